@@ -1,0 +1,255 @@
+"""Every error that Lagoa raises, in one tree.
+
+```
+LagoaError
+├── TransientError              the same call may succeed when it is tried again
+│   ├── CommitLost              the branch moved on and a table of this commit with it
+│   ├── CatalogBusy             the catalog is locked or does not answer in time
+│   └── PublishContended        `main` kept moving during every try to publish
+└── TerminalError               trying again changes nothing: act first
+    ├── SettingsError           lagoa.toml or a LAGOA_* variable
+    ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
+    ├── InvalidName             a branch, tag or table name outside the grammar
+    ├── RefNotFound, RefExists, RefProtected
+    ├── TableNotFound
+    ├── SourceError             a file that cannot be read as the contract says
+    ├── BatchChanged            a batch id that came before with another content
+    ├── WriteError              rows that the table cannot hold
+    ├── QueryError              SQL that is refused or fails
+    ├── ContractError           a data contract (file and line)
+    ├── ModelError              a SQL model (file and line)
+    ├── CheckError              a check file (file and line)
+    ├── AuditFailed             a check failed or was not evaluated
+    └── PublishConflict         somebody else published a change to the same tables
+```
+
+An error carries the fields that identify what failed, and its text ends with what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lagoa.model import AuditReport, TableName
+
+
+class LagoaError(Exception):
+    """The root: whatever Lagoa raises on purpose."""
+
+    def __init__(self, message: str, advice: str = "") -> None:
+        """Say what failed (`message`) and what to do next (`advice`)."""
+        super().__init__(f"{message} {advice}".strip())
+        self.message = message
+        self.advice = advice
+
+
+class TransientError(LagoaError):
+    """The same call may succeed when it is tried again."""
+
+
+class TerminalError(LagoaError):
+    """Trying again changes nothing: something must be done first."""
+
+
+class CommitLost(TransientError):
+    """Another writer moved the branch, and changed a table that this commit changes."""
+
+    def __init__(self, ref: str, expected: str, actual: str, tables: Sequence[TableName] = ()) -> None:
+        what = f" in {', '.join(map(str, tables))}" if tables else ""
+        super().__init__(
+            f"{ref!r} was expected at {expected[:12]} and is at {actual[:12]}: another writer came first{what}.",
+            "Nothing was written. Read the branch again and repeat the write.",
+        )
+        self.ref = ref
+        self.expected = expected
+        self.actual = actual
+        self.tables = tuple(tables)
+
+
+class CatalogBusy(TransientError):
+    """The catalog is locked by others for longer than the time limit."""
+
+
+class PublishContended(TransientError):
+    """`main` moved during every one of the tries to publish."""
+
+    def __init__(self, branch: str, tries: int) -> None:
+        super().__init__(
+            f"{branch!r} was not published: main moved during each of {tries} tries.",
+            "The branch is as it was; publish it again when fewer runs end at the same time.",
+        )
+        self.branch = branch
+        self.tries = tries
+
+
+class SettingsError(TerminalError):
+    """A value in lagoa.toml or in a LAGOA_* variable cannot be used."""
+
+
+class LakeNotFound(TerminalError):
+    """There is no lake in this folder or above it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"There is no lake in {folder} or in a folder above it (no lagoa.toml).",
+            "Make one with `lagoa init NAME`, or go to its folder.",
+        )
+        self.folder = folder
+
+
+class LakeExists(TerminalError):
+    """A lake is there already."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} holds a lake already.", "Choose another folder.")
+        self.folder = folder
+
+
+class LakeTooNew(TerminalError):
+    """The lake was written by a newer Lagoa."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"{path} has format {found}; this Lagoa knows formats up to {known}.",
+            "Upgrade Lagoa: `pip install --upgrade lagoa`.",
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class CatalogDamaged(TerminalError):
+    """The catalog's file is not a catalog, or is damaged."""
+
+
+class InvalidName(TerminalError):
+    """A name of a branch, tag, table or column that is outside the grammar."""
+
+    def __init__(self, kind: str, name: str, rule: str) -> None:
+        shown = name if len(name) <= 80 else f"{name[:80]}… ({len(name)} characters)"  # noqa: PLR2004 - one line
+        super().__init__(f"{shown!r} is no {kind} name.", f"It takes {rule}.")
+        self.kind = kind
+        self.name = name
+
+
+class RefNotFound(TerminalError):
+    """No branch, tag or commit answers to this ref."""
+
+    def __init__(self, ref: str, reason: str = "there is no such branch or tag") -> None:
+        super().__init__(f"{ref!r} was not found: {reason}.", "`lagoa branch list` and `lagoa log` show what is there.")
+        self.ref = ref
+
+
+class RefExists(TerminalError):
+    """A branch or tag of this name is there already."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"A branch or tag {ref!r} is there already.", "Choose another name, or delete it first.")
+        self.ref = ref
+
+
+class RefProtected(TerminalError):
+    """A write to `main`, a tag or a commit."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__(f"{ref!r} takes no writes.", "Write to a branch (`lagoa branch create`) and publish it.")
+        self.ref = ref
+
+
+class TableNotFound(TerminalError):
+    """The table is not there at this ref."""
+
+    def __init__(self, table: TableName, ref: str) -> None:
+        super().__init__(f"There is no table {table} at {ref!r}.", "`lagoa tables` lists the tables of a ref.")
+        self.table = table
+        self.ref = ref
+
+
+class SourceError(TerminalError):
+    """A source file is missing, unreadable, or not of the form that the contract gives."""
+
+    def __init__(self, source: str, message: str, advice: str = "") -> None:
+        super().__init__(f"{source}: {message}", advice)
+        self.source = source
+
+
+class BatchChanged(TerminalError):
+    """A batch came again under the same id with another content."""
+
+    def __init__(self, table: TableName, batch: str, known: str, found: str) -> None:
+        super().__init__(
+            f"Batch {batch!r} of {table} was loaded before with another content "
+            f"(fingerprint {known[:12]}, now {found[:12]}).",
+            "Nothing was written. Load the new content under a batch id of its own, or roll the first one back.",
+        )
+        self.table = table
+        self.batch = batch
+        self.known = known
+        self.found = found
+
+
+class WriteError(TerminalError):
+    """Rows that the table cannot hold: a null in a required column, a missing column, an overflow."""
+
+    def __init__(self, table: TableName, message: str, advice: str = "") -> None:
+        super().__init__(f"{table}: {message}", advice)
+        self.table = table
+
+
+class QueryError(TerminalError):
+    """SQL that is refused (anything but one SELECT over tables of the ref) or that fails."""
+
+
+class _FileError(TerminalError):
+    """An error at a place in one of the lake's own files."""
+
+    def __init__(self, file: Path | str, line: int | None, message: str, advice: str = "") -> None:
+        place = f"{file}:{line}" if line else str(file)
+        super().__init__(f"{place}: {message}", advice)
+        self.file = str(file)
+        self.line = line
+
+
+class ContractError(_FileError):
+    """A data contract that cannot be used."""
+
+
+class ModelError(_FileError):
+    """A SQL model that cannot be used."""
+
+
+class CheckError(_FileError):
+    """A check file that cannot be used."""
+
+
+class AuditFailed(TerminalError):
+    """A check failed, was not evaluated, or is missing; `report` has every result."""
+
+    def __init__(self, report: AuditReport) -> None:
+        bad = report.blocking
+        listed = "; ".join(f"{result.check}: {result.message}" for result in bad[:5])
+        more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - five lines are read
+        super().__init__(
+            f"{len(bad)} of {len(report.results)} checks block {report.ref}: {listed}{more}.",
+            f"main is as it was. `lagoa audit {report.ref}` shows them; mend the data on the branch and publish again.",
+        )
+        self.report = report
+
+
+class PublishConflict(TerminalError):
+    """`main` has, since the branch was made, changed tables that the branch changes or was built from."""
+
+    def __init__(self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str) -> None:
+        super().__init__(
+            f"{branch!r} ({ours[:12]}) cannot be published over main ({theirs[:12]}): {reason} "
+            f"{', '.join(map(str, tables))}.",
+            "main is as it was. Make a new branch from main and run the work again there.",
+        )
+        self.branch = branch
+        self.tables = tuple(tables)
+        self.ours = ours
+        self.theirs = theirs

@@ -1,0 +1,204 @@
+"""What the mechanism needs from outside. An adapter implements one of these; `lake.py` alone picks which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    import pandas as pd
+    import pyarrow as pa
+    from pydantic import SecretStr
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.model import Change, CheckResult, Commit, Receipt, Ref, RefInfo, TableName
+
+Namespace = tuple[str, ...]
+Pointers = Mapping["TableName", str]
+"""Location of the current metadata.json of each table."""
+
+
+class VersionedCatalog(Protocol):
+    """Branches, tags and commits over tables' metadata pointers.
+
+    Commit ids are content hashes. `~n` and `log` follow first parents, `merge_base` and `is_ancestor` both.
+    Every method raises `CatalogBusy` when the catalog does not answer in time, and `RefNotFound` for a ref or
+    commit that is not there.
+    """
+
+    def resolve(self, ref: Ref | str) -> Commit:
+        """Return the commit that a ref names now."""
+
+    def ref(self, name: str) -> RefInfo:
+        """Return a branch or tag."""
+
+    def refs(self) -> Sequence[RefInfo]:
+        """Return all branches and tags, by name."""
+
+    def create_branch(self, name: str, at: str) -> RefInfo:
+        """Make a branch at a commit id; raises `RefExists`, `InvalidName`."""
+
+    def create_tag(self, name: str, at: str) -> RefInfo:
+        """Make a tag at a commit id; raises `RefExists`, `InvalidName`."""
+
+    def delete_ref(self, name: str, expected: str) -> None:
+        """Remove a branch or tag that is at `expected`.
+
+        Raises:
+            CommitLost: when it has moved.
+            RefProtected: for main.
+        """
+
+    def commit(self, branch: str, expected: str, change: Change) -> Commit:
+        """Land `change` as one commit on `branch`, if its head is `expected`: all or nothing.
+
+        Raises:
+            CommitLost: when the branch is not at `expected`.
+            RefProtected: for main and for tags.
+        """
+
+    def swap(self, branch: str, expected: str, to: str) -> datetime:
+        """Move `branch` from `expected` to its descendant `to`, by compare-and-swap; the one way to move main.
+
+        The first parent of `to` must be `expected`. The moment goes to the journal that answers `branch*<time>`,
+        in the same transaction, and is returned; moments of one branch strictly increase.
+
+        Raises:
+            CommitLost: when the branch is not at `expected`.
+        """
+
+    def moves(self, branch: str) -> Sequence[tuple[datetime, str]]:
+        """Return the swaps of a branch from the journal: (moment, commit id), oldest first."""
+
+    def get(self, commit: str) -> Commit:
+        """Return a commit by its full id."""
+
+    def log(self, commit: str) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root."""
+
+    def is_ancestor(self, ancestor: str, of: str) -> bool:
+        """Return whether `ancestor` is `of` or lies behind it, by any parent."""
+
+    def merge_base(self, a: str, b: str) -> str:
+        """Return the nearest common ancestor, by any parent."""
+
+    def tables(self, commit: str) -> Pointers:
+        """Return the pointer of each table at a commit."""
+
+    def namespaces(self, commit: str) -> Mapping[Namespace, Mapping[str, str]]:
+        """Return the namespaces at a commit with their properties."""
+
+    def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
+        """Return each table whose pointer differs, as (at a, at b)."""
+
+    def close(self) -> None:
+        """Release what the catalog holds open."""
+
+
+class QueryResult(Protocol):
+    """Rows of one query, read once."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Names of the columns."""
+
+    def arrow(self) -> pa.Table:
+        """Return all rows as an Arrow table."""
+
+    def reader(self, batch_size: int = 1_000_000) -> pa.RecordBatchReader:
+        """Return the rows as a stream of Arrow batches."""
+
+    def df(self) -> pd.DataFrame:
+        """Return all rows as a pandas DataFrame."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows as tuples."""
+
+
+class SqlSession(Protocol):
+    """A connection of the engine in which a fixed set of tables can be named; one thread uses it at a time.
+
+    Every name stands for the exact pointer that was given: what happens on the branch meanwhile is not seen.
+    """
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
+        """Run Lagoa's own SQL (a model, a check, a reader); raises `QueryError`."""
+
+    def write(self, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> list[DataFile]:
+        """Run a query and write its rows as the table's data files: field ids, partition, sort order, file size.
+
+        The query yields the table's columns under their names, in any order. Nothing is committed.
+
+        Raises:
+            WriteError: a column is missing or unknown, a value does not fit, a required one is null.
+            QueryError: the query fails.
+        """
+
+    def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
+        """Make data of this process readable under a name."""
+
+    def close(self) -> None:
+        """Release the session."""
+
+    def __enter__(self) -> Self:
+        """Return the session."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Close the session."""
+
+
+class SqlEngine(Protocol):
+    """Runs SQL over Iceberg tables and writes Parquet files; it commits nothing."""
+
+    def session(self, tables: Pointers) -> SqlSession:
+        """Open a session in which each of `tables` can be read by its name."""
+
+    def tables_read(self, sql: str) -> frozenset[TableName]:
+        """Parse a user's SQL with the engine's own parser; return the tables it names.
+
+        Raises:
+            QueryError: anything but one SELECT over named tables: another statement, a table function, a path.
+        """
+
+    def close(self) -> None:
+        """Release the engine."""
+
+
+class Auditor(Protocol):
+    """Runs the checks of check files (soda/<layer>/<table>.yaml)."""
+
+    def run(self, files: Mapping[TableName, Path], session: SqlSession) -> Sequence[CheckResult]:
+        """Return one result a check; a check that was not evaluated says so in its outcome."""
+
+
+class ReceiptStore(Protocol):
+    """Receipts of publications and results of checks, outside the branches."""
+
+    def prepare(self, receipt: Receipt) -> None:
+        """Keep a receipt before `main` moves."""
+
+    def get(self, receipt: str) -> Receipt | None:
+        """Return a receipt by its id."""
+
+    def of_commit(self, commit: str) -> Receipt | None:
+        """Return the receipt of an audited commit."""
+
+    def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
+        """Return the earlier results of these keys."""
+
+    def remember(self, results: Sequence[CheckResult]) -> None:
+        """Keep results for use by later audits."""
+
+    def close(self) -> None:
+        """Release what the store holds open."""
+
+
+class Secrets(Protocol):
+    """Where credentials come from."""
+
+    def get(self, name: str) -> SecretStr:
+        """Return the secret of this name."""

@@ -1,0 +1,126 @@
+"""Settings of a lake: `lagoa.toml` in its folder, overridden by `LAGOA_*` variables."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from lagoa.errors import LakeNotFound, SettingsError
+
+SETTINGS_FILE = "lagoa.toml"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container without an entry for its user
+        return f"uid-{os.getuid()}"
+
+
+class Settings(BaseSettings):
+    """What a lake is run with.
+
+    Attributes:
+        root: the lake's folder.
+        name: the lake's name.
+        state: folder of the catalog, the receipts and the data files; relative to `root`.
+        memory_limit: what the SQL engine may hold in memory, such as `4GB`; beyond it, it spills to disk.
+        threads: threads of the SQL engine.
+        workers: tables loaded or built side by side.
+        target_file_mb: size of a data file, in MiB.
+        publish_tries: how often a publication starts over when main moves under it.
+        author: who stands in commits and receipts.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True)
+
+    root: Path
+    name: str = "lake"
+    state: Path = Path(".lagoa")
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
+    threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    target_file_mb: Annotated[int, Field(ge=1, le=4096)] = 256
+    publish_tries: Annotated[int, Field(ge=1, le=100)] = 5
+    author: Annotated[str, Field(max_length=200)] = Field(default_factory=_user)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let variables go before the file, which comes as arguments."""
+        del settings_cls
+        return env_settings, init_settings
+
+    @property
+    def state_folder(self) -> Path:
+        """The absolute folder of the catalog, the receipts and the data files."""
+        return self.root / self.state
+
+    @property
+    def warehouse(self) -> Path:
+        """The absolute folder of the tables' files."""
+        return self.state_folder / "warehouse"
+
+    @property
+    def contracts_folder(self) -> Path:
+        """Where the data contracts are."""
+        return self.root / "iceberg"
+
+    @property
+    def models_folder(self) -> Path:
+        """Where the SQL models are."""
+        return self.root / "transformations"
+
+    @property
+    def checks_folder(self) -> Path:
+        """Where the check files are."""
+        return self.root / "soda"
+
+
+def find_lake(start: Path) -> Path:
+    """Return the folder of the lake that `start` lies in.
+
+    Raises:
+        LakeNotFound: when neither it nor a folder above has a lagoa.toml.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / SETTINGS_FILE).is_file():
+            return folder
+    raise LakeNotFound(start)
+
+
+def load_settings(folder: Path) -> Settings:
+    """Read the settings of the lake in `folder`.
+
+    Raises:
+        LakeNotFound: no lagoa.toml there.
+        SettingsError: a value or key that cannot be used, with its place.
+    """
+    file = folder / SETTINGS_FILE
+    try:
+        values: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise LakeNotFound(folder) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: {error}.", "Mend the file.") from error
+    try:
+        return Settings(root=folder.resolve(), **values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise SettingsError(
+            f"{file} or LAGOA_{name.upper()}: {name}: {first['msg']}.", "Mend the value or take it out."
+        ) from error

@@ -1,1 +1,35 @@
-"""Lagoa: a versioned lakehouse. Data is loaded and checked on a branch; `main` moves only to the state that passed."""
+"""Lagoa: a versioned lakehouse. Data is loaded and checked on a branch; `main` moves only to the state that passed.
+
+```python
+import lagoa
+
+lake = lagoa.open_lake("mylake")
+with lake.run("load") as branch:
+    branch.append("bronze.people", rows, batch="2026-11-20")
+    branch.publish()
+lake.sql("select count(*) from bronze.people").fetchall()
+```
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lagoa.branch import Branch
+    from lagoa.lake import Lake, open_lake
+
+__all__ = ["Branch", "Lake", "open_lake"]
+
+
+def __getattr__(name: str) -> object:
+    # `lagoa --version` must not pay for the catalog and the settings.
+    if name in {"Lake", "open_lake"}:
+        from lagoa import lake
+
+        return getattr(lake, name)
+    if name == "Branch":
+        from lagoa.branch import Branch
+
+        return Branch
+    raise AttributeError(f"module 'lagoa' has no attribute {name!r}")

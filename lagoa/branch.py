@@ -1,0 +1,152 @@
+"""A work branch: where data is loaded, transformed and checked before anybody reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from lagoa.model import MAIN, Batch, TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lagoa.context import LakeContext
+    from lagoa.ingest import IngestResult
+    from lagoa.model import AuditReport, Publication
+    from lagoa.ports import QueryResult
+    from lagoa.ref_catalog import RefCatalog
+    from lagoa.transform import ModelResult
+    from lagoa.write import Source, WriteResult, WriteTransaction
+
+
+class Branch:
+    """The front door to one branch.
+
+    Every write lands as one commit on the branch; `main` moves by `publish` alone.
+
+    Attributes:
+        name: the branch's name.
+    """
+
+    def __init__(self, context: LakeContext, name: str) -> None:
+        self._context = context
+        self.name = name
+
+    @property
+    def head(self) -> str:
+        """Id of the branch's newest commit."""
+        return self._context.catalog.ref(self.name).commit
+
+    def write(self, message: str = "") -> WriteTransaction:
+        """Begin a commit over several tables; leaving the `with` block normally lands it."""
+        from lagoa.write import begin
+
+        return begin(self._context, self.name, message)
+
+    def append(self, table: str, source: Source, *, batch: str | Batch | None = None) -> WriteResult:
+        """Add rows to a table.
+
+        Args:
+            table: its name, `layer.table`; made from its contract when it is not there yet.
+            source: an Arrow table or reader, a DataFrame, or a SELECT over this branch. Columns match by name.
+            batch: the delivery's id. The same batch again adds nothing; the same id with other rows is `BatchChanged`.
+        """
+        with self.write(f"append to {table}") as tx:
+            return tx.append(TableName.parse(table), source, batch=batch)
+
+    def replace(self, table: str, source: Source) -> WriteResult:
+        """Put the rows of `source` in the place of all rows of a table."""
+        with self.write(f"replace {table}") as tx:
+            return tx.replace(TableName.parse(table), source)
+
+    def merge(
+        self,
+        table: str,
+        source: Source,
+        *,
+        key: Sequence[str] | None = None,
+        order_by: str | None = None,
+        batch: str | Batch | None = None,
+    ) -> WriteResult:
+        """Update rows with the same key and add the others; among rows of one key the latest by `order_by` wins.
+
+        `key` and `order_by` come from the contract unless they are given.
+        """
+        with self.write(f"merge into {table}") as tx:
+            return tx.merge(TableName.parse(table), source, key=key, order_by=order_by, batch=batch)
+
+    def delete(self, table: str, predicate: str) -> WriteResult:
+        """Remove the rows for which a SQL condition is true."""
+        with self.write(f"remove rows of {table}") as tx:
+            return tx.delete(TableName.parse(table), predicate)
+
+    def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
+        """Load a file into a table as its contract says; rows that break a row rule go to quarantine."""
+        from lagoa.ingest import ingest_file
+
+        return ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch)
+
+    def ingest_folder(
+        self, folder: Path, *, on_done: Callable[[IngestResult], None] | None = None
+    ) -> list[IngestResult]:
+        """Load every file of a folder that a contract names as its source, side by side."""
+        from lagoa.ingest import ingest_folder
+
+        return ingest_folder(self._context, self.name, folder, on_done=on_done)
+
+    def transform(
+        self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
+    ) -> list[ModelResult]:
+        """Run the stale models, in the order of their dependencies, independent ones side by side."""
+        from lagoa.transform import transform
+
+        return transform(self._context, self.name, select=select, on_done=on_done)
+
+    def audit(self) -> AuditReport:
+        """Run the checks at the branch's head; drift is measured against `main`."""
+        from lagoa.audit import audit
+
+        return audit(self._context, self.name)
+
+    def publish(self, message: str = "") -> Publication:
+        """Move `main` to this branch's changes, if every check passes there.
+
+        Raises:
+            AuditFailed: a check failed or was not evaluated; `main` is as it was.
+            PublishConflict: `main` has meanwhile changed the same tables, or inputs of this branch's models.
+        """
+        from lagoa.publish import publish
+
+        return publish(self._context, self.name, message)
+
+    def sql(self, query: str) -> QueryResult:
+        """Run a SELECT over this branch as it stands now."""
+        from lagoa.query import run_query
+
+        return run_query(self._context, query, self.name)
+
+    def catalog(self) -> RefCatalog:
+        """Return this branch as a plain PyIceberg catalog."""
+        from lagoa.ref_catalog import RefCatalog
+
+        settings = self._context.settings
+        return RefCatalog(self._context.catalog, self.name, settings.warehouse, author=settings.author)
+
+
+class Run(Branch):
+    """A branch `run/<name>/<id>` made for one piece of work: `with lake.run("daily") as branch`.
+
+    Leaving it removes the branch when all of it was published, else leaves it there to look at; `main` moves by
+    `publish` alone.
+    """
+
+    def __enter__(self) -> Self:
+        """Return the branch."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Remove the branch if `main` has all of it."""
+        catalog = self._context.catalog
+        head = catalog.ref(self.name).commit
+        if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
+            catalog.delete_ref(self.name, head)

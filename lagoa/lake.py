@@ -1,0 +1,174 @@
+"""`Lake`, the front door, and `open_lake`, the one place that picks adapters."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from lagoa.branch import Branch, Run
+from lagoa.context import LakeContext
+from lagoa.model import MAIN, Ref, check_ref_name
+from lagoa.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.diff import LakeDiff
+    from lagoa.model import AuditReport, Commit, Publication, RefInfo
+    from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
+    from lagoa.ref_catalog import RefCatalog
+
+
+class Lake:
+    """One open lake. A context manager: leaving it closes the catalog and the SQL engine.
+
+    A `ref` is a branch or tag, with `@<hash>`, `~<n>` or `*<time>` behind it where an older state is meant.
+    """
+
+    def __init__(self, context: LakeContext) -> None:
+        self.context = context
+
+    @property
+    def settings(self) -> Settings:
+        """What the lake is run with."""
+        return self.context.settings
+
+    def sql(self, query: str, ref: str = MAIN) -> QueryResult:
+        """Run a SELECT over the tables of one commit; the result is read once: `.arrow()`, `.df()`, `.fetchall()`.
+
+        Raises:
+            QueryError: anything but one SELECT over tables of the ref, or a query that fails.
+            RefNotFound, TableNotFound: a name that is not there.
+        """
+        from lagoa.query import run_query
+
+        return run_query(self.context, query, ref)
+
+    def catalog(self, ref: str = MAIN) -> RefCatalog:
+        """Return a ref as a plain PyIceberg catalog; it takes writes when the ref is a work branch."""
+        from lagoa.ref_catalog import RefCatalog
+
+        return RefCatalog(self.context.catalog, ref, self.settings.warehouse, author=self.settings.author)
+
+    def run(self, name: str, run_id: str | None = None) -> Run:
+        """Make a branch `run/<name>/<id>` at main's head for one piece of work; use it as a context manager.
+
+        Args:
+            name: what is done, such as `daily`.
+            run_id: the id of a scheduler's run; by default the time and a random part.
+        """
+        suffix = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        branch = check_ref_name(f"run/{name}/{suffix}")
+        self.context.catalog.create_branch(branch, self.context.catalog.ref(MAIN).commit)
+        return Run(self.context, branch)
+
+    def branch(self, name: str) -> Branch:
+        """Return a branch that is there; raises `RefNotFound`."""
+        return Branch(self.context, self.context.catalog.ref(name).name)
+
+    def create_branch(self, name: str, at: str = MAIN) -> Branch:
+        """Make a branch at a ref: a pointer, no data is copied."""
+        self.context.catalog.create_branch(name, self.resolve(at).id)
+        return Branch(self.context, name)
+
+    def create_tag(self, name: str, at: str = MAIN) -> RefInfo:
+        """Give a commit a name that stays."""
+        return self.context.catalog.create_tag(name, self.resolve(at).id)
+
+    def delete_ref(self, name: str) -> None:
+        """Remove a branch or a tag; the commits that others can reach stay."""
+        self.context.catalog.delete_ref(name, self.context.catalog.ref(name).commit)
+
+    def refs(self) -> Sequence[RefInfo]:
+        """Return all branches and tags."""
+        return self.context.catalog.refs()
+
+    def resolve(self, ref: str) -> Commit:
+        """Return the commit that a ref names."""
+        return self.context.catalog.resolve(Ref.parse(ref))
+
+    def log(self, ref: str = MAIN, limit: int = 50) -> list[Commit]:
+        """Return the commits of a ref, newest first; on main each is a publication."""
+        return list(islice(self.context.catalog.log(self.resolve(ref).id), limit))
+
+    def tables(self, ref: str = MAIN) -> Pointers:
+        """Return the pointer of each table at a ref."""
+        return self.context.catalog.tables(self.resolve(ref).id)
+
+    def diff(self, a: str, b: str) -> LakeDiff:
+        """Return what differs from `a` to `b`: tables, schemas, rows by key."""
+        from lagoa.diff import diff
+
+        return diff(self.context, a, b)
+
+    def audit(self, ref: str) -> AuditReport:
+        """Run the checks at a ref; drift is measured against `main`."""
+        from lagoa.audit import audit
+
+        return audit(self.context, ref)
+
+    def rollback(self, to: str, *, hold: bool = False) -> Publication:
+        """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""
+        from lagoa.rollback import rollback
+
+        return rollback(self.context, to, hold=hold)
+
+    def publications(self, limit: int = 50) -> list[Publication]:
+        """Return the newest moves of `main` with their audits, newest first."""
+        from lagoa.publish import publications
+
+        return publications(self.context, limit)
+
+    def close(self) -> None:
+        """Release the catalog and the SQL engine."""
+        self.context.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open_lake(folder: str | Path | Settings = ".") -> Lake:
+    """Open the lake in a folder, or of settings made in code.
+
+    Raises:
+        LakeNotFound: no lagoa.toml there.
+        SettingsError: a setting that cannot be used.
+        CatalogDamaged, LakeTooNew: the lake's state cannot be read.
+    """
+    from lagoa.adapters.catalog_sqlite import SqliteCatalog
+    from lagoa.adapters.receipts_sqlite import SqliteReceipts
+
+    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder))
+    state = settings.state_folder
+    state.mkdir(parents=True, exist_ok=True)
+
+    def open_engine() -> SqlEngine:
+        from lagoa.adapters.engine_duckdb import DuckDBEngine
+
+        return DuckDBEngine(
+            settings.warehouse,
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            target_file_bytes=settings.target_file_mb * 1024**2,
+        )
+
+    def open_auditor() -> Auditor:
+        from lagoa.adapters.audit_soda import SodaAuditor
+
+        return SodaAuditor()
+
+    return Lake(
+        LakeContext(
+            settings=settings,
+            catalog=SqliteCatalog(state / "catalog.db", create=True),
+            open_engine=open_engine,
+            receipts=SqliteReceipts(state / "receipts.db"),
+            open_auditor=open_auditor,
+        )
+    )

@@ -20,6 +20,7 @@ LagoaError
     ├── ModelError              a SQL model (file and line)
     ├── CheckError              a check file (file and line)
     ├── AuditFailed             a check failed or was not evaluated
+    ├── NothingToPublish        main has all that the branch holds
     └── PublishConflict         somebody else published a change to the same tables
 ```
 
@@ -238,6 +239,14 @@ class AuditFailed(TerminalError):
             f"main is as it was. `lagoa audit {report.ref}` shows them; mend the data on the branch and publish again.",
         )
         self.report = report
+
+
+class NothingToPublish(TerminalError):
+    """`main` has all that the branch holds."""
+
+    def __init__(self, branch: str) -> None:
+        super().__init__(f"{branch!r} holds nothing that main does not have.", "Write to it first.")
+        self.branch = branch
 
 
 class PublishConflict(TerminalError):

@@ -1,0 +1,46 @@
+# Everything a contributor or a new user runs. It needs Python 3.11+, git and make.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+OLIST_DIR ?=
+
+.PHONY: install demo test check format bench docs lock clean
+
+install: $(STAMP)  ## install Lagoa and its tools into .venv, as the lock says
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv .venv
+	awk '/^uv==/ {p = 1} p {print; if (!/\\$$/) exit}' requirements.lock > .venv/uv.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -c requirements.lock hatchling editables
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev]'
+	$(BIN)/python -m compileall -q lagoa flows
+	touch $(STAMP)
+
+demo: install  ## the main job: nine files in, checked tables on main (OLIST_DIR=folder of the real files, else generated)
+	$(BIN)/python -m flows.demo $(OLIST_DIR)
+
+test: install  ## all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: install  ## lint, types, structure
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## measure every figure and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+docs: install  ## the documentation, as pages in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+lock:  ## make requirements.lock anew from pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml --all-extras -q -o requirements.lock
+
+clean:  ## remove what was made, but no data
+	rm -rf .venv site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,1 @@
+"""Prefect flows of the reference lake: thin, over `lagoa.Lake`."""

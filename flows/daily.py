@@ -1,0 +1,123 @@
+"""The daily flow: a folder of files in, checked tables on `main`.
+
+Run it by `lagoa run daily folder=data/olist`, by `prefect deployment run`, or by calling `daily(...)`. Without a running
+Prefect server it brings up one of its own for as long as it runs.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+
+import lagoa
+from lagoa.errors import AuditFailed, NothingToPublish, TransientError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.tasks import Task
+
+    from lagoa.branch import Branch
+    from lagoa.ingest import IngestResult
+    from lagoa.model import AuditReport, Publication
+    from lagoa.transform import ModelResult
+
+RUN_PREFIX = "run/daily/"
+
+
+def _run_name() -> str:
+    """Name a run as its branch will be named."""
+    return f"{RUN_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool:
+    """Try again only what may go better the next time; a bad file or a failed check will not."""
+    return isinstance(state.result(raise_on_failure=False), TransientError)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="ingest {table}", retries=3, retry_delay_seconds=[1, 5, 30],
+      retry_condition_fn=_is_transient)
+def ingest(branch: Branch, table: str, file: Path) -> IngestResult:
+    """Load one file into its bronze table."""
+    return branch.ingest(file, into=table)
+
+
+@task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[1, 5, 30], retry_condition_fn=_is_transient)
+def transform(branch: Branch) -> list[ModelResult]:
+    """Run the models whose inputs have changed."""
+    return branch.transform()
+
+
+@task(cache_policy=NO_CACHE)
+def audit(branch: Branch) -> AuditReport:
+    """Run every check; a failed one ends the run, and no retry makes bad data good."""
+    report = branch.audit()
+    create_table_artifact(
+        key="audit",
+        table=[
+            {"check": r.check, "outcome": r.outcome, "figure": r.figure, "threshold": r.threshold, "message": r.message}
+            for r in report.results
+        ],
+        description=f"{len(report.results)} checks at {report.commit[:12]}",
+    )
+    if not report.passed:
+        raise AuditFailed(report)
+    return report
+
+
+@task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[1, 5, 30], retry_condition_fn=_is_transient)
+def publish(branch: Branch, message: str) -> Publication | None:
+    """Move main to this run's state; None when the run brought nothing new."""
+    try:
+        publication = branch.publish(message)
+    except NothingToPublish as nothing:
+        get_run_logger().info("%s", nothing)
+        return None
+    create_markdown_artifact(
+        key="publication",
+        markdown=f"`main` moved from `{publication.previous[:12]}` to `{publication.commit[:12]}` at "
+        f"{publication.published_at:%Y-%m-%d %H:%M:%S} UTC; {len(publication.tables)} tables, receipt "
+        f"`{publication.receipt}`.",
+    )
+    return publication
+
+
+@flow(flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=False)
+def daily(folder: str, lake: str = ".") -> Publication | None:
+    """Load the files of a folder, build silver and gold, audit, publish.
+
+    Args:
+        folder: where the files lie; each file that a contract names as its source is loaded.
+        lake: the lake's folder.
+
+    Returns:
+        The publication, or None when there was nothing new.
+
+    Raises:
+        SourceError: a file that cannot be read.
+        AuditFailed: a check failed; `main` is as it was, and the run's branch stays to look at.
+        PublishConflict: another run published changes to the same tables.
+    """
+    run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
+    with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
+        files = opened.source_files(Path(folder))
+        loaded = [ingest.submit(branch, table, file) for table, file in files.items()]
+        rows = [future.result() for future in loaded]
+        create_table_artifact(
+            key="rows",
+            table=[
+                {"table": str(r.table), "received": r.received, "accepted": r.accepted, "quarantined": r.quarantined}
+                for r in rows
+            ],
+            description=f"rows loaded on {branch.name}",
+        )
+        transform(branch)
+        audit(branch)
+        return publish(branch, f"daily load of {Path(folder).name}")

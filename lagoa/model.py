@@ -270,6 +270,42 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class FileCheck:
+    """One check that a check file asks for.
+
+    Attributes:
+        id: such as `silver.orders/soda/columns.state.checks.missing`.
+        definition: its text, all that the file says about it.
+        queries: its SQL, each one a SELECT; what they read is what the check reads.
+        tables: other tables that it names outside SQL.
+        clock: the unit of time in which its result grows old; None when it does not depend on the clock.
+    """
+
+    id: str
+    definition: str
+    queries: tuple[str, ...] = ()
+    tables: tuple[TableName, ...] = ()
+    clock: Literal["minute", "hour", "day"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFile:
+    """The check file of one table, read once.
+
+    Attributes:
+        table: the table it is about.
+        path: where it stands.
+        text: its content.
+        checks: every check in it, in order.
+    """
+
+    table: TableName
+    path: str
+    text: str
+    checks: tuple[FileCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """The results of all checks at one commit.
 
@@ -280,6 +316,7 @@ class AuditReport:
         results: one a check, in the order of their ids.
         started_at: UTC.
         seconds: wall time of the whole audit.
+        gating: False when the checks ran for information only: going back to a state that was audited before.
     """
 
     ref: str
@@ -288,6 +325,7 @@ class AuditReport:
     results: tuple[CheckResult, ...]
     started_at: datetime
     seconds: float
+    gating: bool = True
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:
@@ -314,6 +352,8 @@ class Receipt:
         tables: pointer of each table changed, None for a dropped one.
         contracts: hash of each contract that was checked, by table.
         report: the audit.
+        unseen: batches that a rollback takes out of sight, as `table: batch id`.
+        held: whether those batches are refused when they come again.
     """
 
     id: str
@@ -325,6 +365,8 @@ class Receipt:
     tables: Mapping[str, str | None]
     contracts: Mapping[str, str]
     report: AuditReport
+    unseen: tuple[str, ...] = ()
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +380,8 @@ class Publication:
         receipt: id of its receipt.
         tables: names of the tables changed.
         report: the audit that let it through.
+        unseen: batches that a rollback took out of sight, as `table: batch id`.
+        held: whether those batches are refused when they come again.
     """
 
     commit: str
@@ -346,3 +390,5 @@ class Publication:
     receipt: str
     tables: tuple[str, ...]
     report: AuditReport
+    unseen: tuple[str, ...] = ()
+    held: bool = False

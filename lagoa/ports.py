@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
 
-    from lagoa.model import Change, CheckResult, Commit, Receipt, Ref, RefInfo, TableName
+    from lagoa.model import Change, CheckFile, CheckResult, Commit, Receipt, Ref, RefInfo, TableName
 
 Namespace = tuple[str, ...]
 Pointers = Mapping["TableName", str]
@@ -171,8 +171,14 @@ class SqlEngine(Protocol):
 class Auditor(Protocol):
     """Runs the checks of check files (soda/<layer>/<table>.yaml)."""
 
-    def run(self, files: Mapping[TableName, Path], session: SqlSession) -> Sequence[CheckResult]:
-        """Return one result a check; a check that was not evaluated says so in its outcome."""
+    def read(self, table: TableName, path: Path) -> CheckFile:
+        """Read a check file; raises `CheckError` with file and line for anything that cannot be run."""
+
+    def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
+        """Run every check of some files; a check that was not evaluated says so in its outcome.
+
+        A check that does not come back is for the caller to notice. Keys are left empty.
+        """
 
 
 class ReceiptStore(Protocol):
@@ -192,6 +198,9 @@ class ReceiptStore(Protocol):
 
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Keep results for use by later audits."""
+
+    def prune(self, published: Collection[str], before: datetime) -> int:
+        """Drop receipts prepared before a moment whose commit is none of `published`; return how many."""
 
     def close(self) -> None:
         """Release what the store holds open."""

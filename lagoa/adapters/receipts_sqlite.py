@@ -1,0 +1,177 @@
+"""Receipts and results of checks in one SQLite file beside the catalog."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
+from lagoa.model import AuditReport, CheckResult, Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+FORMAT = 1
+BUSY_SECONDS = 30.0
+MAX_RESULTS = 200_000
+"""Results kept for use by later audits; the ones that were not used for longest go first."""
+
+_VARIABLES = 500  # values bound to one statement; SQLite's own limit is higher everywhere
+
+_SCHEMA = """
+create table if not exists receipts (
+    id text primary key,
+    commit_id text not null,
+    prepared_at text not null,
+    document text not null
+) without rowid;
+create index if not exists receipts_commit on receipts (commit_id);
+create index if not exists receipts_prepared on receipts (prepared_at);
+create table if not exists results (
+    key text primary key,
+    used_at integer not null,
+    document text not null
+) without rowid;
+create index if not exists results_used on results (used_at);
+"""
+
+
+class SqliteReceipts:
+    """The receipt store of an embedded lake; several threads and processes may use one file.
+
+    Args:
+        path: the file; made when it is not there.
+
+    Raises:
+        LakeTooNew: the file was written by a newer Lagoa.
+        CatalogDamaged: the file is no SQLite file, or is damaged.
+        CatalogBusy: it is locked for longer than half a minute.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        with _translated(path):
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            self._open()
+
+    def _open(self) -> None:
+        found = int(self._db.execute("pragma user_version").fetchone()[0])
+        if found > FORMAT:
+            self._db.close()
+            raise LakeTooNew(self._path, found, FORMAT)
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = full")  # a receipt must outlive a power cut: main moves right after it
+        if found < FORMAT:
+            with self._transaction() as db:
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"pragma user_version = {FORMAT}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, _translated(self._path):
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+    def _rows(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self._lock, _translated(self._path):
+            return self._db.execute(sql, parameters).fetchall()
+
+    def prepare(self, receipt: Receipt) -> None:
+        """Keep a receipt before `main` moves."""
+        row = (receipt.id, receipt.commit, receipt.prepared_at.astimezone(UTC).isoformat(), _to_json(receipt))
+        with self._transaction() as db:
+            db.execute("insert or replace into receipts values (?, ?, ?, ?)", row)
+
+    def get(self, receipt: str) -> Receipt | None:
+        """Return a receipt by its id."""
+        rows = self._rows("select document from receipts where id = ?", (receipt,))
+        return _receipt(rows[0][0]) if rows else None
+
+    def of_commit(self, commit: str) -> Receipt | None:
+        """Return the receipt of an audited commit."""
+        sql = "select document from receipts where commit_id = ? order by prepared_at desc limit 1"
+        rows = self._rows(sql, (commit,))
+        return _receipt(rows[0][0]) if rows else None
+
+    def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
+        """Return the earlier results of these keys."""
+        found: dict[str, CheckResult] = {}
+        for start in range(0, len(keys), _VARIABLES):
+            part = keys[start : start + _VARIABLES]
+            marks = ", ".join("?" * len(part))
+            sql = f"select key, document from results where key in ({marks})"  # noqa: S608 - question marks only
+            found.update((key, CheckResult(**json.loads(document))) for key, document in self._rows(sql, part))
+        return found
+
+    def remember(self, results: Sequence[CheckResult]) -> None:
+        """Keep results for use by later audits; the newest `MAX_RESULTS` stay."""
+        now = int(datetime.now(UTC).timestamp())
+        rows = [(each.key, now, _to_json(replace(each, reused=False))) for each in results]
+        if not rows:
+            return
+        with self._transaction() as db:
+            db.executemany("insert or replace into results values (?, ?, ?)", rows)
+            excess = db.execute("select count(*) from results").fetchone()[0] - MAX_RESULTS
+            if excess > 0:
+                db.execute(
+                    "delete from results where key in (select key from results order by used_at limit ?)", (excess,)
+                )
+
+    def prune(self, published: Collection[str], before: datetime) -> int:
+        """Drop receipts prepared before a moment whose commit is none of `published`; return how many."""
+        sql = "select id, commit_id from receipts where prepared_at < ?"
+        old = self._rows(sql, (before.astimezone(UTC).isoformat(),))
+        known = set(published)
+        gone = [(receipt,) for receipt, commit in old if commit not in known]
+        if gone:
+            with self._transaction() as db:
+                db.executemany("delete from receipts where id = ?", gone)
+        return len(gone)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            message = f"{path} is locked by others for longer than {BUSY_SECONDS:.0f} s."
+            raise CatalogBusy(message, "Try again.") from error
+        raise CatalogDamaged(f"{path}: {error}.", "Check that its folder can be written and has room.") from error
+    except sqlite3.DatabaseError as error:
+        raise CatalogDamaged(f"{path}: {error}.", "Put the file back from a backup.") from error
+
+
+def _to_json(value: Receipt | CheckResult) -> str:
+    def moment(other: object) -> str:
+        return cast("datetime", other).astimezone(UTC).isoformat()
+
+    return json.dumps(asdict(value), default=moment, ensure_ascii=False, separators=(",", ":"))
+
+
+def _receipt(document: str) -> Receipt:
+    fields = json.loads(document)
+    report = fields.pop("report")
+    report["results"] = tuple(CheckResult(**result) for result in report["results"])
+    report["started_at"] = datetime.fromisoformat(report["started_at"])
+    fields["prepared_at"] = datetime.fromisoformat(fields["prepared_at"])
+    fields["unseen"] = tuple(fields["unseen"])
+    return Receipt(**fields, report=AuditReport(**report))

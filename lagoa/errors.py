@@ -14,6 +14,7 @@ LagoaError
     ├── TableNotFound
     ├── SourceError             a file that cannot be read as the contract says
     ├── BatchChanged            a batch id that came before with another content
+    ├── BatchHeld               a batch that was rolled back and held
     ├── WriteError              rows that the table cannot hold
     ├── QueryError              SQL that is refused or fails
     ├── ContractError           a data contract (file and line)
@@ -193,6 +194,19 @@ class BatchChanged(TerminalError):
         self.found = found
 
 
+class BatchHeld(TerminalError):
+    """A batch comes again that was rolled back and held (`lagoa rollback --hold`)."""
+
+    def __init__(self, table: TableName, batch: str) -> None:
+        super().__init__(
+            f"Batch {batch!r} of {table} was rolled back and is held: this very content is refused.",
+            "Nothing was written. Load mended content (under this id or another), or bring the state that held the "
+            "batch back by `lagoa rollback`.",
+        )
+        self.table = table
+        self.batch = batch
+
+
 class WriteError(TerminalError):
     """Rows that the table cannot hold: a null in a required column, a missing column, an overflow."""
 
@@ -252,11 +266,13 @@ class NothingToPublish(TerminalError):
 class PublishConflict(TerminalError):
     """`main` has, since the branch was made, changed tables that the branch changes or was built from."""
 
-    def __init__(self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str) -> None:
+    def __init__(
+        self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str, advice: str = ""
+    ) -> None:
         super().__init__(
             f"{branch!r} ({ours[:12]}) cannot be published over main ({theirs[:12]}): {reason} "
             f"{', '.join(map(str, tables))}.",
-            "main is as it was. Make a new branch from main and run the work again there.",
+            f"main is as it was. {advice or 'Make a new branch from main and run the work again there.'}",
         )
         self.branch = branch
         self.tables = tuple(tables)

@@ -125,6 +125,10 @@ class SqlSession(Protocol):
     Every name stands for the exact pointer that was given: what happens on the branch meanwhile is not seen.
     """
 
+    @property
+    def connection(self) -> Any:
+        """The engine's own connection, in which the tables are named alike; for tools that bring their own SQL."""
+
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
         """Run Lagoa's own SQL (a model, a check, a reader); raises `QueryError`."""
 

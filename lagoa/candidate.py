@@ -1,0 +1,163 @@
+"""The candidate: the publisher's own branch, on which a state is put together, audited, and handed to main."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lagoa.audit import audit_commit
+from lagoa.errors import AuditFailed, CatalogDamaged, CommitLost, LagoaError
+from lagoa.faults import fault_point
+from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication, Receipt
+
+if TYPE_CHECKING:
+    from lagoa.context import LakeContext
+    from lagoa.model import AuditReport, Change, Commit, RefInfo
+
+RECEIPT = "lagoa.receipt"
+"""Commit property: id of the publication's receipt."""
+
+_ABANDONED = timedelta(days=1)
+_KEPT = timedelta(days=30)
+_OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)-[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What is to become main's next state.
+
+    Attributes:
+        branch: what is published: the work branch, or the ref that main goes back to.
+        base: main's head, which the change goes on.
+        change: the one commit.
+        gating: whether the audit decides; False when the state was audited before.
+        unseen: batches that go out of sight.
+        held: whether they are refused when they come again.
+    """
+
+    branch: str
+    base: str
+    change: Change
+    gating: bool = True
+    unseen: tuple[str, ...] = ()
+    held: bool = False
+
+
+def land(context: LakeContext, proposal: Proposal) -> Publication:
+    """Commit a proposal on a candidate, audit that commit, write its receipt, and move main to it.
+
+    The candidate is gone afterwards, however this ends; the commit and the audit of a failed one can be looked at.
+
+    Raises:
+        AuditFailed: main is as it was.
+        CommitLost: main moved meanwhile; propose again.
+    """
+    catalog = context.catalog
+    name = f"{CANDIDATE_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(6)}"
+    catalog.create_branch(name, proposal.base)
+    try:
+        fault_point("publish.candidate")
+        publication = _land(context, proposal, name)
+    finally:
+        # Failing here changes nothing about what happened: the next publication sweeps what is left.
+        with suppress(LagoaError):
+            catalog.delete_ref(name, catalog.ref(name).commit)
+    fault_point("publish.cleaned")
+    return publication
+
+
+def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publication:
+    # The receipt's id stands in the commit, and the commit's id in the receipt: so the first is drawn before the
+    # commit is made, and the receipt is written after it.
+    receipt_id = secrets.token_hex(16)
+    properties = {**proposal.change.properties, RECEIPT: receipt_id}
+    commit = context.catalog.commit(candidate, proposal.base, replace(proposal.change, properties=properties))
+    fault_point("publish.committed")
+    report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
+    receipt = _receipt(context, proposal, receipt_id, commit, report)
+    if proposal.gating and not report.passed:
+        context.receipts.prepare(receipt)  # kept to be shown: it proves nothing, its commit never comes to main
+        raise AuditFailed(report)
+    fault_point("publish.audited")
+    context.receipts.prepare(receipt)
+    fault_point("publish.receipt")
+    # Read back: what is swapped in must be what was audited, right on top of what main is.
+    if context.catalog.get(commit.id).parents[:1] != (proposal.base,):
+        message = f"commit {commit.id[:12]} does not stand on main's {proposal.base[:12]}."
+        raise CatalogDamaged(f"The candidate's {message}", "main is as it was. Report this.")
+    moment = context.catalog.swap(MAIN, proposal.base, commit.id)
+    fault_point("publish.swapped")
+    return published(receipt, moment)
+
+
+def _receipt(context: LakeContext, proposal: Proposal, receipt_id: str, commit: Commit, report: AuditReport) -> Receipt:
+    tables = context.catalog.tables(commit.id)
+    contracts = {table: contract for table in tables if (contract := context.contracts.get(table)) is not None}
+    return Receipt(
+        id=receipt_id,
+        commit=commit.id,
+        base=proposal.base,
+        branch=proposal.branch,
+        author=context.settings.author,
+        prepared_at=datetime.now(UTC),
+        tables={str(table): pointer for table, pointer in sorted(proposal.change.tables.items())},
+        contracts={str(table): contract.hash for table, contract in sorted(contracts.items())},
+        report=report,
+        unseen=proposal.unseen,
+        held=proposal.held,
+    )
+
+
+def published(receipt: Receipt, moment: datetime) -> Publication:
+    """Return the publication that a receipt became when main was moved to its commit at `moment`."""
+    return Publication(
+        commit=receipt.commit,
+        previous=receipt.base,
+        published_at=moment,
+        receipt=receipt.id,
+        tables=tuple(receipt.tables),
+        report=receipt.report,
+        unseen=receipt.unseen,
+        held=receipt.held,
+    )
+
+
+def sweep(context: LakeContext) -> None:
+    """Remove candidates whose publisher is gone, and receipts of publications that never came to be.
+
+    A candidate names its publisher's machine and process: it goes when that process is gone, or after a day. Taking
+    one too early would do no harm but an error there: main is moved to a commit, not to a branch.
+    """
+    catalog = context.catalog
+    now = datetime.now(UTC)
+    for ref in catalog.refs():
+        if ref.name.startswith(CANDIDATE_PREFIX) and _abandoned(ref, now):
+            with suppress(CommitLost, LagoaError):
+                catalog.delete_ref(ref.name, ref.commit)
+    context.receipts.prune({commit for _, commit in catalog.moves(MAIN)}, now - _KEPT)
+
+
+def _abandoned(ref: RefInfo, now: datetime) -> bool:
+    if now - ref.created_at > _ABANDONED:
+        return True
+    owner = _OWNER.fullmatch(ref.name.removeprefix(CANDIDATE_PREFIX))
+    if owner is None or owner["host"] != _host():
+        return False
+    try:
+        os.kill(int(owner["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _host() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]

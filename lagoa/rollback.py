@@ -1,0 +1,104 @@
+"""Rollback: a publication whose change is the way back to an earlier state of `main`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from lagoa.candidate import Proposal, land, sweep
+from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
+from lagoa.faults import fault_point
+from lagoa.holds import batches_of, with_holds
+from lagoa.model import MAIN, Batch, Change, Ref
+from lagoa.publish import ROLLBACK
+from lagoa.table_facts import table_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.context import LakeContext
+    from lagoa.model import Commit, Publication, TableName
+    from lagoa.ports import VersionedCatalog
+
+_HASH = re.compile(r"[0-9a-f]{8,64}")
+
+_Moves = list[tuple["TableName", Batch]]
+
+
+def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publication:
+    """Publish an earlier state of `main` again: one commit that puts the old pointers back.
+
+    A state that has a receipt was audited with these very pointers: its checks run for information. Any other state is
+    audited like a publication.
+
+    Args:
+        context: the lake.
+        to: the state to go back to: `main~1`, a commit id, a tag, `main*<time>`.
+        hold: refuse the batches that go out of sight when they come again with the same content.
+
+    Returns:
+        The move of main, with the batches that go out of sight.
+
+    Raises:
+        RefNotFound: no such state, or one that was never main's.
+        NothingToPublish: main's tables are those of `to`.
+        AuditFailed: the state has no receipt, and a check failed.
+        PublishContended: main moved meanwhile. Look at what came before going back.
+    """
+    catalog = context.catalog
+    target = _target(catalog, to)
+    base = catalog.ref(MAIN).commit
+    if not catalog.is_ancestor(target.id, base):
+        raise RefNotFound(to, "it was never a state of main")
+    differing = catalog.diff(base, target.id)
+    if not differing:
+        raise NothingToPublish(to)
+    sweep(context)
+    fault_point("publish.begun")
+    gone, back = _batches(differing)
+    change = Change(
+        tables={table: then for table, (_, then) in differing.items()},
+        message=f"Roll back to {to} ({target.id[:12]})",
+        namespaces=with_holds(catalog.namespaces(base), gone if hold else [], back),
+        properties={ROLLBACK: target.id},
+        author=context.settings.author,
+    )
+    proposal = Proposal(
+        branch=to,
+        base=base,
+        change=change,
+        gating=not _was_audited(context, target),
+        unseen=tuple(f"{table}: {batch.id}" for table, batch in gone),
+        held=hold and bool(gone),
+    )
+    try:
+        return land(context, proposal)
+    except CommitLost as error:
+        raise PublishContended(to, 1) from error
+
+
+def _target(catalog: VersionedCatalog, to: str) -> Commit:
+    if _HASH.fullmatch(to):
+        try:
+            return catalog.resolve(Ref(MAIN, commit=to))
+        except RefNotFound:
+            if len(to) == 64:  # noqa: PLR2004 - a whole id can be no name
+                raise
+    return catalog.resolve(Ref.parse(to))
+
+
+def _was_audited(context: LakeContext, target: Commit) -> bool:
+    receipt = context.receipts.of_commit(target.id)
+    published = any(commit == target.id for _, commit in context.catalog.moves(MAIN))
+    return receipt is not None and published
+
+
+def _batches(differing: Mapping[TableName, tuple[str | None, str | None]]) -> tuple[_Moves, _Moves]:
+    """Return the batches that go out of sight, and those that come back."""
+    gone: _Moves = []
+    back: _Moves = []
+    for table, pointers in sorted(differing.items()):
+        now, then = (batches_of(table_facts(each).properties) if each else {} for each in pointers)
+        gone += [(table, Batch(name, now[name])) for name in sorted(now.keys() - then.keys())]
+        back += [(table, Batch(name, then[name])) for name in sorted(then.keys() - now.keys())]
+    return gone, back

@@ -1,0 +1,66 @@
+"""What a table's metadata file says, read without building a table of it: a publication looks at many."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """A table at one pointer.
+
+    Attributes:
+        columns: type of each column, in Iceberg's spelling without spaces, in order.
+        properties: the table's properties.
+    """
+
+    columns: Mapping[str, str]
+    properties: Mapping[str, str]
+
+
+@lru_cache(maxsize=2048)
+def table_facts(location: str) -> TableFacts:
+    """Return the facts of the metadata file at `location`; such files never change."""
+    document = json.loads(_read(location))
+    schemas = document.get("schemas") or [document["schema"]]
+    current = document.get("current-schema-id", schemas[0].get("schema-id", 0))
+    schema = next(each for each in schemas if each.get("schema-id", 0) == current)
+    columns = {field["name"]: _type(field["type"]) for field in schema["fields"]}
+    return TableFacts(columns, document.get("properties") or {})
+
+
+def _read(location: str) -> bytes:
+    url = urlparse(location)
+    if url.scheme in {"", "file"}:
+        data = Path(unquote(url.path) if url.scheme else location).read_bytes()
+    else:
+        from pyiceberg.io import load_file_io
+
+        with load_file_io({}, location).new_input(location).open() as stream:
+            data = stream.read()
+    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+
+
+def _type(kind: str | dict[str, Any]) -> str:
+    if isinstance(kind, str):
+        return plain_type(kind)
+    if kind["type"] == "list":
+        return f"list<{_type(kind['element'])}>"
+    if kind["type"] == "map":
+        return f"map<{_type(kind['key'])},{_type(kind['value'])}>"
+    fields = ",".join(f"{field['name']}:{_type(field['type'])}" for field in kind["fields"])
+    return f"struct<{fields}>"
+
+
+def plain_type(text: str) -> str:
+    """Return a type's spelling without spaces and in lower case, for comparison."""
+    return "".join(text.split()).lower()

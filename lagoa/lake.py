@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.diff import LakeDiff
-    from lagoa.model import AuditReport, Commit, Publication, RefInfo
+    from lagoa.model import AuditReport, Commit, Publication, RefInfo, TableName
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
     from lagoa.ref_catalog import RefCatalog
 
@@ -97,6 +97,27 @@ class Lake:
     def tables(self, ref: str = MAIN) -> Pointers:
         """Return the pointer of each table at a ref."""
         return self.context.catalog.tables(self.resolve(ref).id)
+
+    def row_counts(self, ref: str = MAIN) -> dict[TableName, int]:
+        """Return the number of rows of each table at a ref, from its metadata where that says it."""
+        catalog = self.catalog(ref)
+        counts = {}
+        for table in sorted(self.tables(ref)):
+            snapshot = catalog.load_table((*table.namespace, table.name)).current_snapshot()
+            summary = snapshot.summary if snapshot else None
+            if summary is None:
+                counts[table] = 0
+            elif summary["total-delete-files"] in {None, "0"} and summary["total-records"] is not None:
+                counts[table] = int(summary["total-records"])
+            else:
+                counts[table] = int(self.sql(f"select count(*) from {table}", ref).fetchall()[0][0])
+        return counts
+
+    def source_files(self, folder: Path) -> dict[TableName, Path]:
+        """Return the files of a folder that contracts name as their sources, by table."""
+        from lagoa.ingest import source_files
+
+        return source_files(self.context, folder)
 
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return what differs from `a` to `b`: tables, schemas, rows by key."""

@@ -1,0 +1,120 @@
+"""`make demo`: the main job from files to `main`, and a look at what it made.
+
+`python -m flows.demo [FOLDER]` loads the nine Olist files of a folder; without one it generates them at full size. Each
+folder gets a lake state of its own, so that two data sets never meet in one history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.lake import Lake
+
+GENERATED = Path("data/olist")
+KPIS = Path(__file__).with_name("demo_kpis.sql")
+
+
+def main(folder: str | None = None) -> None:
+    """Run the main job on the files of a folder and show what came of it."""
+    console = Console()
+    source = Path(folder) if folder else _generated(console)
+    if folder:
+        name = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+        os.environ.setdefault("LAGOA_STATE", f".lagoa/olist-{name}")
+    # Said before Prefect is imported, which reads its settings then.
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    began = time.perf_counter()
+    with console.status("Starting Prefect and running the flow `daily`"):
+        from flows.daily import daily
+
+        daily(str(source))
+    console.print(f"The flow `daily` loaded {source}, built, audited and published in {_since(began)}.")
+    import lagoa
+
+    with lagoa.open_lake() as lake:
+        _summary(lake, console)
+    _next_steps(console)
+
+
+def _generated(console: Console) -> Path:
+    from flows.sources.olist import generate
+
+    if not (GENERATED / "product_category_name_translation.csv").exists():
+        began = time.perf_counter()
+        with console.status("Generating nine files of a marketplace at full size"):
+            generate(GENERATED)
+        console.print(f"Generated nine files in {GENERATED} in {_since(began)}.")
+    return GENERATED
+
+
+def _summary(lake: Lake, console: Console) -> None:
+    counts = lake.row_counts()
+    rows: Counter[str] = Counter()
+    tables: Counter[str] = Counter()
+    for table, count in counts.items():
+        rows[table.layer] += count
+        tables[table.layer] += 1
+    console.print(_table("Rows on main", ("layer", "tables", "rows"), [(k, tables[k], rows[k]) for k in rows]))
+    refused = [(str(t), n) for t, n in counts.items() if t.layer == "quarantine" and n]
+    if refused:
+        console.print(_table("Quarantined rows", ("table", "rows"), refused))
+    publication = lake.publications(limit=1)[0]
+    outcomes = Counter(result.outcome for result in publication.report.results)
+    console.print(_table("Checks of the publication", ("outcome", "checks"), list(outcomes.items())))
+    for result in publication.report.results:
+        if result.outcome == "warned":
+            console.print(f"  warned: {result.check}: {result.message}", style="yellow")
+    console.print(
+        f"main moved to {publication.commit[:12]} at {publication.published_at.astimezone():%Y-%m-%d %H:%M:%S %Z}, "
+        f"{len(publication.tables)} tables, receipt {publication.receipt[:12]}.",
+        highlight=False,
+    )
+    kpis = lake.sql(KPIS.read_text("utf-8"))
+    console.print(_table("The marketplace by month", kpis.columns, kpis.fetchall()))
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*(f"{v:,}" if isinstance(v, int) else str(v) for v in row))
+    return table
+
+
+def _next_steps(console: Console) -> None:
+    state = os.environ.get("LAGOA_STATE")
+    console.print("\nWhat to try next:", style="bold")
+    lines = ["source .venv/bin/activate"]
+    if state:
+        lines.append(f"export LAGOA_STATE={state}")
+    lines += [
+        "lagoa status",
+        "lagoa log",
+        'lagoa sql "select * from gold.kpi_sales_by_category order by revenue desc limit 10"',
+        "lagoa branch create mine && lagoa transform mine && lagoa diff main..mine",
+        "lagoa quarantine list",
+    ]
+    for line in lines:
+        console.print(f"  {line}", highlight=False)
+
+
+def _since(began: float) -> str:
+    return f"{time.perf_counter() - began:.1f} s"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 BUSY_SECONDS = 30.0
 MAX_RESULTS = 200_000
-"""Results kept for use by later audits; the ones that were not used for longest go first."""
+"""Results kept for use by later audits; the oldest go first."""
 
 _VARIABLES = 500  # values bound to one statement; SQLite's own limit is higher everywhere
 
@@ -35,11 +36,13 @@ create index if not exists receipts_commit on receipts (commit_id);
 create index if not exists receipts_prepared on receipts (prepared_at);
 create table if not exists results (
     key text primary key,
-    used_at integer not null,
+    kept_at integer not null,
     document text not null
 ) without rowid;
-create index if not exists results_used on results (used_at);
+create index if not exists results_kept on results (kept_at);
 """
+
+_inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
 
 
 class SqliteReceipts:
@@ -56,18 +59,32 @@ class SqliteReceipts:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = threading.Lock()
+        self._connect()
         with _translated(path):
-            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self._open()
+            self._prepare_file()
 
-    def _open(self) -> None:
+    def _connect(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        with _translated(self._path):
+            self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            # A receipt must outlive a power cut: main moves right after it.
+            self._db.execute("pragma synchronous = full")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._pid != os.getpid():
+            _inherited.append(self._db)
+            self._connect()
+        with self._lock, _translated(self._path):
+            yield self._db
+
+    def _prepare_file(self) -> None:
         found = int(self._db.execute("pragma user_version").fetchone()[0])
         if found > FORMAT:
             self._db.close()
             raise LakeTooNew(self._path, found, FORMAT)
         self._db.execute("pragma journal_mode = wal")
-        self._db.execute("pragma synchronous = full")  # a receipt must outlive a power cut: main moves right after it
         if found < FORMAT:
             with self._transaction() as db:
                 for statement in _SCHEMA.split(";"):
@@ -76,18 +93,18 @@ class SqliteReceipts:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _translated(self._path):
-            self._db.execute("begin immediate")
+        with self._connection() as db:
+            db.execute("begin immediate")
             try:
-                yield self._db
+                yield db
             except BaseException:
-                self._db.execute("rollback")
+                db.execute("rollback")
                 raise
-            self._db.execute("commit")
+            db.execute("commit")
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._lock, _translated(self._path):
-            return self._db.execute(sql, parameters).fetchall()
+        with self._connection() as db:
+            return db.execute(sql, parameters).fetchall()
 
     def prepare(self, receipt: Receipt) -> None:
         """Keep a receipt before `main` moves."""
@@ -127,7 +144,7 @@ class SqliteReceipts:
             excess = db.execute("select count(*) from results").fetchone()[0] - MAX_RESULTS
             if excess > 0:
                 db.execute(
-                    "delete from results where key in (select key from results order by used_at limit ?)", (excess,)
+                    "delete from results where key in (select key from results order by kept_at limit ?)", (excess,)
                 )
 
     def prune(self, published: Collection[str], before: datetime) -> int:
@@ -143,8 +160,9 @@ class SqliteReceipts:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._db.close()
+        if self._pid == os.getpid():
+            with self._lock:
+                self._db.close()
 
 
 @contextmanager

@@ -1,0 +1,178 @@
+"""What every receipt store does."""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import sqlite3
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lagoa.adapters import receipts_sqlite
+from lagoa.adapters.receipts_sqlite import SqliteReceipts
+from lagoa.errors import CatalogDamaged, LakeTooNew
+from lagoa.model import AuditReport, CheckResult, Receipt
+
+FACTORIES = {"sqlite": lambda folder: SqliteReceipts(folder / "receipts.db")}
+NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
+
+
+@pytest.fixture(params=FACTORIES)
+def store(request, tmp_path):
+    made = FACTORIES[request.param](tmp_path)
+    yield made
+    made.close()
+
+
+def result(key: str, **fields) -> CheckResult:
+    base = CheckResult("a.b/key/id", "a.b", "passed", 0.0, "= 0", "0 rows", 0.01, key, samples_sql="SELECT 1")
+    return replace(base, **fields)
+
+
+def receipt(number: int, **fields) -> Receipt:
+    results = (result("k1"), result("k2", outcome="not evaluated", figure=None), result("k3", figure=math.inf))
+    report = AuditReport("dev", f"{number:064x}", "0" * 64, results, NOW, 1.5)
+    made = Receipt(
+        id=f"{number:032x}",
+        commit=f"{number:064x}",
+        base="0" * 64,
+        branch="dev",
+        author="ana",
+        prepared_at=NOW,
+        tables={"a.b": "file:///x.metadata.json", "a.c": None},
+        contracts={"a.b": "abc"},
+        report=report,
+        unseen=("a.b: batch-ü",),
+        held=True,
+    )
+    return replace(made, **fields)
+
+
+def test_a_receipt_comes_back_as_it_was(store):
+    store.prepare(receipt(1))
+    assert store.get(receipt(1).id) == receipt(1)
+    assert store.of_commit(receipt(1).commit) == receipt(1)
+
+
+def test_an_unknown_receipt_is_none(store):
+    assert store.get("f" * 32) is None
+    assert store.of_commit("f" * 64) is None
+
+
+def test_the_newest_receipt_of_a_commit_counts(store):
+    later = receipt(2, commit=receipt(1).commit, prepared_at=NOW + timedelta(seconds=1))
+    store.prepare(later)
+    store.prepare(receipt(1))
+    assert store.of_commit(receipt(1).commit) == later
+
+
+def test_results_come_back_by_key(store):
+    store.remember([result("k1"), result("k2", outcome="failed", figure=3.0)])
+    found = store.results(["k2", "k1", "k9"])
+    assert found == {"k1": result("k1"), "k2": result("k2", outcome="failed", figure=3.0)}
+
+
+def test_a_result_that_was_reused_is_kept_as_an_original(store):
+    store.remember([result("k1", reused=True)])
+    assert store.results(["k1"])["k1"].reused is False
+
+
+def test_any_number_of_keys_may_be_asked_for(store):
+    store.remember([result(f"k{number}") for number in range(3000)])
+    assert len(store.results([f"k{number}" for number in range(4000)])) == 3000
+    assert store.results([]) == {}
+
+
+def test_pruning_keeps_published_and_recent_receipts(store):
+    for number in (1, 2, 3):
+        store.prepare(receipt(number, prepared_at=NOW + timedelta(days=number)))
+    assert store.prune({receipt(1).commit}, before=NOW + timedelta(days=2, hours=1)) == 1
+    assert store.get(receipt(1).id) is not None
+    assert store.get(receipt(2).id) is None
+    assert store.get(receipt(3).id) is not None
+
+
+def test_threads_share_a_store(store):
+    def write(worker: int) -> None:
+        for number in range(20):
+            store.remember([result(f"{worker}-{number}")])
+            assert store.results([f"{worker}-{number}"])
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.results([f"{worker}-{number}" for worker in range(4) for number in range(20)])) == 80
+
+
+def _prepare_many(folder, start: int) -> None:
+    store = SqliteReceipts(folder / "receipts.db")
+    for number in range(start, start + 20):
+        store.prepare(receipt(number))
+    store.close()
+
+
+def test_processes_share_a_sqlite_file(tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    workers = [spawn.Process(target=_prepare_many, args=(tmp_path, start)) for start in (100, 200)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    store = SqliteReceipts(tmp_path / "receipts.db")
+    assert all(store.get(receipt(number).id) for start in (100, 200) for number in range(start, start + 20))
+    store.close()
+
+
+def test_a_store_works_on_in_a_forked_child(tmp_path):
+    store = SqliteReceipts(tmp_path / "receipts.db")
+    store.prepare(receipt(1))
+    fork = multiprocessing.get_context("fork")
+    child = fork.Process(target=lambda: store.prepare(receipt(2)))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert store.get(receipt(2).id) == receipt(2)
+    store.close()
+
+
+def test_results_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(receipts_sqlite, "MAX_RESULTS", 3)
+    store = SqliteReceipts(tmp_path / "receipts.db")
+    store.remember([result("k1"), result("k2"), result("k3")])
+    store.remember([result("k4")])
+    assert len(store.results(["k1", "k2", "k3", "k4"])) == 3
+    store.close()
+
+
+def test_a_file_of_a_newer_lagoa_is_refused(tmp_path):
+    SqliteReceipts(tmp_path / "receipts.db").close()
+    db = sqlite3.connect(tmp_path / "receipts.db")
+    db.execute("pragma user_version = 99")
+    db.close()
+    with pytest.raises(LakeTooNew) as caught:
+        SqliteReceipts(tmp_path / "receipts.db")
+    assert caught.value.found == 99
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    (tmp_path / "receipts.db").write_bytes(b"not a database, " * 100)
+    with pytest.raises(CatalogDamaged):
+        SqliteReceipts(tmp_path / "receipts.db")
+
+
+def test_a_document_holds_nothing_but_json(tmp_path):
+    store = SqliteReceipts(tmp_path / "receipts.db")
+    store.prepare(receipt(1))
+    store.close()
+    db = sqlite3.connect(tmp_path / "receipts.db")
+    document = json.loads(db.execute("select document from receipts").fetchone()[0])
+    db.close()
+    assert document["report"]["results"][0]["check"] == "a.b/key/id"
+    assert document["prepared_at"] == "2026-11-20T18:00:00+00:00"

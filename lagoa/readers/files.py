@@ -1,0 +1,94 @@
+"""A source file: whether it can be read, what its content hashes to, and that it stays as it is meanwhile."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from lagoa.errors import SourceError
+
+if TYPE_CHECKING:
+    import os
+
+READ_ERRORS = (OSError, EOFError, zlib.error)
+"""What reading a file raises: gzip has errors of its own for damaged ones."""
+
+
+class SourceFile:
+    """A file that rows are read from; it must not change while Lagoa reads it.
+
+    Attributes:
+        path: where it lies.
+        name: its name without the folders, as `_source` shows it.
+        size: its bytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Look at the file.
+
+        Raises:
+            SourceError: it is missing, no plain file, or may not be read.
+        """
+        self.path = Path(path)
+        self.name = self.path.name
+        try:
+            self._before = self.path.stat()
+            if not self.path.is_file():
+                kind = "a folder" if self.path.is_dir() else "no plain file"
+                advice = "Name one file." if kind == "a folder" else "Copy its content to a file first."
+                raise SourceError(str(path), f"it is {kind}.", advice)
+            with self.path.open("rb"):
+                pass
+        except OSError as error:
+            raise self.unreadable(error) from error
+        self.size = self._before.st_size
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the file's bytes, in hexadecimal digits.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        try:
+            with self.path.open("rb") as stream:
+                return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise self.unreadable(error) from error
+
+    def open(self) -> IO[bytes]:
+        """Open the content, unpacked where the name ends in `.gz`."""
+        if self.path.suffix == ".gz":
+            return cast("IO[bytes]", gzip.open(self.path, "rb"))
+        return self.path.open("rb", buffering=0)
+
+    def check_unchanged(self) -> None:
+        """Make sure that size and time of change are as they were at the beginning.
+
+        Raises:
+            SourceError: somebody wrote to the file, so that its hash and its rows may not belong together.
+        """
+        try:
+            now = self.path.stat()
+        except OSError as error:
+            raise self.unreadable(error) from error
+        if _identity(now) != _identity(self._before):
+            raise SourceError(
+                str(self.path),
+                "it changed while it was read; nothing was written.",
+                "Load it again when it is complete: let its writer write under another name and rename it at the end.",
+            )
+
+    def unreadable(self, error: Exception) -> SourceError:
+        """Return the error for a file that the system or its packing does not let us read."""
+        if isinstance(error, FileNotFoundError):
+            return SourceError(str(self.path), "there is no such file.", "Check the path.")
+        if isinstance(error, PermissionError):
+            return SourceError(str(self.path), "it may not be read.", "Give this user the right to read it.")
+        return SourceError(str(self.path), f"it cannot be read: {error}.", "Fetch or copy the file again.")
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino

@@ -7,9 +7,11 @@ read here first, strictly, and every check in it must come back evaluated.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
+import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -74,15 +76,21 @@ class SodaAuditor:
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
         """Run every check of some files in a session of DuckDB; keys are left empty."""
-        # `soda_core` must come first: its parts import each other in a circle. The command line of Soda is not
-        # imported, and with it no telemetry.
-        import soda_core  # noqa: F401
-        from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
-
         with _parser:
-            logging.getLogger("soda").setLevel(logging.ERROR)
-            source = DuckDBDataSourceImpl.from_existing_cursor(session.connection, name=_SOURCE)
+            source = _soda().from_existing_cursor(session.connection, name=_SOURCE)
             return [result for file in files for result in _run(file, source)]
+
+
+def _soda() -> Any:
+    """Import Soda, quiet and without telemetry; return its DuckDB data source."""
+    # Importing its contracts starts a thread that sends traces, unless this says no.
+    os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
+    warnings.filterwarnings("ignore", "Not fully supported for all datasources", DeprecationWarning)
+    import soda_core  # noqa: F401 - must come first: its parts import each other in a circle
+    from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
+
+    logging.getLogger("soda").setLevel(logging.ERROR)  # errors are collected, and shown as reasons
+    return DuckDBDataSourceImpl
 
 
 class _Reader:
@@ -159,6 +167,8 @@ class _Reader:
         level = body.get("threshold", {}).get("level", "fail")
         if level not in {"fail", "warn"}:
             raise self._error(threshold or node, f"the level is fail or warn, not {level!r}", "level")
+        if not isinstance(body.get("qualifier", ""), str):
+            raise self._error(entries["qualifier"], "a qualifier is text", "it: put it in quotes")
         return body
 
     def _queries(self, body: dict[str, Any], context: dict[str, Any]) -> Iterator[str]:

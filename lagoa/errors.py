@@ -11,6 +11,7 @@ LagoaError
     ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
     ├── InvalidName             a branch, tag or table name outside the grammar
     ├── RefNotFound, RefExists, RefProtected
+    ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
     ├── SourceError             a file that cannot be read as the contract says
     ├── BatchChanged            a batch id that came before with another content
@@ -160,6 +161,19 @@ class RefProtected(TerminalError):
     def __init__(self, ref: str) -> None:
         super().__init__(f"{ref!r} takes no writes.", "Write to a branch (`lagoa branch create`) and publish it.")
         self.ref = ref
+
+
+class NotASuccessor(TerminalError):
+    """A branch was to be moved to a commit that was not made on top of its head."""
+
+    def __init__(self, branch: str, expected: str, to: str) -> None:
+        super().__init__(
+            f"{branch!r} cannot move from {expected[:12]} to {to[:12]}: that commit's first parent is another.",
+            "Nothing was moved. Make the commit on top of the head and move to it.",
+        )
+        self.branch = branch
+        self.expected = expected
+        self.to = to
 
 
 class TableNotFound(TerminalError):

@@ -30,12 +30,18 @@ class TableFacts:
 @lru_cache(maxsize=2048)
 def table_facts(location: str) -> TableFacts:
     """Return the facts of the metadata file at `location`; such files never change."""
-    document = json.loads(_read(location))
+    document = table_document(location)
     schemas = document.get("schemas") or [document["schema"]]
     current = document.get("current-schema-id", schemas[0].get("schema-id", 0))
     schema = next(each for each in schemas if each.get("schema-id", 0) == current)
     columns = {field["name"]: _type(field["type"]) for field in schema["fields"]}
     return TableFacts(columns, document.get("properties") or {})
+
+
+def table_document(location: str) -> dict[str, Any]:
+    """Return the metadata file at `location` as it stands (the Iceberg specification, appendix C)."""
+    document: dict[str, Any] = json.loads(_read(location))
+    return document
 
 
 def _read(location: str) -> bytes:

@@ -115,6 +115,9 @@ class QueryResult(Protocol):
     def df(self) -> pd.DataFrame:
         """Return all rows as a pandas DataFrame."""
 
+    def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        """Return the next rows as tuples: `size` of them, fewer at the end."""
+
     def fetchall(self) -> list[tuple[Any, ...]]:
         """Return all rows as tuples."""
 

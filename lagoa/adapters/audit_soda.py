@@ -12,56 +12,20 @@ import re
 import threading
 import time
 import warnings
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lagoa.errors import CheckError
-from lagoa.model import CheckFile, CheckResult, FileCheck, TableName
+from lagoa.adapters._soda_file import COMPARISONS, SOURCE, VALUES, Reader, quoted
+from lagoa.model import CheckResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from lagoa.model import Outcome
+    from lagoa.model import CheckFile, FileCheck, Outcome, TableName
     from lagoa.ports import SqlSession
 
-_SOURCE = "lake"
-_FORMS = ("missing_values", "missing_format", "invalid_values", "invalid_format", "valid_values", "valid_format")
-_BOUNDS = ("valid_min", "valid_max", "valid_length", "valid_min_length", "valid_max_length", "valid_reference_data")
-_VALUES = frozenset((*_FORMS, *_BOUNDS))
-_COMMON = frozenset({"name", "qualifier", "filter", "attributes", "threshold"})
-_BODY: dict[str, frozenset[str]] = {
-    "missing": _COMMON | _VALUES | {"column_expression"},
-    "invalid": _COMMON | _VALUES | {"column_expression"},
-    "duplicate": _COMMON | _VALUES | {"column_expression", "columns"},
-    "aggregate": _COMMON | _VALUES | {"column_expression", "function"},
-    "metric": _COMMON | _VALUES | {"expression", "query"},
-    "failed_rows": _COMMON | {"expression", "query", "rows_tested_query"},
-    "row_count": _COMMON,
-    "freshness": _COMMON | {"column"},
-    "schema": _COMMON | {"allow_extra_columns", "allow_other_column_order"},
-}
-_COMPARISONS = {
-    "must_be": "=",
-    "must_not_be": "<>",
-    "must_be_greater_than": ">",
-    "must_be_greater_than_or_equal": ">=",
-    "must_be_less_than": "<",
-    "must_be_less_than_or_equal": "<=",
-}
-_THRESHOLD = frozenset(_COMPARISONS) | {
-    "must_be_between",
-    "must_be_not_between",
-    "level",
-    "additional",
-    "metric",
-    "unit",
-}
-_SQL_KEYS = ("expression", "filter", "column_expression")
-_QUERY_KEYS = ("query", "rows_tested_query")
-_CLOCK = re.compile(r"\b(now|today|current_\w+|get_current_\w+|local_?time\w*|transaction_timestamp)\b", re.IGNORECASE)
-_VARIABLE = re.compile(r"\$\{\s*(var|env|soda)\b", re.IGNORECASE)
 _OUTCOMES: dict[str, Outcome] = {"PASSED": "passed", "WARN": "warned", "FAILED": "failed"}
 
 _parser = threading.Lock()  # two threads in Soda's YAML parser crash it
@@ -72,12 +36,12 @@ class SodaAuditor:
 
     def read(self, table: TableName, path: Path) -> CheckFile:
         """Read a check file; raises `CheckError` with file and line for anything that cannot be run."""
-        return _Reader(table, path).read()
+        return Reader(table, path).read()
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
         """Run every check of some files in a session of DuckDB; keys are left empty."""
         with _parser:
-            source = _soda().from_existing_cursor(session.connection, name=_SOURCE)
+            source = _soda().from_existing_cursor(session.connection, name=SOURCE)
             return [result for file in files for result in _run(file, source)]
 
 
@@ -93,134 +57,12 @@ def _soda() -> Any:
     return DuckDBDataSourceImpl
 
 
-class _Reader:
-    """Reads one check file."""
-
-    def __init__(self, table: TableName, path: Path) -> None:
-        self._table = table
-        self._path = path
-
-    def read(self) -> CheckFile:
-        try:
-            text = self._path.read_text("utf-8")
-            root = yaml.compose(text, yaml.SafeLoader)
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckError(self._path, None, f"cannot be read: {error}.", "Mend the file.") from error
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise CheckError(self._path, line, f"is no YAML: {error.problem}.", "Mend the file.") from error
-        for number, line_text in enumerate(text.splitlines(), 1):
-            if _VARIABLE.search(line_text):
-                raise CheckError(self._path, number, "has a variable.", "Write its value.")
-        allowed = {"columns", "checks", "filter", "check_attributes"}
-        top = self._mapping(root, allowed, "the file") if root else {}
-        checks = tuple(self._checks(top))
-        if not checks:
-            raise CheckError(self._path, None, "has no checks.", "Add some, or remove the file.")
-        seen: set[str] = set()
-        for check in checks:
-            if check.id in seen:
-                raise CheckError(self._path, None, f"{check.id} stands there twice.", "Give each a `qualifier`.")
-            seen.add(check.id)
-        return CheckFile(self._table, str(self._path), text, checks)
-
-    def _checks(self, top: dict[str, yaml.Node]) -> Iterator[FileCheck]:
-        table_filter = _value(top["filter"]) if "filter" in top else None
-        for column in self._list(top.get("columns")):
-            entries = self._mapping(column, _VALUES | {"name", "checks", "column_expression"}, "a column")
-            if "name" not in entries:
-                raise self._error(column, "a column has no name", "name")
-            context = {key: _value(node) for key, node in entries.items() if key != "checks"}
-            for check in self._list(entries.get("checks")):
-                yield self._check(check, {"filter of the file": table_filter, "column": context})
-        for check in self._list(top.get("checks")):
-            yield self._check(check, {"filter of the file": table_filter, "column": {}})
-
-    def _check(self, node: yaml.Node, context: dict[str, Any]) -> FileCheck:
-        entries = self._mapping(node, frozenset(_BODY), "a check")
-        if len(entries) != 1:
-            raise self._error(node, "a check has one type", "`- missing:`")
-        kind, body_node = next(iter(entries.items()))
-        body = self._body(kind, body_node)
-        column = context["column"].get("name")
-        path = (["columns", column] if column else []) + ["checks", kind]
-        path += [str(body["qualifier"])] if "qualifier" in body else []
-        definition = yaml.safe_dump([kind, body, context], sort_keys=True, allow_unicode=True)
-        queries = tuple(self._queries(body, context))
-        clock: Literal["minute", "hour", "day"] | None = "hour" if any(map(_CLOCK.search, queries)) else None
-        if kind == "freshness":
-            clock = body.get("threshold", {}).get("unit", "hour")
-        return FileCheck(
-            f"{self._table}/soda/{'.'.join(path)}", definition, queries, tuple(self._references(body, context)), clock
-        )
-
-    def _body(self, kind: str, node: yaml.Node) -> dict[str, Any]:
-        if isinstance(node, yaml.ScalarNode) and _value(node) is None:
-            return {}
-        entries = self._mapping(node, _BODY[kind], f"a check of type {kind}")
-        threshold = entries.get("threshold")
-        if threshold is not None:
-            inner = self._mapping(threshold, _THRESHOLD, "a threshold")
-            if "additional" in inner:
-                self._mapping(inner["additional"], _THRESHOLD - {"additional"}, "a threshold")
-        body: dict[str, Any] = _value(node)
-        level = body.get("threshold", {}).get("level", "fail")
-        if level not in {"fail", "warn"}:
-            raise self._error(threshold or node, f"the level is fail or warn, not {level!r}", "level")
-        if not isinstance(body.get("qualifier", ""), str):
-            raise self._error(entries["qualifier"], "a qualifier is text", "it: put it in quotes")
-        return body
-
-    def _queries(self, body: dict[str, Any], context: dict[str, Any]) -> Iterator[str]:
-        yield from (str(body[key]).strip().rstrip(";") for key in _QUERY_KEYS if body.get(key))
-        column = context["column"]
-        expressions = [body.get(key) for key in _SQL_KEYS] + [context["filter of the file"]]
-        expressions.append(column.get("column_expression"))
-        yield from (f"SELECT {each} FROM {_quoted(self._table)}" for each in expressions if each)  # noqa: S608
-
-    def _references(self, body: dict[str, Any], context: dict[str, Any]) -> Iterator[TableName]:
-        for place in (body, context["column"]):
-            reference = (place.get("valid_reference_data") or {}).get("dataset")
-            if reference:
-                yield TableName.parse(str(reference).removeprefix(f"{_SOURCE}/").replace("/", "."))
-
-    def _mapping(self, node: yaml.Node, allowed: frozenset[str] | set[str], what: str) -> dict[str, yaml.Node]:
-        if not isinstance(node, yaml.MappingNode):
-            raise self._error(node, f"{what} has the form `key: value`", "it")
-        entries: dict[str, yaml.Node] = {}
-        for key, value in node.value:
-            name = str(key.value)
-            if name not in allowed or name in entries:
-                again = "stands there twice" if name in entries else "is not known"
-                raise self._error(key, f"{name!r} in {what} {again}", f"it; known are {', '.join(sorted(allowed))}")
-            entries[name] = value
-        return entries
-
-    def _list(self, node: yaml.Node | None) -> list[yaml.Node]:
-        if node is None:
-            return []
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._error(node, "a list is expected", "it: `- …` a line")
-        return list(node.value)
-
-    def _error(self, node: yaml.Node, message: str, what: str) -> CheckError:
-        return CheckError(self._path, node.start_mark.line + 1, f"{message}.", f"Mend {what}.")
-
-
-def _value(node: yaml.Node) -> Any:
-    return yaml.SafeLoader("").construct_object(node, deep=True)
-
-
-def _quoted(table: TableName) -> str:
-    return ".".join(f'"{part}"' for part in (*table.namespace, table.name))  # the grammar of names has no quotes
-
-
 def _run(file: CheckFile, source: Any) -> list[CheckResult]:
     from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import ContractVerificationSession
 
     # Behind the text, so that its line numbers stay.
-    text = f"{file.text}\ndataset: {_SOURCE}/{file.table.layer}/{file.table.name}\n"
+    text = f"{file.text}\ndataset: {SOURCE}/{file.table.layer}/{file.table.name}\n"
     if not re.search(r"^columns\s*:", file.text, re.MULTILINE):
         text += "columns: []\n"
     started = time.perf_counter()
@@ -258,7 +100,7 @@ def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> C
         threshold = result.check.warn_threshold
     words = " and ".join(
         f"{sign} {getattr(threshold, name)}{suffix}"
-        for name, sign in _COMPARISONS.items()
+        for name, sign in COMPARISONS.items()
         if threshold is not None and getattr(threshold, name) is not None
     )
     shown = "no value" if figure is None else f"{figure:g}{suffix}"
@@ -291,11 +133,11 @@ def _not_evaluated(file: CheckFile, check: FileCheck, reason: str) -> CheckResul
 def _samples(table: TableName, kind: str, body: dict[str, Any], context: dict[str, Any]) -> str | None:
     if kind == "failed_rows" and body.get("query"):
         return str(body["query"]).strip().rstrip(";")
-    plain = not (_VALUES | {"column_expression"}).intersection(body, context["column"])
+    plain = not (VALUES | {"column_expression"}).intersection(body, context["column"])
     condition = body.get("expression") if kind == "failed_rows" else None
     if kind == "missing" and plain:
         condition = f'"{context["column"]["name"]}" IS NULL'
     if condition is None:
         return None
     filters = [each for each in (body.get("filter"), context["filter of the file"]) if each]
-    return f"SELECT * FROM {_quoted(table)} WHERE {' AND '.join(f'({each})' for each in [condition, *filters])}"  # noqa: S608 - a check file of the lake's own
+    return f"SELECT * FROM {quoted(table)} WHERE {' AND '.join(f'({each})' for each in [condition, *filters])}"  # noqa: S608 - a check file of the lake's own

@@ -1,0 +1,1 @@
+"""Where the reference lake's data comes from."""

@@ -37,7 +37,7 @@ with extras as (
 ), sold as (
     select
         o.i, line, o.order_id, o.state, o.road_days, o.approved_at, o.purchased_at,
-        case when line > 1 and u('other product', o.i * 64 + line) < 0.38
+        case when line > 1 and u('other product', o.i * 64 + line) < 0.12
                 then below(getvariable('products'), u('another', o.i * 64 + line) ** 2.0)
             when basket_rank < getvariable('products') then basket_rank
             else below(getvariable('products'), u('bestseller', o.i) ** 2.0) end as p

@@ -33,10 +33,10 @@ with numbered as (
 ), ranked as (
     select
         *,
-        row_number() over (order by noise('person', i), i) - 1 as person_rank,
-        row_number() over (partition by has_items order by noise('basket', i), i) - 1 as basket_rank,
-        row_number() over (order by noise('payment', i), i) - 1 as payment_rank,
-        row_number() over (order by noise('review', i), i) - 1 as review_rank
+        row_number() over (order by noise('person rank', i), i) - 1 as person_rank,
+        row_number() over (partition by has_items order by noise('basket rank', i), i) - 1 as basket_rank,
+        row_number() over (order by noise('payment rank', i), i) - 1 as payment_rank,
+        row_number() over (order by noise('review rank', i), i) - 1 as review_rank
     from stated
 ), bought as (
     select
@@ -69,13 +69,13 @@ with numbered as (
         *,
         -- a few parcels are scanned before the payment is approved, fewer even before the purchase is on record
         after_days(case when u('early scan', i) < 0.0017 then purchased_at - interval 2 days else approved end,
-            case when u('early scan', i) < 0.012 then u('carrier', i) - 0.9 else 0.2 + late_tail(2.4, 'carrier', i) end) as shipped
+            case when u('early scan', i) < if(payment_type = 'boleto', 0.05, 0.0025) then u('carrier', i) - 0.9 else 0.2 + late_tail(2.4, 'carrier', i) end) as shipped
     from approved
 ), delivered as (
     select
         *,
         -- a fifth of an order's road is luck; the weeks after Black Friday and the strike of May 2018 are slow
-        after_days(greatest(shipped, purchased_at), 0.7 + road_days * exp(0.45 * bell('road', i))
+        after_days(greatest(shipped, purchased_at), 0.7 + road_days * exp(0.5 * bell('road', i))
             * case when purchased_at between timestamp '2017-11-20' and timestamp '2017-12-15' then 1.3
                 when purchased_at between timestamp '2018-02-10' and timestamp '2018-03-31' then 1.35
                 when purchased_at >= timestamp '2018-06-01' then 0.8 else 1 end) as delivered
@@ -89,5 +89,5 @@ select
     case when (status = 'delivered' and slot not in (20, 21)) or status = 'shipped' or slot between 97585 and 97659
         then shipped end as shipped_at,
     case when (status = 'delivered' and slot not between 30 and 37) or slot between 97585 and 97590 then delivered end as delivered_at,
-    date_trunc('day', after_days(purchased_at, 11 + 1.25 * road_days + 7 * u('promise', i)))::timestamp as promised_at
+    date_trunc('day', after_days(purchased_at, 9.6 + 1.2 * road_days + 7 * u('promise', i)))::timestamp as promised_at
 from delivered;

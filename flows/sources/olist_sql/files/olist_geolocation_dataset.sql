@@ -13,7 +13,7 @@ with counted as (
     select
         *, place * 20000 + n as point,
         -- where on its streets: the same spot again is an exact double
-        place * 20000 + below(points * 3, u('spot', place * 20000 + n)) as spot
+        place * 20000 + below(points * 2, u('spot', place * 20000 + n)) as spot
     from points
 )
 select

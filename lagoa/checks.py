@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lagoa.contracts import Contract
     from lagoa.model import CheckFile, TableName
     from lagoa.ports import Pointers, SqlEngine
+    from lagoa.rules import RowRule
 
 FORMAT = 1
 """Raised when a check of the same text comes to mean something else: earlier results are then not used."""
@@ -143,13 +144,19 @@ def _rows(contract: Contract) -> Iterator[Check]:
             id=f"{table}/{rule.kind}/{rule.column}",
             table=table,
             how="scan",
-            sql=f"count(*) FILTER (WHERE {rule.violated})",
+            sql=_violations(rule),
             limit=0,
             threshold="= 0",
             reason=f"rows: {rule.reason}",
             reads=frozenset({table}),
             samples_sql=f"SELECT * FROM {quoted(table)} WHERE {rule.violated}",  # noqa: S608 - of our own making
         )
+
+
+def _violations(rule: RowRule) -> str:
+    if rule.kind == "required":
+        return f"count(*) - count({_name(rule.column)})"  # answered by the files' statistics, without reading
+    return f"count(*) FILTER (WHERE {rule.violated})"
 
 
 def _uniqueness(contract: Contract) -> Iterator[Check]:
@@ -186,9 +193,10 @@ def _foreign_keys(contract: Contract) -> Iterator[Check]:
         if column.references is None:
             continue
         other, key = column.references
+        # An anti join, not NOT EXISTS or NOT IN: DuckDB is a third quicker on it, and nulls among the keys do no harm.
         orphan = (
-            f"FROM {quoted(contract.table)} AS o WHERE o.{_name(column.name)} IS NOT NULL AND NOT EXISTS "  # noqa: S608
-            f"(SELECT 1 FROM {quoted(other)} AS k WHERE k.{_name(key)} = o.{_name(column.name)})"
+            f"FROM {quoted(contract.table)} AS o ANTI JOIN {quoted(other)} AS k "
+            f"ON k.{_name(key)} = o.{_name(column.name)} WHERE o.{_name(column.name)} IS NOT NULL"
         )
         yield Check(
             id=f"{contract.table}/foreign_key/{column.name}",

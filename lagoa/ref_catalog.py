@@ -1,0 +1,308 @@
+"""The PyIceberg catalog of one ref: the tables as they are at a branch, tag or commit."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import OrderedDict
+from threading import Lock, RLock
+from typing import TYPE_CHECKING
+
+from pyiceberg.catalog import WAREHOUSE_LOCATION
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NoSuchNamespaceError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+from pyiceberg.io import load_file_io
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
+from pyiceberg.serializers import FromInputFile
+from pyiceberg.table import CommitTableResponse, StagedTable, Table, TableProperties
+from pyiceberg.table.locations import load_location_provider
+from pyiceberg.table.metadata import new_table_metadata
+from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
+from pyiceberg.typedef import EMPTY_DICT
+
+from lagoa.errors import CatalogDamaged
+from lagoa.model import Change, TableName
+from lagoa.ref_namespaces import RefNamespaces, Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pyiceberg.io import FileIO
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.update import TableRequirement, TableUpdate
+    from pyiceberg.typedef import Identifier, Properties
+
+    from lagoa.model import Ref
+    from lagoa.ports import Namespace, VersionedCatalog
+
+_CACHED_METADATA = 512
+_UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class _MetadataCache:
+    """Parsed metadata files by location: such a file never changes, and parsing one takes milliseconds."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kept: OrderedDict[str, TableMetadata] = OrderedDict()
+
+    def get(self, location: str, read: Callable[[], TableMetadata]) -> TableMetadata:
+        """Return what is kept, or read it and keep it."""
+        with self._lock:
+            if location in self._kept:
+                self._kept.move_to_end(location)
+                return self._kept[location]
+        metadata = read()
+        self.keep(location, metadata)
+        return metadata
+
+    def keep(self, location: str, metadata: TableMetadata) -> None:
+        """Keep the content of a file that was just written or read."""
+        with self._lock:
+            self._kept[location] = metadata
+            self._kept.move_to_end(location)
+            if len(self._kept) > _CACHED_METADATA:
+                self._kept.popitem(last=False)
+
+
+_metadata = _MetadataCache()
+
+
+class RefCatalog(RefNamespaces):
+    """A plain PyIceberg catalog of one ref; reads anywhere, writes on a work branch.
+
+    Each write is one commit on the branch. When another writer came first and changed other tables, the write is
+    repeated on the new head; when it changed the same table, PyIceberg's `CommitFailedException` is raised. Nothing
+    that another ref may read is deleted: dropping or purging a table takes its name away, its files stay.
+
+    Raises:
+        RefProtected: on a write to `main`, a tag, a commit or a publisher's candidate.
+    """
+
+    def create_table(
+        self,
+        identifier: str | Identifier,
+        schema: Schema | pa.Schema,
+        location: str | None = None,
+        partition_spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
+        sort_order: SortOrder = UNSORTED_SORT_ORDER,
+        properties: Properties = EMPTY_DICT,
+    ) -> Table:
+        """Make an empty table, in a place of its own."""
+        self._check_writable()
+        name = self._name(identifier)
+        self._create_plan(name, "")(self._see())
+        staged = self._create_staged_table(identifier, schema, location, partition_spec, sort_order, properties)
+        self._write(staged)
+        self._land(self._create_plan(name, staged.metadata_location))
+        return self._table(name, staged.metadata_location)
+
+    def register_table(self, identifier: str | Identifier, metadata_location: str, overwrite: bool = False) -> Table:
+        """Take up a table whose metadata file is there already."""
+        if overwrite:
+            raise NotImplementedError("`overwrite` isn't supported")
+        name = self._name(identifier)
+        self._read(metadata_location)
+        self._land(self._create_plan(name, metadata_location))
+        return self._table(name, metadata_location)
+
+    def load_table(self, identifier: str | Identifier) -> Table:
+        """Return a table as it is at the ref now."""
+        name = self._name(identifier)
+        return self._table(name, self._pointer(self._see(), name))
+
+    def table_exists(self, identifier: str | Identifier) -> bool:
+        """Return whether the table is there at the ref; no file is read."""
+        return self._name(identifier) in self._see().tables
+
+    def drop_table(self, identifier: str | Identifier) -> None:
+        """Take a table off the branch; its files stay, as other refs may read them."""
+        name = self._name(identifier)
+
+        def plan(seen: Seen) -> Change:
+            self._pointer(seen, name)
+            return self._change(f"Drop table {name}", {name: None})
+
+        self._land(plan)
+
+    def purge_table(self, identifier: str | Identifier) -> None:
+        """Do the same as `drop_table`: no file is deleted."""
+        self.drop_table(identifier)
+
+    def rename_table(self, from_identifier: str | Identifier, to_identifier: str | Identifier) -> Table:
+        """Give a table another name; its files stay where they are."""
+        old, new = self._name(from_identifier), self._name(to_identifier)
+
+        def plan(seen: Seen) -> Change:
+            pointer = self._pointer(seen, old)
+            created = self._create_plan(new, pointer)(seen)
+            return self._change(f"Rename table {old} to {new}", {**created.tables, old: None})
+
+        self._land(plan)
+        return self.load_table(to_identifier)
+
+    def commit_table(
+        self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
+    ) -> CommitTableResponse:
+        """Write the next metadata file of a table and point the branch to it."""
+        self._check_writable()
+        name = self._name(table.name())
+        before = self._see().tables.get(name)
+        current = None if before is None else self._table(name, before)
+        staged = self._update_and_stage_table(current, table.name(), requirements, updates)
+        if current is not None and staged.metadata == current.metadata:
+            return _response(current)
+        self._write(staged)
+
+        def plan(seen: Seen) -> Change:
+            if seen.tables.get(name) != before:
+                raise CommitFailedException(f"Table has been updated by another process: {name}")
+            verb = "Create" if before is None else "Update"
+            return self._change(f"{verb} table {name}", {name: staged.metadata_location})
+
+        self._land(plan)
+        return _response(staged)
+
+    def _create_staged_table(
+        self,
+        identifier: str | Identifier,
+        schema: Schema | pa.Schema,
+        location: str | None = None,
+        partition_spec: PartitionSpec = UNPARTITIONED_PARTITION_SPEC,
+        sort_order: SortOrder = UNSORTED_SORT_ORDER,
+        properties: Properties = EMPTY_DICT,
+    ) -> StagedTable:
+        name = self._name(identifier)
+        version = int(properties.get(TableProperties.FORMAT_VERSION, TableProperties.DEFAULT_FORMAT_VERSION))
+        metadata = new_table_metadata(
+            schema=self._convert_schema_if_needed(schema, version),  # type: ignore[arg-type]
+            partition_spec=partition_spec,
+            sort_order=sort_order,
+            location=location.rstrip("/") if location else self._new_location(name),
+            properties=dict(properties),
+        )
+        place = load_location_provider(metadata.location, metadata.properties).new_table_metadata_file_location()
+        io = self._load_file_io(metadata.properties, place)
+        return StagedTable((*name.namespace, name.name), metadata, place, io, self)
+
+    def _new_location(self, name: TableName) -> str:
+        """Return `<warehouse>/<layer>/<table>-<uuid>`: no two tables share a folder, on whatever branch."""
+        properties = self.load_namespace_properties(name.namespace)
+        layer, table = (_UNUSUAL.sub("_", text) for text in (name.layer, name.name))
+        folder = properties.get("location") or f"{self.properties[WAREHOUSE_LOCATION].rstrip('/')}/{layer}"
+        return f"{folder.rstrip('/')}/{table}-{uuid.uuid4()}"
+
+    @staticmethod
+    def _delete_old_metadata(io: FileIO, base: TableMetadata, metadata: TableMetadata) -> None:
+        """Delete nothing, whatever the table's properties say: other refs may point to the old files."""
+
+    @staticmethod
+    def _name(identifier: str | Identifier) -> TableName:
+        *namespace, name = RefCatalog.identifier_to_tuple(identifier)
+        return TableName(tuple(namespace), name)
+
+    def _create_plan(self, name: TableName, pointer: str) -> Callable[[Seen], Change]:
+        def plan(seen: Seen) -> Change:
+            if not seen.has(name.namespace):
+                raise NoSuchNamespaceError(f"Namespace does not exist: {name.layer}")
+            if name in seen.tables:
+                raise TableAlreadyExistsError(f"Table {name} already exists")
+            return self._change(f"Create table {name}", {name: pointer})
+
+        return plan
+
+    def _pointer(self, seen: Seen, name: TableName) -> str:
+        pointer = seen.tables.get(name)
+        if pointer is None:
+            raise NoSuchTableError(f"Table does not exist: {name}")
+        return pointer
+
+    def _table(self, name: TableName, location: str) -> Table:
+        try:
+            metadata = _metadata.get(location, lambda: self._read(location))
+        except FileNotFoundError as error:
+            raise CatalogDamaged(
+                f"{name} at {self.name!r}: its metadata file {location} is missing.",
+                "Put the lake's state folder back from a backup, whole.",
+            ) from error
+        io = self._load_file_io(metadata.properties, location)
+        return Table((*name.namespace, name.name), metadata, location, io, self)
+
+    def _read(self, location: str) -> TableMetadata:
+        return FromInputFile.table_metadata(load_file_io(self.properties, location).new_input(location))
+
+    def _write(self, staged: StagedTable) -> None:
+        self._write_metadata(staged.metadata, staged.io, staged.metadata_location)
+        _metadata.keep(staged.metadata_location, staged.metadata)
+
+
+class StagedCatalog(RefCatalog):
+    """A catalog of one base commit in which every write is kept back, to land later as one commit.
+
+    Metadata files are written at once; which of them count is known here alone, and what was staged is read through
+    this object. Threads may stage different tables at the same time.
+
+    Attributes:
+        base: id of the commit that it stands on: the head of the ref when it was made.
+    """
+
+    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, warehouse: Path | str, author: str = "") -> None:
+        super().__init__(catalog, ref, warehouse, author)
+        self._lock = RLock()
+        self._base = super()._see()
+        self._tables = dict(self._base.tables)
+        self._namespaces = dict(self._base.namespaces)
+
+    @property
+    def base(self) -> str:
+        """Id of the commit that this stands on."""
+        return self._base.commit
+
+    @property
+    def pointers(self) -> Mapping[TableName, str | None]:
+        """The new pointer of each table that was staged; None for one that was dropped."""
+        with self._lock:
+            changed = {name for name, _ in self._tables.items() ^ self._base.tables.items()}
+            return {name: self._tables.get(name) for name in sorted(changed)}
+
+    @property
+    def namespace_changes(self) -> Mapping[Namespace, Mapping[str, str] | None]:
+        """Properties of each namespace that was made or changed; None for one that was dropped."""
+        with self._lock:
+            before, after = self._base.namespaces, self._namespaces
+            return {
+                name: after.get(name)
+                for name in sorted(before.keys() | after.keys())
+                if before.get(name) != after.get(name)
+            }
+
+    def _see(self) -> Seen:
+        with self._lock:
+            return Seen(self._base.commit, dict(self._tables), dict(self._namespaces))
+
+    def _land(self, plan: Callable[[Seen], Change]) -> None:
+        self._check_writable()
+        with self._lock:
+            change = plan(self._see())
+            for table, pointer in change.tables.items():
+                if pointer is None:
+                    self._tables.pop(table, None)
+                else:
+                    self._tables[table] = pointer
+                    self._namespaces.setdefault(table.namespace, {})
+            for namespace, properties in change.namespaces.items():
+                if properties is None:
+                    self._namespaces.pop(namespace, None)
+                else:
+                    self._namespaces[namespace] = properties
+
+
+def _response(table: Table) -> CommitTableResponse:
+    return CommitTableResponse(metadata=table.metadata, **{"metadata-location": table.metadata_location})

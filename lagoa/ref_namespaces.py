@@ -1,0 +1,212 @@
+"""What a ref's PyIceberg catalog stands on: the state of the ref, the way a change lands, and the namespaces."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from pyiceberg.catalog import Catalog, MetastoreCatalog, PropertiesUpdateSummary
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NamespaceNotEmptyError,
+    NoSuchNamespaceError,
+)
+from pyiceberg.typedef import EMPTY_DICT
+
+from lagoa.errors import CommitLost, RefProtected
+from lagoa.model import CANDIDATE_PREFIX, MAIN, Change, Ref, TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pyiceberg.typedef import Identifier, Properties
+    from pyiceberg.view import View
+
+    from lagoa.ports import Namespace, Pointers, VersionedCatalog
+
+_TRIES = 100
+_LONGEST_WAIT = 0.02
+
+_EXISTS = {"exists": "true"}
+"""Properties of a namespace that was made without any; PyIceberg's own catalogs say the same."""
+
+
+class Seen(NamedTuple):
+    """What a ref holds at one moment."""
+
+    commit: str
+    tables: Pointers
+    namespaces: Mapping[Namespace, Mapping[str, str]]
+
+    def has(self, namespace: Namespace) -> bool:
+        """Return whether a namespace is there, by itself or through one below it."""
+        depth = len(namespace)
+        return bool(namespace) and any(each[:depth] == namespace for each in self.namespaces)
+
+
+class RefNamespaces(MetastoreCatalog):
+    """The namespaces of one ref. Views are not implemented, as in PyIceberg's SqlCatalog.
+
+    Args:
+        catalog: the versioned catalog.
+        ref: a branch, tag or commit, such as `dev` or `main@<hash>`.
+        warehouse: folder or URI under which new tables get their place.
+        author: who stands in the commits.
+    """
+
+    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, warehouse: Path | str, author: str = "") -> None:
+        self.ref = Ref.parse(ref) if isinstance(ref, str) else ref
+        super().__init__(str(self.ref), warehouse=str(warehouse))
+        self._catalog = catalog
+        self._author = author
+
+    def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
+        """Make a namespace."""
+        name = _checked(namespace)
+        for key, value in properties.items():
+            if not isinstance(key, str) or value is None:
+                raise ValueError(f"Properties of namespace {'.'.join(name)} must be text, not {key!r}: {value!r}")
+
+        def plan(seen: Seen) -> Change:
+            if seen.has(name):
+                raise NamespaceAlreadyExistsError(f"Namespace {'.'.join(name)} already exists")
+            made = {key: str(value) for key, value in (properties or _EXISTS).items()}
+            return self._change(f"Create namespace {'.'.join(name)}", namespaces={name: made})
+
+        self._land(plan)
+
+    def drop_namespace(self, namespace: str | Identifier) -> None:
+        """Remove a namespace that holds no table and no namespace."""
+        name = self.identifier_to_tuple(namespace)
+
+        def plan(seen: Seen) -> Change:
+            _expect(seen, name)
+            held = sum(table.namespace == name for table in seen.tables)
+            below = sum(each[: len(name)] == name for each in seen.namespaces.keys() - {name})
+            if held or below:
+                raise NamespaceNotEmptyError(
+                    f"Namespace {'.'.join(name)} is not empty. {held} tables and {below} namespaces exist."
+                )
+            return self._change(f"Drop namespace {'.'.join(name)}", namespaces={name: None})
+
+        self._land(plan)
+
+    def namespace_exists(self, namespace: str | Identifier) -> bool:
+        """Return whether the namespace, or one below it, is there."""
+        return self._see().has(self.identifier_to_tuple(namespace))
+
+    def list_namespaces(self, namespace: str | Identifier = ()) -> list[Identifier]:
+        """Return the namespaces right below one, or the topmost ones."""
+        above = self.identifier_to_tuple(namespace) if namespace else ()
+        seen = self._see()
+        if above:
+            _expect(seen, above)
+        depth = len(above)
+        return sorted({each[: depth + 1] for each in seen.namespaces if each[:depth] == above and len(each) > depth})
+
+    def load_namespace_properties(self, namespace: str | Identifier) -> Properties:
+        """Return the properties of a namespace."""
+        name = self.identifier_to_tuple(namespace)
+        seen = self._see()
+        _expect(seen, name)
+        return dict(seen.namespaces.get(name, {}))
+
+    def update_namespace_properties(
+        self, namespace: str | Identifier, removals: set[str] | None = None, updates: Properties = EMPTY_DICT
+    ) -> PropertiesUpdateSummary:
+        """Set and remove properties of a namespace; return which keys were removed, set, and missing."""
+        name = self.identifier_to_tuple(namespace)
+        summary = PropertiesUpdateSummary([], [], [])
+
+        def plan(seen: Seen) -> Change:
+            nonlocal summary
+            _expect(seen, name)
+            before = dict(seen.namespaces.get(name, {}))
+            summary, after = self._get_updated_props_and_update_summary(before, removals, updates)
+            return self._change(f"Set properties of namespace {'.'.join(name)}", namespaces={name: after})
+
+        self._land(plan)
+        return summary
+
+    def list_tables(self, namespace: str | Identifier) -> list[Identifier]:
+        """Return the identifiers of a namespace's tables, by name."""
+        name = self.identifier_to_tuple(namespace)
+        seen = self._see()
+        _expect(seen, name)
+        return [(*table.namespace, table.name) for table in sorted(seen.tables) if table.namespace == name]
+
+    def list_views(self, namespace: str | Identifier) -> list[Identifier]:
+        """Return an empty list: a lake has no views."""
+        _expect(self._see(), self.identifier_to_tuple(namespace))
+        return []
+
+    def view_exists(self, identifier: str | Identifier) -> bool:
+        """Return False: a lake has no views."""
+        del identifier
+        return False
+
+    def load_view(self, identifier: str | Identifier) -> View:
+        """Views are not implemented."""
+        raise NotImplementedError
+
+    def register_view(self, identifier: str | Identifier, metadata_location: str) -> View:
+        """Views are not implemented."""
+        raise NotImplementedError
+
+    def drop_view(self, identifier: str | Identifier) -> None:
+        """Views are not implemented."""
+        raise NotImplementedError
+
+    def _see(self) -> Seen:
+        commit = self._catalog.resolve(self.ref).id
+        return Seen(commit, self._catalog.tables(commit), self._catalog.namespaces(commit))
+
+    def _check_writable(self) -> None:
+        ref = self.ref
+        plain = ref.commit is None and not ref.back and ref.at is None
+        if (
+            not plain
+            or ref.name == MAIN
+            or ref.name.startswith(CANDIDATE_PREFIX)
+            or self._catalog.ref(ref.name).kind == "tag"
+        ):
+            raise RefProtected(str(ref))
+
+    def _land(self, plan: Callable[[Seen], Change]) -> None:
+        """Commit what `plan` makes of the head; when another writer came first, plan again on the new head.
+
+        The plan raises when what it rests on is no longer so: writers of different tables never disturb each other.
+        """
+        self._check_writable()
+        for attempt in range(_TRIES):
+            seen = self._see()
+            change = plan(seen)
+            try:
+                self._catalog.commit(self.ref.name, seen.commit, change)
+            except CommitLost:
+                time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.001 * 2**attempt)))  # noqa: S311 - no secret
+            else:
+                return
+        raise CommitFailedException(f"{self.ref} moved during each of {_TRIES} tries to commit")
+
+    def _change(
+        self,
+        message: str,
+        tables: Mapping[TableName, str | None] = EMPTY_DICT,
+        namespaces: Mapping[Namespace, Mapping[str, str] | None] = EMPTY_DICT,
+    ) -> Change:
+        return Change(tables=tables, namespaces=namespaces, message=message, author=self._author)
+
+
+def _expect(seen: Seen, namespace: Namespace) -> None:
+    if not seen.has(namespace):
+        # The wording, mistake included, is PyIceberg's own.
+        raise NoSuchNamespaceError(f"Namespace {'.'.join(namespace)} does not exists")
+
+
+def _checked(namespace: str | Identifier) -> Namespace:
+    Catalog.namespace_to_string(namespace, NoSuchNamespaceError)
+    return Catalog.identifier_to_tuple(namespace)

@@ -16,8 +16,11 @@ from lagoa.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
     from lagoa.diff import LakeDiff
     from lagoa.model import AuditReport, Commit, Publication, RefInfo, TableName
+    from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
     from lagoa.ref_catalog import RefCatalog
 
@@ -82,6 +85,16 @@ class Lake:
         """Remove a branch or a tag; the commits that others can reach stay."""
         self.context.catalog.delete_ref(name, self.context.catalog.ref(name).commit)
 
+    def ref(self, name: str) -> RefInfo:
+        """Return a branch or tag by its name; raises `RefNotFound`, `InvalidName`."""
+        return self.context.catalog.ref(check_ref_name(name))
+
+    def branches(self) -> list[BranchState]:
+        """Return every branch with how far it is from main; main first."""
+        from lagoa.overview import branch_states
+
+        return branch_states(self.context)
+
     def refs(self) -> Sequence[RefInfo]:
         """Return all branches and tags."""
         return self.context.catalog.refs()
@@ -119,6 +132,23 @@ class Lake:
 
         return source_files(self.context, folder)
 
+    def changed_tables(self, commit: Commit) -> list[TableName]:
+        """Return the tables that a commit changed against its first parent."""
+        catalog = self.context.catalog
+        return sorted(catalog.diff(commit.parents[0], commit.id) if commit.parents else catalog.tables(commit.id))
+
+    def describe(self, ref: str = MAIN) -> list[TableState]:
+        """Return what each table at a ref is like: columns, rows, files, snapshots."""
+        from lagoa.overview import table_states
+
+        return table_states(self.context, ref)
+
+    def describe_table(self, table: str, ref: str = MAIN) -> TableState:
+        """Return what one table at a ref is like; raises `TableNotFound`."""
+        from lagoa.overview import table_state
+
+        return table_state(self.context, table, ref)
+
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return what differs from `a` to `b`: tables, schemas, rows by key."""
         from lagoa.diff import diff
@@ -130,6 +160,12 @@ class Lake:
         from lagoa.audit import audit
 
         return audit(self.context, ref)
+
+    def failing_rows(self, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
+        """Return rows that a check of a report is about; None when it has no rows to show."""
+        from lagoa.audit import failing_rows
+
+        return failing_rows(self.context, report, check, limit)
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""

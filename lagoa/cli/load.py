@@ -1,0 +1,159 @@
+"""`lagoa ingest` and `lagoa transform`: without a branch on one of their own, audited and published."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lagoa.cli.console import count, emit_json, emit_table, hint, number, seconds
+from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
+from lagoa.cli.release import publish_branch, say_published, tell_publication
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
+    from lagoa.branch import Branch
+    from lagoa.ingest import IngestResult
+    from lagoa.lake import Lake
+    from lagoa.model import Publication
+    from lagoa.transform import ModelResult
+
+ingest = typer.Typer()
+transform = typer.Typer()
+
+
+@ingest.command()
+def ingest_(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A file; or a folder of contracts' sources.")],
+    into: Annotated[str | None, typer.Option(metavar="TABLE", help="The table that a file goes into.")] = None,
+    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Load there, and leave it at that.")] = None,
+    batch: Annotated[
+        str | None, typer.Option(metavar="ID", help="The delivery's id; by default from the content.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a file, or a folder's files, as the contracts say.
+
+    Without --branch this is done on a branch of its own, which is audited and published. Models are not run.
+    """
+    if source.is_dir() and (into or batch):
+        raise typer.BadParameter("--into and --batch go with one file, not with a folder.")
+    if not source.is_dir() and not into:
+        raise typer.BadParameter("Say which table the file goes into: --into LAYER.TABLE.")
+    publication = None
+    with open_here(ctx) as lake, _place(lake, "ingest", branch) as place:
+        results = _load(place, source, into, batch)
+        if not as_json:
+            _show_loaded(results, place)
+        if branch is None:
+            publication = publish_branch(place, f"Load {source.name}" + (f" into {into}" if into else ""))
+    _finish([_tell_loaded(result) for result in results], publication, place, branch=branch, as_json=as_json)
+
+
+@transform.command()
+def transform_(
+    ctx: typer.Context,
+    branch: Annotated[str | None, typer.Argument(metavar="[BRANCH]", help="Run there, and leave it at that.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="TABLE", help="Only this model and those before it; may be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the models whose inputs, SQL or contract have changed.
+
+    Without a branch this is done on a branch of its own, which is audited and published.
+    """
+    publication = None
+    with open_here(ctx) as lake, _place(lake, "transform", branch) as place:
+        with working("running models") as tell:
+            results = place.transform(select, on_done=lambda r: tell(f"running models: {r.table} is done"))
+        if not as_json:
+            _show_built(results)
+        if branch is None:
+            publication = publish_branch(place, "Run the models")
+    _finish([_tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
+
+
+def _place(lake: Lake, what: str, branch: str | None) -> AbstractContextManager[Branch]:
+    return lake.run(what) if branch is None else nullcontext(lake.branch(branch))
+
+
+def _load(place: Branch, source: Path, into: str | None, batch: str | None) -> Sequence[IngestResult]:
+    with working(f"loading {source.name}") as tell:
+        if into:
+            return [place.ingest(source, into, batch=batch)]
+        return place.ingest_folder(source, on_done=lambda r: tell(f"loading {source.name}: {r.table} is done"))
+
+
+def _show_loaded(results: Sequence[IngestResult], place: Branch) -> None:
+    emit_table(
+        ("table", "received", "accepted", "quarantined", "time", ""),
+        (
+            (
+                str(r.table),
+                number(r.received),
+                number(r.accepted),
+                number(r.quarantined),
+                seconds(r.seconds),
+                f"batch {r.batch} was loaded before" if r.skipped else "",
+            )
+            for r in results
+        ),
+        right=("received", "accepted", "quarantined", "time"),
+    )
+    refused = sum(r.quarantined for r in results if not r.skipped)
+    if refused:
+        hint(f"{count(refused, 'record')} went to quarantine: `lagoa quarantine list --ref {place.name}`.")
+
+
+def _show_built(results: Sequence[ModelResult]) -> None:
+    built = [r for r in results if not r.skipped]
+    if built:
+        emit_table(
+            ("table", "rows", "time"),
+            ((str(r.table), number(r.rows), seconds(r.seconds)) for r in built),
+            right=("rows", "time"),
+        )
+    kept = len(results) - len(built)
+    if kept:
+        hint(f"{count(kept, 'model')} {'was' if kept == 1 else 'were'} up to date.")
+    if not results:
+        hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each.")
+
+
+def _finish(
+    results: list[dict[str, Any]], publication: Publication | None, place: Branch, *, branch: str | None, as_json: bool
+) -> None:
+    if as_json:
+        published = None if publication is None else tell_publication(publication)
+        emit_json({"branch": place.name, "tables": results, "publication": published})
+    elif publication is not None:
+        say_published(publication)
+    elif branch is None:
+        hint("Nothing new: main is as it was.")
+    else:
+        hint(f"Next: `lagoa diff main..{branch}`, `lagoa audit {branch}`, `lagoa publish {branch}`.")
+
+
+def _tell_loaded(result: IngestResult) -> dict[str, Any]:
+    return {
+        "table": str(result.table),
+        "batch": result.batch,
+        "received": result.received,
+        "accepted": result.accepted,
+        "quarantined": result.quarantined,
+        "rules": dict(result.rules),
+        "skipped": result.skipped,
+        "commit": result.commit,
+        "seconds": result.seconds,
+    }
+
+
+def _tell_built(result: ModelResult) -> dict[str, Any]:
+    return {"table": str(result.table), "rows": result.rows, "skipped": result.skipped, "seconds": result.seconds}

@@ -1,0 +1,113 @@
+"""`lagoa`, the command. Each command's module is imported when it is called, so that every one starts quickly."""
+
+from __future__ import annotations
+
+import sys
+from collections import UserDict
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
+from lagoa.cli.options import DEBUG, DebugOption, LakeOption
+
+COMMANDS = {
+    "init": "setup",
+    "contract": "contract",
+    "ingest": "load",
+    "transform": "load",
+    "audit": "check",
+    "publish": "release",
+    "rollback": "release",
+    "run": "flow",
+    "sql": "sql",
+    "status": "status",
+    "tables": "tables",
+    "show": "tables",
+    "log": "history",
+    "diff": "changes",
+    "quarantine": "quarantine",
+    "branch": "refs",
+    "tag": "refs",
+}
+"""Every command with the module of `lagoa.cli` that holds it, in the order of the help."""
+
+
+class _Commands(UserDict[str, Any]):
+    """The commands by name, each imported when it is asked for, with the options that all of them take."""
+
+    def __init__(self, places: dict[str, str], shared: list[Any]) -> None:
+        super().__init__(places)
+        self._shared = shared
+
+    def __getitem__(self, name: str) -> Any:
+        held = self.data[name]
+        if isinstance(held, str):
+            app: typer.Typer = getattr(import_module(f"lagoa.cli.{held}"), name)
+            held = self.data[name] = typer.main.get_command(app)
+            held.name = name
+            self._share(held)
+        return held
+
+    def _share(self, command: Any) -> None:
+        command.params.extend(self._shared)
+        for inner in getattr(command, "commands", {}).values():
+            self._share(inner)
+
+
+class _Lagoa(TyperGroup):
+    """The group of all commands; errors that a user can act on end here, without a traceback."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = _Commands(COMMANDS, [option for option in self.params if option.name in {"lake", "debug"}])
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; turn an error into a line on stderr and an exit code."""
+        from lagoa.errors import LagoaError
+
+        try:
+            return super().invoke(ctx)
+        except (LagoaError, OSError) as error:
+            if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
+                raise
+            if isinstance(error, LagoaError):
+                show_error(describe(error), error.advice)
+                raise typer.Exit(exit_code(error)) from error
+            show_error(system_error(error))
+            raise typer.Exit(EXIT_ERROR) from error
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"lagoa {version('lagoa')}\n")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=_Lagoa,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def lagoa(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and stop.")
+    ] = False,
+    lake: LakeOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """A versioned lakehouse: load and check data on a branch; main moves only to the state that passed."""
+
+
+def main() -> None:
+    """Run the command line (the `lagoa` script)."""
+    app()

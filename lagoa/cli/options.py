@@ -1,0 +1,69 @@
+"""What many commands take: the lake, a ref, JSON; and the lake opened from it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from lagoa.lake import Lake
+
+LAKE = "lagoa.lake"
+DEBUG = "lagoa.debug"
+LAKE_VARIABLE = "LAGOA_LAKE"
+
+
+def _keep_lake(ctx: typer.Context, value: Path | None) -> None:
+    # One dictionary for a command and its group: `lagoa --lake x log` and `lagoa log --lake x` are the same.
+    if value is not None:
+        ctx.meta[LAKE] = value
+
+
+def _keep_debug(ctx: typer.Context, value: bool) -> None:
+    if value:
+        ctx.meta[DEBUG] = True
+
+
+LakeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--lake",
+        metavar="DIR",
+        callback=_keep_lake,
+        expose_value=False,
+        help=f"The lake's folder; by default {LAKE_VARIABLE}, else the lake that the current folder lies in.",
+        rich_help_panel="Everywhere",
+    ),
+]
+DebugOption = Annotated[
+    bool,
+    typer.Option(
+        "--debug",
+        callback=_keep_debug,
+        expose_value=False,
+        help="Show where in the code an error came from.",
+        rich_help_panel="Everywhere",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+RefOption = Annotated[
+    str, typer.Option("--ref", metavar="REF", help="A branch or tag, with @HASH, ~N or *TIME behind it if wanted.")
+]
+
+
+def lake_folder(ctx: typer.Context) -> Path:
+    """Return the folder of the lake that a command means; raises `LakeNotFound`."""
+    from lagoa.settings import find_lake
+
+    named = ctx.meta.get(LAKE) or os.environ.get(LAKE_VARIABLE)
+    return Path(named) if named else find_lake(Path.cwd())
+
+
+def open_here(ctx: typer.Context) -> Lake:
+    """Open the lake that a command means."""
+    from lagoa.lake import open_lake
+
+    return open_lake(lake_folder(ctx))

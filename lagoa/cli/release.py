@@ -1,0 +1,115 @@
+"""`lagoa publish` and `lagoa rollback`: the two ways that main moves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, short
+from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
+
+if TYPE_CHECKING:
+    from lagoa.branch import Branch
+    from lagoa.model import Publication
+
+publish = typer.Typer()
+rollback = typer.Typer()
+
+_LISTED = 5
+
+
+@publish.command()
+def publish_(
+    ctx: typer.Context,
+    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to publish.")],
+    message: Annotated[str, typer.Option("--message", "-m", help="What stands in the log.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Move main to a branch's changes, if every check passes there."""
+    with open_here(ctx) as lake:
+        publication = publish_branch(lake.branch(branch), message)
+    if as_json:
+        emit_json(None if publication is None else tell_publication(publication))
+    elif publication is None:
+        say(f"Nothing to publish: main has all of {branch}.")
+    else:
+        say_published(publication)
+        hint(f"{branch} stays; `lagoa branch delete {branch}` removes it.")
+
+
+@rollback.command()
+def rollback_(
+    ctx: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="The state to go back to, such as main~1.")],
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Refuse the batches that thereby go, should they come again.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish an earlier state of main again."""
+    from lagoa.errors import NothingToPublish
+
+    with open_here(ctx) as lake, working(f"going back to {ref}"):
+        try:
+            publication = lake.rollback(ref, hold=hold)
+        except NothingToPublish:
+            publication = None
+    if as_json:
+        emit_json(None if publication is None else tell_publication(publication))
+    elif publication is None:
+        say(f"Nothing to do: main's tables are those of {ref}.")
+    else:
+        say_published(publication)
+        _say_unseen(publication)
+        hint(f"`lagoa rollback main@{short(publication.previous)}` takes this back.")
+
+
+def publish_branch(branch: Branch, message: str = "") -> Publication | None:
+    """Publish a branch; return None when main has all of it."""
+    from lagoa.errors import NothingToPublish
+
+    with working(f"publishing {branch.name}"):
+        try:
+            return branch.publish(message)
+        except NothingToPublish:
+            return None
+
+
+def say_published(publication: Publication) -> None:
+    """Say where main went, and on what grounds."""
+    report = publication.report
+    checks = [result for result in report.results if result.outcome == "passed"]
+    warned = [result for result in report.results if result.outcome == "warned"]
+    tables = publication.tables
+    names = ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")
+    say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
+    say(f"{count(len(checks), 'check')} passed, {len(warned)} warned, in {seconds(report.seconds)}.")
+
+
+def _say_unseen(publication: Publication) -> None:
+    if not publication.unseen:
+        return
+    say(f"{count(len(publication.unseen), 'batch', 'batches')} went out of sight:")
+    for batch in publication.unseen:
+        say(f"  {batch}")
+    if publication.held:
+        hint("They are refused when they come again with the same content.")
+    else:
+        hint("They load again when they come again; `lagoa rollback REF --hold` refuses them.")
+
+
+def tell_publication(publication: Publication) -> dict[str, Any]:
+    """Return a publication as JSON tells it."""
+    outcomes = [result.outcome for result in publication.report.results]
+    return {
+        "commit": publication.commit,
+        "previous": publication.previous,
+        "published_at": publication.published_at,
+        "receipt": publication.receipt,
+        "tables": list(publication.tables),
+        "unseen": list(publication.unseen),
+        "held": publication.held,
+        "audit": {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")},
+    }

@@ -1,0 +1,7 @@
+"""`lagoa status`."""
+
+from __future__ import annotations
+
+import typer
+
+status = typer.Typer()

@@ -1,0 +1,1 @@
+"""Scheduled work on this lake; `lagoa run NAME` runs `flows/NAME.py`."""

@@ -1,0 +1,80 @@
+"""The daily flow: a folder of files in, checked tables on `main`.
+
+Run it by `lagoa run daily`, or by `lagoa run daily folder=../incoming`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+
+import lagoa
+from lagoa.errors import NothingToPublish, TransientError
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.tasks import Task
+
+    from lagoa.branch import Branch
+    from lagoa.ingest import IngestResult
+    from lagoa.model import Publication
+    from lagoa.transform import ModelResult
+
+RUN_PREFIX = "run/daily/"
+
+
+def _run_name() -> str:
+    """Name a run as its branch will be named."""
+    return f"{RUN_PREFIX}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool:
+    """Try again only what may go better the next time; a bad file or a failed check will not."""
+    return isinstance(state.result(raise_on_failure=False), TransientError)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="ingest {table}", retries=3, retry_condition_fn=_is_transient)
+def ingest(branch: Branch, table: str, file: Path) -> IngestResult:
+    """Load one file into the table whose contract names it."""
+    return branch.ingest(file, into=table)
+
+
+@task(cache_policy=NO_CACHE, retries=3, retry_condition_fn=_is_transient)
+def transform(branch: Branch) -> list[ModelResult]:
+    """Run the models whose inputs have changed."""
+    return branch.transform()
+
+
+@task(cache_policy=NO_CACHE, retries=3, retry_condition_fn=_is_transient)
+def publish(branch: Branch, message: str) -> Publication | None:
+    """Audit, and move main to this run's state; None when the run brought nothing new."""
+    try:
+        return branch.publish(message)
+    except NothingToPublish as nothing:
+        get_run_logger().info("%s", nothing)
+        return None
+
+
+@flow(flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=False)
+def daily(folder: str = "data", lake: str = ".") -> Publication | None:
+    """Load the files of a folder that contracts name as their sources, run the models, audit, publish.
+
+    Args:
+        folder: where the files lie.
+        lake: the lake's folder.
+    """
+    run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
+    with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
+        files = opened.source_files(Path(folder))
+        loaded = [ingest.submit(branch, table, file) for table, file in files.items()]
+        for future in loaded:
+            future.result()
+        transform(branch)
+        return publish(branch, f"daily load of {Path(folder).name}")

@@ -1,0 +1,232 @@
+"""Running SQL models: the stale ones only, in the order of their dependencies, independent ones side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lagoa.errors import ModelError, QueryError, WriteError
+from lagoa.models import load_models
+from lagoa.table_facts import table_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from lagoa.context import LakeContext
+    from lagoa.errors import LagoaError
+    from lagoa.model import TableName
+    from lagoa.models import Model, Models
+    from lagoa.ports import Pointers
+
+FINGERPRINT = "lagoa.fingerprint"
+"""Table property of a model's table: hash of the model, its contract and the state of each input."""
+
+INPUTS = "lagoa.inputs"
+"""Table property of a model's table: JSON, the pointer of each table that it was built from."""
+
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """What became of one model.
+
+    Attributes:
+        table: the table it makes.
+        rows: rows written; 0 where it was skipped.
+        skipped: whether the table was up to date.
+        seconds: wall time.
+        commit: id of the commit that holds the table; None where it was skipped.
+    """
+
+    table: TableName
+    rows: int
+    skipped: bool
+    seconds: float
+    commit: str | None
+
+
+def lake_models(context: LakeContext) -> Models:
+    """Return the lake's models, read and checked; raises `ModelError`, `ContractError`."""
+    settings = context.settings
+    return load_models(settings.models_folder, context.contracts, settings.state_folder / "models.json")
+
+
+def transform(
+    context: LakeContext,
+    branch: str,
+    *,
+    select: Collection[str] | None = None,
+    workers: int | None = None,
+    on_done: Callable[[ModelResult], None] | None = None,
+) -> list[ModelResult]:
+    """Bring the models' tables on a branch up to date, one commit a table.
+
+    A model runs when the fingerprint of its table on the branch is not that of its SQL, its contract and the exact
+    states of its inputs. All models see the inputs as they were on the branch at the start, and each other's results.
+
+    Args:
+        context: the lake.
+        branch: the work branch.
+        select: names of tables or layers; the models they need run too. All models by default.
+        workers: how many models run side by side; `settings.workers` by default.
+        on_done: called with each result, in the calling thread.
+
+    Returns:
+        One result a model, in the order of the dependencies.
+
+    Raises:
+        ModelError: a model cannot be used (before anything runs), or fails. Tables finished before or beside it are
+            on the branch; those that need it are as they were. Running again goes on from there.
+        RefNotFound, RefProtected: no such branch, or one that takes no writes.
+        CommitLost: another writer changed a table of a model meanwhile.
+    """
+    models = lake_models(context)
+    chosen = models.select(select) if select is not None else list(models)
+    pointers = context.catalog.tables(context.catalog.ref(branch).commit)
+    _check_inputs(models, chosen, pointers, branch)
+    run = _Run(context, branch, models, dict(pointers), list(chosen), _chains(models, chosen))
+    run.run(workers or context.settings.workers, on_done or (lambda _: None))
+    if run.failed:
+        raise _failure(run.failed)
+    return [run.results[table] for table in chosen]
+
+
+def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
+    """Return whether a model's table is missing at these pointers, or was built from something else."""
+    pointer = pointers.get(model.table)
+    if pointer is None or any(table not in pointers for table in model.inputs):
+        return True
+    return table_facts(pointer).properties.get(FINGERPRINT) != fingerprint(context, model, pointers)
+
+
+def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:
+    """Return the hash of all that a model's table rests on: its SQL, its contract, the state of each input."""
+    inputs = sorted((str(table), pointers[table]) for table in model.inputs)
+    document = [model.hash, context.contracts[model.table].hash, inputs]
+    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
+
+def _check_inputs(models: Models, chosen: Sequence[TableName], pointers: Pointers, branch: str) -> None:
+    for table in chosen:
+        for name, line in models[table].inputs.items():
+            if name not in models and name not in pointers:
+                message = f"{table} reads {name}, which is not on {branch!r}."
+                raise ModelError(models[table].file, line, message, f"Load {name} there first.")
+
+
+@dataclass
+class _Run:
+    """One run of some models on a branch.
+
+    Attributes:
+        context: the lake.
+        branch: the work branch.
+        models: the lake's models.
+        pointers: the tables that models read: the branch's at the start, then those that this run has made.
+        waiting: the models that are still to be done.
+        chains: how many models come one after the other from each on.
+        results: what became of the others.
+        failed: the models that failed, with their errors.
+    """
+
+    context: LakeContext
+    branch: str
+    models: Models
+    pointers: dict[TableName, str]
+    waiting: list[TableName]
+    chains: Mapping[TableName, int]
+    results: dict[TableName, ModelResult] = field(default_factory=dict)
+    failed: list[tuple[TableName, Exception]] = field(default_factory=list)
+
+    def run(self, workers: int, on_done: Callable[[ModelResult], None]) -> None:
+        """Do every model that waits; after a failure, only those that run already are seen to their end."""
+        running: dict[Future[ModelResult], TableName] = {}
+        with ThreadPoolExecutor(workers, thread_name_prefix="lagoa-model") as pool:
+            while True:
+                while len(running) < workers and (table := self._next()):
+                    started = time.perf_counter()
+                    if is_stale(self.context, self.models[table], self.pointers):
+                        running[self._start(pool, table)] = table
+                    else:
+                        self.results[table] = ModelResult(table, 0, True, time.perf_counter() - started, None)
+                        on_done(self.results[table])
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    table = running.pop(future)
+                    try:
+                        result = future.result()
+                    except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
+                        self.failed.append((table, error))
+                        continue
+                    self._keep(result)
+                    on_done(result)
+
+    def _next(self) -> TableName | None:
+        """Take the model that may run now and has the longest chain of models behind it."""
+        ready = [t for t in self.waiting if all(need in self.results for need in self.models.before(t))]
+        if self.failed or not ready:
+            return None
+        table = max(ready, key=lambda each: self.chains[each])
+        self.waiting.remove(table)
+        return table
+
+    def _start(self, pool: ThreadPoolExecutor, table: TableName) -> Future[ModelResult]:
+        model = self.models[table]
+        inputs = {name: self.pointers[name] for name in model.inputs}
+        _ = self.context.engine  # opened here: two threads that need it first would open two
+        return pool.submit(_build, self.context, self.branch, model, inputs)
+
+    def _keep(self, result: ModelResult) -> None:
+        self.results[result.table] = result
+        if result.commit is not None:
+            self.pointers[result.table] = self.context.catalog.tables(result.commit)[result.table]
+
+
+def _chains(models: Models, chosen: Sequence[TableName]) -> dict[TableName, int]:
+    """Return for each model how many come one after the other from it on."""
+    chains = dict.fromkeys(chosen, 1)
+    for table in reversed(chosen):
+        for need in models.before(table):
+            chains[need] = max(chains[need], chains[table] + 1)
+    return chains
+
+
+def _build(context: LakeContext, branch: str, model: Model, inputs: Pointers) -> ModelResult:
+    """Run one model over its inputs and commit its table."""
+    from lagoa.write import SessionQuery, begin
+
+    started = time.perf_counter()
+    properties = {
+        FINGERPRINT: fingerprint(context, model, inputs),
+        INPUTS: json.dumps({str(table): pointer for table, pointer in sorted(inputs.items())}),
+    }
+    merge = context.contracts[model.table].materialization == "merge"
+    try:
+        with context.engine.session(inputs) as session, begin(context, branch, f"build {model.table}") as tx:
+            write = tx.merge if merge else tx.replace
+            result = write(model.table, SessionQuery(session, model.sql, ()), kind="model", properties=properties)
+    except (QueryError, WriteError) as error:
+        raise _at_its_file(model, error) from error
+    commit = tx.commit.id if tx.commit else None
+    return ModelResult(model.table, result.rows_added, False, time.perf_counter() - started, commit)
+
+
+def _at_its_file(model: Model, error: LagoaError) -> ModelError:
+    """Return an error of the engine or of the write as one of the model."""
+    line = _LINE.search(error.message)
+    advice = error.advice or "Mend the model; what was finished stays, and `lagoa transform` goes on from there."
+    return ModelError(model.file, int(line[1]) if line else None, f"{model.table} failed: {error.message}", advice)
+
+
+def _failure(failed: Sequence[tuple[TableName, Exception]]) -> Exception:
+    """Return the first failure; the others are named in its notes."""
+    for table, error in failed[1:]:
+        failed[0][1].add_note(f"{table} failed too: {error}")
+    return failed[0][1]

@@ -1,0 +1,159 @@
+"""What a data contract says of one table, and the Iceberg schema, partition and sort order that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.model import LINEAGE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pyiceberg.partitioning import PartitionSpec
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.sorting import SortOrder
+
+    from lagoa.contract_properties import Source
+    from lagoa.model import TableName
+
+Bound = int | float | str
+"""A limit of a range: a number, or a date, time or timestamp in ISO 8601."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        name: lower-case letters, digits and underscores.
+        type: Iceberg's spelling, such as `decimal(10, 2)` or `list<string>`.
+        required: no nulls.
+        unique: no value twice; nulls do not count.
+        description: what it means.
+        classification: such as `personal`.
+        enum: the values allowed; empty when any is. Dates and timestamps stand in ISO 8601.
+        pattern: regular expression (RE2) that must be found in the value; anchor it for the whole value.
+        format: `email`, `uuid`, `cpf` and the like; `lagoa.rules.FORMATS` has them all.
+        minimum: the least value allowed.
+        maximum: the greatest value allowed.
+        exclusive_minimum: values must be greater.
+        exclusive_maximum: values must be less.
+        min_length: least number of characters.
+        max_length: greatest number of characters.
+        former_name: its name before it was renamed.
+        header: its name in source files, where that is not `name`; see `source_name`.
+        severity: whether a broken rule fails an audit or only warns.
+        references: the table and column that hold every value of this one (foreign key).
+    """
+
+    name: str
+    type: str
+    required: bool = False
+    unique: bool = False
+    description: str = ""
+    classification: str | None = None
+    enum: tuple[bool | int | float | str, ...] = ()
+    pattern: str | None = None
+    format: str | None = None
+    minimum: Bound | None = None
+    maximum: Bound | None = None
+    exclusive_minimum: Bound | None = None
+    exclusive_maximum: Bound | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    former_name: str | None = None
+    header: str | None = None
+    severity: Literal["fail", "warn"] = "fail"
+    references: tuple[TableName, str] | None = None
+
+    @property
+    def source_name(self) -> str:
+        """The column's name in source files."""
+        return self.header or self.name
+
+
+_BATCH, _MOMENT, _FILE, _NUMBER = LINEAGE_COLUMNS
+
+LINEAGE = (
+    Column(_BATCH, "string", required=True, description="Batch that the row came in."),
+    Column(_MOMENT, "timestamptz", required=True, description="Moment at which the batch was loaded."),
+    Column(_FILE, "string", required=True, description="File that the row came from, or `api`."),
+    Column(_NUMBER, "long", required=True, description="Number of the record in its batch, from 1."),
+)
+"""The lineage columns as a contract has them."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What one table must be.
+
+    Attributes:
+        table: its name.
+        version: of the contract.
+        file: where the contract stands.
+        hash: SHA-256 of what the contract says; comments and layout do not count.
+        columns: its own columns, in order.
+        description: what a row is and means.
+        owner: the team that answers for it.
+        key: columns that identify a row; empty when there is no key.
+        partition: partition transforms, such as `month(sold_at)`.
+        sort: sort fields, such as `sold_at desc`.
+        order_by: of rows with one key, the one with the greatest value here wins a merge.
+        materialization: how a model builds it; None when none does.
+        source: the form of the files that it is loaded from; None when it is not loaded from files.
+        quarantine_share: of a batch's records, at most this share may be in quarantine.
+        row_count_change: against main, the number of rows may change at most by this share; None for no limit.
+        drift: against main, the mean of a column may change at most by this share.
+    """
+
+    table: TableName
+    version: str
+    file: Path
+    hash: str
+    columns: tuple[Column, ...]
+    description: str = ""
+    owner: str = ""
+    key: tuple[str, ...] = ()
+    partition: tuple[str, ...] = ()
+    sort: tuple[str, ...] = ()
+    order_by: str | None = None
+    materialization: Literal["full", "merge"] | None = None
+    source: Source | None = None
+    quarantine_share: float = 0.01
+    row_count_change: float | None = None
+    drift: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @cached_property
+    def all_columns(self) -> tuple[Column, ...]:
+        """The table's columns: its own, and the lineage columns behind them when it has a source."""
+        return self.columns + LINEAGE if self.source else self.columns
+
+    def column(self, name: str) -> Column | None:
+        """Return the column of this name, lineage columns included, or None."""
+        return next((column for column in self.all_columns if column.name == name), None)
+
+    def schema(self) -> Schema:
+        """Return the Iceberg schema: required columns, documentation, the key as identifier; fresh ids from 1.
+
+        The ids are for a table that is made; a table that is there has its own.
+        """
+        from lagoa.iceberg_types import build_schema
+
+        columns = [(column.name, column.type, column.required, column.description) for column in self.all_columns]
+        return build_schema(columns, self.key)
+
+    def partition_spec(self, schema: Schema) -> PartitionSpec:
+        """Return the partition spec, with the field ids of `schema`, which is the table's."""
+        from lagoa.iceberg_types import build_partition_spec
+
+        return build_partition_spec(self.partition, schema)
+
+    def sort_order(self, schema: Schema) -> SortOrder:
+        """Return the sort order, with the field ids of `schema`, which is the table's."""
+        from lagoa.iceberg_types import build_sort_order
+
+        return build_sort_order(self.sort, schema)

@@ -1,0 +1,270 @@
+"""Reads the columns of a contract: types, keys, and limits that fit their types."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime, time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contract import Bound, Column
+from lagoa.contract_file import near
+from lagoa.contract_properties import ColumnProperties, custom_properties
+from lagoa.errors import InvalidName
+from lagoa.formats import FORMATS
+from lagoa.iceberg_types import INTEGERS, MOMENTS, NUMBERS, IcebergType, parse_type
+from lagoa.model import TableName
+
+if TYPE_CHECKING:
+    from open_data_contract_standard.model import SchemaProperty
+
+    from lagoa.contract_file import ContractFile, Location
+    from lagoa.errors import ContractError
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+_LOGICAL = {
+    "int": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number", "date": "date",
+    "time": "time", "timestamp": "timestamp", "timestamptz": "timestamp", "boolean": "boolean", "list": "array",
+    "map": "map", "struct": "object",
+}  # fmt: skip
+_TEXT_OPTIONS = ("minLength", "maxLength", "pattern", "format")
+_RANGE_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_REFUSED = {
+    "quality": "Checks beyond the contract stand in soda/<layer>/<table>.yaml.",
+    "properties": "Write the whole type in physicalType: struct<name: type, …>.",
+    "items": "Write the whole type in physicalType: list<type>.",
+    "map": "Write the whole type in physicalType: map<type, type>.",
+    "partitioned": "Partitions stand in the table's custom property lagoa.partition.",
+    "partitionKeyPosition": "Partitions stand in the table's custom property lagoa.partition.",
+}
+# What Python and ECMA-262 know and RE2, which runs the patterns, does not.
+_NOT_RE2 = re.compile(
+    r"\(\?(?:=|!|<=|<!|>|\(|P=|#)|(?<!\\)(?:\\\\)*\\(?:[1-9]|k<|Z|u)|(?<!\\)(?:\\\\)*[*+?}]\+|\{(?:\d+,)?\d{4,}[,}]"
+)
+
+
+def read_column(file: ContractFile, number: int, found: SchemaProperty) -> Column:
+    """Return the column that stands as number `number` (from 0) in the contract.
+
+    Raises:
+        ContractError: at the line of whatever cannot be used.
+    """
+    reader = _ColumnReader(file, ("schema", 0, "properties", number), found)
+    return reader.read()
+
+
+class _ColumnReader:
+    def __init__(self, file: ContractFile, place: Location, found: SchemaProperty) -> None:
+        self.file = file
+        self.place = place
+        self.found = found
+        self.name = found.name or ""
+
+    def read(self) -> Column:
+        found = self.found
+        if not _NAME.fullmatch(self.name):
+            advice = "Use lower-case letters, digits and underscores; lagoa.header keeps the name that the files have."
+            raise self.error("name", f"{self.name!r} is no column name." if self.name else "name is missing.", advice)
+        for key, advice in _REFUSED.items():
+            if getattr(found, key):
+                raise self.error(key, f"column {self.name}: {key} is not read here.", advice)
+        if found.physicalName not in {None, self.name}:
+            raise self.error("physicalName", f"column {self.name}: physicalName is another name.", "Take it out.")
+        kind = self._type()
+        extra = custom_properties(self.file, ColumnProperties, self.place, found.customProperties)
+        options = self._options(kind)
+        return Column(
+            name=self.name,
+            type=str(kind),
+            required=bool(found.required),
+            unique=bool(found.unique),
+            description=found.description or "",
+            classification=found.classification,
+            enum=self._enum(kind),
+            pattern=options.get("pattern"),
+            format=options.get("format"),
+            minimum=options.get("minimum"),
+            maximum=options.get("maximum"),
+            exclusive_minimum=options.get("exclusiveMinimum"),
+            exclusive_maximum=options.get("exclusiveMaximum"),
+            min_length=options.get("minLength"),
+            max_length=options.get("maxLength"),
+            former_name=extra.former_name,
+            header=extra.header,
+            severity=extra.severity,
+            references=self._references(),
+        )
+
+    def error(self, key: str, message: str, advice: str = "") -> ContractError:
+        return self.file.error((*self.place, key), message, advice)
+
+    def _type(self) -> IcebergType:
+        text = self.found.physicalType
+        if not text:
+            advice = "Write an Iceberg type, such as long, string or decimal(10, 2)."
+            raise self.error("physicalType", f"column {self.name}: physicalType is missing.", advice)
+        try:
+            kind = parse_type(text)
+        except ValueError as error:
+            raise self.error("physicalType", f"column {self.name}: {error}") from error
+        logical = _LOGICAL.get(kind.name, "string")
+        if self.found.logicalType not in {None, logical}:
+            message = (
+                f"column {self.name}: logicalType {self.found.logicalType!r} does not go with physicalType {kind}."
+            )
+            raise self.error("logicalType", message, f"Write {logical}, or take it out.")
+        return kind
+
+    def _options(self, kind: IcebergType) -> dict[str, Any]:
+        options = self.found.logicalTypeOptions or {}
+        allowed: tuple[str, ...] = ()
+        if kind.name == "string":
+            allowed = _TEXT_OPTIONS
+        elif kind.name in NUMBERS or kind.name in MOMENTS:
+            allowed = _RANGE_OPTIONS
+        read = {}
+        for key, value in options.items():
+            if key not in allowed:
+                known = f"Known there: {', '.join(allowed)}." if allowed else "There are none for this type."
+                message = f"column {self.name}: the option {key!r} is not known for {kind}.{near(key, allowed)}"
+                raise self._option_error(key, message, known)
+            try:
+                read[key] = _option(key, value, kind)
+            except ValueError as error:
+                raise self._option_error(key, f"column {self.name}: {key}: {error}", "") from error
+        self._check_order(read)
+        return read
+
+    def _check_order(self, read: dict[str, Any]) -> None:
+        pairs = [("minLength", "maxLength")]
+        pairs += [(low, high) for low in _RANGE_OPTIONS[::2] for high in _RANGE_OPTIONS[1::2]]
+        for low, high in pairs:
+            if low not in read or high not in read:
+                continue
+            equal_is_empty = low.startswith("ex") or high.startswith("ex")
+            if read[low] > read[high] or (equal_is_empty and read[low] == read[high]):
+                message = f"column {self.name}: no value is allowed by {low} {read[low]} and {high} {read[high]}."
+                raise self._option_error(high, message, "Mend one of the two.")
+
+    def _option_error(self, key: str, message: str, advice: str) -> ContractError:
+        return self.file.error((*self.place, "logicalTypeOptions", key), message, advice)
+
+    def _enum(self, kind: IcebergType) -> tuple[Any, ...]:
+        values: list[Any] = []
+        for number, each in enumerate(self.found.enum or []):
+            place = (*self.place, "enum", number)
+            try:
+                value = _plain(each.value, kind)
+            except ValueError as error:
+                raise self.file.error(place, f"column {self.name}: enum: {error}") from error
+            if value in values:
+                raise self.file.error(place, f"column {self.name}: {value!r} is in enum twice.", "Remove one of them.")
+            values.append(value)
+        if self.found.enum == []:
+            raise self.error("enum", f"column {self.name}: enum allows no value.", "Name values, or take it out.")
+        return tuple(values)
+
+    def _references(self) -> tuple[TableName, str] | None:
+        found = self.found.relationships or []
+        if not found:
+            return None
+        if len(found) > 1:
+            raise self.error("relationships", f"column {self.name} refers to two tables.", "Keep one of them.")
+        each, place = found[0], (*self.place, "relationships", 0)
+        if each.type not in {None, "foreignKey"}:
+            message = f"column {self.name}: relationships of type {each.type!r} are not read."
+            raise self.file.error((*place, "type"), message, "Write foreignKey.")
+        advice = "Write `to: layer.table.column`."
+        table, _, column = each.to.rpartition(".") if isinstance(each.to, str) else ("", "", "")
+        try:
+            if each.from_ is None and _NAME.fullmatch(column):
+                return TableName.parse(table), column
+        except InvalidName:
+            pass
+        raise self.file.error((*place, "to"), f"column {self.name}: {each.to!r} names no table's column.", advice)
+
+
+def _option(key: str, value: Any, kind: IcebergType) -> Any:
+    """Return an option's value, checked.
+
+    Raises:
+        ValueError: it cannot be used.
+    """
+    if key in _RANGE_OPTIONS:
+        return _bound(value, kind)
+    if key in {"minLength", "maxLength"}:
+        if type(value) is not int or value < 0:
+            raise ValueError(f"{value!r} is no number of characters.")
+        return value
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{value!r} is no text; put it in quotes.")
+    if key == "pattern":
+        _check_pattern(value)
+    elif value not in FORMATS:
+        raise ValueError(f"{value!r} is not known.{near(value, FORMATS)} Known: {', '.join(sorted(FORMATS))}.")
+    return value
+
+
+def _bound(value: Any, kind: IcebergType) -> Bound:
+    if kind.name in MOMENTS:
+        return str(_plain(value, kind))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number.")
+    return value
+
+
+def _plain(value: Any, kind: IcebergType) -> bool | float | str:
+    """Return a value as it stands in a `Column`: moments as ISO 8601 text.
+
+    Raises:
+        ValueError: a column of this type cannot hold it.
+    """
+    if kind.name == "boolean" and isinstance(value, bool):
+        return value
+    if kind.name in INTEGERS and type(value) is int:
+        return value
+    if kind.name in NUMBERS - INTEGERS and type(value) in {int, float} and math.isfinite(value):
+        return float(value) if type(value) is float else int(value)
+    if kind.name in {"string", "uuid"} and isinstance(value, str):
+        return value
+    if kind.name in MOMENTS:
+        return _moment(value, kind.name)
+    quotes = " Put it in quotes." if kind.name == "string" and value is not None else ""
+    raise ValueError(f"{value!r} is no {kind}.{quotes}")
+
+
+def _moment(value: Any, kind: str) -> str:
+    text = value.isoformat() if isinstance(value, date | datetime) else value
+    try:
+        if kind == "date":
+            return date.fromisoformat(text).isoformat()
+        if kind == "time":
+            return time.fromisoformat(text).isoformat()
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} is no {kind} in ISO 8601.") from None
+    if kind == "timestamp":
+        if moment.tzinfo is not None:
+            raise ValueError(f"{value!r} has a time zone, and a timestamp has none.")
+        return moment.isoformat(" ")
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.isoformat(" ")
+
+
+@cache
+def _check_pattern(pattern: str) -> None:
+    """Make sure that RE2 takes a pattern, as far as that can be said without it.
+
+    Raises:
+        ValueError: a look-around, a back reference or another construct that RE2 lacks, or no pattern at all.
+    """
+    if strange := _NOT_RE2.search(pattern):
+        raise ValueError(
+            f"{pattern!r} has {strange[0]!r}; look-arounds, back references, possessive repeats and repeats beyond "
+            "999 are not known to RE2, which runs the patterns."
+        )
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}.") from error

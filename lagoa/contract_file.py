@@ -1,0 +1,242 @@
+"""Reads one YAML file so that every value can be traced to its line, and turns pydantic's findings into errors there.
+
+Only plain YAML is taken: one document, no anchors, no merge keys, no key twice. What a contract says must stand where
+it is read.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from types import MappingProxyType, NoneType, UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from lagoa.errors import ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+Location = tuple[str | int, ...]
+"""The way to a value from the top of a file: keys and numbers of list items."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+_MAX_BYTES = 1_000_000
+_MAX_DEPTH = 30
+_TEXT = "tag:yaml.org,2002:str"
+_SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp"))
+_NO_CONTRACT = "Start from a contract that works, or let `lagoa contract infer` write one."
+
+# libyaml's parser, where PyYAML was built with it, is ten times as fast.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_KINDS = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+}
+
+
+class ContractFile:
+    """A contract's text as values, with the place of each.
+
+    Attributes:
+        path: the file.
+        data: its content as plain dictionaries, lists and scalars.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file.
+
+        Raises:
+            ContractError: it cannot be read, or is no plain YAML of keys and values.
+        """
+        self.path = path
+        root = self._compose(self._read())
+        if not isinstance(root, yaml.MappingNode):
+            raise ContractError(path, 1, "the file holds no keys and values, so it is no contract.", _NO_CONTRACT)
+        self._root = root
+        self._seen: set[int] = set()
+        self.data: dict[str, Any] = self._value(self._root, 0)
+
+    def line(self, location: Location) -> int:
+        """Return the line of a key or list item, or of the nearest one around it that is in the file; 1-based."""
+        node: yaml.Node = self._root
+        line = node.start_mark.line
+        for part in location:
+            if isinstance(node, yaml.MappingNode):
+                step = next(((value, key.start_mark.line) for key, value in node.value if key.value == part), None)
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+                step = (node.value[part], node.value[part].start_mark.line)
+            else:
+                step = None
+            if step is None:
+                break
+            node, line = step
+        return int(line) + 1
+
+    def error(self, location: Location, message: str, advice: str = "") -> ContractError:
+        """Return the error that says so at the place of a value."""
+        return ContractError(self.path, self.line(location), message, advice)
+
+    def validate(
+        self, model: type[_Model], value: Any, places: Mapping[str | int, Location] = MappingProxyType({})
+    ) -> _Model:
+        """Return `value` as an instance of `model`, with nothing in it that the model does not know, at any level.
+
+        Args:
+            model: what it must be.
+            value: what the file has.
+            places: where in the file its keys stand, when `value` is no part of the file as it is.
+
+        Raises:
+            ContractError: an unknown key, a missing one, or a value of the wrong kind: the first one in the file.
+        """
+        try:
+            return model.model_validate(value, strict=True, extra="forbid")
+        except ValidationError as failure:
+            found = [(_cleaned(value, error["loc"]), error) for error in failure.errors(include_url=False)]
+        # Of a union every member complains; the one that came furthest into the value knows what is wrong.
+        deepest = [
+            (place, error)
+            for place, error in found
+            if not any(len(other) > len(place) and other[: len(place)] == place for other, _ in found)
+        ]
+        located = [(places.get(place[0], place[:1]) + place[1:] if place else place, error) for place, error in deepest]
+        place, first = min(located, key=lambda item: self.line(item[0]))
+        known = _known(model, deepest[located.index((place, first))][0][:-1])
+        raise self.error(place, *_explained(place, first, known))
+
+    def _read(self) -> str:
+        content = b""
+        try:
+            content = self.path.read_bytes()
+            if len(content) > _MAX_BYTES:
+                raise ContractError(self.path, None, f"the file is larger than {_MAX_BYTES:,} bytes.", _NO_CONTRACT)
+            return content.decode("utf-8-sig")
+        except OSError as error:
+            advice = "Look at its kind and its rights."
+            raise ContractError(self.path, None, f"it cannot be read: {error.strerror}.", advice) from error
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise ContractError(self.path, line, "the text is not UTF-8.", "Save the file as UTF-8.") from error
+
+    def _compose(self, text: str) -> yaml.Node | None:
+        try:
+            node: yaml.Node | None = yaml.compose(text, _Loader)
+        except RecursionError as error:
+            raise ContractError(self.path, None, "the values are nested too deeply.", _NO_CONTRACT) from error
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            said = ", ".join(part for part in (error.context, error.problem) if part)
+            line = mark.line + 1 if mark else None
+            raise ContractError(self.path, line, f"this is no YAML: {said}.", "Mend the text there.") from error
+        except yaml.YAMLError as error:
+            said = " ".join(str(error).split())
+            raise ContractError(self.path, None, f"this is no YAML: {said}.", "Mend the text.") from error
+        return node
+
+    def _value(self, node: yaml.Node, depth: int) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return node.value if node.tag == _TEXT else self._scalar(node)
+        if id(node) in self._seen:
+            raise self._at(node, "an alias (`*name`) uses this value.", "Write the value out where it is used.")
+        if depth > _MAX_DEPTH:
+            raise self._at(node, "the values are nested too deeply.", _NO_CONTRACT)
+        self._seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, depth + 1) for item in node.value]
+        values: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.tag != _TEXT:
+                raise self._at(key, "this key is no text.", "Put the key in quotes; write `<<` keys out.")
+            if key.value in values:
+                raise self._at(key, f"the key {key.value!r} stands here for the second time.", "Remove one of them.")
+            values[key.value] = self._value(value, depth + 1)
+        return values
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if node.tag not in _SCALARS:
+            raise self._at(node, f"values marked {node.tag} are not taken.", "Write it as text, in quotes.")
+        try:
+            return yaml.constructor.SafeConstructor().construct_object(node)
+        except (ValueError, KeyError) as error:
+            advice = "Mend it, or put it in quotes when it is text."
+            raise self._at(node, f"{node.value!r} is no value: {error}.", advice) from error
+
+    def _at(self, node: yaml.Node, message: str, advice: str) -> ContractError:
+        return ContractError(self.path, node.start_mark.line + 1, message, advice)
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return the question whether a known word was meant, when one is spelled like `word`; else nothing."""
+    found = get_close_matches(word, list(known), 1)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def spelled(location: Location) -> str:
+    """Return a location for people, list items counted from 1: `schema[1].properties[3].enum`."""
+    text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
+def _cleaned(value: Any, location: Location) -> Location:
+    """Take out of pydantic's location what is no step in the value: the names of a union's members."""
+    kept: list[str | int] = []
+    for number, part in enumerate(location):
+        if (isinstance(value, dict) and part in value) or isinstance(part, int):
+            value = value[part]  # a number in a location is always that of a list item
+        elif not (isinstance(value, dict) and number == len(location) - 1 and not str(part).startswith("list[")):
+            continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def _known(model: type[BaseModel], location: Location) -> list[str]:
+    """Return the keys that may stand at a location."""
+    kinds: list[Any] = [model]
+    for part in location:
+        if isinstance(part, int):
+            kinds = [inner for kind in kinds if get_origin(kind) in {list, tuple} for inner in get_args(kind)]
+        else:
+            kinds = [field for kind in kinds for name, field in _fields(kind).items() if name == part]
+        kinds = [member for kind in kinds for member in _members(kind)]
+    return [name for kind in kinds for name in _fields(kind)]
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return {}
+    return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+
+
+def _members(kind: Any) -> list[Any]:
+    if get_origin(kind) in {Union, UnionType}:
+        return [member for member in get_args(kind) if member is not NoneType]
+    return [kind]
+
+
+def _explained(location: Location, error: ErrorDetails, known: list[str]) -> tuple[str, str]:
+    """Return what is wrong and what to do about it."""
+    what, value = spelled(location), error["input"]
+    if error["type"] == "extra_forbidden":
+        key = str(location[-1])
+        where = f" in {spelled(location[:-1])}" if len(location) > 1 else ""
+        return f"the key {key!r} is not known{where}.{near(key, known)}", f"Known here: {', '.join(sorted(known))}."
+    if error["type"] == "missing":
+        return f"{what} is missing.", "Add it."
+    if wanted := _KINDS.get(error["type"]):
+        quotes = wanted == "text" and not isinstance(value, dict | list)
+        return f"{what} must be {wanted}; it is {value!r}.", "Put it in quotes." if quotes else "Mend the value."
+    return f"{what}: {error['msg']}; it is {value!r}.", "Mend the value."

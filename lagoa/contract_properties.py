@@ -1,0 +1,142 @@
+"""What ODCS has no word for: the custom properties `lagoa.*`, as models and as a published JSON schema.
+
+`lagoa/templates/contract-properties.schema.json` is `properties_schema()` written out, for editors and other tools.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lagoa.contract_file import near
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from open_data_contract_standard.model import CustomProperty
+
+    from lagoa.contract_file import ContractFile, Location
+
+PREFIX = "lagoa."
+"""What the names of Lagoa's own custom properties begin with."""
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Change = Annotated[float, Field(ge=0)]
+Character = Annotated[str, Field(min_length=1, max_length=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Source(BaseModel):
+    """The form of the files that a table's rows come in.
+
+    Attributes:
+        format: `csv`, `parquet`, `json` (one array of objects) or `jsonl` (one object a line).
+        file: name of the file in a folder that is loaded whole; None when files are always named.
+        delimiter: between fields (CSV).
+        quote: around fields; None when quotes have no meaning (CSV).
+        escape: before a quote inside quotes; None when a doubled quote stands for one (CSV).
+        encoding: of the text (CSV and JSON).
+        header: whether the first record names the columns (CSV); without it they come in the contract's order.
+        null: an unquoted or quoted field of exactly this text is null (CSV).
+        decimal: the decimal mark of numbers (CSV).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["csv", "parquet", "json", "jsonl"]
+    file: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")] | None = None
+    delimiter: Character = ","
+    quote: Character | None = '"'
+    escape: Character | None = None
+    encoding: Text = "utf-8"
+    header: bool = True
+    null: str = ""
+    decimal: Literal[".", ","] = "."
+
+
+class TableProperties(BaseModel):
+    """The custom properties of a table, under their names in the contract.
+
+    Attributes:
+        source: the form of its files; a table with a source carries the lineage columns.
+        partition: partition transforms, such as `month(sold_at)`.
+        sort: columns that the files are sorted by, such as `customer_id` or `sold_at desc`.
+        order_by: of rows with one key, the one with the greatest value here wins a merge.
+        materialization: how a model builds the table: anew (`full`) or by key (`merge`).
+        quarantine_share: of a batch's records, at most this share may be in quarantine.
+        row_count_change: against main, the number of rows may change at most by this share.
+        drift: against main, the mean of a column may change at most by this share.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Source | None = Field(None, alias="lagoa.source")
+    partition: list[Text] = Field([], alias="lagoa.partition")
+    sort: list[Text] = Field([], alias="lagoa.sort")
+    order_by: Text | None = Field(None, alias="lagoa.orderBy")
+    materialization: Literal["full", "merge"] | None = Field(None, alias="lagoa.materialization")
+    quarantine_share: Share = Field(0.01, alias="lagoa.quarantineShare")
+    row_count_change: Change | None = Field(None, alias="lagoa.rowCountChange")
+    drift: dict[str, Change] = Field({}, alias="lagoa.drift")
+
+
+class ColumnProperties(BaseModel):
+    """The custom properties of a column, under their names in the contract.
+
+    Attributes:
+        former_name: the column's name before it was renamed.
+        header: its name in the files, where that is another.
+        severity: whether a broken rule of this column fails an audit or only warns.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    former_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,126}$")] | None = Field(
+        None, alias="lagoa.formerName"
+    )
+    header: Text | None = Field(None, alias="lagoa.header")
+    severity: Literal["fail", "warn"] = Field("fail", alias="lagoa.severity")
+
+
+def custom_properties(
+    file: ContractFile, model: type[_Model], place: Location, found: Sequence[CustomProperty] | None
+) -> _Model:
+    """Return the `lagoa.*` properties of the table or column at `place`; those of others are left alone.
+
+    Raises:
+        ContractError: an unknown name, one that stands there twice, or a value that cannot be used.
+    """
+    known = [each.alias or name for name, each in model.model_fields.items()]
+    values: dict[str, Any] = {}
+    places: dict[str | int, Location] = {}
+    for number, each in enumerate(found or []):
+        where, name = (*place, "customProperties", number), each.property or ""
+        if not name:
+            raise file.error(where, "a custom property has no name.", "Give it `property: name`.")
+        if not name.startswith(PREFIX):
+            continue
+        if name not in known:
+            message = f"the custom property {name!r} is not known here.{near(name, known)}"
+            raise file.error((*where, "property"), message, f"Known here: {', '.join(known)}.")
+        if name in values:
+            raise file.error((*where, "property"), f"{name} stands here for the second time.", "Remove one of them.")
+        values[name], places[name] = each.value, (*where, "value")
+    return file.validate(model, values, places)
+
+
+def properties_schema() -> dict[str, Any]:
+    """Return the JSON schema of the `lagoa.*` custom properties: the value of each by its name."""
+    tables, columns = TableProperties.model_json_schema(), ColumnProperties.model_json_schema()
+    definitions = {**tables.pop("$defs", {}), **columns.pop("$defs", {})}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Custom properties of Lagoa in ODCS contracts",
+        "description": "`table` holds those of a schema object, `column` those of its properties.",
+        "type": "object",
+        "properties": {"table": tables, "column": columns},
+        "additionalProperties": False,
+        "$defs": definitions,
+    }

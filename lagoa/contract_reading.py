@@ -1,0 +1,269 @@
+"""Turns a contract's file into a `Contract`: what ODCS and the `lagoa.*` properties allow, and what fits together."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import json
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lagoa.contract import Contract
+from lagoa.contract_columns import read_column
+from lagoa.contract_file import near
+from lagoa.contract_properties import PREFIX, TableProperties, custom_properties
+from lagoa.iceberg_types import NUMBERS, PartitionField, SortField, parse_type
+from lagoa.model import LINEAGE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
+
+    from lagoa.contract import Column
+    from lagoa.contract_file import ContractFile, Location
+    from lagoa.model import TableName
+
+VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
+"""Versions of the Open Data Contract Standard that are read."""
+
+_Field = TypeVar("_Field")
+_TABLE: Location = ("schema", 0)
+_REFUSED = {
+    "quality": "Checks beyond the contract stand in soda/<layer>/<table>.yaml.",
+    "relationships": "Write a foreign key at its column: `relationships: [{to: layer.table.column}]`.",
+}
+
+
+def read_contract(file: ContractFile, table: TableName) -> Contract:
+    """Return the contract of `table` that stands in `file`.
+
+    What it says of other tables is not looked at.
+
+    Raises:
+        ContractError: at the line of whatever cannot be used.
+    """
+    from open_data_contract_standard.model import OpenDataContractStandard
+
+    document = file.validate(OpenDataContractStandard, file.data)
+    _check_head(file, document, table)
+    found = _check_object(file, document.schema_ or [], table)
+    extra = custom_properties(file, TableProperties, _TABLE, found.customProperties)
+    columns = tuple(read_column(file, number, each) for number, each in enumerate(found.properties or []))
+    team = file.data.get("team")
+    contract = Contract(
+        table=table,
+        version=document.version or "",
+        file=file.path,
+        hash=hashlib.sha256(json.dumps(file.data, sort_keys=True, default=str).encode()).hexdigest(),
+        columns=columns,
+        description=found.description or "",
+        owner=team.get("name", "") if isinstance(team, dict) else "",
+        key=_key(file, found.properties or []),
+        partition=tuple(extra.partition),
+        sort=tuple(extra.sort),
+        order_by=extra.order_by,
+        materialization=extra.materialization,
+        source=extra.source,
+        quarantine_share=extra.quarantine_share,
+        row_count_change=extra.row_count_change,
+        drift=MappingProxyType(extra.drift),
+    )
+    _check_columns(file, contract)
+    _check_table(file, contract)
+    _check_source(file, contract)
+    return contract
+
+
+def check_references(file: ContractFile, contract: Contract, others: dict[TableName, Contract]) -> None:
+    """Make sure that each foreign key points to a column of its type in a known table.
+
+    Raises:
+        ContractError: at the line of one that does not.
+    """
+    for number, column in enumerate(contract.columns):
+        if column.references is None:
+            continue
+        place = (*_TABLE, "properties", number, "relationships", 0, "to")
+        table, name = column.references
+        if table not in others:
+            message = (
+                f"column {column.name} refers to {table}, which has no contract.{near(str(table), map(str, others))}"
+            )
+            raise file.error(place, message, "Mend the name, or write that table's contract.")
+        target = others[table].column(name)
+        if target is None:
+            known = [each.name for each in others[table].columns]
+            message = f"column {column.name} refers to {table}.{name}, and {table} has no such column."
+            raise file.error(place, message + near(name, known), f"It has {', '.join(known)}.")
+        if target.type != column.type:
+            message = f"column {column.name} is {column.type} and refers to {table}.{name}, which is {target.type}."
+            raise file.error(place, message, "Give both the same type.")
+
+
+def _check_head(file: ContractFile, document: OpenDataContractStandard, table: TableName) -> None:
+    for key in ("apiVersion", "kind", "id", "version", "name", "schema"):
+        if not file.data.get(key):
+            advice = "Every contract has apiVersion, kind, id, name, version and a schema."
+            raise file.error((key,), f"{key} is missing.", advice)
+    if document.apiVersion not in VERSIONS:
+        message = f"apiVersion {document.apiVersion!r} is not read."
+        raise file.error(("apiVersion",), message, f"Lagoa reads {', '.join(VERSIONS)}.")
+    if document.kind != "DataContract":
+        raise file.error(("kind",), f"kind {document.kind!r} is not read.", "Write DataContract.")
+    _check_name(file, ("name",), document.name, str(table))
+    for number, each in enumerate(document.customProperties or []):
+        if (each.property or "").startswith(PREFIX):
+            message = f"{each.property} stands at the contract's top."
+            raise file.error(("customProperties", number), message, "Move it to customProperties of the table.")
+
+
+def _check_object(file: ContractFile, objects: list[SchemaObject], table: TableName) -> SchemaObject:
+    if len(objects) != 1:
+        raise file.error(("schema", 1), f"schema holds {len(objects)} tables.", "Write one table in one file.")
+    found = objects[0]
+    _check_name(file, (*_TABLE, "name"), found.name, table.name)
+    if found.physicalName is not None:
+        _check_name(file, (*_TABLE, "physicalName"), found.physicalName, str(table))
+    for key, advice in _REFUSED.items():
+        if getattr(found, key):
+            raise file.error((*_TABLE, key), f"{key} of a table are not read here.", advice)
+    if not found.properties:
+        raise file.error((*_TABLE, "properties"), "the table has no columns.", "Name them under properties.")
+    return found
+
+
+def _check_name(file: ContractFile, place: Location, found: str | None, wanted: str) -> None:
+    if found != wanted:
+        message = f"{place[-1]} is {found!r}, and by its folder and name the file is of {wanted!r}."
+        raise file.error(place, message, f"Write {wanted}, or move the file.")
+
+
+def _key(file: ContractFile, properties: list[Any]) -> tuple[str, ...]:
+    """Return the columns of the primary key, by position and then in the order of the file."""
+    members: list[tuple[int, int, str]] = []
+    for number, each in enumerate(properties):
+        place = (*_TABLE, "properties", number)
+        position = each.primaryKeyPosition
+        if each.primaryKey:
+            if position is not None and any(position == known for known, _, _ in members):
+                raise file.error((*place, "primaryKeyPosition"), f"position {position} is taken.", "Count from 1.")
+            members.append((len(properties) if position in {None, -1} else position, number, each.name))
+        elif position not in {None, -1}:
+            message = f"column {each.name} has a place in the key and is not in it."
+            raise file.error((*place, "primaryKeyPosition"), message, "Add `primaryKey: true`.")
+    return tuple(name for _, _, name in sorted(members))
+
+
+def _check_columns(file: ContractFile, contract: Contract) -> None:
+    names: set[str] = set()
+    headers: set[str] = set()
+    for number, column in enumerate(contract.columns):
+        place = (*_TABLE, "properties", number)
+        if column.name in names:
+            raise file.error((*place, "name"), f"column {column.name} stands here for the second time.", "Rename one.")
+        if contract.source and column.name in LINEAGE_COLUMNS:
+            message = f"column {column.name} is what Lagoa adds to a table with a source."
+            raise file.error((*place, "name"), message, "Take it out.")
+        if column.source_name in headers:
+            message = f"two columns are {column.source_name!r} in the files."
+            raise file.error(place, message, "Mend lagoa.header of one of them.")
+        if column.former_name in {each.name for each in contract.columns}:
+            message = f"column {column.name} was {column.former_name}, and such a column is still there."
+            raise file.error(place, message, "Take one of the two out.")
+        if column.name in contract.key:
+            _check_key(file, place, column)
+        names.add(column.name)
+        headers.add(column.source_name)
+
+
+def _check_key(file: ContractFile, place: Location, column: Column) -> None:
+    if not column.required:
+        message = f"column {column.name} is in the key and not required."
+        raise file.error((*place, "primaryKey"), message, "Add `required: true`.")
+    kind = parse_type(column.type)
+    if kind.parts or kind.name in {"float", "double"}:
+        message = f"column {column.name} is {column.type}, and Iceberg takes no such column into a key."
+        raise file.error((*place, "primaryKey"), message, "Take another column, or another type.")
+
+
+def _check_table(file: ContractFile, contract: Contract) -> None:
+    places = _places(file)
+    _check_partition(file, contract, places.get("lagoa.partition", ()))
+    for number, text in enumerate(contract.sort):
+        place = (*places["lagoa.sort"], number)
+        _ordered(file, contract, place, _parsed(file, place, SortField.parse, text).column)
+    if contract.order_by is not None:
+        _ordered(file, contract, places["lagoa.orderBy"], contract.order_by)
+    for name in contract.drift:
+        place = (*places["lagoa.drift"], name)
+        column = _known(file, contract, place, name)
+        if parse_type(column.type).name not in NUMBERS:
+            message = f"column {name} is {column.type}, and drift is the change of a mean."
+            raise file.error(place, message, "Take a column of numbers.")
+    if contract.materialization == "merge" and not contract.key:
+        message = "lagoa.materialization is merge, and the table has no key."
+        raise file.error(places["lagoa.materialization"], message, "Give key columns `primaryKey: true`.")
+
+
+def _check_partition(file: ContractFile, contract: Contract, where: Location) -> None:
+    taken: set[str] = set()
+    for number, text in enumerate(contract.partition):
+        place = (*where, number)
+        each = _parsed(file, place, PartitionField.parse, text)
+        _parsed(file, place, each.check, parse_type(_known(file, contract, place, each.column).type))
+        if each.name in taken or (each.transform != "identity" and contract.column(each.name)):
+            message = f"{text!r} makes a field {each.name}, and there is one."
+            raise file.error(place, message, "Take one of the two out.")
+        taken.add(each.name)
+
+
+def _check_source(file: ContractFile, contract: Contract) -> None:
+    source, place = contract.source, _places(file)
+    if source is None:
+        return
+    if contract.materialization:
+        message = "the table has a lagoa.source and a lagoa.materialization."
+        advice = "Rows come from files or from a model: take one of the two out."
+        raise file.error(place["lagoa.materialization"], message, advice)
+    where = place["lagoa.source"]
+    try:
+        codecs.lookup(source.encoding)
+    except LookupError as error:
+        message = f"the encoding {source.encoding!r} is not known."
+        raise file.error((*where, "encoding"), message, "Such as utf-8, latin-1, cp1252.") from error
+    if source.format != "csv":
+        csv_only = ("delimiter", "quote", "escape", "header", "null", "decimal")
+        for key in csv_only:
+            if key in source.model_fields_set:
+                raise file.error((*where, key), f"{key} is of CSV files, not of {source.format}.", "Take it out.")
+    elif source.delimiter in {source.quote, source.escape, "\n", "\r"} or source.quote in {"\n", "\r"}:
+        message = "delimiter, quote and line end must be different characters."
+        raise file.error((*where, "delimiter"), message, "Mend the dialect.")
+
+
+def _places(file: ContractFile) -> dict[str, Location]:
+    found = file.data["schema"][0].get("customProperties") or []
+    return {each["property"]: (*_TABLE, "customProperties", number, "value") for number, each in enumerate(found)}
+
+
+def _parsed(file: ContractFile, place: Location, parse: Callable[[Any], _Field], value: Any) -> _Field:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise file.error(place, str(error)) from error
+
+
+def _known(file: ContractFile, contract: Contract, place: Location, name: str) -> Column:
+    column = contract.column(name)
+    if column is None:
+        known = [each.name for each in contract.all_columns]
+        raise file.error(place, f"there is no column {name!r}.{near(name, known)}", f"There are {', '.join(known)}.")
+    return column
+
+
+def _ordered(file: ContractFile, contract: Contract, place: Location, name: str) -> None:
+    column = _known(file, contract, place, name)
+    if parse_type(column.type).parts:
+        message = f"column {column.name} is {column.type}, which has no order."
+        raise file.error(place, message, "Take a column of a plain type.")

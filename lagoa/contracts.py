@@ -1,0 +1,132 @@
+"""The data contracts of a lake: one ODCS file a table, `<layer>/<table>.odcs.yaml`, read strictly."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from lagoa.contract import Column, Contract
+from lagoa.contract_file import ContractFile, near
+from lagoa.contract_properties import Source
+from lagoa.contract_reading import check_references, read_contract
+from lagoa.errors import ContractError, InvalidName
+from lagoa.model import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+__all__ = ["SUFFIX", "Column", "Contract", "Contracts", "Source"]
+
+SUFFIX = ".odcs.yaml"
+"""How the name of a contract's file ends."""
+
+QUARANTINE_LAYER = "quarantine"
+"""The layer of refused rows; its tables have their contract from here."""
+
+_QUARANTINE_COLUMNS = (
+    Column("rule", "string", required=True, description="Rule that the record breaks, such as required/order_id."),
+    Column("column_name", "string", description="Column that the rule is about; null when it is the whole record."),
+    Column("reason", "string", required=True, description="What is wrong, in words."),
+    Column("record", "long", required=True, description="Number of the record in its file, from 1."),
+    Column(
+        "byte_offset", "long", description="Where the record begins in its file, from 0; null where bytes have none."
+    ),
+    Column("raw", "binary", description="The record's bytes as they stand in the file, or the row as JSON."),
+    Column("source", "string", required=True, description="File that the record came from."),
+    Column("_batch_id", "string", required=True, description="Batch that the record came in."),
+    Column("_quarantined_at", "timestamptz", required=True, description="Moment at which it was refused."),
+)
+
+
+class Contracts:
+    """The contracts of a lake by table, and with them those of the quarantine tables, which follow from them."""
+
+    def __init__(self, folder: Path, contracts: Iterable[Contract]) -> None:
+        """Hold `contracts`, which stand under `folder`."""
+        self._folder = folder
+        self._contracts = {contract.table: contract for contract in contracts}
+        self._quarantined = {table.quarantine: contract for table, contract in self._contracts.items()}
+
+    @classmethod
+    def load(cls, folder: Path) -> Contracts:
+        """Read every contract under a folder; without the folder there are none.
+
+        Raises:
+            ContractError: the first thing found that cannot be used, with its file and line.
+        """
+        found = {table: ContractFile(path) for table, path in sorted(_tables(folder))}
+        contracts = {table: read_contract(file, table) for table, file in found.items()}
+        for table, contract in contracts.items():
+            check_references(found[table], contract, contracts)
+        return cls(folder, contracts.values())
+
+    @property
+    def tables(self) -> tuple[TableName, ...]:
+        """The tables that have a contract of their own, by name."""
+        return tuple(sorted(self._contracts))
+
+    def get(self, table: TableName) -> Contract | None:
+        """Return the contract of a table, or of the quarantine table of one; None when there is none."""
+        if table in self._contracts:
+            return self._contracts[table]
+        origin = self._quarantined.get(table)
+        return quarantine_contract(origin) if origin else None
+
+    def __getitem__(self, table: TableName) -> Contract:
+        """Return the contract of a table.
+
+        Raises:
+            ContractError: there is none.
+        """
+        contract = self.get(table)
+        if contract is None:
+            raise ContractError(
+                self._folder / table.layer / f"{table.name}{SUFFIX}",
+                None,
+                f"{table} has no contract.{near(str(table), map(str, self._contracts))}",
+                f"Write it there, or let `lagoa contract infer FILE --table {table}` do so from a file.",
+            )
+        return contract
+
+    def __contains__(self, table: object) -> bool:
+        return isinstance(table, TableName) and (table in self._contracts or table in self._quarantined)
+
+    def __iter__(self) -> Iterator[Contract]:
+        """Yield the contracts that have a file, by table."""
+        return (self._contracts[table] for table in self.tables)
+
+    def __len__(self) -> int:
+        return len(self._contracts)
+
+
+def quarantine_contract(origin: Contract) -> Contract:
+    """Return the contract of the table that holds the rows refused by `origin`'s."""
+    columns = _QUARANTINE_COLUMNS
+    return Contract(
+        table=origin.table.quarantine,
+        version="1.0.0",
+        file=origin.file,
+        hash=hashlib.sha256(repr(columns).encode()).hexdigest(),
+        columns=columns,
+        description=f"Records that {origin.table} refused: one row a record and rule broken.",
+        owner=origin.owner,
+    )
+
+
+def _tables(folder: Path) -> Iterator[tuple[TableName, Path]]:
+    for path in folder.rglob("*.y*ml") if folder.is_dir() else ():
+        parts = path.relative_to(folder).parts
+        if any(part.startswith(".") for part in parts) or path.suffix not in {".yaml", ".yml"}:
+            continue
+        form = f"A contract is {folder.name}/<layer>/<table>{SUFFIX}."
+        if len(parts) != 2 or not path.name.endswith(SUFFIX):  # noqa: PLR2004 - layer and file
+            raise ContractError(path, None, "this file would not be read.", f"{form} Rename or move it.")
+        try:
+            table = TableName.parse(f"{parts[0]}.{path.name.removesuffix(SUFFIX)}")
+        except InvalidName as error:
+            raise ContractError(path, None, error.message, f"{error.advice} {form}") from error
+        if table.layer == QUARANTINE_LAYER:
+            message = "the layer quarantine is Lagoa's own, and so are its contracts."
+            raise ContractError(path, None, message, "Take the file away.")
+        yield table, path

@@ -1,0 +1,128 @@
+"""The rules of a contract that one row decides, as SQL: ingest puts rows that break one aside, audit counts them.
+
+Table rules (keys, foreign keys, drift) need the whole table; they are the audit's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lagoa.formats import FORMATS
+from lagoa.iceberg_types import MOMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.contract import Column, Contract
+
+RuleKind = Literal["required", "enum", "pattern", "format", "range", "length"]
+
+_SHOWN = 8
+_FLOATS = frozenset({"float", "double"})
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """One condition that each row must meet.
+
+    Attributes:
+        id: the rule within its table, `kind/column`, such as `required/order_id`; there is one of a kind a column.
+        column: the column that it is about.
+        kind: what is asked.
+        violated: a condition in DuckDB's SQL over the typed column, by its bare name: true for a row that breaks the
+            rule, false for every other row, never null and never an error. Only `required` is broken by a null.
+        reason: what is wrong with such a row: `order_status is none of created, shipped`.
+        threshold: what is asked for, in words: `created, shipped`.
+    """
+
+    id: str
+    column: str
+    kind: RuleKind
+    violated: str
+    reason: str
+    threshold: str
+
+
+def row_rules(contract: Contract) -> tuple[RowRule, ...]:
+    """Return the row rules of a contract's own columns, in the order of the columns."""
+    return tuple(rule for column in contract.columns for rule in _column_rules(column))
+
+
+def _column_rules(column: Column) -> Iterator[RowRule]:
+    name = _name(column.name)
+    if column.required:
+        yield _rule(column, "required", f"{name} IS NULL", "is missing", "not null")
+    if column.enum:
+        allowed = ", ".join(_literal(value, column.type) for value in column.enum)
+        words = _listed([str(value) for value in column.enum])
+        yield _rule(column, "enum", _unless(name, f"{name} IN ({allowed})"), f"is none of {words}", words)
+    if column.pattern is not None:
+        found = f"regexp_matches({name}, {_literal(column.pattern)})"
+        shown = json.dumps(column.pattern, ensure_ascii=False)
+        yield _rule(column, "pattern", _unless(name, found), f"does not match {shown}", shown)
+    if column.format is not None:
+        known = FORMATS[column.format]
+        yield _rule(column, "format", _unless(name, known.holds(name)), f"is not {known.words}", known.words)
+    yield from _range(column, name)
+    yield from _length(column, name)
+
+
+def _range(column: Column, name: str) -> Iterator[RowRule]:
+    bounds = [
+        (">=", column.minimum),
+        (">", column.exclusive_minimum),
+        ("<=", column.maximum),
+        ("<", column.exclusive_maximum),
+    ]
+    given = [(sign, bound) for sign, bound in bounds if bound is not None]
+    if not given:
+        return
+    holds = " AND ".join(f"{name} {sign} {_literal(bound, column.type)}" for sign, bound in given)
+    if column.type in _FLOATS:
+        # DuckDB holds NaN to be greater than every number.
+        holds = f"NOT isnan({name}) AND {holds}"
+    words = " and ".join(f"{sign} {bound}" for sign, bound in given)
+    yield _rule(column, "range", _unless(name, holds), f"is not {words}", words)
+
+
+def _length(column: Column, name: str) -> Iterator[RowRule]:
+    bounds = [(">=", column.min_length), ("<=", column.max_length)]
+    given = [(sign, bound) for sign, bound in bounds if bound is not None]
+    if not given:
+        return
+    holds = " AND ".join(f"length({name}) {sign} {bound}" for sign, bound in given)
+    words = " and ".join(f"{sign} {bound}" for sign, bound in given) + " characters"
+    yield _rule(column, "length", _unless(name, holds), f"is not {words} long", words)
+
+
+def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str) -> RowRule:
+    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold)
+
+
+def _unless(name: str, holds: str) -> str:
+    return f"({name} IS NOT NULL AND NOT ({holds}))"
+
+
+def _name(column: str) -> str:
+    from sqlglot import exp
+
+    return exp.to_identifier(column, quoted=True).sql("duckdb")
+
+
+def _literal(value: Any, kind: str = "string") -> str:
+    """Return a value as SQL of a column's type."""
+    from sqlglot import exp
+
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int | float):
+        return exp.Literal.number(value).sql("duckdb")
+    text = exp.Literal.string(str(value)).sql("duckdb")
+    return f"CAST({text} AS {kind.upper()})" if kind in MOMENTS or kind == "uuid" else text
+
+
+def _listed(words: list[str]) -> str:
+    more = len(words) - _SHOWN
+    return ", ".join(words[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -8,8 +8,8 @@ with addresses as (
 off_map as (
     select addresses.zip_code_prefix, addresses.city, addresses.state, count(*) as mentions
     from addresses
-    left join silver.geolocation as map on map.zip_code_prefix = addresses.zip_code_prefix
-    where map.zip_code_prefix is null
+    left join silver.geolocation as located on located.zip_code_prefix = addresses.zip_code_prefix
+    where located.zip_code_prefix is null
     group by addresses.zip_code_prefix, addresses.city, addresses.state
 ),
 places as (

@@ -1,7 +1,7 @@
 """The daily flow: a folder of files in, checked tables on `main`.
 
-Run it by `lagoa run daily folder=data/olist`, by `prefect deployment run`, or by calling `daily(...)`. Without a running
-Prefect server it brings up one of its own for as long as it runs.
+Run it by `lagoa run daily folder=data/olist`, by `prefect deployment run`, or by calling `daily(...)`. Without a
+running Prefect server it brings up one of its own for as long as it runs.
 """
 
 from __future__ import annotations
@@ -42,8 +42,13 @@ def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool
     return isinstance(state.result(raise_on_failure=False), TransientError)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="ingest {table}", retries=3, retry_delay_seconds=[1, 5, 30],
-      retry_condition_fn=_is_transient)
+@task(
+    cache_policy=NO_CACHE,
+    task_run_name="ingest {table}",
+    retries=3,
+    retry_delay_seconds=[1, 5, 30],
+    retry_condition_fn=_is_transient,
+)
 def ingest(branch: Branch, table: str, file: Path) -> IngestResult:
     """Load one file into its bronze table."""
     return branch.ingest(file, into=table)

@@ -1,0 +1,88 @@
+"""The main job, from the start of a process to the publication, beside the same in plain DuckDB to Parquet."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure
+from flows.sources.olist import generate
+
+ROOT = Path(__file__).resolve().parent.parent
+PAIRS = 5
+LIMIT_S = 6.0
+FLOOR_RATIO = 2.0
+TENFOLD = 10
+
+
+def run() -> list[Figure]:
+    """Measure the main job at full size, again on a changed file, and at ten times the rows; takes some minutes."""
+    with tempfile.TemporaryDirectory() as folder:
+        data, state, scratch = (Path(folder) / name for name in ("data", "state", "floor"))
+        generate(data)
+        floors, jobs = [], []
+        for _ in range(PAIRS):
+            floors.append(_floor(data, scratch))
+            shutil.rmtree(state, ignore_errors=True)
+            jobs.append(_job(data, state))
+        floor, job = statistics.median(floors), statistics.median(each["seconds"] for each in jobs)
+        peer = f"plain DuckDB to plain Parquet: {floor:.2f} s"
+        size = f"{jobs[0]['received']:,} rows, {jobs[0]['tables']} tables, {jobs[0]['checks']} checks"
+        phases = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in jobs[-1]["phases"].items())
+        figures = [
+            Figure("main job, imports to published", job, "s", LIMIT_S, peer, f"{size}; the last one: {phases}"),
+            Figure("main job to its floor", job / floor, "x", FLOOR_RATIO, peer, f"median of {PAIRS} pairs"),
+            _changed_file(data, state),
+        ]
+        shutil.rmtree(state)
+        return [*figures, _tenfold(Path(folder), job, floor)]
+
+
+def _changed_file(data: Path, state: Path) -> Figure:
+    """Ask for the same job when a hundred orders of one file have another state since."""
+    file = data / "olist_orders_dataset.csv"
+    lines = file.read_bytes().splitlines(keepends=True)
+    changed = [line.replace(b",delivered,", b",shipped,") for line in lines[1:101]]
+    file.write_bytes(b"".join([lines[0], *changed, *lines[101:]]))
+    again = _job(data, state)
+    note = (
+        f"loaded {', '.join(again['loaded'])}; built {len(again['built'])} models; "
+        f"{again['reused']} of {again['checks']} checks reused"
+    )
+    return Figure("main job again, one file changed", again["seconds"], "s", note=note)
+
+
+def _tenfold(folder: Path, job: float, floor: float) -> Figure:
+    data = folder / "tenfold"
+    generate(data, scale=TENFOLD)
+    big_floor = _floor(data, folder / "big_floor")
+    big = _job(data, folder / "big_state")
+    return Figure(
+        f"main job at {TENFOLD} times the rows, to the one above",
+        big["seconds"] / job,
+        "x",
+        float(TENFOLD),
+        f"plain DuckDB: {big_floor / floor:.1f} x",
+        f"{big['received']:,} rows in {big['seconds']:.1f} s, peak memory {big['peak_mb']:,.0f} MiB",
+    )
+
+
+def _job(data: Path, state: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(_python("benchmarks.job", str(data), str(state)))
+    return result
+
+
+def _floor(data: Path, out: Path) -> float:
+    shutil.rmtree(out, ignore_errors=True)
+    return float(_python("benchmarks.floor", str(data), str(out)))
+
+
+def _python(module: str, *arguments: str) -> str:
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.splitlines()[-1]

@@ -85,7 +85,8 @@ def _check_late_names(file: Path, query: exp.Query) -> None:
             for column in part.find_all(exp.Column):
                 if not column.table and column.name.lower() not in names and column.parent_select is part.parent_select:
                     message = f"there is no column {column.name} here."
-                    raise ModelError(file, line_of(column), message, did_you_mean(column.name, names))
+                    advice = did_you_mean(column.name, names) or f"There are: {', '.join(sorted(names))}."
+                    raise ModelError(file, line_of(column), message, advice)
 
 
 def _explain(file: Path, query: exp.Query, schema: Schema, error: Exception) -> ModelError:

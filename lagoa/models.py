@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from lagoa.errors import InvalidName, ModelError
+from lagoa.errors import InvalidName, LagoaError, ModelError
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class _Cache:
             model = Model(contract.table, file, text[: int(entry["end"])], str(entry["hash"]), inputs)
             if entry["of"] != _state(model, text, contracts):
                 return None
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidName):
+        except (KeyError, TypeError, ValueError, AttributeError, LagoaError):
             return None
         self.found[str(contract.table)] = entry
         return model
@@ -214,6 +214,7 @@ class _Cache:
 
 
 def _state(model: Model, text: str, contracts: Contracts) -> str:
-    """Return a hash of all that the check of a model rests on."""
+    """Return a hash of all that the check of a model rests on, and what it found."""
     used = [(str(table), contracts[table].hash) for table in sorted({model.table, *model.inputs})]
-    return hashlib.sha256(json.dumps([text, model.hash, used]).encode()).hexdigest()
+    lines = sorted((str(table), line) for table, line in model.inputs.items())
+    return hashlib.sha256(json.dumps([text, len(model.sql), model.hash, lines, used]).encode()).hexdigest()

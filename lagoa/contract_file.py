@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from types import MappingProxyType, NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -28,12 +28,16 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 30
+_WORD = 40
+_WORDS = 10_000
 _TEXT = "tag:yaml.org,2002:str"
 _SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp"))
+_BOOL = "tag:yaml.org,2002:bool"
+_TRUTH = yaml.constructor.SafeConstructor.bool_values
 _NO_CONTRACT = "Start from a contract that works, or let `lagoa contract infer` write one."
 
 # libyaml's parser, where PyYAML was built with it, is ten times as fast.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _KINDS = {
     "string_type": "text",
@@ -46,6 +50,26 @@ _KINDS = {
     "dict_type": "keys and values",
     "model_type": "keys and values",
 }
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """PyYAML's safe loader, which decides once for each text whether it is a number, a date or just text.
+
+    Contracts repeat the same words, and deciding takes longer than parsing.
+    """
+
+    _tags: ClassVar[dict[str, str]] = {}
+
+    def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
+        """Return the tag of a node."""
+        if kind is not yaml.ScalarNode or value is None or not implicit[0] or len(value) > _WORD:
+            return str(super().resolve(kind, value, implicit))
+        tag = self._tags.get(value)
+        if tag is None:
+            if len(self._tags) > _WORDS:
+                self._tags.clear()
+            tag = self._tags[value] = str(super().resolve(kind, value, implicit))
+        return tag
 
 
 class ContractFile:
@@ -63,17 +87,18 @@ class ContractFile:
             ContractError: it cannot be read, or is no plain YAML of keys and values.
         """
         self.path = path
-        root = self._compose(self._read())
+        self._text = self._read()
+        root = self._compose()
         if not isinstance(root, yaml.MappingNode):
             raise ContractError(path, 1, "the file holds no keys and values, so it is no contract.", _NO_CONTRACT)
-        self._root = root
         self._seen: set[int] = set()
-        self.data: dict[str, Any] = self._value(self._root, 0)
+        self.data: dict[str, Any] = self._value(root, 0)
 
     def line(self, location: Location) -> int:
         """Return the line of a key or list item, or of the nearest one around it that is in the file; 1-based."""
-        node: yaml.Node = self._root
-        line = node.start_mark.line
+        # Composed anew: nodes are many and only an error needs them, so none are kept.
+        node = self._compose()
+        line = node.start_mark.line if node else 0
         for part in location:
             if isinstance(node, yaml.MappingNode):
                 step = next(((value, key.start_mark.line) for key, value in node.value if key.value == part), None)
@@ -132,9 +157,9 @@ class ContractFile:
             line = content.count(b"\n", 0, error.start) + 1
             raise ContractError(self.path, line, "the text is not UTF-8.", "Save the file as UTF-8.") from error
 
-    def _compose(self, text: str) -> yaml.Node | None:
+    def _compose(self) -> yaml.Node | None:
         try:
-            node: yaml.Node | None = yaml.compose(text, _Loader)
+            node: yaml.Node | None = yaml.compose(self._text, _Loader)
         except RecursionError as error:
             raise ContractError(self.path, None, "the values are nested too deeply.", _NO_CONTRACT) from error
         except yaml.MarkedYAMLError as error:
@@ -167,6 +192,8 @@ class ContractFile:
         return values
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if node.tag == _BOOL:
+            return _TRUTH[node.value.lower()]
         if node.tag not in _SCALARS:
             raise self._at(node, f"values marked {node.tag} are not taken.", "Write it as text, in quotes.")
         try:

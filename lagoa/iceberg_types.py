@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ class IcebergType:
         return f"{self.name}({', '.join(map(str, self.numbers))})" if self.numbers else self.name
 
 
+@cache
 def parse_type(text: str) -> IcebergType:
     """Read a type in Iceberg's spelling: `long`, `decimal(10, 2)`, `list<string>`, `struct<a: int, b: date>`.
 

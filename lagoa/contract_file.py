@@ -27,7 +27,7 @@ Location = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 _MAX_BYTES = 1_000_000
-_MAX_DEPTH = 30
+_MAX_DEPTH = 40
 _WORD = 40
 _WORDS = 10_000
 _TEXT = "tag:yaml.org,2002:str"
@@ -53,12 +53,25 @@ _KINDS = {
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """PyYAML's safe loader, which decides once for each text whether it is a number, a date or just text.
+    """PyYAML's safe loader, quicker and with a limit to nesting.
 
-    Contracts repeat the same words, and deciding takes longer than parsing.
+    It decides once for each text whether it is a number, a date or just text: contracts repeat the same words, and
+    deciding takes longer than parsing. libyaml's composer has no limit of its own: it ends in a crash of the process.
     """
 
     _tags: ClassVar[dict[str, str]] = {}
+    _depth = 0
+
+    def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
+        """Go one level down; path resolvers, which this stands for, are not used."""
+        del parent, index
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise RecursionError
+
+    def ascend_resolver(self) -> None:
+        """Go one level up."""
+        self._depth -= 1
 
     def resolve(self, kind: type[yaml.Node], value: str | None, implicit: Any) -> str:
         """Return the tag of a node."""
@@ -92,7 +105,7 @@ class ContractFile:
         if not isinstance(root, yaml.MappingNode):
             raise ContractError(path, 1, "the file holds no keys and values, so it is no contract.", _NO_CONTRACT)
         self._seen: set[int] = set()
-        self.data: dict[str, Any] = self._value(root, 0)
+        self.data: dict[str, Any] = self._value(root)
 
     def line(self, location: Location) -> int:
         """Return the line of a key or list item, or of the nearest one around it that is in the file; 1-based."""
@@ -172,27 +185,29 @@ class ContractFile:
             raise ContractError(self.path, None, f"this is no YAML: {said}.", "Mend the text.") from error
         return node
 
-    def _value(self, node: yaml.Node, depth: int) -> Any:
+    def _value(self, node: yaml.Node) -> Any:
         if isinstance(node, yaml.ScalarNode):
-            return node.value if node.tag == _TEXT else self._scalar(node)
+            return self._scalar(node)
         if id(node) in self._seen:
             raise self._at(node, "an alias (`*name`) uses this value.", "Write the value out where it is used.")
-        if depth > _MAX_DEPTH:
-            raise self._at(node, "the values are nested too deeply.", _NO_CONTRACT)
         self._seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, depth + 1) for item in node.value]
+            return [self._value(item) for item in node.value]
         values: dict[str, Any] = {}
         for key, value in node.value:
             if key.tag != _TEXT:
                 raise self._at(key, "this key is no text.", "Put the key in quotes; write `<<` keys out.")
             if key.value in values:
                 raise self._at(key, f"the key {key.value!r} stands here for the second time.", "Remove one of them.")
-            values[key.value] = self._value(value, depth + 1)
+            values[key.value] = self._value(value)
         return values
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
-        if node.tag == _BOOL:
+        if node.tag == _TEXT:
+            if "\0" in node.value:
+                raise self._at(node, "the text holds a NUL character.", "Take it out.")
+            return node.value
+        if node.tag == _BOOL and node.value.lower() in _TRUTH:
             return _TRUTH[node.value.lower()]
         if node.tag not in _SCALARS:
             raise self._at(node, f"values marked {node.tag} are not taken.", "Write it as text, in quotes.")

@@ -149,6 +149,22 @@ class Lake:
 
         return table_state(self.context, table, ref)
 
+    def stale_models(self, ref: str = MAIN) -> tuple[list[TableName], int]:
+        """Return the models that `transform` would run at a ref, and how many models there are."""
+        from lagoa.overview import stale_models
+
+        return stale_models(self.context, ref)
+
+    def checks(self) -> list[str]:
+        """Return the ids of all checks that would run if every table with a contract were there.
+
+        Raises:
+            CheckError, ContractError: a check file or a contract that cannot be used.
+        """
+        from lagoa.audit import expected_checks
+
+        return [check.id for check in expected_checks(self.context, dict.fromkeys(self.context.contracts.tables, ""))]
+
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return what differs from `a` to `b`: tables, schemas, rows by key."""
         from lagoa.diff import diff

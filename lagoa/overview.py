@@ -13,7 +13,6 @@ from lagoa.table_facts import plain_type, table_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from lagoa.context import LakeContext
     from lagoa.model import RefInfo
@@ -50,7 +49,7 @@ class Snapshot:
         id: the snapshot's id.
         at: when it was written (UTC).
         operation: Iceberg's word for it: append, overwrite, delete, replace.
-        rows: rows of the table after it; None where the writer did not say.
+        rows: rows of the table after it; None where the table's metadata does not say.
         added: rows added.
         removed: rows removed.
     """
@@ -90,7 +89,7 @@ class TableState:
         columns: its columns in order.
         partition: the fields that it is partitioned by, such as `month(sold_at)`.
         sort: the fields that its files are sorted by.
-        rows, files, bytes: of the current snapshot; None where the writer did not say.
+        rows, files, bytes: of the current snapshot; None where the table's metadata does not say.
         updated_at: time of the last write (UTC).
         snapshots: the table's writes, newest first.
     """
@@ -156,9 +155,17 @@ def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     return _table_state(name, pointers[name])
 
 
-def folder_bytes(folder: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
+    """Return the models whose tables at a ref were built from something else, or never, and how many there are in all.
+
+    Raises:
+        ModelError, ContractError: one of them cannot be used.
+    """
+    from lagoa.transform import is_stale, lake_models
+
+    models = lake_models(context)
+    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    return [table for table, model in models.items() if is_stale(context, model, pointers)], len(models)
 
 
 def _table_state(table: TableName, location: str) -> TableState:
@@ -178,7 +185,7 @@ def _table_state(table: TableName, location: str) -> TableState:
         columns=tuple(_column(field) for field in schema["fields"]),
         partition=tuple(_field(field, names) for field in spec["fields"]),
         sort=tuple(f"{_field(field, names)} {field['direction']}" for field in order["fields"]),
-        rows=_figure(summary, "total-records", empty),
+        rows=_rows(summary, empty),
         files=_figure(summary, "total-data-files", empty),
         bytes=_figure(summary, "total-files-size", empty),
         updated_at=_time(document["last-updated-ms"]),
@@ -212,10 +219,15 @@ def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
         id=entry["snapshot-id"],
         at=_time(entry["timestamp-ms"]),
         operation=summary.get("operation", ""),
-        rows=_figure(summary, "total-records", None),
+        rows=_rows(summary, None),
         added=_figure(summary, "added-records", 0) or 0,
         removed=_figure(summary, "deleted-records", 0) or 0,
     )
+
+
+def _rows(summary: Mapping[str, str], default: int | None) -> int | None:
+    """Return the rows that a summary says; with delete files it does not say how many are left."""
+    return None if int(summary.get("total-delete-files", 0)) else _figure(summary, "total-records", default)
 
 
 def _figure(summary: Mapping[str, str], key: str, default: int | None) -> int | None:

@@ -43,14 +43,14 @@ def audit_(
     if as_json:
         emit_json({**_tell(report), "rows": {name: _rows(table) for name, table in samples.items()}})
     else:
-        _show(report, [r for r in report.results if not (failed or rows) or r.outcome != "passed"])
+        _show([r for r in report.results if not (failed or rows) or r.outcome != "passed"])
         _show_rows(samples)
         _say_verdict(report)
     if not report.passed:
         raise typer.Exit(EXIT_AUDIT_FAILED)
 
 
-def _show(report: AuditReport, results: Sequence[CheckResult]) -> None:
+def _show(results: Sequence[CheckResult]) -> None:
     if results:
         emit_table(
             ("check", "outcome", "figure", "wanted", "message"),
@@ -75,10 +75,8 @@ def _say_verdict(report: AuditReport) -> None:
     ]
     reused = sum(1 for result in report.results if result.reused)
     again = f", {number(reused)} of them known from earlier" if reused else ""
-    total = count(len(outcomes), "check")
-    say(
-        f"{report.ref} ({short(report.commit)}): {total}, {', '.join(parts) or 'none'}{again}, in {seconds(report.seconds)}."
-    )
+    told = f"{count(len(outcomes), 'check')}, {', '.join(parts) or 'none'}{again}, in {seconds(report.seconds)}"
+    say(f"{report.ref} ({short(report.commit)}): {told}.")
     if report.passed:
         hint(f"Next: `lagoa publish {report.ref}`.")
     else:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, moment, short, shorten
+from lagoa.cli.console import count, emit_json, emit_table, hint, short, shorten
+from lagoa.cli.console import moment as local
 from lagoa.cli.options import JsonOption, open_here
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from lagoa.lake import Lake
     from lagoa.model import Commit, Receipt
 
@@ -26,7 +29,8 @@ def log_(
     """Show the commits of a ref, newest first; on main each is a publication."""
     with open_here(ctx) as lake:
         commits = lake.log(ref, limit + 1)
-        told = [_tell(lake, commit) for commit in commits[:limit]]
+        published = {commit: moment for moment, commit in lake.context.catalog.moves("main")}
+        told = [_tell(lake, commit, published.get(commit.id)) for commit in commits[:limit]]
     if as_json:
         emit_json(told)
         return
@@ -35,7 +39,7 @@ def log_(
         (
             (
                 short(entry["commit"]),
-                moment(entry["committed_at"]),
+                local(entry["published_at"] or entry["committed_at"]),
                 entry["author"],
                 shorten(entry["message"]),
                 _changed(entry["tables"]),
@@ -48,12 +52,13 @@ def log_(
         hint(f"There are older commits: `lagoa log {ref} --limit {limit * 5}`.")
 
 
-def _tell(lake: Lake, commit: Commit) -> dict[str, Any]:
+def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str, Any]:
     receipt = lake.context.receipts.of_commit(commit.id)
     return {
         "commit": commit.id,
         "parents": list(commit.parents),
         "committed_at": commit.committed_at,
+        "published_at": published_at,
         "author": commit.author,
         "message": commit.message,
         "tables": sorted(str(table) for table in lake.changed_tables(commit)),

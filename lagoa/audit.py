@@ -264,7 +264,8 @@ def _change(check: Check, figure: _Figure, before: _Figure, seconds: float) -> C
 
 
 def _judged(check: Check, figure: float, message: str) -> CheckResult:
-    outcome: Outcome = "passed" if figure <= check.limit else "failed"
+    broken: Outcome = "warned" if check.severity == "warn" else "failed"
+    outcome = "passed" if figure <= check.limit else broken
     return _result(check, outcome, float(figure), message)
 
 

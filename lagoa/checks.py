@@ -11,8 +11,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from sqlglot import exp
-
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.rules import row_rules
 
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from lagoa.contracts import Contract
+    from lagoa.contract import Contract
     from lagoa.model import CheckFile, TableName
     from lagoa.ports import Pointers, SqlEngine
     from lagoa.rules import RowRule
@@ -30,6 +28,7 @@ FORMAT = 1
 
 _BUCKETS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
 
+Severity = Literal["fail", "warn"]
 How = Literal["contract", "schema", "scan", "query", "change", "file"]
 
 
@@ -49,6 +48,7 @@ class Check:
         reads: the tables that the figure depends on.
         samples_sql: a query for the failing rows.
         clock: the unit of time in which the result grows old.
+        severity: whether a figure above the limit fails the audit or only warns.
         column: the column whose change is measured.
         file: the check file it stands in.
     """
@@ -63,6 +63,7 @@ class Check:
     reads: frozenset[TableName]
     samples_sql: str | None = None
     clock: Literal["minute", "hour", "day"] | None = None
+    severity: Severity = "fail"
     column: str | None = None
     file: CheckFile | None = None
 
@@ -73,7 +74,7 @@ def quoted(table: TableName) -> str:
 
 
 def _name(identifier: str) -> str:
-    return exp.to_identifier(identifier, quoted=True).sql("duckdb")
+    return '"' + identifier.replace('"', '""') + '"'
 
 
 def contract_checks(contract: Contract, tables: frozenset[TableName]) -> list[Check]:
@@ -127,7 +128,18 @@ def result_key(check: Check, pointers: Pointers, base: Pointers, contract_hash: 
     reads = sorted((str(table), pointers.get(table)) for table in check.reads)
     baseline = base.get(check.table) if check.how == "change" else None
     bucket = now.strftime(_BUCKETS[check.clock]) if check.clock else None
-    parts = [FORMAT, check.id, check.how, check.sql, check.limit, reads, baseline, contract_hash, bucket]
+    parts = [
+        FORMAT,
+        check.id,
+        check.how,
+        check.sql,
+        check.limit,
+        check.severity,
+        reads,
+        baseline,
+        contract_hash,
+        bucket,
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -139,9 +151,10 @@ def _schema(contract: Contract) -> Check:
 
 def _rows(contract: Contract) -> Iterator[Check]:
     table = contract.table
+    severity = {column.name: column.severity for column in contract.columns}
     for rule in row_rules(contract):
         yield Check(
-            id=f"{table}/{rule.kind}/{rule.column}",
+            id=f"{table}/{rule.id}",
             table=table,
             how="scan",
             sql=_violations(rule),
@@ -150,6 +163,7 @@ def _rows(contract: Contract) -> Iterator[Check]:
             reason=f"rows: {rule.reason}",
             reads=frozenset({table}),
             samples_sql=f"SELECT * FROM {quoted(table)} WHERE {rule.violated}",  # noqa: S608 - of our own making
+            severity=severity.get(rule.column, "fail"),
         )
 
 
@@ -164,10 +178,10 @@ def _uniqueness(contract: Contract) -> Iterator[Check]:
         yield _unique(contract.table, "key", contract.key)
     for column in contract.columns:
         if column.unique and (column.name,) != tuple(contract.key):
-            yield _unique(contract.table, "unique", (column.name,))
+            yield _unique(contract.table, "unique", (column.name,), column.severity)
 
 
-def _unique(table: TableName, kind: str, columns: Sequence[str]) -> Check:
+def _unique(table: TableName, kind: str, columns: Sequence[str], severity: Severity = "fail") -> Check:
     names = [_name(column) for column in columns]
     values = ", ".join(names)
     present = " AND ".join(f"{name} IS NOT NULL" for name in names)
@@ -185,6 +199,7 @@ def _unique(table: TableName, kind: str, columns: Sequence[str]) -> Check:
         reason=f"rows whose {', '.join(columns)} stood there before",
         reads=frozenset({table}),
         samples_sql=f"SELECT * FROM {quoted(table)} WHERE ({values}) IN ({twice}) ORDER BY {values}",  # noqa: S608
+        severity=severity,
     )
 
 
@@ -208,6 +223,7 @@ def _foreign_keys(contract: Contract) -> Iterator[Check]:
             reason=f"rows whose {column.name} is in no {other}.{key}",
             reads=frozenset({contract.table, other}),
             samples_sql=f"SELECT o.* {orphan}",
+            severity=column.severity,
         )
 
 

@@ -11,7 +11,7 @@ from lagoa.candidate import Proposal, land, published, sweep
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
 from lagoa.faults import fault_point
 from lagoa.model import CANDIDATE_PREFIX, MAIN, AuditReport, Change, Publication, TableName
-from lagoa.table_facts import table_facts
+from lagoa.table_facts import INPUTS, table_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import Commit
     from lagoa.ports import Namespace, VersionedCatalog
-
-INPUTS = "lagoa.inputs"
-"""Table property of a model's table: JSON, the pointer of each table that it was built from."""
 
 INTENTS = "lagoa.intents"
 """Commit property: JSON list of what each write meant."""

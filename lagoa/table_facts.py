@@ -13,6 +13,9 @@ from urllib.parse import unquote, urlparse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+INPUTS = "lagoa.inputs"
+"""Table property of a model's table: JSON, the pointer of each table that it was built from."""
+
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:

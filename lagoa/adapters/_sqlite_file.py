@@ -31,15 +31,18 @@ _ENVIRONMENT = {
     sqlite3.SQLITE_READONLY,
 }
 
+JOINT = "(merged is not null or parent is null or parent <> seq - 1)"
+"""True of a commit that is not simply the next one on top of the row before; the rest need not be read to walk back."""
+
 _SCHEMA = (
-    # `seq` is the order of arrival: parents are referred to by 2 to 4 bytes, not 64, and lie near in the file.
+    # `seq` is the order of arrival: a parent's is lower than its child's. checkpoint: the nearest commit back along
+    # first parents whose whole state is kept; weight: commits and changes since then.
     """
     create table commits (
         seq integer primary key,
         id text not null unique,
         parent integer references commits,
         merged integer references commits,
-        generation integer not null,
         checkpoint integer not null references commits,
         weight integer not null,
         committed_at integer not null,
@@ -48,6 +51,7 @@ _SCHEMA = (
         properties text not null
     )
     """,
+    f"create index joints on commits (seq, parent, merged) where {JOINT}",
     # What a commit changes against its first parent. kind: t(able) or n(amespace); value null: removed.
     """
     create table changes (

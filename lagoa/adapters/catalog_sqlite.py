@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.adapters import _sqlite_history as history
+from lagoa.adapters import _sqlite_refs as refs
 from lagoa.adapters._sqlite_file import SqliteFile
-from lagoa.adapters._sqlite_history import Delta, State, States, canonical, from_micros, to_micros
+from lagoa.adapters._sqlite_history import from_micros, to_micros
+from lagoa.adapters._sqlite_states import Delta, State, States
+from lagoa.adapters._sqlite_write import commit_of, delta_of, insert_commit
 from lagoa.errors import CommitLost, NotASuccessor, RefExists, RefNotFound, RefProtected
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
 
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
     from lagoa.ports import Namespace, Pointers
 
 BUSY_SECONDS = 30.0
-
-_LEAST_WEIGHT = 100
-"""Reading so many commits and changes back costs less than a checkpoint is worth."""
 
 
 def _now() -> datetime:
@@ -71,11 +70,11 @@ class SqliteCatalog:
         """
         ref = Ref.parse(ref) if isinstance(ref, str) else ref
         with self._file.reading() as db:
-            commit = _ref(db, ref.name).commit
+            commit = refs.read(db, ref.name).commit
             if ref.at is not None:
-                commit = self._moved(db, ref, ref.at)
+                commit = refs.at_time(db, ref, ref.at, self._clock())
             if ref.commit is not None:
-                commit = _of_prefix(db, ref, commit)
+                commit = refs.of_prefix(db, ref, commit)
             if ref.back:
                 found = history.ancestor_at(db, commit, ref.back)
                 if found is None:
@@ -86,13 +85,13 @@ class SqliteCatalog:
     def ref(self, name: str) -> RefInfo:
         """Return a branch or tag."""
         with self._file.reading() as db:
-            return _ref(db, name)
+            return refs.read(db, name)
 
     def refs(self) -> Sequence[RefInfo]:
         """Return all branches and tags, by name."""
         with self._file.reading() as db:
-            rows = db.execute(f"select {_REF} order by name").fetchall()
-        return [_info(*row) for row in rows]
+            rows = db.execute(f"select {refs.COLUMNS} order by name").fetchall()
+        return [refs.info(*row) for row in rows]
 
     def create_branch(self, name: str, at: str) -> RefInfo:
         """Make a branch at a commit id: one row, whatever the number of tables."""
@@ -107,7 +106,7 @@ class SqliteCatalog:
         if name == MAIN:
             raise RefProtected(name)
         with self._file.writing() as db:
-            info = _ref(db, name)
+            info = refs.read(db, name)
             if info.commit != expected:
                 raise CommitLost(name, expected, info.commit)
             db.execute("delete from refs where name = ?", (name,))
@@ -123,13 +122,13 @@ class SqliteCatalog:
         with self._file.reading() as db:
             self._expect(db, branch, expected, change)
             before = self._states.at(db, expected)
-        delta = _delta(before, change)
+        delta = delta_of(before, change)
         after = before.changed(delta)
-        commit = _commit(expected, change, delta, to_micros(self._clock()))
+        commit = commit_of(expected, change, delta, to_micros(self._clock()))
         with self._file.writing() as db:
             self._expect(db, branch, expected, change)
-            _insert(db, commit, delta, after)
-            _point(db, branch, commit.id)
+            insert_commit(db, commit, delta, after)
+            refs.point(db, branch, commit.id)
         self._states.keep(commit.id, after)
         return commit
 
@@ -152,13 +151,13 @@ class SqliteCatalog:
                 "select ?, ?, p.seq, c.seq from commits p, commits c where p.id = ? and c.id = ?",
                 (branch, moment, expected, to),
             )
-            _point(db, branch, to)
+            refs.point(db, branch, to)
         return from_micros(moment)
 
     def moves(self, branch: str) -> Sequence[tuple[datetime, str]]:
         """Return the swaps of a branch from the journal: (moment, commit id), oldest first."""
         with self._file.reading() as db:
-            _ref(db, branch)
+            refs.read(db, branch)
             rows = db.execute(
                 "select moved_at, id from moves join commits using (seq) where branch = ? order by moved_at", (branch,)
             ).fetchall()
@@ -211,9 +210,9 @@ class SqliteCatalog:
         self._file.close()
 
     def _fill(self, db: sqlite3.Connection) -> None:
-        root = _commit(None, Change(message="The empty lake"), Delta(), to_micros(self._clock()))
-        _insert(db, root, Delta(), State())
-        _insert_ref(db, RefInfo(MAIN, "branch", root.id, root.committed_at))
+        root = commit_of(None, Change(message="The empty lake"), Delta(), to_micros(self._clock()))
+        insert_commit(db, root, Delta(), State())
+        refs.insert(db, RefInfo(MAIN, "branch", root.id, root.committed_at))
 
     def _create_ref(self, name: str, kind: Literal["branch", "tag"], at: str) -> RefInfo:
         check_ref_name(name)
@@ -221,7 +220,7 @@ class SqliteCatalog:
         with self._file.writing() as db:
             history.node(db, at)
             try:
-                _insert_ref(db, ref)
+                refs.insert(db, ref)
             except sqlite3.IntegrityError as error:
                 raise RefExists(name) from error
         return ref
@@ -231,7 +230,7 @@ class SqliteCatalog:
             return self._states.at(db, commit)
 
     def _expect(self, db: sqlite3.Connection, branch: str, expected: str, change: Change | None = None) -> None:
-        info = _ref(db, branch)
+        info = refs.read(db, branch)
         if info.kind == "tag":
             raise RefProtected(branch)
         if info.commit == expected:
@@ -241,119 +240,3 @@ class SqliteCatalog:
             then, now = self._states.at(db, expected).tables, self._states.at(db, info.commit).tables
             tables = sorted(table for table in change.tables if then.get(table) != now.get(table))
         raise CommitLost(branch, expected, info.commit, tables)
-
-    def _moved(self, db: sqlite3.Connection, ref: Ref, at: datetime) -> str:
-        query = (
-            "select moved_at, p.id, c.id from moves m join commits p on p.seq = m.previous "
-            "join commits c on c.seq = m.seq where branch = ? "
-        )
-        moment = to_micros(at)
-        before = db.execute(f"{query} and moved_at <= ? order by moved_at desc limit 1", (ref.name, moment)).fetchone()
-        first = before or db.execute(f"{query} order by moved_at limit 1", (ref.name,)).fetchone()
-        if first is None and ref.name != MAIN:
-            raise RefNotFound(str(ref), "only a branch that is published to, such as main, knows its state by time")
-        (last,) = db.execute("select coalesce(max(moved_at), 0) from moves where branch = ?", (ref.name,)).fetchone()
-        if moment > max(to_micros(self._clock()), last):
-            raise RefNotFound(str(ref), "that moment has not come")
-        if first is None:
-            return _ref(db, ref.name).commit
-        return str(before[2] if before else first[1])
-
-
-def _commit(parent: str | None, change: Change, delta: Delta, micros: int) -> Commit:
-    """Return a commit under the hash of its content: the same content is the same commit, on any machine."""
-    parents = tuple(each for each in (parent, change.merged) if each is not None)
-    properties = dict(change.properties)
-    content = [parents, delta.rows(), change.message, change.author, micros, properties]
-    digest = sha256(canonical(content).encode()).hexdigest()
-    return Commit(digest, parents, change.message, change.author, from_micros(micros), properties)
-
-
-def _delta(before: State, change: Change) -> Delta:
-    """Return what really changes; a namespace comes with its first table and stays while it holds one."""
-    tables = {name: pointer for name, pointer in change.tables.items() if before.tables.get(name) != pointer}
-    after = before.changed(Delta(tables)).tables
-    held = {table.namespace for table in after}
-    namespaces: dict[Namespace, Mapping[str, str] | None] = {}
-    for namespace, properties in change.namespaces.items():
-        if properties is None and namespace in held:
-            continue
-        if before.namespaces.get(namespace) != properties:
-            namespaces[namespace] = None if properties is None else dict(properties)
-    for namespace in held - before.namespaces.keys() - namespaces.keys():
-        namespaces[namespace] = {}
-    return Delta(tables, namespaces)
-
-
-def _insert(db: sqlite3.Connection, commit: Commit, delta: Delta, state: State) -> None:
-    if db.execute("select 1 from commits where id = ?", (commit.id,)).fetchone():
-        return  # the same content was committed on another branch in the same microsecond
-    (seq,) = db.execute("select coalesce(max(seq), 0) + 1 from commits").fetchone()
-    parents = [history.node(db, parent) for parent in commit.parents]
-    first, merged = (*parents, None, None)[:2]
-    generation = 1 + max((parent.generation for parent in parents), default=0)
-    checkpoint, weight = seq, 0
-    if first is not None:
-        (entries,) = db.execute("select entries from checkpoints where seq = ?", (first.checkpoint,)).fetchone()
-        weight = first.weight + 1 + len(delta)
-        if weight > max(_LEAST_WEIGHT, entries):
-            weight = 0
-        else:
-            checkpoint = first.checkpoint
-    db.execute(
-        "insert into commits values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            seq,
-            commit.id,
-            first and first.seq,
-            merged and merged.seq,
-            generation,
-            checkpoint,
-            weight,
-            to_micros(commit.committed_at),
-            commit.author,
-            commit.message,
-            canonical(commit.properties),
-        ),
-    )
-    db.executemany("insert into changes values (?, ?, ?, ?)", [(seq, *row) for row in delta.rows()])
-    if checkpoint == seq:
-        db.execute("insert into checkpoints values (?, ?, ?)", (seq, len(state), state.pack()))
-
-
-_REF = "name, kind, (select id from commits where commits.seq = refs.seq), created_at from refs"
-
-
-def _ref(db: sqlite3.Connection, name: str) -> RefInfo:
-    row = db.execute(f"select {_REF} where name = ?", (name,)).fetchone()
-    if row is None:
-        raise RefNotFound(name)
-    return _info(*row)
-
-
-def _info(name: str, kind: Literal["branch", "tag"], commit: str, created_at: int) -> RefInfo:
-    return RefInfo(name, kind, commit, from_micros(created_at))
-
-
-def _insert_ref(db: sqlite3.Connection, ref: RefInfo) -> None:
-    db.execute(
-        "insert into refs select ?, ?, seq, ? from commits where id = ?",
-        (ref.name, ref.kind, to_micros(ref.created_at), ref.commit),
-    )
-
-
-def _point(db: sqlite3.Connection, branch: str, commit: str) -> None:
-    db.execute("update refs set seq = (select seq from commits where id = ?) where name = ?", (commit, branch))
-
-
-def _of_prefix(db: sqlite3.Connection, ref: Ref, head: str) -> str:
-    """Return the id of the one commit in the history of `head` that begins with the ref's hash."""
-    prefix = ref.commit or ""
-    rows = db.execute("select id from commits where id >= ? and id < ? limit 100", (prefix, f"{prefix}g")).fetchall()
-    of = history.node(db, head)
-    found = [commit for (commit,) in rows if history.is_ancestor(db, history.node(db, commit), of)]
-    if not found:
-        raise RefNotFound(str(ref), f"no commit that begins so lies in the history of {ref.name}")
-    if len(found) > 1:
-        raise RefNotFound(str(ref), f"{len(found)} commits begin so; give more digits")
-    return str(found[0])

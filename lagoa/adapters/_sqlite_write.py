@@ -1,0 +1,78 @@
+"""Puts commits into a catalog file."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from lagoa.adapters._sqlite_history import from_micros, node, to_micros
+from lagoa.adapters._sqlite_states import Delta, State, canonical
+from lagoa.model import Change, Commit
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from lagoa.ports import Namespace
+
+_LEAST_WEIGHT = 100
+"""Reading so many commits and changes back costs less than a checkpoint is worth."""
+
+
+def commit_of(parent: str | None, change: Change, delta: Delta, micros: int) -> Commit:
+    """Return a commit under the hash of its content: the same content is the same commit, on any machine."""
+    parents = tuple(each for each in (parent, change.merged) if each is not None)
+    properties = dict(change.properties)
+    content = [parents, delta.rows(), change.message, change.author, micros, properties]
+    digest = sha256(canonical(content).encode()).hexdigest()
+    return Commit(digest, parents, change.message, change.author, from_micros(micros), properties)
+
+
+def delta_of(before: State, change: Change) -> Delta:
+    """Return what really changes; a namespace comes with its first table and stays while it holds one."""
+    tables = {name: pointer for name, pointer in change.tables.items() if before.tables.get(name) != pointer}
+    after = before.changed(Delta(tables)).tables
+    held = {table.namespace for table in after}
+    namespaces: dict[Namespace, Mapping[str, str] | None] = {}
+    for namespace, properties in change.namespaces.items():
+        if properties is None and namespace in held:
+            continue
+        if before.namespaces.get(namespace) != properties:
+            namespaces[namespace] = None if properties is None else dict(properties)
+    for namespace in held - before.namespaces.keys() - namespaces.keys():
+        namespaces[namespace] = {}
+    return Delta(tables, namespaces)
+
+
+def insert_commit(db: sqlite3.Connection, commit: Commit, delta: Delta, state: State) -> None:
+    if db.execute("select 1 from commits where id = ?", (commit.id,)).fetchone():
+        return  # the same content was committed on another branch in the same microsecond
+    (seq,) = db.execute("select coalesce(max(seq), 0) + 1 from commits").fetchone()
+    parents = [node(db, parent) for parent in commit.parents]
+    first, merged = (*parents, None, None)[:2]
+    checkpoint, weight = seq, 0
+    if first is not None:
+        (entries,) = db.execute("select entries from checkpoints where seq = ?", (first.checkpoint,)).fetchone()
+        weight = first.weight + 1 + len(delta)
+        if weight > max(_LEAST_WEIGHT, entries):
+            weight = 0
+        else:
+            checkpoint = first.checkpoint
+    db.execute(
+        "insert into commits values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            seq,
+            commit.id,
+            first and first.seq,
+            merged and merged.seq,
+            checkpoint,
+            weight,
+            to_micros(commit.committed_at),
+            commit.author,
+            commit.message,
+            canonical(commit.properties),
+        ),
+    )
+    db.executemany("insert into changes values (?, ?, ?, ?)", [(seq, *row) for row in delta.rows()])
+    if checkpoint == seq:
+        db.execute("insert into checkpoints values (?, ?, ?)", (seq, len(state), state.pack()))

@@ -10,7 +10,7 @@ from lagoa.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lagoa.contracts import Contract
+    from lagoa.contract import Contract
 
 
 def match_columns(contract: Contract, found: Sequence[str], source: str) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
     Raises:
         SourceError: a name comes twice, is unknown, or is missing and required.
     """
-    known = {column.header or column.name: column for column in contract.columns}
+    known = {column.source_name: column for column in contract.columns}
     for place, name in enumerate(found):
         if name in found[:place]:
             raise SourceError(source, f"the column {name!r} comes twice.", "Rename or remove one of the two.")

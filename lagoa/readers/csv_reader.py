@@ -16,14 +16,16 @@ from lagoa.errors import SourceError
 from lagoa.readers.columns import match_columns
 from lagoa.readers.files import READ_ERRORS
 from lagoa.readers.records import MAX_RECORD, Dialect, Records, scan, split
-from lagoa.readers.stream import Stream, stream_schema, to_batches
+from lagoa.readers.stream import RAW, Stream, stream_name, stream_schema, to_batches
+from lagoa.readers.values import Value, from_text, identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow as pa
 
-    from lagoa.contracts import Contract, Source
+    from lagoa.contract import Column, Contract
+    from lagoa.contract_properties import Source
     from lagoa.readers.files import SourceFile
 
 BLOCK = 4 * 1024 * 1024
@@ -38,10 +40,10 @@ class CsvReader:
 
     Attributes:
         columns: the contract's columns that the file has, in the file's order.
-        as_text: values come as text and are cast later.
+        raw: a record's bytes, as SQL over the stream.
     """
 
-    as_text = True
+    raw = identifier(RAW)
 
     def __init__(self, contract: Contract, source: Source, file: SourceFile) -> None:
         """Read the header.
@@ -51,6 +53,7 @@ class CsvReader:
         """
         self._file = file
         self._null = source.null
+        self._decimal = source.decimal
         self._dialect = _dialect(source, len(contract.columns), str(file.path))
         self._begin = 0
         head = self._head()
@@ -76,6 +79,10 @@ class CsvReader:
         import pyarrow as pa
 
         return stream_schema({name: pa.string() for name in self.columns})
+
+    def value(self, column: Column) -> Value:
+        """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
+        return from_text(identifier(stream_name(column.name)), column.type, self._decimal)
 
     def _head(self) -> bytes:
         try:
@@ -121,7 +128,7 @@ class CsvReader:
         """Return the records at the beginning of a block, and the values of those that can be read."""
         records = scan(block, self._dialect, final=final)
         if records is not None and (records.consumed or len(block) <= MAX_RECORD):
-            values = self._parse(block[: records.consumed])
+            values = self._parse(memoryview(block)[: records.consumed])
             if values is not None and values.num_rows == len(records.starts):
                 return records, values
         records = split(block, self._dialect, final=final)
@@ -140,7 +147,7 @@ class CsvReader:
             )
         return records, values
 
-    def _parse(self, text: bytes) -> pa.Table | None:
+    def _parse(self, text: bytes | memoryview) -> pa.Table | None:
         """Return the values of whole records, as text, or None when one of them is bad."""
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
@@ -148,12 +155,12 @@ class CsvReader:
         dialect = self._dialect
         try:
             if dialect.encoding != _UTF8:
-                text = text.decode(dialect.encoding).encode()
+                text = str(text, dialect.encoding).encode()
             if not text:
                 return pa.table({name: pa.array([], pa.string()) for name in self.columns})
-            guarded = text.startswith(_BOM)  # the parser would drop it, here it is text
+            guarded = text[: len(_BOM)] == _BOM  # the parser would drop it, here it is text
             return arrow_csv.read_csv(
-                pa.BufferReader(b"\n" + text if guarded else text),
+                pa.BufferReader(b"\n" + bytes(text) if guarded else text),
                 arrow_csv.ReadOptions(
                     column_names=self.columns, use_threads=False, block_size=len(text) + 1, skip_rows=int(guarded)
                 ),

@@ -19,7 +19,7 @@ ROW, OFFSET, RAW, RULE, REASON = "@row", "@offset", "@raw", "@rule", "@reason"
 """A record's number from 1; where its bytes begin; its bytes; why it cannot be read, if so. No column is named so."""
 
 
-def column(name: str) -> str:
+def stream_name(name: str) -> str:
     """Return the name in the stream of a contract's column."""
     return f"@{name}@"
 
@@ -29,7 +29,7 @@ def stream_schema(columns: Mapping[str, pa.DataType]) -> pa.Schema:
     import pyarrow as pa
 
     own = [(ROW, pa.int64()), (OFFSET, pa.int64()), (RAW, pa.binary()), (RULE, pa.string()), (REASON, pa.string())]
-    return pa.schema([*own, *((column(name), kind) for name, kind in columns.items())])
+    return pa.schema([*own, *((stream_name(name), kind) for name, kind in columns.items())])
 
 
 def to_batches(

@@ -1,0 +1,102 @@
+"""The two queries over a stream of records: the rows that a table takes, and the records that it refuses.
+
+Both decide by one expression, the number of the first rule that a record breaks, so that each record is in exactly
+one of the two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from lagoa.errors import SourceError
+from lagoa.model import LINEAGE_COLUMNS
+from lagoa.readers.stream import OFFSET, REASON, ROW, RULE
+from lagoa.readers.values import identifier, literal
+from lagoa.rules import row_rules
+
+if TYPE_CHECKING:
+    from lagoa.contract import Contract
+    from lagoa.readers import Reader
+
+STREAM = "@stream"
+"""The name under which the session knows the stream."""
+
+_ACCEPTED, _UNREADABLE = 0, 1
+_BROKEN = identifier("@broken")
+
+
+class _Check(NamedTuple):
+    """What each record must not be: a condition in SQL, and what the quarantine says of those that are."""
+
+    broken: str
+    rule: str
+    column: str
+    reason: str
+
+
+class RowSql:
+    """The queries for one file and one contract.
+
+    Attributes:
+        accepted: the table's columns, lineage included, of the records that break no rule. Its parameters are the
+            batch's id, the moment and the file's name.
+        refused: the quarantine's columns of the other records, one row each, with the first rule that it breaks. Its
+            parameters are the same.
+    """
+
+    def __init__(self, contract: Contract, reader: Reader, file: str) -> None:
+        """Write the queries.
+
+        Raises:
+            SourceError: a column's values cannot be made from what the file holds.
+        """
+        self._values: list[str] = []
+        self._checks: list[_Check] = []
+        try:
+            self._read_columns(contract, reader)
+        except ValueError as error:
+            raise SourceError(file, f"{error}.", f"Change the column's type in {contract.file}.") from error
+        columns = ", ".join(identifier(column.name) for column in contract.columns)
+        batch, moment, name, row = map(identifier, LINEAGE_COLUMNS)
+        # As one CASE, and not as conditions joined by AND, so that the engine makes each value once for all of them.
+        self.accepted = (
+            f"SELECT {columns}, CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS {moment}, "  # noqa: S608
+            f"CAST($3 AS VARCHAR) AS {name}, {identifier(ROW)} AS {row} "
+            f"FROM ({self._typed()}) WHERE {self._first_broken()} = {_ACCEPTED}"
+        )
+        texts = [[literal(text) for text in part] for part in zip(*(check[1:] for check in self._checks), strict=True)]
+        rule, column, reason = (f"[{', '.join(part)}][{_BROKEN} - {_UNREADABLE}]" for part in texts or [["NULL"]] * 3)
+        self.refused = (
+            f"SELECT coalesce({identifier(RULE)}, {rule}) AS rule, {column} AS column_name, "  # noqa: S608
+            f"coalesce({identifier(REASON)}, {reason}) AS reason, {identifier(ROW)} AS record, "
+            f"{identifier(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
+            f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at "
+            f"FROM (SELECT *, {self._first_broken()} AS {_BROKEN} FROM ({self._typed()})) "
+            f"WHERE {_BROKEN} <> {_ACCEPTED}"
+        )
+
+    def _read_columns(self, contract: Contract, reader: Reader) -> None:
+        rules = row_rules(contract)
+        for column in contract.columns:
+            name = column.name
+            if name not in reader.columns:
+                self._values.append(f"NULL AS {identifier(name)}")
+                continue
+            try:
+                value = reader.value(column)
+            except ValueError as error:
+                raise ValueError(f"column {name!r}: {error}") from error
+            self._values.append(f"{value.sql} AS {identifier(name)}")
+            if value.bad:
+                self._checks.append(_Check(value.bad, f"type/{name}", name, f"{name} is no {column.type}"))
+            self._checks += [_Check(each.violated, each.id, name, each.reason) for each in rules if each.column == name]
+
+    def _typed(self) -> str:
+        """Return the query for the records with their values beside them."""
+        return f"SELECT *, {', '.join(self._values)} FROM {identifier(STREAM)}"  # noqa: S608 - quoted
+
+    def _first_broken(self) -> str:
+        """Return the number of the first rule that a record breaks: 0 for none, 1 when it cannot be read at all."""
+        whens = [f"WHEN {identifier(RULE)} IS NOT NULL THEN {_UNREADABLE}"]
+        whens += [f"WHEN {check.broken} THEN {number}" for number, check in enumerate(self._checks, _UNREADABLE + 1)]
+        return f"CASE {' '.join(whens)} ELSE {_ACCEPTED} END"

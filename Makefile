@@ -21,7 +21,7 @@ demo: install  ## the main job: nine files in, checked tables on main (OLIST_DIR
 	$(BIN)/python -m flows.demo $(OLIST_DIR)
 
 test: install  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: install  ## lint, types, structure
 	$(BIN)/ruff check .

@@ -73,11 +73,15 @@ def _sides(
     """Return a SELECT for each side and the pointers it needs; None when both hold the same files.
 
     Only files that one side has alone are read, where that is certain to give the same rows: without delete files,
-    and with plain columns, which DuckDB finds in a file by field id.
+    and with plain columns, which DuckDB finds by field id (a table with a name mapping has files without ids).
     """
     tasks = [list(state.scan().plan_files()) for state in states]
     unshared = [_without(tasks[0], tasks[1]), _without(tasks[1], tasks[0])]
-    plain = not any(_is_special(field) for pair in pairs for field in pair if field is not None)
+    plain = (
+        any(was is not None for was, _ in pairs)
+        and not any(_is_special(field) for pair in pairs for field in pair if field is not None)
+        and not any("schema.name-mapping.default" in state.properties for state in states)
+    )
     selects, pointers = [], {}
     for side, (name, state) in enumerate(zip((_BEFORE, _AFTER), states, strict=True)):
         own = [pair[side] for pair in pairs]
@@ -102,14 +106,15 @@ def _identity(task: FileScanTask) -> tuple[str, ...]:
 def _files(paths: list[str], fields: Sequence[NestedField | None]) -> str:
     """Return a table expression for some data files, their columns found by field id."""
     there = [field for field in fields if field is not None]
-    if not paths or not there:
-        nothing = ", ".join(f"NULL::{_type(field)} AS {_quoted(field.name)}" for field in there) or "NULL AS nothing"
+    if not paths:
+        nothing = ", ".join(f"NULL::{_type(field)} AS {_quoted(field.name)}" for field in there)
         return f"(SELECT {nothing} WHERE false)"
     schema = ", ".join(
         f"{field.field_id}: {{name: {_text(field.name)}, type: {_text(_type(field))}, default_value: NULL}}"
         for field in there
     )
-    return f"read_parquet([{', '.join(map(_text, paths))}], schema = MAP {{{schema}}})"
+    listed = ", ".join(map(_text, paths))
+    return f"read_parquet([{listed}], schema = MAP {{{schema}}}, hive_partitioning = false)"
 
 
 def _column(field: NestedField | None, now: NestedField) -> str:

@@ -25,12 +25,14 @@ def floor(folder: Path, out: Path) -> float:
     """Return the seconds from the files of `folder` to Parquet files of every table under `out`, which is emptied."""
     import duckdb
 
-    statements = list(_statements(folder, out))
+    if out.resolve() in (folder.resolve(), *folder.resolve().parents):
+        raise ValueError(f"{out} is emptied first and would take the files with it; name another folder")
+    queries = list(tables(folder))
     shutil.rmtree(out, ignore_errors=True)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         began = time.perf_counter()
-        for layer, name, sql in statements:
+        for layer, name, sql in queries:
             (out / layer).mkdir(parents=True, exist_ok=True)
             path = _literal(out / layer / f"{name}.parquet")
             connection.execute(f"copy ({sql}) to {path} (format parquet, compression zstd)")
@@ -39,13 +41,11 @@ def floor(folder: Path, out: Path) -> float:
         return time.perf_counter() - began
 
 
-def _statements(folder: Path, out: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield layer, name and SELECT of each table, each after those that it reads."""
+def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield layer, name and SELECT of each table of the reference lake, each after those that it reads."""
     from lagoa.contracts import Contracts
     from lagoa.models import load_models
 
-    if out.resolve() in folder.resolve().parents or out.resolve() == folder.resolve():
-        raise ValueError(f"{out} is emptied first and would take the files with it; name another folder")
     contracts = Contracts.load(ROOT / "iceberg")
     for contract in contracts:
         if contract.source and contract.source.file:

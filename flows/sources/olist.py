@@ -15,7 +15,6 @@ from pathlib import Path
 SCRIPTS = ("macros", "vocabulary", "places", "orders", "items", "payments", "reviews")
 FULL_SIZE = {
     "orders": 99_441,
-    "orders_with_items": 98_666,
     "people": 96_096,
     "items": 112_650,
     "baskets": 9_803,

@@ -91,3 +91,5 @@ select
     case when (status = 'delivered' and slot not between 30 and 37) or slot between 97585 and 97590 then delivered end as delivered_at,
     date_trunc('day', after_days(purchased_at, 9.6 + 1.2 * road_days + 7 * u('promise', i)))::timestamp as promised_at
 from delivered;
+
+set variable orders_with_items = (select count(*) from orders where has_items);

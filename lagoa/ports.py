@@ -161,8 +161,20 @@ class SqlSession(Protocol):
 class SqlEngine(Protocol):
     """Runs SQL over Iceberg tables and writes Parquet files; it commits nothing."""
 
-    def session(self, tables: Pointers) -> SqlSession:
-        """Open a session in which each of `tables` can be read by its name."""
+    def session(self, tables: Pointers, *, confined: bool = False) -> SqlSession:
+        """Open a session in which each of `tables` can be read by its name.
+
+        `confined` is for a user's SQL: the session can then open nothing outside the warehouse.
+        """
+
+    def remember(self, pointer: str, files: Sequence[str]) -> None:
+        """Say that the table at `pointer` is exactly these files, all written under its current schema.
+
+        Sessions of this engine may then read them without the table's metadata.
+        """
+
+    def files(self, pointer: str) -> tuple[str, ...] | None:
+        """Return what was remembered of a pointer."""
 
     def tables_read(self, sql: str) -> frozenset[TableName]:
         """Parse a user's SQL with the engine's own parser; return the tables it names.

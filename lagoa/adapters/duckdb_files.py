@@ -1,0 +1,218 @@
+"""Writes the rows of a query as the data files of an Iceberg table: DuckDB's `COPY`, with field ids and statistics."""
+
+# ruff: noqa: S608 - names and texts are quoted, values are bound
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from pyiceberg.types import PrimitiveType
+
+from lagoa.adapters.duckdb_casts import MARK, cast
+from lagoa.adapters.duckdb_partitions import needs_extension, order_sql, transform_sql
+from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error, quoted
+from lagoa.adapters.duckdb_statistics import WrittenFile, data_file
+from lagoa.adapters.duckdb_types import duckdb_type, field_ids, null_inside
+from lagoa.errors import QueryError, WriteError
+from lagoa.model import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from duckdb.sqltypes import DuckDBPyType
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
+
+log = logging.getLogger("lagoa.engine")
+
+
+@dataclass
+class FileWriter:
+    """Writes data files of one table through one connection.
+
+    Attributes:
+        cursor: the connection, in which the query's tables can be named.
+        table: the metadata that the files are to fit.
+        target_bytes: size of a file.
+        load_extension: loads the iceberg extension; raises `NotWritable` where that cannot be.
+    """
+
+    cursor: duckdb.DuckDBPyConnection
+    table: TableMetadata
+    target_bytes: int
+    load_extension: Callable[[], None]
+
+    def write(self, query: str, parameters: Sequence[Any]) -> list[DataFile]:
+        """Run the query and return the files with its rows; no file where it has none.
+
+        Raises:
+            WriteError: a column is missing or unknown, a value does not fit, a required one is null.
+            QueryError: the query fails.
+        """
+        folder = Path(local_path(self.table.location)) / "data" / uuid.uuid4().hex
+        folder.mkdir(parents=True)
+        try:
+            columns = self._columns(query, parameters)
+            try:
+                files = self._copy(query, parameters, columns, folder)
+            except NotWritable as reason:
+                log.warning("%s: PyIceberg writes the files, which is slower: %s", self.name, reason)
+                files = self._write_by_pyiceberg(query, parameters, columns)
+        except duckdb.Error as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise self._translated(error) from error
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if not files:
+            shutil.rmtree(folder, ignore_errors=True)
+        return files
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The table's schema."""
+        return self.table.schema()
+
+    @cached_property
+    def name(self) -> TableName:
+        """The table's name, as its location tells it."""
+        *_, layer, folder = self.table.location.rstrip("/").split("/")
+        return TableName((layer,), folder.partition("-")[0])
+
+    def _columns(self, query: str, parameters: Sequence[Any]) -> list[str]:
+        """Return the SQL of each of the table's columns, cast from what the query yields."""
+        described = self.cursor.execute(f"SELECT * FROM ({query}\n) LIMIT 0", list(parameters)).description
+        types: dict[str, DuckDBPyType] = {name: kind for name, kind, *_ in described}
+        wanted = [field.name for field in self.schema.fields]
+        missing = [field.name for field in self.schema.fields if field.name not in types]
+        if missing:
+            raise WriteError(
+                self.name,
+                f"the rows have no column {', '.join(map(repr, missing))}.",
+                f"Name each of the table's columns: {', '.join(wanted)}; NULL AS … where there is no value.",
+            )
+        unknown = [name for name in types if name not in wanted]
+        if unknown:
+            raise WriteError(
+                self.name,
+                f"the table has no column {', '.join(map(repr, unknown))}.",
+                f"Leave it out, or add it to the contract. The table has: {', '.join(wanted)}.",
+            )
+        return [self._column(field.name, types[field.name]) for field in self.schema.fields]
+
+    def _column(self, name: str, source: DuckDBPyType) -> str:
+        target = self.schema.find_field(name).field_type
+        try:
+            duckdb_type(target)
+        except NotWritable:  # PyIceberg will write it, and checks it
+            return quoted(name)
+        value = cast(quoted(name), source, target, name)
+        if value is None:
+            raise WriteError(
+                self.name,
+                f"column {name!r} is {target} and the rows have {source} there.",
+                f"Cast it in the query, with what is meant: CAST({quoted(name)} AS …).",
+            )
+        return f"{value} AS {quoted(name)}"
+
+    def _copy(self, query: str, parameters: Sequence[Any], columns: list[str], folder: Path) -> list[DataFile]:
+        fields = self.table.spec().fields
+        for field in fields:
+            if needs_extension(field.transform):
+                self.load_extension()
+        ids = field_ids(self.schema.fields)
+        partitions = [transform_sql(field.transform, self.schema, field.source_id) for field in fields]
+        order = order_sql(self.table.sort_order(), self.schema)
+        select = f"SELECT {', '.join(columns)} FROM ({query}\n)"
+        names = [f"_partition_{position}" for position in range(len(fields))]
+        if partitions:
+            extra = ", ".join(f"{sql} AS {name}" for sql, name in zip(partitions, names, strict=True))
+            select = f"SELECT *, {extra} FROM ({select})"
+            how = f"PARTITION_BY ({', '.join(names)}), WRITE_PARTITION_COLUMNS false"
+        else:
+            how = f"FILE_SIZE_BYTES {self.target_bytes}"
+        rows = self.cursor.execute(
+            f"COPY ({select} {order}) TO {literal(str(folder))} (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {ids}, "
+            f"RETURN_STATS, OVERWRITE_OR_IGNORE, FILENAME_PATTERN 'f_{{uuid}}', {how})",
+            list(parameters),
+        ).fetchall()
+        files = [WrittenFile(*row) for row in rows]
+        for file in files:
+            if not file.count:  # DuckDB leaves an empty file where the query has no rows
+                Path(file.path).unlink()
+        files = [file for file in files if file.count]
+        self._check_required(files)
+        ordered = order != "" and not partitions  # within partitions DuckDB keeps runs in order, not the whole
+        return [data_file(file, self.table, ordered=ordered) for file in files]
+
+    def _order_or_none(self) -> str:
+        try:
+            return order_sql(self.table.sort_order(), self.schema)
+        except NotWritable:
+            return ""
+
+    def _check_required(self, files: list[WrittenFile]) -> None:
+        """Refuse nulls in required columns: DuckDB's Parquet columns are all optional."""
+        nested = []
+        for field in self.schema.fields:
+            if isinstance(field.field_type, PrimitiveType):
+                if field.required:
+                    self._refuse_nulls(field.name, sum(file.nulls(field.name) for file in files))
+            elif condition := null_inside(field, quoted(field.name)):
+                nested.append((field.name, condition))
+        if nested and files:
+            paths = ", ".join(literal(file.path) for file in files)
+            counts = ", ".join(f"count(*) FILTER ({condition})" for _, condition in nested)
+            found = self.cursor.execute(
+                f"SELECT {counts} FROM read_parquet([{paths}], hive_partitioning = false)"
+            ).fetchone()
+            for (name, _), nulls in zip(nested, found or (), strict=True):
+                self._refuse_nulls(name, nulls)
+
+    def _refuse_nulls(self, column: str, nulls: int) -> None:
+        if nulls:
+            raise WriteError(
+                self.name,
+                f"column {column!r} is required and null in {nulls:,} row{'s' if nulls > 1 else ''}.",
+                "Leave these rows out or fill the column; nothing was written.",
+            )
+
+    def _write_by_pyiceberg(self, query: str, parameters: Sequence[Any], columns: list[str]) -> list[DataFile]:
+        """Write what DuckDB cannot: its rows go through Arrow, whole where the table is partitioned."""
+        from pyiceberg.io import load_file_io
+        from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
+
+        required = [(f.name, null_inside(f, quoted(f.name))) for f in self.schema.fields]
+        conditions = [(name, sql) for name, sql in required if sql]
+        select = f"SELECT {', '.join(columns)} FROM ({query}\n)"
+        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE _lagoa_rows AS {select}", list(parameters))
+        try:
+            if conditions:
+                counts = ", ".join(f"count(*) FILTER ({sql})" for _, sql in conditions)
+                found = self.cursor.execute(f"SELECT {counts} FROM _lagoa_rows").fetchone()
+                for (name, _), nulls in zip(conditions, found or (), strict=True):
+                    self._refuse_nulls(name, nulls)
+            rows = self.cursor.execute(f"FROM _lagoa_rows {self._order_or_none()}").to_arrow_table()
+        finally:
+            self.cursor.execute("DROP TABLE IF EXISTS _lagoa_rows")
+        try:
+            rows = rows.cast(schema_to_pyarrow(self.schema, include_field_ids=False))
+        except (ValueError, NotImplementedError) as error:  # pyarrow's errors are ValueErrors
+            raise WriteError(self.name, f"a value does not fit: {error}.", "Cast it in the query.") from error
+        io = load_file_io({}, self.table.location)
+        return list(_dataframe_to_data_files(self.table, rows, io))
+
+    def _translated(self, error: duckdb.Error) -> QueryError | WriteError:
+        text = str(error)
+        if MARK in text:
+            message = text.partition(MARK)[2].splitlines()[0]
+            return WriteError(self.name, f"{message}.", "Round or cast it in the query, with what is meant.")
+        return query_error(error)

@@ -1,0 +1,143 @@
+"""One connection of DuckDB, in which the tables of one commit can be named."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import duckdb
+
+from lagoa.adapters.duckdb_sql import query_error, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.model import TableName
+
+
+_T = TypeVar("_T")
+
+
+class DuckDBResult:
+    """The rows of one query, read once, before the session runs another one. It keeps its session open."""
+
+    def __init__(self, session: DuckDBSession, cursor: duckdb.DuckDBPyConnection) -> None:
+        self._session = session
+        self._cursor = cursor
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return [column[0] for column in self._cursor.description or ()]
+
+    def arrow(self) -> pa.Table:
+        """Return all rows as an Arrow table."""
+        return self._read(self._cursor.to_arrow_table)
+
+    def reader(self, batch_size: int = 1_000_000) -> pa.RecordBatchReader:
+        """Return the rows as a stream of Arrow batches."""
+        return self._read(lambda: self._cursor.to_arrow_reader(batch_size))
+
+    def df(self) -> pd.DataFrame:
+        """Return all rows as a pandas DataFrame."""
+        return self._read(self._cursor.df)
+
+    def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
+        """Return the next rows as tuples: `size` of them, fewer at the end."""
+        return self._read(lambda: self._cursor.fetchmany(size))
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows as tuples."""
+        return self._read(self._cursor.fetchall)
+
+    def _read(self, read: Callable[[], _T]) -> _T:
+        try:
+            return read()
+        except duckdb.Error as error:
+            raise query_error(error) from error
+
+
+class DuckDBSession:
+    """A connection with a database of its own, in memory, that holds a view for each of the session's tables.
+
+    It is released by `close`, or when neither it nor a result of it is in use any more.
+
+    Args:
+        root: the DuckDB instance.
+        name: the session's database, unique within the instance; None for a session without tables.
+        views: SQL that reads each table.
+        load_extension: loads the iceberg extension into the instance.
+        target_bytes: size of the files that `write` makes.
+    """
+
+    def __init__(
+        self,
+        root: duckdb.DuckDBPyConnection,
+        name: str | None,
+        views: Mapping[TableName, str],
+        load_extension: Callable[[], None],
+        target_bytes: int,
+    ) -> None:
+        self._cursor = root.cursor()
+        self._load_extension = load_extension
+        self._target_bytes = target_bytes
+        self._release = weakref.finalize(self, _release, root, self._cursor, name)
+        if name is None:
+            return
+        try:
+            self._cursor.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
+            layers = {table.layer for table in views}
+            self._cursor.execute(";".join(f"CREATE SCHEMA IF NOT EXISTS {quoted(layer)}" for layer in sorted(layers)))
+            for table, sql in views.items():
+                self._cursor.execute(f"CREATE VIEW {name}.{quoted(table.layer)}.{quoted(table.name)} AS {sql}")
+        except duckdb.Error as error:
+            self.close()
+            raise query_error(error) from error
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB's connection, in which the tables are named alike."""
+        return self._cursor
+
+    def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> DuckDBResult:
+        """Run Lagoa's own SQL; raises `QueryError`."""
+        try:
+            return DuckDBResult(self, self._cursor.execute(sql, parameters or None))
+        except duckdb.Error as error:
+            raise query_error(error) from error
+
+    def write(self, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> list[DataFile]:
+        """Run a query and write its rows as data files of a table; see `SqlSession.write`."""
+        from lagoa.adapters.duckdb_files import FileWriter
+
+        return FileWriter(self._cursor, table, self._target_bytes, self._load_extension).write(query, parameters)
+
+    def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
+        """Make data of this process readable under a name."""
+        try:
+            self._cursor.register(name, data)
+        except duckdb.Error as error:
+            raise query_error(error) from error
+
+    def close(self) -> None:
+        """Release the session and what was registered in it."""
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _release(root: duckdb.DuckDBPyConnection, cursor: duckdb.DuckDBPyConnection, name: str | None) -> None:
+    cursor.close()
+    if name is not None:
+        with contextlib.suppress(duckdb.Error), root.cursor() as other:  # the instance may be closed already
+            other.execute(f"DETACH DATABASE IF EXISTS {name}")

@@ -1,0 +1,34 @@
+"""Names and texts in DuckDB's SQL, and its errors as Lagoa's. Light: this is on the way of every query."""
+
+from __future__ import annotations
+
+import duckdb
+
+from lagoa.errors import QueryError
+
+
+class NotWritable(Exception):
+    """DuckDB has no Parquet form of a type, or no SQL for a transform, that Iceberg would take."""
+
+
+def quoted(name: str) -> str:
+    """Return an identifier in quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def local_path(location: str) -> str:
+    """Return a location of the local file system as a path."""
+    return location.removeprefix("file://")
+
+
+def query_error(error: duckdb.Error) -> QueryError:
+    """Return the error of a query that failed, with what to do next."""
+    advice = "Mend the query and run it again."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."
+    return QueryError(str(error).strip(), advice)

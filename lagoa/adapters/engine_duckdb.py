@@ -1,0 +1,211 @@
+"""The SQL engine on DuckDB: sessions over exact table pointers, a user's SQL confined, spilling to the state folder."""
+
+# ruff: noqa: S608 - names and texts are quoted, values are bound
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+import uuid
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import duckdb
+
+from lagoa.adapters.duckdb_confine import tables_read
+from lagoa.adapters.duckdb_session import DuckDBSession
+from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error
+from lagoa.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.model import TableName
+    from lagoa.ports import Pointers
+
+_EXTENSIONS = ("avro", "iceberg")  # the second needs the first
+_DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
+
+
+class DuckDBEngine:
+    """Runs SQL over Iceberg tables and writes their data files; commits nothing.
+
+    Sessions of a user's SQL run in a DuckDB instance of their own, which opens no file outside the warehouse and
+    whose settings are locked: that stands behind `tables_read`, not in its place. Instances start when first needed.
+
+    Args:
+        warehouse: folder of the tables' files; beside it, in `spill`, goes what does not fit in memory.
+        memory_limit: what an instance may hold in memory: `4GB`, or `60%` of what the process may use.
+        threads: threads of an instance.
+        target_file_bytes: size of a data file.
+    """
+
+    def __init__(self, warehouse: Path, *, memory_limit: str, threads: int, target_file_bytes: int) -> None:
+        self.warehouse = warehouse.absolute()
+        self._memory_limit = memory_limit.replace(" ", "")
+        self._threads = threads
+        self._target_file_bytes = target_file_bytes
+        self._spill = self.warehouse.parent / "spill" / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._instances: dict[tuple[bool, bool], _Instance] = {}
+        self._files: dict[str, tuple[str, ...]] = {}
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+
+    def session(self, tables: Pointers, *, confined: bool = False) -> DuckDBSession:
+        """Open a session in which each of `tables` can be read by its name.
+
+        Args:
+            tables: the exact pointer that each name stands for.
+            confined: whether a user's SQL will run in it: it can then open nothing outside the warehouse.
+        """
+        instance = self._instance(confined=confined, iceberg=bool(tables))
+        views = {table: self._view(pointer, instance) for table, pointer in tables.items()}
+        name = f"lagoa_{next(self._numbers)}" if tables else None
+        return DuckDBSession(instance.root, name, views, instance.load_extension, self._target_file_bytes)
+
+    def tables_read(self, sql: str) -> frozenset[TableName]:
+        """Parse a user's SQL with DuckDB's own parser; return the tables it names; see `SqlEngine.tables_read`."""
+        with self._instance(confined=True, iceberg=False).root.cursor() as cursor:
+            return tables_read(cursor, sql)
+
+    def remember(self, pointer: str, files: Sequence[str]) -> None:
+        """Say that the table at `pointer` consists of exactly these files, written under its current schema.
+
+        Sessions of this engine then read them straight, which is quicker than going through the table's metadata.
+        """
+        self._files[pointer] = tuple(files)
+
+    def files(self, pointer: str) -> tuple[str, ...] | None:
+        """Return what was remembered of a pointer."""
+        return self._files.get(pointer)
+
+    def close(self) -> None:
+        """Release all instances and what they spilled."""
+        with self._lock:
+            for instance in self._instances.values():
+                instance.root.close()
+            self._instances.clear()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _view(self, pointer: str, instance: _Instance) -> str:
+        files = self._files.get(pointer)
+        if files:
+            listed = ", ".join(literal(local_path(file)) for file in files)
+            return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
+        instance.load_extension()
+        return f"SELECT * FROM iceberg_scan({literal(local_path(pointer))})"
+
+    def _instance(self, *, confined: bool, iceberg: bool) -> _Instance:
+        key = (confined, confined and iceberg)
+        with self._lock:
+            if key not in self._instances:
+                if not self._instances:
+                    _sweep(self._spill.parent)
+                self._instances[key] = self._start(confined=confined, iceberg=iceberg)
+            return self._instances[key]
+
+    def _start(self, *, confined: bool, iceberg: bool) -> _Instance:
+        percent = self._memory_limit.endswith("%")
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": self._threads,
+            "temp_directory": str(self._spill / f"{confined:d}{iceberg:d}"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        }
+        if not percent:
+            config["memory_limit"] = self._memory_limit
+        try:
+            root = duckdb.connect(":memory:", config=config)
+            root.execute("SET GLOBAL TimeZone = 'UTC'")
+            if percent:
+                root.execute(f"SET memory_limit = {literal(_share(root, float(self._memory_limit[:-1]) / 100))}")
+        except duckdb.Error as error:
+            raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
+        instance = _Instance(root, confined=confined)
+        if confined:
+            if iceberg:
+                instance.load_extension()
+            instance.lock(self.warehouse)
+        return instance
+
+
+class _Instance:
+    """One DuckDB instance."""
+
+    def __init__(self, root: duckdb.DuckDBPyConnection, *, confined: bool) -> None:
+        self.root = root
+        self.confined = confined
+        self._lock = threading.Lock()
+        self._loaded = False
+        self._locked = False
+
+    def load_extension(self) -> None:
+        """Load the iceberg extension, once, from its wheel: nothing is downloaded."""
+        with self._lock:
+            if self._loaded:
+                return
+            if self._locked:
+                raise NotWritable("the iceberg extension cannot be loaded into a locked engine")
+            try:
+                for name in _EXTENSIONS:
+                    self.root.execute(f"LOAD {literal(str(_extension_file(name)))}")
+            except duckdb.Error as error:
+                raise query_error(error) from error
+            self._loaded = True
+
+    def lock(self, warehouse: Path) -> None:
+        """Open no file outside the warehouse from now on, and take no other settings."""
+        self.root.execute(f"SET allowed_directories = [{literal(str(warehouse))}]")
+        self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
+        self._locked = True
+
+
+def _extension_file(name: str) -> Path:
+    """Where the extension's wheel put it."""
+    package = find_spec(f"duckdb_extension_{name}")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    for folder in folders:
+        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if file.is_file():
+            return file
+    raise SettingsError(
+        f"DuckDB's extension {name} for {duckdb.__version__} is not installed.",
+        f"Install it: `pip install duckdb-extension-{name}=={duckdb.__version__}`.",
+    )
+
+
+def _share(root: duckdb.DuckDBPyConnection, share: float) -> str:
+    """Return a share of the memory that this process may use, in which DuckDB heeds limits of containers."""
+    row = root.execute("SELECT value FROM duckdb_settings() WHERE name = 'memory_limit'").fetchone()
+    amount, unit = str(row[0] if row else "1 GiB").split()
+    return f"{float(amount) / _DEFAULT_SHARE * share:.3f}{unit}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that are gone have spilled."""
+    with suppress(OSError):
+        for left in folder.iterdir():
+            pid = left.name.partition("-")[0]
+            if pid.isdecimal() and not _alive(int(pid)):
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

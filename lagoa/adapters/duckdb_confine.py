@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lagoa.adapters.duckdb_sql import literal
 from lagoa.errors import InvalidName, QueryError
 from lagoa.model import TableName
 
@@ -54,7 +55,7 @@ def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str) -> frozenset[TableN
         raise QueryError(f"The query has {len(sql):,} characters.", f"At most {_MAX_LENGTH:,} are taken.")
     try:
         # A literal, not a bound value: to bind one, DuckDB imports pandas, which takes most of a second.
-        row = cursor.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()  # noqa: S608
+        row = cursor.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     except duckdb.Error as error:
         raise QueryError(str(error).strip(), _ADVICE) from error
     parsed: dict[str, Any] = json.loads(str(row[0])) if row else {"error": True}

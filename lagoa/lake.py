@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from lagoa.branch import Branch, Run
 from lagoa.context import LakeContext
-from lagoa.model import MAIN, Ref, check_ref_name
+from lagoa.model import MAIN, Ref, TableName, check_ref_name
 from lagoa.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.diff import LakeDiff
-    from lagoa.model import AuditReport, Commit, Publication, RefInfo, TableName
+    from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
+    from lagoa.quarantine import RefusedCount, RefusedRecord
     from lagoa.ref_catalog import RefCatalog
 
 
@@ -182,6 +183,20 @@ class Lake:
         from lagoa.audit import failing_rows
 
         return failing_rows(self.context, report, check, limit)
+
+    def quarantine(self, ref: str = MAIN) -> list[RefusedCount]:
+        """Return what is in quarantine at a ref: a row a table, rule, batch and file."""
+        from lagoa.quarantine import list_quarantine
+
+        return list_quarantine(self.context, ref)
+
+    def refused_records(
+        self, table: str, ref: str = MAIN, *, rule: str | None = None, limit: int = 20
+    ) -> list[RefusedRecord]:
+        """Return records that a table refused, with their bytes and the reason."""
+        from lagoa.quarantine import show_quarantine
+
+        return show_quarantine(self.context, ref, TableName.parse(table), rule=rule, limit=limit)
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""

@@ -13,7 +13,7 @@ from lagoa.cli.progress import working
 if TYPE_CHECKING:
     from lagoa.diff import ColumnChange, LakeDiff, RowChange, TableDiff
 
-diff = typer.Typer()
+diff = typer.Typer(add_completion=False)
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 

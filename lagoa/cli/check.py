@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lagoa.model import AuditReport, CheckResult
 
-audit = typer.Typer()
+audit = typer.Typer(add_completion=False)
 
 _ROWS = 20
 

@@ -53,9 +53,9 @@ def hint(text: str) -> None:
         sys.stderr.write(f"{text}\n")
 
 
-def emit_json(value: Any) -> None:
+def emit_json(value: Any, *, indent: int | None = 2) -> None:
     """Print the one JSON document of a command."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=plain) + "\n")
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, default=plain) + "\n")
 
 
 def plain(value: Any) -> Any:

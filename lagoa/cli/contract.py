@@ -10,7 +10,9 @@ import typer
 from lagoa.cli.console import count, emit_json, hint, say
 from lagoa.cli.options import JsonOption, lake_folder, open_here
 
-contract = typer.Typer(no_args_is_help=True, help="Data contracts: infer one from a file, check them all.")
+contract = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Data contracts: infer one from a file, check them all."
+)
 
 
 @contract.command("infer")

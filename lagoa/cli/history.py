@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
     from lagoa.model import Commit, Receipt
 
-log = typer.Typer()
+log = typer.Typer(add_completion=False)
 
 
 @log.command()
 def log_(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(help="A branch, a tag or another ref.")] = "main",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many commits at most.")] = 20,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A branch, a tag or another ref.")] = "main",
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="So many commits at most.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show the commits of a ref, newest first; on main each is a publication."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from lagoa.model import Publication
     from lagoa.transform import ModelResult
 
-ingest = typer.Typer()
-transform = typer.Typer()
+ingest = typer.Typer(add_completion=False)
+transform = typer.Typer(add_completion=False)
 
 
 @ingest.command()
@@ -59,7 +59,7 @@ def ingest_(
 @transform.command()
 def transform_(
     ctx: typer.Context,
-    branch: Annotated[str | None, typer.Argument(metavar="[BRANCH]", help="Run there, and leave it at that.")] = None,
+    branch: Annotated[str | None, typer.Argument(metavar="BRANCH", help="Run there, and leave it at that.")] = None,
     select: Annotated[
         list[str] | None, typer.Option(metavar="TABLE", help="Only this model and those before it; may be repeated.")
     ] = None,
@@ -101,7 +101,7 @@ def _show_loaded(results: Sequence[IngestResult], place: Branch) -> None:
                 number(r.accepted),
                 number(r.quarantined),
                 seconds(r.seconds),
-                f"batch {r.batch} was loaded before" if r.skipped else "",
+                _note(r),
             )
             for r in results
         ),
@@ -110,6 +110,12 @@ def _show_loaded(results: Sequence[IngestResult], place: Branch) -> None:
     refused = sum(r.quarantined for r in results if not r.skipped)
     if refused:
         hint(f"{count(refused, 'record')} went to quarantine: `lagoa quarantine list --ref {place.name}`.")
+
+
+def _note(result: IngestResult) -> str:
+    if result.skipped:
+        return f"batch {result.batch} was loaded before"
+    return f"not in the file: {', '.join(result.missing)}" if result.missing else ""
 
 
 def _show_built(results: Sequence[ModelResult]) -> None:
@@ -149,6 +155,7 @@ def _tell_loaded(result: IngestResult) -> dict[str, Any]:
         "accepted": result.accepted,
         "quarantined": result.quarantined,
         "rules": dict(result.rules),
+        "missing": list(result.missing),
         "skipped": result.skipped,
         "commit": result.commit,
         "seconds": result.seconds,

@@ -13,41 +13,44 @@ from typer.core import TyperGroup
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
 from lagoa.cli.options import DEBUG, DebugOption, LakeOption
 
+_LAKE, _DATA, _LOOK, _REFS = "A lake and its contracts", "Bringing data to main", "Looking at it", "Branches and tags"
+
 COMMANDS = {
-    "init": "setup",
-    "contract": "contract",
-    "ingest": "load",
-    "transform": "load",
-    "audit": "check",
-    "publish": "release",
-    "rollback": "release",
-    "run": "flow",
-    "sql": "sql",
-    "status": "status",
-    "tables": "tables",
-    "show": "tables",
-    "log": "history",
-    "diff": "changes",
-    "quarantine": "quarantine",
-    "branch": "refs",
-    "tag": "refs",
+    "init": ("setup", _LAKE),
+    "contract": ("contract", _LAKE),
+    "ingest": ("load", _DATA),
+    "transform": ("load", _DATA),
+    "audit": ("check", _DATA),
+    "publish": ("release", _DATA),
+    "rollback": ("release", _DATA),
+    "run": ("flow", _DATA),
+    "status": ("status", _LOOK),
+    "tables": ("tables", _LOOK),
+    "show": ("tables", _LOOK),
+    "sql": ("sql", _LOOK),
+    "log": ("history", _LOOK),
+    "diff": ("changes", _LOOK),
+    "quarantine": ("quarantine", _LOOK),
+    "branch": ("refs", _REFS),
+    "tag": ("refs", _REFS),
 }
-"""Every command with the module of `lagoa.cli` that holds it, in the order of the help."""
+"""Every command: the module of `lagoa.cli` that holds it, and where it stands in the help."""
 
 
 class _Commands(UserDict[str, Any]):
     """The commands by name, each imported when it is asked for, with the options that all of them take."""
 
-    def __init__(self, places: dict[str, str], shared: list[Any]) -> None:
-        super().__init__(places)
+    def __init__(self, shared: list[Any]) -> None:
+        super().__init__(COMMANDS)
         self._shared = shared
 
     def __getitem__(self, name: str) -> Any:
         held = self.data[name]
-        if isinstance(held, str):
-            app: typer.Typer = getattr(import_module(f"lagoa.cli.{held}"), name)
-            held = self.data[name] = typer.main.get_command(app)
-            held.name = name
+        if isinstance(held, tuple):
+            module, panel = held
+            command: typer.Typer = getattr(import_module(f"lagoa.cli.{module}"), name)
+            held = self.data[name] = typer.main.get_command(command)
+            held.name, held.rich_help_panel = name, panel
             self._share(held)
         return held
 
@@ -62,7 +65,7 @@ class _Lagoa(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Commands(COMMANDS, [option for option in self.params if option.name in {"lake", "debug"}])
+        self.commands = _Commands([option for option in self.params if option.name in {"lake", "debug"}])
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn an error into a line on stderr and an exit code."""

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from lagoa.model import RefInfo
     from lagoa.overview import BranchState
 
-branch = typer.Typer(no_args_is_help=True, help="Branches: list, create, delete.")
-tag = typer.Typer(no_args_is_help=True, help="Tags, names of commits that stay: list, create, delete.")
+branch = typer.Typer(add_completion=False, no_args_is_help=True, help="Branches: list, create, delete.")
+tag = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Tags, names of commits that stay: list, create, delete."
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
 NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Their names.")]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from lagoa.branch import Branch
     from lagoa.model import Publication
 
-publish = typer.Typer()
-rollback = typer.Typer()
+publish = typer.Typer(add_completion=False)
+rollback = typer.Typer(add_completion=False)
 
 _LISTED = 5
 

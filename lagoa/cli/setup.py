@@ -9,7 +9,7 @@ import typer
 
 from lagoa.cli.console import hint, say
 
-init = typer.Typer()
+init = typer.Typer(add_completion=False)
 
 
 @init.command()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHOWN = 50
 _AT_ONCE = 10_000
 
-sql = typer.Typer()
+sql = typer.Typer(add_completion=False)
 
 
 @sql.command()
@@ -31,7 +31,8 @@ def sql_(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; `-` reads it from standard input.")],
     ref: RefOption = "main",
     limit: Annotated[
-        int | None, typer.Option(min=1, help=f"So many rows at most; by default {SHOWN} in a table, else all.")
+        int | None,
+        typer.Option(metavar="N", min=1, help=f"So many rows at most; by default {SHOWN} in a table, else all."),
     ] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -69,7 +70,8 @@ def _print_json(result: QueryResult, limit: int | None) -> None:
             "columns": list(result.columns),
             "rows": [[_json_value(value) for value in row] for row in shown],
             "truncated": truncated,
-        }
+        },
+        indent=None,
     )
 
 

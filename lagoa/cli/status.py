@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lagoa.model import Publication
     from lagoa.overview import BranchState, TableState
 
-status = typer.Typer()
+status = typer.Typer(add_completion=False)
 
 _LISTED = 5
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 _SNAPSHOTS = 5
 
-tables = typer.Typer()
-show = typer.Typer()
+tables = typer.Typer(add_completion=False)
+show = typer.Typer(add_completion=False)
 
 
 @tables.command()
 def tables_(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="[REF]", help="A branch, a tag or another ref.")] = "main",
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A branch, a tag or another ref.")] = "main",
     as_json: JsonOption = False,
 ) -> None:
     """List the tables of a ref with their rows, files and sizes."""

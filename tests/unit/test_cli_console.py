@@ -19,7 +19,8 @@ def test_number(value, shown):
 
 
 @pytest.mark.parametrize(
-    ("octets", "shown"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 1024**3, "5.0 GiB"), (2**50, "1024.0 TiB")]
+    ("octets", "shown"),
+    [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 * 1024**3, "5.0 GiB"), (2**50, "1024.0 TiB")],
 )
 def test_size(octets, shown):
     assert console.size(octets) == shown
@@ -56,7 +57,9 @@ def test_a_moment_has_its_zone():
 
 def test_a_table_is_aligned_plain_and_whole_where_no_terminal_is(capsys):
     long = "x" * 300
-    console.emit_table(("name", "rows"), [("bronze.people", "5"), (long, "1,550,000"), ("[bold]não[/]", None)], right=("rows",))
+    console.emit_table(
+        ("name", "rows"), [("bronze.people", "5"), (long, "1,550,000"), ("[bold]não[/]", None)], right=("rows",)
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("name ")
     assert lines[0].endswith("     rows")
@@ -71,7 +74,13 @@ def test_control_characters_do_not_reach_the_terminal():
 
 
 def test_json_holds_what_json_has_no_word_for(capsys):
-    value = {"at": datetime(2026, 1, 2, tzinfo=UTC), "day": date(2026, 1, 2), "sum": Decimal("1.10"), "raw": b"\xff", "of": {1}}
+    value = {
+        "at": datetime(2026, 1, 2, tzinfo=UTC),
+        "day": date(2026, 1, 2),
+        "sum": Decimal("1.10"),
+        "raw": b"\xff",
+        "of": {1},
+    }
     console.emit_json(value)
     out = capsys.readouterr().out
     assert json.loads(out) == {

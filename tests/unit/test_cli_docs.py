@@ -36,9 +36,9 @@ def missing_from(text):
     sections = _sections(text)
     missing = [name for name in COMMANDS if name not in sections]
     for name, command in COMMANDS.items():
-        for option in {opt for param in command.params for opt in param.opts if opt.startswith("-")} - SHARED:
-            if f"`{option}" not in sections.get(name, "") and name in sections:
-                missing.append(f"{name} {option}")
+        options = {opt for param in command.params for opt in param.opts if opt.startswith("-")} - SHARED
+        section = sections.get(name)
+        missing += [f"{name} {opt}" for opt in sorted(options) if section is not None and f"`{opt}" not in section]
     return missing
 
 

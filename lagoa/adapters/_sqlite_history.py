@@ -130,7 +130,7 @@ def _meet(db: sqlite3.Connection, a: Node, b: Node, bottom: int) -> int | None:
     sides[b.seq] = sides.get(b.seq, 0) | 2
     waiting = [-seq for seq in sides]
     heapify(waiting)
-    for joint, *parents in chain(joints, [(bottom, None, None)]):
+    for joint, parent, merged in chain(joints, [(bottom, None, None)]):
         seen = 0
         while waiting and -waiting[0] >= joint:
             row = -heappop(waiting)
@@ -138,11 +138,13 @@ def _meet(db: sqlite3.Connection, a: Node, b: Node, bottom: int) -> int | None:
             if seen == 3:  # noqa: PLR2004 - from both sides
                 joints.close()
                 return row
-        for parent in parents if seen else ():
-            if parent is not None:
-                if parent not in sides:
-                    heappush(waiting, -parent)
-                sides[parent] = sides.get(parent, 0) | seen
+        if seen:
+            for row in (parent, merged):
+                if row in sides:
+                    sides[row] |= seen
+                elif row is not None:
+                    heappush(waiting, -row)
+                    sides[row] = seen
     return None
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _LEAST_WEIGHT = 100
 """Reading so many commits and changes back costs less than a checkpoint is worth."""
 
+_SHARE = 2
+"""A checkpoint is due when commits and changes since the last one come to one part in so many of the state there."""
+
 
 def commit_of(parent: str | None, change: Change, delta: Delta, micros: int) -> Commit:
     """Return a commit under the hash of its content: the same content is the same commit, on any machine."""
@@ -54,7 +57,7 @@ def insert_commit(db: sqlite3.Connection, commit: Commit, delta: Delta, state: S
     if first is not None:
         (entries,) = db.execute("select entries from checkpoints where seq = ?", (first.checkpoint,)).fetchone()
         weight = first.weight + 1 + len(delta)
-        if weight > max(_LEAST_WEIGHT, entries):
+        if weight > max(_LEAST_WEIGHT, entries // _SHARE):
             weight = 0
         else:
             checkpoint = first.checkpoint

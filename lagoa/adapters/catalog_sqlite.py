@@ -32,7 +32,8 @@ class SqliteCatalog:
     """A `VersionedCatalog` in one file; several threads and processes may use it at once.
 
     A commit is a delta along its first parent. A checkpoint (the whole state) is written when the deltas since the
-    last one outweigh the state there, so that reading a state costs at most about twice the state. A branch is a row.
+    last one come to half the state there: reading a state never costs much more than the state itself, and all
+    checkpoints together are in proportion to what was written. A branch is one row.
 
     Args:
         path: the file.

@@ -54,6 +54,11 @@ def read_column(file: ContractFile, number: int, found: SchemaProperty) -> Colum
     return reader.read()
 
 
+def logical_type(kind: str) -> str:
+    """Return the logical type of ODCS that goes with an Iceberg type."""
+    return _LOGICAL.get(parse_type(kind).name, "string")
+
+
 class _ColumnReader:
     def __init__(self, file: ContractFile, place: Location, found: SchemaProperty) -> None:
         self.file = file
@@ -108,7 +113,7 @@ class _ColumnReader:
             kind = parse_type(text)
         except ValueError as error:
             raise self.error("physicalType", f"column {self.name}: {error}") from error
-        logical = _LOGICAL.get(kind.name, "string")
+        logical = logical_type(text)
         if self.found.logicalType not in {None, logical}:
             message = (
                 f"column {self.name}: logicalType {self.found.logicalType!r} does not go with physicalType {kind}."

@@ -1,0 +1,120 @@
+"""Writes a first contract for a table from a file that is to go into it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lagoa.contract import Column, Contract
+from lagoa.contract_properties import Source
+from lagoa.contracts import QUARANTINE_LAYER
+from lagoa.errors import InvalidName, SourceError
+from lagoa.infer_columns import ENOUGH, Guess, column_names, decimal_mark, find_key, guess_text, guess_typed
+from lagoa.infer_dialect import find_dialect
+from lagoa.infer_parquet import arrow_columns, is_parquet
+from lagoa.infer_text import contract_lines
+from lagoa.readers import open_reader
+from lagoa.readers.files import SourceFile
+from lagoa.readers.stream import RULE, stream_name
+from lagoa.readers.values import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from lagoa.model import TableName
+
+RECORDS = 500_000
+"""Records of a file that are looked at."""
+
+
+def infer_contract(path: Path, table: TableName) -> str:
+    """Return the text of a contract for `table` that lets the file in, and other files of its kind.
+
+    Types, key and formats are guessed from the first 500,000 records, and a comment behind each guess says what it
+    stands on. The form of the file is written out, so that loading guesses nothing.
+
+    Args:
+        path: a CSV or Parquet file; CSV may be packed by gzip.
+        table: where its rows are to go.
+
+    Raises:
+        SourceError: the file is missing, empty, without records, binary, a folder, or not to be made out.
+        InvalidName: the table is one that users do not write.
+    """
+    if table.layer == QUARANTINE_LAYER:
+        raise InvalidName("table", str(table), "another layer: quarantine is filled by Lagoa alone")
+    file = SourceFile(path)
+    source, guesses = _columns(file)
+    with _records(file, table, source, guesses) as connection:
+        if source.format == "csv":
+            mark = decimal_mark(connection, [guess.name for guess in guesses])
+            source = source.model_copy(update={"decimal": mark})
+            for guess in guesses:
+                guess_text(connection, guess.name, guess, mark)
+        else:
+            for guess in guesses:
+                guess_typed(connection, guess.name, guess)
+    key = find_key(guesses, table.name)
+    for guess in guesses:
+        guess.required = guess.required or guess is key or (guess.records >= ENOUGH and not guess.nulls)
+    return "\n".join(contract_lines(table, source, guesses, key)) + "\n"
+
+
+def _columns(file: SourceFile) -> tuple[Source, list[Guess]]:
+    """Return the form of a file and its columns; those of a CSV file are texts so far."""
+    name = file.name.lower().removesuffix(".gz")
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        raise SourceError(
+            str(file.path), "Lagoa guesses no contract from JSON.", "Write it by hand, or convert the file."
+        )
+    if is_parquet(file):
+        fields = arrow_columns(file)
+        headers, kinds = [field.name for field in fields], [field.type for field in fields]
+        source = Source(format="parquet", file=file.name)
+    else:
+        source, headers = find_dialect(file)
+        fields, kinds = [], ["string"] * len(headers)
+    guesses = [
+        Guess(column, header if source.header else column, kind, "")
+        for column, header, kind in zip(column_names(headers), headers, kinds, strict=True)
+    ]
+    for guess, field in zip(guesses, fields, strict=False):
+        guess.why, guess.required = field.why, field.required
+    return source, guesses
+
+
+@contextmanager
+def _records(file: SourceFile, table: TableName, source: Source, guesses: list[Guess]) -> Iterator[DuckDBPyConnection]:
+    """Yield a connection with the table `records`: what ingest would read, its columns by their new names.
+
+    Raises:
+        SourceError: there is no record, or none that can be read.
+    """
+    import duckdb
+
+    columns = tuple(Column(guess.name, guess.type, header=guess.header) for guess in guesses)
+    contract = Contract(table, "0", file.path, "", columns, source=source)
+    stream = open_reader(contract, file).stream()
+    values = ", ".join(f"{identifier(stream_name(each.name))} AS {identifier(each.name)}" for each in columns)
+    with duckdb.connect() as connection:
+        connection.register("stream", stream.reader())
+        query = f"CREATE TABLE seen AS SELECT {identifier(RULE)}, {values} FROM stream LIMIT {RECORDS}"  # noqa: S608
+        try:
+            connection.execute(query)
+        except duckdb.Error:
+            stream.check()
+            raise
+        if not stream.received:
+            raise SourceError(str(file.path), "it has a header and no record.", "Take a file that has some.")
+        names = ", ".join(identifier(each.name) for each in columns)
+        rule = identifier(RULE)
+        connection.execute(f"CREATE VIEW records AS SELECT {names} FROM seen WHERE {rule} IS NULL")  # noqa: S608
+        if connection.execute("SELECT count(*) FROM records").fetchone() == (0,):
+            message = (
+                f"none of its records can be read with the delimiter {source.delimiter!r}, quote {source.quote!r}."
+            )
+            raise SourceError(str(file.path), message, "Look at the file; write the contract by hand if need be.")
+        yield connection

@@ -1,0 +1,252 @@
+"""Guesses what a column is from its values, and keeps in words what each guess stands on.
+
+The guesses are loose on purpose: a contract that was guessed from one file must let the next one in. So a rule is
+set only when the values leave little doubt, and what is merely likely is left as a comment to be taken up.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lagoa.formats import FORMATS
+from lagoa.model import LINEAGE_COLUMNS
+from lagoa.readers.values import from_text, identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from duckdb import DuckDBPyConnection
+
+ENOUGH = 300
+"""Records without a null from which on a column is taken to be required.
+
+By the rule of three, nulls are then fewer than 1 % with 95 % confidence, which is the share of rows in quarantine
+that an audit lets pass by default.
+"""
+
+FEW = 20
+"""Values below which nothing is said of a rule that they all happen to keep."""
+
+_DISTINCT = 10
+_TYPES = ("long", "double", "date", "timestamp", "timestamptz")
+_DIGITS = 18
+_CODES = re.compile(r"cpf|cnpj|cep|zip|postal|phone|telefone|celular|fone|(^|_)(ddd|rg|ean|gtin|isbn)(_|$)")
+_MONEY = re.compile(r"price|preco|valor|amount|total|cost|custo|salar|freight|frete|payment|saldo|balance|revenue|fee")
+_STATE = re.compile(r"(^|_)(uf|estado|state)(_|$)")
+# Lengths between which a format's values lie, and the names that tell of it.
+_FORMATS = {
+    "cpf": (11, 14, re.compile("cpf")),
+    "cnpj": (14, 18, re.compile("cnpj")),
+    "uuid": (36, 36, re.compile("uuid|guid|id")),
+    "email": (6, 254, re.compile("mail")),
+    "cep": (8, 9, re.compile("cep|zip|postal")),
+    "uf": (2, 2, _STATE),
+    "ipv4": (7, 15, re.compile(r"(^|_)ip")),
+}
+_NAMED_ONLY = frozenset({"cep", "uf"})
+_PERSONAL = frozenset({"cpf", "email"})
+
+
+@dataclass(slots=True)
+class Guess:
+    """What a column seems to be.
+
+    Attributes:
+        name: its name in the table.
+        header: its name in the file.
+        type: in Iceberg's spelling.
+        why: what the type stands on.
+        records: how many were looked at.
+        nulls: how many have no value.
+        distinct: how many values there are.
+        required: whether nulls are to be refused.
+        format: the format that all values have.
+        likely: further rules that hold in the file, as YAML, to be taken up by hand.
+    """
+
+    name: str
+    header: str
+    type: str
+    why: str
+    records: int = 0
+    nulls: int = 0
+    distinct: int = 0
+    required: bool = False
+    format: str | None = None
+    likely: list[str] = field(default_factory=list)
+
+    @property
+    def personal(self) -> bool:
+        """Whether the values are those of persons."""
+        return self.format in _PERSONAL
+
+
+def column_names(headers: Sequence[str]) -> list[str]:
+    """Return a column name for each name in a file: kept when it is one, else made one; no name twice."""
+    names: list[str] = []
+    for number, header in enumerate(headers, 1):
+        plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
+        name = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_" if plain != header else "") or f"column_{number}"
+        name = (name if not name[0].isdigit() else f"_{name}")[:120]
+        while name in names or name in LINEAGE_COLUMNS or (name in headers and name != header):
+            name = f"{name}_{number}"
+        names.append(name)
+    return names
+
+
+def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
+    """Return the decimal mark of a table of texts: a comma when numbers are written with it and none with a point.
+
+    A comma with exactly three digits behind it may part thousands, so that at least one value must have it otherwise.
+    """
+    if not columns:
+        return "."
+    tests = []
+    for column in map(identifier, columns):
+        comma = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]+(,[0-9]+)? *')) = 0"
+        other = f"count_if(regexp_matches({column}, ',([0-9]{{1,2}}|[0-9]{{4,}}) *$')) > 0"
+        point = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]*[.][0-9]+ *')) = 0 AND count({column}) > 0"
+        tests.append(f"[coalesce({comma} AND {other}, false), coalesce({point}, false)]")
+    found = connection.execute(f"SELECT {', '.join(tests)} FROM records").fetchone() or ()  # noqa: S608
+    return "," if any(comma for comma, _ in found) and not any(point for _, point in found) else "."
+
+
+def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, mark: str) -> None:
+    """Complete the guess of a column of texts: counts, type, format and what is likely.
+
+    Args:
+        connection: it has the table `records`.
+        column: the column's name there.
+        guess: with names; the rest is filled in.
+        mark: the decimal mark.
+    """
+    name = identifier(column)
+    figures = {
+        **{kind: f"count_if({from_text(name, kind, mark).bad})" for kind in _TYPES},
+        "records": "count(*)",
+        "present": f"count({name})",
+        "distinct": f"count(DISTINCT {name})",
+        "longest": f"max(length({name}))",
+        "shortest": f"min(length({name}))",
+        "words": f"count_if(lower({name}) NOT IN ('true', 'false'))",
+        "zeros": f"count_if(regexp_matches({name}, '^ *[+-]?0[0-9]'))",
+        "plus": f"count_if(starts_with({name}, '+'))",
+        "marked": f"count_if(contains({name}, '{mark}'))",
+        "places": f"max(length(split_part({name}, '{mark}', 2)))",
+        "fewest": f"min(length(split_part({name}, '{mark}', 2)))",
+        "clock": f"count_if(length({name}) > 10)",
+        "offset": f"count_if(regexp_matches({name}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND length({name}) > 10)",
+        "exponent": f"count_if(contains(lower({name}), 'e'))",
+        "negative": f"count_if(starts_with(trim({name}), '-'))",
+    }
+    cursor = connection.execute(f"SELECT {', '.join(figures.values())} FROM records")  # noqa: S608
+    found = dict(zip(figures, cursor.fetchone() or (), strict=True))
+    guess.records, guess.distinct = found["records"], found["distinct"]
+    guess.nulls = found["records"] - found["present"]
+    guess.type, guess.why = _type(guess, found, mark)
+    if guess.type in {"long", "double"} or guess.type.startswith("decimal"):
+        if not found["negative"] and found["present"] >= FEW:
+            guess.likely.append("logicalTypeOptions: {minimum: 0}")
+    elif guess.type == "string" and found["present"]:
+        guess_format(connection, column, guess, (found["shortest"], found["longest"]))
+
+
+def _type(guess: Guess, found: dict[str, Any], mark: str) -> tuple[str, str]:
+    """Return the type that all values have, and what speaks for it."""
+    present = found["present"]
+    seen = f"in all {present:,} values" if present > 1 else "in the one value"
+    if not present:
+        return "string", "no value was seen"
+    if not found["words"]:
+        return "boolean", f"true or false {seen}"
+    if not found["double"]:
+        told = _code(guess, found)
+        return ("string", told) if told else _number(guess, found, seen, mark)
+    if not found["date"] and not found["clock"]:
+        return "date", f"dates {seen}"
+    if not found["timestamp"] and not found["offset"]:
+        return "timestamp", f"moments without a time zone {seen}"
+    if not found["timestamptz"] and found["offset"] == present:
+        return "timestamptz", f"moments with their offset {seen}"
+    return "string", "text"
+
+
+def _code(guess: Guess, found: dict[str, Any]) -> str | None:
+    """Return why a column of numbers is one of codes, whose digits must stay as they are; None when it is not."""
+    if _CODES.search(guess.name):
+        return "digits, and by its name a code and no number"
+    if strange := found["zeros"] + found["plus"]:
+        return f"digits, and {strange:,} of them begin with 0 or +"
+    if found["longest"] > _DIGITS and not found["marked"] and not found["exponent"]:
+        return f"digits, and more of them ({found['longest']}) than a number holds"
+    return None
+
+
+def _number(guess: Guess, found: dict[str, Any], seen: str, mark: str) -> tuple[str, str]:
+    """Choose the type of numbers: an exact one would refuse a later value with more places, so it takes reasons."""
+    if not found["long"] and not found["marked"]:
+        return "long", f"whole numbers {seen}"
+    money = bool(_MONEY.search(guess.name)) and found["places"] <= 2  # noqa: PLR2004 - cents
+    cents = found["places"] == found["fewest"] == 2 and found["present"] >= ENOUGH  # noqa: PLR2004
+    if (money or cents) and not found["exponent"]:
+        told = "by its name an amount" if money else "every one with two places"
+        return "decimal(18, 2)", f"numbers with at most two places behind {mark!r} {seen}, {told}"
+    return "double", f"numbers {seen}"
+
+
+def guess_format(connection: DuckDBPyConnection, column: str, guess: Guess, lengths: tuple[int, int]) -> None:
+    """Look for a format or a small set of values in a column of texts."""
+    present, name = guess.records - guess.nulls, identifier(column)
+    for format_name, (least, most, named) in _FORMATS.items():
+        told = bool(named.search(guess.name))
+        enough = told or (present >= FEW and format_name not in _NAMED_ONLY)
+        if not (enough and least <= lengths[0] and lengths[1] <= most):
+            continue
+        holds = FORMATS[format_name].holds(name)
+        query = f"SELECT count_if(NOT {holds}) FROM records"  # noqa: S608
+        if (connection.execute(query).fetchone() or (1,))[0] == 0:
+            guess.format = format_name
+            return
+    if 1 < guess.distinct <= _DISTINCT and present >= FEW and present >= guess.distinct * 5:
+        query = f"SELECT DISTINCT {name} FROM records WHERE {name} IS NOT NULL ORDER BY 1"  # noqa: S608
+        values = [row[0] for row in connection.execute(query).fetchall()]
+        guess.likely.append(
+            f"enum: [{', '.join(f'{{value: {json.dumps(value, ensure_ascii=False)}}}' for value in values)}]"
+        )
+
+
+def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> None:
+    """Complete the guess of a column whose type the file gives: counts, and for texts a format."""
+    name = identifier(column)
+    nested = guess.type.endswith(">")
+    figures = ["count(*)", f"count({name})", "0" if nested else f"count(DISTINCT {name})"]
+    if guess.type == "string":
+        figures += [f"min(length({name}))", f"max(length({name}))"]
+    row = connection.execute(f"SELECT {', '.join(figures)} FROM records").fetchone() or (0, 0, 0)  # noqa: S608
+    guess.records, guess.nulls, guess.distinct = row[0], row[0] - row[1], row[2]
+    if guess.type == "string" and row[1]:
+        guess_format(connection, column, guess, (row[3], row[4]))
+
+
+def find_key(guesses: Sequence[Guess], table: str) -> Guess | None:
+    """Return the column that identifies a row: unique, never null, and more than unique by chance.
+
+    It is one of whole numbers or text; `id`, or `<table>_id`, or the first column when its name ends in `id`; in a
+    file of 300 records and more also the first of the other columns whose names end so, or the first column itself.
+    """
+    able = [each for each in guesses if each.type in {"long", "string"} and each.records == each.distinct > 0]
+    singular = table.removesuffix("s")
+    named = [each for each in able if re.search(r"(^|_)(id|uuid|guid|key|codigo|code)$|^id_", each.name)]
+    for each in named:
+        if each.name in {"id", "uuid", "guid", f"{table}_id", f"{singular}_id", f"id_{singular}", f"id_{table}"}:
+            return each
+    first = guesses[0]
+    if first in named:
+        return first
+    if first.records < ENOUGH:
+        return None
+    return named[0] if named else (first if first in able and first.type == "long" else None)

@@ -1,0 +1,133 @@
+"""Finds out how a text file is written: encoding, delimiter, quotes, header."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contract_properties import Source
+from lagoa.errors import SourceError
+from lagoa.readers.files import READ_ERRORS
+
+if TYPE_CHECKING:
+    from lagoa.readers.files import SourceFile
+
+_SAMPLE = 4 * 1024 * 1024
+_CHUNK = 1024 * 1024
+_BY_HAND = "Write the contract by hand: docs/contracts.md says how."
+_MAGIC = {
+    b"PK\x03\x04": ("an Excel workbook or a zip file", "Save the sheet as CSV in UTF-8, or unpack the file."),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV in UTF-8."),
+    b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
+    b"ORC": ("an ORC file", "Convert it to Parquet."),
+    b"Obj\x01": ("an Avro file", "Convert it to Parquet."),
+    b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
+    b"\xff\xfe": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
+    b"\xfe\xff": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
+}
+
+
+def find_dialect(file: SourceFile) -> tuple[Source, list[str]]:
+    """Return the form of a CSV file, and the names in its header; without a header column_1 and so on.
+
+    The dialect is DuckDB's guess from the first 4 MiB; the encoding is UTF-8 when all of the file is that, else
+    Windows-1252, else Latin-1, which every byte is.
+
+    Raises:
+        SourceError: it is empty, binary, or no CSV that can be told; a header with a name twice or an empty one.
+    """
+    head = _head(file)
+    encoding = _encoding(file)
+    text = head.decode("utf-8-sig" if encoding == "utf-8" else encoding, "ignore")
+    found = _sniff(file, text if len(head) < _SAMPLE else text[: text.rfind("\n") + 1])
+    if found["SkipRows"]:
+        message = f"its table begins after {found['SkipRows']} other lines."
+        raise SourceError(str(file.path), message, "Remove them, so that the first line is the header.")
+    quote = found["Quote"] if found["Quote"] not in {None, "", "(empty)"} else '"'
+    escape = found["Escape"] if found["Escape"] not in {None, "", "(empty)", quote} else None
+    source = Source(
+        format="csv",
+        file=file.name,
+        delimiter=found["Delimiter"],
+        quote=quote,
+        escape=escape,
+        encoding=encoding,
+        header=bool(found["HasHeader"]),
+    )
+    return source, _names(file, source, text)
+
+
+def _head(file: SourceFile) -> bytes:
+    try:
+        with file.open() as stream:
+            head = stream.read(_SAMPLE)
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
+    if not head.strip():
+        raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
+    for magic, (kind, advice) in _MAGIC.items():
+        if head.startswith(magic):
+            raise SourceError(str(file.path), f"it is {kind}, no CSV file.", advice)
+    if b"\0" in head:
+        raise SourceError(str(file.path), "it is binary, no CSV file.", "Lagoa reads CSV and Parquet: convert it.")
+    return head
+
+
+def _encoding(file: SourceFile) -> str:
+    """Return the first encoding that all of the file is in."""
+    for encoding in ("utf-8", "cp1252"):
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            with file.open() as stream:
+                while chunk := stream.read(_CHUNK):
+                    decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        except READ_ERRORS as error:
+            raise file.unreadable(error) from error
+        return encoding
+    return "latin-1"
+
+
+def _sniff(file: SourceFile, text: str) -> dict[str, Any]:
+    """Return what DuckDB finds in the text; it reads files only, so that the text goes through one."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        sample = Path(folder, "sample.csv")
+        sample.write_text(text, "utf-8", newline="")
+        with duckdb.connect() as connection:
+            for options in ("", ", strict_mode = false, ignore_errors = true"):
+                query = f"SELECT * FROM sniff_csv(?, sample_size = -1, comment = ''{options})"  # noqa: S608
+                try:
+                    cursor = connection.execute(query, [str(sample)])
+                except duckdb.Error:
+                    continue
+                names = [each[0] for each in cursor.description or []]
+                return dict(zip(names, cursor.fetchone() or (), strict=True))
+    raise SourceError(str(file.path), "no delimiter makes a table of it.", _BY_HAND)
+
+
+def _names(file: SourceFile, source: Source, text: str) -> list[str]:
+    first = next(
+        csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=source.delimiter,
+            quotechar=source.quote,
+            escapechar=source.escape,
+            doublequote=source.escape is None,
+        )
+    )
+    if not source.header:
+        return [f"column_{number}" for number in range(1, len(first) + 1)]
+    for number, name in enumerate(first, 1):
+        if not name:
+            raise SourceError(str(file.path), f"column {number} has no name in the header.", "Give it one.")
+        if name in first[: number - 1]:
+            raise SourceError(str(file.path), f"the header has {name!r} twice.", "Rename or remove one of the two.")
+    return first

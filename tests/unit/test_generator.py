@@ -169,8 +169,10 @@ def test_every_product_and_seller_sells(data):
         ),
         (
             "several sellers in an order",
-            "select count(*) > 0"
-            " from (from order_items select order_id group by 1 having count(distinct seller_id) > 1)",
+            (
+                "select count(*) > 0"
+                " from (from order_items select order_id group by 1 having count(distinct seller_id) > 1)"
+            ),
         ),
     ],
 )

@@ -45,7 +45,7 @@ running as (
         partition by customer_unique_id order by purchased_at rows between unbounded preceding and current row
     )
 ),
--- only who came back has a past to look at
+-- only who came back has a past to look at: the orders before this one
 returned as (
     select customer_unique_id, purchased_at from running where previous_purchase_at is not null
 ),
@@ -58,7 +58,9 @@ deliveries as (
         max(orders.delivered_at) as latest_at
     from returned
     inner join orders
-        on orders.customer_unique_id = returned.customer_unique_id and orders.delivered_at <= returned.purchased_at
+        on orders.customer_unique_id = returned.customer_unique_id
+        and orders.purchased_at < returned.purchased_at
+        and orders.delivered_at <= returned.purchased_at
     group by returned.customer_unique_id, returned.purchased_at
 ),
 answers as (
@@ -69,7 +71,9 @@ answers as (
         avg(cast(reviews.review_score as double)) as average_score,
         max(reviews.answered_at) as latest_at
     from returned
-    inner join orders on orders.customer_unique_id = returned.customer_unique_id
+    inner join orders
+        on orders.customer_unique_id = returned.customer_unique_id
+        and orders.purchased_at < returned.purchased_at
     inner join gold.fact_reviews as reviews
         on reviews.order_id = orders.order_id and reviews.answered_at <= returned.purchased_at
     group by returned.customer_unique_id, returned.purchased_at

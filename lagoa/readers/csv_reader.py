@@ -45,16 +45,32 @@ class CsvReader:
 
     raw = identifier(RAW)
 
-    def __init__(self, contract: Contract, source: Source, file: SourceFile) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        source: Source,
+        file: SourceFile,
+        *,
+        block: int = BLOCK,
+        longest: int = MAX_RECORD,
+    ) -> None:
         """Read the header.
+
+        Args:
+            contract: of the table that the file goes to.
+            source: the form of its files.
+            file: the file.
+            block: bytes read at a time.
+            longest: bytes within which an opened quote must be closed.
 
         Raises:
             SourceError: the file is empty, its header cannot be read or does not fit the contract.
         """
         self._file = file
+        self._block = block
         self._null = source.null
         self._decimal = source.decimal
-        self._dialect = _dialect(source, len(contract.columns), str(file.path))
+        self._dialect = replace(_dialect(source, len(contract.columns), str(file.path)), longest=longest)
         self._begin = 0
         head = self._head()
         if self._dialect.encoding == _UTF8 and head.startswith(_BOM):
@@ -115,7 +131,7 @@ class CsvReader:
         with self._file.open() as stream:
             stream.seek(offset)
             while not final:
-                read = stream.read(BLOCK)
+                read = stream.read(self._block)
                 final = not read
                 block = rest + read
                 records, values = self._read(block, final=final)
@@ -127,15 +143,15 @@ class CsvReader:
     def _read(self, block: bytes, *, final: bool) -> tuple[Records, pa.Table]:
         """Return the records at the beginning of a block, and the values of those that can be read."""
         records = scan(block, self._dialect, final=final)
-        if records is not None and (records.consumed or len(block) <= MAX_RECORD):
+        if records is not None and (records.consumed or len(block) <= self._dialect.longest):
             values = self._parse(memoryview(block)[: records.consumed])
             if values is not None and values.num_rows == len(records.starts):
                 return records, values
         records = split(block, self._dialect, final=final)
-        if not records.consumed and len(block) > MAX_RECORD:
+        if not records.consumed and len(block) > self._dialect.longest:
             raise SourceError(
                 str(self._file.path),
-                f"a line is longer than {MAX_RECORD >> 20} MiB.",
+                f"a line is longer than {self._dialect.longest:,} bytes.",
                 "Check that it is a CSV file, and which line endings it was written with.",
             )
         values = self._parse(_readable(block, records))
@@ -224,7 +240,7 @@ def _dialect(source: Source, fields: int, file: str) -> Dialect:
     """Return the dialect that a contract gives.
 
     Raises:
-        SourceError: an encoding that Lagoa does not read.
+        SourceError: an encoding or a character that Lagoa does not read.
     """
     try:
         encoding = codecs.lookup(source.encoding).name
@@ -242,6 +258,9 @@ def _dialect(source: Source, fields: int, file: str) -> Dialect:
             "It reads utf-8 and encodings of one byte a character, such as latin-1 and cp1252; convert the file, for "
             f"example with `iconv -f {source.encoding} -t utf-8`, and say utf-8 in the contract.",
         )
+    for name, character in (("delimiter", source.delimiter), ("quote", source.quote), ("escape", source.escape)):
+        if character and not character.isascii():
+            raise SourceError(file, f"the {name} {character!r} is no ASCII character.", "Convert the file.")
     quote = source.quote.encode() if source.quote else None
     escape = source.escape.encode() if source.escape and source.escape != source.quote else None
     return Dialect(source.delimiter.encode(), quote, escape, encoding, fields)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 MAX_RECORD = 16 * 1024 * 1024
-"""Bytes within which an opened quote must be closed; what is longer is no record."""
+"""Bytes within which an opened quote must be closed, so that memory stays bounded."""
 
 _LF, _CR = 10, 13
 _END = rb"(?:\r\n|\n|\r)"
@@ -38,6 +38,7 @@ class Dialect:
         escape: one ASCII character that takes the meaning from the next; None where a quote is doubled instead.
         encoding: UTF-8, or a codec of one byte a character.
         fields: number of fields of a record.
+        longest: bytes within which an opened quote must be closed.
     """
 
     delimiter: bytes
@@ -45,6 +46,7 @@ class Dialect:
     escape: bytes | None
     encoding: str
     fields: int
+    longest: int = MAX_RECORD
 
     @property
     def keeps_empty_lines(self) -> bool:
@@ -186,7 +188,7 @@ def split(block: bytes, dialect: Dialect, *, final: bool) -> Records:
 
     A record with broken quoting spoils the lines from its first to the one in which that shows; each of them counts as
     one bad record, since how many records they were cannot be known. Likewise all lines of a quote that stays open
-    for `MAX_RECORD` bytes or to the end of the file.
+    for the dialect's `longest` or to the end of the file.
     """
     import numpy as np
 
@@ -226,7 +228,7 @@ def _pieces(text: bytes, dialect: Dialect, *, final: bool) -> Iterator[tuple[int
             yield place, match.end(), None if empty else _fields_fault(match[0], dialect)
             place = match.end()
             continue
-        stop, fault = _broken(text, place, grammar, final=final)
+        stop, fault = _broken(text, place, dialect, final=final)
         if stop == place:
             return
         for line in grammar.line.finditer(text, place, stop):
@@ -234,8 +236,9 @@ def _pieces(text: bytes, dialect: Dialect, *, final: bool) -> Iterator[tuple[int
         place = stop
 
 
-def _broken(text: bytes, place: int, grammar: Grammar, *, final: bool) -> tuple[int, Fault]:
+def _broken(text: bytes, place: int, dialect: Dialect, *, final: bool) -> tuple[int, Fault]:
     """Return where the lines end that a record with unsound quoting spoils, or `place` when more text must come."""
+    grammar = dialect.grammar
     at = _end(grammar.sound, text, place)
     opened = grammar.opened.match(text, at) if grammar.opened else None
     if opened is None:
@@ -249,7 +252,7 @@ def _broken(text: bytes, place: int, grammar: Grammar, *, final: bool) -> tuple[
         return line.end(), fault
     if final:
         return len(text), fault
-    if len(text) - place < MAX_RECORD:
+    if len(text) - place < dialect.longest:
         return place, fault
     return max(text.rfind(b"\n", place), text.rfind(b"\r", place), place - 1) + 1, fault
 

@@ -1,0 +1,181 @@
+"""Casts from text: what is taken, and that nothing is taken which would lose a part of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lagoa.readers.values import from_text, identifier, literal
+
+REFUSED = object()
+at = datetime.fromisoformat
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    found = duckdb.connect()
+    found.execute("SET TimeZone = 'America/Sao_Paulo'")  # no value may depend on it
+    return found
+
+
+def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, decimal: str = ".") -> Any:
+    value = from_text("t", kind, decimal)
+    shown = f"{value.sql} AT TIME ZONE 'UTC'" if kind == "timestamptz" else value.sql
+    bad = value.bad or "false"
+    found = connection.execute(f"SELECT {shown}, {bad} FROM (SELECT ?::VARCHAR AS t)", [text]).fetchone()
+    assert found is not None
+    assert found[1] in {True, False}
+    return REFUSED if found[1] else found[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("string", " as it is ", " as it is "),
+        ("int", "12", 12),
+        ("int", " -7 ", -7),
+        ("int", "+007", 7),
+        ("int", "3.0", 3),
+        ("int", "3.5", REFUSED),
+        ("int", "1e3", REFUSED),
+        ("int", "0x10", REFUSED),
+        ("int", "1_000", REFUSED),
+        ("int", "2147483648", REFUSED),
+        ("int", "\u0661", REFUSED),
+        ("int", "true", REFUSED),
+        ("long", "9223372036854775807", 2**63 - 1),
+        ("long", "9223372036854775808", REFUSED),
+        ("decimal(6, 2)", "1234.5", Decimal("1234.50")),
+        ("decimal(6, 2)", ".5", Decimal("0.50")),
+        ("decimal(6, 2)", "1.2300", Decimal("1.23")),
+        ("decimal(6, 2)", "1.239", REFUSED),
+        ("decimal(6, 2)", "12345", REFUSED),
+        ("decimal(6, 2)", "1e2", REFUSED),
+        ("decimal(6, 2)", ".", REFUSED),
+        ("double", "-1.5e3", -1500.0),
+        ("double", " 2 ", 2.0),
+        ("double", "nan", REFUSED),
+        ("double", "inf", REFUSED),
+        ("double", "1e400", REFUSED),
+        ("double", "1_0", REFUSED),
+        ("double", "1,5", REFUSED),
+        ("float", "0.5", 0.5),
+        ("float", "1e300", REFUSED),
+        ("boolean", "true", True),
+        ("boolean", "F", False),
+        ("boolean", "2", REFUSED),
+        ("boolean", "on", REFUSED),
+        ("date", "2018-01-02", date(2018, 1, 2)),
+        ("date", "2018-01-02 00:00:00", date(2018, 1, 2)),
+        ("date", "2018-01-02 10:00:00", REFUSED),
+        ("date", "2018-02-30", REFUSED),
+        ("date", "2018-1-2", REFUSED),
+        ("date", "2018-01-02abc", REFUSED),
+        ("date", "infinity", REFUSED),
+        ("time", "10:11:12.5", time(10, 11, 12, 500_000)),
+        ("time", "10:11", time(10, 11)),
+        ("time", "10:11:12+02", REFUSED),
+        ("timestamp", "2018-01-02 10:11:12", at("2018-01-02 10:11:12")),
+        ("timestamp", "2018-01-02T10:11:12.123456", at("2018-01-02 10:11:12.123456")),
+        ("timestamp", "2018-01-02", at("2018-01-02 00:00:00")),
+        ("timestamp", "2018-01-02 10:11:12.123456000", at("2018-01-02 10:11:12.123456")),
+        ("timestamp", "2018-01-02 10:11:12.1234567", REFUSED),
+        ("timestamp", "2018-01-02 10:11:12Z", REFUSED),
+        ("timestamp", "2018-01-02 10:11:12+02", REFUSED),
+        ("timestamp", "2018-01-02 25:00:00", REFUSED),
+        ("timestamp", "epoch", REFUSED),
+        ("timestamptz", "2018-01-02 10:11:12", at("2018-01-02 10:11:12")),
+        ("timestamptz", "2018-01-02T10:11:12Z", at("2018-01-02 10:11:12")),
+        ("timestamptz", "2018-01-02 10:11:12-03:00", at("2018-01-02 13:11:12")),
+        ("timestamptz", "2018-01-02 10:11:12 America/Sao_Paulo", REFUSED),
+        ("timestamptz", "2018-01-02", at("2018-01-02 00:00:00")),
+        ("uuid", "550e8400-e29b-41d4-a716-446655440000", UUID("550e8400-e29b-41d4-a716-446655440000")),
+        ("uuid", "{550e8400-e29b-41d4-a716-446655440000}", REFUSED),
+    ],
+)
+def test_texts(connection: duckdb.DuckDBPyConnection, kind: str, text: str, expected: Any) -> None:
+    assert cast(connection, text, kind) == expected
+
+
+NUMBERS = ["int", "long", "float", "double", "decimal(9, 3)"]
+KINDS = [
+    "boolean",
+    "int",
+    "long",
+    "float",
+    "double",
+    "decimal(9, 3)",
+    "date",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "uuid",
+]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "string"])
+def test_null_stays_null(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
+    assert cast(connection, None, kind) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("text", ["", " ", "x", "'; DROP TABLE t; --", "é", "0" * 400 + "x"])
+def test_no_type_takes_any_text(connection: duckdb.DuckDBPyConnection, kind: str, text: str) -> None:
+    assert cast(connection, text, kind) is REFUSED
+
+
+@pytest.mark.parametrize("kind", ["binary", "fixed[4]", "list<int>", "map<string, int>", "struct<a: int>"])
+def test_types_that_text_cannot_say(kind: str) -> None:
+    with pytest.raises(ValueError, match="a text does not say what a"):
+        from_text("t", kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("double", "1234,5", 1234.5),
+        ("double", "1.234,5", REFUSED),
+        ("double", "1234.5", REFUSED),
+        ("decimal(6, 2)", "1,25", Decimal("1.25")),
+        ("decimal(6, 2)", "1.25", REFUSED),
+        ("int", "3,0", 3),
+        ("int", "3.0", REFUSED),
+    ],
+)
+def test_a_comma_as_decimal_mark(connection: duckdb.DuckDBPyConnection, kind: str, text: str, expected: Any) -> None:
+    assert cast(connection, text, kind, ",") == expected
+
+
+ZONES = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))
+SOUND = st.one_of(
+    st.integers(-(2**63), 2**63 - 1).map(lambda value: ("long", str(value), value)),
+    st.decimals(-99_999, 99_999, places=3).map(lambda value: ("decimal(9, 3)", str(value), value)),
+    st.floats(allow_nan=False, allow_infinity=False).map(lambda value: ("double", repr(value), value)),
+    st.dates().map(lambda value: ("date", value.isoformat(), value)),
+    st.times().map(lambda value: ("time", value.isoformat(), value)),
+    st.datetimes().map(lambda value: ("timestamp", value.isoformat(" "), value)),
+    st.datetimes(at("1900-01-02 00:00:00"), at("9000-01-01 00:00:00"), timezones=ZONES).map(
+        lambda value: ("timestamptz", value.isoformat(), value.astimezone(UTC).replace(tzinfo=None))
+    ),
+    st.uuids().map(lambda value: ("uuid", str(value), value)),
+    st.booleans().map(lambda value: ("boolean", str(value), value)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(case=SOUND)
+def test_what_python_writes_is_read_back(connection: duckdb.DuckDBPyConnection, case: tuple[str, str, Any]) -> None:
+    kind, text, value = case
+    assert cast(connection, text, kind) == value
+
+
+def test_quoting() -> None:
+    assert identifier('a"b') == '"a""b"'
+    assert literal("it's") == "'it''s'"

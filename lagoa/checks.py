@@ -11,6 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.errors import CheckError, QueryError
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.rules import row_rules
 
@@ -99,13 +100,17 @@ def file_checks(file: CheckFile, engine: SqlEngine) -> list[Check]:
     """Return the checks of a check file, with the tables that their SQL reads.
 
     Raises:
-        QueryError: SQL that is no SELECT over tables.
+        CheckError: SQL that is no SELECT over tables of the lake.
     """
     checks = []
     for each in file.checks:
         reads = {file.table, *each.tables}
         for query in each.queries:
-            reads |= engine.tables_read(query)
+            try:
+                reads |= engine.tables_read(query)
+            except QueryError as error:
+                name = each.id.rpartition("/")[2]
+                raise CheckError(file.path, None, f"{name}: {error.message}", error.advice) from error
         checks.append(
             Check(
                 id=each.id,

@@ -72,7 +72,7 @@ def test_a_batch_that_is_not_held_may_be_loaded_again(twice, small):
 @pytest.mark.parametrize("how", ["hash", "short hash", "ref@hash", "tag", "time"])
 def test_every_way_to_name_a_state(twice, how):
     first = twice.resolve("main~1").id
-    twice.create_tag("good", first)
+    twice.create_tag("good", f"main@{first}")
     moment = twice.publications()[1].published_at
     names = {
         "hash": first,

@@ -1,0 +1,178 @@
+"""Running checks: one scan a table for all that one scan can answer, one session for all that is due."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lagoa.checks import Check, quoted
+from lagoa.errors import LagoaError
+from lagoa.model import CheckResult, TableName
+from lagoa.table_facts import plain_type, table_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.context import LakeContext
+    from lagoa.model import CheckFile, Outcome
+    from lagoa.ports import Pointers, SqlSession
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRun:
+    """Runs checks at one state, with no thought of earlier results.
+
+    Attributes:
+        context: the lake.
+        pointers: the state.
+        base: main's state, for checks that compare with it.
+    """
+
+    context: LakeContext
+    pointers: Pointers
+    base: Pointers
+
+    def run(self, checks: Sequence[Check]) -> dict[str, CheckResult]:
+        """Return the results that came back, by check."""
+        results: dict[str, CheckResult] = {}
+        runnable = []
+        for check in checks:
+            absent = sorted(table for table in check.reads if table not in self.pointers)
+            if check.how == "contract":
+                results[check.id] = _judged(check, 1, f"{check.table} {check.reason}")
+            elif absent:
+                results[check.id] = not_evaluated(check, f"{', '.join(map(str, absent))} is not there")
+            elif check.how == "schema":
+                results[check.id] = self._schema(check)
+            else:
+                runnable.append(check)
+        if runnable:
+            reads = frozenset[TableName]().union(*(check.reads for check in runnable))
+            with self.context.engine.session({table: self.pointers[table] for table in reads}) as session:
+                results.update(self._queried(runnable, session))
+        return results
+
+    def _queried(self, checks: Sequence[Check], session: SqlSession) -> dict[str, CheckResult]:
+        results: dict[str, CheckResult] = {}
+        scans: dict[TableName, list[Check]] = defaultdict(list)
+        files: dict[TableName, CheckFile] = {}
+        for check in checks:
+            if check.file is not None:
+                files[check.table] = check.file
+            elif check.how == "query":
+                figures, seconds = _measure(session, check.sql)
+                results[check.id] = _number(check, figures[0], seconds)
+            else:
+                scans[check.table].append(check)
+        for table, group in scans.items():
+            results.update(self._scan(table, group, session))
+        if files:
+            # Soda runs a file as a whole: those of its checks that were not due are dropped again.
+            due = {check.id for check in checks}
+            ran = self.context.auditor.run(list(files.values()), session)
+            results.update((each.check, each) for each in ran if each.check in due)
+        return results
+
+    def _scan(self, table: TableName, checks: Sequence[Check], session: SqlSession) -> dict[str, CheckResult]:
+        figures, seconds = _aggregates(session, table, [check.sql for check in checks])
+        changes = [check for check in checks if check.how == "change"]
+        before = self._baseline(table, changes)
+        share = seconds / len(checks)
+        return {
+            check.id: _change(check, figure, before[check.id], share)
+            if check.how == "change"
+            else _number(check, figure, share)
+            for check, figure in zip(checks, figures, strict=True)
+        }
+
+    def _baseline(self, table: TableName, checks: Sequence[Check]) -> dict[str, _Figure]:
+        before: dict[str, _Figure] = {check.id: None for check in checks}
+        if table in self.base:
+            columns = table_facts(self.base[table]).columns if checks else {}
+            comparable = [check for check in checks if check.column is None or check.column in columns]
+            if comparable:
+                with self.context.engine.session({table: self.base[table]}) as session:
+                    figures, _ = _aggregates(session, table, [check.sql for check in comparable])
+                before.update((check.id, figure) for check, figure in zip(comparable, figures, strict=True))
+        return before
+
+    def _schema(self, check: Check) -> CheckResult:
+        contract = self.context.contracts[check.table]
+        found = table_facts(self.pointers[check.table]).columns
+        wanted = {column.name: plain_type(column.type) for column in contract.all_columns}
+        wrong = [
+            f"{name} is {found.get(name, 'missing')}, the contract says {wanted.get(name, 'nothing of it')}"
+            for name in sorted(wanted.keys() | found.keys())
+            if wanted.get(name) != found.get(name)
+        ]
+        return _judged(check, len(wrong), "; ".join(wrong) or "the columns are the contract's")
+
+
+_Figure = float | str | None
+"""What was measured: a number, None for a null, or the text of the error that came instead."""
+
+
+def _measure(session: SqlSession, sql: str) -> tuple[list[_Figure], float]:
+    started = time.perf_counter()
+    try:
+        row = session.query(sql).fetchall()[0]
+    except LagoaError as error:
+        return [error.message], time.perf_counter() - started
+    return [None if value is None else float(value) for value in row], time.perf_counter() - started
+
+
+def _aggregates(session: SqlSession, table: TableName, aggregates: Sequence[str]) -> tuple[list[_Figure], float]:
+    """Measure aggregates in one scan; one by one where that fails, so that one does not take the others with it."""
+    figures, seconds = _measure(session, f"SELECT {', '.join(aggregates)} FROM {quoted(table)}")  # noqa: S608
+    if not isinstance(figures[0], str):
+        return figures, seconds
+    each = [_measure(session, f"SELECT {aggregate} FROM {quoted(table)}") for aggregate in aggregates]  # noqa: S608
+    return [figures[0] for figures, _ in each], seconds + sum(spent for _, spent in each)
+
+
+def _number(check: Check, figure: _Figure, seconds: float) -> CheckResult:
+    if figure is None or isinstance(figure, str):
+        return not_evaluated(check, figure or "the query gave no value")
+    shown = f"{figure:.2%}" if check.threshold.endswith("%") else f"{figure:,.0f}"
+    return replace(_judged(check, figure, f"{shown} {check.reason}"), seconds=seconds)
+
+
+def _change(check: Check, figure: _Figure, before: _Figure, seconds: float) -> CheckResult:
+    if isinstance(figure, str):
+        return not_evaluated(check, figure)
+    if isinstance(before, str):
+        return not_evaluated(check, f"on main: {before}")
+    if before is None:
+        return replace(_judged(check, 0, f"{check.reason}: no baseline on main"), figure=None, seconds=seconds)
+    now = figure or 0.0  # the mean of no rows is none
+    jump = abs(now - before) / abs(before) if before else (math.inf if now else 0.0)
+    message = f"{check.reason} went from {before:,.6g} to {now:,.6g}, by {jump:.1%}"
+    return replace(_judged(check, jump, message), seconds=seconds)
+
+
+def _judged(check: Check, figure: float, message: str) -> CheckResult:
+    broken: Outcome = "warned" if check.severity == "warn" else "failed"
+    outcome = "passed" if figure <= check.limit else broken
+    return _result(check, outcome, float(figure), message)
+
+
+def not_evaluated(check: Check, reason: str) -> CheckResult:
+    """Return the result of a check that measured nothing; it blocks like one that failed."""
+    return _result(check, "not evaluated", None, f"was not evaluated: {reason}")
+
+
+def _result(check: Check, outcome: Outcome, figure: float | None, message: str) -> CheckResult:
+    return CheckResult(
+        check=check.id,
+        table=str(check.table),
+        outcome=outcome,
+        figure=figure,
+        threshold=check.threshold,
+        message=message,
+        seconds=0.0,
+        key="",
+        samples_sql=check.samples_sql,
+    )

@@ -58,15 +58,18 @@ def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
     Raises:
         ModelError: with the line of what cannot be used.
     """
-    statement, words = _one_statement(file, text)
-    query = _parse(file, statement)
+    words = _one_statement(file, text)
+    statement = text[: words[-1].end + 1]
+    query = _parse(file, words, statement)
     _refuse_unstable(file, query)
     inputs = _inputs(file, query, contracts)
     columns = output_columns(file, query, inputs, contracts)
-    return ModelSql(statement, "\n".join(words), inputs, columns)
+    digest = "\n".join(text[word.start : word.end + 1] for word in words)
+    return ModelSql(statement, digest, inputs, columns)
 
 
-def _one_statement(file: Path, text: str) -> tuple[str, list[str]]:
+def _one_statement(file: Path, text: str) -> list[Token]:
+    """Return the words of the one statement that stands in the text."""
     from sqlglot import tokenize
     from sqlglot.errors import TokenError
     from sqlglot.tokenizer_core import TokenType
@@ -85,32 +88,26 @@ def _one_statement(file: Path, text: str) -> tuple[str, list[str]]:
         raise ModelError(file, second.line, "there is more than one statement.", advice)
     if tokens[0].token_type not in {TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN}:
         raise ModelError(file, tokens[0].line, f"{tokens[0].text.upper()} is no SELECT.", advice)
-    return text[: tokens[-1].end + 1], [_word(text, token) for token in tokens]
+    return tokens
 
 
-def _word(text: str, token: Token) -> str:
-    return text[token.start : token.end + 1]
-
-
-def _parse(file: Path, statement: str) -> exp.Query:
-    from sqlglot import exp, parse_one
+def _parse(file: Path, words: list[Token], statement: str) -> exp.Query:
+    from sqlglot import Dialect, exp
     from sqlglot.errors import ParseError
 
     try:
-        query = parse_one(statement, dialect=DIALECT)
+        (query,) = Dialect.get_or_raise(DIALECT).parser().parse(words, statement)
     except ParseError as error:
         place = error.errors[0] if error.errors else {}
         near = str(place.get("highlight") or "the end").strip()
-        message = (
-            f"this is not SQL near {near!r}: {re.sub(r' for <class .*', '', str(place.get('description', error)))}."
-        )
-        raise ModelError(file, place.get("line"), message.replace("..", "."), "Mend it.") from error
+        reason = re.sub(r" for <class .*", "", str(place.get("description", error))).rstrip(".")
+        raise ModelError(file, place.get("line"), f"this is not SQL near {near!r}: {reason}.", "Mend it.") from error
     refused = (exp.DDL, exp.DML, exp.Command, exp.Describe, exp.Summarize, exp.Show, exp.Into, exp.Copy)
-    bad = query.find(*refused)
-    if not isinstance(query, exp.Query) or bad is not None:
-        bad = bad or query
+    bad = query.find(*refused) if query else None
+    if bad is not None or not isinstance(query, exp.Query):
+        what = bad.key.upper() if bad else "this"
         advice = "A model is one SELECT, and nothing else."
-        raise ModelError(file, line_of(bad), f"{bad.key.upper()} does not belong in a model.", advice)
+        raise ModelError(file, line_of(bad), f"{what} does not belong in a model.", advice)
     if (value := query.find(exp.Placeholder, exp.Parameter, exp.SessionParameter)) is not None:
         raise ModelError(file, line_of(value), "a model takes no parameters.", "Write the value itself.")
     return query

@@ -70,8 +70,8 @@ class Lake:
         return Run(self.context, branch)
 
     def branch(self, name: str) -> Branch:
-        """Return a branch that is there; raises `RefNotFound`."""
-        return Branch(self.context, self.context.catalog.ref(name).name)
+        """Return a branch that is there; raises `RefNotFound`, `InvalidName`."""
+        return Branch(self.context, self.ref(name).name)
 
     def create_branch(self, name: str, at: str = MAIN) -> Branch:
         """Make a branch at a ref: a pointer, no data is copied."""

@@ -22,7 +22,7 @@ tag = typer.Typer(
 )
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
-NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME...", help="Their names.")]
+NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.")]
 AtOption = Annotated[str, typer.Option("--at", metavar="REF", help="The ref it begins at.")]
 
 

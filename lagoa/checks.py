@@ -69,6 +69,10 @@ class Check:
     file: CheckFile | None = None
 
 
+_made: dict[tuple[TableName, str, bool], list[Check]] = {}
+"""Checks by contract: one run of a lake audits table by table, then whole, then publishes."""
+
+
 def quoted(table: TableName) -> str:
     """Return a table's name as SQL."""
     return ".".join(_name(part) for part in (*table.namespace, table.name))
@@ -80,14 +84,17 @@ def _name(identifier: str) -> str:
 
 def contract_checks(contract: Contract, tables: frozenset[TableName]) -> list[Check]:
     """Return the checks that a contract asks for, given which tables are there."""
-    return [
-        _schema(contract),
-        *_rows(contract),
-        *_uniqueness(contract),
-        *_foreign_keys(contract),
-        *_quarantine(contract, tables),
-        *_changes(contract),
-    ]
+    key = (contract.table, contract.hash, contract.table.quarantine in tables)
+    if key not in _made:
+        _made[key] = [
+            _schema(contract),
+            *_rows(contract),
+            *_uniqueness(contract),
+            *_foreign_keys(contract),
+            *_quarantine(contract, tables),
+            *_changes(contract),
+        ]
+    return list(_made[key])
 
 
 def uncontracted(table: TableName) -> Check:

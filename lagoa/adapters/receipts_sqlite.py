@@ -7,9 +7,9 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
 from lagoa.model import AuditReport, CheckResult, Receipt
@@ -179,17 +179,21 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _to_json(value: Receipt | CheckResult) -> str:
-    def moment(other: object) -> str:
-        return cast("datetime", other).astimezone(UTC).isoformat()
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
-    return json.dumps(asdict(value), default=moment, ensure_ascii=False, separators=(",", ":"))
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    # Not `asdict`, which copies every value within: for some hundred results that is what a publication would wait for.
+    return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
 def _receipt(document: str) -> Receipt:
-    fields = json.loads(document)
-    report = fields.pop("report")
+    found = json.loads(document)
+    report = found.pop("report")
     report["results"] = tuple(CheckResult(**result) for result in report["results"])
     report["started_at"] = datetime.fromisoformat(report["started_at"])
-    fields["prepared_at"] = datetime.fromisoformat(fields["prepared_at"])
-    fields["unseen"] = tuple(fields["unseen"])
-    return Receipt(**fields, report=AuditReport(**report))
+    found["prepared_at"] = datetime.fromisoformat(found["prepared_at"])
+    found["unseen"] = tuple(found["unseen"])
+    return Receipt(**found, report=AuditReport(**report))

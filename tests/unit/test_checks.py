@@ -22,8 +22,8 @@ NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
 
 
 def contract(*columns: Column, **fields) -> Contract:
-    made = Contract(ORDERS, "1.0.0", Path("x"), "hash", columns)
-    return replace(made, **fields)
+    made = Contract(ORDERS, "1.0.0", Path("x"), "", columns)
+    return replace(made, hash=repr((columns, fields)), **fields)
 
 
 def ids(checks: list[Check]) -> list[str]:

@@ -22,9 +22,7 @@ run = typer.Typer(add_completion=False)
 def run_(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.")],
-    arguments: Annotated[
-        list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")
-    ] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")] = None,
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
     root = lake_folder(ctx).resolve()

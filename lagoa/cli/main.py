@@ -48,9 +48,9 @@ class _Commands(UserDict[str, Any]):
         held = self.data[name]
         if isinstance(held, tuple):
             module, panel = held
-            command: typer.Typer = getattr(import_module(f"lagoa.cli.{module}"), name)
-            held = self.data[name] = typer.main.get_command(command)
-            held.name, held.rich_help_panel = name, panel
+            command: Any = typer.main.get_command(getattr(import_module(f"lagoa.cli.{module}"), name))
+            command.name, command.rich_help_panel = name, panel
+            held = self.data[name] = command
             self._share(held)
         return held
 

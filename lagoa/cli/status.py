@@ -86,7 +86,7 @@ def _tables(states: Sequence[TableState]) -> str:
 def _in_words(models: Mapping[str, Any]) -> str:
     stale = models["stale"]
     if models["error"]:
-        return models["error"]
+        return str(models["error"])
     if not stale:
         return f"{number(models['total'])}, all up to date" if models["total"] else "none"
     listed = ", ".join(stale[:_LISTED]) + (f" and {number(len(stale) - _LISTED)} more" if len(stale) > _LISTED else "")

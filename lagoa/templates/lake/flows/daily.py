@@ -8,12 +8,12 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import lagoa
 from lagoa.errors import NothingToPublish, TransientError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lagoa.transform import ModelResult
 
 RUN_PREFIX = "run/daily/"
+SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
 
 def _run_name() -> str:
@@ -62,7 +63,7 @@ def publish(branch: Branch, message: str) -> Publication | None:
         return None
 
 
-@flow(flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=False)
+@flow(flow_run_name=_run_name, task_runner=SIDE_BY_SIDE, validate_parameters=False)
 def daily(folder: str = "data", lake: str = ".") -> Publication | None:
     """Load the files of a folder that contracts name as their sources, run the models, audit, publish.
 
@@ -73,7 +74,7 @@ def daily(folder: str = "data", lake: str = ".") -> Publication | None:
     run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
     with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
         files = opened.source_files(Path(folder))
-        loaded = [ingest.submit(branch, table, file) for table, file in files.items()]
+        loaded = [ingest.submit(branch, str(table), file) for table, file in files.items()]
         for future in loaded:
             future.result()
         transform(branch)

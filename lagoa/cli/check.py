@@ -75,7 +75,7 @@ def _say_verdict(report: AuditReport) -> None:
     ]
     reused = sum(1 for result in report.results if result.reused)
     again = f", {number(reused)} of them known from earlier" if reused else ""
-    told = f"{count(len(outcomes), 'check')}, {', '.join(parts) or 'none'}{again}, in {seconds(report.seconds)}"
+    told = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
     say(f"{report.ref} ({short(report.commit)}): {told}.")
     if report.passed:
         hint(f"Next: `lagoa publish {report.ref}`.")

@@ -54,7 +54,11 @@ def _print_table(result: QueryResult, limit: int) -> None:
     rows = result.fetchmany(limit + 1)
     columns = list(result.columns)
     right = [name for place, name in enumerate(columns) if _are_numbers([row[place] for row in rows])]
-    emit_table(columns, ([shorten(one_line(_text(value))) for value in row] for row in rows[:limit]), right=right)
+    emit_table(
+        columns,
+        (["NULL" if value is None else shorten(one_line(_text(value))) for value in row] for row in rows[:limit]),
+        right=right,
+    )
     if len(rows) > limit:
         hint(f"These are the first {count(limit, 'row')}; there are more: --limit N shows N, --csv and --json all.")
     elif not rows:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from lagoa.contract import Contract
-    from lagoa.model import CheckFile, TableName
+    from lagoa.model import CheckFile, FileCheck, TableName
     from lagoa.ports import Pointers, SqlEngine
     from lagoa.rules import RowRule
 
@@ -72,6 +72,9 @@ class Check:
 _made: dict[tuple[TableName, str, bool], list[Check]] = {}
 """Checks by contract: one run of a lake audits table by table, then whole, then publishes."""
 
+_read: dict[tuple[str, str], list[Check]] = {}
+"""Checks by check file and its text, likewise."""
+
 
 def quoted(table: TableName) -> str:
     """Return a table's name as SQL."""
@@ -109,30 +112,32 @@ def file_checks(file: CheckFile, engine: SqlEngine) -> list[Check]:
     Raises:
         CheckError: SQL that is no SELECT over tables of the lake.
     """
-    checks = []
-    for each in file.checks:
-        reads = {file.table, *each.tables}
-        for query in each.queries:
-            try:
-                reads |= engine.tables_read(query)
-            except QueryError as error:
-                name = each.id.rpartition("/")[2]
-                raise CheckError(file.path, None, f"{name}: {error.message}", error.advice) from error
-        checks.append(
-            Check(
-                id=each.id,
-                table=file.table,
-                how="file",
-                sql=each.definition,
-                limit=0,
-                threshold="",
-                reason="",
-                reads=frozenset(reads),
-                clock=each.clock,
-                file=file,
-            )
-        )
-    return checks
+    key = (file.path, file.text)
+    if key not in _read:
+        _read[key] = [_file_check(file, each, engine) for each in file.checks]
+    return list(_read[key])
+
+
+def _file_check(file: CheckFile, check: FileCheck, engine: SqlEngine) -> Check:
+    reads = {file.table, *check.tables}
+    for query in check.queries:
+        try:
+            reads |= engine.tables_read(query)
+        except QueryError as error:
+            name = check.id.rpartition("/")[2]
+            raise CheckError(file.path, None, f"{name}: {error.message}", error.advice) from error
+    return Check(
+        id=check.id,
+        table=file.table,
+        how="file",
+        sql=check.definition,
+        limit=0,
+        threshold="",
+        reason="",
+        reads=frozenset(reads),
+        clock=check.clock,
+        file=file,
+    )
 
 
 def result_key(check: Check, pointers: Pointers, base: Pointers, contract_hash: str, now: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SOURCE = "lake"
 """What the data source is called in the names of datasets."""
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is
 _FORMS = ("missing_values", "missing_format", "invalid_values", "invalid_format", "valid_values", "valid_format")
 _BOUNDS = ("valid_min", "valid_max", "valid_length", "valid_min_length", "valid_max_length", "valid_reference_data")
 VALUES = frozenset((*_FORMS, *_BOUNDS))
@@ -59,7 +61,7 @@ class Reader:
         """Return the file with all its checks; raises `CheckError` with file and line."""
         try:
             text = self._path.read_text("utf-8")
-            root = yaml.compose(text, yaml.SafeLoader)
+            root = yaml.compose(text, _LOADER)
         except (OSError, UnicodeDecodeError) as error:
             raise CheckError(self._path, None, f"cannot be read: {error}.", "Mend the file.") from error
         except yaml.MarkedYAMLError as error:
@@ -101,7 +103,7 @@ class Reader:
         column = context["column"].get("name")
         path = (["columns", column] if column else []) + ["checks", kind]
         path += [str(body["qualifier"])] if "qualifier" in body else []
-        definition = yaml.safe_dump([kind, body, context], sort_keys=True, allow_unicode=True)
+        definition = json.dumps([kind, body, context], sort_keys=True, ensure_ascii=False, default=str)
         queries = tuple(self._queries(body, context))
         clock: Literal["minute", "hour", "day"] | None = "hour" if any(map(_CLOCK.search, queries)) else None
         if kind == "freshness":

@@ -6,6 +6,7 @@ read here first, strictly, and every check in it must come back evaluated.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -13,8 +14,6 @@ import threading
 import time
 import warnings
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from lagoa.adapters._soda_file import COMPARISONS, SOURCE, VALUES, Reader, quoted
 from lagoa.model import CheckResult
@@ -90,7 +89,7 @@ def _run(file: CheckFile, source: Any) -> list[CheckResult]:
 
 
 def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> CheckResult:
-    kind, body, context = yaml.safe_load(check.definition)
+    kind, body, context = json.loads(check.definition)
     unit = body.get("threshold", {}).get("metric") or body.get("threshold", {}).get("unit")
     suffix = " %" if unit == "percent" else f" {unit}" if unit and unit != "count" else ""
     figure = result.threshold_value

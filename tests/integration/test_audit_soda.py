@@ -187,7 +187,7 @@ def test_what_a_check_reads_is_declared(tmp_path):
 
 
 BAD_FILES = {
-    "no YAML": ("columns: [", 1, "no YAML"),
+    "no YAML": ("checks: ]\n", 1, "no YAML"),
     "empty": ("", None, "no checks"),
     "unknown key": ("colums: []\n", 1, "'colums'"),
     "its own dataset": ("dataset: a/b/c\nchecks: [{row_count: }]\n", 1, "'dataset'"),

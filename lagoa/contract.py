@@ -141,19 +141,19 @@ class Contract:
 
         The ids are for a table that is made; a table that is there has its own.
         """
-        from lagoa.iceberg_types import build_schema
+        from lagoa.iceberg_schema import build_schema
 
         columns = [(column.name, column.type, column.required, column.description) for column in self.all_columns]
         return build_schema(columns, self.key)
 
     def partition_spec(self, schema: Schema) -> PartitionSpec:
         """Return the partition spec, with the field ids of `schema`, which is the table's."""
-        from lagoa.iceberg_types import build_partition_spec
+        from lagoa.iceberg_schema import build_partition_spec
 
         return build_partition_spec(self.partition, schema)
 
     def sort_order(self, schema: Schema) -> SortOrder:
         """Return the sort order, with the field ids of `schema`, which is the table's."""
-        from lagoa.iceberg_types import build_sort_order
+        from lagoa.iceberg_schema import build_sort_order
 
         return build_sort_order(self.sort, schema)

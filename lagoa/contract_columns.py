@@ -9,17 +9,18 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lagoa.contract import Bound, Column
-from lagoa.contract_file import near
+from lagoa.contract_findings import near
 from lagoa.contract_properties import ColumnProperties, custom_properties
 from lagoa.errors import InvalidName
 from lagoa.formats import FORMATS
-from lagoa.iceberg_types import INTEGERS, MOMENTS, NUMBERS, IcebergType, parse_type
+from lagoa.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaProperty
 
-    from lagoa.contract_file import ContractFile, Location
+    from lagoa.contract_file import ContractFile
+    from lagoa.contract_findings import Location
     from lagoa.errors import ContractError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
@@ -112,7 +113,7 @@ class _ColumnReader:
         try:
             kind = parse_type(text)
         except ValueError as error:
-            raise self.error("physicalType", f"column {self.name}: {error}") from error
+            raise self.error("physicalType", f"column {self.name}: {error}", TYPES) from error
         logical = logical_type(text)
         if self.found.logicalType not in {None, logical}:
             message = (
@@ -137,7 +138,9 @@ class _ColumnReader:
             try:
                 read[key] = _option(key, value, kind)
             except ValueError as error:
-                raise self._option_error(key, f"column {self.name}: {key}: {error}", "") from error
+                raise self._option_error(
+                    key, f"column {self.name}: {key}: {error}", "Mend it, or take it out."
+                ) from error
         self._check_order(read)
         return read
 
@@ -162,7 +165,7 @@ class _ColumnReader:
             try:
                 value = _plain(each.value, kind)
             except ValueError as error:
-                raise self.file.error(place, f"column {self.name}: enum: {error}") from error
+                raise self.file.error(place, f"column {self.name}: enum: {error}", "Mend the value.") from error
             if value in values:
                 raise self.file.error(place, f"column {self.name}: {value!r} is in enum twice.", "Remove one of them.")
             values.append(value)

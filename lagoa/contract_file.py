@@ -6,23 +6,18 @@ it is read.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from types import MappingProxyType, NoneType, UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, get_args, get_origin
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from lagoa.contract_findings import Location, cleaned, explained, known_keys
 from lagoa.errors import ContractError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from pydantic_core import ErrorDetails
-
-Location = tuple[str | int, ...]
-"""The way to a value from the top of a file: keys and numbers of list items."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -38,18 +33,6 @@ _NO_CONTRACT = "Start from a contract that works, or let `lagoa contract infer` 
 
 # libyaml's parser, where PyYAML was built with it, is ten times as fast.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_KINDS = {
-    "string_type": "text",
-    "bool_type": "true or false",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "list_type": "a list",
-    "tuple_type": "a list",
-    "dict_type": "keys and values",
-    "model_type": "keys and values",
-}
 
 
 class _Loader(_Base):  # type: ignore[misc]
@@ -144,7 +127,7 @@ class ContractFile:
         try:
             return model.model_validate(value, strict=True, extra="forbid")
         except ValidationError as failure:
-            found = [(_cleaned(value, error["loc"]), error) for error in failure.errors(include_url=False)]
+            found = [(cleaned(value, error["loc"]), error) for error in failure.errors(include_url=False)]
         # Of a union every member complains; the one that came furthest into the value knows what is wrong.
         deepest = [
             (place, error)
@@ -153,8 +136,8 @@ class ContractFile:
         ]
         located = [(places.get(place[0], place[:1]) + place[1:] if place else place, error) for place, error in deepest]
         place, first = min(located, key=lambda item: self.line(item[0]))
-        known = _known(model, deepest[located.index((place, first))][0][:-1])
-        raise self.error(place, *_explained(place, first, known))
+        known = known_keys(model, deepest[located.index((place, first))][0][:-1])
+        raise self.error(place, *explained(place, first, known))
 
     def _read(self) -> str:
         content = b""
@@ -219,66 +202,3 @@ class ContractFile:
 
     def _at(self, node: yaml.Node, message: str, advice: str) -> ContractError:
         return ContractError(self.path, node.start_mark.line + 1, message, advice)
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """Return the question whether a known word was meant, when one is spelled like `word`; else nothing."""
-    found = get_close_matches(word, list(known), 1)
-    return f" Did you mean {found[0]!r}?" if found else ""
-
-
-def spelled(location: Location) -> str:
-    """Return a location for people, list items counted from 1: `schema[1].properties[3].enum`."""
-    text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location)
-    return text.removeprefix(".")
-
-
-def _cleaned(value: Any, location: Location) -> Location:
-    """Take out of pydantic's location what is no step in the value: the names of a union's members."""
-    kept: list[str | int] = []
-    for number, part in enumerate(location):
-        if (isinstance(value, dict) and part in value) or isinstance(part, int):
-            value = value[part]  # a number in a location is always that of a list item
-        elif not (isinstance(value, dict) and number == len(location) - 1 and not str(part).startswith("list[")):
-            continue
-        kept.append(part)
-    return tuple(kept)
-
-
-def _known(model: type[BaseModel], location: Location) -> list[str]:
-    """Return the keys that may stand at a location."""
-    kinds: list[Any] = [model]
-    for part in location:
-        if isinstance(part, int):
-            kinds = [inner for kind in kinds if get_origin(kind) in {list, tuple} for inner in get_args(kind)]
-        else:
-            kinds = [field for kind in kinds for name, field in _fields(kind).items() if name == part]
-        kinds = [member for kind in kinds for member in _members(kind)]
-    return [name for kind in kinds for name in _fields(kind)]
-
-
-def _fields(kind: Any) -> dict[str, Any]:
-    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-        return {}
-    return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
-
-
-def _members(kind: Any) -> list[Any]:
-    if get_origin(kind) in {Union, UnionType}:
-        return [member for member in get_args(kind) if member is not NoneType]
-    return [kind]
-
-
-def _explained(location: Location, error: ErrorDetails, known: list[str]) -> tuple[str, str]:
-    """Return what is wrong and what to do about it."""
-    what, value = spelled(location), error["input"]
-    if error["type"] == "extra_forbidden":
-        key = str(location[-1])
-        where = f" in {spelled(location[:-1])}" if len(location) > 1 else ""
-        return f"the key {key!r} is not known{where}.{near(key, known)}", f"Known here: {', '.join(sorted(known))}."
-    if error["type"] == "missing":
-        return f"{what} is missing.", "Add it."
-    if wanted := _KINDS.get(error["type"]):
-        quotes = wanted == "text" and not isinstance(value, dict | list)
-        return f"{what} must be {wanted}; it is {value!r}.", "Put it in quotes." if quotes else "Mend the value."
-    return f"{what}: {error['msg']}; it is {value!r}.", "Mend the value."

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lagoa.contract_file import near
+from lagoa.contract_findings import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from open_data_contract_standard.model import CustomProperty
 
-    from lagoa.contract_file import ContractFile, Location
+    from lagoa.contract_file import ContractFile
+    from lagoa.contract_findings import Location
 
 PREFIX = "lagoa."
 """What the names of Lagoa's own custom properties begin with."""
@@ -128,13 +129,16 @@ def custom_properties(
 
 
 def properties_schema() -> dict[str, Any]:
-    """Return the JSON schema of the `lagoa.*` custom properties: the value of each by its name."""
+    """Return the JSON schema of the `lagoa.*` custom properties: the values of each by its name."""
     tables, columns = TableProperties.model_json_schema(), ColumnProperties.model_json_schema()
     definitions = {**tables.pop("$defs", {}), **columns.pop("$defs", {})}
+    for each in (tables, columns):
+        for field in each["properties"].values():
+            field.pop("title", None)  # made from the name, and says no more than it
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Custom properties of Lagoa in ODCS contracts",
-        "description": "`table` holds those of a schema object, `column` those of its properties.",
+        "description": "`table` has those of a schema object, `column` those of its properties: name and value.",
         "type": "object",
         "properties": {"table": tables, "column": columns},
         "additionalProperties": False,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.contract import Contract
 from lagoa.contract_columns import read_column
-from lagoa.contract_file import near
+from lagoa.contract_findings import near
 from lagoa.contract_properties import PREFIX, TableProperties, custom_properties
-from lagoa.iceberg_types import NUMBERS, PartitionField, SortField, parse_type
+from lagoa.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
 from lagoa.model import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
     from lagoa.contract import Column
-    from lagoa.contract_file import ContractFile, Location
+    from lagoa.contract_file import ContractFile
+    from lagoa.contract_findings import Location
     from lagoa.model import TableName
 
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
@@ -192,7 +193,7 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
     _check_partition(file, contract, places.get("lagoa.partition", ()))
     for number, text in enumerate(contract.sort):
         place = (*places["lagoa.sort"], number)
-        _ordered(file, contract, place, _parsed(file, place, SortField.parse, text).column)
+        _ordered(file, contract, place, _parsed(file, place, SortField.parse, text, SORTS).column)
     if contract.order_by is not None:
         _ordered(file, contract, places["lagoa.orderBy"], contract.order_by)
     for name in contract.drift:
@@ -210,8 +211,9 @@ def _check_partition(file: ContractFile, contract: Contract, where: Location) ->
     taken: set[str] = set()
     for number, text in enumerate(contract.partition):
         place = (*where, number)
-        each = _parsed(file, place, PartitionField.parse, text)
-        _parsed(file, place, each.check, parse_type(_known(file, contract, place, each.column).type))
+        each = _parsed(file, place, PartitionField.parse, text, PARTITIONS)
+        kind = _known(file, contract, place, each.column).type
+        _parsed(file, place, each.check, kind, "Take another transform.")
         if each.name in taken or (each.transform != "identity" and contract.column(each.name)):
             message = f"{text!r} makes a field {each.name}, and there is one."
             raise file.error(place, message, "Take one of the two out.")
@@ -247,11 +249,11 @@ def _places(file: ContractFile) -> dict[str, Location]:
     return {each["property"]: (*_TABLE, "customProperties", number, "value") for number, each in enumerate(found)}
 
 
-def _parsed(file: ContractFile, place: Location, parse: Callable[[Any], _Field], value: Any) -> _Field:
+def _parsed(file: ContractFile, place: Location, parse: Callable[[str], _Field], text: str, advice: str) -> _Field:
     try:
-        return parse(value)
+        return parse(text)
     except ValueError as error:
-        raise file.error(place, str(error)) from error
+        raise file.error(place, str(error), advice) from error
 
 
 def _known(file: ContractFile, contract: Contract, place: Location, name: str) -> Column:

@@ -6,7 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from lagoa.contract import Column, Contract
-from lagoa.contract_file import ContractFile, near
+from lagoa.contract_file import ContractFile
+from lagoa.contract_findings import near
 from lagoa.contract_properties import Source
 from lagoa.contract_reading import check_references, read_contract
 from lagoa.errors import ContractError, InvalidName

@@ -166,13 +166,13 @@ def _type(guess: Guess, found: dict[str, Any], mark: str) -> tuple[str, str]:
     if not found["double"]:
         told = _code(guess, found)
         return ("string", told) if told else _number(guess, found, seen, mark)
-    if not found["date"] and not found["clock"]:
-        return "date", f"dates {seen}"
-    if not found["timestamp"] and not found["offset"]:
-        return "timestamp", f"moments without a time zone {seen}"
-    if not found["timestamptz"] and found["offset"] == present:
-        return "timestamptz", f"moments with their offset {seen}"
-    return "string", "text"
+    moments = {
+        f"date: dates {seen}": not found["date"] and not found["clock"],
+        f"timestamp: moments without a time zone {seen}": not found["timestamp"] and not found["offset"],
+        f"timestamptz: moments with their offset {seen}": not found["timestamptz"] and found["offset"] == present,
+    }
+    kind, _, why = next((told for told, holds in moments.items() if holds), "string: text").partition(": ")
+    return kind, why
 
 
 def _code(guess: Guess, found: dict[str, Any]) -> str | None:

@@ -1,0 +1,92 @@
+"""Puts what pydantic finds wrong with a value into words: where, what, what was meant, what is allowed."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic_core import ErrorDetails
+
+Location = tuple[str | int, ...]
+"""The way to a value from the top of a file: keys and numbers of list items."""
+
+_KINDS = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+}
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return the question whether a known word was meant, when one is spelled like `word`; else nothing."""
+    found = get_close_matches(word, list(known), 1)
+    return f" Did you mean {found[0]!r}?" if found else ""
+
+
+def spelled(location: Location) -> str:
+    """Return a location for people, list items counted from 1: `schema[1].properties[3].enum`."""
+    text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
+def cleaned(value: Any, location: Location) -> Location:
+    """Take out of pydantic's location what is no step in the value: the names of a union's members."""
+    kept: list[str | int] = []
+    for number, part in enumerate(location):
+        if (isinstance(value, dict) and part in value) or isinstance(part, int):
+            value = value[part]  # a number in a location is always that of a list item
+        elif not (isinstance(value, dict) and number == len(location) - 1 and not str(part).startswith("list[")):
+            continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def known_keys(model: type[BaseModel], location: Location) -> list[str]:
+    """Return the keys that may stand at a location."""
+    kinds: list[Any] = [model]
+    for part in location:
+        if isinstance(part, int):
+            kinds = [inner for kind in kinds if get_origin(kind) in {list, tuple} for inner in get_args(kind)]
+        else:
+            kinds = [field for kind in kinds for name, field in _fields(kind).items() if name == part]
+        kinds = [member for kind in kinds for member in _members(kind)]
+    return [name for kind in kinds for name in _fields(kind)]
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return {}
+    return {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+
+
+def _members(kind: Any) -> list[Any]:
+    if get_origin(kind) in {Union, UnionType}:
+        return [member for member in get_args(kind) if member is not NoneType]
+    return [kind]
+
+
+def explained(location: Location, error: ErrorDetails, known: list[str]) -> tuple[str, str]:
+    """Return what is wrong and what to do about it."""
+    what, value = spelled(location), error["input"]
+    if error["type"] == "extra_forbidden":
+        key = str(location[-1])
+        where = f" in {spelled(location[:-1])}" if len(location) > 1 else ""
+        return f"the key {key!r} is not known{where}.{near(key, known)}", f"Known here: {', '.join(sorted(known))}."
+    if error["type"] == "missing":
+        return f"{what} is missing.", "Add it."
+    if wanted := _KINDS.get(error["type"]):
+        quotes = wanted == "text" and not isinstance(value, dict | list)
+        return f"{what} must be {wanted}; it is {value!r}.", "Put it in quotes." if quotes else "Mend the value."
+    return f"{what}: {error['msg']}; it is {value!r}.", "Mend the value."

@@ -21,6 +21,9 @@ Namespace = tuple[str, ...]
 Pointers = Mapping["TableName", str]
 """Location of the current metadata.json of each table."""
 
+FILE_COLUMN = "_lagoa_file"
+"""The column of `SqlSession.data_files` that holds the path of the file a row stands in."""
+
 
 class VersionedCatalog(Protocol):
     """Branches, tags and commits over tables' metadata pointers.
@@ -144,6 +147,24 @@ class SqlSession(Protocol):
             WriteError: a column is missing or unknown, a value does not fit, a required one is null.
             QueryError: the query fails.
         """
+
+    def stage(self, name: str, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> int:
+        """Keep a query's rows, as `write` would write them, under a name of this session; return their number.
+
+        What does not fit in memory is spilled. Raises as `write` does, but nulls are let through.
+        """
+
+    def columns(self, query: str, parameters: Sequence[Any] = ()) -> list[str]:
+        """Return the names of a query's columns; it is not run."""
+
+    def data_files(self, table: TableMetadata, paths: Sequence[str]) -> str | None:
+        """Return SQL to select from that reads some data files of a table, in its schema, and `FILE_COLUMN`.
+
+        None where they can only be read through the table's metadata.
+        """
+
+    def table_at(self, pointer: str) -> str:
+        """Return SQL to select from that reads the table at a pointer, with what was deleted left out."""
 
     def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
         """Make data of this process readable under a name."""

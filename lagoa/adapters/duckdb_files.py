@@ -30,8 +30,11 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.types import NestedField
 
 log = logging.getLogger("lagoa.engine")
+
+_STAGED = "_lagoa_rows"
 
 
 @dataclass
@@ -65,7 +68,7 @@ class FileWriter:
                 files = self._copy(query, parameters, columns, folder)
             except NotWritable as reason:
                 log.warning("%s: PyIceberg writes the files, which is slower: %s", self.name, reason)
-                files = self._write_by_pyiceberg(query, parameters, columns)
+                files = self._write_by_pyiceberg(query, parameters)
         except duckdb.Error as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise self._translated(error) from error
@@ -75,6 +78,20 @@ class FileWriter:
         if not files:
             shutil.rmtree(folder, ignore_errors=True)
         return files
+
+    def stage(self, name: str, query: str, parameters: Sequence[Any]) -> int:
+        """Keep the rows as they would be written in a temporary table; return their number.
+
+        Raises:
+            WriteError, QueryError: as `write` does; nulls are let through.
+        """
+        try:
+            select = f"SELECT {', '.join(self._columns(query, parameters))} FROM ({query}\n)"
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {select}", list(parameters))
+            row = self.cursor.fetchone()
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+        return int(row[0]) if row else 0
 
     @cached_property
     def schema(self) -> Schema:
@@ -163,18 +180,21 @@ class FileWriter:
         """Refuse nulls in required columns: DuckDB's Parquet columns are all optional."""
         nested = []
         for field in self.schema.fields:
-            if isinstance(field.field_type, PrimitiveType):
-                if field.required:
-                    self._refuse_nulls(field.name, sum(file.nulls(field.name) for file in files))
-            elif condition := null_inside(field, quoted(field.name)):
-                nested.append((field.name, condition))
-        if nested and files:
+            if not isinstance(field.field_type, PrimitiveType):
+                nested.append(field)
+            elif field.required:
+                self._refuse_nulls(field.name, sum(file.nulls(field.name) for file in files))
+        if files:
             paths = ", ".join(literal(file.path) for file in files)
-            counts = ", ".join(f"count(*) FILTER ({condition})" for _, condition in nested)
-            found = self.cursor.execute(
-                f"SELECT {counts} FROM read_parquet([{paths}], hive_partitioning = false)"
-            ).fetchone()
-            for (name, _), nulls in zip(nested, found or (), strict=True):
+            self._refuse_nulls_of(f"read_parquet([{paths}], hive_partitioning = false)", nested)
+
+    def _refuse_nulls_of(self, source: str, fields: list[NestedField]) -> None:
+        conditions = {field.name: null_inside(field, quoted(field.name)) for field in fields}
+        conditions = {name: sql for name, sql in conditions.items() if sql}
+        if conditions:
+            counts = ", ".join(f"count(*) FILTER ({sql})" for sql in conditions.values())
+            found = self.cursor.execute(f"SELECT {counts} FROM {source}").fetchone() or ()
+            for name, nulls in zip(conditions, found, strict=True):
                 self._refuse_nulls(name, nulls)
 
     def _refuse_nulls(self, column: str, nulls: int) -> None:
@@ -185,30 +205,22 @@ class FileWriter:
                 "Leave these rows out or fill the column; nothing was written.",
             )
 
-    def _write_by_pyiceberg(self, query: str, parameters: Sequence[Any], columns: list[str]) -> list[DataFile]:
-        """Write what DuckDB cannot: its rows go through Arrow, whole where the table is partitioned."""
+    def _write_by_pyiceberg(self, query: str, parameters: Sequence[Any]) -> list[DataFile]:
+        """Write what DuckDB cannot: its rows go through Arrow, in memory."""
         from pyiceberg.io import load_file_io
         from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
 
-        required = [(f.name, null_inside(f, quoted(f.name))) for f in self.schema.fields]
-        conditions = [(name, sql) for name, sql in required if sql]
-        select = f"SELECT {', '.join(columns)} FROM ({query}\n)"
-        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE _lagoa_rows AS {select}", list(parameters))
+        self.stage(_STAGED, query, parameters)
         try:
-            if conditions:
-                counts = ", ".join(f"count(*) FILTER ({sql})" for _, sql in conditions)
-                found = self.cursor.execute(f"SELECT {counts} FROM _lagoa_rows").fetchone()
-                for (name, _), nulls in zip(conditions, found or (), strict=True):
-                    self._refuse_nulls(name, nulls)
-            rows = self.cursor.execute(f"FROM _lagoa_rows {self._order_or_none()}").to_arrow_table()
+            self._refuse_nulls_of(_STAGED, list(self.schema.fields))
+            rows = self.cursor.execute(f"FROM {_STAGED} {self._order_or_none()}").to_arrow_table()
         finally:
-            self.cursor.execute("DROP TABLE IF EXISTS _lagoa_rows")
+            self.cursor.execute(f"DROP TABLE IF EXISTS {_STAGED}")
         try:
             rows = rows.cast(schema_to_pyarrow(self.schema, include_field_ids=False))
         except (ValueError, NotImplementedError) as error:  # pyarrow's errors are ValueErrors
             raise WriteError(self.name, f"a value does not fit: {error}.", "Cast it in the query.") from error
-        io = load_file_io({}, self.table.location)
-        return list(_dataframe_to_data_files(self.table, rows, io))
+        return list(_dataframe_to_data_files(self.table, rows, load_file_io({}, self.table.location)))
 
     def _translated(self, error: duckdb.Error) -> QueryError | WriteError:
         text = str(error)

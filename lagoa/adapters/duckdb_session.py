@@ -1,5 +1,7 @@
 """One connection of DuckDB, in which the tables of one commit can be named."""
 
+# ruff: noqa: S608 - names and texts are quoted, values are bound
+
 from __future__ import annotations
 
 import contextlib
@@ -8,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
 
-from lagoa.adapters.duckdb_sql import query_error, quoted
+from lagoa.adapters.duckdb_sql import literal, local_path, query_error, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
 
+    from lagoa.adapters.duckdb_files import FileWriter
     from lagoa.model import TableName
 
 
@@ -114,9 +117,31 @@ class DuckDBSession:
 
     def write(self, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> list[DataFile]:
         """Run a query and write its rows as data files of a table; see `SqlSession.write`."""
+        return self._writer(table).write(query, parameters)
+
+    def stage(self, name: str, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> int:
+        """Keep a query's rows under a name of this session; see `SqlSession.stage`."""
+        return self._writer(table).stage(name, query, parameters)
+
+    def columns(self, query: str, parameters: Sequence[Any] = ()) -> list[str]:
+        """Return the names of a query's columns; it is not run."""
+        return self.query(f"SELECT * FROM ({query}\n) LIMIT 0", parameters).columns
+
+    def data_files(self, table: TableMetadata, paths: Sequence[str]) -> str | None:
+        """Return SQL that reads some data files of a table; see `SqlSession.data_files`."""
+        from lagoa.adapters.duckdb_types import read_files
+
+        return read_files(table, paths)
+
+    def table_at(self, pointer: str) -> str:
+        """Return SQL that reads the table at a pointer; see `SqlSession.table_at`."""
+        self._load_extension()
+        return f"iceberg_scan({literal(local_path(pointer))})"
+
+    def _writer(self, table: TableMetadata) -> FileWriter:
         from lagoa.adapters.duckdb_files import FileWriter
 
-        return FileWriter(self._cursor, table, self._target_bytes, self._load_extension).write(query, parameters)
+        return FileWriter(self._cursor, table, self._target_bytes, self._load_extension)
 
     def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
         """Make data of this process readable under a name."""

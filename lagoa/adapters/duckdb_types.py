@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pyiceberg.conversions import to_bytes
+from pyiceberg.table import TableProperties
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -33,12 +34,14 @@ from pyiceberg.types import (
 from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_micros
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
 
-from lagoa.adapters.duckdb_sql import NotWritable, quoted
+from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, quoted
+from lagoa.ports import FILE_COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
 
 BOUND_LENGTH = 16
 """Characters (or bytes) that a bound of a text (or binary) column keeps: Iceberg's default, `truncate(16)`."""
@@ -57,6 +60,9 @@ _NAMES: dict[type[IcebergType], str] = {
     UUIDType: "UUID",
     BinaryType: "BLOB",
 }
+
+
+_READ_BY_ID = {*_NAMES, DecimalType}
 
 
 @singledispatch
@@ -118,6 +124,28 @@ def field_ids(fields: list[NestedField] | tuple[NestedField, ...]) -> str:
         return f"{quoted(field.name)}: {{{nested}}}"
 
     return "{" + ", ".join(map(one, fields)) + "}"
+
+
+def read_files(table: TableMetadata, paths: Sequence[str]) -> str | None:
+    """Return SQL that reads data files in the table's schema, by field id; None where that cannot be done surely.
+
+    Files of other writers may have no field ids (the table then has a name mapping), and fields inside others are
+    found by name: both are certain only while the table has had one schema.
+    """
+    if TableProperties.DEFAULT_NAME_MAPPING in table.properties:
+        return None
+    options = f"filename = {literal(FILE_COLUMN)}, hive_partitioning = false"
+    fields = table.schema().fields
+    if len(table.schemas) > 1:
+        if not all(field.field_type.is_primitive and type(field.field_type) in _READ_BY_ID for field in fields):
+            return None
+        entries = ", ".join(
+            f"{field.field_id}: {{name: {literal(field.name)}, "
+            f"type: {literal(duckdb_type(field.field_type))}, default_value: NULL}}"
+            for field in fields
+        )
+        options += f", schema = MAP {{{entries}}}"
+    return f"read_parquet([{', '.join(literal(local_path(path)) for path in paths)}], {options})"
 
 
 def leaves(schema: Schema) -> dict[str, tuple[NestedField, bool]]:

@@ -1,0 +1,219 @@
+"""Merge by key and delete by predicate: the files that hold such rows are written anew, the others stay."""
+
+# ruff: noqa: S608 - names are quoted; a predicate has been through the engine's parser
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lagoa.errors import WriteError
+from lagoa.model import LINEAGE_COLUMNS
+from lagoa.ports import FILE_COLUMN
+from lagoa.target import FileChanges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.table import FileScanTask
+
+    from lagoa.ports import SqlSession
+    from lagoa.sources import SessionQuery
+    from lagoa.target import Target
+
+_NEW, _HITS = "_lagoa_new", "_lagoa_hits"
+_ROW = LINEAGE_COLUMNS[3]
+_BOUNDED = {"int", "long", "string", "date", "timestamp", "timestamptz"}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_quoted, names))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Files of a table that are read together.
+
+    Attributes:
+        tasks: the files.
+        sql: what to select from.
+        by_file: whether `sql` tells the file of each row; it does not when deleted rows must be left out, and then
+            all of the table's files are in `tasks`.
+    """
+
+    tasks: Sequence[FileScanTask]
+    sql: str
+    by_file: bool
+
+
+def _part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) -> _Part:
+    """Read these files by themselves if that is certain to give the table's rows, else the whole table."""
+    if not any(task.delete_files for task in tasks):
+        sql = session.data_files(target.metadata, [task.file.file_path for task in tasks])
+        if sql is not None:
+            return _Part(tasks, sql, by_file=True)
+    names = {each.field_id: each.name for each in target.metadata.schema().fields}
+    before = target.fields_before
+    columns = ", ".join(
+        f"{_quoted(each.name)} AS {_quoted(names[each.field_id])}" for each in before if each.field_id in names
+    )
+    there = {each.field_id for each in before}
+    added = "".join(f", NULL AS {_quoted(name)}" for number, name in names.items() if number not in there)
+    sql = f"(SELECT {columns}{added} FROM {session.table_at(target.pointer or '')})"
+    return _Part(target.tasks, sql, by_file=False)
+
+
+def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None) -> FileChanges:
+    """Write the rows and, anew, those files that hold rows of the same keys.
+
+    Of rows with one key the one with the greatest value of `order_by` stays (nulls count as least); when that is
+    equal, rows that come in go before rows that are there, and among those that come in the one with the greatest
+    `_row`, then with the greatest values column by column.
+
+    Raises:
+        WriteError: a key is null; a row does not fit the table.
+    """
+    session = rows.session
+    _check_columns(target, [*key, *([order_by] if order_by else [])])
+    count = session.stage(_NEW, rows.sql, target.metadata, parameters=rows.parameters)
+    try:
+        _refuse_null_keys(session, target, key)
+        if count and _repeats(session, key):
+            _keep_latest(session, target, key, order_by)
+        return _merge_staged(session, target, key, order_by)
+    finally:
+        for name in (_NEW, _HITS):
+            session.query(f"DROP TABLE IF EXISTS {name}")
+
+
+def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order_by: str | None) -> FileChanges:
+    tasks = target.candidates(_key_range(session, target, key)) if target.tasks else []
+    touched: list[FileScanTask] = []
+    replaced = 0
+    rewrite = ""
+    if tasks:
+        part = _part(session, target, tasks)
+        _find_hits(session, part, key, order_by)
+        by_path = dict(session.query(f"SELECT {FILE_COLUMN}, count(*) FROM {_HITS} GROUP BY ALL").fetchall())
+        replaced = sum(by_path.values())
+        if replaced:
+            touched = _touched(part, by_path)
+            rest = [task for task in touched if by_path.get(_path(task)) != task.file.record_count]
+            if rest:
+                old = _part(session, target, rest).sql if part.by_file else part.sql
+                same = " AND ".join(f"o.{_quoted(name)} = n.{_quoted(name)}" for name in key)
+                columns = ", ".join(f"o.{_quoted(name)}" for name in target.columns)
+                rewrite = f" UNION ALL SELECT {columns} FROM {old} AS o ANTI JOIN {_NEW} AS n ON {same}"
+    added = session.query(f"SELECT count(*) FROM {_NEW}").fetchall()[0][0]
+    if not added:
+        return FileChanges(key=tuple(key))
+    files = session.write(f"SELECT {_listed(target.columns)} FROM {_NEW}{rewrite}", target.metadata)
+    return FileChanges(files, [task.file for task in touched], added, replaced, key=tuple(key))
+
+
+def _find_hits(session: SqlSession, part: _Part, key: Sequence[str], order_by: str | None) -> None:
+    """Note the rows that are there with a key that comes in; drop what comes in older than its row there."""
+    same = " AND ".join(f"o.{_quoted(name)} = n.{_quoted(name)}" for name in key)
+    older = "false"
+    if order_by:
+        there, new = f"o.{_quoted(order_by)}", f"n.{_quoted(order_by)}"
+        older = f"coalesce({there} > {new}, {there} IS NOT NULL AND {new} IS NULL)"
+    file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
+    session.query(
+        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older "
+        f"FROM {part.sql} AS o JOIN {_NEW} AS n ON {same}"
+    ).fetchall()
+    if order_by:
+        losers = f"SELECT row_new FROM {_HITS} WHERE older"
+        session.query(f"DELETE FROM {_NEW} WHERE rowid IN ({losers})").fetchall()
+        session.query(f"DELETE FROM {_HITS} WHERE row_new IN ({losers})").fetchall()
+
+
+def _touched(part: _Part, by_path: dict[str, int]) -> list[FileScanTask]:
+    if not part.by_file:
+        return list(part.tasks)
+    return [task for task in part.tasks if _path(task) in by_path]
+
+
+def _path(task: FileScanTask) -> str:
+    return task.file.file_path.removeprefix("file://")
+
+
+def _refuse_null_keys(session: SqlSession, target: Target, key: Sequence[str]) -> None:
+    counts = ", ".join(f"count(*) FILTER ({_quoted(name)} IS NULL)" for name in key)
+    for name, nulls in zip(key, session.query(f"SELECT {counts} FROM {_NEW}").fetchall()[0], strict=True):
+        if nulls:
+            raise WriteError(
+                target.name,
+                f"key column {name!r} is null in {nulls:,} row{'s' if nulls > 1 else ''}.",
+                "Rows are matched by their key: leave these out or fill it; nothing was written.",
+            )
+
+
+def _check_columns(target: Target, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in target.columns:
+            raise WriteError(target.name, f"there is no column {name!r}.", f"There are {', '.join(target.columns)}.")
+
+
+def _repeats(session: SqlSession, key: Sequence[str]) -> bool:
+    sql = f"SELECT 1 FROM {_NEW} GROUP BY {_listed(key)} HAVING count(*) > 1 LIMIT 1"
+    return bool(session.query(sql).fetchall())
+
+
+def _keep_latest(session: SqlSession, target: Target, key: Sequence[str], order_by: str | None) -> None:
+    first = [name for name in (order_by, _ROW if _ROW in target.columns else None) if name]
+    order = [*first, *(name for name in target.columns if name not in {*first, *key})] or list(key)
+    latest = ", ".join(f"{_quoted(name)} DESC NULLS LAST" for name in order)
+    session.query(
+        f"CREATE OR REPLACE TEMP TABLE {_NEW} AS SELECT * FROM {_NEW} "
+        f"QUALIFY row_number() OVER (PARTITION BY {_listed(key)} ORDER BY {latest}) = 1"
+    ).fetchall()
+
+
+def _key_range(session: SqlSession, target: Target, key: Sequence[str]) -> BooleanExpression | None:
+    """Return the condition that each key lies between the least and the greatest that come in."""
+    from pyiceberg.expressions import And, GreaterThanOrEqual, LessThanOrEqual, Reference
+
+    schema = target.metadata.schema()
+    names = [name for name in key if str(schema.find_field(name).field_type) in _BOUNDED]
+    if not names:
+        return None
+    limits = session.query(
+        f"SELECT {', '.join(f'min({_quoted(name)}), max({_quoted(name)})' for name in names)} FROM {_NEW}"
+    ).fetchall()[0]
+    terms: list[Any] = []
+    for name, low, high in zip(names, limits[::2], limits[1::2], strict=True):
+        if low is not None and high is not None:
+            terms.append(GreaterThanOrEqual(term=Reference(name), value=_plain(low)))
+            terms.append(LessThanOrEqual(term=Reference(name), value=_plain(high)))
+    return And(*terms) if terms else None
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def delete_rows(session: SqlSession, target: Target, predicate: str) -> FileChanges:
+    """Write those files anew, without them, that hold rows for which the predicate is true."""
+    if not target.tasks:
+        return FileChanges(predicate=predicate)
+    part = _part(session, target, target.tasks)
+    file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
+    found = f"SELECT {file}, count(*) FROM {part.sql} WHERE ({predicate}\n) GROUP BY ALL"
+    by_path = dict(session.query(found).fetchall())
+    removed = sum(by_path.values())
+    if not removed:
+        return FileChanges(predicate=predicate)
+    touched = _touched(part, by_path)
+    rest = [task for task in touched if by_path.get(_path(task)) != task.file.record_count]
+    added = []
+    if rest:
+        old = _part(session, target, rest).sql if part.by_file else part.sql
+        query = f"SELECT {_listed(target.columns)} FROM {old} WHERE ({predicate}\n) IS NOT TRUE"
+        added = session.write(query, target.metadata)
+    return FileChanges(added, [task.file for task in touched], 0, removed, predicate)

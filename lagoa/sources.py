@@ -1,0 +1,109 @@
+"""Where a write's rows come from: a query, an Arrow table or stream, a DataFrame; and the lineage they are given."""
+
+# ruff: noqa: S608 - names are quoted, values are bound
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lagoa.errors import TableNotFound, WriteError
+from lagoa.model import LINEAGE_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+    import pyarrow as pa
+
+    from lagoa.model import Batch, TableName
+    from lagoa.ports import SqlEngine, SqlSession
+
+_SOURCE = "_lagoa_source"
+_KEPT = "_lagoa_kept"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionQuery:
+    """A query of Lagoa's own, run in a session that is open: it is not checked as a user's would be.
+
+    Attributes:
+        session: where it runs.
+        sql: one SELECT.
+        parameters: values bound to it.
+    """
+
+    session: SqlSession
+    sql: str
+    parameters: Sequence[Any] = ()
+
+
+Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
+"""What rows come from; a text is a user's SELECT over the branch."""
+
+
+@contextmanager
+def open_rows(
+    engine: SqlEngine, tables: Mapping[TableName, str], ref: str, target: TableName, source: Source
+) -> Iterator[SessionQuery]:
+    """Yield the query that gives a source's rows; what it opens is released after.
+
+    Args:
+        engine: runs the query.
+        tables: what a user's query may read.
+        ref: the name of the branch, for errors.
+        target: the table written, which the session can then read too.
+        source: see `Source`.
+
+    Raises:
+        QueryError: a user's SQL that is refused.
+        TableNotFound: it names a table that is not there.
+        WriteError: the source is of no kind that is known.
+    """
+    if isinstance(source, SessionQuery):
+        yield source
+    elif isinstance(source, str):
+        reads = engine.tables_read(source)
+        for table in sorted(reads):
+            if table not in tables:
+                raise TableNotFound(table, ref)
+        pointers = {table: tables[table] for table in reads | {target} if table in tables}
+        with engine.session(pointers, confined=True) as session:
+            yield SessionQuery(session, source.strip().rstrip(";"))
+    elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
+        with engine.session({}) as session:
+            session.register(_SOURCE, source)
+            yield SessionQuery(session, f"SELECT * FROM {_SOURCE}")
+    else:
+        raise WriteError(
+            target,
+            f"rows cannot come from a {type(source).__name__}.",
+            "Give an Arrow table or reader, a DataFrame, or a SELECT as text.",
+        )
+
+
+def kept(rows: SessionQuery) -> tuple[SessionQuery, str]:
+    """Run a query once and keep its rows; return a query for them and the name they are kept under."""
+    rows.session.query(f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS {rows.sql}", rows.parameters).fetchall()
+    return SessionQuery(rows.session, f"SELECT * FROM {_KEPT}"), _KEPT
+
+
+def with_lineage(rows: SessionQuery, batch: Batch | None) -> SessionQuery:
+    """Return the query with the lineage columns that it lacks: the batch (or an id made here), now, `api`, 1 and on."""
+    have = set(rows.session.columns(rows.sql, rows.parameters))
+    values = {
+        LINEAGE_COLUMNS[0]: (batch.id if batch else uuid.uuid4().hex[:16], "VARCHAR"),
+        LINEAGE_COLUMNS[1]: (datetime.now(UTC).isoformat(), "TIMESTAMPTZ"),
+        LINEAGE_COLUMNS[2]: ("api", "VARCHAR"),
+    }
+    missing = {name: value for name, value in values.items() if name not in have}
+    first = len(rows.parameters) + 1
+    extra = [f"CAST(${first + at} AS {kind}) AS {name}" for at, (name, (_, kind)) in enumerate(missing.items())]
+    if LINEAGE_COLUMNS[3] not in have:
+        extra.append(f"row_number() OVER () AS {LINEAGE_COLUMNS[3]}")
+    if not extra:
+        return rows
+    sql = f"SELECT *, {', '.join(extra)} FROM ({rows.sql}\n)"
+    return replace(rows, sql=sql, parameters=[*rows.parameters, *(value for value, _ in missing.values())])

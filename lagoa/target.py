@@ -1,0 +1,161 @@
+"""A table that is being written: its metadata as the write will leave it, its files, and the commit of new ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lagoa.evolution import CONTRACT, evolve
+from lagoa.table_facts import INPUTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyiceberg.expressions import BooleanExpression
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import FileScanTask, Table
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.contracts import Contracts
+    from lagoa.model import TableName
+    from lagoa.ports import SqlEngine
+    from lagoa.ref_catalog import StagedCatalog
+
+MODEL = "lagoa.fingerprint"
+"""Table property: hash of the model, and the state of its inputs, that the table was built from."""
+
+_REMEMBERED_FILES = 64  # a table of more files is read through its metadata, which prunes them
+
+
+@dataclass(frozen=True, slots=True)
+class FileChanges:
+    """What a write does to a table's files.
+
+    Attributes:
+        added: the files written.
+        removed: the files that these take the place of.
+        rows_added: rows that came in.
+        rows_removed: rows that are gone or were replaced.
+        predicate: the condition of the rows removed, for a delete.
+        key: what rows were matched by, for a merge.
+    """
+
+    added: Sequence[DataFile] = ()
+    removed: Sequence[DataFile] = ()
+    rows_added: int = 0
+    rows_removed: int = 0
+    predicate: str | None = None
+    key: tuple[str, ...] = field(default=())
+
+
+class Target:
+    """One table of a transaction, made from its contract when it is not there yet.
+
+    Attributes:
+        name: the table.
+        contract: its contract, where it has one.
+        table: the table before the write; None for one that is new.
+        pointer: where its metadata is before the write; None likewise.
+        fields_before: its columns before the write.
+        metadata: the metadata that new files are to fit.
+
+    Args:
+        catalog: where the write is staged.
+        contracts: of the lake.
+        name: the table.
+
+    Raises:
+        ContractError: the table is not there and has no contract.
+        WriteError: the table cannot become what its contract says.
+    """
+
+    def __init__(self, catalog: StagedCatalog, contracts: Contracts, name: TableName) -> None:
+        self.name = name
+        self.contract = contracts.get(name)
+        self._identifier = (*name.namespace, name.name)
+        self.table: Table | None = None
+        if catalog.table_exists(self._identifier):
+            self.table = catalog.load_table(self._identifier)
+            self._transaction = self.table.transaction()
+            if self.contract is not None:
+                evolve(self._transaction, self.contract)
+        else:
+            contract = contracts[name]
+            schema = contract.schema()
+            described = {"comment": contract.description} if contract.description else {}
+            catalog.create_namespace_if_not_exists(name.namespace)
+            self._transaction = catalog.create_table_transaction(
+                self._identifier,
+                schema,
+                partition_spec=contract.partition_spec(schema),
+                sort_order=contract.sort_order(schema),
+                properties={CONTRACT: contract.hash, **described},
+            )
+        # PyIceberg changes a table object when its transaction is committed: what stood before is kept here.
+        self.metadata: TableMetadata = self._transaction.table_metadata
+        self.pointer = self.table.metadata_location if self.table is not None else None
+        self.fields_before = self.table.schema().fields if self.table is not None else ()
+        self._schema_before = self.table.metadata.current_schema_id if self.table is not None else None
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """The table's properties before the write."""
+        return self.metadata.properties
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the table's columns."""
+        return [each.name for each in self.metadata.schema().fields]
+
+    @cached_property
+    def tasks(self) -> list[FileScanTask]:
+        """The table's files before the write."""
+        return self.candidates(None)
+
+    def candidates(self, condition: BooleanExpression | None) -> list[FileScanTask]:
+        """Return the files that may hold rows of a condition, by their partitions and bounds."""
+        from pyiceberg.expressions import AlwaysTrue
+        from pyiceberg.table import DataScan
+
+        if self.table is None or self.metadata.current_snapshot_id is None:
+            return []
+        # Over the metadata as it will be: a column may have been renamed just now.
+        scan = DataScan(table_metadata=self.metadata, io=self.table.io, row_filter=condition or AlwaysTrue())
+        return list(scan.plan_files())
+
+    def commit(self, changes: FileChanges, properties: Mapping[str, str], engine: SqlEngine) -> Table:
+        """Stage the write: one snapshot, one metadata file."""
+        snapshot = self._transaction.update_snapshot
+        if changes.removed:
+            with snapshot().overwrite() as overwrite:
+                for file in changes.removed:
+                    overwrite.delete_data_file(file)
+                for file in changes.added:
+                    overwrite.append_data_file(file)
+        elif changes.added:
+            with snapshot().fast_append() as append:
+                for file in changes.added:
+                    append.append_data_file(file)
+        stale = {MODEL, INPUTS} & self.properties.keys() - properties.keys()
+        if stale:  # what the model's state says is no longer what the table holds
+            self._transaction.remove_properties(*stale)
+        if properties:
+            self._transaction.set_properties(dict(properties))
+        table = self._transaction.commit_transaction()
+        self._remember(table, changes, engine)
+        return table
+
+    def _remember(self, table: Table, changes: FileChanges, engine: SqlEngine) -> None:
+        """Tell the engine the table's files where all are of this schema and few: it reads them more quickly."""
+        old: Sequence[str] | None = ()
+        if self.pointer is not None:
+            same = self._schema_before == table.metadata.current_schema_id
+            old = engine.files(self.pointer) if same else None
+            if changes.removed and len(changes.removed) == len(self.tasks):
+                old = () if not any(task.delete_files for task in self.tasks) else None
+        if old is not None:
+            gone = {file.file_path for file in changes.removed}
+            files = [*(path for path in old if path not in gone), *(file.file_path for file in changes.added)]
+            if 0 < len(files) <= _REMEMBERED_FILES:
+                engine.remember(table.metadata_location, files)

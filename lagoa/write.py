@@ -1,0 +1,263 @@
+"""The write path: append, replace, merge and delete on a branch, of several tables in one commit."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from lagoa.batches import check_not_held, fingerprint_of, loaded_before
+from lagoa.errors import CommitLost, TableNotFound, WriteError
+from lagoa.faults import fault_point
+from lagoa.holds import BATCH
+from lagoa.merge import delete_rows, merge_rows
+from lagoa.model import Batch, Change, Intent, Ref
+from lagoa.sources import SessionQuery, Source, kept, open_rows, with_lineage
+from lagoa.target import MODEL, FileChanges, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lagoa.context import LakeContext
+    from lagoa.model import Commit, IntentKind, TableName
+
+__all__ = ["SessionQuery", "Source", "WriteResult", "WriteTransaction", "begin"]
+
+INTENTS = "lagoa.intents"
+"""Commit property: JSON, what each write of the commit meant."""
+
+_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What one write did.
+
+    Attributes:
+        table: where.
+        rows_added: rows that came in; for a merge new ones and replacing ones.
+        rows_removed: rows that are gone or were replaced.
+        files: data files written.
+        skipped: the batch was there already, with the same content: nothing was done.
+    """
+
+    table: TableName
+    rows_added: int = 0
+    rows_removed: int = 0
+    files: int = 0
+    skipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    kind: IntentKind
+    batch: Batch | str | None = None
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def begin(context: LakeContext, branch: str, message: str = "") -> WriteTransaction:
+    """Begin a commit over any number of tables of a branch; use it as a context manager.
+
+    Leaving it normally lands all of it as one commit; leaving it by an exception lands nothing.
+
+    Raises:
+        RefNotFound, RefProtected: no such branch, or one that takes no writes.
+    """
+    return WriteTransaction(context, branch, message)
+
+
+class WriteTransaction:
+    """Writes that land together. What was written is read by later queries of the same transaction.
+
+    Attributes:
+        commit: the commit, once it has landed; None when there was nothing to commit.
+    """
+
+    def __init__(self, context: LakeContext, branch: str, message: str) -> None:
+        from lagoa.ref_catalog import StagedCatalog
+
+        settings = context.settings
+        self._context = context
+        self._branch = branch
+        self._message = message
+        self._staged = StagedCatalog(context.catalog, Ref(branch), settings.warehouse, settings.author)
+        self._staged._check_writable()  # before any file is written
+        self._intents: list[Intent] = []
+        self.commit: Commit | None = None
+
+    def append(
+        self,
+        table: TableName,
+        source: Source,
+        *,
+        batch: Batch | str | None = None,
+        kind: IntentKind = "append",
+        properties: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Add rows.
+
+        Args:
+            table: it is made from its contract when it is not there yet.
+            source: see `Source`; columns match by name. Lineage columns that are missing are filled.
+            batch: the delivery that the rows came as. An id alone gets a fingerprint of the rows. The same batch
+                again is a no-op that says so.
+            kind: what the write is noted as.
+            properties: set on the table.
+
+        Raises:
+            WriteError: rows that the table cannot hold.
+            BatchChanged, BatchHeld: the batch is refused.
+            QueryError, TableNotFound: the query is refused or fails.
+            ContractError: a new table without a contract.
+        """
+        return self._write(table, source, _Options(kind, batch, properties or {}), _appended)
+
+    def replace(
+        self,
+        table: TableName,
+        source: Source,
+        *,
+        batch: Batch | str | None = None,
+        kind: IntentKind = "replace",
+        properties: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Put the rows of `source` in the place of all rows of the table; otherwise as `append`."""
+        return self._write(table, source, _Options(kind, batch, properties or {}), _replaced)
+
+    def merge(  # noqa: PLR0913 - each is the caller's choice
+        self,
+        table: TableName,
+        source: Source,
+        *,
+        key: Sequence[str] | None = None,
+        order_by: str | None = None,
+        batch: Batch | str | None = None,
+        kind: IntentKind = "merge",
+        properties: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Update rows of the same key and add the others; see `lagoa.merge.merge_rows` for which row stays.
+
+        `key` and `order_by` come from the contract unless they are given; otherwise as `append`.
+        """
+        contract = self._context.contracts.get(table)
+        columns = tuple(key or (contract.key if contract else ()))
+        order = order_by or (contract.order_by if contract else None)
+        if not columns:
+            raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
+        options = _Options(kind, batch, properties or {})
+        return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order))
+
+    def delete(self, table: TableName, predicate: str) -> WriteResult:
+        """Remove the rows for which a SQL condition is true; where it is false or null they stay.
+
+        Raises:
+            TableNotFound: there is no such table.
+            QueryError: the condition is none, or reads more than tables of the branch.
+        """
+        tables = self._tables()
+        if table not in tables:
+            raise TableNotFound(table, self._branch)
+        engine = self._context.engine
+        reads = engine.tables_read(f"SELECT ({predicate}\n)")
+        for other in sorted(reads - tables.keys()):
+            raise TableNotFound(other, self._branch)
+        target = Target(self._staged, self._context.contracts, table)
+        with engine.session({name: tables[name] for name in reads | {table}}, confined=True) as session:
+            changes = delete_rows(session, target, predicate)
+        return self._stage(target, changes, _Options("delete"), None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        if kind is None:
+            self._land()
+
+    def _tables(self) -> dict[TableName, str]:
+        """The tables of the branch as this transaction leaves them."""
+        staged = {name: pointer for name, pointer in self._staged.pointers.items() if pointer is not None}
+        return {**self._context.catalog.tables(self._staged.base), **staged}
+
+    def _write(
+        self, table: TableName, source: Source, options: _Options, how: Callable[[SessionQuery, Target], FileChanges]
+    ) -> WriteResult:
+        target = Target(self._staged, self._context.contracts, table)
+        with open_rows(self._context.engine, self._tables(), self._branch, table, source) as given:
+            rows, batch = given, options.batch
+            if isinstance(batch, str):
+                rows, name = kept(rows)
+                batch = Batch(batch, fingerprint_of(rows.session, name))
+            if batch is not None:
+                check_not_held(self._context.catalog, self._staged.base, table, batch)
+                if loaded_before(target.properties, table, batch):
+                    return WriteResult(table, skipped=True)
+            if target.contract is not None and target.contract.source is not None:
+                rows = with_lineage(rows, batch)
+            changes = how(rows, target)
+        return self._stage(target, changes, options, batch)
+
+    def _stage(self, target: Target, changes: FileChanges, options: _Options, batch: Batch | None) -> WriteResult:
+        fault_point("write.files")
+        result = WriteResult(target.name, changes.rows_added, changes.rows_removed, len(changes.added))
+        properties = {**options.properties, **({BATCH + batch.id: batch.fingerprint} if batch else {})}
+        if not (changes.added or changes.removed or properties or target.table is None):
+            return result
+        table = target.commit(changes, properties, self._context.engine)
+        self._intents.append(
+            Intent(
+                kind=options.kind,
+                table=str(target.name),
+                snapshot=table.metadata.current_snapshot_id if changes.added or changes.removed else None,
+                schema=table.metadata.current_schema_id,
+                spec=table.metadata.default_spec_id,
+                files=tuple(file.file_path for file in changes.added),
+                batch=batch,
+                key=changes.key,
+                predicate=changes.predicate,
+                fingerprint=options.properties.get(MODEL),
+            )
+        )
+        return result
+
+    def _land(self) -> None:
+        """Commit what was staged. When others moved the branch but none of these tables, do so on the new head."""
+        pointers = self._staged.pointers
+        if not pointers:
+            return
+        fault_point("write.metadata")
+        catalog, base = self._context.catalog, self._staged.base
+        expected = base
+        for attempt in range(_TRIES):
+            there = catalog.namespaces(expected)
+            change = Change(
+                tables=pointers,
+                message=self._message,
+                namespaces={name: made for name, made in self._staged.namespace_changes.items() if name not in there},
+                properties={INTENTS: json.dumps([asdict(intent) for intent in self._intents])},
+                author=self._context.settings.author,
+            )
+            try:
+                self.commit = catalog.commit(self._branch, expected, change)
+            except CommitLost as lost:
+                expected = catalog.ref(self._branch).commit
+                ours = sorted(catalog.diff(base, expected).keys() & pointers.keys())
+                if ours or attempt == _TRIES - 1:
+                    raise CommitLost(self._branch, base, expected, ours) from lost
+                time.sleep(random.uniform(0, 0.002 * (attempt + 1)))  # noqa: S311 - no secret
+            else:
+                fault_point("write.committed")
+                return
+
+
+def _appended(rows: SessionQuery, target: Target) -> FileChanges:
+    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters)
+    return FileChanges(files, rows_added=sum(file.record_count for file in files))
+
+
+def _replaced(rows: SessionQuery, target: Target) -> FileChanges:
+    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters)
+    old = [task.file for task in target.tasks]
+    removed = sum(file.record_count for file in old)
+    return FileChanges(files, old, sum(file.record_count for file in files), removed)

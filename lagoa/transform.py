@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.models import load_models
-from lagoa.table_facts import table_facts
+from lagoa.table_facts import table_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,6 +28,9 @@ FINGERPRINT = "lagoa.fingerprint"
 
 INPUTS = "lagoa.inputs"
 """Table property of a model's table: JSON, the pointer of each table that it was built from."""
+
+BUILT_ON = "lagoa.built-on"
+"""Table property of a model's table: the metadata file that the model's own follows; empty for the first."""
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
@@ -98,11 +101,19 @@ def transform(
 
 
 def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
-    """Return whether a model's table is missing at these pointers, or was built from something else."""
+    """Return whether a model's table is missing at these pointers, or is not what the model made of its inputs there.
+
+    That is so, too, when somebody else has written to it since.
+    """
     pointer = pointers.get(model.table)
     if pointer is None or any(table not in pointers for table in model.inputs):
         return True
-    return table_facts(pointer).properties.get(FINGERPRINT) != fingerprint(context, model, pointers)
+    document = table_document(pointer)
+    properties = document.get("properties", {})
+    if properties.get(FINGERPRINT) != fingerprint(context, model, pointers):
+        return True
+    before = document.get("metadata-log") or [{"metadata-file": ""}]
+    return str(before[-1]["metadata-file"]) != properties.get(BUILT_ON)
 
 
 def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:
@@ -181,7 +192,12 @@ class _Run:
         model = self.models[table]
         inputs = {name: self.pointers[name] for name in model.inputs}
         _ = self.context.engine  # opened here: two threads that need it first would open two
-        return pool.submit(_build, self.context, self.branch, model, inputs)
+        properties = {
+            FINGERPRINT: fingerprint(self.context, model, inputs),
+            INPUTS: json.dumps({str(name): pointer for name, pointer in sorted(inputs.items())}),
+            BUILT_ON: self.pointers.get(table, ""),
+        }
+        return pool.submit(_build, self.context, self.branch, model, inputs, properties)
 
     def _keep(self, result: ModelResult) -> None:
         self.results[result.table] = result
@@ -198,20 +214,18 @@ def _chains(models: Models, chosen: Sequence[TableName]) -> dict[TableName, int]
     return chains
 
 
-def _build(context: LakeContext, branch: str, model: Model, inputs: Pointers) -> ModelResult:
+def _build(
+    context: LakeContext, branch: str, model: Model, inputs: Pointers, properties: Mapping[str, str]
+) -> ModelResult:
     """Run one model over its inputs and commit its table."""
     from lagoa.write import SessionQuery, begin
 
     started = time.perf_counter()
-    properties = {
-        FINGERPRINT: fingerprint(context, model, inputs),
-        INPUTS: json.dumps({str(table): pointer for table, pointer in sorted(inputs.items())}),
-    }
     merge = context.contracts[model.table].materialization == "merge"
     try:
         with context.engine.session(inputs) as session, begin(context, branch, f"build {model.table}") as tx:
             write = tx.merge if merge else tx.replace
-            result = write(model.table, SessionQuery(session, model.sql, ()), kind="model", properties=properties)
+            result = write(model.table, SessionQuery(session, model.sql), kind="model", properties=properties)
     except (QueryError, WriteError) as error:
         raise _at_its_file(model, error) from error
     commit = tx.commit.id if tx.commit else None

@@ -1,0 +1,397 @@
+"""Models run on a branch: what runs, in which order, what comes out, and what a failure leaves."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lagoa.errors import InvalidName, ModelError, RefProtected
+from lagoa.lake import open_lake
+from lagoa.model import TableName
+from lagoa.table_facts import table_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lagoa.branch import Branch
+    from lagoa.lake import Lake
+
+
+def write_contract(
+    root: Path, table: str, columns: str, custom: str = "", *, key: str = "", note: str = "A table of a test."
+) -> None:
+    """Write a contract of columns given as `name:type`; `custom` are custom properties as `name=value`."""
+    layer, name = table.split(".")
+    properties = []
+    for column in columns.split():
+        column_name, kind = column.split(":")
+        is_key = ", primaryKey: true, primaryKeyPosition: 1, required: true" if column_name == key else ""
+        logical = {"long": "integer", "double": "number", "string": "string"}[kind]
+        properties.append(
+            f"      - {{name: {column_name}, logicalType: {logical}, physicalType: {kind}, description: x{is_key}}}"
+        )
+    pairs = [pair.split("=") for pair in custom.split()]
+    extra = "    customProperties:\n" + "\n".join(
+        f"      - {{property: lagoa.{name}, value: {value}}}" for name, value in pairs
+    )
+    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"apiVersion: v3.1.0\nkind: DataContract\nid: {table}\nname: {table}\nversion: 1.0.0\nstatus: active\n"
+        f"description:\n  purpose: {note}\nschema:\n  - name: {name}\n    physicalName: {table}\n"
+        f"    physicalType: table\n    description: One row a thing.\n    properties:\n"
+        + "\n".join(properties)
+        + (f"\n{extra}" if pairs else "")
+        + "\nteam:\n  name: test\n"
+    )
+
+
+def write_model(root: Path, table: str, sql: str) -> Path:
+    path = root / "transformations" / f"{table.replace('.', '/')}.sql"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(sql)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 2\nmemory_limit = "1GB"\n')
+    write_contract(tmp_path, "bronze.a", "k:long v:long")
+    write_contract(tmp_path, "bronze.b", "k:long v:long")
+    return tmp_path
+
+
+@pytest.fixture
+def lake(root: Path) -> Iterator[Lake]:
+    with open_lake(root) as lake:
+        lake.create_branch("dev")
+        yield lake
+
+
+def load(lake: Lake, **rows: list[tuple[int, int]]) -> None:
+    branch = lake.branch("dev")
+    for name, pairs in rows.items():
+        branch.replace(f"bronze.{name}", pa.table({"k": [k for k, _ in pairs], "v": [v for _, v in pairs]}))
+
+
+def chain(root: Path) -> None:
+    """Write a diamond: silver.a, silver.b, and gold.sum of both; gold.other of silver.b alone."""
+    for table, sql in {
+        "silver.a": "select k, v from bronze.a",
+        "silver.b": "select k, v from bronze.b",
+        "gold.sum": "select k, a.v + b.v as v from silver.a a join silver.b b using (k)",
+        "gold.other": "select k, v from silver.b where v > 1",
+    }.items():
+        write_contract(root, table, "k:long v:long", "materialization=full")
+        write_model(root, table, sql)
+
+
+def run(root: Path, branch: str = "dev", **options: object) -> dict[str, int | None]:
+    """Run the models in a lake opened anew; return the rows written of each, None where it was skipped."""
+    from lagoa.transform import transform
+
+    with open_lake(root) as lake:
+        results = transform(lake.context, branch, **options)  # type: ignore[arg-type]
+    assert all(result.seconds >= 0 for result in results)
+    assert all((result.commit is None) is result.skipped for result in results)
+    return {str(result.table): None if result.skipped else result.rows for result in results}
+
+
+def rows(branch: Branch, table: str) -> list[tuple[object, ...]]:
+    return sorted(branch.sql(f"select * from {table}").fetchall())
+
+
+def ran(results: dict[str, int | None]) -> set[str]:
+    return {table for table, count in results.items() if count is not None}
+
+
+ALL = {"silver.a", "silver.b", "gold.sum", "gold.other"}
+
+
+def test_builds_every_model_once(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10), (2, 20)], b=[(1, 1), (2, 2)])
+    assert run(root) == {"silver.a": 2, "silver.b": 2, "gold.sum": 2, "gold.other": 1}
+    dev = lake.branch("dev")
+    assert rows(dev, "gold.sum") == [(1, 11), (2, 22)]
+    head = dev.head
+    assert ran(run(root)) == set()
+    assert dev.head == head
+
+
+def test_a_changed_input_touches_its_descendants_only(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    run(root)
+    load(lake, a=[(1, 30)])
+    assert ran(run(root)) == {"silver.a", "gold.sum"}
+    assert rows(lake.branch("dev"), "gold.sum") == [(1, 31)]
+
+
+def test_comments_touch_nothing_and_sql_touches_what_follows(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    run(root)
+    write_model(root, "silver.b", "-- a note\nselect k,\n  v /* the value */ from bronze.b;\n")
+    assert ran(run(root)) == set()
+    write_model(root, "silver.b", "select k, v * 2 as v from bronze.b")
+    assert ran(run(root)) == {"silver.b", "gold.sum", "gold.other"}
+    assert rows(lake.branch("dev"), "gold.sum") == [(1, 12)]
+
+
+def test_a_changed_contract_runs_the_model(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    run(root)
+    write_contract(root, "gold.other", "k:long v:long", "materialization=full", note="Said in other words.")
+    assert ran(run(root)) == {"gold.other"}
+
+
+def test_staleness_follows_the_branch(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    lake.create_branch("raw", "dev")
+    run(root)
+    lake.create_branch("copy", "dev")
+    assert ran(run(root, "copy")) == set()
+    assert ran(run(root, "raw")) == ALL
+
+
+def test_a_table_that_was_dropped_or_written_by_hand_is_built_again(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    run(root)
+    lake.catalog("dev").drop_table("gold.sum")
+    assert ran(run(root)) == {"gold.sum"}
+    lake.branch("dev").append("gold.other", pa.table({"k": [5], "v": [5]}))
+    assert ran(run(root)) == {"gold.other"}
+    assert rows(lake.branch("dev"), "gold.other") == []
+
+
+def test_selection_takes_what_is_needed(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    assert ran(run(root, select=["gold.other"])) == {"silver.b", "gold.other"}
+    assert ran(run(root, select=["silver"])) == {"silver.a"}
+    with pytest.raises(InvalidName):
+        run(root, select=["nope"])
+
+
+def test_the_table_says_what_it_was_built_from(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    run(root)
+    tables = lake.tables("dev")
+    properties = table_facts(tables[TableName.parse("gold.sum")]).properties
+    inputs = {name: tables[TableName.parse(name)] for name in ("silver.a", "silver.b")}
+    assert json.loads(properties["lagoa.inputs"]) == inputs
+    intents = [
+        intent for commit in lake.log("dev") for intent in json.loads(commit.properties.get("lagoa.intents", "[]"))
+    ]
+    mine = next(intent for intent in intents if intent["table"] == "gold.sum")
+    assert mine["kind"] == "model"
+    assert mine["fingerprint"] == properties["lagoa.fingerprint"]
+
+
+def test_merge_updates_by_key_and_keeps_the_others(root: Path, lake: Lake) -> None:
+    write_contract(root, "silver.a", "k:long v:long", "materialization=merge orderBy=v", key="k")
+    write_model(root, "silver.a", "select k, v from bronze.a")
+    load(lake, a=[(1, 10), (1, 11), (2, 20)])
+    assert run(root) == {"silver.a": 2}
+    assert rows(lake.branch("dev"), "silver.a") == [(1, 11), (2, 20)]
+    load(lake, a=[(2, 21), (3, 30)])
+    run(root)
+    assert rows(lake.branch("dev"), "silver.a") == [(1, 11), (2, 21), (3, 30)]
+
+
+def test_results_come_in_order_as_they_are_done(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    done: list[str] = []
+    results = run(root, workers=4, on_done=lambda result: done.append(str(result.table)))
+    assert sorted(done) == sorted(results)
+    assert done.index("silver.a") < done.index("gold.sum")
+    assert done.index("silver.b") < min(done.index("gold.sum"), done.index("gold.other"))
+
+
+def test_the_longest_chain_goes_first(root: Path, lake: Lake) -> None:
+    write_contract(root, "silver.a", "k:long v:long", "materialization=full")
+    write_model(root, "silver.a", "select k, v from bronze.a")
+    for number in range(3):
+        name = f"silver.z{number}"
+        write_contract(root, name, "k:long v:long", "materialization=full")
+        write_model(root, name, f"select k, v from {'bronze.a' if number == 0 else f'silver.z{number - 1}'}")
+    load(lake, a=[(1, 1)])
+    done: list[str] = []
+    run(root, workers=1, on_done=lambda result: done.append(str(result.table)))
+    assert done[:2] == ["silver.z0", "silver.z1"]
+
+
+def test_a_failure_names_the_file_and_spares_the_others(root: Path, lake: Lake) -> None:
+    chain(root)
+    write_model(root, "silver.a", "select k,\n  cast('n/a' || v as bigint) as v\nfrom bronze.a")
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    with pytest.raises(ModelError, match=r"silver\.a failed: .*n/a10") as caught:
+        run(root)
+    assert caught.value.file == str(root / "transformations/silver/a.sql")
+    tables = {str(table) for table in lake.tables("dev")}
+    assert "silver.a" not in tables
+    assert "gold.sum" not in tables
+    write_model(root, "silver.a", "select k, v from bronze.a")
+    assert {"silver.a", "gold.sum"} <= ran(run(root))
+    assert rows(lake.branch("dev"), "gold.sum") == [(1, 11)]
+
+
+def test_a_failure_that_the_engine_places_has_its_line(root: Path, lake: Lake) -> None:
+    chain(root)
+    write_model(root, "silver.a", "select k,\n  no_such_function(v) as v\nfrom bronze.a")
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    with pytest.raises(ModelError, match="no_such_function") as caught:
+        run(root)
+    assert caught.value.line == 2
+
+
+def test_values_that_do_not_fit_the_contract_fail(root: Path, lake: Lake) -> None:
+    write_contract(root, "silver.a", "k:long v:long", "materialization=full", key="k")
+    write_model(root, "silver.a", "select nullif(k, 1) as k, v from bronze.a")
+    load(lake, a=[(1, 10)])
+    with pytest.raises(ModelError, match=r"silver\.a failed"):
+        run(root)
+    assert TableName.parse("silver.a") not in lake.tables("dev")
+
+
+def test_all_failures_are_told(root: Path, lake: Lake) -> None:
+    chain(root)
+    for table in ("a", "b"):
+        write_model(root, f"silver.{table}", f"select k, cast('bad' || v as bigint) as v from bronze.{table}")
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    with pytest.raises(ModelError) as caught:
+        run(root, workers=1)
+    assert not getattr(caught.value, "__notes__", [])
+    told = []
+    for _ in range(5):  # whether both have begun before the first has failed is a matter of time
+        with pytest.raises(ModelError) as caught:
+            run(root, workers=2)
+        told = getattr(caught.value, "__notes__", [])
+        if told:
+            break
+    assert all("failed too" in note for note in told)
+
+
+def test_an_input_that_is_not_on_the_branch(root: Path, lake: Lake) -> None:
+    chain(root)
+    load(lake, b=[(1, 1)])
+    head = lake.branch("dev").head
+    with pytest.raises(ModelError, match=r"silver\.a reads bronze\.a, which is not on 'dev'") as caught:
+        run(root)
+    assert caught.value.line == 1
+    assert lake.branch("dev").head == head
+    assert ran(run(root, select=["gold.other"])) == {"silver.b", "gold.other"}
+
+
+def test_main_takes_no_models(root: Path, lake: Lake) -> None:
+    write_contract(root, "silver.one", "k:long v:long", "materialization=full")
+    write_model(root, "silver.one", "select 1 as k, 2 as v")
+    with pytest.raises(RefProtected):
+        run(root, "main")
+    assert run(root) == {"silver.one": 1}
+
+
+def test_two_models_of_one_input_at_once_see_the_same(root: Path, lake: Lake) -> None:
+    """What comes to the branch while models run is not seen by half of them."""
+    from lagoa.transform import transform
+
+    chain(root)
+    load(lake, a=[(1, 10)], b=[(1, 1)])
+    write_model(root, "gold.sum", "select a.k, a.v + b.v as v from silver.a a join bronze.a b using (k)")
+
+    def change(result: object) -> None:
+        load(lake, a=[(1, 999)])
+
+    with open_lake(root) as other:
+        transform(other.context, "dev", select=["gold.sum"], workers=1, on_done=change)
+    assert rows(lake.branch("dev"), "gold.sum") == [(1, 20)]
+    assert ran(run(root, select=["gold.sum"])) == {"silver.a", "gold.sum"}
+    assert rows(lake.branch("dev"), "gold.sum") == [(1, 1998)]
+
+
+INPUTS = st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True)
+STEPS = st.one_of(
+    st.tuples(st.just("rows"), st.integers(0, 1), st.lists(st.integers(0, 9), max_size=3)),
+    st.tuples(st.just("sql"), st.integers(0, 3), st.integers(0, 3)),
+    st.tuples(st.just("comment"), st.integers(0, 3), st.just(0)),
+)
+
+
+class Oracle:
+    """What the tables must hold, and which must be built: everything from scratch, in Python."""
+
+    def __init__(self, reads: list[list[int]]) -> None:
+        # 0 and 1 are the tables loaded; the model of number n is node n + 2 and reads nodes before it
+        self.reads = [sorted({node % (number + 2) for node in nodes}) for number, nodes in enumerate(reads)]
+        self.plus = [0] * len(reads)
+        self.rows = [[1], [2]]
+        self.stale = set(range(len(reads)))
+
+    def touch(self, node: int) -> None:
+        for number, nodes in enumerate(self.reads):
+            if node in nodes and number not in self.stale:
+                self.stale.add(number)
+                self.touch(number + 2)
+
+    def values(self, node: int) -> list[int]:
+        if node < 2:
+            return sorted(self.rows[node])
+        number = node - 2
+        return sorted(v + self.plus[number] for read in self.reads[number] for v in self.values(read))
+
+
+def table_of(node: int) -> str:
+    return ("bronze.a", "bronze.b")[node] if node < 2 else f"silver.m{node - 2}"
+
+
+def sql_of(oracle: Oracle, number: int, comment: str = "") -> str:
+    parts = [f"select k, v + {oracle.plus[number]} as v from {table_of(node)}" for node in oracle.reads[number]]
+    return comment + "\nunion all ".join(parts)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(reads=st.lists(INPUTS, min_size=2, max_size=4), steps=st.lists(STEPS, min_size=1, max_size=3))
+def test_any_graph_after_any_changes_is_as_if_built_from_scratch(
+    tmp_path_factory: pytest.TempPathFactory, reads: list[list[int]], steps: list[tuple[str, int, object]]
+) -> None:
+    root = tmp_path_factory.mktemp("lake")
+    (root / "lagoa.toml").write_text('threads = 2\nmemory_limit = "1GB"\n')
+    oracle = Oracle(reads)
+    for node in range(2):
+        write_contract(root, table_of(node), "k:long v:long")
+    for number in range(len(reads)):
+        write_contract(root, table_of(number + 2), "k:long v:long", "materialization=full")
+        write_model(root, table_of(number + 2), sql_of(oracle, number))
+    with open_lake(root) as lake:
+        lake.create_branch("dev")
+        load(lake, a=[(1, 1)], b=[(1, 2)])
+        for what, which, value in [("none", 0, 0), *steps]:
+            number = which % len(reads)
+            if what == "rows":
+                oracle.rows[which] = list(value)  # type: ignore[call-overload]
+                load(lake, **{"ab"[which]: [(1, v) for v in oracle.rows[which]]})
+                oracle.touch(which)
+            elif what == "sql" and oracle.plus[number] != value:
+                oracle.plus[number] = int(str(value))
+                write_model(root, table_of(number + 2), sql_of(oracle, number))
+                oracle.stale.add(number)
+                oracle.touch(number + 2)
+            elif what == "comment":
+                write_model(root, table_of(number + 2), sql_of(oracle, number, f"-- {which}\n"))
+            assert ran(run(root)) == {table_of(number + 2) for number in oracle.stale}
+            oracle.stale.clear()
+            for node in range(2, len(reads) + 2):
+                held = sorted(v for _, v in rows(lake.branch("dev"), table_of(node)))
+                assert held == oracle.values(node)

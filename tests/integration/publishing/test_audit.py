@@ -192,6 +192,7 @@ def test_the_share_of_quarantine_is_checked(small):
     source = {"format": "csv", "file": "people.csv"}
     small.contract("bronze.people", columns, source=source, quarantineShare=0.3)
     rows = pa.table({"rule": ["required/id"], "column_name": ["id"], "reason": ["id is missing"], "record": [3]})
+    rows = rows.append_column("byte_offset", pa.nulls(1, pa.int64()))
     for name, value in {"raw": b"x", "source": "people.csv", "_batch_id": "p1"}.items():
         rows = rows.append_column(name, pa.array([value]))
     with small.open() as lake:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import signal
-import subprocess
-import sys
 from textwrap import dedent
 
 import pytest
@@ -14,19 +12,18 @@ from lagoa import faults
 from lagoa.candidate import RECEIPT
 from lagoa.model import CANDIDATE_PREFIX, MAIN
 
-LOAD = dedent("""
-    import os, signal, sys
-    import pyarrow as pa
-    import lagoa
-    from lagoa import faults
-    from lagoa.errors import NothingToPublish, RefExists
+# What both programs begin with: `root`, `last` and `target` are given.
+DIE = """
+import os, signal
+import pyarrow as pa
+import lagoa
+from lagoa import faults
+from lagoa.errors import NothingToPublish, RefExists
 
-    def die(step):
-        if step == sys.argv[2]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    faults.set_hook(die)
-    with lagoa.open_lake(sys.argv[1]) as lake:
+faults.set_hook(lambda step: os.kill(os.getpid(), signal.SIGKILL) if step == last else None)
+"""
+LOAD = DIE + dedent("""
+    with lagoa.open_lake(root) as lake:
         try:
             branch = lake.create_branch("daily")
         except RefExists:
@@ -39,28 +36,37 @@ LOAD = dedent("""
         except NothingToPublish:
             pass
     """)
-ROLLBACK = dedent("""
-    import os, signal, sys
-    import lagoa
-    from lagoa import faults
-    from lagoa.errors import NothingToPublish
-
-    def die(step):
-        if step == sys.argv[2]:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    faults.set_hook(die)
-    with lagoa.open_lake(sys.argv[1]) as lake:
+ROLLBACK = DIE + dedent("""
+    with lagoa.open_lake(root) as lake:
         try:
-            lake.rollback(sys.argv[3], hold=True)
+            lake.rollback(target, hold=True)
         except NothingToPublish:
             pass
     """)
 
 
-def run(program: str, *arguments: str) -> int:
-    done = subprocess.run([sys.executable, "-c", program, *arguments], timeout=60, check=False, env=dict(os.environ))
-    return done.returncode
+@pytest.fixture(scope="module")
+def processes():
+    """Return a maker of processes in which everything is imported already, and nothing was run."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["lagoa.lake", "lagoa.write", "lagoa.transform", "lagoa.rollback", "pyiceberg.table"]
+    )
+    return context
+
+
+@pytest.fixture
+def run(processes, small):
+    """Return a function that runs a program in a process of its own and returns how it ended."""
+
+    def run_to_end(program: str, last: str, target: str = "") -> int:
+        given = {"root": str(small.root), "last": last, "target": target}
+        process = processes.Process(target=exec, args=(program, given))
+        process.start()
+        process.join(60)
+        return process.exitcode
+
+    return run_to_end
 
 
 def ids(lake, ref: str = MAIN) -> list[int]:
@@ -89,14 +95,13 @@ def loaded(small):
 
 
 @pytest.mark.parametrize("step", faults.STEPS)
-def test_a_load_killed_at_any_step_is_finished_by_running_it_again(loaded, step):
-    root = str(loaded.root)
-    assert run(LOAD, root, step) == -signal.SIGKILL
+def test_a_load_killed_at_any_step_is_finished_by_running_it_again(loaded, run, step):
+    assert run(LOAD, step) == -signal.SIGKILL
     with loaded.open() as lake:
         assert ids(lake) in ([1, 2], [1, 2, 3, 4])
         assert (ids(lake) == [1, 2, 3, 4]) == (step in {"publish.swapped", "publish.cleaned"})
         assert no_receipt_is_missing(lake)
-    assert run(LOAD, root, "never") == 0
+    assert run(LOAD, "never") == 0
     with loaded.open() as lake:
         assert ids(lake) == [1, 2, 3, 4]
         assert lake.sql("select pets from gold.counts").fetchall() == [(1,)]
@@ -106,18 +111,17 @@ def test_a_load_killed_at_any_step_is_finished_by_running_it_again(loaded, step)
 
 
 @pytest.mark.parametrize("step", [step for step in faults.STEPS if step.startswith("publish.")])
-def test_a_rollback_killed_at_any_step_is_finished_by_running_it_again(loaded, step):
+def test_a_rollback_killed_at_any_step_is_finished_by_running_it_again(loaded, run, step):
     with loaded.open() as lake:
         target = lake.resolve(MAIN).id
         branch = lake.create_branch("second")
         branch.append("bronze.people", loaded.people(3), batch="second")
         branch.publish()
-    root = str(loaded.root)
-    assert run(ROLLBACK, root, step, target) == -signal.SIGKILL
+    assert run(ROLLBACK, step, target) == -signal.SIGKILL
     with loaded.open() as lake:
         assert ids(lake) in ([1, 2], [1, 2, 3])
         assert no_receipt_is_missing(lake)
-    assert run(ROLLBACK, root, "never", target) == 0
+    assert run(ROLLBACK, "never", target) == 0
     with loaded.open() as lake:
         assert ids(lake) == [1, 2]
         assert len(lake.publications()) == 3

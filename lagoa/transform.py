@@ -113,7 +113,7 @@ def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
     if properties.get(FINGERPRINT) != fingerprint(context, model, pointers):
         return True
     before = document.get("metadata-log") or [{"metadata-file": ""}]
-    return str(before[-1]["metadata-file"]) != properties.get(BUILT_ON)
+    return bool(properties.get(BUILT_ON) != before[-1]["metadata-file"])
 
 
 def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:

@@ -25,8 +25,8 @@ purchases as (
         purchased_at,
         max(state) as state,
         count(*) as orders,
-        sum(items) as items,
-        sum(spent) as spent
+        cast(sum(items) as bigint) as items,
+        cast(sum(spent) as decimal(14, 2)) as spent
     from orders
     group by customer_unique_id, purchased_at
 ),

@@ -47,12 +47,12 @@ months as (
     select
         seller_id,
         month_start,
-        sum(items) as items,
-        sum(revenue) as revenue,
-        sum(deliveries) as deliveries,
-        sum(late_deliveries) as late_deliveries,
-        sum(reviews) as reviews,
-        sum(stars) as stars,
+        cast(sum(items) as bigint) as items,
+        cast(sum(revenue) as decimal(14, 2)) as revenue,
+        cast(sum(deliveries) as bigint) as deliveries,
+        cast(sum(late_deliveries) as bigint) as late_deliveries,
+        cast(sum(reviews) as bigint) as reviews,
+        cast(sum(stars) as bigint) as stars,
         max(latest_at) as latest_at
     from known
     group by seller_id, month_start
@@ -71,21 +71,36 @@ spine as (
     select first_months.seller_id, calendar.month_start
     from first_months
     inner join calendar on calendar.month_start >= first_months.first_month
+),
+running as (
+    select
+        spine.seller_id,
+        spine.month_start,
+        months.items as items_last_month,
+        months.revenue as revenue_last_month,
+        sum(months.items) over so_far as items,
+        sum(months.revenue) over so_far as revenue,
+        sum(months.deliveries) over so_far as deliveries,
+        sum(months.late_deliveries) over so_far as late_deliveries,
+        sum(months.reviews) over so_far as reviews,
+        sum(months.stars) over so_far as stars,
+        max(months.latest_at) over so_far as latest_at
+    from spine
+    left join months on months.seller_id = spine.seller_id and months.month_start = spine.month_start
+    window so_far as (
+        partition by spine.seller_id order by spine.month_start rows between unbounded preceding and current row
+    )
 )
 select
-    spine.seller_id,
-    spine.month_start + interval '1' month as event_timestamp,
-    cast(sum(months.items) over so_far as bigint) as items_to_date,
-    cast(sum(months.revenue) over so_far as decimal(14, 2)) as revenue_to_date,
-    cast(coalesce(months.items, 0) as bigint) as items_last_month,
-    cast(coalesce(months.revenue, 0) as decimal(14, 2)) as revenue_last_month,
-    cast(coalesce(sum(months.deliveries) over so_far, 0) as bigint) as deliveries_to_date,
-    cast(sum(months.late_deliveries) over so_far as double) / nullif(sum(months.deliveries) over so_far, 0) as late_share_to_date,
-    cast(coalesce(sum(months.reviews) over so_far, 0) as bigint) as reviews_to_date,
-    cast(sum(months.stars) over so_far as double) / nullif(sum(months.reviews) over so_far, 0) as average_score_to_date,
-    max(months.latest_at) over so_far as latest_source_event_at
-from spine
-left join months on months.seller_id = spine.seller_id and months.month_start = spine.month_start
-window so_far as (
-    partition by spine.seller_id order by spine.month_start rows between unbounded preceding and current row
-)
+    seller_id,
+    month_start + interval '1' month as event_timestamp,
+    cast(items as bigint) as items_to_date,
+    cast(revenue as decimal(14, 2)) as revenue_to_date,
+    coalesce(items_last_month, 0) as items_last_month,
+    cast(coalesce(revenue_last_month, 0) as decimal(14, 2)) as revenue_last_month,
+    cast(deliveries as bigint) as deliveries_to_date,
+    cast(late_deliveries as double) / nullif(deliveries, 0) as late_share_to_date,
+    cast(reviews as bigint) as reviews_to_date,
+    cast(stars as double) / nullif(reviews, 0) as average_score_to_date,
+    latest_at as latest_source_event_at
+from running

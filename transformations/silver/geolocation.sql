@@ -1,5 +1,5 @@
 -- One row a zip code prefix: the middle of the points of its latest delivery. A prefix has some fifty points and several
--- spellings; they are counted first, so that only one row a spelling is cleaned and compared.
+-- spellings; points are counted by spelling first, and each spelling is cleaned once.
 with spellings as (
     select
         geolocation_zip_code_prefix as zip_code_prefix,
@@ -12,16 +12,26 @@ with spellings as (
     from bronze.geolocation
     group by geolocation_zip_code_prefix, geolocation_city, geolocation_state, _ingested_at
 ),
+names as (
+    select distinct geolocation_city from spellings
+),
+cities as (
+    select
+        geolocation_city,
+        translate(lower(trim(geolocation_city)), 'áàâãäéêèíïóôõöúüçñ', 'aaaaaeeeiioooouucn') as city
+    from names
+),
 places as (
     select
-        zip_code_prefix,
-        translate(lower(trim(geolocation_city)), 'áàâãäéêèíïóôõöúüçñ', 'aaaaaeeeiioooouucn') as city,
-        geolocation_state as state,
-        _ingested_at,
-        sum(points) as points,
-        sum(latitudes) as latitudes,
-        sum(longitudes) as longitudes
+        spellings.zip_code_prefix,
+        cities.city,
+        spellings.geolocation_state as state,
+        spellings._ingested_at,
+        sum(spellings.points) as points,
+        sum(spellings.latitudes) as latitudes,
+        sum(spellings.longitudes) as longitudes
     from spellings
+    inner join cities on cities.geolocation_city = spellings.geolocation_city
     group by 1, 2, 3, 4
 ),
 ranked as (

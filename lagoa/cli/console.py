@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -156,6 +156,12 @@ def age(value: datetime) -> str:
         if seconds < limit:
             return f"{seconds // unit} {name} ago"
     return f"{count(seconds // 86400, 'day')} ago"
+
+
+def near(path: Path) -> Path:
+    """Return a path from the current folder where it lies in it, else as it is."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def short(commit: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, say
+from lagoa.cli.console import count, emit_json, hint, near, say
 from lagoa.cli.options import JsonOption, lake_folder, open_here
 
 contract = typer.Typer(
@@ -36,7 +36,7 @@ def contract_infer(
     text = infer_contract(file, name)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
-    say(f"{_near(target)} is written.")
+    say(f"{near(target)} is written.")
     hint(f"Read it and mend it. Next: `lagoa ingest {file} --into {name}`.")
 
 
@@ -52,9 +52,3 @@ def contract_check(ctx: typer.Context, as_json: JsonOption = False) -> None:
     else:
         found = f"{count(len(contracts), 'contract')}, {count(models, 'model')}, {count(len(checks), 'check')}"
         say(f"{found}: nothing is wrong.")
-
-
-def _near(path: Path) -> Path:
-    """Return a path from the current folder, where it lies in it."""
-    here = path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 run = typer.Typer(add_completion=False)
 
+_PATIENCE = ("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+"""Prefect gives its own server 20 seconds to start, which a busy machine does not keep."""
+
 
 @run.command()
 def run_(
@@ -26,6 +30,7 @@ def run_(
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
     root = lake_folder(ctx).resolve()
+    os.environ.setdefault(*_PATIENCE)
     flow = _load(root, name)
     result = flow(**_arguments(flow, arguments or [], root))
     say(f"{name} is done." if result is None else f"{name} is done: {result}")

@@ -85,7 +85,8 @@ def say_published(publication: Publication) -> None:
     tables = publication.tables
     names = ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")
     say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
-    say(f"{count(len(checks), 'check')} passed, {len(warned)} warned, in {seconds(report.seconds)}.")
+    warnings = f", {len(warned)} warned" if warned else ""
+    say(f"{count(len(checks), 'check')} passed{warnings}, in {seconds(report.seconds)}.")
 
 
 def _say_unseen(publication: Publication) -> None:

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import age, count, emit_json, emit_pairs, emit_table, hint, moment, number, say, shorten, size
+from lagoa.cli.console import (
+    age,
+    count,
+    emit_json,
+    emit_pairs,
+    emit_table,
+    hint,
+    moment,
+    near,
+    number,
+    say,
+    shorten,
+    size,
+)
 from lagoa.cli.options import JsonOption, RefOption, open_here
 
 if TYPE_CHECKING:
@@ -130,7 +143,7 @@ def _facts(state: TableState, contract: Contract | None, ref: str) -> list[tuple
         facts.append(("sorted by", ", ".join(state.sort)))
     if contract is None:
         return [*facts, ("contract", "none: a table without a contract cannot be published")]
-    facts.append(("contract", f"{contract.file} (version {contract.version})"))
+    facts.append(("contract", f"{near(contract.file)} (version {contract.version})"))
     if contract.description:
         facts.append(("is", contract.description))
     if contract.key:

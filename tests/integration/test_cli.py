@@ -213,7 +213,7 @@ def test_rollback_and_back_again(lake, tmp_path):
     assert counted(lake) == 3
     assert counted(lake, "main~1") == 5
     assert "Nothing to do" in ok(lake, "rollback", "main~2").out
-    back = done.err.split("`lagoa rollback ")[1].split("`")[0]
+    back = done.err.split("`lagoa rollback ")[-1].split("`")[0]
     assert ok(lake, "rollback", back, "--json").json()["unseen"] == []
     assert counted(lake) == 5
 
@@ -290,7 +290,7 @@ def test_sql_as_table_json_and_csv(loaded):
     query = "select id, name, city, null as nothing, born from bronze.people order by id"
     table = ok(loaded, "sql", query).out.splitlines()
     assert table[0].split() == ["id", "name", "city", "nothing", "born"]
-    assert table[1].split() == ["1", "João", "Belém,", "PA", "1990-05-17"]
+    assert table[1].split() == ["1", "João", "Belém,", "PA", "NULL", "1990-05-17"]
     told = ok(loaded, "sql", query, "--json").json()
     assert told["rows"][1] == [2, "Anna", None, None, "1985-01-02"]
     assert not told["truncated"]

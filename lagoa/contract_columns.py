@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -39,10 +40,11 @@ _REFUSED = {
     "partitioned": "Partitions stand in the table's custom property lagoa.partition.",
     "partitionKeyPosition": "Partitions stand in the table's custom property lagoa.partition.",
 }
+# Escapes and classes of a regular expression; what stands in them is no operator.
+_ATOM = re.compile(r"\\(.)|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]", re.DOTALL)
 # What Python and ECMA-262 know and RE2, which runs the patterns, does not.
-_NOT_RE2 = re.compile(
-    r"\(\?(?:=|!|<=|<!|>|\(|P=|#)|(?<!\\)(?:\\\\)*\\(?:[1-9]|k<|Z|u)|(?<!\\)(?:\\\\)*[*+?}]\+|\{(?:\d+,)?\d{4,}[,}]"
-)
+_NOT_RE2 = re.compile(r"\(\?(?:[=!>(#]|<[=!]|P=|[a-z]*[aLux])|\\.|[*+?}]\+|\{(?:\d+,)?\d{4,}[,}]")
+_NOT_RE2_ESCAPES = frozenset("123456789kZuN")
 
 
 def read_column(file: ContractFile, number: int, found: SchemaProperty) -> Column:
@@ -208,7 +210,7 @@ def _option(key: str, value: Any, kind: IcebergType) -> Any:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} is no text; put it in quotes.")
     if key == "pattern":
-        _check_pattern(value)
+        check_pattern(value)
     elif value not in FORMATS:
         raise ValueError(f"{value!r} is not known.{near(value, FORMATS)} Known: {', '.join(sorted(FORMATS))}.")
     return value
@@ -261,18 +263,21 @@ def _moment(value: Any, kind: str) -> str:
 
 
 @cache
-def _check_pattern(pattern: str) -> None:
+def check_pattern(pattern: str) -> None:
     """Make sure that RE2 takes a pattern, as far as that can be said without it.
 
     Raises:
         ValueError: a look-around, a back reference or another construct that RE2 lacks, or no pattern at all.
     """
-    if strange := _NOT_RE2.search(pattern):
+    operators = _ATOM.sub(lambda atom: atom[0] if atom[1] and atom[1] in _NOT_RE2_ESCAPES else "x", pattern)
+    if strange := _NOT_RE2.search(operators):
         raise ValueError(
             f"{pattern!r} has {strange[0]!r}; look-arounds, back references, possessive repeats and repeats beyond "
             "999 are not known to RE2, which runs the patterns."
         )
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # about [[:alpha:]], which RE2 knows
+            re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         raise ValueError(f"{pattern!r} is no regular expression: {error}.") from error

@@ -529,6 +529,8 @@ OPTIONS = {
     "a possessive repeat": ("string", "pattern: 'a++'", "not known to RE2"),
     "an atomic group": ("string", "pattern: '(?>a)'", "not known to RE2"),
     "a huge repeat": ("string", "pattern: 'a{1001}'", "not known to RE2"),
+    "verbose patterns": ("string", "pattern: '(?x) a'", "not known to RE2"),
+    "an end that is Python's": ("string", "pattern: 'a\\Z'", "not known to RE2"),
     "no pattern": ("string", "pattern: '[a'", "no regular expression"),
     "a pattern for numbers": ("long", "pattern: a", "is not known for long"),
     "no text": ("string", "pattern: 1", "is no text"),

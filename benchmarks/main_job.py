@@ -80,7 +80,7 @@ def _job(data: Path, state: Path) -> dict[str, Any]:
 
 def _floor(data: Path, out: Path) -> float:
     shutil.rmtree(out, ignore_errors=True)
-    return float(_python("benchmarks.floor", str(data), str(out)))
+    return float(_python("benchmarks.floor", str(data), str(out)).split()[0])
 
 
 def _python(module: str, *arguments: str) -> str:

@@ -177,8 +177,8 @@ class Change:
     Attributes:
         tables: new pointer of each table; None removes the table.
         message: what is done.
-        namespaces: properties of each namespace that is made or changed; None removes it. The namespace of a table
-            in `tables` is made when it is not there.
+        namespaces: properties of each namespace that is made or changed; None removes it, unless a table is left in
+            it. The namespace of a table in `tables` is made when it is not there.
         properties: kept in the commit.
         author: who does it.
         merged: the second parent, where there is one.

@@ -60,7 +60,7 @@ class VersionedCatalog(Protocol):
         """Land `change` as one commit on `branch`, if its head is `expected`: all or nothing.
 
         Raises:
-            CommitLost: when the branch is not at `expected`.
+            CommitLost: when the branch is not at `expected`; it names the tables of `change` that others changed.
             RefProtected: for main and for tags.
         """
 
@@ -72,6 +72,8 @@ class VersionedCatalog(Protocol):
 
         Raises:
             CommitLost: when the branch is not at `expected`.
+            NotASuccessor: when the first parent of `to` is another.
+            RefProtected: for a tag.
         """
 
     def moves(self, branch: str) -> Sequence[tuple[datetime, str]]:

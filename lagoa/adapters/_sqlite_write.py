@@ -26,9 +26,11 @@ def commit_of(parent: str | None, change: Change, delta: Delta, micros: int) -> 
     """Return a commit under the hash of its content: the same content is the same commit, on any machine."""
     parents = tuple(each for each in (parent, change.merged) if each is not None)
     properties = dict(change.properties)
-    content = [parents, delta.rows(), change.message, change.author, micros, properties]
+    # Text of a shell that is no UTF-8 cannot be stored: what is unreadable becomes question marks.
+    message, author = (text.encode("utf-8", "replace").decode() for text in (change.message, change.author))
+    content = [parents, delta.rows(), message, author, micros, properties]
     digest = sha256(canonical(content).encode()).hexdigest()
-    return Commit(digest, parents, change.message, change.author, from_micros(micros), properties)
+    return Commit(digest, parents, message, author, from_micros(micros), properties)
 
 
 def delta_of(before: State, change: Change) -> Delta:

@@ -232,3 +232,11 @@ def test_a_name_with_a_control_character_is_refused(path):
         for name in (TableName(("a",), "b\x1fc"), TableName(("",), "b")):
             with pytest.raises(InvalidName):
                 catalog.commit("dev", root, Change({name: "p"}))
+
+
+def test_text_that_is_no_utf8_is_kept_readable(path):
+    with closing(SqliteCatalog(path)) as catalog:
+        root = catalog.resolve(MAIN).id
+        catalog.create_branch("dev", root)
+        commit = catalog.commit("dev", root, Change(message="Jos\udce9", author="\udcff"))
+        assert (catalog.get(commit.id).message, commit.author) == ("Jos?", "?")

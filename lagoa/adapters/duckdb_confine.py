@@ -58,17 +58,20 @@ def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str) -> frozenset[TableN
         row = cursor.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
     except duckdb.Error as error:
         raise QueryError(str(error).strip(), _ADVICE) from error
-    parsed: dict[str, Any] = json.loads(str(row[0])) if row else {"error": True}
+    try:
+        return _walked(json.loads(str(row[0])) if row else {"error": True}, sql)
+    except RecursionError as error:
+        raise QueryError("The query is nested too deeply.", "Break it up with WITH.") from error
+
+
+def _walked(parsed: dict[str, Any], sql: str) -> frozenset[TableName]:
     if parsed["error"]:
         raise _not_parsed(parsed, sql)
-    statements: list[Any] = parsed["statements"]
+    statements = parsed["statements"]
     if len(statements) != 1:
         raise QueryError(f"{len(statements)} statements were given.", _ADVICE)
     walk = _Walk()
-    try:
-        walk.visit(statements[0]["node"], frozenset())
-    except RecursionError as error:
-        raise QueryError("The query is nested too deeply.", _ADVICE) from error
+    walk.visit(statements[0]["node"], frozenset())
     return frozenset(walk.tables)
 
 
@@ -168,6 +171,9 @@ class _Walk:
         if (name if not layer else shown) in scope and layer in {"", "recurring"}:
             return
         try:
-            self.tables.add(TableName.parse(shown))
+            table = TableName.parse(shown)
         except InvalidName:
-            raise QueryError(f"{shown!r} is neither a table of the lake nor a WITH name in reach.", _ADVICE) from None
+            table = None
+        if table is None or (table.layer, table.name) != (layer, name):  # 'x.csv' in quotes is one name: a file's
+            raise QueryError(f"{shown!r} is neither a table of the lake nor a WITH name in reach.", _ADVICE)
+        self.tables.add(table)

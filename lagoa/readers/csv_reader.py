@@ -98,7 +98,7 @@ class CsvReader:
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
-        return from_text(identifier(stream_name(column.name)), column.type, self._decimal)
+        return from_text(identifier(stream_name(column.name)), identifier(column.name), column.type, self._decimal)
 
     def _head(self) -> bytes:
         try:

@@ -68,7 +68,7 @@ class ParquetReader:
             ValueError: the file's type has no values of the contract's type.
         """
         field = self._fields[self.columns.index(column.name)]
-        return _value(identifier(stream_name(column.name)), field.type, column.type)
+        return _value(identifier(stream_name(column.name)), identifier(column.name), field.type, column.type)
 
     def _open(self) -> parquet.ParquetFile:
         import pyarrow as pa
@@ -119,7 +119,7 @@ def _held(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _value(sql: str, found: pa.DataType, wanted: str) -> Value:
+def _value(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
     """Return the value of type `wanted` that a column of type `found` holds."""
     import pyarrow as pa
 
@@ -127,9 +127,9 @@ def _value(sql: str, found: pa.DataType, wanted: str) -> Value:
     zoned = has.is_timestamp(found) and found.tz is not None
     found = _held(found)
     if has.is_string(found) or has.is_large_string(found) or has.is_string_view(found):
-        return from_text(sql, wanted)
+        return from_text(sql, made, wanted)
     if has.is_null(found):
-        return Value("NULL", None)
+        return Value("NULL")
     same = {
         "boolean": has.is_boolean,
         "binary": lambda kind: has.is_binary(kind) or has.is_large_binary(kind) or has.is_fixed_size_binary(kind),
@@ -140,21 +140,24 @@ def _value(sql: str, found: pa.DataType, wanted: str) -> Value:
         "struct": has.is_struct,
     }
     if kind in same and same[kind](found):
-        return Value(sql, None)
+        return Value(sql)
     numeric = has.is_integer(found) or has.is_floating(found) or has.is_decimal(found)
     moment = has.is_timestamp(found) or has.is_date(found)
     if kind == "timestamptz" and zoned:
-        return _there_and_back(sql, "TIMESTAMP", " AT TIME ZONE 'UTC'") if found.tz is None else Value(sql, None)
+        return _unchanged(sql, made, "TIMESTAMP", utc=True) if found.tz is None else Value(sql)
     if (
         (kind in NUMBERS and numeric)
         or (kind in {"date", "timestamp"} and moment and not zoned)
         or (kind == "time" and has.is_time(found))
     ):
-        return _there_and_back(sql, sql_type(wanted))
+        return _unchanged(sql, made, sql_type(wanted))
     raise ValueError(f"the file has {found}, the contract {wanted}")
 
 
-def _there_and_back(sql: str, kind: str, suffix: str = "") -> Value:
-    """Return a cast that is bad where the value is not the same any more when it is cast back."""
-    cast = f"TRY_CAST({sql} AS {kind})"
-    return Value(cast + suffix, f"{sql} IS NOT NULL AND ({cast} IS NULL OR {cast} <> {sql})")
+def _unchanged(sql: str, made: str, kind: str, *, utc: bool = False) -> Value:
+    """Return a cast that is bad where the value is not the one in the file any more."""
+    zone = " AT TIME ZONE 'UTC'" if utc else ""
+    return Value(
+        f"TRY_CAST({sql} AS {kind}){zone}",
+        (f"{sql} IS NOT NULL AND ({made} IS NULL OR {made}{zone} <> {sql})",),
+    )

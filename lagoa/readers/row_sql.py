@@ -58,11 +58,10 @@ class RowSql:
             raise SourceError(file, f"{error}.", f"Change the column's type in {contract.file}.") from error
         columns = ", ".join(identifier(column.name) for column in contract.columns)
         batch, moment, name, row = map(identifier, LINEAGE_COLUMNS)
-        # As one CASE, and not as conditions joined by AND, so that the engine makes each value once for all of them.
         self.accepted = (
             f"SELECT {columns}, CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS {moment}, "  # noqa: S608
             f"CAST($3 AS VARCHAR) AS {name}, {identifier(ROW)} AS {row} "
-            f"FROM ({self._typed()}) WHERE {self._first_broken()} = {_ACCEPTED}"
+            f"FROM ({self._judged()}) WHERE {_BROKEN} = {_ACCEPTED}"
         )
         texts = [[literal(text) for text in part] for part in zip(*(check[1:] for check in self._checks), strict=True)]
         rule, column, reason = (f"[{', '.join(part)}][{_BROKEN} - {_UNREADABLE}]" for part in texts or [["NULL"]] * 3)
@@ -71,8 +70,7 @@ class RowSql:
             f"coalesce({identifier(REASON)}, {reason}) AS reason, {identifier(ROW)} AS record, "
             f"{identifier(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
             f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at "
-            f"FROM (SELECT *, {self._first_broken()} AS {_BROKEN} FROM ({self._typed()})) "
-            f"WHERE {_BROKEN} <> {_ACCEPTED}"
+            f"FROM ({self._judged()}) WHERE {_BROKEN} <> {_ACCEPTED}"
         )
 
     def _read_columns(self, contract: Contract, reader: Reader) -> None:
@@ -87,16 +85,19 @@ class RowSql:
             except ValueError as error:
                 raise ValueError(f"column {name!r}: {error}") from error
             self._values.append(f"{value.sql} AS {identifier(name)}")
-            if value.bad:
-                self._checks.append(_Check(value.bad, f"type/{name}", name, f"{name} is no {column.type}"))
+            self._checks += [_Check(bad, f"type/{name}", name, f"{name} is no {column.type}") for bad in value.bad]
             self._checks += [_Check(each.violated, each.id, name, each.reason) for each in rules if each.column == name]
 
-    def _typed(self) -> str:
-        """Return the query for the records with their values beside them."""
-        return f"SELECT *, {', '.join(self._values)} FROM {identifier(STREAM)}"  # noqa: S608 - quoted
+    def _judged(self) -> str:
+        """Return the query for the records, their values, and the first rule that each breaks.
 
-    def _first_broken(self) -> str:
-        """Return the number of the first rule that a record breaks: 0 for none, 1 when it cannot be read at all."""
+        That is 0 for none and 1 for a record that cannot be read at all. `random` makes it no constant of the row in
+        the engine's eyes, so that no condition on it is moved to where each value would be made again for each rule.
+        """
         whens = [f"WHEN {identifier(RULE)} IS NOT NULL THEN {_UNREADABLE}"]
         whens += [f"WHEN {check.broken} THEN {number}" for number, check in enumerate(self._checks, _UNREADABLE + 1)]
-        return f"CASE {' '.join(whens)} ELSE {_ACCEPTED} END"
+        broken = f"CASE {' '.join(whens)} ELSE {_ACCEPTED} END + CAST(random() < 0 AS INTEGER)"
+        return (
+            f"SELECT *, {broken} AS {_BROKEN} "  # noqa: S608 - names and texts are quoted
+            f"FROM (SELECT *, {', '.join(self._values)} FROM {identifier(STREAM)})"
+        )

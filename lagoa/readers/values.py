@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lagoa.iceberg_types import INTEGERS, NUMBERS, IcebergType, parse_type
+from lagoa.iceberg_types import NUMBERS, IcebergType, parse_type
 
 _CLOCK = r"\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
 _DAY = r"\d{4}-\d\d-\d\d"
@@ -21,6 +21,13 @@ _GRAMMAR = {
     "timestamptz": rf"{_DAY}([ T]{_CLOCK} ?(Z|[+-]\d\d(:?\d\d)?)?)?",
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
+_LAST = "9999-12-31 23:59:59.999999"
+_LIMITS = {
+    "date": "DATE '0001-01-01' AND DATE '9999-12-31'",
+    "timestamp": f"TIMESTAMP '0001-01-01' AND TIMESTAMP '{_LAST}'",
+    "timestamptz": f"TIMESTAMPTZ '0001-01-01 00:00:00Z' AND TIMESTAMPTZ '{_LAST}Z'",
+}
+"""What other tools, Python among them, can say at all."""
 _SQL_TYPES = {
     "boolean": "BOOLEAN", "int": "INTEGER", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE", "date": "DATE",
     "time": "TIME", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ", "string": "VARCHAR", "uuid": "UUID",
@@ -34,11 +41,12 @@ class Value:
 
     Attributes:
         sql: the value in the contract's type, null where it cannot be made.
-        bad: condition under which the file holds a value that cannot be made one of this type; None when all can.
+        bad: conditions under which the file holds a value that cannot be made one of this type, over what the file
+            holds and the value made. They are asked one after the other, so that a slower one runs for few values.
     """
 
     sql: str
-    bad: str | None
+    bad: tuple[str, ...] = ()
 
 
 def identifier(name: str) -> str:
@@ -51,11 +59,12 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def from_text(text: str, type_name: str, decimal: str = ".") -> Value:
+def from_text(text: str, made: str, type_name: str, decimal: str = ".") -> Value:
     """Return the value that a text stands for.
 
     Args:
         text: the text as SQL.
+        made: how `bad` may refer to the value.
         type_name: the contract's type, in Iceberg's spelling.
         decimal: the decimal mark.
 
@@ -64,37 +73,46 @@ def from_text(text: str, type_name: str, decimal: str = ".") -> Value:
     """
     kind = parse_type(type_name)
     if kind.name == "string":
-        return Value(text, None)
+        return Value(text)
     if kind.name in NUMBERS:
-        return _number(text, kind, decimal)
+        return _number(text, made, kind, decimal)
     if kind.name not in _GRAMMAR:
         raise ValueError(f"a text does not say what a {kind} is")
     cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
         local = f"regexp_full_match({text}, {literal(_GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
-    return _checked(text, cast, _GRAMMAR[kind.name])
+    limits = f" OR {made} NOT BETWEEN {_LIMITS[kind.name]}" if kind.name in _LIMITS else ""
+    return Value(cast, (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", _unlike(text, made, _GRAMMAR[kind.name])))
 
 
-def _number(text: str, kind: IcebergType, decimal: str) -> Value:
+def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
     """Return the number that a text stands for; spaces around it do not count."""
-    swapped = f"replace({text}, ',', '.')" if decimal == "," else text
-    cast = f"TRY_CAST({swapped} AS {_sql_type(kind)})"
+    pointed = f"replace({text}, ',', '.')" if decimal == "," else text
+    cast = f"TRY_CAST({pointed} AS {_sql_type(kind)})"
     mark = re.escape(decimal)
-    if kind.name in INTEGERS:
-        return _checked(text, cast, rf" *[+-]?\d+({mark}0*)? *")
+    if kind.name in {"float", "double"}:
+        foreign = "_." if decimal == "," else "_"
+        strange = " OR ".join(f"contains({text}, {literal(character)})" for character in foreign)
+        return Value(cast, (f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange})",))
+    grammar = rf"\d+({mark}0*)?"
     if kind.name == "decimal":
         places = rf"{mark}\d{{0,{kind.numbers[1]}}}0*"
-        return _checked(text, cast, rf" *[+-]?(\d+({places})?|{places}) *")
-    foreign = "_." if decimal == "," else "_"
-    strange = " OR ".join(f"contains({text}, {literal(character)})" for character in foreign)
-    return Value(cast, f"{text} IS NOT NULL AND (coalesce(NOT isfinite({cast}), true) OR {strange})")
+        grammar = rf"(\d+({places})?|{places})"
+    # With a decimal comma a number's own text, which has a point, is not what was read.
+    misfit = _unlike(text, "NULL" if decimal == "," else made, rf" *[+-]?{grammar} *")
+    return Value(cast, (f"{text} IS NOT NULL AND {made} IS NULL", misfit))
 
 
-def _checked(text: str, cast: str, grammar: str) -> Value:
-    """Return a cast that also asks for a grammar, since the cast by itself is too kind."""
-    fits = f"regexp_full_match({text}, {literal(grammar)})"
-    return Value(cast, f"{text} IS NOT NULL AND ({cast} IS NULL OR NOT {fits})")
+def _unlike(text: str, made: str, grammar: str) -> str:
+    """Return the condition that a text is not of a grammar; casts by themselves are too kind.
+
+    A value that is written as it was read has lost nothing: only the others need the grammar, which takes longer.
+    """
+    return (
+        f"{text} IS NOT NULL AND CAST({made} AS VARCHAR) IS DISTINCT FROM {text} "
+        f"AND NOT regexp_full_match({text}, {literal(grammar)})"
+    )
 
 
 def sql_type(type_name: str) -> str:

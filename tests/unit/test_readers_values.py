@@ -26,10 +26,12 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, decimal: str = ".") -> Any:
-    value = from_text("t", kind, decimal)
-    shown = f"{value.sql} AT TIME ZONE 'UTC'" if kind == "timestamptz" else value.sql
-    bad = value.bad or "false"
-    found = connection.execute(f"SELECT {shown}, {bad} FROM (SELECT ?::VARCHAR AS t)", [text]).fetchone()
+    value = from_text("t", "v", kind, decimal)
+    shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
+    bad = " OR ".join(f"coalesce({each}, false)" for each in value.bad) or "false"
+    found = connection.execute(
+        f"SELECT {shown}, {bad} FROM (SELECT *, {value.sql} AS v FROM (SELECT ?::VARCHAR AS t))", [text]
+    ).fetchone()
     assert found is not None
     assert found[1] in {True, False}
     return REFUSED if found[1] else found[0]
@@ -79,6 +81,10 @@ def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, dec
         ("date", "2018-1-2", REFUSED),
         ("date", "2018-01-02abc", REFUSED),
         ("date", "infinity", REFUSED),
+        ("date", "0044-03-15 (BC)", REFUSED),
+        ("date", "0000-01-01", REFUSED),
+        ("timestamp", "12018-01-01 00:00:00", REFUSED),
+        ("timestamptz", "infinity", REFUSED),
         ("time", "10:11:12.5", time(10, 11, 12, 500_000)),
         ("time", "10:11", time(10, 11)),
         ("time", "10:11:12+02", REFUSED),
@@ -134,7 +140,7 @@ def test_no_type_takes_any_text(connection: duckdb.DuckDBPyConnection, kind: str
 @pytest.mark.parametrize("kind", ["binary", "fixed[4]", "list<int>", "map<string, int>", "struct<a: int>"])
 def test_types_that_text_cannot_say(kind: str) -> None:
     with pytest.raises(ValueError, match="a text does not say what a"):
-        from_text("t", kind)
+        from_text("t", "v", kind)
 
 
 @pytest.mark.parametrize(

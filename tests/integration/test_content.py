@@ -211,7 +211,6 @@ ONE = " where rowid = (select min(rowid) from {})"
 """One row of a table: what most breaks touch."""
 
 BREAKS = {
-    "silver.customers.metric.has_order": "delete from silver.orders{one}",
     "silver.geolocation.metric.coverage": "delete from silver.geolocation where zip_code_prefix < '05000'",
     "silver.order_items.failed_rows.numbered": "update silver.order_items set order_item_id = 99{one}",
     "silver.orders.metric.complete": "delete from silver.orders{one}",

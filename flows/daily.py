@@ -113,7 +113,7 @@ def daily(folder: str, lake: str = ".") -> Publication | None:
     run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
     with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
         files = opened.source_files(Path(folder))
-        loaded = [ingest.submit(branch, table, file) for table, file in files.items()]
+        loaded = [ingest.submit(branch, str(table), file) for table, file in files.items()]
         rows = [future.result() for future in loaded]
         create_table_artifact(
             key="rows",

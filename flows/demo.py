@@ -104,7 +104,8 @@ def _next_steps(console: Console) -> None:
     lines += [
         "lagoa status",
         "lagoa log",
-        'lagoa sql "select * from gold.kpi_sales_by_category order by revenue desc limit 10"',
+        'lagoa sql "select category_english, sum(revenue) from gold.kpi_sales_by_category group by all '
+        'order by 2 desc limit 5"',
         "lagoa branch create mine && lagoa transform mine && lagoa diff main..mine",
         "lagoa quarantine list",
     ]

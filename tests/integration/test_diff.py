@@ -260,7 +260,7 @@ def test_nested_columns(lake: Lake) -> None:
 ROWS = st.dictionaries(st.integers(0, 6), st.one_of(st.none(), st.sampled_from("ab")), max_size=6)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, more=ROWS, last=ROWS)
 def test_any_rows(
     tmp_path_factory: pytest.TempPathFactory,

@@ -45,6 +45,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
         AuditFailed: the state has no receipt, and a check failed.
         PublishContended: main moved meanwhile. Look at what came before going back.
     """
+    sweep(context)
     catalog = context.catalog
     target = _target(catalog, to)
     base = catalog.ref(MAIN).commit
@@ -53,7 +54,6 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
     differing = catalog.diff(base, target.id)
     if not differing:
         raise NothingToPublish(to)
-    sweep(context)
     fault_point("publish.begun")
     gone, back = _batches(differing)
     change = Change(

@@ -100,6 +100,12 @@ def small(tmp_path):
     return SmallLake(tmp_path / "lake")
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """Return the files of a lake that the tests of a module share."""
+    return SmallLake(tmp_path_factory.mktemp("shared") / "lake")
+
+
 @pytest.fixture
 def lake(small):
     """Return the lake, with nothing in it."""

@@ -12,7 +12,7 @@ from lagoa import faults
 from lagoa.candidate import RECEIPT
 from lagoa.model import CANDIDATE_PREFIX, MAIN
 
-# What both programs begin with: `root`, `last` and `target` are given.
+# What both programs begin with: `root`, `last`, `number` and `target` are given.
 DIE = """
 import os, signal
 import pyarrow as pa
@@ -25,11 +25,13 @@ faults.set_hook(lambda step: os.kill(os.getpid(), signal.SIGKILL) if step == las
 LOAD = DIE + dedent("""
     with lagoa.open_lake(root) as lake:
         try:
-            branch = lake.create_branch("daily")
+            branch = lake.create_branch(f"daily-{number}")
         except RefExists:
-            branch = lake.branch("daily")
-        rows = {"id": pa.array([3, 4], pa.int64()), "name": ["eva", "ivo"], "age": pa.array([1, 2], pa.int32())}
-        branch.append("bronze.people", pa.table(rows), batch="monday")
+            branch = lake.branch(f"daily-{number}")
+        rows = {"id": pa.array([number], pa.int64()), "name": ["eva"], "age": pa.array([1], pa.int32())}
+        branch.append("bronze.people", pa.table(rows), batch=f"batch-{number}")
+        pets = {"id": pa.array([number], pa.int64()), "owner": pa.array([number], pa.int64()), "kind": ["cat"]}
+        branch.append("bronze.pets", pa.table(pets), batch=f"batch-{number}")
         branch.transform()
         try:
             branch.publish()
@@ -45,22 +47,35 @@ ROLLBACK = DIE + dedent("""
     """)
 
 
+PRELOADED = [
+    "lagoa.adapters.audit_soda",
+    "lagoa.adapters.engine_duckdb",
+    "lagoa.ingest",
+    "lagoa.lake",
+    "lagoa.rollback",
+    "lagoa.transform",
+    "open_data_contract_standard.model",
+    "pandas",
+    "pyiceberg.io.pyarrow",
+    "pyiceberg.table",
+    "sqlglot.generators.duckdb",
+]
+
+
 @pytest.fixture(scope="module")
 def processes():
     """Return a maker of processes in which everything is imported already, and nothing was run."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["lagoa.lake", "lagoa.write", "lagoa.transform", "lagoa.rollback", "pyiceberg.table"]
-    )
+    context.set_forkserver_preload(PRELOADED)
     return context
 
 
 @pytest.fixture
-def run(processes, small):
+def run(processes, loaded):
     """Return a function that runs a program in a process of its own and returns how it ended."""
 
-    def run_to_end(program: str, last: str, target: str = "") -> int:
-        given = {"root": str(small.root), "last": last, "target": target}
+    def run_to_end(program: str, last: str, number: int, target: str = "") -> int:
+        given = {"root": str(loaded.settings.root), "last": last, "number": number, "target": target}
         process = processes.Process(target=exec, args=(program, given))
         process.start()
         process.join(60)
@@ -83,49 +98,52 @@ def candidates(lake) -> list[str]:
     return [ref.name for ref in lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)]
 
 
-@pytest.fixture
-def loaded(small):
-    """A lake whose main has people 1 and 2."""
-    with small.open() as lake:
+@pytest.fixture(scope="module")
+def loaded(shared):
+    """A lake whose main has a person and a pet."""
+    with shared.open() as lake:
         branch = lake.create_branch("first")
-        branch.append("bronze.people", small.people(1, 2), batch="first")
-        branch.append("bronze.pets", small.pets(1), batch="first")
+        branch.append("bronze.people", shared.people(1), batch="first")
+        branch.append("bronze.pets", shared.pets(1), batch="first")
         branch.publish()
-    return small
+        yield lake
 
 
 @pytest.mark.parametrize("step", faults.STEPS)
 def test_a_load_killed_at_any_step_is_finished_by_running_it_again(loaded, run, step):
-    assert run(LOAD, step) == -signal.SIGKILL
-    with loaded.open() as lake:
-        assert ids(lake) in ([1, 2], [1, 2, 3, 4])
-        assert (ids(lake) == [1, 2, 3, 4]) == (step in {"publish.swapped", "publish.cleaned"})
-        assert no_receipt_is_missing(lake)
-    assert run(LOAD, "never") == 0
-    with loaded.open() as lake:
-        assert ids(lake) == [1, 2, 3, 4]
-        assert lake.sql("select pets from gold.counts").fetchall() == [(1,)]
-        assert len(lake.publications()) == 2
-        assert no_receipt_is_missing(lake)
-        assert candidates(lake) == []
+    number = 10 + faults.STEPS.index(step)
+    before, publications = ids(loaded), len(loaded.publications())
+    after = sorted([*before, number])
+
+    assert run(LOAD, step, number) == -signal.SIGKILL
+    assert ids(loaded) == (after if step in {"publish.swapped", "publish.cleaned"} else before)
+    assert no_receipt_is_missing(loaded)
+
+    assert run(LOAD, "never", number) == 0
+    assert ids(loaded) == after
+    assert loaded.sql("select sum(pets) from gold.counts").fetchall() == [(len(after),)]
+    assert len(loaded.publications()) == publications + 1
+    assert no_receipt_is_missing(loaded)
+    assert candidates(loaded) == []
 
 
 @pytest.mark.parametrize("step", [step for step in faults.STEPS if step.startswith("publish.")])
-def test_a_rollback_killed_at_any_step_is_finished_by_running_it_again(loaded, run, step):
-    with loaded.open() as lake:
-        target = lake.resolve(MAIN).id
-        branch = lake.create_branch("second")
-        branch.append("bronze.people", loaded.people(3), batch="second")
-        branch.publish()
-    assert run(ROLLBACK, step, target) == -signal.SIGKILL
-    with loaded.open() as lake:
-        assert ids(lake) in ([1, 2], [1, 2, 3])
-        assert no_receipt_is_missing(lake)
-    assert run(ROLLBACK, "never", target) == 0
-    with loaded.open() as lake:
-        assert ids(lake) == [1, 2]
-        assert len(lake.publications()) == 3
-        assert no_receipt_is_missing(lake)
+def test_a_rollback_killed_at_any_step_is_finished_by_running_it_again(loaded, shared, run, step):
+    number = 100 + faults.STEPS.index(step)
+    target, before, publications = loaded.resolve(MAIN).id, ids(loaded), len(loaded.publications())
+    branch = loaded.create_branch(f"second-{number}")
+    branch.append("bronze.people", shared.people(number), batch=f"batch-{number}")
+    branch.publish()
+
+    assert run(ROLLBACK, step, number, target) == -signal.SIGKILL
+    assert ids(loaded) == (before if step in {"publish.swapped", "publish.cleaned"} else [*before, number])
+    assert no_receipt_is_missing(loaded)
+
+    assert run(ROLLBACK, "never", number, target) == 0
+    assert ids(loaded) == before
+    assert len(loaded.publications()) == publications + 2
+    assert no_receipt_is_missing(loaded)
+    assert candidates(loaded) == []
 
 
 def test_a_name_that_is_no_step_is_a_mistake():

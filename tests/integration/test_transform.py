@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -92,12 +93,12 @@ def chain(root: Path) -> None:
         write_model(root, table, sql)
 
 
-def run(root: Path, branch: str = "dev", **options: object) -> dict[str, int | None]:
-    """Run the models in a lake opened anew; return the rows written of each, None where it was skipped."""
+def run(lake: Lake, branch: str = "dev", **options: object) -> dict[str, int | None]:
+    """Run the models with contracts read anew; return the rows written of each, None where it was skipped."""
     from lagoa.transform import transform
 
-    with open_lake(root) as lake:
-        results = transform(lake.context, branch, **options)  # type: ignore[arg-type]
+    context = replace(lake.context, open_engine=lambda: lake.context.engine)
+    results = transform(context, branch, **options)  # type: ignore[arg-type]
     assert all(result.seconds >= 0 for result in results)
     assert all((result.commit is None) is result.skipped for result in results)
     return {str(result.table): None if result.skipped else result.rows for result in results}
@@ -117,76 +118,76 @@ ALL = {"silver.a", "silver.b", "gold.sum", "gold.other"}
 def test_builds_every_model_once(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10), (2, 20)], b=[(1, 1), (2, 2)])
-    assert run(root) == {"silver.a": 2, "silver.b": 2, "gold.sum": 2, "gold.other": 1}
+    assert run(lake) == {"silver.a": 2, "silver.b": 2, "gold.sum": 2, "gold.other": 1}
     dev = lake.branch("dev")
     assert rows(dev, "gold.sum") == [(1, 11), (2, 22)]
     head = dev.head
-    assert ran(run(root)) == set()
+    assert ran(run(lake)) == set()
     assert dev.head == head
 
 
 def test_a_changed_input_touches_its_descendants_only(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    run(root)
+    run(lake)
     load(lake, a=[(1, 30)])
-    assert ran(run(root)) == {"silver.a", "gold.sum"}
+    assert ran(run(lake)) == {"silver.a", "gold.sum"}
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 31)]
 
 
 def test_comments_touch_nothing_and_sql_touches_what_follows(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    run(root)
+    run(lake)
     write_model(root, "silver.b", "-- a note\nselect k,\n  v /* the value */ from bronze.b;\n")
-    assert ran(run(root)) == set()
+    assert ran(run(lake)) == set()
     write_model(root, "silver.b", "select k, v * 2 as v from bronze.b")
-    assert ran(run(root)) == {"silver.b", "gold.sum", "gold.other"}
+    assert ran(run(lake)) == {"silver.b", "gold.sum", "gold.other"}
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 12)]
 
 
 def test_a_changed_contract_runs_the_model(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    run(root)
+    run(lake)
     write_contract(root, "gold.other", "k:long v:long", "materialization=full", note="Said in other words.")
-    assert ran(run(root)) == {"gold.other"}
+    assert ran(run(lake)) == {"gold.other"}
 
 
 def test_staleness_follows_the_branch(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     lake.create_branch("raw", "dev")
-    run(root)
+    run(lake)
     lake.create_branch("copy", "dev")
-    assert ran(run(root, "copy")) == set()
-    assert ran(run(root, "raw")) == ALL
+    assert ran(run(lake, "copy")) == set()
+    assert ran(run(lake, "raw")) == ALL
 
 
 def test_a_table_that_was_dropped_or_written_by_hand_is_built_again(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    run(root)
+    run(lake)
     lake.catalog("dev").drop_table("gold.sum")
-    assert ran(run(root)) == {"gold.sum"}
+    assert ran(run(lake)) == {"gold.sum"}
     lake.branch("dev").append("gold.other", pa.table({"k": [5], "v": [5]}))
-    assert ran(run(root)) == {"gold.other"}
+    assert ran(run(lake)) == {"gold.other"}
     assert rows(lake.branch("dev"), "gold.other") == []
 
 
 def test_selection_takes_what_is_needed(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    assert ran(run(root, select=["gold.other"])) == {"silver.b", "gold.other"}
-    assert ran(run(root, select=["silver"])) == {"silver.a"}
+    assert ran(run(lake, select=["gold.other"])) == {"silver.b", "gold.other"}
+    assert ran(run(lake, select=["silver"])) == {"silver.a"}
     with pytest.raises(InvalidName):
-        run(root, select=["nope"])
+        run(lake, select=["nope"])
 
 
 def test_the_table_says_what_it_was_built_from(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    run(root)
+    run(lake)
     tables = lake.tables("dev")
     properties = table_facts(tables[TableName.parse("gold.sum")]).properties
     inputs = {name: tables[TableName.parse(name)] for name in ("silver.a", "silver.b")}
@@ -203,10 +204,10 @@ def test_merge_updates_by_key_and_keeps_the_others(root: Path, lake: Lake) -> No
     write_contract(root, "silver.a", "k:long v:long", "materialization=merge orderBy=v", key="k")
     write_model(root, "silver.a", "select k, v from bronze.a")
     load(lake, a=[(1, 10), (1, 11), (2, 20)])
-    assert run(root) == {"silver.a": 2}
+    assert run(lake) == {"silver.a": 2}
     assert rows(lake.branch("dev"), "silver.a") == [(1, 11), (2, 20)]
     load(lake, a=[(2, 21), (3, 30)])
-    run(root)
+    run(lake)
     assert rows(lake.branch("dev"), "silver.a") == [(1, 11), (2, 21), (3, 30)]
 
 
@@ -214,7 +215,7 @@ def test_results_come_in_order_as_they_are_done(root: Path, lake: Lake) -> None:
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     done: list[str] = []
-    results = run(root, workers=4, on_done=lambda result: done.append(str(result.table)))
+    results = run(lake, workers=4, on_done=lambda result: done.append(str(result.table)))
     assert sorted(done) == sorted(results)
     assert done.index("silver.a") < done.index("gold.sum")
     assert done.index("silver.b") < min(done.index("gold.sum"), done.index("gold.other"))
@@ -229,7 +230,7 @@ def test_the_longest_chain_goes_first(root: Path, lake: Lake) -> None:
         write_model(root, name, f"select k, v from {'bronze.a' if number == 0 else f'silver.z{number - 1}'}")
     load(lake, a=[(1, 1)])
     done: list[str] = []
-    run(root, workers=1, on_done=lambda result: done.append(str(result.table)))
+    run(lake, workers=1, on_done=lambda result: done.append(str(result.table)))
     assert done[:2] == ["silver.z0", "silver.z1"]
 
 
@@ -238,13 +239,13 @@ def test_a_failure_names_the_file_and_spares_the_others(root: Path, lake: Lake) 
     write_model(root, "silver.a", "select k,\n  cast('n/a' || v as bigint) as v\nfrom bronze.a")
     load(lake, a=[(1, 10)], b=[(1, 1)])
     with pytest.raises(ModelError, match=r"silver\.a failed: .*n/a10") as caught:
-        run(root)
+        run(lake)
     assert caught.value.file == str(root / "transformations/silver/a.sql")
     tables = {str(table) for table in lake.tables("dev")}
     assert "silver.a" not in tables
     assert "gold.sum" not in tables
     write_model(root, "silver.a", "select k, v from bronze.a")
-    assert {"silver.a", "gold.sum"} <= ran(run(root))
+    assert {"silver.a", "gold.sum"} <= ran(run(lake))
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 11)]
 
 
@@ -253,7 +254,7 @@ def test_a_failure_that_the_engine_places_has_its_line(root: Path, lake: Lake) -
     write_model(root, "silver.a", "select k,\n  no_such_function(v) as v\nfrom bronze.a")
     load(lake, a=[(1, 10)], b=[(1, 1)])
     with pytest.raises(ModelError, match="no_such_function") as caught:
-        run(root)
+        run(lake)
     assert caught.value.line == 2
 
 
@@ -262,7 +263,7 @@ def test_values_that_do_not_fit_the_contract_fail(root: Path, lake: Lake) -> Non
     write_model(root, "silver.a", "select nullif(k, 1) as k, v from bronze.a")
     load(lake, a=[(1, 10)])
     with pytest.raises(ModelError, match=r"silver\.a failed"):
-        run(root)
+        run(lake)
     assert TableName.parse("silver.a") not in lake.tables("dev")
 
 
@@ -272,12 +273,12 @@ def test_all_failures_are_told(root: Path, lake: Lake) -> None:
         write_model(root, f"silver.{table}", f"select k, cast('bad' || v as bigint) as v from bronze.{table}")
     load(lake, a=[(1, 10)], b=[(1, 1)])
     with pytest.raises(ModelError) as caught:
-        run(root, workers=1)
+        run(lake, workers=1)
     assert not getattr(caught.value, "__notes__", [])
     told = []
     for _ in range(5):  # whether both have begun before the first has failed is a matter of time
         with pytest.raises(ModelError) as caught:
-            run(root, workers=2)
+            run(lake, workers=2)
         told = getattr(caught.value, "__notes__", [])
         if told:
             break
@@ -289,18 +290,18 @@ def test_an_input_that_is_not_on_the_branch(root: Path, lake: Lake) -> None:
     load(lake, b=[(1, 1)])
     head = lake.branch("dev").head
     with pytest.raises(ModelError, match=r"silver\.a reads bronze\.a, which is not on 'dev'") as caught:
-        run(root)
+        run(lake)
     assert caught.value.line == 1
     assert lake.branch("dev").head == head
-    assert ran(run(root, select=["gold.other"])) == {"silver.b", "gold.other"}
+    assert ran(run(lake, select=["gold.other"])) == {"silver.b", "gold.other"}
 
 
 def test_main_takes_no_models(root: Path, lake: Lake) -> None:
     write_contract(root, "silver.one", "k:long v:long", "materialization=full")
     write_model(root, "silver.one", "select 1 as k, 2 as v")
     with pytest.raises(RefProtected):
-        run(root, "main")
-    assert run(root) == {"silver.one": 1}
+        run(lake, "main")
+    assert run(lake) == {"silver.one": 1}
 
 
 def test_two_models_of_one_input_at_once_see_the_same(root: Path, lake: Lake) -> None:
@@ -317,7 +318,7 @@ def test_two_models_of_one_input_at_once_see_the_same(root: Path, lake: Lake) ->
     with open_lake(root) as other:
         transform(other.context, "dev", select=["gold.sum"], workers=1, on_done=change)
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 20)]
-    assert ran(run(root, select=["gold.sum"])) == {"silver.a", "gold.sum"}
+    assert ran(run(lake, select=["gold.sum"])) == {"silver.a", "gold.sum"}
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 1998)]
 
 
@@ -390,7 +391,7 @@ def test_any_graph_after_any_changes_is_as_if_built_from_scratch(
                 oracle.touch(number + 2)
             elif what == "comment":
                 write_model(root, table_of(number + 2), sql_of(oracle, number, f"-- {which}\n"))
-            assert ran(run(root)) == {table_of(number + 2) for number in oracle.stale}
+            assert ran(run(lake)) == {table_of(number + 2) for number in oracle.stale}
             oracle.stale.clear()
             for node in range(2, len(reads) + 2):
                 held = sorted(v for _, v in rows(lake.branch("dev"), table_of(node)))

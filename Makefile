@@ -20,7 +20,8 @@ $(STAMP): pyproject.toml requirements.lock
 demo: install  ## the main job: nine files in, checked tables on main (OLIST_DIR=folder of the real files, else generated)
 	$(BIN)/python -m flows.demo $(OLIST_DIR)
 
-test: install  ## all tests
+test: install  ## all tests; the first time, PyIceberg's own catalog tests are fetched, pinned by hash
+	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: install  ## lint, types, structure

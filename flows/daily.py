@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lagoa.transform import ModelResult
 
 RUN_PREFIX = "run/daily/"
+SIDE_BY_SIDE: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
 
 def _run_name() -> str:
@@ -94,7 +95,7 @@ def publish(branch: Branch, message: str) -> Publication | None:
     return publication
 
 
-@flow(flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=2), validate_parameters=False)
+@flow(flow_run_name=_run_name, task_runner=SIDE_BY_SIDE, validate_parameters=False)
 def daily(folder: str, lake: str = ".") -> Publication | None:
     """Load the files of a folder, build silver and gold, audit, publish.
 

@@ -144,20 +144,21 @@ def _value(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
     numeric = has.is_integer(found) or has.is_floating(found) or has.is_decimal(found)
     moment = has.is_timestamp(found) or has.is_date(found)
     if kind == "timestamptz" and zoned:
-        return _unchanged(sql, made, "TIMESTAMP", utc=True) if found.tz is None else Value(sql)
+        return _unchanged(sql, made, "TIMESTAMP", zone=" AT TIME ZONE 'UTC'") if found.tz is None else Value(sql)
     if (
         (kind in NUMBERS and numeric)
         or (kind in {"date", "timestamp"} and moment and not zoned)
         or (kind == "time" and has.is_time(found))
     ):
-        return _unchanged(sql, made, sql_type(wanted))
+        exact = "HUGEINT" if has.is_integer(found) and kind in {"float", "double"} else ""
+        return _unchanged(sql, made, sql_type(wanted), back=exact)
     raise ValueError(f"the file has {found}, the contract {wanted}")
 
 
-def _unchanged(sql: str, made: str, kind: str, *, utc: bool = False) -> Value:
-    """Return a cast that is bad where the value is not the one in the file any more."""
-    zone = " AT TIME ZONE 'UTC'" if utc else ""
+def _unchanged(sql: str, made: str, kind: str, *, zone: str = "", back: str = "") -> Value:
+    """Return a cast that is bad where the value, cast back where that is needed, is not the one in the file."""
+    same = f"TRY_CAST({made} AS {back})" if back else made + zone
     return Value(
         f"TRY_CAST({sql} AS {kind}){zone}",
-        (f"{sql} IS NOT NULL AND ({made} IS NULL OR {made}{zone} <> {sql})",),
+        (f"{sql} IS NOT NULL AND ({made} IS NULL OR {same} IS DISTINCT FROM {sql})",),
     )

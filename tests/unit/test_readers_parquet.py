@@ -1,0 +1,148 @@
+"""The Parquet reader: columns by name, values that fit without a loss, and files that are none."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from lagoa.contract import Column, Contract
+from lagoa.contract_properties import Source
+from lagoa.errors import ContractError, SourceError
+from lagoa.model import TableName
+from lagoa.readers import open_reader
+from lagoa.readers.files import SourceFile
+from lagoa.readers.row_sql import STREAM, RowSql
+
+REFUSED = "refused"
+at = datetime.fromisoformat
+
+
+def contract_of(kind: str, form: str | None = "parquet") -> Contract:
+    source = Source.model_validate({"format": form}) if form else None
+    column = Column("v", kind, required=False)
+    return Contract(TableName.parse("bronze.t"), "1.0.0", Path("t.odcs.yaml"), "hash", (column,), source=source)
+
+
+def read(folder: Path, values: pa.Array, kind: str) -> list[Any]:
+    """Return each value as the contract's type, or `REFUSED`."""
+    path = folder / "data.parquet"
+    parquet.write_table(pa.table({"v": values}), path, row_group_size=2)
+    reader = open_reader(contract_of(kind), SourceFile(path))
+    sql = RowSql(contract_of(kind), reader, str(path))
+    parameters = ["batch", at("2026-01-01T00:00:00+00:00"), "data.parquet"]
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'America/Sao_Paulo'")
+        connection.register(STREAM, reader.stream().reader())
+        shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
+        good = connection.execute(f"SELECT _row, {shown} FROM ({sql.accepted})", parameters).fetchall()
+        connection.register(STREAM, reader.stream().reader())
+        bad = connection.execute(f"SELECT record, '{REFUSED}' FROM ({sql.refused})", parameters).fetchall()
+    rows = sorted(good + bad, key=lambda row: row[0])
+    assert [row[0] for row in rows] == list(range(1, len(values) + 1))
+    return [row[1] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "expected"),
+    [
+        (pa.array([1, None, 2**40]), "int", [1, None, REFUSED]),
+        (pa.array([1, None, 2**40]), "long", [1, None, 2**40]),
+        (pa.array([1, 2**63], pa.uint64()), "long", [1, REFUSED]),
+        (pa.array([1.0, 1.5, float("nan")]), "int", [1, REFUSED, REFUSED]),
+        (pa.array([1.5, 1.999]), "decimal(5, 2)", [Decimal("1.50"), REFUSED]),
+        (pa.array([Decimal("1.500"), Decimal("1.501")]), "decimal(5, 2)", [Decimal("1.50"), REFUSED]),
+        (pa.array([0.5, 0.1]), "float", [0.5, REFUSED]),
+        (pa.array([1, 2**53 + 1]), "double", [1.0, REFUSED]),
+        (pa.array(["a", None, ""]), "string", ["a", None, ""]),
+        (pa.array(["a", "b", "a"]).dictionary_encode(), "string", ["a", "b", "a"]),
+        (pa.array(["12", "1.5"]), "int", [12, REFUSED]),
+        (pa.array([True, None]), "boolean", [True, None]),
+        (pa.array([b"a", None]), "binary", [b"a", None]),
+        (pa.array([None, None]), "date", [None, None]),
+        (pa.array([date(2026, 1, 2)]), "date", [date(2026, 1, 2)]),
+        (pa.array([date(2026, 1, 2)]), "timestamp", [at("2026-01-02")]),
+        (pa.array([at("2026-01-02"), at("2026-01-02 01:00")]), "date", [date(2026, 1, 2), REFUSED]),
+        (pa.array([at("2026-01-02 01:00")], pa.timestamp("s")), "timestamp", [at("2026-01-02 01:00")]),
+        (pa.array([1000, 1001], pa.timestamp("ns")), "timestamp", [at("1970-01-01 00:00:00.000001"), REFUSED]),
+        (
+            pa.array([1000, 1001], pa.timestamp("ns", "UTC")),
+            "timestamptz",
+            [at("1970-01-01 00:00:00.000001"), REFUSED],
+        ),
+        (
+            pa.array([datetime(2026, 1, 2, tzinfo=UTC)], pa.timestamp("us", "Asia/Tokyo")),
+            "timestamptz",
+            [at("2026-01-02")],
+        ),
+        (pa.array([[1], None]), "list<int>", [[1], None]),
+        (pa.array([{"a": 1}]), "struct<a: int>", [{"a": 1}]),
+    ],
+)
+def test_values(tmp_path: Path, values: pa.Array, kind: str, expected: list[Any]) -> None:
+    assert read(tmp_path, values, kind) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array([at("2026-01-02")]), "timestamptz"),
+        (pa.array([at("2026-01-02T00:00:00+00:00")], pa.timestamp("us", "UTC")), "timestamp"),
+        (pa.array([1]), "string"),
+        (pa.array([b"x"]), "string"),
+        (pa.array([1]), "boolean"),
+        (pa.array([[1]]), "int"),
+        (pa.array([1]), "date"),
+    ],
+)
+def test_types_that_do_not_go_together(tmp_path: Path, values: pa.Array, kind: str) -> None:
+    with pytest.raises(SourceError, match=r"column 'v': the file has .*, the contract"):
+        read(tmp_path, values, kind)
+
+
+def test_a_refused_row_is_shown_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"v": pa.array(['say "x"'])}), path)
+    reader = open_reader(contract_of("int"), SourceFile(path))
+    sql = RowSql(contract_of("int"), reader, str(path))
+    with duckdb.connect() as connection:
+        connection.register(STREAM, reader.stream().reader())
+        query = f"SELECT raw, byte_offset, rule, reason FROM ({sql.refused})"
+        row = connection.execute(query, ["b", at("2026-01-01T00:00:00+00:00"), "f"]).fetchone()
+    assert row == (b'{"v":"say \\"x\\""}', None, "type/v", "v is no int")
+
+
+def test_files_that_are_no_parquet(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    path.write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(SourceError, match="it cannot be read"):
+        open_reader(contract_of("int"), SourceFile(path))
+    parquet.write_table(pa.table({"w": [1]}), path)
+    with pytest.raises(SourceError, match="the column 'w' is not in the contract"):
+        open_reader(contract_of("int"), SourceFile(path))
+
+
+def test_damage_inside_a_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"v": list(range(100_000))}), path, compression="zstd", use_dictionary=False)
+    content = bytearray(path.read_bytes())
+    content[4:40] = b"\xff" * 36
+    path.write_bytes(content)
+    stream = open_reader(contract_of("long"), SourceFile(path)).stream()
+    with pytest.raises(SourceError, match="it cannot be read"):
+        stream.reader().read_all()
+
+
+def test_a_contract_must_say_what_files_look_like(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"v": 1}\n')
+    with pytest.raises(ContractError, match="does not say what its files look like"):
+        open_reader(contract_of("int", None), SourceFile(path))
+    with pytest.raises(SourceError, match="files of the format 'jsonl' are not read"):
+        open_reader(contract_of("int", "jsonl"), SourceFile(path))

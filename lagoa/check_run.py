@@ -57,7 +57,7 @@ class CheckRun:
 
     def _queried(self, checks: Sequence[Check], session: SqlSession) -> dict[str, CheckResult]:
         results: dict[str, CheckResult] = {}
-        scans: dict[TableName, list[Check]] = defaultdict(list)
+        scans: dict[tuple[TableName, bool], list[Check]] = defaultdict(list)
         files: dict[TableName, CheckFile] = {}
         for check in checks:
             if check.file is not None:
@@ -66,8 +66,8 @@ class CheckRun:
                 figures, seconds = _measure(session, check.sql)
                 results[check.id] = _number(check, figures[0], seconds)
             else:
-                scans[check.table].append(check)
-        for table, group in scans.items():
+                scans[check.table, check.counts_only].append(check)
+        for (table, _), group in scans.items():
             results.update(self._scan(table, group, session))
         if files:
             # Soda runs a file as a whole: those of its checks that were not due are dropped again.

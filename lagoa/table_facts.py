@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from lagoa.errors import CatalogDamaged
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 

@@ -1,0 +1,62 @@
+"""What a metadata file says of its table."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from lagoa.errors import CatalogDamaged
+from lagoa.table_facts import plain_type, table_facts
+
+DOCUMENT = {
+    "current-schema-id": 1,
+    "schemas": [
+        {"schema-id": 0, "fields": []},
+        {
+            "schema-id": 1,
+            "fields": [
+                {"id": 1, "name": "price", "type": "decimal(10, 2)"},
+                {"id": 2, "name": "tags", "type": {"type": "list", "element": "string"}},
+                {"id": 4, "name": "map", "type": {"type": "map", "key": "string", "value": "long"}},
+                {"id": 7, "name": "at", "type": {"type": "struct", "fields": [{"name": "lat", "type": "double"}]}},
+            ],
+        },
+    ],
+    "properties": {"a": "b"},
+}
+TYPES = {"price": "decimal(10,2)", "tags": "list<string>", "map": "map<string,long>", "at": "struct<lat:double>"}
+
+
+def test_the_current_schema_is_told(tmp_path):
+    file = tmp_path / "v1.metadata.json"
+    file.write_text(json.dumps(DOCUMENT))
+    facts = table_facts(str(file))
+    assert (facts.columns, facts.properties) == (TYPES, {"a": "b"})
+
+
+def test_compressed_metadata_at_an_address(tmp_path):
+    file = tmp_path / "v 1.gz.metadata.json"
+    file.write_bytes(gzip.compress(json.dumps(DOCUMENT).encode()))
+    assert table_facts(file.as_uri()).columns == TYPES
+
+
+def test_an_old_table_has_one_schema(tmp_path):
+    file = tmp_path / "v1.metadata.json"
+    file.write_text(json.dumps({"schema": {"fields": [{"name": "id", "type": "long"}]}}))
+    facts = table_facts(str(file))
+    assert (facts.columns, facts.properties) == ({"id": "long"}, {})
+
+
+@pytest.mark.parametrize("content", [None, b"{", b"\x1f\x8bx"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
+    file = tmp_path / "v1.metadata.json"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(CatalogDamaged, match="v1"):
+        table_facts(str(file))
+
+
+def test_spelling_does_not_count():
+    assert plain_type("Struct<a: decimal(10, 2)>") == "struct<a:decimal(10,2)>"

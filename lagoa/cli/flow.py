@@ -11,6 +11,7 @@ import typer
 
 from lagoa.cli.console import say
 from lagoa.cli.options import lake_folder
+from lagoa.cli.release import say_published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 run = typer.Typer(add_completion=False)
 
-_PATIENCE = ("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-"""Prefect gives its own server 20 seconds to start, which a busy machine does not keep."""
+_PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a busy machine does not keep its 20
+}
+"""What Prefect is run with unless the environment says otherwise."""
 
 
 @run.command()
@@ -30,10 +34,21 @@ def run_(
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
     root = lake_folder(ctx).resolve()
-    os.environ.setdefault(*_PATIENCE)
+    for variable, value in _PREFECT.items():
+        os.environ.setdefault(variable, value)
     flow = _load(root, name)
     result = flow(**_arguments(flow, arguments or [], root))
-    say(f"{name} is done." if result is None else f"{name} is done: {result}")
+    say(f"{name} is done.")
+    _say_result(result)
+
+
+def _say_result(result: Any) -> None:
+    from lagoa.model import Publication
+
+    if isinstance(result, Publication):
+        say_published(result)
+    elif result is not None:
+        say(str(result))
 
 
 def _load(root: Path, name: str) -> Callable[..., Any]:

@@ -495,8 +495,8 @@ def no_flows_loaded():
 @pytest.mark.usefixtures("no_flows_loaded")
 def test_run_calls_the_flow_and_ends_with_its_outcome(lake):
     write(lake / "flows", "count.py", FLOW)
-    assert ok(lake, "run", "count").out == "count is done: 3 1 2\n"
-    assert ok(lake, "run", "count", "least=7", "times=[1]").out == "count is done: 3 7 [1]\n"
+    assert ok(lake, "run", "count").out == "count is done.\n3 1 2\n"
+    assert ok(lake, "run", "count", "least=7", "times=[1]").out == "count is done.\n3 7 [1]\n"
     assert lagoa(lake, "run", "count", "least=busy").code == 5
     assert lagoa(lake, "run", "count", "most=7").code == 2
     assert lagoa(lake, "run", "count", "7").code == 2
@@ -511,7 +511,18 @@ def run(*command, cwd, **variables):
     environment = {**os.environ, **variables}
     environment.pop("LAGOA_LAKE", None) if "LAGOA_LAKE" not in variables else None
     line = [sys.executable, "-m", "lagoa.cli", *map(str, command)]
-    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=110, check=False)
+
+
+def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
+    (lake / "data").mkdir()
+    write(lake / "data", "people.csv", MORE)
+    done = run("run", "daily", cwd=tmp_path, LAGOA_LAKE=str(lake), PREFECT_HOME=str(tmp_path / "prefect"))
+    assert done.returncode == 0, done.stderr
+    assert "daily is done." in done.stdout
+    assert counted(lake) == 5
+    assert ok(lake, "log", "-n", 1, "--json").json()[0]["message"] == "daily load of data"
+    assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]
 
 
 def test_as_a_process(loaded, tmp_path):

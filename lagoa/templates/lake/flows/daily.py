@@ -64,18 +64,19 @@ def publish(branch: Branch, message: str) -> Publication | None:
 
 
 @flow(flow_run_name=_run_name, task_runner=SIDE_BY_SIDE, validate_parameters=False)
-def daily(folder: str = "data", lake: str = ".") -> Publication | None:
+def daily(folder: str | None = None, lake: str = ".") -> Publication | None:
     """Load the files of a folder that contracts name as their sources, run the models, audit, publish.
 
     Args:
-        folder: where the files lie.
+        folder: where the files lie; by default the lake's folder `data`.
         lake: the lake's folder.
     """
     run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
     with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
-        files = opened.source_files(Path(folder))
+        source = Path(folder) if folder else Path(lake) / "data"
+        files = opened.source_files(source)
         loaded = [ingest.submit(branch, str(table), file) for table, file in files.items()]
         for future in loaded:
             future.result()
         transform(branch)
-        return publish(branch, f"daily load of {Path(folder).name}")
+        return publish(branch, f"daily load of {source.name}")

@@ -34,7 +34,7 @@ class TableFacts:
 
 @lru_cache(maxsize=2048)
 def table_facts(location: str) -> TableFacts:
-    """Return the facts of the metadata file at `location`; such files never change."""
+    """Return the facts of the metadata file at `location`; such files never change. Raises `CatalogDamaged`."""
     document = table_document(location)
     schemas = document.get("schemas") or [document["schema"]]
     current = document.get("current-schema-id", schemas[0].get("schema-id", 0))
@@ -44,8 +44,16 @@ def table_facts(location: str) -> TableFacts:
 
 
 def table_document(location: str) -> dict[str, Any]:
-    """Return the metadata file at `location` as it stands (the Iceberg specification, appendix C)."""
-    document: dict[str, Any] = json.loads(_read(location))
+    """Return the metadata file at `location` as it stands (the Iceberg specification, appendix C).
+
+    Raises:
+        CatalogDamaged: the file is not there or is no metadata.
+    """
+    try:
+        document: dict[str, Any] = json.loads(_read(location))
+    except (OSError, EOFError, ValueError) as error:
+        message = f"The catalog points to {location}, which cannot be read: {error}."
+        raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
     return document
 
 

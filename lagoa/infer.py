@@ -9,8 +9,9 @@ from lagoa.contract import Column, Contract
 from lagoa.contract_properties import Source
 from lagoa.contracts import QUARANTINE_LAYER
 from lagoa.errors import InvalidName, SourceError
-from lagoa.infer_columns import ENOUGH, Guess, column_names, decimal_mark, find_key, guess_text, guess_typed
+from lagoa.infer_columns import ENOUGH, Guess, decimal_mark, guess_text, guess_typed
 from lagoa.infer_dialect import find_dialect
+from lagoa.infer_names import column_names, find_key
 from lagoa.infer_parquet import arrow_columns, is_parquet
 from lagoa.infer_text import contract_lines
 from lagoa.readers import open_reader

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lagoa.formats import FORMATS
-from lagoa.model import LINEAGE_COLUMNS
 from lagoa.readers.values import from_text, identifier
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ FEW = 20
 """Values below which nothing is said of a rule that they all happen to keep."""
 
 _DISTINCT = 10
+_FIRST = 2_000
 _TYPES = ("long", "double", "date", "timestamp", "timestamptz")
 _DIGITS = 18
 _CODES = re.compile(r"cpf|cnpj|cep|zip|postal|phone|telefone|celular|fone|(^|_)(ddd|rg|ean|gtin|isbn)(_|$)")
@@ -85,19 +84,6 @@ class Guess:
         return self.format in _PERSONAL
 
 
-def column_names(headers: Sequence[str]) -> list[str]:
-    """Return a column name for each name in a file: kept when it is one, else made one; no name twice."""
-    names: list[str] = []
-    for number, header in enumerate(headers, 1):
-        plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
-        name = re.sub(r"[^a-z0-9_]+", "_", plain).strip("_" if plain != header else "") or f"column_{number}"
-        name = (name if not name[0].isdigit() else f"_{name}")[:120]
-        while name in names or name in LINEAGE_COLUMNS or (name in headers and name != header):
-            name = f"{name}_{number}"
-        names.append(name)
-    return names
-
-
 def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
     """Return the decimal mark of a table of texts: a comma when numbers are written with it and none with a point.
 
@@ -111,7 +97,8 @@ def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
         other = f"count_if(regexp_matches({column}, ',([0-9]{{1,2}}|[0-9]{{4,}}) *$')) > 0"
         point = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]*[.][0-9]+ *')) = 0 AND count({column}) > 0"
         tests.append(f"[coalesce({comma} AND {other}, false), coalesce({point}, false)]")
-    found = connection.execute(f"SELECT {', '.join(tests)} FROM records").fetchone() or ()  # noqa: S608
+    first = f"(SELECT * FROM records LIMIT {_FIRST * 10})"  # noqa: S608
+    found = connection.execute(f"SELECT {', '.join(tests)} FROM {first}").fetchone() or ()  # noqa: S608
     return "," if any(comma for comma, _ in found) and not any(point for _, point in found) else "."
 
 
@@ -125,26 +112,7 @@ def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, mark: 
         mark: the decimal mark.
     """
     name = identifier(column)
-    figures = {
-        **{kind: f"count_if({from_text(name, kind, mark).bad})" for kind in _TYPES},
-        "records": "count(*)",
-        "present": f"count({name})",
-        "distinct": f"count(DISTINCT {name})",
-        "longest": f"max(length({name}))",
-        "shortest": f"min(length({name}))",
-        "words": f"count_if(lower({name}) NOT IN ('true', 'false'))",
-        "zeros": f"count_if(regexp_matches({name}, '^ *[+-]?0[0-9]'))",
-        "plus": f"count_if(starts_with({name}, '+'))",
-        "marked": f"count_if(contains({name}, '{mark}'))",
-        "places": f"max(length(split_part({name}, '{mark}', 2)))",
-        "fewest": f"min(length(split_part({name}, '{mark}', 2)))",
-        "clock": f"count_if(length({name}) > 10)",
-        "offset": f"count_if(regexp_matches({name}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND length({name}) > 10)",
-        "exponent": f"count_if(contains(lower({name}), 'e'))",
-        "negative": f"count_if(starts_with(trim({name}), '-'))",
-    }
-    cursor = connection.execute(f"SELECT {', '.join(figures.values())} FROM records")  # noqa: S608
-    found = dict(zip(figures, cursor.fetchone() or (), strict=True))
+    found = _counted(connection, _figures(connection, name, mark))
     guess.records, guess.distinct = found["records"], found["distinct"]
     guess.nulls = found["records"] - found["present"]
     guess.type, guess.why = _type(guess, found, mark)
@@ -153,6 +121,47 @@ def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, mark: 
             guess.likely.append("logicalTypeOptions: {minimum: 0}")
     elif guess.type == "string" and found["present"]:
         guess_format(connection, column, guess, (found["shortest"], found["longest"]))
+
+
+def _figures(connection: DuckDBPyConnection, name: str, mark: str) -> dict[str, str]:
+    """Return as SQL what is to be counted: misfits of the types that the first values do not rule out, and more."""
+    misfits = {kind: f"count_if({_misfit(name, kind, mark)})" for kind in _TYPES}
+    misfits["words"] = f"count_if(lower({name}) NOT IN ('true', 'false'))"
+    first = f"(SELECT {name} FROM records WHERE {name} IS NOT NULL LIMIT {_FIRST})"  # noqa: S608
+    open_still = {kind for kind, count in _counted(connection, misfits, first).items() if not count}
+    figures = {
+        "records": "count(*)",
+        "present": f"count({name})",
+        "distinct": f"count(DISTINCT {name})",
+        "longest": f"max(length({name}))",
+        "shortest": f"min(length({name}))",
+    }
+    if "double" in open_still:
+        figures |= {
+            "zeros": f"count_if(regexp_matches({name}, '^ *[+-]?0[0-9]'))",
+            "plus": f"count_if(starts_with({name}, '+'))",
+            "marked": f"count_if(contains({name}, '{mark}'))",
+            "places": f"max(length(split_part({name}, '{mark}', 2)))",
+            "fewest": f"min(length(split_part({name}, '{mark}', 2)))",
+            "exponent": f"count_if(contains(lower({name}), 'e'))",
+            "negative": f"count_if(starts_with(trim({name}), '-'))",
+        }
+    if not open_still.isdisjoint({"date", "timestamp", "timestamptz"}):
+        offset = f"regexp_matches({name}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND length({name}) > 10"
+        figures |= {"clock": f"count_if(length({name}) > 10)", "offset": f"count_if({offset})"}
+    return figures | {kind: misfits[kind] for kind in open_still}
+
+
+def _counted(connection: DuckDBPyConnection, figures: dict[str, str], source: str = "records") -> dict[str, Any]:
+    """Return the figures of a column; a type that was ruled out counts as one that does not fit."""
+    cursor = connection.execute(f"SELECT {', '.join(figures.values())} FROM {source}")  # noqa: S608
+    return dict.fromkeys((*_TYPES, "words"), 1) | dict(zip(figures, cursor.fetchone() or (), strict=True))
+
+
+def _misfit(name: str, kind: str, mark: str) -> str:
+    """Return the condition that ingest could not make a value of a type from a text."""
+    made = from_text(name, "NULL", kind, mark).sql
+    return " OR ".join(f"({bad})" for bad in from_text(name, f"({made})", kind, mark).bad)
 
 
 def _type(guess: Guess, found: dict[str, Any], mark: str) -> tuple[str, str]:
@@ -225,28 +234,9 @@ def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> No
     nested = guess.type.endswith(">")
     figures = ["count(*)", f"count({name})", "0" if nested else f"count(DISTINCT {name})"]
     if guess.type == "string":
-        figures += [f"min(length({name}))", f"max(length({name}))"]
+        text = f"CAST({name} AS VARCHAR)"  # a column without any value has a type of its own
+        figures += [f"min(length({text}))", f"max(length({text}))"]
     row = connection.execute(f"SELECT {', '.join(figures)} FROM records").fetchone() or (0, 0, 0)  # noqa: S608
     guess.records, guess.nulls, guess.distinct = row[0], row[0] - row[1], row[2]
     if guess.type == "string" and row[1]:
         guess_format(connection, column, guess, (row[3], row[4]))
-
-
-def find_key(guesses: Sequence[Guess], table: str) -> Guess | None:
-    """Return the column that identifies a row: unique, never null, and more than unique by chance.
-
-    It is one of whole numbers or text; `id`, or `<table>_id`, or the first column when its name ends in `id`; in a
-    file of 300 records and more also the first of the other columns whose names end so, or the first column itself.
-    """
-    able = [each for each in guesses if each.type in {"long", "string"} and each.records == each.distinct > 0]
-    singular = table.removesuffix("s")
-    named = [each for each in able if re.search(r"(^|_)(id|uuid|guid|key|codigo|code)$|^id_", each.name)]
-    for each in named:
-        if each.name in {"id", "uuid", "guid", f"{table}_id", f"{singular}_id", f"id_{singular}", f"id_{table}"}:
-            return each
-    first = guesses[0]
-    if first in named:
-        return first
-    if first.records < ENOUGH:
-        return None
-    return named[0] if named else (first if first in able and first.type == "long" else None)

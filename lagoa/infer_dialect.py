@@ -34,8 +34,8 @@ _MAGIC = {
 def find_dialect(file: SourceFile) -> tuple[Source, list[str]]:
     """Return the form of a CSV file, and the names in its header; without a header column_1 and so on.
 
-    The dialect is DuckDB's guess from the first 4 MiB; the encoding is UTF-8 when all of the file is that, else
-    Windows-1252, else Latin-1, which every byte is.
+    The dialect is DuckDB's guess from the first records, at most 4 MiB; the encoding is UTF-8 when all of the file is
+    that, else Windows-1252, else Latin-1, which every byte is.
 
     Raises:
         SourceError: it is empty, binary, or no CSV that can be told; a header with a name twice or an empty one.
@@ -95,22 +95,35 @@ def _encoding(file: SourceFile) -> str:
 
 
 def _sniff(file: SourceFile, text: str) -> dict[str, Any]:
-    """Return what DuckDB finds in the text; it reads files only, so that the text goes through one."""
-    import duckdb
+    """Return what DuckDB finds in the text; it reads files only, so that the text goes through one.
 
+    One bad record can make it take all lines before it for a preamble, or see no columns at all: then the way that
+    leaves bad records out is tried, too, and believed when it finds columns.
+    """
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder, "sample.csv")
         sample.write_text(text, "utf-8", newline="")
-        with duckdb.connect() as connection:
-            for options in ("", ", strict_mode = false, ignore_errors = true"):
-                query = f"SELECT * FROM sniff_csv(?, sample_size = -1, comment = ''{options})"  # noqa: S608
-                try:
-                    cursor = connection.execute(query, [str(sample)])
-                except duckdb.Error:
-                    continue
-                names = [each[0] for each in cursor.description or []]
-                return dict(zip(names, cursor.fetchone() or (), strict=True))
-    raise SourceError(str(file.path), "no delimiter makes a table of it.", _BY_HAND)
+        strict = _sniffed(sample, "")
+        if strict is not None and not strict["SkipRows"] and len(strict["Columns"]) > 1:
+            return strict
+        tolerant = _sniffed(sample, ", strict_mode = false, ignore_errors = true")
+    found = [each for each in (tolerant, strict) if each is not None]
+    if not found:
+        raise SourceError(str(file.path), "no delimiter makes a table of it.", _BY_HAND)
+    return max(found, key=lambda each: (len(each["Columns"]) > 1 and not each["SkipRows"], each is strict))
+
+
+def _sniffed(sample: Path, options: str) -> dict[str, Any] | None:
+    import duckdb
+
+    with duckdb.connect() as connection:
+        query = f"SELECT * FROM sniff_csv(?, comment = ''{options})"  # noqa: S608
+        try:
+            cursor = connection.execute(query, [str(sample)])
+        except duckdb.Error:
+            return None
+        names = [each[0] for each in cursor.description or []]
+        return dict(zip(names, cursor.fetchone() or (), strict=True))
 
 
 def _names(file: SourceFile, source: Source, text: str) -> list[str]:

@@ -58,7 +58,8 @@ def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
     seen = guess.records - guess.nulls
     yield f"      - name: {scalar(guess.name)}"
     yield f"        logicalType: {logical_type(guess.type)}"
-    yield f"        physicalType: {guess.type}  # {_comment(guess.why)}"
+    kind = scalar(guess.type) if ":" in guess.type else guess.type
+    yield f"        physicalType: {kind}  # {_comment(guess.why)}"
     if guess.required:
         told = f"no value is missing in {guess.records:,} records"
         yield f"        required: true  # {told if not guess.nulls else guess.why}"

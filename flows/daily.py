@@ -15,7 +15,7 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import lagoa
 from lagoa.errors import AuditFailed, NothingToPublish, TransientError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lagoa.transform import ModelResult
 
 RUN_PREFIX = "run/daily/"
-SIDE_BY_SIDE: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
+SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)
 
 
 def _run_name() -> str:

@@ -104,8 +104,7 @@ def _next_steps(console: Console) -> None:
     lines += [
         "lagoa status",
         "lagoa log",
-        'lagoa sql "select category_english, sum(revenue) from gold.kpi_sales_by_category group by all '
-        'order by 2 desc limit 5"',
+        'lagoa sql "from gold.kpi_seller_ranking order by revenue_rank limit 10"',
         "lagoa branch create mine && lagoa transform mine && lagoa diff main..mine",
         "lagoa quarantine list",
     ]

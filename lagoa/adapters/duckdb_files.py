@@ -145,6 +145,7 @@ class FileWriter:
         for field in fields:
             if needs_extension(field.transform):
                 self.load_extension()
+        duckdb_type(self.schema.as_struct())  # or `NotWritable`
         ids = field_ids(self.schema.fields)
         partitions = [transform_sql(field.transform, self.schema, field.source_id) for field in fields]
         order = order_sql(self.table.sort_order(), self.schema)

@@ -16,7 +16,7 @@ from pyiceberg.transforms import (
     VoidTransform,
     YearTransform,
 )
-from pyiceberg.types import TimestamptzType
+from pyiceberg.types import TimestamptzType, UUIDType
 
 from lagoa.adapters.duckdb_sql import NotWritable, quoted
 from lagoa.adapters.duckdb_types import duckdb_type
@@ -50,6 +50,8 @@ def transform_sql(transform: Transform[Any, Any], schema: Schema, source_id: int
         duckdb_type(field.field_type)
         return column
     if isinstance(transform, BucketTransform):
+        if isinstance(field.field_type, UUIDType):  # iceberg_bucket hashes other bytes of a UUID than Iceberg does
+            column = f"from_hex(replace(CAST({column} AS VARCHAR), '-', ''))"
         return f"iceberg_bucket({transform.num_buckets}, {column})"
     if isinstance(transform, TruncateTransform):
         return f"iceberg_truncate({transform.width}, {column})"

@@ -111,6 +111,7 @@ class DuckDBEngine:
             if key not in self._instances:
                 if not self._instances:
                     _sweep(self._spill.parent)
+                    self._spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the folder in it, when it spills
                 self._instances[key] = self._start(confined=confined, iceberg=iceberg)
             return self._instances[key]
 

@@ -9,7 +9,7 @@ from lagoa.contract import Column, Contract
 from lagoa.contract_properties import Source
 from lagoa.contracts import QUARANTINE_LAYER
 from lagoa.errors import InvalidName, SourceError
-from lagoa.infer_columns import ENOUGH, Guess, decimal_mark, guess_text, guess_typed
+from lagoa.infer_columns import ENOUGH, RECORDS, Guess, decimal_mark, guess_text, guess_typed
 from lagoa.infer_dialect import find_dialect
 from lagoa.infer_names import column_names, find_key
 from lagoa.infer_parquet import arrow_columns, is_parquet
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from lagoa.model import TableName
-
-RECORDS = 500_000
-"""Records of a file that are looked at."""
 
 
 def infer_contract(path: Path, table: TableName) -> str:

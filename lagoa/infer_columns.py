@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+RECORDS = 500_000
+"""Records of a file that are looked at."""
+
 ENOUGH = 300
 """Records without a null from which on a column is taken to be required.
 

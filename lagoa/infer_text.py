@@ -10,7 +10,7 @@ import yaml
 
 from lagoa.contract_columns import logical_type
 from lagoa.formats import FORMATS
-from lagoa.infer_columns import FEW
+from lagoa.infer_columns import FEW, RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,8 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 def contract_lines(table: TableName, source: Source, guesses: Sequence[Guess], key: Guess | None) -> Iterator[str]:
     """Yield the lines of a contract in YAML."""
     records = guesses[0].records
-    yield f"# Guessed from {_comment(source.file or '')}, {records:,} records. Go through it before you rely on it:"
+    seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
+    yield f"# Guessed from {_comment(source.file or '')}, {seen}. Go through it before you rely on it:"
     yield "# REVIEW marks what one file cannot tell; add descriptions and the team that answers for the table."
     yield "apiVersion: v3.1.0"
     yield "kind: DataContract"

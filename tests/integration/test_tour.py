@@ -83,8 +83,8 @@ def installed(tmp_path_factory):
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     target = folder / "site"
-    install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--offline", "--no-deps", "--target", str(target)]
-    subprocess.run([*install, str(wheel)], check=True, capture_output=True)
+    install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--offline", "--no-deps", "--compile-bytecode"]
+    subprocess.run([*install, "--target", str(target), str(wheel)], check=True, capture_output=True)
     return target
 
 

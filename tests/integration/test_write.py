@@ -1,0 +1,474 @@
+"""Writes to a branch: what lands, what is refused, and what others see meanwhile."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from lagoa.errors import (
+    BatchChanged,
+    BatchHeld,
+    CommitLost,
+    ContractError,
+    QueryError,
+    RefProtected,
+    TableNotFound,
+    WriteError,
+)
+from lagoa.lake import open_lake
+from lagoa.model import LINEAGE_COLUMNS, Batch, Change, TableName
+from lagoa.write import SessionQuery, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.branch import Branch
+    from lagoa.lake import Lake
+
+A, B = TableName.parse("bronze.a"), TableName.parse("bronze.b")
+_LOGICAL = {"long": "integer", "int": "integer", "double": "number", "string": "string", "timestamp": "timestamp"}
+
+
+def write_contract(root: Path, table: str, columns: str, **custom: Any) -> None:
+    """Write a contract; a column is `name:type`, with `!` behind it when required, `*` when it is (part of) the key."""
+    layer, name = table.split(".")
+    properties: list[dict[str, Any]] = []
+    for column in columns.split():
+        column_name, kind = column.rstrip("!*").split(":")
+        entry: dict[str, Any] = {"name": column_name, "logicalType": _LOGICAL[kind], "physicalType": kind,
+                                 "description": "x"}  # fmt: skip
+        if column.endswith(("!", "*")):
+            entry["required"] = True
+        if column.endswith("*"):
+            position = sum("primaryKey" in each for each in properties) + 1
+            entry |= {"primaryKey": True, "primaryKeyPosition": position}
+        if column_name in custom.get("former", {}):
+            entry["customProperties"] = [{"property": "lagoa.formerName", "value": custom["former"][column_name]}]
+        properties.append(entry)
+    extra = [{"property": f"lagoa.{key}", "value": value} for key, value in custom.items() if key != "former"]
+    document = {
+        "apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0",
+        "status": "active", "description": {"purpose": "A table of a test."},
+        "schema": [
+            {"name": name, "physicalName": table, "physicalType": "table", "description": "One row a thing.",
+             "properties": properties, **({"customProperties": extra} if extra else {})}
+        ],
+        "team": {"name": "test"},
+    }  # fmt: skip
+    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
+    write_contract(tmp_path, "bronze.a", "k:long* v:string t:long", orderBy="t")
+    write_contract(tmp_path, "bronze.b", "k:long* v:string")
+    return tmp_path
+
+
+@pytest.fixture
+def lake(root: Path) -> Iterator[Lake]:
+    with open_lake(root) as lake:
+        lake.create_branch("dev")
+        yield lake
+
+
+@pytest.fixture
+def dev(lake: Lake) -> Branch:
+    return lake.branch("dev")
+
+
+def rows(*values: tuple[Any, ...], names: str = "k v t") -> pa.Table:
+    types = {"k": pa.int64(), "v": pa.string(), "t": pa.int64()}
+    columns = names.split()
+    return pa.table({name: pa.array([row[at] for row in values], types[name]) for at, name in enumerate(columns)})
+
+
+def content(lake: Lake, table: str = "bronze.a", ref: str = "dev") -> list[tuple[Any, ...]]:
+    """The rows by DuckDB, after making sure that PyIceberg reads the same, and so does a fresh engine."""
+    by_duckdb = sorted(lake.sql(f"select * from {table}", ref).fetchall(), key=repr)
+    by_pyiceberg = lake.catalog(ref).load_table(table).scan().to_arrow().to_pylist()
+    assert sorted((tuple(row.values()) for row in by_pyiceberg), key=repr) == by_duckdb
+    lake.context.engine.close()  # forgets nothing but the instances
+    return by_duckdb
+
+
+def files(lake: Lake, table: str = "bronze.a") -> set[str]:
+    return {task.file.file_path for task in lake.catalog("dev").load_table(table).scan().plan_files()}
+
+
+def test_append_makes_the_table_from_its_contract(lake: Lake, dev: Branch) -> None:
+    result = dev.append("bronze.a", rows((1, "x", 1), (2, None, 2)))
+    assert (result.rows_added, result.files, result.skipped) == (2, 1, False)
+    assert content(lake) == [(1, "x", 1), (2, None, 2)]
+    table = lake.catalog("dev").load_table("bronze.a")
+    assert [field.required for field in table.schema().fields] == [True, False, False]
+    assert table.schema().find_field("k").doc == "x"
+    assert table.properties["comment"]
+    assert not lake.tables("main")
+
+
+@pytest.mark.parametrize("kind", ["table", "reader", "frame", "query"])
+def test_rows_come_from_anything(lake: Lake, dev: Branch, kind: str) -> None:
+    table = rows((1, "x", 1), (2, "y", 2))
+    dev.append("bronze.b", rows((1, "x"), (2, "y"), names="k v"))
+    source: Any = {
+        "table": table,
+        "reader": table.to_reader(),
+        "frame": pd.DataFrame({"v": ["x", "y"], "t": [1, 2], "k": [1, 2]}),
+        "query": "select v, k as t, k from bronze.b; ",
+    }[kind]
+    assert dev.append("bronze.a", source).rows_added == 2
+    assert content(lake) == [(1, "x", 1), (2, "y", 2)]
+
+
+def test_what_cannot_be_written_leaves_no_trace(lake: Lake, dev: Branch) -> None:
+    head = dev.head
+    for source, error in [
+        (rows((None, "x", 1)), "'k' is required and null in 1 row"),
+        (rows((1, "x"), names="k v"), "no column 't'"),
+        (rows((1, "x", 1)).append_column("z", pa.array([1])), "table has no column 'z'"),
+        (pa.table({"k": [1.5], "v": ["x"], "t": [1]}), "cannot hold 1.5"),
+        ([{"k": 1}], "cannot come from a list"),
+    ]:
+        with pytest.raises(WriteError, match=error):
+            dev.append("bronze.a", source)
+    with pytest.raises(ContractError, match="no contract"):
+        dev.append("bronze.unknown", rows((1, "x", 1)))
+    with pytest.raises(TableNotFound):
+        dev.append("bronze.a", "select * from bronze.nope")
+    with pytest.raises(QueryError):
+        dev.append("bronze.a", "select * from read_csv('/etc/passwd')")
+    with pytest.raises(RefProtected):
+        begin(lake.context, "main")
+    assert dev.head == head
+    assert not list(lake.settings.warehouse.rglob("*.parquet"))
+
+
+def test_several_tables_land_in_one_commit_or_not_at_all(lake: Lake, dev: Branch) -> None:
+    head = dev.head
+    with pytest.raises(RuntimeError, match="stop"), dev.write("both") as tx:  # noqa: PT012
+        tx.append(A, rows((1, "x", 1)))
+        raise RuntimeError("stop")
+    assert dev.head == head
+    with dev.write("both") as tx:
+        tx.append(A, rows((1, "x", 1)))
+        tx.append(B, "select k, v from bronze.a")  # reads what this transaction wrote
+        tx.append(A, rows((2, "y", 2)))
+        assert dev.head == head
+    assert tx.commit is not None
+    assert lake.resolve("dev").id == tx.commit.id
+    assert tx.commit.parents == (head,)
+    assert content(lake) == [(1, "x", 1), (2, "y", 2)]
+    assert content(lake, "bronze.b") == [(1, "x")]
+    intents = json.loads(tx.commit.properties["lagoa.intents"])
+    assert [(intent["kind"], intent["table"]) for intent in intents] == [
+        ("append", "bronze.a"), ("append", "bronze.b"), ("append", "bronze.a")
+    ]  # fmt: skip
+    assert set(intents[0]["files"]) | set(intents[2]["files"]) == files(lake)
+
+
+def test_an_intent_says_all_that_a_replay_needs(lake: Lake, dev: Branch) -> None:
+    with dev.write() as tx:
+        tx.merge(A, rows((1, "x", 1)), batch=Batch("b1", "f1"))
+        tx.delete(A, "k > 5")
+        tx.replace(A, rows((2, "y", 2)), kind="model", properties={"lagoa.fingerprint": "abc"})
+    assert tx.commit is not None
+    merge, model = json.loads(tx.commit.properties["lagoa.intents"])
+    table = lake.catalog("dev").load_table("bronze.a")
+    assert merge["batch"] == {"id": "b1", "fingerprint": "f1"}
+    assert merge["key"] == ["k"]
+    assert model["kind"] == "model"
+    assert model["fingerprint"] == table.properties["lagoa.fingerprint"] == "abc"
+    assert model["snapshot"] == table.metadata.current_snapshot_id
+    assert (model["schema"], model["spec"]) == (table.metadata.current_schema_id, table.metadata.default_spec_id)
+    dev.append("bronze.a", rows((3, "z", 3)))
+    assert "lagoa.fingerprint" not in lake.catalog("dev").load_table("bronze.a").properties
+
+
+def test_replace_puts_rows_in_the_place_of_all(lake: Lake, dev: Branch) -> None:
+    dev.append("bronze.a", rows((1, "x", 1), (2, "y", 2)))
+    result = dev.replace("bronze.a", "select k + 10 as k, v, t from bronze.a where k = 1")
+    assert (result.rows_added, result.rows_removed) == (1, 2)
+    assert content(lake) == [(11, "x", 1)]
+    assert dev.replace("bronze.a", "select * from bronze.a where false").rows_removed == 1
+    assert content(lake) == []
+    assert dev.replace("bronze.a", rows((5, "z", 5))).rows_added == 1
+    assert content(lake) == [(5, "z", 5)]
+    assert len(lake.catalog("dev").load_table("bronze.a").history()) == 4
+
+
+def test_merge_updates_and_adds_and_the_latest_wins(lake: Lake, dev: Branch) -> None:
+    assert dev.merge("bronze.a", rows((1, "old", 5), (2, "b", 5), (3, "c", None))).rows_added == 3
+    result = dev.merge(
+        "bronze.a",
+        rows((1, "late", 4), (2, "same", 5), (2, "older", 4), (3, "d", 1), (4, "n", None), (4, "m", 1), (4, "k", 1)),
+    )
+    assert (result.rows_added, result.rows_removed) == (3, 2)
+    assert content(lake) == [(1, "old", 5), (2, "same", 5), (3, "d", 1), (4, "m", 1)]
+    assert dev.merge("bronze.a", rows((3, "null is oldest", None), (9, "new", None))).rows_added == 1
+    assert content(lake)[2:] == [(3, "d", 1), (4, "m", 1), (9, "new", None)]
+    head = dev.head
+    assert dev.merge("bronze.a", rows((1, "late", 1))).rows_added == 0
+    assert dev.head == head, "nothing came, nothing is committed"
+
+
+def test_merge_takes_another_key_and_order(lake: Lake, dev: Branch) -> None:
+    dev.append("bronze.a", rows((1, "x", 1), (2, "x", 1), (3, "y", 9)))
+    dev.merge("bronze.a", rows((7, "y", 2)), key=["v"], order_by="k")
+    assert content(lake) == [(1, "x", 1), (2, "x", 1), (7, "y", 2)]
+    dev.merge("bronze.a", rows((8, "x", 1)), key=["v", "t"], order_by="k")
+    assert content(lake) == [(7, "y", 2), (8, "x", 1)]
+    for bad in ({"key": ["nope"]}, {"order_by": "nope"}):
+        with pytest.raises(WriteError, match="no column 'nope'"):
+            dev.merge("bronze.a", rows((8, "x", 1)), **bad)
+    with pytest.raises(WriteError, match="key column 'v' is null in 1 row"):
+        dev.merge("bronze.a", rows((8, None, 1)), key=["v"])
+
+
+def test_merge_needs_a_key(root: Path, lake: Lake, dev: Branch) -> None:
+    write_contract(root, "bronze.keyless", "k:long")
+    with pytest.raises(WriteError, match="needs a key"):
+        dev.merge("bronze.keyless", pa.table({"k": [1]}))
+
+
+def test_merge_leaves_files_alone_that_hold_no_such_key(lake: Lake, dev: Branch) -> None:
+    for start in (0, 100, 200):
+        dev.append("bronze.a", rows(*((start + at, "x", 1) for at in range(10))))
+    dev.append("bronze.a", rows(*((at, "spread", 1) for at in (50, 150, 250))))
+    before = files(lake)
+    assert dev.merge("bronze.a", rows((105, "new", 2))).rows_removed == 1
+    assert len(before & files(lake)) == 3, "the file that spans all keys holds none of them"
+    assert dev.merge("bronze.a", rows((1000, "new", 2))).rows_removed == 0
+    assert len(before & files(lake)) == 3
+
+
+def test_merge_that_replaces_a_whole_file_drops_it(lake: Lake, dev: Branch) -> None:
+    dev.append("bronze.a", rows((1, "x", 1), (2, "y", 1)))
+    dev.merge("bronze.a", rows((1, "a", 2), (2, "b", 2)))
+    assert content(lake) == [(1, "a", 2), (2, "b", 2)]
+    assert len(files(lake)) == 1
+
+
+def test_delete_removes_the_rows_for_which_it_is_true(lake: Lake, dev: Branch) -> None:
+    dev.append("bronze.a", rows((1, "x", 1), (2, None, 2)))
+    dev.append("bronze.a", rows((3, "x", 3), (4, "z", 4)))
+    dev.append("bronze.b", rows((4, "z"), names="k v"))
+    before = files(lake)
+    assert dev.delete("bronze.a", "v = 'x' and k < 2").rows_removed == 1
+    assert content(lake) == [(2, None, 2), (3, "x", 3), (4, "z", 4)], "null is not true"
+    assert len(before & files(lake)) == 1
+    assert dev.delete("bronze.a", "k in (select k from bronze.b) -- with a comment").rows_removed == 1
+    assert dev.delete("bronze.a", "k = 77").rows_removed == 0
+    assert dev.delete("bronze.a", "true").rows_removed == 2
+    assert content(lake) == []
+    assert dev.delete("bronze.a", "true").rows_removed == 0
+    for bad in ("k = (from 'x.csv')", "1); drop table bronze.a; select (1", "getenv('x')", "k = "):
+        with pytest.raises(QueryError):
+            dev.delete("bronze.a", bad)
+    with pytest.raises(TableNotFound):
+        dev.delete("bronze.nope", "true")
+    with pytest.raises(TableNotFound):
+        dev.delete("bronze.a", "k in (select k from bronze.nope)")
+
+
+def test_a_batch_comes_into_a_table_once(lake: Lake, dev: Branch) -> None:
+    assert dev.append("bronze.a", rows((1, "x", 1), (2, "y", 2)), batch="monday").rows_added == 2
+    head = dev.head
+    assert dev.append("bronze.a", rows((2, "y", 2), (1, "x", 1)), batch="monday").skipped
+    assert dev.head == head
+    with pytest.raises(BatchChanged):
+        dev.append("bronze.a", rows((1, "x", 1)), batch="monday")
+    with pytest.raises(BatchChanged):
+        dev.merge("bronze.a", rows((1, "x", 1), (2, "y", 2), (2, "y", 2)), batch="monday")
+    assert dev.append("bronze.b", rows((1, "x"), names="k v"), batch="monday").rows_added == 1
+    assert dev.append("bronze.a", rows((1, "x", 1)).slice(0, 0), batch="empty").rows_added == 0
+    assert dev.append("bronze.a", rows((1, "x", 1)).slice(0, 0), batch="empty").skipped
+    assert content(lake) == [(1, "x", 1), (2, "y", 2)]
+    assert dev.head != head, "an empty batch is remembered too"
+
+
+def test_a_batch_that_was_held_is_refused(lake: Lake, dev: Branch) -> None:
+    dev.append("bronze.b", rows((1, "x"), names="k v"))
+    namespaces = {("bronze",): {"lagoa.held.a.b1": "f1"}}
+    lake.context.catalog.commit("dev", dev.head, Change(message="hold", namespaces=namespaces))
+    with pytest.raises(BatchHeld):
+        dev.append("bronze.a", rows((1, "x", 1)), batch=Batch("b1", "f1"))
+    assert dev.append("bronze.a", rows((1, "x", 1)), batch=Batch("b1", "f2")).rows_added == 1
+
+
+def test_lineage_is_filled_where_it_is_missing(root: Path, lake: Lake, dev: Branch) -> None:
+    write_contract(root, "bronze.s", "k:long* v:string", source={"format": "csv"})
+    dev.append("bronze.s", rows((1, "x"), (2, "y"), names="k v"), batch="b1")
+    dev.append("bronze.s", "select 3 as k, 'z' as v, 'file.csv' as _source, 7 as _row")
+    found = content(lake, "bronze.s")
+    names = lake.sql("select * from bronze.s", "dev").columns
+    assert tuple(names[2:]) == LINEAGE_COLUMNS
+    assert [(row[0], row[4], row[5]) for row in found] == [(1, "api", 1), (2, "api", 2), (3, "file.csv", 7)]
+    assert [row[2] for row in found[:2]] == ["b1", "b1"]
+    assert found[2][2] not in {None, "b1"}
+    dev.merge("bronze.s", rows((1, "first"), (1, "last"), (1, "a"), names="k v"))
+    assert content(lake, "bronze.s")[0][1] == "a", "among equals the last record stays"
+
+
+def test_a_session_query_is_trusted_and_takes_parameters(lake: Lake, dev: Branch) -> None:
+    with dev.write() as tx, lake.context.engine.session({}) as session:
+        session.register("given", rows((1, "x", 1)))
+        tx.append(A, SessionQuery(session, "select k, ? as v, t from given", ["bound"]))
+    assert content(lake) == [(1, "bound", 1)]
+
+
+def test_a_lost_race_on_other_tables_is_no_loss(lake: Lake, dev: Branch) -> None:
+    with dev.write("mine") as tx:
+        tx.append(A, rows((1, "x", 1)))
+        dev.append("bronze.b", rows((1, "x"), names="k v"))
+    assert content(lake) == [(1, "x", 1)]
+    assert content(lake, "bronze.b") == [(1, "x")]
+    assert [commit.message for commit in lake.log("dev")][:2] == ["mine", "append to bronze.b"]
+
+
+def test_a_lost_race_on_the_same_table_is_said(lake: Lake, dev: Branch) -> None:
+    dev.append("bronze.b", rows((1, "x"), names="k v"))
+    with pytest.raises(CommitLost) as caught, dev.write("mine") as tx:  # noqa: PT012
+        tx.append(A, rows((1, "x", 1)))
+        tx.append(B, rows((2, "x"), names="k v"))
+        dev.append("bronze.b", rows((3, "x"), names="k v"))
+    assert caught.value.tables == (B,)
+    assert A not in lake.tables("dev")
+    assert content(lake, "bronze.b") == [(1, "x"), (3, "x")]
+
+
+def test_threads_write_different_tables_at_once(root: Path) -> None:
+    for number in range(4):
+        write_contract(root, f"bronze.t{number}", "k:long")
+    with open_lake(root) as lake:
+        lake.create_branch("dev")
+        failed: list[BaseException] = []
+
+        def load(number: int) -> None:
+            try:
+                for at in range(3):
+                    lake.branch("dev").append(f"bronze.t{number}", pa.table({"k": [at]}))
+            except BaseException as error:  # noqa: BLE001 - told to the test
+                failed.append(error)
+
+        threads = [threading.Thread(target=load, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failed
+        for number in range(4):
+            assert content(lake, f"bronze.t{number}") == [(0,), (1,), (2,)]
+
+
+def test_a_table_follows_its_contract(root: Path, lake: Lake, dev: Branch) -> None:
+    write_contract(root, "bronze.e", "k:int! v:string! f:long", sort=["k"])
+    dev.append("bronze.e", pa.table({"k": pa.array([1], pa.int32()), "v": ["x"], "f": [1]}))
+    lake.close()
+    write_contract(root, "bronze.e", "k:long! name:string f:long extra:string must:long!", former={"name": "v"},
+                   partition=["bucket(4, k)"], sort=["f desc"])  # fmt: skip
+    with open_lake(root) as later:
+        branch = later.branch("dev")
+        branch.append("bronze.e", "select 5000000000 as k, null as name, 2 as f, 'new' as extra, 3 as must")
+        assert content(later, "bronze.e") == [(1, "x", 1, None, None), (5000000000, None, 2, "new", 3)]
+        table = later.catalog("dev").load_table("bronze.e")
+        assert [str(field.transform) for field in table.spec().fields] == ["bucket[4]"]
+        assert table.sort_order().fields[0].source_id == 3
+        assert [field.required for field in table.schema().fields] == [True, False, False, False, False]
+        branch.merge("bronze.e", "select 1 as k, 'y' as name, 9 as f, '' as extra, 1 as must", key=["k"])
+        assert content(later, "bronze.e") == [(1, "y", 9, "", 1), (5000000000, None, 2, "new", 3)]
+        branch.delete("bronze.e", "name is null")
+        assert content(later, "bronze.e") == [(1, "y", 9, "", 1)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [("k:string! v:string", "'k' is long and cannot become string"), ("k:long!", "has the column 'v'")],
+)
+def test_what_a_table_cannot_become_is_said(root: Path, lake: Lake, dev: Branch, columns: str, said: str) -> None:
+    write_contract(root, "bronze.e", "k:long! v:string")
+    dev.append("bronze.e", rows((1, "x"), names="k v"))
+    lake.close()
+    write_contract(root, "bronze.e", columns)
+    with open_lake(root) as later, pytest.raises(WriteError, match=said):
+        later.branch("dev").append("bronze.e", rows((1, "x"), names="k v"))
+
+
+def test_a_table_with_delete_files_of_others_is_read_through(lake: Lake, dev: Branch, tmp_path: Path) -> None:
+    """Rows that another engine deleted by a position delete file do not come back by a merge, delete or replace."""
+    dev.append("bronze.a", rows((1, "x", 1), (2, "gone", 1), (3, "z", 1)))
+    add_position_delete(lake, "gone")
+    assert content(lake) == [(1, "x", 1), (3, "z", 1)]
+    dev.merge("bronze.a", rows((3, "merged", 2)))
+    assert content(lake) == [(1, "x", 1), (3, "merged", 2)]
+    add_position_delete(lake, "x")
+    dev.delete("bronze.a", "k = 77")
+    dev.delete("bronze.a", "v = 'merged'")
+    assert content(lake) == []
+
+
+def add_position_delete(lake: Lake, value: str) -> None:
+    """Do as Trino's DELETE does: a file of (path, position), committed in a delete manifest."""
+    import uuid
+
+    import pyarrow.parquet as pq
+    from pyiceberg.manifest import (
+        DataFile,
+        DataFileContent,
+        FileFormat,
+        ManifestContent,
+        ManifestEntry,
+        ManifestEntryStatus,
+        ManifestWriterV2,
+    )
+    from pyiceberg.table.update.snapshot import _FastAppendFiles
+    from pyiceberg.typedef import Record
+
+    table = lake.catalog("dev").load_table("bronze.a")
+    found = []
+    for task in table.scan().plan_files():
+        values = pq.read_table(task.file.file_path, partitioning=None).column("v").to_pylist()
+        found += [(task.file.file_path, at) for at, each in enumerate(values) if each == value]
+    path = f"{table.location()}/data/delete-{uuid.uuid4().hex}.parquet"
+    schema = pa.schema([
+        pa.field("file_path", pa.string(), nullable=False, metadata={"PARQUET:field_id": "2147483546"}),
+        pa.field("pos", pa.int64(), nullable=False, metadata={"PARQUET:field_id": "2147483545"}),
+    ])  # fmt: skip
+    pq.write_table(pa.table([[each[0] for each in found], [each[1] for each in found]], schema=schema), path)
+    file = DataFile.from_args(
+        content=DataFileContent.POSITION_DELETES, file_path=path, file_format=FileFormat.PARQUET, partition=Record(),
+        record_count=len(found), file_size_in_bytes=Path(path).stat().st_size,
+    )  # fmt: skip
+    file.spec_id = 0
+
+    class Deletes(ManifestWriterV2):
+        def content(self) -> ManifestContent:
+            return ManifestContent.DELETES
+
+        @property
+        def _meta(self) -> dict[str, str]:
+            return {**super()._meta, "content": "deletes"}
+
+    class RowDelta(_FastAppendFiles):
+        def _manifests(self) -> list[Any]:
+            meta = self._transaction.table_metadata
+            with Deletes(meta.spec(), meta.schema(), self.new_manifest_output(), self._snapshot_id, "null") as writer:
+                writer.add(ManifestEntry.from_args(
+                    status=ManifestEntryStatus.ADDED, snapshot_id=self._snapshot_id, sequence_number=None,
+                    file_sequence_number=None, data_file=file,
+                ))  # fmt: skip
+            return [writer.to_manifest_file(), *self._existing_manifests()]
+
+    from pyiceberg.table.snapshots import Operation
+
+    with table.transaction() as tx, RowDelta(Operation.OVERWRITE, tx, table.io):
+        pass

@@ -318,7 +318,7 @@ def test_values_of_an_enum_are_quoted_whatever_they_hold(connection, values):
 
 
 PATTERNS = st.recursive(
-    st.sampled_from(["a", "[ab]", "[^b]", r"\d", r"\.", ".", "é", r"\b", "(?i:A)", "'"]),
+    st.sampled_from(["a", "[ab]", "[^b]", r"\d", r"\.", ".", "é", r"\b", "'"]),
     lambda inner: st.one_of(
         st.tuples(inner, st.sampled_from(["*", "+", "?", "{2}", "{1,3}", "{2,}", "*?"])).map(
             lambda pair: f"(?:{pair[0]}){pair[1]}"
@@ -332,8 +332,8 @@ PATTERNS = st.recursive(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    # Anchors at the ends alone: DuckDB 1.5.5 takes a^ for a when it turns simple patterns into LIKE.
-    pattern=st.tuples(st.sampled_from(["", "^"]), PATTERNS, st.sampled_from(["", "$"])).map("".join),
+    # Anchors at the ends and flags for the whole: DuckDB 1.5.5 takes a^ for a, and RE2 finds no A by a|(?i:a).
+    pattern=st.tuples(st.sampled_from(["", "^", "(?i)", "(?i)^"]), PATTERNS, st.sampled_from(["", "$"])).map("".join),
     values=st.lists(st.text("aAb1.'", max_size=6), min_size=1, max_size=8),
 )
 def test_patterns_that_contracts_may_hold_run_in_duckdb_as_in_python(connection, pattern, values):

@@ -10,16 +10,19 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.audit import audit_commit
-from lagoa.errors import AuditFailed, CatalogDamaged, CommitLost, LagoaError
+from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
 from lagoa.faults import fault_point
 from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication, Receipt
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import AuditReport, Change, Commit, RefInfo
+    from lagoa.ports import VersionedCatalog
 
 RECEIPT = "lagoa.receipt"
 """Commit property: id of the publication's receipt."""
@@ -139,9 +142,14 @@ def sweep(context: LakeContext) -> None:
     now = datetime.now(UTC)
     for ref in catalog.refs():
         if ref.name.startswith(CANDIDATE_PREFIX) and _abandoned(ref, now):
-            with suppress(CommitLost, LagoaError):
+            with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
-    context.receipts.prune({commit for _, commit in catalog.moves(MAIN)}, now - _KEPT)
+    context.receipts.prune(now - _KEPT, partial(was_published, catalog))
+
+
+def was_published(catalog: VersionedCatalog, commit: str) -> bool:
+    """Return whether main was ever moved to a commit."""
+    return any(moved == commit for _, moved in catalog.moves(MAIN))
 
 
 def _abandoned(ref: RefInfo, now: datetime) -> bool:
@@ -160,4 +168,9 @@ def _abandoned(ref: RefInfo, now: datetime) -> bool:
 
 
 def _host() -> str:
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+    """Return what tells this machine from others, and one container on it from the next: they count from 1 each."""
+    try:
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # not Linux
+        processes = ""
+    return hashlib.sha256(f"{platform.node()} {processes}".encode()).hexdigest()[:8]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.errors import BatchHeld
+from lagoa.model import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lagoa.model import Batch, TableName
+    from lagoa.model import TableName
     from lagoa.ports import Namespace, VersionedCatalog
 
 BATCH = "lagoa.batch."
@@ -51,8 +52,25 @@ def refuse_held(catalog: VersionedCatalog, commit: str, table: TableName, batch:
     Raises:
         BatchHeld: this content of the batch was rolled back and held. Other content under the same id passes.
     """
-    properties = catalog.namespaces(commit).get(table.namespace, {})
-    if properties.get(_property(table, batch)) == batch.fingerprint:
+    _refuse(catalog.namespaces(commit).get(table.namespace, {}), table, batch)
+
+
+def refuse_held_within(catalog: VersionedCatalog, commit: str, tables: Mapping[TableName, Mapping[str, str]]) -> None:
+    """Let tables pass, given by their properties, unless they hold a batch that is held at a commit.
+
+    Raises:
+        BatchHeld: the first such batch.
+    """
+    namespaces = catalog.namespaces(commit)
+    for table, properties in tables.items():
+        marks = namespaces.get(table.namespace, {})
+        if any(name.startswith(HELD) for name in marks):
+            for name, fingerprint in batches_of(properties).items():
+                _refuse(marks, table, Batch(name, fingerprint))
+
+
+def _refuse(marks: Mapping[str, str], table: TableName, batch: Batch) -> None:
+    if marks.get(_property(table, batch)) == batch.fingerprint:
         raise BatchHeld(table, batch.id)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
@@ -241,8 +241,13 @@ class ReceiptStore(Protocol):
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Keep results for use by later audits."""
 
-    def prune(self, published: Collection[str], before: datetime) -> int:
-        """Drop receipts prepared before a moment whose commit is none of `published`; return how many."""
+    def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
+        """Drop receipts prepared before a moment whose commit was not published; return how many.
+
+        Args:
+            before: younger receipts stay.
+            published: whether a commit was; asked once for each receipt.
+        """
 
     def close(self) -> None:
         """Release what the store holds open."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lagoa.candidate import Proposal, land, published, sweep
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
 from lagoa.faults import fault_point
+from lagoa.holds import refuse_held_within
 from lagoa.model import CANDIDATE_PREFIX, MAIN, AuditReport, Change, Publication, TableName
 from lagoa.table_facts import INPUTS, table_facts
 
@@ -46,6 +47,7 @@ def publish(context: LakeContext, branch: str, message: str = "") -> Publication
             rolled back behind the place where the branch was made.
         AuditFailed: a check failed or was not evaluated; main is as it was, the branch is left to look at.
         PublishContended: main moved during each of `settings.publish_tries` tries.
+        BatchHeld: the branch holds a batch that was rolled back and held since.
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
     """
     ref = context.catalog.ref(branch)
@@ -117,6 +119,8 @@ class _Work:
         if not net and not self.namespaces():
             raise NothingToPublish(self.branch)
         self._refuse_skew(net)
+        present = {table: table_facts(pointer).properties for table, pointer in net.items() if pointer}
+        refuse_held_within(self.catalog, self.main, present)
         return net
 
     def _refuse_skew(self, net: Mapping[TableName, str | None]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lagoa.candidate import Proposal, land, sweep
+from lagoa.candidate import Proposal, land, sweep, was_published
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
 from lagoa.faults import fault_point
 from lagoa.holds import batches_of, with_holds
@@ -88,9 +88,7 @@ def _target(catalog: VersionedCatalog, to: str) -> Commit:
 
 
 def _was_audited(context: LakeContext, target: Commit) -> bool:
-    receipt = context.receipts.of_commit(target.id)
-    published = any(commit == target.id for _, commit in context.catalog.moves(MAIN))
-    return receipt is not None and published
+    return was_published(context.catalog, target.id) and context.receipts.of_commit(target.id) is not None
 
 
 def _batches(differing: Mapping[TableName, tuple[str | None, str | None]]) -> tuple[_Moves, _Moves]:

@@ -15,7 +15,7 @@ from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
 from lagoa.model import AuditReport, CheckResult, Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 FORMAT = 1
@@ -30,10 +30,11 @@ create table if not exists receipts (
     id text primary key,
     commit_id text not null,
     prepared_at text not null,
+    settled integer not null,
     document text not null
 ) without rowid;
 create index if not exists receipts_commit on receipts (commit_id);
-create index if not exists receipts_prepared on receipts (prepared_at);
+create index if not exists receipts_unsettled on receipts (prepared_at) where settled = 0;
 create table if not exists results (
     key text primary key,
     kept_at integer not null,
@@ -110,7 +111,7 @@ class SqliteReceipts:
         """Keep a receipt before `main` moves."""
         row = (receipt.id, receipt.commit, receipt.prepared_at.astimezone(UTC).isoformat(), _to_json(receipt))
         with self._transaction() as db:
-            db.execute("insert or replace into receipts values (?, ?, ?, ?)", row)
+            db.execute("insert or replace into receipts values (?, ?, ?, 0, ?)", row)
 
     def get(self, receipt: str) -> Receipt | None:
         """Return a receipt by its id."""
@@ -147,14 +148,15 @@ class SqliteReceipts:
                     "delete from results where key in (select key from results order by kept_at limit ?)", (excess,)
                 )
 
-    def prune(self, published: Collection[str], before: datetime) -> int:
-        """Drop receipts prepared before a moment whose commit is none of `published`; return how many."""
-        sql = "select id, commit_id from receipts where prepared_at < ?"
+    def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
+        """Drop receipts prepared before a moment whose commit was not published; return how many."""
+        sql = "select id, commit_id from receipts where settled = 0 and prepared_at < ?"
         old = self._rows(sql, (before.astimezone(UTC).isoformat(),))
-        known = set(published)
-        gone = [(receipt,) for receipt, commit in old if commit not in known]
-        if gone:
+        kept = [(receipt,) for receipt, commit in old if published(commit)]
+        gone = [(receipt,) for receipt, _ in old if (receipt,) not in kept]
+        if old:
             with self._transaction() as db:
+                db.executemany("update receipts set settled = 1 where id = ?", kept)
                 db.executemany("delete from receipts where id = ?", gone)
         return len(gone)
 

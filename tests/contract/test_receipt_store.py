@@ -90,7 +90,15 @@ def test_any_number_of_keys_may_be_asked_for(store):
 def test_pruning_keeps_published_and_recent_receipts(store):
     for number in (1, 2, 3):
         store.prepare(receipt(number, prepared_at=NOW + timedelta(days=number)))
-    assert store.prune({receipt(1).commit}, before=NOW + timedelta(days=2, hours=1)) == 1
+    asked = []
+
+    def published(commit: str) -> bool:
+        asked.append(commit)
+        return commit == receipt(1).commit
+
+    assert store.prune(NOW + timedelta(days=2, hours=1), published) == 1
+    assert store.prune(NOW + timedelta(days=2, hours=1), published) == 0
+    assert sorted(asked) == [receipt(1).commit, receipt(2).commit]
     assert store.get(receipt(1).id) is not None
     assert store.get(receipt(2).id) is None
     assert store.get(receipt(3).id) is not None

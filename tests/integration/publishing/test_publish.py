@@ -6,15 +6,18 @@ import json
 import multiprocessing
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 import lagoa
 from lagoa import faults
+from lagoa.adapters.catalog_sqlite import SqliteCatalog
 from lagoa.candidate import RECEIPT, sweep
 from lagoa.errors import (
     AuditFailed,
+    CatalogDamaged,
     NothingToPublish,
     PublishConflict,
     PublishContended,
@@ -22,7 +25,7 @@ from lagoa.errors import (
     RefProtected,
 )
 from lagoa.model import CANDIDATE_PREFIX, MAIN, Change, TableName
-from lagoa.publish import BRANCH, INTENTS
+from lagoa.publish import BRANCH, INTENTS, publish
 
 PEOPLE = TableName.parse("bronze.people")
 PETS = TableName.parse("bronze.pets")
@@ -298,33 +301,54 @@ def test_main_moving_all_the_time_is_an_error(small):
         branch.publish()
 
 
-def test_threads_on_different_tables_publish_at_once(published, small):
+def test_threads_on_different_tables_publish_at_once(small):
+    for number in range(4):
+        small.contract(f"bronze.t{number}", {"id": {"physicalType": "long"}})
     start = threading.Barrier(4)
     failures = []
 
-    def work(number: int) -> None:
-        table = f"bronze.t{number}"
+    def work(lake, number: int) -> None:
         try:
-            with small.open() as lake:
-                branch = lake.create_branch(f"run{number}")
-                branch.append(table, small.people(number).select(["id"]), batch="b")
-                start.wait()
-                branch.publish()
+            branch = lake.create_branch(f"run{number}")
+            branch.append(f"bronze.t{number}", small.people(number).select(["id"]), batch="b")
+            start.wait()
+            branch.publish()
         except BaseException as error:  # noqa: BLE001 - told by the test
             failures.append(error)
 
-    for number in range(4):
-        small.contract(f"bronze.t{number}", {"id": {"physicalType": "long"}})
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
     with small.open() as lake:
-        assert len(lake.tables()) == 6
-        assert len(lake.publications()) == 5
+        threads = [threading.Thread(target=work, args=(lake, number)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len(lake.tables()) == 4
+        assert len(lake.publications()) == 4
         assert candidates(lake) == []
+
+
+class Crooked(SqliteCatalog):
+    """Puts the commit of a candidate on another base than the one that was asked for."""
+
+    def commit(self, branch, expected, change):
+        if not branch.startswith(CANDIDATE_PREFIX):
+            return super().commit(branch, expected, change)
+        root = list(self.log(expected))[-1].id
+        self.delete_ref(branch, expected)
+        self.create_branch(branch, root)
+        return super().commit(branch, root, change)
+
+
+def test_a_commit_that_does_not_stand_on_main_is_never_swapped_in(published, small):
+    branch = published.create_branch("dev")
+    branch.append("bronze.people", small.people(3), batch="p2")
+    before = head(published)
+    crooked = Crooked(published.settings.state_folder / "catalog.db")
+    with pytest.raises(CatalogDamaged, match="does not stand on main"):
+        publish(replace(published.context, catalog=crooked), "dev")
+    crooked.close()
+    assert head(published) == before
 
 
 def _publish(root, branch: str, answers) -> None:
@@ -377,7 +401,7 @@ def test_candidates_of_dead_publishers_are_swept(published, small):
 
 
 def test_a_publication_whose_receipt_is_lost_is_still_listed(published):
-    published.context.receipts.prune(set(), datetime.now(UTC) + timedelta(days=1))
+    published.context.receipts.prune(datetime.now(UTC) + timedelta(days=1), lambda _: False)
     (publication,) = published.publications()
     assert (publication.receipt, publication.report.results) == ("", ())
     assert publication.tables == ("bronze.people", "bronze.pets")

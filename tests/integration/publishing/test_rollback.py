@@ -164,6 +164,15 @@ def test_a_held_batch_is_refused_and_mended_content_is_not(twice, small):
     assert people(twice) == [1, 3]
 
 
+def test_a_held_batch_does_not_come_in_by_an_older_branch(twice, small):
+    branch = twice.create_branch("older", at="main~1")
+    branch.append("bronze.people", small.people(2), batch="batch-two")
+    twice.rollback("main~1", hold=True)
+    with pytest.raises(BatchHeld, match="batch-two"):
+        branch.publish()
+    assert people(twice) == [1]
+
+
 def test_a_hold_outlives_the_table(twice, small):
     twice.rollback("main~2", hold=True)
     again = twice.create_branch("again")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lagoa.model import TableName
     from lagoa.ports import SqlEngine
     from lagoa.ref_catalog import StagedCatalog
+    from lagoa.transactions import KeptTransaction
 
 MODEL = "lagoa.fingerprint"
 """Table property: hash of the model, and the state of its inputs, that the table was built from."""
@@ -71,13 +72,15 @@ class Target:
     """
 
     def __init__(self, catalog: StagedCatalog, contracts: Contracts, name: TableName) -> None:
+        from lagoa.transactions import KeptCreateTransaction, KeptTransaction
+
         self.name = name
         self.contract = contracts.get(name)
         self._identifier = (*name.namespace, name.name)
         self.table: Table | None = None
         if catalog.table_exists(self._identifier):
             self.table = catalog.load_table(self._identifier)
-            self._transaction = self.table.transaction()
+            self._transaction: KeptTransaction = KeptTransaction(self.table)
             if self.contract is not None:
                 evolve(self._transaction, self.contract)
         else:
@@ -85,13 +88,14 @@ class Target:
             schema = contract.schema()
             described = {"comment": contract.description} if contract.description else {}
             catalog.create_namespace_if_not_exists(name.namespace)
-            self._transaction = catalog.create_table_transaction(
+            staged = catalog._create_staged_table(
                 self._identifier,
                 schema,
                 partition_spec=contract.partition_spec(schema),
                 sort_order=contract.sort_order(schema),
                 properties={CONTRACT: contract.hash, **described},
             )
+            self._transaction = KeptCreateTransaction(staged)
         # PyIceberg changes a table object when its transaction is committed: what stood before is kept here.
         self.metadata: TableMetadata = self._transaction.table_metadata
         self.pointer = self.table.metadata_location if self.table is not None else None

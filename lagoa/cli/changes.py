@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, one_line, say, shorten
+from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, say, text_of
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
@@ -84,18 +84,18 @@ def _show_rows(table: TableDiff) -> None:
     names = list(dict.fromkeys(name for row in table.samples for name in (row.after or row.before or {})))
     say("")
     say(f"{table.table}, some of its rows:")
-    emit_table(("", *names), ([_SIGNS[row.kind], *(_cell(row, name) for name in names)] for row in table.samples))
+    emit_rows(("", *names), [[_SIGNS[row.kind], *(_datum(row, name) for name in names)] for row in table.samples])
 
 
-def _cell(row: RowChange, name: str) -> str:
+def _datum(row: RowChange, name: str) -> Any:
     before, after = ((side or {}).get(name) for side in (row.before, row.after))
     if row.kind == "changed" and before != after:
-        return shorten(f"{_text(before)} -> {_text(after)}")
-    return shorten(_text(before if row.after is None else after))
+        return f"{_text(before)} -> {_text(after)}"
+    return before if row.after is None else after
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else one_line(value)
+    return "NULL" if value is None else text_of(value)
 
 
 def _tell(found: LakeDiff) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, one_line, say, seconds, short, shorten
+from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, paint, say, seconds, short, shorten
 from lagoa.cli.errors import EXIT_AUDIT_FAILED
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 audit = typer.Typer(add_completion=False)
 
 _ROWS = 20
+_COLOURS = {"passed": "green", "warned": "yellow", "failed": "red", "not evaluated": "red"}
 
 
 @audit.command()
@@ -45,7 +46,7 @@ def audit_(
     else:
         _show([r for r in report.results if not (failed or rows) or r.outcome != "passed"])
         _show_rows(samples)
-        _say_verdict(report)
+        _say_verdict(report, rows=rows)
     if not report.passed:
         raise typer.Exit(EXIT_AUDIT_FAILED)
 
@@ -57,7 +58,7 @@ def _show(results: Sequence[CheckResult]) -> None:
             (
                 (
                     r.check,
-                    r.outcome,
+                    paint(r.outcome, _COLOURS[r.outcome]),
                     "" if r.figure is None else number(int(r.figure) if r.figure == int(r.figure) else r.figure),
                     r.threshold,
                     "" if r.outcome == "passed" else shorten(r.message, 100),
@@ -68,19 +69,20 @@ def _show(results: Sequence[CheckResult]) -> None:
         )
 
 
-def _say_verdict(report: AuditReport) -> None:
+def _say_verdict(report: AuditReport, *, rows: bool) -> None:
     outcomes = [result.outcome for result in report.results]
     parts = [
         f"{number(outcomes.count(o))} {o}" for o in ("passed", "warned", "failed", "not evaluated") if o in outcomes
     ]
     reused = sum(1 for result in report.results if result.reused)
-    again = f", {number(reused)} of them known from earlier" if reused else ""
+    known = "all" if reused == len(outcomes) else f"{number(reused)} of them"
+    again = f" ({known} known from earlier)" if reused else ""
     told = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
     say(f"{report.ref} ({short(report.commit)}): {told}.")
     if report.passed:
         hint(f"Next: `lagoa publish {report.ref}`.")
     else:
-        hint(f"This cannot be published. `lagoa audit {report.ref} --rows` shows the rows.")
+        hint("This cannot be published." + ("" if rows else f" `lagoa audit {report.ref} --rows` shows the rows."))
 
 
 def _show_rows(samples: dict[str, pa.Table | None]) -> None:
@@ -89,10 +91,7 @@ def _show_rows(samples: dict[str, pa.Table | None]) -> None:
             continue
         say("")
         say(f"{check}: {'the first ' if table.num_rows == _ROWS else ''}{count(table.num_rows, 'row')}")
-        emit_table(
-            table.column_names,
-            ([shorten(one_line("" if v is None else v)) for v in row.values()] for row in table.to_pylist()),
-        )
+        emit_rows(table.column_names, [list(row.values()) for row in table.to_pylist()])
     if samples:
         say("")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -55,7 +56,7 @@ def hint(text: str) -> None:
 
 def emit_json(value: Any, *, indent: int | None = 2) -> None:
     """Print the one JSON document of a command."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, default=plain) + "\n")
+    sys.stdout.write(json.dumps(json_value(value), ensure_ascii=False, indent=indent, default=plain) + "\n")
 
 
 def plain(value: Any) -> Any:
@@ -100,6 +101,45 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: 
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
+def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows of data: numbers to the right, NULL where there is no value, long values cut in a terminal."""
+    right = [name for place, name in enumerate(columns) if _are_numbers([row[place] for row in rows])]
+    emit_table(columns, ([_datum(value) for value in row] for row in rows), right=right)
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in given)
+
+
+def _datum(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes | bytearray):
+        value = value.decode("utf-8", "backslashreplace").rstrip("\r\n")
+    return shorten(one_line(text_of(value)))
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text: nothing for null, true and false, JSON for what is nested, hexadecimal for bytes."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict | tuple):
+        return json.dumps(json_value(value), ensure_ascii=False, default=plain)
+    return value.hex() if isinstance(value, bytes | bytearray) else str(value)
+
+
+def json_value(value: Any) -> Any:
+    """Return a value that JSON can hold; it has no infinity and no not-a-number, so these become text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return [json_value(each) for each in value]
+    return {str(key): json_value(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
 def emit_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values, one pair a line, the values under each other."""
     pairs = list(pairs)
@@ -112,6 +152,13 @@ def _cell(value: Any) -> Any:
     from rich.text import Text
 
     return value if isinstance(value, Text) else Text("" if value is None else one_line(value))
+
+
+def paint(text: str, colour: str) -> Any:
+    """Return a cell that has a colour in a terminal."""
+    from rich.text import Text
+
+    return Text(text, style=colour)
 
 
 def one_line(value: Any) -> str:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lagoa.check_run import CheckRun, not_evaluated
-from lagoa.checks import contract_checks, file_checks, result_key, uncontracted
+from lagoa.checks import file_checks, result_key, uncontracted
+from lagoa.contract_checks import contract_checks
 from lagoa.errors import CheckError, InvalidName, QueryError, TableNotFound
 from lagoa.model import MAIN, AuditReport, Ref, TableName
 

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.checks import Check, contract_checks, file_checks, quoted, result_key, uncontracted
+from lagoa.checks import Check, file_checks, quoted, result_key, uncontracted
 from lagoa.contract import Column, Contract
+from lagoa.contract_checks import contract_checks
 from lagoa.contract_properties import Source
 from lagoa.model import CheckFile, FileCheck, TableName
 

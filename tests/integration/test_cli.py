@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -270,6 +271,17 @@ def test_transform_builds_what_is_stale(lake):
     assert wrong.code == 1
     assert "people.sql:1" in wrong.err
     assert "people.sql:1" in ok(lake, "status").out
+
+
+def test_the_model_of_getting_started_works(lake):
+    page = (Path(__file__).parents[2] / "docs" / "getting-started.md").read_text("utf-8")
+    for path, language in (("transformations/silver/adults.sql", "sql"), ("iceberg/silver/adults.odcs.yaml", "yaml")):
+        (lake / path).parent.mkdir(parents=True)
+        block = page.split(f"`{path}`")[1].split(f"```{language}\n")[1].split("```")[0]
+        (lake / path).write_text(block, "utf-8")
+    assert "2 contracts, 1 model" in ok(lake, "contract", "check").out
+    assert "silver.adults" in ok(lake, "transform").out
+    assert ok(lake, "sql", "select count(*) from silver.adults", "--json").json()["rows"] == [[3]]
 
 
 def test_tables_and_show(loaded):

@@ -72,3 +72,9 @@ def test_shared_options_are_documented_and_taken_by_every_command():
     for name, command in COMMANDS.items():
         options = {opt for param in command.params for opt in param.opts}
         assert {"--lake", "--debug"} <= options, name
+
+
+def test_every_command_is_tested():
+    tests = (PAGE.parents[1] / "tests" / "integration" / "test_cli.py").read_text("utf-8")
+    calls = {name: ", ".join(f'"{part}"' for part in name.split()) for name in COMMANDS}
+    assert [name for name, call in calls.items() if call not in tests] == []

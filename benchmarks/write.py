@@ -1,0 +1,235 @@
+"""The write path beside plain DuckDB, DuckLake and PyIceberg: append, read back, merge."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from benchmarks.figures import Figure
+from lagoa.lake import open_lake
+from lagoa.model import TableName
+from lagoa.write import SessionQuery, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lagoa.lake import Lake
+    from lagoa.ports import SqlSession
+
+ROWS = 10_000_000
+MERGED = 1_000_000
+UPSERT_SHARE = 100  # PyIceberg's upsert is measured on this part of the rows
+PAIRS = 5
+LIMIT_APPEND = LIMIT_READ = 1.10
+LIMIT_MERGE = 1.25
+
+_TABLE = TableName(("bench",), "facts")
+_CONTRACT = """
+apiVersion: v3.1.0
+kind: DataContract
+id: bench.facts
+name: bench.facts
+version: 1.0.0
+status: active
+description: {purpose: Rows to measure writes with.}
+schema:
+  - name: facts
+    physicalName: bench.facts
+    physicalType: table
+    description: One row a sale.
+    properties:
+      - {name: id, logicalType: integer, physicalType: long, required: true, primaryKey: true, description: Key.}
+      - {name: customer, logicalType: string, physicalType: string, required: true, description: A hash.}
+      - {name: store, logicalType: integer, physicalType: int, description: One of 1000.}
+      - {name: amount, logicalType: number, physicalType: "decimal(12, 2)", description: In reais.}
+      - {name: sold_at, logicalType: timestamp, physicalType: timestamp, description: The moment.}
+      - {name: category, logicalType: string, physicalType: string, description: One of 50.}
+team: {name: benchmarks}
+"""
+
+
+def _rows(ids: str, amount: str = "(i % 100000) / 100") -> str:
+    return (
+        "SELECT i AS id, md5(i::VARCHAR) AS customer, (i * 7919 % 1000)::INTEGER AS store, "
+        f"({amount})::DECIMAL(12, 2) AS amount, TIMESTAMP '2020-01-01' + to_seconds(i % 100000000) AS sold_at, "
+        f"'category ' || i % 50 AS category FROM (SELECT {ids} AS i)"
+    )
+
+
+def _news(rows: int, merged: int) -> str:
+    """Return the keys of a merge: half of them all over those that are there, half behind."""
+    half = merged // 2
+    return f"unnest(range(0, {rows}, {rows // half}) || range({rows}, {rows + half}))"
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What every measurement needs.
+
+    Attributes:
+        folder: for files; emptied in the end.
+        lake: a lake with one contract.
+        session: holds the rows: `base` of the table, `news` to merge, half of them with keys of the base.
+        rows: number of rows in `base`.
+        merged: number of rows in `news`.
+    """
+
+    folder: Path
+    lake: Lake
+    session: SqlSession
+    rows: int
+    merged: int
+
+    def load(self, branch: str, rows: str = "base") -> None:
+        """Append to the table of a branch, which makes it when it is not there."""
+        with begin(self.lake.context, branch) as tx:
+            tx.append(_TABLE, SessionQuery(self.session, f"SELECT * FROM {rows}"))
+
+    def plain(self, name: str, query: str = "SELECT * FROM base") -> Path:
+        """Write a query as plain Parquet."""
+        path = self.folder / f"{name}.parquet"
+        self.session.query(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
+        return path
+
+
+def run(rows: int = ROWS, merged: int = MERGED) -> list[Figure]:
+    """Measure every figure of the write path; takes some minutes."""
+    with tempfile.TemporaryDirectory(prefix="lagoa-bench-") as name:
+        folder = Path(name)
+        (folder / "lagoa.toml").write_text('name = "bench"\n')
+        contract = folder / "iceberg" / "bench" / "facts.odcs.yaml"
+        contract.parent.mkdir(parents=True)
+        contract.write_text(_CONTRACT)
+        with open_lake(folder) as lake, lake.context.engine.session({}) as session:
+            session.query(f"CREATE TEMP TABLE base AS {_rows(f'unnest(range({rows}))')}").fetchall()
+            session.query(f"CREATE TEMP TABLE news AS {_rows(_news(rows, merged), '1')}").fetchall()
+            bench = _Bench(folder, lake, session, rows, merged)
+            return [_append(bench), _read(bench), *_merge(bench), _ducklake(bench), _upsert(bench)]
+
+
+def _pairs(ours: Callable[[int], object], theirs: Callable[[int], object]) -> tuple[float, float, float]:
+    """Return the median ratio of pairs in alternating order, and the median seconds of each side."""
+    ours(-1), theirs(-1)  # neither is to pay for the first time
+    times: list[tuple[float, float]] = []
+    for number in range(PAIRS):
+        if number % 2:
+            second, first = _seconds(theirs, number), _seconds(ours, number)
+        else:
+            first, second = _seconds(ours, number), _seconds(theirs, number)
+        times.append((first, second))
+    ratio = statistics.median(first / second for first, second in times)
+    return ratio, statistics.median(each[0] for each in times), statistics.median(each[1] for each in times)
+
+
+def _seconds(call: Callable[[int], object], number: int) -> float:
+    start = time.perf_counter()
+    call(number)
+    return time.perf_counter() - start
+
+
+def _append(bench: _Bench) -> Figure:
+    for number in range(-1, PAIRS):
+        bench.lake.create_branch(f"append-{number + 1}")
+    ratio, ours, theirs = _pairs(
+        lambda number: bench.load(f"append-{number + 1}"), lambda number: bench.plain(f"append-{number}")
+    )
+    name = f"append of {bench.rows:,} rows x 6 columns, table made and committed"
+    return Figure(name, ratio, "x", LIMIT_APPEND, f"DuckDB COPY to Parquet: {theirs:.2f} s", f"{ours:.2f} s")
+
+
+def _read(bench: _Bench) -> Figure:
+    plain = bench.folder / "append-0.parquet"
+    query = "SELECT store, category, sum(amount), count(*), max(sold_at) FROM {} GROUP BY ALL ORDER BY ALL"
+    # An engine of its own, which has not written the files and so goes through the table's metadata.
+    with open_lake(bench.folder) as reader:
+        connection = reader.context.engine.session({})
+
+        def ours(number: int) -> None:
+            del number
+            reader.sql(query.format("bench.facts"), "append-1").fetchall()
+
+        def theirs(number: int) -> None:
+            del number
+            connection.query(query.format(f"read_parquet('{plain}')")).fetchall()
+
+        ratio, mine, other = _pairs(ours, theirs)
+        connection.close()
+    name = f"group-by over the table of {bench.rows:,} rows, another process than the writer's"
+    peer = f"plain Parquet: {other * 1000:.0f} ms"
+    return Figure(name, ratio, "x", LIMIT_READ, peer, f"{mine * 1000:.0f} ms, parsing and confinement included")
+
+
+def _merge(bench: _Bench) -> list[Figure]:
+    """Merge into branches of one table: each starts from the same 10M rows, by a pointer."""
+    for number in range(-1, PAIRS):
+        bench.lake.create_branch(f"merge-{number + 1}", at="append-1")
+    old = bench.folder / "append-0.parquet"
+
+    def ours(number: int) -> None:
+        with begin(bench.lake.context, f"merge-{number + 1}") as tx:
+            result = tx.merge(_TABLE, SessionQuery(bench.session, "SELECT * FROM news"))
+        if (result.rows_added, result.rows_removed) != (bench.merged, bench.merged // 2):
+            raise AssertionError(f"the merge did something else: {result}")
+
+    by_hand = f"SELECT * FROM news UNION ALL SELECT o.* FROM read_parquet('{old}') o ANTI JOIN news n USING (id)"
+    ratio, mine, other = _pairs(ours, lambda number: bench.plain(f"merge-{number}", by_hand))
+    what = f"merge of {bench.merged:,} rows, half new, into {bench.rows:,}"
+    peer = f"copy-on-write by hand in DuckDB: {other:.2f} s"
+    return [Figure(f"{what}, keys all over the table", ratio, "x", LIMIT_MERGE, peer, f"{mine:.2f} s")]
+
+
+def _ducklake(bench: _Bench) -> Figure:
+    package = find_spec("duckdb_extension_ducklake")
+    if package is None or not package.submodule_search_locations:
+        return Figure("DuckLake's MERGE", float("nan"), "s", note="not installed: duckdb-extension-ducklake")
+    file = (
+        Path(package.submodule_search_locations[0])
+        / "extensions" / f"v{duckdb.__version__}" / "ducklake.duckdb_extension"
+    )  # fmt: skip
+    base = bench.plain("lake-base")
+    news = bench.plain("lake-news", "SELECT * FROM news")
+    times = []
+    for number in range(PAIRS):
+        place = bench.folder / f"ducklake-{number}"
+        place.mkdir()
+        with closing(duckdb.connect()) as connection:
+            connection.execute(f"LOAD '{file}'; ATTACH 'ducklake:{place}/meta.db' AS dl (DATA_PATH '{place}/data')")
+            connection.execute(f"CREATE TABLE dl.facts AS FROM read_parquet('{base}')")
+            connection.execute(f"CREATE TEMP TABLE news AS FROM read_parquet('{news}')")
+            start = time.perf_counter()
+            connection.execute(
+                "MERGE INTO dl.facts USING news USING (id) WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT"
+            )
+            times.append(time.perf_counter() - start)
+        shutil.rmtree(place)
+    note = "it leaves delete files and does not write old rows again, which its readers then pay for"
+    return Figure("the same by DuckLake's MERGE INTO", statistics.median(times), "s", note=note)
+
+
+def _upsert(bench: _Bench) -> Figure:
+    """Measure PyIceberg's upsert beside ours on a part of the rows: whole, it takes a quarter of an hour."""
+    rows, merged = bench.rows // UPSERT_SHARE, bench.merged // UPSERT_SHARE
+    bench.session.query(f"CREATE OR REPLACE TEMP TABLE part AS {_rows(f'unnest(range({rows}))')}").fetchall()
+    bench.lake.create_branch("upsert-theirs")
+    bench.load("upsert-theirs", "part")
+    bench.lake.create_branch("upsert-ours", at="upsert-theirs")
+    news = bench.session.query(_rows(_news(rows, merged), "1")).arrow()
+    table = bench.lake.catalog("upsert-theirs").load_table("bench.facts")
+    fits = news.select(table.schema().column_names).cast(table.schema().as_arrow())
+    start = time.perf_counter()
+    bench.lake.branch("upsert-ours").merge("bench.facts", news)
+    ours = time.perf_counter() - start
+    start = time.perf_counter()
+    table.upsert(fits, join_cols=["id"])
+    theirs = time.perf_counter() - start
+    name = f"merge of {news.num_rows:,} rows into {rows:,}"
+    return Figure(name, ours, "s", None, f"PyIceberg's upsert: {theirs:.2f} s", "once, on a part of the rows")

@@ -37,6 +37,7 @@ def audit_(
     with open_here(ctx) as lake:
         with working(f"auditing {ref}"):
             report = lake.audit(ref)
+        publishable = ref != "main" and any(each.name == ref and each.kind == "branch" for each in lake.refs())
         samples = {}
         if rows:
             bad = (each for each in report.results if each.outcome in {"failed", "warned"})
@@ -46,7 +47,11 @@ def audit_(
     else:
         _show([r for r in report.results if not (failed or rows) or r.outcome != "passed"])
         _show_rows(samples)
-        _say_verdict(report, rows=rows)
+        _say_verdict(report)
+        if report.passed and publishable:
+            hint(f"Next: `lagoa publish {ref}`.")
+        elif not report.passed:
+            hint("This cannot be published." + ("" if rows else f" `lagoa audit {ref} --rows` shows the rows."))
     if not report.passed:
         raise typer.Exit(EXIT_AUDIT_FAILED)
 
@@ -69,7 +74,7 @@ def _show(results: Sequence[CheckResult]) -> None:
         )
 
 
-def _say_verdict(report: AuditReport, *, rows: bool) -> None:
+def _say_verdict(report: AuditReport) -> None:
     outcomes = [result.outcome for result in report.results]
     parts = [
         f"{number(outcomes.count(o))} {o}" for o in ("passed", "warned", "failed", "not evaluated") if o in outcomes
@@ -79,10 +84,6 @@ def _say_verdict(report: AuditReport, *, rows: bool) -> None:
     again = f" ({known} known from earlier)" if reused else ""
     told = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
     say(f"{report.ref} ({short(report.commit)}): {told}.")
-    if report.passed:
-        hint(f"Next: `lagoa publish {report.ref}`.")
-    else:
-        hint("This cannot be published." + ("" if rows else f" `lagoa audit {report.ref} --rows` shows the rows."))
 
 
 def _show_rows(samples: dict[str, pa.Table | None]) -> None:

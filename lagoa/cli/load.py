@@ -50,9 +50,12 @@ def ingest_(
     with open_here(ctx) as lake, _place(lake, "ingest", branch) as place:
         results = _load(place, source, into, batch)
         if not as_json:
-            _show_loaded(results, place)
-        if branch is None:
-            publication = publish_branch(place, f"Load {source.name}" + (f" into {into}" if into else ""))
+            _show_loaded(results)
+        try:
+            if branch is None:
+                publication = publish_branch(place, f"Load {source.name}" + (f" into {into}" if into else ""))
+        finally:
+            _hint_at_quarantine(results, "main" if publication else place.name)
     _finish([_tell_loaded(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 
@@ -91,7 +94,7 @@ def _load(place: Branch, source: Path, into: str | None, batch: str | None) -> S
         return place.ingest_folder(source, on_done=lambda r: tell(f"loading {source.name}: {r.table} is done"))
 
 
-def _show_loaded(results: Sequence[IngestResult], place: Branch) -> None:
+def _show_loaded(results: Sequence[IngestResult]) -> None:
     emit_table(
         ("table", "received", "accepted", "quarantined", "time", ""),
         (
@@ -107,9 +110,13 @@ def _show_loaded(results: Sequence[IngestResult], place: Branch) -> None:
         ),
         right=("received", "accepted", "quarantined", "time"),
     )
+
+
+def _hint_at_quarantine(results: Sequence[IngestResult], ref: str) -> None:
     refused = sum(r.quarantined for r in results if not r.skipped)
     if refused:
-        hint(f"{count(refused, 'record')} went to quarantine: `lagoa quarantine list --ref {place.name}`.")
+        at = "" if ref == "main" else f" --ref {ref}"
+        hint(f"{count(refused, 'record')} went to quarantine: `lagoa quarantine list{at}`.")
 
 
 def _note(result: IngestResult) -> str:

@@ -231,7 +231,7 @@ def test_a_held_batch_does_not_come_again(lake, tmp_path):
 def test_quarantine_shows_what_was_refused(lake, tmp_path):
     ok(lake, "branch", "create", "dev")
     done = ok(lake, "ingest", write(tmp_path, "wrong.csv", WRONG), "--into", "bronze.people", "--branch", "dev")
-    assert "1 record went to quarantine" in done.err
+    assert "1 record went to quarantine: `lagoa quarantine list --ref dev`" in done.err
     (refused,) = ok(lake, "quarantine", "list", "--ref", "dev", "--json").json()
     assert (refused["table"], refused["records"], refused["source"]) == ("bronze.people", 1, "wrong.csv")
     assert "wrong.csv" in ok(lake, "quarantine", "list", "--ref", "dev").out

@@ -97,8 +97,7 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
     rewrite = ""
     if tasks:
         part = _part(session, target, tasks)
-        _find_hits(session, part, key, order_by)
-        by_path = dict(session.query(f"SELECT {FILE_COLUMN}, count(*) FROM {_HITS} GROUP BY ALL").fetchall())
+        by_path = _find_hits(session, part, key, order_by)
         replaced = sum(by_path.values())
         if replaced:
             touched = _touched(part, by_path)
@@ -115,22 +114,22 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
     return FileChanges(files, [task.file for task in touched], added, replaced, key=tuple(key))
 
 
-def _find_hits(session: SqlSession, part: _Part, key: Sequence[str], order_by: str | None) -> None:
-    """Note the rows that are there with a key that comes in; drop what comes in older than its row there."""
+def _find_hits(session: SqlSession, part: _Part, key: Sequence[str], order_by: str | None) -> dict[str, int]:
+    """Return how many rows of each file will be replaced; drop what comes in older than its row there."""
     same = " AND ".join(f"o.{_quoted(name)} = n.{_quoted(name)}" for name in key)
-    older = "false"
-    if order_by:
-        there, new = f"o.{_quoted(order_by)}", f"n.{_quoted(order_by)}"
-        older = f"coalesce({there} > {new}, {there} IS NOT NULL AND {new} IS NULL)"
     file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
+    joined = f"FROM {part.sql} AS o JOIN {_NEW} AS n ON {same}"
+    if order_by is None:
+        return dict(session.query(f"SELECT {file}, count(*) {joined} GROUP BY ALL").fetchall())
+    there, new = f"o.{_quoted(order_by)}", f"n.{_quoted(order_by)}"
+    older = f"coalesce({there} > {new}, {there} IS NOT NULL AND {new} IS NULL)"
     session.query(
-        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older "
-        f"FROM {part.sql} AS o JOIN {_NEW} AS n ON {same}"
+        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older {joined}"
     ).fetchall()
-    if order_by:
-        losers = f"SELECT row_new FROM {_HITS} WHERE older"
-        session.query(f"DELETE FROM {_NEW} WHERE rowid IN ({losers})").fetchall()
-        session.query(f"DELETE FROM {_HITS} WHERE row_new IN ({losers})").fetchall()
+    losers = f"SELECT row_new FROM {_HITS} WHERE older"
+    session.query(f"DELETE FROM {_NEW} WHERE rowid IN ({losers})").fetchall()
+    session.query(f"DELETE FROM {_HITS} WHERE row_new IN ({losers})").fetchall()
+    return dict(session.query(f"SELECT {FILE_COLUMN}, count(*) FROM {_HITS} GROUP BY ALL").fetchall())
 
 
 def _touched(part: _Part, by_path: dict[str, int]) -> list[FileScanTask]:

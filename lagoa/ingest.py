@@ -120,7 +120,7 @@ class _Load:
         for those that were refused.
         """
         stream = self._reader.stream()
-        session.register(STREAM, stream.reader())
+        session.register(STREAM, stream.arrow_stream())
         try:
             written = tx.append(
                 self._table, SessionQuery(session, self._sql.accepted, self._lineage), batch=self._batch
@@ -145,7 +145,7 @@ class _Load:
     def _refuse(self, tx: WriteTransaction, session: SqlSession) -> dict[str, int]:
         """Write the refused records to the quarantine; return their number by rule."""
         stream = self._reader.stream()
-        session.register(STREAM, stream.reader())
+        session.register(STREAM, stream.arrow_stream())
         try:
             session.query(f"CREATE TEMP TABLE refused AS {self._sql.refused}", self._lineage).fetchall()
         except LagoaError:
@@ -206,10 +206,9 @@ def ingest_folder(
     """
     files = source_files(context, folder)
     longest_first = sorted(files, key=lambda table: files[table].stat().st_size, reverse=True)
-    engine = context.engine  # opened here, once, and not by two threads at a time
-    del engine
+    at_once = workers or context.settings.workers
     results = []
-    with ThreadPoolExecutor(workers or context.settings.workers, "ingest") as pool:
+    with context.engine.shared(at_once), ThreadPoolExecutor(at_once, "ingest") as pool:
         tasks = [pool.submit(ingest_file, context, branch, table, files[table]) for table in longest_first]
         try:
             for task in as_completed(tasks):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import SourceError
 from lagoa.readers.files import READ_ERRORS
@@ -81,6 +81,13 @@ class Stream:
         import pyarrow as pa
 
         return pa.RecordBatchReader.from_batches(self.schema, self._guarded())
+
+    def arrow_stream(self) -> Any:
+        """Return the batches as an Arrow C stream, to be read once.
+
+        An engine pulls these one by one. From a reader pyarrow reads ahead for it, up to a gigabyte.
+        """
+        return self.reader().__arrow_c_stream__()
 
     def _guarded(self) -> Iterator[pa.RecordBatch]:
         """Yield the batches; keep the error, since an engine that pulls them hands it on as one of its own."""

@@ -6,8 +6,10 @@ import csv
 import gzip
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,10 @@ from lagoa.errors import SourceError
 from lagoa.model import TableName
 from lagoa.readers.csv_reader import CsvReader
 from lagoa.readers.files import SourceFile
+from lagoa.readers.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ENDS = (b"\n", b"\r")
 
@@ -182,6 +188,28 @@ def test_damage_changes_no_record_that_is_accepted(
         at = place % len(content) if content else 0
         content[at : at + removed] = added
     assert told(read(write(folder, bytes(content)), 3, block=64), 3) == model(bytes(content), 3)
+
+
+def test_an_engine_pulls_no_more_than_it_needs(tmp_path: Path) -> None:
+    """Else a file that is longer than the memory would end up there whole, while its rows wait to be written."""
+    held = []
+    schema = pa.schema({"a": pa.string(), "b": pa.string()})
+    texts = pa.array([f"{number * 7919 % 10**15:015}" for number in range(100_000)])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        before = pa.total_allocated_bytes()
+        for _ in range(20):
+            copies = [pa.concat_arrays([texts, texts[:0]]) for _ in schema]
+            held.append(pa.total_allocated_bytes() - before)
+            yield pa.RecordBatch.from_arrays(copies, schema=schema)
+
+    stream = Stream(schema, batches(), SourceFile(write(tmp_path, b"")))
+    with duckdb.connect() as connection:
+        connection.execute("SET threads = 1")
+        connection.register("stream", stream.arrow_stream())
+        connection.execute(f"COPY (FROM stream) TO '{tmp_path}/out.parquet' (COMPRESSION zstd)")
+    assert stream.received == 2_000_000
+    assert max(held) < 8 * held[0]
 
 
 def test_a_damaged_block_costs_only_its_own_records(tmp_path: Path) -> None:

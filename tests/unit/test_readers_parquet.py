@@ -39,10 +39,10 @@ def read(folder: Path, values: pa.Array, kind: str) -> list[Any]:
     parameters = ["batch", at("2026-01-01T00:00:00+00:00"), "data.parquet"]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'America/Sao_Paulo'")
-        connection.register(STREAM, reader.stream().reader())
+        connection.register(STREAM, reader.stream().arrow_stream())
         shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
         good = connection.execute(f"SELECT _row, {shown} FROM ({sql.accepted})", parameters).fetchall()
-        connection.register(STREAM, reader.stream().reader())
+        connection.register(STREAM, reader.stream().arrow_stream())
         bad = connection.execute(f"SELECT record, '{REFUSED}' FROM ({sql.refused})", parameters).fetchall()
     rows = sorted(good + bad, key=lambda row: row[0])
     assert [row[0] for row in rows] == list(range(1, len(values) + 1))
@@ -112,7 +112,7 @@ def test_a_refused_row_is_shown_as_json(tmp_path: Path) -> None:
     reader = open_reader(contract_of("int"), SourceFile(path))
     sql = RowSql(contract_of("int"), reader, str(path))
     with duckdb.connect() as connection:
-        connection.register(STREAM, reader.stream().reader())
+        connection.register(STREAM, reader.stream().arrow_stream())
         query = f"SELECT raw, byte_offset, rule, reason FROM ({sql.refused})"
         row = connection.execute(query, ["b", at("2026-01-01T00:00:00+00:00"), "f"]).fetchone()
     assert row == (b'{"v":"say \\"x\\""}', None, "type/v", "v is no int")

@@ -1,10 +1,11 @@
-"""Running checks: one scan a table for all that one scan can answer, one session for all that is due."""
+"""Running checks: one scan a table for all that one scan can answer, tables side by side."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,22 @@ class CheckRun:
                 results[check.id] = self._schema(check)
             else:
                 runnable.append(check)
-        if runnable:
-            reads = frozenset[TableName]().union(*(check.reads for check in runnable))
-            with self.context.engine.session({table: self.pointers[table] for table in reads}) as session:
-                results.update(self._queried(runnable, session))
+        units = _units(runnable)
+        workers = min(self.context.settings.workers, len(units))
+        if workers > 1:
+            with self.context.engine.shared(workers), ThreadPoolExecutor(workers, "lagoa-check") as pool:
+                for found in pool.map(self._unit, units):
+                    results.update(found)
+        else:
+            for unit in units:
+                results.update(self._unit(unit))
         return results
+
+    def _unit(self, checks: Sequence[Check]) -> dict[str, CheckResult]:
+        """Run some checks in one session."""
+        reads = frozenset[TableName]().union(*(check.reads for check in checks))
+        with self.context.engine.session({table: self.pointers[table] for table in reads}) as session:
+            return self._queried(checks, session)
 
     def _queried(self, checks: Sequence[Check], session: SqlSession) -> dict[str, CheckResult]:
         results: dict[str, CheckResult] = {}
@@ -109,6 +121,15 @@ class CheckRun:
             if wanted.get(name) != found.get(name)
         ]
         return _judged(check, len(wrong), "; ".join(wrong) or "the columns are the contract's")
+
+
+def _units(checks: Sequence[Check]) -> list[list[Check]]:
+    """Return the checks in parts that can run side by side: the check files, which go one by one, then each table."""
+    by_file: list[Check] = []
+    by_table: dict[TableName, list[Check]] = defaultdict(list)
+    for check in checks:
+        (by_file if check.file is not None else by_table[check.table]).append(check)
+    return [part for part in (by_file, *by_table.values()) if part]
 
 
 _Figure = float | str | None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lagoa.contracts import Contracts
     from lagoa.ports import Auditor, ReceiptStore, SqlEngine, VersionedCatalog
     from lagoa.settings import Settings
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -32,26 +34,40 @@ class LakeContext:
     receipts: ReceiptStore
     open_auditor: Callable[[], Auditor]
 
-    @cached_property
+    _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _lock: RLock = field(default_factory=RLock, init=False, repr=False)
+
+    @property
     def engine(self) -> SqlEngine:
         """The SQL engine."""
-        return self.open_engine()
+        return self._once("engine", self.open_engine)
 
-    @cached_property
+    @property
     def auditor(self) -> Auditor:
         """The runner of check files."""
-        return self.open_auditor()
+        return self._once("auditor", self.open_auditor)
 
-    @cached_property
+    @property
     def contracts(self) -> Contracts:
         """The lake's data contracts, read once."""
+        return self._once("contracts", self._read_contracts)
+
+    def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts
 
         return Contracts.load(self.settings.contracts_folder)
 
+    def _once(self, name: str, make: Callable[[], _T]) -> _T:
+        """Return the part of this name, made by the first thread that asks for it."""
+        with self._lock:
+            if name not in self._opened:
+                self._opened[name] = make()
+            part: _T = self._opened[name]
+            return part
+
     def close(self) -> None:
         """Release every part that was opened."""
-        if "engine" in self.__dict__:
+        if "engine" in self._opened:
             self.engine.close()
         self.receipts.close()
         self.catalog.close()

@@ -124,7 +124,7 @@ class Lake:
             elif summary["total-delete-files"] in {None, "0"} and summary["total-records"] is not None:
                 counts[table] = int(summary["total-records"])
             else:
-                counts[table] = int(self.sql(f"select count(*) from {table}", ref).fetchall()[0][0])
+                counts[table] = catalog.load_table((*table.namespace, table.name)).scan().count()
         return counts
 
     def source_files(self, folder: Path) -> dict[TableName, Path]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -198,6 +199,9 @@ class SqlEngine(Protocol):
 
     def files(self, pointer: str) -> tuple[str, ...] | None:
         """Return what was remembered of a pointer."""
+
+    def shared(self, workers: int) -> AbstractContextManager[None]:
+        """Within it so many sessions work at a time, each with its share of the engine's threads."""
 
     def tables_read(self, sql: str) -> frozenset[TableName]:
         """Parse a user's SQL with the engine's own parser; return the tables it names.

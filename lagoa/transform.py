@@ -7,12 +7,13 @@ import json
 import re
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.models import load_models
-from lagoa.table_facts import table_document
+from lagoa.table_facts import INPUTS, table_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 FINGERPRINT = "lagoa.fingerprint"
 """Table property of a model's table: hash of the model, its contract and the state of each input."""
-
-INPUTS = "lagoa.inputs"
-"""Table property of a model's table: JSON, the pointer of each table that it was built from."""
 
 BUILT_ON = "lagoa.built-on"
 """Table property of a model's table: the metadata file that the model's own follows; empty for the first."""
@@ -158,11 +156,15 @@ class _Run:
     def run(self, workers: int, on_done: Callable[[ModelResult], None]) -> None:
         """Do every model that waits; after a failure, only those that run already are seen to their end."""
         running: dict[Future[ModelResult], TableName] = {}
-        with ThreadPoolExecutor(workers, thread_name_prefix="lagoa-model") as pool:
+        begun = False
+        with ExitStack() as sharing, ThreadPoolExecutor(workers, thread_name_prefix="lagoa-model") as pool:
             while True:
                 while len(running) < workers and (table := self._next()):
                     started = time.perf_counter()
                     if is_stale(self.context, self.models[table], self.pointers):
+                        if not begun:  # an engine is opened only for something to run
+                            sharing.enter_context(self.context.engine.shared(workers))
+                            begun = True
                         running[self._start(pool, table)] = table
                     else:
                         self.results[table] = ModelResult(table, 0, True, time.perf_counter() - started, None)
@@ -191,7 +193,6 @@ class _Run:
     def _start(self, pool: ThreadPoolExecutor, table: TableName) -> Future[ModelResult]:
         model = self.models[table]
         inputs = {name: self.pointers[name] for name in model.inputs}
-        _ = self.context.engine  # opened here: two threads that need it first would open two
         properties = {
             FINGERPRINT: fingerprint(self.context, model, inputs),
             INPUTS: json.dumps({str(name): pointer for name, pointer in sorted(inputs.items())}),

@@ -9,7 +9,7 @@ import os
 import shutil
 import threading
 import uuid
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -22,7 +22,7 @@ from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_er
 from lagoa.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lagoa.model import TableName
     from lagoa.ports import Pointers
@@ -52,6 +52,7 @@ class DuckDBEngine:
         self._spill = self.warehouse.parent / "spill" / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], _Instance] = {}
         self._files: dict[str, tuple[str, ...]] = {}
+        self._sharing: list[int] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
@@ -66,6 +67,24 @@ class DuckDBEngine:
         views = {table: self._view(pointer, instance) for table, pointer in tables.items()}
         name = f"lagoa_{next(self._numbers)}" if tables else None
         return DuckDBSession(instance.root, name, views, instance.load_extension, self._target_file_bytes)
+
+    @contextmanager
+    def shared(self, workers: int) -> Iterator[None]:
+        """Within it so many sessions work at a time, each with its share of the threads.
+
+        DuckDB hands its threads to all queries alike: two queries on two threads each get in each other's way, and
+        take half as much time again as on a thread each.
+        """
+        instance = self._instance(confined=False, iceberg=False)
+        with self._lock:
+            self._sharing.append(workers)
+            instance.set_threads(max(1, self._threads // max(self._sharing)))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sharing.remove(workers)
+                instance.set_threads(max(1, self._threads // max(self._sharing, default=1)))
 
     def tables_read(self, sql: str) -> frozenset[TableName]:
         """Parse a user's SQL with DuckDB's own parser; return the tables it names; see `SqlEngine.tables_read`."""
@@ -164,6 +183,10 @@ class _Instance:
             except duckdb.Error as error:
                 raise query_error(error) from error
             self._loaded = True
+
+    def set_threads(self, threads: int) -> None:
+        """Run queries on so many threads from now on."""
+        self.root.execute(f"SET threads = {int(threads)}")
 
     def lock(self, warehouse: Path) -> None:
         """Open no file outside the warehouse from now on, and take no other settings."""

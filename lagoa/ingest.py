@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lagoa.errors import LagoaError, SourceError
 from lagoa.model import Batch
@@ -90,15 +90,8 @@ def ingest_file(
     delivery = Batch(batch or fingerprint[:_ID_LENGTH], fingerprint)
     load = _Load(contract, file, reader, delivery)
     with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
-        counts = load.run(tx, session)
-    return IngestResult(
-        table=table,
-        source=file.name,
-        batch=delivery.id,
-        **counts,
-        commit=tx.commit.id if tx.commit else None,
-        seconds=time.perf_counter() - started,
-    )
+        result = load.run(tx, session)
+    return replace(result, commit=tx.commit.id if tx.commit else None, seconds=time.perf_counter() - started)
 
 
 class _Load:
@@ -111,10 +104,11 @@ class _Load:
         self._batch = batch
         self._sql = RowSql(contract, reader, str(file.path))
         self._lineage = [batch.id, datetime.now(UTC), file.name]
-        self._missing = tuple(column.name for column in contract.columns if column.name not in reader.columns)
+        missing = tuple(column.name for column in contract.columns if column.name not in reader.columns)
+        self._result = IngestResult(contract.table, file.name, batch.id, missing=missing)
 
-    def run(self, tx: WriteTransaction, session: SqlSession) -> dict[str, Any]:
-        """Write the rows and the refused records; return the counts.
+    def run(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
+        """Write the rows and the refused records; return what became of them.
 
         The file is read once. Only when its records outnumber the rows that were written, it is read a second time,
         for those that were refused.
@@ -129,21 +123,21 @@ class _Load:
             stream.check()
             raise
         if written.skipped:
-            return {"skipped": True, "missing": self._missing}
+            return replace(self._result, skipped=True)
         stream.check()
-        rules = self._refuse(tx, session) if written.rows_added != stream.received else {}
+        received, accepted = stream.received, written.rows_added
+        refused, rules = self._refuse(tx, session) if accepted != received else (0, {})
         self._file.check_unchanged()
-        counts = {"received": stream.received, "accepted": written.rows_added, "quarantined": sum(rules.values())}
-        if counts["received"] != counts["accepted"] + counts["quarantined"]:
+        if received != accepted + refused:
             raise SourceError(
                 str(self._file.path),
-                f"its records do not add up ({counts}); nothing was written.",
+                f"of {received} records {accepted} were accepted and {refused} refused; nothing was written.",
                 "This is an error in Lagoa: report it with the contract and the file.",
             )
-        return {**counts, "rules": rules, "missing": self._missing}
+        return replace(self._result, received=received, accepted=accepted, quarantined=refused, rules=rules)
 
-    def _refuse(self, tx: WriteTransaction, session: SqlSession) -> dict[str, int]:
-        """Write the refused records to the quarantine; return their number by rule."""
+    def _refuse(self, tx: WriteTransaction, session: SqlSession) -> tuple[int, dict[str, int]]:
+        """Write the refused records to the quarantine; return how many were written, and how many break each rule."""
         stream = self._reader.stream()
         session.register(STREAM, stream.arrow_stream())
         try:
@@ -154,9 +148,10 @@ class _Load:
         stream.check()
         tally = "SELECT rule, count(*) FROM refused GROUP BY rule ORDER BY count(*) DESC, rule"
         rules = dict(session.query(tally).fetchall())
-        if rules:
-            tx.append(self._table.quarantine, SessionQuery(session, "SELECT * FROM refused", ()), kind="quarantine")
-        return rules
+        if not rules:
+            return 0, {}
+        query = SessionQuery(session, "SELECT * FROM refused")
+        return tx.append(self._table.quarantine, query, kind="quarantine").rows_added, rules
 
 
 def source_files(context: LakeContext, folder: Path) -> dict[TableName, Path]:

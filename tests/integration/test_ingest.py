@@ -15,17 +15,22 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
-from lagoa.ingest import ingest_file, ingest_folder, source_files
+from lagoa.ingest import _Load, ingest_file, ingest_folder, source_files
 from lagoa.lake import open_lake
-from lagoa.model import TableName
+from lagoa.model import Batch, TableName
 from lagoa.quarantine import show_quarantine
+from lagoa.readers import open_reader
+from lagoa.readers.files import SourceFile
+from lagoa.write import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lagoa.ingest import IngestResult
     from lagoa.lake import Lake
+    from lagoa.readers import Reader
+    from lagoa.readers.stream import Stream
 
 SALES = TableName.parse("bronze.sales")
 COLUMNS = """
@@ -203,6 +208,42 @@ def test_a_file_that_breaks_off_changes_nothing(lake: Lake, branch: str, tmp_pat
     packed = gzip.compress(HEADER + b"1,new,1,\n" * 1_000_000)
     with pytest.raises(SourceError, match="it cannot be read: Compressed file ended"):
         load(lake, branch, put(tmp_path, packed[:-50], "sales.csv.gz"))
+    assert lake.resolve(branch).id == before
+
+
+class Meddled:
+    """A reader to whose every pass something is done."""
+
+    def __init__(self, reader: Reader, meddle: Callable[[Stream], None]) -> None:
+        self.columns, self.raw, self.value = reader.columns, reader.raw, reader.value
+        self._reader, self._meddle = reader, meddle
+
+    def stream(self) -> Stream:
+        stream = self._reader.stream()
+        self._meddle(stream)
+        return stream
+
+
+def miscount(stream: Stream) -> None:
+    stream.received += 1
+
+
+def test_records_that_do_not_add_up_and_files_that_change_are_not_committed(
+    lake: Lake, branch: str, tmp_path: Path
+) -> None:
+    path = put(tmp_path, SOUND)
+    before = lake.resolve(branch).id
+
+    def load_meddled(meddle: Callable[[Stream], None]) -> None:
+        contract, file = lake.context.contracts[SALES], SourceFile(path)
+        job = _Load(contract, file, Meddled(open_reader(contract, file), meddle), Batch("b", file.fingerprint()))
+        with begin(lake.context, branch) as tx, lake.context.engine.session({}) as session:
+            job.run(tx, session)
+
+    with pytest.raises(SourceError, match="of 3 records 2 were accepted and 0 refused; nothing was written"):
+        load_meddled(miscount)
+    with pytest.raises(SourceError, match="it changed while it was read; nothing was written"):
+        load_meddled(lambda _: path.write_bytes(SOUND + b"3,new,1,\n") and None)
     assert lake.resolve(branch).id == before
 
 

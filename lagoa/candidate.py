@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -83,7 +84,10 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
     properties = {**proposal.change.properties, RECEIPT: receipt_id}
     commit = context.catalog.commit(candidate, proposal.base, replace(proposal.change, properties=properties))
     fault_point("publish.committed")
-    report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
+    with ThreadPoolExecutor(1, "lagoa-flush") as beside:
+        flushed = beside.submit(context.engine.flush)  # main must not point to what a loss of power would take
+        report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
+        flushed.result()
     receipt = _receipt(context, proposal, receipt_id, commit, report)
     if proposal.gating and not report.passed:
         context.receipts.prepare(receipt)  # kept to be shown: it proves nothing, its commit never comes to main

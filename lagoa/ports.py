@@ -203,6 +203,9 @@ class SqlEngine(Protocol):
     def shared(self, workers: int) -> AbstractContextManager[None]:
         """Within it so many sessions work at a time, each with its share of the engine's threads."""
 
+    def flush(self) -> None:
+        """Return when every file written so far, by whichever process, would survive a loss of power."""
+
     def tables_read(self, sql: str) -> frozenset[TableName]:
         """Parse a user's SQL with the engine's own parser; return the tables it names.
 

@@ -117,7 +117,8 @@ def load_settings(folder: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}.", "Mend the file.") from error
     try:
-        return Settings(root=folder.resolve(), **values)
+        # Said again behind it: no variable may take contracts and data from another folder than the file's.
+        return Settings(root=folder, **values).model_copy(update={"root": folder.resolve()})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

@@ -86,6 +86,10 @@ class DuckDBEngine:
                 self._sharing.remove(workers)
                 instance.set_threads(max(1, self._threads // max(self._sharing, default=1)))
 
+    def flush(self) -> None:
+        """Return when all files are on the disk; one call for all of them is quicker than one for each."""
+        os.sync()
+
     def tables_read(self, sql: str) -> frozenset[TableName]:
         """Parse a user's SQL with DuckDB's own parser; return the tables it names; see `SqlEngine.tables_read`."""
         with self._instance(confined=True, iceberg=False).root.cursor() as cursor:

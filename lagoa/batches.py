@@ -7,13 +7,13 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from lagoa.errors import BatchChanged
-from lagoa.holds import BATCH, refuse_held
+from lagoa.holds import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lagoa.model import Batch, TableName
-    from lagoa.ports import SqlSession, VersionedCatalog
+    from lagoa.ports import SqlSession
 
 
 def loaded_before(properties: Mapping[str, str], table: TableName, batch: Batch) -> bool:
@@ -26,11 +26,6 @@ def loaded_before(properties: Mapping[str, str], table: TableName, batch: Batch)
     if known is not None and known != batch.fingerprint:
         raise BatchChanged(table, batch.id, known, batch.fingerprint)
     return known is not None
-
-
-def check_not_held(catalog: VersionedCatalog, commit: str, table: TableName, batch: Batch) -> None:
-    """Refuse a batch that was rolled back and held; raises `BatchHeld`."""
-    refuse_held(catalog, commit, table, batch)
 
 
 def fingerprint_of(session: SqlSession, source: str) -> str:

@@ -8,10 +8,10 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from lagoa.batches import check_not_held, fingerprint_of, loaded_before
+from lagoa.batches import fingerprint_of, loaded_before
 from lagoa.errors import CommitLost, TableNotFound, WriteError
 from lagoa.faults import fault_point
-from lagoa.holds import BATCH
+from lagoa.holds import BATCH, refuse_held
 from lagoa.merge import delete_rows, merge_rows
 from lagoa.model import Batch, Change, Intent, Ref
 from lagoa.sources import SessionQuery, Source, kept, open_rows, with_lineage
@@ -190,7 +190,7 @@ class WriteTransaction:
                 rows, name = kept(rows)
                 batch = Batch(batch, fingerprint_of(rows.session, name))
             if batch is not None:
-                check_not_held(self._context.catalog, self._staged.base, table, batch)
+                refuse_held(self._context.catalog, self._staged.base, table, batch)
                 if loaded_before(target.properties, table, batch):
                     return WriteResult(table, skipped=True)
             if target.contract is not None and target.contract.source is not None:

@@ -322,8 +322,11 @@ def test_lineage_is_filled_where_it_is_missing(root: Path, lake: Lake, dev: Bran
 def test_a_session_query_is_trusted_and_takes_parameters(lake: Lake, dev: Branch) -> None:
     with dev.write() as tx, lake.context.engine.session({}) as session:
         session.register("given", rows((1, "x", 1)))
-        tx.append(A, SessionQuery(session, "select k, ? as v, t from given", ["bound"]))
-    assert content(lake) == [(1, "bound", 1)]
+        query = SessionQuery(session, "select k, ? as v, t from given", ["bound"])
+        tx.append(A, query)
+        tx.merge(A, SessionQuery(session, "select 2 as k, $1 as v, 7 as t", ["merged"]))
+        assert not tx.append(A, SessionQuery(session, "select 3 as k, ? as v, 7 as t", ["b"]), batch="b").skipped
+    assert content(lake) == [(1, "bound", 1), (2, "merged", 7), (3, "b", 7)]
 
 
 def test_a_lost_race_on_other_tables_is_no_loss(lake: Lake, dev: Branch) -> None:

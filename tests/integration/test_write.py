@@ -93,11 +93,10 @@ def rows(*values: tuple[Any, ...], names: str = "k v t") -> pa.Table:
 
 
 def content(lake: Lake, table: str = "bronze.a", ref: str = "dev") -> list[tuple[Any, ...]]:
-    """The rows by DuckDB, after making sure that PyIceberg reads the same, and so does a fresh engine."""
+    """The rows by DuckDB, after making sure that PyIceberg reads the same."""
     by_duckdb = sorted(lake.sql(f"select * from {table}", ref).fetchall(), key=repr)
     by_pyiceberg = lake.catalog(ref).load_table(table).scan().to_arrow().to_pylist()
     assert sorted((tuple(row.values()) for row in by_pyiceberg), key=repr) == by_duckdb
-    lake.context.engine.close()  # forgets nothing but the instances
     return by_duckdb
 
 

@@ -496,10 +496,15 @@ def count(lake, least: str = "1", times=2):
 
 @pytest.fixture
 def no_flows_loaded():
-    """Let each test load the flows of its own lake."""
+    """Let each test load the flows of its own lake, whatever was loaded before in this process."""
     path = list(sys.path)
+    forget_flows()
     yield
     sys.path[:] = path
+    forget_flows()
+
+
+def forget_flows():
     for name in [name for name in sys.modules if name == "flows" or name.startswith("flows.")]:
         del sys.modules[name]
 

@@ -267,7 +267,10 @@ BREAKS = {
     "gold.customer_features.failed_rows.future": (
         "update gold.customer_features set latest_source_event_at = event_timestamp + interval 1 second{one}"
     ),
-    "gold.customer_features.metric.orders": "delete from gold.customer_features{one}",
+    "gold.customer_features.metric.orders": (
+        "delete from gold.customer_features"
+        " where customer_unique_id = (select min(customer_unique_id) from gold.customer_features)"
+    ),
     "gold.customer_features.failed_rows.past": ("update gold.customer_features set deliveries_to_date = 99{one}"),
     "gold.seller_features.failed_rows.future": (
         "update gold.seller_features set latest_source_event_at = event_timestamp{one}"

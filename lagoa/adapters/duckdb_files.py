@@ -9,6 +9,7 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,12 +158,12 @@ class FileWriter:
             how = f"PARTITION_BY ({', '.join(names)}), WRITE_PARTITION_COLUMNS false"
         else:
             how = f"FILE_SIZE_BYTES {self.target_bytes}"
-        rows = self.cursor.execute(
-            f"COPY ({select} {order}) TO {literal(str(folder))} (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {ids}, "
-            f"RETURN_STATS, OVERWRITE_OR_IGNORE, FILENAME_PATTERN 'f_{{uuid}}', {how})",
-            list(parameters),
-        ).fetchall()
-        files = [WrittenFile(*row) for row in rows]
+        options = f"FORMAT parquet, COMPRESSION zstd, FIELD_IDS {ids}, RETURN_STATS"
+        if order and not partitions:
+            files = self._copy_in_order(f"{select} {order}", parameters, options, folder)
+        else:
+            options += f", OVERWRITE_OR_IGNORE, FILENAME_PATTERN 'f_{{uuid}}', {how}"
+            files = self._run_copy(f"{select} {order}", parameters, options, folder)
         for file in files:
             if not file.count:  # DuckDB leaves an empty file where the query has no rows
                 Path(file.path).unlink()
@@ -170,6 +171,38 @@ class FileWriter:
         self._check_required(files)
         ordered = order != "" and not partitions  # within partitions DuckDB keeps runs in order, not the whole
         return [data_file(file, self.table, ordered=ordered) for file in files]
+
+    def _copy_in_order(self, query: str, parameters: Sequence[Any], options: str, folder: Path) -> list[WrittenFile]:
+        """Write the rows in their order, into files that do not overlap.
+
+        DuckDB keeps the order in one file, whatever its threads, but not over the files of FILE_SIZE_BYTES. So what
+        is larger than a file should be is cut into slices after.
+        """
+        whole = folder / f"f_{uuid.uuid4()}.parquet"
+        files = self._run_copy(query, parameters, options, whole)
+        count, size = files[0].count, files[0].size
+        slices = min(round(size / self.target_bytes), count)
+        if slices < 2:  # noqa: PLR2004 - one file is right as it is
+            return files
+        edges = [count * number // slices for number in range(slices + 1)]
+        source = f"read_parquet({literal(str(whole))}, file_row_number = true, hive_partitioning = false)"
+        files = [
+            part
+            for low, high in pairwise(edges)
+            for part in self._run_copy(
+                f"SELECT * EXCLUDE (file_row_number) FROM {source} "
+                f"WHERE file_row_number >= {low} AND file_row_number < {high}",
+                (),
+                options,
+                folder / f"f_{uuid.uuid4()}.parquet",
+            )
+        ]
+        whole.unlink()
+        return files
+
+    def _run_copy(self, query: str, parameters: Sequence[Any], options: str, to: Path) -> list[WrittenFile]:
+        statement = f"COPY ({query}) TO {literal(str(to))} ({options})"
+        return [WrittenFile(*row) for row in self.cursor.execute(statement, list(parameters)).fetchall()]
 
     def _order_or_none(self) -> str:
         try:

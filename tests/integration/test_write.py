@@ -262,7 +262,7 @@ def test_delete_removes_the_rows_for_which_it_is_true(lake: Lake, dev: Branch) -
     dev.append("bronze.a", rows((3, "x", 3), (4, "z", 4)))
     dev.append("bronze.b", rows((4, "z"), names="k v"))
     before = files(lake)
-    assert dev.delete("bronze.a", "v = 'x' and k < 2").rows_removed == 1
+    assert dev.delete("bronze.a", "v = 'x' and t < 3").rows_removed == 1
     assert content(lake) == [(2, None, 2), (3, "x", 3), (4, "z", 4)], "null is not true"
     assert len(before & files(lake)) == 1
     assert dev.delete("bronze.a", "k in (select k from bronze.b) -- with a comment").rows_removed == 1

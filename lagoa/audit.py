@@ -66,7 +66,7 @@ def audit_tables(
     """
     wanted = frozenset(tables)
     checks = [check for check in expected_checks(context, pointers, wanted) if check.reads <= pointers.keys()]
-    return run_checks(context, checks, pointers, base)
+    return run_checks(context, checks, pointers, base, workers=1)
 
 
 def expected_checks(
@@ -93,13 +93,18 @@ def expected_checks(
     return sorted(checks, key=lambda check: check.id)
 
 
-def run_checks(context: LakeContext, checks: Sequence[Check], pointers: Pointers, base: Pointers) -> list[CheckResult]:
-    """Return one result a check, in their order: an earlier one where all it rests on is the same."""
+def run_checks(
+    context: LakeContext, checks: Sequence[Check], pointers: Pointers, base: Pointers, *, workers: int | None = None
+) -> list[CheckResult]:
+    """Return one result a check, in their order: an earlier one where all it rests on is the same.
+
+    Tables are checked side by side on `workers` threads, by default `settings.workers`.
+    """
     now = datetime.now(UTC)
     keys = {check.id: result_key(check, pointers, base, _contract_hash(context, check.table), now) for check in checks}
     earlier = context.receipts.results(list(keys.values()))
     due = [check for check in checks if keys[check.id] not in earlier]
-    found = CheckRun(context, pointers, base).run(due)
+    found = CheckRun(context, pointers, base).run(due, workers or context.settings.workers)
     fresh = {check.id: replace(_or_missing(found, check), key=keys[check.id]) for check in due}
     context.receipts.remember([each for each in fresh.values() if each.outcome != "not evaluated"])
     return [fresh[check.id] if check.id in fresh else replace(earlier[keys[check.id]], reused=True) for check in checks]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
+from lagoa.ahead import AuditAhead
 from lagoa.model import MAIN, Batch, TableName
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lagoa.ref_catalog import RefCatalog
     from lagoa.transform import ModelResult
     from lagoa.write import Source, WriteResult, WriteTransaction
+
+_T = TypeVar("_T")
 
 
 class Branch:
@@ -136,9 +139,46 @@ class Branch:
 class Run(Branch):
     """A branch `run/<name>/<id>` made for one piece of work: `with lake.run("daily") as branch`.
 
-    Leaving it removes the branch when all of it was published, else leaves it there to look at; `main` moves by
-    `publish` alone.
+    Tables are checked beside the work as they are finished. Leaving it removes the branch when all of it was
+    published, else leaves it there to look at; `main` moves by `publish` alone.
     """
+
+    def __init__(self, context: LakeContext, name: str) -> None:
+        super().__init__(context, name)
+        self._ahead = AuditAhead(context, name)
+
+    def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
+        """Do as `Branch.ingest`."""
+        result = super().ingest(path, into, batch=batch)
+        self._loaded(result)
+        return result
+
+    def ingest_folder(
+        self, folder: Path, *, on_done: Callable[[IngestResult], None] | None = None
+    ) -> list[IngestResult]:
+        """Do as `Branch.ingest_folder`."""
+        return super().ingest_folder(folder, on_done=_both(self._loaded, on_done))
+
+    def transform(
+        self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
+    ) -> list[ModelResult]:
+        """Do as `Branch.transform`."""
+        return super().transform(select, on_done=_both(lambda result: self._ahead.finished(result.table), on_done))
+
+    def audit(self) -> AuditReport:
+        """Do as `Branch.audit`."""
+        self._ahead.stop()
+        return super().audit()
+
+    def publish(self, message: str = "") -> Publication:
+        """Do as `Branch.publish`."""
+        self._ahead.stop()
+        return super().publish(message)
+
+    def _loaded(self, result: IngestResult) -> None:
+        self._ahead.finished(result.table)
+        if result.quarantined:
+            self._ahead.finished(result.table.quarantine)
 
     def __enter__(self) -> Self:
         """Return the branch."""
@@ -146,7 +186,17 @@ class Run(Branch):
 
     def __exit__(self, *exc: object) -> None:
         """Remove the branch if `main` has all of it."""
+        self._ahead.stop()
         catalog = self._context.catalog
         head = catalog.ref(self.name).commit
         if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
             catalog.delete_ref(self.name, head)
+
+
+def _both(first: Callable[[_T], None], second: Callable[[_T], None] | None) -> Callable[[_T], None]:
+    def call(value: _T) -> None:
+        first(value)
+        if second is not None:
+            second(value)
+
+    return call

@@ -36,8 +36,8 @@ class CheckRun:
     pointers: Pointers
     base: Pointers
 
-    def run(self, checks: Sequence[Check]) -> dict[str, CheckResult]:
-        """Return the results that came back, by check."""
+    def run(self, checks: Sequence[Check], workers: int) -> dict[str, CheckResult]:
+        """Return the results that came back, by check; tables are checked side by side on so many threads."""
         results: dict[str, CheckResult] = {}
         runnable = []
         for check in checks:
@@ -51,7 +51,7 @@ class CheckRun:
             else:
                 runnable.append(check)
         units = _units(runnable)
-        workers = min(self.context.settings.workers, len(units))
+        workers = min(workers, len(units))
         if workers > 1:
             with self.context.engine.shared(workers), ThreadPoolExecutor(workers, "lagoa-check") as pool:
                 for found in pool.map(self._unit, units):

@@ -110,7 +110,7 @@ def quarantine_contract(origin: Contract) -> Contract:
         file=origin.file,
         hash=hashlib.sha256(repr(columns).encode()).hexdigest(),
         columns=columns,
-        description=f"Records that {origin.table} refused: one row a record and rule broken.",
+        description=f"Records that {origin.table} refused: one row a record, with the first rule that it breaks.",
         owner=origin.owner,
     )
 

@@ -26,4 +26,4 @@ def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
     for table in sorted(tables):
         if table not in pointers:
             raise TableNotFound(table, ref)
-    return context.engine.session({table: pointers[table] for table in tables}).query(query)
+    return context.engine.session({table: pointers[table] for table in tables}, confined=True).query(query)

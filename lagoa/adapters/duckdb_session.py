@@ -146,7 +146,9 @@ class DuckDBSession:
     def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
         """Make data of this process readable under a name."""
         try:
-            self._cursor.register(name, data)
+            # The stream behind a reader, as pyarrow would run far ahead of the query and hold what it has read.
+            stream = data.__arrow_c_stream__() if type(data).__name__ == "RecordBatchReader" else data
+            self._cursor.register(name, stream)
         except duckdb.Error as error:
             raise query_error(error) from error
 

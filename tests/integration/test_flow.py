@@ -81,6 +81,7 @@ def run_daily(folder: Path, state: Path, **more: str) -> subprocess.CompletedPro
     home.mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, "-c", f"from flows.daily import daily; daily({str(folder)!r})"],
+        check=False,
         cwd=ROOT,
         env=environment(home, LAGOA_STATE=str(state), **more),
         capture_output=True,

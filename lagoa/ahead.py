@@ -1,0 +1,48 @@
+"""Checks beside the writing: a table's are run as soon as it is finished, and the audit finds their results."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from lagoa.errors import LagoaError
+from lagoa.model import MAIN
+
+if TYPE_CHECKING:
+    from lagoa.context import LakeContext
+    from lagoa.model import TableName
+
+
+class AuditAhead:
+    """Checks tables of a branch that will be published, one after the other, on a thread of its own.
+
+    What it finds is kept with all that it rests on, so a result that is out of date by the time of the audit is not
+    used there; nothing depends on this but the time that the audit takes.
+    """
+
+    def __init__(self, context: LakeContext, branch: str) -> None:
+        self._context = context
+        self._branch = branch
+        self._pool = self._new_pool()
+
+    def finished(self, table: TableName) -> None:
+        """Check a table whose rows are on the branch."""
+        self._pool.submit(self._check, table)
+
+    def stop(self) -> None:
+        """Wait for the table that is being checked; leave the others to the audit."""
+        self._pool.shutdown(cancel_futures=True)
+        self._pool = self._new_pool()  # the branch may be worked on after it was published
+
+    @staticmethod
+    def _new_pool() -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(1, "lagoa-ahead")
+
+    def _check(self, table: TableName) -> None:
+        from lagoa.audit import audit_tables
+
+        catalog = self._context.catalog
+        with suppress(LagoaError):  # the audit meets the same error, and reports it
+            pointers = catalog.tables(catalog.ref(self._branch).commit)
+            audit_tables(self._context, pointers, {table}, catalog.tables(catalog.ref(MAIN).commit))

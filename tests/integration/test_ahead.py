@@ -1,0 +1,61 @@
+"""Checks beside the writing: their results are the audit's, and they never decide anything by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import lagoa
+from flows.sources.olist import generate
+from lagoa.ahead import AuditAhead
+from lagoa.errors import AuditFailed
+from lagoa.model import TableName
+from lagoa.settings import load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+SELLERS = TableName.parse("bronze.sellers")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("olist")
+    generate(folder, scale=0.005)
+    return folder
+
+
+@pytest.fixture
+def lake(tmp_path):
+    with lagoa.open_lake(load_settings(ROOT).model_copy(update={"state": tmp_path / "state"})) as opened:
+        yield opened
+
+
+def test_the_audit_finds_what_was_checked_beside_the_work(lake, files):
+    with lake.run("load") as branch:
+        branch.ingest(files / "olist_sellers_dataset.csv", into="bronze.sellers")
+        branch.ingest(files / "olist_products_dataset.csv", into="bronze.products")
+        ahead = AuditAhead(lake.context, branch.name)
+        ahead._check(SELLERS)
+        ours = [each for each in branch.audit().results if each.table == "bronze.sellers"]
+    assert ours
+    assert all(each.reused for each in ours)
+
+
+def test_what_was_checked_before_a_change_does_not_count_after_it(lake, files):
+    with lake.run("load") as branch:
+        branch.ingest(files / "olist_sellers_dataset.csv", into="bronze.sellers")
+        assert branch.audit().passed
+        rows = branch.sql("select * replace ('??' as seller_state) from bronze.sellers limit 1").arrow()
+        branch.append("bronze.sellers", rows)
+        with pytest.raises(AuditFailed):
+            branch.publish()
+    assert not lake.tables()
+
+
+def test_a_branch_goes_on_after_it_was_published(lake, files):
+    with lake.run("load") as branch:
+        branch.ingest(files / "olist_sellers_dataset.csv", into="bronze.sellers")
+        first = branch.publish()
+        branch.ingest(files / "olist_products_dataset.csv", into="bronze.products")
+        second = branch.publish()
+    assert [each.commit for each in lake.publications()] == [second.commit, first.commit]

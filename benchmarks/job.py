@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from pathlib import Path
@@ -42,8 +43,7 @@ def main(folder: str, state: str) -> None:
         "built": [str(r.table) for r in built if not r.skipped],
         "tables": len(publication.tables),
         "checks": len(publication.report.results),
-        "reused": sum(r.reused for r in publication.report.results),
-        "peak_mb": psutil.Process().memory_info().rss / 2**20,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
     }
     sys.stdout.write(json.dumps(result) + "\n")
 

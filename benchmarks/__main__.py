@@ -15,6 +15,7 @@ PARTS = {
     "publish": "Publishing",
     "catalog": "The catalog",
     "startup": "The command line",
+    "demo": "The demo",
 }
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 

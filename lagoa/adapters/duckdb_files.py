@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
 
+_ZSTD_LEVEL = 1  # as small as DuckDB's own 3 on this kind of data, in a half to four fifths of the time
+
 log = logging.getLogger("lagoa.engine")
 
 _STAGED = "_lagoa_rows"
@@ -158,7 +160,7 @@ class FileWriter:
             how = f"PARTITION_BY ({', '.join(names)}), WRITE_PARTITION_COLUMNS false"
         else:
             how = f"FILE_SIZE_BYTES {self.target_bytes}"
-        options = f"FORMAT parquet, COMPRESSION zstd, FIELD_IDS {ids}, RETURN_STATS"
+        options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_ZSTD_LEVEL}, FIELD_IDS {ids}, RETURN_STATS"
         if order and not partitions:
             files = self._copy_in_order(f"{select} {order}", parameters, options, folder)
         else:

@@ -36,8 +36,8 @@ def _head() -> str:
     return (
         "# Benchmarks\n\n"
         "Every figure is measured by `make bench`, beside its limit or a peer in the same run; what is over its limit\n"
-        "is bold. Medians, of five pairs or more where two things are compared. Lagoa compresses by zstd at level 1, the\n"
-        "plain COPY beside it at DuckDB's default of 3.\n\n"
+        "is bold. Medians, of five pairs or more where two things are compared. Lagoa compresses\n"
+        "by zstd at level 1, the plain COPY beside it at DuckDB's default of 3.\n\n"
         f"- {datetime.now(UTC):%Y-%m-%d}\n- {machine()}\n- {versions()}\n"
     )
 

@@ -205,6 +205,9 @@ class Batch:
     fingerprint: str
 
 
+INTENTS = "lagoa.intents"
+"""Commit property: JSON list of what each write of the commit meant."""
+
 IntentKind = Literal["append", "replace", "merge", "delete", "model", "quarantine"]
 
 

@@ -11,7 +11,7 @@ from lagoa.candidate import Proposal, land, published, sweep
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
 from lagoa.faults import fault_point
 from lagoa.holds import refuse_held_within
-from lagoa.model import CANDIDATE_PREFIX, MAIN, AuditReport, Change, Publication, TableName
+from lagoa.model import CANDIDATE_PREFIX, INTENTS, MAIN, AuditReport, Change, Publication, TableName
 from lagoa.table_facts import INPUTS, table_facts
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import Commit
     from lagoa.ports import Namespace, VersionedCatalog
-
-INTENTS = "lagoa.intents"
-"""Commit property: JSON list of what each write meant."""
 
 ROLLBACK = "lagoa.rollback"
 """Commit property of a rollback: the commit whose state it brings back."""

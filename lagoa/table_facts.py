@@ -15,6 +15,9 @@ from lagoa.errors import CatalogDamaged
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FINGERPRINT = "lagoa.fingerprint"
+"""Table property of a model's table: hash of the model, its contract and the state of each input."""
+
 INPUTS = "lagoa.inputs"
 """Table property of a model's table: JSON, the pointer of each table that it was built from."""
 

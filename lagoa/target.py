@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lagoa.evolution import CONTRACT, evolve
-from lagoa.table_facts import INPUTS
+from lagoa.table_facts import FINGERPRINT, INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from lagoa.ports import SqlEngine
     from lagoa.ref_catalog import StagedCatalog
     from lagoa.transactions import KeptTransaction
-
-MODEL = "lagoa.fingerprint"
-"""Table property: hash of the model, and the state of its inputs, that the table was built from."""
 
 _REMEMBERED_FILES = 64  # a table of more files is read through its metadata, which prunes them
 
@@ -141,7 +138,7 @@ class Target:
             with snapshot().fast_append() as append:
                 for file in changes.added:
                     append.append_data_file(file)
-        stale = {MODEL, INPUTS} & self.properties.keys() - properties.keys()
+        stale = {FINGERPRINT, INPUTS} & self.properties.keys() - properties.keys()
         if stale:  # what the model's state says is no longer what the table holds
             self._transaction.remove_properties(*stale)
         if properties:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.models import load_models
-from lagoa.table_facts import INPUTS, table_document
+from lagoa.table_facts import FINGERPRINT, INPUTS, table_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from lagoa.model import TableName
     from lagoa.models import Model, Models
     from lagoa.ports import Pointers
-
-FINGERPRINT = "lagoa.fingerprint"
-"""Table property of a model's table: hash of the model, its contract and the state of each input."""
 
 BUILT_ON = "lagoa.built-on"
 """Table property of a model's table: the metadata file that the model's own follows; empty for the first."""

@@ -13,9 +13,10 @@ from lagoa.errors import CommitLost, TableNotFound, WriteError
 from lagoa.faults import fault_point
 from lagoa.holds import BATCH, refuse_held
 from lagoa.merge import delete_rows, merge_rows
-from lagoa.model import Batch, Change, Intent, Ref
+from lagoa.model import INTENTS, Batch, Change, Intent, Ref
 from lagoa.sources import SessionQuery, Source, kept, open_rows, with_lineage
-from lagoa.target import MODEL, FileChanges, Target
+from lagoa.table_facts import FINGERPRINT
+from lagoa.target import FileChanges, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from lagoa.model import Commit, IntentKind, TableName
 
 __all__ = ["SessionQuery", "Source", "WriteResult", "WriteTransaction", "begin"]
-
-INTENTS = "lagoa.intents"
-"""Commit property: JSON, what each write of the commit meant."""
 
 _TRIES = 50
 
@@ -216,7 +214,7 @@ class WriteTransaction:
                 batch=batch,
                 key=changes.key,
                 predicate=changes.predicate,
-                fingerprint=options.properties.get(MODEL),
+                fingerprint=options.properties.get(FINGERPRINT),
             )
         )
         return result

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.errors import CheckError, QueryError
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -76,11 +77,6 @@ _read: dict[tuple[str, str], list[Check]] = {}
 def quoted(table: TableName) -> str:
     """Return a table's name as SQL."""
     return ".".join(name_in_sql(part) for part in (*table.namespace, table.name))
-
-
-def name_in_sql(identifier: str) -> str:
-    """Return a name as SQL."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def uncontracted(table: TableName) -> Check:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.checks import Check, name_in_sql, quoted
+from lagoa.checks import Check, quoted
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.rules import row_rules
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

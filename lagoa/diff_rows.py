@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lagoa.model import LINEAGE_COLUMNS, TableName
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,7 +89,7 @@ def _sides(
         if plain and not any(task.delete_files for task in tasks[0] + tasks[1]):
             source = _files([task.file.file_path for task in unshared[side]], own)
         else:
-            source, pointers[name] = f"{_quoted(name.layer)}.{_quoted(name.name)}", state.metadata_location
+            source, pointers[name] = f"{name_in_sql(name.layer)}.{name_in_sql(name.name)}", state.metadata_location
         columns = ", ".join(_column(field, now) for field, (_, now) in zip(own, pairs, strict=True))
         selects.append(f"SELECT {columns} FROM {source}")
     return ((selects[0], selects[1]) if unshared[0] or unshared[1] else None), pointers
@@ -107,7 +108,7 @@ def _files(paths: list[str], fields: Sequence[NestedField | None]) -> str:
     """Return a table expression for some data files, their columns found by field id."""
     there = [field for field in fields if field is not None]
     if not paths:
-        nothing = ", ".join(f"NULL::{_type(field)} AS {_quoted(field.name)}" for field in there)
+        nothing = ", ".join(f"NULL::{_type(field)} AS {name_in_sql(field.name)}" for field in there)
         return f"(SELECT {nothing} WHERE false)"
     schema = ", ".join(
         f"{field.field_id}: {{name: {_text(field.name)}, type: {_text(_type(field))}, default_value: NULL}}"
@@ -118,10 +119,10 @@ def _files(paths: list[str], fields: Sequence[NestedField | None]) -> str:
 
 
 def _column(field: NestedField | None, now: NestedField) -> str:
-    name = _quoted(now.name)
+    name = name_in_sql(now.name)
     if field is None:
         return f"NULL AS {name}"
-    value = _quoted(field.name)
+    value = name_in_sql(field.name)
     return (
         f"{value} AS {name}" if field.field_type == now.field_type else f"TRY_CAST({value} AS {_type(now)}) AS {name}"
     )
@@ -138,7 +139,7 @@ def _type(field: NestedField) -> str:
 
 
 def _repeats(session: SqlSession, side: str, key: Sequence[str]) -> bool:
-    columns = ", ".join(map(_quoted, key))
+    columns = ", ".join(map(name_in_sql, key))
     return bool(session.query(f"SELECT 1 FROM ({side}) GROUP BY {columns} HAVING count(*) > 1 LIMIT 1").fetchall())
 
 
@@ -146,8 +147,8 @@ def _by_key(
     session: SqlSession, sides: tuple[str, str], names: list[str], key: tuple[str, ...], samples: int
 ) -> RowsDiff:
     other = [name for name in names if name not in key]
-    differs = " OR ".join(f"o.{_quoted(name)} IS DISTINCT FROM n.{_quoted(name)}" for name in other) or "false"
-    same_key = " AND ".join(f"o.{_quoted(name)} IS NOT DISTINCT FROM n.{_quoted(name)}" for name in key)
+    differs = " OR ".join(f"o.{name_in_sql(name)} IS DISTINCT FROM n.{name_in_sql(name)}" for name in other) or "false"
+    same_key = " AND ".join(f"o.{name_in_sql(name)} IS NOT DISTINCT FROM n.{name_in_sql(name)}" for name in key)
     both = (
         f'(SELECT true AS "in before", * FROM ({sides[0]})) AS o FULL JOIN '
         f'(SELECT true AS "in after", * FROM ({sides[1]})) AS n ON {same_key}'
@@ -159,8 +160,8 @@ def _by_key(
     }
     counted = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in kinds.values())
     counts = dict(zip(kinds, session.query(f"SELECT {counted} FROM {both}").fetchall()[0], strict=True))
-    columns = ", ".join(f"{side}.{_quoted(name)}" for side in "on" for name in names)
-    order = ", ".join(f"coalesce(o.{_quoted(name)}, n.{_quoted(name)})" for name in key)
+    columns = ", ".join(f"{side}.{name_in_sql(name)}" for side in "on" for name in names)
+    order = ", ".join(f"coalesce(o.{name_in_sql(name)}, n.{name_in_sql(name)})" for name in key)
     found: list[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]] = []
     for kind, condition in kinds.items():
         if counts[kind] and samples:
@@ -172,7 +173,7 @@ def _by_key(
 
 
 def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], samples: int) -> RowsDiff:
-    columns = ", ".join(map(_quoted, names))
+    columns = ", ".join(map(name_in_sql, names))
     both = (
         f'(SELECT {columns}, sum("times") AS "times" FROM (SELECT {columns}, 1 AS "times" FROM ({sides[1]}) '
         f'UNION ALL SELECT {columns}, -1 FROM ({sides[0]})) GROUP BY {columns} HAVING sum("times") <> 0)'
@@ -189,12 +190,6 @@ def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], sa
                 values = dict(zip(names, row, strict=True))
                 found.append(("added", None, values) if kind == "added" else ("removed", values, None))
     return RowsDiff((), int(added), int(removed), 0, tuple(found))
-
-
-def _quoted(name: str) -> str:
-    from sqlglot import exp
-
-    return exp.to_identifier(name, quoted=True).sql("duckdb")
 
 
 def _text(value: str) -> str:

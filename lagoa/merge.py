@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.errors import WriteError
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.ports import FILE_COLUMN
+from lagoa.sql_names import name_in_sql
 from lagoa.target import FileChanges
 
 if TYPE_CHECKING:
@@ -26,12 +27,8 @@ _ROW = LINEAGE_COLUMNS[3]
 _BOUNDED = {"int", "long", "string", "date", "timestamp", "timestamptz"}
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(_quoted, names))
+    return ", ".join(map(name_in_sql, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,10 @@ def _part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) ->
     names = {each.field_id: each.name for each in target.metadata.schema().fields}
     before = target.fields_before
     columns = ", ".join(
-        f"{_quoted(each.name)} AS {_quoted(names[each.field_id])}" for each in before if each.field_id in names
+        f"{name_in_sql(each.name)} AS {name_in_sql(names[each.field_id])}" for each in before if each.field_id in names
     )
     there = {each.field_id for each in before}
-    added = "".join(f", NULL AS {_quoted(name)}" for number, name in names.items() if number not in there)
+    added = "".join(f", NULL AS {name_in_sql(name)}" for number, name in names.items() if number not in there)
     sql = f"(SELECT {columns}{added} FROM {session.table_at(target.pointer or '')})"
     return _Part(target.tasks, sql, by_file=False)
 
@@ -104,8 +101,8 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
             rest = [task for task in touched if by_path.get(_path(task)) != task.file.record_count]
             if rest:
                 old = _part(session, target, rest).sql if part.by_file else part.sql
-                same = " AND ".join(f"o.{_quoted(name)} = n.{_quoted(name)}" for name in key)
-                columns = ", ".join(f"o.{_quoted(name)}" for name in target.columns)
+                same = " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
+                columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
                 rewrite = f" UNION ALL SELECT {columns} FROM {old} AS o ANTI JOIN {_NEW} AS n ON {same}"
     added = session.query(f"SELECT count(*) FROM {_NEW}").fetchall()[0][0]
     if not added:
@@ -116,12 +113,12 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
 
 def _find_hits(session: SqlSession, part: _Part, key: Sequence[str], order_by: str | None) -> dict[str, int]:
     """Return how many rows of each file will be replaced; drop what comes in older than its row there."""
-    same = " AND ".join(f"o.{_quoted(name)} = n.{_quoted(name)}" for name in key)
+    same = " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
     file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
     joined = f"FROM {part.sql} AS o JOIN {_NEW} AS n ON {same}"
     if order_by is None:
         return dict(session.query(f"SELECT {file}, count(*) {joined} GROUP BY ALL").fetchall())
-    there, new = f"o.{_quoted(order_by)}", f"n.{_quoted(order_by)}"
+    there, new = f"o.{name_in_sql(order_by)}", f"n.{name_in_sql(order_by)}"
     older = f"coalesce({there} > {new}, {there} IS NOT NULL AND {new} IS NULL)"
     session.query(
         f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older {joined}"
@@ -143,7 +140,7 @@ def _path(task: FileScanTask) -> str:
 
 
 def _refuse_null_keys(session: SqlSession, target: Target, key: Sequence[str]) -> None:
-    counts = ", ".join(f"count(*) FILTER ({_quoted(name)} IS NULL)" for name in key)
+    counts = ", ".join(f"count(*) FILTER ({name_in_sql(name)} IS NULL)" for name in key)
     for name, nulls in zip(key, session.query(f"SELECT {counts} FROM {_NEW}").fetchall()[0], strict=True):
         if nulls:
             raise WriteError(
@@ -167,7 +164,7 @@ def _repeats(session: SqlSession, key: Sequence[str]) -> bool:
 def _keep_latest(session: SqlSession, target: Target, key: Sequence[str], order_by: str | None) -> None:
     first = [name for name in (order_by, _ROW if _ROW in target.columns else None) if name]
     order = [*first, *(name for name in target.columns if name not in {*first, *key})] or list(key)
-    latest = ", ".join(f"{_quoted(name)} DESC NULLS LAST" for name in order)
+    latest = ", ".join(f"{name_in_sql(name)} DESC NULLS LAST" for name in order)
     session.query(
         f"CREATE OR REPLACE TEMP TABLE {_NEW} AS SELECT * FROM {_NEW} "
         f"QUALIFY row_number() OVER (PARTITION BY {_listed(key)} ORDER BY {latest}) = 1"
@@ -183,7 +180,7 @@ def _key_range(session: SqlSession, target: Target, key: Sequence[str]) -> Boole
     if not names:
         return None
     limits = session.query(
-        f"SELECT {', '.join(f'min({_quoted(name)}), max({_quoted(name)})' for name in names)} FROM {_NEW}"
+        f"SELECT {', '.join(f'min({name_in_sql(name)}), max({name_in_sql(name)})' for name in names)} FROM {_NEW}"
     ).fetchall()[0]
     terms: list[Any] = []
     for name, low, high in zip(names, limits[::2], limits[1::2], strict=True):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lagoa.contract import Contract
+    from lagoa.contracts.contract import Contract
 
 ROOT = Path(__file__).resolve().parent.parent
 

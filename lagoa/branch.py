@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from lagoa.ahead import AuditAhead
+from lagoa.audit.ahead import AuditAhead
 from lagoa.model import MAIN, Batch, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.context import LakeContext
     from lagoa.ingest import IngestResult
     from lagoa.model import AuditReport, Publication
     from lagoa.ports import QueryResult
-    from lagoa.ref_catalog import RefCatalog
     from lagoa.transform import ModelResult
     from lagoa.write import Source, WriteResult, WriteTransaction
 
@@ -130,7 +130,7 @@ class Branch:
 
     def catalog(self) -> RefCatalog:
         """Return this branch as a plain PyIceberg catalog."""
-        from lagoa.ref_catalog import RefCatalog
+        from lagoa.catalog.ref_catalog import RefCatalog
 
         settings = self._context.settings
         return RefCatalog(self._context.catalog, self.name, settings.warehouse, author=settings.author)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.context import LakeContext
-    from lagoa.contract import Contract
+    from lagoa.contracts.contract import Contract
     from lagoa.model import TableName
     from lagoa.ports import SqlSession
     from lagoa.readers import Reader

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.diff import LakeDiff
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
     from lagoa.quarantine import RefusedCount, RefusedRecord
-    from lagoa.ref_catalog import RefCatalog
 
 
 class Lake:
@@ -53,7 +53,7 @@ class Lake:
 
     def catalog(self, ref: str = MAIN) -> RefCatalog:
         """Return a ref as a plain PyIceberg catalog; it takes writes when the ref is a work branch."""
-        from lagoa.ref_catalog import RefCatalog
+        from lagoa.catalog.ref_catalog import RefCatalog
 
         return RefCatalog(self.context.catalog, ref, self.settings.warehouse, author=self.settings.author)
 
@@ -200,7 +200,7 @@ class Lake:
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""
-        from lagoa.rollback import rollback
+        from lagoa.publish.rollback import rollback
 
         return rollback(self.context, to, hold=hold)
 

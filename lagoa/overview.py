@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
+from lagoa.catalog.table_facts import plain_type, table_document
 from lagoa.errors import TableNotFound
 from lagoa.model import CANDIDATE_PREFIX, MAIN, Ref, TableName
-from lagoa.table_facts import plain_type, table_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lagoa.catalog.table_facts import FINGERPRINT, INPUTS, table_document
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.models import load_models
-from lagoa.table_facts import FINGERPRINT, INPUTS, table_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

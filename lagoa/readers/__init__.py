@@ -9,7 +9,7 @@ from lagoa.readers.csv_reader import CsvReader
 from lagoa.readers.parquet_reader import ParquetReader
 
 if TYPE_CHECKING:
-    from lagoa.contract import Column, Contract
+    from lagoa.contracts.contract import Column, Contract
     from lagoa.readers.files import SourceFile
     from lagoa.readers.stream import Stream
     from lagoa.readers.values import Value

@@ -10,7 +10,7 @@ from lagoa.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lagoa.contract import Contract
+    from lagoa.contracts.contract import Contract
 
 
 def match_columns(contract: Contract, found: Sequence[str], source: str) -> tuple[str, ...]:

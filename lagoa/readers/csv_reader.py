@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from lagoa.contract import Column, Contract
-    from lagoa.contract_properties import Source
+    from lagoa.contracts.contract import Column, Contract
+    from lagoa.contracts.properties import Source
     from lagoa.readers.files import SourceFile
 
 BLOCK = 4 * 1024 * 1024

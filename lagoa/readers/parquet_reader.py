@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.iceberg_types import NUMBERS, parse_type
 from lagoa.errors import SourceError
-from lagoa.iceberg_types import NUMBERS, parse_type
 from lagoa.readers.columns import match_columns
 from lagoa.readers.stream import Stream, stream_name, stream_schema, to_batches
 from lagoa.readers.values import Value, from_text, identifier, literal, sql_type
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow import parquet
 
-    from lagoa.contract import Column, Contract
+    from lagoa.contracts.contract import Column, Contract
     from lagoa.readers.files import SourceFile
 
 _ROWS = 64 * 1024

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from lagoa.contracts.rules import row_rules
 from lagoa.errors import SourceError
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.readers.stream import OFFSET, REASON, ROW, RULE
 from lagoa.readers.values import identifier, literal
-from lagoa.rules import row_rules
 
 if TYPE_CHECKING:
-    from lagoa.contract import Contract
+    from lagoa.contracts.contract import Contract
     from lagoa.readers import Reader
 
 STREAM = "@stream"

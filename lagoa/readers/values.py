@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lagoa.iceberg_types import NUMBERS, IcebergType, parse_type
+from lagoa.contracts.iceberg_types import NUMBERS, IcebergType, parse_type
 
 _CLOCK = r"\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
 _DAY = r"\d{4}-\d\d-\d\d"

@@ -8,7 +8,7 @@ import pytest
 
 import lagoa
 from flows.sources.olist import generate
-from lagoa.ahead import AuditAhead
+from lagoa.audit.ahead import AuditAhead
 from lagoa.errors import AuditFailed
 from lagoa.model import TableName
 from lagoa.settings import load_settings

@@ -19,8 +19,8 @@ from flows.sources.olist import generate
 from lagoa.adapters.audit_soda import SodaAuditor
 from lagoa.adapters.duckdb_types import duckdb_type
 from lagoa.contracts import Contracts
+from lagoa.contracts.rules import row_rules
 from lagoa.model import TableName
-from lagoa.rules import row_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = Contracts.load(ROOT / "iceberg")

@@ -18,9 +18,9 @@ from pyiceberg.exceptions import (
 from pyiceberg.types import LongType
 
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.catalog.ref_catalog import RefCatalog, StagedCatalog
 from lagoa.errors import CatalogDamaged, CommitLost, RefProtected
 from lagoa.model import MAIN, Change, TableName
-from lagoa.ref_catalog import RefCatalog, StagedCatalog
 
 ROWS = pa.table({"id": [1, 2, 3], "name": ["a", "b", "c"]})
 ORDERS = TableName.parse("bronze.orders")

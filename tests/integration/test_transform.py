@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lagoa.catalog.table_facts import table_facts
 from lagoa.errors import InvalidName, ModelError, RefProtected
 from lagoa.lake import open_lake
 from lagoa.model import TableName
-from lagoa.table_facts import table_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

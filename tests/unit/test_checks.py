@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.checks import Check, file_checks, quoted, result_key, uncontracted
-from lagoa.contract import Column, Contract
-from lagoa.contract_checks import contract_checks
-from lagoa.contract_properties import Source
+from lagoa.audit.checks import Check, file_checks, quoted, result_key, uncontracted
+from lagoa.audit.contract_checks import contract_checks
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.properties import Source
 from lagoa.model import CheckFile, FileCheck, TableName
 
 ORDERS = TableName.parse("silver.orders")

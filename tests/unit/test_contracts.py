@@ -10,10 +10,10 @@ import pytest
 from jsonschema import Draft201909Validator, Draft202012Validator
 
 import lagoa
-from lagoa.contract import LINEAGE
-from lagoa.contract_file import ContractFile
-from lagoa.contract_properties import properties_schema
 from lagoa.contracts import Contracts
+from lagoa.contracts.contract import LINEAGE
+from lagoa.contracts.properties import properties_schema
+from lagoa.contracts.yaml_file import ContractFile
 from lagoa.errors import ContractError
 from lagoa.model import TableName
 

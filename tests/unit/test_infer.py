@@ -16,7 +16,7 @@ from pyarrow import parquet
 from lagoa.contracts import Contract, Contracts
 from lagoa.errors import InvalidName, SourceError
 from lagoa.infer import infer_contract
-from lagoa.infer_names import column_names
+from lagoa.infer.names import column_names
 from lagoa.model import LINEAGE_COLUMNS, TableName
 from lagoa.readers import open_reader
 from lagoa.readers.files import SourceFile

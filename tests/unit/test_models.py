@@ -336,7 +336,7 @@ class TestCache:
             "import sys; from pathlib import Path; from lagoa.contracts import Contracts; "
             "from lagoa.models import load_models; root = Path(sys.argv[1]); "
             "load_models(root / 'transformations', Contracts.load(root / 'iceberg'), root / 'models.json'); "
-            "assert 'lagoa.model_sql' not in sys.modules; sys.exit(0)"
+            "assert 'lagoa.models.sql' not in sys.modules; sys.exit(0)"
         )
         subprocess.run([sys.executable, "-c", program, str(lake)], check=True)
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lagoa.contract import Column, Contract
-from lagoa.contract_properties import Source
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.properties import Source
 from lagoa.errors import SourceError
 from lagoa.model import TableName
 from lagoa.readers.csv_reader import CsvReader

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lagoa.contract import Column, Contract
-from lagoa.contract_properties import Source
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.properties import Source
 from lagoa.errors import ContractError, SourceError
 from lagoa.model import TableName
 from lagoa.readers import open_reader

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.contract import Column, Contract
-from lagoa.contract_columns import check_pattern
-from lagoa.formats import FORMATS, STATES
+from lagoa.contracts.columns import check_pattern
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.formats import FORMATS, STATES
+from lagoa.contracts.rules import RowRule, row_rules
 from lagoa.model import TableName
-from lagoa.rules import RowRule, row_rules
 
 SQL_TYPES = {"string": "VARCHAR", "long": "BIGINT", "int": "INTEGER"}
 

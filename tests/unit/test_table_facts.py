@@ -7,8 +7,8 @@ import json
 
 import pytest
 
+from lagoa.catalog.table_facts import plain_type, table_facts
 from lagoa.errors import CatalogDamaged
-from lagoa.table_facts import plain_type, table_facts
 
 DOCUMENT = {
     "current-schema-id": 1,

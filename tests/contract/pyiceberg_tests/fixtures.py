@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.ref_catalog import RefCatalog
+from lagoa.catalog.ref_catalog import RefCatalog
 
 VERSIONED = {"sqlite": lambda folder: SqliteCatalog(folder / "versions.db")}
 

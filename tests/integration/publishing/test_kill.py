@@ -9,8 +9,8 @@ from textwrap import dedent
 import pytest
 
 from lagoa import faults
-from lagoa.candidate import RECEIPT
 from lagoa.model import CANDIDATE_PREFIX, MAIN
+from lagoa.publish.candidate import RECEIPT
 
 # What both programs begin with: `root`, `last`, `number` and `target` are given.
 DIE = """

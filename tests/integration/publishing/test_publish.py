@@ -14,7 +14,6 @@ import pytest
 import lagoa
 from lagoa import faults
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.candidate import RECEIPT, sweep
 from lagoa.errors import (
     AuditFailed,
     CatalogDamaged,
@@ -26,6 +25,7 @@ from lagoa.errors import (
 )
 from lagoa.model import CANDIDATE_PREFIX, MAIN, Change, TableName
 from lagoa.publish import BRANCH, INTENTS, publish
+from lagoa.publish.candidate import RECEIPT, sweep
 
 PEOPLE = TableName.parse("bronze.people")
 PETS = TableName.parse("bronze.pets")

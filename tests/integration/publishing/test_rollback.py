@@ -13,9 +13,9 @@ from lagoa.errors import (
     PublishContended,
     RefNotFound,
 )
-from lagoa.holds import refuse_held
 from lagoa.model import CANDIDATE_PREFIX, MAIN, Batch, TableName
 from lagoa.publish import ROLLBACK
+from lagoa.write.holds import refuse_held
 
 PEOPLE = TableName.parse("bronze.people")
 

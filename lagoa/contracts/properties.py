@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lagoa.contract_findings import near
+from lagoa.contracts.findings import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from open_data_contract_standard.model import CustomProperty
 
-    from lagoa.contract_file import ContractFile
-    from lagoa.contract_findings import Location
+    from lagoa.contracts.findings import Location
+    from lagoa.contracts.yaml_file import ContractFile
 
 PREFIX = "lagoa."
 """What the names of Lagoa's own custom properties begin with."""

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contract_properties import Source
+from lagoa.contracts.properties import Source
 from lagoa.errors import SourceError
 from lagoa.readers.files import READ_ERRORS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import ModelError
 from lagoa.model import TableName
-from lagoa.model_columns import DIALECT, did_you_mean, line_of, output_columns
+from lagoa.models.columns import DIALECT, did_you_mean, line_of, output_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

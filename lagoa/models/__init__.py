@@ -148,7 +148,7 @@ def _contract_of(file: Path, contracts: Contracts) -> Contract:
 
 
 def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> Model:
-    from lagoa.model_sql import read_model
+    from lagoa.models.sql import read_model
 
     found = read_model(file, text, contracts)
     wanted = {column.name.lower() for column in contract.columns}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import StaticTable
 
     from lagoa.context import LakeContext
-    from lagoa.diff_rows import Pairs
+    from lagoa.diff.rows import Pairs
     from lagoa.model import TableName
 
 Kind = Literal["added", "removed", "changed"]
@@ -123,7 +123,7 @@ def _table_diff(
 ) -> TableDiff:
     from pyiceberg.table import StaticTable
 
-    from lagoa.diff_rows import compare_rows
+    from lagoa.diff.rows import compare_rows
 
     old, new = (StaticTable.from_metadata(pointer) if pointer else None for pointer in pointers)
     if old is None or new is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lagoa.contract_findings import Location, cleaned, explained, known_keys
+from lagoa.contracts.findings import Location, cleaned, explained, known_keys
 from lagoa.errors import ContractError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contract_properties import Source
+    from lagoa.contracts.properties import Source
     from lagoa.model import TableName
 
 Bound = int | float | str
@@ -37,7 +37,7 @@ class Column:
         classification: such as `personal`.
         enum: the values allowed; empty when any is. Dates and timestamps stand in ISO 8601.
         pattern: regular expression (RE2) that must be found in the value; anchor it for the whole value.
-        format: `email`, `uuid`, `cpf` and the like; `lagoa.rules.FORMATS` has them all.
+        format: `email`, `uuid`, `cpf` and the like; `lagoa.contracts.formats` has them all.
         minimum: the least value allowed.
         maximum: the greatest value allowed.
         exclusive_minimum: values must be greater.
@@ -141,19 +141,19 @@ class Contract:
 
         The ids are for a table that is made; a table that is there has its own.
         """
-        from lagoa.iceberg_schema import build_schema
+        from lagoa.contracts.iceberg_schema import build_schema
 
         columns = [(column.name, column.type, column.required, column.description) for column in self.all_columns]
         return build_schema(columns, self.key)
 
     def partition_spec(self, schema: Schema) -> PartitionSpec:
         """Return the partition spec, with the field ids of `schema`, which is the table's."""
-        from lagoa.iceberg_schema import build_partition_spec
+        from lagoa.contracts.iceberg_schema import build_partition_spec
 
         return build_partition_spec(self.partition, schema)
 
     def sort_order(self, schema: Schema) -> SortOrder:
         """Return the sort order, with the field ids of `schema`, which is the table's."""
-        from lagoa.iceberg_schema import build_sort_order
+        from lagoa.contracts.iceberg_schema import build_sort_order
 
         return build_sort_order(self.sort, schema)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lagoa.evolution import CONTRACT, evolve
-from lagoa.table_facts import FINGERPRINT, INPUTS
+from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
+from lagoa.write.evolution import CONTRACT, evolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.table.metadata import TableMetadata
 
+    from lagoa.catalog.ref_catalog import StagedCatalog
     from lagoa.contracts import Contracts
     from lagoa.model import TableName
     from lagoa.ports import SqlEngine
-    from lagoa.ref_catalog import StagedCatalog
-    from lagoa.transactions import KeptTransaction
+    from lagoa.write.transactions import KeptTransaction
 
 _REMEMBERED_FILES = 64  # a table of more files is read through its metadata, which prunes them
 
@@ -69,7 +69,7 @@ class Target:
     """
 
     def __init__(self, catalog: StagedCatalog, contracts: Contracts, name: TableName) -> None:
-        from lagoa.transactions import KeptCreateTransaction, KeptTransaction
+        from lagoa.write.transactions import KeptCreateTransaction, KeptTransaction
 
         self.name = name
         self.contract = contracts.get(name)

@@ -24,9 +24,9 @@ from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.typedef import EMPTY_DICT
 
+from lagoa.catalog.ref_namespaces import RefNamespaces, Seen
 from lagoa.errors import CatalogDamaged
 from lagoa.model import Change, TableName
-from lagoa.ref_namespaces import RefNamespaces, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

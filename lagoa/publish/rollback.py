@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lagoa.candidate import Proposal, land, sweep, was_published
+from lagoa.catalog.table_facts import table_facts
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
 from lagoa.faults import fault_point
-from lagoa.holds import batches_of, with_holds
 from lagoa.model import MAIN, Batch, Change, Ref
 from lagoa.publish import ROLLBACK
-from lagoa.table_facts import table_facts
+from lagoa.publish.candidate import Proposal, land, sweep, was_published
+from lagoa.write.holds import batches_of, with_holds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

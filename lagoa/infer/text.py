@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from lagoa.contract_columns import logical_type
-from lagoa.formats import FORMATS
-from lagoa.infer_columns import FEW, RECORDS
+from lagoa.contracts.columns import logical_type
+from lagoa.contracts.formats import FORMATS
+from lagoa.infer.columns import FEW, RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lagoa.contract_properties import Source
-    from lagoa.infer_columns import Guess
+    from lagoa.contracts.properties import Source
+    from lagoa.infer.columns import Guess
     from lagoa.model import TableName
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")

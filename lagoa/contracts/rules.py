@@ -9,13 +9,13 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from lagoa.formats import FORMATS
-from lagoa.iceberg_types import MOMENTS
+from lagoa.contracts.formats import FORMATS
+from lagoa.contracts.iceberg_types import MOMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lagoa.contract import Column, Contract
+    from lagoa.contracts.contract import Column, Contract
 
 RuleKind = Literal["required", "enum", "pattern", "format", "range", "length"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from lagoa.contract import Column, Contract
-from lagoa.contract_file import ContractFile
-from lagoa.contract_findings import near
-from lagoa.contract_properties import Source
-from lagoa.contract_reading import check_references, read_contract
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.findings import near
+from lagoa.contracts.properties import Source
+from lagoa.contracts.reading import check_references, read_contract
+from lagoa.contracts.yaml_file import ContractFile
 from lagoa.errors import ContractError, InvalidName
 from lagoa.model import TableName
 

@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from lagoa.errors import BatchChanged
-from lagoa.holds import BATCH
+from lagoa.write.holds import BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

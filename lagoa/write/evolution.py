@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.update.schema import UpdateSchema
     from pyiceberg.types import IcebergType, NestedField
 
-    from lagoa.contract import Contract
+    from lagoa.contracts.contract import Contract
 
 CONTRACT = "lagoa.contract"
 """Table property: hash of the contract that the table's schema was last brought to."""

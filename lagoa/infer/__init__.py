@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lagoa.contract import Column, Contract
-from lagoa.contract_properties import Source
 from lagoa.contracts import QUARANTINE_LAYER
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.properties import Source
 from lagoa.errors import InvalidName, SourceError
-from lagoa.infer_columns import ENOUGH, RECORDS, Guess, decimal_mark, guess_text, guess_typed
-from lagoa.infer_dialect import find_dialect
-from lagoa.infer_names import column_names, find_key
-from lagoa.infer_parquet import arrow_columns, is_parquet
-from lagoa.infer_text import contract_lines
+from lagoa.infer.columns import ENOUGH, RECORDS, Guess, decimal_mark, guess_text, guess_typed
+from lagoa.infer.dialect import find_dialect
+from lagoa.infer.names import column_names, find_key
+from lagoa.infer.parquet import arrow_columns, is_parquet
+from lagoa.infer.text import contract_lines
 from lagoa.readers import open_reader
 from lagoa.readers.files import SourceFile
 from lagoa.readers.stream import RULE, stream_name

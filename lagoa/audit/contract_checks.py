@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.checks import Check, quoted
+from lagoa.audit.checks import Check, quoted
+from lagoa.contracts.rules import row_rules
 from lagoa.model import LINEAGE_COLUMNS
-from lagoa.rules import row_rules
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lagoa.checks import Severity
-    from lagoa.contract import Contract
+    from lagoa.audit.checks import Severity
+    from lagoa.contracts.contract import Contract
+    from lagoa.contracts.rules import RowRule
     from lagoa.model import TableName
-    from lagoa.rules import RowRule
 
 _made: dict[tuple[TableName, str, bool], list[Check]] = {}
 """Checks by contract: one run of a lake audits table by table, then whole, then publishes."""

@@ -9,19 +9,19 @@ from datetime import UTC, date, datetime, time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contract import Bound, Column
-from lagoa.contract_findings import near
-from lagoa.contract_properties import ColumnProperties, custom_properties
+from lagoa.contracts.contract import Bound, Column
+from lagoa.contracts.findings import near
+from lagoa.contracts.formats import FORMATS
+from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
+from lagoa.contracts.properties import ColumnProperties, custom_properties
 from lagoa.errors import InvalidName
-from lagoa.formats import FORMATS
-from lagoa.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from open_data_contract_standard.model import SchemaProperty
 
-    from lagoa.contract_file import ContractFile
-    from lagoa.contract_findings import Location
+    from lagoa.contracts.findings import Location
+    from lagoa.contracts.yaml_file import ContractFile
     from lagoa.errors import ContractError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lagoa.checks import Check, quoted
+from lagoa.audit.checks import Check, quoted
+from lagoa.catalog.table_facts import plain_type, table_facts
 from lagoa.errors import LagoaError
 from lagoa.model import CheckResult, TableName
-from lagoa.table_facts import plain_type, table_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

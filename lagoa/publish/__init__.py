@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from lagoa.candidate import Proposal, land, published, sweep
+from lagoa.catalog.table_facts import INPUTS, table_facts
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
 from lagoa.faults import fault_point
-from lagoa.holds import refuse_held_within
 from lagoa.model import CANDIDATE_PREFIX, INTENTS, MAIN, AuditReport, Change, Publication, TableName
-from lagoa.table_facts import INPUTS, table_facts
+from lagoa.publish.candidate import Proposal, land, published, sweep
+from lagoa.write.holds import refuse_held_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,15 +8,15 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from lagoa.batches import fingerprint_of, loaded_before
+from lagoa.catalog.table_facts import FINGERPRINT
 from lagoa.errors import CommitLost, TableNotFound, WriteError
 from lagoa.faults import fault_point
-from lagoa.holds import BATCH, refuse_held
-from lagoa.merge import delete_rows, merge_rows
 from lagoa.model import INTENTS, Batch, Change, Intent, Ref
-from lagoa.sources import SessionQuery, Source, kept, open_rows, with_lineage
-from lagoa.table_facts import FINGERPRINT
-from lagoa.target import FileChanges, Target
+from lagoa.write.batches import fingerprint_of, loaded_before
+from lagoa.write.holds import BATCH, refuse_held
+from lagoa.write.merge import delete_rows, merge_rows
+from lagoa.write.sources import SessionQuery, Source, kept, open_rows, with_lineage
+from lagoa.write.target import FileChanges, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,7 +74,7 @@ class WriteTransaction:
     """
 
     def __init__(self, context: LakeContext, branch: str, message: str) -> None:
-        from lagoa.ref_catalog import StagedCatalog
+        from lagoa.catalog.ref_catalog import StagedCatalog
 
         settings = context.settings
         self._context = context
@@ -135,7 +135,7 @@ class WriteTransaction:
         kind: IntentKind = "merge",
         properties: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Update rows of the same key and add the others; see `lagoa.merge.merge_rows` for which row stays.
+        """Update rows of the same key and add the others; see `lagoa.write.merge.merge_rows` for which row stays.
 
         `key` and `order_by` come from the contract unless they are given; otherwise as `append`.
         """

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lagoa.formats import FORMATS
+from lagoa.contracts.formats import FORMATS
 from lagoa.readers.values import from_text, identifier
 
 if TYPE_CHECKING:

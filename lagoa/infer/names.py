@@ -6,14 +6,14 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from lagoa.iceberg_types import INTEGERS
-from lagoa.infer_columns import ENOUGH
+from lagoa.contracts.iceberg_types import INTEGERS
+from lagoa.infer.columns import ENOUGH
 from lagoa.model import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lagoa.infer_columns import Guess
+    from lagoa.infer.columns import Guess
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,99}")
 _IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|codigo|code)$|^id_")

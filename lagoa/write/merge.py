@@ -10,7 +10,7 @@ from lagoa.errors import WriteError
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.ports import FILE_COLUMN
 from lagoa.sql_names import name_in_sql
-from lagoa.target import FileChanges
+from lagoa.write.target import FileChanges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask
 
     from lagoa.ports import SqlSession
-    from lagoa.sources import SessionQuery
-    from lagoa.target import Target
+    from lagoa.write.sources import SessionQuery
+    from lagoa.write.target import Target
 
 _NEW, _HITS = "_lagoa_new", "_lagoa_hits"
 _ROW = LINEAGE_COLUMNS[3]

@@ -8,11 +8,11 @@ import json
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lagoa.contract import Contract
-from lagoa.contract_columns import read_column
-from lagoa.contract_findings import near
-from lagoa.contract_properties import PREFIX, TableProperties, custom_properties
-from lagoa.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
+from lagoa.contracts.columns import read_column
+from lagoa.contracts.contract import Contract
+from lagoa.contracts.findings import near
+from lagoa.contracts.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
+from lagoa.contracts.properties import PREFIX, TableProperties, custom_properties
 from lagoa.model import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
-    from lagoa.contract import Column
-    from lagoa.contract_file import ContractFile
-    from lagoa.contract_findings import Location
+    from lagoa.contracts.contract import Column
+    from lagoa.contracts.findings import Location
+    from lagoa.contracts.yaml_file import ContractFile
     from lagoa.model import TableName
 
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from lagoa.iceberg_types import IcebergType, PartitionField, SortField, parse_type
+from lagoa.contracts.iceberg_types import IcebergType, PartitionField, SortField, parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

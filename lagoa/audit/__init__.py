@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lagoa.check_run import CheckRun, not_evaluated
-from lagoa.checks import file_checks, result_key, uncontracted
-from lagoa.contract_checks import contract_checks
+from lagoa.audit.check_run import CheckRun, not_evaluated
+from lagoa.audit.checks import file_checks, result_key, uncontracted
+from lagoa.audit.contract_checks import contract_checks
 from lagoa.errors import CheckError, InvalidName, QueryError, TableNotFound
 from lagoa.model import MAIN, AuditReport, Ref, TableName
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from lagoa.checks import Check
+    from lagoa.audit.checks import Check
     from lagoa.context import LakeContext
     from lagoa.model import CheckFile, CheckResult
     from lagoa.ports import Pointers

@@ -1,0 +1,1 @@
+"""What stands at a ref: PyIceberg's catalog of it, its namespaces, and what tables' metadata files say."""

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, seconds
+from lagoa.cli.console import count, emit_table, hint, number, seconds
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.release import publish_branch, say_published, tell_publication
+from lagoa.cli.release import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
     from lagoa.ingest import IngestResult
-    from lagoa.lake import Lake
-    from lagoa.model import Publication
     from lagoa.transform import ModelResult
 
 ingest = typer.Typer(add_completion=False)
@@ -47,7 +43,7 @@ def ingest_(
     if not source.is_dir() and not into:
         raise typer.BadParameter("Say which table the file goes into: --into LAYER.TABLE.")
     publication = None
-    with open_here(ctx) as lake, _place(lake, "ingest", branch) as place:
+    with open_here(ctx) as lake, place_of(lake, "ingest", branch) as place:
         results = _load(place, source, into, batch)
         if not as_json:
             _show_loaded(results)
@@ -56,7 +52,7 @@ def ingest_(
                 publication = publish_branch(place, f"Load {source.name}" + (f" into {into}" if into else ""))
         finally:
             _hint_at_quarantine(results, "main" if publication else place.name)
-    _finish([_tell_loaded(result) for result in results], publication, place, branch=branch, as_json=as_json)
+    finish([_tell_loaded(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 
 @transform.command()
@@ -73,18 +69,14 @@ def transform_(
     Without a branch this is done on a branch of its own, which is audited and published.
     """
     publication = None
-    with open_here(ctx) as lake, _place(lake, "transform", branch) as place:
+    with open_here(ctx) as lake, place_of(lake, "transform", branch) as place:
         with working("running models") as tell:
             results = place.transform(select, on_done=lambda r: tell(f"running models: {r.table} is done"))
         if not as_json:
             _show_built(results)
         if branch is None:
             publication = publish_branch(place, "Run the models")
-    _finish([_tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
-
-
-def _place(lake: Lake, what: str, branch: str | None) -> AbstractContextManager[Branch]:
-    return lake.run(what) if branch is None else nullcontext(lake.branch(branch))
+    finish([_tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 
 def _load(place: Branch, source: Path, into: str | None, batch: str | None) -> Sequence[IngestResult]:
@@ -138,20 +130,6 @@ def _show_built(results: Sequence[ModelResult]) -> None:
         hint(f"{count(kept, 'model')} {'was' if kept == 1 else 'were'} up to date.")
     if not results:
         hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each.")
-
-
-def _finish(
-    results: list[dict[str, Any]], publication: Publication | None, place: Branch, *, branch: str | None, as_json: bool
-) -> None:
-    if as_json:
-        published = None if publication is None else tell_publication(publication)
-        emit_json({"branch": place.name, "tables": results, "publication": published})
-    elif publication is not None:
-        say_published(publication)
-    elif branch is None:
-        hint("Nothing new: main is as it was.")
-    else:
-        hint(f"Next: `lagoa diff main..{branch}`, `lagoa audit {branch}`, `lagoa publish {branch}`.")
 
 
 def _tell_loaded(result: IngestResult) -> dict[str, Any]:

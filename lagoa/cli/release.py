@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,10 @@ from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from lagoa.branch import Branch
+    from lagoa.lake import Lake
     from lagoa.model import Publication
 
 publish = typer.Typer(add_completion=False)
@@ -66,6 +70,11 @@ def rollback_(
         hint(f"`lagoa rollback main@{short(publication.previous)}` takes this back.")
 
 
+def place_of(lake: Lake, what: str, branch: str | None) -> AbstractContextManager[Branch]:
+    """Return the branch that is named, or a run branch for this piece of work: a context manager either way."""
+    return lake.run(what) if branch is None else nullcontext(lake.branch(branch))
+
+
 def publish_branch(branch: Branch, message: str = "") -> Publication | None:
     """Publish a branch; return None when main has all of it."""
     from lagoa.errors import NothingToPublish
@@ -75,6 +84,21 @@ def publish_branch(branch: Branch, message: str = "") -> Publication | None:
             return branch.publish(message)
         except NothingToPublish:
             return None
+
+
+def finish(
+    results: list[dict[str, Any]], publication: Publication | None, place: Branch, *, branch: str | None, as_json: bool
+) -> None:
+    """Say what became of work that was done on `place`: published, nothing new, or waiting on the branch named."""
+    if as_json:
+        published = None if publication is None else tell_publication(publication)
+        emit_json({"branch": place.name, "tables": results, "publication": published})
+    elif publication is not None:
+        say_published(publication)
+    elif branch is None:
+        hint("Nothing new: main is as it was.")
+    else:
+        hint(f"Next: `lagoa diff main..{branch}`, `lagoa audit {branch}`, `lagoa publish {branch}`.")
 
 
 def say_published(publication: Publication) -> None:

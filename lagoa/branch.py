@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lagoa.model import AuditReport, Publication
     from lagoa.ports import QueryResult
     from lagoa.transform import ModelResult
-    from lagoa.write import Source, WriteResult, WriteTransaction
+    from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
 
 _T = TypeVar("_T")
 
@@ -82,6 +82,11 @@ class Branch:
         """Remove the rows for which a SQL condition is true."""
         with self.write(f"remove rows of {table}") as tx:
             return tx.delete(TableName.parse(table), predicate)
+
+    def restore(self, tables: Sequence[str], source: str) -> list[RestoreResult]:
+        """Put tables back to what they are at a ref, such as `main~3`, together with what they refused."""
+        with self.write(f"restore {', '.join(tables)} from {source}") as tx:
+            return tx.restore([TableName.parse(table) for table in tables], source)
 
     def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
         """Load a file into a table as its contract says; rows that break a row rule go to quarantine."""

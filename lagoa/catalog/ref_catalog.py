@@ -266,6 +266,16 @@ class StagedCatalog(RefCatalog):
         return self._base.commit
 
     @property
+    def tables(self) -> dict[TableName, str]:
+        """The pointer of each table, as the base has it or as it was staged."""
+        with self._lock:
+            return dict(self._tables)
+
+    def point(self, tables: Mapping[TableName, str | None]) -> None:
+        """Stage pointers of metadata that is there already; None drops the table."""
+        self._land(lambda _: self._change("", tables))
+
+    @property
     def pointers(self) -> Mapping[TableName, str | None]:
         """The new pointer of each table that was staged; None for one that was dropped."""
         with self._lock:

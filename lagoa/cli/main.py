@@ -23,6 +23,7 @@ COMMANDS = {
     "audit": ("check", _DATA),
     "publish": ("release", _DATA),
     "rollback": ("release", _DATA),
+    "restore": ("restore", _DATA),
     "run": ("flow", _DATA),
     "status": ("status", _LOOK),
     "tables": ("tables", _LOOK),

@@ -15,6 +15,7 @@ from lagoa.model import INTENTS, Batch, Change, Intent, Ref
 from lagoa.write.batches import fingerprint_of, loaded_before
 from lagoa.write.holds import BATCH, refuse_held
 from lagoa.write.merge import delete_rows, merge_rows
+from lagoa.write.restore import RestoreResult, restore_tables
 from lagoa.write.sources import SessionQuery, Source, kept, open_rows, with_lineage
 from lagoa.write.target import FileChanges, Target
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import Commit, IntentKind, TableName
 
-__all__ = ["SessionQuery", "Source", "WriteResult", "WriteTransaction", "begin"]
+__all__ = ["RestoreResult", "SessionQuery", "Source", "WriteResult", "WriteTransaction", "begin"]
 
 _TRIES = 50
 
@@ -154,7 +155,7 @@ class WriteTransaction:
             TableNotFound: there is no such table.
             QueryError: the condition is none, or reads more than tables of the branch.
         """
-        tables = self._tables()
+        tables = self._staged.tables
         if table not in tables:
             raise TableNotFound(table, self._branch)
         engine = self._context.engine
@@ -166,6 +167,18 @@ class WriteTransaction:
             changes = delete_rows(session, target, predicate)
         return self._stage(target, changes, _Options("delete"), None)
 
+    def restore(self, tables: Sequence[TableName], source: str) -> list[RestoreResult]:
+        """Put tables back to what they are at a ref, such as `main~3`; one that was dropped since comes back.
+
+        Their quarantines go with them. No data is copied.
+
+        Raises:
+            TableNotFound, RefNotFound: the ref has no such table; no such ref.
+        """
+        results, changed = restore_tables(self._context.catalog, self._staged, tables, source)
+        self._intents.extend(Intent("restore", str(table)) for table in changed)
+        return results
+
     def __enter__(self) -> Self:
         return self
 
@@ -173,16 +186,11 @@ class WriteTransaction:
         if kind is None:
             self._land()
 
-    def _tables(self) -> dict[TableName, str]:
-        """The tables of the branch as this transaction leaves them."""
-        staged = {name: pointer for name, pointer in self._staged.pointers.items() if pointer is not None}
-        return {**self._context.catalog.tables(self._staged.base), **staged}
-
     def _write(
         self, table: TableName, source: Source, options: _Options, how: Callable[[SessionQuery, Target], FileChanges]
     ) -> WriteResult:
         target = Target(self._staged, self._context.contracts, table)
-        with open_rows(self._context.engine, self._tables(), self._branch, table, source) as given:
+        with open_rows(self._context.engine, self._staged.tables, self._branch, table, source) as given:
             rows, batch = given, options.batch
             if isinstance(batch, str):
                 rows, name = kept(rows)

@@ -361,6 +361,40 @@ def test_refs_of_every_form(lake, tmp_path):
     assert lagoa(lake, "sql", "select 1 from bronze.people", "--ref", "main~99").code == 1
 
 
+def test_every_command_that_reads_takes_a_state_by_its_time(lake, tmp_path):
+    at = "main*" + ok(lake, "log", "--json").json()[0]["published_at"]
+    mixed = write(tmp_path, "mixed.csv", PEOPLE + WRONG.partition("\n")[2])
+    ok(lake, "branch", "create", "dev")
+    ok(lake, "ingest", mixed, "--into", "bronze.people", "--branch", "dev")
+    assert counted(lake, at) == 3
+    assert [table["rows"] for table in ok(lake, "tables", at, "--json").json()] == [3]
+    assert ok(lake, "show", "bronze.people", "--ref", at, "--json").json()["rows"] == 3
+    assert len(ok(lake, "log", at, "--json").json()) == len(ok(lake, "log", "--json").json())
+    assert ok(lake, "diff", f"{at}..dev", "--json").json()["tables"]
+    assert not ok(lake, "diff", f"{at}..main", "--json").json()["tables"]
+    assert ok(lake, "audit", at, "--json").json()["passed"]
+    assert ok(lake, "quarantine", "list", "--ref", at, "--json").json() == []
+    assert ok(lake, "quarantine", "show", "bronze.people", "--ref", at, "--json").json() == []
+    for kind in ("branch", "tag"):
+        ok(lake, kind, "create", f"{kind}-then", "--at", at)
+        assert counted(lake, f"{kind}-then") == 3
+    for arguments in (("tables", "main*2999-01-01"), ("sql", "select 1", "--ref", "main*tomorrow")):
+        wrong = lagoa(lake, *arguments)
+        assert (wrong.code, "Traceback" in wrong.err) == (1, False)
+
+
+def test_restore(lake, tmp_path):
+    ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people")
+    done = ok(lake, "restore", "bronze.people", "--from", "main~1")
+    assert done.out.startswith("bronze.people is back to main~1.")
+    assert "1 batch went out of sight" in done.err
+    assert counted(lake, "main") == 3
+    again = ok(lake, "restore", "bronze.people", "--from", "main", "--json").json()
+    assert (again["tables"][0]["changed"], again["publication"]) == (False, None)
+    assert lagoa(lake, "restore", "bronze.nothing", "--from", "main~1").code == 1
+    assert lagoa(lake, "restore", "bronze.people").code == 2
+
+
 def test_tags(lake):
     ok(lake, "tag", "create", "v1", "--at", "main~1")
     (tag,) = ok(lake, "tag", "list", "--json").json()

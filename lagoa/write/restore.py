@@ -1,0 +1,81 @@
+"""Tables put back to what they are at another ref: their pointers alone change, no data is copied."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.table_facts import INPUTS, table_facts
+from lagoa.errors import TableNotFound
+from lagoa.model import Ref, TableName
+from lagoa.write.holds import batches_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lagoa.catalog.ref_catalog import StagedCatalog
+    from lagoa.ports import VersionedCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResult:
+    """What became of one table.
+
+    Attributes:
+        table: its name.
+        changed: whether it, or its quarantine, was another than at the ref.
+        unseen: ids of the batches that it held and holds no more; they load again when they come again.
+        stale_inputs: tables that a model made it from and that are others on the branch: `transform` will build it
+            anew from those.
+    """
+
+    table: TableName
+    changed: bool
+    unseen: tuple[str, ...] = ()
+    stale_inputs: tuple[TableName, ...] = ()
+
+
+def restore_tables(
+    catalog: VersionedCatalog, staged: StagedCatalog, tables: Sequence[TableName], source: str
+) -> tuple[list[RestoreResult], list[TableName]]:
+    """Stage the pointers that tables and their quarantines have at `source`.
+
+    A table's quarantine goes with it, so that the records received still add up.
+
+    Returns:
+        One result a table, and the tables whose pointer changed.
+
+    Raises:
+        TableNotFound: `source` has no such table.
+        RefNotFound: no such ref.
+    """
+    then = catalog.tables(catalog.resolve(Ref.parse(source)).id)
+    for table in tables:
+        if table not in then:
+            raise TableNotFound(table, source)
+    now = staged.tables
+    wanted = {each: then.get(each) for table in tables for each in (table, table.quarantine)}
+    changed = {table: pointer for table, pointer in wanted.items() if pointer != now.get(table)}
+    staged.point(changed)
+    after = staged.tables
+    results = [
+        RestoreResult(
+            table=table,
+            changed=table in changed or table.quarantine in changed,
+            unseen=_unseen(now.get(table), then[table]),
+            stale_inputs=_stale_inputs(then[table], after),
+        )
+        for table in tables
+    ]
+    return results, sorted(changed)
+
+
+def _unseen(now: str | None, then: str) -> tuple[str, ...]:
+    held = batches_of(table_facts(now).properties) if now else {}
+    return tuple(sorted(held.keys() - batches_of(table_facts(then).properties).keys()))
+
+
+def _stale_inputs(pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:
+    built_from = json.loads(table_facts(pointer).properties.get(INPUTS, "{}"))
+    return tuple(sorted(name for text, was in built_from.items() if tables.get(name := TableName.parse(text)) != was))

@@ -21,6 +21,7 @@ LagoaError
     ├── ContractError           a data contract (file and line)
     ├── ModelError              a SQL model (file and line)
     ├── CheckError              a check file (file and line)
+    ├── ModelTestError          a test of a model (file and line)
     ├── AuditFailed             a check failed or was not evaluated
     ├── NothingToPublish        main has all that the branch holds
     └── PublishConflict         somebody else published a change to the same tables
@@ -233,7 +234,7 @@ class QueryError(TerminalError):
     """SQL that is refused (anything but one SELECT over tables of the ref) or that fails."""
 
 
-class _FileError(TerminalError):
+class FileError(TerminalError):
     """An error at a place in one of the lake's own files."""
 
     def __init__(self, file: Path | str, line: int | None, message: str, advice: str = "") -> None:
@@ -243,16 +244,20 @@ class _FileError(TerminalError):
         self.line = line
 
 
-class ContractError(_FileError):
+class ContractError(FileError):
     """A data contract that cannot be used."""
 
 
-class ModelError(_FileError):
+class ModelError(FileError):
     """A SQL model that cannot be used."""
 
 
-class CheckError(_FileError):
+class CheckError(FileError):
     """A check file that cannot be used."""
+
+
+class ModelTestError(FileError):
+    """A test of a model that cannot be used."""
 
 
 class AuditFailed(TerminalError):

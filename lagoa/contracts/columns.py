@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.findings import Location
     from lagoa.contracts.yaml_file import ContractFile
-    from lagoa.errors import ContractError
+    from lagoa.errors import FileError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 _LOGICAL = {
@@ -104,7 +104,7 @@ class _ColumnReader:
             references=self._references(),
         )
 
-    def error(self, key: str, message: str, advice: str = "") -> ContractError:
+    def error(self, key: str, message: str, advice: str = "") -> FileError:
         return self.file.error((*self.place, key), message, advice)
 
     def _type(self) -> IcebergType:
@@ -157,7 +157,7 @@ class _ColumnReader:
                 message = f"column {self.name}: no value is allowed by {low} {read[low]} and {high} {read[high]}."
                 raise self._option_error(high, message, "Mend one of the two.")
 
-    def _option_error(self, key: str, message: str, advice: str) -> ContractError:
+    def _option_error(self, key: str, message: str, advice: str) -> FileError:
         return self.file.error((*self.place, "logicalTypeOptions", key), message, advice)
 
     def _enum(self, kind: IcebergType) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lagoa.contracts.findings import Location, cleaned, explained, known_keys
-from lagoa.errors import ContractError
+from lagoa.errors import ContractError, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,6 @@ _TEXT = "tag:yaml.org,2002:str"
 _SCALARS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "timestamp"))
 _BOOL = "tag:yaml.org,2002:bool"
 _TRUTH = yaml.constructor.SafeConstructor.bool_values
-_NO_CONTRACT = "Start from a contract that works, or let `lagoa contract infer` write one."
 
 # libyaml's parser, where PyYAML was built with it, is ten times as fast.
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -68,25 +67,33 @@ class _Loader(_Base):  # type: ignore[misc]
         return tag
 
 
-class ContractFile:
-    """A contract's text as values, with the place of each.
+class YamlFile:
+    """A file's text as values, with the place of each.
 
     Attributes:
         path: the file.
         data: its content as plain dictionaries, lists and scalars.
+        noun: what the file is, in the errors of a kind of file.
+        advice: where to start instead, when it is nothing of the sort.
+        failure: what its errors are.
     """
+
+    noun: ClassVar[str]
+    advice: ClassVar[str]
+    failure: ClassVar[type[FileError]]
 
     def __init__(self, path: Path) -> None:
         """Read the file.
 
         Raises:
-            ContractError: it cannot be read, or is no plain YAML of keys and values.
+            FileError: it cannot be read, or is no plain YAML of keys and values; of the kind that `failure` says.
         """
         self.path = path
         self._text = self._read()
         root = self._compose()
         if not isinstance(root, yaml.MappingNode):
-            raise ContractError(path, 1, "the file holds no keys and values, so it is no contract.", _NO_CONTRACT)
+            message = f"the file holds no keys and values, so it is no {self.noun}."
+            raise self.failure(path, 1, message, self.advice)
         self._seen: set[int] = set()
         self.data: dict[str, Any] = self._value(root)
 
@@ -107,9 +114,9 @@ class ContractFile:
             node, line = step
         return int(line) + 1
 
-    def error(self, location: Location, message: str, advice: str = "") -> ContractError:
+    def error(self, location: Location, message: str, advice: str = "") -> FileError:
         """Return the error that says so at the place of a value."""
-        return ContractError(self.path, self.line(location), message, advice)
+        return self.failure(self.path, self.line(location), message, advice)
 
     def validate(
         self, model: type[_Model], value: Any, places: Mapping[str | int, Location] = MappingProxyType({})
@@ -122,7 +129,7 @@ class ContractFile:
             places: where in the file its keys stand, when `value` is no part of the file as it is.
 
         Raises:
-            ContractError: an unknown key, a missing one, or a value of the wrong kind: the first one in the file.
+            FileError: an unknown key, a missing one, or a value of the wrong kind: the first one in the file.
         """
         try:
             return model.model_validate(value, strict=True, extra="forbid")
@@ -144,28 +151,28 @@ class ContractFile:
         try:
             content = self.path.read_bytes()
             if len(content) > _MAX_BYTES:
-                raise ContractError(self.path, None, f"the file is larger than {_MAX_BYTES:,} bytes.", _NO_CONTRACT)
+                raise self.failure(self.path, None, f"the file is larger than {_MAX_BYTES:,} bytes.", self.advice)
             return content.decode("utf-8-sig")
         except OSError as error:
             advice = "Look at its kind and its rights."
-            raise ContractError(self.path, None, f"it cannot be read: {error.strerror}.", advice) from error
+            raise self.failure(self.path, None, f"it cannot be read: {error.strerror}.", advice) from error
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
-            raise ContractError(self.path, line, "the text is not UTF-8.", "Save the file as UTF-8.") from error
+            raise self.failure(self.path, line, "the text is not UTF-8.", "Save the file as UTF-8.") from error
 
     def _compose(self) -> yaml.Node | None:
         try:
             node: yaml.Node | None = yaml.compose(self._text, _Loader)
         except RecursionError as error:
-            raise ContractError(self.path, None, "the values are nested too deeply.", _NO_CONTRACT) from error
+            raise self.failure(self.path, None, "the values are nested too deeply.", self.advice) from error
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             said = ", ".join(part for part in (error.context, error.problem) if part)
             line = mark.line + 1 if mark else None
-            raise ContractError(self.path, line, f"this is no YAML: {said}.", "Mend the text there.") from error
+            raise self.failure(self.path, line, f"this is no YAML: {said}.", "Mend the text there.") from error
         except yaml.YAMLError as error:
             said = " ".join(str(error).split())
-            raise ContractError(self.path, None, f"this is no YAML: {said}.", "Mend the text.") from error
+            raise self.failure(self.path, None, f"this is no YAML: {said}.", "Mend the text.") from error
         return node
 
     def _value(self, node: yaml.Node) -> Any:
@@ -200,5 +207,13 @@ class ContractFile:
             advice = "Mend it, or put it in quotes when it is text."
             raise self._at(node, f"{node.value!r} is no value: {error}.", advice) from error
 
-    def _at(self, node: yaml.Node, message: str, advice: str) -> ContractError:
-        return ContractError(self.path, node.start_mark.line + 1, message, advice)
+    def _at(self, node: yaml.Node, message: str, advice: str) -> FileError:
+        return self.failure(self.path, node.start_mark.line + 1, message, advice)
+
+
+class ContractFile(YamlFile):
+    """A data contract's text as values; its errors are `ContractError`."""
+
+    noun = "contract"
+    advice = "Start from a contract that works, or let `lagoa contract infer` write one."
+    failure = ContractError

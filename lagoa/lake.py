@@ -14,13 +14,14 @@ from lagoa.model import MAIN, Ref, TableName, check_ref_name
 from lagoa.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pyarrow as pa
 
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.diff import LakeDiff
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
+    from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
     from lagoa.quarantine import RefusedCount, RefusedRecord
@@ -149,6 +150,17 @@ class Lake:
         from lagoa.overview import table_state
 
         return table_state(self.context, table, ref)
+
+    def test_models(self, select: Collection[str] | None = None) -> ModelTestReport:
+        """Run the unit tests of the models, or of those of some tables or layers; no data of the lake is read.
+
+        Raises:
+            InvalidName: a name that is neither a model's nor a layer's with models.
+            ModelError, ModelTestError: a model or a test that cannot be used, with file and line.
+        """
+        from lagoa.model_tests import run_tests
+
+        return run_tests(self.context, select)
 
     def stale_models(self, ref: str = MAIN) -> tuple[list[TableName], int]:
         """Return the models that `transform` would run at a ref, and how many models there are."""

@@ -191,6 +191,9 @@ class SqlEngine(Protocol):
         `confined` is for a user's SQL: the session can then open nothing outside the warehouse.
         """
 
+    def session_of(self, tables: Mapping[TableName, pa.Table]) -> SqlSession:
+        """Open a session in which each of `tables` can be read by its name: rows in memory, for trying SQL out."""
+
     def remember(self, pointer: str, files: Sequence[str]) -> None:
         """Say that the table at `pointer` is exactly these files, all written under its current schema.
 

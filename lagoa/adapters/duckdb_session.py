@@ -13,7 +13,7 @@ import duckdb
 from lagoa.adapters.duckdb_sql import literal, local_path, query_error, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 _T = TypeVar("_T")
+
+_HELD = "_lagoa_held"
 
 
 class DuckDBResult:
@@ -95,8 +97,7 @@ class DuckDBSession:
             return
         try:
             self._cursor.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
-            layers = {table.layer for table in views}
-            self._cursor.execute(";".join(f"CREATE SCHEMA IF NOT EXISTS {quoted(layer)}" for layer in sorted(layers)))
+            self._make_schemas(views)
             for table, sql in views.items():
                 self._cursor.execute(f"CREATE VIEW {name}.{quoted(table.layer)}.{quoted(table.name)} AS {sql}")
         except duckdb.Error as error:
@@ -151,6 +152,18 @@ class DuckDBSession:
             self._cursor.register(name, stream)
         except duckdb.Error as error:
             raise query_error(error) from error
+
+    def hold(self, tables: Mapping[TableName, pa.Table]) -> None:
+        """Make tables of these rows, under their names, for as long as the session is open."""
+        self._make_schemas(tables)
+        for table, rows in tables.items():
+            self.register(_HELD, rows)
+            self.query(f"CREATE TABLE {quoted(table.layer)}.{quoted(table.name)} AS FROM {_HELD}").fetchall()
+            self._cursor.unregister(_HELD)
+
+    def _make_schemas(self, tables: Iterable[TableName]) -> None:
+        layers = sorted({table.layer for table in tables})
+        self._cursor.execute(";".join(f"CREATE SCHEMA IF NOT EXISTS {quoted(layer)}" for layer in layers))
 
     def close(self) -> None:
         """Release the session and what was registered in it."""

@@ -22,7 +22,9 @@ from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_er
 from lagoa.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
 
     from lagoa.model import TableName
     from lagoa.ports import Pointers
@@ -67,6 +69,14 @@ class DuckDBEngine:
         views = {table: self._view(pointer, instance) for table, pointer in tables.items()}
         name = f"lagoa_{next(self._numbers)}" if tables else None
         return DuckDBSession(instance.root, name, views, instance.load_extension, self._target_file_bytes)
+
+    def session_of(self, tables: Mapping[TableName, pa.Table]) -> DuckDBSession:
+        """Open a session over rows in memory; see `SqlEngine.session_of`."""
+        instance = self._instance(confined=False, iceberg=False)
+        name = f"lagoa_{next(self._numbers)}"
+        session = DuckDBSession(instance.root, name, {}, instance.load_extension, self._target_file_bytes)
+        session.hold(tables)
+        return session
 
     @contextmanager
     def shared(self, workers: int) -> Iterator[None]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.errors import LagoaError
+    from lagoa.materialize import Build
     from lagoa.model import TableName
     from lagoa.models import Model, Models
     from lagoa.ports import Pointers
@@ -40,6 +41,7 @@ class ModelResult:
         skipped: whether the table was up to date.
         seconds: wall time.
         commit: id of the commit that holds the table; None where it was skipped.
+        how: what was done in effect: `full`, `merge` and so on; empty where it was skipped.
     """
 
     table: TableName
@@ -47,6 +49,7 @@ class ModelResult:
     skipped: bool
     seconds: float
     commit: str | None
+    how: str = ""
 
 
 def lake_models(context: LakeContext) -> Models:
@@ -188,6 +191,8 @@ class _Run:
         return table
 
     def _start(self, pool: ThreadPoolExecutor, table: TableName) -> Future[ModelResult]:
+        from lagoa.materialize import Build
+
         model = self.models[table]
         inputs = {name: self.pointers[name] for name in model.inputs}
         properties = {
@@ -195,7 +200,7 @@ class _Run:
             INPUTS: json.dumps({str(name): pointer for name, pointer in sorted(inputs.items())}),
             BUILT_ON: self.pointers.get(table, ""),
         }
-        return pool.submit(_build, self.context, self.branch, model, inputs, properties)
+        return pool.submit(_build, Build(self.context, self.branch, model, inputs, properties))
 
     def _keep(self, result: ModelResult) -> None:
         self.results[result.table] = result
@@ -212,22 +217,17 @@ def _chains(models: Models, chosen: Sequence[TableName]) -> dict[TableName, int]
     return chains
 
 
-def _build(
-    context: LakeContext, branch: str, model: Model, inputs: Pointers, properties: Mapping[str, str]
-) -> ModelResult:
+def _build(work: Build) -> ModelResult:
     """Run one model over its inputs and commit its table."""
-    from lagoa.write import SessionQuery, begin
+    from lagoa.materialize import build
 
     started = time.perf_counter()
-    merge = context.contracts[model.table].materialization == "merge"
     try:
-        with context.engine.session(inputs) as session, begin(context, branch, f"build {model.table}") as tx:
-            write = tx.merge if merge else tx.replace
-            result = write(model.table, SessionQuery(session, model.sql), kind="model", properties=properties)
+        built = build(work)
     except (QueryError, WriteError) as error:
-        raise _at_its_file(model, error) from error
-    commit = tx.commit.id if tx.commit else None
-    return ModelResult(model.table, result.rows_added, False, time.perf_counter() - started, commit)
+        raise _at_its_file(work.model, error) from error
+    commit = built.commit.id if built.commit else None
+    return ModelResult(work.model.table, built.rows, False, time.perf_counter() - started, commit, built.how)
 
 
 def _at_its_file(model: Model, error: LagoaError) -> ModelError:

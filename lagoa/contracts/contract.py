@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contracts.properties import Source
+    from lagoa.contracts.properties import Materialization, Source
     from lagoa.model import TableName
 
 Bound = int | float | str
@@ -121,7 +121,7 @@ class Contract:
     partition: tuple[str, ...] = ()
     sort: tuple[str, ...] = ()
     order_by: str | None = None
-    materialization: Literal["full", "merge"] | None = None
+    materialization: Materialization | None = None
     source: Source | None = None
     quarantine_share: float = 0.01
     row_count_change: float | None = None

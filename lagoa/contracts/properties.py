@@ -29,6 +29,9 @@ Change = Annotated[float, Field(ge=0)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
+Materialization = Literal["full", "merge"]
+"""How a model builds its table."""
+
 
 class Source(BaseModel):
     """The form of the files that a table's rows come in.
@@ -78,7 +81,7 @@ class TableProperties(BaseModel):
     partition: list[Text] = Field([], alias="lagoa.partition")
     sort: list[Text] = Field([], alias="lagoa.sort")
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
-    materialization: Literal["full", "merge"] | None = Field(None, alias="lagoa.materialization")
+    materialization: Materialization | None = Field(None, alias="lagoa.materialization")
     quarantine_share: Share = Field(0.01, alias="lagoa.quarantineShare")
     row_count_change: Change | None = Field(None, alias="lagoa.rowCountChange")
     drift: dict[str, Change] = Field({}, alias="lagoa.drift")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class LakeContext:
     """The parts of one open lake.
@@ -26,6 +31,7 @@ class LakeContext:
         open_engine: makes the SQL engine; called once, when it is first needed.
         receipts: receipts and results of checks.
         open_auditor: makes the runner of check files; called once, when it is first needed.
+        clock: tells the time (UTC).
     """
 
     settings: Settings
@@ -33,6 +39,7 @@ class LakeContext:
     open_engine: Callable[[], SqlEngine]
     receipts: ReceiptStore
     open_auditor: Callable[[], Auditor]
+    clock: Callable[[], datetime] = _now
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)

@@ -22,6 +22,7 @@ LagoaError
     ├── ModelError              a SQL model (file and line)
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
+    ├── AuditNotFound           no audit was kept of a ref or commit
     ├── AuditFailed             a check failed or was not evaluated
     ├── NothingToPublish        main has all that the branch holds
     └── PublishConflict         somebody else published a change to the same tables
@@ -260,16 +261,26 @@ class ModelTestError(FileError):
     """A test of a model that cannot be used."""
 
 
+class AuditNotFound(TerminalError):
+    """No audit was kept of this ref, commit or receipt."""
+
+    def __init__(self, what: str) -> None:
+        advice = f"`lagoa audit run {what}` runs the checks there; `lagoa log` shows the publications, which have one."
+        super().__init__(f"No audit of {what!r} was kept.", advice)
+        self.what = what
+
+
 class AuditFailed(TerminalError):
     """A check failed, was not evaluated, or is missing; `report` has every result."""
 
     def __init__(self, report: AuditReport) -> None:
         bad = report.blocking
-        listed = "; ".join(f"{result.check}: {result.message}" for result in bad[:5])
+        listed = "; ".join(result.summary for result in bad[:5])
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - five lines are read
         super().__init__(
             f"{len(bad)} of {len(report.results)} checks block {report.ref}: {listed}{more}.",
-            f"main is as it was. `lagoa audit {report.ref}` shows them; mend the data on the branch and publish again.",
+            f"main is as it was. `lagoa audit show {report.ref} --rows` shows them; mend the data on the branch and "
+            "publish again.",
         )
         self.report = report
 

@@ -241,6 +241,7 @@ class Intent:
 
 
 Outcome = Literal["passed", "warned", "failed", "not evaluated"]
+Severity = Literal["fail", "warn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,8 @@ class CheckResult:
         key: hash of all that the result rests on; equal keys mean the result may be used again.
         reused: whether the result stems from an earlier audit.
         samples_sql: a query for the failing rows, where there are such.
+        severity: whether a broken condition blocks (`fail`) or only warns.
+        owner: the team that answers for the table, from its contract.
     """
 
     check: str
@@ -270,6 +273,18 @@ class CheckResult:
     key: str
     reused: bool = False
     samples_sql: str | None = None
+    severity: Severity = "fail"
+    owner: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stands in the way of a publication: failed or not evaluated."""
+        return self.outcome in {"failed", "not evaluated"}
+
+    @property
+    def summary(self) -> str:
+        """Return the check, what it found and who answers for the table, in one line."""
+        return f"{self.check}: {self.message}" + (f" (owner: {self.owner})" if self.owner else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +297,7 @@ class FileCheck:
         queries: its SQL, each one a SELECT; what they read is what the check reads.
         tables: other tables that it names outside SQL.
         clock: the unit of time in which its result grows old; None when it does not depend on the clock.
+        severity: whether it fails an audit or only warns.
     """
 
     id: str
@@ -289,6 +305,7 @@ class FileCheck:
     queries: tuple[str, ...] = ()
     tables: tuple[TableName, ...] = ()
     clock: Literal["minute", "hour", "day"] | None = None
+    severity: Severity = "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +350,7 @@ class AuditReport:
     @property
     def blocking(self) -> tuple[CheckResult, ...]:
         """The results that stand in the way of a publication: failed or not evaluated."""
-        return tuple(result for result in self.results if result.outcome in {"failed", "not evaluated"})
+        return tuple(result for result in self.results if result.blocks)
 
     @property
     def passed(self) -> bool:

@@ -109,7 +109,12 @@ class Reader:
         if kind == "freshness":
             clock = body.get("threshold", {}).get("unit", "hour")
         return FileCheck(
-            f"{self._table}/soda/{'.'.join(path)}", definition, queries, tuple(self._references(body, context)), clock
+            id=f"{self._table}/soda/{'.'.join(path)}",
+            definition=definition,
+            queries=queries,
+            tables=tuple(self._references(body, context)),
+            clock=clock,
+            severity=body.get("threshold", {}).get("level", "fail"),
         )
 
     def _body(self, kind: str, node: yaml.Node) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
 from lagoa.model import AuditReport, CheckResult, Receipt
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-FORMAT = 1
+FORMAT = 2
 BUSY_SECONDS = 30.0
 MAX_RESULTS = 200_000
 """Results kept for use by later audits; the oldest go first."""
@@ -31,9 +31,12 @@ create table if not exists receipts (
     commit_id text not null,
     prepared_at text not null,
     settled integer not null,
-    document text not null
+    document text not null,
+    branch text not null
 ) without rowid;
 create index if not exists receipts_commit on receipts (commit_id);
+create index if not exists receipts_branch on receipts (branch, prepared_at);
+create index if not exists receipts_prepared on receipts (prepared_at);
 create index if not exists receipts_unsettled on receipts (prepared_at) where settled = 0;
 create table if not exists results (
     key text primary key,
@@ -81,13 +84,15 @@ class SqliteReceipts:
             yield self._db
 
     def _prepare_file(self) -> None:
-        found = int(self._db.execute("pragma user_version").fetchone()[0])
+        found = _format(self._db)
         if found > FORMAT:
             self._db.close()
             raise LakeTooNew(self._path, found, FORMAT)
         self._db.execute("pragma journal_mode = wal")
         if found < FORMAT:
             with self._transaction() as db:
+                if _format(db) == 1:  # asked again: another process may have come first
+                    _add_branches(db)
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
                 db.execute(f"pragma user_version = {FORMAT}")
@@ -109,20 +114,39 @@ class SqliteReceipts:
 
     def prepare(self, receipt: Receipt) -> None:
         """Keep a receipt before `main` moves."""
-        row = (receipt.id, receipt.commit, receipt.prepared_at.astimezone(UTC).isoformat(), _to_json(receipt))
+        moment = receipt.prepared_at.astimezone(UTC).isoformat()
+        row = (receipt.id, receipt.commit, moment, _to_json(receipt), receipt.branch)
         with self._transaction() as db:
-            db.execute("insert or replace into receipts values (?, ?, ?, 0, ?)", row)
+            db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
 
     def get(self, receipt: str) -> Receipt | None:
-        """Return a receipt by its id."""
-        rows = self._rows("select document from receipts where id = ?", (receipt,))
-        return _receipt(rows[0][0]) if rows else None
+        """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
+        return self._of_prefix("id", receipt)
 
     def of_commit(self, commit: str) -> Receipt | None:
-        """Return the receipt of an audited commit."""
-        sql = "select document from receipts where commit_id = ? order by prepared_at desc limit 1"
-        rows = self._rows(sql, (commit,))
-        return _receipt(rows[0][0]) if rows else None
+        """Return the newest receipt of an audited commit; its first digits do as in `get`."""
+        return self._of_prefix("commit_id", commit)
+
+    def of_branch(self, branch: str) -> Receipt | None:
+        """Return the newest receipt of a branch, by its name."""
+        sql = "select document from receipts where branch = ? order by prepared_at desc limit 1"
+        rows = self._rows(sql, (branch,))
+        return read_receipt(rows[0][0]) if rows else None
+
+    def newest(self) -> Iterator[Receipt]:
+        """Yield all receipts, newest first."""
+        for (receipt,) in self._rows("select id from receipts order by prepared_at desc, id", ()):
+            found = self.get(receipt)
+            if found is not None:  # pruned meanwhile
+                yield found
+
+    def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
+        # `g` comes behind every hexadecimal digit.
+        sql = f"from receipts where {column} >= ? and {column} < ?"
+        bounds = (prefix, f"{prefix}g")
+        if len(self._rows(f"select distinct {column} {sql} limit 2", bounds)) != 1:
+            return None
+        return read_receipt(self._rows(f"select document {sql} order by prepared_at desc limit 1", bounds)[0][0])
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
         """Return the earlier results of these keys."""
@@ -167,6 +191,17 @@ class SqliteReceipts:
                 self._db.close()
 
 
+def _format(db: sqlite3.Connection) -> int:
+    return int(db.execute("pragma user_version").fetchone()[0])
+
+
+def _add_branches(db: sqlite3.Connection) -> None:
+    """Bring a file of format 1 to format 2."""
+    db.execute("alter table receipts add column branch text not null default ''")
+    for receipt, document in db.execute("select id, document from receipts").fetchall():
+        db.execute("update receipts set branch = ? where id = ?", (json.loads(document)["branch"], receipt))
+
+
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
     try:
@@ -191,7 +226,7 @@ def _plain(value: Any) -> Any:
     return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
-def _receipt(document: str) -> Receipt:
+def read_receipt(document: str) -> Receipt:
     found = json.loads(document)
     report = found.pop("report")
     report["results"] = tuple(CheckResult(**result) for result in report["results"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lagoa.audit.check_run import CheckRun, not_evaluated
 from lagoa.audit.checks import file_checks, result_key, uncontracted
 from lagoa.audit.contract_checks import contract_checks
+from lagoa.audit.records import keep_audit
 from lagoa.errors import CheckError, InvalidName, QueryError, TableNotFound
 from lagoa.model import MAIN, AuditReport, Ref, TableName
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
-    """Run every check at a ref; drift is measured against `base`.
+    """Run every check at a ref; drift is measured against `base`. The report is kept, to be shown again.
 
     Returns:
         One result a check, in the order of their ids. A check that was not evaluated says so and blocks. Results of
@@ -37,12 +37,14 @@ def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
         ContractError: a contract that cannot be used.
     """
     commit = context.catalog.resolve(Ref.parse(ref)).id
-    return audit_commit(context, ref, commit, context.catalog.resolve(Ref.parse(base)).id)
+    report = audit_commit(context, ref, commit, context.catalog.resolve(Ref.parse(base)).id)
+    keep_audit(context, report)
+    return report
 
 
 def audit_commit(context: LakeContext, ref: str, commit: str, base: str, *, gating: bool = True) -> AuditReport:
     """Run every check at an exact commit against an exact commit of main; `ref` is what the report is called by."""
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started, clock = context.clock(), time.perf_counter()
     pointers = context.catalog.tables(commit)
     checks = expected_checks(context, pointers)
     results = run_checks(context, checks, pointers, context.catalog.tables(base))
@@ -100,14 +102,16 @@ def run_checks(
 
     Tables are checked side by side on `workers` threads, by default `settings.workers`.
     """
-    now = datetime.now(UTC)
+    now = context.clock()
     keys = {check.id: result_key(check, pointers, base, _contract_hash(context, check.table), now) for check in checks}
     earlier = context.receipts.results(list(keys.values()))
     due = [check for check in checks if keys[check.id] not in earlier]
     found = CheckRun(context, pointers, base).run(due, workers or context.settings.workers)
-    fresh = {check.id: replace(_or_missing(found, check), key=keys[check.id]) for check in due}
+    fresh = {check.id: _attributed(context, check, _or_missing(found, check), key=keys[check.id]) for check in due}
     context.receipts.remember([each for each in fresh.values() if each.outcome != "not evaluated"])
-    return [fresh[check.id] if check.id in fresh else replace(earlier[keys[check.id]], reused=True) for check in checks]
+    return [
+        fresh.get(check.id) or _attributed(context, check, earlier[keys[check.id]], reused=True) for check in checks
+    ]
 
 
 def failing_rows(context: LakeContext, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
@@ -152,6 +156,12 @@ def _refuse_strays(context: LakeContext) -> None:
 def _contract_hash(context: LakeContext, table: TableName) -> str:
     contract = context.contracts.get(table)
     return contract.hash if contract else ""
+
+
+def _attributed(context: LakeContext, check: Check, result: CheckResult, **fields: Any) -> CheckResult:
+    """Return a result with how grave it is and who answers for its table."""
+    contract = context.contracts.get(check.table)
+    return replace(result, severity=check.severity, owner=contract.owner if contract else "", **fields)
 
 
 def _or_missing(found: Mapping[str, CheckResult], check: Check) -> CheckResult:

@@ -17,7 +17,7 @@ from lagoa.sql_names import name_in_sql
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lagoa.model import CheckFile, FileCheck, TableName
+    from lagoa.model import CheckFile, FileCheck, Severity, TableName
     from lagoa.ports import Pointers, SqlEngine
 
 FORMAT = 1
@@ -25,7 +25,6 @@ FORMAT = 1
 
 _BUCKETS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
 
-Severity = Literal["fail", "warn"]
 How = Literal["contract", "schema", "scan", "query", "change", "file"]
 
 
@@ -115,6 +114,7 @@ def _file_check(file: CheckFile, check: FileCheck, engine: SqlEngine) -> Check:
         reason="",
         reads=frozenset(reads),
         clock=check.clock,
+        severity=check.severity,
         file=file,
     )
 

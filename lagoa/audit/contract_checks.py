@@ -12,10 +12,9 @@ from lagoa.sql_names import name_in_sql
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from lagoa.audit.checks import Severity
     from lagoa.contracts.contract import Contract
     from lagoa.contracts.rules import RowRule
-    from lagoa.model import TableName
+    from lagoa.model import Severity, TableName
 
 _made: dict[tuple[TableName, str, bool], list[Check]] = {}
 """Checks by contract: one run of a lake audits table by table, then whole, then publishes."""

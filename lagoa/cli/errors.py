@@ -36,7 +36,7 @@ def describe(error: LagoaError) -> str:
         return error.message
     bad, total = error.report.blocking, len(error.report.results)
     lines = [f"{len(bad)} of {total} checks block {error.report.ref}:"]
-    lines += [f"  {result.check}: {result.message}" for result in bad[:_CHECKS]]
+    lines += [f"  {result.summary}" for result in bad[:_CHECKS]]
     return "\n".join(lines + ([f"  and {len(bad) - _CHECKS} more"] if len(bad) > _CHECKS else []))
 
 

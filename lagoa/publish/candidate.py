@@ -16,17 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.audit import audit_commit
+from lagoa.audit.records import RECEIPT, receipt_of
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
 from lagoa.faults import fault_point
-from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication, Receipt
+from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
-    from lagoa.model import AuditReport, Change, Commit, RefInfo
+    from lagoa.model import Change, Receipt, RefInfo
     from lagoa.ports import VersionedCatalog
-
-RECEIPT = "lagoa.receipt"
-"""Commit property: id of the publication's receipt."""
 
 _ABANDONED = timedelta(days=1)
 _KEPT = timedelta(days=30)
@@ -88,7 +86,9 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
         flushed = beside.submit(context.engine.flush)  # main must not point to what a loss of power would take
         report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
         flushed.result()
-    receipt = _receipt(context, proposal, receipt_id, commit, report)
+    receipt = replace(
+        receipt_of(context, receipt_id, report, proposal.change.tables), unseen=proposal.unseen, held=proposal.held
+    )
     if proposal.gating and not report.passed:
         context.receipts.prepare(receipt)  # kept to be shown: it proves nothing, its commit never comes to main
         raise AuditFailed(report)
@@ -102,24 +102,6 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
     moment = context.catalog.swap(MAIN, proposal.base, commit.id)
     fault_point("publish.swapped")
     return published(receipt, moment)
-
-
-def _receipt(context: LakeContext, proposal: Proposal, receipt_id: str, commit: Commit, report: AuditReport) -> Receipt:
-    tables = context.catalog.tables(commit.id)
-    contracts = {table: contract for table in tables if (contract := context.contracts.get(table)) is not None}
-    return Receipt(
-        id=receipt_id,
-        commit=commit.id,
-        base=proposal.base,
-        branch=proposal.branch,
-        author=context.settings.author,
-        prepared_at=datetime.now(UTC),
-        tables={str(table): pointer for table, pointer in sorted(proposal.change.tables.items())},
-        contracts={str(table): contract.hash for table, contract in sorted(contracts.items())},
-        report=report,
-        unseen=proposal.unseen,
-        held=proposal.held,
-    )
 
 
 def published(receipt: Receipt, moment: datetime) -> Publication:

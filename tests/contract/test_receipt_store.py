@@ -70,6 +70,41 @@ def test_the_newest_receipt_of_a_commit_counts(store):
     assert store.of_commit(receipt(1).commit) == later
 
 
+def test_first_digits_that_are_those_of_one_alone_do(store):
+    one, other = receipt(1, id="ab" * 16, commit="cd" * 32), receipt(2, id="abac" * 8, commit="ef" * 32)
+    store.prepare(one)
+    store.prepare(other)
+    assert (store.get("abababab"), store.get("abac"), store.get("ab")) == (one, other, None)
+    assert (store.of_commit("cdcdcdcd"), store.of_commit("e"), store.of_commit("0")) == (one, other, None)
+
+
+def test_the_newest_receipt_of_a_branch_counts(store):
+    store.prepare(receipt(1))
+    store.prepare(receipt(2, prepared_at=NOW + timedelta(seconds=1)))
+    store.prepare(receipt(3, branch="other", prepared_at=NOW + timedelta(seconds=2)))
+    assert store.of_branch("dev") == receipt(2, prepared_at=NOW + timedelta(seconds=1))
+    assert store.of_branch("de") is None
+    assert [each.id for each in store.newest()] == [receipt(number).id for number in (3, 2, 1)]
+
+
+def test_a_file_of_the_first_format_is_brought_up(tmp_path):
+    path = tmp_path / "receipts.db"
+    made = SqliteReceipts(path)
+    made.prepare(receipt(1))
+    made.close()
+    with sqlite3.connect(path) as db:
+        db.execute("drop index receipts_branch")
+        db.execute("alter table receipts drop column branch")
+        db.execute("pragma user_version = 1")
+    db.close()
+    for _ in range(2):
+        store = SqliteReceipts(path)
+        assert store.of_branch("dev") == receipt(1)
+        store.prepare(receipt(2, branch="new"))
+        assert store.of_branch("new") == receipt(2, branch="new")
+        store.close()
+
+
 def test_results_come_back_by_key(store):
     store.remember([result("k1"), result("k2", outcome="failed", figure=3.0)])
     found = store.results(["k2", "k1", "k9"])

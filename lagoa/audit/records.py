@@ -1,0 +1,176 @@
+"""Audits that were kept: of publications, of those that were refused, and of branches that were looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.errors import AuditNotFound, QueryError, RefNotFound
+from lagoa.model import MAIN, Receipt, Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from lagoa.context import LakeContext
+    from lagoa.model import AuditReport, CheckResult, TableName
+
+RECEIPT = "lagoa.receipt"
+"""Commit property: id of the publication's receipt."""
+
+_ID = re.compile(r"[0-9a-f]{8,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAudit:
+    """An audit with all that was kept of it.
+
+    Attributes:
+        receipt: what was audited, by whom, when, and every result.
+        for_publication: whether it was to let a publication through; False when a ref was only looked at.
+        published_at: when main was moved to the audited commit (UTC); None when it was not.
+    """
+
+    receipt: Receipt
+    for_publication: bool
+    published_at: datetime | None
+
+    @property
+    def report(self) -> AuditReport:
+        """The results."""
+        return self.receipt.report
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRecord:
+    """What one check found in one audit.
+
+    Attributes:
+        result: its result there.
+        audit: the audit.
+    """
+
+    result: CheckResult
+    audit: KeptAudit
+
+
+def keep_audit(context: LakeContext, report: AuditReport) -> None:
+    """Keep the audit of a ref that was looked at, one a commit, the latest; a publication's own receipt goes before."""
+    receipt_id = hashlib.sha256(f"audit of {report.commit}".encode()).hexdigest()[:32]
+    kept = context.receipts.of_commit(report.commit)
+    if kept is not None and kept.id != receipt_id:
+        return
+    changed = context.catalog.diff(report.base, report.commit)
+    context.receipts.prepare(
+        receipt_of(context, receipt_id, report, {table: pointer for table, (_, pointer) in changed.items()})
+    )
+
+
+def receipt_of(
+    context: LakeContext, receipt_id: str, report: AuditReport, changed: Mapping[TableName, str | None]
+) -> Receipt:
+    """Return the receipt of an audit.
+
+    Args:
+        context: the lake.
+        receipt_id: what it is to be called.
+        report: the audit.
+        changed: pointer of each table that is another one than on main, None for a dropped one.
+    """
+    tables = context.catalog.tables(report.commit)
+    contracts = {table: contract for table in tables if (contract := context.contracts.get(table)) is not None}
+    return Receipt(
+        id=receipt_id,
+        commit=report.commit,
+        base=report.base,
+        branch=report.ref,
+        author=context.settings.author,
+        prepared_at=context.clock(),
+        tables={str(table): pointer for table, pointer in sorted(changed.items())},
+        contracts={str(table): contract.hash for table, contract in sorted(contracts.items())},
+        report=report,
+    )
+
+
+def find_audit(context: LakeContext, what: str) -> KeptAudit:
+    """Return the audit that was kept of a publication, a commit or a branch.
+
+    Args:
+        context: the lake.
+        what: a ref, whose commit was audited; the name of a branch, whose latest audit is meant, also when the branch
+            is gone; a commit id or a receipt's id, or the first 8 or more digits of one.
+
+    Raises:
+        AuditNotFound: no audit was kept of it.
+        RefNotFound, InvalidName: there is no such ref.
+    """
+    receipt = _by_id(context, what) or _by_ref(context, what)
+    if receipt is None:
+        raise AuditNotFound(what)
+    return _kept(context, receipt, _published(context))
+
+
+def check_history(context: LakeContext, check: str, limit: int = 50, *, every: bool = False) -> list[CheckRecord]:
+    """Return what a check found, newest first.
+
+    Args:
+        context: the lake.
+        check: its id, such as `silver.orders/key/order_id`.
+        limit: so many records at most.
+        every: audits that led to no publication, too.
+
+    Raises:
+        QueryError: no audit that was kept has this check.
+    """
+    found: list[CheckRecord] = []
+    for audit in kept_audits(context, every=every):
+        result = next((each for each in audit.report.results if each.check == check), None)
+        if result is not None:
+            found.append(CheckRecord(result, audit))
+            if len(found) == limit:
+                break
+    if not found:
+        raise QueryError(f"No audit that was kept has a check {check!r}.", "`lagoa audit show main` lists them.")
+    return found
+
+
+def kept_audits(context: LakeContext, *, every: bool = False) -> Iterator[KeptAudit]:
+    """Yield the audits of publications, newest first; with `every` those that led to none, too."""
+    published = _published(context)
+    if every:
+        yield from (_kept(context, receipt, published) for receipt in context.receipts.newest())
+        return
+    for commit in reversed(published):
+        receipt = context.receipts.of_commit(commit)
+        if receipt is not None:
+            yield _kept(context, receipt, published)
+
+
+def _by_id(context: LakeContext, what: str) -> Receipt | None:
+    if not _ID.fullmatch(what):
+        return None
+    return context.receipts.get(what) or context.receipts.of_commit(what)
+
+
+def _by_ref(context: LakeContext, what: str) -> Receipt | None:
+    ref = Ref.parse(what)
+    if str(ref) == ref.name != MAIN:
+        receipt = context.receipts.of_branch(ref.name)
+        if receipt is not None:
+            return receipt
+    return context.receipts.of_commit(context.catalog.resolve(ref).id)
+
+
+def _published(context: LakeContext) -> dict[str, datetime]:
+    """Return when main was moved to each commit, oldest first."""
+    return {commit: moment for moment, commit in context.catalog.moves(MAIN)}
+
+
+def _kept(context: LakeContext, receipt: Receipt, published: Mapping[str, datetime]) -> KeptAudit:
+    try:
+        named = context.catalog.get(receipt.commit).properties.get(RECEIPT)
+    except RefNotFound:  # the catalog was put back from a backup that is older than the receipts
+        named = None
+    return KeptAudit(receipt, named == receipt.id, published.get(receipt.commit))

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from lagoa.audit.records import CheckRecord, KeptAudit
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.diff import LakeDiff
+    from lagoa.doctor import Finding
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
@@ -189,6 +191,31 @@ class Lake:
         from lagoa.audit import audit
 
         return audit(self.context, ref)
+
+    def audit_of(self, ref: str) -> KeptAudit:
+        """Return the audit that was kept of a publication, commit, branch or receipt, passed or failed.
+
+        Args:
+            ref: a ref whose commit was audited; the name of a branch, whose latest audit is meant, also when the branch
+                is gone; a commit's or a receipt's id, or the first 8 or more digits of one.
+
+        Raises:
+            AuditNotFound: none was kept.
+            RefNotFound: there is no such ref.
+        """
+        from lagoa.audit.records import find_audit
+
+        return find_audit(self.context, ref)
+
+    def check_history(self, check: str, limit: int = 50, *, every: bool = False) -> list[CheckRecord]:
+        """Return what a check found over the publications, newest first; with `every` in all audits that were kept.
+
+        Raises:
+            QueryError: no audit has this check.
+        """
+        from lagoa.audit.records import check_history
+
+        return check_history(self.context, check, limit, every=every)
 
     def failing_rows(self, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
         """Return rows that a check of a report is about; None when it has no rows to show."""

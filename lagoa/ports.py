@@ -240,10 +240,16 @@ class ReceiptStore(Protocol):
         """Keep a receipt before `main` moves."""
 
     def get(self, receipt: str) -> Receipt | None:
-        """Return a receipt by its id."""
+        """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
 
     def of_commit(self, commit: str) -> Receipt | None:
-        """Return the receipt of an audited commit."""
+        """Return the newest receipt of an audited commit; its first digits do as in `get`."""
+
+    def of_branch(self, branch: str) -> Receipt | None:
+        """Return the newest receipt of a branch, by its name."""
+
+    def newest(self) -> Iterator[Receipt]:
+        """Yield all receipts, newest first."""
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
         """Return the earlier results of these keys."""

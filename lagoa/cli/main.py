@@ -18,6 +18,7 @@ _LAKE, _DATA, _LOOK, _REFS = "A lake and its contracts", "Bringing data to main"
 COMMANDS = {
     "init": ("setup", _LAKE),
     "contract": ("contract", _LAKE),
+    "test": ("model_tests", _LAKE),
     "ingest": ("load", _DATA),
     "transform": ("load", _DATA),
     "audit": ("check", _DATA),

@@ -10,13 +10,12 @@ from lagoa.contracts.rules import row_rules
 from lagoa.errors import InvalidName, QueryError, WriteError
 from lagoa.model_tests.comparing import ChangedRow, Difference, compare, shown_row
 from lagoa.model_tests.reading import ModelTest, read_tests
+from lagoa.model_tests.rows import arrow_rows
 from lagoa.models import load_models
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    import pyarrow as pa
+    from collections.abc import Collection
 
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Contracts
@@ -107,7 +106,7 @@ def _run(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelTest)
     """Run the model over the given rows, and keep its rows in the contract's types, as the write would."""
     started = time.perf_counter()
     contract = contracts[model.table]
-    tables = {table: _arrow(contracts[table], test.given.get(table, ())) for table in model.inputs}
+    tables = {table: arrow_rows(contracts[table], test.given.get(table, ())) for table in model.inputs}
     difference, broken = Difference(), []
     with engine.session_of(tables) as session:
         try:
@@ -119,16 +118,6 @@ def _run(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelTest)
         except (QueryError, WriteError) as error:
             broken = [error.message.splitlines()[0]]
     return ModelTestResult(test, time.perf_counter() - started, difference, tuple(broken))
-
-
-def _arrow(contract: Contract, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Return rows as an Arrow table of the contract's columns; what a row does not name is null."""
-    import pyarrow as pa
-    from pyiceberg.io.pyarrow import schema_to_pyarrow
-
-    # A null may stand in a required column: a test need not name what it is not about.
-    fields = [field.with_nullable(True) for field in schema_to_pyarrow(contract.schema(), include_field_ids=False)]
-    return pa.Table.from_pylist([dict(row) for row in rows], schema=pa.schema(fields))
 
 
 def _metadata(contract: Contract) -> Any:

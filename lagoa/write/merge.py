@@ -3,13 +3,13 @@
 # ruff: noqa: S608 - names are quoted; a predicate has been through the engine's parser
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import WriteError
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.ports import FILE_COLUMN
 from lagoa.sql_names import name_in_sql
+from lagoa.write.parts import path_of, read_part, touched_files
 from lagoa.write.target import FileChanges
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask
 
     from lagoa.ports import SqlSession
+    from lagoa.write.parts import Part
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
@@ -29,39 +30,6 @@ _BOUNDED = {"int", "long", "string", "date", "timestamp", "timestamptz"}
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(name_in_sql, names))
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Files of a table that are read together.
-
-    Attributes:
-        tasks: the files.
-        sql: what to select from.
-        by_file: whether `sql` tells the file of each row; it does not when deleted rows must be left out, and then
-            all of the table's files are in `tasks`.
-    """
-
-    tasks: Sequence[FileScanTask]
-    sql: str
-    by_file: bool
-
-
-def _part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) -> _Part:
-    """Read these files by themselves if that is certain to give the table's rows, else the whole table."""
-    if not any(task.delete_files for task in tasks):
-        sql = session.data_files(target.metadata, [task.file.file_path for task in tasks])
-        if sql is not None:
-            return _Part(tasks, sql, by_file=True)
-    names = {each.field_id: each.name for each in target.metadata.schema().fields}
-    before = target.fields_before
-    columns = ", ".join(
-        f"{name_in_sql(each.name)} AS {name_in_sql(names[each.field_id])}" for each in before if each.field_id in names
-    )
-    there = {each.field_id for each in before}
-    added = "".join(f", NULL AS {name_in_sql(name)}" for number, name in names.items() if number not in there)
-    sql = f"(SELECT {columns}{added} FROM {session.table_at(target.pointer or '')})"
-    return _Part(target.tasks, sql, by_file=False)
 
 
 def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None) -> FileChanges:
@@ -93,14 +61,14 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
     replaced = 0
     rewrite = ""
     if tasks:
-        part = _part(session, target, tasks)
+        part = read_part(session, target, tasks)
         by_path = _find_hits(session, part, key, order_by)
         replaced = sum(by_path.values())
         if replaced:
-            touched = _touched(part, by_path)
-            rest = [task for task in touched if by_path.get(_path(task)) != task.file.record_count]
+            touched = touched_files(part, by_path)
+            rest = [task for task in touched if by_path.get(path_of(task)) != task.file.record_count]
             if rest:
-                old = _part(session, target, rest).sql if part.by_file else part.sql
+                old = read_part(session, target, rest).sql if part.by_file else part.sql
                 same = " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
                 columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
                 rewrite = f" UNION ALL SELECT {columns} FROM {old} AS o ANTI JOIN {_NEW} AS n ON {same}"
@@ -111,7 +79,7 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
     return FileChanges(files, [task.file for task in touched], added, replaced, key=tuple(key))
 
 
-def _find_hits(session: SqlSession, part: _Part, key: Sequence[str], order_by: str | None) -> dict[str, int]:
+def _find_hits(session: SqlSession, part: Part, key: Sequence[str], order_by: str | None) -> dict[str, int]:
     """Return how many rows of each file will be replaced; drop what comes in older than its row there."""
     same = " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
     file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
@@ -127,16 +95,6 @@ def _find_hits(session: SqlSession, part: _Part, key: Sequence[str], order_by: s
     session.query(f"DELETE FROM {_NEW} WHERE rowid IN ({losers})").fetchall()
     session.query(f"DELETE FROM {_HITS} WHERE row_new IN ({losers})").fetchall()
     return dict(session.query(f"SELECT {FILE_COLUMN}, count(*) FROM {_HITS} GROUP BY ALL").fetchall())
-
-
-def _touched(part: _Part, by_path: dict[str, int]) -> list[FileScanTask]:
-    if not part.by_file:
-        return list(part.tasks)
-    return [task for task in part.tasks if _path(task) in by_path]
-
-
-def _path(task: FileScanTask) -> str:
-    return task.file.file_path.removeprefix("file://")
 
 
 def _refuse_null_keys(session: SqlSession, target: Target, key: Sequence[str]) -> None:
@@ -198,18 +156,18 @@ def delete_rows(session: SqlSession, target: Target, predicate: str) -> FileChan
     """Write those files anew, without them, that hold rows for which the predicate is true."""
     if not target.tasks:
         return FileChanges(predicate=predicate)
-    part = _part(session, target, target.tasks)
+    part = read_part(session, target, target.tasks)
     file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
     found = f"SELECT {file}, count(*) FROM {part.sql} WHERE ({predicate}\n) GROUP BY ALL"
     by_path = dict(session.query(found).fetchall())
     removed = sum(by_path.values())
     if not removed:
         return FileChanges(predicate=predicate)
-    touched = _touched(part, by_path)
-    rest = [task for task in touched if by_path.get(_path(task)) != task.file.record_count]
+    touched = touched_files(part, by_path)
+    rest = [task for task in touched if by_path.get(path_of(task)) != task.file.record_count]
     added = []
     if rest:
-        old = _part(session, target, rest).sql if part.by_file else part.sql
+        old = read_part(session, target, rest).sql if part.by_file else part.sql
         query = f"SELECT {_listed(target.columns)} FROM {old} WHERE ({predicate}\n) IS NOT TRUE"
         added = session.write(query, target.metadata)
     return FileChanges(added, [task.file for task in touched], 0, removed, predicate)

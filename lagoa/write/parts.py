@@ -1,0 +1,62 @@
+"""Some files of a table, read together: what a write that keeps the other files looks at."""
+
+# ruff: noqa: S608 - names are quoted
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.sql_names import name_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyiceberg.table import FileScanTask
+
+    from lagoa.ports import SqlSession
+    from lagoa.write.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of a table that are read together.
+
+    Attributes:
+        tasks: the files.
+        sql: what to select from.
+        by_file: whether `sql` tells the file of each row; it does not when deleted rows must be left out, and then
+            all of the table's files are in `tasks`.
+    """
+
+    tasks: Sequence[FileScanTask]
+    sql: str
+    by_file: bool
+
+
+def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) -> Part:
+    """Read these files by themselves if that is certain to give the table's rows, else the whole table."""
+    if not any(task.delete_files for task in tasks):
+        sql = session.data_files(target.metadata, [task.file.file_path for task in tasks])
+        if sql is not None:
+            return Part(tasks, sql, by_file=True)
+    names = {each.field_id: each.name for each in target.metadata.schema().fields}
+    before = target.fields_before
+    columns = ", ".join(
+        f"{name_in_sql(each.name)} AS {name_in_sql(names[each.field_id])}" for each in before if each.field_id in names
+    )
+    there = {each.field_id for each in before}
+    added = "".join(f", NULL AS {name_in_sql(name)}" for number, name in names.items() if number not in there)
+    sql = f"(SELECT {columns}{added} FROM {session.table_at(target.pointer or '')})"
+    return Part(target.tasks, sql, by_file=False)
+
+
+def touched_files(part: Part, by_path: Mapping[str, int]) -> list[FileScanTask]:
+    """Return the files of a part that hold rows which were found, by their number in each file."""
+    if not part.by_file:
+        return list(part.tasks)
+    return [task for task in part.tasks if path_of(task) in by_path]
+
+
+def path_of(task: FileScanTask) -> str:
+    """Return a file's path as the engine tells it."""
+    return task.file.file_path.removeprefix("file://")

@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+LINT := .venv-datacontract
+LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 
 .PHONY: install demo test check format bench docs lock clean
@@ -20,11 +22,20 @@ $(STAMP): pyproject.toml requirements.lock
 demo: install  ## the main job: nine files in, checked tables on main (OLIST_DIR=folder of the real files, else generated)
 	$(BIN)/python -m flows.demo $(OLIST_DIR)
 
-test: install  ## all tests; the first time, PyIceberg's own catalog tests are fetched, pinned by hash
+$(LINT)/.installed: $(LINT_LOCK) | $(STAMP)  # apart: its dependencies and Lagoa's do not go together
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(LINT)
+	$(BIN)/uv pip install -q --python $(LINT)/bin/python --compile-bytecode --require-hashes -r $(LINT_LOCK)
+	touch $@
+
+$(LINT)/.linted: $(LINT)/.installed tests/datacontract/lint.py $(wildcard iceberg/*/*.yaml)
+	$(LINT)/bin/python tests/datacontract/lint.py iceberg
+	touch $@
+
+test: install $(LINT)/.installed  ## all tests; the first time, PyIceberg's own catalog tests are fetched, pinned by hash
 	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-check: install  ## lint, types, structure
+check: install $(LINT)/.linted  ## lint, types, structure, and the contracts by the datacontract CLI
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -40,8 +51,9 @@ bench: install  ## measure every figure and write docs/benchmarks.md
 docs: install  ## the documentation, as pages in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-lock:  ## make requirements.lock anew from pyproject.toml
+lock:  ## make the locks anew: requirements.lock from pyproject.toml, and that of the contracts' linter
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml --all-extras -q -o requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 tests/datacontract/requirements.in -q -o $(LINT_LOCK)
 
 clean:  ## remove what was made, but no data
-	rm -rf .venv site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv $(LINT) site build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

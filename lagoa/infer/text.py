@@ -29,7 +29,7 @@ def contract_lines(table: TableName, source: Source, guesses: Sequence[Guess], k
     seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
     yield f"# Guessed from {_comment(source.file or '')}, {seen}. Go through it before you rely on it:"
     yield "# REVIEW marks what one file cannot tell; add descriptions and the team that answers for the table."
-    yield "apiVersion: v3.1.0"
+    yield "apiVersion: v3.2.0"
     yield "kind: DataContract"
     yield f"id: {table}"
     yield f"name: {table}"

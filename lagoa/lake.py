@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from lagoa.audit.records import CheckRecord, KeptAudit
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.diff import LakeDiff
-    from lagoa.doctor import Finding
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
     from lagoa.quarantine import RefusedCount, RefusedRecord
+
+CATALOG, RECEIPTS = "catalog.db", "receipts.db"
+"""Files in the state folder of an embedded lake."""
 
 
 class Lake:
@@ -293,9 +295,9 @@ def open_lake(folder: str | Path | Settings = ".") -> Lake:
     return Lake(
         LakeContext(
             settings=settings,
-            catalog=SqliteCatalog(state / "catalog.db", create=True),
+            catalog=SqliteCatalog(state / CATALOG, create=True),
             open_engine=open_engine,
-            receipts=SqliteReceipts(state / "receipts.db"),
+            receipts=SqliteReceipts(state / RECEIPTS),
             open_auditor=open_auditor,
         )
     )

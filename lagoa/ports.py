@@ -101,6 +101,9 @@ class VersionedCatalog(Protocol):
     def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
         """Return each table whose pointer differs, as (at a, at b)."""
 
+    def verify(self) -> list[str]:
+        """Return what is wrong with what the catalog keeps, a sentence each; an empty list when it is whole."""
+
     def close(self) -> None:
         """Release what the catalog holds open."""
 

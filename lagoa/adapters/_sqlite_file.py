@@ -21,7 +21,7 @@ APPLICATION_ID = 0x4C41474F
 _MAX_IDLE = 8
 _RESTORE = (
     "Put the lake's state folder back from a backup, whole: the tables' files lie beside the catalog. "
-    "Nothing was changed."
+    "Or bring back what can still be read: `lagoa doctor --repair`. Nothing was changed."
 )
 _ENVIRONMENT = {
     sqlite3.SQLITE_CANTOPEN,

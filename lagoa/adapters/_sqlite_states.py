@@ -105,7 +105,7 @@ class States:
             if commit in self._kept:
                 self._kept.move_to_end(commit)
                 return self._kept[commit]
-        state = _read_state(db, node(db, commit))
+        state = read_state(db, node(db, commit))
         self.keep(commit, state)
         return state
 
@@ -118,7 +118,8 @@ class States:
                 self._kept.popitem(last=False)
 
 
-def _read_state(db: sqlite3.Connection, at: Node) -> State:
+def read_state(db: sqlite3.Connection, at: Node) -> State:
+    """Return the state at a commit's place, from the file."""
     (packed,) = db.execute("select state from checkpoints where seq = ?", (at.checkpoint,)).fetchone()
     rows = db.execute(
         """

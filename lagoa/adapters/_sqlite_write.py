@@ -5,13 +5,15 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from lagoa.adapters import _sqlite_refs as refs
 from lagoa.adapters._sqlite_history import from_micros, node, to_micros
 from lagoa.adapters._sqlite_states import Delta, State, canonical
-from lagoa.model import Change, Commit
+from lagoa.model import MAIN, Change, Commit, RefInfo
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
+    from datetime import datetime
 
     from lagoa.ports import Namespace
 
@@ -47,6 +49,13 @@ def delta_of(before: State, change: Change) -> Delta:
     for namespace in held - before.namespaces.keys() - namespaces.keys():
         namespaces[namespace] = {}
     return Delta(tables, namespaces)
+
+
+def insert_root(db: sqlite3.Connection, now: datetime) -> None:
+    """Put the empty state and `main` at it into a new file."""
+    root = commit_of(None, Change(message="The empty lake"), Delta(), to_micros(now))
+    insert_commit(db, root, Delta(), State())
+    refs.insert(db, RefInfo(MAIN, "branch", root.id, root.committed_at))
 
 
 def insert_commit(db: sqlite3.Connection, commit: Commit, delta: Delta, state: State) -> None:

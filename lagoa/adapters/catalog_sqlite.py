@@ -10,8 +10,8 @@ from lagoa.adapters import _sqlite_history as history
 from lagoa.adapters import _sqlite_refs as refs
 from lagoa.adapters._sqlite_file import SqliteFile
 from lagoa.adapters._sqlite_history import from_micros, to_micros
-from lagoa.adapters._sqlite_states import Delta, State, States
-from lagoa.adapters._sqlite_write import commit_of, delta_of, insert_commit
+from lagoa.adapters._sqlite_states import State, States
+from lagoa.adapters._sqlite_write import commit_of, delta_of, insert_commit, insert_root
 from lagoa.errors import CommitLost, NotASuccessor, RefExists, RefNotFound, RefProtected
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
 
@@ -59,7 +59,7 @@ class SqliteCatalog:
         self._file = SqliteFile(path, busy_seconds)
         self._states = States()
         if create:
-            self._file.create(self._fill)
+            self._file.create(lambda db: insert_root(db, clock()))
         with self._file.reading():  # a file that cannot be used is told now, not in the middle of a run
             pass
 
@@ -206,14 +206,16 @@ class SqliteCatalog:
         differing = {name for name, _ in left.items() ^ right.items()}
         return {name: (left.get(name), right.get(name)) for name in sorted(differing)}
 
+    def verify(self) -> list[str]:
+        """Return what is wrong with the file, a sentence each: SQLite's own check, and the hash of every commit."""
+        from lagoa.adapters._sqlite_proof import faults
+
+        with self._file.reading() as db:
+            return faults(db)
+
     def close(self) -> None:
         """Close the file; a later call opens it again."""
         self._file.close()
-
-    def _fill(self, db: sqlite3.Connection) -> None:
-        root = commit_of(None, Change(message="The empty lake"), Delta(), to_micros(self._clock()))
-        insert_commit(db, root, Delta(), State())
-        refs.insert(db, RefInfo(MAIN, "branch", root.id, root.committed_at))
 
     def _create_ref(self, name: str, kind: Literal["branch", "tag"], at: str) -> RefInfo:
         check_ref_name(name)

@@ -227,6 +227,7 @@ def _plain(value: Any) -> Any:
 
 
 def read_receipt(document: str) -> Receipt:
+    """Return the receipt that a row's document holds."""
     found = json.loads(document)
     report = found.pop("report")
     report["results"] = tuple(CheckResult(**result) for result in report["results"])

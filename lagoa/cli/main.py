@@ -33,6 +33,7 @@ COMMANDS = {
     "log": ("history", _LOOK),
     "diff": ("changes", _LOOK),
     "quarantine": ("quarantine", _LOOK),
+    "doctor": ("doctor", _LAKE),
     "branch": ("refs", _REFS),
     "tag": ("refs", _REFS),
 }

@@ -445,6 +445,11 @@ def test_restore(lake, tmp_path):
     assert lagoa(lake, "restore", "bronze.people").code == 2
 
 
+def test_doctor_finds_a_lake_whole(loaded):
+    assert ok(loaded, "doctor").out == "The lake is whole.\n"
+    assert ok(loaded, "doctor", "--json").json() == {"findings": [], "repair": None}
+
+
 def test_tags(lake):
     ok(lake, "tag", "create", "v1", "--at", "main~1")
     (tag,) = ok(lake, "tag", "list", "--json").json()

@@ -1,0 +1,153 @@
+"""Looking a lake over: the catalog and its commits, the receipts of what was published, the files of every table."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.catalog.table_facts import table_document
+from lagoa.errors import CatalogDamaged, LagoaError
+from lagoa.lake import CATALOG, RECEIPTS, open_lake
+from lagoa.model import MAIN
+from lagoa.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+
+    from lagoa.catalog.ref_catalog import RefCatalog
+    from lagoa.context import LakeContext
+    from lagoa.model import TableName
+
+_REPAIR = "Stop what uses the lake and run `lagoa doctor --repair`."
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    Attributes:
+        part: what it is about.
+        message: what is wrong, and where.
+        advice: what to do.
+    """
+
+    part: Literal["catalog", "receipts", "tables"]
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What came of a damaged lake.
+
+    Attributes:
+        damaged: the folder that the damaged files lie in now, as they were.
+        commits: how many commits the new catalog has.
+        lost: what could not be read or proven, a sentence each.
+    """
+
+    damaged: Path
+    commits: int
+    lost: tuple[str, ...]
+
+
+def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
+    """Return what is wrong with a lake, also with one that cannot be opened; an empty list when it is whole.
+
+    Every commit is proven by its hash, every publication by its receipt; of every table at the head of every branch and
+    tag the metadata is read, and each data file looked for, with its size.
+    """
+    try:
+        with open_lake(folder) as lake:
+            return _examine(lake.context)
+    except CatalogDamaged as error:
+        return [Finding("catalog", error.message, _REPAIR)]
+
+
+def repair_lake(folder: str | Path | Settings = ".") -> Repair:
+    """Put a new catalog, and new receipts where those are damaged, in the place of the old ones, which are kept.
+
+    No other process may use the lake meanwhile.
+
+    Raises:
+        TerminalError: nothing of the catalog can be read; it is left where it is.
+    """
+    from lagoa.adapters.receipts_repair import repair_receipts
+    from lagoa.adapters.receipts_sqlite import SqliteReceipts
+    from lagoa.adapters.sqlite_repair import repair
+
+    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder))
+    salvage, damaged = repair(settings.state_folder / CATALOG)
+    lost = list(salvage.lost)
+    receipts = settings.state_folder / RECEIPTS
+    try:
+        with closing(SqliteReceipts(receipts)) as store:
+            for _ in store.newest():
+                pass
+    except CatalogDamaged:
+        lost.append(repair_receipts(receipts, damaged))
+    return Repair(damaged, salvage.commits, tuple(lost))
+
+
+def _examine(context: LakeContext) -> list[Finding]:
+    found = [Finding("catalog", fault, _REPAIR) for fault in context.catalog.verify()]
+    return [*found, *_receipts(context), *_tables(context)]
+
+
+def _receipts(context: LakeContext) -> Iterator[Finding]:
+    missing = [commit for _, commit in context.catalog.moves(MAIN) if context.receipts.of_commit(commit) is None]
+    if missing:
+        message = f"{len(missing)} publications have no receipt, such as {missing[-1][:12]}."
+        advice = (
+            "What they were checked by is lost; put receipts.db back from a backup. `lagoa audit main` checks anew."
+        )
+        yield Finding("receipts", message, advice)
+
+
+def _tables(context: LakeContext) -> Iterator[Finding]:
+    from lagoa.catalog.ref_catalog import RefCatalog
+
+    looked_at: set[str] = set()
+    for ref in sorted(context.catalog.refs(), key=lambda each: each.name != MAIN):
+        catalog = RefCatalog(context.catalog, ref.name, context.settings.warehouse)
+        for table, pointer in sorted(context.catalog.tables(ref.commit).items()):
+            if pointer not in looked_at:
+                looked_at.add(pointer)
+                yield from _table(catalog, ref.name, table, pointer)
+
+
+def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str) -> Iterator[Finding]:
+    advice = (
+        "Put the file back from a backup, or the table: `lagoa restore TABLE --from REF` with a state that is whole."
+    )
+    try:
+        table_document(pointer)  # from the disk: what was loaded before is kept in memory
+        loaded = catalog.load_table((*table.namespace, table.name))
+        faults = [fault for file in _files(loaded) if (fault := _fault(loaded.io, file))]
+    except (LagoaError, OSError, ValueError) as error:
+        yield Finding("tables", f"{table} at {ref!r}: {error}", advice)
+        return
+    if faults:
+        yield Finding("tables", f"{table} at {ref!r}: {len(faults)} of its files are damaged. {faults[0]}", advice)
+
+
+def _files(table: Table) -> Iterator[DataFile]:
+    for task in table.scan().plan_files():
+        yield task.file
+        yield from task.delete_files
+
+
+def _fault(io: FileIO, file: DataFile) -> str:
+    try:
+        size = len(io.new_input(file.file_path))
+    except OSError:
+        return f"{file.file_path} is missing."
+    return (
+        "" if size == file.file_size_in_bytes else f"{file.file_path} has {size} bytes, not {file.file_size_in_bytes}."
+    )

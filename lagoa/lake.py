@@ -219,6 +219,12 @@ class Lake:
 
         return check_history(self.context, check, limit, every=every)
 
+    def audit_page(self, kept: KeptAudit, *, personal: bool = False) -> str:
+        """Return an audit that was kept as one HTML page; values of personal columns are hidden unless asked for."""
+        from lagoa.report import audit_page
+
+        return audit_page(self.context, kept, personal=personal)
+
     def failing_rows(self, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
         """Return rows that a check of a report is about; None when it has no rows to show."""
         from lagoa.audit import failing_rows

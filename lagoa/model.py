@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, Self
 
-from lagoa.errors import InvalidName
+from lagoa.errors import InvalidName, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -346,6 +346,14 @@ class AuditReport:
     started_at: datetime
     seconds: float
     gating: bool = True
+
+    def result(self, check: str) -> CheckResult:
+        """Return what a check found; raises `QueryError` where it is not in this audit."""
+        for each in self.results:
+            if each.check == check:
+                return each
+        message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
+        raise QueryError(message, f"`lagoa audit show {self.commit[:12]}` lists them.")
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:

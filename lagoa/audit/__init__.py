@@ -10,7 +10,7 @@ from lagoa.audit.check_run import CheckRun, not_evaluated
 from lagoa.audit.checks import file_checks, result_key, uncontracted
 from lagoa.audit.contract_checks import contract_checks
 from lagoa.audit.records import keep_audit
-from lagoa.errors import CheckError, InvalidName, QueryError, TableNotFound
+from lagoa.errors import CheckError, InvalidName, TableNotFound
 from lagoa.model import MAIN, AuditReport, Ref, TableName
 
 if TYPE_CHECKING:
@@ -120,9 +120,7 @@ def failing_rows(context: LakeContext, report: AuditReport, check: str, limit: i
     Raises:
         QueryError: there is no such check in the report, or its query fails.
     """
-    result = next((each for each in report.results if each.check == check), None)
-    if result is None:
-        raise QueryError(f"There is no check {check!r} in this audit.", "`lagoa audit` lists them.")
+    result = report.result(check)
     if result.samples_sql is None:
         return None
     tables = context.engine.tables_read(result.samples_sql)

@@ -38,6 +38,15 @@ class KeptAudit:
     published_at: datetime | None
 
     @property
+    def state(self) -> str:
+        """What became of it, in a word or two: published, refused, not published, or only looked at."""
+        if self.published_at is not None:
+            return "published"
+        if not self.for_publication:
+            return "looked at"
+        return "not published" if self.report.passed else "refused"
+
+    @property
     def report(self) -> AuditReport:
         """The results."""
         return self.receipt.report

@@ -49,6 +49,8 @@ DebugOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+FailedOption = Annotated[bool, typer.Option("--failed", help="List only the checks that did not pass.")]
+CheckRowsOption = Annotated[bool, typer.Option("--rows", help="Show the rows that checks failed for.")]
 RefOption = Annotated[
     str, typer.Option("--ref", metavar="REF", help="A branch or tag, with @HASH, ~N or *TIME behind it if wanted.")
 ]

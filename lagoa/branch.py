@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from lagoa.audit.ahead import AuditAhead
+from lagoa.errors import LagoaError
 from lagoa.model import MAIN, Batch, TableName
 
 if TYPE_CHECKING:
@@ -193,9 +195,10 @@ class Run(Branch):
         """Remove the branch if `main` has all of it."""
         self._ahead.stop()
         catalog = self._context.catalog
-        head = catalog.ref(self.name).commit
-        if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
-            catalog.delete_ref(self.name, head)
+        with suppress(LagoaError):  # what was published is published, and an error of the work itself goes before this
+            head = catalog.ref(self.name).commit
+            if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
+                catalog.delete_ref(self.name, head)
 
 
 def _both(first: Callable[[_T], None], second: Callable[[_T], None] | None) -> Callable[[_T], None]:

@@ -188,6 +188,10 @@ class SqlSession(Protocol):
 class SqlEngine(Protocol):
     """Runs SQL over Iceberg tables and writes Parquet files; it commits nothing."""
 
+    @property
+    def version(self) -> str:
+        """What runs the SQL, and which version: results of another one are not taken for its own."""
+
     def session(self, tables: Pointers, *, confined: bool = False) -> SqlSession:
         """Open a session in which each of `tables` can be read by its name.
 
@@ -225,6 +229,10 @@ class SqlEngine(Protocol):
 
 class Auditor(Protocol):
     """Runs the checks of check files (soda/<layer>/<table>.yaml)."""
+
+    @property
+    def version(self) -> str:
+        """What runs the checks, and which version: results of another one are not taken for its own."""
 
     def read(self, table: TableName, path: Path) -> CheckFile:
         """Read a check file; raises `CheckError` with file and line for anything that cannot be run."""

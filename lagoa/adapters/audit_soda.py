@@ -13,6 +13,7 @@ import re
 import threading
 import time
 import warnings
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters._soda_file import COMPARISONS, SOURCE, VALUES, Reader, quoted
@@ -32,6 +33,13 @@ _parser = threading.Lock()  # two threads in Soda's YAML parser crash it
 
 class SodaAuditor:
     """Runs check files by Soda Core, without its telemetry and without its log."""
+
+    @cached_property
+    def version(self) -> str:
+        """Soda Core and its version; nothing of it is imported for that."""
+        from importlib.metadata import version
+
+        return f"soda-core {version('soda-core')}"
 
     def read(self, table: TableName, path: Path) -> CheckFile:
         """Read a check file; raises `CheckError` with file and line for anything that cannot be run."""

@@ -58,6 +58,11 @@ class DuckDBEngine:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
+    @property
+    def version(self) -> str:
+        """DuckDB and its version."""
+        return f"duckdb {duckdb.__version__}"
+
     def session(self, tables: Pointers, *, confined: bool = False) -> DuckDBSession:
         """Open a session in which each of `tables` can be read by its name.
 

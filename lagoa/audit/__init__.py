@@ -103,7 +103,10 @@ def run_checks(
     Tables are checked side by side on `workers` threads, by default `settings.workers`.
     """
     now = context.clock()
-    keys = {check.id: result_key(check, pointers, base, _contract_hash(context, check.table), now) for check in checks}
+    keys = {
+        check.id: result_key(check, pointers, base, _contract_hash(context, check.table), now, _runner(context, check))
+        for check in checks
+    }
     earlier = context.receipts.results(list(keys.values()))
     due = [check for check in checks if keys[check.id] not in earlier]
     found = CheckRun(context, pointers, base).run(due, workers or context.settings.workers)
@@ -149,6 +152,11 @@ def _refuse_strays(context: LakeContext) -> None:
         if not known:
             advice = "Check files are soda/<layer>/<table>.yaml."
             raise CheckError(path, None, f"there is no contract of a table {name}.", advice)
+
+
+def _runner(context: LakeContext, check: Check) -> str:
+    """Return what runs a check: a new version of it may judge otherwise."""
+    return f"{context.engine.version}, {context.auditor.version}" if check.file else context.engine.version
 
 
 def _contract_hash(context: LakeContext, table: TableName) -> str:

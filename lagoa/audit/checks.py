@@ -1,7 +1,8 @@
 """What must hold at a commit: the checks that follow from the contracts, and those of the check files.
 
 A check names all that its result rests on: its text, the tables it reads, the contract, main's state where it compares
-with it, and the clock where it depends on it. `result_key` makes one hash of that; equal keys mean equal results.
+with it, the clock where it depends on it, and what runs it. `result_key` makes one hash of that; equal keys mean equal
+results.
 """
 
 from __future__ import annotations
@@ -119,8 +120,8 @@ def _file_check(file: CheckFile, check: FileCheck, engine: SqlEngine) -> Check:
     )
 
 
-def result_key(check: Check, pointers: Pointers, base: Pointers, contract_hash: str, now: datetime) -> str:
-    """Return the hash of all that a check's result rests on."""
+def result_key(check: Check, pointers: Pointers, base: Pointers, contract_hash: str, now: datetime, runner: str) -> str:
+    """Return the hash of all that a check's result rests on; `runner` is what runs it, with its version."""
     reads = sorted((str(table), pointers.get(table)) for table in check.reads)
     baseline = base.get(check.table) if check.how == "change" else None
     bucket = now.strftime(_BUCKETS[check.clock]) if check.clock else None
@@ -135,5 +136,6 @@ def result_key(check: Check, pointers: Pointers, base: Pointers, contract_hash: 
         baseline,
         contract_hash,
         bucket,
+        runner,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -99,20 +99,22 @@ def test_a_table_without_contract_has_a_check_that_fails():
 CHECK = Check("silver.orders/row_count", ORDERS, "change", "count(*)", 0.2, "", "", frozenset({ORDERS, PEOPLE}))
 POINTERS = {ORDERS: "o1", PEOPLE: "p1", TableName.parse("a.b"): "x"}
 BASE = {ORDERS: "o0"}
-KEY = result_key(CHECK, POINTERS, BASE, "contract", NOW)
+RUNNER = "duckdb 1.5.5"
+KEY = result_key(CHECK, POINTERS, BASE, "contract", NOW, RUNNER)
 
 OTHERS = {
-    "its id": (replace(CHECK, id="silver.orders/other"), POINTERS, BASE, "contract", NOW),
-    "its text": (replace(CHECK, sql="count(id)"), POINTERS, BASE, "contract", NOW),
-    "its limit": (replace(CHECK, limit=0.3), POINTERS, BASE, "contract", NOW),
-    "how it is measured": (replace(CHECK, how="query"), POINTERS, BASE, "contract", NOW),
-    "its table": (CHECK, {**POINTERS, ORDERS: "o2"}, BASE, "contract", NOW),
-    "another table it reads": (CHECK, {**POINTERS, PEOPLE: "p2"}, BASE, "contract", NOW),
-    "a table that it reads is gone": (CHECK, {ORDERS: "o1"}, BASE, "contract", NOW),
-    "what it reads": (replace(CHECK, reads=frozenset({ORDERS})), POINTERS, BASE, "contract", NOW),
-    "main's state": (CHECK, POINTERS, {ORDERS: "o9"}, "contract", NOW),
-    "main has it no more": (CHECK, POINTERS, {}, "contract", NOW),
-    "the contract": (CHECK, POINTERS, BASE, "other", NOW),
+    "its id": (replace(CHECK, id="silver.orders/other"), POINTERS, BASE, "contract", NOW, RUNNER),
+    "its text": (replace(CHECK, sql="count(id)"), POINTERS, BASE, "contract", NOW, RUNNER),
+    "its limit": (replace(CHECK, limit=0.3), POINTERS, BASE, "contract", NOW, RUNNER),
+    "how it is measured": (replace(CHECK, how="query"), POINTERS, BASE, "contract", NOW, RUNNER),
+    "its table": (CHECK, {**POINTERS, ORDERS: "o2"}, BASE, "contract", NOW, RUNNER),
+    "another table it reads": (CHECK, {**POINTERS, PEOPLE: "p2"}, BASE, "contract", NOW, RUNNER),
+    "a table that it reads is gone": (CHECK, {ORDERS: "o1"}, BASE, "contract", NOW, RUNNER),
+    "what it reads": (replace(CHECK, reads=frozenset({ORDERS})), POINTERS, BASE, "contract", NOW, RUNNER),
+    "main's state": (CHECK, POINTERS, {ORDERS: "o9"}, "contract", NOW, RUNNER),
+    "main has it no more": (CHECK, POINTERS, {}, "contract", NOW, RUNNER),
+    "the contract": (CHECK, POINTERS, BASE, "other", NOW, RUNNER),
+    "what runs it": (CHECK, POINTERS, BASE, "contract", NOW, "duckdb 2"),
 }
 
 
@@ -122,10 +124,13 @@ def test_a_result_rests_on(parts):
 
 
 def test_a_result_does_not_rest_on_what_it_does_not_read():
-    assert result_key(CHECK, {**POINTERS, TableName.parse("a.b"): "y"}, {**BASE, PEOPLE: "p0"}, "contract", NOW) == KEY
-    assert result_key(CHECK, POINTERS, BASE, "contract", NOW + timedelta(days=400)) == KEY
+    assert (
+        result_key(CHECK, {**POINTERS, TableName.parse("a.b"): "y"}, {**BASE, PEOPLE: "p0"}, "contract", NOW, RUNNER)
+        == KEY
+    )
+    assert result_key(CHECK, POINTERS, BASE, "contract", NOW + timedelta(days=400), RUNNER) == KEY
     plain = replace(CHECK, how="query")
-    assert result_key(plain, POINTERS, BASE, "c", NOW) == result_key(plain, POINTERS, {}, "c", NOW)
+    assert result_key(plain, POINTERS, BASE, "c", NOW, "") == result_key(plain, POINTERS, {}, "c", NOW, "")
 
 
 @pytest.mark.parametrize(
@@ -138,9 +143,9 @@ def test_a_result_does_not_rest_on_what_it_does_not_read():
 )
 def test_a_result_of_freshness_rests_on_the_clock(clock, same, other):
     fresh = replace(CHECK, clock=clock)
-    key = result_key(fresh, POINTERS, BASE, "contract", NOW)
-    assert result_key(fresh, POINTERS, BASE, "contract", NOW + same) == key
-    assert result_key(fresh, POINTERS, BASE, "contract", NOW + other) != key
+    key = result_key(fresh, POINTERS, BASE, "contract", NOW, RUNNER)
+    assert result_key(fresh, POINTERS, BASE, "contract", NOW + same, RUNNER) == key
+    assert result_key(fresh, POINTERS, BASE, "contract", NOW + other, RUNNER) != key
 
 
 VALUES = st.lists(

@@ -161,7 +161,8 @@ def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
     Raises:
         ModelError, ContractError: one of them cannot be used.
     """
-    from lagoa.transform import is_stale, lake_models
+    from lagoa.models.staleness import is_stale
+    from lagoa.transform import lake_models
 
     models = lake_models(context)
     pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)

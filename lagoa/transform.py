@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import time
@@ -11,9 +10,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import FINGERPRINT, INPUTS, table_document
+from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.models import load_models
+from lagoa.models.staleness import BUILT_ON, fingerprint, is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from lagoa.model import TableName
     from lagoa.models import Model, Models
     from lagoa.ports import Pointers
-
-BUILT_ON = "lagoa.built-on"
-"""Table property of a model's table: the metadata file that the model's own follows; empty for the first."""
 
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
@@ -42,6 +39,8 @@ class ModelResult:
         seconds: wall time.
         commit: id of the commit that holds the table; None where it was skipped.
         how: what was done in effect: `full`, `merge` and so on; empty where it was skipped.
+        increments: names of the intervals or batches that were built, where it was incremental.
+        reason: why an incremental table was built whole; empty where it was not.
     """
 
     table: TableName
@@ -50,6 +49,8 @@ class ModelResult:
     seconds: float
     commit: str | None
     how: str = ""
+    increments: tuple[str, ...] = ()
+    reason: str = ""
 
 
 def lake_models(context: LakeContext) -> Models:
@@ -96,29 +97,6 @@ def transform(
     if run.failed:
         raise _failure(run.failed)
     return [run.results[table] for table in chosen]
-
-
-def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
-    """Return whether a model's table is missing at these pointers, or is not what the model made of its inputs there.
-
-    That is so, too, when somebody else has written to it since.
-    """
-    pointer = pointers.get(model.table)
-    if pointer is None or any(table not in pointers for table in model.inputs):
-        return True
-    document = table_document(pointer)
-    properties = document.get("properties", {})
-    if properties.get(FINGERPRINT) != fingerprint(context, model, pointers):
-        return True
-    before = document.get("metadata-log") or [{"metadata-file": ""}]
-    return bool(properties.get(BUILT_ON) != before[-1]["metadata-file"])
-
-
-def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:
-    """Return the hash of all that a model's table rests on: its SQL, its contract, the state of each input."""
-    inputs = sorted((str(table), pointers[table]) for table in model.inputs)
-    document = [model.hash, context.contracts[model.table].hash, inputs]
-    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
 
 
 def _check_inputs(models: Models, chosen: Sequence[TableName], pointers: Pointers, branch: str) -> None:
@@ -226,8 +204,16 @@ def _build(work: Build) -> ModelResult:
         built = build(work)
     except (QueryError, WriteError) as error:
         raise _at_its_file(work.model, error) from error
-    commit = built.commit.id if built.commit else None
-    return ModelResult(work.model.table, built.rows, False, time.perf_counter() - started, commit, built.how)
+    return ModelResult(
+        table=work.model.table,
+        rows=built.rows,
+        skipped=False,
+        seconds=time.perf_counter() - started,
+        commit=built.commit.id if built.commit else None,
+        how=built.how,
+        increments=built.increments,
+        reason=built.reason,
+    )
 
 
 def _at_its_file(model: Model, error: LagoaError) -> ModelError:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contracts.properties import Materialization, Source
+    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Source
     from lagoa.model import TableName
 
 Bound = int | float | str
@@ -104,6 +104,7 @@ class Contract:
         sort: sort fields, such as `sold_at desc`.
         order_by: of rows with one key, the one with the greatest value here wins a merge.
         materialization: how a model builds it; None when none does.
+        incremental: what its increments are; None when it is not incremental.
         source: the form of the files that it is loaded from; None when it is not loaded from files.
         quarantine_share: of a batch's records, at most this share may be in quarantine.
         row_count_change: against main, the number of rows may change at most by this share; None for no limit.
@@ -122,6 +123,7 @@ class Contract:
     sort: tuple[str, ...] = ()
     order_by: str | None = None
     materialization: Materialization | None = None
+    incremental: ByTime | ByBatch | None = None
     source: Source | None = None
     quarantine_share: float = 0.01
     row_count_change: float | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from lagoa.contracts.findings import near
+from lagoa.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ Change = Annotated[float, Field(ge=0)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 
-Materialization = Literal["full", "merge"]
+Materialization = Literal["full", "merge", "incremental"]
 """How a model builds its table."""
 
 
@@ -61,6 +62,39 @@ class Source(BaseModel):
     decimal: Literal[".", ","] = "."
 
 
+class ByTime(BaseModel):
+    """Increments by time: intervals whose input changed are made anew, the others stay.
+
+    Attributes:
+        by: `time`.
+        column: the table's column that tells a row's interval.
+        grain: how long an interval is; intervals are those of UTC.
+        inputs: for each table that is read by intervals, its column that tells a row's interval. What stands in an
+            interval of the model's table follows from the rows of the same interval there, and from other inputs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Literal["time"]
+    column: Text
+    grain: Grain
+    inputs: Annotated[dict[Text, Text], Field(min_length=1)]
+
+
+class ByBatch(BaseModel):
+    """Increments by batch: the rows of new batches are added, or merged by key where the table has a `lagoa.orderBy`.
+
+    Attributes:
+        by: `batch`.
+        input: the table whose batches come in.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: Literal["batch"]
+    input: Text
+
+
 class TableProperties(BaseModel):
     """The custom properties of a table, under their names in the contract.
 
@@ -69,7 +103,9 @@ class TableProperties(BaseModel):
         partition: partition transforms, such as `month(sold_at)`.
         sort: columns that the files are sorted by, such as `customer_id` or `sold_at desc`.
         order_by: of rows with one key, the one with the greatest value here wins a merge.
-        materialization: how a model builds the table: anew (`full`) or by key (`merge`).
+        materialization: how a model builds the table: anew (`full`), by key (`merge`), or only what is new in it
+            (`incremental`).
+        incremental: what the increments of an incremental table are.
         quarantine_share: of a batch's records, at most this share may be in quarantine.
         row_count_change: against main, the number of rows may change at most by this share.
         drift: against main, the mean of a column may change at most by this share.
@@ -82,6 +118,7 @@ class TableProperties(BaseModel):
     sort: list[Text] = Field([], alias="lagoa.sort")
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
     materialization: Materialization | None = Field(None, alias="lagoa.materialization")
+    incremental: Annotated[ByTime | ByBatch, Field(discriminator="by")] | None = Field(None, alias="lagoa.incremental")
     quarantine_share: Share = Field(0.01, alias="lagoa.quarantineShare")
     row_count_change: Change | None = Field(None, alias="lagoa.rowCountChange")
     drift: dict[str, Change] = Field({}, alias="lagoa.drift")

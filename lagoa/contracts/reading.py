@@ -12,6 +12,7 @@ from lagoa.contracts.columns import read_column
 from lagoa.contracts.contract import Contract
 from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
+from lagoa.contracts.increments import check_increments
 from lagoa.contracts.properties import PREFIX, TableProperties, custom_properties
 from lagoa.model import LINEAGE_COLUMNS
 
@@ -65,6 +66,7 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
         sort=tuple(extra.sort),
         order_by=extra.order_by,
         materialization=extra.materialization,
+        incremental=extra.incremental,
         source=extra.source,
         quarantine_share=extra.quarantine_share,
         row_count_change=extra.row_count_change,
@@ -73,6 +75,7 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
     _check_columns(file, contract)
     _check_table(file, contract)
     _check_source(file, contract)
+    check_increments(file, contract, _places(file))
     return contract
 
 

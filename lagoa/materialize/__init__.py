@@ -2,52 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.write import SessionQuery, begin
+from lagoa.materialize.build import Build, Built, build_full, build_merge
+from lagoa.materialize.incremental import build_incremental
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from lagoa.context import LakeContext
-    from lagoa.model import Commit
-    from lagoa.models import Model
-    from lagoa.ports import Pointers
-
-
-@dataclass(frozen=True, slots=True)
-class Build:
-    """One model to be built on a branch.
-
-    Attributes:
-        context: the lake.
-        branch: the work branch.
-        model: the model.
-        inputs: the exact state of each table that it reads.
-        properties: what its table says of this build: fingerprint, inputs, and what it follows.
-    """
-
-    context: LakeContext
-    branch: str
-    model: Model
-    inputs: Pointers
-    properties: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a build did.
-
-    Attributes:
-        rows: rows written.
-        commit: the commit that holds the table.
-        how: the materialization that it was in effect.
-    """
-
-    rows: int
-    commit: Commit | None
-    how: str
+__all__ = ["Build", "Built", "build"]
 
 
 def build(work: Build) -> Built:
@@ -60,26 +23,8 @@ def build(work: Build) -> Built:
     return _WAYS[work.context.contracts[work.model.table].materialization or "full"](work)
 
 
-def build_full(work: Build) -> Built:
-    """Put the rows of the SELECT in the place of all rows."""
-    with (
-        work.context.engine.session(work.inputs) as session,
-        begin(work.context, work.branch, f"build {work.model.table}") as tx,
-    ):
-        rows = SessionQuery(session, work.model.sql)
-        result = tx.replace(work.model.table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "full")
-
-
-def build_merge(work: Build) -> Built:
-    """Merge the rows of the SELECT by the contract's key."""
-    with (
-        work.context.engine.session(work.inputs) as session,
-        begin(work.context, work.branch, f"build {work.model.table}") as tx,
-    ):
-        rows = SessionQuery(session, work.model.sql)
-        result = tx.merge(work.model.table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "merge")
-
-
-_WAYS: Mapping[str, Callable[[Build], Built]] = {"full": build_full, "merge": build_merge}
+_WAYS: Mapping[str, Callable[[Build], Built]] = {
+    "full": build_full,
+    "merge": build_merge,
+    "incremental": build_incremental,
+}

@@ -15,6 +15,7 @@ from lagoa.model import INTENTS, Batch, Change, Intent, Ref
 from lagoa.write.batches import fingerprint_of, loaded_before
 from lagoa.write.holds import BATCH, refuse_held
 from lagoa.write.merge import delete_rows, merge_rows
+from lagoa.write.overwrite import Where, overwrite_rows
 from lagoa.write.restore import RestoreResult, restore_tables
 from lagoa.write.sources import SessionQuery, Source, kept, open_rows, with_lineage
 from lagoa.write.target import FileChanges, Target
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import Commit, IntentKind, TableName
 
-__all__ = ["RestoreResult", "SessionQuery", "Source", "WriteResult", "WriteTransaction", "begin"]
+__all__ = ["RestoreResult", "SessionQuery", "Source", "Where", "WriteResult", "WriteTransaction", "begin"]
 
 _TRIES = 50
 
@@ -86,6 +87,15 @@ class WriteTransaction:
         self._intents: list[Intent] = []
         self.commit: Commit | None = None
 
+    def expect(self, table: TableName, pointer: str) -> None:
+        """Make sure that a table is where the writer saw it, for a write that goes by what is there.
+
+        Raises:
+            CommitLost: another writer changed it meanwhile.
+        """
+        if self._staged.tables.get(table) != pointer:
+            raise CommitLost(self._branch, pointer, self._staged.tables.get(table, ""), [table])
+
     def append(
         self,
         table: TableName,
@@ -124,6 +134,22 @@ class WriteTransaction:
     ) -> WriteResult:
         """Put the rows of `source` in the place of all rows of the table; otherwise as `append`."""
         return self._write(table, source, _Options(kind, batch, properties or {}), _replaced)
+
+    def overwrite(
+        self,
+        table: TableName,
+        source: Source,
+        where: Where,
+        *,
+        kind: IntentKind = "replace",
+        properties: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Put the rows of `source`, which all fulfil a condition, in the place of those that do; the others stay.
+
+        Files without such rows are left as they are. Otherwise as `append`.
+        """
+        options = _Options(kind, None, properties or {})
+        return self._write(table, source, options, lambda rows, to: overwrite_rows(rows, to, where))
 
     def merge(  # noqa: PLR0913 - each is the caller's choice
         self,

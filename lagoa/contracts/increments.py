@@ -1,0 +1,99 @@
+"""What a contract says of increments: whether it fits the table, and the tables that it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.findings import near
+from lagoa.contracts.properties import ByBatch, ByTime
+from lagoa.errors import InvalidName
+from lagoa.intervals import grains_of
+from lagoa.model import LINEAGE_COLUMNS, TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.contracts.contract import Contract
+    from lagoa.contracts.findings import Location
+    from lagoa.contracts.yaml_file import ContractFile
+    from lagoa.intervals import Grain
+
+_PROPERTY = "lagoa.incremental"
+
+
+def increment_inputs(incremental: ByTime | ByBatch) -> dict[TableName, str]:
+    """Return the tables whose increments count, each with the column that tells a row's increment."""
+    if isinstance(incremental, ByTime):
+        return {TableName.parse(name): column for name, column in incremental.inputs.items()}
+    return {TableName.parse(incremental.input): LINEAGE_COLUMNS[0]}
+
+
+def check_increments(file: ContractFile, contract: Contract, places: Mapping[str, Location]) -> None:
+    """Make sure that the property is there for an incremental table, for no other, and fits its columns.
+
+    Raises:
+        ContractError: at the line of what does not.
+    """
+    found = contract.incremental
+    if found is None:
+        if contract.materialization == "incremental":
+            message = "lagoa.materialization is incremental, and what an increment is stands nowhere."
+            advice = "Add lagoa.incremental: {by: time, column, grain, inputs} or {by: batch, input}."
+            raise file.error(places["lagoa.materialization"], message, advice)
+        return
+    where = places[_PROPERTY]
+    if contract.materialization != "incremental":
+        message = f"{_PROPERTY} is of tables whose lagoa.materialization is incremental."
+        raise file.error(where, message, "Set that, or take this out.")
+    _check_names(file, contract, found, where)
+    if isinstance(found, ByTime):
+        _check_time(file, contract, (*where, "column"), found.column, found.grain)
+    elif contract.order_by is not None and not contract.key:
+        message = f"rows of new batches are merged by key as there is a lagoa.orderBy, and {contract.table} has no key."
+        raise file.error(where, message, "Give key columns `primaryKey: true`, or take lagoa.orderBy out.")
+
+
+def check_increment_inputs(file: ContractFile, contract: Contract, others: Mapping[TableName, Contract]) -> None:
+    """Make sure that the tables named are there, and have the columns that tell a row's increment.
+
+    Raises:
+        ContractError: at the line of one that does not.
+    """
+    found = contract.incremental
+    if found is None:
+        return
+    properties = file.data["schema"][0].get("customProperties") or []
+    number = next((place for place, each in enumerate(properties) if each["property"] == _PROPERTY), 0)
+    where: Location = ("schema", 0, "customProperties", number, "value")
+    for table, column in increment_inputs(found).items():
+        place = (*where, "inputs", str(table)) if isinstance(found, ByTime) else (*where, "input")
+        if table not in others:
+            message = f"{table} has no contract.{near(str(table), map(str, others))}"
+            raise file.error(place, message, "Mend the name, or write that table's contract.")
+        if isinstance(found, ByTime):
+            _check_time(file, others[table], place, column, found.grain)
+        elif others[table].column(column) is None:
+            message = f"{table} has no {column}: its rows do not come in batches."
+            raise file.error(place, message, "Name a table that is loaded from files.")
+
+
+def _check_names(file: ContractFile, contract: Contract, found: ByTime | ByBatch, where: Location) -> None:
+    names = [("inputs", name) for name in found.inputs] if isinstance(found, ByTime) else [("input", found.input)]
+    for key, name in names:
+        place = (*where, key, name) if key == "inputs" else (*where, key)
+        try:
+            if TableName.parse(name) == contract.table:
+                raise file.error(place, f"{name} is this table itself.", "Name what it is made from.")
+        except InvalidName as error:
+            raise file.error(place, error.message, error.advice) from error
+
+
+def _check_time(file: ContractFile, contract: Contract, place: Location, name: str, grain: Grain) -> None:
+    column = contract.column(name)
+    if column is None:
+        known = [each.name for each in contract.all_columns]
+        message = f"{contract.table} has no column {name!r}.{near(name, known)}"
+        raise file.error(place, message, f"It has {', '.join(known)}.")
+    if grain not in grains_of(column.type):
+        message = f"{contract.table}.{name} is {column.type}, which tells no {grain}."
+        raise file.error(place, message, "Take a date or timestamp; hours are told by timestamps alone.")

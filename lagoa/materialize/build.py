@@ -1,0 +1,75 @@
+"""What is to be built, what was, and the two ways that take the SELECT's rows as they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.write import SessionQuery, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.context import LakeContext
+    from lagoa.model import Commit
+    from lagoa.models import Model
+    from lagoa.ports import Pointers
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One model to be built on a branch.
+
+    Attributes:
+        context: the lake.
+        branch: the work branch.
+        model: the model.
+        inputs: the exact state of each table that it reads.
+        properties: what its table says of this build: fingerprint, inputs, and what it follows.
+    """
+
+    context: LakeContext
+    branch: str
+    model: Model
+    inputs: Pointers
+    properties: Mapping[str, str]
+
+    @property
+    def message(self) -> str:
+        """Return what the commit says."""
+        return f"build {self.model.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did.
+
+    Attributes:
+        rows: rows written.
+        commit: the commit that holds the table.
+        how: the materialization that it was in effect.
+        increments: names of the intervals or batches that were built, where it was incremental.
+        reason: why an incremental table was built whole; empty where it was not.
+    """
+
+    rows: int
+    commit: Commit | None
+    how: str
+    increments: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def build_full(work: Build, reason: str = "") -> Built:
+    """Put the rows of the SELECT in the place of all rows; `reason` is why an incremental table is built so."""
+    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
+        rows = SessionQuery(session, work.model.sql)
+        result = tx.replace(work.model.table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "full", reason=reason)
+
+
+def build_merge(work: Build) -> Built:
+    """Merge the rows of the SELECT by the contract's key."""
+    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
+        rows = SessionQuery(session, work.model.sql)
+        result = tx.merge(work.model.table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "merge")

@@ -1,0 +1,176 @@
+"""Only what is new: the intervals or batches of the inputs that changed since the table was built.
+
+The table is afterwards what the whole SELECT makes of the whole inputs. Where that is not certain, it is built whole.
+"""
+
+# ruff: noqa: S608 - names are quoted
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contracts.increments import increment_inputs
+from lagoa.contracts.properties import ByTime
+from lagoa.intervals import Intervals, number_sql
+from lagoa.materialize.build import Built, build_full
+from lagoa.materialize.states import NotComparableError, State, changed_groups
+from lagoa.model import LINEAGE_COLUMNS, TableName
+from lagoa.models.staleness import BUILT_ON, built_from
+from lagoa.sql_names import name_in_sql, text_in_sql
+from lagoa.write import SessionQuery, Where, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lagoa.contracts import Contract
+    from lagoa.contracts.properties import ByBatch
+    from lagoa.materialize.build import Build
+    from lagoa.materialize.states import GroupSql
+    from lagoa.ports import Pointers, SqlEngine, SqlSession
+
+_BATCH = LINEAGE_COLUMNS[0]
+_HIDDEN = "lagoa_whole"
+_NEW, _OLD = "_lagoa_increment", TableName(("lagoa_before",), "target")
+
+
+class BuildWholeError(Exception):
+    """An increment is not certain to give what a whole build gives; the text says why."""
+
+
+def build_incremental(work: Build) -> Built:
+    """Bring a table up to date by what changed in its inputs, or build it whole and say why."""
+    contract = work.context.contracts[work.model.table]
+    rule = contract.incremental
+    assert rule is not None  # noqa: S101 - an incremental contract has one
+    try:
+        then = _inputs_then(work)
+        if isinstance(rule, ByTime):
+            return _build_intervals(work, rule, _changed_intervals(work, rule, then))
+        return _build_batches(work, contract, rule, _new_batches(work, rule, then))
+    except BuildWholeError as reason:
+        return build_full(work, str(reason))
+
+
+def _inputs_then(work: Build) -> Pointers:
+    pointer = work.properties[BUILT_ON]
+    if not pointer:
+        raise BuildWholeError("there is no table yet")
+    found = built_from(work.context, work.model, pointer)
+    if isinstance(found, str):
+        raise BuildWholeError(found)
+    return found
+
+
+def _differences(work: Build, then: Pointers, groups: Mapping[TableName, GroupSql]) -> set[Any]:
+    """Return the groups of rows that changed in the inputs of `groups`, which gives the SQL of a row's group.
+
+    Raises:
+        BuildWholeError: another input has changed, or how an input has changed cannot be told.
+    """
+    changed: set[Any] = set()
+    with work.context.engine.session({}) as session:
+        for table, state in work.inputs.items():
+            group = groups.get(table, lambda _: "0")
+            try:
+                found = changed_groups(session, then[table], state, group)
+            except NotComparableError as reason:
+                raise BuildWholeError(f"{table}: {reason}") from reason
+            if found and table not in groups:
+                raise BuildWholeError(f"{table} has changed, which no increment is told by")
+            changed |= found
+    return changed
+
+
+def _changed_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
+    def of(column: str) -> GroupSql:
+        return lambda columns: number_sql(rule.grain, column, columns[column])
+
+    groups = {table: of(column) for table, column in increment_inputs(rule).items()}
+    intervals = Intervals(rule.grain, frozenset(_differences(work, then, groups)))
+    if not intervals.can_be_told():
+        raise BuildWholeError("a moment outside the years 1 to 9999 came or went")
+    return intervals
+
+
+def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
+    context, table = work.context, work.model.table
+    narrowed = {
+        name: intervals.conditions(column, State(work.inputs[name]).columns[column])
+        for name, column in increment_inputs(rule).items()
+    }
+    with _narrowed(context.engine, work.inputs, narrowed) as session, begin(context, work.branch, work.message) as tx:
+        tx.expect(table, work.properties[BUILT_ON])
+        kind = State(work.properties[BUILT_ON]).columns[rule.column]
+        conditions = intervals.conditions(rule.column, kind)
+        where = Where(
+            " OR ".join(f"({each})" for each in conditions) or "false", intervals.expression(rule.column, kind)
+        )
+        rows = SessionQuery(session, work.model.sql)
+        result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "incremental", tuple(intervals.names()))
+
+
+def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
+    ((source, column),) = increment_inputs(rule).items()
+    name = name_in_sql(column)
+    changed = sorted(_differences(work, then, {source: lambda _: name}))
+    if changed:
+        with work.context.engine.session({_OLD: then[source]}) as session:
+            old = f"{name_in_sql(_OLD.layer)}.{name_in_sql(_OLD.name)}"
+            seen = f"SELECT DISTINCT {name} FROM {old} WHERE {_among(column, changed)} ORDER BY ALL"
+            gone = [row[0] for row in session.query(seen).fetchall()]
+        if gone:
+            raise BuildWholeError(f"{source} has changed in batches that it had: {', '.join(gone)}")
+    return changed
+
+
+def _build_batches(work: Build, contract: Contract, rule: ByBatch, batches: Sequence[str]) -> Built:
+    context, table = work.context, work.model.table
+    narrowed = {name: [_among(column, batches)] for name, column in increment_inputs(rule).items()}
+    with _narrowed(context.engine, work.inputs, narrowed) as session, begin(context, work.branch, work.message) as tx:
+        tx.expect(table, work.properties[BUILT_ON])
+        if contract.order_by is None:
+            rows = SessionQuery(session, work.model.sql)
+            result = tx.append(table, rows, kind="model", properties=work.properties)
+        else:
+            rows = _without_ties(session, work, contract)
+            result = tx.merge(table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "incremental", tuple(batches))
+
+
+def _without_ties(session: SqlSession, work: Build, contract: Contract) -> SessionQuery:
+    """Return the new rows, kept in the session, if the merge's order decides between each and the row of its key.
+
+    Where both are of one rank, the SELECT may decide by what is no column of the table.
+    """
+    before = State(work.properties[BUILT_ON])
+    session.stage(_NEW, work.model.sql, before.table.metadata)
+    same = [name_in_sql(name) for name in (*contract.key, contract.order_by or "")]
+    equal = " AND ".join(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in same)
+    ties = f"FROM {session.table_at(before.pointer)} AS o JOIN {_NEW} AS n ON {equal}"
+    if session.query(f"SELECT 1 {ties} LIMIT 1").fetchall():
+        other = " OR ".join(f"o.{name_in_sql(n)} IS DISTINCT FROM n.{name_in_sql(n)}" for n in before.columns)
+        if session.query(f"SELECT 1 {ties} WHERE {other} LIMIT 1").fetchall():
+            message = f"rows of one key have one {contract.order_by}, in a new batch and before"
+            raise BuildWholeError(message)
+    return SessionQuery(session, f"SELECT * FROM {_NEW}")
+
+
+def _among(column: str, values: Sequence[str]) -> str:
+    listed = ", ".join(map(text_in_sql, values))
+    return f"{name_in_sql(column)} IN ({listed})" if listed else "false"
+
+
+@contextmanager
+def _narrowed(
+    engine: SqlEngine, inputs: Pointers, conditions: Mapping[TableName, Sequence[str]]
+) -> Iterator[SqlSession]:
+    """Open a session in which some tables hold only the rows that fulfil one of their conditions."""
+    hidden = {table: TableName((_HIDDEN,), f"input_{number}") for number, table in enumerate(conditions)}
+    with engine.session({hidden.get(table, table): state for table, state in inputs.items()}) as session:
+        for table, conditioned in conditions.items():
+            source = f"{name_in_sql(_HIDDEN)}.{name_in_sql(hidden[table].name)}"
+            parts = " UNION ALL ".join(f"SELECT * FROM {source} WHERE {each}" for each in conditioned or ["false"])
+            session.query(f"CREATE SCHEMA IF NOT EXISTS {name_in_sql(table.layer)}").fetchall()
+            session.query(f"CREATE VIEW {name_in_sql(table.layer)}.{name_in_sql(table.name)} AS {parts}").fetchall()
+        yield session

@@ -1,0 +1,108 @@
+"""What differs between two states of one table, told by groups of its rows."""
+
+# ruff: noqa: S608 - names are quoted
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lagoa.errors import CatalogDamaged
+from lagoa.sql_names import name_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pyiceberg.table import FileScanTask, StaticTable
+
+    from lagoa.ports import SqlSession
+
+
+GroupSql: TypeAlias = "Callable[[Mapping[str, str]], str]"
+"""Gives the SQL of the group that a row belongs to, for the types of a table's columns."""
+
+
+class NotComparableError(Exception):
+    """Two states of a table cannot be compared; the text says why."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A table at one pointer."""
+
+    pointer: str
+
+    @cached_property
+    def table(self) -> StaticTable:
+        """The table, as PyIceberg has it; raises `NotComparableError` where it cannot be read any more."""
+        from pyiceberg.table import StaticTable
+
+        try:
+            return StaticTable.from_metadata(self.pointer)
+        except (OSError, ValueError, CatalogDamaged) as error:
+            raise NotComparableError("its earlier state cannot be read any more") from error
+
+    @cached_property
+    def files(self) -> dict[tuple[str, ...], FileScanTask]:
+        """Its files, each by its path and those of what was deleted in it."""
+        tasks = self.table.scan().plan_files()
+        return {(t.file.file_path, *sorted(each.file_path for each in t.delete_files)): t for t in tasks}
+
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """The type of each column."""
+        return {field.name: str(field.field_type) for field in self.table.schema().fields}
+
+
+def changed_groups(session: SqlSession, before: str, after: str, group: GroupSql) -> set[Any]:
+    """Return the groups of rows that are not the same in two states of a table; empty when all are.
+
+    Only data files that one state has alone are read. Rows of a group are compared by their number and by the sum of
+    a 64-bit hash of each, so nothing grows with the rows, and it does not matter in which files they stand.
+
+    Args:
+        session: runs the SQL.
+        before: the pointer of one state.
+        after: of the other.
+        group: gives the SQL of a row's group, for the types of the columns.
+
+    Raises:
+        NotComparableError: the columns differ, or the earlier state cannot be read any more.
+    """
+    if before == after:
+        return set()
+    old, new = State(before), State(after)
+    if old.columns != new.columns:
+        raise NotComparableError("its columns have changed")
+    sources = _unshared(session, old, new)
+    if not sources:
+        return set()
+    columns = ", ".join(map(name_in_sql, new.columns))
+    sides = " UNION ALL ".join(
+        f"SELECT {group(new.columns)} AS rows_of, {sign} AS number, {sign} * hash(hash({columns}))::HUGEINT AS content "
+        f"FROM {source}"
+        for sign, source in sources
+    )
+    found = f"SELECT rows_of FROM ({sides}) GROUP BY rows_of HAVING sum(number) <> 0 OR sum(content) <> 0"
+    return {row[0] for row in session.query(found).fetchall()}
+
+
+def _unshared(session: SqlSession, old: State, new: State) -> list[tuple[int, str]]:
+    """Return what to read of each state, as (-1 or 1, SQL), so that what both share is left out on both sides."""
+    own = {
+        sign: (state, [task for key, task in state.files.items() if key not in other.files])
+        for sign, state, other in ((-1, old, new), (1, new, old))
+    }
+    whole = any(task.delete_files for _, tasks in own.values() for task in tasks)
+    sources = []
+    for sign, (state, tasks) in own.items():
+        if tasks and not whole:
+            paths = [task.file.file_path for task in tasks]
+            source = session.data_files(state.table.metadata, paths)
+            if source is None:
+                whole = True
+                break
+            sources.append((sign, source))
+    if whole:
+        return [(sign, session.table_at(state.pointer)) for sign, (state, _) in own.items()]
+    return sources

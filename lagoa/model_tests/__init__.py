@@ -15,7 +15,7 @@ from lagoa.models import load_models
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Contracts
@@ -111,13 +111,22 @@ def _run(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelTest)
     with engine.session_of(tables) as session:
         try:
             session.stage(_OUTPUT, model.sql, _metadata(contract))
-            found = session.query(f"SELECT * FROM {_OUTPUT}").arrow().to_pylist()  # noqa: S608 - a name of ours
+            found = session.query(_compared(engine, test)).arrow().to_pylist()
             broken = _broken_rules(session, contract)
             columns = test.columns or [column.name for column in contract.all_columns]
             difference = compare(contract, columns, test.expected, found)
         except (QueryError, WriteError) as error:
             broken = [error.message.splitlines()[0]]
     return ModelTestResult(test, time.perf_counter() - started, difference, tuple(broken))
+
+
+def _compared(engine: SqlEngine, test: ModelTest) -> str:
+    """Return SQL for the rows that are compared; a condition is let through if it is a user's query's, of no table."""
+    if test.where is None:
+        return f"SELECT * FROM {_OUTPUT}"  # noqa: S608 - a name of ours
+    if reads := engine.tables_read(f"SELECT ({test.where}\n)"):
+        raise QueryError(f"`where` names {', '.join(map(str, reads))}: it is a condition on the model's own rows.")
+    return f"SELECT * FROM {_OUTPUT} WHERE ({test.where}\n)"  # noqa: S608 - it has been through the engine's parser
 
 
 def _metadata(contract: Contract) -> Any:
@@ -138,12 +147,21 @@ def _broken_rules(session: SqlSession, contract: Contract) -> list[str]:
         rule.reason: f"SELECT * FROM {_OUTPUT} WHERE {rule.violated} LIMIT 1"  # noqa: S608 - of our own making
         for rule in rules
     }
-    if contract.key and contract.materialization == "full":
-        key = ", ".join(map(name_in_sql, contract.key))
-        twice = f"SELECT {key} FROM {_OUTPUT} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"  # noqa: S608 - names are quoted
-        queries["the key comes twice"] = twice
+    if contract.materialization != "merge":  # a merge keeps the latest row of a key
+        keys = [
+            contract.key,
+            *((column.name,) for column in contract.columns if column.unique and column.severity == "fail"),
+        ]
+        queries |= {f"{', '.join(key)} comes twice": _twice(key) for key in keys if key}
     return [
         f"the contract is broken: {reason}: {shown_row(row)}"
         for reason, sql in queries.items()
         for row in session.query(sql).arrow().to_pylist()
     ]
+
+
+def _twice(key: Sequence[str]) -> str:
+    names = [name_in_sql(name) for name in key]
+    there = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    listed = ", ".join(names)
+    return f"SELECT {listed} FROM {_OUTPUT} WHERE {there} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"  # noqa: S608

@@ -42,6 +42,7 @@ class ModelTest:
         file: where it stands.
         line: on which line it begins.
         given: the rows of each input; an input that is not there has none.
+        where: a SQL condition on the rows that the model gives: only those for which it is true are compared.
         columns: the columns that are compared; empty when no rows are expected.
         expected: the rows that must come out, in any order.
     """
@@ -51,6 +52,7 @@ class ModelTest:
     file: Path
     line: int
     given: Mapping[TableName, Sequence[Row]]
+    where: str | None
     columns: tuple[str, ...]
     expected: Sequence[Row]
 
@@ -59,6 +61,7 @@ class _Test(BaseModel):
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     given: dict[str, list[Any]] = {}
+    where: Annotated[str, Field(min_length=1)] | None = None
     expect: list[Any]
 
 
@@ -145,7 +148,8 @@ class _Reader:
             if row.keys() != set(columns):
                 message = "this row names other columns than the first one."
                 raise self.file.error((*where, at), message, f"Name the same in each: {', '.join(columns)}.")
-        return ModelTest(self.model.table, test.name, self.file.path, self.file.line(place), given, columns, expected)
+        line = self.file.line(place)
+        return ModelTest(self.model.table, test.name, self.file.path, line, given, test.where, columns, expected)
 
     def _input(self, name: str, place: Location) -> TableName:
         table = next((table for table in self.model.inputs if str(table) == name), None)

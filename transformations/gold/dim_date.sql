@@ -1,15 +1,15 @@
 -- One row a day: every whole year that an order or an answer touches, so that no fact falls out of the calendar.
 with answers as (
-    select max(answered_at) as answered_at from silver.reviews
+    select min(answered_at) as first_at, max(answered_at) as last_at from silver.reviews
 ),
 bounds as (
     select
-        date_trunc('year', min(orders.purchased_at)) as first_day,
+        date_trunc('year', least(min(orders.purchased_at), min(answers.first_at))) as first_day,
         date_trunc('year', greatest(
             max(orders.purchased_at),
             max(orders.delivered_at),
             max(cast(orders.estimated_delivery_on as timestamp)),
-            max(answers.answered_at)
+            max(answers.last_at)
         )) + interval '1' year - interval '1' day as last_day
     from silver.orders as orders
     cross join answers

@@ -11,19 +11,24 @@ from dataclasses import dataclass
 
 from lagoa.contracts.iceberg_types import NUMBERS, IcebergType, parse_type
 
-_CLOCK = r"\d\d:\d\d(:\d\d(\.\d{1,6}0*)?)?"
+_HOUR = r"([01]\d|2[0-3]):\d\d"
+_SECOND = r":\d\d(\.\d{1,6}0*)?"
+_CLOCK = rf"{_HOUR}({_SECOND})?"
+_OFFSET = r"(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?)"
 _DAY = r"\d{4}-\d\d-\d\d"
-_GRAMMAR = {
+GRAMMAR = {
     "boolean": r"(?i)true|false|t|f|yes|no|y|n|1|0",
     "date": rf"{_DAY}([ T]00:00(:00(\.0*)?)?)?",
     "time": _CLOCK,
     "timestamp": rf"{_DAY}([ T]{_CLOCK})?",
-    "timestamptz": rf"{_DAY}([ T]{_CLOCK} ?(Z|[+-]\d\d(:?\d\d)?)?)?",
+    "timestamptz": rf"{_DAY}([ T]({_CLOCK}|{_HOUR}{_SECOND}{_OFFSET}))?",
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
+"""How values of a type are written, as regular expressions for the whole text."""
 _LAST = "9999-12-31 23:59:59.999999"
 _LIMITS = {
     "date": "DATE '0001-01-01' AND DATE '9999-12-31'",
+    "time": "TIME '00:00:00' AND TIME '23:59:59.999999'",
     "timestamp": f"TIMESTAMP '0001-01-01' AND TIMESTAMP '{_LAST}'",
     "timestamptz": f"TIMESTAMPTZ '0001-01-01 00:00:00Z' AND TIMESTAMPTZ '{_LAST}Z'",
 }
@@ -31,7 +36,7 @@ _LIMITS = {
 _SQL_TYPES = {
     "boolean": "BOOLEAN", "int": "INTEGER", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE", "date": "DATE",
     "time": "TIME", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ", "string": "VARCHAR", "uuid": "UUID",
-    "binary": "BLOB",
+    "binary": "BLOB", "fixed": "BLOB",
 }  # fmt: skip
 
 
@@ -76,14 +81,14 @@ def from_text(text: str, made: str, type_name: str, decimal: str = ".") -> Value
         return Value(text)
     if kind.name in NUMBERS:
         return _number(text, made, kind, decimal)
-    if kind.name not in _GRAMMAR:
+    if kind.name not in GRAMMAR:
         raise ValueError(f"a text does not say what a {kind} is")
     cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
-        local = f"regexp_full_match({text}, {literal(_GRAMMAR['timestamp'])})"
+        local = f"regexp_full_match({text}, {literal(GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
     limits = f" OR {made} NOT BETWEEN {_LIMITS[kind.name]}" if kind.name in _LIMITS else ""
-    return Value(cast, (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", _unlike(text, made, _GRAMMAR[kind.name])))
+    return Value(cast, (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", _unlike(text, made, GRAMMAR[kind.name])))
 
 
 def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
@@ -94,7 +99,10 @@ def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
     if kind.name in {"float", "double"}:
         foreign = "_." if decimal == "," else "_"
         strange = " OR ".join(f"contains({text}, {literal(character)})" for character in foreign)
-        return Value(cast, (f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange})",))
+        vanished = f"{made} = 0 AND regexp_matches({text}, '^[^eE]*[1-9]')"  # too small for any number but zero
+        return Value(
+            cast, (f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange} OR ({vanished}))",)
+        )
     grammar = rf"\d+({mark}0*)?"
     if kind.name == "decimal":
         places = rf"{mark}\d{{0,{kind.numbers[1]}}}0*"
@@ -116,9 +124,16 @@ def _unlike(text: str, made: str, grammar: str) -> str:
 
 
 def sql_type(type_name: str) -> str:
-    """Return DuckDB's name of a type that has no parts, given in Iceberg's spelling."""
+    """Return DuckDB's name of a type given in Iceberg's spelling."""
     return _sql_type(parse_type(type_name))
 
 
 def _sql_type(kind: IcebergType) -> str:
+    parts = [(name, _sql_type(part)) for name, part in kind.parts]
+    if kind.name == "list":
+        return f"{parts[0][1]}[]"
+    if kind.name == "map":
+        return f"MAP({', '.join(part for _, part in parts)})"
+    if kind.name == "struct":
+        return f"STRUCT({', '.join(f'{identifier(name)} {part}' for name, part in parts)})"
     return f"DECIMAL({kind.numbers[0]}, {kind.numbers[1]})" if kind.name == "decimal" else _SQL_TYPES[kind.name]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -22,6 +23,9 @@ from lagoa.readers.row_sql import STREAM, RowSql
 
 REFUSED = "refused"
 at = datetime.fromisoformat
+NOT_UTF8 = pa.Array.from_buffers(
+    pa.string(), 3, [None, pa.py_buffer(np.array([0, 1, 3, 4], np.int32)), pa.py_buffer(b"a\xff\xfeb")]
+)
 
 
 def contract_of(kind: str, form: str | None = "parquet") -> Contract:
@@ -83,6 +87,30 @@ def read(folder: Path, values: pa.Array, kind: str) -> list[Any]:
         ),
         (pa.array([[1], None]), "list<int>", [[1], None]),
         (pa.array([{"a": 1}]), "struct<a: int>", [{"a": 1}]),
+        (pa.array([[1], [2**40]]), "list<int>", [[1], REFUSED]),
+        (pa.array([[1.5], [1.25]]), "list<decimal(5, 1)>", [[Decimal("1.5")], REFUSED]),
+        (pa.array([{"b": 1, "a": 2**40}, {"b": 2, "a": 3}]), "struct<a: int, b: int>", [REFUSED, {"a": 3, "b": 2}]),
+        (
+            pa.array([[("k", 1)], [("k", 2**40)]], pa.map_(pa.string(), pa.int64())),
+            "map<string, int>",
+            [{"k": 1}, REFUSED],
+        ),
+        (pa.array([[1], [2]], pa.list_(pa.int32(), 1)), "list<int>", [[1], [2]]),
+        (pa.array([1.5, float("nan"), float("-inf")]), "double", [1.5, REFUSED, REFUSED]),
+        (pa.array(np.array([1.5, np.nan], np.float16)), "float", [1.5, REFUSED]),
+        (pa.array([Decimal(1), Decimal(1000)], pa.decimal256(38, 0)), "decimal(3, 0)", [Decimal(1), REFUSED]),
+        (pa.array([0, 2**31 - 1, -(2**31)], pa.date32()), "date", [date(1970, 1, 1), REFUSED, REFUSED]),
+        (pa.array([0, 253402300800], pa.timestamp("s")), "timestamp", [at("1970-01-01"), REFUSED]),
+        (
+            pa.array([0, 2**62, -(2**63)], pa.timestamp("ms", "UTC")),
+            "timestamptz",
+            [at("1970-01-01"), REFUSED, REFUSED],
+        ),
+        (pa.array([0, 2**63 - 1], pa.timestamp("us")), "timestamp", [at("1970-01-01"), REFUSED]),
+        (pa.array([1000, 1001], pa.time64("ns")), "time", [time(0, 0, 0, 1), REFUSED]),
+        (pa.array([1, 86_400], pa.time32("s")), "time", [time(0, 0, 1), REFUSED]),
+        (NOT_UTF8, "string", ["a", REFUSED, "b"]),
+        (pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), NOT_UTF8), "list<string>", [REFUSED, ["b"]]),
     ],
 )
 def test_values(tmp_path: Path, values: pa.Array, kind: str, expected: list[Any]) -> None:
@@ -99,6 +127,13 @@ def test_values(tmp_path: Path, values: pa.Array, kind: str, expected: list[Any]
         (pa.array([1]), "boolean"),
         (pa.array([[1]]), "int"),
         (pa.array([1]), "date"),
+        (pa.array([b"abc"], pa.binary(3)), "fixed[2]"),
+        (pa.array([Decimal(1)], pa.decimal256(40, 0)), "decimal(38, 0)"),
+        (pa.array([["1"]]), "list<int>"),
+        (pa.array([[1]]), "list<double>"),
+        (pa.array([{"a": 1, "b": 2}]), "struct<a: int>"),
+        (pa.array([{"b": 2}]), "struct<a: int>"),
+        (pa.array([1], pa.duration("s")), "long"),
     ],
 )
 def test_types_that_do_not_go_together(tmp_path: Path, values: pa.Array, kind: str) -> None:
@@ -116,6 +151,31 @@ def test_a_refused_row_is_shown_as_json(tmp_path: Path) -> None:
         query = f"SELECT raw, byte_offset, rule, reason FROM ({sql.refused})"
         row = connection.execute(query, ["b", at("2026-01-01T00:00:00+00:00"), "f"]).fetchone()
     assert row == (b'{"v":"say \\"x\\""}', None, "type/v", "v is no int")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "raw"),
+    [
+        (NOT_UTF8, "string", b'{"v": {"hex": "fffe"}}'),
+        (
+            pa.ListArray.from_arrays(pa.array([0, 0, 2], pa.int32()), NOT_UTF8),
+            "list<string>",
+            b'{"v": ["a", {"hex": "fffe"}]}',
+        ),
+        (pa.array([0, 2**31 - 1], pa.date32()), "date", b'{"v": 2147483647}'),
+        (pa.array([0, 86_400_000], pa.time32("ms")), "time", b'{"v": 86400000}'),
+        (pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int8()), NOT_UTF8), "string", b'{"v": {"hex": "fffe"}}'),
+    ],
+)
+def test_a_row_that_no_engine_takes_is_shown_with_what_stands_there(
+    tmp_path: Path, values: pa.Array, kind: str, raw: bytes
+) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"v": values}), path)
+    rows = open_reader(contract_of(kind), SourceFile(path)).stream().reader().read_all().to_pylist()
+    bad = [row for row in rows if row["@rule"]]
+    assert [(row["@row"], row["@raw"]) for row in bad] == [(2, raw)]
+    assert bad[0]["@rule"] in {"encoding", "type/v"}
 
 
 def test_files_that_are_no_parquet(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.quarantine import with_fates
 from lagoa.errors import LagoaError, SourceError
 from lagoa.model import Batch
 from lagoa.readers import open_reader
@@ -150,7 +151,7 @@ class _Load:
         rules = dict(session.query(tally).fetchall())
         if not rules:
             return 0, {}
-        query = SessionQuery(session, "SELECT * FROM refused")
+        query = SessionQuery(session, with_fates("refused"))
         return tx.append(self._table.quarantine, query, kind="quarantine").rows_added, rules
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.audit.checks import Check, quoted
+from lagoa.contracts.quarantine import with_fates
 from lagoa.contracts.rules import row_rules
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.sql_names import name_in_sql
@@ -123,15 +124,20 @@ def _quarantine(contract: Contract, tables: frozenset[TableName]) -> Iterator[Ch
     if contract.source is None:
         return
     table, bad = contract.table, contract.table.quarantine
-    batch, source = name_in_sql(LINEAGE_COLUMNS[0]), name_in_sql("source")
-    # A record that breaks two rules is one bad record.
-    refused = f"SELECT {batch}, count(DISTINCT ({source}, record)) AS bad FROM {quoted(bad)} GROUP BY ALL"  # noqa: S608
+    batch = name_in_sql(LINEAGE_COLUMNS[0])
+    # What waits is bad; what was accepted since or discarded was received, and is settled.
+    record = f"count(DISTINCT ({name_in_sql('source')}, record))"
+    refused = (
+        f"SELECT {batch}, {record} FILTER (fate IS NULL) AS bad, {record} AS refused "  # noqa: S608
+        f"FROM ({with_fates(quoted(bad))}) GROUP BY ALL"
+    )
+    waiting = f"SELECT * FROM ({with_fates(quoted(bad))}) WHERE fate IS NULL"  # noqa: S608
     accepted = (
         f"SELECT {batch}, count(*) AS good FROM {quoted(table)} "  # noqa: S608
         f"WHERE {batch} IN (SELECT {batch} FROM {quoted(bad)}) GROUP BY ALL"
     )
     share = (
-        f"SELECT coalesce(max(bad / (bad + coalesce(good, 0))), 0) FROM ({refused}) "  # noqa: S608
+        f"SELECT coalesce(max(bad / (refused + coalesce(good, 0))), 0) FROM ({refused}) "  # noqa: S608
         f"LEFT JOIN ({accepted}) USING ({batch})"
     )
     yield Check(
@@ -141,9 +147,9 @@ def _quarantine(contract: Contract, tables: frozenset[TableName]) -> Iterator[Ch
         sql=share if bad in tables else "SELECT 0",
         limit=contract.quarantine_share,
         threshold=f"<= {contract.quarantine_share:.2%}",
-        reason="of a batch's records are in quarantine (the worst batch)",
+        reason="of a batch's records wait in quarantine (the worst batch)",
         reads=frozenset({table, bad}) if bad in tables else frozenset({table}),
-        samples_sql=f"SELECT * FROM {quoted(bad)}" if bad in tables else None,  # noqa: S608
+        samples_sql=waiting if bad in tables else None,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.findings import near
+from lagoa.contracts.increments import check_increment_inputs
 from lagoa.contracts.properties import Source
+from lagoa.contracts.quarantine import QUARANTINE_LAYER, quarantine_contract
 from lagoa.contracts.reading import check_references, read_contract
 from lagoa.contracts.yaml_file import ContractFile
 from lagoa.errors import ContractError, InvalidName
@@ -21,23 +22,6 @@ __all__ = ["SUFFIX", "Column", "Contract", "Contracts", "Source"]
 
 SUFFIX = ".odcs.yaml"
 """How the name of a contract's file ends."""
-
-QUARANTINE_LAYER = "quarantine"
-"""The layer of refused rows; its tables have their contract from here."""
-
-_QUARANTINE_COLUMNS = (
-    Column("rule", "string", required=True, description="Rule that the record breaks, such as required/order_id."),
-    Column("column_name", "string", description="Column that the rule is about; null when it is the whole record."),
-    Column("reason", "string", required=True, description="What is wrong, in words."),
-    Column("record", "long", required=True, description="Number of the record in its file, from 1."),
-    Column(
-        "byte_offset", "long", description="Where the record begins in its file, from 0; null where bytes have none."
-    ),
-    Column("raw", "binary", description="The record's bytes as they stand in the file, or the row as JSON."),
-    Column("source", "string", required=True, description="File that the record came from."),
-    Column("_batch_id", "string", required=True, description="Batch that the record came in."),
-    Column("_quarantined_at", "timestamptz", required=True, description="Moment at which it was refused."),
-)
 
 
 class Contracts:
@@ -60,6 +44,7 @@ class Contracts:
         contracts = {table: read_contract(file, table) for table, file in found.items()}
         for table, contract in contracts.items():
             check_references(found[table], contract, contracts)
+            check_increment_inputs(found[table], contract, contracts)
         return cls(folder, contracts.values())
 
     @property
@@ -99,20 +84,6 @@ class Contracts:
 
     def __len__(self) -> int:
         return len(self._contracts)
-
-
-def quarantine_contract(origin: Contract) -> Contract:
-    """Return the contract of the table that holds the rows refused by `origin`'s."""
-    columns = _QUARANTINE_COLUMNS
-    return Contract(
-        table=origin.table.quarantine,
-        version="1.0.0",
-        file=origin.file,
-        hash=hashlib.sha256(repr(columns).encode()).hexdigest(),
-        columns=columns,
-        description=f"Records that {origin.table} refused: one row a record, with the first rule that it breaks.",
-        owner=origin.owner,
-    )
 
 
 def _tables(folder: Path) -> Iterator[tuple[TableName, Path]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lagoa.contracts import QUARANTINE_LAYER
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
+from lagoa.contracts.quarantine import QUARANTINE_LAYER
 from lagoa.errors import InvalidName, SourceError
 from lagoa.infer.columns import ENOUGH, RECORDS, Guess, decimal_mark, guess_text, guess_typed
 from lagoa.infer.dialect import find_dialect

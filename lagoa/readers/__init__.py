@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from lagoa.errors import ContractError, SourceError
+from lagoa.errors import ContractError
 from lagoa.readers.csv_reader import CsvReader
+from lagoa.readers.json_reader import JsonReader
 from lagoa.readers.parquet_reader import ParquetReader
 
 if TYPE_CHECKING:
@@ -15,18 +16,15 @@ if TYPE_CHECKING:
     from lagoa.readers.values import Value
 
 
-class Reader(Protocol):
-    """A source file whose columns are known."""
+class Values(Protocol):
+    """Records whose columns are known, as SQL over a stream of them."""
 
     columns: tuple[str, ...]
-    """The contract's columns that the file has."""
+    """The contract's columns that the records have."""
 
     @property
     def raw(self) -> str:
         """SQL over the stream: the bytes of a record, or what stands for them."""
-
-    def stream(self) -> Stream:
-        """Return all records of the file, as one pass over it."""
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream.
@@ -34,6 +32,13 @@ class Reader(Protocol):
         Raises:
             ValueError: what the file holds there cannot become a value of the column's type.
         """
+
+
+class Reader(Values, Protocol):
+    """A source file whose columns are known."""
+
+    def stream(self) -> Stream:
+        """Return all records of the file, as one pass over it."""
 
 
 def open_reader(contract: Contract, file: SourceFile) -> Reader:
@@ -53,6 +58,4 @@ def open_reader(contract: Contract, file: SourceFile) -> Reader:
         )
     if source.format == "csv":
         return CsvReader(contract, source, file)
-    if source.format == "parquet":
-        return ParquetReader(contract, file)
-    raise SourceError(str(file.path), f"files of the format {source.format!r} are not read.", "Convert it to CSV.")
+    return ParquetReader(contract, file) if source.format == "parquet" else JsonReader(contract, source, file)

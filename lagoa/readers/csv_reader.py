@@ -70,7 +70,7 @@ class CsvReader:
         self._block = block
         self._null = source.null
         self._decimal = source.decimal
-        self._dialect = replace(_dialect(source, len(contract.columns), str(file.path)), longest=longest)
+        self._dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
         self._begin = 0
         head = self._head()
         if self._dialect.encoding == _UTF8 and head.startswith(_BOM):
@@ -236,7 +236,7 @@ def _fields(record: str, dialect: Dialect) -> list[str]:
     return next(reader, [])
 
 
-def _dialect(source: Source, fields: int, file: str) -> Dialect:
+def dialect_of(source: Source, fields: int, file: str) -> Dialect:
     """Return the dialect that a contract gives.
 
     Raises:

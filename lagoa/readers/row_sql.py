@@ -6,6 +6,7 @@ one of the two.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
 from lagoa.contracts.rules import row_rules
@@ -16,7 +17,7 @@ from lagoa.readers.values import identifier, literal
 
 if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
-    from lagoa.readers import Reader
+    from lagoa.readers import Values
 
 STREAM = "@stream"
 """The name under which the session knows the stream."""
@@ -40,11 +41,11 @@ class RowSql:
     Attributes:
         accepted: the table's columns, lineage included, of the records that break no rule. Its parameters are the
             batch's id, the moment and the file's name.
-        refused: the quarantine's columns of the other records, one row each, with the first rule that it breaks. Its
-            parameters are the same.
+        refused: the quarantine's columns of the other records but for their fate, one row each, with the first rule
+            that it breaks. Its parameters are the same.
     """
 
-    def __init__(self, contract: Contract, reader: Reader, file: str) -> None:
+    def __init__(self, contract: Contract, reader: Values, file: str) -> None:
         """Write the queries.
 
         Raises:
@@ -69,11 +70,11 @@ class RowSql:
             f"SELECT coalesce({identifier(RULE)}, {rule}) AS rule, {column} AS column_name, "  # noqa: S608
             f"coalesce({identifier(REASON)}, {reason}) AS reason, {identifier(ROW)} AS record, "
             f"{identifier(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
-            f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at "
-            f"FROM ({self._judged()}) WHERE {_BROKEN} <> {_ACCEPTED}"
+            f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at, {_header(contract, reader)} "
+            f"AS header FROM ({self._judged()}) WHERE {_BROKEN} <> {_ACCEPTED}"
         )
 
-    def _read_columns(self, contract: Contract, reader: Reader) -> None:
+    def _read_columns(self, contract: Contract, reader: Values) -> None:
         rules = row_rules(contract)
         for column in contract.columns:
             name = column.name
@@ -101,3 +102,11 @@ class RowSql:
             f"SELECT *, {broken} AS {_BROKEN} "  # noqa: S608 - names and texts are quoted
             f"FROM (SELECT *, {', '.join(self._values)} FROM {identifier(STREAM)})"
         )
+
+
+def _header(contract: Contract, reader: Values) -> str:
+    """Return the file's own names of a record's fields, where they stand outside of the record."""
+    if contract.source is None or contract.source.format != "csv":
+        return "CAST(NULL AS VARCHAR)"
+    names = {column.name: column.source_name for column in contract.columns}
+    return literal(json.dumps([names[name] for name in reader.columns], ensure_ascii=False))

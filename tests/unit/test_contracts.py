@@ -246,6 +246,7 @@ def test_quarantine_tables_have_a_contract_of_their_own(tmp_path):
     assert str(quarantine.table) == "quarantine.silver__sales"
     assert [column.name for column in quarantine.columns] == [
         "rule", "column_name", "reason", "record", "byte_offset", "raw", "source", "_batch_id", "_quarantined_at",
+        "header", "fate", "fate_batch", "fate_by", "fate_at", "fate_reason", "fixed",
     ]  # fmt: skip
     assert quarantine.columns == quarantine.all_columns
     assert quarantine.schema().find_field("raw").field_type.__class__.__name__ == "BinaryType"

@@ -1,0 +1,72 @@
+"""The built-in contract of quarantine tables: a refused record, why it was refused, and what became of it since."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.contract import Column, Contract
+
+if TYPE_CHECKING:
+    from lagoa.model import TableName
+
+QUARANTINE_LAYER = "quarantine"
+"""The layer of refused records; its tables have their contract from here."""
+
+RECORD_KEY = ("_batch_id", "source", "record")
+"""What tells one refused record of a table from the others."""
+
+_REFUSAL = (
+    Column("rule", "string", required=True, description="Rule that the record breaks, such as required/order_id."),
+    Column("column_name", "string", description="Column that the rule is about; null when it is the whole record."),
+    Column("reason", "string", required=True, description="What is wrong, in words."),
+    Column("record", "long", required=True, description="Number of the record in its file, from 1."),
+    Column(
+        "byte_offset", "long", description="Where the record begins in its file, from 0; null where bytes have none."
+    ),
+    Column("raw", "binary", description="The record's bytes as they stand in the file, or the row as JSON."),
+    Column("source", "string", required=True, description="File that the record came from."),
+    Column("_batch_id", "string", required=True, description="Batch that the record came in."),
+    Column("_quarantined_at", "timestamptz", required=True, description="Moment at which it was refused."),
+)
+_FATE = (
+    Column(
+        "header",
+        "string",
+        description="Names of the fields of the record in their order, as JSON; null where it names them itself.",
+    ),
+    Column("fate", "string", description="accepted or discarded; null while the record waits."),
+    Column("fate_batch", "string", description="Batch in which it was accepted."),
+    Column("fate_by", "string", description="Who accepted or discarded it."),
+    Column("fate_at", "timestamptz", description="Moment at which that was done."),
+    Column("fate_reason", "string", description="Why, in words."),
+    Column("fixed", "string", description="Values put in the place of those received, by column, as JSON."),
+)
+QUARANTINE_COLUMNS = _REFUSAL + _FATE
+"""The columns of a quarantine table; those from `header` on are missing in tables that were last written without."""
+
+_SQL_TYPES = {"string": "VARCHAR", "timestamptz": "TIMESTAMPTZ"}
+
+
+def quarantine_contract(origin: Contract) -> Contract:
+    """Return the contract of the table that holds the records refused by `origin`'s."""
+    return Contract(
+        table=origin.table.quarantine,
+        version="1.1.0",
+        file=origin.file,
+        hash=hashlib.sha256(repr(QUARANTINE_COLUMNS).encode()).hexdigest(),
+        columns=QUARANTINE_COLUMNS,
+        description=f"Records that {origin.table} refused: one row a record, with the first rule that it breaks.",
+        owner=origin.owner,
+    )
+
+
+def later_columns(table: TableName) -> frozenset[str]:
+    """Return the columns that a table may lack because it was last written before there were such."""
+    return frozenset(column.name for column in _FATE) if table.layer == QUARANTINE_LAYER else frozenset()
+
+
+def with_fates(source: str) -> str:
+    """Return SQL that reads refused records with all columns; those that `source` lacks are null."""
+    nulls = ", ".join(f"CAST(NULL AS {_SQL_TYPES[column.type]}) AS {column.name}" for column in _FATE)
+    return f"SELECT * FROM (SELECT {nulls} WHERE false) UNION ALL BY NAME SELECT * FROM {source}"  # noqa: S608

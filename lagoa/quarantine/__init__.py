@@ -1,0 +1,21 @@
+"""Records that were refused: counted, shown, exported, and sent back by way of the contract, or discarded."""
+
+from __future__ import annotations
+
+from lagoa.quarantine.edits import SetColumns
+from lagoa.quarantine.fates import FateResult, discard_quarantine, fix_quarantine, retry_quarantine
+from lagoa.quarantine.records import RefusedCount, RefusedRecord, list_quarantine, show_quarantine
+from lagoa.quarantine.waiting import Selection
+
+__all__ = [
+    "FateResult",
+    "RefusedCount",
+    "RefusedRecord",
+    "Selection",
+    "SetColumns",
+    "discard_quarantine",
+    "fix_quarantine",
+    "list_quarantine",
+    "retry_quarantine",
+    "show_quarantine",
+]

@@ -1,0 +1,238 @@
+"""The fate of refused records: sent through the contract again as they are or mended, or discarded; one commit each."""
+
+# ruff: noqa: S608 - names are quoted, values are bound
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.contracts.quarantine import RECORD_KEY
+from lagoa.errors import TableNotFound, WriteError
+from lagoa.model import Batch
+from lagoa.quarantine.texts import TextRecords
+from lagoa.quarantine.waiting import RECORDS, Selection, Waiting, check_condition, source_of
+from lagoa.readers.row_sql import STREAM, RowSql
+from lagoa.readers.stream import ROW
+from lagoa.readers.values import identifier
+from lagoa.write import SessionQuery, begin
+from lagoa.write.batches import fingerprint_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lagoa.context import LakeContext
+    from lagoa.contracts import Contract
+    from lagoa.model import TableName
+    from lagoa.ports import SqlSession
+    from lagoa.quarantine.edits import Edits
+    from lagoa.write import WriteTransaction
+
+Action = Literal["retry", "fix", "discard"]
+
+_RECORDS, _REFUSED, _ACCEPTED, _NEWS = map(identifier, (RECORDS, "@refused", "@accepted", "@news"))
+_PASSED = f"n IN (SELECT {identifier(ROW)} FROM {identifier(STREAM)}) AND n NOT IN (SELECT record FROM {_REFUSED})"
+_ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FateResult:
+    """What became of the records of one table that were meant.
+
+    Attributes:
+        table: the table that had refused them.
+        action: what was done: `retry`, `fix` or `discard`.
+        records: waiting records that were meant.
+        accepted: of these, now rows of the table.
+        discarded: of these, waiting no more.
+        rules: of these, still waiting, by the first rule that each breaks now.
+        changed: records in which a value was put in the place of the one received, by column (`fix`).
+        batch: the batch that the accepted rows came in; None when there are none.
+        commit: id of the commit that holds all this; None when nothing changed.
+        seconds: wall time.
+    """
+
+    table: TableName
+    action: Action
+    records: int = 0
+    accepted: int = 0
+    discarded: int = 0
+    rules: Mapping[str, int] = field(default_factory=dict)
+    changed: Mapping[str, int] = field(default_factory=dict)
+    batch: str | None = None
+    commit: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """How many of them still wait."""
+        return sum(self.rules.values())
+
+
+def retry_quarantine(
+    context: LakeContext, branch: str, table: TableName, selection: Selection | None = None
+) -> FateResult:
+    """Send waiting records through the contract as it is now.
+
+    Those that pass become rows of the table, in a batch of its own whose id follows from the records; the others keep
+    waiting, with the rule that they break now. Rows and fates land in one commit, or nothing does. Done again it
+    finds nothing to do.
+
+    Args:
+        context: the lake.
+        branch: a work branch.
+        table: the table that refused the records.
+        selection: which of them; all by default.
+
+    Raises:
+        TableNotFound: the table is not there, and nothing that it refused.
+        ContractError: it has no contract, or one that does not say what its files look like.
+        QueryError: a condition that cannot be used.
+        BatchHeld: these very records were accepted before, and that was rolled back and held.
+        CommitLost: another writer changed the table or its quarantine meanwhile.
+        RefProtected: the branch takes no writes.
+    """
+
+    def judge(work: _Work) -> FateResult:
+        return work.judge(f"passes version {work.contract.version} of the contract")
+
+    return _decide(context, branch, FateResult(table, "retry"), selection or Selection(), judge)
+
+
+def fix_quarantine(
+    context: LakeContext, branch: str, table: TableName, edits: Edits, selection: Selection | None = None
+) -> FateResult:
+    """Put values in the place of those received, and send the records that this changes through the contract.
+
+    What was received stays in the quarantine beside what took its place. A record that still breaks a rule keeps the
+    values given and waits on. Otherwise as `retry_quarantine`.
+
+    Raises:
+        WriteError: a column that the contract does not have.
+        SourceError: an edited record that the quarantine does not have.
+    """
+
+    def mend(work: _Work) -> FateResult:
+        records = [(record, given) for record in work.waiting if (given := edits.changes(record))]
+        changed = Counter(name for _, given in records for name in given)
+        work.waiting.replace(records)
+        return replace(work.judge(f"fixed: {', '.join(sorted(changed))}"), changed=dict(sorted(changed.items())))
+
+    return _decide(context, branch, FateResult(table, "fix"), selection or Selection(), mend)
+
+
+def discard_quarantine(
+    context: LakeContext, branch: str, table: TableName, selection: Selection, reason: str
+) -> FateResult:
+    """Let waiting records wait no more: they stay in the quarantine, marked with who did so, when and why.
+
+    Raises:
+        WriteError: no reason is given.
+        LagoaError: as `retry_quarantine`.
+    """
+    if not reason.strip():
+        raise WriteError(table, "records are discarded for a reason.", "Say it; it stays with them.")
+    return _decide(context, branch, FateResult(table, "discard"), selection, lambda work: work.discard(reason))
+
+
+def _decide(
+    context: LakeContext, branch: str, result: FateResult, selection: Selection, do: Callable[[_Work], FateResult]
+) -> FateResult:
+    started = time.perf_counter()
+    table, catalog = result.table, context.catalog
+    contract = context.contracts[table]
+    check_condition(context.engine, selection.where)
+    with begin(context, branch, f"{result.action} records that {table} refused") as tx:
+        pointers = catalog.tables(catalog.ref(branch).commit)
+        if table.quarantine not in pointers:
+            if table not in pointers:
+                raise TableNotFound(table, branch)
+            return result
+        tx.expect(table.quarantine, pointers[table.quarantine])
+        quarantine = {table.quarantine: pointers[table.quarantine]}
+        with context.engine.session(quarantine, confined=selection.where is not None) as session:
+            waiting = Waiting(session, contract, selection)
+            fate = _Fate(context.settings.author, datetime.now(UTC))
+            result = do(_Work(tx, session, contract, waiting, result, fate))
+    commit = tx.commit.id if tx.commit else None
+    return replace(result, commit=commit, seconds=time.perf_counter() - started)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """Who decides, and when."""
+
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A decision about some records on its way into one commit."""
+
+    tx: WriteTransaction
+    session: SqlSession
+    contract: Contract
+    waiting: Waiting
+    result: FateResult
+    fate: _Fate
+
+    def judge(self, reason: str) -> FateResult:
+        """Write the records that pass now into the table, and what is new about all of them into the quarantine."""
+        records = self.waiting.count
+        sql = RowSql(self.contract, TextRecords(self.contract, source_of(self.contract)), str(self.contract.file))
+        self.session.query(f"CREATE TEMP TABLE {_REFUSED} AS {sql.refused}", ["", self.fate.at, ""]).fetchall()
+        rules = "SELECT rule, count(*) FROM {} GROUP BY rule ORDER BY count(*) DESC, rule"
+        found = dict(self.session.query(rules.format(_REFUSED)).fetchall())
+        result = replace(self.result, records=records, accepted=records - sum(found.values()), rules=found)
+        news = (
+            f"SELECT w.* REPLACE (r.rule AS rule, r.column_name AS column_name, r.reason AS reason) FROM {_RECORDS} w "
+            f"JOIN {_REFUSED} r ON r.record = w.n WHERE (w.rule, w.column_name, w.reason, w.received_fixed) "
+            "IS DISTINCT FROM (r.rule, r.column_name, r.reason, w.fixed)"
+        )
+        if not result.accepted:
+            self._keep(news)
+            return result
+        batch = self._accept(sql)
+        self._keep(f"{self._decided('accepted')} UNION ALL {news}", batch.id, reason)
+        return replace(result, batch=batch.id)
+
+    def discard(self, reason: str) -> FateResult:
+        """Mark all the records."""
+        records = self.waiting.count
+        self.session.query(f"CREATE TEMP TABLE {_REFUSED} (record BIGINT)").fetchall()
+        if records:
+            self._keep(self._decided("discarded"), None, reason)
+        return replace(self.result, records=records, discarded=records)
+
+    def _accept(self, sql: RowSql) -> Batch:
+        """Add the rows of the records that were not refused, each with the place that it came from."""
+        passed = f"SELECT {', '.join(RECORD_KEY)}, raw, fixed FROM {_RECORDS} WHERE {_PASSED}"
+        self.session.query(f"CREATE TEMP TABLE {_ACCEPTED} AS {passed}").fetchall()
+        fingerprint = fingerprint_of(self.session, _ACCEPTED)
+        batch = Batch(f"{self.result.action}-{fingerprint[:_ID_LENGTH]}", fingerprint)
+        rows = (
+            f"SELECT a.* REPLACE (w.source AS _source, w.record AS _row) "
+            f"FROM ({sql.accepted}) AS a JOIN {_RECORDS} AS w ON w.n = a._row"
+        )
+        self.tx.append(self.result.table, SessionQuery(self.session, rows, [batch.id, self.fate.at, ""]), batch=batch)
+        return batch
+
+    def _decided(self, fate: str) -> str:
+        """Return the query for the records that were not refused, with their fate; it takes batch and reason."""
+        return (
+            f"SELECT * REPLACE ('{fate}' AS fate, CAST($1 AS VARCHAR) AS fate_batch, CAST($2 AS VARCHAR) AS fate_by, "
+            f"CAST($3 AS TIMESTAMPTZ) AS fate_at, CAST($4 AS VARCHAR) AS fate_reason) FROM {_RECORDS} WHERE {_PASSED}"
+        )
+
+    def _keep(self, records: str, batch: str | None = None, reason: str | None = None) -> None:
+        """Write records into the quarantine in the place of what stands there."""
+        self.session.query(
+            f"CREATE TEMP TABLE {_NEWS} AS SELECT * EXCLUDE (n, received_fixed) FROM ({records})",
+            [batch, self.fate.by, self.fate.at, reason] if "$1" in records else (),
+        ).fetchall()
+        if self.session.query(f"SELECT count(*) FROM {_NEWS}").fetchall()[0][0]:
+            query = SessionQuery(self.session, f"SELECT * FROM {_NEWS}")
+            self.tx.merge(self.result.table.quarantine, query, key=RECORD_KEY, kind="quarantine")

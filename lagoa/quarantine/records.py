@@ -1,0 +1,184 @@
+"""What is in quarantine: counted by rule and batch, and record by record with its bytes and its fate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.contracts.quarantine import QUARANTINE_LAYER, with_fates
+from lagoa.errors import TableNotFound
+from lagoa.model import INTENTS, MAIN, Ref, TableName
+from lagoa.readers.values import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from lagoa.context import LakeContext
+    from lagoa.ports import Pointers
+
+Fate = Literal["waiting", "accepted", "discarded"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCount:
+    """Waiting records of one batch that break one rule first.
+
+    Attributes:
+        table: the table that refused them.
+        rule: such as `required/order_id`, `type/price`, `quoting`.
+        batch: id of the batch.
+        source: name of the file.
+        records: how many.
+        first_seen: when the first of them was refused (UTC).
+    """
+
+    table: TableName
+    rule: str
+    batch: str
+    source: str
+    records: int
+    first_seen: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecord:
+    """One record that a table refused.
+
+    Attributes:
+        rule: the first rule that it breaks, or broke when it was last judged.
+        column: the column that the rule is about; None when it is the whole record.
+        reason: what is wrong, in words.
+        record: its number in its file, from 1.
+        byte_offset: where it begins in its file (unpacked), from 0; None where bytes have no place, as in Parquet.
+        raw: its bytes, line ending included; of a Parquet row, the row as JSON.
+        source: name of the file.
+        batch: id of the batch.
+        quarantined_at: when it was refused (UTC).
+        fate: what became of it.
+        fate_by, fate_at, fate_reason: who accepted or discarded it, when (UTC) and why; None while it waits.
+        fate_batch: batch in which it was accepted.
+        fate_commit: commit in which it was accepted, as the log of the ref shows it: on main, the publication.
+        fixed: values put in the place of those received, by column.
+    """
+
+    rule: str
+    column: str | None
+    reason: str
+    record: int
+    byte_offset: int | None
+    raw: bytes
+    source: str
+    batch: str
+    quarantined_at: datetime
+    fate: Fate = "waiting"
+    fate_by: str | None = None
+    fate_at: datetime | None = None
+    fate_reason: str | None = None
+    fate_batch: str | None = None
+    fixed: Mapping[str, str | None] = field(default_factory=dict)
+    fate_commit: str | None = None
+
+
+def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]:
+    """Return what waits in quarantine at a ref: a row a table, rule, batch and file, by table, then the most first.
+
+    Raises:
+        RefNotFound: no such ref.
+    """
+    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    tables = {table: pointers[table] for table in sorted(pointers) if table.layer == QUARANTINE_LAYER}
+    if not tables:
+        return []
+    query = " UNION ALL ".join(
+        f"SELECT {number}, rule, _batch_id, source, count(*), min(_quarantined_at) "  # noqa: S608 - quoted
+        f"FROM ({refused_sql(table)}) WHERE fate IS NULL GROUP BY ALL"
+        for number, table in enumerate(tables)
+    )
+    with context.engine.session(tables) as session:
+        rows = session.query(f"SELECT * FROM ({query}) ORDER BY 1, 5 DESC, 2, 3, 4").fetchall()  # noqa: S608 - likewise
+    origins = [_origin(table) for table in tables]
+    return [RefusedCount(origins[number], *row) for number, *row in rows]
+
+
+def show_quarantine(  # noqa: PLR0913 - each is the caller's choice
+    context: LakeContext,
+    ref: str,
+    table: TableName,
+    *,
+    rule: str | None = None,
+    batch: str | None = None,
+    fate: Fate | None = "waiting",
+    limit: int = 20,
+) -> list[RefusedRecord]:
+    """Return records that a table refused, in the order of their batches and files.
+
+    Args:
+        context: the lake.
+        ref: where to look.
+        table: the table that refused them.
+        rule: only those that broke this rule first.
+        batch: only those that came in this batch.
+        fate: only those of this fate; all of them when None.
+        limit: at most so many.
+
+    Raises:
+        RefNotFound: no such ref.
+        TableNotFound: there is neither such a table at the ref nor anything that it refused.
+    """
+    pointers = quarantine_at(context, ref, table)
+    if not pointers:
+        return []
+    wanted = {"rule": rule, "_batch_id": batch, "coalesce(fate, 'waiting')": fate}
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = f"WHERE {' AND '.join(f'{column} = ?' for column in given)}" if given else ""
+    query = (
+        "SELECT rule, column_name, reason, record, byte_offset, raw, source, _batch_id, _quarantined_at, "  # noqa: S608
+        "coalesce(fate, 'waiting'), fate_by, fate_at, fate_reason, fate_batch, fixed "
+        f"FROM ({refused_sql(table.quarantine)}) {where} ORDER BY _quarantined_at, _batch_id, source, record LIMIT ?"
+    )
+    with context.engine.session(pointers) as session:
+        rows = session.query(query, [*given.values(), limit]).fetchall()
+    found = [RefusedRecord(*[*row[:-1], json.loads(row[-1] or "{}")]) for row in rows]
+    commits = _commits_of(context, ref, table, {each.fate_batch for each in found if each.fate_batch})
+    return [replace(each, fate_commit=commits.get(each.fate_batch or "")) for each in found]
+
+
+def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
+    """Return the pointer of a table's quarantine at a ref; nothing when the table refused no record.
+
+    Raises:
+        RefNotFound: no such ref.
+        TableNotFound: there is neither such a table at the ref nor anything that it refused.
+    """
+    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    if table.quarantine in pointers:
+        return {table.quarantine: pointers[table.quarantine]}
+    if table not in pointers:
+        raise TableNotFound(table, ref)
+    return {}
+
+
+def refused_sql(quarantine: TableName) -> str:
+    """Return SQL that reads a quarantine table with all columns."""
+    return with_fates(f"{identifier(quarantine.layer)}.{identifier(quarantine.name)}")
+
+
+def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Collection[str]) -> dict[str, str]:
+    """Return the oldest commit of a ref's log whose writes name each of the table's batches."""
+    found: dict[str, str] = {}
+    if not batches:
+        return found
+    for commit in context.catalog.log(context.catalog.resolve(Ref.parse(ref)).id):
+        for intent in json.loads(commit.properties.get(INTENTS, "[]")):
+            batch = intent.get("batch")
+            if batch and batch["id"] in batches and intent["table"] == str(table):
+                found[batch["id"]] = commit.id
+    return found
+
+
+def _origin(table: TableName) -> TableName:
+    """Return the table whose quarantine this is."""
+    layer, _, name = table.name.partition("__")
+    return TableName((layer,), name)

@@ -1,0 +1,224 @@
+"""Refused records as text again: split into the contract's columns from their bytes, as far as they can be."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lagoa.contracts import Column
+from lagoa.contracts.iceberg_types import parse_type
+from lagoa.errors import SourceError
+from lagoa.readers.csv_reader import CsvReader, dialect_of
+from lagoa.readers.files import SourceFile
+from lagoa.readers.records import Fault, split
+from lagoa.readers.stream import RAW, ROW, stream_name
+from lagoa.readers.values import Value, from_text, identifier, sql_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lagoa.contracts import Contract, Source
+    from lagoa.contracts.iceberg_types import IcebergType
+
+Texts = dict[str, str | None]
+"""A record's values as text, by the contract's columns; None is null."""
+
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A refused record as the quarantine keeps it.
+
+    Attributes:
+        raw: its bytes.
+        header: names of its fields in their order; None where the record names them itself.
+        fixed: values put in the place of those received.
+        fault: what was wrong with it when it was last judged.
+    """
+
+    raw: bytes
+    header: tuple[str, ...] | None
+    fixed: Texts
+    fault: Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What became of it: its values, all columns of the contract; or why it cannot be split into them."""
+
+    values: Texts | None
+    fault: Fault | None = None
+
+
+def split_records(contract: Contract, source: Source, records: Sequence[Kept]) -> list[Split]:
+    """Return the values of each record by the contract's dialect of today, with what was fixed in their place.
+
+    A record that cannot be split counts as split when every column of it was fixed.
+    """
+    found: dict[int, Split] = {}
+    by_header: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for place, record in enumerate(records):
+        if record.header is None:
+            found[place] = _from_json(contract, record)
+        else:
+            by_header[record.header].append(place)
+    for header, places in by_header.items():
+        raws = [records[place].raw for place in places]
+        found.update(zip(places, _from_csv(contract, source, header, raws), strict=True))
+    return [_fixed(contract, found[place], record.fixed) for place, record in enumerate(records)]
+
+
+def _fixed(contract: Contract, found: Split, fixed: Texts) -> Split:
+    if not fixed:
+        return found
+    names = {column.name for column in contract.columns}
+    known = {name: value for name, value in fixed.items() if name in names}
+    if found.values is not None:
+        return Split({**found.values, **known})
+    return Split(known) if names == known.keys() else found
+
+
+def _from_csv(contract: Contract, source: Source, header: tuple[str, ...], raws: Sequence[bytes]) -> list[Split]:
+    """Return the values of records that have the fields `header`, each read by itself."""
+    columns, fault = _columns(contract, header)
+    if fault is not None:
+        return [Split(None, fault)] * len(raws)
+    dialect = dialect_of(source, len(header), str(contract.file))
+    faults = []
+    for raw in raws:
+        pieces = split(raw, dialect, final=True)
+        several = Fault("fields", f"{len(pieces.starts)} records, 1 expected")
+        faults.append(several if len(pieces.starts) != 1 else pieces.bad.get(0))
+    rows = iter(_sound(contract, source, len(header), [raw for raw, bad in zip(raws, faults, strict=True) if not bad]))
+    return [
+        Split(None, bad) if bad else Split({**_nothing(contract), **dict(zip(columns, next(rows), strict=True))})
+        for bad in faults
+    ]
+
+
+def _sound(contract: Contract, source: Source, fields: int, raws: Sequence[bytes]) -> Iterable[Sequence[str | None]]:
+    """Return the fields of records of which each is sound by itself, by the reader of whole files."""
+    if not raws:
+        return []
+    form = source.model_copy(update={"header": False})
+    reading = replace(contract, columns=tuple(Column(f"c{place}", "string") for place in range(fields)))
+    # A file begins with one, which is no part of its first record; a line that ends in CR would meet the next one's LF.
+    content = _BOM if dialect_of(source, fields, str(contract.file)).encoding == "utf-8" else b""
+    content += b"".join(raw if raw.endswith(b"\n") else raw + b"\n" for raw in raws)
+    with tempfile.TemporaryDirectory(prefix="lagoa-") as folder:
+        path = Path(folder) / "records.csv"
+        path.write_bytes(content)
+        table = CsvReader(reading, form, SourceFile(path)).stream().reader().read_all().sort_by(ROW)
+    if table.num_rows != len(raws):
+        raise SourceError(
+            str(contract.table.quarantine),
+            f"of {len(raws)} records {table.num_rows} were read again; nothing was written.",
+            "This is an error in Lagoa: report it with the contract and the records.",
+        )
+    values = [table.column(stream_name(column.name)).to_pylist() for column in reading.columns]
+    return zip(*values, strict=True)
+
+
+def _columns(contract: Contract, names: Iterable[str]) -> tuple[list[str], Fault | None]:
+    """Return the contract's column of each name in a file: its name there, its own, or its former one."""
+    known = {column.former_name: column.name for column in contract.columns if column.former_name}
+    known.update({column.name: column.name for column in contract.columns})
+    known.update({column.source_name: column.name for column in contract.columns})
+    found: list[str] = []
+    for name in names:
+        if name not in known:
+            return [], Fault("columns", f"the contract has no column {name!r}, which the file has")
+        if known[name] in found:
+            return [], Fault("columns", f"the file has the column {known[name]!r} twice")
+        found.append(known[name])
+    return found, None
+
+
+def _from_json(contract: Contract, record: Kept) -> Split:
+    """Return the values of a record that is a JSON object: numbers as they are written, what is nested as JSON."""
+    try:
+        text = record.raw.decode()
+        pairs = json.loads(text, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
+        plain = json.loads(text)
+    except (ValueError, RecursionError):
+        return Split(None, record.fault)
+    if not isinstance(pairs, _Pairs):
+        return Split(None, record.fault)
+    columns, fault = _columns(contract, [name for name, _ in pairs])
+    if fault is not None:
+        return Split(None, fault)
+    values = _nothing(contract)
+    for column, (name, value) in zip(columns, pairs, strict=True):
+        values[column] = _text(value, plain[name])
+    return Split(values)
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object, in which a name may come twice."""
+
+
+def _text(value: object, plain: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def _nothing(contract: Contract) -> Texts:
+    return {column.name: None for column in contract.columns}
+
+
+class TextRecords:
+    """Records whose values are text under the contract's columns, all of them: what `RowSql` judges.
+
+    Attributes:
+        columns: the contract's columns.
+        raw: a record's bytes, as SQL over the stream.
+    """
+
+    raw = identifier(RAW)
+
+    def __init__(self, contract: Contract, source: Source) -> None:
+        self.columns = tuple(column.name for column in contract.columns)
+        self._decimal = source.decimal if source.format == "csv" else "."
+
+    def value(self, column: Column) -> Value:
+        """Return the SQL of a column's value over the stream."""
+        text, made = identifier(stream_name(column.name)), identifier(column.name)
+        kind = parse_type(column.type)
+        if kind.parts:
+            return _nested(text, made, _sql(kind))
+        if kind.name in {"binary", "fixed"}:
+            return Value(f"TRY_CAST({text} AS BLOB)", (f"{text} IS NOT NULL AND {made} IS NULL",))
+        return from_text(text, made, column.type, self._decimal)
+
+
+def _nested(text: str, made: str, kind: str) -> Value:
+    """Return the list, map or struct that a JSON text stands for; it must say the same again."""
+    again = f"CAST(to_json({made}) AS VARCHAR) IS DISTINCT FROM {text}"
+    return Value(f"TRY(CAST(CAST({text} AS JSON) AS {kind}))", (f"{text} IS NOT NULL AND {again}",))
+
+
+def _sql(kind: IcebergType) -> str:
+    """Return a type as DuckDB spells it."""
+    parts = [_sql(part) for _, part in kind.parts]
+    match kind.name:
+        case "list":
+            return f"{parts[0]}[]"
+        case "map":
+            return f"MAP({parts[0]}, {parts[1]})"
+        case "struct":
+            names = (identifier(name) for name, _ in kind.parts)
+            return f"STRUCT({', '.join(f'{name} {part}' for name, part in zip(names, parts, strict=True))})"
+        case "binary" | "fixed":
+            return "BLOB"
+    return sql_type(str(kind))
+
+
+def overlay(values: Mapping[str, str | None], given: Mapping[str, str | None]) -> Texts:
+    """Return what `given` changes about some values."""
+    return {name: value for name, value in given.items() if values.get(name) != value}

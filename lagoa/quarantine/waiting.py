@@ -1,0 +1,230 @@
+"""The waiting records of a table, as text, in a session: those that a selection takes."""
+
+# ruff: noqa: S608 - names are quoted, values bound; a condition has been through the engine's parser
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.quarantine import RECORD_KEY, with_fates
+from lagoa.errors import ContractError, QueryError
+from lagoa.quarantine.texts import Kept, Split, Texts, split_records
+from lagoa.readers.records import Fault
+from lagoa.readers.row_sql import STREAM
+from lagoa.readers.stream import ROW, RULE, stream_name
+from lagoa.readers.values import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from lagoa.contracts import Contract, Source
+    from lagoa.model import TableName
+    from lagoa.ports import SqlEngine, SqlSession
+
+RECORDS = "@records"
+"""Temporary table: the waiting records, all columns of the quarantine, `n` from 1, and `received_fixed`."""
+
+_TEXTS = identifier(STREAM)
+_CHUNK = 10_000
+_KEY = ", ".join(RECORD_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which of a table's waiting records are meant; all of them when nothing is said.
+
+    Attributes:
+        rule: only those that break this rule first.
+        batch: only those that came in this batch.
+        where: only those for which this SQL condition over their columns as text is true. It may also name `_batch_id`,
+            `_source`, `_row`, `_rule` and `_reason`.
+    """
+
+    rule: str | None = None
+    batch: str | None = None
+    where: str | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether anything is said."""
+        return any(part is not None for part in (self.rule, self.batch, self.where))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRecord:
+    """A waiting record as text.
+
+    Attributes:
+        n: its number within the selection.
+        key: batch, source and number in its file.
+        rule, reason: why it waits.
+        raw: its bytes.
+        fixed: values put in the place of those received.
+        values: its values by column; None when it cannot be split into columns.
+    """
+
+    n: int
+    key: tuple[str, str, int]
+    rule: str
+    reason: str
+    raw: bytes
+    fixed: Texts
+    values: Texts | None
+
+
+def source_of(contract: Contract) -> Source:
+    """Return the form of a table's files.
+
+    Raises:
+        ContractError: the contract does not say it.
+    """
+    if contract.source is None:
+        message = f"the contract of {contract.table} does not say what its files look like."
+        raise ContractError(contract.file, None, message, "Put lagoa.source back: refused records are read by it.")
+    return contract.source
+
+
+def check_condition(engine: SqlEngine, where: str | None) -> None:
+    """Let a condition pass that reads nothing but the record.
+
+    Raises:
+        QueryError: it is none, or reads a table.
+    """
+    if where is not None and engine.tables_read(f"SELECT ({where}\n)"):
+        raise QueryError("The condition reads a table.", "It may name the record's own columns only, which are text.")
+
+
+class Waiting:
+    """The records of a selection in a session that can read the table's quarantine.
+
+    They stand there as text in the table that `RowSql` reads, and as they are kept in `RECORDS`.
+    """
+
+    def __init__(self, session: SqlSession, contract: Contract, selection: Selection) -> None:
+        """Read the records and split them.
+
+        Raises:
+            ContractError: the contract does not say what the table's files look like.
+            QueryError: the condition fails.
+        """
+        self._session = session
+        self._contract = contract
+        self._source = source_of(contract)
+        self._names = [column.name for column in contract.columns]
+        self._select(contract.table.quarantine, selection)
+        self._split()
+        if selection.where is not None:
+            self._keep(f"SELECT n FROM ({self._view()}) WHERE ({selection.where}\n)")
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        return int(self._session.query(f"SELECT count(*) FROM {_TEXTS}").fetchall()[0][0])
+
+    def __iter__(self) -> Iterator[WaitingRecord]:
+        """Yield the records by batch, source and number."""
+        texts = "".join(f", t.{identifier(stream_name(name))}" for name in self._names)
+        for rows in self._chunks(
+            f"SELECT n, {_KEY}, rule, reason, raw, fixed, t.{identifier(RULE)} IS NULL{texts} "
+            f"FROM {identifier(RECORDS)} JOIN {_TEXTS} AS t ON t.{identifier(ROW)} = n"
+        ):
+            for n, batch, source, record, rule, reason, raw, fixed, whole, *values in rows:
+                split = dict(zip(self._names, values, strict=True)) if whole else None
+                yield WaitingRecord(n, (batch, source, record), rule, reason, raw, _loaded(fixed), split)
+
+    def replace(self, records: Iterable[tuple[WaitingRecord, Texts]]) -> None:
+        """Put values in the place of those received, and keep no records but these.
+
+        Args:
+            records: each with the values that change, by column; of one that cannot be split, all columns.
+        """
+        fixed = [(each.n, each.fixed | given, {**(each.values or {}), **given}) for each, given in records]
+        self._session.query(f"CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM {_TEXTS} WHERE false").fetchall()
+        for start in range(0, len(fixed), _CHUNK):
+            part = fixed[start : start + _CHUNK]
+            self._insert([n for n, _, _ in part], [Split(values) for _, _, values in part])
+            self._session.register("@fixed", _fixes(part))
+            self._session.query(
+                f"UPDATE {identifier(RECORDS)} SET fixed = f.fixed "
+                f'FROM "@fixed" AS f WHERE f.n = {identifier(RECORDS)}.n'
+            ).fetchall()
+
+    def _select(self, table: TableName, selection: Selection) -> None:
+        wanted = {"rule": selection.rule, "_batch_id": selection.batch}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        also = "".join(f" AND {column} = ?" for column in given)
+        name = f"{identifier(table.layer)}.{identifier(table.name)}"
+        self._session.query(
+            f"CREATE OR REPLACE TEMP TABLE {identifier(RECORDS)} AS "
+            f"SELECT row_number() OVER (ORDER BY {_KEY}) AS n, *, fixed AS received_fixed "
+            f"FROM ({with_fates(name)}) WHERE fate IS NULL{also}",
+            list(given.values()),
+        ).fetchall()
+
+    def _split(self) -> None:
+        self._session.register("@chunk", self._table([], []))
+        self._session.query(f'CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM "@chunk"').fetchall()
+        for rows in self._chunks(f"SELECT n, raw, header, fixed, rule, reason FROM {identifier(RECORDS)}"):
+            kept = [_kept(*row[1:]) for row in rows]
+            self._insert([row[0] for row in rows], split_records(self._contract, self._source, kept))
+
+    def _insert(self, numbers: Sequence[int], records: Sequence[Split]) -> None:
+        self._session.register("@chunk", self._table(numbers, records))
+        self._session.query(f'INSERT INTO {_TEXTS} SELECT * FROM "@chunk"').fetchall()
+
+    def _table(self, numbers: Sequence[int], records: Sequence[Split]) -> Any:
+        import pyarrow as pa
+
+        from lagoa.readers.stream import stream_schema
+
+        faults = [each.fault for each in records]
+        columns: list[Sequence[Any]] = [
+            numbers,
+            [None] * len(numbers),
+            [None] * len(numbers),
+            [fault.rule if fault else None for fault in faults],
+            [fault.reason if fault else None for fault in faults],
+            *([(each.values or {}).get(name) for each in records] for name in self._names),
+        ]
+        schema = stream_schema(dict.fromkeys(self._names, pa.string()))
+        return pa.table(
+            [pa.array(each, field.type) for each, field in zip(columns, schema, strict=True)], schema=schema
+        )
+
+    def _view(self) -> str:
+        """Return the query for what a condition can name."""
+        own = {"_batch_id": "_batch_id", "_source": "source", "_row": "record", "_rule": "rule", "_reason": "reason"}
+        names = [f"{column} AS {name}" for name, column in own.items() if name not in self._names]
+        texts = [f"t.{identifier(stream_name(name))} AS {identifier(name)}" for name in self._names]
+        return (
+            f"SELECT n, {', '.join([*texts, *names])} "
+            f"FROM {identifier(RECORDS)} JOIN {_TEXTS} AS t ON t.{identifier(ROW)} = n"
+        )
+
+    def _keep(self, numbers: str) -> None:
+        self._session.query(
+            f"CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM {_TEXTS} WHERE {identifier(ROW)} IN ({numbers})"
+        ).fetchall()
+
+    def _chunks(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
+        last = int(self._session.query(f"SELECT coalesce(max(n), 0) FROM {identifier(RECORDS)}").fetchall()[0][0])
+        for first in range(1, last + 1, _CHUNK):
+            rows = self._session.query(f"{sql} WHERE n BETWEEN ? AND ? ORDER BY n", [first, first + _CHUNK - 1])
+            yield rows.fetchall()
+
+
+def _kept(raw: bytes | None, header: str | None, fixed: str | None, rule: str, reason: str) -> Kept:
+    names = None if header is None else tuple(json.loads(header))
+    return Kept(raw or b"", names, _loaded(fixed), Fault(rule, reason))
+
+
+def _loaded(fixed: str | None) -> Texts:
+    return json.loads(fixed) if fixed else {}
+
+
+def _fixes(records: Sequence[tuple[int, Texts, Texts]]) -> Any:
+    import pyarrow as pa
+
+    texts = [json.dumps(fixed, ensure_ascii=False, sort_keys=True) for _, fixed, _ in records]
+    return pa.table({"n": pa.array([n for n, _, _ in records], pa.int64()), "fixed": pa.array(texts, pa.string())})

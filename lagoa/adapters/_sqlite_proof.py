@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters._sqlite_states import Delta
 from lagoa.adapters._sqlite_write import commit_of
+from lagoa.adapters._states import Delta
 from lagoa.errors import InvalidName
 from lagoa.model import Change
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from lagoa.adapters import _sqlite_refs as refs
 from lagoa.adapters._sqlite_history import from_micros, node, to_micros
-from lagoa.adapters._sqlite_states import Delta, State, canonical
+from lagoa.adapters._states import Delta, State, canonical
 from lagoa.model import MAIN, Change, Commit, RefInfo
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
     from datetime import datetime
 
-    from lagoa.ports import Namespace
 
 _LEAST_WEIGHT = 100
 """Reading so many commits and changes back costs less than a checkpoint is worth."""
@@ -33,22 +31,6 @@ def commit_of(parent: str | None, change: Change, delta: Delta, micros: int) -> 
     content = [parents, delta.rows(), message, author, micros, properties]
     digest = sha256(canonical(content).encode()).hexdigest()
     return Commit(digest, parents, message, author, from_micros(micros), properties)
-
-
-def delta_of(before: State, change: Change) -> Delta:
-    """Return what really changes; a namespace comes with its first table and stays while it holds one."""
-    tables = {name: pointer for name, pointer in change.tables.items() if before.tables.get(name) != pointer}
-    after = before.changed(Delta(tables)).tables
-    held = {table.namespace for table in after}
-    namespaces: dict[Namespace, Mapping[str, str] | None] = {}
-    for namespace, properties in change.namespaces.items():
-        if properties is None and namespace in held:
-            continue
-        if before.namespaces.get(namespace) != properties:
-            namespaces[namespace] = None if properties is None else dict(properties)
-    for namespace in held - before.namespaces.keys() - namespaces.keys():
-        namespaces[namespace] = {}
-    return Delta(tables, namespaces)
 
 
 def insert_root(db: sqlite3.Connection, now: datetime) -> None:

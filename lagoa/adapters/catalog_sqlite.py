@@ -10,8 +10,9 @@ from lagoa.adapters import _sqlite_history as history
 from lagoa.adapters import _sqlite_refs as refs
 from lagoa.adapters._sqlite_file import SqliteFile
 from lagoa.adapters._sqlite_history import from_micros, to_micros
-from lagoa.adapters._sqlite_states import State, States
-from lagoa.adapters._sqlite_write import commit_of, delta_of, insert_commit, insert_root
+from lagoa.adapters._sqlite_states import States
+from lagoa.adapters._sqlite_write import commit_of, insert_commit, insert_root
+from lagoa.adapters._states import delta_of
 from lagoa.errors import CommitLost, NotASuccessor, RefExists, RefNotFound, RefProtected
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lagoa.adapters._states import State
     from lagoa.ports import Namespace, Pointers
 
 BUSY_SECONDS = 30.0

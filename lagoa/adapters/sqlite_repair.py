@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from lagoa.adapters._sqlite_file import SqliteFile
 from lagoa.adapters._sqlite_history import from_micros, node
 from lagoa.adapters._sqlite_proof import COMMITS, CUT, ROOT, CommitRow, all_rows, delta_at, each_row, is_proven
-from lagoa.adapters._sqlite_states import Delta, State, read_state
+from lagoa.adapters._sqlite_states import read_state
 from lagoa.adapters._sqlite_write import insert_root
+from lagoa.adapters._states import Delta, State
 from lagoa.errors import InvalidName, TerminalError
 from lagoa.model import MAIN, check_ref_name
 

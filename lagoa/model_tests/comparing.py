@@ -22,7 +22,7 @@ class ChangedRow:
     """A row that is there with other values.
 
     Attributes:
-        key: what the row is known by; empty where the only row on either side differs.
+        key: the columns of the key that are compared; empty where there are none, and one row differs.
         cells: (expected, found) of each column that differs.
     """
 
@@ -73,17 +73,15 @@ def compare(contract: Contract, columns: Sequence[str], expected: Sequence[Row],
         return all(same_value(a[name], b[name], kinds[name]) for name in names)
 
     missing, unexpected = _unmatched(expected, found, same)
-    key = [name for name in contract.key if name in kinds] if set(contract.key) <= kinds.keys() else []
+    key = [name for name in contract.key if name in kinds]
     changed: list[ChangedRow] = []
     for row in list(missing):
-        alike = [other for other in unexpected if key and same(row, other, key)]
-        if not key and len(missing) == len(unexpected) == 1:
-            alike = list(unexpected)
-        if alike:
-            cells = {n: (row[n], alike[0][n]) for n in columns if not same(row, alike[0], [n])}
+        there, came = ([each for each in rows if same(row, each, key)] for rows in (missing, unexpected))
+        if len(there) == len(came) == 1:
+            cells = {name: (row[name], came[0][name]) for name in columns if not same(row, came[0], [name])}
             changed.append(ChangedRow({name: row[name] for name in key}, cells))
             missing = [each for each in missing if each is not row]
-            unexpected = [each for each in unexpected if each is not alike[0]]
+            unexpected = [each for each in unexpected if each is not came[0]]
     return Difference(missing, [{name: row[name] for name in columns} for row in unexpected], changed)
 
 

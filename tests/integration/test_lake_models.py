@@ -28,7 +28,7 @@ def results(tmp_path_factory):
         return {(str(each.test.table), each.test.name): each for each in lake.test_models().results}
 
 
-@pytest.mark.parametrize(("model", "name"), TESTS, ids=": ".join)
+@pytest.mark.parametrize(("model", "name"), TESTS, ids=[": ".join(each) for each in TESTS])
 def test_a_model_makes_of_given_rows_what_is_expected(results, model, name):
     assert results[model, name].lines == []
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.properties import Source
 from lagoa.errors import SourceError
-from lagoa.readers.files import READ_ERRORS
+from lagoa.readers.files import READ_ERRORS, kind_of
 
 if TYPE_CHECKING:
     from lagoa.readers.files import SourceFile
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
 _SAMPLE = 4 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _BY_HAND = "Write the contract by hand: docs/contracts.md says how."
-_MAGIC = {
-    b"PK\x03\x04": ("an Excel workbook or a zip file", "Save the sheet as CSV in UTF-8, or unpack the file."),
-    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV in UTF-8."),
-    b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
-    b"ORC": ("an ORC file", "Convert it to Parquet."),
-    b"Obj\x01": ("an Avro file", "Convert it to Parquet."),
-    b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
-    b"\xff\xfe": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
-    b"\xfe\xff": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
-}
 
 
 def find_dialect(file: SourceFile) -> tuple[Source, list[str]]:
@@ -69,9 +59,9 @@ def _head(file: SourceFile) -> bytes:
         raise file.unreadable(error) from error
     if not head.strip():
         raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
-    for magic, (kind, advice) in _MAGIC.items():
-        if head.startswith(magic):
-            raise SourceError(str(file.path), f"it is {kind}, no CSV file.", advice)
+    found = kind_of(head)
+    if found:
+        raise SourceError(str(file.path), f"it is {found[0]}, no CSV file.", found[1])
     if b"\0" in head:
         raise SourceError(str(file.path), "it is binary, no CSV file.", "Lagoa reads CSV and Parquet: convert it.")
     return head

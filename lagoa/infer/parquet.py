@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
-from lagoa.readers.files import READ_ERRORS
+from lagoa.readers.files import MAGIC, READ_ERRORS
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.readers.files import SourceFile
 
-_MAGIC = b"PAR1"
 _MAX_PRECISION = 38
 _PLAIN = {
     "bool": "boolean", "int8": "int", "int16": "int", "int32": "int", "uint8": "int", "uint16": "int", "uint32": "long",
@@ -49,7 +48,7 @@ def is_parquet(file: SourceFile) -> bool:
     """
     try:
         with file.open() as stream:
-            return stream.read(len(_MAGIC)) == _MAGIC
+            return stream.read(len(MAGIC)) == MAGIC
     except READ_ERRORS as error:
         raise file.unreadable(error) from error
 

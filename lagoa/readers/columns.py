@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from lagoa.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lagoa.contracts.contract import Contract
+
+_SHOWN = 20
+_LENGTH = 80
 
 
 def match_columns(contract: Contract, found: Sequence[str], source: str) -> tuple[str, ...]:
@@ -27,23 +30,37 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
         SourceError: a name comes twice, is unknown, or is missing and required.
     """
     known = {column.source_name: column for column in contract.columns}
-    for place, name in enumerate(found):
-        if name in found[:place]:
-            raise SourceError(source, f"the column {name!r} comes twice.", "Rename or remove one of the two.")
+    seen: set[str] = set()
+    for name in found:
+        if name in seen:
+            raise SourceError(source, f"the column {_short(name)} comes twice.", "Rename or remove one of the two.")
+        seen.add(name)
         if name not in known:
-            near = get_close_matches(name, known, 1)
+            near = _nearest(name, known)
             raise SourceError(
                 source,
-                f"the column {name!r} is not in the contract of {contract.table}"
-                f"{f'; did you mean {near[0]!r}?' if near else '.'}",
+                f"the column {_short(name)} is not in the contract of {contract.table}"
+                f"{f'; did you mean {near!r}?' if near else '.'}",
                 f"Add it to {contract.file}, or remove it from the file.",
             )
     for name, column in known.items():
-        if column.required and name not in found:
+        if column.required and name not in seen:
             raise SourceError(
                 source,
                 f"the column {name!r} is missing, and the contract of {contract.table} requires it. "
-                f"The file has: {', '.join(map(repr, found[:20])) or 'none'}.",
+                f"The file has: {', '.join(map(_short, found[:_SHOWN])) or 'none'}"
+                f"{f' and {len(found) - _SHOWN:,} more' if len(found) > _SHOWN else ''}.",
                 f"Send it along, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
             )
     return tuple(known[name].name for name in found)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name that was meant, which is most often the same in other letters."""
+    plain = {each.casefold(): each for each in known}
+    near = get_close_matches(name.strip().casefold()[:_LENGTH], plain, 1)
+    return plain[near[0]] if near else None
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= _LENGTH else f"{name[:_LENGTH]}…")

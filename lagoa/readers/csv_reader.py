@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
 from lagoa.readers.columns import match_columns
-from lagoa.readers.files import READ_ERRORS
+from lagoa.readers.files import READ_ERRORS, kind_of
 from lagoa.readers.records import MAX_RECORD, Dialect, Records, scan, split
 from lagoa.readers.stream import RAW, Stream, stream_name, stream_schema, to_batches
 from lagoa.readers.values import Value, from_text, identifier
@@ -77,6 +77,9 @@ class CsvReader:
             self._begin = len(_BOM)
         if not head[self._begin :]:
             raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
+        kind = kind_of(head)
+        if kind and b"\0" in head:  # a text may begin so, too
+            raise SourceError(str(file.path), f"it is {kind[0]}, no CSV file.", kind[1])
         if source.header:
             names, stop = self._header(head)
             self._begin = stop

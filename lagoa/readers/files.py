@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 from lagoa.errors import SourceError
 
-if TYPE_CHECKING:
-    import os
-
 READ_ERRORS = (OSError, EOFError, zlib.error)
 """What reading a file raises: gzip has errors of its own for damaged ones."""
+
+
+MAGIC = b"PAR1"
+"""What a Parquet file begins with."""
+
+_KINDS = {
+    MAGIC: ("a Parquet file", "Say `format: parquet` in the contract's `lagoa.source`."),
+    b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
+    b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
+    b"PK\x03\x04": ("an Excel workbook or a zip file", "Save the sheet as CSV in UTF-8, or unpack the file."),
+    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV in UTF-8."),
+    b"\x28\xb5\x2f\xfd": ("a zstd file", "Unpack it."),
+    b"BZh": ("a bzip2 file", "Unpack it."),
+    b"\xfd7zXZ": ("an xz file", "Unpack it."),
+    b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
+    b"ORC": ("an ORC file", "Convert it to Parquet."),
+    b"Obj\x01": ("an Avro file", "Convert it to Parquet."),
+    b"\xff\xfe": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
+    b"\xfe\xff": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
+}
+
+
+def kind_of(head: bytes) -> tuple[str, str] | None:
+    """Return what a file is whose first bytes are no text's, and what to do with it; None when they do not tell."""
+    return next((told for magic, told in _KINDS.items() if head.startswith(magic)), None)
 
 
 class SourceFile:
@@ -33,7 +56,7 @@ class SourceFile:
             SourceError: it is missing, no plain file, or may not be read.
         """
         self.path = Path(path)
-        self.name = self.path.name
+        self.name = os.fsencode(self.path.name).decode("utf-8", "backslashreplace")
         try:
             self._before = self.path.stat()
             if not self.path.is_file():
@@ -42,7 +65,7 @@ class SourceFile:
                 raise SourceError(str(path), f"it is {kind}.", advice)
             with self.path.open("rb"):
                 pass
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise self.unreadable(error) from error
         self.size = self._before.st_size
 
@@ -59,8 +82,8 @@ class SourceFile:
             raise self.unreadable(error) from error
 
     def open(self) -> IO[bytes]:
-        """Open the content, unpacked where the name ends in `.gz`."""
-        if self.path.suffix == ".gz":
+        """Open the content, unpacked where the name ends in `.gz`, in letters of any size."""
+        if self.path.suffix.lower() == ".gz":
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
         return self.path.open("rb", buffering=0)
 
@@ -87,7 +110,10 @@ class SourceFile:
             return SourceError(str(self.path), "there is no such file.", "Check the path.")
         if isinstance(error, PermissionError):
             return SourceError(str(self.path), "it may not be read.", "Give this user the right to read it.")
-        return SourceError(str(self.path), f"it cannot be read: {error}.", "Fetch or copy the file again.")
+        reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
+        return SourceError(
+            str(self.path), f"it cannot be read: {reason.rstrip(' .')}.", "Fetch or copy the file again."
+        )
 
 
 def _identity(stat: os.stat_result) -> tuple[int, int, int]:

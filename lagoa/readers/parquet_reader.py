@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
 from lagoa.readers.columns import match_columns
+from lagoa.readers.files import MAGIC, kind_of
 from lagoa.readers.parquet_faults import as_json, find_faults
 from lagoa.readers.parquet_values import held, unpacked, value_of
 from lagoa.readers.stream import RAW, Stream, stream_name, stream_schema, to_batches
@@ -78,8 +79,28 @@ class ParquetReader:
 
         try:
             return parquet.ParquetFile(self._file.path, memory_map=False)
-        except (pa.ArrowException, OSError) as error:
-            raise self._file.unreadable(error) from error
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise self._no_parquet(error) from error
+
+    def _no_parquet(self, error: Exception) -> SourceError:
+        """Return the error for a file whose footer cannot be read."""
+        try:
+            with self._file.path.open("rb") as stream:
+                head = stream.read(len(MAGIC))
+        except OSError as failure:
+            return self._file.unreadable(failure)
+        path, found = str(self._file.path), kind_of(head)
+        if found and head != MAGIC:
+            return SourceError(path, f"it is {found[0]}, no Parquet file.", found[1])
+        if "crypt" in str(error):
+            return SourceError(path, "it is encrypted.", "Decrypt it first.")
+        if head != MAGIC:
+            return SourceError(
+                path,
+                "it is no Parquet file.",
+                "Check what wrote it, or say its format in the contract's `lagoa.source`.",
+            )
+        return self._file.unreadable(error)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

@@ -16,7 +16,7 @@ from lagoa.errors import LagoaError
 from lagoa.model import CheckResult, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lagoa.context import LakeContext
     from lagoa.model import CheckFile, Outcome
@@ -83,11 +83,18 @@ class CheckRun:
         for (table, _), group in scans.items():
             results.update(self._scan(table, group, session))
         if files:
-            # Soda runs a file as a whole: those of its checks that were not due are dropped again.
-            due = {check.id for check in checks}
-            ran = self.context.auditor.run(list(files.values()), session)
-            results.update((each.check, each) for each in ran if each.check in due)
+            results.update(self._of_files(files.values(), {check.id: check for check in checks}, session))
         return results
+
+    def _of_files(
+        self, files: Iterable[CheckFile], due: Mapping[str, Check], session: SqlSession
+    ) -> dict[str, CheckResult]:
+        """Run check files, each as a whole; the results of checks that were not due are dropped again."""
+        try:
+            ran = self.context.auditor.run(list(files), session)
+        except LagoaError as error:
+            return {check.id: not_evaluated(check, error.message) for check in due.values() if check.file}
+        return {each.check: each for each in ran if each.check in due}
 
     def _scan(self, table: TableName, checks: Sequence[Check], session: SqlSession) -> dict[str, CheckResult]:
         figures, seconds = _aggregates(session, table, [check.sql for check in checks])

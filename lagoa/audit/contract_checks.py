@@ -68,7 +68,7 @@ def _violations(rule: RowRule) -> str:
 
 def _uniqueness(contract: Contract) -> Iterator[Check]:
     if contract.key:
-        yield _unique(contract.table, "key", contract.key)
+        yield _unique(contract.table, "key", contract.key, contract.severity.get("key", "fail"))
     for column in contract.columns:
         if column.unique and (column.name,) != tuple(contract.key):
             yield _unique(contract.table, "unique", (column.name,), column.severity)
@@ -150,18 +150,19 @@ def _quarantine(contract: Contract, tables: frozenset[TableName]) -> Iterator[Ch
         reason="of a batch's records wait in quarantine (the worst batch)",
         reads=frozenset({table, bad}) if bad in tables else frozenset({table}),
         samples_sql=waiting if bad in tables else None,
+        severity=contract.severity.get("quarantine_share", "fail"),
     )
 
 
 def _changes(contract: Contract) -> Iterator[Check]:
-    table = contract.table
     if contract.row_count_change is not None:
-        yield _change(table, None, contract.row_count_change)
+        yield _change(contract, None, contract.row_count_change)
     for column, limit in contract.drift.items():
-        yield _change(table, column, limit)
+        yield _change(contract, column, limit)
 
 
-def _change(table: TableName, column: str | None, limit: float) -> Check:
+def _change(contract: Contract, column: str | None, limit: float) -> Check:
+    table = contract.table
     return Check(
         id=f"{table}/drift/{column}" if column else f"{table}/row_count",
         table=table,
@@ -171,5 +172,6 @@ def _change(table: TableName, column: str | None, limit: float) -> Check:
         threshold=f"within {limit:.0%} of main",
         reason=f"the mean of {column}" if column else "the number of rows",
         reads=frozenset({table}),
+        severity=contract.severity.get("drift" if column else "row_count", "fail"),
         column=column,
     )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Source
-    from lagoa.model import TableName
+    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Source, TableRule
+    from lagoa.model import Severity, TableName
 
 Bound = int | float | str
 """A limit of a range: a number, or a date, time or timestamp in ISO 8601."""
@@ -109,6 +109,8 @@ class Contract:
         quarantine_share: of a batch's records, at most this share may be in quarantine.
         row_count_change: against main, the number of rows may change at most by this share; None for no limit.
         drift: against main, the mean of a column may change at most by this share.
+        severity: of the rules `key`, `quarantine_share`, `row_count` and `drift`, those of which it is said whether
+            they fail an audit when broken or only warn.
     """
 
     table: TableName
@@ -128,6 +130,7 @@ class Contract:
     quarantine_share: float = 0.01
     row_count_change: float | None = None
     drift: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    severity: Mapping[TableRule, Severity] = field(default_factory=lambda: MappingProxyType({}))
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:

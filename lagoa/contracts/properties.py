@@ -33,6 +33,9 @@ Text = Annotated[str, Field(min_length=1)]
 Materialization = Literal["full", "merge", "incremental"]
 """How a model builds its table."""
 
+TableRule = Literal["key", "quarantine_share", "row_count", "drift"]
+"""The rules of a whole table that may be told only to warn, by the names of their checks."""
+
 
 class Source(BaseModel):
     """The form of the files that a table's rows come in.
@@ -109,6 +112,7 @@ class TableProperties(BaseModel):
         quarantine_share: of a batch's records, at most this share may be in quarantine.
         row_count_change: against main, the number of rows may change at most by this share.
         drift: against main, the mean of a column may change at most by this share.
+        severity: whether a broken rule of the whole table fails an audit or only warns; `fail` where nothing is said.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -122,6 +126,7 @@ class TableProperties(BaseModel):
     quarantine_share: Share = Field(0.01, alias="lagoa.quarantineShare")
     row_count_change: Change | None = Field(None, alias="lagoa.rowCountChange")
     drift: dict[str, Change] = Field({}, alias="lagoa.drift")
+    severity: dict[TableRule, Literal["fail", "warn"]] = Field({}, alias="lagoa.severity")
 
 
 class ColumnProperties(BaseModel):

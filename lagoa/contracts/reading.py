@@ -71,11 +71,19 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
         quarantine_share=extra.quarantine_share,
         row_count_change=extra.row_count_change,
         drift=MappingProxyType(extra.drift),
+        severity=MappingProxyType(extra.severity),
     )
-    _check_columns(file, contract)
-    _check_table(file, contract)
-    _check_source(file, contract)
-    check_increments(file, contract, _places(file))
+    with file.going_on():
+        _check_columns(file, contract)
+    with file.going_on():
+        check_renames(file, contract, _places(file).get("lagoa.dropped", ()))
+    with file.going_on():
+        _check_table(file, contract)
+    with file.going_on():
+        _check_source(file, contract)
+    with file.going_on():
+        check_increments(file, contract, _places(file))
+    file.stop_at_faults()
     return contract
 
 

@@ -95,10 +95,14 @@ def _metadata(contract: Contract) -> Any:
 def _broken_rules(session: SqlSession, contract: Contract) -> Iterator[str]:
     """Yield what of the contract does not hold for the rows, with one of them: the rules of a row, and keys."""
     warning = {column.name for column in contract.columns if column.severity != "fail"}
+    rules = [rule for rule in row_rules(contract) if rule.kind == "required" or rule.column not in warning]
+    broken = session.query(
+        f"SELECT {', '.join(f'bool_or({rule.violated})' for rule in rules) or 'NULL'} FROM {_OUTPUT}"
+    )
     queries = {
         rule.reason: f"SELECT * FROM {_OUTPUT} WHERE {rule.violated} LIMIT 1"
-        for rule in row_rules(contract)
-        if rule.kind == "required" or rule.column not in warning
+        for rule, found in zip(rules, broken.fetchall()[0], strict=False)
+        if found
     }
     if contract.materialization != "merge":  # a merge keeps the latest row of a key
         unique = [(each.name,) for each in contract.columns if each.unique and each.name not in warning]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lagoa.ingest import IngestResult
     from lagoa.model import AuditReport, Publication
     from lagoa.ports import QueryResult
+    from lagoa.quarantine import FateResult
     from lagoa.transform import ModelResult
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
 
@@ -103,6 +105,48 @@ class Branch:
         from lagoa.ingest import ingest_folder
 
         return ingest_folder(self._context, self.name, folder, on_done=on_done)
+
+    def retry_quarantine(
+        self, table: str, *, rule: str | None = None, batch: str | None = None, where: str | None = None
+    ) -> FateResult:
+        """Send waiting records that a table refused through its contract as it is now; those that pass go into it."""
+        from lagoa.quarantine import Selection, retry_quarantine
+
+        return retry_quarantine(self._context, self.name, TableName.parse(table), Selection(rule, batch, where))
+
+    def fix_quarantine(
+        self,
+        table: str,
+        edits: Mapping[str, str | None] | Path,
+        *,
+        rule: str | None = None,
+        batch: str | None = None,
+        where: str | None = None,
+    ) -> FateResult:
+        """Put values in the place of those received in waiting records, and send these through the contract.
+
+        Args:
+            table: the table that refused them.
+            edits: one text for each column, for all the records; or an edited export.
+            rule: only records that break this rule.
+            batch: only records of this batch.
+            where: only records for which this SQL condition over their columns as text is true.
+        """
+        from lagoa.quarantine import EditedFile, Selection, SetColumns, fix_quarantine
+
+        name = TableName.parse(table)
+        contract = self._context.contracts[name]
+        values = SetColumns(contract, edits) if isinstance(edits, Mapping) else EditedFile(contract, edits)
+        return fix_quarantine(self._context, self.name, name, values, Selection(rule, batch, where))
+
+    def discard_quarantine(
+        self, table: str, reason: str, *, rule: str | None = None, batch: str | None = None, where: str | None = None
+    ) -> FateResult:
+        """Let waiting records that a table refused wait no more; they stay in the quarantine, with the reason."""
+        from lagoa.quarantine import Selection, discard_quarantine
+
+        selection = Selection(rule, batch, where)
+        return discard_quarantine(self._context, self.name, TableName.parse(table), selection, reason)
 
     def transform(
         self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
-    from lagoa.quarantine import RefusedCount, RefusedRecord
+    from lagoa.quarantine import ExportResult, Fate, RefusedCount, RefusedRecord
 
 CATALOG, RECEIPTS = "catalog.db", "receipts.db"
 """Files in the state folder of an embedded lake."""
@@ -232,18 +232,41 @@ class Lake:
         return failing_rows(self.context, report, check, limit)
 
     def quarantine(self, ref: str = MAIN) -> list[RefusedCount]:
-        """Return what is in quarantine at a ref: a row a table, rule, batch and file."""
+        """Return what waits in quarantine at a ref: a row a table, rule, batch and file."""
         from lagoa.quarantine import list_quarantine
 
         return list_quarantine(self.context, ref)
 
     def refused_records(
-        self, table: str, ref: str = MAIN, *, rule: str | None = None, limit: int = 20
+        self,
+        table: str,
+        ref: str = MAIN,
+        *,
+        rule: str | None = None,
+        batch: str | None = None,
+        fate: Fate | None = "waiting",
+        limit: int = 20,
     ) -> list[RefusedRecord]:
-        """Return records that a table refused, with their bytes and the reason."""
+        """Return records that a table refused, with their bytes, the reason and their fate; None for any fate."""
         from lagoa.quarantine import show_quarantine
 
-        return show_quarantine(self.context, ref, TableName.parse(table), rule=rule, limit=limit)
+        name = TableName.parse(table)
+        return show_quarantine(self.context, ref, name, rule=rule, batch=batch, fate=fate, limit=limit)
+
+    def export_quarantine(
+        self,
+        table: str,
+        file: Path,
+        ref: str = MAIN,
+        *,
+        rule: str | None = None,
+        batch: str | None = None,
+        where: str | None = None,
+    ) -> ExportResult:
+        """Write waiting records to a new file that can be edited: `.jsonl` as JSON lines, any other as CSV."""
+        from lagoa.quarantine import Selection, export_quarantine
+
+        return export_quarantine(self.context, ref, TableName.parse(table), file, Selection(rule, batch, where))
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from lagoa.quarantine.edits import SetColumns
+from lagoa.quarantine.edits import EditedFile, SetColumns
+from lagoa.quarantine.export import ExportResult, export_quarantine
 from lagoa.quarantine.fates import FateResult, discard_quarantine, fix_quarantine, retry_quarantine
-from lagoa.quarantine.records import RefusedCount, RefusedRecord, list_quarantine, show_quarantine
+from lagoa.quarantine.records import Fate, RefusedCount, RefusedRecord, list_quarantine, show_quarantine
 from lagoa.quarantine.waiting import Selection
 
 __all__ = [
+    "EditedFile",
+    "ExportResult",
+    "Fate",
     "FateResult",
     "RefusedCount",
     "RefusedRecord",
     "Selection",
     "SetColumns",
     "discard_quarantine",
+    "export_quarantine",
     "fix_quarantine",
     "list_quarantine",
     "retry_quarantine",

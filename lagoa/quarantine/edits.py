@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
-from lagoa.errors import WriteError
+from lagoa.errors import SourceError, WriteError
+from lagoa.quarantine.export import FOR_READING, JSON_LINES, RECORD, cells, record_id, unguarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from lagoa.contracts import Contract
     from lagoa.quarantine.texts import Texts
     from lagoa.quarantine.waiting import WaitingRecord
 
+_DELIMITERS = (",", ";", "\t")
+_LONGEST_CELL = 64 * 1024 * 1024
+
 
 class Edits(Protocol):
     """Values to put in the place of those received."""
+
+    @property
+    def records(self) -> Collection[tuple[str, int]]:
+        """Batch and number of each record that it names; nothing when it is for all."""
 
     def changes(self, record: WaitingRecord) -> Texts:
         """Return what changes about a record, by column; all of its columns when it could not be split."""
@@ -25,13 +36,15 @@ class Edits(Protocol):
 class SetColumns:
     """The same values for all records; records that cannot be split into columns are left as they are."""
 
+    records: Collection[tuple[str, int]] = ()
+
     def __init__(self, contract: Contract, values: Mapping[str, str | None]) -> None:
         """Take the values, by column; a text that stands for null in the table's files is null here.
 
         Raises:
             WriteError: a column that the contract does not have.
         """
-        check_columns(contract, values)
+        _check_columns(contract, values)
         null = contract.source.null if contract.source else ""
         self._values = {name: None if value == null else value for name, value in values.items()}
 
@@ -42,12 +55,121 @@ class SetColumns:
         return {name: value for name, value in self._values.items() if record.values[name] != value}
 
 
-def check_columns(contract: Contract, names: Iterable[str]) -> None:
-    """Let names of columns pass.
+class EditedFile:
+    """An export that was edited: cells that are no longer what was exported count, all others do not."""
 
-    Raises:
-        WriteError: the contract has no such column.
-    """
+    def __init__(self, contract: Contract, file: Path) -> None:
+        """Read the file: `.jsonl` as JSON lines, any other as CSV, its cells between commas, semicolons or tabs.
+
+        Raises:
+            SourceError: it cannot be read, is no export, or names a record twice.
+            WriteError: a column that the contract does not have.
+        """
+        self._contract = contract
+        self._file = file
+        self._null = contract.source.null if contract.source else ""
+        self._is_json = file.suffix in JSON_LINES
+        self._given: dict[str, Texts] = {}
+        for name, values in self._read():
+            if name in self._given:
+                raise self._error(f"the record {name!r} stands there twice.", "Take one of the two away.")
+            _check_columns(contract, values)
+            self._given[name] = values
+
+    @property
+    def records(self) -> Collection[tuple[str, int]]:
+        """Batch and number of each record in the file."""
+        found = []
+        for name in self._given:
+            batch, _, number = name.rpartition("#")
+            if not (batch and number.isascii() and number.isdigit()):
+                raise self._error(f"{name!r} names no record.", "It is BATCH#NUMBER, as exported: put it back.")
+            found.append((batch, int(number)))
+        return found
+
+    def changes(self, record: WaitingRecord) -> Texts:
+        """Return the values that were edited; all of them, for a record that could not be split and now is."""
+        given = self._given.get(record_id(record))
+        if given is None:
+            return {}
+        if record.values is None:
+            return self._whole(record, given)
+        if self._is_json:
+            return {name: value for name, value in given.items() if record.values[name] != value}
+        names = (column.name for column in self._contract.columns)
+        exported = dict(zip(names, cells(record, self._contract), strict=True))
+        edited = {name: value for name, value in given.items() if exported[name] != value}
+        return {name: None if value == self._null else value for name, value in edited.items()}
+
+    def _whole(self, record: WaitingRecord, given: Texts) -> Texts:
+        values = {
+            name: None if value in {"", self._null} and not self._is_json else value for name, value in given.items()
+        }
+        if not any(value is not None for value in values.values()):
+            return {}
+        missing = [column.name for column in self._contract.columns if column.name not in values]
+        if missing:
+            raise self._error(
+                f"{record_id(record)} could not be split into columns, and {', '.join(missing)} is not given.",
+                "Give all columns of such a record; an empty cell is null.",
+            )
+        return values
+
+    def _read(self) -> Iterator[tuple[str, Texts]]:
+        try:
+            with self._file.open(encoding="utf-8-sig", newline="") as stream:
+                yield from self._json_lines(stream) if self._is_json else self._csv(stream)
+        except UnicodeDecodeError as error:
+            raise self._error("it is not UTF-8.", "Save it as `CSV UTF-8`.") from error
+        except OSError as error:
+            raise self._error(f"it cannot be read: {error.strerror}.", "Check the path.") from error
+
+    def _csv(self, stream: Iterable[str]) -> Iterator[tuple[str, Texts]]:
+        lines = iter(stream)
+        first = next(lines, "")
+        found = (next(csv.reader([first], delimiter=each), []) for each in _DELIMITERS)
+        named = {len(names): (names, each) for names, each in zip(found, _DELIMITERS, strict=True) if RECORD in names}
+        if not named:
+            raise self._error(f"its first line has no column {RECORD}.", "Edit a file of `lagoa quarantine export`.")
+        names, delimiter = named[max(named)]
+        limit = csv.field_size_limit(_LONGEST_CELL)
+        try:
+            for cells_ in csv.reader(lines, delimiter=delimiter):
+                if not any(cells_):
+                    continue
+                if len(cells_) != len(names):
+                    told = f"a line has {len(cells_)} cells, {len(names)} expected: {cells_[:3]}."
+                    raise self._error(told, "Mend it.")
+                row = {name: unguarded(cell) for name, cell in zip(names, cells_, strict=True)}
+                yield row.pop(RECORD), {name: cell for name, cell in row.items() if name not in FOR_READING}
+        except csv.Error as error:
+            raise self._error(f"it is no CSV: {error}.", "Mend it.") from error
+        finally:
+            csv.field_size_limit(limit)
+
+    def _json_lines(self, stream: Iterable[str]) -> Iterator[tuple[str, Texts]]:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                told = json.loads(line, parse_float=str, parse_int=str)
+                values = {name: _plain(value) for name, value in (told["values"] or {}).items()}
+                yield str(told["record"]), values
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                advice = 'It is {"record": …, "values": {column: text or null}}, as exported.'
+                raise self._error(f"line {number} is no record.", advice) from error
+
+    def _error(self, message: str, advice: str) -> SourceError:
+        return SourceError(str(self._file), message, advice)
+
+
+def _plain(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _check_columns(contract: Contract, names: Iterable[str]) -> None:
     known = [column.name for column in contract.columns]
     for name in names:
         if name not in known:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from lagoa.contracts.quarantine import RECORD_KEY
 from lagoa.errors import TableNotFound, WriteError
 from lagoa.model import Batch
+from lagoa.quarantine.records import refused_sql
 from lagoa.quarantine.texts import TextRecords
 from lagoa.quarantine.waiting import RECORDS, Selection, Waiting, check_condition, source_of
 from lagoa.readers.row_sql import STREAM, RowSql
@@ -21,7 +22,7 @@ from lagoa.write import SessionQuery, begin
 from lagoa.write.batches import fingerprint_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract
@@ -110,11 +111,12 @@ def fix_quarantine(
     values given and waits on. Otherwise as `retry_quarantine`.
 
     Raises:
-        WriteError: a column that the contract does not have.
-        SourceError: an edited record that the quarantine does not have.
+        WriteError: an edited record that the quarantine does not have.
+        LagoaError: as `retry_quarantine`.
     """
 
     def mend(work: _Work) -> FateResult:
+        work.refuse_strangers(edits.records)
         records = [(record, given) for record in work.waiting if (given := edits.changes(record))]
         changed = Counter(name for _, given in records for name in given)
         work.waiting.replace(records)
@@ -178,6 +180,24 @@ class _Work:
     waiting: Waiting
     result: FateResult
     fate: _Fate
+
+    def refuse_strangers(self, records: Collection[tuple[str, int]]) -> None:
+        """Refuse records, by batch and number, that the table's quarantine does not have, waiting or not."""
+        import pyarrow as pa
+
+        batches, numbers = zip(*records, strict=True) if records else ((), ())
+        named = pa.table({"batch": pa.array(batches, pa.string()), "record": pa.array(numbers, pa.int64())})
+        self.session.register("@named", named)
+        strangers = self.session.query(
+            f'SELECT n.batch, n.record FROM "@named" AS n ANTI JOIN ({refused_sql(self.result.table.quarantine)}) AS q '
+            "ON q._batch_id = n.batch AND q.record = n.record ORDER BY ALL LIMIT 1"
+        ).fetchall()
+        for batch, record in strangers:
+            raise WriteError(
+                self.result.table,
+                f"its quarantine has no record {record} of batch {batch!r}.",
+                "Nothing was written. Fix it on the branch, and for the table, that the records were exported from.",
+            )
 
     def judge(self, reason: str) -> FateResult:
         """Write the records that pass now into the table, and what is new about all of them into the quarantine."""

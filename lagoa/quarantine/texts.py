@@ -126,7 +126,7 @@ def _sound(contract: Contract, source: Source, fields: int, raws: Sequence[bytes
 
 def _columns(contract: Contract, names: Iterable[str]) -> tuple[list[str], Fault | None]:
     """Return the contract's column of each name in a file: its name there, its own, or its former one."""
-    known = {column.former_name: column.name for column in contract.columns if column.former_name}
+    known = {name: column.name for column in contract.columns for name in column.former_names}
     known.update({column.name: column.name for column in contract.columns})
     known.update({column.source_name: column.name for column in contract.columns})
     found: list[str] = []

@@ -1,0 +1,154 @@
+"""Waiting records as a file that a person can open, edit and hand back: CSV for spreadsheets, or JSON lines.
+
+A spreadsheet runs a cell that begins with one of `=+-@` as a formula, and what stands in a refused record came from
+outside: such cells get an apostrophe in front, unless they are plain numbers. It is taken away again on the way back.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from lagoa.errors import SourceError
+from lagoa.quarantine.records import quarantine_at
+from lagoa.quarantine.waiting import Selection, Waiting, check_condition, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lagoa.context import LakeContext
+    from lagoa.contracts import Contract, Source
+    from lagoa.model import TableName
+    from lagoa.quarantine.waiting import WaitingRecord
+
+RECORD, RAW = "RECORD", "RAW"
+FOR_READING = ("SOURCE", "RULE", "REASON", RAW)
+"""Columns of the file in capitals: no column of a table is written so. The record's id, and what is only to be read."""
+
+JSON_LINES = frozenset({".jsonl", ".ndjson"})
+_BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the wide ones do so as well
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was exported.
+
+    Attributes:
+        table: the table that refused the records.
+        file: where they stand.
+        records: how many.
+        raw: of these, how many could not be split into columns and stand there as their text alone.
+    """
+
+    table: TableName
+    file: Path
+    records: int
+    raw: int
+
+
+def export_quarantine(
+    context: LakeContext, ref: str, table: TableName, file: Path, selection: Selection | None = None
+) -> ExportResult:
+    """Write waiting records to a file: `.jsonl` as JSON lines, any other name as CSV.
+
+    Raises:
+        SourceError: there is such a file, or it cannot be written.
+        RefNotFound, TableNotFound: no such ref; neither the table nor anything that it refused.
+        ContractError: the contract does not say what the table's files look like.
+        QueryError: a condition that cannot be used.
+    """
+    chosen = selection or Selection()
+    contract = context.contracts[table]
+    source = source_of(contract)
+    check_condition(context.engine, chosen.where)
+    pointers = quarantine_at(context, ref, table)
+    records = raw = 0
+    with _new_file(file) as stream:
+        write = _JsonLines(stream, source) if file.suffix in JSON_LINES else _Csv(stream, contract, source)
+        if pointers:
+            with context.engine.session(pointers, confined=chosen.where is not None) as session:
+                for record in Waiting(session, contract, chosen):
+                    write.record(record)
+                    records += 1
+                    raw += record.values is None
+    return ExportResult(table, file, records, raw)
+
+
+def record_id(record: WaitingRecord) -> str:
+    """Return what a record is called in the file; no spreadsheet takes it for a number."""
+    return f"{record.key[0]}#{record.key[2]}"
+
+
+def guarded(cell: str) -> str:
+    """Return a cell that no spreadsheet takes for a formula."""
+    return f"'{cell}" if _BEGINS_FORMULA.match(cell) and not _NUMBER.fullmatch(cell) else cell
+
+
+def unguarded(cell: str) -> str:
+    """Return what a guarded cell stands for."""
+    return cell[1:] if cell.startswith("'") and _BEGINS_FORMULA.match(cell) else cell
+
+
+def cells(record: WaitingRecord, contract: Contract) -> list[str]:
+    """Return a record's values as they stand in the CSV file, by the contract's columns, not guarded."""
+    if record.values is None:
+        return ["" for _ in contract.columns]
+    null = source_of(contract).null
+    return [null if (value := record.values[column.name]) is None else value for column in contract.columns]
+
+
+class _Csv:
+    def __init__(self, stream: IO[str], contract: Contract, source: Source) -> None:
+        stream.write("\ufeff")  # without it a spreadsheet does not take the text for UTF-8
+        self._contract = contract
+        self._encoding = source.encoding
+        self._writer = csv.writer(stream)
+        names = [column.name for column in contract.columns]
+        self._writer.writerow([RECORD, *FOR_READING[:-1], *names, FOR_READING[-1]])
+
+    def record(self, record: WaitingRecord) -> None:
+        raw = _text(record, self._encoding) if record.values is None else ""
+        about = [record_id(record), record.key[1], record.rule, record.reason]
+        self._writer.writerow([guarded(cell) for cell in (*about, *cells(record, self._contract), raw)])
+
+
+class _JsonLines:
+    def __init__(self, stream: IO[str], source: Source) -> None:
+        self._stream = stream
+        self._encoding = source.encoding
+
+    def record(self, record: WaitingRecord) -> None:
+        line = {
+            "record": record_id(record),
+            "source": record.key[1],
+            "rule": record.rule,
+            "reason": record.reason,
+            "values": record.values,
+            **({"raw": _text(record, self._encoding)} if record.values is None else {}),
+        }
+        self._stream.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _text(record: WaitingRecord, encoding: str) -> str:
+    return record.raw.decode(encoding, "backslashreplace").rstrip("\r\n")
+
+
+@contextmanager
+def _new_file(file: Path) -> Iterator[IO[str]]:
+    """Open a file that is not there yet; it goes again when it is not finished."""
+    try:
+        with file.open("x", encoding="utf-8", newline="") as stream:
+            yield stream
+    except FileExistsError as error:
+        raise SourceError(str(file), "it is there already; it may hold edits.", "Give another name.") from error
+    except OSError as error:
+        raise SourceError(str(file), f"it cannot be written: {error.strerror}.", "Check the path.") from error
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise

@@ -18,6 +18,8 @@ from lagoa.errors import InvalidName
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from open_data_contract_standard.model import SchemaProperty
 
     from lagoa.contracts.findings import Location
@@ -98,7 +100,8 @@ class _ColumnReader:
             exclusive_maximum=options.get("exclusiveMaximum"),
             min_length=options.get("minLength"),
             max_length=options.get("maxLength"),
-            former_name=extra.former_name,
+            former_names=_listed(extra.former_name),
+            former_fields={path: _listed(names) for path, names in extra.former_fields.items()},
             header=extra.header,
             severity=extra.severity,
             references=self._references(),
@@ -193,6 +196,10 @@ class _ColumnReader:
         except InvalidName:
             pass
         raise self.file.error((*place, "to"), f"column {self.name}: {each.to!r} names no table's column.", advice)
+
+
+def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
 
 
 def _option(key: str, value: Any, kind: IcebergType) -> Any:

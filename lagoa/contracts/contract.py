@@ -44,7 +44,8 @@ class Column:
         exclusive_maximum: values must be less.
         min_length: least number of characters.
         max_length: greatest number of characters.
-        former_name: its name before it was renamed.
+        former_names: its names before it was renamed, the last one first.
+        former_fields: the same of fields within it, by their path from the column on: `street`, `element.sku`.
         header: its name in source files, where that is not `name`; see `source_name`.
         severity: whether a broken rule fails an audit or only warns.
         references: the table and column that hold every value of this one (foreign key).
@@ -65,7 +66,8 @@ class Column:
     exclusive_maximum: Bound | None = None
     min_length: int | None = None
     max_length: int | None = None
-    former_name: str | None = None
+    former_names: tuple[str, ...] = ()
+    former_fields: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     header: str | None = None
     severity: Literal["fail", "warn"] = "fail"
     references: tuple[TableName, str] | None = None
@@ -106,6 +108,7 @@ class Contract:
         materialization: how a model builds it; None when none does.
         incremental: what its increments are; None when it is not incremental.
         source: the form of the files that it is loaded from; None when it is not loaded from files.
+        dropped: columns, and fields within them, that were taken out for good and are no others' former names.
         quarantine_share: of a batch's records, at most this share may be in quarantine.
         row_count_change: against main, the number of rows may change at most by this share; None for no limit.
         drift: against main, the mean of a column may change at most by this share.
@@ -127,6 +130,7 @@ class Contract:
     materialization: Materialization | None = None
     incremental: ByTime | ByBatch | None = None
     source: Source | None = None
+    dropped: tuple[str, ...] = ()
     quarantine_share: float = 0.01
     row_count_change: float | None = None
     drift: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
@@ -136,6 +140,14 @@ class Contract:
     def all_columns(self) -> tuple[Column, ...]:
         """The table's columns: its own, and the lineage columns behind them when it has a source."""
         return self.columns + LINEAGE if self.source else self.columns
+
+    @cached_property
+    def former_names(self) -> Mapping[str, tuple[str, ...]]:
+        """The former names of each column and field that had another, by its path: `city`, `address.city`."""
+        found = {column.name: column.former_names for column in self.columns if column.former_names}
+        for column in self.columns:
+            found.update({f"{column.name}.{path}": names for path, names in column.former_fields.items()})
+        return found
 
     def column(self, name: str) -> Column | None:
         """Return the column of this name, lineage columns included, or None."""

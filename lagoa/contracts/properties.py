@@ -29,6 +29,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Change = Annotated[float, Field(ge=0)]
 Character = Annotated[str, Field(min_length=1, max_length=1)]
 Text = Annotated[str, Field(min_length=1)]
+ColumnName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,126}$")]
 
 Materialization = Literal["full", "merge", "incremental"]
 """How a model builds its table."""
@@ -109,6 +110,8 @@ class TableProperties(BaseModel):
         materialization: how a model builds the table: anew (`full`), by key (`merge`), or only what is new in it
             (`incremental`).
         incremental: what the increments of an incremental table are.
+        dropped: columns, and fields within them by their path, that were taken out for good: they are not what another
+            column of their type, which comes in at the same time, was called before.
         quarantine_share: of a batch's records, at most this share may be in quarantine.
         row_count_change: against main, the number of rows may change at most by this share.
         drift: against main, the mean of a column may change at most by this share.
@@ -123,6 +126,7 @@ class TableProperties(BaseModel):
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
     materialization: Materialization | None = Field(None, alias="lagoa.materialization")
     incremental: Annotated[ByTime | ByBatch, Field(discriminator="by")] | None = Field(None, alias="lagoa.incremental")
+    dropped: list[Text] = Field([], alias="lagoa.dropped")
     quarantine_share: Share = Field(0.01, alias="lagoa.quarantineShare")
     row_count_change: Change | None = Field(None, alias="lagoa.rowCountChange")
     drift: dict[str, Change] = Field({}, alias="lagoa.drift")
@@ -133,16 +137,19 @@ class ColumnProperties(BaseModel):
     """The custom properties of a column, under their names in the contract.
 
     Attributes:
-        former_name: the column's name before it was renamed.
+        former_name: the column's name before it was renamed; a list, the last one first, where it had several.
+        former_fields: the same of fields within it, by their path from the column on; an element of a list is
+            `element`, a value of a map `value`: `{element.sku: code}`.
         header: its name in the files, where that is another.
         severity: whether a broken rule of this column fails an audit or only warns.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    former_name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,126}$")] | None = Field(
+    former_name: ColumnName | Annotated[list[ColumnName], Field(min_length=1)] | None = Field(
         None, alias="lagoa.formerName"
     )
+    former_fields: dict[Text, Text | Annotated[list[Text], Field(min_length=1)]] = Field({}, alias="lagoa.formerFields")
     header: Text | None = Field(None, alias="lagoa.header")
     severity: Literal["fail", "warn"] = Field("fail", alias="lagoa.severity")
 

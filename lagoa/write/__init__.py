@@ -215,7 +215,7 @@ class WriteTransaction:
     def _write(
         self, table: TableName, source: Source, options: _Options, how: Callable[[SessionQuery, Target], FileChanges]
     ) -> WriteResult:
-        target = Target(self._staged, self._context.contracts, table)
+        target = Target(self._staged, self._context.contracts, table, replaced=how is _replaced)
         with open_rows(self._context.engine, self._staged.tables, self._branch, table, source) as given:
             rows, batch = given, options.batch
             if isinstance(batch, str):

@@ -1,113 +1,87 @@
-"""Brings a table's schema, partition and sort order to what its contract says, as far as no data need be rewritten."""
+"""Brings a table's schema, partition and sort order to what its contract says; no data file is written anew."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lagoa.errors import WriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.schema import Schema
     from pyiceberg.table import Transaction
     from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.table.update.schema import UpdateSchema
-    from pyiceberg.types import IcebergType, NestedField
 
     from lagoa.contracts.contract import Contract
+    from lagoa.contracts.fields import Difference
+    from lagoa.model import TableName
 
 CONTRACT = "lagoa.contract"
-"""Table property: hash of the contract that the table's schema was last brought to."""
+"""Table property: hash of the contract that the table was last brought to."""
 
 
-def evolve(transaction: Transaction, contract: Contract) -> None:
-    """Stage what the table lacks of its contract.
+def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = False) -> None:
+    """Stage what the table lacks of its contract; see `lagoa.contracts.comparison.compare`, which says what that is.
 
-    Columns are added (optional: Iceberg adds no required one, the audit's check holds it), renamed by their former
-    name, widened, made optional and described; partition and sort order are for the files written from now on.
+    Rows that are there are read by field id: a renamed column keeps its values, a dropped one does not come back with
+    its name. Partition and sort order are for the files written from now on.
+
+    Args:
+        transaction: on the table.
+        contract: what it must be.
+        replaced: whether the write puts its rows in the place of all rows.
 
     Raises:
-        WriteError: a change that the data at hand cannot follow.
+        WriteError: a difference that the rows at hand cannot follow.
     """
+    from lagoa.contracts.comparison import COMMENT, compare
+
     metadata = transaction.table_metadata
-    if metadata.properties.get(CONTRACT) == contract.hash:
-        return
-    schema, wanted = metadata.schema(), contract.schema()
-    if _columns(schema) != _columns(wanted):
-        with transaction.update_schema() as update:
-            _evolve_schema(update, schema, wanted, contract)
-        metadata = transaction.table_metadata
-    _evolve_layout(transaction, metadata, contract)
-    transaction.set_properties({CONTRACT: contract.hash})
+    comparison = compare(contract, metadata, replaced=replaced)
+    if comparison.refused:
+        raise _refusal(contract.table, comparison.refused)
+    if comparison.schema != metadata.schema():
+        _set_schema(transaction, metadata, comparison.schema)
+    _evolve_layout(transaction, contract)
+    wanted = {CONTRACT: contract.hash, **({COMMENT: contract.description} if contract.description else {})}
+    if changed := {key: value for key, value in wanted.items() if metadata.properties.get(key) != value}:
+        transaction.set_properties(changed)
+    if not contract.description and COMMENT in metadata.properties:
+        transaction.remove_properties(COMMENT)
 
 
-def _columns(schema: Schema) -> list[tuple[str, str, bool, str | None]]:
-    return [(field.name, str(field.field_type), field.required, field.doc) for field in schema.fields]
+def _refusal(table: TableName, refused: Sequence[Difference]) -> WriteError:
+    first = refused[0]
+    message = f"column {first.column!r} is {first.before} and cannot become {first.after}"
+    if first.kind == "dropped":
+        message = f"column {first.column!r}, which is {first.before}, is not in the contract any more"
+    more = f" Refused likewise: {', '.join(repr(each.column) for each in refused[1:])}." if refused[1:] else ""
+    advice = f"{first.note[0].upper()}{first.note[1:]}.{more} `lagoa contract diff {table}` shows all of it."
+    return WriteError(table, f"{message}.", f"{advice} Nothing was written.")
 
 
-def _evolve_schema(update: UpdateSchema, schema: Schema, wanted: Schema, contract: Contract) -> None:
-    have = {field.name: field for field in schema.fields}
-    former = {column.name: column.former_name for column in contract.all_columns if column.former_name}
-    for field in wanted.fields:
-        there = have.pop(field.name, None)
-        if there is None and former.get(field.name) in have:
-            there = have.pop(former[field.name] or "")
-            update.rename_column((there.name,), field.name)
-        if there is None:
-            update.add_column((field.name,), field.field_type, doc=field.doc)
-        else:
-            _evolve_column(update, there, field, contract)
-    if have:
-        names = ", ".join(map(repr, have))
-        raise WriteError(
-            contract.table,
-            f"the table has the column {names}, which its contract no longer has.",
-            "Put it back into the contract, or give its new name there as `lagoa.formerName`.",
-        )
+def _set_schema(transaction: Transaction, metadata: TableMetadata, schema: Schema) -> None:
+    from pyiceberg.table.update import AddSchemaUpdate, AssertCurrentSchemaId, SetCurrentSchemaUpdate
+
+    # Not by PyIceberg's `update_schema`, which cannot make a column anew, nor move fields that it adds or renames.
+    known = next((each.schema_id for each in metadata.schemas if each == schema), None)
+    number = max(each.schema_id for each in metadata.schemas) + 1 if known is None else known
+    added = AddSchemaUpdate(schema=schema.model_copy(update={"schema_id": number}))
+    current = SetCurrentSchemaUpdate.model_validate({"schema-id": number})
+    unchanged = AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id})
+    transaction._apply((added, current) if known is None else (current,), (unchanged,))
 
 
-def _evolve_column(update: UpdateSchema, there: NestedField, wanted: NestedField, contract: Contract) -> None:
-    changes: dict[str, Any] = {}
-    if _shape(there.field_type) != _shape(wanted.field_type):
-        if not _widens(there.field_type, wanted.field_type):
-            raise WriteError(
-                contract.table,
-                f"column {wanted.name!r} is {there.field_type} and cannot become {wanted.field_type}.",
-                "A type can only be widened: int to long, float to double, a decimal to more digits. "
-                "Give the new form a column, or a table, of its own.",
-            )
-        changes["field_type"] = wanted.field_type
-    if there.required and not wanted.required:
-        changes["required"] = False
-    if there.doc != wanted.doc:
-        changes["doc"] = wanted.doc
-    if changes:
-        update.update_column((there.name,), **changes)
+def _evolve_layout(transaction: Transaction, contract: Contract) -> None:
+    from lagoa.contracts.comparison import same_partition
 
-
-def _shape(kind: IcebergType) -> str:
-    """The type without the ids of nested fields, which are the table's own."""
-    return re.sub(r"\b\d+: ", "", str(kind))
-
-
-def _widens(old: IcebergType, new: IcebergType) -> bool:
-    from pyiceberg.exceptions import ResolveError
-    from pyiceberg.schema import promote
-    from pyiceberg.types import DecimalType, FloatType, IntegerType
-
-    if not isinstance(old, IntegerType | FloatType | DecimalType):
-        return False
-    try:
-        return promote(old, new) == new
-    except ResolveError:
-        return False
-
-
-def _evolve_layout(transaction: Transaction, metadata: TableMetadata, contract: Contract) -> None:
+    metadata = transaction.table_metadata
     schema = metadata.schema()
-    wanted = {(field.source_id, str(field.transform)): field for field in contract.partition_spec(schema).fields}
-    have = {(field.source_id, str(field.transform)): field for field in metadata.spec().fields}
-    if wanted.keys() != have.keys():
+    partition = contract.partition_spec(schema)
+    if not same_partition(metadata.spec(), partition):
+        wanted = {(field.source_id, str(field.transform)): field for field in partition.fields}
+        have = {(field.source_id, str(field.transform)): field for field in metadata.spec().fields}
         with transaction.update_spec() as spec:
             for key in have.keys() - wanted.keys():
                 spec.remove_field(have[key].name)

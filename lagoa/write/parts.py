@@ -1,12 +1,9 @@
 """Some files of a table, read together: what a write that keeps the other files looks at."""
 
-# ruff: noqa: S608 - names are quoted
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,15 +36,7 @@ def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]
         sql = session.data_files(target.metadata, [task.file.file_path for task in tasks])
         if sql is not None:
             return Part(tasks, sql, by_file=True)
-    names = {each.field_id: each.name for each in target.metadata.schema().fields}
-    before = target.fields_before
-    columns = ", ".join(
-        f"{name_in_sql(each.name)} AS {name_in_sql(names[each.field_id])}" for each in before if each.field_id in names
-    )
-    there = {each.field_id for each in before}
-    added = "".join(f", NULL AS {name_in_sql(name)}" for number, name in names.items() if number not in there)
-    sql = f"(SELECT {columns}{added} FROM {session.table_at(target.pointer or '')})"
-    return Part(target.tasks, sql, by_file=False)
+    return Part(target.tasks, session.table_at(target.evolved), by_file=False)
 
 
 def touched_files(part: Part, by_path: Mapping[str, int]) -> list[FileScanTask]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -55,20 +56,22 @@ class Target:
         contract: its contract, where it has one.
         table: the table before the write; None for one that is new.
         pointer: where its metadata is before the write; None likewise.
-        fields_before: its columns before the write.
         metadata: the metadata that new files are to fit.
 
     Args:
         catalog: where the write is staged.
         contracts: of the lake.
         name: the table.
+        replaced: whether the write puts its rows in the place of all rows.
 
     Raises:
         ContractError: the table is not there and has no contract.
         WriteError: the table cannot become what its contract says.
     """
 
-    def __init__(self, catalog: StagedCatalog, contracts: Contracts, name: TableName) -> None:
+    def __init__(
+        self, catalog: StagedCatalog, contracts: Contracts, name: TableName, *, replaced: bool = False
+    ) -> None:
         from lagoa.write.transactions import KeptCreateTransaction, KeptTransaction
 
         self.name = name
@@ -79,7 +82,7 @@ class Target:
             self.table = catalog.load_table(self._identifier)
             self._transaction: KeptTransaction = KeptTransaction(self.table)
             if self.contract is not None:
-                evolve(self._transaction, self.contract)
+                evolve(self._transaction, self.contract, replaced=replaced)
         else:
             contract = contracts[name]
             schema = contract.schema()
@@ -96,7 +99,6 @@ class Target:
         # PyIceberg changes a table object when its transaction is committed: what stood before is kept here.
         self.metadata: TableMetadata = self._transaction.table_metadata
         self.pointer = self.table.metadata_location if self.table is not None else None
-        self.fields_before = self.table.schema().fields if self.table is not None else ()
         self._schema_before = self.table.metadata.current_schema_id if self.table is not None else None
 
     @property
@@ -108,6 +110,20 @@ class Target:
     def columns(self) -> list[str]:
         """Names of the table's columns."""
         return [each.name for each in self.metadata.schema().fields]
+
+    @cached_property
+    def evolved(self) -> str:
+        """Where metadata stands by which the rows before the write are read in the columns that the write leaves.
+
+        Where the table evolves this is a file of its own, which nothing but this write points to.
+        """
+        from pyiceberg.serializers import ToOutputFile
+
+        if self.table is None or self.metadata.current_schema_id == self._schema_before:
+            return self.pointer or ""
+        place = f"{self.table.location()}/metadata/evolved-{uuid.uuid4()}.metadata.json"
+        ToOutputFile.table_metadata(self.metadata, self.table.io.new_output(place))
+        return place
 
     @cached_property
     def tasks(self) -> list[FileScanTask]:

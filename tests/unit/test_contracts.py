@@ -134,7 +134,7 @@ def test_contract_holds_what_its_file_says(tmp_path):
     assert columns == {column.name: column for column in contract.all_columns}
     email = columns["email"]
     assert (email.pattern, email.format, email.min_length, email.max_length) == ("@", "email", 3, 254)
-    assert (email.unique, email.required, email.former_name, email.severity) == (True, False, "mail", "warn")
+    assert (email.unique, email.required, email.former_names, email.severity) == (True, False, ("mail",), "warn")
     assert (email.header, email.source_name, email.classification) == (None, "email", "personal")
     assert columns["state"].enum == ("SP", "RJ")
     assert (columns["price"].type, columns["price"].minimum) == ("decimal(10, 2)", 0)

@@ -1,0 +1,69 @@
+"""Checks what a contract says of names that a table had before: former names of columns and fields, dropped ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.findings import near
+from lagoa.contracts.iceberg_types import parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.contracts.contract import Contract
+    from lagoa.contracts.findings import Location
+    from lagoa.contracts.iceberg_types import IcebergType
+    from lagoa.contracts.yaml_file import ContractFile
+
+
+def check_renames(file: ContractFile, contract: Contract, dropped: Location) -> None:
+    """Make sure that each former name is of one field alone, and of none that is still there.
+
+    Args:
+        file: the contract's file.
+        contract: what it says.
+        dropped: where `lagoa.dropped` stands in it.
+
+    Raises:
+        ContractError: at the line of one that is not.
+    """
+    there = set(contract_fields(contract))
+    former: dict[str, str] = {}
+    for number, column in enumerate(contract.columns):
+        place: Location = ("schema", 0, "properties", number)
+        own = [path for path in contract.former_names if path.partition(".")[0] == column.name]
+        for path in own:
+            if path not in there:
+                known = sorted(each for each in there if each.startswith(f"{column.name}."))
+                message = f"lagoa.formerFields names {path}, which is not there.{near(path, known)}"
+                raise file.error(place, message, f"{column.name} has {', '.join(known) or 'no fields'}.")
+            for name in contract.former_names[path]:
+                was = _sibling(path, name)
+                if was in there:
+                    message = f"column {path} was {name}, and such a column is still there."
+                    raise file.error(place, message, "Take one of the two out.")
+                if was in former:
+                    message = f"column {path} was {name}, and so was {former[was]}."
+                    raise file.error(place, message, "Take the former name out of one of the two.")
+                former[was] = path
+    for number, path in enumerate(contract.dropped):
+        if path in there or path in former:
+            fate = f"{former[path]} now" if path in former else "still there"
+            raise file.error((*dropped, number), f"{path} was dropped, and is {fate}.", "Take one of the two out.")
+
+
+def contract_fields(contract: Contract) -> Iterator[str]:
+    """Yield the path of each column and of each field within one: `address`, `address.street`, `items.element`."""
+    for column in contract.all_columns:
+        yield from _paths(column.name, parse_type(column.type))
+
+
+def _paths(path: str, kind: IcebergType) -> Iterator[str]:
+    yield path
+    for name, part in kind.parts:
+        yield from _paths(f"{path}.{name}", part)
+
+
+def _sibling(path: str, name: str) -> str:
+    above, dot, _ = path.rpartition(".")
+    return f"{above}{dot}{name}"

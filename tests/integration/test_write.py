@@ -394,7 +394,10 @@ def test_a_table_follows_its_contract(root: Path, lake: Lake, dev: Branch) -> No
 
 @pytest.mark.parametrize(
     ("columns", "said"),
-    [("k:string! v:string", "'k' is long and cannot become string"), ("k:long!", "has the column 'v'")],
+    [
+        ("k:string! v:string", "'k' is long and cannot become string"),
+        ("k:long! w:string", "'v', which is string, is not in the contract"),
+    ],
 )
 def test_what_a_table_cannot_become_is_said(root: Path, lake: Lake, dev: Branch, columns: str, said: str) -> None:
     write_contract(root, "bronze.e", "k:long! v:string")

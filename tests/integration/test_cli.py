@@ -282,8 +282,40 @@ def test_quarantine_shows_what_was_refused(lake, tmp_path):
     assert "6,Eve,Rio,not a day" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev").out
     by_rule = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--rule", "no/such", "--json")
     assert by_rule.json() == []
-    assert "No record is in quarantine" in ok(lake, "quarantine", "list").out
-    assert "refused no record" in ok(lake, "quarantine", "show", "bronze.people").out
+    assert "No record waits in quarantine" in ok(lake, "quarantine", "list").out
+    assert "No waiting record" in ok(lake, "quarantine", "show", "bronze.people").out
+
+
+def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
+    text = WRONG + "8,Ada,Rio,no day\n9,Eva,Rio,0\n"
+    ok(lake, "branch", "create", "dev")
+    ok(lake, "ingest", write(tmp_path, "wrong.csv", text), "--into", "bronze.people", "--branch", "dev")
+    there = ("bronze.people", "--branch", "dev")
+    edited = tmp_path / "edited.csv"
+    told = ok(lake, "quarantine", "export", "bronze.people", edited, "--ref", "dev", "--where", "id <> '9'", "--json")
+    assert told.json() == {"table": "bronze.people", "file": str(edited), "records": 2, "raw": 0}
+    assert "it is there already" in lagoa(lake, "quarantine", "export", "bronze.people", edited).err
+    edited.write_text(edited.read_text("utf-8").replace("not a day", "1999-01-02"), "utf-8")
+    (fixed,) = ok(lake, "quarantine", "fix", *there, "--file", edited, "--json").json()["tables"]
+    assert (fixed["records"], fixed["accepted"], fixed["changed"]) == (1, 1, {"born": 1})
+    assert "no waiting record" in ok(lake, "quarantine", "fix", *there, "--file", edited).out
+    assert "2 still waiting" in ok(lake, "quarantine", "retry", *there).out
+    mended = ok(lake, "quarantine", "fix", *there, "--set", "born=2000-02-29", "--where", "name = 'Ada'")
+    assert "1 record, 1 accepted." in mended.out
+    ok(lake, "quarantine", "discard", *there, "--all", "--reason", "a test")
+    assert counted(lake, "dev") == 6
+    assert ok(lake, "quarantine", "list", "--ref", "dev", "--json").json() == []
+    shown = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "any", "--json").json()
+    assert [(each["fate"], each["fixed"]) for each in shown] == [
+        ("accepted", {"born": "1999-01-02"}),
+        ("accepted", {"born": "2000-02-29"}),
+        ("discarded", {}),
+    ]
+    assert "a test" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "discarded").out
+    ok(lake, "publish", "dev")
+    assert lagoa(lake, "quarantine", "retry", "bronze.people", "--json").json()["publication"] is None
+    for wrong in (("fix",), ("fix", "--set", "born"), ("fix", "--set", "born=1"), ("discard", "--reason", "x")):
+        assert lagoa(lake, "quarantine", wrong[0], "bronze.people", *wrong[1:]).code == 2, wrong
 
 
 def test_transform_builds_what_is_stale(lake):

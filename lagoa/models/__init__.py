@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from lagoa.contracts.history import HISTORY_COLUMNS, selected_columns
 from lagoa.errors import InvalidName, LagoaError, ModelError
 from lagoa.model import TableName
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts import Contract, Contracts
 
-_CACHE_FORMAT = 1
+_CACHE_FORMAT = 2
 """Rises whenever the checks of a model change, so that what older checks let pass is checked again."""
 
 
@@ -105,24 +106,36 @@ def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -
             ambiguous column, columns that are not the contract's, a model without a contract or the other way round,
             models that read each other in a circle.
     """
-    known = _Cache(cache)
-    models = {}
-    for file in sorted(folder.glob("*/*.sql")):
-        contract, text = _contract_of(file, contracts), _text_of(file)
-        models[contract.table] = known.get(contract, file, text, contracts) or known.put(
-            _check(contract, file, text, contracts), text, contracts
-        )
-    for contract in contracts:
-        if contract.materialization and contract.table not in models:
-            place = folder / contract.table.layer / f"{contract.table.name}.sql"
-            raise ModelError(
-                contract.file,
-                None,
-                f"{contract.table} is to be built by a model and has none.",
-                f"Write {place}, or take lagoa.materialization out of the contract.",
-            )
-    known.save()
+    models, faults = read_models(folder, contracts, cache)
+    if faults:
+        raise faults[0]
     return Models(models)
+
+
+def read_models(
+    folder: Path, contracts: Contracts, cache: Path | None = None
+) -> tuple[dict[TableName, Model], list[ModelError]]:
+    """Read every model as `load_models` does; return those that can be used, and what is wrong with the others."""
+    known = _Cache(cache)
+    models: dict[TableName, Model] = {}
+    faults: list[ModelError] = []
+    files = sorted(folder.glob("*/*.sql"))
+    for file in files:
+        try:
+            contract, text = _contract_of(file, contracts), _text_of(file)
+            models[contract.table] = known.get(contract, file, text, contracts) or known.put(
+                _check(contract, file, text, contracts), text, contracts
+            )
+        except ModelError as error:
+            faults.append(error)
+    for contract in contracts:
+        place = folder / contract.table.layer / f"{contract.table.name}.sql"
+        if contract.materialization and place not in files:
+            message = f"{contract.table} is to be built by a model and has none."
+            advice = f"Write {place}, or take lagoa.materialization out of the contract."
+            faults.append(ModelError(contract.file, None, message, advice))
+    known.save()
+    return models, faults
 
 
 def _text_of(file: Path) -> str:
@@ -142,24 +155,30 @@ def _contract_of(file: Path, contracts: Contracts) -> Contract:
         advice = f"Write iceberg/{table.layer}/{table.name}.odcs.yaml, or remove the model."
         raise ModelError(file, None, f"{table} has no data contract.", advice)
     if contract.materialization is None:
-        advice = f"Set lagoa.materialization to full or merge in {contract.file}, or remove the model."
+        advice = f"Set lagoa.materialization, such as to full, in {contract.file}, or remove the model."
         raise ModelError(file, None, f"the contract of {table} does not say that a model builds it.", advice)
     return contract
 
 
 def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> Model:
+    from lagoa.models.increments import check_increments
     from lagoa.models.sql import read_model
 
     found = read_model(file, text, contracts)
-    wanted = {column.name.lower() for column in contract.columns}
+    wanted = selected_columns(contract)
     for name, line in found.columns.items():
         if name not in wanted:
             advice = f"Add it to {contract.file}, or take it out of the SELECT."
+            if contract.scd2 is not None and name in HISTORY_COLUMNS:
+                message = f"the SELECT yields observations, and {name} follows from them."
+                raise ModelError(file, line, message, "Take it out of the SELECT: Lagoa writes it.")
             raise ModelError(file, line, f"the column {name} is not in the contract of {contract.table}.", advice)
-    missing = [column.name for column in contract.columns if column.name.lower() not in found.columns]
+    missing = [name for name in wanted if name not in found.columns]
     if missing:
-        message = f"the SELECT lacks columns that the contract of {contract.table} has: {', '.join(missing)}."
+        message = f"the SELECT lacks columns that the contract of {contract.table} asks for: {', '.join(missing)}."
         raise ModelError(file, None, message, f"Add them, or take them out of {contract.file}.")
+    if contract.incremental is not None:
+        check_increments(file, found.resolved, contract)
     return Model(contract.table, file, found.sql, hashlib.sha256(found.digest.encode()).hexdigest(), found.inputs)
 
 

@@ -27,10 +27,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
-def output_columns(
-    file: Path, query: exp.Query, inputs: Iterable[TableName], contracts: Contracts
-) -> dict[str, int | None]:
-    """Return the line, where it is known, of each column of a query, by its name in lower case.
+def resolve(file: Path, query: exp.Query, inputs: Iterable[TableName], contracts: Contracts) -> exp.Query:
+    """Return a query with each name in it resolved.
 
     Args:
         file: where the query stands, for errors.
@@ -39,9 +37,9 @@ def output_columns(
         contracts: theirs among others.
 
     Raises:
-        ModelError: a column that is unknown, ambiguous, without a name, or there twice.
+        ModelError: a column that is unknown or ambiguous.
     """
-    from sqlglot import MappingSchema, exp
+    from sqlglot import MappingSchema
     from sqlglot.errors import OptimizeError
     from sqlglot.optimizer.qualify import qualify
 
@@ -55,8 +53,19 @@ def output_columns(
     except OptimizeError as error:
         raise _explain(file, query, schema, error) from error
     _check_late_names(file, result)
+    return result
+
+
+def output_columns(file: Path, resolved: exp.Query) -> dict[str, int | None]:
+    """Return the line, where it is known, of each column of a resolved query, by its name in lower case.
+
+    Raises:
+        ModelError: a column without a name, one there twice, or columns that cannot be told.
+    """
+    from sqlglot import exp
+
     columns: dict[str, int | None] = {}
-    for select in result.selects:
+    for select in resolved.selects:
         name = select.alias_or_name.lower()
         if select.is_star or select.find(exp.Columns):
             raise ModelError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import ModelError
 from lagoa.model import TableName
-from lagoa.models.columns import DIALECT, did_you_mean, line_of, output_columns
+from lagoa.models.columns import DIALECT, did_you_mean, line_of, output_columns, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,12 +39,14 @@ class ModelSql:
         digest: the text's words one by one, comments and space aside.
         inputs: the line on which each table it reads is first named.
         columns: the line, where it is known, of each column it yields, by name in lower case.
+        resolved: the statement, parsed, with each name in it resolved.
     """
 
     sql: str
     digest: str
     inputs: Mapping[TableName, int]
     columns: Mapping[str, int | None]
+    resolved: exp.Query
 
 
 def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
@@ -63,9 +65,10 @@ def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
     query = _parse(file, words, statement)
     _refuse_unstable(file, query)
     inputs = _inputs(file, query, contracts)
-    columns = output_columns(file, query, inputs, contracts)
+    resolved = resolve(file, query, inputs, contracts)
+    columns = output_columns(file, resolved)
     digest = "\n".join(text[word.start : word.end + 1] for word in words)
-    return ModelSql(statement, digest, inputs, columns)
+    return ModelSql(statement, digest, inputs, columns, resolved)
 
 
 def _one_statement(file: Path, text: str) -> list[Token]:

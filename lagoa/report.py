@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.audit import failing_rows
 from lagoa.audit.records import kept_audits
+from lagoa.contracts.contract import PERSONAL
 from lagoa.errors import LagoaError
 from lagoa.model import TableName
 
@@ -204,7 +205,7 @@ def _hidden(context: LakeContext, result: CheckResult, rows: pa.Table) -> frozen
     tables = context.engine.tables_read(result.samples_sql or "") | {TableName.parse(result.table)}
     contracts = [contract for table in tables if (contract := context.contracts.get(table)) is not None]
     columns = [column for contract in contracts for column in contract.all_columns]
-    secret = {column.name for column in columns if column.classification == "personal"}
+    secret = {column.name for column in columns if column.classification == PERSONAL}
     if not secret and len(contracts) == len(tables):
         return frozenset()
     plain = {column.name for column in columns} - secret

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Source, TableRule
+    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Scd2, Source, TableRule
     from lagoa.model import Severity, TableName
+
+PERSONAL = "personal"
+"""Classification of a column that tells something of a person: reports hide its values."""
 
 Bound = int | float | str
 """A limit of a range: a number, or a date, time or timestamp in ISO 8601."""
@@ -34,7 +37,7 @@ class Column:
         required: no nulls.
         unique: no value twice; nulls do not count.
         description: what it means.
-        classification: such as `personal`.
+        classification: such as `personal`; values of such a column are hidden in reports.
         enum: the values allowed; empty when any is. Dates and timestamps stand in ISO 8601.
         pattern: regular expression (RE2) that must be found in the value; anchor it for the whole value.
         format: `email`, `uuid`, `cpf` and the like; `lagoa.contracts.formats` has them all.

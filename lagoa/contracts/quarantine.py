@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.contract import PERSONAL, Column, Contract
 
 if TYPE_CHECKING:
     from lagoa.model import TableName
@@ -45,17 +46,26 @@ _FATE = (
 QUARANTINE_COLUMNS = _REFUSAL + _FATE
 """The columns of a quarantine table; those from `header` on are missing in tables that were last written without."""
 
+_VALUES = frozenset({"raw", "fixed"})
+"""The columns that hold values of the record."""
+
 _SQL_TYPES = {"string": "VARCHAR", "timestamptz": "TIMESTAMPTZ"}
 
 
 def quarantine_contract(origin: Contract) -> Contract:
-    """Return the contract of the table that holds the records refused by `origin`'s."""
+    """Return the contract of the table that holds the records refused by `origin`'s.
+
+    What stood in a record is personal where something in the table is.
+    """
+    columns = QUARANTINE_COLUMNS
+    if any(column.classification == PERSONAL for column in origin.columns):
+        columns = tuple(replace(each, classification=PERSONAL) if each.name in _VALUES else each for each in columns)
     return Contract(
         table=origin.table.quarantine,
         version="1.1.0",
         file=origin.file,
-        hash=hashlib.sha256(repr(QUARANTINE_COLUMNS).encode()).hexdigest(),
-        columns=QUARANTINE_COLUMNS,
+        hash=hashlib.sha256(repr(columns).encode()).hexdigest(),
+        columns=columns,
         description=f"Records that {origin.table} refused: one row a record, with the first rule that it breaks.",
         owner=origin.owner,
     )

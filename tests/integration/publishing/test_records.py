@@ -213,6 +213,22 @@ def test_personal_values_are_hidden_unless_they_are_asked_for(small):
         assert lake.failing_rows(kept.report, "bronze.people/key/id")["name"].to_pylist() == ["Zacarias", None]
 
 
+def test_what_stood_in_refused_records_is_hidden_where_the_table_has_something_personal(small):
+    for personal in (False, True):
+        name = {**PERSONAL["name"], "classification": "personal" if personal else None}
+        small.contract("bronze.people", {**PERSONAL, "name": name}, source={"format": "csv"}, quarantineShare=0)
+        file = small.root / f"people{personal}.csv"
+        file.write_text("id,name,age\n1,ana,30\nx,Zacarias,7\n")
+        with small.open() as lake:
+            branch = lake.create_branch(f"dev{personal}")
+            branch.ingest(file, into="bronze.people")
+            with pytest.raises(AuditFailed):
+                branch.publish()
+            text = lake.audit_page(lake.audit_of(branch.name))
+            assert ("Zacarias" in text, "•••" in text) == (not personal, personal)
+            assert "type/id" in text
+
+
 def test_rows_that_cannot_be_shown_say_why(lived):
     kept = lived.audit_of("bad")
     broken = replace(kept.report.result(KEY), samples_sql="select * from bronze.nosuch")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 _BITS = {"int": 32, "long": 64}
 _FLOAT_DIGITS = 15
 """So many digits of a decimal survive YAML's floats."""
+
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+"""Enough for every decimal column; what it cannot hold exactly is an error."""
+
+_INTEGER_BITS = 256
+"""More than any column holds; Python takes no text of much longer numbers."""
 
 _TOLERANCES = {"double": 1e-9, "float": 1e-6}
 """Share by which two floats may differ: sums come out otherwise in another order."""
@@ -40,6 +46,8 @@ def read_value(value: Any, kind: IcebergType) -> Any:
     """
     if value is None:
         return None
+    if isinstance(value, int) and value.bit_length() > _INTEGER_BITS:
+        raise NotAValue("the number is larger than any column holds.")
     if kind.parts:
         return _NESTED[kind.name](value, kind)
     return _READERS[kind.name](value, kind)
@@ -113,18 +121,21 @@ def _float(value: Any, _: IcebergType) -> float:
 
 def _decimal(value: Any, kind: IcebergType) -> Decimal:
     precision, scale = kind.numbers
-    if isinstance(value, bool | date) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise NotAValue(f"{_yaml(value)} is no number.")
     try:
         number = Decimal(str(value))
-        fits = number.is_finite() and number == round(number, scale) and abs(number) < 10 ** (precision - scale)
     except InvalidOperation as error:
         raise NotAValue(f"{value!r} is no number.") from error
     if isinstance(value, float) and len(number.as_tuple().digits) > _FLOAT_DIGITS:
         raise NotAValue(f"{value} has more digits than YAML keeps. Put it in quotes.")
-    if not fits:
+    try:
+        exact = number.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
+    except (Inexact, InvalidOperation) as error:
+        raise NotAValue(f"{value} does not fit in {kind}.") from error
+    if not exact.is_finite() or len(exact.as_tuple().digits) > precision:
         raise NotAValue(f"{value} does not fit in {kind}.")
-    return round(number, scale)
+    return exact
 
 
 def _date(value: Any, _: IcebergType) -> date:

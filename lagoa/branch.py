@@ -82,6 +82,11 @@ class Branch:
         with self.write(f"merge into {table}") as tx:
             return tx.merge(TableName.parse(table), source, key=key, order_by=order_by, batch=batch)
 
+    def scd2(self, table: str, source: Source) -> WriteResult:
+        """Make a table the history of things, as all observations of them tell it; only what differs is written."""
+        with self.write(f"make the history {table}") as tx:
+            return tx.scd2(TableName.parse(table), source)
+
     def delete(self, table: str, predicate: str) -> WriteResult:
         """Remove the rows for which a SQL condition is true."""
         with self.write(f"remove rows of {table}") as tx:

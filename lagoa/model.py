@@ -208,7 +208,7 @@ class Batch:
 INTENTS = "lagoa.intents"
 """Commit property: JSON list of what each write of the commit meant."""
 
-IntentKind = Literal["append", "replace", "merge", "delete", "model", "quarantine", "restore"]
+IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ class Contract:
         sort: sort fields, such as `sold_at desc`.
         order_by: of rows with one key, the one with the greatest value here wins a merge.
         materialization: how a model builds it; None when none does.
+        scd2: how its history is made; None when it has none.
         incremental: what its increments are; None when it is not incremental.
         source: the form of the files that it is loaded from; None when it is not loaded from files.
         dropped: columns, and fields within them, that were taken out for good and are no others' former names.
@@ -131,6 +132,7 @@ class Contract:
     sort: tuple[str, ...] = ()
     order_by: str | None = None
     materialization: Materialization | None = None
+    scd2: Scd2 | None = None
     incremental: ByTime | ByBatch | None = None
     source: Source | None = None
     dropped: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ Character = Annotated[str, Field(min_length=1, max_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 ColumnName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,126}$")]
 
-Materialization = Literal["full", "merge", "incremental"]
+Materialization = Literal["full", "merge", "scd2", "incremental"]
 """How a model builds its table."""
 
 TableRule = Literal["key", "quarantine_share", "row_count", "drift"]
@@ -99,6 +99,19 @@ class ByBatch(BaseModel):
     input: Text
 
 
+class Scd2(BaseModel):
+    """The history of things: a version for each time that one was other than before.
+
+    Attributes:
+        deletions: how it shows that a thing is gone: it never is (`none`), the SELECT has a column `is_deleted`
+            (`marker`), or each moment of the SELECT is a full delivery, which then lacks the thing (`missing`).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    deletions: Literal["none", "marker", "missing"] = "none"
+
+
 class TableProperties(BaseModel):
     """The custom properties of a table, under their names in the contract.
 
@@ -107,8 +120,9 @@ class TableProperties(BaseModel):
         partition: partition transforms, such as `month(sold_at)`.
         sort: columns that the files are sorted by, such as `customer_id` or `sold_at desc`.
         order_by: of rows with one key, the one with the greatest value here wins a merge.
-        materialization: how a model builds the table: anew (`full`), by key (`merge`), or only what is new in it
-            (`incremental`).
+        materialization: how a model builds the table: anew (`full`), by key (`merge`), as the history of its
+            rows (`scd2`), or only what is new in it (`incremental`).
+        scd2: how the history of a table of materialization `scd2` is made.
         incremental: what the increments of an incremental table are.
         dropped: columns, and fields within them by their path, that were taken out for good: they are not what another
             column of their type, which comes in at the same time, was called before.
@@ -125,6 +139,7 @@ class TableProperties(BaseModel):
     sort: list[Text] = Field([], alias="lagoa.sort")
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
     materialization: Materialization | None = Field(None, alias="lagoa.materialization")
+    scd2: Scd2 | None = Field(None, alias="lagoa.scd2")
     incremental: Annotated[ByTime | ByBatch, Field(discriminator="by")] | None = Field(None, alias="lagoa.incremental")
     dropped: list[Text] = Field([], alias="lagoa.dropped")
     quarantine_share: Share = Field(0.01, alias="lagoa.quarantineShare")

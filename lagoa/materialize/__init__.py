@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.materialize.build import Build, Built, build_full, build_merge
+from lagoa.materialize.build import Build, Built, build_full, build_merge, build_scd2
 from lagoa.materialize.incremental import build_incremental
 
 if TYPE_CHECKING:
@@ -26,5 +26,6 @@ def build(work: Build) -> Built:
 _WAYS: Mapping[str, Callable[[Build], Built]] = {
     "full": build_full,
     "merge": build_merge,
+    "scd2": build_scd2,
     "incremental": build_incremental,
 }

@@ -73,3 +73,11 @@ def build_merge(work: Build) -> Built:
         rows = SessionQuery(session, work.model.sql)
         result = tx.merge(work.model.table, rows, kind="model", properties=work.properties)
     return Built(result.rows_added, tx.commit, "merge")
+
+
+def build_scd2(work: Build) -> Built:
+    """Make the table the history that follows from the observations of the SELECT."""
+    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
+        rows = SessionQuery(session, work.model.sql)
+        result = tx.scd2(work.model.table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "scd2")

@@ -170,7 +170,7 @@ def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> M
         if name not in wanted:
             advice = f"Add it to {contract.file}, or take it out of the SELECT."
             if contract.scd2 is not None and name in HISTORY_COLUMNS:
-                message = f"the SELECT yields observations, and {name} follows from them."
+                message = f"{name} is not observed: it follows from the observations that the SELECT yields."
                 raise ModelError(file, line, message, "Take it out of the SELECT: Lagoa writes it.")
             raise ModelError(file, line, f"the column {name} is not in the contract of {contract.table}.", advice)
     missing = [name for name in wanted if name not in found.columns]

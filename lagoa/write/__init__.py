@@ -17,6 +17,7 @@ from lagoa.write.holds import BATCH, refuse_held
 from lagoa.write.merge import delete_rows, merge_rows
 from lagoa.write.overwrite import Where, overwrite_rows
 from lagoa.write.restore import RestoreResult, restore_tables
+from lagoa.write.scd2 import history_rows
 from lagoa.write.sources import SessionQuery, Source, kept, open_rows, with_lineage
 from lagoa.write.target import FileChanges, Target
 
@@ -173,6 +174,36 @@ class WriteTransaction:
             raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
         options = _Options(kind, batch, properties or {})
         return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order))
+
+    def scd2(
+        self,
+        table: TableName,
+        source: Source,
+        *,
+        kind: IntentKind = "scd2",
+        properties: Mapping[str, str] | None = None,
+    ) -> WriteResult:
+        """Make the table the history of things, as all observations of them tell it; see `lagoa.write.scd2`.
+
+        Rows are counted by versions: one that ended is a row removed and a row added. Nothing that stands there
+        already is written again.
+
+        Args:
+            table: its contract has `lagoa.materialization: scd2`.
+            source: see `Source`; the columns of the contract without `valid_to` and `is_current`.
+            kind: what the write is noted as.
+            properties: set on the table.
+
+        Raises:
+            WriteError: a key or a moment is null, rows that the table cannot hold, a table without history.
+            QueryError, TableNotFound, ContractError: as `append`.
+        """
+        contract = self._context.contracts.get(table)
+        if contract is None or contract.scd2 is None:
+            advice = "Set lagoa.materialization to scd2 in its contract."
+            raise WriteError(table, "the table holds no history of versions.", advice)
+        options = _Options(kind, None, properties or {})
+        return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract))
 
     def delete(self, table: TableName, predicate: str) -> WriteResult:
         """Remove the rows for which a SQL condition is true; where it is false or null they stay.

@@ -1,0 +1,150 @@
+"""The history of things (SCD2): a table becomes the versions that follow from observations; see `contracts.history`.
+
+All observations come in, and what the versions of a key are is told from them alone. What is written is the difference:
+files that hold versions which are no more are written anew, the others stay.
+"""
+
+# ruff: noqa: S608 - names are quoted
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.history import (
+    CURRENT,
+    DELETED,
+    FROM,
+    business_key,
+    observations_sql,
+    selected_columns,
+    single_versions_sql,
+    versions_sql,
+)
+from lagoa.errors import WriteError
+from lagoa.ports import FILE_COLUMN
+from lagoa.sql_names import name_in_sql
+from lagoa.write.parts import path_of, read_part, touched_files
+from lagoa.write.target import FileChanges
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.contracts import Contract
+    from lagoa.ports import SqlSession
+    from lagoa.write.parts import Part
+    from lagoa.write.sources import SessionQuery
+    from lagoa.write.target import Target
+
+_OBSERVED, _VERSIONS = "_lagoa_new", "_lagoa_versions"
+
+
+def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> FileChanges:
+    """Make the table the history of the observations that come in, which are all there are.
+
+    Raises:
+        WriteError: a key or a moment is null; a row does not fit the table.
+    """
+    session = rows.session
+    _check_columns(rows, target, contract)
+    try:
+        versions = stage_observations(rows, target.metadata, contract)
+        if not target.tasks:
+            files = session.write(versions, target.metadata)
+            return FileChanges(files, rows_added=sum(file.record_count for file in files), key=contract.key)
+        session.stage(_VERSIONS, versions, target.metadata)
+        return _difference(session, target, contract)
+    finally:
+        for name in (_OBSERVED, _VERSIONS):
+            session.query(f"DROP TABLE IF EXISTS {name}")
+
+
+def stage_observations(rows: SessionQuery, metadata: TableMetadata, contract: Contract) -> str:
+    """Keep observations in the session, in the table's types; return SQL for the versions that follow from them.
+
+    Raises:
+        WriteError: a key or a moment is null; a row does not fit the table.
+    """
+    session = rows.session
+    session.stage(_OBSERVED, observations_sql(contract, rows.sql), metadata, parameters=rows.parameters)
+    _refuse_nulls(session, contract)
+    make = single_versions_sql if _each_once(session, contract) else versions_sql
+    return make(contract, _OBSERVED)
+
+
+def _check_columns(rows: SessionQuery, target: Target, contract: Contract) -> None:
+    """Refuse a marker that has no meaning, and columns of versions, before they meet those that are made here."""
+    wanted = selected_columns(contract)
+    found = rows.session.columns(rows.sql, rows.parameters)
+    strange = [name for name in found if name not in wanted]
+    missing = [name for name in wanted if name not in found]
+    if strange or missing:
+        what = f"have no column {missing[0]!r}" if missing else f"have a column {strange[0]!r} that has no place"
+        advice = f"Observations have the columns {', '.join(wanted)}."
+        if DELETED in strange:
+            advice += " For deletions that are marked, set `deletions: marker` in lagoa.scd2."
+        raise WriteError(target.name, f"the observations {what}.", advice)
+
+
+def _refuse_nulls(session: SqlSession, contract: Contract) -> None:
+    counts = ", ".join(f"count(*) FILTER ({name_in_sql(name)} IS NULL)" for name in contract.key)
+    for name, nulls in zip(contract.key, session.query(f"SELECT {counts} FROM {_OBSERVED}").fetchall()[0], strict=True):
+        if nulls:
+            raise WriteError(
+                contract.table,
+                f"{name!r} is null in {nulls:,} observation{'s' if nulls > 1 else ''}.",
+                "An observation says of which thing it is and from when on it is so; nothing was written.",
+            )
+
+
+def _each_once(session: SqlSession, contract: Contract) -> bool:
+    """Return whether each key has one observation, and no delivery could lack one: the first load, most often."""
+    if contract.scd2 is not None and contract.scd2.deletions == "missing":
+        first, last = session.query(f"SELECT min({FROM}), max({FROM}) FROM {_OBSERVED}").fetchall()[0]
+        if first != last:
+            return False
+    key = ", ".join(map(name_in_sql, business_key(contract)))
+    return not session.query(f"SELECT 1 FROM {_OBSERVED} GROUP BY {key} HAVING count(*) > 1 LIMIT 1").fetchall()
+
+
+def _difference(session: SqlSession, target: Target, contract: Contract) -> FileChanges:
+    part = read_part(session, target, target.tasks)
+    same = _same(contract, target.columns)
+    file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
+    gone = f"SELECT {file}, count(*) FROM {part.sql} AS o ANTI JOIN {_VERSIONS} AS n ON {same} GROUP BY ALL"
+    by_path = dict(session.query(gone).fetchall())
+    new = f"SELECT n.* FROM {_VERSIONS} AS n ANTI JOIN {part.sql} AS o ON {same}"
+    number = f"SELECT (SELECT count(*) FROM ({new})), count(*) FROM {_VERSIONS}"
+    added, after = session.query(number).fetchall()[0]
+    before = session.query(f"SELECT count(*) FROM {part.sql}").fetchall()[0][0]
+    removed = sum(by_path.values())
+    if before - removed + added != after:  # a version stood there twice: somebody else wrote it
+        files = session.write(f"SELECT * FROM {_VERSIONS}", target.metadata)
+        return FileChanges(files, [task.file for task in target.tasks], after, before, key=contract.key)
+    if not (added or removed):
+        return FileChanges(key=contract.key)
+    touched = touched_files(part, by_path) if removed else []
+    stay = _staying(session, target, part, by_path, same) if touched else ""
+    columns = ", ".join(map(name_in_sql, target.columns))
+    files = session.write(f"SELECT {columns} FROM ({new}){stay}", target.metadata)
+    return FileChanges(files, [task.file for task in touched], added, removed, key=contract.key)
+
+
+def _staying(session: SqlSession, target: Target, part: Part, by_path: dict[str, int], same: str) -> str:
+    """Return what to add to a query for the versions that stay, of files that are written anew."""
+    rest = [t for t in touched_files(part, by_path) if by_path.get(path_of(t)) != t.file.record_count]
+    if not rest:
+        return ""
+    old = read_part(session, target, rest).sql if part.by_file else part.sql
+    columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
+    return f" UNION ALL SELECT {columns} FROM {old} AS o SEMI JOIN {_VERSIONS} AS n ON {same}"
+
+
+def _same(contract: Contract, columns: Sequence[str]) -> str:
+    """Return the condition that two rows are the same version: columns of the key are never null."""
+    terms = [
+        f"o.{name_in_sql(name)} {'=' if name in (*contract.key, CURRENT) else 'IS NOT DISTINCT FROM'} "
+        f"n.{name_in_sql(name)}"
+        for name in columns
+    ]
+    return " AND ".join(terms)

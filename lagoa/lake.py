@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from lagoa.audit.records import CheckRecord, KeptAudit
     from lagoa.catalog.ref_catalog import RefCatalog
+    from lagoa.consistency import Consistency
     from lagoa.diff import LakeDiff
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.model_tests import ModelTestReport
@@ -181,6 +182,12 @@ class Lake:
         from lagoa.audit import expected_checks
 
         return [check.id for check in expected_checks(self.context, dict.fromkeys(self.context.contracts.tables, ""))]
+
+    def check_contracts(self) -> Consistency:
+        """Read all contracts, models, tests of models and checks, and return all that is wrong with them in one go."""
+        from lagoa.consistency import check_files
+
+        return check_files(self.context)
 
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return what differs from `a` to `b`: tables, schemas, rows by key."""

@@ -93,11 +93,12 @@ def file_checks(file: CheckFile, engine: SqlEngine) -> list[Check]:
     """
     key = (file.path, file.text)
     if key not in _read:
-        _read[key] = [_file_check(file, each, engine) for each in file.checks]
+        _read[key] = [file_check(file, each, engine) for each in file.checks]
     return list(_read[key])
 
 
-def _file_check(file: CheckFile, check: FileCheck, engine: SqlEngine) -> Check:
+def file_check(file: CheckFile, check: FileCheck, engine: SqlEngine) -> Check:
+    """Return one check of a check file; raises as `file_checks` does."""
     reads = {file.table, *check.tables}
     for query in check.queries:
         try:

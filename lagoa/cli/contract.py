@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lagoa.cli.console import count, emit_json, hint, near, say
+from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, lake_folder, open_here
+
+if TYPE_CHECKING:
+    from lagoa.errors import FileError
 
 contract = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Data contracts: infer one from a file, check them all."
@@ -42,13 +46,43 @@ def contract_infer(
 
 @contract.command("check")
 def contract_check(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Read all contracts, models and check files, and say what is wrong with the first that cannot be used."""
+    """Read all contracts, models, tests of models and check files, and say all that is wrong with them."""
     with open_here(ctx) as lake:
-        contracts = [str(table) for table in lake.context.contracts.tables]
-        _, models = lake.stale_models()
-        checks = lake.checks()
+        found = lake.check_contracts()
     if as_json:
-        emit_json({"contracts": contracts, "models": models, "checks": checks})
+        emit_json(
+            {
+                "contracts": [str(table) for table in found.contracts],
+                "models": len(found.models),
+                "tests": found.tests,
+                "checks": found.checks,
+                "faults": [_tell(fault) for fault in found.faults],
+            }
+        )
     else:
-        found = f"{count(len(contracts), 'contract')}, {count(models, 'model')}, {count(len(checks), 'check')}"
-        say(f"{found}: nothing is wrong.")
+        for fault in found.faults:
+            told = _tell(fault)
+            place = f"{near(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
+            say(f"{place}: {told['message']} {told['advice']}".rstrip())
+        counted = [
+            count(len(found.contracts), "contract"),
+            count(len(found.models), "model"),
+            count(found.tests, "test"),
+            count(len(found.checks), "check"),
+        ]
+        if not found.faults:
+            say(f"{', '.join(counted)}: nothing is wrong.")
+        else:
+            hint(f"{count(len(found.faults), 'fault')}; {', '.join(counted)} can be used.")
+    if found.faults:
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _tell(fault: FileError) -> dict[str, Any]:
+    place = f"{fault.file}:{fault.line}: " if fault.line else f"{fault.file}: "
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "message": fault.message.removeprefix(place),
+        "advice": fault.advice,
+    }

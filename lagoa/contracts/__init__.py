@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.findings import near
 from lagoa.contracts.increments import check_increment_inputs
 from lagoa.contracts.properties import Source
 from lagoa.contracts.quarantine import QUARANTINE_LAYER, quarantine_contract
-from lagoa.contracts.reading import check_references, read_contract
+from lagoa.contracts.reading import read_contract
+from lagoa.contracts.references import check_references
 from lagoa.contracts.yaml_file import ContractFile
-from lagoa.errors import ContractError, InvalidName
+from lagoa.errors import ContractError, FileError, InvalidName
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["SUFFIX", "Column", "Contract", "Contracts", "Source"]
+__all__ = ["SUFFIX", "Column", "Contract", "Contracts", "Reading", "Source", "read_contracts"]
 
 SUFFIX = ".odcs.yaml"
 """How the name of a contract's file ends."""
@@ -40,12 +41,10 @@ class Contracts:
         Raises:
             ContractError: the first thing found that cannot be used, with its file and line.
         """
-        found = {table: ContractFile(path) for table, path in sorted(_tables(folder))}
-        contracts = {table: read_contract(file, table) for table, file in found.items()}
-        for table, contract in contracts.items():
-            check_references(found[table], contract, contracts)
-            check_increment_inputs(found[table], contract, contracts)
-        return cls(folder, contracts.values())
+        found = read_contracts(folder)
+        if found.faults:
+            raise found.faults[0]
+        return found.contracts
 
     @property
     def tables(self) -> tuple[TableName, ...]:
@@ -86,19 +85,64 @@ class Contracts:
         return len(self._contracts)
 
 
-def _tables(folder: Path) -> Iterator[tuple[TableName, Path]]:
-    for path in folder.rglob("*.y*ml") if folder.is_dir() else ():
-        parts = path.relative_to(folder).parts
-        if any(part.startswith(".") for part in parts) or path.suffix not in {".yaml", ".yml"}:
-            continue
-        form = f"A contract is {folder.name}/<layer>/<table>{SUFFIX}."
-        if len(parts) != 2 or not path.name.endswith(SUFFIX):  # noqa: PLR2004 - layer and file
-            raise ContractError(path, None, "this file would not be read.", f"{form} Rename or move it.")
+class Reading(NamedTuple):
+    """What came of reading every contract of a folder.
+
+    Attributes:
+        contracts: those that can be used.
+        faults: all that is wrong, by file.
+        broken: the tables whose contract cannot be used.
+        files: the file of each table that could be opened.
+    """
+
+    contracts: Contracts
+    faults: list[FileError]
+    broken: frozenset[TableName]
+    files: Mapping[TableName, ContractFile]
+
+
+def read_contracts(folder: Path) -> Reading:
+    """Read every contract under a folder, to its end where one has faults, and see whether they fit each other."""
+    faults: list[FileError] = []
+    files: dict[TableName, ContractFile] = {}
+    found: dict[TableName, Contract] = {}
+    broken: set[TableName] = set()
+    for path in _files(folder):
         try:
-            table = TableName.parse(f"{parts[0]}.{path.name.removesuffix(SUFFIX)}")
-        except InvalidName as error:
-            raise ContractError(path, None, error.message, f"{error.advice} {form}") from error
-        if table.layer == QUARANTINE_LAYER:
-            message = "the layer quarantine is Lagoa's own, and so are its contracts."
-            raise ContractError(path, None, message, "Take the file away.")
-        yield table, path
+            table = _table_of(path, folder)
+            broken.add(table)
+            files[table] = ContractFile(path)
+        except FileError as error:
+            faults.append(error)
+    for table, file in sorted(files.items()):
+        with file.going_on():
+            found[table] = read_contract(file, table)
+            broken.remove(table)
+    for table, contract in found.items():
+        with files[table].going_on():
+            check_references(files[table], contract, found, broken)
+            check_increment_inputs(files[table], contract, found, broken)
+    faults += [error for _, file in sorted(files.items()) for error in file.faults]
+    return Reading(Contracts(folder, found.values()), faults, frozenset(broken), files)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*.y*ml")) if folder.is_dir() else ():
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix in {".yaml", ".yml"} and not hidden:
+            yield path
+
+
+def _table_of(path: Path, folder: Path) -> TableName:
+    parts = path.relative_to(folder).parts
+    form = f"A contract is {folder.name}/<layer>/<table>{SUFFIX}."
+    if len(parts) != 2 or not path.name.endswith(SUFFIX):  # noqa: PLR2004 - layer and file
+        raise ContractError(path, None, "this file would not be read.", f"{form} Rename or move it.")
+    try:
+        table = TableName.parse(f"{parts[0]}.{path.name.removesuffix(SUFFIX)}")
+    except InvalidName as error:
+        raise ContractError(path, None, error.message, f"{error.advice} {form}") from error
+    if table.layer == QUARANTINE_LAYER:
+        message = "the layer quarantine is Lagoa's own, and so are its contracts."
+        raise ContractError(path, None, message, "Take the file away.")
+    return table

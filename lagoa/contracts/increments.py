@@ -11,7 +11,7 @@ from lagoa.intervals import grains_of
 from lagoa.model import LINEAGE_COLUMNS, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from lagoa.contracts.contract import Contract
     from lagoa.contracts.findings import Location
@@ -53,8 +53,12 @@ def check_increments(file: ContractFile, contract: Contract, places: Mapping[str
         raise file.error(where, message, "Give key columns `primaryKey: true`, or take lagoa.orderBy out.")
 
 
-def check_increment_inputs(file: ContractFile, contract: Contract, others: Mapping[TableName, Contract]) -> None:
+def check_increment_inputs(
+    file: ContractFile, contract: Contract, others: Mapping[TableName, Contract], unknown: Collection[TableName] = ()
+) -> None:
     """Make sure that the tables named are there, and have the columns that tell a row's increment.
+
+    Nothing is said of `unknown` tables, whose contract cannot be read.
 
     Raises:
         ContractError: at the line of one that does not.
@@ -66,6 +70,8 @@ def check_increment_inputs(file: ContractFile, contract: Contract, others: Mappi
     number = next((place for place, each in enumerate(properties) if each["property"] == _PROPERTY), 0)
     where: Location = ("schema", 0, "customProperties", number, "value")
     for table, column in increment_inputs(found).items():
+        if table in unknown:
+            continue
         place = (*where, "inputs", str(table)) if isinstance(found, ByTime) else (*where, "input")
         if table not in others:
             message = f"{table} has no contract.{near(str(table), map(str, others))}"

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lagoa.contracts.columns import read_column
 from lagoa.contracts.contract import Contract
 from lagoa.contracts.findings import near
+from lagoa.contracts.history import check_history
 from lagoa.contracts.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
 from lagoa.contracts.increments import check_increments
-from lagoa.contracts.properties import PREFIX, TableProperties, custom_properties
+from lagoa.contracts.properties import PREFIX, Scd2, TableProperties, custom_properties
+from lagoa.contracts.renames import check_renames
 from lagoa.model import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -48,10 +50,10 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
     from open_data_contract_standard.model import OpenDataContractStandard
 
     document = file.validate(OpenDataContractStandard, file.data)
-    _check_head(file, document, table)
+    with file.going_on():
+        _check_head(file, document, table)
     found = _check_object(file, document.schema_ or [], table)
-    extra = custom_properties(file, TableProperties, _TABLE, found.customProperties)
-    columns = tuple(read_column(file, number, each) for number, each in enumerate(found.properties or []))
+    columns, key, extra = _read_parts(file, found)
     team = file.data.get("team")
     contract = Contract(
         table=table,
@@ -61,85 +63,91 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
         columns=columns,
         description=found.description or "",
         owner=team.get("name", "") if isinstance(team, dict) else "",
-        key=_key(file, found.properties or []),
+        key=key,
         partition=tuple(extra.partition),
         sort=tuple(extra.sort),
         order_by=extra.order_by,
         materialization=extra.materialization,
+        scd2=extra.scd2 or (Scd2() if extra.materialization == "scd2" else None),
         incremental=extra.incremental,
         source=extra.source,
+        dropped=tuple(extra.dropped),
         quarantine_share=extra.quarantine_share,
         row_count_change=extra.row_count_change,
         drift=MappingProxyType(extra.drift),
         severity=MappingProxyType(extra.severity),
     )
+    _check_fit(file, contract)
+    return contract
+
+
+def _read_parts(file: ContractFile, found: SchemaObject) -> tuple[tuple[Column, ...], tuple[str, ...], TableProperties]:
+    """Return the columns, the key and the properties of the table; what is asked of them later needs them all."""
+    columns: list[Column] = []
+    key: tuple[str, ...] = ()
+    extra = TableProperties.model_validate({})
+    for number, each in enumerate(found.properties or []):
+        with file.going_on():
+            columns.append(read_column(file, number, each))
+    with file.going_on():
+        key = _key(file, found.properties or [])
+    with file.going_on():
+        extra = custom_properties(file, TableProperties, _TABLE, found.customProperties)
+    file.stop_at_faults()
+    return tuple(columns), key, extra
+
+
+def _check_fit(file: ContractFile, contract: Contract) -> None:
+    """Make sure that what the contract says of its columns goes together."""
+    places = _places(file)
     with file.going_on():
         _check_columns(file, contract)
     with file.going_on():
-        check_renames(file, contract, _places(file).get("lagoa.dropped", ()))
+        check_renames(file, contract, places.get("lagoa.dropped", ()))
     with file.going_on():
         _check_table(file, contract)
     with file.going_on():
         _check_source(file, contract)
     with file.going_on():
-        check_increments(file, contract, _places(file))
+        check_increments(file, contract, places)
+    with file.going_on():
+        check_history(file, contract, places)
     file.stop_at_faults()
-    return contract
-
-
-def check_references(file: ContractFile, contract: Contract, others: dict[TableName, Contract]) -> None:
-    """Make sure that each foreign key points to a column of its type in a known table.
-
-    Raises:
-        ContractError: at the line of one that does not.
-    """
-    for number, column in enumerate(contract.columns):
-        if column.references is None:
-            continue
-        place = (*_TABLE, "properties", number, "relationships", 0, "to")
-        table, name = column.references
-        if table not in others:
-            message = (
-                f"column {column.name} refers to {table}, which has no contract.{near(str(table), map(str, others))}"
-            )
-            raise file.error(place, message, "Mend the name, or write that table's contract.")
-        target = others[table].column(name)
-        if target is None:
-            known = [each.name for each in others[table].columns]
-            message = f"column {column.name} refers to {table}.{name}, and {table} has no such column."
-            raise file.error(place, message + near(name, known), f"It has {', '.join(known)}.")
-        if target.type != column.type:
-            message = f"column {column.name} is {column.type} and refers to {table}.{name}, which is {target.type}."
-            raise file.error(place, message, "Give both the same type.")
 
 
 def _check_head(file: ContractFile, document: OpenDataContractStandard, table: TableName) -> None:
     for key in ("apiVersion", "kind", "id", "version", "name", "schema"):
-        if not file.data.get(key):
-            advice = "Every contract has apiVersion, kind, id, name, version and a schema."
-            raise file.error((key,), f"{key} is missing.", advice)
-    if document.apiVersion not in VERSIONS:
+        with file.going_on():
+            if not file.data.get(key):
+                advice = "Every contract has apiVersion, kind, id, name, version and a schema."
+                raise file.error((key,), f"{key} is missing.", advice)
+    if document.apiVersion and document.apiVersion not in VERSIONS:
         message = f"apiVersion {document.apiVersion!r} is not read."
         raise file.error(("apiVersion",), message, f"Lagoa reads {', '.join(VERSIONS)}.")
-    if document.kind != "DataContract":
+    if document.kind and document.kind != "DataContract":
         raise file.error(("kind",), f"kind {document.kind!r} is not read.", "Write DataContract.")
-    _check_name(file, ("name",), document.name, str(table))
+    with file.going_on():
+        _check_name(file, ("name",), document.name, str(table))
     for number, each in enumerate(document.customProperties or []):
-        if (each.property or "").startswith(PREFIX):
-            message = f"{each.property} stands at the contract's top."
-            raise file.error(("customProperties", number), message, "Move it to customProperties of the table.")
+        with file.going_on():
+            if (each.property or "").startswith(PREFIX):
+                message = f"{each.property} stands at the contract's top."
+                raise file.error(("customProperties", number), message, "Move it to customProperties of the table.")
 
 
 def _check_object(file: ContractFile, objects: list[SchemaObject], table: TableName) -> SchemaObject:
     if len(objects) != 1:
         raise file.error(("schema", 1), f"schema holds {len(objects)} tables.", "Write one table in one file.")
     found = objects[0]
-    _check_name(file, (*_TABLE, "name"), found.name, table.name)
-    if found.physicalName is not None:
-        _check_name(file, (*_TABLE, "physicalName"), found.physicalName, str(table))
+    with file.going_on():
+        _check_name(file, (*_TABLE, "name"), found.name, table.name)
+    with file.going_on():
+        if found.physicalName is not None:
+            _check_name(file, (*_TABLE, "physicalName"), found.physicalName, str(table))
     for key, advice in _REFUSED.items():
-        if getattr(found, key):
-            raise file.error((*_TABLE, key), f"{key} of a table are not read here.", advice)
+        with file.going_on():
+            if getattr(found, key):
+                raise file.error((*_TABLE, key), f"{key} of a table are not read here.", advice)
     if not found.properties:
         raise file.error((*_TABLE, "properties"), "the table has no columns.", "Name them under properties.")
     return found
@@ -180,9 +188,6 @@ def _check_columns(file: ContractFile, contract: Contract) -> None:
         if column.source_name in headers:
             message = f"two columns are {column.source_name!r} in the files."
             raise file.error(place, message, "Mend lagoa.header of one of them.")
-        if column.former_name in {each.name for each in contract.columns}:
-            message = f"column {column.name} was {column.former_name}, and such a column is still there."
-            raise file.error(place, message, "Take one of the two out.")
         if column.name in contract.key:
             _check_key(file, place, column)
         names.add(column.name)
@@ -203,16 +208,19 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
     places = _places(file)
     _check_partition(file, contract, places.get("lagoa.partition", ()))
     for number, text in enumerate(contract.sort):
-        place = (*places["lagoa.sort"], number)
-        _ordered(file, contract, place, _parsed(file, place, SortField.parse, text, SORTS).column)
-    if contract.order_by is not None:
-        _ordered(file, contract, places["lagoa.orderBy"], contract.order_by)
+        with file.going_on():
+            place = (*places["lagoa.sort"], number)
+            _ordered(file, contract, place, _parsed(file, place, SortField.parse, text, SORTS).column)
+    with file.going_on():
+        if contract.order_by is not None:
+            _ordered(file, contract, places["lagoa.orderBy"], contract.order_by)
     for name in contract.drift:
-        place = (*places["lagoa.drift"], name)
-        column = _known(file, contract, place, name)
-        if parse_type(column.type).name not in NUMBERS:
-            message = f"column {name} is {column.type}, and drift is the change of a mean."
-            raise file.error(place, message, "Take a column of numbers.")
+        with file.going_on():
+            place = (*places["lagoa.drift"], name)
+            column = _known(file, contract, place, name)
+            if parse_type(column.type).name not in NUMBERS:
+                message = f"column {name} is {column.type}, and drift is the change of a mean."
+                raise file.error(place, message, "Take a column of numbers.")
     if contract.materialization == "merge" and not contract.key:
         message = "lagoa.materialization is merge, and the table has no key."
         raise file.error(places["lagoa.materialization"], message, "Give key columns `primaryKey: true`.")
@@ -221,14 +229,15 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
 def _check_partition(file: ContractFile, contract: Contract, where: Location) -> None:
     taken: set[str] = set()
     for number, text in enumerate(contract.partition):
-        place = (*where, number)
-        each = _parsed(file, place, PartitionField.parse, text, PARTITIONS)
-        kind = _known(file, contract, place, each.column).type
-        _parsed(file, place, each.check, kind, "Take another transform.")
-        if each.name in taken or (each.transform != "identity" and contract.column(each.name)):
-            message = f"{text!r} makes a field {each.name}, and there is one."
-            raise file.error(place, message, "Take one of the two out.")
-        taken.add(each.name)
+        with file.going_on():
+            place = (*where, number)
+            each = _parsed(file, place, PartitionField.parse, text, PARTITIONS)
+            kind = _known(file, contract, place, each.column).type
+            _parsed(file, place, each.check, kind, "Take another transform.")
+            if each.name in taken or (each.transform != "identity" and contract.column(each.name)):
+                message = f"{text!r} makes a field {each.name}, and there is one."
+                raise file.error(place, message, "Take one of the two out.")
+            taken.add(each.name)
 
 
 def _check_source(file: ContractFile, contract: Contract) -> None:

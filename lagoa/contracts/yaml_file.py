@@ -6,6 +6,7 @@ it is read.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -16,7 +17,7 @@ from lagoa.contracts.findings import Location, cleaned, explained, known_keys
 from lagoa.errors import ContractError, FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -76,6 +77,7 @@ class YamlFile:
         noun: what the file is, in the errors of a kind of file.
         advice: where to start instead, when it is nothing of the sort.
         failure: what its errors are.
+        faults: what is wrong with it, as far as it was read by `going_on`.
     """
 
     noun: ClassVar[str]
@@ -89,6 +91,7 @@ class YamlFile:
             FileError: it cannot be read, or is no plain YAML of keys and values; of the kind that `failure` says.
         """
         self.path = path
+        self.faults: list[FileError] = []
         self._text = self._read()
         root = self._compose()
         if not isinstance(root, yaml.MappingNode):
@@ -118,6 +121,20 @@ class YamlFile:
         """Return the error that says so at the place of a value."""
         return self.failure(self.path, self.line(location), message, advice)
 
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Keep an error that the block raises and go on behind it, so that all of them can be told."""
+        try:
+            yield
+        except FileError as error:
+            if error not in self.faults:
+                self.faults.append(error)
+
+    def stop_at_faults(self) -> None:
+        """Raise the first fault that was kept: what follows takes for granted that there is none."""
+        if self.faults:
+            raise self.faults[0]
+
     def validate(
         self, model: type[_Model], value: Any, places: Mapping[str | int, Location] = MappingProxyType({})
     ) -> _Model:
@@ -141,10 +158,13 @@ class YamlFile:
             for place, error in found
             if not any(len(other) > len(place) and other[: len(place)] == place for other, _ in found)
         ]
-        located = [(places.get(place[0], place[:1]) + place[1:] if place else place, error) for place, error in deepest]
-        place, first = min(located, key=lambda item: self.line(item[0]))
-        known = known_keys(model, deepest[located.index((place, first))][0][:-1])
-        raise self.error(place, *explained(place, first, known))
+        errors: list[FileError] = []
+        for place, error in deepest:
+            where = places.get(place[0], place[:1]) + place[1:] if place else place
+            errors.append(self.error(where, *explained(where, error, known_keys(model, place[:-1]))))
+        errors.sort(key=lambda each: each.line or 0)
+        self.faults += errors
+        raise errors[0]
 
     def _read(self) -> str:
         content = b""
@@ -203,9 +223,10 @@ class YamlFile:
             raise self._at(node, f"values marked {node.tag} are not taken.", "Write it as text, in quotes.")
         try:
             return yaml.constructor.SafeConstructor().construct_object(node)
-        except (ValueError, KeyError) as error:
+        except (ValueError, KeyError, AttributeError) as error:
             advice = "Mend it, or put it in quotes when it is text."
-            raise self._at(node, f"{node.value!r} is no value: {error}.", advice) from error
+            reason = f": {error}" if isinstance(error, ValueError) else ""
+            raise self._at(node, f"{node.value!r} is no value{reason}.", advice) from error
 
     def _at(self, node: yaml.Node, message: str, advice: str) -> FileError:
         return self.failure(self.path, node.start_mark.line + 1, message, advice)

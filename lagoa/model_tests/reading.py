@@ -86,25 +86,40 @@ def read_tests(folder: Path, models: Models, contracts: Contracts) -> list[Model
         ModelTestError: with file and line: a file that would not be read, a table without model, an unknown key, table
             or column, a value that its column cannot hold.
     """
-    found = [(_table_of(path, folder / FOLDER), path) for path in _files(folder / FOLDER)]
-    tests: list[ModelTest] = []
-    for table, path in sorted(found):
-        if table not in models:
-            advice = near(str(table), map(str, models)).strip() or "Take the file away, or write the model."
-            raise ModelTestError(path, None, f"{table} is made by no model.", advice)
-        tests += _Reader(_TestFile(path), models[table], contracts).tests()
-    return tests
+    found = sorted((table_of_tests(path, folder), path) for path in test_files(folder))
+    return [test for _, path in found for test in read_test_file(path, folder, models, contracts)]
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_file() and not hidden and path.name != "README.md":
-            yield path
+def read_test_file(
+    path: Path, folder: Path, models: Mapping[TableName, Model], contracts: Contracts
+) -> list[ModelTest]:
+    """Return the tests of one file under the folder of the models; raises as `read_tests` does."""
+    table = table_of_tests(path, folder)
+    if table not in models:
+        advice = near(str(table), map(str, models)).strip() or "Take the file away, or write the model."
+        raise ModelTestError(path, None, f"{table} is made by no model.", advice)
+    return _Reader(_TestFile(path), models[table], contracts).tests()
 
 
-def _table_of(path: Path, folder: Path) -> TableName:
-    parts = path.relative_to(folder).parts
+def test_files(folder: Path) -> list[Path]:
+    """Return the files among the tests under the folder of the models, whether or not they can be read."""
+    tests = folder / FOLDER
+    return [
+        path
+        for path in sorted(tests.rglob("*") if tests.is_dir() else ())
+        if path.is_file()
+        and path.name != "README.md"
+        and not any(part.startswith(".") for part in path.relative_to(tests).parts)
+    ]
+
+
+def table_of_tests(path: Path, folder: Path) -> TableName:
+    """Return the table that a test file is of, by its place under the folder of the models.
+
+    Raises:
+        ModelTestError: it is not where test files are.
+    """
+    parts = path.relative_to(folder / FOLDER).parts
     if len(parts) != 2 or path.suffix != ".yaml":  # noqa: PLR2004 - layer and file
         raise ModelTestError(path, None, "this file would not be read.", f"{_FORM} Rename or move it.")
     try:

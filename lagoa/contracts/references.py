@@ -1,0 +1,49 @@
+"""What contracts say of each other: foreign keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.findings import near
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from lagoa.contracts.contract import Column, Contract
+    from lagoa.contracts.yaml_file import ContractFile
+    from lagoa.model import TableName
+
+
+def check_references(
+    file: ContractFile, contract: Contract, others: Mapping[TableName, Contract], unknown: Collection[TableName] = ()
+) -> None:
+    """See whether each foreign key points to a column of its type in a known table; keep what does not in the file.
+
+    Args:
+        file: the contract's file.
+        contract: what it says.
+        others: the contracts of all tables.
+        unknown: tables that have a contract which cannot be read, so that nothing is known of them.
+    """
+    for number, column in enumerate(contract.columns):
+        if column.references and column.references[0] not in unknown:
+            with file.going_on():
+                _check(file, number, column, others)
+
+
+def _check(file: ContractFile, number: int, column: Column, others: Mapping[TableName, Contract]) -> None:
+    if column.references is None:
+        return
+    place = ("schema", 0, "properties", number, "relationships", 0, "to")
+    table, name = column.references
+    if table not in others:
+        message = f"column {column.name} refers to {table}, which has no contract.{near(str(table), map(str, others))}"
+        raise file.error(place, message, "Mend the name, or write that table's contract.")
+    target = others[table].column(name)
+    if target is None:
+        known = [each.name for each in others[table].columns]
+        message = f"column {column.name} refers to {table}.{name}, and {table} has no such column."
+        raise file.error(place, message + near(name, known), f"It has {', '.join(known)}.")
+    if target.type != column.type:
+        message = f"column {column.name} is {column.type} and refers to {table}.{name}, which is {target.type}."
+        raise file.error(place, message, "Give both the same type.")

@@ -148,8 +148,11 @@ class Intervals:
         found = [f"{name} >= {_sql(low, kind)} AND {name} < {_sql(high, kind)}" for low, high in self.ranges()]
         return [*found, *([f"{name} IS NULL"] if None in self.numbers else [])]
 
-    def expression(self, column: str, kind: str) -> BooleanExpression:
-        """Return the condition as PyIceberg has it."""
+    def expressions(self, column: str, kind: str) -> list[BooleanExpression]:
+        """Return such conditions as PyIceberg has them: at most one for the ranges and one for null.
+
+        Joined, PyIceberg 0.12 would compare a partition's null with the ends of the ranges, and fail.
+        """
         from pyiceberg.expressions import AlwaysFalse, And, GreaterThanOrEqual, IsNull, LessThan, Or, Reference
 
         named = Reference(column)
@@ -158,7 +161,7 @@ class Intervals:
             bounds: list[Any] = [_text(low, kind), _text(high, kind)]
             there = And(GreaterThanOrEqual(term=named, value=bounds[0]), LessThan(term=named, value=bounds[1]))
             condition = Or(condition, there)
-        return Or(condition, IsNull(term=named)) if None in self.numbers else condition
+        return [condition, *([IsNull(term=named)] if None in self.numbers else [])]
 
     def _sorted(self) -> list[int]:
         return sorted(number for number in self.numbers if number is not None)

@@ -103,7 +103,7 @@ def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
         kind = State(work.properties[BUILT_ON]).columns[rule.column]
         conditions = intervals.conditions(rule.column, kind)
         where = Where(
-            " OR ".join(f"({each})" for each in conditions) or "false", intervals.expression(rule.column, kind)
+            " OR ".join(f"({each})" for each in conditions) or "false", intervals.expressions(rule.column, kind)
         )
         rows = SessionQuery(session, work.model.sql)
         result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)

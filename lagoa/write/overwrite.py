@@ -12,6 +12,8 @@ from lagoa.write.parts import path_of, read_part, touched_files
 from lagoa.write.target import FileChanges
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import FileScanTask
 
@@ -28,11 +30,11 @@ class Where:
 
     Attributes:
         sql: for rows; where it is null or false they stay.
-        expression: for files: it may be true of more rows, never of fewer.
+        expressions: for files: each such row fulfils one of them, others may too.
     """
 
     sql: str
-    expression: BooleanExpression
+    expressions: Sequence[BooleanExpression]
 
 
 def overwrite_rows(rows: SessionQuery, target: Target, where: Where) -> FileChanges:
@@ -42,8 +44,8 @@ def overwrite_rows(rows: SessionQuery, target: Target, where: Where) -> FileChan
         WriteError, QueryError: a row does not fit the table; the query fails.
     """
     session = rows.session
-    tasks = target.candidates(where.expression)
-    touched, removed, keep = _hit(session, target, tasks, where) if tasks else ([], 0, "")
+    tasks = {path_of(task): task for each in where.expressions for task in target.candidates(each)}
+    touched, removed, keep = _hit(session, target, list(tasks.values()), where) if tasks else ([], 0, "")
     if not keep:
         files = session.write(rows.sql, target.metadata, parameters=rows.parameters)
         added = sum(file.record_count for file in files)

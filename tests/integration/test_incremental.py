@@ -1,0 +1,326 @@
+"""Incremental models: whatever happens to their inputs, they hold what the whole SELECT makes of the whole inputs."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lagoa import faults
+from lagoa.lake import open_lake
+from lagoa.model import TableName
+from lagoa.transform import transform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lagoa.branch import Branch
+    from lagoa.transform import ModelResult
+
+SALES = "id:long ts:timestamp n:long seen:long"
+DAILY = "{by: time, column: day, grain: day, inputs: {bronze.sales: ts}}"
+MODELS = {
+    "gold.daily": (
+        "day:date sales:long n:long shop:string",
+        ["partition=[month(day)]", f"incremental={DAILY}"],
+        """select cast(ts as date) as day, count(*) as sales, cast(sum(n) as bigint) as n, max(shop) as shop
+        from bronze.sales left join bronze.shops on shops.id = sales.n group by 1""",
+    ),
+    "gold.doubled": (
+        "id:long n:long shop:string",
+        ["incremental={by: batch, input: bronze.sales}"],
+        "select sales.id, n * 2 as n, shop from bronze.sales left join bronze.shops on shops.id = sales.n where n > 1",
+    ),
+    "gold.latest": (
+        "id:long! n:long seen:long",
+        ["orderBy=seen", "incremental={by: batch, input: bronze.sales}"],
+        """select id, n, seen from bronze.sales
+        qualify row_number() over (partition by id order by seen desc, _row desc, _batch_id) = 1""",
+    ),
+}
+
+
+def write_contract(root: Path, table: str, columns: str, custom: list[str]) -> None:
+    """Write a contract: columns as `name:type`, with `!` those of the key; custom properties as `name=value`."""
+    layer, name = table.split(".")
+    logical = {"long": "integer", "string": "string", "date": "date", "timestamp": "timestamp"}
+    lines = []
+    for column in columns.split():
+        field, kind = column.rstrip("!").split(":")
+        key = ", primaryKey: true, required: true" if column.endswith("!") else ""
+        lines.append(
+            f"      - {{name: {field}, logicalType: {logical[kind]}, physicalType: {kind}, description: x{key}}}"
+        )
+    extra = [f"      - {{property: lagoa.{name}, value: {value}}}" for name, value in (e.split("=", 1) for e in custom)]
+    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f"apiVersion: v3.1.0\nkind: DataContract\nid: {table}\nname: {table}\nversion: 1.0.0\nstatus: active\n"
+        f"description: {{purpose: A table of a test.}}\nschema:\n  - name: {name}\n    physicalName: {table}\n"
+        "    physicalType: table\n    description: One row a thing.\n    properties:\n"
+        + "\n".join([*lines, *(["    customProperties:"] if extra else []), *extra])
+        + "\nteam: {name: test}\n"
+    )
+
+
+def write_lake(root: Path) -> None:
+    (root / "lagoa.toml").write_text('name = "test"\nthreads = 1\nworkers = 1\nmemory_limit = "1GB"\n')
+    write_contract(root, "bronze.sales", SALES, ["source={format: csv}", "partition=[month(ts)]"])
+    write_contract(root, "bronze.shops", "id:long shop:string", [])
+    for table, (columns, custom, sql) in MODELS.items():
+        write_contract(root, table, columns, ["materialization=incremental", *custom])
+        file = root / "transformations" / f"{table.replace('.', '/')}.sql"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(sql)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write_lake(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def branch(root: Path) -> Iterator[Branch]:
+    with opened(root) as branch:
+        yield branch
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[Branch]:
+    with open_lake(root) as lake:
+        branch = lake.create_branch("dev")
+        branch.append("bronze.shops", pa.table({"id": [1, 2], "shop": ["a", "b"]}))
+        yield branch
+
+
+Row = tuple[int, str | None, int | None, int | None]
+
+
+def sales(rows: list[Row]) -> pa.Table:
+    moments = [None if row[1] is None else datetime.fromisoformat(row[1]) for row in rows]
+    return pa.table(
+        {
+            "id": pa.array([row[0] for row in rows], pa.int64()),
+            "ts": pa.array(moments, pa.timestamp("us")),
+            "n": pa.array([row[2] for row in rows], pa.int64()),
+            "seen": pa.array([row[3] for row in rows], pa.int64()),
+        }
+    )
+
+
+def load(branch: Branch, batch: str, *rows: Row) -> None:
+    branch.append("bronze.sales", sales(list(rows)), batch=batch)
+
+
+def build(branch: Branch) -> dict[str, tuple[str, tuple[str, ...], str]]:
+    """Run the models; return how each was built, and hold every table to its whole SELECT."""
+    results = branch.transform()
+    check(branch)
+    return {str(each.table): (each.how, each.increments, each.reason) for each in results}
+
+
+def check(branch: Branch) -> None:
+    for table, (columns, _, sql) in MODELS.items():
+        names = ", ".join(column.rstrip("!").split(":")[0] for column in columns.split())
+        held = branch.sql(f"select {names} from {table}").fetchall()
+        wanted = branch.sql(f"select {names} from ({sql})").fetchall()
+        assert sorted(map(repr, held)) == sorted(map(repr, wanted)), table
+
+
+def files(branch: Branch, table: str) -> set[str]:
+    return {task.file.file_path for task in branch.catalog().load_table(table).scan().plan_files()}
+
+
+FIRST = ((1, "2026-01-05T10:00", 1, 1), (2, "2026-01-06T10:00", 2, 1), (3, "2026-02-01T10:00", 3, 1))
+
+
+def test_only_what_came_is_built(branch: Branch) -> None:
+    load(branch, "b1", *FIRST, (4, None, 9, 1))
+    whole = ("full", (), "there is no table yet")
+    assert build(branch) == dict.fromkeys(MODELS, whole)
+    before = files(branch, "gold.daily")
+    load(branch, "b2", (5, "2026-01-05T23:59:59", 4, 1), (6, "2026-03-01T00:00", 5, 1), (1, None, 8, 2))
+    days = ("2026-01-05", "2026-03-01", "null")
+    batches = ("incremental", ("b2",), "")
+    assert build(branch) == {"gold.daily": ("incremental", days, ""), "gold.doubled": batches, "gold.latest": batches}
+    gone = before - files(branch, "gold.daily")
+    assert len(gone) == 2  # January's, for a day of it changed, and that of rows without a day; February's stays
+    assert {each for each, (how, _, _) in build(branch).items() if how} == set()
+
+
+def test_late_corrected_and_removed_rows_touch_their_days_alone(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    branch.delete("bronze.sales", "id = 2")
+    assert build(branch)["gold.daily"] == ("incremental", ("2026-01-06",), "")
+    branch.merge("bronze.sales", sales([(1, "2026-02-03T10:00", 7, 2)]), key=["id"], batch="b2")
+    built = build(branch)
+    assert built["gold.daily"] == ("incremental", ("2026-01-05", "2026-02-03"), "")
+    assert built["gold.latest"][0] == "full"
+    assert built["gold.doubled"][2] == "bronze.sales has changed in batches that it had: b1"
+
+
+def test_the_same_rows_in_other_files_touch_nothing(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    load(branch, "b2", (7, "2026-01-05T11:00", 1, 1))
+    build(branch)
+    before = [files(branch, table) for table in MODELS]
+    branch.replace("bronze.sales", "select * from bronze.sales order by id desc")
+    assert set(build(branch).values()) == {("incremental", (), "")}
+    assert [files(branch, table) for table in MODELS] == before
+    assert {each for each, (how, _, _) in build(branch).items() if how} == set()
+
+
+def test_what_no_increment_tells_builds_whole_and_says_why(root: Path, branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    branch.append("bronze.shops", pa.table({"id": [3], "shop": ["c"]}))
+    built = build(branch)
+    why = "bronze.shops has changed, which no increment is told by"
+    assert built["gold.daily"] == built["gold.doubled"] == ("full", (), why)
+    branch.replace("bronze.shops", "select * from bronze.shops")
+    assert build(branch)["gold.daily"] == ("incremental", (), "")
+    branch.append("gold.daily", pa.table({"day": [None], "sales": [5], "n": [5], "shop": ["x"]}))
+    assert build(branch)["gold.daily"][2] == "somebody else has written to the table"
+    branch.catalog().drop_table("gold.daily")
+    assert build(branch)["gold.daily"][2] == "there is no table yet"
+
+
+def test_another_contract_or_other_columns_build_whole(root: Path, branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    sql = MODELS["gold.doubled"][2]
+    file = root / "transformations/gold/doubled.sql"
+    file.write_text(f"-- a note\n{sql}")
+    load(branch, "b2", (8, "2026-01-05T11:00", 1, 1))
+    assert build(branch)["gold.doubled"] == ("incremental", ("b2",), "")
+    file.write_text(sql.replace("n > 1", "n > 0"))
+    write_contract(root, "bronze.sales", f"{SALES} more:long", ["source={format: csv}", "partition=[month(ts)]"])
+    load(branch, "b3", (9, "2026-01-05T11:00", 1, 1))
+    results = {str(each.table): each for each in anew(branch)}
+    assert results["gold.doubled"].reason == "its SQL or contract has changed"
+    load(branch, "b4", (9, "2026-01-05T11:00", 1, 1))
+    with open_lake(root) as lake:
+        more = sales([(10, "2026-01-05T11:00", 1, 1)]).append_column("more", pa.array([1]))
+        lake.branch("dev").append("bronze.sales", more, batch="b5")
+        results = {str(each.table): each for each in lake.branch("dev").transform()}
+    assert results["gold.daily"].reason == "bronze.sales: its columns have changed"
+
+
+def anew(branch: Branch) -> list[ModelResult]:
+    """Run the models with contracts and models read anew."""
+    context = replace(branch._context, open_engine=lambda: branch._context.engine)
+    return transform(context, branch.name)
+
+
+def test_a_tie_that_the_merge_cannot_decide_builds_whole(branch: Branch) -> None:
+    load(branch, "b1", (1, None, 1, 5), (2, None, 2, 5))
+    build(branch)
+    load(branch, "b2", (9, None, 1, 1), (1, None, 7, 5))
+    assert build(branch)["gold.latest"][2] == "rows of one key have one seen, in a new batch and before"
+    assert (1, 7, 5) in branch.sql("select id, n, seen from gold.latest").fetchall()  # its _row is greater
+    load(branch, "b3", (1, None, 7, 5))
+    assert build(branch)["gold.latest"] == ("incremental", ("b3",), "")
+
+
+def test_the_commit_says_what_a_build_meant(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    load(branch, "b2", (5, "2026-01-05T23:59:59", 4, 1))
+    result = next(each for each in branch.transform() if str(each.table) == "gold.daily")
+    commit = branch._context.catalog.get(result.commit or "")
+    (intent,) = json.loads(commit.properties["lagoa.intents"])
+    assert (intent["kind"], len(intent["files"])) == ("model", 1)
+    assert intent["predicate"] == "(\"day\" >= DATE '2026-01-05' AND \"day\" < DATE '2026-01-06')"
+    properties = branch.catalog().load_table("gold.daily").properties
+    tables = branch._context.catalog.tables(branch.head)
+    inputs = {name: tables[TableName.parse(name)] for name in ("bronze.sales", "bronze.shops")}
+    assert json.loads(properties["lagoa.inputs"]) == inputs
+    assert intent["fingerprint"] == properties["lagoa.fingerprint"]
+
+
+MOMENTS = st.sampled_from(
+    [None, "2025-12-31T23:59:59", "2026-01-01T00:00", "2026-01-01T12:00", "2026-01-02T00:00", "2026-02-10T10:00"]
+)
+NUMBERS = st.none() | st.integers(0, 3)
+ROWS = st.lists(st.tuples(st.integers(1, 5), MOMENTS, NUMBERS, NUMBERS), min_size=1, max_size=4)
+STEPS = st.one_of(
+    st.tuples(st.just("load"), st.integers(0, 5), ROWS),
+    st.tuples(st.just("load"), st.integers(6, 11), ROWS),
+    st.tuples(st.just("delete"), st.integers(1, 5), st.none()),
+    st.tuples(st.just("correct"), st.integers(0, 99), ROWS),
+    st.tuples(st.just("rewrite"), st.just(0), st.none()),
+    st.tuples(st.just("shops"), st.integers(1, 3), st.none()),
+    st.tuples(st.just("undo"), st.integers(0, 3), st.none()),
+    st.tuples(st.just("interrupt"), st.integers(0, 5), st.none()),
+    st.tuples(st.just("build"), st.just(0), st.none()),
+)
+
+
+class InterruptedBuildError(Exception):
+    """The process dies here."""
+
+
+def take(branch: Branch, states: list[str], step: tuple[str, int, Any]) -> None:
+    """Do to the branch what a step says."""
+    what, number, rows = step
+    if what == "load":
+        branch.append("bronze.sales", sales(rows), batch=f"b{number}-{hash(repr(rows))}")
+    elif what == "correct":
+        branch.merge("bronze.sales", sales(rows), key=["id"], order_by="seen", batch=f"c{number}-{hash(repr(rows))}")
+    elif what == "delete":
+        branch.delete("bronze.sales", f"id = {number}")
+    elif what == "rewrite":
+        branch.replace("bronze.sales", "select * from bronze.sales order by seen, id")
+    elif what == "shops":
+        branch.replace("bronze.shops", pa.table({"id": [1, number], "shop": ["a", "c"]}))
+    elif what == "undo":
+        branch.restore(["bronze.sales"], f"dev@{states[number % len(states)]}")
+    elif what == "interrupt":
+        interrupted(branch, number)
+    else:
+        build(branch)
+    states.append(branch.head)
+
+
+def interrupted(branch: Branch, after: int) -> None:
+    """Run the models until the process dies at its n-th fault point."""
+    passed: list[str] = []
+
+    def die(name: str) -> None:
+        passed.append(name)
+        if len(passed) > after:
+            raise InterruptedBuildError(name)
+
+    faults.set_hook(die)
+    try:
+        branch.transform()
+    except InterruptedBuildError:
+        pass
+    finally:
+        faults.set_hook(None)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(first=ROWS, steps=st.lists(STEPS, min_size=2, max_size=7))
+def test_any_history_gives_what_a_whole_build_gives(
+    tmp_path_factory: pytest.TempPathFactory, first: list[Row], steps: list[tuple[str, int, Any]]
+) -> None:
+    root = tmp_path_factory.mktemp("lake")
+    write_lake(root)
+    with opened(root) as branch:
+        states: list[str] = []
+        take(branch, states, ("load", 0, first))
+        build(branch)
+        for step in steps:
+            take(branch, states, step)
+        build(branch)

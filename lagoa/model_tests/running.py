@@ -6,16 +6,20 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lagoa.contracts.rules import row_rules
 from lagoa.errors import QueryError, WriteError
 from lagoa.model_tests.comparing import Difference, compare, shown_row
 from lagoa.model_tests.rows import arrow_rows
 from lagoa.sql_names import name_in_sql
+from lagoa.write.scd2 import stage_observations
+from lagoa.write.sources import SessionQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.contracts import Contract, Contracts
     from lagoa.model_tests.reading import ModelTest
@@ -62,7 +66,7 @@ def run_test(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelT
     difference, broken = Difference(), []
     with engine.session_of(tables) as session:
         try:
-            session.stage(_OUTPUT, model.sql, _metadata(contract))
+            session.stage(_OUTPUT, *_written(session, model.sql, contract))
             found = session.query(_compared(engine, test)).arrow().to_pylist()
             columns = test.columns or [column.name for column in contract.all_columns]
             difference = compare(contract, columns, test.expected, found)
@@ -71,6 +75,14 @@ def run_test(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelT
             line = _LINE.search(error.message)
             broken = [error.message.splitlines()[0] + (f" (line {line[1]})" if line else "")]
     return ModelTestResult(test, time.perf_counter() - started, difference, tuple(broken))
+
+
+def _written(session: SqlSession, select: str, contract: Contract) -> tuple[str, TableMetadata]:
+    """Return SQL for the rows that a first write of a SELECT would leave, and the table they are for."""
+    metadata = _metadata(contract)
+    if contract.scd2 is not None:
+        select = stage_observations(SessionQuery(session, select), metadata, contract)
+    return select, metadata
 
 
 def _compared(engine: SqlEngine, test: ModelTest) -> str:
@@ -82,7 +94,7 @@ def _compared(engine: SqlEngine, test: ModelTest) -> str:
     return f"SELECT * FROM {_OUTPUT} WHERE ({test.where}\n)"
 
 
-def _metadata(contract: Contract) -> Any:
+def _metadata(contract: Contract) -> TableMetadata:
     """Return the metadata of the table that a first write would make."""
     from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
     from pyiceberg.table.metadata import new_table_metadata
@@ -105,8 +117,12 @@ def _broken_rules(session: SqlSession, contract: Contract) -> Iterator[str]:
         if found
     }
     if contract.materialization != "merge":  # a merge keeps the latest row of a key
-        unique = [(each.name,) for each in contract.columns if each.unique and each.name not in warning]
-        queries |= {f"{', '.join(key)} comes twice": _twice(key) for key in (contract.key, *unique) if key}
+        keys: list[tuple[str, ...]] = [
+            (each.name,) for each in contract.columns if each.unique and each.name not in warning
+        ]
+        if contract.key and contract.severity.get("key") != "warn":
+            keys.append(contract.key)
+        queries |= {f"{', '.join(key)} comes twice": _twice(key) for key in keys}
     for reason, sql in queries.items():
         for row in session.query(sql).arrow().to_pylist():
             known = {name: value for name, value in row.items() if value is not None}

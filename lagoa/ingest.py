@@ -15,6 +15,7 @@ from lagoa.readers import open_reader
 from lagoa.readers.files import SourceFile
 from lagoa.readers.row_sql import STREAM, RowSql
 from lagoa.write import SessionQuery, begin
+from lagoa.write.holds import RECEIVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,7 +119,10 @@ class _Load:
         session.register(STREAM, stream.arrow_stream())
         try:
             written = tx.append(
-                self._table, SessionQuery(session, self._sql.accepted, self._lineage), batch=self._batch
+                self._table,
+                SessionQuery(session, self._sql.accepted, self._lineage),
+                batch=self._batch,
+                properties=lambda: {RECEIVED + self._batch.id: str(stream.received)},
             )
         except LagoaError:
             stream.check()

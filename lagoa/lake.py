@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
     from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
-    from lagoa.quarantine import ExportResult, Fate, RefusedCount, RefusedRecord
+    from lagoa.quarantine import BatchRecords, ExportResult, Fate, RefusedCount, RefusedRecord
 
 CATALOG, RECEIPTS = "catalog.db", "receipts.db"
 """Files in the state folder of an embedded lake."""
@@ -259,6 +259,12 @@ class Lake:
 
         name = TableName.parse(table)
         return show_quarantine(self.context, ref, name, rule=rule, batch=batch, fate=fate, limit=limit)
+
+    def batches(self, table: str, ref: str = MAIN) -> list[BatchRecords]:
+        """Return the batches of a table: how many records each had, and where these are at a ref."""
+        from lagoa.quarantine import list_batches
+
+        return list_batches(self.context, ref, TableName.parse(table))
 
     def export_quarantine(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path  # noqa: TC003 - Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 quarantine = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Records that were refused: list, show, export, retry, fix, discard.",
+    help="Records that were refused: list, show, batches, export, retry, fix, discard.",
 )
 for _command in (retry, fix, discard):
     quarantine.command(_command.__name__)(_command)
@@ -77,6 +78,24 @@ def quarantine_show(  # noqa: PLR0913 - options of the command
     )
     if more:
         hint(f"These are the first {count(limit, 'record')}; there are more: --limit N.")
+
+
+@quarantine.command("batches")
+def quarantine_batches(
+    ctx: typer.Context, table: TableArgument, ref: RefOption = "main", as_json: JsonOption = False
+) -> None:
+    """List a table's batches: the records received, and where they are now."""
+    with open_here(ctx) as lake:
+        batches = lake.batches(table, ref)
+    if as_json:
+        emit_json([asdict(each) | {"gone": each.gone} for each in batches])
+        return
+    figures = ("received", "rows", "accepted", "waiting", "discarded", "gone")
+    emit_table(
+        ("batch", *figures),
+        ([each.batch, *(number(getattr(each, figure)) for figure in figures)] for each in batches),
+        right=figures,
+    )
 
 
 @quarantine.command("export")

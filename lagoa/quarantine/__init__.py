@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lagoa.quarantine.batches import BatchRecords, list_batches
 from lagoa.quarantine.edits import EditedFile, SetColumns
 from lagoa.quarantine.export import ExportResult, export_quarantine
 from lagoa.quarantine.fates import FateResult, discard_quarantine, fix_quarantine, retry_quarantine
@@ -9,6 +10,7 @@ from lagoa.quarantine.records import Fate, RefusedCount, RefusedRecord, list_qua
 from lagoa.quarantine.waiting import Selection
 
 __all__ = [
+    "BatchRecords",
     "EditedFile",
     "ExportResult",
     "Fate",
@@ -20,6 +22,7 @@ __all__ = [
     "discard_quarantine",
     "export_quarantine",
     "fix_quarantine",
+    "list_batches",
     "list_quarantine",
     "retry_quarantine",
     "show_quarantine",

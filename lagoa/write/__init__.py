@@ -55,7 +55,7 @@ class WriteResult:
 class _Options:
     kind: IntentKind
     batch: Batch | str | None = None
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
 
 
 def begin(context: LakeContext, branch: str, message: str = "") -> WriteTransaction:
@@ -104,7 +104,7 @@ class WriteTransaction:
         *,
         batch: Batch | str | None = None,
         kind: IntentKind = "append",
-        properties: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
     ) -> WriteResult:
         """Add rows.
 
@@ -114,7 +114,7 @@ class WriteTransaction:
             batch: the delivery that the rows came as. An id alone gets a fingerprint of the rows. The same batch
                 again is a no-op that says so.
             kind: what the write is noted as.
-            properties: set on the table.
+            properties: set on the table; a function is asked for them once the rows are written.
 
         Raises:
             WriteError: rows that the table cannot hold.
@@ -264,7 +264,8 @@ class WriteTransaction:
     def _stage(self, target: Target, changes: FileChanges, options: _Options, batch: Batch | None) -> WriteResult:
         fault_point("write.files")
         result = WriteResult(target.name, changes.rows_added, changes.rows_removed, len(changes.added))
-        properties = {**options.properties, **({BATCH + batch.id: batch.fingerprint} if batch else {})}
+        given = options.properties() if callable(options.properties) else options.properties
+        properties = {**given, **({BATCH + batch.id: batch.fingerprint} if batch else {})}
         if not (changes.added or changes.removed or properties or target.table is None):
             return result
         table = target.commit(changes, properties, self._context.engine)
@@ -279,7 +280,7 @@ class WriteTransaction:
                 batch=batch,
                 key=changes.key,
                 predicate=changes.predicate,
-                fingerprint=options.properties.get(FINGERPRINT),
+                fingerprint=given.get(FINGERPRINT),
             )
         )
         return result

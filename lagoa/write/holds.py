@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BATCH = "lagoa.batch."
 """Table property of a batch that the table holds: this and the batch's id; its value is the fingerprint."""
 
+RECEIVED = "lagoa.received."
+"""Table property of a batch that came as a file: this and the batch's id; its value is the number of its records."""
+
 HELD = "lagoa.held."
 """Namespace property of a held batch: this, the table's own name, a dot and the batch's id; likewise."""
 

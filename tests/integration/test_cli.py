@@ -305,6 +305,14 @@ def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
     ok(lake, "quarantine", "discard", *there, "--all", "--reason", "a test")
     assert counted(lake, "dev") == 6
     assert ok(lake, "quarantine", "list", "--ref", "dev", "--json").json() == []
+    batches = ok(lake, "quarantine", "batches", "bronze.people", "--ref", "dev", "--json").json()
+    figures = ("received", "rows", "accepted", "waiting", "discarded", "gone")
+    assert {tuple(each[figure] for figure in figures) for each in batches} == {
+        (3, 3, 0, 0, 0, 0),
+        (4, 1, 2, 0, 1, 0),
+        (1, 1, 0, 0, 0, 0),
+    }
+    assert "discarded" in ok(lake, "quarantine", "batches", "bronze.people", "--ref", "dev").out
     shown = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "any", "--json").json()
     assert [(each["fate"], each["fixed"]) for each in shown] == [
         ("accepted", {"born": "1999-01-02"}),

@@ -1,0 +1,83 @@
+"""The batches of a table: what was received, and where each of its records is now."""
+
+# ruff: noqa: S608 - names are quoted
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.table_facts import table_facts
+from lagoa.errors import TableNotFound
+from lagoa.model import LINEAGE_COLUMNS, Ref
+from lagoa.quarantine.records import refused_sql
+from lagoa.readers.values import identifier
+from lagoa.write.holds import RECEIVED
+
+if TYPE_CHECKING:
+    from lagoa.context import LakeContext
+    from lagoa.model import TableName
+
+_BATCH = identifier(LINEAGE_COLUMNS[0])
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRecords:
+    """The records of one batch at a ref.
+
+    Attributes:
+        batch: its id.
+        received: records that came: in the file; of a retry or a fix, those that it took out of the quarantine.
+        rows: rows of it that the table has now.
+        accepted: its records that were accepted from the quarantine since, as part of another batch.
+        waiting: its records that wait in the quarantine.
+        discarded: its records that were discarded.
+    """
+
+    batch: str
+    received: int
+    rows: int
+    accepted: int
+    waiting: int
+    discarded: int
+
+    @property
+    def gone(self) -> int:
+        """Records that are nowhere now: rows that were deleted or replaced since the batch was loaded."""
+        return self.received - self.rows - self.accepted - self.waiting - self.discarded
+
+
+def list_batches(context: LakeContext, ref: str, table: TableName) -> list[BatchRecords]:
+    """Return the batches of a table that came as files or out of its quarantine, by id.
+
+    What came through the API is not among them: nobody counted it on the way in.
+
+    Raises:
+        RefNotFound, TableNotFound: no such ref or table.
+    """
+    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    if table not in pointers:
+        raise TableNotFound(table, ref)
+    known = {
+        key.removeprefix(RECEIVED): int(value)
+        for key, value in table_facts(pointers[table]).properties.items()
+        if key.startswith(RECEIVED)
+    }
+    read = {name: pointers[name] for name in (table, table.quarantine) if name in pointers}
+    counts: dict[str, tuple[int, int, int]] = {}
+    taken: dict[str, int] = {}
+    with context.engine.session(read) as session:
+        own = f"{identifier(table.layer)}.{identifier(table.name)}"
+        rows = dict(session.query(f"SELECT {_BATCH}, count(*) FROM {own} GROUP BY ALL").fetchall()) if known else {}
+        if table.quarantine in read:
+            refused = refused_sql(table.quarantine)
+            of = "count(*) FILTER (fate = '{}')".format
+            fates = f"{of('accepted')}, count(*) FILTER (fate IS NULL), {of('discarded')}"
+            for batch, *numbers in session.query(f"SELECT _batch_id, {fates} FROM ({refused}) GROUP BY ALL").fetchall():
+                counts[batch] = (numbers[0], numbers[1], numbers[2])
+            sql = f"SELECT fate_batch, count(*) FROM ({refused}) WHERE fate = 'accepted' GROUP BY ALL"
+            taken = dict(session.query(sql).fetchall())
+    received = {**taken, **known}
+    return [
+        BatchRecords(batch, received[batch], rows.get(batch, 0), *counts.get(batch, (0, 0, 0)))
+        for batch in sorted(received)
+    ]

@@ -34,6 +34,11 @@ _BODY: dict[str, frozenset[str]] = {
     "freshness": _COMMON | {"column"},
     "schema": _COMMON | {"allow_extra_columns", "allow_other_column_order"},
 }
+_UNITS: dict[str, Literal["minute", "hour", "day"]] = {
+    "second": "minute", "minute": "minute", "hour": "hour", "day": "day",
+}  # fmt: skip
+"""Of each unit of freshness, the time after which a figure in it is too old to be used again."""
+
 COMPARISONS = {
     "must_be": "=",
     "must_not_be": "<>",
@@ -46,7 +51,9 @@ _RANGES = frozenset({"must_be_between", "must_be_not_between"})
 _THRESHOLD = _RANGES.union(COMPARISONS, {"level", "additional", "metric", "unit"})
 _SQL_KEYS = ("expression", "filter", "column_expression")
 _QUERY_KEYS = ("query", "rows_tested_query")
-_CLOCK = re.compile(r"\b(now|today|current_\w+|get_current_\w+|local_?time\w*|transaction_timestamp)\b", re.IGNORECASE)
+_CLOCK = re.compile(
+    r"\b(?:now|today|current_\w+|get_current_\w+|local_?time\w*|transaction_timestamp|age(?=\s*\())\b", re.IGNORECASE
+)
 _VARIABLE = re.compile(r"\$\{\s*(var|env|soda)\b", re.IGNORECASE)
 
 
@@ -107,7 +114,7 @@ class Reader:
         queries = tuple(self._queries(body, context))
         clock: Literal["minute", "hour", "day"] | None = "hour" if any(map(_CLOCK.search, queries)) else None
         if kind == "freshness":
-            clock = body.get("threshold", {}).get("unit", "hour")
+            clock = _UNITS[body.get("threshold", {}).get("unit", "hour")]
         return FileCheck(
             id=f"{self._table}/soda/{'.'.join(path)}",
             definition=definition,
@@ -128,8 +135,11 @@ class Reader:
                 self._mapping(inner["additional"], _THRESHOLD - {"additional"}, "a threshold")
         body: dict[str, Any] = _value(node)
         level = body.get("threshold", {}).get("level", "fail")
-        if level not in {"fail", "warn"}:
+        if level not in ("fail", "warn"):
             raise self._error(threshold or node, f"the level is fail or warn, not {level!r}", "level")
+        unit = body.get("threshold", {}).get("unit", "hour")
+        if kind == "freshness" and unit not in tuple(_UNITS):
+            raise self._error(threshold or node, f"the unit is one of {', '.join(_UNITS)}, not {unit!r}", "unit")
         if not isinstance(body.get("qualifier", ""), str):
             raise self._error(entries["qualifier"], "a qualifier is text", "it: put it in quotes")
         return body

@@ -177,13 +177,32 @@ def test_what_a_check_reads_is_declared(tmp_path):
         checks:
           - metric: {query: select 1 from gold.kpi where day < today(), threshold: {must_be: 1}}
           - freshness: {column: seen, threshold: {unit: day, must_be: 1}}
+          - freshness: {qualifier: fine, column: seen, threshold: {unit: second, level: warn, must_be: 1}}
         """)
     )
-    invalid, metric, freshness = SodaAuditor().read(ORDERS, path).checks
+    invalid, metric, freshness, fine = SodaAuditor().read(ORDERS, path).checks
     assert invalid.tables == (TableName.parse("silver.kinds"),)
     assert invalid.queries == ('SELECT id > 5 FROM "silver"."orders"',)
     assert metric.queries[0] == "select 1 from gold.kpi where day < today()"
-    assert (invalid.clock, metric.clock, freshness.clock) == (None, "hour", "day")
+    assert (invalid.clock, metric.clock, freshness.clock, fine.clock) == (None, "hour", "day", "minute")
+    assert (invalid.severity, fine.severity) == ("fail", "warn")
+
+
+@pytest.mark.parametrize(
+    ("condition", "clock"),
+    [
+        ("seen < now()", "hour"),
+        ("seen < CURRENT_TIMESTAMP", "hour"),
+        ("seen < localtimestamp", "hour"),
+        ("age (seen) > interval 1 day", "hour"),
+        ("seen < current_localtime()", "hour"),
+        ("age > 3 and known_today", None),
+    ],
+)
+def test_sql_that_asks_for_the_time_depends_on_the_clock(tmp_path, condition, clock):
+    path = tmp_path / "orders.yaml"
+    path.write_text(f"checks: [{{failed_rows: {{expression: '{condition}'}}}}]")
+    assert SodaAuditor().read(ORDERS, path).checks[0].clock == clock
 
 
 BAD_FILES = {
@@ -195,6 +214,9 @@ BAD_FILES = {
     "misspelt threshold": ("checks:\n  - row_count:\n      treshold: {must_be: 3}\n", 3, "'treshold'"),
     "misspelt level": ("checks:\n  - row_count:\n      threshold: {lvl: warn}\n", 3, "'lvl'"),
     "unknown level": ("checks:\n  - row_count:\n      threshold: {level: warning}\n", 3, "'warning'"),
+    "level of another kind": ("checks:\n  - row_count:\n      threshold: {level: [warn]}\n", 3, "level"),
+    "unknown unit": ("checks:\n  - freshness: {column: a, threshold: {unit: week}}\n", 2, "'week'"),
+    "unit of another kind": ("checks:\n  - freshness: {column: a, threshold: {unit: [day]}}\n", 2, "unit"),
     "same check twice": ("checks:\n  - row_count:\n  - row_count:\n", None, "twice"),
     "same key twice": ("checks: [{row_count: }]\nchecks: []\n", 2, "twice"),
     "text for a check": ("checks:\n  - row_count\n", 2, "key: value"),

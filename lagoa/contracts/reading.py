@@ -127,7 +127,8 @@ def _check_head(file: ContractFile, document: OpenDataContractStandard, table: T
     if document.kind and document.kind != "DataContract":
         raise file.error(("kind",), f"kind {document.kind!r} is not read.", "Write DataContract.")
     with file.going_on():
-        _check_name(file, ("name",), document.name, str(table))
+        if document.name:
+            _check_name(file, ("name",), document.name, str(table))
     for number, each in enumerate(document.customProperties or []):
         with file.going_on():
             if (each.property or "").startswith(PREFIX):

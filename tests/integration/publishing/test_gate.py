@@ -9,7 +9,7 @@ import pytest
 
 from lagoa.adapters.audit_soda import SodaAuditor
 from lagoa.audit.contract_checks import contract_checks
-from lagoa.errors import AuditFailed, QueryError
+from lagoa.errors import AuditFailed, ContractError, QueryError
 from lagoa.model import MAIN, TableName
 from lagoa.publish import publish
 
@@ -138,6 +138,10 @@ def test_a_result_that_was_not_evaluated_is_never_used_again(dev, lake, small):
     assert dev.publish().report.passed
 
 
+PLAIN = {
+    "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},
+    "name": {"physicalType": "string"},
+}
 EVERY_KIND = {
     "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},
     "email": {"physicalType": "string", "logicalTypeOptions": {"format": "email"}},
@@ -202,6 +206,46 @@ def test_each_check_of_a_file_blocks_or_warns_as_it_says(dev, lake, small, level
     dev.publish()
     found = {each.check: each.severity for each in lake.audit_of(MAIN).report.results if each.outcome == "warned"}
     assert found == dict.fromkeys(wanted, "warn")
+
+
+WHOLE = {
+    "bronze.people/drift/age": "drift",
+    "bronze.people/key/id": "key",
+    "bronze.people/quarantine_share": "quarantine_share",
+    "bronze.people/row_count": "row_count",
+}
+
+
+@pytest.mark.parametrize("severity", [{}, dict.fromkeys(WHOLE.values(), "warn"), {"key": "fail", "drift": "warn"}])
+def test_each_check_of_a_whole_table_blocks_or_warns_as_the_contract_says(small, severity):
+    columns = {**PLAIN, "age": {"physicalType": "int"}}
+    limits = {"rowCountChange": 0.1, "drift": {"age": 0.1}, "quarantineShare": 0.1, "severity": severity}
+    small.contract("bronze.people", columns, source={"format": "csv"}, **limits)
+    with small.open() as lake:
+        branch = lake.create_branch("dev")
+        branch.append("bronze.people", small.people(1, 2), batch="p1")
+        branch.publish()
+        file = small.root / "people.csv"
+        file.write_text("id,name,age\n1,ana,900\nx,bob,7\n")
+        branch.ingest(file, into="bronze.people")
+        warned = {check for check, rule in WHOLE.items() if severity.get(rule) == "warn"}
+        if warned == WHOLE.keys():
+            found = branch.publish().report
+        else:
+            with pytest.raises(AuditFailed) as caught:
+                branch.publish()
+            found = caught.value.report
+            assert {each.check for each in found.blocking} == WHOLE.keys() - warned
+        assert {each.check for each in found.results if each.outcome == "warned"} == warned
+        assert {each.check for each in found.results if each.severity == "warn"} == warned
+        assert lake.audit_of("dev").report == found
+
+
+@pytest.mark.parametrize("wrong", [{"keys": "warn"}, {"key": "warning"}, {"schema": "warn"}, "warn"])
+def test_a_severity_that_means_nothing_is_refused(small, wrong):
+    small.contract("bronze.people", PLAIN, severity=wrong)
+    with small.open() as lake, pytest.raises(ContractError, match=r"people\.odcs\.yaml:\d+: .*customProperties"):
+        lake.checks()
 
 
 def test_who_answers_for_a_table_is_said(dev, lake, small):

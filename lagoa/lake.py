@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.consistency import Consistency
     from lagoa.diff import LakeDiff
+    from lagoa.diff.contracts import ContractDiff
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
@@ -182,6 +183,12 @@ class Lake:
         from lagoa.audit import expected_checks
 
         return [check.id for check in expected_checks(self.context, dict.fromkeys(self.context.contracts.tables, ""))]
+
+    def contract_diff(self, tables: Sequence[str] | None = None, ref: str = MAIN) -> list[ContractDiff]:
+        """Return what tables at a ref differ in from their contracts, and what the next write does; all by default."""
+        from lagoa.diff.contracts import contract_diff
+
+        return contract_diff(self.context, None if tables is None else [TableName.parse(each) for each in tables], ref)
 
     def check_contracts(self) -> Consistency:
         """Read all contracts, models, tests of models and checks, and return all that is wrong with them in one go."""

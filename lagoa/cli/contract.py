@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.console import count, emit_json, hint, near, say
+from lagoa.cli.contract_changes import contract_diff
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, lake_folder, open_here
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from lagoa.errors import FileError
 
 contract = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Data contracts: infer one from a file, check them all."
+    add_completion=False,
+    no_args_is_help=True,
+    help="Data contracts: infer one from a file, check them all, compare them.",
 )
+contract.command("diff")(contract_diff)
 
 
 @contract.command("infer")

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Transaction
     from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.sorting import SortOrder
+    from pyiceberg.table.update import TableUpdate
 
     from lagoa.contracts.contract import Contract
     from lagoa.contracts.fields import Difference
@@ -35,15 +37,20 @@ def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = Fal
     Raises:
         WriteError: a difference that the rows at hand cannot follow.
     """
+    from pyiceberg.table.update import AssertCurrentSchemaId
+
     from lagoa.contracts.comparison import COMMENT, compare
 
     metadata = transaction.table_metadata
     comparison = compare(contract, metadata, replaced=replaced)
     if comparison.refused:
         raise _refusal(contract.table, comparison.refused)
-    if comparison.schema != metadata.schema():
-        _set_schema(transaction, metadata, comparison.schema)
-    _evolve_layout(transaction, contract)
+    schema = comparison.schema
+    updates = _schema_updates(metadata, schema) + _sort_updates(metadata, contract.sort_order(schema))
+    if updates:  # together: neither a schema nor a sort order may name a column that the other lacks
+        unchanged = AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id})
+        transaction._apply(updates, (unchanged,))
+    _evolve_partition(transaction, contract)
     wanted = {CONTRACT: contract.hash, **({COMMENT: contract.description} if contract.description else {})}
     if changed := {key: value for key, value in wanted.items() if metadata.properties.get(key) != value}:
         transaction.set_properties(changed)
@@ -61,36 +68,47 @@ def _refusal(table: TableName, refused: Sequence[Difference]) -> WriteError:
     return WriteError(table, f"{message}.", f"{advice} Nothing was written.")
 
 
-def _set_schema(transaction: Transaction, metadata: TableMetadata, schema: Schema) -> None:
-    from pyiceberg.table.update import AddSchemaUpdate, AssertCurrentSchemaId, SetCurrentSchemaUpdate
-
+def _schema_updates(metadata: TableMetadata, schema: Schema) -> tuple[TableUpdate, ...]:
     # Not by PyIceberg's `update_schema`, which cannot make a column anew, nor move fields that it adds or renames.
+    from pyiceberg.table.update import AddSchemaUpdate, SetCurrentSchemaUpdate
+
+    if schema == metadata.schema():
+        return ()
     known = next((each.schema_id for each in metadata.schemas if each == schema), None)
     number = max(each.schema_id for each in metadata.schemas) + 1 if known is None else known
     added = AddSchemaUpdate(schema=schema.model_copy(update={"schema_id": number}))
     current = SetCurrentSchemaUpdate.model_validate({"schema-id": number})
-    unchanged = AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id})
-    transaction._apply((added, current) if known is None else (current,), (unchanged,))
+    return (added, current) if known is None else (current,)
 
 
-def _evolve_layout(transaction: Transaction, contract: Contract) -> None:
+def _sort_updates(metadata: TableMetadata, order: SortOrder) -> tuple[TableUpdate, ...]:
+    # Not by PyIceberg's `update_sort_order`, which cannot go back to an order that the table had before, or to none.
+    from pyiceberg.table.sorting import SortOrder as Order
+    from pyiceberg.table.update import AddSortOrderUpdate, SetDefaultSortOrderUpdate
+
+    if order.fields == metadata.sort_order().fields:
+        return ()
+    known = next((each.order_id for each in metadata.sort_orders if each.fields == order.fields), None)
+    unused = max((each.order_id for each in metadata.sort_orders), default=0) + 1 if order.fields else 0
+    number = unused if known is None else known
+    added = AddSortOrderUpdate.model_validate({"sort-order": Order(*order.fields, order_id=number)})
+    default = SetDefaultSortOrderUpdate.model_validate({"sort-order-id": number})
+    return (added, default) if known is None else (default,)
+
+
+def _evolve_partition(transaction: Transaction, contract: Contract) -> None:
     from lagoa.contracts.comparison import same_partition
 
     metadata = transaction.table_metadata
     schema = metadata.schema()
     partition = contract.partition_spec(schema)
-    if not same_partition(metadata.spec(), partition):
-        wanted = {(field.source_id, str(field.transform)): field for field in partition.fields}
-        have = {(field.source_id, str(field.transform)): field for field in metadata.spec().fields}
-        with transaction.update_spec() as spec:
-            for key in have.keys() - wanted.keys():
-                spec.remove_field(have[key].name)
-            for key, field in wanted.items():
-                if key not in have:
-                    spec.add_field(schema.find_column_name(field.source_id) or "", field.transform, field.name)
-    order = contract.sort_order(schema)
-    if order.fields != metadata.sort_order().fields:
-        with transaction.update_sort_order() as update:
-            for term in order.fields:
-                add = update.asc if term.direction.value == "asc" else update.desc
-                add(schema.find_column_name(term.source_id) or "", term.transform, term.null_order)
+    if same_partition(metadata.spec(), partition):
+        return
+    wanted = {(field.source_id, str(field.transform)): field for field in partition.fields}
+    have = {(field.source_id, str(field.transform)): field for field in metadata.spec().fields}
+    with transaction.update_spec() as spec:
+        for key in have.keys() - wanted.keys():
+            spec.remove_field(have[key].name)
+        for key, field in wanted.items():
+            if key not in have:
+                spec.add_field(schema.find_column_name(field.source_id) or "", field.transform, field.name)

@@ -651,6 +651,28 @@ def test_usage_errors_end_with_2(loaded, tmp_path):
         assert lagoa(loaded, *arguments).code == 2, arguments
 
 
+def test_contract_diff_says_what_the_next_write_does(lake):
+    assert ok(lake, "contract", "diff").out == "As their contracts say: 1 table.\n"
+    path = lake / "iceberg" / "bronze" / "people.odcs.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("name: city", "name: town"), "utf-8")
+    refused = lagoa(lake, "contract", "diff", "bronze.people")
+    assert (refused.code, "! city string. Refused: town, which is new" in refused.out) == (1, True)
+    assert "Writes to bronze.people are refused" in refused.err
+    renamed = "name: town\n        customProperties: [{property: lagoa.formerName, value: city}]"
+    path.write_text(text.replace("name: city", renamed), "utf-8")
+    assert "~ town: city -> town. Evolves: renamed; the values stay.\n" in ok(lake, "contract", "diff").out
+    (told,) = ok(lake, "contract", "diff", "--ref", "main", "--json").json()
+    assert (told["table"], told["state"]) == ("bronze.people", "different")
+    assert told["differences"][0]["effect"] == "evolves"
+    assert lagoa(lake, "contract", "diff", "bronze.none").code == 1
+    path.write_text(text.replace("bronze.people", "bronze.others").replace("name: people", "name: others"), "utf-8")
+    path.rename(path.with_name("others.odcs.yaml"))
+    shown = ok(lake, "contract", "diff").out
+    assert "bronze.people has no contract: nothing writes to it or publishes it.\n" in shown
+    assert "Not at main, and made by the first write: bronze.others.\n" in shown
+
+
 FLOW = """
 from lagoa import open_lake
 from lagoa.errors import CatalogBusy

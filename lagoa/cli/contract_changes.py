@@ -1,0 +1,84 @@
+"""`lagoa contract diff`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lagoa.cli.console import count, emit_json, hint, say, shorten
+from lagoa.cli.errors import EXIT_ERROR
+from lagoa.cli.options import JsonOption, RefOption, open_here
+
+if TYPE_CHECKING:
+    from lagoa.contracts.fields import Difference
+    from lagoa.diff.contracts import ContractDiff
+
+_SIGNS = {"added": "+", "dropped": "-"}
+_LISTED = 5
+
+
+def contract_diff(
+    ctx: typer.Context,
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="These tables alone.")] = None,
+    ref: RefOption = "main",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what tables differ in from their contracts, and what the next write does about it.
+
+    It ends with 1 where a write would be refused.
+    """
+    with open_here(ctx) as lake:
+        found = lake.contract_diff(tables or None, ref)
+    if as_json:
+        emit_json([_tell(each) for each in found])
+    else:
+        _show(found, ref)
+    if any(each.refused for each in found):
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _show(found: list[ContractDiff], ref: str) -> None:
+    for each in found:
+        if each.state == "no contract":
+            say(f"{each.table} has no contract: nothing writes to it or publishes it.")
+        elif each.differences:
+            say(f"{each.table}: {count(len(each.differences), 'difference')}")
+            for difference in each.differences:
+                say(f"  {_in_words(difference)}")
+    absent = [str(each.table) for each in found if each.state == "not there"]
+    if absent:
+        names = ", ".join(absent) if len(absent) <= _LISTED else count(len(absent), "table")
+        say(f"Not at {ref}, and made by the first write: {names}.")
+    same = sum(each.state == "same" for each in found)
+    if same or not found:
+        say(f"As their contracts say: {count(same, 'table')}.")
+    refused = [str(each.table) for each in found if each.refused]
+    if refused:
+        hint(f"Writes to {', '.join(refused)} are refused as long as this is so.")
+
+
+def _in_words(difference: Difference) -> str:
+    sign = "!" if difference.effect == "refused" else _SIGNS.get(difference.kind, "~")
+    return f"{sign} {_what(difference)}. {difference.effect.capitalize()}: {difference.note}."
+
+
+def _what(each: Difference) -> str:
+    before, after = (None if text is None else shorten(text) for text in (each.before, each.after))
+    if each.kind == "added":
+        return f"{each.column} {after}"
+    if each.kind == "dropped":
+        return f"{each.column} {before}"
+    if each.kind in {"description", "order", "key", "partition", "sort"}:
+        what = f"{each.kind} of {each.column}" if each.column else each.kind
+        return f"{what}: {before or 'none'} -> {after or 'none'}"
+    return f"{each.column}: {before} -> {after}"
+
+
+def _tell(found: ContractDiff) -> dict[str, Any]:
+    return {
+        "table": str(found.table),
+        "state": found.state,
+        "differences": [asdict(each) for each in found.differences],
+    }

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lagoa.audit.checks import Check, quoted
+from lagoa.audit.checks import Check, file_checks, quoted
 from lagoa.catalog.table_facts import plain_type, table_facts
 from lagoa.contracts.quarantine import later_columns
 from lagoa.errors import LagoaError
@@ -64,9 +64,15 @@ class CheckRun:
 
     def _unit(self, checks: Sequence[Check]) -> dict[str, CheckResult]:
         """Run some checks in one session."""
-        reads = frozenset[TableName]().union(*(check.reads for check in checks))
-        with self.context.engine.session({table: self.pointers[table] for table in reads}) as session:
+        with self.context.engine.session(self._tables(checks)) as session:
             return self._queried(checks, session)
+
+    def _tables(self, checks: Sequence[Check]) -> Pointers:
+        """Return the tables that some checks read; of a check file those of all of it, since it runs as a whole."""
+        files = {check.table: check.file for check in checks if check.file is not None}
+        whole = (each for file in files.values() for each in file_checks(file, self.context.engine))
+        reads = frozenset[TableName]().union(*(check.reads for check in (*checks, *whole)))
+        return {table: self.pointers[table] for table in reads if table in self.pointers}
 
     def _queried(self, checks: Sequence[Check], session: SqlSession) -> dict[str, CheckResult]:
         results: dict[str, CheckResult] = {}

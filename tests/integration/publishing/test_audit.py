@@ -189,18 +189,14 @@ def test_a_change_is_measured_against_the_base_that_is_asked_for(measured, small
 
 def test_the_share_of_quarantine_is_checked(small):
     columns = {"id": {"physicalType": "long", "required": True}}
-    source = {"format": "csv", "file": "people.csv"}
-    small.contract("bronze.people", columns, source=source, quarantineShare=0.3)
-    rows = pa.table({"rule": ["required/id"], "column_name": ["id"], "reason": ["id is missing"], "record": [3]})
-    rows = rows.append_column("byte_offset", pa.nulls(1, pa.int64()))
-    for name, value in {"raw": b"x", "source": "people.csv", "_batch_id": "p1"}.items():
-        rows = rows.append_column(name, pa.array([value]))
+    small.contract("bronze.people", columns, source={"format": "csv", "file": "people.csv"}, quarantineShare=0.3)
+    small.file("good.csv", "id\n1\n2\n")
+    small.file("bad.csv", "id\n3\nx\n4\n")
     with small.open() as lake:
         branch = lake.create_branch("dev")
-        branch.append("bronze.people", small.people(1, 2).select(["id"]), batch="p1")
+        branch.ingest(small.root / "good.csv", into="bronze.people")
         assert outcomes(branch.audit())["bronze.people/quarantine_share"] == ("passed", 0)
-        moment = pa.array([lake.resolve("dev").committed_at], pa.timestamp("us", "UTC"))
-        branch.append("quarantine.bronze__people", rows.append_column("_quarantined_at", moment))
+        branch.ingest(small.root / "bad.csv", into="bronze.people")
         report = branch.audit()
         found = result(report, "bronze.people/quarantine_share")
         assert (found.outcome, found.figure) == ("failed", pytest.approx(1 / 3))

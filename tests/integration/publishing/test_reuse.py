@@ -158,6 +158,12 @@ def test_the_contract(published, lake):
     published.contract("bronze.animals", ANIMALS, **LIMITS)
 
 
+def test_checks_that_are_not_due_find_their_tables_all_the_same(lake, caplog):
+    run = fresh(lake, "main", clock=lambda: NOW + timedelta(days=9))
+    assert run == of("animals", CLOCKED)
+    assert caplog.records == []
+
+
 CLOCKS = {
     "of the same hour": (timedelta(minutes=49), set()),
     "of the next hour": (timedelta(minutes=50), {"soda/checks.failed_rows.future"}),

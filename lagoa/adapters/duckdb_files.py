@@ -60,12 +60,13 @@ class FileWriter:
         """Run the query and return the files with its rows; no file where it has none.
 
         Raises:
-            WriteError: a column is missing or unknown, a value does not fit, a required one is null.
+            WriteError: a column is missing or unknown, a value does not fit, a required one is null; the files cannot
+                be written.
             QueryError: the query fails.
         """
         folder = Path(local_path(self.table.location)) / "data" / uuid.uuid4().hex
-        folder.mkdir(parents=True)
         try:
+            folder.mkdir(parents=True)
             columns = self._columns(query, parameters)
             try:
                 files = self._copy(query, parameters, columns, folder)
@@ -75,6 +76,13 @@ class FileWriter:
         except duckdb.Error as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise self._translated(error) from error
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise WriteError(
+                self.name,
+                f"its files cannot be written: {error.strerror or error}.",
+                "Look at the free space of the disk and at the rights to the state folder, then try again.",
+            ) from error
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

@@ -31,4 +31,6 @@ def query_error(error: duckdb.Error) -> QueryError:
     advice = "Mend the query and run it again."
     if isinstance(error, duckdb.OutOfMemoryException):
         advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."
+    elif isinstance(error, duckdb.IOException):
+        advice = "Look at the free space of the disk and at the rights to the state folder, then try again."
     return QueryError(str(error).strip(), advice)

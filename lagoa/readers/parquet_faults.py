@@ -1,7 +1,7 @@
 """Finds the rows of a Parquet batch that the engine must not get: it would fail on them, or change them.
 
-Those are texts that are not UTF-8, days and times beyond the years 1 to 9999, and times that are none of a day or have
-a part of a microsecond.
+Those are texts that are not UTF-8, days and times beyond the years 1 to 9999, times that are none of a day or have a
+part of a microsecond, and maps with a key twice.
 """
 
 from __future__ import annotations
@@ -35,8 +35,11 @@ def find_faults(columns: Mapping[str, pa.Array], types: Mapping[str, str]) -> di
     for name, array in columns.items():
         for index in _beyond(array):
             faults.setdefault(index, Fault(f"type/{name}", f"{name} is no {types[name]}"))
-        for index in _undecodable(array):
+        undecodable = _undecodable(array)
+        for index in undecodable:
             faults.setdefault(index, Fault("encoding", f"{name} is not utf-8"))
+        for index in [] if undecodable else _ambiguous(array):
+            faults.setdefault(index, Fault(f"type/{name}", f"{name} has a key twice"))
     return faults
 
 
@@ -91,6 +94,16 @@ def _undecodable(array: pa.Array) -> list[int]:
     except pa.ArrowInvalid:
         return [index for index in range(len(array)) if not _valid(array.take(pa.array([index])))]
     return []
+
+
+def _ambiguous(array: pa.Array) -> list[int]:
+    """Return the rows of maps that hold a key twice, which the engine has no place for."""
+    import pyarrow as pa
+
+    if not pa.types.is_map(array.type):
+        return []
+    pairs = ([repr(key) for key, _ in row or ()] for row in array.to_pylist())
+    return [index for index, keys in enumerate(pairs) if len(set(keys)) < len(keys)]
 
 
 def _valid(array: pa.Array) -> bool:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
+from lagoa.errors import WriteError
 from lagoa.write.evolution import CONTRACT, evolve
 
 if TYPE_CHECKING:
@@ -142,7 +143,23 @@ class Target:
         return list(scan.plan_files())
 
     def commit(self, changes: FileChanges, properties: Mapping[str, str], engine: SqlEngine) -> Table:
-        """Stage the write: one snapshot, one metadata file."""
+        """Stage the write: one snapshot, one metadata file.
+
+        Raises:
+            WriteError: the files cannot be written.
+        """
+        try:
+            table = self._stage(changes, properties)
+        except OSError as error:
+            raise WriteError(
+                self.name,
+                f"its metadata cannot be written: {error.strerror or error}.",
+                "Nothing was written. Look at the free space of the disk and at the rights to the state folder.",
+            ) from error
+        self._remember(table, changes, engine)
+        return table
+
+    def _stage(self, changes: FileChanges, properties: Mapping[str, str]) -> Table:
         snapshot = self._transaction.update_snapshot
         if changes.removed:
             with snapshot().overwrite() as overwrite:
@@ -159,9 +176,7 @@ class Target:
             self._transaction.remove_properties(*stale)
         if properties:
             self._transaction.set_properties(dict(properties))
-        table = self._transaction.commit_transaction()
-        self._remember(table, changes, engine)
-        return table
+        return self._transaction.commit_transaction()
 
     def _remember(self, table: Table, changes: FileChanges, engine: SqlEngine) -> None:
         """Tell the engine the table's files where all are of this schema and few: it reads them more quickly."""

@@ -95,6 +95,11 @@ def read(folder: Path, values: pa.Array, kind: str) -> list[Any]:
             "map<string, int>",
             [{"k": 1}, REFUSED],
         ),
+        (
+            pa.array([[("k", 1)], [("k", 1), ("k", 2)]], pa.map_(pa.string(), pa.int32())),
+            "map<string, int>",
+            [{"k": 1}, REFUSED],
+        ),
         (pa.array([[1], [2]], pa.list_(pa.int32(), 1)), "list<int>", [[1], [2]]),
         (pa.array([1.5, float("nan"), float("-inf")]), "double", [1.5, REFUSED, REFUSED]),
         (pa.array(np.array([1.5, np.nan], np.float16)), "float", [1.5, REFUSED]),

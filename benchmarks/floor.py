@@ -44,6 +44,7 @@ def floor(folder: Path, out: Path) -> float:
 def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Yield layer, name and SELECT of each table of the reference lake, each after those that it reads."""
     from lagoa.contracts import Contracts
+    from lagoa.contracts.history import observations_sql, versions_sql
     from lagoa.models import load_models
 
     contracts = Contracts.load(ROOT / "iceberg")
@@ -51,7 +52,10 @@ def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
         if contract.source and contract.source.file:
             yield contract.table.layer, contract.table.name, _read(contract, folder / contract.source.file)
     for table, model in load_models(ROOT / "transformations", contracts).items():
-        yield table.layer, table.name, model.sql
+        contract, sql = contracts[table], model.sql
+        if contract.scd2 is not None:
+            sql = versions_sql(contract, f"({observations_sql(contract, sql)})")
+        yield table.layer, table.name, sql
 
 
 def _read(contract: Contract, path: Path) -> str:

@@ -148,13 +148,50 @@ def test_silver_takes_the_latest_delivery(lake):
         lake.connection.execute("rollback")
 
 
+def test_gold_reads_what_is_current_and_features_what_was_told_first(lake, folder):
+    """A later delivery moves some customers and sellers: each has two versions, and no figure doubles."""
+    sql = {f"{layer}.{name}": text for layer, name, text in tables(folder)}
+    names = ["silver.customers", "silver.sellers", "gold.fact_order_items", "gold.kpi_delivery"]
+    names += ["gold.dim_customer", "gold.dim_seller", "gold.dim_geography", "gold.customer_features"]
+    before = {name: count(lake, f"select count(*) from {name}") for name in names}
+    features = lake.query("select * from gold.customer_features order by all")
+    lake.connection.execute("begin")
+    try:
+        for name in ("customer", "seller"):
+            lake.connection.execute(f"""
+                insert into bronze.{name}s
+                select * replace ('AC' as {name}_state, _ingested_at + interval 1 day as _ingested_at)
+                from bronze.{name}s where {name}_state <> 'AC' and _row <= 10
+            """)
+        for name in names:
+            lake.connection.execute(f"create or replace table {name} as {sql[name]}")
+        moved = count(lake, "select count(*) from silver.customers where valid_to is not null")
+        assert 0 < moved <= 10
+        after = {name: count(lake, f"select count(*) from {name}") for name in names}
+        assert after["silver.customers"] == before["silver.customers"] + moved
+        assert [name for name in names[4:] if after[name] != before[name]] == []
+        assert after["gold.fact_order_items"] == before["gold.fact_order_items"]
+        for name in ("customer", "seller"):
+            assert count(lake, f"""
+                select count(*) from gold.dim_{name} join silver.{name}s as v using ({name}_id)
+                where v.valid_to is not null and dim_{name}.state <> 'AC'
+            """) == 0  # fmt: skip
+        assert count(lake, "select sum(delivered_orders) from gold.kpi_delivery") == count(
+            lake,
+            "select count(*) from silver.orders where order_status = 'delivered' and delivered_at is not null",
+        )
+        assert lake.query("select * from gold.customer_features order by all") == features
+    finally:
+        lake.connection.execute("rollback")
+
+
 def test_features_are_what_was_known_at_the_time(lake):
     """Against a plain count of the events before each moment, for a sixteenth of persons and sellers."""
     assert (
         lake.query("""
         select f.customer_unique_id, f.event_timestamp
         from gold.customer_features as f
-        join silver.customers as c using (customer_unique_id)
+        join silver.customers as c on c.customer_unique_id = f.customer_unique_id and c.is_current
         join silver.orders as o using (customer_id)
         left join silver.reviews as r on r.order_id = o.order_id
                 and o.purchased_at < f.event_timestamp and r.answered_at <= f.event_timestamp

@@ -1,4 +1,4 @@
--- One row a customer_id. Each order has a customer_id of its own; the order's place among the person's orders is here,
+-- One row a customer_id, as it is now. Each order has a customer_id of its own; the order's place among the person's orders is here,
 -- so that first and returning customers can be told apart without a join of facts.
 select
     customers.customer_id,
@@ -12,3 +12,4 @@ select
     cast(min(orders.purchased_at) over (partition by customers.customer_unique_id) as date) as first_purchase_on
 from silver.customers as customers
 inner join silver.orders as orders on orders.customer_id = customers.customer_id
+where customers.is_current

@@ -1,9 +1,9 @@
 -- One row a zip code prefix. The map comes first; some prefixes stand in addresses only, and the place that most of
 -- those addresses name serves instead.
 with addresses as (
-    select zip_code_prefix, city, state from silver.customers
+    select zip_code_prefix, city, state from silver.customers where is_current
     union all
-    select zip_code_prefix, city, state from silver.sellers
+    select zip_code_prefix, city, state from silver.sellers where is_current
 ),
 off_map as (
     select addresses.zip_code_prefix, addresses.city, addresses.state, count(*) as mentions

@@ -18,4 +18,5 @@ select
     cast(items.price + items.freight_value as decimal(14, 2)) as total
 from silver.order_items as items
 inner join silver.orders as orders on orders.order_id = items.order_id
-inner join silver.customers as customers on customers.customer_id = orders.customer_id
+inner join silver.customers as customers
+    on customers.customer_id = orders.customer_id and customers.is_current

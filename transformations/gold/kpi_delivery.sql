@@ -9,6 +9,7 @@ select
     avg(date_diff('second', orders.purchased_at, orders.delivered_at)) / 86400 as average_days,
     avg(date_diff('day', cast(orders.delivered_at as date), orders.estimated_delivery_on)) as average_days_early
 from silver.orders as orders
-inner join silver.customers as customers on customers.customer_id = orders.customer_id
+inner join silver.customers as customers
+    on customers.customer_id = orders.customer_id and customers.is_current
 where orders.order_status = 'delivered' and orders.delivered_at is not null
 group by 1, 2

@@ -1,9 +1,10 @@
--- One row a customer_id: the latest delivery wins. Cities lose accents, so that one city has one spelling; each
--- spelling is cleaned once, not once a customer.
-with latest as (
+-- One row a customer_id and delivery that tells of it, the later record of one delivery; the versions of the customer
+-- follow from that. Cities lose accents, so that one city has one spelling; each spelling is cleaned once, not once a
+-- customer.
+with told as (
     select *
     from bronze.customers
-    qualify row_number() over (partition by customer_id order by _ingested_at desc, _row desc) = 1
+    qualify row_number() over (partition by customer_id, _ingested_at order by _row desc) = 1
 ),
 spellings as (
     select distinct customer_city from bronze.customers
@@ -15,11 +16,11 @@ cities as (
     from spellings
 )
 select
-    latest.customer_id,
-    latest.customer_unique_id,
-    latest.customer_zip_code_prefix as zip_code_prefix,
+    told.customer_id,
+    told.customer_unique_id,
+    told.customer_zip_code_prefix as zip_code_prefix,
     cities.city,
-    latest.customer_state as state,
-    latest._ingested_at
-from latest
-inner join cities on cities.customer_city = latest.customer_city
+    told.customer_state as state,
+    told._ingested_at as valid_from
+from told
+inner join cities on cities.customer_city = told.customer_city

@@ -1,4 +1,5 @@
--- One row a seller: the latest delivery wins. Sellers write "city / state" and the like; the city alone stays, unless
+-- One row a seller and delivery that tells of it, the later record of one delivery; the versions of the seller follow
+-- from that. Sellers write "city / state" and the like; the city alone stays, unless
 -- nothing stands before the slash.
 select
     seller_id,
@@ -12,6 +13,6 @@ select
         'aaaaaeeeiioooouucn'
     ) as city,
     seller_state as state,
-    _ingested_at
+    _ingested_at as valid_from
 from bronze.sellers
-qualify row_number() over (partition by seller_id order by _ingested_at desc, _row desc) = 1
+qualify row_number() over (partition by seller_id, _ingested_at order by _row desc) = 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -10,19 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.contracts import Column
+from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.errors import SourceError
+from lagoa.quarantine.json_texts import is_made, is_shown, made_name, misfit_name, object_of, text_of
 from lagoa.readers.csv_reader import CsvReader, dialect_of
 from lagoa.readers.files import SourceFile
+from lagoa.readers.json_values import Unreadable
 from lagoa.readers.records import Fault, split
 from lagoa.readers.stream import RAW, ROW, stream_name
-from lagoa.readers.values import Value, from_text, identifier, sql_type
+from lagoa.readers.values import Value, from_text, identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from lagoa.contracts import Contract, Source
-    from lagoa.contracts.iceberg_types import IcebergType
 
 Texts = dict[str, str | None]
 """A record's values as text, by the contract's columns; None is null."""
@@ -64,7 +65,7 @@ def split_records(contract: Contract, source: Source, records: Sequence[Kept]) -
     by_header: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, record in enumerate(records):
         if record.header is None:
-            found[place] = _from_json(contract, record)
+            found[place] = _from_json(contract, source, record)
         else:
             by_header[record.header].append(place)
     for header, places in by_header.items():
@@ -125,47 +126,36 @@ def _sound(contract: Contract, source: Source, fields: int, raws: Sequence[bytes
 
 
 def _columns(contract: Contract, names: Iterable[str]) -> tuple[list[str], Fault | None]:
-    """Return the contract's column of each name in a file: its name there, its own, or its former one."""
+    """Return the contract's column of each name in a file: its name there, its own, or a former one."""
     known = {name: column.name for column in contract.columns for name in column.former_names}
     known.update({column.name: column.name for column in contract.columns})
     known.update({column.source_name: column.name for column in contract.columns})
     found: list[str] = []
     for name in names:
         if name not in known:
-            return [], Fault("columns", f"the contract has no column {name!r}, which the file has")
+            return [], Fault("keys", f"the key {name!r} is not in the contract of {contract.table}.{near(name, known)}")
         if known[name] in found:
-            return [], Fault("columns", f"the file has the column {known[name]!r} twice")
+            return [], Fault("keys", f"{known[name]!r} is there twice")
         found.append(known[name])
     return found, None
 
 
-def _from_json(contract: Contract, record: Kept) -> Split:
+def _from_json(contract: Contract, source: Source, record: Kept) -> Split:
     """Return the values of a record that is a JSON object: numbers as they are written, what is nested as JSON."""
     try:
-        text = record.raw.decode()
-        pairs = json.loads(text, object_pairs_hook=_Pairs, parse_float=str, parse_int=str, parse_constant=str)
-        plain = json.loads(text)
-    except (ValueError, RecursionError):
-        return Split(None, record.fault)
-    if not isinstance(pairs, _Pairs):
-        return Split(None, record.fault)
-    columns, fault = _columns(contract, [name for name, _ in pairs])
+        found = object_of(record.raw, source, record.fault)
+    except Unreadable as error:
+        return Split(None, error.fault)
+    names, fault = _columns(contract, found)
     if fault is not None:
         return Split(None, fault)
-    values = _nothing(contract)
-    for column, (name, value) in zip(columns, pairs, strict=True):
-        values[column] = _text(value, plain[name])
-    return Split(values)
-
-
-class _Pairs(list[tuple[str, object]]):
-    """A JSON object, in which a name may come twice."""
-
-
-def _text(value: object, plain: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+    types = {column.name: column.type for column in contract.columns}
+    if source.format not in {"json", "jsonl"} and any(
+        is_shown(value, parse_type(types[name])) for name, value in zip(names, found.values(), strict=True)
+    ):
+        return Split(None, record.fault)
+    values = {name: text_of(value, types[name]) for name, value in zip(names, found.values(), strict=True)}
+    return Split({**_nothing(contract), **values})
 
 
 def _nothing(contract: Contract) -> Texts:
@@ -187,38 +177,13 @@ class TextRecords:
         self._decimal = source.decimal if source.format == "csv" else "."
 
     def value(self, column: Column) -> Value:
-        """Return the SQL of a column's value over the stream."""
+        """Return the SQL of a column's value over the stream; raises `ValueError` when no text has such values."""
         text, made = identifier(stream_name(column.name)), identifier(column.name)
         kind = parse_type(column.type)
+        if kind.parts and not is_made(kind):
+            return Value("NULL", (f"{text} IS NOT NULL",))
         if kind.parts:
-            return _nested(text, made, _sql(kind))
+            return Value(identifier(made_name(column.name)), (identifier(misfit_name(column.name)),))
         if kind.name in {"binary", "fixed"}:
             return Value(f"TRY_CAST({text} AS BLOB)", (f"{text} IS NOT NULL AND {made} IS NULL",))
         return from_text(text, made, column.type, self._decimal)
-
-
-def _nested(text: str, made: str, kind: str) -> Value:
-    """Return the list, map or struct that a JSON text stands for; it must say the same again."""
-    again = f"CAST(to_json({made}) AS VARCHAR) IS DISTINCT FROM {text}"
-    return Value(f"TRY(CAST(CAST({text} AS JSON) AS {kind}))", (f"{text} IS NOT NULL AND {again}",))
-
-
-def _sql(kind: IcebergType) -> str:
-    """Return a type as DuckDB spells it."""
-    parts = [_sql(part) for _, part in kind.parts]
-    match kind.name:
-        case "list":
-            return f"{parts[0]}[]"
-        case "map":
-            return f"MAP({parts[0]}, {parts[1]})"
-        case "struct":
-            names = (identifier(name) for name, _ in kind.parts)
-            return f"STRUCT({', '.join(f'{name} {part}' for name, part in zip(names, parts, strict=True))})"
-        case "binary" | "fixed":
-            return "BLOB"
-    return sql_type(str(kind))
-
-
-def overlay(values: Mapping[str, str | None], given: Mapping[str, str | None]) -> Texts:
-    """Return what `given` changes about some values."""
-    return {name: value for name, value in given.items() if values.get(name) != value}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import RECORD_KEY, with_fates
 from lagoa.errors import ContractError, QueryError
+from lagoa.quarantine.json_texts import nested_columns
 from lagoa.quarantine.texts import Kept, Split, Texts, split_records
 from lagoa.readers.records import Fault
 from lagoa.readers.row_sql import STREAM
@@ -188,9 +189,9 @@ class Waiting:
             *([(each.values or {}).get(name) for each in records] for name in self._names),
         ]
         schema = stream_schema(dict.fromkeys(self._names, pa.string()))
-        return pa.table(
-            [pa.array(each, field.type) for each, field in zip(columns, schema, strict=True)], schema=schema
-        )
+        arrays = [pa.array(each, field.type) for each, field in zip(columns, schema, strict=True)]
+        nested = nested_columns(self._contract, [each.values for each in records])
+        return pa.table([*arrays, *nested.values()], [*schema.names, *nested])
 
     def _view(self) -> str:
         """Return the query for what a condition can name."""

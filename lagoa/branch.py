@@ -161,6 +161,29 @@ class Branch:
 
         return transform(self._context, self.name, select=select, on_done=on_done)
 
+    def backfill(
+        self,
+        model: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        batches: Sequence[str] = (),
+        on_done: Callable[[ModelResult], None] | None = None,
+    ) -> list[ModelResult]:
+        """Build a model's table again though nothing changed: some intervals or batches of it, or the whole.
+
+        Args:
+            model: name of its table; models that it needs run if they are stale.
+            start: first moment of the first interval, such as `2026-03` by month; from the first one by default.
+            end: first moment of the first interval that is left out; up to the last one by default.
+            batches: ids of batches, for a model that is built by batch.
+            on_done: called with each result.
+        """
+        from lagoa.materialize import Again
+        from lagoa.transform import backfill
+
+        return backfill(self._context, self.name, model, Again(start, end, tuple(batches)), on_done=on_done)
+
     def audit(self) -> AuditReport:
         """Run the checks at the branch's head; drift is measured against `main`."""
         from lagoa.audit import audit
@@ -220,6 +243,19 @@ class Run(Branch):
     ) -> list[ModelResult]:
         """Do as `Branch.transform`."""
         return super().transform(select, on_done=_both(lambda result: self._ahead.finished(result.table), on_done))
+
+    def backfill(
+        self,
+        model: str,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        batches: Sequence[str] = (),
+        on_done: Callable[[ModelResult], None] | None = None,
+    ) -> list[ModelResult]:
+        """Do as `Branch.backfill`."""
+        tell = _both(lambda result: self._ahead.finished(result.table), on_done)
+        return super().backfill(model, start=start, end=end, batches=batches, on_done=tell)
 
     def audit(self) -> AuditReport:
         """Do as `Branch.audit`."""

@@ -100,11 +100,6 @@ class Intervals:
     grain: Grain
     numbers: frozenset[int | None]
 
-    @classmethod
-    def between(cls, grain: Grain, start: int, end: int) -> Intervals:
-        """Return the intervals from `start` to before `end`."""
-        return cls(grain, frozenset(range(start, end)))
-
     def __or__(self, other: Intervals) -> Intervals:
         return Intervals(self.grain, self.numbers | other.numbers)
 
@@ -124,8 +119,10 @@ class Intervals:
             return False
         return True
 
-    def ranges(self) -> list[tuple[datetime, datetime]]:
+    def ranges(self) -> list[tuple[datetime, datetime | None]]:
         """Return ranges (from, to before) that cover the intervals: few, so they may hold some more whole intervals.
+
+        One that holds the last interval of the year 9999 has no end.
 
         Raises:
             OverflowError, ValueError: outside the years 1 to 9999.
@@ -137,7 +134,7 @@ class Intervals:
         widest = sorted(breaks, key=lambda gap: gap[0] - gap[1])[: _MOST_RANGES - 1]
         edges = [numbers[0], *(edge for low, high in sorted(widest) for edge in (low + 1, high)), numbers[-1] + 1]
         pairs = zip(edges[::2], edges[1::2], strict=True)
-        return [(_start(self.grain, low), _start(self.grain, high)) for low, high in pairs]
+        return [(_start(self.grain, low), self._end(high)) for low, high in pairs]
 
     def conditions(self, column: str, kind: str) -> list[str]:
         """Return SQL conditions on a column, of which a row of these intervals fulfils one, and no other row any.
@@ -145,7 +142,10 @@ class Intervals:
         Each is a plain range: an engine leaves out the files outside it, which it does not do for ranges joined by OR.
         """
         name = name_in_sql(column)
-        found = [f"{name} >= {_sql(low, kind)} AND {name} < {_sql(high, kind)}" for low, high in self.ranges()]
+        found = [
+            f"{name} >= {_sql(low, kind)}" + (f" AND {name} < {_sql(high, kind)}" if high else "")
+            for low, high in self.ranges()
+        ]
         return [*found, *([f"{name} IS NULL"] if None in self.numbers else [])]
 
     def expressions(self, column: str, kind: str) -> list[BooleanExpression]:
@@ -158,10 +158,20 @@ class Intervals:
         named = Reference(column)
         condition: BooleanExpression = AlwaysFalse()
         for low, high in self.ranges():
-            bounds: list[Any] = [_text(low, kind), _text(high, kind)]
-            there = And(GreaterThanOrEqual(term=named, value=bounds[0]), LessThan(term=named, value=bounds[1]))
+            start: Any = _text(low, kind)
+            there: BooleanExpression = GreaterThanOrEqual(term=named, value=start)
+            if high is not None:
+                end: Any = _text(high, kind)
+                there = And(there, LessThan(term=named, value=end))
             condition = Or(condition, there)
         return [condition, *([IsNull(term=named)] if None in self.numbers else [])]
+
+    def _end(self, number: int) -> datetime | None:
+        """Return the moment before which an interval ends that is not among these, or None after the last year."""
+        try:
+            return _start(self.grain, number)
+        except (OverflowError, ValueError):
+            return None
 
     def _sorted(self) -> list[int]:
         return sorted(number for number in self.numbers if number is not None)

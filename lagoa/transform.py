@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
-from lagoa.errors import ModelError, QueryError, WriteError
+from lagoa.errors import InvalidName, ModelError, QueryError, WriteError
 from lagoa.models import load_models
 from lagoa.models.staleness import BUILT_ON, fingerprint, is_stale
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.errors import LagoaError
-    from lagoa.materialize import Build
+    from lagoa.materialize import Again, Build
     from lagoa.model import TableName
     from lagoa.models import Model, Models
     from lagoa.ports import Pointers
@@ -90,9 +90,61 @@ def transform(
     """
     models = lake_models(context)
     chosen = models.select(select) if select is not None else list(models)
+    return _run(context, branch, models, chosen, workers=workers, on_done=on_done)
+
+
+def backfill(
+    context: LakeContext,
+    branch: str,
+    model: str,
+    again: Again,
+    *,
+    on_done: Callable[[ModelResult], None] | None = None,
+) -> list[ModelResult]:
+    """Build a model's table again, or some of it, though nothing changed; the models that it needs run if stale.
+
+    What changed since the table was built is built along, so that it is up to date afterwards. Doing it again gives
+    the same.
+
+    Args:
+        context: the lake.
+        branch: the work branch.
+        model: name of its table.
+        again: the intervals or batches; the whole table if it names none.
+        on_done: called with each result, in the calling thread.
+
+    Returns:
+        One result a model, in the order of the dependencies; that of `model` is the last.
+
+    Raises:
+        InvalidName: there is no such model, or what is to begin or end an interval does not.
+        ModelError: the model has no such intervals or batches; otherwise as `transform`.
+        RefNotFound, RefProtected, CommitLost: as `transform`.
+    """
+    from lagoa.materialize import check_asked
+
+    models = lake_models(context)
+    chosen = models.select([model])
+    table = chosen[-1]
+    if str(table) != model:
+        raise InvalidName("model", model, f"a table that has a model: {', '.join(map(str, models))}")
+    check_asked(models[table], context.contracts[table], again)
+    return _run(context, branch, models, chosen, again={table: again}, on_done=on_done)
+
+
+def _run(  # noqa: PLR0913 - each is the caller's choice
+    context: LakeContext,
+    branch: str,
+    models: Models,
+    chosen: Sequence[TableName],
+    *,
+    again: Mapping[TableName, Again] | None = None,
+    workers: int | None = None,
+    on_done: Callable[[ModelResult], None] | None = None,
+) -> list[ModelResult]:
     pointers = context.catalog.tables(context.catalog.ref(branch).commit)
     _check_inputs(models, chosen, pointers, branch)
-    run = _Run(context, branch, models, dict(pointers), list(chosen), _chains(models, chosen))
+    run = _Run(context, branch, models, dict(pointers), list(chosen), _chains(models, chosen), again or {})
     run.run(workers or context.settings.workers, on_done or (lambda _: None))
     if run.failed:
         raise _failure(run.failed)
@@ -118,6 +170,7 @@ class _Run:
         pointers: the tables that models read: the branch's at the start, then those that this run has made.
         waiting: the models that are still to be done.
         chains: how many models come one after the other from each on.
+        again: what is to be built though nothing changed.
         results: what became of the others.
         failed: the models that failed, with their errors.
     """
@@ -128,6 +181,7 @@ class _Run:
     pointers: dict[TableName, str]
     waiting: list[TableName]
     chains: Mapping[TableName, int]
+    again: Mapping[TableName, Again]
     results: dict[TableName, ModelResult] = field(default_factory=dict)
     failed: list[tuple[TableName, Exception]] = field(default_factory=list)
 
@@ -139,7 +193,7 @@ class _Run:
             while True:
                 while len(running) < workers and (table := self._next()):
                     started = time.perf_counter()
-                    if is_stale(self.context, self.models[table], self.pointers):
+                    if table in self.again or is_stale(self.context, self.models[table], self.pointers):
                         if not begun:  # an engine is opened only for something to run
                             sharing.enter_context(self.context.engine.shared(workers))
                             begun = True
@@ -178,7 +232,7 @@ class _Run:
             INPUTS: json.dumps({str(name): pointer for name, pointer in sorted(inputs.items())}),
             BUILT_ON: self.pointers.get(table, ""),
         }
-        return pool.submit(_build, Build(self.context, self.branch, model, inputs, properties))
+        return pool.submit(_build, Build(self.context, self.branch, model, inputs, properties, self.again.get(table)))
 
     def _keep(self, result: ModelResult) -> None:
         self.results[result.table] = result

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.materialize.build import Build, Built, build_full, build_merge, build_scd2
+from lagoa.materialize.asked import check_asked
+from lagoa.materialize.build import Again, Build, Built, build_full, build_merge, build_scd2
 from lagoa.materialize.incremental import build_incremental
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Build", "Built", "build"]
+__all__ = ["Again", "Build", "Built", "build", "check_asked"]
 
 
 def build(work: Build) -> Built:

@@ -17,6 +17,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """What of a table is to be built again though nothing changed: the whole, if nothing is named.
+
+    Attributes:
+        start: the first interval, by its first moment; None for the first that there is.
+        end: the first interval that is left out; None when none is.
+        batches: ids of batches.
+    """
+
+    start: str | None = None
+    end: str | None = None
+    batches: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the table is meant."""
+        return self.start is None and self.end is None and not self.batches
+
+
+@dataclass(frozen=True, slots=True)
 class Build:
     """One model to be built on a branch.
 
@@ -26,6 +46,7 @@ class Build:
         model: the model.
         inputs: the exact state of each table that it reads.
         properties: what its table says of this build: fingerprint, inputs, and what it follows.
+        again: what is to be built though nothing changed; None when only what changed is.
     """
 
     context: LakeContext
@@ -33,6 +54,7 @@ class Build:
     model: Model
     inputs: Pointers
     properties: Mapping[str, str]
+    again: Again | None = None
 
     @property
     def message(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.contracts.increments import increment_inputs
 from lagoa.contracts.properties import ByTime
 from lagoa.intervals import Intervals, number_sql
+from lagoa.materialize.asked import asked_batches, asked_intervals
 from lagoa.materialize.build import Built, build_full
 from lagoa.materialize.states import NotComparableError, State, changed_groups
 from lagoa.model import LINEAGE_COLUMNS, TableName
@@ -45,13 +46,16 @@ def build_incremental(work: Build) -> Built:
     try:
         then = _inputs_then(work)
         if isinstance(rule, ByTime):
-            return _build_intervals(work, rule, _changed_intervals(work, rule, then))
-        return _build_batches(work, contract, rule, _new_batches(work, rule, then))
+            return _build_intervals(work, rule, _due_intervals(work, rule, then))
+        asked = asked_batches(work, rule)
+        return _build_batches(work, contract, rule, (_new_batches(work, rule, then), asked))
     except BuildWholeError as reason:
         return build_full(work, str(reason))
 
 
 def _inputs_then(work: Build) -> Pointers:
+    if work.again is not None and work.again.whole:
+        raise BuildWholeError("it was asked for")
     pointer = work.properties[BUILT_ON]
     if not pointer:
         raise BuildWholeError("there is no table yet")
@@ -81,12 +85,12 @@ def _differences(work: Build, then: Pointers, groups: Mapping[TableName, GroupSq
     return changed
 
 
-def _changed_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
+def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
     def of(column: str) -> GroupSql:
         return lambda columns: number_sql(rule.grain, column, columns[column])
 
     groups = {table: of(column) for table, column in increment_inputs(rule).items()}
-    intervals = Intervals(rule.grain, frozenset(_differences(work, then, groups)))
+    intervals = Intervals(rule.grain, frozenset(_differences(work, then, groups))) | asked_intervals(work, rule)
     if not intervals.can_be_told():
         raise BuildWholeError("a moment outside the years 1 to 9999 came or went")
     return intervals
@@ -124,17 +128,28 @@ def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
     return changed
 
 
-def _build_batches(work: Build, contract: Contract, rule: ByBatch, batches: Sequence[str]) -> Built:
-    context, table = work.context, work.model.table
-    narrowed = {name: [_among(column, batches)] for name, column in increment_inputs(rule).items()}
-    with _narrowed(context.engine, work.inputs, narrowed) as session, begin(context, work.branch, work.message) as tx:
+def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Sequence[str], Sequence[str]]) -> Built:
+    """Build batches: new ones, and such as were asked for, whose rows may be in the table."""
+    from pyiceberg.expressions import In, Reference
+
+    context, table, batches = work.context, work.model.table, sorted({*due[0], *due[1]})
+    ((source, column),) = increment_inputs(rule).items()
+    among = _among(column, batches)
+    with (
+        _narrowed(context.engine, work.inputs, {source: [among]}) as session,
+        begin(context, work.branch, work.message) as tx,
+    ):
         tx.expect(table, work.properties[BUILT_ON])
-        if contract.order_by is None:
-            rows = SessionQuery(session, work.model.sql)
-            result = tx.append(table, rows, kind="model", properties=work.properties)
-        else:
+        rows = SessionQuery(session, work.model.sql)
+        if contract.order_by is not None:
             rows = _without_ties(session, work, contract)
             result = tx.merge(table, rows, kind="model", properties=work.properties)
+        elif due[1]:
+            ids: set[Any] = set(batches)
+            where = Where(among, [In(term=Reference(column), values=ids)])
+            result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
+        else:
+            result = tx.append(table, rows, kind="model", properties=work.properties)
     return Built(result.rows_added, tx.commit, "incremental", tuple(batches))
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.increments import increment_inputs
 from lagoa.contracts.properties import ByTime
 from lagoa.errors import ModelError
+from lagoa.model import LINEAGE_COLUMNS
 from lagoa.models.columns import line_of
 from lagoa.models.decompose import ADVICE, Decomposition, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from sqlglot import exp
@@ -42,6 +44,8 @@ def check_increments(file: Path, query: exp.Query, contract: Contract) -> None:
         raise ModelError(file, None, "this form of SQL cannot be followed.", ADVICE)
     rows = walk.rows(scope)
     walk.check_all_seen(query)
+    if not isinstance(rule, ByTime):
+        _check_batch_column(file, query, rows.marks.values())
     if isinstance(rule, ByTime) and rule.column not in rows.marks.values():
         found = next((each for each in query.selects if each.alias_or_name.lower() == rule.column), None)
         message = f"that {rule.column} tells the same {rule.grain} as the rows it is made from cannot be seen."
@@ -50,6 +54,15 @@ def check_increments(file: Path, query: exp.Query, contract: Contract) -> None:
             "timestamp."
         )
         raise ModelError(file, line_of(found), message, advice)
+
+
+def _check_batch_column(file: Path, query: exp.Query, marks: Collection[str]) -> None:
+    """Make sure that the table's column of batches, where it has one, is that of its input."""
+    batch = LINEAGE_COLUMNS[0]
+    found = next((each for each in query.selects if each.alias_or_name.lower() == batch), None)
+    if found is not None and batch not in marks:
+        message = f"that {batch} tells the batch of the rows it is made from cannot be seen."
+        raise ModelError(file, line_of(found), message, "Take it from the input, as it is, or give it another name.")
 
 
 def _without_latest(file: Path, query: exp.Query, contract: Contract) -> exp.Query:

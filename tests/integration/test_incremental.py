@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lagoa import faults
+from lagoa.errors import InvalidName, ModelError
 from lagoa.lake import open_lake
 from lagoa.model import TableName
 from lagoa.transform import transform
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SALES = "id:long ts:timestamp n:long seen:long"
 DAILY = "{by: time, column: day, grain: day, inputs: {bronze.sales: ts}}"
+BY_BATCH = "{by: batch, input: bronze.sales}"
 MODELS = {
     "gold.daily": (
         "day:date sales:long n:long shop:string",
@@ -36,12 +38,12 @@ MODELS = {
     ),
     "gold.doubled": (
         "id:long n:long shop:string",
-        ["incremental={by: batch, input: bronze.sales}"],
+        [f"incremental={BY_BATCH}"],
         "select sales.id, n * 2 as n, shop from bronze.sales left join bronze.shops on shops.id = sales.n where n > 1",
     ),
     "gold.latest": (
         "id:long! n:long seen:long",
-        ["orderBy=seen", "incremental={by: batch, input: bronze.sales}"],
+        ["orderBy=seen", f"incremental={BY_BATCH}"],
         """select id, n, seen from bronze.sales
         qualify row_number() over (partition by id order by seen desc, _row desc, _batch_id) = 1""",
     ),
@@ -324,3 +326,80 @@ def test_any_history_gives_what_a_whole_build_gives(
         for step in steps:
             take(branch, states, step)
         build(branch)
+
+
+def damage(branch: Branch, table: str, predicate: str) -> None:
+    """Remove rows of a model's table so that it does not show: the table says still that it is up to date."""
+    stored = branch.catalog().load_table(table)
+    kept = ("lagoa.inputs", "lagoa.fingerprint")
+    properties = {name: stored.properties[name] for name in kept}
+    branch.delete(table, predicate)
+    stored = branch.catalog().load_table(table)
+    with stored.transaction() as change:
+        change.set_properties({**properties, "lagoa.built-on": stored.metadata_location})
+
+
+def told(results: list[ModelResult]) -> dict[str, tuple[str, tuple[str, ...], str]]:
+    return {str(each.table): (each.how, each.increments, each.reason) for each in results if not each.skipped}
+
+
+def test_backfill_builds_the_intervals_asked_for_and_what_changed(branch: Branch) -> None:
+    load(branch, "b1", *FIRST, (4, None, 9, 1))
+    build(branch)
+    damage(branch, "gold.daily", "day < DATE '2026-02-01'")
+    assert told(branch.transform()) == {}  # nothing shows
+    load(branch, "b2", (5, "2026-02-01T23:00", 4, 1))
+    days = ("2026-01-05", "2026-02-01")
+    result = branch.backfill("gold.daily", start="2025-01-01", end="2026-01-06")
+    assert told(result) == {"gold.daily": ("incremental", days, "")}
+    assert told(branch.backfill("gold.daily", start="2026-01-06")) == {
+        "gold.daily": ("incremental", ("2026-01-06", "2026-02-01"), "")
+    }
+    branch.transform()
+    check(branch)
+    rows = branch.sql("select * from gold.daily order by all").fetchall()
+    assert told(branch.backfill("gold.daily", end="2020-01-01")) == {"gold.daily": ("incremental", (), "")}
+    assert told(branch.backfill("gold.daily")) == {"gold.daily": ("full", (), "it was asked for")}
+    assert branch.sql("select * from gold.daily order by all").fetchall() == rows
+
+
+def test_backfill_builds_the_batches_asked_for(root: Path) -> None:
+    write_contract(
+        root, "gold.kept", "id:long _batch_id:string", ["materialization=incremental", f"incremental={BY_BATCH}"]
+    )
+    (root / "transformations/gold/kept.sql").write_text("select id, _batch_id from bronze.sales")
+    with opened(root) as branch:
+        load(branch, "b1", (1, None, 1, 1), (2, None, 2, 1))
+        load(branch, "b2", (2, None, 3, 2), (3, None, 1, 1))
+        build(branch)
+        damage(branch, "gold.kept", "id <> 3")
+        damage(branch, "gold.latest", "id = 2")
+        assert told(branch.backfill("gold.kept", batches=["b1"])) == {"gold.kept": ("incremental", ("b1",), "")}
+        held = branch.sql("select * from gold.kept order by all").fetchall()
+        assert held == [(1, "b1"), (2, "b1"), (3, "b2")]  # b2's row that is lost was not asked for
+        branch.backfill("gold.kept", batches=["b1", "b2"])
+        assert branch.sql("select count(*) from gold.kept").fetchall() == [(4,)]
+        assert told(branch.backfill("gold.latest", batches=["b2"])) == {"gold.latest": ("incremental", ("b2",), "")}
+        check(branch)
+        with pytest.raises(ModelError, match="has no rows of batch b9"):
+            branch.backfill("gold.kept", batches=["b9"])
+
+
+def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    head = branch.head
+    refused: list[tuple[str, dict[str, Any], type[Exception], str]] = [
+        ("gold.daily", {"start": "2026-02-30"}, InvalidName, "no day name"),
+        ("gold.daily", {"start": "2026-01-05T10:00"}, InvalidName, "the first moment of a day"),
+        ("gold.daily", {"start": "2026-01-06", "end": "2026-01-06"}, ModelError, "holds no day"),
+        ("gold.daily", {"start": "2026-01-07", "end": "2026-01-06"}, ModelError, "holds no day"),
+        ("gold.daily", {"batches": ["b1"]}, ModelError, "is not built by batch"),
+        ("gold.doubled", {"batches": ["b1"]}, ModelError, "cannot be told"),
+        ("gold.doubled", {"start": "2026-01-05"}, ModelError, "is not built by time"),
+        ("gold", {}, InvalidName, "a table that has a model"),
+        ("bronze.sales", {}, InvalidName, "a table or layer that has models"),
+    ]
+    for model, asked, error, message in refused:
+        with pytest.raises(error, match=message):
+            branch.backfill(model, **asked)
+    assert branch.head == head

@@ -228,6 +228,7 @@ class Lake:
 
         Raises:
             QueryError: no audit has this check.
+            AuditNotFound: no audit was kept at all.
         """
         from lagoa.audit.records import check_history
 

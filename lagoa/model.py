@@ -352,8 +352,12 @@ class AuditReport:
         for each in self.results:
             if each.check == check:
                 return each
+        from difflib import get_close_matches
+
+        close = get_close_matches(check, [each.check for each in self.results], n=3, cutoff=0.85)
         message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
-        raise QueryError(message, f"`lagoa audit show {self.commit[:12]}` lists them.")
+        listed = f"`lagoa audit show {self.commit[:12]}` lists them."
+        raise QueryError(message, f"Did you mean {' or '.join(close)}?" if close else listed)
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:

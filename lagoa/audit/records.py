@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.errors import AuditNotFound, QueryError, RefNotFound
+from lagoa.audit.loosened import loosened
+from lagoa.errors import AuditNotFound, RefNotFound
 from lagoa.model import MAIN, Receipt, Ref
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.model import AuditReport, CheckResult, TableName
+    from lagoa.ports import Pointers
 
 RECEIPT = "lagoa.receipt"
 """Commit property: id of the publication's receipt."""
@@ -100,7 +102,19 @@ def receipt_of(
         tables={str(table): pointer for table, pointer in sorted(changed.items())},
         contracts={str(table): contract.hash for table, contract in sorted(contracts.items())},
         report=report,
+        loosened=_loosened(context, report, tables),
     )
+
+
+def _loosened(context: LakeContext, report: AuditReport, tables: Pointers) -> tuple[str, ...]:
+    base = context.receipts.of_commit(report.base)
+    if base is None:
+        return ()
+    renames = {
+        str(contract.table): {former: column.name for column in contract.columns for former in column.former_names}
+        for contract in context.contracts
+    }
+    return loosened(base.report.results, report.results, {str(table) for table in tables}, renames)
 
 
 def find_audit(context: LakeContext, what: str) -> KeptAudit:
@@ -131,18 +145,19 @@ def check_history(context: LakeContext, check: str, limit: int = 50, *, every: b
         every: audits that led to no publication, too.
 
     Raises:
-        QueryError: no audit that was kept has this check.
+        QueryError: no audit has this check.
+        AuditNotFound: no audit was kept at all.
     """
+    newest: KeptAudit | None = None
     found: list[CheckRecord] = []
     for audit in kept_audits(context, every=every):
-        result = next((each for each in audit.report.results if each.check == check), None)
-        if result is not None:
-            found.append(CheckRecord(result, audit))
-            if len(found) == limit:
-                break
-    if not found:
-        raise QueryError(f"No audit that was kept has a check {check!r}.", "`lagoa audit show main` lists them.")
-    return found
+        newest = newest or audit
+        found += [CheckRecord(each, audit) for each in audit.report.results if each.check == check]
+        if len(found) == limit:
+            break
+    if newest is None:
+        raise AuditNotFound(MAIN)
+    return found or [CheckRecord(newest.report.result(check), newest)]
 
 
 def kept_audits(context: LakeContext, *, every: bool = False) -> Iterator[KeptAudit]:

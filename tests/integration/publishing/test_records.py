@@ -104,8 +104,15 @@ def test_the_history_of_a_check(lived):
         ("passed", 0),
     ]
     assert len(lived.check_history(KEY, limit=1)) == 1
-    with pytest.raises(QueryError, match="nosuch"):
+    with pytest.raises(QueryError, match=r"nosuch.*lagoa audit show"):
         lived.check_history("nosuch")
+    with pytest.raises(QueryError, match=r"Did you mean bronze\.people/key/id\?"):
+        lived.check_history("bronze.people/key/ids")
+
+
+def test_a_lake_without_a_publication_has_no_history(lake):
+    with pytest.raises(AuditNotFound, match="main"):
+        lake.check_history(KEY)
 
 
 def test_a_check_is_followed_from_the_publication_that_brought_it(lived, small):

@@ -11,6 +11,7 @@ from lagoa.lake import open_lake
 from lagoa.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
+MODELS = sorted(f"{path.parent.name}.{path.stem}" for path in (ROOT / "transformations").glob("*/*.sql"))
 FILES = sorted((ROOT / "transformations" / "tests").glob("*/*.yaml"))
 TESTS = [
     (f"{path.parent.name}.{path.stem}", test["name"])
@@ -35,3 +36,8 @@ def test_a_model_makes_of_given_rows_what_is_expected(results, model, name):
 
 def test_every_test_is_run(results):
     assert sorted(results) == sorted(TESTS)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_has_two_tests_or_more(model):
+    assert len([name for table, name in TESTS if table == model]) >= 2

@@ -42,7 +42,7 @@ class Source(BaseModel):
     """The form of the files that a table's rows come in.
 
     Attributes:
-        format: `csv` or `parquet`; `json` (one array of objects) and `jsonl` (one object a line) have no reader.
+        format: `csv`, `parquet`, `json` (one array of objects, or one object) or `jsonl` (one object a line).
         file: name of the file in a folder that is loaded whole; None when files are always named.
         delimiter: between fields (CSV).
         quote: around fields; None when quotes have no meaning (CSV).

@@ -160,27 +160,28 @@ class JsonReader(JsonValues):
                 block = rest + read
                 if closed:
                     self._refuse_more(block, offset)
+                    offset += len(block)
                     continue
-                span = self._find(block, final=False)
+                span = self._find(block, row, final=False)
                 yield from self._read(block, span, offset, row)
                 row += len(span.edges)
                 offset += span.consumed
                 closed, rest = span.closed, block[span.consumed :]
                 if closed:
                     self._refuse_more(rest, offset)
-                    rest = b""
+                    offset, rest = offset + len(rest), b""
                 elif len(rest) > self._longest:
                     raise self._error(f"a record is longer than {self._longest:,} bytes.", "Split it, or convert it.")
             if self._array and not closed:
                 raise self._error("it breaks off: its array is not closed.", "Fetch it again; nothing was written.")
-            span = self._find(rest, final=True)
-            yield from self._read(rest, span, offset, row)
+            if not self._array:
+                yield from self._read(rest, self._find(rest, row, final=True), offset, row)
 
-    def _find(self, block: bytes, *, final: bool) -> Span:
+    def _find(self, block: bytes, row: int, *, final: bool) -> Span:
         if self._lines:
             return find_lines(block, final=final)
         if self._array:
-            return find_items(block)
+            return find_items(block, first=row == 1)
         return Span([(0, len(block))], len(block)) if final and block else Span([], 0)
 
     def _read(self, block: bytes, span: Span, offset: int, row: int) -> Iterator[pa.RecordBatch]:

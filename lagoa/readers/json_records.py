@@ -47,11 +47,11 @@ def find_lines(block: bytes, *, final: bool) -> Span:
     return Span(edges, place)
 
 
-def find_items(block: bytes) -> Span:
-    """Return the items of an array in a block that begins with an item, or behind one before its comma.
+def find_items(block: bytes, *, first: bool) -> Span:
+    """Return the items of an array in a block that begins with one, the array's `first` one or another.
 
-    An item that may go on after the block is left out, and so is one that is not there: `[]` has none. Brackets of
-    different kinds are not told apart; what does not match is found when the item is read.
+    An item that may go on after the block is left out. Brackets of different kinds are not told apart, nor is an item
+    that is not there, but for the array without any; both are found when the item is read.
     """
     import numpy as np
 
@@ -64,8 +64,8 @@ def find_items(block: bytes) -> Span:
     for stop in stops:
         edges.append(_trimmed(block, place, stop))
         place = stop + 1
-    if ends.size and edges and edges[-1][0] == edges[-1][1]:
-        edges.pop()  # nothing stands before the bracket: an array without items, or a comma too many
+    if ends.size and first and len(edges) == 1 and edges[0][0] == edges[0][1]:
+        edges.clear()
     return Span(edges, place, bool(ends.size))
 
 

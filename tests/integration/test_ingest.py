@@ -40,6 +40,11 @@ COLUMNS = """
          logicalTypeOptions: {minimum: 0}}
       - {name: sold_at, logicalType: timestamp, physicalType: timestamp, description: x}
 """
+NESTED = """
+      - {name: id, physicalType: long, required: true}
+      - {name: parts, physicalType: "list<struct<sku: string, price: decimal(8, 2)>>"}
+      - {name: labels, physicalType: "map<string, long>"}
+"""
 HEADER = b"id,state,price,sold_at\n"
 SOUND = HEADER + b'1,new,9.99,2026-01-02 03:04:05\n2,paid,,"2026-01-03"\n'
 
@@ -63,6 +68,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     write_contract(root, "bronze.sales", "{format: csv, file: sales.csv}")
     write_contract(root, "bronze.other", '{format: csv, file: other.csv, delimiter: ";"}')
     write_contract(root, "bronze.packed", "{format: parquet, file: packed.parquet}")
+    write_contract(root, "bronze.lines", "{format: jsonl, file: lines.jsonl}")
+    write_contract(root, "bronze.document", "{format: json, file: document.json}", NESTED)
     write_contract(root, "bronze.api", None)
     with open_lake(root) as found:
         yield found
@@ -338,3 +345,47 @@ def test_all_that_came_is_accepted_or_quarantined(lake: Lake, branch: str, tmp_p
     assert (len(taken), len(refused)) == (result.accepted, result.quarantined)
     numbers = [row[0] for row in taken] + [each.record for each in refused]
     assert sorted(numbers) == list(range(1, result.received + 1))
+
+
+def test_json_lines_are_taken_or_refused_with_their_bytes(lake: Lake, branch: str, tmp_path: Path) -> None:
+    lines = [
+        (b'{"id": 1, "state": "new", "price": 9.99, "sold_at": "2026-01-02T03:04:05"}\n', None),
+        (b'{"id": 2}\r\n', None),
+        (b'{"id": 2.5}\n', "type/id"),
+        (b'{"state": "new"}\n', "required/id"),
+        (b'{"id": 3, "state": "old"}\n', "enum/state"),
+        (b'{"id": 3, "price": -0.01}\n', "range/price"),
+        (b'{"id": 3, "price": {"brl": 1}}\n', "type/price"),
+        (b'{"id": 3, "colour": 1}\n', "keys"),
+        (b'{"id": 3, "id": 4}\n', "keys"),
+        (b'{"id": 3, "price": Infinity}\n', "json"),
+        (b'{"id": 4, "st', "json"),
+    ]
+    path = put(tmp_path, b"".join(line for line, _ in lines), "lines.jsonl")
+    table = TableName.parse("bronze.lines")
+    result = load(lake, branch, path, table=table)
+    assert (result.received, result.accepted, result.quarantined) == (11, 2, 9)
+    assert rows(lake, branch, "bronze.lines", "id, price, _row") == [(1, Decimal("9.99"), 1), (2, None, 2)]
+    found = show_quarantine(lake.context, branch, table)
+    assert {each.raw: each.rule for each in found} == {line: rule for line, rule in lines if rule}
+    content = path.read_bytes()
+    assert all(content[each.byte_offset :].startswith(each.raw) for each in found if each.byte_offset is not None)
+    assert load(lake, branch, path, table=table).skipped
+
+
+def test_a_json_document_with_nested_values(lake: Lake, branch: str, tmp_path: Path) -> None:
+    content = b"""[
+      {"id": 1, "parts": [{"sku": "a", "price": 1.10}, {"sku": null}], "labels": {"x y": 1}},
+      {"id": 2, "parts": [], "labels": {}},
+      {"id": 3, "parts": [{"sku": "a", "price": 1.111}]}
+    ]"""
+    table = TableName.parse("bronze.document")
+    result = load(lake, branch, put(tmp_path, content, "document.json"), table=table)
+    assert (result.received, result.accepted, dict(result.rules)) == (3, 2, {"type/parts": 1})
+    assert rows(lake, branch, "bronze.document", "id, parts, labels") == [
+        (1, [{"sku": "a", "price": Decimal("1.10")}, {"sku": None, "price": None}], {"x y": 1}),
+        (2, [], {}),
+    ]
+    with pytest.raises(SourceError, match="not closed"):
+        load(lake, branch, put(tmp_path, content[:-2], "document.json"), table=table)
+    assert len(rows(lake, branch, "bronze.document")) == 2

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.audit.checks import Check, quoted
 from lagoa.contracts.quarantine import with_fates
+from lagoa.audit.history_checks import history_checks
 from lagoa.contracts.rules import row_rules
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.sql_names import name_in_sql
@@ -30,6 +31,7 @@ def contract_checks(contract: Contract, tables: frozenset[TableName]) -> list[Ch
             *_rows(contract),
             *_uniqueness(contract),
             *_foreign_keys(contract),
+            *history_checks(contract),
             *_quarantine(contract, tables),
             *_changes(contract),
         ]

@@ -79,8 +79,8 @@ def spoil(rows: pa.Table, contract: Contract, checks: list[Check]) -> pa.Table:
     parts.append(f"SELECT * {f'REPLACE ({drifting})' if drifting else ''} FROM good")
     for check in checks:
         kind, _, name = check.id.removeprefix(f"{contract.table}/").partition("/")
-        if kind in BAD_VALUES:
-            column = contract.column(name)
+        column = contract.column(name)
+        if kind in BAD_VALUES and column is not None:
             value = f"CAST({BAD_VALUES[kind](column)} AS {sql_type(contract, column)})"
             parts.append(f"(SELECT * REPLACE ({value} AS {name}) FROM good LIMIT 1)")
     with duckdb.connect() as connection:
@@ -116,6 +116,7 @@ BAD_VALUES = {
     "range": out_of_range,
     "length": of_wrong_length,
     "foreign_key": orphan,
+    "history": lambda column: {"valid_to": "valid_from", "is_current": "valid_to IS NOT NULL"}[column.name],
 }
 
 

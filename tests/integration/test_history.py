@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lagoa.errors import ContractError, ModelError, WriteError
 from lagoa.lake import open_lake
 
 if TYPE_CHECKING:

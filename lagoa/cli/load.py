@@ -1,4 +1,4 @@
-"""`lagoa ingest` and `lagoa transform`: without a branch on one of their own, audited and published."""
+"""`lagoa ingest`, `transform` and `backfill`: without a branch on one of their own, audited and published."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ingest = typer.Typer(add_completion=False)
 transform = typer.Typer(add_completion=False)
+backfill = typer.Typer(add_completion=False)
 
 
 @ingest.command()
@@ -79,6 +80,41 @@ def transform_(
     finish([_tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 
+@backfill.command()
+def backfill_(  # noqa: PLR0913, PLR0917 - options of the command
+    ctx: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="TABLE", help="The table of a model.")],
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="START", help="Where the first interval begins, such as 2026-03-01.")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="END", help="Where the first interval begins that is left out.")
+    ] = None,
+    batch: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this batch of the input; may be repeated.")
+    ] = None,
+    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Build there, and leave it at that.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Build a model's table again though nothing changed: some intervals or batches of it, or the whole.
+
+    Without --branch this is done on a branch of its own, which is audited and published.
+    """
+    if batch and (start or end):
+        raise typer.BadParameter("--batch does not go with --from and --to.")
+    publication = None
+    with open_here(ctx) as lake, place_of(lake, "backfill", branch) as place:
+        with working(f"building {model}") as tell:
+            results = place.backfill(
+                model, start=start, end=end, batches=batch or (), on_done=lambda r: tell(f"{r.table} is done")
+            )
+        if not as_json:
+            _show_built(results)
+        if branch is None:
+            publication = publish_branch(place, f"Build {model} again")
+    finish([_tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
+
+
 def _load(place: Branch, source: Path, into: str | None, batch: str | None) -> Sequence[IngestResult]:
     with working(f"loading {source.name}") as tell:
         if into:
@@ -121,8 +157,8 @@ def _show_built(results: Sequence[ModelResult]) -> None:
     built = [r for r in results if not r.skipped]
     if built:
         emit_table(
-            ("table", "rows", "time"),
-            ((str(r.table), number(r.rows), seconds(r.seconds)) for r in built),
+            ("table", "rows", "time", "built"),
+            ((str(r.table), number(r.rows), seconds(r.seconds), _how(r)) for r in built),
             right=("rows", "time"),
         )
     kept = len(results) - len(built)
@@ -130,6 +166,17 @@ def _show_built(results: Sequence[ModelResult]) -> None:
         hint(f"{count(kept, 'model')} {'was' if kept == 1 else 'were'} up to date.")
     if not results:
         hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each.")
+
+
+def _how(result: ModelResult) -> str:
+    if result.reason:
+        return f"{result.how}: {result.reason}"
+    if result.how != "incremental":
+        return result.how
+    names = result.increments
+    if len(names) < 2:  # noqa: PLR2004 - one, or none
+        return f"incremental: {''.join(names) or 'no row that counts has changed'}"
+    return f"incremental: {number(len(names))}, {names[0]} … {names[-1]}"
 
 
 def _tell_loaded(result: IngestResult) -> dict[str, Any]:
@@ -148,4 +195,12 @@ def _tell_loaded(result: IngestResult) -> dict[str, Any]:
 
 
 def _tell_built(result: ModelResult) -> dict[str, Any]:
-    return {"table": str(result.table), "rows": result.rows, "skipped": result.skipped, "seconds": result.seconds}
+    return {
+        "table": str(result.table),
+        "rows": result.rows,
+        "skipped": result.skipped,
+        "how": result.how,
+        "increments": list(result.increments),
+        "reason": result.reason,
+        "seconds": result.seconds,
+    }

@@ -21,6 +21,7 @@ COMMANDS = {
     "test": ("model_tests", _LAKE),
     "ingest": ("load", _DATA),
     "transform": ("load", _DATA),
+    "backfill": ("load", _DATA),
     "audit": ("check", _DATA),
     "publish": ("release", _DATA),
     "rollback": ("release", _DATA),

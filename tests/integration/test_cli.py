@@ -326,6 +326,35 @@ def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
         assert lagoa(lake, "quarantine", wrong[0], "bronze.people", *wrong[1:]).code == 2, wrong
 
 
+def test_backfill_builds_again_what_is_asked_for(lake, tmp_path):
+    silver = (lake / "iceberg/bronze/people.odcs.yaml").read_text("utf-8").replace("bronze", "silver")
+    silver = silver[: silver.index("    customProperties:")] + (
+        "    customProperties:\n      - {property: lagoa.materialization, value: incremental}\n"
+        "      - property: lagoa.incremental\n"
+        "        value: {by: time, column: born, grain: year, inputs: {bronze.people: born}}\n"
+        "team: {name: test}\n"
+    )
+    (lake / "iceberg/silver").mkdir()
+    (lake / "transformations/silver").mkdir()
+    write(lake / "iceberg/silver", "people.odcs.yaml", silver)
+    write(lake / "transformations/silver", "people.sql", "select id, name, city, born from bronze.people")
+    assert "full: there is no table yet" in ok(lake, "transform").out
+    ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people")
+    ok(lake, "branch", "create", "dev")
+    assert "incremental: 2, 1970 … 1971" in ok(lake, "transform", "dev").out
+    told = ok(
+        lake, "backfill", "silver.people", "--from", "1985", "--to", "1991-01-01", "--branch", "dev", "--json"
+    ).json()
+    assert told["publication"] is None
+    (built,) = told["tables"]
+    assert (built["how"], built["increments"], built["rows"]) == ("incremental", ["1985", "1990"], 2)
+    assert "full: it was asked for" in ok(lake, "backfill", "silver.people").out
+    refused = lagoa(lake, "backfill", "silver.people", "--from", "1985-02")
+    assert refused.code == 1
+    assert "the first moment of a year" in refused.err
+    assert lagoa(lake, "backfill", "silver.people", "--from", "1985", "--batch", "b").code == 2
+
+
 def test_transform_builds_what_is_stale(lake):
     contract = (lake / "iceberg" / "bronze" / "people.odcs.yaml").read_text("utf-8")
     silver = contract.replace("bronze", "silver").partition("    customProperties")[0]

@@ -108,7 +108,7 @@ class YamlFile:
         for part in location:
             if isinstance(node, yaml.MappingNode):
                 step = next(((value, key.start_mark.line) for key, value in node.value if key.value == part), None)
-            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
                 step = (node.value[part], node.value[part].start_mark.line)
             else:
                 step = None

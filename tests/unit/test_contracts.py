@@ -458,6 +458,7 @@ MISSING = {
     .replace("name: silver.sales", "name: silver.sale", 1),
     "name is 'sale', and by its folder": FULL.replace("- name: sales", "- ◆name: sale"),
     "physicalName is 'gold.sales'": FULL.replace("physicalName: silver", "◆physicalName: gold"),
+    "schema is missing.": HEAD.strip() + "\n◆schema: []\n",
     "schema holds 2 tables": FULL + "  - ◆name: b\n",
     "the table has no columns": HEAD.strip() + TABLE.replace("- name", "- ◆name") + "",
     "is no column name": with_columns("- ◆name: Sale\n  physicalType: long"),

@@ -33,6 +33,8 @@ TABLES: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
     "bronze.bare": (SALES, {"source": {"format": "csv", "header": False}}),
     "bronze.german": (SALES, {"source": {"format": "csv", "delimiter": ";", "decimal": ","}}),
     "bronze.packed": (SALES, {"source": {"format": "parquet"}}),
+    "bronze.json": (SALES, {"source": {"format": "json"}}),
+    "bronze.jsonl": (SALES, {"source": {"format": "jsonl"}}),
     "bronze.shops": ({"id": KEY}, {"source": {"format": "csv"}}),
     "bronze.visits": (
         {

@@ -261,6 +261,7 @@ class CheckResult:
         samples_sql: a query for the failing rows, where there are such.
         severity: whether a broken condition blocks (`fail`) or only warns.
         owner: the team that answers for the table, from its contract.
+        definition: what is asked, as JSON: by it a later audit tells whether the check was loosened.
     """
 
     check: str
@@ -275,6 +276,7 @@ class CheckResult:
     samples_sql: str | None = None
     severity: Severity = "fail"
     owner: str = ""
+    definition: str = ""
 
     @property
     def blocks(self) -> bool:
@@ -386,6 +388,7 @@ class Receipt:
         report: the audit.
         unseen: batches that a rollback takes out of sight, as `table: batch id`.
         held: whether those batches are refused when they come again.
+        loosened: checks that guarded main's state before and are removed, or ask for less, a sentence each.
     """
 
     id: str
@@ -399,6 +402,7 @@ class Receipt:
     report: AuditReport
     unseen: tuple[str, ...] = ()
     held: bool = False
+    loosened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +418,7 @@ class Publication:
         report: the audit that let it through.
         unseen: batches that a rollback took out of sight, as `table: batch id`.
         held: whether those batches are refused when they come again.
+        loosened: checks that guarded the state before and are removed, or ask for less, a sentence each.
     """
 
     commit: str
@@ -424,3 +429,4 @@ class Publication:
     report: AuditReport
     unseen: tuple[str, ...] = ()
     held: bool = False
+    loosened: tuple[str, ...] = ()

@@ -165,9 +165,10 @@ def _contract_hash(context: LakeContext, table: TableName) -> str:
 
 
 def _attributed(context: LakeContext, check: Check, result: CheckResult, **fields: Any) -> CheckResult:
-    """Return a result with how grave it is and who answers for its table."""
+    """Return a result with how grave it is, who answers for its table and what is asked."""
     contract = context.contracts.get(check.table)
-    return replace(result, severity=check.severity, owner=contract.owner if contract else "", **fields)
+    owner = contract.owner if contract else ""
+    return replace(result, severity=check.severity, owner=owner, definition=check.definition, **fields)
 
 
 def _or_missing(found: Mapping[str, CheckResult], check: Check) -> CheckResult:

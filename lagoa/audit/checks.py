@@ -46,6 +46,7 @@ class Check:
         samples_sql: a query for the failing rows.
         clock: the unit of time in which the result grows old.
         severity: whether a figure above the limit fails the audit or only warns.
+        definition: what is asked, as JSON: by it a later audit tells whether the check was loosened.
         column: the column whose change is measured.
         file: the check file it stands in.
     """
@@ -61,6 +62,7 @@ class Check:
     samples_sql: str | None = None
     clock: Literal["minute", "hour", "day"] | None = None
     severity: Severity = "fail"
+    definition: str = ""
     column: str | None = None
     file: CheckFile | None = None
 
@@ -117,6 +119,7 @@ def file_check(file: CheckFile, check: FileCheck, engine: SqlEngine) -> Check:
         reads=frozenset(reads),
         clock=check.clock,
         severity=check.severity,
+        definition=check.definition,
         file=file,
     )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from lagoa.audit.checks import Check, quoted
-from lagoa.contracts.quarantine import with_fates
 from lagoa.audit.history_checks import history_checks
+from lagoa.contracts.quarantine import with_fates
 from lagoa.contracts.rules import row_rules
 from lagoa.model import LINEAGE_COLUMNS
 from lagoa.sql_names import name_in_sql
@@ -30,8 +31,8 @@ def contract_checks(contract: Contract, tables: frozenset[TableName]) -> list[Ch
             _schema(contract),
             *_rows(contract),
             *_uniqueness(contract),
-            *_foreign_keys(contract),
             *history_checks(contract),
+            *_foreign_keys(contract),
             *_quarantine(contract, tables),
             *_changes(contract),
         ]
@@ -59,6 +60,7 @@ def _rows(contract: Contract) -> Iterator[Check]:
             reads=frozenset({table}),
             samples_sql=f"SELECT * FROM {quoted(table)} WHERE {rule.violated}",  # noqa: S608 - of our own making
             severity=severity.get(rule.column, "fail"),
+            definition=json.dumps(rule.asks) if rule.asks else "",
         )
 
 
@@ -119,6 +121,7 @@ def _foreign_keys(contract: Contract) -> Iterator[Check]:
             reads=frozenset({contract.table, other}),
             samples_sql=f"SELECT o.* {orphan}",
             severity=column.severity,
+            definition=json.dumps({"foreign key": f"{other}.{key}"}),
         )
 
 
@@ -153,6 +156,7 @@ def _quarantine(contract: Contract, tables: frozenset[TableName]) -> Iterator[Ch
         reads=frozenset({table, bad}) if bad in tables else frozenset({table}),
         samples_sql=waiting if bad in tables else None,
         severity=contract.severity.get("quarantine_share", "fail"),
+        definition=json.dumps({"limit": contract.quarantine_share}),
     )
 
 
@@ -175,5 +179,6 @@ def _change(contract: Contract, column: str | None, limit: float) -> Check:
         reason=f"the mean of {column}" if column else "the number of rows",
         reads=frozenset({table}),
         severity=contract.severity.get("drift" if column else "row_count", "fail"),
+        definition=json.dumps({"limit": limit}),
         column=column,
     )

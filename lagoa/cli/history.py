@@ -43,7 +43,7 @@ def log_(
                 entry["author"],
                 shorten(entry["message"]),
                 _changed(entry["tables"]),
-                _checks(entry["audit"]),
+                _checks(entry["audit"], entry["loosened"]),
             )
             for entry in told
         ),
@@ -64,6 +64,7 @@ def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str
         "tables": sorted(str(table) for table in lake.changed_tables(commit)),
         "receipt": receipt.id if receipt else None,
         "audit": _outcomes(receipt) if receipt else None,
+        "loosened": list(receipt.loosened) if receipt else [],
     }
 
 
@@ -76,7 +77,8 @@ def _changed(tables: list[str]) -> str:
     return ", ".join(tables) if len(tables) <= 2 else count(len(tables), "table")  # noqa: PLR2004 - fits a line
 
 
-def _checks(outcomes: dict[str, int] | None) -> str:
+def _checks(outcomes: dict[str, int] | None, loosened: list[str]) -> str:
     if outcomes is None:
         return ""
-    return ", ".join(f"{n} {outcome}" for outcome, n in outcomes.items() if n) or "none"
+    counted = {**outcomes, "loosened": len(loosened)}
+    return ", ".join(f"{n} {outcome}" for outcome, n in counted.items() if n) or "none"

@@ -111,6 +111,10 @@ def say_published(publication: Publication) -> None:
     say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
     warnings = f", {len(warned)} warned" if warned else ""
     say(f"{count(len(checks), 'check')} passed{warnings}, in {seconds(report.seconds)}.")
+    if publication.loosened:
+        say(f"{count(len(publication.loosened), 'check')} asked for more before:")
+        for sentence in publication.loosened:
+            say(f"  {sentence}")
 
 
 def _say_unseen(publication: Publication) -> None:
@@ -136,5 +140,6 @@ def tell_publication(publication: Publication) -> dict[str, Any]:
         "tables": list(publication.tables),
         "unseen": list(publication.unseen),
         "held": publication.held,
+        "loosened": list(publication.loosened),
         "audit": {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")},
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pyiceberg.exceptions import ResolveError
 from pyiceberg.schema import Schema, assign_fresh_schema_ids, promote
@@ -171,10 +171,11 @@ class FieldComparison:
 
     def _fresh(self, field: NestedField) -> NestedField:
         number = next(self._ids)
+        kind: Any = assign_fresh_schema_ids(field.field_type, lambda: next(self._ids))
         return NestedField(
             field_id=number,
             name=field.name,
-            field_type=assign_fresh_schema_ids(field.field_type, lambda: next(self._ids)),
+            field_type=kind,
             required=field.required and self._free,
             doc=field.doc,
         )

@@ -13,7 +13,7 @@ from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import MOMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lagoa.contracts.contract import Column, Contract
 
@@ -35,6 +35,7 @@ class RowRule:
             rule, false for every other row, never null and never an error. Only `required` is broken by a null.
         reason: what is wrong with such a row: `order_status is none of created, shipped`.
         threshold: what is asked for, in words: `created, shipped`.
+        asks: the same for comparison, by the rule's kind: `{"enum": ["created", "shipped"]}`, `{"range": {">=": 0}}`.
     """
 
     id: str
@@ -43,6 +44,7 @@ class RowRule:
     violated: str
     reason: str
     threshold: str
+    asks: Mapping[str, Any]
 
 
 def row_rules(contract: Contract) -> tuple[RowRule, ...]:
@@ -53,18 +55,19 @@ def row_rules(contract: Contract) -> tuple[RowRule, ...]:
 def _column_rules(column: Column) -> Iterator[RowRule]:
     name = _name(column.name)
     if column.required:
-        yield _rule(column, "required", f"{name} IS NULL", "is missing", "not null")
+        yield _rule(column, "required", f"{name} IS NULL", "is missing", "not null", None)
     if column.enum:
         allowed = ", ".join(_literal(value, column.type) for value in column.enum)
         words = _listed([str(value) for value in column.enum])
-        yield _rule(column, "enum", _unless(name, f"{name} IN ({allowed})"), f"is none of {words}", words)
+        holds = f"{name} IN ({allowed})"
+        yield _rule(column, "enum", _unless(name, holds), f"is none of {words}", words, list(column.enum))
     if column.pattern is not None:
         found = f"regexp_matches({name}, {_literal(column.pattern)})"
         shown = json.dumps(column.pattern, ensure_ascii=False)
-        yield _rule(column, "pattern", _unless(name, found), f"does not match {shown}", shown)
+        yield _rule(column, "pattern", _unless(name, found), f"does not match {shown}", shown, column.pattern)
     if column.format is not None:
-        known = FORMATS[column.format]
-        yield _rule(column, "format", _unless(name, known.holds(name)), f"is not {known.words}", known.words)
+        holds, words = FORMATS[column.format].holds(name), FORMATS[column.format].words
+        yield _rule(column, "format", _unless(name, holds), f"is not {words}", words, column.format)
     yield from _range(column, name)
     yield from _length(column, name)
 
@@ -84,7 +87,7 @@ def _range(column: Column, name: str) -> Iterator[RowRule]:
         # DuckDB holds NaN to be greater than every number.
         holds = f"NOT isnan({name}) AND {holds}"
     words = " and ".join(f"{sign} {bound}" for sign, bound in given)
-    yield _rule(column, "range", _unless(name, holds), f"is not {words}", words)
+    yield _rule(column, "range", _unless(name, holds), f"is not {words}", words, dict(given))
 
 
 def _length(column: Column, name: str) -> Iterator[RowRule]:
@@ -94,11 +97,12 @@ def _length(column: Column, name: str) -> Iterator[RowRule]:
         return
     holds = " AND ".join(f"length({name}) {sign} {bound}" for sign, bound in given)
     words = " and ".join(f"{sign} {bound}" for sign, bound in given) + " characters"
-    yield _rule(column, "length", _unless(name, holds), f"is not {words} long", words)
+    yield _rule(column, "length", _unless(name, holds), f"is not {words} long", words, dict(given))
 
 
-def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str) -> RowRule:
-    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold)
+def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str, asked: Any) -> RowRule:
+    asks: dict[str, Any] = {} if asked is None else {kind: asked}
+    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold, asks)
 
 
 def _unless(name: str, holds: str) -> str:

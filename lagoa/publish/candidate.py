@@ -115,6 +115,7 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
         report=receipt.report,
         unseen=receipt.unseen,
         held=receipt.held,
+        loosened=receipt.loosened,
     )
 
 

@@ -14,12 +14,13 @@ from lagoa.audit.records import RECEIPT
 from lagoa.errors import AuditFailed, AuditNotFound, InvalidName, QueryError, RefNotFound
 from lagoa.model import MAIN
 
+pytestmark = pytest.mark.xdist_group("records")
+
 KEY = "bronze.people/key/id"
 
 
-@pytest.fixture
-def lived(lake, small):
-    """A lake with two publications, and a branch `bad` whose publication was refused."""
+def live(lake, small):
+    """Make two publications on a lake, and a branch `bad` whose publication is refused."""
     branch = lake.create_branch("dev")
     branch.append("bronze.people", small.people(1, 2), batch="p1")
     branch.publish("first")
@@ -30,6 +31,19 @@ def lived(lake, small):
     with pytest.raises(AuditFailed):
         bad.publish()
     return lake
+
+
+@pytest.fixture(scope="module")
+def lived(shared):
+    """A lake that has lived; for tests that leave it as it is."""
+    with shared.open() as lake:
+        yield live(lake, shared)
+
+
+@pytest.fixture
+def own(lake, small):
+    """A lake that has lived, for a test of its own."""
+    return live(lake, small)
 
 
 def test_an_audit_is_found_by_ref_commit_branch_and_receipt(lived):
@@ -45,21 +59,25 @@ def test_an_audit_is_found_by_ref_commit_branch_and_receipt(lived):
     refused = lived.audit_of("bad")
     assert (refused.state, refused.published_at, refused.for_publication) == ("refused", None, True)
     assert lived.audit_of(refused.receipt.commit[:12]) == refused
-    lived.delete_ref("bad")
-    assert lived.audit_of("bad") == refused
 
 
-def test_what_was_looked_at_is_kept_until_it_is_looked_at_again(lived, small):
-    other = lived.create_branch("other")
+def test_the_audit_of_a_branch_that_is_gone_is_found(own):
+    refused = own.audit_of("bad")
+    own.delete_ref("bad")
+    assert own.audit_of("bad") == refused
+
+
+def test_what_was_looked_at_is_kept_until_it_is_looked_at_again(own, small):
+    other = own.create_branch("other")
     other.append("bronze.people", small.people(9), batch="p9")
     report = other.audit()
-    kept = lived.audit_of("other")
+    kept = own.audit_of("other")
     assert (kept.state, kept.report, kept.for_publication) == ("looked at", report, False)
     assert kept.receipt.tables.keys() == {"bronze.people"}
     assert kept.receipt.contracts.keys() == {"bronze.people"}
     again = other.audit()
-    assert lived.audit_of("other").receipt.id == kept.receipt.id
-    assert lived.audit_of(other.head).report == again
+    assert own.audit_of("other").receipt.id == kept.receipt.id
+    assert own.audit_of(other.head).report == again
 
 
 def test_looking_at_a_publication_takes_nothing_from_its_receipt(lived):
@@ -69,8 +87,8 @@ def test_looking_at_a_publication_takes_nothing_from_its_receipt(lived):
     assert lived.publications()[0].receipt == published.receipt.id
 
 
-def test_where_no_audit_was_kept(lived, small):
-    lived.create_branch("new").append("bronze.people", small.people(9), batch="p9")
+def test_where_no_audit_was_kept(lived, shared):
+    lived.create_branch("new").append("bronze.people", shared.people(9), batch="p9")
     with pytest.raises(AuditNotFound, match="lagoa audit run new"):
         lived.audit_of("new")
     with pytest.raises(AuditNotFound):
@@ -83,11 +101,11 @@ def test_where_no_audit_was_kept(lived, small):
         lived.audit_of("a..b")
 
 
-def test_a_receipt_whose_commit_is_gone_is_shown_all_the_same(lived):
-    kept = lived.audit_of(MAIN).receipt
+def test_a_receipt_whose_commit_is_gone_is_shown_all_the_same(own):
+    kept = own.audit_of(MAIN).receipt
     strange = replace(kept, id="1" * 32, commit="2" * 64, prepared_at=kept.prepared_at + timedelta(days=1))
-    lived.context.receipts.prepare(strange)
-    assert lived.audit_of("1" * 32).state == "looked at"
+    own.context.receipts.prepare(strange)
+    assert own.audit_of("1" * 32).state == "looked at"
 
 
 def test_the_history_of_a_check(lived):
@@ -115,11 +133,11 @@ def test_a_lake_without_a_publication_has_no_history(lake):
         lake.check_history(KEY)
 
 
-def test_a_check_is_followed_from_the_publication_that_brought_it(lived, small):
-    branch = lived.branch("dev")
+def test_a_check_is_followed_from_the_publication_that_brought_it(own, small):
+    branch = own.branch("dev")
     branch.append("bronze.pets", small.pets(1), batch="q1")
     commit = branch.publish().commit
-    assert [each.audit.receipt.commit for each in lived.check_history("bronze.pets/key/id")] == [commit]
+    assert [each.audit.receipt.commit for each in own.check_history("bronze.pets/key/id")] == [commit]
 
 
 class Page(html.parser.HTMLParser):
@@ -167,7 +185,7 @@ def test_a_page_tells_what_failed_for_whom(lived):
     assert text.count("<tr>") == 1 + 2 + 1 + len(kept.report.results) + 1 + 1
 
 
-def test_a_page_draws_a_figure_that_changed(lived, small):
+def test_a_page_draws_a_figure_that_changed(lived):
     text = lived.audit_page(lived.audit_of("bad"))
     (line,) = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
     assert 'aria-label="Figures of the last 3: 0, 0, 1"' in line
@@ -177,12 +195,12 @@ def test_a_page_draws_a_figure_that_changed(lived, small):
     assert "first time" in lived.audit_page(lived.audit_of("main~1"))
 
 
-def test_what_comes_from_data_and_people_is_escaped(lived, small):
+def test_what_comes_from_data_and_people_is_escaped(own, small):
     evil = "<script>alert('x')</script>"
-    branch = lived.create_branch("evil")
+    branch = own.create_branch("evil")
     branch.replace("bronze.people", small.people(1, 1, name=evil))
-    context = replace(lived.context, settings=lived.settings.model_copy(update={"author": evil, "name": evil}))
-    lake = type(lived)(context)
+    context = replace(own.context, settings=own.settings.model_copy(update={"author": evil, "name": evil}))
+    lake = type(own)(context)
     with pytest.raises(AuditFailed):
         lake.branch("evil").publish()
     text = lake.audit_page(lake.audit_of("evil"))

@@ -94,7 +94,7 @@ def fresh(lake, ref: str, **parts) -> set[str]:
     return {each.check for each in audit(context, ref).results if not each.reused}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def lake(published):
     """The lake, every check of whose main has a result; nothing that rests on the same things is run again."""
     with published.open() as opened:

@@ -13,11 +13,13 @@ from lagoa.contracts.iceberg_types import parse_type
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.errors import InvalidName, ModelTestError
 from lagoa.model import TableName
-from lagoa.model_tests.values import NotAValue, read_value
+from lagoa.model_tests.values import NotAValue, read_value, yaml_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import yaml
 
     from lagoa.contracts import Contract, Contracts
     from lagoa.contracts.findings import Location
@@ -74,6 +76,12 @@ class _TestFile(YamlFile):
     noun = "test file"
     advice = "Write a key `tests:` with a list of tests; docs/models.md shows one."
     failure = ModelTestError
+    _root: yaml.Node | None = None
+
+    def _compose(self) -> yaml.Node | None:
+        """Return what the text is made of; it is kept, as the line of each test is asked for."""
+        self._root = self._root or super()._compose()
+        return self._root
 
 
 def read_tests(folder: Path, models: Models, contracts: Contracts) -> list[ModelTest]:
@@ -136,13 +144,14 @@ class _Reader:
         self.model = model
         self.contracts = contracts
         self.parsed = file.validate(_Tests, file.data)
-        self.defaults = {
-            self._input(name, ("defaults", name)): (name, values) for name, values in self.parsed.defaults.items()
-        }
+        self.defaults: dict[TableName, Row] = {}
+        for name, values in self.parsed.defaults.items():
+            table = self._input(name, ("defaults", name))
+            places = {key: ("defaults", name, key) for key in values}
+            self.defaults[table] = self._row(values, contracts[table], places)
 
     def tests(self) -> list[ModelTest]:
         tests: list[ModelTest] = []
-        self._check_defaults()
         for number, test in enumerate(self.parsed.tests):
             place = ("tests", number)
             if test.name in {other.name for other in tests}:
@@ -155,7 +164,8 @@ class _Reader:
         for name, rows in test.given.items():
             where = (*place, "given", name)
             table = self._input(name, where)
-            given[table] = [{**self._default(table), **row} for row in self._rows(rows, self.contracts[table], where)]
+            default = self.defaults.get(table, {})
+            given[table] = [{**default, **row} for row in self._rows(rows, self.contracts[table], where)]
         where = (*place, "expect")
         expected = self._rows(test.expect, self.contracts[self.model.table], where)
         columns = tuple(expected[0]) if expected else ()
@@ -174,42 +184,32 @@ class _Reader:
             raise self.file.error(place, message, f"It reads {', '.join(inputs) or 'no table'}.")
         return table
 
-    def _check_defaults(self) -> None:
-        for table in self.defaults:
-            self._default(table)
-
-    def _default(self, table: TableName) -> Row:
-        name, values = self.defaults.get(table, ("", {}))
-        return self._row(values, self.contracts[table], {key: ("defaults", name, key) for key in values})
-
     def _rows(self, rows: list[Any], contract: Contract, place: Location) -> list[Row]:
         """Return rows that stand as keys and values, or as lists of values under a list of the columns' names."""
         if rows and isinstance(rows[0], list):
-            return [self._row(*each) for each in self._listed(rows, contract, place)]
+            return [self._row(row, contract, places) for row, places in self._listed(rows, place)]
         found = []
         for at, row in enumerate(rows):
             if not isinstance(row, dict) or not row:
-                message = f"a row must be keys and values here; it is {row!r}."
+                message = f"a row must be keys and values here; it is {yaml_text(row)}."
                 raise self.file.error((*place, at), message, "Write {column: value, …}, or begin with a list of names.")
             found.append(self._row(row, contract, {key: (*place, at, key) for key in row}))
         return found
 
-    def _listed(
-        self, rows: list[Any], contract: Contract, place: Location
-    ) -> Iterator[tuple[dict[str, Any], Contract, dict[str, Location]]]:
+    def _listed(self, rows: list[Any], place: Location) -> Iterator[tuple[dict[str, Any], dict[str, Location]]]:
         names = rows[0]
         if not names:
             raise self.file.error((*place, 0), "the first list names no column.", "Name the columns in it.")
         for at, name in enumerate(names):
             if not isinstance(name, str) or name in names[:at]:
-                message = f"the first list must name the columns, each once; {name!r} does not."
+                message = f"the first list must name the columns, each once; {yaml_text(name)} does not."
                 raise self.file.error((*place, 0, at), message, "Name each column once.")
         for at, row in enumerate(rows[1:], 1):
             if not isinstance(row, list) or len(row) != len(names):
                 message = f"this row must be a list of {len(names)} values, as the first list names columns."
                 raise self.file.error((*place, at), message, "Give each a value, null where there is none.")
             places = {name: (*place, at, column) for column, name in enumerate(names)}
-            yield dict(zip(names, row, strict=True)), contract, places
+            yield dict(zip(names, row, strict=True)), places
 
     def _row(self, row: Mapping[str, Any], contract: Contract, places: Mapping[str, Location]) -> Row:
         values = {}

@@ -28,6 +28,7 @@ _TOLERANCES = {"double": 1e-9, "float": 1e-6}
 """Share by which two floats may differ: sums come out otherwise in another order."""
 
 _TINY = 1e-12
+_SHOWN = 60
 
 
 class NotAValue(Exception):
@@ -94,19 +95,19 @@ def _same_map(expected: list[tuple[Any, Any]], found: list[tuple[Any, Any]], kin
 
 def _text(value: Any, _: IcebergType) -> str:
     if not isinstance(value, str):
-        raise NotAValue(f"the column is text and YAML reads {_yaml(value)} here. Put it in quotes.")
+        raise NotAValue(f"the column is text and YAML reads {yaml_text(value)} here. Put it in quotes.")
     return value
 
 
 def _boolean(value: Any, _: IcebergType) -> bool:
     if not isinstance(value, bool):
-        raise NotAValue(f"{_yaml(value)} is not true or false.")
+        raise NotAValue(f"{yaml_text(value)} is not true or false.")
     return value
 
 
 def _integer(value: Any, kind: IcebergType) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise NotAValue(f"{_yaml(value)} is no whole number.")
+        raise NotAValue(f"{yaml_text(value)} is no whole number.")
     limit = 2 ** (_BITS[kind.name] - 1)
     if not -limit <= value < limit:
         raise NotAValue(f"{value} is beyond what {kind} holds.")
@@ -115,33 +116,33 @@ def _integer(value: Any, kind: IcebergType) -> int:
 
 def _float(value: Any, _: IcebergType) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise NotAValue(f"{_yaml(value)} is no number.")
+        raise NotAValue(f"{yaml_text(value)} is no number.")
     return float(value)
 
 
 def _decimal(value: Any, kind: IcebergType) -> Decimal:
     precision, scale = kind.numbers
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise NotAValue(f"{_yaml(value)} is no number.")
+        raise NotAValue(f"{yaml_text(value)} is no number.")
     try:
         number = Decimal(str(value))
     except InvalidOperation as error:
-        raise NotAValue(f"{value!r} is no number.") from error
+        raise NotAValue(f"{yaml_text(value)} is no number.") from error
     if isinstance(value, float) and len(number.as_tuple().digits) > _FLOAT_DIGITS:
         raise NotAValue(f"{value} has more digits than YAML keeps. Put it in quotes.")
     try:
         exact = number.quantize(Decimal(1).scaleb(-scale), context=_EXACT)
     except (Inexact, InvalidOperation) as error:
-        raise NotAValue(f"{value} does not fit in {kind}.") from error
+        raise NotAValue(f"{yaml_text(value)} does not fit in {kind}.") from error
     if not exact.is_finite() or len(exact.as_tuple().digits) > precision:
-        raise NotAValue(f"{value} does not fit in {kind}.")
+        raise NotAValue(f"{yaml_text(value)} does not fit in {kind}.")
     return exact
 
 
 def _date(value: Any, _: IcebergType) -> date:
     found = _iso(value, date.fromisoformat)
     if isinstance(found, datetime) or not isinstance(found, date):
-        raise NotAValue(f"{_yaml(value)} is no date. Write it as 2018-01-31.")
+        raise NotAValue(f"{yaml_text(value)} is no date. Write it as 2018-01-31.")
     return found
 
 
@@ -163,13 +164,13 @@ def _moment(value: Any) -> datetime:
         return found
     if isinstance(found, date):
         return datetime(found.year, found.month, found.day)  # noqa: DTZ001 - the column decides on the zone
-    raise NotAValue(f"{_yaml(value)} is no moment. Write it as 2018-01-31 09:30:00.")
+    raise NotAValue(f"{yaml_text(value)} is no moment. Write it as 2018-01-31 09:30:00.")
 
 
 def _time(value: Any, _: IcebergType) -> time:
     found = _iso(value, time.fromisoformat)
     if not isinstance(found, time):
-        raise NotAValue(f'{_yaml(value)} is no time of day. Write it in quotes: "09:30:00".')
+        raise NotAValue(f'{yaml_text(value)} is no time of day. Write it in quotes: "09:30:00".')
     return found
 
 
@@ -177,35 +178,35 @@ def _uuid(value: Any, _: IcebergType) -> UUID:
     try:
         return UUID(value)
     except (ValueError, AttributeError, TypeError) as error:
-        raise NotAValue(f"{_yaml(value)} is no UUID.") from error
+        raise NotAValue(f"{yaml_text(value)} is no UUID.") from error
 
 
 def _bytes(value: Any, kind: IcebergType) -> bytes:
     if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", value):
-        raise NotAValue(f"{_yaml(value)} is no {kind}. Write bytes as hexadecimal text, in quotes.")
+        raise NotAValue(f"{yaml_text(value)} is no {kind}. Write bytes as hexadecimal text, in quotes.")
     found = bytes.fromhex(value)
     if kind.numbers and len(found) != kind.numbers[0]:
-        raise NotAValue(f"{value!r} has {len(found)} bytes; {kind} has {kind.numbers[0]}.")
+        raise NotAValue(f"{yaml_text(value)} has {len(found)} bytes; {kind} has {kind.numbers[0]}.")
     return found
 
 
 def _list(value: Any, kind: IcebergType) -> list[Any]:
     if not isinstance(value, list):
-        raise NotAValue(f"{_yaml(value)} is no list.")
+        raise NotAValue(f"{yaml_text(value)} is no list.")
     return [_inner(each, kind.parts[0][1]) for each in value]
 
 
 def _struct(value: Any, kind: IcebergType) -> dict[str, Any]:
     known = dict(kind.parts)
     if not isinstance(value, dict) or value.keys() - known.keys():
-        raise NotAValue(f"{_yaml(value)} is not {kind}: keys and values of these names.")
+        raise NotAValue(f"{yaml_text(value)} is not {kind}: keys and values of these names.")
     return {name: _inner(value.get(name), inner) for name, inner in kind.parts}
 
 
 def _map(value: Any, kind: IcebergType) -> list[tuple[Any, Any]]:
     pairs = list(value.items()) if isinstance(value, dict) else value
     if not isinstance(pairs, list) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004
-        raise NotAValue(f"{_yaml(value)} is no map: keys and values, or a list of [key, value].")
+        raise NotAValue(f"{yaml_text(value)} is no map: keys and values, or a list of [key, value].")
     (_, key), (_, inner) = kind.parts
     return [(_inner(name, key), _inner(each, inner)) for name, each in pairs]
 
@@ -224,12 +225,13 @@ def _iso(value: Any, parse: Callable[[str], Any]) -> Any:
         return None
 
 
-def _yaml(value: Any) -> str:
+def yaml_text(value: Any) -> str:
+    """Return what YAML read, for a message: on one line, and no more of it than a line takes."""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, date):
-        return value.isoformat()
-    return repr(value) if isinstance(value, str) else str(value)
+        text = "true" if value else "false"
+    else:
+        text = value.isoformat() if isinstance(value, date) else repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 _READERS: dict[str, Callable[[Any, IcebergType], Any]] = {

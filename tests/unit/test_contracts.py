@@ -424,7 +424,7 @@ WRONG_TYPES = {
         "customProperties:\n  - property: lagoa.partition\n    value:\n      - price\n      - ◆3"
     ),
     "value must be a list": with_table("customProperties:\n  - property: lagoa.sort\n    ◆value: price"),
-    "value: Input should be 'full', 'merge' or 'incremental'": with_table(
+    "value: Input should be 'full', 'merge', 'scd2' or 'incremental'": with_table(
         "customProperties:\n  - property: lagoa.materialization\n    ◆value: view"
     ),
     "less than or equal to 1": with_table("customProperties:\n  - property: lagoa.quarantineShare\n    ◆value: 5"),

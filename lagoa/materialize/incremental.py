@@ -65,32 +65,36 @@ def _inputs_then(work: Build) -> Pointers:
     return found
 
 
-def _differences(work: Build, then: Pointers, groups: Mapping[TableName, GroupSql]) -> set[Any]:
-    """Return the groups of rows that changed in the inputs of `groups`, which gives the SQL of a row's group.
+def _differences(work: Build, rule: ByTime | ByBatch, then: Pointers) -> set[Any]:
+    """Return the increments of which rows came, went or changed in what the model reads of them.
 
     Raises:
-        BuildWholeError: another input has changed, or how an input has changed cannot be told.
+        BuildWholeError: an input has changed that increments are not told by, or how one has cannot be told.
     """
+    marks, names = increment_inputs(rule), work.model.names
+    read = None if names is None else names | set(marks.values())
     changed: set[Any] = set()
     with work.context.engine.session({}) as session:
         for table, state in work.inputs.items():
-            group = groups.get(table, lambda _: "0")
+            group = _group(rule, marks[table]) if table in marks else lambda _: "0"
             try:
-                found = changed_groups(session, then[table], state, group)
+                found = changed_groups(session, then[table], state, group, read)
             except NotComparableError as reason:
                 raise BuildWholeError(f"{table}: {reason}") from reason
-            if found and table not in groups:
+            if found and table not in marks:
                 raise BuildWholeError(f"{table} has changed, which no increment is told by")
             changed |= found
     return changed
 
 
-def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
-    def of(column: str) -> GroupSql:
+def _group(rule: ByTime | ByBatch, column: str) -> GroupSql:
+    if isinstance(rule, ByTime):
         return lambda columns: number_sql(rule.grain, column, columns[column])
+    return lambda _: name_in_sql(column)
 
-    groups = {table: of(column) for table, column in increment_inputs(rule).items()}
-    intervals = Intervals(rule.grain, frozenset(_differences(work, then, groups))) | asked_intervals(work, rule)
+
+def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
+    intervals = Intervals(rule.grain, frozenset(_differences(work, rule, then))) | asked_intervals(work, rule)
     if not intervals.can_be_told():
         raise BuildWholeError("a moment outside the years 1 to 9999 came or went")
     return intervals
@@ -117,7 +121,7 @@ def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
 def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
     ((source, column),) = increment_inputs(rule).items()
     name = name_in_sql(column)
-    changed = sorted(_differences(work, then, {source: lambda _: name}))
+    changed = sorted(_differences(work, rule, then))
     if changed:
         with work.context.engine.session({_OLD: then[source]}) as session:
             old = f"{name_in_sql(_OLD.layer)}.{name_in_sql(_OLD.name)}"

@@ -11,7 +11,7 @@ from lagoa.errors import CatalogDamaged
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from pyiceberg.table import FileScanTask, StaticTable
 
@@ -54,7 +54,9 @@ class State:
         return {field.name: str(field.field_type) for field in self.table.schema().fields}
 
 
-def changed_groups(session: SqlSession, before: str, after: str, group: GroupSql) -> set[Any]:
+def changed_groups(
+    session: SqlSession, before: str, after: str, group: GroupSql, names: Collection[str] | None = None
+) -> set[Any]:
     """Return the groups of rows that are not the same in two states of a table; empty when all are.
 
     Only data files that one state has alone are read. Rows of a group are compared by their number and by the sum of
@@ -65,24 +67,25 @@ def changed_groups(session: SqlSession, before: str, after: str, group: GroupSql
         before: the pointer of one state.
         after: of the other.
         group: gives the SQL of a row's group, for the types of the columns.
+        names: compare these columns alone, as far as there are such; all by default.
 
     Raises:
-        NotComparableError: the columns differ, or the earlier state cannot be read any more.
+        NotComparableError: these columns differ, or the earlier state cannot be read any more.
     """
     if before == after:
         return set()
     old, new = State(before), State(after)
-    if old.columns != new.columns:
+    compared, was = ({n: t for n, t in each.columns.items() if names is None or n in names} for each in (new, old))
+    if compared != was:
         raise NotComparableError("its columns have changed")
-    sources = _unshared(session, old, new)
-    if not sources:
-        return set()
-    columns = ", ".join(map(name_in_sql, new.columns))
+    columns = ", ".join(map(name_in_sql, compared)) or "0"
     sides = " UNION ALL ".join(
         f"SELECT {group(new.columns)} AS rows_of, {sign} AS number, {sign} * hash(hash({columns}))::HUGEINT AS content "
         f"FROM {source}"
-        for sign, source in sources
+        for sign, source in _unshared(session, old, new)
     )
+    if not sides:
+        return set()
     found = f"SELECT rows_of FROM ({sides}) GROUP BY rows_of HAVING sum(number) <> 0 OR sum(content) <> 0"
     return {row[0] for row in session.query(found).fetchall()}
 

@@ -34,6 +34,8 @@ class Model:
         sql: the statement, in DuckDB's SQL, without a closing semicolon; its lines are the file's.
         hash: of the statement's words, comments and space aside.
         inputs: the line on which each table it reads is first named.
+        names: every name that the statement says, those that stars stand for too; what an input has beside them it
+            does not read. None where that is not certain, or not known.
     """
 
     table: TableName
@@ -41,6 +43,7 @@ class Model:
     sql: str
     hash: str
     inputs: Mapping[TableName, int]
+    names: frozenset[str] | None = None
 
 
 class Models(Mapping[TableName, Model]):
@@ -162,6 +165,7 @@ def _contract_of(file: Path, contracts: Contracts) -> Contract:
 
 def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> Model:
     from lagoa.models.increments import check_increments
+    from lagoa.models.marks import names_in
     from lagoa.models.sql import read_model
 
     found = read_model(file, text, contracts)
@@ -177,9 +181,12 @@ def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> M
     if missing:
         message = f"the SELECT lacks columns that the contract of {contract.table} asks for: {', '.join(missing)}."
         raise ModelError(file, None, message, f"Add them, or take them out of {contract.file}.")
+    names = None
     if contract.incremental is not None:
         check_increments(file, found.resolved, contract)
-    return Model(contract.table, file, found.sql, hashlib.sha256(found.digest.encode()).hexdigest(), found.inputs)
+        names = names_in(found.resolved)
+    digest = hashlib.sha256(found.digest.encode()).hexdigest()
+    return Model(contract.table, file, found.sql, digest, found.inputs, names)
 
 
 @dataclass
@@ -204,7 +211,8 @@ class _Cache:
         try:
             entry = self.entries[str(contract.table)]
             inputs = {TableName.parse(name): int(line) for name, line in entry["inputs"].items()}
-            model = Model(contract.table, file, text[: int(entry["end"])], str(entry["hash"]), inputs)
+            names = None if entry["names"] is None else frozenset(map(str, entry["names"]))
+            model = Model(contract.table, file, text[: int(entry["end"])], str(entry["hash"]), inputs, names)
             if entry["of"] != _state(model, text, contracts):
                 return None
         except (KeyError, TypeError, ValueError, AttributeError, LagoaError):
@@ -219,6 +227,7 @@ class _Cache:
             "end": len(model.sql),
             "hash": model.hash,
             "inputs": {str(table): line for table, line in model.inputs.items()},
+            "names": None if model.names is None else sorted(model.names),
         }
         return model
 
@@ -236,4 +245,6 @@ def _state(model: Model, text: str, contracts: Contracts) -> str:
     """Return a hash of all that the check of a model rests on, and what it found."""
     used = [(str(table), contracts[table].hash) for table in sorted({model.table, *model.inputs})]
     lines = sorted((str(table), line) for table, line in model.inputs.items())
-    return hashlib.sha256(json.dumps([text, len(model.sql), model.hash, lines, used]).encode()).hexdigest()
+    names = None if model.names is None else sorted(model.names)
+    found = [text, len(model.sql), model.hash, lines, names, used]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()

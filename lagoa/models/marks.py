@@ -100,3 +100,16 @@ def has_free_column(node: exp.Select) -> bool:
 
     columns = [each for made in node.selects for each in walk_in_scope(made) if isinstance(each, exp.Column)]
     return any(not isinstance(each.find_ancestor(exp.Anonymous, exp.Select), exp.Anonymous) for each in columns)
+
+
+def names_in(query: exp.Query) -> frozenset[str] | None:
+    """Return every name in a resolved query, in lower case: a column whose name is not among them is not read.
+
+    None where columns are read without being named.
+    """
+    from sqlglot import exp
+
+    natural = any(str(join.args.get("method") or "").upper() == "NATURAL" for join in query.find_all(exp.Join))
+    if natural or any(not isinstance(star.parent, exp.Count) for star in query.find_all(exp.Star)):
+        return None
+    return frozenset(each.name.lower() for each in query.find_all(exp.Identifier))

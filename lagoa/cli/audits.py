@@ -207,6 +207,7 @@ def tell_kept(kept: KeptAudit) -> dict[str, Any]:
         "contracts": dict(receipt.contracts),
         "unseen": list(receipt.unseen),
         "held": receipt.held,
+        "loosened": list(receipt.loosened),
         "gating": receipt.report.gating,
         **tell_report(receipt.report),
     }
@@ -222,6 +223,7 @@ def _say_kept(kept: KeptAudit) -> None:
             ("receipt", receipt.id),
             ("by", f"{receipt.author}, {moment(kept.published_at or receipt.prepared_at)}"),
             ("changed", ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")),
+            *(("loosened", each) for each in receipt.loosened),
         ]
     )
     say("")

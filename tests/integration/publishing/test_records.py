@@ -140,6 +140,22 @@ def test_a_check_is_followed_from_the_publication_that_brought_it(own, small):
     assert [each.audit.receipt.commit for each in own.check_history("bronze.pets/key/id")] == [commit]
 
 
+def test_what_was_loosened_is_told(small):
+    small.contract("bronze.people", {**PERSONAL, "age": {"physicalType": "int", "logicalTypeOptions": {"minimum": 0}}})
+    with small.open() as lake:
+        branch = lake.create_branch("dev")
+        branch.append("bronze.people", small.people(1), batch="p1")
+        branch.publish()
+    small.contract("bronze.people", PERSONAL)
+    with small.open() as lake:
+        lake.branch("dev").append("bronze.people", small.people(2), batch="p2")
+        lake.branch("dev").publish()
+        kept = lake.audit_of("main")
+        assert kept.receipt.loosened == ("bronze.people/range/age: removed",)
+        words = Page(lake.audit_page(kept)).words
+        assert words[words.index("Checks removed or loosened") + 1] == "bronze.people/range/age: removed"
+
+
 class Page(html.parser.HTMLParser):
     """Reads a page: what it opens and closes, what it points to, its words."""
 

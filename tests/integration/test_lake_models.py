@@ -8,7 +8,11 @@ import pytest
 import yaml
 
 from lagoa.lake import open_lake
+from lagoa.model_tests import run_tests
+from lagoa.model_tests.reading import read_test_file
+from lagoa.model_tests.running import run_test
 from lagoa.settings import load_settings
+from lagoa.transform import lake_models
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = sorted(f"{path.parent.name}.{path.stem}" for path in (ROOT / "transformations").glob("*/*.sql"))
@@ -23,10 +27,15 @@ pytestmark = pytest.mark.xdist_group("lake-models")  # all are run at once, for 
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
+def context(tmp_path_factory):
     settings = load_settings(ROOT).model_copy(update={"state": tmp_path_factory.mktemp("state")})
     with open_lake(settings) as lake:
-        return {(str(each.test.table), each.test.name): each for each in lake.test_models().results}
+        yield lake.context
+
+
+@pytest.fixture(scope="module")
+def results(context):
+    return {(str(each.test.table), each.test.name): each for each in run_tests(context).results}
 
 
 @pytest.mark.parametrize(("model", "name"), TESTS, ids=[": ".join(each) for each in TESTS])
@@ -41,3 +50,13 @@ def test_every_test_is_run(results):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_has_two_tests_or_more(model):
     assert len([name for table, name in TESTS if table == model]) >= 2
+
+
+def test_the_tests_of_the_documentation_pass(context, tmp_path):
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    file = tmp_path / "tests" / "silver" / "payments.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(page.split("## Unit tests")[1].split("```yaml\n")[1].split("```")[0], "utf-8")
+    models = lake_models(context)
+    tests = read_test_file(file, tmp_path, models, context.contracts)
+    assert [run_test(context.engine, models[test.table], context.contracts, test).lines for test in tests] == [[], []]

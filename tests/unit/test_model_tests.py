@@ -13,13 +13,19 @@ import pytest
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.errors import InvalidName, ModelTestError
 from lagoa.lake import open_lake
+from lagoa.model import TableName
 from lagoa.model_tests.comparing import shown
+from lagoa.model_tests.reading import ModelTest
+from lagoa.model_tests.rows import arrow_rows
+from lagoa.model_tests.running import run_test
 from lagoa.model_tests.values import NotAValue, read_value, same_value
+from lagoa.transform import lake_models
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 at = datetime.fromisoformat
+RAW_THINGS, CLEAN_THINGS = TableName.parse("raw.things"), TableName.parse("clean.things")
 
 HEAD = """apiVersion: v3.1.0
 kind: DataContract
@@ -445,3 +451,23 @@ def test_inputs_have_the_types_of_their_contracts(lake):
     lake.write("transformations/clean/things.sql", sql)
     wanted = "BIGINT VARCHAR DOUBLE TIMESTAMP WITH TIME ZONE VARCHAR[] VARCHAR TIMESTAMP WITH TIME ZONE VARCHAR BIGINT"
     assert lake.lines("[{id: 1, _row: 7}]", f"[{{note: '{wanted}'}}]") == []
+
+
+def test_a_test_gives_what_a_run_writes(lake):
+    at_night = datetime(2018, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC)
+    rows = [
+        {"id": 1, "code": "a", "price": 0.1 + 0.2, "sold_at": at_night, "tags": ["x", None]},
+        {"id": 2, "code": None, "price": None, "sold_at": None, "tags": []},
+    ]
+    values = "round(price, 2)::decimal(20, 4) as price, sold_at::date as sold_on, tags[1] as note"
+    lake.write("transformations/clean/things.sql", f"select id, code, {values} from raw.things")
+    with open_lake(lake.root) as opened:
+        branch = opened.create_branch("dev")
+        branch.append("raw.things", arrow_rows(opened.context.contracts[RAW_THINGS], rows).select(list(rows[0])))
+        branch.transform()
+        written = branch.sql("select * from clean.things").arrow().to_pylist()
+        model, contracts = lake_models(opened.context)[CLEAN_THINGS], opened.context.contracts
+        columns = tuple(written[0])
+        test = ModelTest(CLEAN_THINGS, "it", lake.root, 1, {RAW_THINGS: rows}, None, columns, written)
+        assert run_test(opened.context.engine, model, contracts, test).lines == []
+    assert [row["price"] for row in sorted(written, key=lambda row: row["id"])] == [Decimal("0.30"), None]

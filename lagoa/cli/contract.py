@@ -26,7 +26,10 @@ contract.command("diff")(contract_diff)
 @contract.command("infer")
 def contract_infer(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file; CSV may be packed by gzip.")],
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A CSV, JSON, JSON lines or Parquet file; text may be packed by gzip."),
+    ],
     table: Annotated[str, typer.Option("--table", metavar="TABLE", help="The table it goes into: layer.table.")],
     force: Annotated[bool, typer.Option("--force", help="Write over a contract that is there.")] = False,
 ) -> None:

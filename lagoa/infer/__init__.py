@@ -11,6 +11,7 @@ from lagoa.contracts.quarantine import QUARANTINE_LAYER
 from lagoa.errors import InvalidName, SourceError
 from lagoa.infer.columns import ENOUGH, RECORDS, Guess, decimal_mark, guess_text, guess_typed
 from lagoa.infer.dialect import find_dialect
+from lagoa.infer.json_shape import find_json, is_json, nested_type
 from lagoa.infer.names import column_names, find_key
 from lagoa.infer.parquet import arrow_columns, is_parquet
 from lagoa.infer.text import contract_lines
@@ -35,7 +36,7 @@ def infer_contract(path: Path, table: TableName) -> str:
     stands on. The form of the file is written out, so that loading guesses nothing.
 
     Args:
-        path: a CSV or Parquet file; CSV may be packed by gzip.
+        path: a CSV, JSON, JSON lines or Parquet file; those of text may be packed by gzip.
         table: where its rows are to go.
 
     Raises:
@@ -45,15 +46,15 @@ def infer_contract(path: Path, table: TableName) -> str:
     if table.layer == QUARANTINE_LAYER:
         raise InvalidName("table", str(table), "another layer: quarantine is filled by Lagoa alone")
     file = SourceFile(path)
-    source, guesses = _columns(file)
+    source, guesses = _json_columns(file, table) if is_json(file) else _columns(file)
     with _records(file, table, source, guesses) as connection:
         if source.format == "csv":
             mark = decimal_mark(connection, [guess.name for guess in guesses])
             source = source.model_copy(update={"decimal": mark})
-            for guess in guesses:
-                guess_text(connection, guess.name, guess, mark)
-        else:
-            for guess in guesses:
+        for guess in guesses:
+            if source.format == "csv" or guess.written:
+                guess_text(connection, guess.name, guess, source.decimal)
+            else:
                 guess_typed(connection, guess.name, guess)
     key = find_key(guesses, table.name)
     for guess in guesses:
@@ -63,11 +64,6 @@ def infer_contract(path: Path, table: TableName) -> str:
 
 def _columns(file: SourceFile) -> tuple[Source, list[Guess]]:
     """Return the form of a file and its columns; those of a CSV file are texts so far."""
-    name = file.name.lower().removesuffix(".gz")
-    if name.endswith((".json", ".jsonl", ".ndjson")):
-        raise SourceError(
-            str(file.path), "Lagoa guesses no contract from JSON.", "Write it by hand, or convert the file."
-        )
     if is_parquet(file):
         fields = arrow_columns(file)
         headers, kinds = [field.name for field in fields], [field.type for field in fields]
@@ -81,6 +77,22 @@ def _columns(file: SourceFile) -> tuple[Source, list[Guess]]:
     ]
     for guess, field in zip(guesses, fields, strict=False):
         guess.why, guess.required = field.why, field.required
+    return source, guesses
+
+
+def _json_columns(file: SourceFile, table: TableName) -> tuple[Source, list[Guess]]:
+    """Return the form of a JSON file and its columns; scalars are texts so far, what is nested has its type."""
+    source, shapes = find_json(file, table)
+    guesses = []
+    for name, (key, shape) in zip(column_names(list(shapes)), shapes.items(), strict=True):
+        if not key:
+            raise SourceError(str(file.path), "a key of its records is empty.", "Write the file again without it.")
+        guess = Guess(name, key, "string", shape.told)
+        if shape.kinds in ({"list"}, {"object"}):
+            guess.type = nested_type(shape)
+        else:
+            guess.written = shape.written
+        guesses.append(guess)
     return source, guesses
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.formats import FORMATS
 from lagoa.readers.values import from_text, identifier
@@ -53,6 +53,9 @@ _NAMED_ONLY = frozenset({"cep", "uf"})
 _PERSONAL = frozenset({"cpf", "email"})
 
 
+Written = Literal["text", "number", "boolean", "several"]
+
+
 @dataclass(slots=True)
 class Guess:
     """What a column seems to be.
@@ -66,6 +69,7 @@ class Guess:
         nulls: how many have no value.
         distinct: how many values there are.
         required: whether nulls are to be refused.
+        written: in JSON, the kind of all values; None where the file does not tell kinds apart.
         format: the format that all values have.
         likely: further rules that hold in the file, as YAML, to be taken up by hand.
     """
@@ -78,6 +82,7 @@ class Guess:
     nulls: int = 0
     distinct: int = 0
     required: bool = False
+    written: Written | None = None
     format: str | None = None
     likely: list[str] = field(default_factory=list)
 
@@ -173,9 +178,11 @@ def _type(guess: Guess, found: dict[str, Any], mark: str) -> tuple[str, str]:
     seen = f"in all {present:,} values" if present > 1 else "in the one value"
     if not present:
         return "string", "no value was seen"
-    if not found["words"]:
+    if guess.written == "several":
+        return "string", guess.why
+    if not found["words"] and guess.written != "text":
         return "boolean", f"true or false {seen}"
-    if not found["double"]:
+    if not found["double"] and guess.written != "text":
         told = _code(guess, found)
         return ("string", told) if told else _number(guess, found, seen, mark)
     moments = {

@@ -30,8 +30,8 @@ def find_dialect(file: SourceFile) -> tuple[Source, list[str]]:
     Raises:
         SourceError: it is empty, binary, or no CSV that can be told; a header with a name twice or an empty one.
     """
-    head = _head(file)
-    encoding = _encoding(file)
+    head = read_head(file, "CSV")
+    encoding = find_encoding(file)
     text = head.decode("utf-8-sig" if encoding == "utf-8" else encoding, "ignore")
     found = _sniff(file, text if len(head) < _SAMPLE else text[: text.rfind("\n") + 1])
     if found["SkipRows"]:
@@ -51,7 +51,8 @@ def find_dialect(file: SourceFile) -> tuple[Source, list[str]]:
     return source, _names(file, source, text)
 
 
-def _head(file: SourceFile) -> bytes:
+def read_head(file: SourceFile, form: str) -> bytes:
+    """Return the beginning of a text file of a form; raises `SourceError` when it is empty or binary."""
     try:
         with file.open() as stream:
             head = stream.read(_SAMPLE)
@@ -61,13 +62,15 @@ def _head(file: SourceFile) -> bytes:
         raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
     found = kind_of(head)
     if found:
-        raise SourceError(str(file.path), f"it is {found[0]}, no CSV file.", found[1])
+        raise SourceError(str(file.path), f"it is {found[0]}, no {form} file.", found[1])
     if b"\0" in head:
-        raise SourceError(str(file.path), "it is binary, no CSV file.", "Lagoa reads CSV and Parquet: convert it.")
+        raise SourceError(
+            str(file.path), f"it is binary, no {form} file.", "Lagoa reads CSV, JSON and Parquet: convert it."
+        )
     return head
 
 
-def _encoding(file: SourceFile) -> str:
+def find_encoding(file: SourceFile) -> str:
     """Return the first encoding that all of the file is in."""
     for encoding in ("utf-8", "cp1252"):
         decoder = codecs.getincrementaldecoder(encoding)()

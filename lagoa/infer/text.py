@@ -58,7 +58,8 @@ def scalar(text: str) -> str:
 def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
     seen = guess.records - guess.nulls
     yield f"      - name: {scalar(guess.name)}"
-    yield f"        logicalType: {logical_type(guess.type)}"
+    if not guess.type.startswith("map<"):  # ODCS wants parts of a map in a form that Lagoa has in its type
+        yield f"        logicalType: {logical_type(guess.type)}"
     kind = scalar(guess.type) if ":" in guess.type else guess.type
     yield f"        physicalType: {kind}  # {_comment(guess.why)}"
     if guess.required:
@@ -85,6 +86,8 @@ def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
 def _source(source: Source) -> Iterator[str]:
     yield f"format: {source.format}"
     yield f"file: {scalar(source.file or '')}"
+    if source.format in {"json", "jsonl"} and source.encoding != "utf-8":
+        yield f"encoding: {source.encoding}"
     if source.format != "csv":
         return
     yield f"delimiter: {json.dumps(source.delimiter)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import INTEGERS, parse_type
@@ -111,6 +111,14 @@ class JsonValues:
         raise Unreadable("keys", reason)
 
 
+class Block(NamedTuple):
+    """Records that follow each other: their bytes, where each begins in the file, and the number of the first."""
+
+    records: list[bytes]
+    offsets: list[int]
+    row: int
+
+
 class JsonReader(JsonValues):
     """A JSON file whose columns are known."""
 
@@ -152,6 +160,25 @@ class JsonReader(JsonValues):
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch holds readable ones or unreadable ones."""
+        import numpy as np
+        import pyarrow as pa
+
+        for block in self.records():
+            values, bad = self.read(block.records)
+            if bad and not self._lines and not self._array:
+                raise self._error(
+                    f"it is no JSON document: {bad[0].reason}.", "Mend it; say jsonl for an object a line."
+                )
+            numbers = np.arange(block.row, block.row + len(block.records))
+            places = [pa.array(numbers), pa.array(block.offsets, pa.int64()), pa.array(block.records, pa.binary())]
+            yield from to_batches(self.schema, values, places, bad)
+
+    def records(self) -> Iterator[Block]:
+        """Yield the bytes of all records, some at a time.
+
+        Raises:
+            SourceError: a document that does not end where it should, or a record beyond all bounds.
+        """
         offset, row = self._begin, 1
         rest, closed = b"", False
         with self._file.open() as stream:
@@ -163,7 +190,7 @@ class JsonReader(JsonValues):
                     offset += len(block)
                     continue
                 span = self._find(block, row, final=False)
-                yield from self._read(block, span, offset, row)
+                yield from _cut(block, span, offset, row)
                 row += len(span.edges)
                 offset += span.consumed
                 closed, rest = span.closed, block[span.consumed :]
@@ -175,7 +202,7 @@ class JsonReader(JsonValues):
             if self._array and not closed:
                 raise self._error("it breaks off: its array is not closed.", "Fetch it again; nothing was written.")
             if not self._array:
-                yield from self._read(rest, self._find(rest, row, final=True), offset, row)
+                yield from _cut(rest, self._find(rest, row, final=True), offset, row)
 
     def _find(self, block: bytes, row: int, *, final: bool) -> Span:
         if self._lines:
@@ -184,21 +211,6 @@ class JsonReader(JsonValues):
             return find_items(block, first=row == 1)
         return Span([(0, len(block))], len(block)) if final and block else Span([], 0)
 
-    def _read(self, block: bytes, span: Span, offset: int, row: int) -> Iterator[pa.RecordBatch]:
-        import numpy as np
-        import pyarrow as pa
-
-        if not span.edges:
-            return
-        records = [block[start:stop] for start, stop in span.edges]
-        values, bad = self.read(records)
-        if bad and not self._lines and not self._array:
-            raise self._error(f"it is no JSON document: {bad[0].reason}.", "Mend it; say jsonl for an object a line.")
-        count = len(records)
-        starts = pa.array([offset + start for start, _ in span.edges], pa.int64())
-        places = [pa.array(np.arange(row, row + count)), starts, pa.array(records, pa.binary())]
-        yield from to_batches(self.schema, values, places, bad)
-
     def _refuse_more(self, rest: bytes, offset: int) -> None:
         if rest.strip(SPACE):
             at = offset + len(rest) - len(rest.lstrip(SPACE))
@@ -206,6 +218,12 @@ class JsonReader(JsonValues):
 
     def _error(self, message: str, advice: str) -> SourceError:
         return SourceError(str(self._file.path), message, advice)
+
+
+def _cut(block: bytes, span: Span, offset: int, row: int) -> Iterator[Block]:
+    if span.edges:
+        records = [block[start:stop] for start, stop in span.edges]
+        yield Block(records, [offset + start for start, _ in span.edges], row)
 
 
 def _mark(column: str) -> str:

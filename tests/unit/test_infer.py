@@ -364,9 +364,6 @@ def test_paths_of_which_nothing_can_be_made(tmp_path):
         infer_contract(tmp_path / "people.csv", PEOPLE)
     with pytest.raises(SourceError, match="folder"):
         infer_contract(tmp_path, PEOPLE)
-    (tmp_path / "people.json").write_text("[]")
-    with pytest.raises(SourceError, match="JSON"):
-        infer_contract(tmp_path / "people.json", PEOPLE)
     (tmp_path / "people.csv").write_text(TOUR)
     with pytest.raises(InvalidName, match="filled by Lagoa alone"):
         infer_contract(tmp_path / "people.csv", PEOPLE.quarantine)

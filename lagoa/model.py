@@ -284,6 +284,15 @@ class CheckResult:
         return self.outcome in {"failed", "not evaluated"}
 
     @property
+    def shown(self) -> str:
+        """The figure as a person reads it: `1,204`, `0.37`, `2.50%`; nothing where there is none."""
+        if self.figure is None:
+            return ""
+        if "%" in self.threshold and " %" not in self.threshold:  # a share; Soda's figures are percents already
+            return f"{self.figure:,.2%}"
+        return f"{self.figure:,.0f}" if self.figure.is_integer() else f"{self.figure:,.6g}"
+
+    @property
     def summary(self) -> str:
         """Return the check, what it found and who answers for the table, in one line."""
         return f"{self.check}: {self.message}" + (f" (owner: {self.owner})" if self.owner else "")

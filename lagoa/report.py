@@ -134,7 +134,7 @@ def audit_page(context: LakeContext, kept: KeptAudit, *, personal: bool = False)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"figure": _figure, "moment": _moment}
+    environment.filters["moment"] = _moment
     return environment.get_template("audit_report.html").render(
         lake=context.settings.name,
         kept=kept,
@@ -216,12 +216,6 @@ def _text(value: Any, *, hidden: bool) -> str | None:
     if value is None or hidden:
         return None if value is None else "•••"
     return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-
-
-def _figure(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if value.is_integer() else f"{value:,.6g}"
 
 
 def _moment(value: datetime) -> str:

@@ -23,7 +23,7 @@ from lagoa.cli.console import (
     seconds,
     short,
     shorten,
-)  # fmt: skip
+)
 from lagoa.cli.options import CheckRowsOption, FailedOption, JsonOption, open_here
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def audit_history(
                 short(record.audit.receipt.commit),
                 record.audit.receipt.branch,
                 paint(record.result.outcome, _COLOURS[record.result.outcome]),
-                _figure(record.result),
+                record.result.shown,
                 record.result.threshold,
                 "" if record.audit.published_at else "not published",
                 "" if record.result.outcome == "passed" else shorten(record.result.message, 100),
@@ -139,7 +139,7 @@ def say_results(results: Iterable[CheckResult]) -> None:
                 (
                     r.check,
                     paint(r.outcome, _COLOURS[r.outcome]),
-                    _figure(r),
+                    r.shown,
                     r.threshold,
                     r.owner,
                     "" if r.outcome == "passed" else shorten(r.message, 100),
@@ -232,13 +232,6 @@ def _say_kept(kept: KeptAudit) -> None:
 def _chosen(report: AuditReport, checks: list[str]) -> list[CheckResult]:
     """Return the results of some checks, of all when none is named; raises `QueryError`."""
     return [report.result(check) for check in checks] or list(report.results)
-
-
-def _figure(result: CheckResult) -> str:
-    if result.figure is None:
-        return ""
-    whole = result.figure.is_integer()
-    return number(int(result.figure) if whole else result.figure)
 
 
 def _tell_record(record: CheckRecord) -> dict[str, Any]:

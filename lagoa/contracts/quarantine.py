@@ -57,7 +57,7 @@ def quarantine_contract(origin: Contract) -> Contract:
 
     What stood in a record is personal where something in the table is.
     """
-    columns = QUARANTINE_COLUMNS
+    columns: tuple[Column, ...] = QUARANTINE_COLUMNS
     if any(column.classification == PERSONAL for column in origin.columns):
         columns = tuple(replace(each, classification=PERSONAL) if each.name in _VALUES else each for each in columns)
     return Contract(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -135,3 +136,21 @@ def test_a_report_passes_when_nothing_failed_and_all_was_evaluated(outcomes, pas
     report = AuditReport("dev", HASH, HASH, results, datetime.now(UTC), 0.1)
     assert report.passed is passed
     assert bool(report.blocking) is not passed
+
+
+@pytest.mark.parametrize(
+    ("figure", "threshold", "shown"),
+    [
+        (None, "= 0", ""),
+        (0.0, "= 0", "0"),
+        (1204.0, "= 0", "1,204"),
+        (0.37, "< 1", "0.37"),
+        (0.025, "<= 1.00%", "2.50%"),
+        (0.0, "within 20% of main", "0.00%"),
+        (math.inf, "within 20% of main", "inf%"),
+        (math.inf, "< 1", "inf"),
+        (2.5, "< 5 %", "2.5"),
+    ],
+)
+def test_a_figure_is_shown_as_a_person_reads_it(figure, threshold, shown):
+    assert CheckResult("t/c", "t", "passed", figure, threshold, "", 0.0, "").shown == shown

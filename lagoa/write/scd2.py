@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
-_OBSERVED, _VERSIONS = "_lagoa_new", "_lagoa_versions"
+_OBSERVED, _VERSIONS, _NEW = "_lagoa_observed", "_lagoa_versions", "_lagoa_new"
 
 
 def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> FileChanges:
@@ -55,7 +55,7 @@ def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> File
         session.stage(_VERSIONS, versions, target.metadata)
         return _difference(session, target, contract)
     finally:
-        for name in (_OBSERVED, _VERSIONS):
+        for name in (_OBSERVED, _VERSIONS, _NEW):
             session.query(f"DROP TABLE IF EXISTS {name}")
 
 
@@ -114,9 +114,9 @@ def _difference(session: SqlSession, target: Target, contract: Contract) -> File
     gone = f"SELECT {file}, count(*) FROM {part.sql} AS o ANTI JOIN {_VERSIONS} AS n ON {same} GROUP BY ALL"
     by_path = dict(session.query(gone).fetchall())
     new = f"SELECT n.* FROM {_VERSIONS} AS n ANTI JOIN {part.sql} AS o ON {same}"
-    number = f"SELECT (SELECT count(*) FROM ({new})), count(*) FROM {_VERSIONS}"
-    added, after = session.query(number).fetchall()[0]
-    before = session.query(f"SELECT count(*) FROM {part.sql}").fetchall()[0][0]
+    session.query(f"CREATE OR REPLACE TEMP TABLE {_NEW} AS {new}").fetchall()
+    counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in (_NEW, _VERSIONS, f"{part.sql} AS o"))
+    added, after, before = session.query(f"SELECT {counts}").fetchall()[0]
     removed = sum(by_path.values())
     if before - removed + added != after:  # a version stood there twice: somebody else wrote it
         files = session.write(f"SELECT * FROM {_VERSIONS}", target.metadata)
@@ -125,8 +125,7 @@ def _difference(session: SqlSession, target: Target, contract: Contract) -> File
         return FileChanges(key=contract.key)
     touched = touched_files(part, by_path) if removed else []
     stay = _staying(session, target, part, by_path, same) if touched else ""
-    columns = ", ".join(map(name_in_sql, target.columns))
-    files = session.write(f"SELECT {columns} FROM ({new}){stay}", target.metadata)
+    files = session.write(f"SELECT * FROM {_NEW}{stay}", target.metadata)
     return FileChanges(files, [task.file for task in touched], added, removed, key=contract.key)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lagoa.errors import ContractError, ModelError, QueryError, WriteError
 from lagoa.lake import open_lake
 
 if TYPE_CHECKING:
@@ -61,13 +62,15 @@ VERSIONS = [("k", "long", "!1"), ("v", "string", ""), ("valid_from", "timestampt
 SELECT = "select k, v, t as valid_from from bronze.seen"
 
 
-def make(root: Path, deletions: str = "marker", **custom: Any) -> Path:
+def make(
+    root: Path, deletions: str = "marker", columns: Sequence[tuple[str, str, str]] = VERSIONS, **custom: Any
+) -> Path:
     (root / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
     marked = SELECT.replace(" from bronze", ", gone as is_deleted from bronze")
     files = {
         "iceberg/bronze/seen.odcs.yaml": contract("bronze.seen", OBSERVED, {}),
         "iceberg/silver/things.odcs.yaml": contract(
-            "silver.things", VERSIONS, {"materialization": "scd2", "scd2": {"deletions": deletions}, **custom}
+            "silver.things", columns, {"materialization": "scd2", "scd2": {"deletions": deletions}, **custom}
         ),
         "transformations/silver/things.sql": marked if deletions == "marker" else SELECT,
     }
@@ -180,7 +183,7 @@ _SEEN = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.lists(_SEEN, max_size=6), min_size=1, max_size=4),
     deletions=st.sampled_from(["marker", "missing"]),
@@ -205,3 +208,217 @@ def test_the_history_follows_from_the_set_of_observations(
             assert as_arrow.num_rows == len(found)
     finally:
         shutil.rmtree(root)
+
+
+def snapshot(branch: Branch) -> Any:
+    return branch.catalog().load_table("silver.things").metadata.current_snapshot_id
+
+
+def files(branch: Branch) -> set[str]:
+    return {task.file.file_path for task in branch.catalog().load_table("silver.things").scan().plan_files()}
+
+
+def test_what_was_known_already_makes_no_snapshot(dev: Branch) -> None:
+    before = built(dev, Seen(1, 0, "a"), Seen(1, 2, "b"), Seen(2, 0, "x"))
+    at = snapshot(dev)
+    assert built(dev, Seen(1, 1, "a"), Seen(2, 0, "x")) == before
+    assert snapshot(dev) == at
+    assert [each.skipped for each in dev.transform()] == [True]
+
+
+def test_rows_that_differ_alone_are_written(tmp_path: Path) -> None:
+    with open_lake(make(tmp_path, partition=["k"])) as lake:
+        dev = lake.create_branch("dev")
+        built(dev, *(Seen(key, 0, "a") for key in (1, 2, 3)))
+        before = files(dev)
+        arrive(dev, Seen(2, 1, "b"), Seen(4, 1, "x"))
+        [result] = dev.transform()
+        assert (result.rows, result.how) == (3, "scd2")
+        assert len(before & files(dev)) == 2
+        assert versions(dev) == [(1, "a", 0, None), (2, "a", 0, 1), (2, "b", 1, None), (3, "a", 0, None),
+                                 (4, "x", 1, None)]  # fmt: skip
+
+
+def test_a_thing_that_was_never_observed_leaves_no_trace(dev: Branch) -> None:
+    built(dev, Seen(1, 0, "a"), Seen(2, 0, "x"))
+    dev.delete("bronze.seen", "k = 2")
+    dev.transform()
+    assert versions(dev) == [(1, "a", 0, None)]
+    dev.delete("bronze.seen", "true")
+    dev.transform()
+    assert versions(dev) == []
+
+
+def test_what_somebody_else_wrote_is_put_right(dev: Branch) -> None:
+    before = built(dev, Seen(1, 0, "a"), Seen(1, 1, "b"), Seen(2, 0, "x"))
+    dev.append("silver.things", "select * from silver.things")
+    dev.transform()
+    assert versions(dev) == before
+    dev.delete("silver.things", "k = 1 and is_current")
+    dev.transform()
+    assert versions(dev) == before
+
+
+def observed(**columns: Any) -> pa.Table:
+    at = pa.array([moment(0)], pa.timestamp("us", "UTC"))
+    return pa.table({"k": pa.array([1], pa.int64()), "v": ["a"], "valid_from": at, "is_deleted": [False]} | columns)
+
+
+def test_observations_come_from_python_too(dev: Branch) -> None:
+    assert dev.scd2("silver.things", observed()).rows_added == 1
+    head = dev.head
+    assert dev.scd2("silver.things", observed()).files == 0
+    assert dev.head == head, "nothing was written"
+    result = dev.scd2("silver.things", observed(v=["b"]))
+    assert (result.rows_added, result.rows_removed) == (1, 1)
+    assert versions(dev) == [(1, "b", 0, None)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (observed(k=pa.array([None], pa.int64())), "'k' is null in 1 observation"),
+        (observed(valid_from=pa.array([None], pa.timestamp("us", "UTC"))), "'valid_from' is null in 1 observation"),
+        (observed(is_current=[True]), "have a column 'is_current' that has no place"),
+        (observed().drop_columns(["is_deleted"]), "have no column 'is_deleted'"),
+        (observed(is_deleted=["perhaps"]), "perhaps"),
+    ],
+    ids=["no key", "no moment", "what follows", "no marker", "no truth"],
+)
+def test_what_is_no_observation_leaves_no_trace(dev: Branch, rows: pa.Table, said: str) -> None:
+    head = dev.head
+    with pytest.raises((WriteError, QueryError), match=said):
+        dev.scd2("silver.things", rows)
+    assert dev.head == head
+
+
+def test_a_table_without_history_takes_no_observations(dev: Branch) -> None:
+    with pytest.raises(WriteError, match=r"holds no history.*Set lagoa.materialization to scd2"):
+        dev.scd2("bronze.seen", observed())
+
+
+@pytest.mark.parametrize(
+    ("select", "said"),
+    [
+        (SELECT, "lacks columns that the contract of silver.things asks for: is_deleted"),
+        ("select k, v, gone as is_deleted from bronze.seen", "asks for: valid_from"),
+        (SELECT.replace(" from bronze", ", gone as is_deleted, t as valid_to from bronze"), "valid_to is not observed"),
+    ],
+    ids=["no marker", "no moment", "what follows"],
+)
+def test_a_model_yields_observations(lake: Lake, dev: Branch, select: str, said: str) -> None:
+    arrive(dev, Seen(1, 0, "a"))
+    (lake.settings.models_folder / "silver" / "things.sql").write_text(select)
+    with pytest.raises(ModelError, match=said):
+        dev.transform()
+
+
+def without(name: str) -> list[tuple[str, str, str]]:
+    return [each for each in VERSIONS if each[0] != name]
+
+
+@pytest.mark.parametrize(
+    ("columns", "custom", "said"),
+    [
+        (without("valid_to"), {}, "has a column valid_to, and silver.things has none"),
+        ([*without("valid_to"), ("valid_to", "date", "")], {}, "valid_to of versions is another column"),
+        ([*without("valid_to"), ("valid_to", "timestamptz", "!")], {}, "Make it valid_to: timestamptz, not required"),
+        ([*without("is_current"), ("is_current", "string", "!")], {}, "Make it is_current: boolean, required"),
+        ([*without("k"), ("k", "long", "!3")], {}, "the key of versions is the thing's own key and valid_from"),
+        (without("k"), {}, "the key of versions is the thing's own key and valid_from"),
+        ([*VERSIONS, ("is_deleted", "boolean", "")], {}, "is_deleted is what a SELECT marks deletions by"),
+        (VERSIONS, {"orderBy": "v"}, "lagoa.orderBy has no meaning for scd2"),
+        (VERSIONS, {"materialization": "full"}, "lagoa.scd2 is of tables whose lagoa.materialization is scd2"),
+        (VERSIONS, {"scd2": {"deletions": "soft"}}, "Input should be 'none', 'marker' or 'missing'"),
+    ],
+)
+def test_a_contract_of_versions_has_their_columns(
+    tmp_path: Path, columns: Sequence[tuple[str, str, str]], custom: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ContractError, match=said), open_lake(make(tmp_path, columns=columns, **custom)) as lake:
+        _ = lake.context.contracts
+
+
+def test_nothing_is_deleted_where_nothing_is_said(tmp_path: Path) -> None:
+    with open_lake(make(tmp_path, "none")) as lake:
+        dev = lake.create_branch("dev")
+        assert built(dev, Seen(1, 0, "a"), Seen(2, 1, "x")) == [(1, "a", 0, None), (2, "x", 1, None)]
+
+
+def test_values_of_any_type_make_versions(tmp_path: Path) -> None:
+    """Dates as moments; nested values, decimals and NaN are compared as what they are; a key may have two columns."""
+    kinds = {"f": "double", "d": "decimal(9, 2)", "l": "list<long>", "s": "struct<a: long, b: string>"}
+    columns = [("k", "long", "!1"), ("place", "string", "!2"), *((name, kind, "") for name, kind in kinds.items())]
+    columns += [("valid_from", "date", "!3"), ("valid_to", "date", ""), ("is_current", "boolean", "!")]
+    with open_lake(make(tmp_path, "none", columns)) as lake:
+        dev = lake.create_branch("dev")
+        rows = """
+            (1, 'x', 'nan'::double, 1.50, [1, null], {'a': 1, 'b': null}, date '2026-01-01'),
+            (1, 'x', 'nan'::double, 1.5, [1, null], {'a': 1, 'b': null}, date '2026-01-02'),
+            (1, 'x', 'nan'::double, 1.5, [1, 2], {'a': 1, 'b': null}, date '2026-01-03'),
+            (1, 'x', null, 1.5, [1, 2], {'a': 1, 'b': null}, date '2026-01-04'),
+            (1, 'x', null, 1.5, [1, 2], {'a': 1, 'b': ''}, date '2026-01-05'),
+            (1, 'y', null, 1.5, [1, 2], null, date '2026-01-05'),
+            (1, 'y', null, 1.5, [1, 2], {'a': null, 'b': null}, date '2026-01-06')
+        """
+        select = f"select * from (values {rows}) as t(k, place, f, d, l, s, valid_from)"
+        assert dev.scd2("silver.things", select).rows_added == 6
+        assert dev.scd2("silver.things", f"{select} limit 100").files == 0
+        found = dev.sql("select place, day(valid_from), day(valid_to) from silver.things order by all").fetchall()
+        assert found == [("x", 1, 3), ("x", 3, 4), ("x", 4, 5), ("x", 5, None), ("y", 5, 6), ("y", 6, None)]
+        assert dev.audit().passed
+
+
+def test_a_new_column_makes_new_versions(tmp_path: Path) -> None:
+    root = make(tmp_path, "none")
+    with open_lake(root) as lake:
+        dev = lake.create_branch("dev")
+        built(dev, Seen(1, 0, "a"), Seen(1, 1, "a", gone=True), Seen(2, 0, "x"))
+    make(root, "none", [*VERSIONS, ("left", "boolean", "")])
+    (root / "transformations/silver/things.sql").write_text(SELECT.replace(" from", ', gone as "left" from'))
+    with open_lake(root) as lake:
+        dev = lake.branch("dev")
+        dev.transform()
+        assert versions(dev) == [(1, "a", 0, 1), (1, "a", 1, None), (2, "x", 0, None)]
+
+
+def test_a_diff_tells_what_ended_and_what_began(lake: Lake, dev: Branch) -> None:
+    built(dev, Seen(1, 0, "a"), Seen(2, 0, "x"))
+    later = lake.create_branch("later", "dev")
+    built(later, Seen(1, 1, "b"))
+    [table] = [each for each in lake.diff("dev", "later").tables if str(each.table) == "silver.things"]
+    assert (table.rows_added, table.rows_changed, table.rows_removed) == (1, 1, 0)
+
+
+SPOILED = {
+    "valid_to": "select * replace (valid_from as valid_to, false as is_current) from silver.things where k = 2",
+    "is_current": "select * replace (not is_current as is_current) from silver.things where k = 2",
+    "one_current": "select * replace (null as valid_to, true as is_current) from silver.things",
+    "intervals": "select * replace (valid_to + interval 1 hour as valid_to) from silver.things",
+    "gap": "select * replace (valid_to - interval 1 minute as valid_to) from silver.things",
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_a_check_of_history_fails(tmp_path: Path, what: str) -> None:
+    with open_lake(make(tmp_path, "none")) as lake:
+        dev = lake.create_branch("dev")
+        built(dev, Seen(1, 0, "a"), Seen(1, 1, "b"), Seen(1, 2, "c"), Seen(2, 0, "x"))
+        dev.replace("silver.things", SPOILED[what])
+        found = {each.check: each for each in dev.audit().results if "/history/" in each.check}
+        failed = {check.rpartition("/")[2] for check, each in found.items() if each.outcome == "failed"}
+        also = {"one_current": {"intervals"}}.get(what, set())
+        assert failed == {what if what != "gap" else "intervals"} | also
+        for check in failed:
+            rows = dev.sql(found[f"silver.things/history/{check}"].samples_sql or "").fetchall()
+            assert len(rows) >= found[f"silver.things/history/{check}"].figure > 0
+
+
+def test_gaps_are_right_where_things_are_deleted(dev: Branch) -> None:
+    built(dev, Seen(1, 0, "a"), Seen(1, 1, None, gone=True), Seen(1, 2, "a"), Seen(2, 0, "x"))
+    found = {each.check: each.outcome for each in dev.audit().results if "/history/" in each.check}
+    assert len(found) == 4
+    assert set(found.values()) == {"passed"}
+    dev.replace("silver.things", "select * replace (valid_to + interval 2 hour as valid_to) from silver.things")
+    found = {each.check: each.outcome for each in dev.audit().results if "/history/" in each.check}
+    assert found["silver.things/history/intervals"] == "failed"

@@ -7,6 +7,7 @@ running Prefect server it brings up one of its own for as long as it runs.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,15 @@ import lagoa
 from lagoa.errors import AuditFailed, NothingToPublish, TransientError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prefect.client.schemas.objects import State, TaskRun
     from prefect.tasks import Task
 
     from lagoa.branch import Branch
     from lagoa.ingest import IngestResult
-    from lagoa.model import AuditReport, Publication
+    from lagoa.model import AuditReport, Publication, TableName
+    from lagoa.quarantine import RefusedCount
     from lagoa.transform import ModelResult
 
 RUN_PREFIX = "run/daily/"
@@ -95,6 +99,23 @@ def publish(branch: Branch, message: str) -> Publication | None:
     return publication
 
 
+def _loaded(results: Sequence[IngestResult], refused: Sequence[RefusedCount]) -> list[dict[str, str | int]]:
+    """Tell what became of each file's records, and how many of its table wait in quarantine, whenever they came."""
+    waiting: Counter[TableName] = Counter()
+    for each in refused:
+        waiting[each.table] += each.records
+    return [
+        {
+            "table": str(result.table),
+            "received": result.received,
+            "accepted": result.accepted,
+            "quarantined": result.quarantined,
+            "waiting": waiting[result.table],
+        }
+        for result in results
+    ]
+
+
 @flow(flow_run_name=_run_name, task_runner=SIDE_BY_SIDE, validate_parameters=False)
 def daily(folder: str, lake: str = ".") -> Publication | None:
     """Load the files of a folder, build silver and gold, audit, publish.
@@ -118,11 +139,8 @@ def daily(folder: str, lake: str = ".") -> Publication | None:
         rows = [future.result() for future in loaded]
         create_table_artifact(
             key="rows",
-            table=[
-                {"table": str(r.table), "received": r.received, "accepted": r.accepted, "quarantined": r.quarantined}
-                for r in rows
-            ],
-            description=f"rows loaded on {branch.name}",
+            table=_loaded(rows, opened.quarantine(branch.name)),
+            description=f"rows loaded on {branch.name}, and all that wait in quarantine there",
         )
         transform(branch)
         audit(branch)

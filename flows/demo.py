@@ -68,9 +68,11 @@ def _summary(lake: Lake, console: Console) -> None:
         rows[table.layer] += count
         tables[table.layer] += 1
     console.print(_table("Rows on main", ("layer", "tables", "rows"), [(k, tables[k], rows[k]) for k in rows]))
-    refused = [(str(t), n) for t, n in counts.items() if t.layer == "quarantine" and n]
-    if refused:
-        console.print(_table("Quarantined rows", ("table", "rows"), refused))
+    waiting: Counter[str] = Counter()
+    for refused in lake.quarantine():
+        waiting[str(refused.table)] += refused.records
+    if waiting:
+        console.print(_table("Records that wait in quarantine", ("table", "records"), list(waiting.items())))
     publication = lake.publications(limit=1)[0]
     outcomes = Counter(result.outcome for result in publication.report.results)
     console.print(_table("Checks of the publication", ("outcome", "checks"), list(outcomes.items())))

@@ -30,10 +30,11 @@ def status_(ctx: typer.Context, as_json: JsonOption = False) -> None:
         states, branches = lake.describe(), lake.branches()
         published = lake.publications(1)
         models = _models(lake)
+        waiting = _waiting(lake, states)
         lake_is = {"name": lake.settings.name, "folder": lake.settings.root}
     last = published[0] if published else None
     if as_json:
-        emit_json(_tell(lake_is, states, branches, last, models))
+        emit_json(_tell(lake_is, states, branches, last, models, waiting))
         return
     emit_pairs(
         [
@@ -42,7 +43,7 @@ def status_(ctx: typer.Context, as_json: JsonOption = False) -> None:
             ("published", _publication(last)),
             ("tables", _tables([state for state in states if not _is_quarantine(state)])),
             ("models", _in_words(models)),
-            ("quarantine", _quarantine([state for state in states if _is_quarantine(state)])),
+            ("quarantine", _quarantine(waiting)),
         ]
     )
     others = [branch for branch in branches if branch.name != "main"]
@@ -93,10 +94,18 @@ def _in_words(models: Mapping[str, Any]) -> str:
     return f"{number(models['total'])}, {number(len(stale))} stale: {listed}"
 
 
-def _quarantine(states: Sequence[TableState]) -> str:
-    rows = [(str(state.table), state.rows or 0) for state in states if state.rows]
-    listed = ", ".join(f"{table} {number(n)}" for table, n in rows)
-    return f"{count(sum(n for _, n in rows), 'row')}: {listed}" if rows else "empty"
+def _waiting(lake: Lake, states: Sequence[TableState]) -> dict[str, int]:
+    """Return how many records wait in each quarantine table; those of tables that hold none are not looked for."""
+    counts = {str(state.table): 0 for state in states if _is_quarantine(state)}
+    if any(_is_quarantine(state) and state.rows != 0 for state in states):
+        for refused in lake.quarantine():
+            counts[str(refused.table.quarantine)] += refused.records
+    return counts
+
+
+def _quarantine(waiting: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{table} {number(n)}" for table, n in waiting.items() if n)
+    return f"{count(sum(waiting.values()), 'record')} waiting: {listed}" if listed else "empty"
 
 
 def _tell(
@@ -105,6 +114,7 @@ def _tell(
     branches: Sequence[BranchState],
     last: Publication | None,
     models: Mapping[str, Any],
+    waiting: Mapping[str, int],
 ) -> dict[str, Any]:
     return {
         **lake,
@@ -114,7 +124,7 @@ def _tell(
         "tables": len(states),
         "rows": sum(state.rows or 0 for state in states),
         "bytes": sum(state.bytes or 0 for state in states),
-        "quarantine": {str(state.table): state.rows for state in states if _is_quarantine(state)},
+        "quarantine": dict(waiting),
         "models": dict(models),
         "branches": [asdict(branch) for branch in branches],
     }

@@ -321,6 +321,7 @@ def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
     ]
     assert "a test" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "discarded").out
     ok(lake, "publish", "dev")
+    assert ok(lake, "status", "--json").json()["quarantine"] == {"quarantine.bronze__people": 0}
     assert lagoa(lake, "quarantine", "retry", "bronze.people", "--json").json()["publication"] is None
     for wrong in (("fix",), ("fix", "--set", "born"), ("fix", "--set", "born=1"), ("discard", "--reason", "x")):
         assert lagoa(lake, "quarantine", wrong[0], "bronze.people", *wrong[1:]).code == 2, wrong
@@ -694,6 +695,11 @@ def test_contract_diff_says_what_the_next_write_does(lake):
     (told,) = ok(lake, "contract", "diff", "--ref", "main", "--json").json()
     assert (told["table"], told["state"]) == ("bronze.people", "different")
     assert told["differences"][0]["effect"] == "evolves"
+    applied = ok(lake, "contract", "apply", "--json").json()
+    assert applied["tables"] == [{"table": "bronze.people"}]
+    assert applied["publication"]["tables"] == ["bronze.people"]
+    assert ok(lake, "sql", "select town from bronze.people where id = 1").out.split()[-2:] == ["Belém,", "PA"]
+    assert "Nothing new" in ok(lake, "contract", "apply", "bronze.people").err
     assert lagoa(lake, "contract", "diff", "bronze.none").code == 1
     path.write_text(text.replace("bronze.people", "bronze.others").replace("name: people", "name: others"), "utf-8")
     path.rename(path.with_name("others.odcs.yaml"))

@@ -16,6 +16,7 @@ from lagoa.adapters.audit_soda import SodaAuditor
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
 from lagoa.adapters.engine_duckdb import DuckDBEngine
 from lagoa.adapters.receipts_sqlite import SqliteReceipts
+from lagoa.cli.status import _waiting
 from lagoa.context import LakeContext
 from lagoa.errors import (
     AuditFailed,
@@ -435,12 +436,14 @@ def test_a_retry_that_was_rolled_back_waits_again(place: Place) -> None:
     gone = lax.rollback("main~1", hold=True)
     assert gone.unseen == (f"{A}: {result.batch}",)
     assert waiting(lax, "main") == {2: "range/k"}
+    assert _waiting(lax, lax.describe()) == {"quarantine.bronze__a": 1}
     third = lax.create_branch("third")
     with pytest.raises(BatchHeld):
         third.retry_quarantine(A)
     assert third.fix_quarantine(A, {"k": "9"}, where="k = '20'").accepted == 1
     third.publish()
     assert table(lax, "main") == [(1, "b"), (9, "a")]
+    assert _waiting(lax, lax.describe()) == {"quarantine.bronze__a": 0}
 
 
 def test_a_quarantine_from_before_there_were_fates(place: Place) -> None:

@@ -34,6 +34,7 @@ PUBLICATIONS = 30
 _TEMPLATES = Path(__file__).parent / "templates"
 _ORDER: dict[Outcome, int] = {"failed": 0, "not evaluated": 1, "warned": 2, "passed": 3}
 _WIDTH, _HEIGHT, _MARGIN = 120, 24, 4
+_CELL = 200  # characters of a value; a cell may hold megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,8 @@ def _hidden(context: LakeContext, result: CheckResult, rows: pa.Table) -> frozen
 def _text(value: Any, *, hidden: bool) -> str | None:
     if value is None or hidden:
         return None if value is None else "•••"
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return f"{text[:_CELL]}…" if len(text) > _CELL else text
 
 
 def _moment(value: datetime) -> str:

@@ -214,7 +214,7 @@ def test_a_page_draws_a_figure_that_changed(lived):
 def test_what_comes_from_data_and_people_is_escaped(own, small):
     evil = "<script>alert('x')</script>"
     branch = own.create_branch("evil")
-    branch.replace("bronze.people", small.people(1, 1, name=evil))
+    branch.replace("bronze.people", small.people(1, 1, name=evil + "x" * 100_000))
     context = replace(own.context, settings=own.settings.model_copy(update={"author": evil, "name": evil}))
     lake = type(own)(context)
     with pytest.raises(AuditFailed):
@@ -222,6 +222,8 @@ def test_what_comes_from_data_and_people_is_escaped(own, small):
     text = lake.audit_page(lake.audit_of("evil"))
     assert "script" not in Page(text).tags
     assert text.count("&lt;script&gt;") == 4
+    assert "xxx…" in text
+    assert len(text) < 30_000
 
 
 PERSONAL = {

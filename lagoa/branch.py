@@ -97,6 +97,20 @@ class Branch:
         with self.write(f"restore {', '.join(tables)} from {source}") as tx:
             return tx.restore([TableName.parse(table) for table in tables], source)
 
+    def evolve(self, tables: Sequence[str] | None = None) -> list[TableName]:
+        """Bring tables to their contracts without writing rows, as the next write would; return those that changed.
+
+        By default every table with a contract that no model builds: models are run again by `transform`.
+        """
+        contracts = self._context.contracts
+        names = [TableName.parse(table) for table in tables or ()]
+        if tables is None:
+            there = self._context.catalog.tables(self.head)
+            found = {table: contracts.get(table) for table in sorted(there)}
+            names = [table for table, each in found.items() if each and not each.materialization]
+        with self.write("bring tables to their contracts") as tx:
+            return tx.evolve(names)
+
     def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
         """Load a file into a table as its contract says; rows that break a row rule go to quarantine."""
         from lagoa.ingest import ingest_file

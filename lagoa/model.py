@@ -208,7 +208,7 @@ class Batch:
 INTENTS = "lagoa.intents"
 """Commit property: JSON list of what each write of the commit meant."""
 
-IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore"]
+IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore", "evolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,15 +282,6 @@ class CheckResult:
     def blocks(self) -> bool:
         """Whether it stands in the way of a publication: failed or not evaluated."""
         return self.outcome in {"failed", "not evaluated"}
-
-    @property
-    def shown(self) -> str:
-        """The figure as a person reads it: `1,204`, `0.37`, `2.50%`; nothing where there is none."""
-        if self.figure is None:
-            return ""
-        if "%" in self.threshold and " %" not in self.threshold:  # a share; Soda's figures are percents already
-            return f"{self.figure:,.2%}"
-        return f"{self.figure:,.0f}" if self.figure.is_integer() else f"{self.figure:,.6g}"
 
     @property
     def summary(self) -> str:

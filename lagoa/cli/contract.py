@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.console import count, emit_json, hint, near, say
-from lagoa.cli.contract_changes import contract_diff
+from lagoa.cli.contract_changes import contract_apply, contract_diff
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, lake_folder, open_here
 
@@ -21,6 +21,7 @@ contract = typer.Typer(
     help="Data contracts: infer one from a file, check them all, compare them.",
 )
 contract.command("diff")(contract_diff)
+contract.command("apply")(contract_apply)
 
 
 @contract.command("infer")

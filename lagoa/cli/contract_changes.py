@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.console import count, emit_json, hint, say, shorten
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.release import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
     from lagoa.contracts.fields import Difference
@@ -37,6 +38,28 @@ def contract_diff(
         _show(found, ref)
     if any(each.refused for each in found):
         raise typer.Exit(EXIT_ERROR)
+
+
+def contract_apply(
+    ctx: typer.Context,
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="These tables alone.")] = None,
+    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Do it there, and leave it at that.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring tables to their contracts now, without waiting for the next write.
+
+    By default all that no model builds. Without --branch this is done on a branch of its own, which is audited and
+    published.
+    """
+    publication = None
+    with open_here(ctx) as lake, place_of(lake, "contract", branch) as place:
+        changed = place.evolve(tables or None)
+        if not as_json:
+            for table in changed:
+                say(f"{table} is as its contract says now.")
+        if branch is None:
+            publication = publish_branch(place, "Bring tables to their contracts")
+    finish([{"table": str(table)} for table in changed], publication, place, branch=branch, as_json=as_json)
 
 
 def _show(found: list[ContractDiff], ref: str) -> None:

@@ -224,6 +224,26 @@ class WriteTransaction:
             changes = delete_rows(session, target, predicate)
         return self._stage(target, changes, _Options("delete"), None)
 
+    def evolve(self, tables: Sequence[TableName]) -> list[TableName]:
+        """Bring tables to their contracts without writing rows; return those that were not as their contracts say.
+
+        Raises:
+            TableNotFound: there is no such table.
+            ContractError: it has no contract.
+            WriteError: a difference that its rows cannot follow.
+        """
+        changed = []
+        for table in tables:
+            if table not in self._staged.tables:
+                raise TableNotFound(table, self._branch)
+            target = Target(self._staged, self._context.contracts, self._context.contracts[table].table)
+            if target.evolves:
+                written = target.commit(FileChanges(), {}, self._context.engine).metadata
+                intent = Intent("evolve", str(table), schema=written.current_schema_id, spec=written.default_spec_id)
+                self._intents.append(intent)
+                changed.append(table)
+        return changed
+
     def restore(self, tables: Sequence[TableName], source: str) -> list[RestoreResult]:
         """Put tables back to what they are at a ref, such as `main~3`; one that was dropped since comes back.
 

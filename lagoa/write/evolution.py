@@ -23,7 +23,7 @@ CONTRACT = "lagoa.contract"
 """Table property: hash of the contract that the table was last brought to."""
 
 
-def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = False) -> None:
+def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = False) -> bool:
     """Stage what the table lacks of its contract; see `lagoa.contracts.comparison.compare`, which says what that is.
 
     Rows that are there are read by field id: a renamed column keeps its values, a dropped one does not come back with
@@ -33,6 +33,9 @@ def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = Fal
         transaction: on the table.
         contract: what it must be.
         replaced: whether the write puts its rows in the place of all rows.
+
+    Returns:
+        Whether the table changes, apart from the note of the contract that it was brought to.
 
     Raises:
         WriteError: a difference that the rows at hand cannot follow.
@@ -56,6 +59,7 @@ def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = Fal
         transaction.set_properties(changed)
     if not contract.description and COMMENT in metadata.properties:
         transaction.remove_properties(COMMENT)
+    return any(each.effect == "evolves" for each in comparison.differences)
 
 
 def _refusal(table: TableName, refused: Sequence[Difference]) -> WriteError:

@@ -58,6 +58,7 @@ class Target:
         table: the table before the write; None for one that is new.
         pointer: where its metadata is before the write; None likewise.
         metadata: the metadata that new files are to fit.
+        evolves: whether the write brings the table to another schema, layout or description.
 
     Args:
         catalog: where the write is staged.
@@ -79,11 +80,12 @@ class Target:
         self.contract = contracts.get(name)
         self._identifier = (*name.namespace, name.name)
         self.table: Table | None = None
+        self.evolves = False
         if catalog.table_exists(self._identifier):
             self.table = catalog.load_table(self._identifier)
             self._transaction: KeptTransaction = KeptTransaction(self.table)
             if self.contract is not None:
-                evolve(self._transaction, self.contract, replaced=replaced)
+                self.evolves = evolve(self._transaction, self.contract, replaced=replaced)
         else:
             contract = contracts[name]
             schema = contract.schema()

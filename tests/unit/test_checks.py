@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -103,14 +103,9 @@ RUNNER = "duckdb 1.5.5"
 KEY = result_key(CHECK, POINTERS, BASE, "contract", NOW, RUNNER)
 
 OTHERS = {
-    "its id": (replace(CHECK, id="silver.orders/other"), POINTERS, BASE, "contract", NOW, RUNNER),
-    "its text": (replace(CHECK, sql="count(id)"), POINTERS, BASE, "contract", NOW, RUNNER),
-    "its limit": (replace(CHECK, limit=0.3), POINTERS, BASE, "contract", NOW, RUNNER),
-    "how it is measured": (replace(CHECK, how="query"), POINTERS, BASE, "contract", NOW, RUNNER),
     "its table": (CHECK, {**POINTERS, ORDERS: "o2"}, BASE, "contract", NOW, RUNNER),
     "another table it reads": (CHECK, {**POINTERS, PEOPLE: "p2"}, BASE, "contract", NOW, RUNNER),
     "a table that it reads is gone": (CHECK, {ORDERS: "o1"}, BASE, "contract", NOW, RUNNER),
-    "what it reads": (replace(CHECK, reads=frozenset({ORDERS})), POINTERS, BASE, "contract", NOW, RUNNER),
     "main's state": (CHECK, POINTERS, {ORDERS: "o9"}, "contract", NOW, RUNNER),
     "main has it no more": (CHECK, POINTERS, {}, "contract", NOW, RUNNER),
     "the contract": (CHECK, POINTERS, BASE, "other", NOW, RUNNER),
@@ -121,6 +116,32 @@ OTHERS = {
 @pytest.mark.parametrize("parts", OTHERS.values(), ids=OTHERS)
 def test_a_result_rests_on(parts):
     assert result_key(*parts) != KEY
+
+
+OF_THE_CHECK = {
+    "id": "silver.orders/other",
+    "how": "query",
+    "sql": "count(id)",
+    "limit": 0.3,
+    "reads": frozenset({ORDERS}),
+    "clock": "hour",
+    "severity": "warn",
+}
+TOLD_ELSEWHERE = {
+    "table": "the id begins with it",
+    "threshold": "the limit in words",
+    "reason": "words",
+    "samples_sql": "shows rows, judges none",
+    "column": "stands in the SQL",
+    "file": "the check's part of it is its SQL",
+    "definition": "follows from the contract, or is the SQL",
+}
+
+
+def test_each_part_of_a_check_is_in_its_key_or_follows_from_what_is():
+    assert OF_THE_CHECK.keys() | TOLD_ELSEWHERE.keys() == {each.name for each in fields(Check)}
+    for name, other in OF_THE_CHECK.items():
+        assert result_key(replace(CHECK, **{name: other}), POINTERS, BASE, "contract", NOW, RUNNER) != KEY, name
 
 
 def test_a_result_does_not_rest_on_what_it_does_not_read():

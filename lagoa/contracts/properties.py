@@ -38,6 +38,12 @@ TableRule = Literal["key", "quarantine_share", "row_count", "drift"]
 """The rules of a whole table that may be told only to warn, by the names of their checks."""
 
 
+DateForm = Literal[
+    "yyyy-mm-dd", "yyyy/mm/dd", "yyyymmdd", "dd/mm/yyyy", "dd-mm-yyyy", "dd.mm.yyyy", "mm/dd/yyyy", "mm-dd-yyyy"
+]
+"""How a date is written."""
+
+
 class Source(BaseModel):
     """The form of the files that a table's rows come in.
 
@@ -50,7 +56,9 @@ class Source(BaseModel):
         encoding: of the text (CSV and JSON).
         header: whether the first record names the columns (CSV); without it they come in the contract's order.
         null: an unquoted or quoted field of exactly this text is null (CSV).
+        nulls: further texts that are null, such as `NA` (CSV).
         decimal: the decimal mark of numbers (CSV).
+        date: how dates are written, also those that a time follows (CSV and JSON).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,7 +71,14 @@ class Source(BaseModel):
     encoding: Text = "utf-8"
     header: bool = True
     null: str = ""
+    nulls: list[str] = []
     decimal: Literal[".", ","] = "."
+    date: DateForm = "yyyy-mm-dd"
+
+    @property
+    def null_texts(self) -> frozenset[str]:
+        """The texts that are null."""
+        return frozenset((self.null, *self.nulls))
 
 
 class ByTime(BaseModel):

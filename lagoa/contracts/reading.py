@@ -256,10 +256,12 @@ def _check_source(file: ContractFile, contract: Contract) -> None:
         message = f"the encoding {source.encoding!r} is not known."
         raise file.error((*where, "encoding"), message, "Such as utf-8, latin-1, cp1252.") from error
     if source.format != "csv":
-        csv_only = ("delimiter", "quote", "escape", "header", "null", "decimal")
-        for key in csv_only:
-            if key in source.model_fields_set:
-                raise file.error((*where, key), f"{key} is of CSV files, not of {source.format}.", "Take it out.")
+        others = {"delimiter", "quote", "escape", "header", "null", "nulls", "decimal"}
+        if source.format == "parquet":
+            others.add("date")
+        for key in sorted(others & source.model_fields_set):
+            message = f"{key} is of {'text' if key == 'date' else 'CSV'} files, not of {source.format}."
+            raise file.error((*where, key), message, "Take it out.")
     elif source.delimiter in {source.quote, source.escape, "\n", "\r"} or source.quote in {"\n", "\r"}:
         message = "delimiter, quote and line end must be different characters."
         raise file.error((*where, "delimiter"), message, "Mend the dialect.")

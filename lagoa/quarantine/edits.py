@@ -45,8 +45,8 @@ class SetColumns:
             WriteError: a column that the contract does not have.
         """
         _check_columns(contract, values)
-        null = contract.source.null if contract.source else ""
-        self._values = {name: None if value == null else value for name, value in values.items()}
+        nulls = contract.source.null_texts if contract.source else {""}
+        self._values = {name: None if value in nulls else value for name, value in values.items()}
 
     def changes(self, record: WaitingRecord) -> Texts:
         """Return the values that are others in the record."""
@@ -67,7 +67,7 @@ class EditedFile:
         """
         self._contract = contract
         self._file = file
-        self._null = contract.source.null if contract.source else ""
+        self._nulls = contract.source.null_texts if contract.source else frozenset({""})
         self._is_json = file.suffix in JSON_LINES
         self._given: dict[str, Texts] = {}
         for name, values in self._read():
@@ -99,11 +99,11 @@ class EditedFile:
         names = (column.name for column in self._contract.columns)
         exported = dict(zip(names, cells(record, self._contract), strict=True))
         edited = {name: value for name, value in given.items() if exported[name] != value}
-        return {name: None if value == self._null else value for name, value in edited.items()}
+        return {name: None if value in self._nulls else value for name, value in edited.items()}
 
     def _whole(self, record: WaitingRecord, given: Texts) -> Texts:
         values = {
-            name: None if value in {"", self._null} and not self._is_json else value for name, value in given.items()
+            name: None if value in {"", *self._nulls} and not self._is_json else value for name, value in given.items()
         }
         if not any(value is not None for value in values.values()):
             return {}

@@ -175,6 +175,7 @@ class TextRecords:
     def __init__(self, contract: Contract, source: Source) -> None:
         self.columns = tuple(column.name for column in contract.columns)
         self._decimal = source.decimal if source.format == "csv" else "."
+        self._date = source.date
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when no text has such values."""
@@ -186,4 +187,4 @@ class TextRecords:
             return Value(identifier(made_name(column.name)), (identifier(misfit_name(column.name)),))
         if kind.name in {"binary", "fixed"}:
             return Value(f"TRY_CAST({text} AS BLOB)", (f"{text} IS NOT NULL AND {made} IS NULL",))
-        return from_text(text, made, column.type, self._decimal)
+        return from_text(text, made, column.type, self._decimal, self._date)

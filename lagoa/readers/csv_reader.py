@@ -68,7 +68,8 @@ class CsvReader:
         """
         self._file = file
         self._block = block
-        self._null = source.null
+        self._nulls = [source.null, *source.nulls]
+        self._date = source.date
         self._decimal = source.decimal
         self._dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
         self._begin = 0
@@ -101,7 +102,8 @@ class CsvReader:
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
-        return from_text(identifier(stream_name(column.name)), identifier(column.name), column.type, self._decimal)
+        text, made = identifier(stream_name(column.name)), identifier(column.name)
+        return from_text(text, made, column.type, self._decimal, self._date)
 
     def _head(self) -> bytes:
         try:
@@ -193,7 +195,7 @@ class CsvReader:
                 ),
                 arrow_csv.ConvertOptions(
                     column_types=dict.fromkeys(self.columns, pa.string()),
-                    null_values=[self._null],
+                    null_values=self._nulls,
                     strings_can_be_null=True,
                 ),
             )

@@ -60,6 +60,7 @@ class JsonValues:
         self.columns = tuple(column.name for column in contract.columns)
         self._contract = contract
         self._encoding = _encoding(source, file)
+        self._date = source.date
         self._kinds = {column.source_name: parse_type(column.type) for column in contract.columns}
         self._known = self._kinds.keys()
 
@@ -79,7 +80,7 @@ class JsonValues:
         """Return the SQL of a column's value over the stream; raises `ValueError` when JSON has no such values."""
         kind, name = parse_type(column.type), identifier(stream_name(column.name))
         if not kind.parts:
-            return from_text(name, identifier(column.name), column.type)
+            return from_text(name, identifier(column.name), column.type, date=self._date)
         arrow_type(kind)
         return Value(name, (identifier(stream_name(_mark(column.name))),))
 

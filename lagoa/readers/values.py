@@ -25,6 +25,8 @@ GRAMMAR = {
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
 """How values of a type are written, as regular expressions for the whole text."""
+_ISO = "yyyy-mm-dd"
+_DATED = frozenset({"date", "timestamp", "timestamptz"})
 _LAST = "9999-12-31 23:59:59.999999"
 _LIMITS = {
     "date": "DATE '0001-01-01' AND DATE '9999-12-31'",
@@ -64,7 +66,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def from_text(text: str, made: str, type_name: str, decimal: str = ".") -> Value:
+def from_text(text: str, made: str, type_name: str, decimal: str = ".", date: str = _ISO) -> Value:
     """Return the value that a text stands for.
 
     Args:
@@ -72,6 +74,7 @@ def from_text(text: str, made: str, type_name: str, decimal: str = ".") -> Value
         made: how `bad` may refer to the value.
         type_name: the contract's type, in Iceberg's spelling.
         decimal: the decimal mark.
+        date: how dates are written, such as `dd/mm/yyyy`; a time behind one is written as ever.
 
     Raises:
         ValueError: no text stands for values of this type.
@@ -83,12 +86,25 @@ def from_text(text: str, made: str, type_name: str, decimal: str = ".") -> Value
         return _number(text, made, kind, decimal)
     if kind.name not in GRAMMAR:
         raise ValueError(f"a text does not say what a {kind} is")
+    if kind.name in _DATED and date != _ISO:
+        text = _in_iso(text, date)
     cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
         local = f"regexp_full_match({text}, {literal(GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
     limits = f" OR {made} NOT BETWEEN {_LIMITS[kind.name]}" if kind.name in _LIMITS else ""
     return Value(cast, (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", _unlike(text, made, GRAMMAR[kind.name])))
+
+
+def _in_iso(text: str, form: str) -> str:
+    """Return a text with the date that begins it written as in ISO 8601; empty where none of the form does."""
+    groups = {"yyyy": r"(\d{4})", "mm": r"(\d\d)", "dd": r"(\d\d)"}
+    words = re.findall("yyyy|mm|dd", form)
+    pattern = re.sub("yyyy|mm|dd", lambda word: groups[word[0]], form.replace(".", "[.]"))
+    found = literal(f"^{pattern}([ T].*)?$")
+    iso = "-".join(rf"\{words.index(word) + 1}" for word in groups)
+    made = rf"regexp_replace({text}, {found}, '{iso}\4')"
+    return f"CASE WHEN {text} IS NULL THEN NULL WHEN regexp_matches({text}, {found}) THEN {made} ELSE '' END"
 
 
 def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:

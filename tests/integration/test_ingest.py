@@ -70,6 +70,8 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     write_contract(root, "bronze.packed", "{format: parquet, file: packed.parquet}")
     write_contract(root, "bronze.lines", "{format: jsonl, file: lines.jsonl}")
     write_contract(root, "bronze.document", "{format: json, file: document.json}", NESTED)
+    dates = "date: dd/mm/yyyy, decimal: ',', nulls: [NA, '\\N']"
+    write_contract(root, "bronze.brazil", f'{{format: csv, file: brazil.csv, delimiter: ";", {dates}}}')
     write_contract(root, "bronze.api", None)
     with open_lake(root) as found:
         yield found
@@ -389,3 +391,23 @@ def test_a_json_document_with_nested_values(lake: Lake, branch: str, tmp_path: P
     with pytest.raises(SourceError, match="not closed"):
         load(lake, branch, put(tmp_path, content[:-2], "document.json"), table=table)
     assert len(rows(lake, branch, "bronze.document")) == 2
+
+
+def test_dates_and_nulls_as_the_contract_says(lake: Lake, branch: str, tmp_path: Path) -> None:
+    lines = [
+        b"1;new;9,99;31/12/2026\n",
+        b"2;NA;\\N;01/02/2026 03:04:05\n",
+        b"3;;1,5;NA\n",
+        b"4;new;1,5;2026-02-01\n",
+        b"5;new;1,5;31/02/2026\n",
+        b"6;new;1,5;1/2/2026\n",
+        b"7;N/A;1,5;\n",
+    ]
+    path = put(tmp_path, b"id;state;price;sold_at\n" + b"".join(lines), "brazil.csv")
+    result = load(lake, branch, path, table=TableName.parse("bronze.brazil"))
+    assert (result.accepted, dict(result.rules)) == (3, {"type/sold_at": 3, "enum/state": 1})
+    assert rows(lake, branch, "bronze.brazil", "id, state, price, sold_at") == [
+        (1, "new", Decimal("9.99"), datetime.fromisoformat("2026-12-31")),
+        (2, None, None, datetime.fromisoformat("2026-02-01 03:04:05")),
+        (3, None, Decimal("1.5"), None),
+    ]

@@ -58,7 +58,7 @@ def read_head(file: SourceFile, form: str) -> bytes:
             head = stream.read(_SAMPLE)
     except READ_ERRORS as error:
         raise file.unreadable(error) from error
-    if not head.strip():
+    if not head.removeprefix(codecs.BOM_UTF8).strip():
         raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
     found = kind_of(head)
     if found:
@@ -120,15 +120,17 @@ def _sniffed(sample: Path, options: str) -> dict[str, Any] | None:
 
 
 def _names(file: SourceFile, source: Source, text: str) -> list[str]:
-    first = next(
-        csv.reader(
-            io.StringIO(text, newline=""),
-            delimiter=source.delimiter,
-            quotechar=source.quote,
-            escapechar=source.escape,
-            doublequote=source.escape is None,
-        )
+    records = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=source.delimiter,
+        quotechar=source.quote,
+        escapechar=source.escape,
+        doublequote=source.escape is None,
     )
+    try:
+        first = next(records, [])
+    except csv.Error as error:
+        raise SourceError(str(file.path), f"its first line cannot be read: {error}.", _BY_HAND) from error
     if not source.header:
         return [f"column_{number}" for number in range(1, len(first) + 1)]
     for number, name in enumerate(first, 1):

@@ -337,6 +337,8 @@ def test_records_that_cannot_be_read_do_not_decide(tmp_path):
 REFUSED = {
     "empty": (b"", "it is empty"),
     "blank": (b"\n \n", "it is empty"),
+    "a byte order mark alone": (b"\xef\xbb\xbf\n", "it is empty"),
+    "a header beyond all bounds": (b"x" * 200_000 + b",y\n1,2\n", "its first line cannot be read: field larger"),
     "a header alone": (b"id,name\n", "a header and no record"),
     "binary": (b"id,name\n1,\0\n", "it is binary"),
     "Excel": (b"PK\x03\x04rest", "an Excel workbook or a zip"),

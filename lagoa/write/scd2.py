@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
-_OBSERVED, _VERSIONS, _NEW = "_lagoa_observed", "_lagoa_versions", "_lagoa_new"
+_OBSERVED, _SEVERAL = "_lagoa_observed", "_lagoa_several"
+_VERSIONS, _NEW = "_lagoa_versions", "_lagoa_new"
 
 
 def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> FileChanges:
@@ -55,7 +56,7 @@ def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> File
         session.stage(_VERSIONS, versions, target.metadata)
         return _difference(session, target, contract)
     finally:
-        for name in (_OBSERVED, _VERSIONS, _NEW):
+        for name in (_OBSERVED, _SEVERAL, _VERSIONS, _NEW):
             session.query(f"DROP TABLE IF EXISTS {name}")
 
 
@@ -68,8 +69,17 @@ def stage_observations(rows: SessionQuery, metadata: TableMetadata, contract: Co
     session = rows.session
     session.stage(_OBSERVED, observations_sql(contract, rows.sql), metadata, parameters=rows.parameters)
     _refuse_nulls(session, contract)
-    make = single_versions_sql if _each_once(session, contract) else versions_sql
-    return make(contract, _OBSERVED)
+    if _all_by_delivery(session, contract):
+        return versions_sql(contract, _OBSERVED)
+    names = list(map(name_in_sql, business_key(contract)))
+    several = f"SELECT {', '.join(names)} FROM {_OBSERVED} GROUP BY ALL HAVING count(*) > 1"
+    session.query(f"CREATE OR REPLACE TEMP TABLE {_SEVERAL} AS {several}").fetchall()
+    if not session.query(f"SELECT 1 FROM {_SEVERAL} LIMIT 1").fetchall():  # a first load, most often
+        return single_versions_sql(contract, _OBSERVED)
+    same = " AND ".join(f"o.{name} = s.{name}" for name in names)
+    part = f"(SELECT o.* FROM {_OBSERVED} AS o {{}} JOIN {_SEVERAL} AS s ON {same})"
+    once = single_versions_sql(contract, part.format("ANTI"))
+    return f"{versions_sql(contract, part.format('SEMI'))} UNION ALL {once}"
 
 
 def _check_columns(rows: SessionQuery, target: Target, contract: Contract) -> None:
@@ -97,14 +107,12 @@ def _refuse_nulls(session: SqlSession, contract: Contract) -> None:
             )
 
 
-def _each_once(session: SqlSession, contract: Contract) -> bool:
-    """Return whether each key has one observation, and no delivery could lack one: the first load, most often."""
-    if contract.scd2 is not None and contract.scd2.deletions == "missing":
-        first, last = session.query(f"SELECT min({FROM}), max({FROM}) FROM {_OBSERVED}").fetchall()[0]
-        if first != last:
-            return False
-    key = ", ".join(map(name_in_sql, business_key(contract)))
-    return not session.query(f"SELECT 1 FROM {_OBSERVED} GROUP BY {key} HAVING count(*) > 1 LIMIT 1").fetchall()
+def _all_by_delivery(session: SqlSession, contract: Contract) -> bool:
+    """Return whether any thing may be missing from a later delivery, so that none can be looked at by itself."""
+    if contract.scd2 is None or contract.scd2.deletions != "missing":
+        return False
+    first, last = session.query(f"SELECT min({FROM}), max({FROM}) FROM {_OBSERVED}").fetchall()[0]
+    return bool(first != last)
 
 
 def _difference(session: SqlSession, target: Target, contract: Contract) -> FileChanges:

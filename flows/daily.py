@@ -72,7 +72,15 @@ def audit(branch: Branch) -> AuditReport:
     create_table_artifact(
         key="audit",
         table=[
-            {"check": r.check, "outcome": r.outcome, "figure": r.figure, "threshold": r.threshold, "message": r.message}
+            {
+                "check": r.check,
+                "outcome": r.outcome,
+                "figure": r.shown,
+                "wanted": r.threshold,
+                "severity": r.severity,
+                "owner": r.owner,
+                "message": r.message,
+            }
             for r in report.results
         ],
         description=f"{len(report.results)} checks at {report.commit[:12]}",

@@ -144,6 +144,8 @@ def test_a_failed_audit_ends_the_run_failed_and_leaves_main_alone(server, files,
         assert not lake.tables()
         branch = next(ref for ref in lake.refs() if ref.name == run["name"])
         assert lake.tables(branch.name)
+        blocking = {each.check for each in lake.audit_of(branch.name).report.blocking}
+        assert "bronze.order_payments/quarantine_share" in blocking
 
 
 def test_a_run_brings_up_a_server_of_its_own(files, tmp_path):

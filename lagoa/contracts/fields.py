@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
-from pyiceberg.exceptions import ResolveError
-from pyiceberg.schema import Schema, assign_fresh_schema_ids, promote
-from pyiceberg.types import DecimalType, FloatType, IcebergType, IntegerType, ListType, MapType, NestedField, StructType
+from pyiceberg.schema import Schema, assign_fresh_schema_ids
+from pyiceberg.types import (
+    DecimalType,
+    DoubleType,
+    FloatType,
+    IcebergType,
+    IntegerType,
+    ListType,
+    LongType,
+    MapType,
+    NestedField,
+    StructType,
+)
 
 from lagoa.model import LINEAGE_COLUMNS
 
@@ -228,7 +238,7 @@ _PARTITIONED = (
     "new form a column or a table of its own"
 )
 _AMBIGUOUS = (
-    "{names}, which is new, may be it under another name. If so, say `lagoa.formerName: {was}` there (of a field "
+    "it may be {names}, which is new, under another name. If so, say `lagoa.formerName: {was}` there (of a field "
     "within a column: lagoa.formerFields); if not, name {at} in the table's lagoa.dropped"
 )
 
@@ -247,12 +257,12 @@ def spelled(kind: IcebergType) -> str:
 
 def widens(was: IcebergType, wanted: IcebergType) -> bool:
     """Return whether every value of one type is one of the other, and Iceberg reads it as such."""
-    if not isinstance(was, IntegerType | FloatType | DecimalType):
-        return False
-    try:
-        return promote(was, wanted) == wanted
-    except ResolveError:
-        return False
+    match was, wanted:  # PyIceberg's `promote` lets a decimal change its scale, too
+        case (IntegerType(), LongType()) | (FloatType(), DoubleType()):
+            return True
+        case DecimalType(), DecimalType():
+            return was.scale == wanted.scale and was.precision < wanted.precision
+    return False
 
 
 def _may_be(was: IcebergType, wanted: IcebergType) -> bool:

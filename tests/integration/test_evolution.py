@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyiceberg.types import LongType
 
+from lagoa.errors import AuditFailed, PublishConflict, WriteError
 from lagoa.lake import open_lake
 from lagoa.model import TableName
 
@@ -261,3 +263,192 @@ def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Pa
     with open_lake(root) as lake:
         lake.rollback("main~1")
         assert {name: content(lake, f"b.{name}", "main") for name in CASES} == old
+
+
+REFUSED: dict[str, tuple[Columns, Columns, str]] = {
+    "text": ({"v": "long"}, {"v": "string"}, "'v' is long and cannot become string. A type can only be widened"),
+    "narrower": ({"v": "long"}, {"v": "int"}, "'v' is long and cannot become int"),
+    "scale": ({"v": "decimal(5, 2)"}, {"v": "decimal(9, 3)"}, "is decimal(5, 2) and cannot become decimal(9, 3)"),
+    "in_a_struct": ({"v": "struct<a: date>"}, {"v": "struct<a: time>"}, "'v.a' is date and cannot become time"),
+    "map_key": ({"v": "map<int, int>"}, {"v": "map<long, int>"}, "is map<int, int> and cannot become map<long, int>"),
+    "list": ({"v": "list<int>"}, {"v": "int"}, "'v' is list<int> and cannot become int"),
+    "in_doubt": ({"v": "int"}, {"w": "long"}, "'v', which is int, is not in the contract any more. It may be w, which"),
+    "field_in_doubt": ({"v": "struct<a: int>"}, {"v": "struct<b: int>"}, "'v.a', which is int, is not in the contract"),
+    "partition": ({"k": "long", "v": "long"}, {"k": "long"}, "The table is or was partitioned by it"),
+}
+
+
+def test_what_a_table_cannot_become_is_refused_with_what_to_do(root: Path) -> None:
+    for name, (before, _, _) in REFUSED.items():
+        contract(root, f"b.{name}", before, partition=["v"] if name == "partition" else [])
+    with open_lake(root) as lake, lake.create_branch("dev").write() as tx:
+        for name, (before, _, _) in REFUSED.items():
+            tx.append(TableName.parse(f"b.{name}"), rows(lake, nulls(before)))
+    for name, (_, after, _) in REFUSED.items():
+        contract(root, f"b.{name}", after)
+    with open_lake(root) as lake:
+        dev = lake.branch("dev")
+        head = dev.head
+        found = {each.table.name: each for each in lake.contract_diff(ref="dev")}
+        for name, (_, after, said) in REFUSED.items():
+            assert found[name].refused, name
+            with pytest.raises(WriteError) as caught:
+                dev.append(f"b.{name}", rows(lake, nulls(after)))
+            text = str(caught.value)
+            assert text.startswith(f"b.{name}: column "), text
+            assert said in text
+            assert text.endswith(f"`lagoa contract diff b.{name}` shows all of it. Nothing was written.")
+        assert dev.head == head
+
+
+def nulls(columns: Columns) -> str:
+    return ", ".join(f"null::{sql_type(kind)} as {column}" for column, kind in columns.items())
+
+
+def sql_type(kind: str) -> str:
+    """The type in DuckDB's spelling."""
+    return {
+        "struct<a: date>": "struct(a date)", "struct<a: time>": "struct(a time)", "map<int, int>": "map(int, int)",
+        "map<long, int>": "map(bigint, int)", "list<int>": "int[]", "struct<a: int>": "struct(a int)",
+        "struct<b: int>": "struct(b int)", "long": "bigint", "string": "varchar",
+    }.get(kind, kind)  # fmt: skip
+
+
+def test_a_column_required_now_is_held_by_its_check(root: Path) -> None:
+    key = {"physicalType": K, "required": True, "primaryKey": True}
+    contract(root, "b.t", {"k": key, "v": "string"})
+    with open_lake(root) as lake:
+        dev = lake.create_branch("dev")
+        dev.append("b.t", rows(lake, "1 as k, null::varchar as v"))
+        dev.publish()
+    contract(root, "b.t", {"k": key, "v": {"physicalType": "string", "required": True}})
+    with open_lake(root) as lake:
+        (diff,) = lake.contract_diff(["b.t"])
+        assert [(each.kind, each.column, each.effect) for each in diff.differences] == [("required", "v", "enforced")]
+        dev = lake.branch("dev")
+        dev.append("b.t", rows(lake, "2 as k, null::varchar as v"))
+        assert [each.check for each in dev.audit().blocking] == ["b.t/required/v"]
+        with pytest.raises(AuditFailed, match=r"b\.t/required/v"):
+            dev.publish()
+        dev.merge("b.t", rows(lake, "unnest([1, 2]) as k, 'x' as v"))
+        dev.publish()
+        assert content(lake, "b.t", "main") == [{"k": 1, "v": "x"}, {"k": 2, "v": "x"}]
+
+
+def test_rows_are_merged_and_deleted_while_their_table_evolves(root: Path) -> None:
+    """The write that evolves a table also rewrites files: what stays in them is read in the new form."""
+    key = {"physicalType": K, "required": True, "primaryKey": True}
+    before = {"k": key, "s": "struct<a: int, gone: int>", "l": "list<struct<n: int>>", "v": "string"}
+    for table in ("b.merged", "b.deleted"):
+        contract(root, table, before)
+    first = "unnest([1, 2]) as k, {'a': 1::int, 'gone': 2::int} as s, [{'n': 3::int}] as l, 'x' as v"
+    with open_lake(root) as lake, lake.create_branch("dev").write() as tx:
+        for table in ("merged", "deleted"):
+            tx.append(TableName.parse(f"b.{table}"), rows(lake, first))
+    items = {"physicalType": "list<struct<m: long, new: date>>", "lagoa.formerFields": {"element.m": "n"}}
+    after = {"s": "struct<b: string, a: long>", "l": items, "key": {**key, "lagoa.formerName": "k"}}
+    for table in ("b.merged", "b.deleted"):
+        contract(root, table, after)
+    stays = {"s": {"b": None, "a": 1}, "l": [{"m": 3, "new": None}], "key": 2}
+    with open_lake(root) as lake:
+        dev = lake.branch("dev")
+        then = "1 as key, {'b': 'y', 'a': 5000000000} as s, [{'m': 4::bigint, 'new': null::date}] as l"
+        assert dev.merge("b.merged", rows(lake, then)).rows_removed == 1
+        merged = {"s": {"b": "y", "a": 5000000000}, "l": [{"m": 4, "new": None}], "key": 1}
+        assert content(lake, "b.merged", "dev") == sorted([stays, merged], key=repr)
+        assert dev.delete("b.deleted", "key = 1").rows_removed == 1
+        assert content(lake, "b.deleted", "dev") == [stays]
+
+
+def test_a_dropped_name_that_comes_back_is_another_column(root: Path) -> None:
+    with open_lake(root) as lake:
+        lake.create_branch("dev")
+    versions = (
+        ({"k": K, "v": "string"}, "1 as k, 'old' as v"),
+        ({"k": K}, "2 as k"),
+        ({"k": K, "v": "string"}, "3 as k, 'new' as v"),
+    )
+    for columns, values in versions:
+        contract(root, "b.t", columns)
+        with open_lake(root) as lake:
+            lake.branch("dev").append("b.t", rows(lake, values))
+            lake.branch("dev").publish()
+    with open_lake(root) as lake:
+        assert content(lake, "b.t", "main") == [{"k": 1, "v": None}, {"k": 2, "v": None}, {"k": 3, "v": "new"}]
+        assert content(lake, "b.t", "main~2") == [{"k": 1, "v": "old"}]
+
+
+def test_a_drop_beside_an_addition_waits_for_a_word(root: Path) -> None:
+    contract(root, "b.t", {"k": K, "v": "string"})
+    with open_lake(root) as lake:
+        lake.create_branch("dev").append("b.t", rows(lake, "1 as k, 'x' as v"))
+    contract(root, "b.t", {"k": K, "w": "string"}, dropped=["v"])
+    with open_lake(root) as lake:
+        lake.branch("dev").append("b.t", rows(lake, "2 as k, 'y' as w"))
+        assert content(lake, "b.t", "dev") == [{"k": 1, "w": None}, {"k": 2, "w": "y"}]
+
+
+def test_a_write_of_all_rows_makes_columns_anew(root: Path) -> None:
+    contract(root, "b.t", {"k": K})
+    contract(root, "g.m", {"k": K, "v": "long"}, materialization="full")
+    contract(root, "b.none", {"k": K})
+    model = root / "transformations/g/m.sql"
+    model.parent.mkdir(parents=True)
+    model.write_text("SELECT k, k AS v FROM b.t")
+    with open_lake(root) as lake:
+        dev = lake.create_branch("dev")
+        dev.append("b.t", rows(lake, "1 as k"))
+        dev.append("b.none", rows(lake, "1::bigint as k where false"))
+        dev.transform()
+        dev.publish()
+    contract(root, "g.m", {"v": {"physicalType": "string", "required": True}, "k": "int"}, materialization="full")
+    contract(root, "b.t", {"k": "string"})
+    contract(root, "b.none", {"k": {"physicalType": "date", "required": True}})
+    model.write_text("SELECT 'x' || k AS v, CAST(k AS INTEGER) AS k FROM b.t")
+    with open_lake(root) as lake:
+        effects = {each.table.name: {diff.effect for diff in each.differences} for each in lake.contract_diff()}
+        assert effects == {"m": {"evolves"}, "t": {"refused"}, "none": {"evolves"}}
+        dev = lake.branch("dev")
+        dev.replace("b.t", rows(lake, "'7' as k"))
+        dev.append("b.none", rows(lake, "date '2026-11-20' as k"))
+        dev.transform()
+        assert dev.transform()[0].skipped
+        dev.publish()
+        assert content(lake, "b.t", "main") == [{"k": "7"}]
+        assert content(lake, "g.m", "main") == [{"v": "x7", "k": 7}]
+        assert content(lake, "g.m", "main~1") == [{"k": 1, "v": 1}]
+        assert [field.required for field in lake.catalog().load_table("g.m").schema().fields] == [True, False]
+
+
+def test_two_branches_that_evolve_one_table_conflict(root: Path) -> None:
+    contract(root, "b.t", {"k": K})
+    with open_lake(root) as lake:
+        lake.create_branch("dev").append("b.t", rows(lake, "1 as k"))
+        lake.branch("dev").publish()
+        for name in ("one", "two"):
+            lake.create_branch(name)
+    for name in ("one", "two"):
+        contract(root, "b.t", {"k": K, name: "string"})
+        with open_lake(root) as lake:
+            assert lake.branch(name).evolve() == [TableName.parse("b.t")]
+            assert lake.branch(name).evolve() == []
+    with open_lake(root) as lake:
+        lake.branch("two").publish()
+        with pytest.raises(PublishConflict, match=r"both changed b\.t"):
+            lake.branch("one").publish()
+        assert content(lake, "b.t", "main") == [{"k": 1, "two": None}]
+
+
+def test_what_another_writer_changed_is_brought_back(root: Path) -> None:
+    """The comparison rests on the table as it stands, not on the contract that it was brought to last."""
+    contract(root, "b.t", {"k": K, "v": "string"})
+    with open_lake(root) as lake:
+        dev = lake.create_branch("dev")
+        dev.append("b.t", rows(lake, "1 as k, 'x' as v"))
+        with dev.catalog().load_table("b.t").update_schema() as update:
+            update.add_column("other", LongType()).move_first("v").update_column("k", doc="of theirs")
+        (diff,) = lake.contract_diff(ref="dev")
+        assert {each.kind for each in diff.differences} == {"dropped", "order", "description"}
+        dev.append("b.t", rows(lake, "2 as k, 'y' as v"))
+        assert content(lake, "b.t", "dev") == [{"k": 1, "v": "x"}, {"k": 2, "v": "y"}]
+        assert lake.contract_diff(ref="dev")[0].state == "same"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lagoa.errors import CatalogDamaged
+from lagoa.errors import QueryError
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
@@ -34,13 +34,10 @@ class State:
 
     @cached_property
     def table(self) -> StaticTable:
-        """The table, as PyIceberg has it; raises `NotComparableError` where it cannot be read any more."""
+        """The table, as PyIceberg has it."""
         from pyiceberg.table import StaticTable
 
-        try:
-            return StaticTable.from_metadata(self.pointer)
-        except (OSError, ValueError, CatalogDamaged) as error:
-            raise NotComparableError("its earlier state cannot be read any more") from error
+        return StaticTable.from_metadata(self.pointer)
 
     @cached_property
     def files(self) -> dict[tuple[str, ...], FileScanTask]:
@@ -74,7 +71,16 @@ def changed_groups(
     """
     if before == after:
         return set()
-    old, new = State(before), State(after)
+    try:
+        return _changed(session, (State(before), State(after)), group, names)
+    except (OSError, ValueError, QueryError) as error:
+        raise NotComparableError("its earlier state cannot be read any more") from error
+
+
+def _changed(
+    session: SqlSession, states: tuple[State, State], group: GroupSql, names: Collection[str] | None
+) -> set[Any]:
+    old, new = states
     compared, was = ({n: t for n, t in each.columns.items() if names is None or n in names} for each in (new, old))
     if compared != was:
         raise NotComparableError("its columns have changed")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,19 +16,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flows.sources.olist import generate
 from lagoa import faults
-from lagoa.errors import InvalidName, ModelError
+from lagoa.errors import CommitLost, InvalidName, ModelError, PublishConflict
 from lagoa.lake import open_lake
 from lagoa.model import TableName
 from lagoa.transform import transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lagoa.branch import Branch
     from lagoa.transform import ModelResult
 
+ROOT = Path(__file__).resolve().parents[2]
 SALES = "id:long ts:timestamp n:long seen:long"
 DAILY = "{by: time, column: day, grain: day, inputs: {bronze.sales: ts}}"
 BY_BATCH = "{by: batch, input: bronze.sales}"
@@ -239,6 +243,37 @@ def test_a_tie_that_the_merge_cannot_decide_builds_whole(branch: Branch) -> None
     assert build(branch)["gold.latest"] == ("incremental", ("b3",), "")
 
 
+def test_an_earlier_state_that_is_gone_builds_whole(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    old = files(branch, "bronze.sales")
+    branch.replace("bronze.sales", "select * from bronze.sales where id < 3")
+    for file in old:
+        Path(file.removeprefix("file://")).unlink()
+    assert set(build(branch).values()) == {("full", (), "bronze.sales: its earlier state cannot be read any more")}
+
+
+def test_an_increment_is_put_on_no_other_table_than_it_was_made_for(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    pointers = branch._context.catalog.tables(branch.head)
+    with pytest.raises(CommitLost, match=re.escape("gold.daily")), branch.write() as tx:
+        tx.expect(TableName.parse("gold.daily"), pointers[TableName.parse("gold.latest")])
+
+
+def test_an_increment_is_published_and_stale_inputs_stop_it(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    branch.publish()
+    load(branch, "b2", (5, "2026-01-05T23:59:59", 4, 1))
+    build(branch)
+    branch.append("bronze.shops", pa.table({"id": [9], "shop": ["z"]}))
+    with pytest.raises(PublishConflict, match=r"the one that built gold\.daily, gold\.doubled"):
+        branch.publish()
+    assert build(branch)["gold.daily"][0] == "full"
+    assert "gold.daily" in branch.publish().tables
+
+
 def test_the_commit_says_what_a_build_meant(branch: Branch) -> None:
     load(branch, "b1", *FIRST)
     build(branch)
@@ -408,3 +443,29 @@ def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branc
         with pytest.raises(error, match=message):
             branch.backfill(model, **asked)
     assert branch.head == head
+
+
+def test_a_second_delivery_to_the_reference_lake_is_an_increment(tmp_path: Path) -> None:
+    for name in ("iceberg", "transformations", "soda"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "lagoa.toml").write_text('name = "olist"\nthreads = 2\nmemory_limit = "1GB"\n')
+    generate(tmp_path / "data", 0.005)
+    models = ["silver.orders", "silver.order_items", "silver.payments", "silver.reviews", "gold.kpi_sales_monthly"]
+    with open_lake(tmp_path) as lake:
+        branch = lake.create_branch("dev")
+        branch.ingest_folder(tmp_path / "data")
+        branch.transform(models)
+        for table in ("orders", "order_items", "order_payments", "order_reviews"):
+            file = tmp_path / "data" / f"olist_{table}_dataset.csv"
+            again = tmp_path / "again" / file.name
+            again.parent.mkdir(exist_ok=True)
+            text = file.read_text("utf-8").replace("canceled", "delivered")
+            again.write_text(text[: text.index("\n", len(text) // 9)] + "\n", "utf-8")
+            branch.ingest(again, f"bronze.{table}")
+        built = {str(each.table): each for each in branch.transform(models)}
+        assert {name: built[name].how for name in models} == dict.fromkeys(models, "incremental")
+        for name in models:
+            sql = (ROOT / "transformations" / f"{name.replace('.', '/')}.sql").read_text("utf-8")
+            columns = branch.sql(f"select * from {name} limit 0").columns
+            assert branch.sql(f"select {', '.join(columns)} from ({sql}) except all from {name}").fetchall() == []
+            assert branch.sql(f"from {name} except all select {', '.join(columns)} from ({sql})").fetchall() == []

@@ -126,12 +126,21 @@ class Branch:
         return ingest_folder(self._context, self.name, folder, on_done=on_done)
 
     def retry_quarantine(
-        self, table: str, *, rule: str | None = None, batch: str | None = None, where: str | None = None
+        self,
+        table: str,
+        *,
+        rule: str | None = None,
+        batch: str | None = None,
+        where: str | None = None,
+        alone: bool = False,
     ) -> FateResult:
-        """Send waiting records that a table refused through its contract as it is now; those that pass go into it."""
+        """Send waiting records that a table refused through its contract as it is now; those that pass go into it.
+
+        With `alone`, lines that broken quoting spoilt are each taken for a record by itself.
+        """
         from lagoa.quarantine import Selection, retry_quarantine
 
-        return retry_quarantine(self._context, self.name, TableName.parse(table), Selection(rule, batch, where))
+        return retry_quarantine(self._context, self.name, TableName.parse(table), Selection(rule, batch, where, alone))
 
     def fix_quarantine(
         self,

@@ -35,6 +35,9 @@ def retry(  # noqa: PLR0913 - options of the command
     rule: RuleOption = None,
     batch: BatchOption = None,
     where: WhereOption = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Take each line that broken quoting spoilt for a record by itself.")
+    ] = False,
     branch: _Branch = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,7 +45,11 @@ def retry(  # noqa: PLR0913 - options of the command
 
     Without --branch this is done on a branch of its own, which is audited and published.
     """
-    _decide(ctx, branch, as_json, lambda place: place.retry_quarantine(table, rule=rule, batch=batch, where=where))
+
+    def do(place: Branch) -> FateResult:
+        return place.retry_quarantine(table, rule=rule, batch=batch, where=where, alone=alone)
+
+    _decide(ctx, branch, as_json, do)
 
 
 def fix(  # noqa: PLR0913 - options of the command

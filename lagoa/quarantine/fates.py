@@ -207,10 +207,11 @@ class _Work:
         rules = "SELECT rule, count(*) FROM {} GROUP BY rule ORDER BY count(*) DESC, rule"
         found = dict(self.session.query(rules.format(_REFUSED)).fetchall())
         result = replace(self.result, records=records, accepted=records - sum(found.values()), rules=found)
+        column = "CASE WHEN r.rule = w.rule THEN w.column_name ELSE r.column_name END"
         news = (
-            f"SELECT w.* REPLACE (r.rule AS rule, r.column_name AS column_name, r.reason AS reason) FROM {_RECORDS} w "
-            f"JOIN {_REFUSED} r ON r.record = w.n WHERE (w.rule, w.column_name, w.reason, w.received_fixed) "
-            "IS DISTINCT FROM (r.rule, r.column_name, r.reason, w.fixed)"
+            f"SELECT w.* REPLACE (r.rule AS rule, {column} AS column_name, r.reason AS reason) FROM {_RECORDS} w "
+            f"JOIN {_REFUSED} r ON r.record = w.n WHERE (w.rule, w.reason, w.received_fixed) "
+            "IS DISTINCT FROM (r.rule, r.reason, w.fixed)"
         )
         if not result.accepted:
             self._keep(news)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lagoa.contracts import Contract, Source
+    from lagoa.readers.records import Dialect
 
 Texts = dict[str, str | None]
 """A record's values as text, by the contract's columns; None is null."""
@@ -56,21 +57,30 @@ class Split:
     fault: Fault | None = None
 
 
-def split_records(contract: Contract, source: Source, records: Sequence[Kept]) -> list[Split]:
+def split_records(contract: Contract, source: Source, records: Sequence[Kept], *, alone: bool) -> list[Split]:
     """Return the values of each record by the contract's dialect of today, with what was fixed in their place.
 
     A record that cannot be split counts as split when every column of it was fixed.
+
+    Args:
+        contract: of the table that refused the records.
+        source: the form of its files.
+        records: the records.
+        alone: whether lines that broken quoting spoilt are records by themselves. They may as well be text from
+            within a field, so this is for a person to say.
     """
     found: dict[int, Split] = {}
     by_header: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, record in enumerate(records):
-        if record.header is None:
+        if (record.header is None) == (source.format == "csv"):  # of files of another form than they have now
+            found[place] = Split(None, record.fault)
+        elif record.header is None:
             found[place] = _from_json(contract, source, record)
         else:
             by_header[record.header].append(place)
     for header, places in by_header.items():
-        raws = [records[place].raw for place in places]
-        found.update(zip(places, _from_csv(contract, source, header, raws), strict=True))
+        kept = [records[place] for place in places]
+        found.update(zip(places, _from_csv(contract, source, header, kept, alone=alone), strict=True))
     return [_fixed(contract, found[place], record.fixed) for place, record in enumerate(records)]
 
 
@@ -84,22 +94,30 @@ def _fixed(contract: Contract, found: Split, fixed: Texts) -> Split:
     return Split(known) if names == known.keys() else found
 
 
-def _from_csv(contract: Contract, source: Source, header: tuple[str, ...], raws: Sequence[bytes]) -> list[Split]:
+def _from_csv(
+    contract: Contract, source: Source, header: tuple[str, ...], records: Sequence[Kept], *, alone: bool
+) -> list[Split]:
     """Return the values of records that have the fields `header`, each read by itself."""
     columns, fault = _columns(contract, header)
     if fault is not None:
-        return [Split(None, fault)] * len(raws)
+        return [Split(None, fault)] * len(records)
     dialect = dialect_of(source, len(header), str(contract.file))
-    faults = []
-    for raw in raws:
-        pieces = split(raw, dialect, final=True)
-        several = Fault("fields", f"{len(pieces.starts)} records, 1 expected")
-        faults.append(several if len(pieces.starts) != 1 else pieces.bad.get(0))
-    rows = iter(_sound(contract, source, len(header), [raw for raw, bad in zip(raws, faults, strict=True) if not bad]))
+    alone = alone or dialect.quote is None
+    faults = [_fault(record, dialect, alone=alone) for record in records]
+    sound = [record.raw for record, bad in zip(records, faults, strict=True) if not bad]
+    rows = iter(_sound(contract, source, len(header), sound))
     return [
         Split(None, bad) if bad else Split({**_nothing(contract), **dict(zip(columns, next(rows), strict=True))})
         for bad in faults
     ]
+
+
+def _fault(record: Kept, dialect: Dialect, *, alone: bool) -> Fault | None:
+    pieces = split(record.raw, dialect, final=True)
+    if len(pieces.starts) != 1:
+        return Fault("fields", f"{len(pieces.starts)} records, 1 expected")
+    spoilt = record.fault if record.fault.rule == "quoting" and not alone else None
+    return pieces.bad.get(0, spoilt)
 
 
 def _sound(contract: Contract, source: Source, fields: int, raws: Sequence[bytes]) -> Iterable[Sequence[str | None]]:

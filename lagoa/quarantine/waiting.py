@@ -41,15 +41,14 @@ class Selection:
         batch: only those that came in this batch.
         where: only those for which this SQL condition over their columns as text is true. It may also name `_batch_id`,
             `_source`, `_row`, `_rule` and `_reason`.
+        alone: lines that broken quoting spoilt are each a record by itself; by default they wait, since they may be
+            text from within a field.
     """
 
     rule: str | None = None
     batch: str | None = None
     where: str | None = None
-
-    def __bool__(self) -> bool:
-        """Return whether anything is said."""
-        return any(part is not None for part in (self.rule, self.batch, self.where))
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ class Waiting:
         self._source = source_of(contract)
         self._names = [column.name for column in contract.columns]
         self._select(contract.table.quarantine, selection)
-        self._split()
+        self._split(alone=selection.alone)
         if selection.where is not None:
             self._keep(f"SELECT n FROM ({self._view()}) WHERE ({selection.where}\n)")
 
@@ -163,12 +162,13 @@ class Waiting:
             list(given.values()),
         ).fetchall()
 
-    def _split(self) -> None:
+    def _split(self, *, alone: bool) -> None:
         self._session.register("@chunk", self._table([], []))
         self._session.query(f'CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM "@chunk"').fetchall()
         for rows in self._chunks(f"SELECT n, raw, header, fixed, rule, reason FROM {identifier(RECORDS)}"):
             kept = [_kept(*row[1:]) for row in rows]
-            self._insert([row[0] for row in rows], split_records(self._contract, self._source, kept))
+            split = split_records(self._contract, self._source, kept, alone=alone)
+            self._insert([row[0] for row in rows], split)
 
     def _insert(self, numbers: Sequence[int], records: Sequence[Split]) -> None:
         self._session.register("@chunk", self._table(numbers, records))

@@ -128,6 +128,7 @@ def _contract(contract: Contract) -> dict[str, Any]:
         "description": contract.description,
         "owner": contract.owner,
         "key": list(contract.key),
+        "materialization": contract.materialization,
     }
 
 
@@ -148,4 +149,7 @@ def _facts(state: TableState, contract: Contract | None, ref: str) -> list[tuple
         facts.append(("is", contract.description))
     if contract.key:
         facts.append(("key", ", ".join(contract.key)))
+    if contract.scd2 is not None:
+        facts.append(("now", "where is_current"))
+        facts.append(("at a moment", "where valid_from <= moment and (valid_to > moment or valid_to is null)"))
     return [*facts, ("owner", contract.owner)] if contract.owner else facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,7 +15,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from lagoa.cli.main import app
 from lagoa.errors import ContractError, ModelError, QueryError, WriteError
 from lagoa.lake import open_lake
 
@@ -388,6 +391,16 @@ def test_a_diff_tells_what_ended_and_what_began(lake: Lake, dev: Branch) -> None
     built(later, Seen(1, 1, "b"))
     [table] = [each for each in lake.diff("dev", "later").tables if str(each.table) == "silver.things"]
     assert (table.rows_added, table.rows_changed, table.rows_removed) == (1, 1, 0)
+
+
+def test_a_table_is_asked_for_what_was_so_then_as_it_is_shown(lake: Lake, dev: Branch) -> None:
+    built(dev, Seen(1, 0, "a"), Seen(1, 2, "b"), Seen(2, 3, "x"))
+    shown = CliRunner().invoke(app, ["--lake", str(lake.settings.root), "show", "silver.things", "--ref", "dev"])
+    assert shown.exit_code == 0
+    asked = dict(re.findall(r"^(now|at a moment)\s+(where .*?)\s*$", shown.stdout, re.MULTILINE))
+    now, then = asked["now"], asked["at a moment"].replace("moment", "timestamptz '2026-01-01 13:59:59+00'")
+    assert dev.sql(f"select k, v from silver.things {now} order by k").fetchall() == [(1, "b"), (2, "x")]
+    assert dev.sql(f"select k, v from silver.things {then}").fetchall() == [(1, "a")]
 
 
 SPOILED = {

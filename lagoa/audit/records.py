@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lagoa.audit.loosened import loosened
@@ -33,11 +33,13 @@ class KeptAudit:
         receipt: what was audited, by whom, when, and every result.
         for_publication: whether it was to let a publication through; False when a ref was only looked at.
         published_at: when main was moved to the audited commit (UTC); None when it was not.
+        outdated: whether it was asked for by the name of a branch that has been worked on since.
     """
 
     receipt: Receipt
     for_publication: bool
     published_at: datetime | None
+    outdated: bool = False
 
     @property
     def state(self) -> str:
@@ -132,7 +134,8 @@ def find_audit(context: LakeContext, what: str) -> KeptAudit:
     receipt = _by_id(context, what) or _by_ref(context, what)
     if receipt is None:
         raise AuditNotFound(what)
-    return _kept(context, receipt, _published(context))
+    kept = _kept(context, receipt, _published(context))
+    return replace(kept, outdated=_moved_on(context, what, kept))
 
 
 def check_history(context: LakeContext, check: str, limit: int = 50, *, every: bool = False) -> list[CheckRecord]:
@@ -185,6 +188,18 @@ def _by_ref(context: LakeContext, what: str) -> Receipt | None:
         if receipt is not None:
             return receipt
     return context.receipts.of_commit(context.catalog.resolve(ref).id)
+
+
+def _moved_on(context: LakeContext, name: str, kept: KeptAudit) -> bool:
+    """Return whether a branch of this name is at another commit than the one that was audited."""
+    if name != kept.receipt.branch:
+        return False
+    try:
+        head = context.catalog.ref(name).commit
+    except RefNotFound:
+        return False
+    audited = kept.receipt.commit
+    return head != (context.catalog.get(audited).parents[-1] if kept.for_publication else audited)
 
 
 def _published(context: LakeContext) -> dict[str, datetime]:

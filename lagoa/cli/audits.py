@@ -66,6 +66,8 @@ def audit_show(
     say_results(each for each in results if not (failed or rows) or each.outcome != "passed")
     say_rows(samples)
     say_verdict(kept.report)
+    if kept.outdated:
+        hint(f"{ref} has been worked on since: `lagoa audit run {ref}` checks what it is now.")
     if not rows and any(each.outcome != "passed" and each.samples_sql for each in results):
         hint(f"Next: `lagoa audit show {ref} --rows` shows the rows.")
 
@@ -203,6 +205,7 @@ def tell_kept(kept: KeptAudit) -> dict[str, Any]:
         "prepared_at": receipt.prepared_at,
         "for_publication": kept.for_publication,
         "published_at": kept.published_at,
+        "outdated": kept.outdated,
         "tables": dict(receipt.tables),
         "contracts": dict(receipt.contracts),
         "unseen": list(receipt.unseen),

@@ -80,6 +80,23 @@ def test_what_was_looked_at_is_kept_until_it_is_looked_at_again(own, small):
     assert own.audit_of(other.head).report == again
 
 
+def test_an_audit_of_a_branch_that_was_worked_on_since_says_so(own, small):
+    other = own.create_branch("other")
+    other.append("bronze.people", small.people(8), batch="p8")
+    other.audit()
+    assert not own.audit_of("other").outdated
+    other.append("bronze.people", small.people(9), batch="p9")
+    assert own.audit_of("other").outdated
+    refused = own.create_branch("refused")
+    refused.append("bronze.people", small.people(3), batch="p7")
+    with pytest.raises(AuditFailed):
+        refused.publish()
+    assert not own.audit_of("refused").outdated
+    refused.append("bronze.people", small.people(4), batch="p8")
+    kept = own.audit_of("refused")
+    assert (kept.outdated, own.audit_of(kept.receipt.id).outdated) == (True, False)
+
+
 def test_looking_at_a_publication_takes_nothing_from_its_receipt(lived):
     published = lived.audit_of(MAIN)
     lived.audit(MAIN)

@@ -9,8 +9,9 @@ from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
 from lagoa.contracts.quarantine import QUARANTINE_LAYER
 from lagoa.errors import InvalidName, SourceError
-from lagoa.infer.columns import ENOUGH, RECORDS, Guess, decimal_mark, guess_text, guess_typed
+from lagoa.infer.columns import ENOUGH, RECORDS, Guess, guess_text, guess_typed
 from lagoa.infer.dialect import find_dialect
+from lagoa.infer.forms import date_form, decimal_mark, null_words
 from lagoa.infer.json_shape import find_json, is_json, nested_type
 from lagoa.infer.names import column_names, find_key
 from lagoa.infer.parquet import arrow_columns, is_parquet
@@ -18,7 +19,7 @@ from lagoa.infer.text import contract_lines
 from lagoa.readers import open_reader
 from lagoa.readers.files import SourceFile
 from lagoa.readers.stream import RULE, stream_name
-from lagoa.readers.values import identifier
+from lagoa.readers.values import identifier, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,18 +49,35 @@ def infer_contract(path: Path, table: TableName) -> str:
     file = SourceFile(path)
     source, guesses = _json_columns(file, table) if is_json(file) else _columns(file)
     with _records(file, table, source, guesses) as connection:
-        if source.format == "csv":
-            mark = decimal_mark(connection, [guess.name for guess in guesses])
-            source = source.model_copy(update={"decimal": mark})
+        source, note = _forms(connection, source, guesses)
         for guess in guesses:
             if source.format == "csv" or guess.written:
-                guess_text(connection, guess.name, guess, source.decimal)
+                guess_text(connection, guess.name, guess, source)
             else:
                 guess_typed(connection, guess.name, guess)
     key = find_key(guesses, table.name)
     for guess in guesses:
         guess.required = guess.required or guess is key or (guess.records >= ENOUGH and not guess.nulls)
-    return "\n".join(contract_lines(table, source, guesses, key)) + "\n"
+    return "\n".join(contract_lines(table, source, guesses, key, note)) + "\n"
+
+
+def _forms(connection: DuckDBPyConnection, source: Source, guesses: list[Guess]) -> tuple[Source, str]:
+    """Return the form of a file with how its values are written, and a note; take words for null out of `records`."""
+    if source.format == "csv":
+        names = [guess.name for guess in guesses]
+        nulls = null_words(connection, names)
+        if nulls:
+            words = f"[{', '.join(map(literal, nulls))}]"
+            values = (
+                f"CASE WHEN NOT list_contains({words}, {name}) THEN {name} END AS {name}"
+                for name in map(identifier, names)
+            )
+            connection.execute(f"CREATE TABLE plain AS SELECT {', '.join(values)} FROM records")  # noqa: S608
+            connection.execute("CREATE OR REPLACE VIEW records AS SELECT * FROM plain")
+        source = source.model_copy(update={"nulls": nulls, "decimal": decimal_mark(connection, names)})
+    texts = [guess.name for guess in guesses if source.format == "csv" or guess.written == "text"]
+    date, note = date_form(connection, texts) if texts else (source.date, "")
+    return source.model_copy(update={"date": date}), note
 
 
 def _columns(file: SourceFile) -> tuple[Source, list[Guess]]:

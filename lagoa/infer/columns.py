@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.formats import FORMATS
+from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS
 from lagoa.readers.values import from_text, identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from duckdb import DuckDBPyConnection
+
+    from lagoa.contracts.properties import Source
 
 RECORDS = 500_000
 """Records of a file that are looked at."""
@@ -92,48 +93,46 @@ class Guess:
         return self.format in _PERSONAL
 
 
-def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
-    """Return the decimal mark of a table of texts: a comma when numbers are written with it and none with a point.
-
-    A comma with exactly three digits behind it may part thousands, so that at least one value must have it otherwise.
-    """
-    if not columns:
-        return "."
-    tests = []
-    for column in map(identifier, columns):
-        comma = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]+(,[0-9]+)? *')) = 0"
-        other = f"count_if(regexp_matches({column}, ',([0-9]{{1,2}}|[0-9]{{4,}}) *$')) > 0"
-        point = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]*[.][0-9]+ *')) = 0 AND count({column}) > 0"
-        tests.append(f"[coalesce({comma} AND {other}, false), coalesce({point}, false)]")
-    first = f"(SELECT * FROM records LIMIT {_FIRST * 10})"  # noqa: S608
-    found = connection.execute(f"SELECT {', '.join(tests)} FROM {first}").fetchone() or ()  # noqa: S608
-    return "," if any(comma for comma, _ in found) and not any(point for _, point in found) else "."
-
-
-def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, mark: str) -> None:
+def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, source: Source) -> None:
     """Complete the guess of a column of texts: counts, type, format and what is likely.
 
     Args:
         connection: it has the table `records`.
         column: the column's name there.
         guess: with names; the rest is filled in.
-        mark: the decimal mark.
+        source: how numbers and dates are written.
     """
     name = identifier(column)
-    found = _counted(connection, _figures(connection, name, mark))
+    found = _counted(connection, _figures(connection, name, source))
     guess.records, guess.distinct = found["records"], found["distinct"]
     guess.nulls = found["records"] - found["present"]
-    guess.type, guess.why = _type(guess, found, mark)
-    if guess.type in {"long", "double"} or guess.type.startswith("decimal"):
-        if not found["negative"] and found["present"] >= FEW:
-            guess.likely.append("logicalTypeOptions: {minimum: 0}")
-    elif guess.type == "string" and found["present"]:
+    guess.type, guess.why = _type(guess, found, source)
+    if guess.type == "string" and found["present"]:
         guess_format(connection, column, guess, (found["shortest"], found["longest"]))
+    elif guess.type != "string":
+        _guess_range(connection, from_text(name, "NULL", guess.type, source.decimal, source.date).sql, guess)
 
 
-def _figures(connection: DuckDBPyConnection, name: str, mark: str) -> dict[str, str]:
+def _guess_range(connection: DuckDBPyConnection, value: str, guess: Guess) -> None:
+    """Note the range of a column of numbers or moments; what is never below zero is taken to begin there."""
+    kind = guess.type.partition("(")[0]
+    if kind not in NUMBERS | MOMENTS or guess.records - guess.nulls < FEW:
+        return
+    query = f"SELECT CAST(min({value}) AS VARCHAR), CAST(max({value}) AS VARCHAR) FROM records"  # noqa: S608
+    least, greatest = connection.execute(query).fetchone() or ("", "")
+    if kind in NUMBERS:
+        if "e" in least + greatest or "n" in least + greatest:  # no number as YAML writes one, or none at all
+            return
+        least = least if least.startswith("-") else "0"
+    else:
+        least, greatest = json.dumps(least), json.dumps(greatest)
+    guess.likely.append(f"logicalTypeOptions: {{minimum: {least}, maximum: {greatest}}}")
+
+
+def _figures(connection: DuckDBPyConnection, name: str, source: Source) -> dict[str, str]:
     """Return as SQL what is to be counted: misfits of the types that the first values do not rule out, and more."""
-    misfits = {kind: f"count_if({_misfit(name, kind, mark)})" for kind in _TYPES}
+    mark = source.decimal
+    misfits = {kind: f"count_if({misfit(name, kind, source)})" for kind in _TYPES}
     misfits["words"] = f"count_if(lower({name}) NOT IN ('true', 'false'))"
     first = f"(SELECT {name} FROM records WHERE {name} IS NOT NULL LIMIT {_FIRST})"  # noqa: S608
     open_still = {kind for kind, count in _counted(connection, misfits, first).items() if not count}
@@ -152,7 +151,6 @@ def _figures(connection: DuckDBPyConnection, name: str, mark: str) -> dict[str, 
             "places": f"max(length(split_part({name}, '{mark}', 2)))",
             "fewest": f"min(length(split_part({name}, '{mark}', 2)))",
             "exponent": f"count_if(contains(lower({name}), 'e'))",
-            "negative": f"count_if(starts_with(trim({name}), '-'))",
         }
     if not open_still.isdisjoint({"date", "timestamp", "timestamptz"}):
         offset = f"regexp_matches({name}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND length({name}) > 10"
@@ -166,13 +164,13 @@ def _counted(connection: DuckDBPyConnection, figures: dict[str, str], source: st
     return dict.fromkeys((*_TYPES, "words"), 1) | dict(zip(figures, cursor.fetchone() or (), strict=True))
 
 
-def _misfit(name: str, kind: str, mark: str) -> str:
+def misfit(name: str, kind: str, source: Source) -> str:
     """Return the condition that ingest could not make a value of a type from a text."""
-    made = from_text(name, "NULL", kind, mark).sql
-    return " OR ".join(f"({bad})" for bad in from_text(name, f"({made})", kind, mark).bad)
+    made = from_text(name, "NULL", kind, source.decimal, source.date).sql
+    return " OR ".join(f"({bad})" for bad in from_text(name, f"({made})", kind, source.decimal, source.date).bad)
 
 
-def _type(guess: Guess, found: dict[str, Any], mark: str) -> tuple[str, str]:
+def _type(guess: Guess, found: dict[str, Any], source: Source) -> tuple[str, str]:
     """Return the type that all values have, and what speaks for it."""
     present = found["present"]
     seen = f"in all {present:,} values" if present > 1 else "in the one value"
@@ -184,11 +182,12 @@ def _type(guess: Guess, found: dict[str, Any], mark: str) -> tuple[str, str]:
         return "boolean", f"true or false {seen}"
     if not found["double"] and guess.written != "text":
         told = _code(guess, found)
-        return ("string", told) if told else _number(guess, found, seen, mark)
+        return ("string", told) if told else _number(guess, found, seen, source.decimal)
+    form = "" if source.date == "yyyy-mm-dd" else f", written {source.date}"
     moments = {
-        f"date: dates {seen}": not found["date"] and not found["clock"],
-        f"timestamp: moments without a time zone {seen}": not found["timestamp"] and not found["offset"],
-        f"timestamptz: moments with their offset {seen}": not found["timestamptz"] and found["offset"] == present,
+        f"date: dates {seen}{form}": not found["date"] and not found["clock"],
+        f"timestamp: moments without a time zone {seen}{form}": not found["timestamp"] and not found["offset"],
+        f"timestamptz: moments with their offset {seen}{form}": not found["timestamptz"] and found["offset"] == present,
     }
     kind, _, why = next((told for told, holds in moments.items() if holds), "string: text").partition(": ")
     return kind, why
@@ -250,3 +249,5 @@ def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> No
     guess.records, guess.nulls, guess.distinct = row[0], row[0] - row[1], row[2]
     if guess.type == "string" and row[1]:
         guess_format(connection, column, guess, (row[3], row[4]))
+    elif not nested:
+        _guess_range(connection, name, guess)

@@ -23,8 +23,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def contract_lines(table: TableName, source: Source, guesses: Sequence[Guess], key: Guess | None) -> Iterator[str]:
-    """Yield the lines of a contract in YAML."""
+def contract_lines(
+    table: TableName, source: Source, guesses: Sequence[Guess], key: Guess | None, note: str = ""
+) -> Iterator[str]:
+    """Yield the lines of a contract in YAML, with a note on the form of the file."""
     records = guesses[0].records
     seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
     yield f"# Guessed from {_comment(source.file or '')}, {seen}. Go through it before you rely on it:"
@@ -45,6 +47,10 @@ def contract_lines(table: TableName, source: Source, guesses: Sequence[Guess], k
     for guess in guesses:
         yield from _column(guess, is_key=guess is key)
     yield "    customProperties:"
+    if note:
+        yield f"      # REVIEW: {_comment(note)}."
+    if source.nulls:
+        yield f"      # REVIEW: {_comment(', '.join(source.nulls))} is null in every column."
     yield "      - property: lagoa.source"
     yield f"        value: {{{', '.join(_source(source))}}}"
 
@@ -88,6 +94,8 @@ def _source(source: Source) -> Iterator[str]:
     yield f"file: {scalar(source.file or '')}"
     if source.format in {"json", "jsonl"} and source.encoding != "utf-8":
         yield f"encoding: {source.encoding}"
+    if source.date != "yyyy-mm-dd":
+        yield f"date: {source.date}"
     if source.format != "csv":
         return
     yield f"delimiter: {json.dumps(source.delimiter)}"
@@ -96,6 +104,8 @@ def _source(source: Source) -> Iterator[str]:
         yield f"escape: {json.dumps(source.escape)}"
     yield f"encoding: {source.encoding}"
     yield f"header: {str(source.header).lower()}"
+    if source.nulls:
+        yield f"nulls: {json.dumps(source.nulls, ensure_ascii=False)}"
     if source.decimal != ".":
         yield f"decimal: {json.dumps(source.decimal)}"
 

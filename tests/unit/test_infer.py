@@ -191,7 +191,7 @@ TYPES = {
     "yes and no may be joined by maybe": (["yes", "no"], "string"),
     "dates": (["2024-02-29", "1900-01-01"], "date"),
     "no such date": (["2023-02-29"], "string"),
-    "brazilian dates": (["29/02/2024"], "string"),
+    "brazilian dates": (["29/02/2024"], "date"),
     "midnight": (["2024-02-29 00:00:00"], "timestamp"),
     "moments": (["2024-02-29 12:34:56.789", "2024-02-29T01:02"], "timestamp"),
     "moments with an offset": (["2024-02-29T12:34:56Z", "2024-02-29 12:34:56+02:00"], "timestamptz"),
@@ -288,7 +288,7 @@ def test_likely_rules_are_comments(tmp_path):
     path.write_text(f"id,answer,weight\n{lines}")
     text = infer_contract(path, PEOPLE)
     assert '# REVIEW enum: [{value: "maybe"}, {value: "no"}]  # holds for all 40 values' in text
-    assert "# REVIEW logicalTypeOptions: {minimum: 0}  # holds for all 40 values" in text
+    assert "# REVIEW logicalTypeOptions: {minimum: 0, maximum: 19.5}  # holds for all 40 values" in text
     contract = inferred(path)
     assert not any(column.enum or column.minimum is not None for column in contract.columns)
     taken = text.replace("# REVIEW enum", "enum").replace("# REVIEW logicalTypeOptions", "logicalTypeOptions")

@@ -1,0 +1,180 @@
+"""How the values of a text file are written: dates, words for null, decimal marks; and the ranges that they lie in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from lagoa.contracts import Contract, Contracts
+from lagoa.infer import infer_contract
+from lagoa.model import TableName
+from lagoa.readers import open_reader
+from lagoa.readers.files import SourceFile
+from lagoa.readers.row_sql import STREAM, RowSql
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+THINGS = TableName.parse("bronze.things")
+
+
+def inferred(path: Path) -> tuple[Contract, str]:
+    text = infer_contract(path, THINGS)
+    target = path.parent / "iceberg" / "bronze" / "things.odcs.yaml"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, "utf-8")
+    return Contracts.load(path.parent / "iceberg")[THINGS], text
+
+
+def of_columns(folder: Path, **columns: list[str]) -> tuple[Contract, str]:
+    """Infer from a CSV file of these columns, between semicolons, and make sure that all of it gets in."""
+    rows = zip(*columns.values(), strict=True)
+    path = folder / "things.csv"
+    path.write_text("\n".join(";".join(row) for row in [tuple(columns), *rows]) + "\n", "utf-8")
+    contract, text = inferred(path)
+    reader = open_reader(contract, SourceFile(path))
+    with duckdb.connect() as connection:
+        connection.register(STREAM, reader.stream().reader())
+        lineage = ["b", dt.datetime.now(dt.UTC), path.name]
+        accepted = connection.execute(RowSql(contract, reader, "f").accepted, lineage).fetchall()
+    assert len(accepted) == len(next(iter(columns.values())))
+    return contract, text
+
+
+def types(contract: Contract) -> dict[str, str]:
+    return {column.name: column.type for column in contract.columns}
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "kind"),
+    [
+        (["31/12/2026", "01/02/2026"], "dd/mm/yyyy", "date"),
+        (["31-12-2026"], "dd-mm-yyyy", "date"),
+        (["31.12.2026"], "dd.mm.yyyy", "date"),
+        (["12/31/2026", "01/02/2026"], "mm/dd/yyyy", "date"),
+        (["2026/12/31"], "yyyy/mm/dd", "date"),
+        (["31/12/2026 23:59:59", "01/02/2026"], "dd/mm/yyyy", "timestamp"),
+        (["31/12/2026 23:59:59-03:00"], "dd/mm/yyyy", "timestamptz"),
+        (["2026-12-31"], "yyyy-mm-dd", "date"),
+        (["31/12/2026", "12/31/2026"], "yyyy-mm-dd", "string"),
+        (["31/12/2026", "soon"], "yyyy-mm-dd", "string"),
+        (["20261231"], "yyyy-mm-dd", "long"),
+    ],
+)
+def test_dates(tmp_path, values, form, kind):
+    contract, _ = of_columns(tmp_path, name=["x"] * len(values), when=values)
+    assert contract.source is not None
+    assert (contract.source.date, types(contract)["when"]) == (form, kind)
+
+
+def test_dates_that_may_be_others_are_told(tmp_path):
+    _, text = of_columns(tmp_path, name=["a", "b"], born=["01/02/1990", "03/04/1990"])
+    assert "# REVIEW: dates are read as dd/mm/yyyy, and mm/dd/yyyy fits as well." in text
+    assert "physicalType: date  # dates in all 2 values, written dd/mm/yyyy" in text
+    _, text = of_columns(
+        tmp_path, name=["a", "b"], born=["01/02/1990", "31/04/1990"], sold=["30/01/2026", "01/02/2026"]
+    )
+    assert "fits as well" not in text
+
+
+def test_dates_of_two_forms(tmp_path):
+    contract, text = of_columns(tmp_path, born=["31/12/1990"], sold=["2026-01-02"])
+    assert types(contract) == {"born": "string", "sold": "date"}
+    assert "# REVIEW: dates of born are written in another way than those of others." in text
+
+
+def test_words_for_null(tmp_path):
+    contract, text = of_columns(
+        tmp_path,
+        age=["1", "NA", "3"],
+        born=["31/12/1990", "-", "NA"],
+        price=["1,50", "NULL", "2,25"],
+        state=["NA", "SP", "-"],
+        note=[r"\N", "None", "x"],
+    )
+    assert types(contract) == {
+        "age": "long",
+        "born": "date",
+        "price": "decimal(18, 2)",
+        "state": "string",
+        "note": "string",
+    }
+    assert contract.source is not None
+    assert (contract.source.nulls, contract.source.decimal) == (["-", "NA", "NULL", r"\N"], ",")
+    assert r"# REVIEW: -, NA, NULL, \N is null in every column." in text
+
+
+def test_words_that_are_none_for_null(tmp_path):
+    contract, _ = of_columns(tmp_path, state=["NA", "SP"], only=["NULL", "-"], mixed=["1", "x"])
+    assert contract.source is not None
+    assert contract.source.nulls == []
+
+
+def test_dates_in_json_alone_where_they_are_text(tmp_path):
+    path = tmp_path / "things.jsonl"
+    path.write_text('{"born": "31/12/1990", "day": 20260102}\n')
+    contract, _ = inferred(path)
+    assert contract.source is not None
+    assert (types(contract), contract.source.date) == ({"born": "date", "day": "long"}, "dd/mm/yyyy")
+
+
+def test_ranges(tmp_path):
+    count = 24
+    days = [f"{number + 1:02}/01/2026" for number in range(count)]
+    contract, text = of_columns(
+        tmp_path,
+        name=["x"] * count,
+        level=[str(number - 3) for number in range(count)],
+        price=[f"{number + 1},50" for number in range(count)],
+        huge=["1e30"] * count,
+        sold=days,
+    )
+    assert "# REVIEW logicalTypeOptions: {minimum: -3, maximum: 20}  # holds for all 24 values" in text
+    assert "# REVIEW logicalTypeOptions: {minimum: 0, maximum: 24.50}" in text
+    assert '# REVIEW logicalTypeOptions: {minimum: "2026-01-01", maximum: "2026-01-24"}' in text
+    assert text.count("minimum") == 3
+    (tmp_path / "iceberg" / "bronze" / "things.odcs.yaml").write_text(
+        text.replace("# REVIEW logicalType", "logicalType")
+    )
+    taken_up = Contracts.load(tmp_path / "iceberg")[THINGS]
+    assert [column.maximum for column in taken_up.columns] == [None, 20, 24.5, None, "2026-01-24"]
+    assert not any(column.maximum for column in contract.columns)
+
+
+def test_ranges_formats_and_values_of_parquet_and_json(tmp_path):
+    moments = [dt.datetime(2026, 1, 1, number, tzinfo=dt.UTC) for number in range(20)]
+    columns = {
+        "n": list(range(20)),
+        "at": moments,
+        "cnpj": ["11.222.333/0001-81"] * 20,
+        "state": ["SP", "RJ"] * 10,
+        "mail": [f"a{n}@b.co" for n in range(20)],
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "things.parquet")
+    (tmp_path / "things.jsonl").write_text(
+        "".join(
+            json.dumps(dict(zip(columns, row, strict=True)), default=str) + "\n"
+            for row in zip(*columns.values(), strict=True)
+        )
+    )
+    for name in ("things.parquet", "things.jsonl"):
+        contract, text = inferred(tmp_path / name)
+        assert [column.format for column in contract.columns] == [None, None, "cnpj", "uf", "email"]
+        assert types(contract) == {
+            "n": "long",
+            "at": "timestamptz",
+            "cnpj": "string",
+            "state": "string",
+            "mail": "string",
+        }
+        assert "{minimum: 0, maximum: 19}  # holds for all 20 values" in text
+        taken_up = text.replace("# REVIEW logicalType", "logicalType")
+        (tmp_path / "iceberg" / "bronze" / "things.odcs.yaml").write_text(taken_up)
+        found = Contracts.load(tmp_path / "iceberg")[THINGS].columns[1]
+        assert (found.minimum, found.maximum) == ("2026-01-01 00:00:00+00:00", "2026-01-01 19:00:00+00:00")

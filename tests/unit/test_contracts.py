@@ -703,6 +703,51 @@ def test_lineage_columns_are_lagoas(tmp_path):
     assert "what Lagoa adds" in refused(tmp_path, text).message
 
 
+INCREMENTAL = "- {property: lagoa.materialization, value: incremental}"
+RULES = {
+    "{by: week, input: bronze.raw}": "'time', 'batch'",
+    "{by: batch, input: bronze.raw, grain: day}": "grain",
+    "{by: time, column: sold, grain: day, inputs: {bronze.raw: at}}": "no column 'sold'",
+    "{by: time, column: price, grain: day, inputs: {bronze.raw: at}}": "which tells no day",
+    "{by: time, column: sold_at, grain: hour, inputs: {bronze.raw: day}}": "which tells no hour",
+    "{by: time, column: sold_at, grain: day, inputs: {}}": "at least 1 item",
+    "{by: time, column: sold_at, grain: day, inputs: {bronze.rew: at}}": "has no contract",
+    "{by: time, column: sold_at, grain: day, inputs: {bronze.raw: when}}": "no column 'when'",
+    "{by: time, column: sold_at, grain: day, inputs: {raw: at}}": "is no table name",
+    "{by: batch, input: silver.sales}": "is this table itself",
+    "{by: batch, input: bronze.raw}": "do not come in batches",
+}
+INCREMENTS = {
+    "none": ("- {property: lagoa.materialization,◆ value: incremental}", "what an increment is stands nowhere"),
+    "another": (
+        f"{INCREMENTAL.replace('incremental}', 'full}')}\n- {{property: lagoa.incremental,◆ value: {list(RULES)[-1]}}}",
+        "is of tables whose lagoa.materialization is incremental",
+    ),
+    **{
+        rule: (f"{INCREMENTAL}\n- {{property: lagoa.incremental,◆ value: {rule}}}", said)
+        for rule, said in RULES.items()
+    },
+}
+
+
+@pytest.mark.parametrize(("properties", "said"), INCREMENTS.values(), ids=INCREMENTS)
+def test_increments_fit_the_table_and_its_inputs(tmp_path, properties, said):
+    raw = with_columns("- {name: at, physicalType: timestamp}\n- {name: day, physicalType: date}")
+    write(tmp_path, raw.replace("silver.sales", "bronze.raw").replace("name: sales", "name: raw"), "bronze/raw")
+    error = refused(tmp_path, with_table("customProperties:\n" + textwrap.indent(properties, "  ")))
+    assert said in error.message + error.advice
+
+
+def test_batches_are_merged_by_a_key(tmp_path):
+    text = with_columns(
+        "- {name: a, physicalType: long}",
+        "customProperties:\n  - {property: lagoa.materialization, value: incremental}\n"
+        "  - {property: lagoa.orderBy, value: a}\n"
+        "  - {property: lagoa.incremental,◆ value: {by: batch, input: bronze.raw}}",
+    )
+    assert "has no key" in refused(tmp_path, text).message
+
+
 REFERENCES = {
     "an unknown table": ("silver.custmers.customer_id", "Did you mean 'silver.customers'?"),
     "an unknown column": ("silver.customers.id", "silver.customers has no such column"),

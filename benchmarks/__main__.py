@@ -12,6 +12,7 @@ from benchmarks.figures import as_markdown, machine, versions
 PARTS = {
     "main_job": "The main job",
     "write": "Writing and reading",
+    "incremental": "Increments",
     "publish": "Publishing",
     "catalog": "The catalog",
     "startup": "The command line",

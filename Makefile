@@ -6,7 +6,7 @@ LINT := .venv-datacontract
 LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 
-.PHONY: install demo test check format bench docs lock clean
+.PHONY: install demo test stack test-stack check format bench docs lock clean
 
 install: $(STAMP)  ## install Lagoa and its tools into .venv, as the lock says
 
@@ -34,6 +34,16 @@ $(LINT)/.linted: $(LINT)/.installed tests/datacontract/lint.py $(wildcard iceber
 test: install $(LINT)/.installed  ## all tests; the first time, PyIceberg's own catalog tests are fetched, pinned by hash
 	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.venv/.stack: $(STAMP)
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack]'
+	touch $@
+
+stack: .venv/.stack  ## the real servers, fetched the first time, started and well; needs Maven
+	$(BIN)/lagoa stack up
+
+test-stack: .venv/.stack  ## the tests that need the real servers, on a stack of their own
+	tests/stack/run
 
 check: install $(LINT)/.linted  ## lint, types, structure, and the contracts by the datacontract CLI
 	$(BIN)/ruff check .

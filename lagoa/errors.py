@@ -7,8 +7,11 @@ LagoaError
 │   ├── CatalogBusy             the catalog is locked or does not answer in time
 │   └── PublishContended        `main` kept moving during every try to publish
 └── TerminalError               trying again changes nothing: act first
+    ├── SignInFailed            a server does not know who asks
+    ├── NotAllowed              a server knows who asks, and refuses
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
+    ├── StackError              a server of the stack cannot be had, or does not start
     ├── InvalidName             a branch, tag or table name outside the grammar
     ├── RefNotFound, RefExists, RefProtected
     ├── NotASuccessor           a commit that cannot follow the head of a branch
@@ -91,8 +94,33 @@ class PublishContended(TransientError):
         self.tries = tries
 
 
+class SignInFailed(TerminalError):
+    """A server does not know who asks: no credential, a wrong one, or one that ran out."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"{server} does not accept the sign-in.", "Check the credentials of the profile.")
+        self.server = server
+
+
+class NotAllowed(TerminalError):
+    """A server knows who asks, and does not let them do this."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(f"{server} does not allow this: {reason}", "Ask for the role that may, or let it be done there.")
+        self.server = server
+        self.reason = reason
+
+
 class SettingsError(TerminalError):
     """A value in lagoa.toml or in a LAGOA_* variable cannot be used."""
+
+
+class StackError(TerminalError):
+    """A server of the stack cannot be fetched, built or started."""
+
+    def __init__(self, server: str, message: str, advice: str = "") -> None:
+        super().__init__(f"{server}: {message}", advice)
+        self.server = server
 
 
 class LakeNotFound(TerminalError):

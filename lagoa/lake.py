@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
-    from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine
+    from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine, VersionedCatalog
     from lagoa.quarantine import BatchRecords, ExportResult, Fate, RefusedCount, RefusedRecord
 
 CATALOG, RECEIPTS = "catalog.db", "receipts.db"
@@ -312,18 +312,22 @@ class Lake:
         self.close()
 
 
-def open_lake(folder: str | Path | Settings = ".") -> Lake:
+def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -> Lake:
     """Open the lake in a folder, or of settings made in code.
+
+    Args:
+        folder: the lake's, or its settings.
+        profile: of `lagoa.toml`; see `load_settings`.
 
     Raises:
         LakeNotFound: no lagoa.toml there.
         SettingsError: a setting that cannot be used.
         CatalogDamaged, LakeTooNew: the lake's state cannot be read.
+        CatalogBusy: the catalog's server does not answer.
     """
-    from lagoa.adapters.catalog_sqlite import SqliteCatalog
     from lagoa.adapters.receipts_sqlite import SqliteReceipts
 
-    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder))
+    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
     state = settings.state_folder
     state.mkdir(parents=True, exist_ok=True)
 
@@ -345,9 +349,19 @@ def open_lake(folder: str | Path | Settings = ".") -> Lake:
     return Lake(
         LakeContext(
             settings=settings,
-            catalog=SqliteCatalog(state / CATALOG, create=True),
+            catalog=_open_catalog(settings),
             open_engine=open_engine,
             receipts=SqliteReceipts(state / RECEIPTS),
             open_auditor=open_auditor,
         )
     )
+
+
+def _open_catalog(settings: Settings) -> VersionedCatalog:
+    if settings.catalog == "nessie":
+        from lagoa.adapters.catalog_nessie import NessieCatalog
+
+        return NessieCatalog(settings.nessie_url)
+    from lagoa.adapters.catalog_sqlite import SqliteCatalog
+
+    return SqliteCatalog(settings.state_folder / CATALOG, create=True)

@@ -140,13 +140,13 @@ class RefInfo:
         name: its name.
         kind: branch or tag.
         commit: id of the commit it points to.
-        created_at: when it was made (UTC).
+        created_at: when it was made (UTC); None where the catalog does not keep it.
     """
 
     name: str
     kind: Literal["branch", "tag"]
     commit: str
-    created_at: datetime
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +282,15 @@ class CheckResult:
     def blocks(self) -> bool:
         """Whether it stands in the way of a publication: failed or not evaluated."""
         return self.outcome in {"failed", "not evaluated"}
+
+    @property
+    def shown(self) -> str:
+        """The figure as a person reads it: `1,204`, `0.37`, `2.50%`; nothing where there is none."""
+        if self.figure is None:
+            return ""
+        if "%" in self.threshold and " %" not in self.threshold:  # a share; Soda's figures are percents already
+            return f"{self.figure:,.2%}"
+        return f"{self.figure:,.0f}" if self.figure.is_integer() else f"{self.figure:,.6g}"
 
     @property
     def summary(self) -> str:

@@ -27,7 +27,7 @@ class BranchState:
         commit: id of its head.
         ahead: commits that main does not have; 0 when all of it is published.
         behind: publications on main since the branch and main parted.
-        created_at: when the branch was made (UTC).
+        created_at: when the branch was made (UTC); None where the catalog does not keep it.
         committed_at: time of its head (UTC).
         message: message of its head.
     """
@@ -36,7 +36,7 @@ class BranchState:
     commit: str
     ahead: int
     behind: int
-    created_at: datetime
+    created_at: datetime | None
     committed_at: datetime
     message: str
 

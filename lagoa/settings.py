@@ -1,4 +1,4 @@
-"""Settings of a lake: `lagoa.toml` in its folder, overridden by `LAGOA_*` variables."""
+"""Settings of a lake: `lagoa.toml` in its folder, one of its profiles, overridden by `LAGOA_*` variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import getpass
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from lagoa.errors import LakeNotFound, SettingsError
 
 SETTINGS_FILE = "lagoa.toml"
+PROFILE_VARIABLE = "LAGOA_PROFILE"
 
 
 def _user() -> str:
@@ -30,6 +31,8 @@ class Settings(BaseSettings):
         root: the lake's folder.
         name: the lake's name.
         state: folder of the catalog, the receipts and the data files; relative to `root`.
+        catalog: what keeps branches and commits: a SQLite file in `state`, or a Nessie server.
+        nessie_url: where that server's API v2 is.
         memory_limit: what the SQL engine may hold in memory, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
         workers: tables loaded or built side by side.
@@ -43,6 +46,8 @@ class Settings(BaseSettings):
     root: Path
     name: str = "lake"
     state: Path = Path(".lagoa")
+    catalog: Literal["sqlite", "nessie"] = "sqlite"
+    nessie_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://127.0.0.1:19120/api/v2"
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2
@@ -102,8 +107,13 @@ def find_lake(start: Path) -> Path:
     raise LakeNotFound(start)
 
 
-def load_settings(folder: Path) -> Settings:
+def load_settings(folder: Path, profile: str | None = None) -> Settings:
     """Read the settings of the lake in `folder`.
+
+    Args:
+        folder: the lake's.
+        profile: a table `[profiles.<name>]` of the file, which goes before its other values; by default the one that
+            `LAGOA_PROFILE` names, if it does.
 
     Raises:
         LakeNotFound: no lagoa.toml there.
@@ -116,6 +126,7 @@ def load_settings(folder: Path) -> Settings:
         raise LakeNotFound(folder) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}.", "Mend the file.") from error
+    values |= _profile(file, values.pop("profiles", {}), profile or os.environ.get(PROFILE_VARIABLE, ""))
     try:
         # Said again behind it: no variable may take contracts and data from another folder than the file's.
         return Settings(root=folder, **values).model_copy(update={"root": folder.resolve()})
@@ -125,3 +136,14 @@ def load_settings(folder: Path) -> Settings:
         raise SettingsError(
             f"{file} or LAGOA_{name.upper()}: {name}: {first['msg']}.", "Mend the value or take it out."
         ) from error
+
+
+def _profile(file: Path, profiles: Any, name: str) -> dict[str, Any]:
+    if not name:
+        return {}
+    if not isinstance(profiles, dict) or not isinstance(profiles.get(name), dict):
+        known = ", ".join(sorted(profiles)) if isinstance(profiles, dict) else ""
+        raise SettingsError(
+            f"{file} has no profile {name!r}.", f"It has: {known}." if known else "Write [profiles.NAME] with settings."
+        )
+    return dict(profiles[name])

@@ -26,10 +26,10 @@ def info(name: str, kind: Literal["branch", "tag"], commit: str, created_at: int
     return RefInfo(name, kind, commit, from_micros(created_at))
 
 
-def insert(db: sqlite3.Connection, ref: RefInfo) -> None:
+def insert(db: sqlite3.Connection, ref: RefInfo, created_at: datetime) -> None:
     db.execute(
         "insert into refs select ?, ?, seq, ? from commits where id = ?",
-        (ref.name, ref.kind, to_micros(ref.created_at), ref.commit),
+        (ref.name, ref.kind, to_micros(created_at), ref.commit),
     )
 
 

@@ -15,7 +15,7 @@ class States:
     """The state at each commit: its checkpoint with the deltas after it; the last ones used are kept."""
 
     def __init__(self) -> None:
-        self._cache = StateCache()
+        self._cache: StateCache[State] = StateCache()
 
     def at(self, db: sqlite3.Connection, commit: str) -> State:
         """Return the state at a commit; raises `RefNotFound`."""

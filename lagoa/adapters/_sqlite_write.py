@@ -37,7 +37,7 @@ def insert_root(db: sqlite3.Connection, now: datetime) -> None:
     """Put the empty state and `main` at it into a new file."""
     root = commit_of(None, Change(message="The empty lake"), Delta(), to_micros(now))
     insert_commit(db, root, Delta(), State())
-    refs.insert(db, RefInfo(MAIN, "branch", root.id, root.committed_at))
+    refs.insert(db, RefInfo(MAIN, "branch", root.id, root.committed_at), root.committed_at)
 
 
 def insert_commit(db: sqlite3.Connection, commit: Commit, delta: Delta, state: State) -> None:

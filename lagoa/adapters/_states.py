@@ -7,7 +7,7 @@ import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from lagoa.errors import InvalidName
 from lagoa.model import TableName
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+_T = TypeVar("_T")
 
 _CACHED_STATES = 64
 _SEPARATOR = "\x1f"
@@ -91,21 +92,21 @@ class Delta:
         return cls(tables, namespaces)
 
 
-class StateCache:
-    """The states last used, by commit; threads share one."""
+class StateCache(Generic[_T]):
+    """What is known of the states last used, by commit; threads share one."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: OrderedDict[str, State] = OrderedDict()
+        self._kept: OrderedDict[str, _T] = OrderedDict()
 
-    def get(self, commit: str) -> State | None:
+    def get(self, commit: str) -> _T | None:
         """Return the state at a commit if it is kept."""
         with self._lock:
             if commit in self._kept:
                 self._kept.move_to_end(commit)
             return self._kept.get(commit)
 
-    def keep(self, commit: str, state: State) -> None:
+    def keep(self, commit: str, state: _T) -> None:
         """Keep a state for the next reader."""
         with self._lock:
             self._kept[commit] = state

@@ -221,11 +221,12 @@ class SqliteCatalog:
 
     def _create_ref(self, name: str, kind: Literal["branch", "tag"], at: str) -> RefInfo:
         check_ref_name(name)
-        ref = RefInfo(name, kind, at, from_micros(to_micros(self._clock())))
+        now = from_micros(to_micros(self._clock()))
+        ref = RefInfo(name, kind, at, now)
         with self._file.writing() as db:
             history.node(db, at)
             try:
-                refs.insert(db, ref)
+                refs.insert(db, ref, now)
             except sqlite3.IntegrityError as error:
                 raise RefExists(name) from error
         return ref

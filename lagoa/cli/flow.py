@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.console import say
-from lagoa.cli.options import lake_folder
+from lagoa.cli.options import PROFILE, lake_folder
 from lagoa.cli.release import say_published
+from lagoa.settings import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ def run_(
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
     root = lake_folder(ctx).resolve()
+    if PROFILE in ctx.meta:
+        os.environ[PROFILE_VARIABLE] = ctx.meta[PROFILE]  # the flow opens the lake itself
     for variable, value in _PREFECT.items():
         os.environ.setdefault(variable, value)
     flow = _load(root, name)

@@ -11,9 +11,10 @@ import typer
 from typer.core import TyperGroup
 
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
-from lagoa.cli.options import DEBUG, DebugOption, LakeOption
+from lagoa.cli.options import DEBUG, DebugOption, LakeOption, ProfileOption
 
-_LAKE, _DATA, _LOOK, _REFS = "A lake and its contracts", "Bringing data to main", "Looking at it", "Branches and tags"
+_LAKE, _DATA, _LOOK = "A lake and its contracts", "Bringing data to main", "Looking at it"
+_REFS, _STACK = "Branches and tags", "The stack"
 
 COMMANDS = {
     "init": ("setup", _LAKE),
@@ -37,6 +38,7 @@ COMMANDS = {
     "doctor": ("doctor", _LAKE),
     "branch": ("refs", _REFS),
     "tag": ("refs", _REFS),
+    "stack": ("stack", _STACK),
 }
 """Every command: the module of `lagoa.cli` that holds it, and where it stands in the help."""
 
@@ -69,7 +71,7 @@ class _Lagoa(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = _Commands([option for option in self.params if option.name in {"lake", "debug"}])
+        self.commands = _Commands([option for option in self.params if option.name in {"lake", "profile", "debug"}])
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn an error into a line on stderr and an exit code."""
@@ -110,6 +112,7 @@ def lagoa(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and stop.")
     ] = False,
     lake: LakeOption = None,
+    profile: ProfileOption = None,
     debug: DebugOption = False,
 ) -> None:
     """A versioned lakehouse: load and check data on a branch; main moves only to the state that passed."""

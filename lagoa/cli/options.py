@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 LAKE = "lagoa.lake"
+PROFILE = "lagoa.profile"
 DEBUG = "lagoa.debug"
 LAKE_VARIABLE = "LAGOA_LAKE"
 
@@ -20,6 +21,11 @@ def _keep_lake(ctx: typer.Context, value: Path | None) -> None:
     # One dictionary for a command and its group: `lagoa --lake x log` and `lagoa log --lake x` are the same.
     if value is not None:
         ctx.meta[LAKE] = value
+
+
+def _keep_profile(ctx: typer.Context, value: str | None) -> None:
+    if value is not None:
+        ctx.meta[PROFILE] = value
 
 
 def _keep_debug(ctx: typer.Context, value: bool) -> None:
@@ -35,6 +41,17 @@ LakeOption = Annotated[
         callback=_keep_lake,
         expose_value=False,
         help=f"The lake's folder; by default {LAKE_VARIABLE}, else the lake that the current folder lies in.",
+        rich_help_panel="Everywhere",
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        callback=_keep_profile,
+        expose_value=False,
+        help="Settings of lagoa.toml's [profiles.NAME]; by default those that LAGOA_PROFILE names.",
         rich_help_panel="Everywhere",
     ),
 ]
@@ -68,4 +85,4 @@ def open_here(ctx: typer.Context) -> Lake:
     """Open the lake that a command means."""
     from lagoa.lake import open_lake
 
-    return open_lake(lake_folder(ctx))
+    return open_lake(lake_folder(ctx), ctx.meta.get(PROFILE))

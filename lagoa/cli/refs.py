@@ -76,7 +76,10 @@ def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         emit_json([_tell(ref) for ref in tags])
         return
-    emit_table(("tag", "commit", "made"), ((ref.name, short(ref.commit), moment(ref.created_at)) for ref in tags))
+    emit_table(
+        ("tag", "commit", "made"),
+        ((ref.name, short(ref.commit), moment(ref.created_at) if ref.created_at else "") for ref in tags),
+    )
 
 
 @tag.command("create")

@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 _ABANDONED = timedelta(days=1)
 _KEPT = timedelta(days=30)
-_OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)-[0-9a-f]+")
+_OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-(?P<made>[0-9]{1,12})-[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
         CommitLost: main moved meanwhile; propose again.
     """
     catalog = context.catalog
-    name = f"{CANDIDATE_PREFIX}{_host()}-{os.getpid()}-{secrets.token_hex(6)}"
+    name = f"{CANDIDATE_PREFIX}{_host()}-{os.getpid()}-{int(time.time())}-{secrets.token_hex(6)}"
     catalog.create_branch(name, proposal.base)
     try:
         fault_point("publish.candidate")
@@ -122,13 +123,13 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
 def sweep(context: LakeContext) -> None:
     """Remove candidates whose publisher is gone, and receipts of publications that never came to be.
 
-    A candidate names its publisher's machine and process: it goes when that process is gone, or after a day. Taking
-    one too early would do no harm but an error there: main is moved to a commit, not to a branch.
+    A candidate names its publisher's machine and process and its own time: it goes when that process is gone, or after
+    a day. Taking one too early would do no harm but an error there: main is moved to a commit, not to a branch.
     """
     catalog = context.catalog
     now = datetime.now(UTC)
     for ref in catalog.refs():
-        if ref.name.startswith(CANDIDATE_PREFIX) and _abandoned(ref, now):
+        if ref.name.startswith(CANDIDATE_PREFIX) and _abandoned(ref.name, now):
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
     context.receipts.prune(now - _KEPT, partial(was_published, catalog))
@@ -139,11 +140,13 @@ def was_published(catalog: VersionedCatalog, commit: str) -> bool:
     return any(moved == commit for _, moved in catalog.moves(MAIN))
 
 
-def _abandoned(ref: RefInfo, now: datetime) -> bool:
-    if now - ref.created_at > _ABANDONED:
+def _abandoned(candidate: str, now: datetime) -> bool:
+    owner = _OWNER.fullmatch(candidate.removeprefix(CANDIDATE_PREFIX))
+    if owner is None:
+        return False
+    if now - datetime.fromtimestamp(int(owner["made"]), UTC) > _ABANDONED:
         return True
-    owner = _OWNER.fullmatch(ref.name.removeprefix(CANDIDATE_PREFIX))
-    if owner is None or owner["host"] != _host():
+    if owner["host"] != _host():
         return False
     try:
         os.kill(int(owner["pid"]), 0)

@@ -11,7 +11,7 @@ import typer.main
 from lagoa.cli.main import app
 
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
-SHARED = {"--lake", "--debug", "--help", "-h"}
+SHARED = {"--lake", "--profile", "--debug", "--help", "-h"}
 
 
 def _walk(command, name=""):
@@ -71,10 +71,11 @@ def test_shared_options_are_documented_and_taken_by_every_command():
         assert f"`{option}" in page
     for name, command in COMMANDS.items():
         options = {opt for param in command.params for opt in param.opts}
-        assert {"--lake", "--debug"} <= options, name
+        assert {"--lake", "--profile", "--debug"} <= options, name
 
 
 def test_every_command_is_tested():
-    tests = (PAGE.parents[1] / "tests" / "integration" / "test_cli.py").read_text("utf-8")
+    places = ("integration/test_cli.py", "stack/test_stack.py")
+    tests = "".join((PAGE.parents[1] / "tests" / place).read_text("utf-8") for place in places)
     calls = {name: ", ".join(f'"{part}"' for part in name.split()) for name in COMMANDS}
     assert [name for name, call in calls.items() if call not in tests] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import time
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -391,10 +392,12 @@ def test_candidates_of_dead_publishers_are_swept(published, small):
     finally:
         faults.set_hook(None)
     host = mine[0].removeprefix(CANDIDATE_PREFIX).split("-")[0]
-    dead = f"{CANDIDATE_PREFIX}{host}-{finished.pid}-aa"
-    alive = f"{CANDIDATE_PREFIX}{host}-{os.getpid()}-bb"
-    elsewhere = f"{CANDIDATE_PREFIX}ffffffff-{finished.pid}-cc"
-    for name in (dead, alive, elsewhere):
+    now = int(time.time())
+    dead = f"{CANDIDATE_PREFIX}{host}-{finished.pid}-{now}-aa"
+    alive = f"{CANDIDATE_PREFIX}{host}-{os.getpid()}-{now}-bb"
+    elsewhere = f"{CANDIDATE_PREFIX}ffffffff-{finished.pid}-{now}-cc"
+    old = f"{CANDIDATE_PREFIX}ffffffff-{finished.pid}-{now - 90_000}-dd"
+    for name in (dead, alive, elsewhere, old):
         catalog.create_branch(name, head(published))
     sweep(published.context)
     assert candidates(published) == sorted([alive, elsewhere])

@@ -1,0 +1,109 @@
+"""Branches of this process's own on a Nessie server, on which commits are made before another branch moves to them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from lagoa.adapters._nessie_http import Conflict, NotThere, at
+from lagoa.errors import LagoaError, RefNotFound, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lagoa.adapters._nessie_http import NessieHttp
+
+HIDDEN = "lagoa/scratch/"
+"""Branches under this prefix are shown to nobody."""
+
+_TRIES = 3
+
+
+class Scratch:
+    """One branch, used by one thread at a time."""
+
+    def __init__(self, http: NessieHttp, name: str, commit: str) -> None:
+        self._http = http
+        self.name = name
+        self.commit_id = commit
+
+    def commit(self, body: Mapping[str, Any]) -> Any:
+        """Make a commit and return the server's answer; raises `Conflict`."""
+        answer = self._http.call("POST", f"{at(self.name, self.commit_id)}/history/commit", body=body)
+        self.commit_id = answer["targetBranch"]["hash"]
+        return answer
+
+    def move(self, commit: str) -> None:
+        """Move to another commit; raises `Conflict`, `NotThere`."""
+        if self.commit_id != commit:
+            self._http.call("PUT", at(self.name, self.commit_id), body={"type": "DETACHED", "hash": commit})
+            self.commit_id = commit
+
+    def remove(self) -> None:
+        """Remove the branch, if it is as it was left."""
+        with suppress(LagoaError, NotThere, Conflict):
+            self._http.call("DELETE", at(self.name, self.commit_id))
+
+
+class Scratches:
+    """The branches of this process: each thread that commits takes one that is idle, or makes one."""
+
+    def __init__(self, http: NessieHttp) -> None:
+        self._http = http
+        self._lock = Lock()
+        self._idle: list[Scratch] = []
+        self._pid = os.getpid()
+
+    @contextmanager
+    def at(self, commit: str) -> Iterator[Scratch]:
+        """Lend a branch that is at a commit; after an error it is not used again.
+
+        Raises:
+            RefNotFound: there is no such commit.
+        """
+        scratch = self._take(commit)
+        try:
+            yield scratch
+        except Conflict as error:
+            scratch.remove()
+            raise TerminalError(f"Nessie refused the commit: {error}", "Nothing was written.") from error
+        except BaseException:
+            scratch.remove()
+            raise
+        with self._lock:
+            self._idle.append(scratch)
+
+    def close(self) -> None:
+        """Remove the branches that are idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        if self._pid == os.getpid():
+            for scratch in idle:
+                scratch.remove()
+
+    def _take(self, commit: str) -> Scratch:
+        with self._lock:
+            if self._pid != os.getpid():  # those belong to the parent process
+                self._idle, self._pid = [], os.getpid()
+            scratch = self._idle.pop() if self._idle else None
+        if scratch is not None:
+            try:
+                scratch.move(commit)
+            except (Conflict, NotThere):  # somebody removed or moved it, or there is no such commit
+                scratch.remove()
+            else:
+                return scratch
+        name = f"{HIDDEN}{secrets.token_hex(8)}"
+        try:
+            self._http.call(
+                "POST", "trees", body={"type": "DETACHED", "hash": commit}, params={"name": name, "type": "BRANCH"}
+            )
+        except NotThere as error:
+            raise RefNotFound(commit, "there is no such commit") from error
+        except Conflict as error:
+            if error.attempts == 1:
+                raise TerminalError(f"Nessie refused a branch: {error}") from error
+        return Scratch(self._http, name, commit)

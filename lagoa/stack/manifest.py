@@ -1,0 +1,82 @@
+"""What the stack is made of: `infra/stack.toml`, read strictly."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lagoa.errors import SettingsError
+
+PLACE = "infra/stack.toml"
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Artefact(BaseModel):
+    """Where a server comes from: Maven Central, or sources of the Go module proxy that are built here.
+
+    Attributes:
+        maven: coordinates, `group:artifact:version:packaging[:classifier]`.
+        file: name of the file that they give.
+        sha256: of that file.
+        bytes: its size.
+        go: folder of a module whose go.mod and go.sum pin the sources.
+        package: the package that is built.
+        version: of that package, as go.mod has it.
+        port: where the server listens, on 127.0.0.1.
+        management_port: where it tells its health, if that is another.
+        console_port: where its web page is, if it has one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    maven: str | None = None
+    file: str | None = None
+    sha256: Sha256 | None = None
+    bytes: int | None = None
+    go: str | None = None
+    package: str | None = None
+    version: str | None = None
+    port: Port
+    management_port: Port | None = None
+    console_port: Port | None = None
+
+    @property
+    def ports(self) -> list[int]:
+        """Every port that the server listens on."""
+        return [port for name in PORTS if (port := getattr(self, name)) is not None]
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.maven is None) == (self.go is None):
+            raise ValueError("either `maven` or `go` says where it comes from")
+        if self.maven is not None and not (self.file and self.sha256 and self.bytes):
+            raise ValueError("`maven` goes with `file`, `sha256` and `bytes`")
+        if self.go is not None and not (self.package and self.version):
+            raise ValueError("`go` goes with `package` and `version`")
+        return self
+
+
+PORTS = ("port", "management_port", "console_port")
+
+
+def read_manifest(root: Path) -> dict[str, Artefact]:
+    """Return the artefacts of the stack by the name of their server.
+
+    Raises:
+        SettingsError: there is no such file, or it is not of the form above.
+    """
+    path = root / PLACE
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+        return {name: Artefact.model_validate(entry) for name, entry in document.items()}
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"There is no {path}.", "The stack is run from a lake that says what it is made of."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
+        raise SettingsError(f"{path}: {error}", "Mend the file.") from error

@@ -1,0 +1,226 @@
+"""The stack as a whole: up, down, and how it is."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.errors import StackError
+from lagoa.stack.artefacts import fetch
+from lagoa.stack.credentials import Credentials
+from lagoa.stack.manifest import PORTS, read_manifest
+from lagoa.stack.services import HOST, SERVERS, Launch, Site
+from lagoa.stack.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from lagoa.stack.manifest import Artefact
+
+HEALTHY_S = 120
+"""How long a server may take until it is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """One server as it is.
+
+    Attributes:
+        name: its name.
+        state: the supervisor's word for it: RUNNING, STOPPED, BACKOFF, FATAL; STOPPED when nothing runs at all.
+        healthy: whether it answers that it is well.
+        pid: its process; None when it does not run.
+        url: where clients find it.
+        memory: resident bytes of it and its children.
+    """
+
+    name: str
+    state: str
+    healthy: bool
+    pid: int | None
+    url: str
+    memory: int
+
+
+class Stack:
+    """The servers of one lake.
+
+    Args:
+        root: the lake's folder, with `infra/stack.toml`.
+        state: the folder of the servers' data, logs and credentials.
+    """
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self._root = root
+        self._state = state
+        self._ports_file = state / "ports.json"
+        self._supervisor = Supervisor(state)
+        self._read()
+
+    def _read(self) -> None:
+        ports = json.loads(self._ports_file.read_text()) if self._ports_file.exists() else {}
+        self.manifest = {
+            name: artefact.model_copy(update=ports.get(name, {}))
+            for name, artefact in read_manifest(self._root).items()
+        }
+
+    def choose_ports(self, ports: Mapping[str, Mapping[str, int]]) -> None:
+        """Let servers listen elsewhere than the manifest says, from the next start on.
+
+        Args:
+            ports: by server, and by field of its entry: `{"nessie": {"port": 19220}}`.
+        """
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._ports_file.write_text(json.dumps(ports, indent=1))
+        self._read()
+
+    def up(self, only: Iterable[str] | None = None, tell: Callable[[str], None] = lambda _: None) -> list[ServerState]:
+        """Bring servers up and wait until each is well; those that run already stay as they are.
+
+        Args:
+            only: these, with what they need; all by default.
+            tell: is told what is done.
+
+        Raises:
+            StackError: one cannot be had, its port is taken, or it is not well in time.
+        """
+        names = self._ordered(only)
+        kept = self._supervisor.names() if self._supervisor.is_running else []
+        if not set(names) <= set(kept):
+            self.down()
+            launches = {name: self._prepare(name, tell) for name in self._ordered([*names, *kept])}
+            for name in launches:
+                self._check_ports(name)
+            self._supervisor.start(launches)
+            names = list(launches)
+        pending: dict[str, Future[None]] = {}
+        with ThreadPoolExecutor(len(names), "lagoa-stack") as pool:
+            for name in names:
+                before = [pending[need] for need in SERVERS[name].needs]
+                pending[name] = pool.submit(self._bring_up, name, before, tell)
+        for future in pending.values():
+            future.result()
+        return self.status()
+
+    def down(self) -> bool:
+        """End every server that `up` started, and the supervisor; data stays. Return whether anything ran."""
+        running = self._supervisor.is_running
+        if running:
+            self._supervisor.shutdown()
+        return running
+
+    def status(self) -> list[ServerState]:
+        """Return how each server of the manifest is."""
+        kept = self._supervisor.names() if self._supervisor.is_running else []
+        return [self._state_of(name, kept=name in kept) for name in self.manifest]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which programs find the servers, credentials included."""
+        credentials = self._credentials()
+        found = {f"LAGOA_{name.upper()}_URL": SERVERS[name].url(each) for name, each in self.manifest.items()}
+        if "minio" in self.manifest:
+            found["AWS_ACCESS_KEY_ID"] = credentials["minio-root-user"].get_secret_value()
+            found["AWS_SECRET_ACCESS_KEY"] = credentials["minio-root-password"].get_secret_value()
+        return found
+
+    def log(self, name: str, lines: int) -> str:
+        """Return the end of a server's log; raises `StackError` for a name that is none."""
+        self._ordered([name])
+        return self._supervisor.last_lines(name, lines)
+
+    def _credentials(self) -> Credentials:
+        return Credentials(self._state / "credentials.json")
+
+    def _ordered(self, only: Iterable[str] | None) -> list[str]:
+        """Return servers with what they need, which comes first; all when none are named."""
+        found: list[str] = []
+
+        def add(name: str) -> None:
+            if name not in self.manifest:
+                raise StackError(name, "it is no server of the stack.", f"There are: {', '.join(self.manifest)}.")
+            for need in SERVERS[name].needs:
+                add(need)
+            if name not in found:
+                found.append(name)
+
+        for name in self.manifest if only is None else only:
+            add(name)
+        return found
+
+    def _prepare(self, name: str, tell: Callable[[str], None]) -> Launch:
+        file = fetch(self._root, name, self.manifest[name], tell)
+        folder = self._state / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return SERVERS[name].prepare(Site(folder, file, self.manifest[name], self._credentials()))
+
+    def _check_ports(self, name: str) -> None:
+        for port in self.manifest[name].ports:
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError as error:
+                    advice = "End what uses it, or give another: `lagoa stack up --port SERVER=NUMBER`."
+                    raise StackError(name, f"port {port} is taken.", advice) from error
+
+    def _bring_up(self, name: str, before: Sequence[Future[None]], tell: Callable[[str], None]) -> None:
+        for need in before:
+            need.result()
+        self._supervisor.run(name)
+        began = time.monotonic()
+        while not _is_healthy(SERVERS[name].health(self.manifest[name])):
+            state = self._supervisor.state(name)["statename"]
+            waited = time.monotonic() - began
+            if state in {"FATAL", "EXITED"} or waited > HEALTHY_S:
+                message = (
+                    f"it is not well after {waited:.0f} s ({state}). Its log ends:\n{self._supervisor.last_lines(name)}"
+                )
+                raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
+            time.sleep(0.1)
+        tell(f"{name} is well")
+
+    def _state_of(self, name: str, *, kept: bool) -> ServerState:
+        import psutil
+
+        artefact = self.manifest[name]
+        url = SERVERS[name].url(artefact)
+        if not kept:
+            return ServerState(name, "STOPPED", False, None, url, 0)
+        state = self._supervisor.state(name)
+        pid = state["pid"] or None
+        memory = 0
+        if pid:
+            process = psutil.Process(pid)
+            memory = sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+        return ServerState(name, state["statename"], _is_healthy(SERVERS[name].health(artefact)), pid, url, memory)
+
+
+def _is_healthy(url: str) -> bool:
+    """Return whether an address answers 200 within two seconds."""
+    import httpx
+
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def free_ports(manifest: Mapping[str, Artefact]) -> dict[str, dict[str, int]]:
+    """Return ports that are free now, for every server of a manifest."""
+    found: dict[str, dict[str, int]] = {}
+    held = []
+    for name, artefact in manifest.items():
+        for field in PORTS:
+            if getattr(artefact, field) is not None:
+                probe = socket.socket()
+                probe.bind((HOST, 0))
+                held.append(probe)
+                found.setdefault(name, {})[field] = probe.getsockname()[1]
+    for probe in held:
+        probe.close()
+    return found

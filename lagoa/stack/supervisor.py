@@ -1,0 +1,163 @@
+"""Supervisor (http://supervisord.org) keeps the servers: starts them, restarts one that dies, rotates their logs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagoa.errors import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.stack.services import Launch
+
+_START_S = 20
+_STOP_S = 90
+_LOG_BYTES = "10MB"
+
+_HEAD = """[unix_http_server]
+file = {socket}
+chmod = 0700
+[supervisord]
+logfile = {logs}/supervisord.log
+logfile_maxbytes = {log_bytes}
+pidfile = {folder}/supervisord.pid
+childlogdir = {logs}
+directory = {folder}
+umask = 077
+{user}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+_PROGRAM = """[program:{name}]
+command = {command}
+directory = {folder}
+environment = {environment}
+autostart = false
+autorestart = true
+startsecs = 0
+startretries = 5
+stopwaitsecs = 30
+stopasgroup = true
+killasgroup = true
+redirect_stderr = true
+stdout_logfile = {logs}/{name}.log
+stdout_logfile_maxbytes = {log_bytes}
+stdout_logfile_backups = 3
+"""
+
+
+class Supervisor:
+    """The supervisor of one stack; its socket and its files are its owner's alone.
+
+    Args:
+        folder: of the stack's state.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.logs = folder / "logs"
+        self._configuration = folder / "supervisord.conf"
+        # A socket's path may have about 100 characters: it cannot lie in a folder of any depth.
+        name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+        self._socket = Path(tempfile.gettempdir()) / f"lagoa-{os.getuid()}" / f"{name}.sock"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it answers."""
+        try:
+            return str(self._call("getState")["statename"]) == "RUNNING"
+        except OSError:
+            return False
+
+    def start(self, launches: Mapping[str, Launch]) -> None:
+        """Begin to keep these servers, none of which is started by that.
+
+        Raises:
+            StackError: it does not come up.
+        """
+        self._socket.parent.mkdir(mode=0o700, exist_ok=True)
+        if self._socket.parent.stat().st_uid != os.getuid():
+            raise StackError("supervisor", f"{self._socket.parent} belongs to somebody else.", "Remove it.")
+        self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._write(launches)
+        command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._configuration)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a module of ours
+        if done.returncode:
+            raise StackError("supervisor", f"it does not start: {done.stderr.strip() or done.stdout.strip()}")
+        deadline = time.monotonic() + _START_S
+        while not self.is_running:
+            if time.monotonic() > deadline:
+                raise StackError("supervisor", f"it does not answer within {_START_S} s.", f"See {self.logs}.")
+            time.sleep(0.05)
+
+    def run(self, name: str) -> None:
+        """Start a server, unless it runs."""
+        if self.state(name)["statename"] not in {"RUNNING", "STARTING"}:
+            self._call("startProcess", name, False)
+
+    def end(self, name: str) -> None:
+        """End a server and wait for it."""
+        if self.state(name)["statename"] in {"RUNNING", "STARTING", "BACKOFF"}:
+            self._call("stopProcess", name, True)
+
+    def state(self, name: str) -> dict[str, Any]:
+        """Return what the supervisor knows of a server: `statename`, `pid`, `exitstatus`, `spawnerr`."""
+        return dict(self._call("getProcessInfo", name))
+
+    def names(self) -> list[str]:
+        """Return the servers that it keeps."""
+        return [each["name"] for each in self._call("getAllProcessInfo")]
+
+    def last_lines(self, name: str, count: int = 20) -> str:
+        """Return the end of a server's log."""
+        path = self.logs / f"{name}.log"
+        lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+        return "\n".join(lines[-count:])
+
+    def shutdown(self) -> None:
+        """End every server that it keeps, then itself."""
+        import psutil
+
+        pid = int(self._call("getPID"))
+        self._call("shutdown")
+        deadline = time.monotonic() + _STOP_S
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise StackError("supervisor", f"it does not end within {_STOP_S} s (process {pid}).")
+            time.sleep(0.05)
+
+    def _write(self, launches: Mapping[str, Launch]) -> None:
+        user = "user = root" if os.getuid() == 0 else ""
+        known = {"logs": self.logs, "folder": self._folder, "socket": self._socket, "log_bytes": _LOG_BYTES}
+        text = _HEAD.format(**known, user=user)
+        for name, launch in launches.items():
+            text += _PROGRAM.format(
+                name=name,
+                command=" ".join(_quoted(part) for part in launch.command),
+                environment=",".join(f"{key}={_quoted(value)}" for key, value in launch.environment.items()),
+                **{**known, "folder": self._folder / name},
+            )
+        with os.fdopen(os.open(self._configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(text)
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        from supervisor.xmlrpc import SupervisorTransport
+
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:
+            return getattr(server.supervisor, method)(*arguments)
+
+
+def _quoted(text: str) -> str:
+    """Return text as a word of supervisor's configuration, in which `%` begins a reference."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'

@@ -1,0 +1,31 @@
+"""What the tests on real servers are given: the addresses of a stack that `tests/stack/run` has brought up."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+
+@pytest.fixture(scope="session")
+def nessie_url():
+    """Return the address of Nessie's API v2; without a stack these tests fail."""
+    url = os.environ.get("LAGOA_NESSIE_URL")
+    assert url, "No stack is up: run `make test-stack`."
+    return url
+
+
+@pytest.fixture
+def empty_nessie(nessie_url):
+    """Return the address of a Nessie that has nothing but a main without commits."""
+    with httpx.Client(base_url=f"{nessie_url}/", timeout=30) as http:
+        nothing = http.get("config").json()["noAncestorHash"]
+        for ref in http.get("trees", params={"max-records": 1000}).json()["references"]:
+            path = f"trees/{quote(ref['name'], safe='')}@{ref['hash']}"
+            if ref["name"] == "main":
+                http.put(path, json={"type": "DETACHED", "hash": nothing}).raise_for_status()
+            else:
+                http.delete(path).raise_for_status()
+    return nessie_url

@@ -1,0 +1,245 @@
+"""The catalog on a Nessie server: a lake on it, others beside it, and a server that does not do as it should."""
+
+from __future__ import annotations
+
+import json
+import threading
+import warnings
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pyarrow as pa
+import pytest
+
+import lagoa
+from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
+from lagoa.errors import AuditFailed, CatalogBusy, NotAllowed, PublishConflict, SignInFailed, TerminalError
+from lagoa.model import MAIN, Change, TableName
+
+A = TableName.parse("silver.a")
+NO_IDS = {"snapshotId": -1, "schemaId": 0, "specId": 0, "sortOrderId": 0}
+OPTIONS = NessieOptions(ids=lambda _: NO_IDS)
+CONTRACT = """
+apiVersion: v3.1.0
+kind: DataContract
+id: bronze.people
+name: bronze.people
+version: 1.0.0
+status: active
+description: {purpose: people}
+schema:
+  - name: people
+    physicalName: bronze.people
+    physicalType: table
+    description: people
+    properties:
+      - {name: id, logicalType: integer, physicalType: long, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: age, logicalType: integer, physicalType: int, logicalTypeOptions: {minimum: 0}}
+team: {name: tests}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, empty_nessie):
+    """Make a lake whose catalog is the server."""
+    (tmp_path / "lagoa.toml").write_text(
+        f'name = "people"\nthreads = 1\n[profiles.stack]\ncatalog = "nessie"\nnessie_url = "{empty_nessie}"\n'
+    )
+    (tmp_path / "iceberg/bronze").mkdir(parents=True)
+    (tmp_path / "iceberg/bronze/people.odcs.yaml").write_text(CONTRACT)
+    return tmp_path
+
+
+def people(*ids, age=30):
+    return pa.table({"id": pa.array(ids, pa.int64()), "age": pa.array([age] * len(ids), pa.int32())})
+
+
+def seen(lake, ref=MAIN):
+    return [row[0] for row in lake.sql("select id from bronze.people order by id", ref).fetchall()]
+
+
+class TestALake:
+    def test_publishes_rolls_back_and_restores_as_embedded(self, folder):
+        with lagoa.open_lake(folder, "stack") as lake:
+            for number in (1, 2):
+                work = lake.create_branch(f"load/{number}")
+                work.append("bronze.people", people(number), batch=f"b{number}")
+                assert work.publish().report.passed
+            assert seen(lake) == [1, 2]
+            first, second = lake.publications()[::-1]
+            assert lake.resolve(MAIN).parents == (first.commit, lake.ref("load/2").commit)
+            assert seen(lake, f"main*{first.published_at.isoformat()}") == [1]
+            lake.rollback("main~1")
+            assert seen(lake) == [1]
+            work = lake.create_branch("again")
+            work.restore(["bronze.people"], f"main@{second.commit}")
+            work.publish()
+            assert seen(lake) == [1, 2]
+        with lagoa.open_lake(folder, "stack") as lake:
+            assert seen(lake) == [1, 2]
+            assert len(lake.publications()) == 4
+
+    def test_keeps_main_from_what_fails_its_audit(self, folder):
+        with lagoa.open_lake(folder, "stack") as lake:
+            work = lake.create_branch("bad")
+            work.append("bronze.people", people(1, age=-1))
+            with pytest.raises(AuditFailed):
+                work.publish()
+            assert lake.tables() == {}
+            assert [ref.name for ref in lake.refs()] == ["bad", MAIN]
+
+    def test_tells_a_conflict(self, folder):
+        with lagoa.open_lake(folder, "stack") as lake:
+            one, two = (lake.create_branch(name) for name in ("one", "two"))
+            one.append("bronze.people", people(1))
+            two.append("bronze.people", people(2))
+            one.publish()
+            with pytest.raises(PublishConflict):
+                two.publish()
+            assert seen(lake) == [1]
+
+    def test_two_that_publish_at_once_are_put_one_behind_the_other(self, folder):
+        (folder / "iceberg/bronze/pets.odcs.yaml").write_text(CONTRACT.replace("people", "pets"))
+        failures = []
+
+        def load(table):
+            try:
+                with lagoa.open_lake(folder, "stack") as lake:
+                    work = lake.create_branch(f"load/{table}")
+                    work.append(f"bronze.{table}", people(1))
+                    work.publish()
+            except Exception as error:  # noqa: BLE001 - told by the test
+                failures.append(error)
+
+        threads = [threading.Thread(target=load, args=(table,)) for table in ("people", "pets")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        with lagoa.open_lake(folder, "stack") as lake:
+            assert sorted(map(str, lake.tables())) == ["bronze.people", "bronze.pets"]
+            assert len(lake.publications()) == 2
+
+
+def test_others_see_on_main_what_was_published_when_it_was(folder, empty_nessie):
+    with warnings.catch_warnings(action="ignore"):  # of marshmallow, at pynessie's import
+        from pynessie import init
+        from pynessie.model import ContentKey
+    endpoint = empty_nessie.replace("/api/v2", "/api/v1")
+    client = init(config_dict={"endpoint": endpoint, "verify": True, "auth": {"type": "none"}})
+    with lagoa.open_lake(folder, "stack") as lake:
+        work = lake.create_branch("load")
+        work.append("bronze.people", people(1))
+        assert list(client.list_keys(MAIN).entries) == []
+        work.publish()
+        (entry,) = [each for each in client.list_keys(MAIN).entries if each.kind == "ICEBERG_TABLE"]
+        assert entry.name.elements == ["bronze", "people"]
+        content = client.get_content(MAIN, ContentKey(entry.name.elements))
+        (pointer,) = lake.tables().values()
+        assert content.metadata_location == pointer
+        assert client.get_reference(MAIN).hash_ == lake.resolve(MAIN).id
+
+
+def test_what_others_committed_on_a_branch_is_read_and_not_written_over(empty_nessie):
+    view = {"type": "ICEBERG_VIEW", "metadataLocation": "v1", "versionId": 1, "schemaId": 0}
+    with closing(NessieCatalog(empty_nessie, options=OPTIONS)) as catalog, httpx.Client() as http:
+        root = catalog.resolve(MAIN).id
+        catalog.create_branch("dev", root)
+        ours = catalog.commit("dev", root, Change({A: "a1"}))
+        table = {"type": "ICEBERG_TABLE", "metadataLocation": "b1", **NO_IDS}
+        body = {
+            "commitMeta": {"message": "by another"},
+            "operations": [
+                {"type": "PUT", "key": {"elements": ["silver", name]}, "content": content}
+                for name, content in (("b", table), ("v", view))
+            ],
+        }
+        url = f"{empty_nessie}/trees/dev@{ours.id}/history/commit"
+        http.post(url, json=body).raise_for_status()
+        with pytest.raises(Exception, match="another writer came first"):
+            catalog.commit("dev", ours.id, Change({A: "a2"}))
+        head = catalog.ref("dev").commit
+        assert catalog.tables(head) == {A: "a1", TableName.parse("silver.b"): "b1"}
+        after = catalog.commit("dev", head, Change({A: "a2", TableName.parse("silver.b"): None}))
+        assert catalog.tables(after.id) == {A: "a2"}
+        kinds = {each["type"] for each in http.get(f"{empty_nessie}/trees/dev/entries").json()["entries"]}
+        assert "ICEBERG_VIEW" in kinds
+
+
+def test_nothing_of_ones_own_stays_on_the_server(empty_nessie):
+    with closing(NessieCatalog(empty_nessie, options=OPTIONS)) as catalog:
+        root = catalog.resolve(MAIN).id
+        catalog.create_branch("dev", root)
+        catalog.commit("dev", root, Change({A: "a1"}))
+        assert [ref.name for ref in catalog.refs()] == ["dev", MAIN]
+    names = [each["name"] for each in httpx.get(f"{empty_nessie}/trees").json()["references"]]
+    assert sorted(names) == ["dev", MAIN]
+
+
+@contextmanager
+def server(*answers):
+    """Answer requests one after the other: (status, document), the last one for all that follow; None hangs up."""
+    left = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer = left.pop(0) if len(left) > 1 else left[0]
+            if answer is None:
+                self.connection.close()
+                return
+            body = json.dumps(answer[1]).encode()
+            self.send_response(answer[0])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            self.do_GET()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+        thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{http.server_address[1]}/api/v2"
+        finally:
+            http.shutdown()
+            thread.join()
+
+
+QUICK = NessieOptions(timeout_s=0.5, patience_s=0.4, ids=lambda _: NO_IDS)
+CONFIG = (200, {"noAncestorHash": "0" * 64})
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "told"),
+    [
+        ((401, {"message": "who?"}), SignInFailed, "sign-in"),
+        ((403, {"message": "not you"}), NotAllowed, "not you"),
+        ((503, {"message": "later"}), CatalogBusy, "later"),
+        ((500, {"message": "oops"}), CatalogBusy, "oops"),
+        ((400, {"message": "what?"}), TerminalError, "what"),
+        ((418, {}), TerminalError, "418"),
+        (None, CatalogBusy, "does not answer"),
+    ],
+)
+def test_each_refusal_is_the_right_error(answer, error, told):
+    with server(CONFIG, answer) as url, pytest.raises(error, match=told):
+        NessieCatalog(url, options=QUICK)
+
+
+def test_a_server_that_stumbles_is_asked_again():
+    main = {"reference": {"type": "BRANCH", "name": MAIN, "hash": "1" * 64}}
+    with server((503, {}), None, CONFIG, (502, {}), None, (200, main)) as url:
+        catalog = NessieCatalog(url, options=NessieOptions(timeout_s=1, patience_s=20))
+        assert catalog.ref(MAIN).commit == "1" * 64
+        catalog.close()
+
+
+def test_a_server_that_is_not_there_is_told():
+    with pytest.raises(CatalogBusy, match="lagoa stack status"):
+        NessieCatalog("http://127.0.0.1:9/api/v2", options=QUICK)

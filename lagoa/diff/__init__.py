@@ -123,6 +123,7 @@ def _table_diff(
 ) -> TableDiff:
     from pyiceberg.table import StaticTable
 
+    from lagoa.contracts.fields import spelled
     from lagoa.diff.rows import compare_rows
 
     old, new = (StaticTable.from_metadata(pointer) if pointer else None for pointer in pointers)
@@ -131,9 +132,9 @@ def _table_diff(
         assert there is not None  # noqa: S101 - a pointer that differs is there on one side
         rows, fields = there.scan().count(), there.schema().fields
         if old is None:
-            columns = tuple(ColumnChange("added", f.name, None, str(f.field_type)) for f in fields)
+            columns = tuple(ColumnChange("added", f.name, None, spelled(f.field_type)) for f in fields)
             return TableDiff(table, "added", columns, rows_added=rows)
-        columns = tuple(ColumnChange("removed", f.name, str(f.field_type), None) for f in fields)
+        columns = tuple(ColumnChange("removed", f.name, spelled(f.field_type), None) for f in fields)
         return TableDiff(table, "removed", columns, rows_removed=rows)
     pairs = same_columns(old, new)
     contract = context.contracts.get(table)
@@ -173,21 +174,23 @@ def same_columns(old: StaticTable, new: StaticTable) -> Pairs:
 
 
 def _column_changes(old: StaticTable, pairs: Pairs) -> tuple[ColumnChange, ...]:
+    from lagoa.contracts.fields import spelled
+
     changes: list[ColumnChange] = []
     for was, now in pairs:
         if was is None:
-            changes.append(ColumnChange("added", now.name, None, str(now.field_type)))
+            changes.append(ColumnChange("added", now.name, None, spelled(now.field_type)))
             continue
         if was.name != now.name:
             changes.append(ColumnChange("renamed", now.name, was.name, now.name))
         if was.field_type != now.field_type:
-            changes.append(ColumnChange("type", now.name, str(was.field_type), str(now.field_type)))
+            changes.append(ColumnChange("type", now.name, spelled(was.field_type), spelled(now.field_type)))
         if was.required != now.required:
             words = ("required" if each.required else "optional" for each in (was, now))
             changes.append(ColumnChange("nullability", now.name, *words))
     kept = {was.field_id for was, _ in pairs if was is not None}
     changes += [
-        ColumnChange("removed", field.name, str(field.field_type), None)
+        ColumnChange("removed", field.name, spelled(field.field_type), None)
         for field in old.schema().fields
         if field.field_id not in kept
     ]

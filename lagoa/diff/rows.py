@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from lagoa.diff.values import converted, type_in_sql
 from lagoa.model import LINEAGE_COLUMNS, TableName
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from pyiceberg.table import FileScanTask, StaticTable
     from pyiceberg.types import NestedField
@@ -22,9 +24,6 @@ _NOT_COMPARED = frozenset({*LINEAGE_COLUMNS, "_quarantined_at"})
 """How a row came is not what it says."""
 
 _BEFORE, _AFTER = TableName(("lagoa_diff",), "before"), TableName(("lagoa_diff",), "after")
-
-_TYPES = {"int": "INTEGER", "long": "BIGINT", "string": "VARCHAR", "timestamptz": "TIMESTAMPTZ", "binary": "BLOB"}
-"""Names that DuckDB has for Iceberg's types, where they are not the same."""
 
 Pairs = list[tuple["NestedField | None", "NestedField"]]
 
@@ -83,6 +82,8 @@ def _sides(
         and not any(_is_special(field) for pair in pairs for field in pair if field is not None)
         and not any("schema.name-mapping.default" in state.properties for state in states)
     )
+    one_table = states[0].metadata.table_uuid == states[1].metadata.table_uuid
+    same: Callable[[NestedField], Hashable] = attrgetter("field_id" if one_table else "name")
     selects, pointers = [], {}
     for side, (name, state) in enumerate(zip((_BEFORE, _AFTER), states, strict=True)):
         own = [pair[side] for pair in pairs]
@@ -90,7 +91,7 @@ def _sides(
             source = _files([task.file.file_path for task in unshared[side]], own)
         else:
             source, pointers[name] = f"{name_in_sql(name.layer)}.{name_in_sql(name.name)}", state.metadata_location
-        columns = ", ".join(_column(field, now) for field, (_, now) in zip(own, pairs, strict=True))
+        columns = ", ".join(_column(field, now, same) for field, (_, now) in zip(own, pairs, strict=True))
         selects.append(f"SELECT {columns} FROM {source}")
     return ((selects[0], selects[1]) if unshared[0] or unshared[1] else None), pointers
 
@@ -108,34 +109,26 @@ def _files(paths: list[str], fields: Sequence[NestedField | None]) -> str:
     """Return a table expression for some data files, their columns found by field id."""
     there = [field for field in fields if field is not None]
     if not paths:
-        nothing = ", ".join(f"NULL::{_type(field)} AS {name_in_sql(field.name)}" for field in there)
+        nothing = ", ".join(f"NULL::{type_in_sql(field.field_type)} AS {name_in_sql(field.name)}" for field in there)
         return f"(SELECT {nothing} WHERE false)"
     schema = ", ".join(
-        f"{field.field_id}: {{name: {_text(field.name)}, type: {_text(_type(field))}, default_value: NULL}}"
-        for field in there
+        f"{field.field_id}: {{name: {_text(field.name)}, type: {_text(kind)}, default_value: NULL}}"
+        for field, kind in ((field, type_in_sql(field.field_type)) for field in there)
     )
     listed = ", ".join(map(_text, paths))
     return f"read_parquet([{listed}], schema = MAP {{{schema}}}, hive_partitioning = false)"
 
 
-def _column(field: NestedField | None, now: NestedField) -> str:
+def _column(field: NestedField | None, now: NestedField, same: Callable[[NestedField], Hashable]) -> str:
     name = name_in_sql(now.name)
     if field is None:
         return f"NULL AS {name}"
-    value = name_in_sql(field.name)
-    return (
-        f"{value} AS {name}" if field.field_type == now.field_type else f"TRY_CAST({value} AS {_type(now)}) AS {name}"
-    )
+    return f"{converted(name_in_sql(field.name), field.field_type, now.field_type, same)} AS {name}"
 
 
 def _is_special(field: NestedField) -> bool:
     """Whether DuckDB finds more in a column than one value of a type of its own, by one field id."""
     return not field.field_type.is_primitive or str(field.field_type).startswith("fixed")
-
-
-def _type(field: NestedField) -> str:
-    name = str(field.field_type)
-    return _TYPES.get(name, name.upper())
 
 
 def _repeats(session: SqlSession, side: str, key: Sequence[str]) -> bool:

@@ -452,3 +452,27 @@ def test_what_another_writer_changed_is_brought_back(root: Path) -> None:
         dev.append("b.t", rows(lake, "2 as k, 'y' as v"))
         assert content(lake, "b.t", "dev") == [{"k": 1, "v": "x"}, {"k": 2, "v": "y"}]
         assert lake.contract_diff(ref="dev")[0].state == "same"
+
+
+def test_a_diff_reads_both_sides_in_the_columns_after(root: Path) -> None:
+    key = {"physicalType": K, "required": True, "primaryKey": True}
+    before = {"k": key, "s": "struct<a: int, gone: int>", "l": "list<struct<n: int>>", "m": "map<string, list<int>>"}
+    contract(root, "b.t", before)
+    first = (
+        "unnest([1, 2]) as k, {'a': 1::int, 'gone': 2::int} as s, [{'n': 3::int}, null] as l, map {'x': [4::int]} as m"
+    )
+    with open_lake(root) as lake:
+        lake.create_branch("dev").append("b.t", rows(lake, first))
+        lake.create_branch("next", "dev")
+    items = {"physicalType": "list<struct<p: string, o: long>>", "lagoa.formerFields": {"element.o": "n"}}
+    contract(root, "b.t", {"k": key, "s": "struct<a: long>", "l": items, "m": "map<string, list<long>>"})
+    then = "2 as k, {'a': 5} as s, [{'p': 'y', 'o': 6}] as l, map {'z': [7]} as m"
+    with open_lake(root) as lake:
+        lake.branch("next").merge("b.t", rows(lake, then))
+        (found,) = lake.diff("dev", "next").tables
+        assert (found.rows_added, found.rows_changed, found.rows_removed) == (0, 1, 0)
+        (sample,) = found.samples
+        assert sample.before == {"k": 2, "s": {"a": 1}, "l": [{"p": None, "o": 3}, None], "m": {"x": [4]}}
+        assert sample.after == {"k": 2, "s": {"a": 5}, "l": [{"p": "y", "o": 6}], "m": {"z": [7]}}
+        after = {change.column: change.after for change in found.columns}
+        assert after == {"s": "struct<a: long>", "l": items["physicalType"], "m": "map<string, list<long>>"}

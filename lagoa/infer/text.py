@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lagoa.infer.columns import Guess
     from lagoa.model import TableName
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
@@ -58,7 +58,9 @@ def contract_lines(
 def scalar(text: str) -> str:
     """Return a text as YAML, quoted where it would be read as something else."""
     plain = _WORD.fullmatch(text) and isinstance(yaml.safe_load(text), str)
-    return text if plain else json.dumps(text, ensure_ascii=bool(_CONTROL.search(text)))
+    if plain:
+        return text
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
 
 
 def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+import yaml
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -17,6 +18,7 @@ from lagoa.contracts import Contract, Contracts
 from lagoa.errors import InvalidName, SourceError
 from lagoa.infer import infer_contract
 from lagoa.infer.names import column_names
+from lagoa.infer.text import scalar
 from lagoa.model import LINEAGE_COLUMNS, TableName
 from lagoa.readers import open_reader
 from lagoa.readers.files import SourceFile
@@ -312,6 +314,14 @@ def test_made_names_are_names_and_differ(headers):
     for name in names:
         assert TableName.parse(f"a.{name}").name == name
         assert name not in LINEAGE_COLUMNS
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(max_size=20))
+@example("\x1f\U00010000")
+@example("\ufffe\x85\u2028")
+def test_any_text_can_be_written_as_yaml(text):
+    assert yaml.safe_load(f"a: {scalar(text)}") == {"a": text}
 
 
 def test_other_names_stand_as_headers(tmp_path):

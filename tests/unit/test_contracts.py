@@ -624,6 +624,7 @@ TABLES = {
     "a sort that is none": (custom("lagoa.sort", "[price down]"), "is no sort field"),
     "an order by an unknown column": (custom("lagoa.orderBy", "sold"), "no column 'sold'"),
     "a drift of an unknown column": (custom("lagoa.drift", "{prise: 0.1}"), "Did you mean 'price'?"),
+    "a dropped column that is there": (custom("lagoa.dropped", "[sold_at]"), "sold_at was dropped, and is still there"),
     "a drift of no number": (custom("lagoa.drift", "{sold_at: 0.1}"), "drift is the change of a mean"),
     "an unknown encoding": (custom("lagoa.source", "{format: csv, encoding: utf-9}"), "encoding 'utf-9' is not known"),
     "one character for two": (custom("lagoa.source", "{format: csv, delimiter: '\"'}"), "must be different characters"),
@@ -657,6 +658,27 @@ KEYS = {
             "- ◆{name: b, physicalType: long, customProperties: [{property: lagoa.formerName, value: a}]}"
         ),
         "such a column is still there",
+    ),
+    "a former name of two": (
+        (
+            "- {name: a, physicalType: long, customProperties: [{property: lagoa.formerName, value: [x, y]}]}\n"
+            "- ◆{name: b, physicalType: long, customProperties: [{property: lagoa.formerName, value: y}]}"
+        ),
+        "column b was y, and so was a",
+    ),
+    "a former field that is still there": (
+        (
+            "- ◆name: a\n  physicalType: 'list<struct<n: int, m: int>>'\n"
+            "  customProperties: [{property: lagoa.formerFields, value: {element.n: m}}]"
+        ),
+        "column a.element.n was m, and such a column is still there",
+    ),
+    "a former name of no field": (
+        (
+            "- ◆name: a\n  physicalType: 'struct<name: int>'\n"
+            "  customProperties: [{property: lagoa.formerFields, value: {nam: m}}]"
+        ),
+        "lagoa.formerFields names a.nam, which is not there. Did you mean 'a.name'?",
     ),
     "one header for two": (
         (

@@ -183,11 +183,18 @@ def _by_id(context: LakeContext, what: str) -> Receipt | None:
 
 def _by_ref(context: LakeContext, what: str) -> Receipt | None:
     ref = Ref.parse(what)
-    if str(ref) == ref.name != MAIN:
+    if str(ref) == ref.name != MAIN and not _is_tag(context, what):
         receipt = context.receipts.of_branch(ref.name)
         if receipt is not None:
             return receipt
     return context.receipts.of_commit(context.catalog.resolve(ref).id)
+
+
+def _is_tag(context: LakeContext, name: str) -> bool:
+    try:
+        return context.catalog.ref(name).kind == "tag"
+    except RefNotFound:
+        return False
 
 
 def _moved_on(context: LakeContext, name: str, kept: KeptAudit) -> bool:

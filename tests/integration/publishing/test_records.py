@@ -67,6 +67,15 @@ def test_the_audit_of_a_branch_that_is_gone_is_found(own):
     assert own.audit_of("bad") == refused
 
 
+def test_a_tag_means_its_commit_also_when_main_went_back_to_it(own):
+    own.create_tag("v1", "main~1")
+    tagged = own.audit_of("main~1")
+    back = own.rollback("v1")
+    assert own.audit_of(MAIN).receipt.id == back.receipt
+    assert own.audit_of(MAIN).receipt.branch == "v1"
+    assert own.audit_of("v1") == tagged
+
+
 def test_what_was_looked_at_is_kept_until_it_is_looked_at_again(own, small):
     other = own.create_branch("other")
     other.append("bronze.people", small.people(9), batch="p9")

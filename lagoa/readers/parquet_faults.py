@@ -128,8 +128,10 @@ def _bytes(kind: pa.DataType) -> pa.DataType:
 
 def _shown(array: pa.Array) -> list[Any]:
     """Return values for JSON, bytes in the place of texts and numbers in the place of moments that cannot be said."""
-    if _beyond(array):
-        return list(_numbers(array).to_pylist())
+    beyond = set(_beyond(array))
+    if beyond:
+        numbers = _numbers(array)
+        return [(numbers if at in beyond else array)[at].as_py() for at in range(len(array))]
     if _undecodable(array):
         return list(array.cast(remade(array.type, _bytes)).to_pylist())
     return list(array.to_pylist())

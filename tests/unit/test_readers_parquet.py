@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -180,6 +181,18 @@ def test_a_row_that_no_engine_takes_is_shown_with_what_stands_there(
     bad = [row for row in rows if row["@rule"]]
     assert [(row["@row"], row["@raw"]) for row in bad] == [(2, raw)]
     assert bad[0]["@rule"] in {"encoding", "type/v"}
+
+
+def test_what_is_sound_in_a_bad_row_is_shown_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"v": pa.array([2**31 - 1, 0], pa.date32()), "w": NOT_UTF8.slice(0, 2)}), path)
+    columns = (Column("v", "date"), Column("w", "string"))
+    contract = replace(contract_of("date"), columns=columns)
+    rows = open_reader(contract, SourceFile(path)).stream().reader().read_all().to_pylist()
+    assert [row["@raw"] for row in rows] == [
+        b'{"v": 2147483647, "w": "a"}',
+        b'{"v": "1970-01-01", "w": {"hex": "fffe"}}',
+    ]
 
 
 def test_files_that_are_no_parquet(tmp_path: Path) -> None:

@@ -113,11 +113,12 @@ def _from_csv(
 
 
 def _fault(record: Kept, dialect: Dialect, *, alone: bool) -> Fault | None:
+    if record.fault.rule == "quoting" and not alone:
+        return record.fault
     pieces = split(record.raw, dialect, final=True)
     if len(pieces.starts) != 1:
         return Fault("fields", f"{len(pieces.starts)} records, 1 expected")
-    spoilt = record.fault if record.fault.rule == "quoting" and not alone else None
-    return pieces.bad.get(0, spoilt)
+    return pieces.bad.get(0)
 
 
 def _sound(contract: Contract, source: Source, fields: int, raws: Sequence[bytes]) -> Iterable[Sequence[str | None]]:

@@ -193,7 +193,7 @@ def split(block: bytes, dialect: Dialect, *, final: bool) -> Records:
     import numpy as np
 
     text = block
-    if final and not block.endswith((b"\n", b"\r")):
+    if final and block and not block.endswith((b"\n", b"\r")):
         text = block + b"\n"
     elif not final and block.endswith(b"\r"):
         text = block[:-1]  # it may be half of a CRLF

@@ -298,6 +298,13 @@ def test_dialects(tmp_path: Path, source: Source, content: bytes, expected: list
     assert [row["@rule"] for row in rows] == [None] * len(expected)
 
 
+@pytest.mark.parametrize("content", [b"c0\n", b"c0\na\n", b"c0\n\n"])
+def test_one_column_with_an_escape_has_no_record_behind_its_last(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    assert len(read(path, 1, Source(format="csv", escape="\\"))) == content.count(b"\n") - 1
+
+
 def test_a_byte_outside_the_encoding_spoils_its_record_alone(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(b"c0,c1\n\x81,a\n\x80,b\n")

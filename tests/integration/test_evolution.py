@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyiceberg.types import LongType
 
-from lagoa.errors import AuditFailed, PublishConflict, WriteError
+from lagoa.errors import AuditFailed, PublishConflict, TableNotFound, WriteError
 from lagoa.lake import open_lake
 from lagoa.model import TableName
 
@@ -476,3 +476,21 @@ def test_a_diff_reads_both_sides_in_the_columns_after(root: Path) -> None:
         assert sample.after == {"k": 2, "s": {"a": 5}, "l": [{"p": "y", "o": 6}], "m": {"z": [7]}}
         after = {change.column: change.after for change in found.columns}
         assert after == {"s": "struct<a: long>", "l": items["physicalType"], "m": "map<string, list<long>>"}
+
+
+def test_files_into_a_table_that_had_no_source_and_asked_for_less(root: Path) -> None:
+    contract(root, "b.t", {"k": K, "v": "string"})
+    with open_lake(root) as lake:
+        lake.create_branch("dev").append("b.t", rows(lake, "1 as k, null::varchar as v"))
+    contract(root, "b.t", {"k": K, "v": {"physicalType": "string", "required": True}}, source={"format": "csv"})
+    file = root / "t.csv"
+    file.write_text("k,v\n2,x\n3,\n")
+    with open_lake(root) as lake:
+        result = lake.branch("dev").ingest(file, "b.t", batch="one")
+        assert (result.accepted, result.quarantined, dict(result.rules)) == (1, 1, {"required/v": 1})
+        found = [(row["k"], row["v"], row["_batch_id"]) for row in content(lake, "b.t", "dev")]
+        assert found == [(1, None, None), (2, "x", "one")]
+        states = {str(each.table): [diff.kind for diff in each.differences] for each in lake.contract_diff(ref="dev")}
+        assert states == {"b.t": ["required"]}
+        with pytest.raises(TableNotFound):
+            lake.branch("dev").evolve(["b.none"])

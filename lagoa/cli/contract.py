@@ -13,7 +13,10 @@ from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, lake_folder, open_here
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lagoa.errors import FileError
+    from lagoa.model import TableName
 
 contract = typer.Typer(
     add_completion=False,
@@ -27,29 +30,49 @@ contract.command("apply")(contract_apply)
 @contract.command("infer")
 def contract_infer(
     ctx: typer.Context,
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="A CSV, JSON, JSON lines or Parquet file; text may be packed by gzip."),
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="CSV, JSON, JSON lines or Parquet; text may be packed by gzip."),
     ],
-    table: Annotated[str, typer.Option("--table", metavar="TABLE", help="The table it goes into: layer.table.")],
-    force: Annotated[bool, typer.Option("--force", help="Write over a contract that is there.")] = False,
+    table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="LAYER", help="Each file is of the table there that is called as it is.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over contracts that are there.")] = False,
 ) -> None:
     """Write a first contract for a table from a file: types are guessed, keys only where values are unique."""
     from lagoa.errors import TerminalError
     from lagoa.infer import infer_contract
-    from lagoa.model import TableName
     from lagoa.settings import load_settings
 
-    name = TableName.parse(table)
-    settings = load_settings(lake_folder(ctx))
-    target = settings.contracts_folder / name.layer / f"{name.name}.odcs.yaml"
-    if target.exists() and not force:
-        raise TerminalError(f"{target} is there already.", "Edit it, or write over it with --force.")
-    text = infer_contract(file, name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, "utf-8")
-    say(f"{near(target)} is written.")
-    hint(f"Read it and mend it. Next: `lagoa ingest {file} --into {name}`.")
+    if (table is None) == (layer is None) or (table and len(files) > 1):
+        raise typer.BadParameter("Say --table LAYER.TABLE for one file, or --layer LAYER.")
+    folder = load_settings(lake_folder(ctx)).contracts_folder
+    targets: dict[Path, tuple[Path, TableName]] = {}
+    for file, name in _tables_of(files, table, layer):
+        target = folder / name.layer / f"{name.name}.odcs.yaml"
+        if target.exists() and not force:
+            raise TerminalError(f"{target} is there already.", "Edit it, or write over it with --force.")
+        if target in targets:
+            raise TerminalError(f"{targets[target][0]} and {file} are both of {name}.", "Infer them one by one.")
+        targets[target] = file, name
+    texts = {target: infer_contract(*each) for target, each in targets.items()}
+    for target, text in texts.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+        say(f"{near(target)} is written.")
+    file, name = next(iter(targets.values()))
+    hint(f"Read {'it' if len(files) == 1 else 'them'} and mend. Next: `lagoa ingest {file} --into {name}`.")
+
+
+def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Iterator[tuple[Path, TableName]]:
+    """Yield each file with the table it is of: the one that is named, or one of a layer that is called as the file."""
+    from lagoa.infer.names import plain_name
+    from lagoa.model import TableName
+
+    for file in files:
+        stem = file.name.lower().removesuffix(".gz").rpartition(".")[0] or file.name
+        yield file, TableName.parse(table or f"{layer}.{plain_name(stem)}")
 
 
 @contract.command("check")

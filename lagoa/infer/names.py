@@ -24,14 +24,15 @@ def column_names(headers: Sequence[str]) -> list[str]:
     """Return a column name for each name in a file: kept when it is one, else made one; no name twice."""
     names: list[str] = []
     for number, header in enumerate(headers, 1):
-        name = header if _NAME.fullmatch(header) else _made(header) or f"column_{number}"
+        name = header if _NAME.fullmatch(header) else plain_name(header) or f"column_{number}"
         while name in names or name in LINEAGE_COLUMNS or (name in headers and name != header):
             name = f"{name}_{number}"
         names.append(name)
     return names
 
 
-def _made(header: str) -> str:
+def plain_name(header: str) -> str:
+    """Return a name of lower-case letters, digits and underscores that is like another; empty where nothing is left."""
     plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:100]
     return f"_{name}" if name[:1].isdigit() else name

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
-from tempfile import mkdtemp
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -20,14 +17,17 @@ from typer.testing import CliRunner
 from lagoa.cli.main import app
 from lagoa.errors import ContractError, ModelError, QueryError, WriteError
 from lagoa.lake import open_lake
+from lagoa.model import INTENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from lagoa.branch import Branch
     from lagoa.lake import Lake
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+EXAMPLES = count()
 
 
 class Seen(NamedTuple):
@@ -186,6 +186,14 @@ _SEEN = st.builds(
 )
 
 
+@pytest.fixture(scope="module")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Lake]]:
+    """A lake each of marked and of missing things, for branches of many examples."""
+    roots = {name: make(tmp_path_factory.mktemp(name), name) for name in ("marker", "missing")}
+    with open_lake(roots["marker"]) as marker, open_lake(roots["missing"]) as missing:
+        yield {"marker": marker, "missing": missing}
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.lists(_SEEN, max_size=6), min_size=1, max_size=4),
@@ -193,24 +201,19 @@ _SEEN = st.builds(
     data=st.data(),
 )
 def test_the_history_follows_from_the_set_of_observations(
-    batches: list[list[Seen]], deletions: str, data: st.DataObject
+    lakes: dict[str, Lake], batches: list[list[Seen]], deletions: str, data: st.DataObject
 ) -> None:
     """Batches in any order, some of them again, built after each: as one build of all, and as told in Python."""
     if deletions == "missing":
         batches = [[each._replace(gone=False) for each in batch] for batch in batches]
     arriving = data.draw(st.permutations(batches + data.draw(st.lists(st.sampled_from(batches), max_size=2))))
-    root = make(Path(mkdtemp(prefix="lagoa-history-")), deletions)
-    try:
-        with open_lake(root) as lake:
-            slow, fast = lake.create_branch("slow"), lake.create_branch("fast")
-            for batch in arriving:
-                found = built(slow, *batch)
-            everything = [each for batch in batches for each in batch]
-            assert found == built(fast, *everything) == told(everything, missing=deletions == "missing")
-            as_arrow = slow.catalog().load_table("silver.things").scan().to_arrow()
-            assert as_arrow.num_rows == len(found)
-    finally:
-        shutil.rmtree(root)
+    example = next(EXAMPLES)
+    slow, fast = (lakes[deletions].create_branch(f"{name}-{example}") for name in ("slow", "fast"))
+    for batch in arriving:
+        found = built(slow, *batch)
+    everything = [each for batch in batches for each in batch]
+    assert found == built(fast, *everything) == told(everything, missing=deletions == "missing")
+    assert slow.catalog().load_table("silver.things").scan().to_arrow().num_rows == len(found)
 
 
 def snapshot(branch: Branch) -> Any:
@@ -267,7 +270,7 @@ def observed(**columns: Any) -> pa.Table:
     return pa.table({"k": pa.array([1], pa.int64()), "v": ["a"], "valid_from": at, "is_deleted": [False]} | columns)
 
 
-def test_observations_come_from_python_too(dev: Branch) -> None:
+def test_observations_come_from_python_too(lake: Lake, dev: Branch) -> None:
     assert dev.scd2("silver.things", observed()).rows_added == 1
     head = dev.head
     assert dev.scd2("silver.things", observed()).files == 0
@@ -275,6 +278,8 @@ def test_observations_come_from_python_too(dev: Branch) -> None:
     result = dev.scd2("silver.things", observed(v=["b"]))
     assert (result.rows_added, result.rows_removed) == (1, 1)
     assert versions(dev) == [(1, "b", 0, None)]
+    [intent] = json.loads(lake.context.catalog.resolve("dev").properties[INTENTS])
+    assert (intent["kind"], intent["key"], len(intent["files"])) == ("scd2", ["k", "valid_from"], 1)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lagoa.errors import ModelError
 from lagoa.model import TableName
 from lagoa.models.columns import DIALECT, line_of
-from lagoa.models.marks import conjuncts, has_free_column, is_mark, is_windowed, own_nodes
+from lagoa.models.marks import conjuncts, has_free_column, is_mark, is_windowed, own_nodes, told_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -103,8 +103,7 @@ class Decomposition:
         both = set(sides[0]).intersection(*sides)
         if not both and not (union and not node.args.get("distinct")):
             raise self._refused(node, f"{what} compares rows of several increments")
-        names = dict(enumerate(each.alias_or_name.lower() for each in node.selects))
-        return Rows(cut=True, marks={place: names[place] for place in both})
+        return Rows(cut=True, marks={place: name for place, name in told_names(node).items() if place in both})
 
     def _select(self, scope: Scope, node: exp.Select) -> Rows:
         marks = self._joined(scope, node)
@@ -118,11 +117,8 @@ class Decomposition:
         self._check_grouping(node, marks)
         self._check_windows(node, marks)
         self._check_distinct(node, marks)
-        made = {
-            place: each.alias_or_name.lower()
-            for place, each in enumerate(node.selects)
-            if is_mark(each, marks, self.grain)
-        }
+        selects = node.selects
+        made = {place: n for place, n in told_names(node).items() if is_mark(selects[place], marks, self.grain)}
         return Rows(cut=True, marks=made)
 
     def _joined(self, scope: Scope, node: exp.Select) -> Marks | None:

@@ -38,6 +38,8 @@ def is_mark(node: exp.Expr, marks: Marks, grain: Grain | None) -> bool:
     node = node.unalias().unnest()
     if isinstance(node, exp.Column):
         return (node.table.lower(), node.name.lower()) in marks
+    if isinstance(node, exp.Coalesce):  # as USING writes it: both sides tell the same
+        return all(is_mark(each, marks, grain) for each in (node.this, *node.expressions))
     if grain is None:
         return False
     if type(node) is exp.Cast:
@@ -113,3 +115,9 @@ def names_in(query: exp.Query) -> frozenset[str] | None:
     if natural or any(not isinstance(star.parent, exp.Count) for star in query.find_all(exp.Star)):
         return None
     return frozenset(each.name.lower() for each in query.find_all(exp.Identifier))
+
+
+def told_names(query: exp.Query) -> dict[int, str]:
+    """Return the name of each column that a query yields, by its place; those that come twice are left out."""
+    names = [each.alias_or_name.lower() for each in query.selects]
+    return {place: name for place, name in enumerate(names) if names.count(name) == 1}

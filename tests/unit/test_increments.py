@@ -84,6 +84,7 @@ GOOD = [
     ("select cast(date_trunc('month', ts) as date) as day, count(*) as n from silver.sales group by 1", by_day("silver.sales", grain="month")),
     ("select date_trunc('quarter', ts) as day, count(*) as n from silver.sales group by 1", by_day("silver.sales", grain="year")),
     ("select date_trunc('minute', ts) as day, count(*) as n from silver.sales group by 1", by_day("silver.sales", grain="hour")),
+    ("with a as (select ts::date as day, sum(n) as n from silver.sales group by 1) select day, a.n + b.n as n from a join silver.returns as b using (day)", BOTH),
     ("select shop, n * 2 as n from silver.sales where n > 1", BATCHES),
     ("select upper(shop) as shop, city from silver.sales join silver.shops using (shop)", BATCHES),
     ("select _batch_id, count(*) as n from silver.sales group by _batch_id", BATCHES),
@@ -91,6 +92,8 @@ GOOD = [
 ]  # fmt: skip
 
 BAD = [
+    ("select x.ts as day from (select n as ts, ts from silver.sales) as x", SOLD, "that day tells the same day"),
+    ("select coalesce(ts, opened) as day from silver.sales join silver.shops using (shop)", SOLD, "that day tells the same day"),
     ("select ts as day from (select ts, n from silver.sales) as x(n, ts)", SOLD, "that day tells the same day"),
     ("with x(n, ts) as (select ts, n from silver.sales) select ts as day from x", SOLD, "that day tells the same day"),
     ("with x(n, ts) as (select ts, n from silver.sales union all select ts, n from silver.sales) select ts as day from x", SOLD, "that day tells the same day"),

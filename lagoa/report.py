@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -76,21 +77,20 @@ class Line:
     @cached_property
     def points(self) -> list[tuple[float, float, CheckResult, datetime]]:
         """The place of each result that has a finite figure."""
-        figures = [each.figure for each in self.results]
-        finite = [each for each in figures if each is not None and abs(each) != float("inf")]
-        low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
-        step = (self.width - 2 * _MARGIN) / max(len(figures) - 1, 1)
+        finite = {
+            number: each.figure
+            for number, each in enumerate(self.results)
+            if each.figure is not None and math.isfinite(each.figure)
+        }
+        low, high = min(finite.values(), default=0.0), max(finite.values(), default=0.0)
+        step = (self.width - 2 * _MARGIN) / max(len(self.results) - 1, 1)
         room = self.height - 2 * _MARGIN
-        return [
-            (
-                round(_MARGIN + step * number, 1),
-                round(self.height - _MARGIN - room * ((figure - low) / (high - low) if high > low else 0.5), 1),
-                result,
-                moment,
-            )
-            for number, (figure, result, moment) in enumerate(zip(figures, self.results, self.moments, strict=True))
-            if figure is not None and abs(figure) != float("inf")
-        ]
+        points = []
+        for number, figure in finite.items():
+            rise = (figure - low) / (high - low) if high > low else 0.5
+            x, y = _MARGIN + step * number, self.height - _MARGIN - room * rise
+            points.append((round(x, 1), round(y, 1), self.results[number], self.moments[number]))
+        return points
 
 
 @dataclass(frozen=True, slots=True)

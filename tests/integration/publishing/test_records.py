@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import html.parser
+import math
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
 
 from lagoa.audit.records import RECEIPT
 from lagoa.errors import AuditFailed, AuditNotFound, InvalidName, QueryError, RefNotFound
-from lagoa.model import MAIN
+from lagoa.model import MAIN, CheckResult
+from lagoa.report import Line
 
 pytestmark = pytest.mark.xdist_group("records")
 
@@ -235,6 +237,19 @@ def test_a_page_draws_a_figure_that_changed(lived):
     assert text.count("the same in 3") == len(lived.audit_of("bad").report.results) - 1
     assert "<svg" not in lived.audit_page(lived.audit_of(MAIN))
     assert "first time" in lived.audit_page(lived.audit_of("main~1"))
+
+
+def test_a_line_leaves_out_what_has_no_place():
+    def results(*figures):
+        return [CheckResult("t/c", "t", "passed", each, "< 9", "", 0.0, "") for each in figures]
+
+    moment = datetime(2026, 11, 20, tzinfo=UTC)
+    line = Line(results(None, 1.0, math.inf, 3.0, 2.0), [moment] * 5)
+    assert [(x, y) for x, y, _, _ in line.points] == [(32.0, 20.0), (88.0, 4.0), (116.0, 12.0)]
+    assert not line.flat
+    assert Line(results(2.0, 2.0), [moment] * 2).flat
+    assert [y for _, y, _, _ in Line(results(2.0), [moment]).points] == [12.0]
+    assert Line(results(None, math.inf), [moment] * 2).points == []
 
 
 def test_what_comes_from_data_and_people_is_escaped(own, small):

@@ -44,8 +44,8 @@ def contract_diff(
 ) -> list[ContractDiff]:
     """Compare contracts with their tables as they stand at a ref, by the very comparison that a write acts on.
 
-    The next write is taken to be the one that the contract tells of: a model that is built anew (`full`) puts its rows
-    in the place of all, any other leaves rows that are there.
+    The next write is taken to be the one that the contract tells of: a model that is built anew (`full`, and
+    `incremental` where its contract changed) puts its rows in the place of all; any other leaves rows that are there.
 
     Args:
         context: the lake.
@@ -78,7 +78,7 @@ def contract_diff(
 def _compared(contract: Contract, pointer: str) -> ContractDiff:
     from lagoa.contracts.comparison import compare
 
-    replaced = contract.materialization == "full"
+    replaced = contract.materialization in {"full", "incremental"}
     differences = compare(contract, _metadata(pointer), replaced=replaced).differences
     return ContractDiff(contract.table, "different" if differences else "same", differences)
 

@@ -47,6 +47,8 @@ def infer_contract(path: Path, table: TableName) -> str:
     if table.layer == QUARANTINE_LAYER:
         raise InvalidName("table", str(table), "another layer: quarantine is filled by Lagoa alone")
     file = SourceFile(path)
+    if "\\" in file.name:
+        raise SourceError(str(path), "a contract cannot say its name, which has a backslash.", "Give it another name.")
     source, guesses = _json_columns(file, table) if is_json(file) else _columns(file)
     with _records(file, table, source, guesses) as connection:
         source, note = _forms(connection, source, guesses)

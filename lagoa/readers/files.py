@@ -56,7 +56,7 @@ class SourceFile:
             SourceError: it is missing, no plain file, or may not be read.
         """
         self.path = Path(path)
-        self.name = os.fsencode(self.path.name).decode("utf-8", "backslashreplace")
+        self.name = os.fsencode(self.path.name).decode("utf-8", "replace")
         try:
             self._before = self.path.stat()
             if not self.path.is_file():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import os
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -369,6 +370,15 @@ def test_files_of_which_nothing_can_be_made(tmp_path, content, said):
         infer_contract(path, PEOPLE)
     assert str(path) in str(raised.value)
     assert raised.value.advice
+
+
+def test_names_of_files_that_are_no_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"a\xff.csv")
+    path.write_text(TOUR)
+    assert inferred(path).source.file == "a\ufffd.csv"
+    (tmp_path / "a\\b.csv").write_text(TOUR)
+    with pytest.raises(SourceError, match="a contract cannot say its name"):
+        infer_contract(tmp_path / "a\\b.csv", PEOPLE)
 
 
 def test_paths_of_which_nothing_can_be_made(tmp_path):

@@ -100,7 +100,7 @@ def test_names_of_any_bytes(lake: Lake, branch: Branch, tmp_path: Path, name: by
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(b"id\n1\nx\n")
     result = branch.ingest(path, SALES)
-    shown = name.decode("utf-8", "backslashreplace")
+    shown = name.decode("utf-8", "replace")
     assert (result.accepted, result.quarantined, result.source) == (1, 1, shown)
     assert lake.sql(f"SELECT _source FROM {SALES}", branch.name).fetchall() == [(shown,)]
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from lagoa.audit.checks import Check
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Reading
     from lagoa.models import Model
@@ -134,10 +135,20 @@ def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], lis
         faults += _unknown_columns(path, reading.contracts[table])
         for check in found.checks:
             try:
-                ids.append(file_check(found, check, context.engine).id)
+                ids.append(_readable(file_check(found, check, context.engine), path, reading))
             except FileError as error:
                 faults.append(error)
     return ids, faults
+
+
+def _readable(check: Check, path: Path, reading: Reading) -> str:
+    """Return the id of a check; raises `CheckError` when its SQL reads a table that has no contract."""
+    for table in sorted(check.reads):
+        if table not in reading.contracts and table not in reading.broken:
+            meant = near(str(table), map(str, reading.contracts.tables))
+            message = f"{check.id.rpartition('/')[2]}: it reads {table}, which has no contract.{meant}"
+            raise CheckError(path, None, message, "Mend the name, or write that table's contract.")
+    return check.id
 
 
 def _table_of_checks(path: Path, reading: Reading) -> TableName:

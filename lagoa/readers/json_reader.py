@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import INTEGERS, parse_type
 from lagoa.errors import SourceError
-from lagoa.readers.files import READ_ERRORS
+from lagoa.readers.files import READ_ERRORS, kind_of
 from lagoa.readers.json_nested import Misfit, arrow_type, make
 from lagoa.readers.json_records import SPACE, Span, find_items, find_lines
 from lagoa.readers.json_values import Unreadable, as_texts, read_object
@@ -145,9 +145,13 @@ class JsonReader(JsonValues):
         self._lines = source.format == "jsonl"
         try:
             with file.open() as stream:
+                kind = kind_of(stream.read(BLOCK))
+                stream.seek(0)
                 self._begin, first = _first(stream, self._encoding)
         except READ_ERRORS as error:
             raise file.unreadable(error) from error
+        if kind:
+            raise self._error(f"it is {kind[0]}, no JSON file.", kind[1])
         if not first:
             raise self._error("it is empty.", "Check what wrote it.")
         if not self._lines and first not in {b"[", b"{"}:

@@ -133,6 +133,12 @@ def test_files_that_agree(tmp_path):
             "checks.failed_rows",
         ),
         (
+            {"soda/silver/sales.yaml": "checks:\n  - failed_rows:\n      query: SELECT * FROM silver.sale\n"},
+            "soda/silver/sales.yaml",
+            None,
+            "it reads silver.sale, which has no contract. Did you mean 'silver.sales'?",
+        ),
+        (
             {"transformations/silver/sales.sql": "SELECT id, prise AS price\nFROM bronze.sales\n"},
             "transformations/silver/sales.sql",
             1,

@@ -285,6 +285,16 @@ def test_lines_without_any_are_an_empty_file(tmp_path, content):
 
 
 @pytest.mark.parametrize("name", ["lines.jsonl", "doc.json"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(gzip.compress(b"{}"), "it is a gzip file"), ('{"a": 1}'.encode("utf-16"), "a text in UTF-16")],
+)
+def test_files_of_another_kind(tmp_path, name, content, said):
+    with pytest.raises(SourceError, match=said):
+        read(put(tmp_path, content, name), {"a": "long"})
+
+
+@pytest.mark.parametrize("name", ["lines.jsonl", "doc.json"])
 def test_a_record_beyond_all_bounds(tmp_path, name):
     content = b'[{"a": "' + b"x" * 300 + b'"}, {"a": "y"}]' if name == "doc.json" else b'{"a": "' + b"x" * 300 + b'"}\n'
     path = put(tmp_path, content, name)

@@ -6,18 +6,23 @@ import json
 import subprocess
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
 from lagoa.infer import infer_contract
+from lagoa.lake import open_lake
 from lagoa.model import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.lake import Lake
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-datacontract" / "bin" / "python"
-
-pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="`make check` installs the datacontract CLI")
 
 CSV = "id;Nome;cpf;e-mail;uf;nascido em;preço\n" + "".join(
     f"{n};Ana;529.982.247-25;a{n}@b.co;SP;0{n % 9 + 1}/02/1990;{n},50\n" for n in range(30)
@@ -32,28 +37,47 @@ RECORD = {
 }
 
 
-def lint(folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [PYTHON, ROOT / "tests" / "datacontract" / "lint.py", folder]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+FILES = ("people.csv", "things.jsonl", "document.json", "packed.parquet")
 
 
-def test_inferred_contracts_and_a_broken_one(tmp_path):
-    (tmp_path / "people.csv").write_text(CSV, "utf-8")
-    (tmp_path / "things.jsonl").write_text(json.dumps(RECORD), "utf-8")
-    table = pa.table({"id": [1], "list": [[1]], "s": [{"a": "x"}], "d": [Decimal("1.5")], "b": [b"x"]})
-    parquet.write_table(table, tmp_path / "packed.parquet")
-    folder = tmp_path / "iceberg" / "bronze"
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    """A lake of contracts as they were inferred, and of the same with all that is marked for review taken up."""
+    root = tmp_path_factory.mktemp("lake")
+    (root / "lagoa.toml").write_text('name = "test"\n', "utf-8")
+    (root / "people.csv").write_text(CSV, "utf-8")
+    (root / "things.jsonl").write_text(f"{json.dumps(RECORD)}\n" * 30, "utf-8")
+    (root / "document.json").write_text(json.dumps([RECORD, {"id": 2}]), "utf-8")
+    columns = {"id": [1], "list": [[1]], "s": [{"a": "x"}], "d": [Decimal("1.5")], "b": [b"x"]}
+    parquet.write_table(pa.table(columns), root / "packed.parquet")
+    folder = root / "iceberg" / "bronze"
     folder.mkdir(parents=True)
-    for file in ("people.csv", "things.jsonl", "packed.parquet"):
+    for file in FILES:
         name = file.partition(".")[0]
-        text = infer_contract(tmp_path / file, TableName.parse(f"bronze.{name}"))
+        text = infer_contract(root / file, TableName.parse(f"bronze.{name}"))
         (folder / f"{name}.odcs.yaml").write_text(text, "utf-8")
         taken_up = text.replace("        # REVIEW ", "        ").replace(f"bronze.{name}", f"bronze.{name}2")
-        (folder / f"{name}2.odcs.yaml").write_text(taken_up, "utf-8")
-    found = lint(folder)
-    assert (found.returncode, found.stderr) == (0, ""), found.stderr
-    (folder / "broken.odcs.yaml").write_text(text.replace("required: true", "required: perhaps"), "utf-8")
-    found = lint(folder)
+        (folder / f"{name}2.odcs.yaml").write_text(taken_up.replace(f"- name: {name}", f"- name: {name}2"), "utf-8")
+    with open_lake(root) as lake:
+        yield lake
+
+
+def test_lagoa_accepts_them_and_all_of_their_files(lake):
+    assert lake.check_contracts().faults == ()
+    branch = lake.create_branch("load")
+    for file in FILES:
+        for table in (f"bronze.{file.partition('.')[0]}", f"bronze.{file.partition('.')[0]}2"):
+            result = branch.ingest(lake.settings.root / file, table)
+            assert (result.received > 0, result.quarantined) == (True, 0), (table, result.rules)
+
+
+@pytest.mark.skipif(not PYTHON.exists(), reason="`make check` installs the datacontract CLI")
+def test_datacontract_finds_nothing_wrong_but_with_a_broken_one(lake, tmp_path):
+    folder = lake.settings.contracts_folder / "bronze"
+    text = (folder / "people.odcs.yaml").read_text("utf-8")
+    (tmp_path / "broken.odcs.yaml").write_text(text.replace("required: true", "required: perhaps"), "utf-8")
+    command = [PYTHON, ROOT / "tests" / "datacontract" / "lint.py", folder, tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 1
-    assert found.stderr.startswith(str(folder / "broken.odcs.yaml"))
+    assert found.stderr.startswith(f"{tmp_path / 'broken.odcs.yaml'}: ")
     assert len(found.stderr.splitlines()) == 1

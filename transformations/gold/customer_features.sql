@@ -1,12 +1,10 @@
 -- One row a person and moment of purchase: what could be known at that moment, for training without leaks. The state of
 -- an order is not used, for it may have changed since; deliveries and answers count from the moment they happened.
-with customers as (
-    -- the person as known now; the state as it was told first, next to the order: what came later was not known
-    select
-        customer_id,
-        max(case when is_current then customer_unique_id end) as customer_unique_id,
-        arg_min(state, valid_from) as state
+with earlier as (
+    -- the state that was told first, next to the order, where another one was told since: that was not known then
+    select customer_id, arg_min(state, valid_from) as state
     from silver.customers
+    where not is_current
     group by customer_id
 ),
 worth as (
@@ -17,7 +15,7 @@ worth as (
 orders as (
     select
         customers.customer_unique_id,
-        customers.state,
+        coalesce(earlier.state, customers.state) as state,
         orders.order_id,
         orders.purchased_at,
         orders.delivered_at,
@@ -25,7 +23,9 @@ orders as (
         coalesce(worth.items, 0) as items,
         coalesce(worth.spent, 0) as spent
     from silver.orders as orders
-    inner join customers on customers.customer_id = orders.customer_id
+    inner join silver.customers as customers
+        on customers.customer_id = orders.customer_id and customers.is_current
+    left join earlier on earlier.customer_id = orders.customer_id
     left join worth on worth.order_id = orders.order_id
 ),
 purchases as (

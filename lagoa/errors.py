@@ -106,7 +106,9 @@ class NotAllowed(TerminalError):
     """A server knows who asks, and does not let them do this."""
 
     def __init__(self, server: str, reason: str) -> None:
-        super().__init__(f"{server} does not allow this: {reason}", "Ask for the role that may, or let it be done there.")
+        super().__init__(
+            f"{server} does not allow this: {reason}", "Ask for the role that may, or let it be done there."
+        )
         self.server = server
         self.reason = reason
 

@@ -24,7 +24,7 @@ from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
-    from lagoa.model import Change, Receipt, RefInfo
+    from lagoa.model import Change, Receipt
     from lagoa.ports import VersionedCatalog
 
 _ABANDONED = timedelta(days=1)

@@ -202,8 +202,7 @@ class Branch:
             batches: ids of batches, for a model that is built by batch.
             on_done: called with each result.
         """
-        from lagoa.materialize import Again
-        from lagoa.transform import backfill
+        from lagoa.transform import Again, backfill
 
         return backfill(self._context, self.name, model, Again(start, end, tuple(batches)), on_done=on_done)
 

@@ -222,6 +222,9 @@ CASES = {
     ),
 }
 
+SOME = ("drop", "widen", "fields", "partition")
+"""Cases that are read again after a publication and a rollback; of all others the metadata files are the same."""
+
 
 def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Path) -> None:
     for name, case in CASES.items():
@@ -233,6 +236,7 @@ def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Pa
                 tx.append(TableName.parse(f"b.{name}"), rows(lake, case.first))
         dev.publish()
         old = {name: content(lake, f"b.{name}", "main") for name in CASES}
+        pointers = lake.tables("main")
         assert {each.state for each in lake.contract_diff()} == {"same"}
     for name, case in CASES.items():
         contract(root, f"b.{name}", case.after, **case.now)
@@ -253,16 +257,19 @@ def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Pa
             assert len(found_rows) == 2, name
             assert list(found_rows[0]) == list(case.after), name
             new[name] = found_rows
-        assert {name: content(lake, f"b.{name}", "main") for name in CASES} == old
+        assert lake.tables("main") == pointers
         assert {each.state for each in lake.contract_diff(ref="next")} == {"same"}
         dev.publish()
-        assert {name: content(lake, f"b.{name}", "main") for name in CASES} == new
-        assert {name: content(lake, f"b.{name}", "main~1") for name in CASES} == old
+        assert lake.tables("main") == lake.tables("next")
+        assert {name: content(lake, f"b.{name}", "main") for name in SOME} == {name: new[name] for name in SOME}
+        assert {name: content(lake, f"b.{name}", "main~1") for name in SOME} == {name: old[name] for name in SOME}
     for name, case in CASES.items():
         contract(root, f"b.{name}", case.before, **case.was)
     with open_lake(root) as lake:
         lake.rollback("main~1")
-        assert {name: content(lake, f"b.{name}", "main") for name in CASES} == old
+        assert lake.tables("main") == pointers
+        assert {name: content(lake, f"b.{name}", "main") for name in SOME} == {name: old[name] for name in SOME}
+        assert {each.state for each in lake.contract_diff()} == {"same"}
 
 
 REFUSED: dict[str, tuple[Columns, Columns, str]] = {

@@ -6,7 +6,7 @@ it is read.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -17,7 +17,7 @@ from lagoa.contracts.findings import Location, cleaned, explained, known_keys
 from lagoa.errors import ContractError, FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -66,6 +66,22 @@ class _Loader(_Base):  # type: ignore[misc]
                 self._tags.clear()
             tag = self._tags[value] = str(super().resolve(kind, value, implicit))
         return tag
+
+
+class _Keeping(AbstractContextManager[None]):
+    """Keeps the errors of its block; every column of every contract goes through one, so it is no generator."""
+
+    __slots__ = ("faults",)
+
+    def __init__(self, faults: list[FileError]) -> None:
+        self.faults = faults
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if not isinstance(error, FileError):
+            return False
+        if error not in self.faults:
+            self.faults.append(error)
+        return True
 
 
 class YamlFile:
@@ -121,14 +137,9 @@ class YamlFile:
         """Return the error that says so at the place of a value."""
         return self.failure(self.path, self.line(location), message, advice)
 
-    @contextmanager
-    def going_on(self) -> Iterator[None]:
+    def going_on(self) -> AbstractContextManager[None]:
         """Keep an error that the block raises and go on behind it, so that all of them can be told."""
-        try:
-            yield
-        except FileError as error:
-            if error not in self.faults:
-                self.faults.append(error)
+        return _Keeping(self.faults)
 
     def stop_at_faults(self) -> None:
         """Raise the first fault that was kept: what follows takes for granted that there is none."""

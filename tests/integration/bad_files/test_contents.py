@@ -202,6 +202,30 @@ PACKED = {
 CASES = {**COLUMNS, **VALUES, **FORMS, **PACKED}
 
 
+JSON = {
+    "an object a line": Case(b'{"id":1}\n\n{"name":"a","id":2}', Taken([1, 2]), "bronze.jsonl"),
+    "an array": Case(b'[{"id":1},\n{"id":2}]', Taken([1, 2]), "bronze.json"),
+    "an empty file": Case(b"", Refused("it is empty"), "bronze.jsonl"),
+    "an array that breaks off": Case(b'[{"id":1},{"id"', Refused("it breaks off"), "bronze.json"),
+    "a line that breaks off": Case(b'{"id":1}\n{"id"', Taken([1], {"json": 1}), "bronze.jsonl"),
+    "text that is no JSON": Case(b'{"id":1}\nid,name\n1,a\n', Taken([1], {"json": 2}), "bronze.jsonl"),
+    "values that are no objects": Case(b'{"id":1}\n[1]\n2\nnull', Taken([1], {"object": 3}), "bronze.jsonl"),
+    "an unknown key": Case(b'{"id":1}\n{"id":2,"nmae":"a"}', Taken([1], {"keys": 1}), "bronze.jsonl"),
+    "a key twice": Case(b'{"id":1}\n{"id":2,"id":3}', Taken([1], {"keys": 1}), "bronze.jsonl"),
+    "a required key that is missing": Case(b'{"id":1}\n{"name":"a"}', Taken([1], {"required/id": 1}), "bronze.jsonl"),
+    "numbers beyond all types": Case(
+        b'{"id":1}\n{"id":1e999999}\n{"id":2,"ratio":1e999}', Taken([1], {"type/id": 1, "type/ratio": 1}), "bronze.jsonl"
+    ),
+    "NaN": Case(b'{"id":1}\n{"id":2,"ratio":NaN}', Taken([1], {"json": 1}), "bronze.jsonl"),
+    "half a character": Case(b'{"id":1}\n{"id":2,"name":"\\ud800"}', Taken([1], {"encoding": 1}), "bronze.jsonl"),
+    "not UTF-8": Case(b'{"id":1}\n{"id":2,"name":"\xff"}', Taken([1], {"encoding": 1}), "bronze.jsonl"),
+    "nested without end": Case(
+        b'{"id":1}\n{"id":2,"name":' + b"[" * 100_000, Taken([1], {"json": 1}), "bronze.jsonl"
+    ),
+    "Parquet by the name of JSON": Case(b"PAR1\0\0PAR1", Refused("it is a Parquet file, no JSON"), "bronze.json"),
+}  # fmt: skip
+
+
 def parquet(table: pa.Table, **options: Any) -> bytes:
     with io.BytesIO() as stream:
         write_table(table, stream, **options)
@@ -285,6 +309,13 @@ def test_csv(lake: Lake, branch: Branch, tmp_path: Path, case: Case) -> None:
         for each in show_quarantine(lake.context, branch.name, TableName.parse(case.table), limit=1000):
             assert each.byte_offset is not None
             assert case.content[each.byte_offset :].startswith(each.raw)
+
+
+@pytest.mark.parametrize("case", JSON.values(), ids=JSON)
+def test_json(lake: Lake, branch: Branch, tmp_path: Path, case: Case) -> None:
+    path = tmp_path / "data.json"
+    path.write_bytes(case.content)
+    check(lake, branch, path, case)
 
 
 @pytest.mark.parametrize(("content", "outcome"), PARQUET.values(), ids=PARQUET)

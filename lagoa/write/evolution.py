@@ -106,11 +106,16 @@ def _evolve_partition(transaction: Transaction, contract: Contract) -> None:
     metadata = transaction.table_metadata
     schema = metadata.schema()
     partition = contract.partition_spec(schema)
-    if same_partition(metadata.spec(), partition):
-        return
     wanted = {(field.source_id, str(field.transform)): field for field in partition.fields}
     have = {(field.source_id, str(field.transform)): field for field in metadata.spec().fields}
+    ids = {field.name: field.field_id for field in schema.fields}
+    # A partition that is still called by a former name of its column, which is another's now.
+    taken = [key for key, field in have.items() if key in wanted and ids.get(field.name, key[0]) != key[0]]
+    if same_partition(metadata.spec(), partition) and not taken:
+        return
     with transaction.update_spec() as spec:
+        for key in taken:
+            spec.rename_field(have[key].name, wanted[key].name)
         for key in have.keys() - wanted.keys():
             spec.remove_field(have[key].name)
         for key, field in wanted.items():

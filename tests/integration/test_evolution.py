@@ -501,3 +501,22 @@ def test_files_into_a_table_that_had_no_source_and_asked_for_less(root: Path) ->
         assert states == {"b.t": ["required"]}
         with pytest.raises(TableNotFound):
             lake.branch("dev").evolve(["b.none"])
+
+
+def test_the_former_name_of_a_partition_column_can_be_used_again(root: Path) -> None:
+    renamed = {"physicalType": "string", "lagoa.formerName": "state"}
+    steps: list[tuple[Columns, list[str], str]] = [
+        ({"k": K, "state": "string"}, ["state"], "1 as k, 'SP' as state"),
+        ({"k": K, "uf": renamed}, ["uf"], "2 as k, 'RJ' as uf"),
+        ({"k": K, "uf": "string", "state": "string"}, ["uf"], "3 as k, 'BA' as uf, 'open' as state"),
+        ({"k": K, "uf": "string", "state": "string"}, ["uf", "state"], "4 as k, 'BA' as uf, 'shut' as state"),
+    ]
+    for columns, partition, values in steps:
+        contract(root, "b.t", columns, partition=partition)
+        with open_lake(root) as lake:
+            dev = lake.create_branch("dev") if len(lake.refs()) == 1 else lake.branch("dev")
+            dev.append("b.t", rows(lake, values))
+    with open_lake(root) as lake:
+        found = [tuple(row.values()) for row in content(lake, "b.t", "dev")]
+        assert found == [(1, "SP", None), (2, "RJ", None), (3, "BA", "open"), (4, "BA", "shut")]
+        assert {field.name for field in lake.catalog("dev").load_table("b.t").spec().fields} == {"uf", "state"}

@@ -15,7 +15,7 @@ from lagoa.intervals import Intervals, number_sql
 from lagoa.materialize.asked import asked_batches, asked_intervals
 from lagoa.materialize.build import Built, build_full
 from lagoa.materialize.states import NotComparableError, State, changed_groups
-from lagoa.model import LINEAGE_COLUMNS, TableName
+from lagoa.model import TableName
 from lagoa.models.staleness import BUILT_ON, built_from
 from lagoa.sql_names import name_in_sql, text_in_sql
 from lagoa.write import SessionQuery, Where, begin
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from lagoa.materialize.states import GroupSql
     from lagoa.ports import Pointers, SqlEngine, SqlSession
 
-_BATCH = LINEAGE_COLUMNS[0]
 _HIDDEN = "lagoa_whole"
 _NEW, _OLD = "_lagoa_increment", TableName(("lagoa_before",), "target")
 
@@ -88,9 +87,12 @@ def _differences(work: Build, rule: ByTime | ByBatch, then: Pointers) -> set[Any
 
 
 def _group(rule: ByTime | ByBatch, column: str) -> GroupSql:
-    if isinstance(rule, ByTime):
-        return lambda columns: number_sql(rule.grain, column, columns[column])
-    return lambda _: name_in_sql(column)
+    def of(columns: Mapping[str, str]) -> str:
+        if column not in columns:
+            raise NotComparableError(f"it has no column {column}")
+        return number_sql(rule.grain, column, columns[column]) if isinstance(rule, ByTime) else name_in_sql(column)
+
+    return of
 
 
 def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:

@@ -48,7 +48,12 @@ class State:
     @cached_property
     def columns(self) -> dict[str, str]:
         """The type of each column."""
-        return {field.name: str(field.field_type) for field in self.table.schema().fields}
+        return {name: kind for name, (_, kind) in self.fields.items()}
+
+    @cached_property
+    def fields(self) -> dict[str, tuple[int, str]]:
+        """The id and type of each column: another id is another column, whatever its name."""
+        return {field.name: (field.field_id, str(field.field_type)) for field in self.table.schema().fields}
 
 
 def changed_groups(
@@ -81,7 +86,7 @@ def _changed(
     session: SqlSession, states: tuple[State, State], group: GroupSql, names: Collection[str] | None
 ) -> set[Any]:
     old, new = states
-    compared, was = ({n: t for n, t in each.columns.items() if names is None or n in names} for each in (new, old))
+    compared, was = ({n: f for n, f in each.fields.items() if names is None or n in names} for each in (new, old))
     if compared != was:
         raise NotComparableError("its columns have changed")
     columns = ", ".join(map(name_in_sql, compared)) or "0"

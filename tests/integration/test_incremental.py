@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyiceberg.types import LongType
 
 from flows.sources.olist import generate
 from lagoa import faults
@@ -241,6 +242,20 @@ def test_a_tie_that_the_merge_cannot_decide_builds_whole(branch: Branch) -> None
     assert (1, 7, 5) in branch.sql("select id, n, seen from gold.latest").fetchall()  # its _row is greater
     load(branch, "b3", (1, None, 7, 5))
     assert build(branch)["gold.latest"] == ("incremental", ("b3",), "")
+
+
+def test_a_column_of_the_same_name_is_not_the_same_column(branch: Branch) -> None:
+    load(branch, "b1", *FIRST)
+    build(branch)
+    with branch.catalog().load_table("bronze.sales").update_schema() as change:
+        change.rename_column("n", "was_n")
+    with branch.catalog().load_table("bronze.sales").update_schema() as change:
+        change.add_column("n", LongType())
+    assert set(build(branch).values()) == {("full", (), "bronze.sales: its columns have changed")}
+    with branch.catalog().load_table("bronze.sales").update_schema() as change:
+        change.rename_column("ts", "moment")
+    with pytest.raises(ModelError, match=r"daily\.sql:1: gold\.daily failed"):
+        branch.transform()
 
 
 def test_an_earlier_state_that_is_gone_builds_whole(branch: Branch) -> None:

@@ -163,12 +163,17 @@ def source_files(context: LakeContext, folder: Path) -> dict[TableName, Path]:
     """Return the files of a folder that contracts name as their sources, by table.
 
     Raises:
-        SourceError: there is no such folder, or no contract names a file in it.
+        SourceError: there is no such folder, it may not be looked into, or no contract names a file in it.
     """
     named = {each.table: each.source.file for each in context.contracts if each.source and each.source.file}
-    if not folder.is_dir():
-        raise SourceError(str(folder), "there is no such folder.", "Check the path.")
-    found = {table: folder / name for table, name in named.items() if (folder / name).is_file()}
+    try:
+        if not folder.is_dir():
+            raise SourceError(str(folder), "there is no such folder.", "Check the path.")
+        found = {table: folder / name for table, name in named.items() if (folder / name).is_file()}
+    except OSError as error:
+        raise SourceError(
+            str(folder), f"it cannot be looked into: {error.strerror}.", "Give this user the right to."
+        ) from error
     if not found:
         raise SourceError(
             str(folder),

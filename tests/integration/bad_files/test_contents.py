@@ -214,7 +214,7 @@ JSON = {
     "a key twice": Case(b'{"id":1}\n{"id":2,"id":3}', Taken([1], {"keys": 1}), "bronze.jsonl"),
     "a required key that is missing": Case(b'{"id":1}\n{"name":"a"}', Taken([1], {"required/id": 1}), "bronze.jsonl"),
     "numbers beyond all types": Case(
-        b'{"id":1}\n{"id":1e999999}\n{"id":2,"ratio":1e999}', Taken([1], {"type/id": 1, "type/ratio": 1}), "bronze.jsonl"
+        b'{"id":1}\n{"id":1e9999}\n{"id":2,"ratio":1e999}', Taken([1], {"type/id": 1, "type/ratio": 1}), "bronze.jsonl"
     ),
     "NaN": Case(b'{"id":1}\n{"id":2,"ratio":NaN}', Taken([1], {"json": 1}), "bronze.jsonl"),
     "half a character": Case(b'{"id":1}\n{"id":2,"name":"\\ud800"}', Taken([1], {"encoding": 1}), "bronze.jsonl"),

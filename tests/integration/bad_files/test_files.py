@@ -95,6 +95,21 @@ def test_a_file_that_may_not_be_read(lake: Lake, branch: Branch, tmp_path: Path)
     assert branch.head == head
 
 
+def test_a_folder_that_may_not_be_looked_into(lake: Lake, branch: Branch, tmp_path: Path) -> None:
+    folder, user = tmp_path / "secret" / "data", os.geteuid()
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0)
+    assert lake.context.contracts
+    if user == 0:
+        os.seteuid(65_534)
+    try:
+        with pytest.raises(SourceError, match="it cannot be looked into: Permission denied"):
+            branch.ingest_folder(folder)
+    finally:
+        os.seteuid(user)
+        folder.parent.chmod(0o700)
+
+
 @pytest.mark.parametrize("name", [b"a\xff.csv", 'Vendas março\'s "1";\n--.csv'.encode()])
 def test_names_of_any_bytes(lake: Lake, branch: Branch, tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)

@@ -115,10 +115,9 @@ def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
     if kind.name in {"float", "double"}:
         foreign = "_." if decimal == "," else "_"
         strange = " OR ".join(f"contains({text}, {literal(character)})" for character in foreign)
+        strange = f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange})"
         vanished = f"{made} = 0 AND regexp_matches({text}, '^[^eE]*[1-9]')"  # too small for any number but zero
-        return Value(
-            cast, (f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange} OR ({vanished}))",)
-        )
+        return Value(cast, (strange, vanished))
     grammar = rf"\d+({mark}0*)?"
     if kind.name == "decimal":
         places = rf"{mark}\d{{0,{kind.numbers[1]}}}0*"

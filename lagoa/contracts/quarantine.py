@@ -68,6 +68,7 @@ def quarantine_contract(origin: Contract) -> Contract:
         columns=columns,
         description=f"Records that {origin.table} refused: one row a record, with the first rule that it breaks.",
         owner=origin.owner,
+        key=RECORD_KEY,
     )
 
 

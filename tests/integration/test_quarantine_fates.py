@@ -431,6 +431,8 @@ def test_two_branches_that_decide_the_same_record_conflict(place: Place) -> None
     with pytest.raises(PublishConflict):
         two.publish()
     assert [each.fate for each in lax.refused_records(A, fate=None)] == ["accepted"]
+    (change,) = (each for each in lax.diff("main~1", "main").tables if each.table == _quarantine())
+    assert (change.rows_added, change.rows_changed, change.rows_removed) == (0, 1, 0)
     (accepted,) = lax.refused_records(A, fate="accepted")
     assert accepted.fate_commit == lax.ref("main").commit
 

@@ -126,13 +126,15 @@ def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], lis
     for path in sorted(folder.glob("*/*.yaml")):
         try:
             table = _table_of_checks(path, reading)
-            found = context.auditor.read(table, path)
+            faulty: list[CheckError] = []
+            found = context.auditor.read(table, path, faulty)
+            faults += faulty
+            if table in reading.broken:
+                continue
+            faults += _unknown_columns(path, reading.contracts[table])
         except FileError as error:
             faults.append(error)
             continue
-        if table in reading.broken:
-            continue
-        faults += _unknown_columns(path, reading.contracts[table])
         for check in found.checks:
             try:
                 ids.append(_readable(file_check(found, check, context.engine), path, reading))

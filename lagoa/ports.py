@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
 
+    from lagoa.errors import CheckError
     from lagoa.model import Change, CheckFile, CheckResult, Commit, Receipt, Ref, RefInfo, TableName
 
 Namespace = tuple[str, ...]
@@ -234,8 +235,11 @@ class Auditor(Protocol):
     def version(self) -> str:
         """What runs the checks, and which version: results of another one are not taken for its own."""
 
-    def read(self, table: TableName, path: Path) -> CheckFile:
-        """Read a check file; raises `CheckError` with file and line for anything that cannot be run."""
+    def read(self, table: TableName, path: Path, faults: list[CheckError] | None = None) -> CheckFile:
+        """Read a check file; raises `CheckError` with file and line for anything that cannot be run.
+
+        Where `faults` is given, those of single checks go there, and the file comes without these checks.
+        """
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
         """Run every check of some files; a check that was not evaluated says so in its outcome.

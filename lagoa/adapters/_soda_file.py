@@ -60,9 +60,10 @@ _VARIABLE = re.compile(r"\$\{\s*(var|env|soda)\b", re.IGNORECASE)
 class Reader:
     """Reads one check file."""
 
-    def __init__(self, table: TableName, path: Path) -> None:
+    def __init__(self, table: TableName, path: Path, faults: list[CheckError] | None = None) -> None:
         self._table = table
         self._path = path
+        self._faults = faults
 
     def read(self) -> CheckFile:
         """Return the file with all its checks; raises `CheckError` with file and line."""
@@ -80,7 +81,7 @@ class Reader:
         allowed = {"columns", "checks", "filter", "check_attributes"}
         top = self._mapping(root, allowed, "the file") if root else {}
         checks = tuple(self._checks(top))
-        if not checks:
+        if not (checks or self._faults):
             raise CheckError(self._path, None, "has no checks.", "Add some, or remove the file.")
         seen: set[str] = set()
         for check in checks:
@@ -96,10 +97,19 @@ class Reader:
             if "name" not in entries:
                 raise self._error(column, "a column has no name", "name")
             context = {key: _value(node) for key, node in entries.items() if key != "checks"}
-            for check in self._list(entries.get("checks")):
-                yield self._check(check, {"filter of the file": table_filter, "column": context})
-        for check in self._list(top.get("checks")):
-            yield self._check(check, {"filter of the file": table_filter, "column": {}})
+            yield from self._read_all(entries.get("checks"), {"filter of the file": table_filter, "column": context})
+        yield from self._read_all(top.get("checks"), {"filter of the file": table_filter, "column": {}})
+
+    def _read_all(self, nodes: yaml.Node | None, context: dict[str, Any]) -> Iterator[FileCheck]:
+        for node in self._list(nodes):
+            try:
+                check = self._check(node, context)
+            except CheckError as error:
+                if self._faults is None:
+                    raise
+                self._faults.append(error)
+            else:
+                yield check
 
     def _check(self, node: yaml.Node, context: dict[str, Any]) -> FileCheck:
         entries = self._mapping(node, frozenset(_BODY), "a check")

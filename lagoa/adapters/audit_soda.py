@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from lagoa.errors import CheckError
     from lagoa.model import CheckFile, FileCheck, Outcome, TableName
     from lagoa.ports import SqlSession
 
@@ -41,9 +42,12 @@ class SodaAuditor:
 
         return f"soda-core {version('soda-core')}"
 
-    def read(self, table: TableName, path: Path) -> CheckFile:
-        """Read a check file; raises `CheckError` with file and line for anything that cannot be run."""
-        return Reader(table, path).read()
+    def read(self, table: TableName, path: Path, faults: list[CheckError] | None = None) -> CheckFile:
+        """Read a check file; raises `CheckError` with file and line for anything that cannot be run.
+
+        Where `faults` is given, those of single checks go there, and the file comes without these checks.
+        """
+        return Reader(table, path, faults).read()
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
         """Run every check of some files in a session of DuckDB; keys are left empty."""

@@ -271,6 +271,15 @@ def test_what_follows_from_a_broken_file_is_not_told_again(faults_of):
     assert [(file, line) for file, line, _ in faults_of(files)] == [("iceberg/bronze/sales.odcs.yaml", 11)]
 
 
+def test_every_check_that_cannot_be_run(faults_of):
+    text = (
+        "columns:\n  - name: price\n    checks:\n      - mising:\n      - missing:\n          treshold: 1\n"
+        "checks:\n  - row_count:\n  - failed_rows:\n      query: DROP TABLE silver.sales\n  - freshness: {columm: x}\n"
+    )
+    found = faults_of({"soda/silver/sales.yaml": text})
+    assert [line for _, line, _ in found] == [None, 4, 6, 11]
+
+
 def test_every_kind_of_file_at_once_on_the_command_line(tmp_path):
     files = {
         "iceberg/bronze/other.odcs.yaml": SALES,

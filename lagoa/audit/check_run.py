@@ -135,7 +135,8 @@ class CheckRun:
             for name in sorted(wanted.keys() | found.keys())
             if wanted.get(name) != found.get(name) and not (name in later and name not in found)
         ]
-        return _judged(check, len(wrong), "; ".join(wrong) or "the columns are the contract's")
+        advice = f" (`lagoa contract diff {check.table}` says what to do)"
+        return _judged(check, len(wrong), "; ".join(wrong) + advice if wrong else "the columns are the contract's")
 
 
 def _units(checks: Sequence[Check]) -> list[list[Check]]:

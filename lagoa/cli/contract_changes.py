@@ -80,6 +80,8 @@ def _show(found: list[ContractDiff], ref: str) -> None:
     refused = [str(each.table) for each in found if each.refused]
     if refused:
         hint(f"Writes to {', '.join(refused)} are refused as long as this is so.")
+    elif any(difference.effect == "evolves" for each in found for difference in each.differences):
+        hint("The next write to a table does this; `lagoa contract apply` does it without rows.")
 
 
 def _in_words(difference: Difference) -> str:

@@ -64,11 +64,12 @@ def arrow_columns(file: SourceFile) -> list[Field]:
 
     try:
         schema = parquet.read_schema(file.path)
-    except (pa.ArrowException, OSError) as error:
+        names = schema.names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise file.unreadable(error) from error
     fields = []
     for field in schema:
-        if schema.names.count(field.name) > 1:
+        if names.count(field.name) > 1:
             message = f"it has two columns {field.name!r}."
             raise SourceError(str(file.path), message, "Rename or remove one of the two.")
         try:

@@ -66,8 +66,9 @@ class RowSql:
         )
         texts = [[literal(text) for text in part] for part in zip(*(check[1:] for check in self._checks), strict=True)]
         rule, column, reason = (f"[{', '.join(part)}][{_BROKEN} - {_UNREADABLE}]" for part in texts or [["NULL"]] * 3)
+        told = f"nullif(split_part({identifier(RULE)}, '/', 2), '')"  # a reader that judges values names the column so
         self.refused = (
-            f"SELECT coalesce({identifier(RULE)}, {rule}) AS rule, {column} AS column_name, "  # noqa: S608
+            f"SELECT coalesce({identifier(RULE)}, {rule}) AS rule, coalesce({told}, {column}) AS column_name, "  # noqa: S608
             f"coalesce({identifier(REASON)}, {reason}) AS reason, {identifier(ROW)} AS record, "
             f"{identifier(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
             f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at, {_header(contract, reader)} "

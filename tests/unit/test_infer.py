@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import json
 import os
 from decimal import Decimal
@@ -345,7 +346,14 @@ def test_records_that_cannot_be_read_do_not_decide(tmp_path):
     assert loaded(contract, tmp_path / "people.csv") == (50, 1)
 
 
+def parquet_of_a_strange_name():
+    with io.BytesIO() as stream:
+        parquet.write_table(pa.table({"nXY": [1]}), stream, store_schema=False)
+        return stream.getvalue().replace(b"nXY", b"n\xff\xfe")
+
+
 REFUSED = {
+    "a Parquet column whose name is no text": (parquet_of_a_strange_name(), "'utf-8' codec"),
     "empty": (b"", "it is empty"),
     "blank": (b"\n \n", "it is empty"),
     "a byte order mark alone": (b"\xef\xbb\xbf\n", "it is empty"),

@@ -251,6 +251,10 @@ PARQUET = {
     "a footer longer than the file": (WHOLE[:-8] + b"\xff\xff\xff\x7fPAR1", Refused("it cannot be read: .*footer")),
     "a damaged page": (WHOLE[:4] + b"\xff" * 40 + WHOLE[44:], Refused("it cannot be read")),
     "an encrypted file": (b"PARE" + WHOLE[4:-4] + b"PARE", Refused("it is an encrypted Parquet file")),
+    "a name that is no text": (
+        parquet(PEOPLE.rename_columns(["id", "nXY"]), store_schema=False).replace(b"nXY", b"n\xff\xfe"),
+        Refused("it cannot be read: 'utf-8' codec"),
+    ),
     "no row groups": (parquet(PEOPLE.slice(0, 0)), Taken([])),
     "no columns": (parquet(pa.table({})), Refused("the column 'id' is missing")),
     "a column twice": (parquet(pa.table([[1], [2]], ["id", "id"])), Refused("the column 'id' comes twice")),
@@ -296,6 +300,7 @@ def check(lake: Lake, branch: Branch, path: Path, case: Case) -> None:
         assert (result.accepted, result.quarantined) == (len(rows), len(found))
         assert result.received == len(rows) + len(found)
         assert sorted([row[1] for row in rows] + [each.record for each in found]) == list(range(1, result.received + 1))
+        assert all(each.column == (each.rule.partition("/")[2] or None) for each in found)
         assert branch.head == result.commit
     assert lake.resolve("main").id == main
 

@@ -54,7 +54,8 @@ def compare_rows(
         key: columns that rows are matched by, if they are unique on both sides.
         samples: rows of each kind to return.
     """
-    compared = [pair for pair in pairs if pair[1].name not in _NOT_COMPARED] or pairs
+    left_out = _NOT_COMPARED - set(key)
+    compared = [pair for pair in pairs if pair[1].name not in left_out] or pairs
     sides, pointers = _sides(states, compared)
     if sides is None:
         return RowsDiff(tuple(key), 0, 0, 0, ())

@@ -88,18 +88,21 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBEngine]:
-    folder = tmp_path_factory.mktemp("engine") / "warehouse"
-    with DuckDBEngine(folder, memory_limit="500MB", threads=1, target_file_bytes=2**28) as started:
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engine") / "warehouse"
+
+
+@pytest.fixture(scope="module")
+def engine(warehouse: Path) -> Iterator[DuckDBEngine]:
+    warehouse.mkdir()
+    with DuckDBEngine(warehouse, memory_limit="500MB", threads=1, target_file_bytes=2**28) as started:
         yield started
 
 
 @pytest.fixture
-def place(tmp_path: Path, engine: DuckDBEngine) -> Iterator[Place]:
+def place(tmp_path: Path, warehouse: Path, engine: DuckDBEngine) -> Iterator[Place]:
+    (tmp_path / "warehouse").symlink_to(warehouse)  # where the engine may look; each table has a folder of its own
     found = Place(tmp_path, engine)
-    # The tables lie where the engine may look; each has a folder of its own there.
-    (tmp_path / "warehouse").symlink_to(engine.warehouse)
-    engine.warehouse.mkdir(exist_ok=True)
     yield found
     found.catalog.close()
     found.receipts.close()

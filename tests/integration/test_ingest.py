@@ -321,7 +321,7 @@ def test_a_folder_with_a_bad_file_keeps_the_good_ones(lake: Lake, branch: str, t
 
 
 def test_a_folder_that_holds_no_known_file(lake: Lake, branch: str, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"no contract names a file in it; they name other\.csv, packed"):
+    with pytest.raises(SourceError, match=r"no contract names a file in it; they name .*other\.csv, packed"):
         ingest_folder(lake.context, branch, tmp_path)
     with pytest.raises(SourceError, match="there is no such folder"):
         source_files(lake.context, tmp_path / "none")

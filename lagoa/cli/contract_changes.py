@@ -1,4 +1,4 @@
-"""`lagoa contract diff`."""
+"""`lagoa contract diff` and `lagoa contract apply`."""
 
 from __future__ import annotations
 

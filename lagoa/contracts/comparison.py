@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.fields import FieldComparison
+from lagoa.contracts.fields import Difference, FieldComparison
 
 if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionSpec
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pyiceberg.table.sorting import SortOrder
 
     from lagoa.contracts.contract import Contract
-    from lagoa.contracts.fields import Difference
 
 COMMENT = "comment"
 """Table property: the contract's description, under the name that other engines know."""
@@ -64,14 +63,13 @@ def _has_rows(metadata: TableMetadata) -> bool:
 
 
 def _table_differences(contract: Contract, metadata: TableMetadata, schema: Schema) -> list[Difference]:
-    from lagoa.contracts.fields import Difference
-
     found = []
     before = metadata.properties.get(COMMENT, "")
     if before != contract.description:
         note = "the table's description is changed"
         found.append(Difference("description", None, before or None, contract.description or None, "evolves", note))
-    if any(each.name not in {field.name for field in schema.fields} for each in contract.all_columns):
+    there = {field.name for field in schema.fields}
+    if not there.issuperset(each.name for each in contract.all_columns):
         return found  # a column is refused: the layout cannot be said
     note = "files are laid out so from now on; those that are there stay as they are"
     now, then = partition_in_words(metadata.spec(), metadata.schema()), ", ".join(contract.partition)

@@ -234,7 +234,7 @@ class Branch:
         from lagoa.catalog.ref_catalog import RefCatalog
 
         settings = self._context.settings
-        return RefCatalog(self._context.catalog, self.name, settings.warehouse, author=settings.author)
+        return RefCatalog(self._context.catalog, self.name, settings.warehouse_location, author=settings.author)
 
 
 class Run(Branch):

@@ -115,7 +115,7 @@ def _tables(context: LakeContext) -> Iterator[Finding]:
 
     looked_at: set[str] = set()
     for ref in sorted(context.catalog.refs(), key=lambda each: each.name != MAIN):
-        catalog = RefCatalog(context.catalog, ref.name, context.settings.warehouse)
+        catalog = RefCatalog(context.catalog, ref.name, context.settings.warehouse_location)
         for table, pointer in sorted(context.catalog.tables(ref.commit).items()):
             if pointer not in looked_at:
                 looked_at.add(pointer)

@@ -5,6 +5,7 @@ LagoaError
 ├── TransientError              the same call may succeed when it is tried again
 │   ├── CommitLost              the branch moved on and a table of this commit with it
 │   ├── CatalogBusy             the catalog is locked or does not answer in time
+│   ├── StorageUnavailable      the object store does not answer
 │   └── PublishContended        `main` kept moving during every try to publish
 └── TerminalError               trying again changes nothing: act first
     ├── SignInFailed            a server does not know who asks
@@ -80,6 +81,18 @@ class CommitLost(TransientError):
 
 class CatalogBusy(TransientError):
     """The catalog is locked by others for longer than the time limit."""
+
+
+class StorageUnavailable(TransientError):
+    """The object store of the tables' files does not answer, or broke off."""
+
+    def __init__(self, place: str, reason: str = "it does not answer") -> None:
+        super().__init__(
+            f"The object store at {place}: {reason}.",
+            "Nothing of this was committed. See whether it runs (`lagoa stack status`), then try again.",
+        )
+        self.place = place
+        self.reason = reason
 
 
 class PublishContended(TransientError):

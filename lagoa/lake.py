@@ -12,6 +12,7 @@ from lagoa.branch import Branch, Run
 from lagoa.context import LakeContext
 from lagoa.model import MAIN, Ref, TableName, check_ref_name
 from lagoa.settings import Settings, load_settings
+from lagoa.storage import S3, S3Storage, use
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -62,7 +63,7 @@ class Lake:
         """Return a ref as a plain PyIceberg catalog; it takes writes when the ref is a work branch."""
         from lagoa.catalog.ref_catalog import RefCatalog
 
-        return RefCatalog(self.context.catalog, ref, self.settings.warehouse, author=self.settings.author)
+        return RefCatalog(self.context.catalog, ref, self.settings.warehouse_location, author=self.settings.author)
 
     def run(self, name: str, run_id: str | None = None) -> Run:
         """Make a branch `run/<name>/<id>` at main's head for one piece of work; use it as a context manager.
@@ -330,12 +331,15 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
     state = settings.state_folder
     state.mkdir(parents=True, exist_ok=True)
+    if settings.warehouse.startswith(S3):
+        _use_object_store(settings)
 
     def open_engine() -> SqlEngine:
         from lagoa.adapters.engine_duckdb import DuckDBEngine
 
         return DuckDBEngine(
-            settings.warehouse,
+            settings.warehouse_location,
+            spill=state / "spill",
             memory_limit=settings.memory_limit,
             threads=settings.threads,
             target_file_bytes=settings.target_file_mb * 1024**2,
@@ -355,6 +359,14 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_auditor=open_auditor,
         )
     )
+
+
+def _use_object_store(settings: Settings) -> None:
+    from lagoa.adapters.s3_keys import AssumedKeys, signing_keys
+
+    name, secret = signing_keys(settings.state_folder / "stack")
+    keys = AssumedKeys(settings.s3_endpoint, name, secret)
+    use(S3Storage(settings.warehouse_location, settings.s3_endpoint, settings.s3_region, keys))
 
 
 def _open_catalog(settings: Settings) -> VersionedCatalog:

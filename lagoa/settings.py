@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lagoa.errors import LakeNotFound, SettingsError
+from lagoa.storage import S3
 
 SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"
@@ -31,6 +32,10 @@ class Settings(BaseSettings):
         root: the lake's folder.
         name: the lake's name.
         state: folder of the catalog, the receipts and the data files; relative to `root`.
+        warehouse: folder of the tables' files, relative to `state`; or an S3 prefix, such as `s3://lagoa/warehouse`.
+        s3_endpoint: where that S3 object store is. Its keys are no setting: they come from the environment, or are
+            those of the stack.
+        s3_region: as the store calls it.
         catalog: what keeps branches and commits: a SQLite file in `state`, or a Nessie server.
         nessie_url: where that server's API v2 is.
         memory_limit: what the SQL engine may hold in memory, such as `4GB`; beyond it, it spills to disk.
@@ -46,6 +51,11 @@ class Settings(BaseSettings):
     root: Path
     name: str = "lake"
     state: Path = Path(".lagoa")
+    warehouse: Annotated[str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9._-]+)*|[^:]+)$")] = (
+        "warehouse"
+    )
+    s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:9000"
+    s3_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "us-east-1"
     catalog: Literal["sqlite", "nessie"] = "sqlite"
     nessie_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://127.0.0.1:19120/api/v2"
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
@@ -74,9 +84,9 @@ class Settings(BaseSettings):
         return self.root / self.state
 
     @property
-    def warehouse(self) -> Path:
-        """The absolute folder of the tables' files."""
-        return self.state_folder / "warehouse"
+    def warehouse_location(self) -> str:
+        """Where the tables' files are: an absolute folder, or an S3 prefix."""
+        return self.warehouse if self.warehouse.startswith(S3) else str(self.state_folder / self.warehouse)
 
     @property
     def contracts_folder(self) -> Path:

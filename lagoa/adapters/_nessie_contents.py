@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.adapters._nessie_http import NessieHttp, at
 from lagoa.adapters._states import Delta, State
 from lagoa.model import TableName
+from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,9 +82,7 @@ def keys_of(answer: Mapping[str, Any]) -> dict[Key, str]:
 
 def iceberg_ids(pointer: str) -> dict[str, int]:
     """Return the ids that Nessie keeps of a table, from its metadata file (Iceberg specification, appendix C)."""
-    from pyiceberg.io import load_file_io
-
-    with load_file_io({}, pointer).new_input(pointer).open() as stream:
+    with file_io(pointer).new_input(pointer).open() as stream:
         document = json.loads(stream.read())
     snapshot = document.get("current-snapshot-id")
     return {

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -21,8 +19,9 @@ from lagoa.adapters.duckdb_partitions import needs_extension, order_sql, transfo
 from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error, quoted
 from lagoa.adapters.duckdb_statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb_types import duckdb_type, field_ids, null_inside
-from lagoa.errors import QueryError, WriteError
+from lagoa.errors import LagoaError, WriteError
 from lagoa.model import TableName
+from lagoa.storage import file_io, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,9 +63,10 @@ class FileWriter:
                 be written.
             QueryError: the query fails.
         """
-        folder = Path(local_path(self.table.location)) / "data" / uuid.uuid4().hex
+        storage = storage_of(self.table.location)
+        folder = f"{local_path(self.table.location)}/data/{uuid.uuid4().hex}"
         try:
-            folder.mkdir(parents=True)
+            storage.make_folder(folder)
             columns = self._columns(query, parameters)
             try:
                 files = self._copy(query, parameters, columns, folder)
@@ -74,20 +74,20 @@ class FileWriter:
                 log.warning("%s: PyIceberg writes the files, which is slower: %s", self.name, reason)
                 files = self._write_by_pyiceberg(query, parameters)
         except duckdb.Error as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            storage.discard(folder)
             raise self._translated(error) from error
         except OSError as error:
-            shutil.rmtree(folder, ignore_errors=True)
+            storage.discard(folder)
             raise WriteError(
                 self.name,
                 f"its files cannot be written: {error.strerror or error}.",
                 "Look at the free space of the disk and at the rights to the state folder, then try again.",
             ) from error
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            storage.discard(folder)
             raise
         if not files:
-            shutil.rmtree(folder, ignore_errors=True)
+            storage.discard(folder)
         return files
 
     def stage(self, name: str, query: str, parameters: Sequence[Any]) -> int:
@@ -151,7 +151,7 @@ class FileWriter:
             )
         return f"{value} AS {quoted(name)}"
 
-    def _copy(self, query: str, parameters: Sequence[Any], columns: list[str], folder: Path) -> list[DataFile]:
+    def _copy(self, query: str, parameters: Sequence[Any], columns: list[str], folder: str) -> list[DataFile]:
         fields = self.table.spec().fields
         for field in fields:
             if needs_extension(field.transform):
@@ -176,26 +176,26 @@ class FileWriter:
             files = self._run_copy(f"{select} {order}", parameters, options, folder)
         for file in files:
             if not file.count:  # DuckDB leaves an empty file where the query has no rows
-                Path(file.path).unlink()
+                storage_of(file.path).discard(file.path)
         files = [file for file in files if file.count]
         self._check_required(files)
         ordered = order != "" and not partitions  # within partitions DuckDB keeps runs in order, not the whole
         return [data_file(file, self.table, ordered=ordered) for file in files]
 
-    def _copy_in_order(self, query: str, parameters: Sequence[Any], options: str, folder: Path) -> list[WrittenFile]:
+    def _copy_in_order(self, query: str, parameters: Sequence[Any], options: str, folder: str) -> list[WrittenFile]:
         """Write the rows in their order, into files that do not overlap.
 
         DuckDB keeps the order in one file, whatever its threads, but not over the files of FILE_SIZE_BYTES. So what
         is larger than a file should be is cut into slices after.
         """
-        whole = folder / f"f_{uuid.uuid4()}.parquet"
+        whole = f"{folder}/f_{uuid.uuid4()}.parquet"
         files = self._run_copy(query, parameters, options, whole)
         count, size = files[0].count, files[0].size
         slices = min(round(size / self.target_bytes), count)
         if slices < 2:  # noqa: PLR2004 - one file is right as it is
             return files
         edges = [count * number // slices for number in range(slices + 1)]
-        source = f"read_parquet({literal(str(whole))}, file_row_number = true, hive_partitioning = false)"
+        source = f"read_parquet({literal(whole)}, file_row_number = true, hive_partitioning = false)"
         files = [
             part
             for low, high in pairwise(edges)
@@ -204,14 +204,14 @@ class FileWriter:
                 f"WHERE file_row_number >= {low} AND file_row_number < {high}",
                 (),
                 options,
-                folder / f"f_{uuid.uuid4()}.parquet",
+                f"{folder}/f_{uuid.uuid4()}.parquet",
             )
         ]
-        whole.unlink()
+        storage_of(whole).discard(whole)
         return files
 
-    def _run_copy(self, query: str, parameters: Sequence[Any], options: str, to: Path) -> list[WrittenFile]:
-        statement = f"COPY ({query}) TO {literal(str(to))} ({options})"
+    def _run_copy(self, query: str, parameters: Sequence[Any], options: str, to: str) -> list[WrittenFile]:
+        statement = f"COPY ({query}) TO {literal(to)} ({options})"
         return [WrittenFile(*row) for row in self.cursor.execute(statement, list(parameters)).fetchall()]
 
     def _order_or_none(self) -> str:
@@ -251,7 +251,6 @@ class FileWriter:
 
     def _write_by_pyiceberg(self, query: str, parameters: Sequence[Any]) -> list[DataFile]:
         """Write what DuckDB cannot: its rows go through Arrow, in memory."""
-        from pyiceberg.io import load_file_io
         from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
 
         self.stage(_STAGED, query, parameters)
@@ -264,9 +263,9 @@ class FileWriter:
             rows = rows.cast(schema_to_pyarrow(self.schema, include_field_ids=False))
         except (ValueError, NotImplementedError) as error:  # pyarrow's errors are ValueErrors
             raise WriteError(self.name, f"a value does not fit: {error}.", "Cast it in the query.") from error
-        return list(_dataframe_to_data_files(self.table, rows, load_file_io({}, self.table.location)))
+        return list(_dataframe_to_data_files(self.table, rows, file_io(self.table.location)))
 
-    def _translated(self, error: duckdb.Error) -> QueryError | WriteError:
+    def _translated(self, error: duckdb.Error) -> LagoaError:
         text = str(error)
         if MARK in text:
             message = text.partition(MARK)[2].splitlines()[0]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 
-from lagoa.errors import QueryError
+from lagoa.errors import QueryError, StorageUnavailable
+
+_UNREACHABLE = re.compile(r"([A-Z][^\n]*?) (?:error )?for HTTP \w+ to '(\w+://[^/']+)")
+"""DuckDB's words for a server that does not answer: what is wrong, and where."""
 
 
 class NotWritable(Exception):
@@ -26,8 +31,11 @@ def local_path(location: str) -> str:
     return location.removeprefix("file://")
 
 
-def query_error(error: duckdb.Error) -> QueryError:
+def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable:
     """Return the error of a query that failed, with what to do next."""
+    unreachable = _UNREACHABLE.search(str(error))
+    if unreachable:
+        return StorageUnavailable(unreachable[2], unreachable[1].lower())
     advice = "Mend the query and run it again."
     if isinstance(error, duckdb.OutOfMemoryException):
         advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."

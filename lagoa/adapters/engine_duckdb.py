@@ -20,6 +20,7 @@ from lagoa.adapters.duckdb_confine import tables_read
 from lagoa.adapters.duckdb_session import DuckDBSession
 from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error
 from lagoa.errors import SettingsError
+from lagoa.storage import S3, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from lagoa.model import TableName
     from lagoa.ports import Pointers
+    from lagoa.storage import Keys
 
 _EXTENSIONS = ("avro", "iceberg")  # the second needs the first
 _DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
@@ -40,18 +42,29 @@ class DuckDBEngine:
     whose settings are locked: that stands behind `tables_read`, not in its place. Instances start when first needed.
 
     Args:
-        warehouse: folder of the tables' files; beside it, in `spill`, goes what does not fit in memory.
+        warehouse: folder of the tables' files, or their prefix in an object store that `lagoa.storage.use` made known.
+        spill: folder for what does not fit in memory; by default one beside the warehouse.
         memory_limit: what an instance may hold in memory: `4GB`, or `60%` of what the process may use.
         threads: threads of an instance.
         target_file_bytes: size of a data file.
     """
 
-    def __init__(self, warehouse: Path, *, memory_limit: str, threads: int, target_file_bytes: int) -> None:
-        self.warehouse = warehouse.absolute()
+    def __init__(
+        self,
+        warehouse: Path | str,
+        *,
+        memory_limit: str,
+        threads: int,
+        target_file_bytes: int,
+        spill: Path | None = None,
+    ) -> None:
+        text = str(warehouse)
+        self.warehouse = text if text.startswith(S3) else Path(text).absolute()
         self._memory_limit = memory_limit.replace(" ", "")
         self._threads = threads
         self._target_file_bytes = target_file_bytes
-        self._spill = self.warehouse.parent / "spill" / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        folder = spill or Path(self.warehouse).parent / "spill"
+        self._spill = folder.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], _Instance] = {}
         self._files: dict[str, tuple[str, ...]] = {}
         self._sharing: list[int] = []
@@ -151,7 +164,9 @@ class DuckDBEngine:
                     _sweep(self._spill.parent)
                     self._spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the folder in it, when it spills
                 self._instances[key] = self._start(confined=confined, iceberg=iceberg)
-            return self._instances[key]
+            instance = self._instances[key]
+        instance.open_store()
+        return instance
 
     def _start(self, *, confined: bool, iceberg: bool) -> _Instance:
         percent = self._memory_limit.endswith("%")
@@ -161,6 +176,7 @@ class DuckDBEngine:
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
+            "allow_persistent_secrets": False,
         }
         if not percent:
             config["memory_limit"] = self._memory_limit
@@ -171,19 +187,22 @@ class DuckDBEngine:
                 root.execute(f"SET memory_limit = {literal(_share(root, float(self._memory_limit[:-1]) / 100))}")
         except duckdb.Error as error:
             raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
-        instance = _Instance(root, confined=confined)
+        instance = _Instance(root, str(self.warehouse), confined=confined)
+        instance.open_store()
         if confined:
             if iceberg:
                 instance.load_extension()
-            instance.lock(self.warehouse)
+            instance.lock()
         return instance
 
 
 class _Instance:
     """One DuckDB instance."""
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, *, confined: bool) -> None:
+    def __init__(self, root: duckdb.DuckDBPyConnection, warehouse: str, *, confined: bool) -> None:
         self.root = root
+        self._warehouse = warehouse
+        self._keys: Keys | None = None
         self.confined = confined
         self._lock = threading.Lock()
         self._loaded = False
@@ -198,7 +217,7 @@ class _Instance:
                 raise NotWritable("the iceberg extension cannot be loaded into a locked engine")
             try:
                 for name in _EXTENSIONS:
-                    self.root.execute(f"LOAD {literal(str(_extension_file(name)))}")
+                    self._load(name)
             except duckdb.Error as error:
                 raise query_error(error) from error
             self._loaded = True
@@ -207,9 +226,45 @@ class _Instance:
         """Run queries on so many threads from now on."""
         self.root.execute(f"SET threads = {int(threads)}")
 
-    def lock(self, warehouse: Path) -> None:
+    def open_store(self) -> None:
+        """Let the instance reach the warehouse in an object store, by keys that are good now; else do nothing."""
+        store = store_of(self._warehouse)
+        if store is None:
+            return
+        keys = store.keys()
+        with self._lock:
+            if keys is self._keys:
+                return
+            secure, _, endpoint = store.endpoint.partition("://")
+            entries = {
+                "KEY_ID": keys.access,
+                "SECRET": keys.secret.get_secret_value(),
+                "SESSION_TOKEN": keys.token.get_secret_value(),
+                "ENDPOINT": endpoint,
+                "REGION": store.region,
+                "URL_STYLE": "path",
+                "SCOPE": f"{store.location}/",
+            }
+            said = ", ".join(f"{name} {literal(value)}" for name, value in entries.items())
+            secret = f"CREATE OR REPLACE TEMPORARY SECRET lagoa (TYPE s3, USE_SSL {secure == 'https'}, {said})"
+            try:
+                if self._keys is None:
+                    self._load("httpfs")
+                self.root.execute(secret)
+            except duckdb.Error:
+                # Its text may hold the keys.
+                raise SettingsError(
+                    "The SQL engine cannot be told of the object store.", "Look at s3_endpoint."
+                ) from None
+            self._keys = keys
+
+    def _load(self, extension: str) -> None:
+        self.root.execute(f"LOAD {literal(str(_extension_file(extension)))}")
+
+    def lock(self) -> None:
         """Open no file outside the warehouse from now on, and take no other settings."""
-        self.root.execute(f"SET allowed_directories = [{literal(str(warehouse))}]")
+        folder = f"{self._warehouse}/" if self._warehouse.startswith(S3) else self._warehouse
+        self.root.execute(f"SET allowed_directories = [{literal(folder)}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._locked = True
 

@@ -15,7 +15,6 @@ from pyiceberg.exceptions import (
     NoSuchTableError,
     TableAlreadyExistsError,
 )
-from pyiceberg.io import load_file_io
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
 from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import CommitTableResponse, StagedTable, Table, TableProperties
@@ -27,6 +26,7 @@ from pyiceberg.typedef import EMPTY_DICT
 from lagoa.catalog.ref_namespaces import RefNamespaces, Seen
 from lagoa.errors import CatalogDamaged
 from lagoa.model import Change, TableName
+from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -199,6 +199,10 @@ class RefCatalog(RefNamespaces):
         folder = properties.get("location") or f"{self.properties[WAREHOUSE_LOCATION].rstrip('/')}/{layer}"
         return f"{folder.rstrip('/')}/{table}-{uuid.uuid4()}"
 
+    def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
+        """Return what opens a table's files: by keys of this moment, not by those of the catalog's making."""
+        return file_io(location or self.properties[WAREHOUSE_LOCATION], {**self.properties, **properties})
+
     @staticmethod
     def _delete_old_metadata(io: FileIO, base: TableMetadata, metadata: TableMetadata) -> None:
         """Delete nothing, whatever the table's properties say: other refs may point to the old files."""
@@ -236,7 +240,7 @@ class RefCatalog(RefNamespaces):
         return Table((*name.namespace, name.name), metadata, location, io, self)
 
     def _read(self, location: str) -> TableMetadata:
-        return FromInputFile.table_metadata(load_file_io(self.properties, location).new_input(location))
+        return FromInputFile.table_metadata(file_io(location).new_input(location))
 
     def _write(self, staged: StagedTable) -> None:
         self._write_metadata(staged.metadata, staged.io, staged.metadata_location)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from lagoa.errors import CatalogDamaged
+from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,9 +66,7 @@ def _read(location: str) -> bytes:
     if url.scheme in {"", "file"}:
         data = Path(unquote(url.path) if url.scheme else location).read_bytes()
     else:
-        from pyiceberg.io import load_file_io
-
-        with load_file_io({}, location).new_input(location).open() as stream:
+        with file_io(location).new_input(location).open() as stream:
             data = stream.read()
     return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
 

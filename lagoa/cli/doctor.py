@@ -9,7 +9,7 @@ import typer
 
 from lagoa.cli.console import emit_json, hint, say
 from lagoa.cli.errors import EXIT_ERROR
-from lagoa.cli.options import JsonOption, lake_folder
+from lagoa.cli.options import PROFILE, JsonOption, lake_folder
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
@@ -31,14 +31,15 @@ def doctor_(
     Nothing else may use the lake during a repair. The damaged files are kept.
     """
     from lagoa.doctor import examine_lake, repair_lake
+    from lagoa.settings import load_settings
 
-    folder = lake_folder(ctx)
+    lake = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
     done = None
     with working("looking the lake over"):
-        findings = examine_lake(folder)
+        findings = examine_lake(lake)
         if repair and any(finding.part == "catalog" for finding in findings):
-            done = repair_lake(folder)
-            findings = examine_lake(folder)
+            done = repair_lake(lake)
+            findings = examine_lake(lake)
     if as_json:
         emit_json({"findings": [asdict(each) for each in findings], "repair": asdict(done) if done else None})
     else:

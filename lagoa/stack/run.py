@@ -15,6 +15,7 @@ from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import PORTS, read_manifest
 from lagoa.stack.services import HOST, SERVERS, Launch, Site
 from lagoa.stack.supervisor import Supervisor
+from lagoa.storage import WRITER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -124,8 +125,9 @@ class Stack:
         credentials = self._credentials()
         found = {f"LAGOA_{name.upper()}_URL": SERVERS[name].url(each) for name, each in self.manifest.items()}
         if "minio" in self.manifest:
-            found["AWS_ACCESS_KEY_ID"] = credentials["minio-root-user"].get_secret_value()
-            found["AWS_SECRET_ACCESS_KEY"] = credentials["minio-root-password"].get_secret_value()
+            found["LAGOA_S3_ENDPOINT"] = found["LAGOA_MINIO_URL"]
+            found["LAGOA_S3_ACCESS_KEY"] = WRITER
+            found["LAGOA_S3_SECRET_KEY"] = credentials[f"minio-{WRITER}"].get_secret_value()
         return found
 
     def log(self, name: str, lines: int) -> str:
@@ -156,7 +158,7 @@ class Stack:
         file = fetch(self._root, name, self.manifest[name], tell)
         folder = self._state / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return SERVERS[name].prepare(Site(folder, file, self.manifest[name], self._credentials()))
+        return SERVERS[name].prepare(Site(folder, file, self.manifest[name], self._credentials(), self.manifest))
 
     def _check_ports(self, name: str) -> None:
         for port in self.manifest[name].ports:
@@ -182,6 +184,9 @@ class Stack:
                 )
                 raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
             time.sleep(0.1)
+        make_ready = SERVERS[name].make_ready
+        if make_ready is not None:
+            make_ready(self.manifest[name], self._credentials())
         tell(f"{name} is well")
 
     def _state_of(self, name: str, *, kept: bool) -> ServerState:

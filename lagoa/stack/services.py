@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lagoa.stack.objects import REGION, WAREHOUSE, make_ready
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -25,12 +27,14 @@ class Site:
         file: its program.
         artefact: its entry in the manifest, with the ports that it shall listen on.
         credentials: of the stack.
+        manifest: every server of the stack with its ports.
     """
 
     folder: Path
     file: Path
     artefact: Artefact
     credentials: Credentials
+    manifest: Mapping[str, Artefact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,14 @@ class Server:
         url: where clients find it, from its entry in the manifest.
         health: the address that answers 200 when it is well.
         prepare: writes its configuration.
+        make_ready: puts into it, once it is well, what the others find there; nothing that is there already changes.
         needs: servers that must be well before.
     """
 
     url: Callable[[Artefact], str]
     health: Callable[[Artefact], str]
     prepare: Callable[[Site], Launch]
+    make_ready: Callable[[Artefact, Credentials], None] | None = None
     needs: Sequence[str] = ()
 
 
@@ -75,9 +81,32 @@ def _nessie(site: Site) -> Launch:
         "quarkus.management.port": site.artefact.management_port,
         "quarkus.otel.sdk.disabled": "true",
     }
+    if "minio" in site.manifest:
+        settings |= _nessie_objects(site)
     lines = "".join(f"{key}={value}\n" for key, value in settings.items())
     _write_private(site.folder / "config" / "application.properties", lines)
     return Launch([_java(), "-Xmx768m", "-XX:+UseSerialGC", "-jar", str(site.file)])
+
+
+def _nessie_objects(site: Site) -> dict[str, object]:
+    """Settings by which Nessie serves tables over Iceberg's REST catalog, with keys for their files that run out."""
+    s3 = "nessie.catalog.service.s3.default-options"
+    url = f"http://{HOST}:{site.manifest['minio'].port}"
+    return {
+        "nessie.catalog.default-warehouse": WAREHOUSE,
+        f"nessie.catalog.warehouses.{WAREHOUSE}.location": f"s3://{WAREHOUSE}/warehouse",
+        # It is well without MinIO: branches and commits do not lie there.
+        "nessie.catalog.object-stores.health-check.enabled": "false",
+        f"{s3}.endpoint": url,
+        f"{s3}.region": REGION,
+        f"{s3}.path-style-access": "true",
+        f"{s3}.access-key": "urn:nessie-secret:quarkus:minio",
+        f"{s3}.client-iam.enabled": "true",
+        f"{s3}.client-iam.assume-role": "arn:aws:iam::123456789012:role/lagoa",  # MinIO wants one and reads none
+        f"{s3}.sts-endpoint": url,
+        "minio.name": "nessie",
+        "minio.secret": site.credentials["minio-nessie"].get_secret_value(),
+    }
 
 
 def _minio(site: Site) -> Launch:
@@ -104,6 +133,7 @@ SERVERS: Mapping[str, Server] = {
         url=lambda artefact: f"http://{HOST}:{artefact.port}",
         health=lambda artefact: f"http://{HOST}:{artefact.port}/minio/health/ready",
         prepare=_minio,
+        make_ready=lambda artefact, credentials: make_ready(f"{HOST}:{artefact.port}", credentials),
     ),
     "nessie": Server(
         url=lambda artefact: f"http://{HOST}:{artefact.port}/api/v2",

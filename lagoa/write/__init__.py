@@ -83,7 +83,7 @@ class WriteTransaction:
         self._context = context
         self._branch = branch
         self._message = message
-        self._staged = StagedCatalog(context.catalog, Ref(branch), settings.warehouse, settings.author)
+        self._staged = StagedCatalog(context.catalog, Ref(branch), settings.warehouse_location, settings.author)
         self._staged._check_writable()  # before any file is written
         self._intents: list[Intent] = []
         self.commit: Commit | None = None

@@ -149,7 +149,7 @@ def test_what_cannot_be_written_leaves_no_trace(lake: Lake, dev: Branch) -> None
     with pytest.raises(RefProtected):
         begin(lake.context, "main")
     assert dev.head == head
-    assert not list(lake.settings.warehouse.rglob("*.parquet"))
+    assert not list(Path(lake.settings.warehouse_location).rglob("*.parquet"))
 
 
 def test_several_tables_land_in_one_commit_or_not_at_all(lake: Lake, dev: Branch) -> None:

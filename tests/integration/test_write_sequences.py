@@ -160,7 +160,7 @@ class Writes(RuleBasedStateMachine):
     def teardown(self) -> None:
         if getattr(self, "there", False):
             name, pointer = TableName.parse("bronze.a"), self.lake.tables("dev")[TableName.parse("bronze.a")]
-            warehouse = self.lake.settings.warehouse
+            warehouse = Path(self.lake.settings.warehouse_location)
             with (
                 DuckDBEngine(warehouse, memory_limit="1GB", threads=1, target_file_bytes=2**27) as fresh,
                 fresh.session({name: pointer}) as session,

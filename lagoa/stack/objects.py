@@ -1,0 +1,96 @@
+"""What stands ready in MinIO: buckets, their rules, and a user for each role, with no more rights than it needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lagoa.errors import StackError
+
+if TYPE_CHECKING:
+    from minio import Minio
+
+    from lagoa.stack.credentials import Credentials
+
+WAREHOUSE = "lagoa"
+"""The bucket of the tables' files; they lie under `warehouse/<layer>/<table>-<uuid>/`."""
+
+BUCKETS = (WAREHOUSE, "mlflow-artifacts", "feature-store", "backup", "sandbox")
+
+REGION = "us-east-1"
+"""What MinIO calls its region unless it is told otherwise."""
+
+KEPT_DAYS = 30
+"""How long an object that was deleted or written over can be brought back."""
+
+_FILES = f"arn:aws:s3:::{WAREHOUSE}/warehouse/*"
+_LOOK = {
+    "Effect": "Allow",
+    "Action": ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+    "Resource": [f"arn:aws:s3:::{WAREHOUSE}"],
+}
+
+
+def _may(*actions: str) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": [_FILES]}
+
+
+POLICIES: dict[str, list[dict[str, Any]]] = {
+    "lagoa-reader": [_LOOK, _may("s3:GetObject")],
+    "lagoa-writer": [
+        _LOOK,
+        _may("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    ],
+}
+"""Statements of each role's policy. Nobody deletes: what one branch does not need, another may read."""
+
+USERS = {"lagoa-reader": "lagoa-reader", "lagoa-writer": "lagoa-writer", "nessie": "lagoa-writer"}
+"""The role of each user; a user's secret is the credential `minio-<user>`."""
+
+
+def make_ready(endpoint: str, credentials: Credentials) -> None:
+    """Make buckets, policies and users that are not there, and bring those that are to what stands above.
+
+    Args:
+        endpoint: host and port.
+        credentials: of the stack.
+
+    Raises:
+        StackError: MinIO refuses; what it has may then be from an earlier stack, whose credentials are gone.
+    """
+    from minio import Minio, MinioAdmin
+    from minio.credentials.providers import StaticProvider
+    from minio.error import MinioException
+
+    user, password = (credentials[f"minio-root-{part}"].get_secret_value() for part in ("user", "password"))
+    provider = StaticProvider(user, password)
+    try:
+        client = Minio(endpoint=endpoint, credentials=provider, secure=False, region=REGION)
+        for bucket in BUCKETS:
+            _make_bucket(client, bucket)
+        admin = MinioAdmin(endpoint=endpoint, credentials=provider, secure=False, region=REGION)
+        for name, statements in POLICIES.items():
+            admin.policy_add(name, policy={"Version": "2012-10-17", "Statement": statements})
+        for name, role in USERS.items():
+            admin.user_add(name, credentials[f"minio-{name}"].get_secret_value())
+            admin.policy_set(role, user=name)
+    except MinioException as error:
+        message = f"its buckets and users cannot be made: {error}."
+        raise StackError("minio", message, "Look at `lagoa stack logs minio`.") from error
+
+
+def _make_bucket(client: Minio, bucket: str) -> None:
+    from minio.commonconfig import ENABLED, Filter
+    from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
+    from minio.versioningconfig import VersioningConfig
+
+    if not client.bucket_exists(bucket_name=bucket):
+        client.make_bucket(bucket_name=bucket)
+    client.set_bucket_versioning(bucket_name=bucket, config=VersioningConfig(ENABLED))
+    rule = Rule(
+        rule_id="earlier-versions",
+        rule_filter=Filter(prefix=""),
+        status=ENABLED,
+        noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=KEPT_DAYS),
+        expiration=Expiration(expired_object_delete_marker=True),
+    )
+    client.set_bucket_lifecycle(bucket_name=bucket, config=LifecycleConfig([rule]))

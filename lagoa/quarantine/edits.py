@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_CELL = 64 * 1024 * 1024
+_TEXTLESS = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
 
 
 class Edits(Protocol):
@@ -42,9 +44,9 @@ class SetColumns:
         """Take the values, by column; a text that stands for null in the table's files is null here.
 
         Raises:
-            WriteError: a column that the contract does not have.
+            WriteError: a column that the contract does not have, or a value that is no text.
         """
-        _check_columns(contract, values)
+        _check(contract, values)
         nulls = contract.source.null_texts if contract.source else {""}
         self._values = {name: None if value in nulls else value for name, value in values.items()}
 
@@ -63,7 +65,7 @@ class EditedFile:
 
         Raises:
             SourceError: it cannot be read, is no export, or names a record twice.
-            WriteError: a column that the contract does not have.
+            WriteError: a column that the contract does not have, or a value that is no text.
         """
         self._contract = contract
         self._file = file
@@ -73,7 +75,7 @@ class EditedFile:
         for name, values in self._read():
             if name in self._given:
                 raise self._error(f"the record {name!r} stands there twice.", "Take one of the two away.")
-            _check_columns(contract, values)
+            _check(contract, values)
             self._given[name] = values
 
     @property
@@ -121,6 +123,8 @@ class EditedFile:
                 yield from self._json_lines(stream) if self._is_json else self._csv(stream)
         except UnicodeDecodeError as error:
             raise self._error("it is not UTF-8.", "Save it as `CSV UTF-8`.") from error
+        except csv.Error as error:
+            raise self._error(f"it is no CSV: {error}.", "Mend it.") from error
         except OSError as error:
             raise self._error(f"it cannot be read: {error.strerror}.", "Check the path.") from error
 
@@ -142,8 +146,6 @@ class EditedFile:
                     raise self._error(told, "Mend it.")
                 row = {name: unguarded(cell) for name, cell in zip(names, cells_, strict=True)}
                 yield row.pop(RECORD), {name: cell for name, cell in row.items() if name not in FOR_READING}
-        except csv.Error as error:
-            raise self._error(f"it is no CSV: {error}.", "Mend it.") from error
         finally:
             csv.field_size_limit(limit)
 
@@ -169,10 +171,12 @@ def _plain(value: object) -> str | None:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _check_columns(contract: Contract, names: Iterable[str]) -> None:
+def _check(contract: Contract, values: Mapping[str, str | None]) -> None:
     known = [column.name for column in contract.columns]
-    for name in names:
+    for name, value in values.items():
         if name not in known:
             near = get_close_matches(name, known, 1)
             meant = f" Did you mean {near[0]!r}?" if near else ""
             raise WriteError(contract.table, f"there is no column {name!r}.{meant}", f"There are {', '.join(known)}.")
+        if value is not None and _TEXTLESS.search(value):
+            raise WriteError(contract.table, f"the value for {name!r} has a character that no text has.", "Mend it.")

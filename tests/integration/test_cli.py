@@ -380,7 +380,7 @@ def test_transform_builds_what_is_stale(lake):
     model.write_text("select id, nam from bronze.people", "utf-8")
     wrong = lagoa(lake, "contract", "check")
     assert wrong.code == 1
-    assert "people.sql:1" in wrong.err
+    assert "people.sql:1" in wrong.out
     assert "people.sql:1" in ok(lake, "status").out
 
 

@@ -164,6 +164,7 @@ def test_sound_files_are_read_as_they_were_written(
     folder: Path, rows: list[tuple[str, ...]], ending: str, quoting: Any, block: int
 ) -> None:
     text = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if ending == "\r" else quoting  # before Python 3.13 an LF is not quoted there
     csv.writer(text, lineterminator=ending, quoting=quoting).writerows(rows)
     content = text.getvalue().encode()
     found = told(read(write(folder, content), 3, block=block), 3)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import pytest
@@ -23,6 +24,7 @@ from lagoa.readers.json_reader import JsonReader
 from lagoa.readers.row_sql import STREAM, RowSql
 
 TABLE = TableName.parse("bronze.things")
+KEY = "550e8400-e29b-41d4-a716-446655440000"
 NESTED = "struct<n: long, tags: list<string>>"
 
 
@@ -178,6 +180,7 @@ def test_a_line_that_is_no_object_of_the_contract_is_refused_alone(tmp_path, lin
         ("list<time>", ['["03:04"]', '["24:00"]'], [[time(3, 4)], "type/x"]),
         ("list<date>", ['["2024-02-29"]', '["2026-02-29"]'], [[date(2024, 2, 29)], "type/x"]),
         ("list<boolean>", ['[true, "f"]', "[2]"], [[True, False], "type/x"]),
+        ("list<uuid>", [f'["{KEY}"]', '["x"]', "[1]"], [[UUID(KEY)], "type/x", "type/x"]),
         ("list<float>", ["[0.5]", "[1e39]", "[1e-400]"], [[0.5], "type/x", "type/x"]),
     ],
 )  # fmt: skip

@@ -87,6 +87,8 @@ def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
 
     kind, has = parse_type(wanted), pa.types
     zoned = has.is_timestamp(found) and found.tz is not None
+    if kind.parts and _loses_zones(found):
+        raise ValueError(f"the file has {found}, whose moments in nanoseconds are not read inside other values")
     found = held(found)
     if has.is_null(found):
         return Value("NULL")
@@ -122,7 +124,7 @@ def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) ->
         return bool(
             has.is_integer(found)
             or has.is_floating(found)
-            or (has.is_decimal(found) and found.precision <= _MAX_PRECISION)
+            or (has.is_decimal(found) and 0 <= found.scale <= found.precision <= _MAX_PRECISION)
         )
     if kind.name == "timestamptz":
         return zoned
@@ -137,6 +139,19 @@ def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) ->
         "string": _is_text,
     }
     return bool(same[kind.name](found))
+
+
+def _loses_zones(kind: pa.DataType) -> bool:
+    """Return whether moments inside a type would go without their zones, as `held` has them."""
+    import pyarrow as pa
+
+    def other(leaf: pa.DataType) -> pa.DataType:
+        return pa.timestamp("ns") if pa.types.is_timestamp(leaf) and leaf.unit == "ns" else leaf
+
+    def same(leaf: pa.DataType) -> pa.DataType:
+        return leaf
+
+    return bool(remade(kind, other) != remade(kind, same))
 
 
 def _parts_go_into(found: pa.DataType, kind: IcebergType) -> bool:

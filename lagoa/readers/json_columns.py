@@ -69,10 +69,9 @@ class JsonValues:
         if not kind.parts:
             return from_text(name, identifier(column.name), column.type, date=self._date)
         arrow_type(kind)
-        made = (
-            f"CAST({name} AS {sql_type(column.type)})" if "uuid" in column.type else name
-        )  # Arrow's are handed on as text
-        return Value(made, (identifier(stream_name(_mark(column.name))),))
+        if "uuid" in column.type:  # handed on as text
+            name = f"CAST({name} AS {sql_type(column.type)})"
+        return Value(name, (identifier(stream_name(_mark(column.name))),))
 
     def read(self, records: Sequence[bytes]) -> tuple[pa.Table, dict[int, Fault]]:
         """Return the values of the readable records in the schema's order, and why the others are not readable."""

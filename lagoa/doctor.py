@@ -12,6 +12,7 @@ from lagoa.errors import CatalogDamaged, LagoaError
 from lagoa.lake import CATALOG, RECEIPTS, open_lake
 from lagoa.model import MAIN
 from lagoa.settings import Settings, load_settings
+from lagoa.storage import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +38,7 @@ class Finding:
         advice: what to do.
     """
 
-    part: Literal["catalog", "receipts", "tables"]
+    part: Literal["catalog", "receipts", "tables", "uploads"]
     message: str
     advice: str
 
@@ -97,7 +98,7 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
 
 def _examine(context: LakeContext) -> list[Finding]:
     found = [Finding("catalog", fault, _REPAIR) for fault in context.catalog.verify()]
-    return [*found, *_receipts(context), *_tables(context)]
+    return [*found, *_receipts(context), *_tables(context), *_uploads(context)]
 
 
 def _receipts(context: LakeContext) -> Iterator[Finding]:
@@ -108,6 +109,18 @@ def _receipts(context: LakeContext) -> Iterator[Finding]:
             "What they were checked by is lost; put receipts.db back from a backup. `lagoa audit main` checks anew."
         )
         yield Finding("receipts", message, advice)
+
+
+def _uploads(context: LakeContext) -> Iterator[Finding]:
+    store = store_of(context.settings.warehouse_location)
+    if store is None:
+        return
+    from lagoa.adapters.s3_uploads import unfinished_uploads
+
+    advice = "If nothing is writing it, a write broke off. No table has it, and the store removes it after a day."
+    for upload in unfinished_uploads(store):
+        began = f", begun {upload.begun:%Y-%m-%d %H:%M:%S} UTC" if upload.begun else ""
+        yield Finding("uploads", f"{upload.location} is an upload that has not come to its end{began}.", advice)
 
 
 def _tables(context: LakeContext) -> Iterator[Finding]:

@@ -92,6 +92,7 @@ class S3Storage:
         """Return endpoint and keys in PyIceberg's words (https://py.iceberg.apache.org/configuration/#s3)."""
         keys = self.keys()
         return {
+            "py-io-impl": "lagoa.s3_files.S3Files",
             "s3.endpoint": self.endpoint,
             "s3.region": self.region,
             "s3.access-key-id": keys.access,

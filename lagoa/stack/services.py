@@ -123,6 +123,7 @@ def _minio(site: Site) -> Launch:
         "MINIO_ROOT_USER": site.credentials["minio-root-user"].get_secret_value(),
         "MINIO_ROOT_PASSWORD": site.credentials["minio-root-password"].get_secret_value(),
         "MINIO_UPDATE": "off",
+        "MINIO_API_STALE_UPLOADS_EXPIRY": "24h",  # of uploads that broke off; it takes no rule of a bucket for that
         "HOME": str(site.folder),
     }
     return Launch([str(site.file), "server", *addresses, str(data)], environment)

@@ -145,7 +145,7 @@ def test_types_of_values(tmp_path, values, kind):
         ("a.jsonl", b'\xef\xbb\xbf{"a": 1}', "jsonl", 1),
         ("a.ndjson", b'\n{"a": 1}\n', "jsonl", 1),
         ("a.jsonl", b'[\n{"a": 1}\n]', "json", 1),
-        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n'), "jsonl", 1),
+        ("a.jsonl.gz", gzip.compress(b'{"a": 1}\n', mtime=0), "jsonl", 1),
         ("a.jsonl", '{"a": "ç"}'.encode("cp1252"), "jsonl", 1),
     ],
 )

@@ -290,7 +290,7 @@ def test_lines_without_any_are_an_empty_file(tmp_path, content):
 @pytest.mark.parametrize("name", ["lines.jsonl", "doc.json"])
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(gzip.compress(b"{}"), "it is a gzip file"), ('{"a": 1}'.encode("utf-16"), "a text in UTF-16")],
+    [(gzip.compress(b"{}", mtime=0), "it is a gzip file"), ('{"a": 1}'.encode("utf-16"), "a text in UTF-16")],
 )
 def test_files_of_another_kind(tmp_path, name, content, said):
     with pytest.raises(SourceError, match=said):
@@ -312,7 +312,7 @@ def test_a_long_line_is_read(tmp_path):
 
 
 def test_gzip_and_other_encodings(tmp_path):
-    packed = put(tmp_path, gzip.compress(b'{"a": "\xc3\xa7"}\n' * 3), "lines.jsonl.gz")
+    packed = put(tmp_path, gzip.compress(b'{"a": "\xc3\xa7"}\n' * 3, mtime=0), "lines.jsonl.gz")
     assert [row["@a@"] for row in read(packed, {"a": "string"})] == ["ç"] * 3
     latin = put(tmp_path, '{"a": "ç"}'.encode("latin-1"))
     assert read(latin, {"a": "string"}, source={"encoding": "latin-1"})[0]["@a@"] == "ç"

@@ -226,7 +226,9 @@ class TestALake:
             count = 400_000
             ids = pa.array([(each * 2_654_435_761) % 2**40 for each in range(count)], pa.int64())
             work.append("bronze.visits", pa.table({"id": ids, "age": pa.nulls(count, pa.int32())}))
-            scanned = lake.catalog("load").load_table("bronze.visits").scan().to_arrow()
+            scan = lake.catalog("load").load_table("bronze.visits").scan()
+            assert len(list(scan.plan_files())) > 1
+            scanned = scan.to_arrow()
             assert sorted(scanned["id"].to_pylist()) == sorted(ids.to_pylist())
 
     def test_a_users_sql_reads_tables_alone(self, folder):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import stat
@@ -103,6 +105,16 @@ def test_a_file_of_another_content_is_not_run(tmp_path):
     with pytest.raises(StackError, match="hashes to 8e495b634469d64f"):
         stack.up()
     assert stack.down() is False
+
+
+def test_sources_that_go_sum_does_not_have_are_not_built(tmp_path):
+    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    sums = tmp_path / "infra/go/minio/go.sum"
+    artefact = read_manifest(tmp_path)["minio"]
+    line = re.compile(rf"^{artefact.package} {artefact.version} h1:.*$", re.MULTILINE)
+    sums.write_text(line.sub(f"{artefact.package} {artefact.version} h1:{'A' * 43}=", sums.read_text()))
+    with pytest.raises(StackError, match="checksum mismatch"):
+        Stack(tmp_path, tmp_path / ".lagoa/stack").up(["minio"])
 
 
 def test_a_server_that_does_not_start_is_told_with_its_log(tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 
 import duckdb
 
-from lagoa.errors import QueryError, StorageUnavailable
+from lagoa.errors import NotAllowed, QueryError, StorageUnavailable
 
-_UNREACHABLE = re.compile(r"([A-Z][^\n]*?) (?:error )?for HTTP \w+ to '(\w+://[^/']+)")
+_UNREACHABLE = re.compile(r"^(?:HTTP|IO) Error: ([^\n]*?) (?:error )?for HTTP \w+ to '(\w+://[^/']+)")
 """DuckDB's words for a server that does not answer: what is wrong, and where."""
 
 
@@ -31,11 +32,14 @@ def local_path(location: str) -> str:
     return location.removeprefix("file://")
 
 
-def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable:
+def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAllowed:
     """Return the error of a query that failed, with what to do next."""
     unreachable = _UNREACHABLE.search(str(error))
     if unreachable:
-        return StorageUnavailable(unreachable[2], unreachable[1].lower())
+        reason, place = unreachable.groups()
+        return StorageUnavailable(place, f"{reason[:1].lower()}{reason[1:]}")
+    if isinstance(error, duckdb.HTTPException) and error.status_code == HTTPStatus.FORBIDDEN:
+        return NotAllowed("The object store", str(error).splitlines()[0].removeprefix("HTTP Error: "))
     advice = "Mend the query and run it again."
     if isinstance(error, duckdb.OutOfMemoryException):
         advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."

@@ -24,13 +24,13 @@ from lagoa import faults
 from lagoa.adapters.engine_duckdb import DuckDBEngine
 from lagoa.adapters.s3_keys import LASTING_S, AssumedKeys, signing_keys
 from lagoa.doctor import examine_lake
-from lagoa.errors import QueryError, SettingsError, SignInFailed, StorageUnavailable
+from lagoa.errors import NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
 from lagoa.model import MAIN
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
 from lagoa.stack.run import Stack
-from lagoa.storage import S3Storage, use
+from lagoa.storage import S3Storage, file_io, use
 from tests.stack.test_nessie import CONTRACT, people, seen
 
 pytestmark = pytest.mark.timeout(300)
@@ -173,6 +173,20 @@ class TestKeys:
         with pytest.raises(SignInFailed, match="does not accept the sign-in") as told:
             AssumedKeys(endpoint, "lagoa-writer", SecretStr("wrong-secret"))()
         assert "wrong-secret" not in str(told.value)
+
+    def test_what_they_do_not_allow_is_told(self, endpoint, credentials, tmp_path):
+        location = f"s3://{WAREHOUSE}/warehouse/{uuid.uuid4().hex}"
+        keys = AssumedKeys(endpoint, "lagoa-reader", credentials["minio-lagoa-reader"])
+        use(S3Storage(location, endpoint, "us-east-1", keys))
+        with (
+            pytest.raises(NotAllowed, match="object store"),
+            file_io(location).new_output(f"{location}/a").create() as to,
+        ):
+            to.write(b"x")
+        options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**27, "spill": tmp_path}
+        with DuckDBEngine(location, **options) as engine, engine.session({}) as session:
+            with pytest.raises(NotAllowed, match="object store"):
+                session.query(f"COPY (SELECT 1) TO '{location}/a.parquet'")
 
     def test_none_is_told(self, tmp_path, monkeypatch):
         monkeypatch.delenv("LAGOA_S3_SECRET_KEY")

@@ -17,6 +17,8 @@ from lagoa.storage import S3
 SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"
 
+_PLACE = r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)$"
+
 
 def _user() -> str:
     try:
@@ -51,9 +53,7 @@ class Settings(BaseSettings):
     root: Path
     name: str = "lake"
     state: Path = Path(".lagoa")
-    warehouse: Annotated[
-        str, Field(pattern=r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)$")
-    ] = "warehouse"
+    warehouse: Annotated[str, Field(pattern=_PLACE)] = "warehouse"
     s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:9000"
     s3_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "us-east-1"
     catalog: Literal["sqlite", "nessie"] = "sqlite"

@@ -184,9 +184,12 @@ class TestKeys:
         ):
             to.write(b"x")
         options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**27, "spill": tmp_path}
-        with DuckDBEngine(location, **options) as engine, engine.session({}) as session:
-            with pytest.raises(NotAllowed, match="object store"):
-                session.query(f"COPY (SELECT 1) TO '{location}/a.parquet'")
+        with (
+            DuckDBEngine(location, **options) as engine,
+            engine.session({}) as session,
+            pytest.raises(NotAllowed, match="object store"),
+        ):
+            session.query(f"COPY (SELECT 1) TO '{location}/a.parquet'")
 
     def test_none_is_told(self, tmp_path, monkeypatch):
         monkeypatch.delenv("LAGOA_S3_SECRET_KEY")

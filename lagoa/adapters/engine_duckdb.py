@@ -10,17 +10,17 @@ import shutil
 import threading
 import uuid
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 
 from lagoa.adapters.duckdb_confine import tables_read
+from lagoa.adapters.duckdb_instance import DuckDBInstance
 from lagoa.adapters.duckdb_session import DuckDBSession
-from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error
+from lagoa.adapters.duckdb_sql import literal, local_path
 from lagoa.errors import SettingsError
-from lagoa.storage import S3, store_of
+from lagoa.storage import S3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from lagoa.model import TableName
     from lagoa.ports import Pointers
-    from lagoa.storage import Keys
 
-_EXTENSIONS = ("avro", "iceberg")  # the second needs the first
 _DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
 
 
@@ -65,7 +63,7 @@ class DuckDBEngine:
         self._target_file_bytes = target_file_bytes
         folder = spill or Path(self.warehouse).parent / "spill"
         self._spill = folder.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._instances: dict[tuple[bool, bool], _Instance] = {}
+        self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
         self._files: dict[str, tuple[str, ...]] = {}
         self._sharing: list[int] = []
         self._numbers = itertools.count()
@@ -148,7 +146,7 @@ class DuckDBEngine:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _view(self, pointer: str, instance: _Instance) -> str:
+    def _view(self, pointer: str, instance: DuckDBInstance) -> str:
         files = self._files.get(pointer)
         if files:
             listed = ", ".join(literal(local_path(file)) for file in files)
@@ -156,7 +154,7 @@ class DuckDBEngine:
         instance.load_extension()
         return f"SELECT * FROM iceberg_scan({literal(local_path(pointer))})"
 
-    def _instance(self, *, confined: bool, iceberg: bool) -> _Instance:
+    def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)
         with self._lock:
             if key not in self._instances:
@@ -168,7 +166,7 @@ class DuckDBEngine:
         instance.open_store()
         return instance
 
-    def _start(self, *, confined: bool, iceberg: bool) -> _Instance:
+    def _start(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         percent = self._memory_limit.endswith("%")
         config: dict[str, str | bool | int | float | list[str]] = {
             "threads": self._threads,
@@ -187,100 +185,13 @@ class DuckDBEngine:
                 root.execute(f"SET memory_limit = {literal(_share(root, float(self._memory_limit[:-1]) / 100))}")
         except duckdb.Error as error:
             raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
-        instance = _Instance(root, str(self.warehouse), confined=confined)
+        instance = DuckDBInstance(root, str(self.warehouse), confined=confined)
         instance.open_store()
         if confined:
             if iceberg:
                 instance.load_extension()
             instance.lock()
         return instance
-
-
-class _Instance:
-    """One DuckDB instance."""
-
-    def __init__(self, root: duckdb.DuckDBPyConnection, warehouse: str, *, confined: bool) -> None:
-        self.root = root
-        self._warehouse = warehouse
-        self._keys: Keys | None = None
-        self.confined = confined
-        self._lock = threading.Lock()
-        self._loaded = False
-        self._locked = False
-
-    def load_extension(self) -> None:
-        """Load the iceberg extension, once, from its wheel: nothing is downloaded."""
-        with self._lock:
-            if self._loaded:
-                return
-            if self._locked:
-                raise NotWritable("the iceberg extension cannot be loaded into a locked engine")
-            try:
-                for name in _EXTENSIONS:
-                    self._load(name)
-            except duckdb.Error as error:
-                raise query_error(error) from error
-            self._loaded = True
-
-    def set_threads(self, threads: int) -> None:
-        """Run queries on so many threads from now on."""
-        self.root.execute(f"SET threads = {int(threads)}")
-
-    def open_store(self) -> None:
-        """Let the instance reach the warehouse in an object store, by keys that are good now; else do nothing."""
-        store = store_of(self._warehouse)
-        if store is None:
-            return
-        keys = store.keys()
-        with self._lock:
-            if keys is self._keys:
-                return
-            secure, _, endpoint = store.endpoint.partition("://")
-            entries = {
-                "KEY_ID": keys.access,
-                "SECRET": keys.secret.get_secret_value(),
-                "SESSION_TOKEN": keys.token.get_secret_value(),
-                "ENDPOINT": endpoint,
-                "REGION": store.region,
-                "URL_STYLE": "path",
-                "SCOPE": f"{store.location}/",
-            }
-            said = ", ".join(f"{name} {literal(value)}" for name, value in entries.items())
-            secret = f"CREATE OR REPLACE TEMPORARY SECRET lagoa (TYPE s3, USE_SSL {secure == 'https'}, {said})"
-            try:
-                if self._keys is None:
-                    self._load("httpfs")
-                self.root.execute(secret)
-            except duckdb.Error:
-                # Its text may hold the keys.
-                raise SettingsError(
-                    "The SQL engine cannot be told of the object store.", "Look at s3_endpoint."
-                ) from None
-            self._keys = keys
-
-    def _load(self, extension: str) -> None:
-        self.root.execute(f"LOAD {literal(str(_extension_file(extension)))}")
-
-    def lock(self) -> None:
-        """Open no file outside the warehouse from now on, and take no other settings."""
-        folder = f"{self._warehouse}/" if self._warehouse.startswith(S3) else self._warehouse
-        self.root.execute(f"SET allowed_directories = [{literal(folder)}]")
-        self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
-        self._locked = True
-
-
-def _extension_file(name: str) -> Path:
-    """Where the extension's wheel put it."""
-    package = find_spec(f"duckdb_extension_{name}")
-    folders = list(package.submodule_search_locations or ()) if package else []
-    for folder in folders:
-        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
-        if file.is_file():
-            return file
-    raise SettingsError(
-        f"DuckDB's extension {name} for {duckdb.__version__} is not installed.",
-        f"Install it: `pip install duckdb-extension-{name}=={duckdb.__version__}`.",
-    )
 
 
 def _share(root: duckdb.DuckDBPyConnection, share: float) -> str:

@@ -82,7 +82,8 @@ def test_a_full_disk_is_told_as_before():
         ('s3_access_key = "AK"', False),
     ],
 )
-def test_settings_of_the_warehouse(tmp_path, line, right):
+def test_settings_of_the_warehouse(tmp_path, monkeypatch, line, right):
+    monkeypatch.delenv("LAGOA_S3_ENDPOINT", raising=False)
     (tmp_path / "lagoa.toml").write_text(f"{line}\n")
     if right:
         location = load_settings(tmp_path).warehouse_location

@@ -42,7 +42,7 @@ class Storage(Protocol):
     """What is done with places of files, besides reading and writing them."""
 
     def properties(self) -> dict[str, str]:
-        """Return what PyIceberg opens files with; it holds for an hour at least half."""
+        """Return what PyIceberg opens files with; keys in it hold for half an hour at least."""
 
     def make_folder(self, location: str) -> None:
         """Make a place for new files; raises `OSError`."""

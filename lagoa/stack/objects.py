@@ -60,6 +60,7 @@ def make_ready(endpoint: str, credentials: Credentials) -> None:
     from minio import Minio, MinioAdmin
     from minio.credentials.providers import StaticProvider
     from minio.error import MinioException
+    from urllib3.exceptions import HTTPError
 
     user, password = (credentials[f"minio-root-{part}"].get_secret_value() for part in ("user", "password"))
     provider = StaticProvider(user, password)
@@ -73,7 +74,7 @@ def make_ready(endpoint: str, credentials: Credentials) -> None:
         for name, role in USERS.items():
             admin.user_add(name, credentials[f"minio-{name}"].get_secret_value())
             admin.policy_set(role, user=name)
-    except MinioException as error:
+    except (MinioException, HTTPError) as error:
         message = f"its buckets and users cannot be made: {error}."
         raise StackError("minio", message, "Look at `lagoa stack logs minio`.") from error
 

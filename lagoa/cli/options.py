@@ -51,7 +51,7 @@ ProfileOption = Annotated[
         metavar="NAME",
         callback=_keep_profile,
         expose_value=False,
-        help="A profile of lagoa.toml, whose settings go before the others; by default the one that LAGOA_PROFILE names.",
+        help="A profile of lagoa.toml, whose settings go first; by default the one that LAGOA_PROFILE names.",
         rich_help_panel="Everywhere",
     ),
 ]

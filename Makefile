@@ -45,7 +45,7 @@ stack: .venv/.stack  ## the real servers, fetched the first time, started and we
 test-stack: .venv/.stack  ## the tests that need the real servers, on a stack of their own
 	tests/stack/run
 
-check: install $(LINT)/.linted  ## lint, types, structure, and the contracts by the datacontract CLI
+check: .venv/.stack $(LINT)/.linted  ## lint, types, structure, and the contracts by the datacontract CLI
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -33,7 +33,7 @@ $(LINT)/.linted: $(LINT)/.installed tests/datacontract/lint.py $(wildcard iceber
 
 test: install $(LINT)/.installed  ## all tests; the first time, PyIceberg's own catalog tests are fetched, pinned by hash
 	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .venv/.stack: $(STAMP)
 	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack]'

@@ -772,7 +772,6 @@ def run(*command, cwd, **variables):
     return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
 
-@pytest.mark.xdist_group("prefect")
 @pytest.mark.timeout(240)
 def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
     (lake / "data").mkdir()

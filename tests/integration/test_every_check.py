@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Column, Contract
     from lagoa.model import TableName
 
-pytestmark = pytest.mark.xdist_group("every_check")
 
 ROOT = Path(__file__).resolve().parents[2]
 STRAY = "_stray"

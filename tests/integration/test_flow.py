@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCALE = 0.01
 START_S = 90
 
-pytestmark = [pytest.mark.xdist_group("prefect"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -23,8 +23,6 @@ TESTS = [
     for test in yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)["tests"]
 ]
 
-pytestmark = pytest.mark.xdist_group("lake-models")  # all are run at once, for the first of them
-
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory):

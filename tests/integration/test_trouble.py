@@ -167,7 +167,7 @@ def test_a_clock_that_jumps_back_mixes_nothing_up(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
-@pytest.mark.parametrize("limit", [0, 2_000, 20_000, 60_000])
+@pytest.mark.parametrize("limit", [2_000, 60_000])
 def test_a_full_disk_is_an_error_and_nothing_is_lost(folder, limit):
     """No file may grow beyond the limit, as on a disk that is full: sooner or later in the work."""
     file = csv(folder, "people.csv", *range(2, 20_000))

@@ -16,8 +16,6 @@ from lagoa.errors import AuditFailed, AuditNotFound, InvalidName, QueryError, Re
 from lagoa.model import MAIN, CheckResult
 from lagoa.report import Line
 
-pytestmark = pytest.mark.xdist_group("records")
-
 KEY = "bronze.people/key/id"
 
 

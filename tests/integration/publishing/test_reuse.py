@@ -11,8 +11,6 @@ import pytest
 from lagoa.adapters.audit_soda import SodaAuditor
 from lagoa.audit import audit
 
-pytestmark = pytest.mark.xdist_group("reuse")
-
 NOW = datetime(2031, 11, 20, 18, 10, tzinfo=UTC)
 ANIMALS = {
     "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},

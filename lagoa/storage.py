@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
     from pyiceberg.io import FileIO
+    from pyiceberg.table import StaticTable
 
 S3 = "s3://"
 
@@ -139,6 +140,13 @@ def file_io(location: str, properties: Mapping[str, str] | None = None) -> FileI
     from pyiceberg.io import load_file_io
 
     return load_file_io({**(properties or {}), **storage_of(location).properties()}, location)
+
+
+def table_at(pointer: str) -> StaticTable:
+    """Return the table that a metadata file describes, as PyIceberg has it, to be read."""
+    from pyiceberg.table import StaticTable
+
+    return StaticTable.from_metadata(pointer, storage_of(pointer).properties())
 
 
 def local_path(location: str) -> Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.model import Ref
+from lagoa.storage import table_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -121,12 +122,10 @@ def diff(
 def _table_diff(
     context: LakeContext, table: TableName, pointers: tuple[str | None, str | None], samples: int
 ) -> TableDiff:
-    from pyiceberg.table import StaticTable
-
     from lagoa.contracts.fields import spelled
     from lagoa.diff.rows import compare_rows
 
-    old, new = (StaticTable.from_metadata(pointer) if pointer else None for pointer in pointers)
+    old, new = (table_at(pointer) if pointer else None for pointer in pointers)
     if old is None or new is None:
         there = new or old
         assert there is not None  # noqa: S101 - a pointer that differs is there on one side

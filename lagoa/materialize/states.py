@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.errors import QueryError
 from lagoa.sql_names import name_in_sql
+from lagoa.storage import table_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -35,9 +36,7 @@ class State:
     @cached_property
     def table(self) -> StaticTable:
         """The table, as PyIceberg has it."""
-        from pyiceberg.table import StaticTable
-
-        return StaticTable.from_metadata(self.pointer)
+        return table_at(self.pointer)
 
     @cached_property
     def files(self) -> dict[tuple[str, ...], FileScanTask]:

@@ -12,6 +12,10 @@ from lagoa.errors import SettingsError
 
 PLACE = "infra/stack.toml"
 
+HOST = "127.0.0.1"
+"""This machine, where every server is, and listens, unless each runs in a container of its own."""
+
+Here = Annotated[str, Field(pattern=r"^127\.0\.0\.1$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -27,9 +31,11 @@ class Artefact(BaseModel):
         go: folder of a module whose go.mod and go.sum pin the sources.
         package: the package that is built.
         version: of that package, as go.mod has it.
-        port: where the server listens, on 127.0.0.1.
+        port: where the server listens.
         management_port: where it tells its health, if that is another.
         console_port: where its web page is, if it has one.
+        host: where clients find it; a manifest says nothing else than this machine.
+        bind: the address that it listens on; likewise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +50,13 @@ class Artefact(BaseModel):
     port: Port
     management_port: Port | None = None
     console_port: Port | None = None
+    host: Here = HOST
+    bind: Here = HOST
+
+    @property
+    def address(self) -> str:
+        """Host and port where clients find it."""
+        return f"{self.host}:{self.port}"
 
     @property
     def ports(self) -> list[int]:

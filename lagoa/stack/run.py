@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from lagoa.errors import StackError
 from lagoa.stack.artefacts import fetch
 from lagoa.stack.credentials import Credentials
-from lagoa.stack.manifest import PORTS, read_manifest
-from lagoa.stack.services import HOST, SERVERS, Launch, Site
+from lagoa.stack.manifest import HOST, PORTS, read_manifest
+from lagoa.stack.services import SERVERS, Launch, Site
 from lagoa.stack.supervisor import Supervisor
 from lagoa.storage import WRITER
 

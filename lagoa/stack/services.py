@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from lagoa.stack.credentials import Credentials
     from lagoa.stack.manifest import Artefact
 
-HOST = "127.0.0.1"
-
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -75,9 +73,9 @@ def _nessie(site: Site) -> Launch:
         "nessie.version.store.type": "ROCKSDB",
         "nessie.version.store.persist.rocks.database-path": site.folder / "rocksdb",
         "nessie.server.send-stacktrace-to-client": "false",
-        "quarkus.http.host": HOST,
+        "quarkus.http.host": site.artefact.bind,
         "quarkus.http.port": site.artefact.port,
-        "quarkus.management.host": HOST,
+        "quarkus.management.host": site.artefact.bind,
         "quarkus.management.port": site.artefact.management_port,
         "quarkus.otel.sdk.disabled": "true",
     }
@@ -91,7 +89,7 @@ def _nessie(site: Site) -> Launch:
 def _nessie_objects(site: Site) -> dict[str, object]:
     """Settings by which Nessie serves tables over Iceberg's REST catalog, with keys for their files that run out."""
     s3 = "nessie.catalog.service.s3.default-options"
-    url = f"http://{HOST}:{site.manifest['minio'].port}"
+    url = f"http://{site.manifest['minio'].address}"
     return {
         "nessie.catalog.default-warehouse": WAREHOUSE,
         f"nessie.catalog.warehouses.{WAREHOUSE}.location": f"s3://{WAREHOUSE}/warehouse",
@@ -115,9 +113,9 @@ def _minio(site: Site) -> Launch:
     data.mkdir(parents=True, exist_ok=True)
     addresses = [
         "--address",
-        f"{HOST}:{site.artefact.port}",
+        f"{site.artefact.bind}:{site.artefact.port}",
         "--console-address",
-        f"{HOST}:{site.artefact.console_port}",
+        f"{site.artefact.bind}:{site.artefact.console_port}",
     ]
     environment = {
         "MINIO_ROOT_USER": site.credentials["minio-root-user"].get_secret_value(),
@@ -131,14 +129,14 @@ def _minio(site: Site) -> Launch:
 
 SERVERS: Mapping[str, Server] = {
     "minio": Server(
-        url=lambda artefact: f"http://{HOST}:{artefact.port}",
-        health=lambda artefact: f"http://{HOST}:{artefact.port}/minio/health/ready",
+        url=lambda artefact: f"http://{artefact.address}",
+        health=lambda artefact: f"http://{artefact.address}/minio/health/ready",
         prepare=_minio,
-        make_ready=lambda artefact, credentials: make_ready(f"{HOST}:{artefact.port}", credentials),
+        make_ready=lambda artefact, credentials: make_ready(artefact.address, credentials),
     ),
     "nessie": Server(
-        url=lambda artefact: f"http://{HOST}:{artefact.port}/api/v2",
-        health=lambda artefact: f"http://{HOST}:{artefact.management_port}/q/health/ready",
+        url=lambda artefact: f"http://{artefact.address}/api/v2",
+        health=lambda artefact: f"http://{artefact.host}:{artefact.management_port}/q/health/ready",
         prepare=_nessie,
     ),
 }

@@ -6,10 +6,13 @@ LagoaError
 │   ├── CommitLost              the branch moved on and a table of this commit with it
 │   ├── CatalogBusy             the catalog is locked or does not answer in time
 │   ├── StorageUnavailable      the object store does not answer
+│   ├── SignInUnavailable       the server that gives out sign-ins does not answer
+│   ├── SecretsUnavailable      the server that keeps the secrets does not answer, or is sealed
 │   └── PublishContended        `main` kept moving during every try to publish
 └── TerminalError               trying again changes nothing: act first
     ├── SignInFailed            a server does not know who asks
     ├── NotAllowed              a server knows who asks, and refuses
+    ├── SecretNotFound          there is no secret of this name
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
     ├── StackError              a server of the stack cannot be had, or does not start
@@ -95,6 +98,30 @@ class StorageUnavailable(TransientError):
         self.reason = reason
 
 
+class SecretsUnavailable(TransientError):
+    """The server that keeps the secrets does not answer, or is sealed."""
+
+    def __init__(self, server: str, reason: str = "it does not answer") -> None:
+        super().__init__(
+            f"{server}: {reason}.",
+            "See whether it runs and is unsealed (`lagoa stack status`; `lagoa stack up` unseals it), then try again.",
+        )
+        self.server = server
+        self.reason = reason
+
+
+class SignInUnavailable(TransientError):
+    """The server that says who somebody is (OpenID Connect) does not answer."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(
+            f"The sign-in server {server} gives out no token: {reason}.",
+            "See whether it runs (`lagoa stack status`), then try again.",
+        )
+        self.server = server
+        self.reason = reason
+
+
 class PublishContended(TransientError):
     """`main` moved during every one of the tries to publish."""
 
@@ -110,8 +137,10 @@ class PublishContended(TransientError):
 class SignInFailed(TerminalError):
     """A server does not know who asks: no credential, a wrong one, or one that ran out."""
 
-    def __init__(self, server: str) -> None:
-        super().__init__(f"{server} does not accept the sign-in.", "Check the credentials of the profile.")
+    def __init__(self, server: str, reason: str = "", advice: str = "") -> None:
+        super().__init__(
+            f"{reason or f'{server} does not accept the sign-in'}.", advice or "Check the credentials of the profile."
+        )
         self.server = server
 
 
@@ -124,6 +153,15 @@ class NotAllowed(TerminalError):
         )
         self.server = server
         self.reason = reason
+
+
+class SecretNotFound(TerminalError):
+    """There is no secret of this name, or it is empty."""
+
+    def __init__(self, name: str, place: str, advice: str) -> None:
+        super().__init__(f"There is no secret {name!r}: {place} has none.", advice)
+        self.name = name
+        self.place = place
 
 
 class SettingsError(TerminalError):
@@ -175,7 +213,7 @@ class CatalogDamaged(TerminalError):
 
 
 class InvalidName(TerminalError):
-    """A name of a branch, tag, table or column that is outside the grammar."""
+    """A name of a branch, tag, table, column or secret that is outside the grammar."""
 
     def __init__(self, kind: str, name: str, rule: str) -> None:
         shown = name if len(name) <= 80 else f"{name[:80]}… ({len(name)} characters)"  # noqa: PLR2004 - one line

@@ -285,7 +285,19 @@ class ReceiptStore(Protocol):
 
 
 class Secrets(Protocol):
-    """Where credentials come from."""
+    """Where the credentials of one role come from. Threads may share one."""
 
     def get(self, name: str) -> SecretStr:
-        """Return the secret of this name."""
+        """Return the secret of a name, as it is now: one that was changed meanwhile is seen.
+
+        Args:
+            name: small letters, digits and `-`, such as `oidc-client-secret`.
+
+        Raises:
+            InvalidName: a name outside that grammar.
+            SecretNotFound: there is none of that name, or it is empty.
+            SettingsError: nothing says who asks.
+            SecretsUnavailable: the server that keeps them does not answer, or is sealed.
+            SignInFailed: it does not know who asks.
+            NotAllowed: it knows who asks, and refuses.
+        """

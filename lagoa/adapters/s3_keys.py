@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import UTC, datetime
 from threading import Lock
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from lagoa.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.errors import SettingsError, SignInFailed, StorageUnavailable
 from lagoa.storage import WRITER, Keys
 
@@ -29,18 +29,18 @@ def signing_keys(stack: Path) -> tuple[str, SecretStr]:
 
     Raises:
         SettingsError: there are none.
+        StackError: the stack's credentials cannot be used.
     """
     name, secret = (os.environ.get(f"LAGOA_S3_{part}_KEY") for part in ("ACCESS", "SECRET"))
     if name and secret:
         return name, SecretStr(secret)
-    try:
-        kept = json.loads((stack / "credentials.json").read_text("utf-8"))
-        return WRITER, SecretStr(kept[f"minio-{WRITER}"])
-    except (OSError, ValueError, KeyError):
+    kept = read_credentials(stack / CREDENTIALS_FILE).get(f"minio-{WRITER}")
+    if kept is None:
         raise SettingsError(
             "There are no keys for the object store.",
             "Run `lagoa stack up`, or set LAGOA_S3_ACCESS_KEY and LAGOA_S3_SECRET_KEY.",
-        ) from None
+        )
+    return WRITER, SecretStr(kept)
 
 
 def _now() -> datetime:

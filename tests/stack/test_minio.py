@@ -198,7 +198,9 @@ class TestKeys:
 
     def test_those_of_the_stack_are_taken(self, tmp_path, monkeypatch):
         monkeypatch.delenv("LAGOA_S3_ACCESS_KEY")
-        (tmp_path / "credentials.json").write_text('{"minio-lagoa-writer": "drawn"}')
+        kept = tmp_path / "credentials.json"
+        kept.touch(0o600)
+        kept.write_text('{"minio-lagoa-writer": "drawn"}')
         name, secret = signing_keys(tmp_path)
         assert (name, secret.get_secret_value()) == ("lagoa-writer", "drawn")
 

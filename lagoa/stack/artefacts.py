@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lagoa.stack.manifest import Artefact
 
 _MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-_CHUNK = 1 << 20
 _LINES = 15
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import StackError
+from lagoa.storage import WRITER
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -36,14 +37,14 @@ def _may(*actions: str) -> dict[str, Any]:
 
 POLICIES: dict[str, list[dict[str, Any]]] = {
     "lagoa-reader": [_LOOK, _may("s3:GetObject")],
-    "lagoa-writer": [
+    WRITER: [
         _LOOK,
         _may("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
     ],
 }
 """Statements of each role's policy. Nobody deletes: what one branch does not need, another may read."""
 
-USERS = {"lagoa-reader": "lagoa-reader", "lagoa-writer": "lagoa-writer", "nessie": "lagoa-writer"}
+USERS = {"lagoa-reader": "lagoa-reader", WRITER: WRITER, "nessie": WRITER}
 """The role of each user; a user's secret is the credential `minio-<user>`."""
 
 

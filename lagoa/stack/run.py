@@ -13,7 +13,8 @@ from lagoa.errors import StackError
 from lagoa.stack.artefacts import fetch
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import HOST, PORTS, read_manifest
-from lagoa.stack.services import SERVERS, Launch, Site
+from lagoa.stack.servers import SERVERS
+from lagoa.stack.servers.server import Launch, Site
 from lagoa.stack.supervisor import Supervisor
 from lagoa.storage import WRITER
 
@@ -102,7 +103,7 @@ class Stack:
         pending: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(len(names), "lagoa-stack") as pool:
             for name in names:
-                before = [pending[need] for need in SERVERS[name].needs]
+                before = [pending[need] for need in SERVERS[name].needs(self.manifest[name])]
                 pending[name] = pool.submit(self._bring_up, name, before, tell)
         for future in pending.values():
             future.result()
@@ -145,7 +146,7 @@ class Stack:
         def add(name: str) -> None:
             if name not in self.manifest:
                 raise StackError(name, "it is no server of the stack.", f"There are: {', '.join(self.manifest)}.")
-            for need in SERVERS[name].needs:
+            for need in SERVERS[name].needs(self.manifest[name]):
                 add(need)
             if name not in found:
                 found.append(name)
@@ -156,9 +157,12 @@ class Stack:
 
     def _prepare(self, name: str, tell: Callable[[str], None]) -> Launch:
         file = fetch(self._root, name, self.manifest[name], tell)
-        folder = self._state / name
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return SERVERS[name].prepare(Site(folder, file, self.manifest[name], self._credentials(), self.manifest))
+        site = self._site(name)
+        site.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return SERVERS[name].configure(site, file)
+
+    def _site(self, name: str) -> Site:
+        return Site(name, self._root, self._state / name, self._credentials(), self.manifest)
 
     def _check_ports(self, name: str) -> None:
         for port in self.manifest[name].ports:
@@ -173,9 +177,17 @@ class Stack:
     def _bring_up(self, name: str, before: Sequence[Future[None]], tell: Callable[[str], None]) -> None:
         for need in before:
             need.result()
+        server = SERVERS[name]
         self._supervisor.run(name)
+        self._wait(name, server.answers)
+        if server.make_ready is not None:
+            server.make_ready(self._site(name))
+            self._wait(name, server.serves)
+        tell(f"{name} is well")
+
+    def _wait(self, name: str, until: Callable[[Artefact], bool]) -> None:
         began = time.monotonic()
-        while not _is_healthy(SERVERS[name].health(self.manifest[name])):
+        while not until(self.manifest[name]):
             state = self._supervisor.state(name)["statename"]
             waited = time.monotonic() - began
             if state in {"FATAL", "EXITED"} or waited > HEALTHY_S:
@@ -184,10 +196,6 @@ class Stack:
                 )
                 raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
             time.sleep(0.1)
-        make_ready = SERVERS[name].make_ready
-        if make_ready is not None:
-            make_ready(self.manifest[name], self._credentials())
-        tell(f"{name} is well")
 
     def _state_of(self, name: str, *, kept: bool) -> ServerState:
         import psutil
@@ -202,17 +210,7 @@ class Stack:
         if pid:
             process = psutil.Process(pid)
             memory = sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
-        return ServerState(name, state["statename"], _is_healthy(SERVERS[name].health(artefact)), pid, url, memory)
-
-
-def _is_healthy(url: str) -> bool:
-    """Return whether an address answers 200 within two seconds."""
-    import httpx
-
-    try:
-        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False
+        return ServerState(name, state["statename"], SERVERS[name].serves(artefact), pid, url, memory)
 
 
 def free_ports(manifest: Mapping[str, Artefact]) -> dict[str, dict[str, int]]:

@@ -17,7 +17,7 @@ from lagoa.errors import StackError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lagoa.stack.services import Launch
+    from lagoa.stack.servers.server import Launch
 
 _START_S = 20
 _STOP_S = 90
@@ -48,6 +48,8 @@ startretries = 5
 stopwaitsecs = 30
 stopasgroup = true
 killasgroup = true
+stopsignal = {stop_signal}
+{user}
 redirect_stderr = true
 stdout_logfile = {logs}/{name}.log
 stdout_logfile_maxbytes = {log_bytes}
@@ -144,6 +146,8 @@ class Supervisor:
                 name=name,
                 command=" ".join(_quoted(part) for part in launch.command),
                 environment=",".join(f"{key}={_quoted(value)}" for key, value in launch.environment.items()),
+                stop_signal=launch.stop_signal,
+                user=f"user = {launch.user}" if launch.user else "",
                 **{**known, "folder": self._folder / name},
             )
         with os.fdopen(os.open(self._configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:

@@ -1,0 +1,16 @@
+"""The servers that a manifest may name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.stack.servers.minio import MINIO
+from lagoa.stack.servers.nessie import NESSIE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.stack.servers.server import Server
+
+SERVERS: Mapping[str, Server] = {"minio": MINIO, "nessie": NESSIE}
+"""Each by its name in the manifest."""

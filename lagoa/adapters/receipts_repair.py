@@ -9,8 +9,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lagoa.adapters._receipt_documents import read_receipt
 from lagoa.adapters._sqlite_proof import all_rows
-from lagoa.adapters.receipts_sqlite import SqliteReceipts, read_receipt
+from lagoa.adapters.receipts_sqlite import SqliteReceipts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

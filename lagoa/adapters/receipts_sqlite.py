@@ -7,21 +7,27 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from lagoa.adapters._receipt_documents import (
+    MAX_RESULTS,
+    first_digits,
+    read_receipt,
+    read_result,
+    write_receipt,
+    write_results,
+)
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
-from lagoa.model import AuditReport, CheckResult, Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lagoa.model import CheckResult, Receipt
+
 FORMAT = 2
 BUSY_SECONDS = 30.0
-MAX_RESULTS = 200_000
-"""Results kept for use by later audits; the oldest go first."""
 
 _VARIABLES = 500  # values bound to one statement; SQLite's own limit is higher everywhere
 
@@ -115,7 +121,7 @@ class SqliteReceipts:
     def prepare(self, receipt: Receipt) -> None:
         """Keep a receipt before `main` moves."""
         moment = receipt.prepared_at.astimezone(UTC).isoformat()
-        row = (receipt.id, receipt.commit, moment, _to_json(receipt), receipt.branch)
+        row = (receipt.id, receipt.commit, moment, write_receipt(receipt), receipt.branch)
         with self._transaction() as db:
             db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
 
@@ -141,9 +147,8 @@ class SqliteReceipts:
                 yield found
 
     def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
-        # `g` comes behind every hexadecimal digit.
         sql = f"from receipts where {column} >= ? and {column} < ?"
-        bounds = (prefix, f"{prefix}g")
+        bounds = first_digits(prefix)
         if len(self._rows(f"select distinct {column} {sql} limit 2", bounds)) != 1:
             return None
         return read_receipt(self._rows(f"select document {sql} order by prepared_at desc limit 1", bounds)[0][0])
@@ -155,13 +160,13 @@ class SqliteReceipts:
             part = keys[start : start + _VARIABLES]
             marks = ", ".join("?" * len(part))
             sql = f"select key, document from results where key in ({marks})"  # noqa: S608 - question marks only
-            found.update((key, CheckResult(**json.loads(document))) for key, document in self._rows(sql, part))
+            found.update((key, read_result(document)) for key, document in self._rows(sql, part))
         return found
 
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Keep results for use by later audits; the newest `MAX_RESULTS` stay."""
         now = int(datetime.now(UTC).timestamp())
-        rows = [(each.key, now, _to_json(replace(each, reused=False))) for each in results]
+        rows = [(key, now, document) for key, document in write_results(results).items()]
         if not rows:
             return
         with self._transaction() as db:
@@ -213,26 +218,3 @@ def _translated(path: Path) -> Iterator[None]:
         raise CatalogDamaged(f"{path}: {error}.", "Check that its folder can be written and has room.") from error
     except sqlite3.DatabaseError as error:
         raise CatalogDamaged(f"{path}: {error}.", "Put the file back from a backup.") from error
-
-
-def _to_json(value: Receipt | CheckResult) -> str:
-    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    # Not `asdict`, which copies every value within: for some hundred results that is what a publication would wait for.
-    return {each.name: getattr(value, each.name) for each in fields(value)}
-
-
-def read_receipt(document: str) -> Receipt:
-    """Return the receipt that a row's document holds."""
-    found = json.loads(document)
-    report = found.pop("report")
-    report["results"] = tuple(CheckResult(**result) for result in report["results"])
-    report["started_at"] = datetime.fromisoformat(report["started_at"])
-    found["prepared_at"] = datetime.fromisoformat(found["prepared_at"])
-    for name in ("unseen", "loosened"):  # the second is not in receipts of the first Lagoa
-        found[name] = tuple(found.get(name, ()))
-    return Receipt(**found, report=AuditReport(**report))

@@ -198,7 +198,7 @@ class LakeExists(TerminalError):
 class LakeTooNew(TerminalError):
     """The lake was written by a newer Lagoa."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
+    def __init__(self, path: Path | str, found: int, known: int) -> None:
         super().__init__(
             f"{path} has format {found}; this Lagoa knows formats up to {known}.",
             "Upgrade Lagoa: `pip install --upgrade lagoa`.",

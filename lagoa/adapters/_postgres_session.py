@@ -1,0 +1,154 @@
+"""One login's connection to a PostgreSQL database: time limits, retries, and its errors in Lagoa's words."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+import psycopg
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
+
+from lagoa.errors import CatalogBusy, CatalogDamaged, NotAllowed, SettingsError, SignInFailed, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from psycopg.abc import PQGen
+    from pydantic import SecretStr
+
+    from lagoa.errors import LagoaError
+
+CONNECT_S = 5
+STATEMENT_S = 10
+ANSWER_S = 15
+PATIENCE_S = 20
+"""How long the server may take: to be reached, for a statement, to answer at all; how long a call is tried again."""
+
+_T = TypeVar("_T")
+_REFUSED = ("password authentication failed", "no password supplied", "no pg_hba.conf entry", "not permitted to log in")
+_TRANSIENT = ("08", "40", "53", "55", "57", "58")  # classes of SQLSTATE: connection, conflict, resources, the system
+_MISSING = ("3D", "3F", "42P01")  # database, schema, table
+_START = "Look at `lagoa stack status`, then try again."
+
+_inherited: list[psycopg.Connection[Any]] = []  # of a parent process, which goes on using them: not to be closed here
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that does not wait for ever, also where the server hangs or the network swallows its answer."""
+
+    def wait(self, gen: PQGen[_T], interval: float = 0.1, timeout: float | None = None) -> _T:
+        """Wait for an answer; a connection that gave none, or broke, is closed."""
+        try:
+            return super().wait(gen, interval, timeout or ANSWER_S)
+        except psycopg.OperationalError:
+            self.close()
+            raise
+
+
+class PostgresSession:
+    """A connection that is made when it is first needed, and again when it broke; threads take turns.
+
+    Args:
+        url: of the database, without user and password.
+        login: who connects.
+        password: gives the password; asked at each connection.
+        greet: what is asked of each connection before it is used.
+    """
+
+    def __init__(
+        self, url: str, login: str, password: Callable[[], SecretStr], greet: Callable[[Connection], None]
+    ) -> None:
+        parts = urlsplit(url)
+        self.place = f"PostgreSQL at {parts.netloc}{parts.path}"
+        self._url = url
+        self._login = login
+        self._password = password
+        self._greet = greet
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+
+    def run(self, work: Callable[[Connection], _T]) -> _T:
+        """Return what `work` returns; where the server fails for a moment, it is done again as a whole.
+
+        So `work` must come to the same when it is done twice: a commit may have been carried out unanswered.
+
+        Raises:
+            CatalogBusy: no useful answer in time, however often it was asked.
+            SignInFailed, NotAllowed: the server does not know the login, or does not let it do this.
+            CatalogDamaged: the database is not there, or not what it should be.
+            TerminalError: any other refusal.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception_type(CatalogBusy),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            stop=stop_after_delay(PATIENCE_S),
+            reraise=True,
+        ):
+            with attempt:
+                return self._once(work)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def _once(self, work: Callable[[Connection], _T]) -> _T:
+        if self._pid != os.getpid():  # a connection must not be shared with the parent process
+            if self._connection is not None:
+                _inherited.append(self._connection)
+            self._start()
+        with self._lock, self._translated():
+            if self._connection is None or self._connection.closed:
+                self._connection = self._connect()
+            return work(self._connection)
+
+    def _connect(self) -> Connection:
+        made = Connection.connect(
+            self._url,
+            user=self._login,
+            password=self._password().get_secret_value(),
+            application_name="lagoa",
+            connect_timeout=CONNECT_S,
+            gssencmode="disable",
+            # A receipt must outlive a power cut: main moves right after it.
+            options=f"-c statement_timeout={STATEMENT_S}s -c synchronous_commit=on",
+            autocommit=True,
+        )
+        try:
+            self._greet(made)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except psycopg.Error as error:
+            raise self._in_our_words(error) from error
+
+    def _in_our_words(self, error: psycopg.Error) -> LagoaError:
+        state = error.sqlstate or ""
+        text = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
+        if state.startswith("28") or any(word in text for word in _REFUSED):
+            return SignInFailed(self.place)
+        if state == "42501":  # insufficient privilege, of a policy for rows too
+            return NotAllowed(self.place, f"{self._login}: {text}")
+        if state.startswith(_MISSING) or text.endswith(" does not exist"):
+            return CatalogDamaged(f"{self.place} is not made ready: {text}.", "Let `lagoa stack up` do it.")
+        if state.startswith(_TRANSIENT) or isinstance(error, psycopg.OperationalError):
+            return CatalogBusy(f"{self.place} does not answer ({text}).", _START)
+        if not state and isinstance(error, psycopg.ProgrammingError):  # before anything was sent
+            return SettingsError(f"postgres_url: {text}.", "Mend the value.")
+        return TerminalError(f"{self.place} refused: {text}.", "Look at its log.")
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._pid == os.getpid():
+            with self._lock:
+                if self._connection is not None:
+                    self._connection.close()

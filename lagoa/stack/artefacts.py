@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 import shutil
 import subprocess
 import tempfile
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.errors import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from lagoa.stack.manifest import Artefact
+
+Build = Callable[[Path, Sequence[str]], None]
+"""Builds options into an unpacked folder; raises `StackError`."""
 
 _MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _LINES = 15
@@ -27,19 +32,63 @@ def cache_folder() -> Path:
     return user_cache_path("lagoa") / "stack"
 
 
-def fetch(root: Path, name: str, artefact: Artefact, tell: Callable[[str], None]) -> Path:
-    """Return an artefact's file, fetched or built when the cache has it not.
+def fetch(root: Path, name: str, artefact: Artefact, tell: Callable[[str], None], build: Build | None = None) -> Path:
+    """Return an artefact's file, or its folder when it has many; fetched or built when the cache has it not.
 
     Args:
         root: the folder that `artefact.go` is relative to.
         name: of the server.
         artefact: where it comes from.
         tell: is told what is done.
+        build: builds the options of the manifest into what was unpacked.
 
     Raises:
         StackError: it cannot be had, or is not what `infra/stack.toml` says.
     """
-    return _maven(name, artefact, tell) if artefact.maven else _go(root, name, artefact, tell)
+    if artefact.system:
+        return _system(name, artefact)
+    if artefact.go:
+        return _go(root, name, artefact, tell)
+    file = _maven(name, artefact, tell)
+    return _unpacked(name, artefact, file, tell, build) if artefact.folder else file
+
+
+def _system(name: str, artefact: Artefact) -> Path:
+    """Return the folder of the programs of a package of the machine."""
+    missing = f"the package `{artefact.system}` is not on this machine"
+    advice = f"Install it: `apt-get install {artefact.system}`, or as this system does it."
+    try:
+        found = subprocess.run(shlex.split(str(artefact.locate)), capture_output=True, text=True, check=True)  # noqa: S603
+        program = Path(found.stdout.strip()) / str(artefact.program)
+        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StackError(name, f"{missing}: {error}.", advice) from error
+    number = re.search(r"\d+", told.stdout)
+    if number is None or int(number[0]) < artefact.minimum:
+        raise StackError(name, f"{artefact.minimum} is needed; there is {told.stdout.strip()}.", advice)
+    return program.parent
+
+
+def _unpacked(name: str, artefact: Artefact, file: Path, tell: Callable[[str], None], build: Build | None) -> Path:
+    """Return the folder that a zip unpacks to, with the manifest's options built in."""
+    key = hashlib.sha256("\n".join(artefact.build).encode()).hexdigest()[:8]
+    path = file.parent / key / str(artefact.folder)
+    if path.is_dir():
+        return path
+    tell(f"building {name}; this takes a minute, once")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+        with zipfile.ZipFile(file) as packed:
+            packed.extractall(folder)  # its hash is known, so is what lies in it
+        made = Path(folder) / str(artefact.folder)
+        if build is not None:
+            build(made, artefact.build)
+        try:
+            made.rename(path)
+        except OSError:  # another process was first
+            if not path.is_dir():
+                raise
+    return path
 
 
 def _maven(name: str, artefact: Artefact, tell: Callable[[str], None]) -> Path:
@@ -51,7 +100,7 @@ def _maven(name: str, artefact: Artefact, tell: Callable[[str], None]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = ["mvn", "-q", "-B", _MAVEN, f"-Dartifact={artefact.maven}", f"-DoutputDirectory={folder}"]
-        _run(name, command, Path(folder), needs="Maven (`mvn`)")
+        run(name, command, Path(folder), needs="Maven (`mvn`)")
         fetched = Path(folder) / file
         if not fetched.is_file():
             raise StackError(name, f"Maven brought {sorted(each.name for each in Path(folder).iterdir())}, not {file}.")
@@ -78,12 +127,23 @@ def _go(root: Path, name: str, artefact: Artefact, tell: Callable[[str], None]) 
             shutil.copy(module / file, folder)
         made = Path(folder) / name
         flags = ["-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(made)]
-        _run(name, ["go", "build", *flags, str(artefact.package)], Path(folder), needs="Go 1.25 or later (`go`)")
+        run(name, ["go", "build", *flags, str(artefact.package)], Path(folder), needs="Go 1.25 or later (`go`)")
         made.replace(path)
     return path
 
 
-def _run(name: str, command: Sequence[str], folder: Path, *, needs: str) -> None:
+def run(name: str, command: Sequence[str], folder: Path, *, needs: str) -> None:
+    """Run a program that fetches or builds, in a folder.
+
+    Args:
+        name: of the server that this is for.
+        command: program and arguments.
+        folder: that it runs in.
+        needs: what has to be installed for it.
+
+    Raises:
+        StackError: it is not there, or fails; with its last lines.
+    """
     program = shutil.which(command[0])
     if program is None:
         raise StackError(name, f"{needs} is not on this machine.", "Install it, then run this again.")
@@ -98,7 +158,7 @@ def _run(name: str, command: Sequence[str], folder: Path, *, needs: str) -> None
     )
     if done.returncode:
         last = "\n".join(done.stdout.splitlines()[-_LINES:])
-        message = f"`{command[0]}` ended with {done.returncode}:\n{last}"
+        message = f"`{Path(command[0]).name}` ended with {done.returncode}:\n{last}"
         raise StackError(name, message, "Mend that, then run this again.")
 
 

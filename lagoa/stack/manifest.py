@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -21,16 +21,24 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Artefact(BaseModel):
-    """Where a server comes from: Maven Central, or sources of the Go module proxy that are built here.
+    """Where a server comes from: Maven Central, sources of the Go module proxy that are built here, or the machine.
 
     Attributes:
         maven: coordinates, `group:artifact:version:packaging[:classifier]`.
-        file: name of the file that they give.
+        file: name of the file that they give; a zip is unpacked.
         sha256: of that file.
         bytes: its size.
+        folder: that a zip unpacks to.
+        build: options that are built into what was unpacked.
         go: folder of a module whose go.mod and go.sum pin the sources.
         package: the package that is built.
         version: of that package, as go.mod has it.
+        system: package of the machine.
+        locate: the command that prints the folder of its programs.
+        program: that is the server; `program --version` tells its version.
+        minimum: the first part of the version that it must have at least.
+        store: what a Nessie keeps its commits in.
+        sign_in: whether it lets in only who signed in at Keycloak.
         port: where the server listens.
         management_port: where it tells its health, if that is another.
         console_port: where its web page is, if it has one.
@@ -44,9 +52,17 @@ class Artefact(BaseModel):
     file: str | None = None
     sha256: Sha256 | None = None
     bytes: int | None = None
+    folder: str | None = None
+    build: tuple[str, ...] = ()
     go: str | None = None
     package: str | None = None
     version: str | None = None
+    system: str | None = None
+    locate: str | None = None
+    program: str | None = None
+    minimum: int = 0
+    store: Literal["rocksdb", "postgres"] = "rocksdb"
+    sign_in: bool = False
     port: Port
     management_port: Port | None = None
     console_port: Port | None = None
@@ -65,10 +81,14 @@ class Artefact(BaseModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.maven is None) == (self.go is None):
-            raise ValueError("either `maven` or `go` says where it comes from")
+        if sum(each is not None for each in (self.maven, self.go, self.system)) != 1:
+            raise ValueError("one of `maven`, `go` and `system` says where it comes from")
         if self.maven is not None and not (self.file and self.sha256 and self.bytes):
             raise ValueError("`maven` goes with `file`, `sha256` and `bytes`")
+        if (self.file or "").endswith(".zip") != (self.folder is not None):
+            raise ValueError("a zip goes with the `folder` that it unpacks to, and nothing else does")
+        if self.system is not None and not (self.locate and self.program):
+            raise ValueError("`system` goes with `locate` and `program`")
         if self.go is not None and not (self.package and self.version):
             raise ValueError("`go` goes with `package` and `version`")
         return self

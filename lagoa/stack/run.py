@@ -156,7 +156,7 @@ class Stack:
         return found
 
     def _prepare(self, name: str, tell: Callable[[str], None]) -> Launch:
-        file = fetch(self._root, name, self.manifest[name], tell)
+        file = fetch(self._root, name, self.manifest[name], tell, SERVERS[name].build)
         site = self._site(name)
         site.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SERVERS[name].configure(site, file)

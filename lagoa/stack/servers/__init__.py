@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 from lagoa.stack.servers.minio import MINIO
 from lagoa.stack.servers.nessie import NESSIE
+from lagoa.stack.servers.postgres import POSTGRES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lagoa.stack.servers.server import Server
 
-SERVERS: Mapping[str, Server] = {"minio": MINIO, "nessie": NESSIE}
+SERVERS: Mapping[str, Server] = {
+    "postgres": POSTGRES,
+    "minio": MINIO,
+    "nessie": NESSIE,
+}
 """Each by its name in the manifest."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from lagoa.stack.artefacts import Build
     from lagoa.stack.credentials import Credentials
     from lagoa.stack.manifest import Artefact
 
@@ -69,6 +70,7 @@ class Server:
         configure: from a site and its program's file, writes what it needs before its start.
         make_ready: puts into it, once it answers, what the others find there; brings back what somebody changed.
         is_well: whether it serves; as `answers` when None.
+        build: builds the manifest's options into what was unpacked, once.
         needs: servers that must be made ready before it starts.
     """
 
@@ -77,6 +79,7 @@ class Server:
     configure: Callable[[Site, Path], Launch]
     make_ready: Callable[[Site], None] | None = None
     is_well: Callable[[Artefact], bool] | None = None
+    build: Build | None = None
     needs: Callable[[Artefact], Sequence[str]] = lambda _: ()
 
     def serves(self, artefact: Artefact) -> bool:

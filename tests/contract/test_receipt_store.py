@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import math
 import multiprocessing
+import os
 import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +20,29 @@ from lagoa.adapters.receipts_sqlite import SqliteReceipts
 from lagoa.errors import CatalogDamaged, LakeTooNew
 from lagoa.model import AuditReport, CheckResult, Receipt
 
-FACTORIES = {"sqlite": lambda folder: SqliteReceipts(folder / "receipts.db")}
+
+def postgres(folder):
+    """Open the publisher's store in the PostgreSQL of the stack, emptied."""
+    import psycopg
+
+    from lagoa.adapters.receipts_postgres import PostgresReceipts, login_of, receipts_password
+    from lagoa.adapters.secrets_env import EnvSecrets
+
+    url = os.environ["LAGOA_POSTGRES_URL"]
+    stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"
+    password = partial(receipts_password, EnvSecrets, stack, "publisher")
+    with psycopg.connect(url, user=login_of("publisher"), password=password().get_secret_value()) as connection:
+        connection.execute("delete from lagoa.receipts")
+        connection.execute("delete from lagoa.results")
+    return PostgresReceipts(url, "publisher", password)
+
+
+# `tests/stack/run` brings the server up and sets the variables.
+FACTORIES = (
+    {"postgres": postgres}
+    if "LAGOA_TEST_STACK" in os.environ
+    else {"sqlite": lambda folder: SqliteReceipts(folder / "receipts.db")}
+)
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 
 

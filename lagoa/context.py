@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lagoa.contracts import Contracts
-    from lagoa.ports import Auditor, ReceiptStore, SqlEngine, VersionedCatalog
+    from lagoa.ports import Auditor, Publisher, ReceiptStore, Secrets, SqlEngine, VersionedCatalog
     from lagoa.settings import Settings
 
 _T = TypeVar("_T")
@@ -31,7 +31,9 @@ class LakeContext:
         open_engine: makes the SQL engine; called once, when it is first needed.
         receipts: receipts and results of checks.
         open_auditor: makes the runner of check files; called once, when it is first needed.
+        open_secrets: makes the source of credentials; called once, when it is first needed.
         clock: tells the time (UTC).
+        publisher: moves main, where the lake's own role may not; None where this process does it.
     """
 
     settings: Settings
@@ -39,7 +41,9 @@ class LakeContext:
     open_engine: Callable[[], SqlEngine]
     receipts: ReceiptStore
     open_auditor: Callable[[], Auditor]
+    open_secrets: Callable[[], Secrets]
     clock: Callable[[], datetime] = _now
+    publisher: Publisher | None = None
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)
@@ -53,6 +57,11 @@ class LakeContext:
     def auditor(self) -> Auditor:
         """The runner of check files."""
         return self._once("auditor", self.open_auditor)
+
+    @property
+    def secrets(self) -> Secrets:
+        """Where credentials come from."""
+        return self._once("secrets", self.open_secrets)
 
     @property
     def contracts(self) -> Contracts:

@@ -15,6 +15,7 @@ LagoaError
     ├── SecretNotFound          there is no secret of this name
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
+    ├── PublisherFailed         the publisher's own step ended without an answer
     ├── StackError              a server of the stack cannot be had, or does not start
     ├── InvalidName             a branch, tag or table name outside the grammar
     ├── RefNotFound, RefExists, RefProtected
@@ -147,12 +148,14 @@ class SignInFailed(TerminalError):
 class NotAllowed(TerminalError):
     """A server knows who asks, and does not let them do this."""
 
-    def __init__(self, server: str, reason: str) -> None:
+    def __init__(self, server: str, reason: str, role: str = "", advice: str = "") -> None:
         super().__init__(
-            f"{server} does not allow this: {reason}", "Ask for the role that may, or let it be done there."
+            f"{server} does not let {f'the role {role!r}' if role else 'you'} do this: {reason}",
+            advice or "Ask for the role that may, or let it be done there.",
         )
         self.server = server
         self.reason = reason
+        self.role = role
 
 
 class SecretNotFound(TerminalError):
@@ -174,6 +177,18 @@ class StackError(TerminalError):
     def __init__(self, server: str, message: str, advice: str = "") -> None:
         super().__init__(f"{server}: {message}", advice)
         self.server = server
+
+
+class PublisherFailed(TerminalError):
+    """The publisher's own step ended without an answer."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(
+            f"The publisher's step for {what!r} {reason}",
+            "main is either as it was or wholly moved: `lagoa log` tells. Publishing again does no harm.",
+        )
+        self.what = what
+        self.reason = reason
 
 
 class LakeNotFound(TerminalError):

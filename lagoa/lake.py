@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Self
 from lagoa.branch import Branch, Run
 from lagoa.context import LakeContext
 from lagoa.model import MAIN, Ref, TableName, check_ref_name
+from lagoa.roles import PUBLISHER
 from lagoa.settings import Settings, load_settings
 from lagoa.storage import S3, S3Storage, use
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import pyarrow as pa
 
@@ -27,8 +29,19 @@ if TYPE_CHECKING:
     from lagoa.model import AuditReport, Commit, Publication, RefInfo
     from lagoa.model_tests import ModelTestReport
     from lagoa.overview import BranchState, TableState
-    from lagoa.ports import Auditor, Pointers, QueryResult, SqlEngine, VersionedCatalog
+    from lagoa.ports import (
+        Auditor,
+        Pointers,
+        Publisher,
+        QueryResult,
+        ReceiptStore,
+        Secrets,
+        SqlEngine,
+        Tokens,
+        VersionedCatalog,
+    )
     from lagoa.quarantine import BatchRecords, ExportResult, Fate, RefusedCount, RefusedRecord
+    from lagoa.storage import Keys
 
 CATALOG, RECEIPTS = "catalog.db", "receipts.db"
 """Files in the state folder of an embedded lake."""
@@ -294,6 +307,8 @@ class Lake:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""
         from lagoa.publish.rollback import rollback
 
+        if self.context.publisher is not None:
+            return self.context.publisher.rollback(to, hold=hold)
         return rollback(self.context, to, hold=hold)
 
     def publications(self, limit: int = 50) -> list[Publication]:
@@ -326,13 +341,13 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
         CatalogDamaged, LakeTooNew: the lake's state cannot be read.
         CatalogBusy: the catalog's server does not answer.
     """
-    from lagoa.adapters.receipts_sqlite import SqliteReceipts
-
     settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
     state = settings.state_folder
     state.mkdir(parents=True, exist_ok=True)
+    open_secrets = cache(partial(_open_secrets, settings))
+    tokens = _sign_in(settings, open_secrets)
     if settings.warehouse.startswith(S3):
-        _use_object_store(settings)
+        _use_object_store(settings, tokens)
 
     def open_engine() -> SqlEngine:
         from lagoa.adapters.engine_duckdb import DuckDBEngine
@@ -353,27 +368,75 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     return Lake(
         LakeContext(
             settings=settings,
-            catalog=_open_catalog(settings),
+            catalog=_open_catalog(settings, tokens),
             open_engine=open_engine,
-            receipts=SqliteReceipts(state / RECEIPTS),
+            receipts=_open_receipts(settings, open_secrets),
             open_auditor=open_auditor,
+            open_secrets=open_secrets,
+            publisher=_publisher(settings, tokens),
         )
     )
 
 
-def _use_object_store(settings: Settings) -> None:
-    from lagoa.adapters.s3_keys import AssumedKeys, signing_keys
+def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | None:
+    """Return who asks, where the servers want to know."""
+    if settings.sign_in == "none":
+        return None
+    from lagoa.adapters.oidc_tokens import OidcTokens, client_secret
 
-    name, secret = signing_keys(settings.state_folder / "stack")
-    keys = AssumedKeys(settings.s3_endpoint, name, secret)
-    use(S3Storage(settings.warehouse_location, settings.s3_endpoint, settings.s3_region, keys))
+    secret = partial(client_secret, secrets, settings.state_folder / "stack", settings.role)
+    return OidcTokens(settings.oidc_url, settings.role, secret)
 
 
-def _open_catalog(settings: Settings) -> VersionedCatalog:
+def _publisher(settings: Settings, tokens: Tokens | None) -> Publisher | None:
+    """Return who moves main, where it is somebody else."""
+    if tokens is None or tokens.role == PUBLISHER:
+        return None
+    from lagoa.adapters.publisher_process import PublisherProcess
+
+    return PublisherProcess(settings)
+
+
+def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:
+    from lagoa.adapters.s3_keys import AssumedKeys, WebIdentityKeys, signing_keys
+
+    keys: Callable[[], Keys]
+    if tokens is None:
+        keys = AssumedKeys(settings.s3_endpoint, *signing_keys(settings.state_folder / "stack"))
+    else:
+        keys = WebIdentityKeys(settings.s3_endpoint, tokens)
+    role = tokens.role if tokens else ""
+    use(S3Storage(settings.warehouse_location, settings.s3_endpoint, settings.s3_region, keys, role))
+
+
+def _open_secrets(settings: Settings) -> Secrets:
+    if settings.secrets == "vault":
+        from lagoa.adapters.secrets_vault import VaultSecrets, app_role
+
+        stack = settings.state_folder / "stack"
+        return VaultSecrets(settings.vault_url, settings.role, lambda: app_role(stack, settings.role))
+    from lagoa.adapters.secrets_env import EnvSecrets
+
+    return EnvSecrets()
+
+
+def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> ReceiptStore:
+    if settings.receipts == "postgres":
+        from lagoa.adapters.receipts_postgres import PostgresReceipts, receipts_password
+
+        password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
+        return PostgresReceipts(settings.postgres_url, settings.role, password)
+    from lagoa.adapters.receipts_sqlite import SqliteReceipts
+
+    return SqliteReceipts(settings.state_folder / RECEIPTS)
+
+
+def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog:
     if settings.catalog == "nessie":
         from lagoa.adapters.catalog_nessie import NessieCatalog
 
-        return NessieCatalog(settings.nessie_url)
+        # With sign-in `lagoa stack up` makes the first commit, as the publisher.
+        return NessieCatalog(settings.nessie_url, tokens, create=tokens is None)
     from lagoa.adapters.catalog_sqlite import SqliteCatalog
 
     return SqliteCatalog(settings.state_folder / CATALOG, create=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.errors import CheckError
-    from lagoa.model import Change, CheckFile, CheckResult, Commit, Receipt, Ref, RefInfo, TableName
+    from lagoa.model import Change, CheckFile, CheckResult, Commit, Publication, Receipt, Ref, RefInfo, TableName
 
 Namespace = tuple[str, ...]
 Pointers = Mapping["TableName", str]
@@ -301,3 +301,31 @@ class Secrets(Protocol):
             SignInFailed: it does not know who asks.
             NotAllowed: it knows who asks, and refuses.
         """
+
+
+class Tokens(Protocol):
+    """Bearer tokens by which servers know who asks. Threads may share one."""
+
+    role: str
+    """The role that they stand for."""
+
+    def __call__(self) -> SecretStr:
+        """Return a token that holds.
+
+        Raises:
+            SignInFailed: the server that gives them out does not know who asks.
+            SignInUnavailable: it does not answer.
+        """
+
+    def forget(self, token: SecretStr) -> None:
+        """Give this token no more: a server refused it, though it should hold."""
+
+
+class Publisher(Protocol):
+    """Moves `main` for somebody whose own role may not."""
+
+    def publish(self, branch: str, message: str) -> Publication:
+        """Do as `lagoa.publish.publish`, with its errors; `PublisherFailed` when the step itself fails."""
+
+    def rollback(self, to: str, *, hold: bool) -> Publication:
+        """Do as `lagoa.publish.rollback.rollback`, likewise."""

@@ -106,5 +106,5 @@ def _told(store: S3Storage) -> Iterator[None]:
         raise
     except OSError as error:
         if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):
-            raise NotAllowed(f"The object store at {store.endpoint}", str(error)) from error
+            raise NotAllowed(f"The object store at {store.endpoint}", str(error), store.role) from error
         raise StorageUnavailable(store.endpoint, str(error).rstrip(".")) from error

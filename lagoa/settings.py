@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lagoa.errors import LakeNotFound, SettingsError
+from lagoa.roles import Role  # noqa: TC001 - pydantic reads the annotation
 from lagoa.storage import S3
 
 SETTINGS_FILE = "lagoa.toml"
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
 
     Attributes:
         root: the lake's folder.
+        profile: the profile of the file that these are of; empty for none.
         name: the lake's name.
         state: folder of the catalog, the receipts and the data files; relative to `root`.
         warehouse: folder of the tables' files, relative to `state`; or an S3 prefix, such as `s3://lagoa/warehouse`.
@@ -40,6 +42,19 @@ class Settings(BaseSettings):
         s3_region: as the store calls it.
         catalog: what keeps branches and commits: a SQLite file in `state`, or a Nessie server.
         nessie_url: where that server's API v2 is.
+        sign_in: whether the servers want to know who asks: by OpenID Connect, or not at all.
+        oidc_url: the issuer of that sign-in; with Keycloak the address of a realm.
+        role: as whom: `reader`, `ingest` (flows), `engineer`, or `publisher`, which alone moves main.
+        publisher_lake: folder of the publisher's own checkout of this lake, whose contracts and checks decide; by
+            default this lake's.
+        publisher_limit_s: how long a publication by the publisher's own step may take.
+        secrets: where credentials come from: variables `LAGOA_SECRET_<NAME>`, or a Vault server.
+        vault_url: where that server is. What the role signs in with there is no setting: it comes from the
+            environment, or is the stack's.
+        receipts: what keeps receipts and results of checks: a SQLite file in `state`, or a PostgreSQL database, which
+            several machines share.
+        postgres_url: where that database is; the login is that of the role, `lagoa_<role>`, its password the secret
+            `receipts-password`.
         memory_limit: what the SQL engine may hold in memory, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
         workers: tables loaded or built side by side.
@@ -51,6 +66,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True)
 
     root: Path
+    profile: str = ""
     name: str = "lake"
     state: Path = Path(".lagoa")
     warehouse: Annotated[str, Field(pattern=_PLACE)] = "warehouse"
@@ -58,6 +74,17 @@ class Settings(BaseSettings):
     s3_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "us-east-1"
     catalog: Literal["sqlite", "nessie"] = "sqlite"
     nessie_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://127.0.0.1:19120/api/v2"
+    sign_in: Literal["none", "oidc"] = "none"
+    oidc_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")] = "http://127.0.0.1:8180/realms/lagoa"
+    role: Role = "engineer"
+    publisher_lake: Path | None = None
+    publisher_limit_s: Annotated[int, Field(ge=1, le=86400)] = 3600
+    secrets: Literal["env", "vault"] = "env"
+    vault_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:8200"
+    receipts: Literal["sqlite", "postgres"] = "sqlite"
+    postgres_url: Annotated[str, Field(pattern=r"^postgresql://[^/\s@?]+/[^/\s@?]+(\?\S*)?$")] = (
+        "postgresql://127.0.0.1:5433/lagoa"
+    )
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2
@@ -136,10 +163,11 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
         raise LakeNotFound(folder) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}.", "Mend the file.") from error
-    values |= _profile(file, values.pop("profiles", {}), profile or os.environ.get(PROFILE_VARIABLE, ""))
+    profile = profile or os.environ.get(PROFILE_VARIABLE, "")
+    values |= _profile(file, values.pop("profiles", {}), profile)
     try:
         # Said again behind it: no variable may take contracts and data from another folder than the file's.
-        return Settings(root=folder, **values).model_copy(update={"root": folder.resolve()})
+        return Settings(root=folder, **values).model_copy(update={"root": folder.resolve(), "profile": profile})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))

@@ -82,12 +82,14 @@ class S3Storage:
         endpoint: of the store, such as `http://127.0.0.1:9000`.
         region: as the store calls it.
         keys: gives keys that hold for a good while yet.
+        role: whose keys they are, where somebody signs in.
     """
 
     location: str
     endpoint: str
     region: str
     keys: Callable[[], Keys]
+    role: str = ""
 
     def properties(self) -> dict[str, str]:
         """Return endpoint and keys in PyIceberg's words (https://py.iceberg.apache.org/configuration/#s3)."""

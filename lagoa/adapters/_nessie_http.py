@@ -6,6 +6,7 @@ Source: https://projectnessie.org/nessie-latest/api/ (OpenAPI), and what a serve
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pydantic import SecretStr
+
+    from lagoa.ports import Tokens
 
 PAGE = 250
 """Entries asked for at a time."""
@@ -46,16 +49,14 @@ class NessieHttp:
 
     Args:
         endpoint: such as `http://127.0.0.1:19120/api/v2`.
-        token: gives a bearer token that is valid now; None when the server lets everybody in.
+        tokens: who asks; None when the server lets everybody in.
         timeout_s: limit of one request.
         patience_s: how long a request that fails for a moment is tried again.
     """
 
-    def __init__(
-        self, endpoint: str, token: Callable[[], SecretStr] | None, *, timeout_s: float, patience_s: float
-    ) -> None:
+    def __init__(self, endpoint: str, tokens: Tokens | None, *, timeout_s: float, patience_s: float) -> None:
         self.endpoint = endpoint.rstrip("/")
-        self._token = token
+        self._tokens = tokens
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._open()
@@ -71,6 +72,7 @@ class NessieHttp:
             NotThere, Conflict: for the caller to give a meaning to.
             CatalogBusy: no useful answer in time, however often it was asked.
             SignInFailed, NotAllowed: 401, 403.
+            SignInUnavailable: there is no token to be had.
             TerminalError: any other refusal.
         """
         if self._pid != os.getpid():  # a connection must not be shared with the parent process
@@ -88,9 +90,9 @@ class NessieHttp:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def _once(self, method: str, path: str, body: Any, params: Mapping[str, Any] | None, attempts: int) -> Any:
-        headers = {"Authorization": f"Bearer {self._token().get_secret_value()}"} if self._token else {}
+        request = partial(self._client.request, method, path, json=body, params=params)
         try:
-            answer = self._client.request(method, path, json=body, params=params, headers=headers)
+            answer = _signed(request, self._tokens) if self._tokens else request()
         except httpx.TransportError as error:
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
             raise CatalogBusy(f"Nessie at {self.endpoint} does not answer ({reason}).", _START) from error
@@ -105,7 +107,7 @@ class NessieHttp:
             case 401:
                 raise SignInFailed(f"Nessie at {self.endpoint}")
             case 403:
-                raise NotAllowed(f"Nessie at {self.endpoint}", message)
+                raise NotAllowed(f"Nessie at {self.endpoint}", message, self._tokens.role if self._tokens else "")
             case status if status in _TRANSIENT:
                 raise CatalogBusy(f"Nessie at {self.endpoint} answered {status}: {message}.", _START)
             case status:
@@ -133,6 +135,20 @@ _START = "Look at `lagoa stack status`, then try again."
 def at(name: str = "", commit: str = "") -> str:
     """Return the path of a reference: by name, by name at a commit, or of a commit alone."""
     return f"trees/{quote(name, safe='')}{f'@{commit}' if commit else ''}"
+
+
+def _signed(request: Callable[..., httpx.Response], tokens: Tokens) -> httpx.Response:
+    """Send a request with a token; once more with another one where the server does not take the first."""
+    token = tokens()
+    answer = request(headers=_bearer(token))
+    if answer.status_code == httpx.codes.UNAUTHORIZED:  # it was revoked, or the clocks of two servers differ
+        tokens.forget(token)
+        answer = request(headers=_bearer(tokens()))
+    return answer
+
+
+def _bearer(token: SecretStr) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token.get_secret_value()}"}
 
 
 def _message(answer: httpx.Response) -> str:

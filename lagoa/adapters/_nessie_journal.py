@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from lagoa.adapters._nessie_http import Conflict, NotThere, at
 from lagoa.errors import CommitLost
 from lagoa.model import Change
+from lagoa.roles import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from lagoa.adapters._nessie_history import History
     from lagoa.adapters._nessie_http import NessieHttp
-
-JOURNAL = "lagoa/journal"
-"""The branch; it is shown to nobody."""
 
 _BRANCH, _FROM, _TO, _MOMENT = (f"lagoa.move.{name}" for name in ("branch", "from", "to", "moment"))
 

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from lagoa.adapters._nessie_http import NessieHttp
 
-HIDDEN = "lagoa/scratch/"
-"""Branches under this prefix are shown to nobody."""
-
 _TRIES = 3
 
 
@@ -49,10 +46,16 @@ class Scratch:
 
 
 class Scratches:
-    """The branches of this process: each thread that commits takes one that is idle, or makes one."""
+    """The branches of this process: each thread that commits takes one that is idle, or makes one.
 
-    def __init__(self, http: NessieHttp) -> None:
+    Args:
+        http: the server.
+        prefix: of their names.
+    """
+
+    def __init__(self, http: NessieHttp, prefix: str) -> None:
         self._http = http
+        self._prefix = prefix
         self._lock = Lock()
         self._idle: list[Scratch] = []
         self._pid = os.getpid()
@@ -96,7 +99,7 @@ class Scratches:
                 scratch.remove()
             else:
                 return scratch
-        name = f"{HIDDEN}{secrets.token_hex(8)}"
+        name = f"{self._prefix}{secrets.token_hex(8)}"
         try:
             self._http.call(
                 "POST", "trees", body={"type": "DETACHED", "hash": commit}, params={"name": name, "type": "BRANCH"}

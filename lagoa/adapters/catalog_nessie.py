@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from lagoa.adapters._nessie_contents import Contents, delta_operations, iceberg_ids, keys_of, read_contents
 from lagoa.adapters._nessie_history import MERGED, History
 from lagoa.adapters._nessie_http import Conflict, NessieHttp, NotThere, at
-from lagoa.adapters._nessie_journal import JOURNAL, Journal, Move
-from lagoa.adapters._nessie_scratch import HIDDEN, Scratches
+from lagoa.adapters._nessie_journal import Journal, Move
+from lagoa.adapters._nessie_scratch import Scratches
 from lagoa.adapters._states import StateCache, delta_of
-from lagoa.errors import CommitLost, NotASuccessor, RefExists, RefNotFound, RefProtected
+from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
+from lagoa.roles import JOURNAL, SCRATCH, who_may_move
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pydantic import SecretStr
-
-    from lagoa.ports import Namespace, Pointers
+    from lagoa.ports import Namespace, Pointers, Tokens
 
 _NOTHING = {"type": "UNCHANGED", "key": {"elements": ["lagoa"]}}
 """The operation of a commit that changes nothing: Nessie wants one."""
@@ -59,28 +58,30 @@ class NessieCatalog:
 
     Args:
         endpoint: such as `http://127.0.0.1:19120/api/v2`.
-        token: gives a bearer token that is valid now; None when the server lets everybody in.
+        tokens: who asks; None when the server lets everybody in.
         create: make the root commit when the server's main has none.
         options: limits, clock.
 
     Raises:
         CatalogBusy: the server does not answer in time.
         SignInFailed, NotAllowed: it does not let this user in, or do this.
+        SignInUnavailable: the server that gives out tokens does not answer.
     """
 
     def __init__(
         self,
         endpoint: str,
-        token: Callable[[], SecretStr] | None = None,
+        tokens: Tokens | None = None,
         *,
         create: bool = True,
         options: NessieOptions | None = None,
     ) -> None:
         self._options = options or NessieOptions()
-        self._http = NessieHttp(endpoint, token, timeout_s=self._options.timeout_s, patience_s=self._options.patience_s)
+        limits = {"timeout_s": self._options.timeout_s, "patience_s": self._options.patience_s}
+        self._http = NessieHttp(endpoint, tokens, **limits)
         self._no_ancestor = str(self._http.call("GET", "config")["noAncestorHash"])
         self._history = History(self._http, self._no_ancestor)
-        self._scratches = Scratches(self._http)
+        self._scratches = Scratches(self._http, f"{SCRATCH}{tokens.role}/" if tokens else SCRATCH)
         self._contents: StateCache[Contents] = StateCache()
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
         if create:
@@ -103,7 +104,7 @@ class NessieCatalog:
 
     def ref(self, name: str) -> RefInfo:
         """Return a branch or tag."""
-        if name.startswith(HIDDEN) or name == JOURNAL:
+        if name.startswith(SCRATCH) or name == JOURNAL:
             raise RefNotFound(name)
         return self._ref(name)
 
@@ -125,7 +126,8 @@ class NessieCatalog:
         if name == MAIN:
             raise RefProtected(name)
         try:
-            self._http.call("DELETE", at(name, expected))
+            with _asking("delete", name):
+                self._http.call("DELETE", at(name, expected))
         except NotThere as error:
             raise RefNotFound(name) from error
         except Conflict as error:
@@ -215,7 +217,8 @@ class NessieCatalog:
         check_ref_name(name)
         body = {"type": "DETACHED", "hash": commit}
         try:
-            made = self._http.call("POST", "trees", body=body, params={"name": name, "type": kind.upper()})
+            with _asking("make", name):
+                made = self._http.call("POST", "trees", body=body, params={"name": name, "type": kind.upper()})
         except NotThere as error:
             raise RefNotFound(commit, "there is no such commit") from error
         except Conflict as error:
@@ -252,7 +255,7 @@ class NessieCatalog:
             "authorTime": now.isoformat(),
             "allProperties": {name: [value] for name, value in properties.items()},
         }
-        with self._scratches.at(expected) as scratch:
+        with _asking("commit to", branch), self._scratches.at(expected) as scratch:
             answer = scratch.commit({"commitMeta": meta, "operations": operations})
         made = str(answer["targetBranch"]["hash"])
         self._assign(branch, expected, made, change)
@@ -263,7 +266,8 @@ class NessieCatalog:
 
     def _assign(self, branch: str, expected: str, to: str, change: Change | None = None) -> None:
         try:
-            self._http.call("PUT", at(branch, expected), body={"type": "DETACHED", "hash": to})
+            with _asking("move", branch):
+                self._http.call("PUT", at(branch, expected), body={"type": "DETACHED", "hash": to})
         except NotThere as error:
             raise RefNotFound(branch) from error
         except Conflict as error:
@@ -318,5 +322,16 @@ def _info(reference: Mapping[str, Any]) -> RefInfo:
     return RefInfo(reference["name"], kind, reference["hash"], None)
 
 
+@contextmanager
+def _asking(what: str, ref: str) -> Iterator[None]:
+    """Say of what the server does not allow what was asked of which ref, and who may."""
+    try:
+        yield
+    except NotAllowed as error:
+        *others, last = who_may_move(ref)
+        may = f"The {'roles' if others else 'role'} {', '.join(others)}{' and ' if others else ''}{last} may."
+        raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, may) from error
+
+
 def _is_hidden(name: str) -> bool:
-    return name.startswith(HIDDEN) or name == JOURNAL
+    return name.startswith(SCRATCH) or name == JOURNAL

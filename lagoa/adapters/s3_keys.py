@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -16,6 +17,10 @@ from lagoa.storage import WRITER, Keys
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import httpx
+
+    from lagoa.ports import Tokens
 
 LASTING_S = 3600
 """How long keys hold; they are renewed after half of that."""
@@ -47,25 +52,25 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class AssumedKeys:
-    """Keys of a role (STS AssumeRole), asked for when they are first needed and again when half their time is over.
+class RenewedKeys(ABC):
+    """Keys that are asked for when they are first needed, and again when half their time is over.
 
-    Threads may share one.
+    Threads may share one, and so may processes that were forked from one.
 
     Args:
         endpoint: of the object store, which also gives the keys out.
-        name: that is signed in with.
-        secret: of that name.
         clock: tells the time.
     """
 
-    def __init__(self, endpoint: str, name: str, secret: SecretStr, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, endpoint: str, clock: Callable[[], datetime] = _now) -> None:
         self._endpoint = endpoint
-        self._name = name
-        self._secret = secret
         self._clock = clock
-        self._lock = Lock()
         self._held: tuple[Keys, datetime] | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = Lock()
 
     def __call__(self) -> Keys:
         """Return keys that hold for half an hour at least.
@@ -73,14 +78,37 @@ class AssumedKeys:
         Raises:
             SignInFailed: the store does not know who asks.
             StorageUnavailable: it does not answer.
+            SignInUnavailable: there is no token to be had, where the store wants one.
         """
+        if self._pid != os.getpid():  # in the parent process another thread may have held the lock
+            self._start()
         with self._lock:
             now = self._clock()
             if self._held is None or (now - self._held[1]).total_seconds() > LASTING_S / 2:
-                self._held = self._assumed(), now
+                self._held = self._ask(), now
             return self._held[0]
 
-    def _assumed(self) -> Keys:
+    @abstractmethod
+    def _ask(self) -> Keys:
+        """Return new keys."""
+
+
+class AssumedKeys(RenewedKeys):
+    """Keys for a user of the store, who has a name and a secret (STS AssumeRole).
+
+    Args:
+        endpoint: of the object store.
+        name: that is signed in with.
+        secret: of that name.
+        clock: tells the time.
+    """
+
+    def __init__(self, endpoint: str, name: str, secret: SecretStr, clock: Callable[[], datetime] = _now) -> None:
+        super().__init__(endpoint, clock)
+        self._name = name
+        self._secret = secret
+
+    def _ask(self) -> Keys:
         from minio.credentials.providers import AssumeRoleProvider
         from minio.error import MinioException
         from urllib3 import PoolManager, Retry, Timeout
@@ -100,3 +128,67 @@ class AssumedKeys:
         except (MinioException, ValueError):  # the text of these may hold what was sent
             raise SignInFailed(f"The object store at {self._endpoint}") from None
         return Keys(found.access_key, SecretStr(found.secret_key), SecretStr(found.session_token or ""))
+
+
+class WebIdentityKeys(RenewedKeys):
+    """Keys for whoever a token stands for (STS AssumeRoleWithWebIdentity).
+
+    The token goes in the body: in an address, as the `minio` package sends it, it would come into logs.
+
+    Args:
+        endpoint: of the object store.
+        tokens: who asks.
+        clock: tells the time.
+    """
+
+    def __init__(self, endpoint: str, tokens: Tokens, clock: Callable[[], datetime] = _now) -> None:
+        super().__init__(endpoint, clock)
+        self._tokens = tokens
+
+    def _ask(self) -> Keys:
+        from xml.etree.ElementTree import ParseError, fromstring
+
+        from minio.xml import find, findtext
+
+        token = self._tokens()
+        answer = self._send(token)
+        if answer.is_client_error:  # it was revoked, or the clocks of two servers differ
+            self._tokens.forget(token)
+            answer = self._send(self._tokens())
+        if not answer.is_success:
+            reason = f"The object store at {self._endpoint} does not accept the token of {self._tokens.role!r}"
+            raise SignInFailed(self._endpoint, reason, "Check that it knows `oidc_url`, and a policy of the role.")
+        try:
+            found: Any = fromstring(answer.text)  # noqa: S314 - from the store that everything is entrusted to
+            for name in ("AssumeRoleWithWebIdentityResult", "Credentials"):
+                found = find(found, name, True)
+            parts = [str(findtext(found, name, True)) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+        except (ParseError, ValueError):
+            raise StorageUnavailable(self._endpoint, "it answered a sign-in with something else than keys") from None
+        return Keys(parts[0], SecretStr(parts[1]), SecretStr(parts[2]))
+
+    def _send(self, token: SecretStr) -> httpx.Response:
+        import httpx
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+        wanted = {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "DurationSeconds": str(LASTING_S),
+            "WebIdentityToken": token.get_secret_value(),
+        }
+        for attempt in Retrying(
+            retry=retry_if_exception_type(StorageUnavailable),
+            wait=wait_random_exponential(multiplier=0.2, max=4),
+            stop=stop_after_attempt(5),
+            reraise=True,
+        ):
+            with attempt:
+                try:
+                    answer = httpx.post(self._endpoint, data=wanted, timeout=10)
+                except httpx.TransportError as error:  # it has the request with it, and that the token
+                    raise StorageUnavailable(self._endpoint, f"{type(error).__name__}: {error}".rstrip(": .")) from None
+                if answer.is_server_error:
+                    raise StorageUnavailable(self._endpoint, f"it answered {answer.status_code}")
+                return answer
+        raise AssertionError  # pragma: no cover - the loop returns or raises

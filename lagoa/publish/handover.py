@@ -1,0 +1,103 @@
+"""What goes between a caller and the publisher's own step: a request, and the publication or the error that it became.
+
+Each is one JSON document. Values are the few kinds that publications and errors have; nothing in a document names code
+to be run, as a pickle would.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagoa import errors
+from lagoa.errors import LagoaError
+from lagoa.model import AuditReport, CheckResult, Publication, TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _table(text: str) -> TableName:
+    *namespace, name = text.split(".")
+    return TableName(tuple(namespace), name)
+
+
+_RECORDS: dict[str, type[Any]] = {each.__name__: each for each in (AuditReport, CheckResult, Publication)}
+_TEXTS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] = {
+    "table": (TableName, str, _table),
+    "time": (datetime, datetime.isoformat, datetime.fromisoformat),
+    "path": (Path, str, Path),
+}
+"""Values that go as text: what they are in Python, how they become text, how text becomes one."""
+
+
+def of_publication(publication: Publication) -> str:
+    """Return a publication as a document."""
+    return json.dumps({"publication": _packed(publication)})
+
+
+def of_error(error: LagoaError) -> str:
+    """Return an error as a document: its class, its text and its fields; not what caused it."""
+    packed = {name: _packed(value) for name, value in vars(error).items() if not name.startswith("__")}
+    return json.dumps({"error": type(error).__name__, "text": str(error), "fields": packed})
+
+
+def read_answer(document: str) -> Publication:
+    """Return the publication that a document holds, or raise the error that it holds.
+
+    Raises:
+        LagoaError: of the class, with the text and the fields that it had where it was raised.
+        ValueError: the document is none of `of_publication` and `of_error`.
+    """
+    try:
+        answer = _answer(json.loads(document))
+    except (KeyError, TypeError, AttributeError) as fault:
+        raise ValueError(f"no answer: {fault!r}") from fault
+    if isinstance(answer, LagoaError):
+        raise answer
+    return answer
+
+
+def _answer(found: dict[str, Any]) -> Publication | LagoaError:
+    if "error" in found:
+        return _error(found["error"], found["text"], {name: _unpacked(each) for name, each in found["fields"].items()})
+    [(_, publication)] = found["publication"].items()
+    return Publication(**{name: _unpacked(each) for name, each in publication.items()})
+
+
+def _error(name: str, text: str, found: dict[str, Any]) -> LagoaError:
+    kind = getattr(errors, name)
+    if not (isinstance(kind, type) and issubclass(kind, LagoaError)):
+        raise TypeError(name)
+    error: LagoaError = kind.__new__(kind)  # its own __init__ would put the text together from other values
+    Exception.__init__(error, text)
+    vars(error).update(found)
+    return error
+
+
+def _packed(value: Any) -> Any:
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, tuple | list):
+        return [_packed(each) for each in value]
+    for name, (kind, to_text, _) in _TEXTS.items():
+        if isinstance(value, kind):
+            return {name: to_text(value)}
+    name = type(value).__name__
+    if name not in _RECORDS:
+        raise TypeError(f"{name} is no value of a publication or an error")
+    return {name: {each.name: _packed(getattr(value, each.name)) for each in fields(value)}}
+
+
+def _unpacked(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_unpacked(each) for each in value)
+    if not isinstance(value, dict):
+        return value
+    [(name, inner)] = value.items()
+    if name in _TEXTS:
+        return _TEXTS[name][2](inner)
+    return _RECORDS[name](**{field: _unpacked(each) for field, each in inner.items()})

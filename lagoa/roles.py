@@ -1,0 +1,28 @@
+"""The four roles of a lake with sign-in, and which of them may move which branch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lagoa.model import CANDIDATE_PREFIX, MAIN
+
+Role = Literal["reader", "ingest", "engineer", "publisher"]
+
+PUBLISHER: Role = "publisher"
+
+SCRATCH = "lagoa/scratch/"
+"""Branches on which a process makes commits before another branch moves to them; shown to nobody."""
+
+JOURNAL = "lagoa/journal"
+"""The branch that says when main moved where; shown to nobody."""
+
+_RUN = "run/"
+
+
+def who_may_move(branch: str) -> tuple[Role, ...]:
+    """Return the roles that may make, move or delete a branch; the rules themselves are the catalog server's."""
+    if branch in {MAIN, JOURNAL} or branch.startswith(CANDIDATE_PREFIX):
+        return (PUBLISHER,)
+    if branch.startswith(_RUN):
+        return ("ingest", "engineer", PUBLISHER)
+    return ("engineer", PUBLISHER)

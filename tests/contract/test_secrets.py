@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -22,13 +25,40 @@ class Environment:
     def put(self, name, value):
         self._monkeypatch.setenv(f"LAGOA_SECRET_{name.upper().replace('-', '_')}", value)
 
+    def close(self):
+        pass
 
-SOURCES = {"env": Environment}
+
+class Vault:
+    """Secrets of the role `reader` in the Vault of the stack that `tests/stack/run` has brought up."""
+
+    def __init__(self, monkeypatch):
+        import hvac
+
+        from lagoa.adapters.secrets_vault import VaultSecrets, app_role
+        from lagoa.credentials import CREDENTIALS_FILE, read_credentials
+
+        monkeypatch.delenv("LAGOA_VAULT_ROLE_ID", raising=False)
+        stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"
+        url = os.environ["LAGOA_VAULT_URL"]
+        self.secrets = VaultSecrets(url, "reader", lambda: app_role(stack, "reader"))
+        self._root = hvac.Client(url, token=read_credentials(stack / CREDENTIALS_FILE)["vault-root-token"])
+
+    def put(self, name, value):
+        self._root.secrets.kv.v2.patch("roles/reader", {name: value}, mount_point="lagoa")
+
+    def close(self):
+        self._root.adapter.close()
+
+
+# `tests/stack/run` brings the server up and sets the variable.
+SOURCES = {"env": Environment} | ({"vault": Vault} if "LAGOA_TEST_STACK" in os.environ else {})
 
 
 @pytest.fixture(params=SOURCES)
 def source(request, monkeypatch):
-    return SOURCES[request.param](monkeypatch)
+    with closing(SOURCES[request.param](monkeypatch)) as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("value", ["s3cret", "ação 100% $HOME 'x' \"y\" \\n", " a\nb\t", "=", "x" * 10_000])

@@ -16,6 +16,7 @@ from lagoa.adapters.audit_soda import SodaAuditor
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
 from lagoa.adapters.engine_duckdb import DuckDBEngine
 from lagoa.adapters.receipts_sqlite import SqliteReceipts
+from lagoa.adapters.secrets_env import EnvSecrets
 from lagoa.cli.status import _waiting
 from lagoa.context import LakeContext
 from lagoa.errors import (
@@ -71,7 +72,7 @@ class Place:
         settings = Settings(root=root, state=self.root, author="ana")
         (settings.contracts_folder / "bronze").mkdir(parents=True)
         (settings.contracts_folder / "bronze" / "a.odcs.yaml").write_text(json.dumps(head))
-        return Lake(LakeContext(settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor))
+        return Lake(LakeContext(settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets))
 
     def file(self, content: bytes | str, name: str = "a.csv") -> Path:
         path = self.root / name

@@ -16,6 +16,7 @@ from lagoa.adapters.audit_soda import SodaAuditor
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
 from lagoa.adapters.engine_duckdb import DuckDBEngine
 from lagoa.adapters.receipts_sqlite import SqliteReceipts
+from lagoa.adapters.secrets_env import EnvSecrets
 from lagoa.context import LakeContext
 from lagoa.errors import BatchHeld, NothingToPublish, PublishConflict, RefNotFound
 from lagoa.lake import Lake
@@ -60,7 +61,7 @@ class Histories(RuleBasedStateMachine):
             place = Settings(root=self.root / name, state=self.root, author="ana")
             (place.contracts_folder / "bronze").mkdir(parents=True)
             (place.contracts_folder / "bronze" / "a.odcs.yaml").write_text(contract(maximum))
-            self.lakes[name] = Lake(LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor))
+            self.lakes[name] = Lake(LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets))
         for name, (_, content) in FILES.items():
             (self.root / name).write_bytes(content)
         self.lake = self.lakes["strict"]

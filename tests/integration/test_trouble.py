@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -16,7 +17,6 @@ from typer.testing import CliRunner
 import lagoa
 from lagoa.adapters.catalog_sqlite import SqliteCatalog
 from lagoa.cli.main import app
-from lagoa.context import LakeContext
 from lagoa.lake import Lake
 
 TABLES = ("people", "pets")
@@ -146,9 +146,7 @@ def test_a_clock_that_jumps_back_mixes_nothing_up(folder):
     with lagoa.open_lake(folder) as opened:
         ours = opened.context
         catalog = SqliteCatalog(ours.settings.state_folder / "clock.db", clock=lambda: now)
-        lake = Lake(
-            LakeContext(ours.settings, catalog, ours.open_engine, ours.receipts, ours.open_auditor, clock=lambda: now)
-        )
+        lake = Lake(replace(ours, catalog=catalog, clock=lambda: now))
         commits = []
         for number, jump in enumerate((0, -365, 1, -730, 400)):
             now += timedelta(days=jump)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from lagoa.stack.manifest import Artefact
 
-DATABASES = ("nessie", "keycloak", "lagoa", "prefect")
+RECEIPTS = "lagoa"
+"""The database of receipts; each role has a login there."""
+
+DATABASES = ("nessie", "keycloak", RECEIPTS, "prefect")
 """Each belongs to the user of the same name, whose password is the credential `postgres-<name>`."""
 
 _ADMIN = "postgres"
@@ -107,17 +110,21 @@ def _answers(artefact: Artefact) -> bool:
 
 
 def _make_ready(site: Site) -> None:
-    """Make databases and their users that are not there, and give the users the passwords of the stack."""
+    """Make databases and users that are not there, and give the users the passwords of the stack."""
     import psycopg
 
+    from lagoa.adapters.receipts_postgres import drawn_password
+    from lagoa.stack import receipts
+
     where: dict[str, Any] = {"host": site.artefact.host, "port": site.artefact.port, "user": _ADMIN}
+    where |= {"password": site.secret("postgres-admin"), "autocommit": True, "connect_timeout": 10}
     try:
-        with psycopg.connect(
-            **where, password=site.secret("postgres-admin"), dbname=_ADMIN, autocommit=True, connect_timeout=10
-        ) as connection:
+        with psycopg.connect(**where, dbname=_ADMIN) as connection:
             _close_to_others(connection, _ADMIN)
             for name in DATABASES:
                 _make_database(connection, name, site.secret(f"postgres-{name}"))
+        with psycopg.connect(**where, dbname=RECEIPTS) as connection:
+            receipts.prepare(connection, {role: site.credentials[drawn_password(role)] for role in receipts.ROLES})
     except psycopg.Error as error:
         message = f"its databases cannot be made: {error}."
         raise StackError(site.name, message, "Look at `lagoa stack logs postgres`.") from error
@@ -145,7 +152,7 @@ def _close_to_others(connection: psycopg.Connection, database: str) -> None:
 
 
 POSTGRES = Server(
-    url=lambda artefact: f"postgresql://{artefact.address}",
+    url=lambda artefact: f"postgresql://{artefact.address}/{RECEIPTS}",
     answers=_answers,
     configure=_configure,
     make_ready=_make_ready,

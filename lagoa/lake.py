@@ -428,7 +428,9 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
         return PostgresReceipts(settings.postgres_url, settings.role, password)
     from lagoa.adapters.receipts_sqlite import SqliteReceipts
 
-    return SqliteReceipts(settings.state_folder / RECEIPTS)
+    # Where roles are told apart, no other role's results may pass for the publisher's own.
+    owner = f"{settings.role}:" if settings.sign_in == "oidc" else ""
+    return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
 
 
 def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from lagoa.model import CANDIDATE_PREFIX, MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Role = Literal["reader", "ingest", "engineer", "publisher"]
 
@@ -26,3 +29,9 @@ def who_may_move(branch: str) -> tuple[Role, ...]:
     if branch.startswith(_RUN):
         return ("ingest", "engineer", PUBLISHER)
     return ("engineer", PUBLISHER)
+
+
+def roles_may(roles: Sequence[Role]) -> str:
+    """Return which roles may do something, as a sentence."""
+    *others, last = roles
+    return f"The roles {', '.join(others)} and {last} may." if others else f"The role {last} may."

@@ -16,7 +16,7 @@ from lagoa.adapters._nessie_scratch import Scratches
 from lagoa.adapters._states import StateCache, delta_of
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
-from lagoa.roles import JOURNAL, SCRATCH, who_may_move
+from lagoa.roles import JOURNAL, SCRATCH, roles_may, who_may_move
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -328,9 +328,7 @@ def _asking(what: str, ref: str) -> Iterator[None]:
     try:
         yield
     except NotAllowed as error:
-        *others, last = who_may_move(ref)
-        may = f"The {'roles' if others else 'role'} {', '.join(others)}{' and ' if others else ''}{last} may."
-        raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, may) from error
+        raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, roles_may(who_may_move(ref))) from error
 
 
 def _is_hidden(name: str) -> bool:

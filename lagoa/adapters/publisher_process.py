@@ -10,13 +10,16 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lagoa.errors import PublisherFailed
+from lagoa.errors import LakeNotFound, NotAllowed, PublisherFailed
 from lagoa.publish.handover import read_answer
-from lagoa.roles import PUBLISHER
+from lagoa.roles import PUBLISHER, roles_may, who_may_move
 from lagoa.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lagoa.model import Publication
+    from lagoa.roles import Role
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables of the system that the step is given; nothing that makes Python or the linker load code."""
@@ -42,15 +45,24 @@ class PublisherProcess:
 
     def publish(self, branch: str, message: str) -> Publication:
         """See the port `Publisher`."""
+        self._check(f"publish {branch!r}.", who_may_move(branch))
         return self._ask(branch, {"publish": branch, "message": message})
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
+        self._check(f"roll main back to {to!r}.", ("engineer", PUBLISHER))
         return self._ask(to, {"rollback": to, "hold": hold})
+
+    def _check(self, what: str, may: Sequence[Role]) -> None:
+        role = self._settings.role
+        if role not in may:
+            raise NotAllowed("The publisher's step", what, role, roles_may(may))
 
     def _ask(self, what: str, request: dict[str, Any]) -> Publication:
         settings = self._settings
         lake = settings.root / (settings.publisher_lake or "")
+        if not lake.is_dir():
+            raise LakeNotFound(lake)
         request |= {"lake": str(lake), "profile": settings.profile}
         with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as log:
             step = subprocess.Popen(

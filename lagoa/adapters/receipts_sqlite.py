@@ -60,6 +60,7 @@ class SqliteReceipts:
 
     Args:
         path: the file; made when it is not there.
+        owner: whose results of checks are kept and found; nobody else's pass for them.
 
     Raises:
         LakeTooNew: the file was written by a newer Lagoa.
@@ -67,8 +68,9 @@ class SqliteReceipts:
         CatalogBusy: it is locked for longer than half a minute.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, owner: str = "") -> None:
         self._path = path
+        self._owner = owner
         self._connect()
         with _translated(path):
             self._prepare_file()
@@ -157,16 +159,17 @@ class SqliteReceipts:
         """Return the earlier results of these keys."""
         found: dict[str, CheckResult] = {}
         for start in range(0, len(keys), _VARIABLES):
-            part = keys[start : start + _VARIABLES]
+            part = [f"{self._owner}{key}" for key in keys[start : start + _VARIABLES]]
             marks = ", ".join("?" * len(part))
             sql = f"select key, document from results where key in ({marks})"  # noqa: S608 - question marks only
-            found.update((key, read_result(document)) for key, document in self._rows(sql, part))
+            rows = self._rows(sql, part)
+            found.update((key.removeprefix(self._owner), read_result(document)) for key, document in rows)
         return found
 
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Keep results for use by later audits; the newest `MAX_RESULTS` stay."""
         now = int(datetime.now(UTC).timestamp())
-        rows = [(key, now, document) for key, document in write_results(results).items()]
+        rows = [(f"{self._owner}{key}", now, document) for key, document in write_results(results).items()]
         if not rows:
             return
         with self._transaction() as db:

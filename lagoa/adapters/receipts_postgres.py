@@ -20,6 +20,7 @@ from lagoa.adapters._receipt_documents import (
 )
 from lagoa.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.errors import LakeTooNew, SecretNotFound
+from lagoa.roles import PUBLISHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PASSWORD = "receipts-password"  # noqa: S105 - the name of the secret
-PUBLISHER = "lagoa_publisher"
-"""The login whose receipts prove publications: they go before those of others."""
 
 
 def login_of(role: str) -> str:
@@ -131,6 +130,7 @@ class PostgresReceipts:
                 yield read_receipt(document)  # none where it was pruned meanwhile
 
     def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
+        # The publisher's first: they are what publications are proven by.
         sql = f"""
             with found as (
                 select distinct {column} as whole from lagoa.receipts where {column} >= %s and {column} < %s limit 2
@@ -139,7 +139,7 @@ class PostgresReceipts:
             where {column} = (select whole from found limit 1) and (select count(*) from found) = 1
             order by kept_by = %s desc, prepared_at desc limit 1
         """  # noqa: S608 - the name of a column
-        rows = self._rows(sql, (*first_digits(prefix), PUBLISHER))
+        rows = self._rows(sql, (*first_digits(prefix), login_of(PUBLISHER)))
         return read_receipt(rows[0][0]) if rows else None
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:

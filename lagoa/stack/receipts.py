@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from psycopg import sql
 
-from lagoa.adapters.receipts_postgres import FORMAT, PUBLISHER, login_of
+from lagoa.adapters.receipts_postgres import FORMAT, login_of
 from lagoa.errors import LakeTooNew
+from lagoa.roles import PUBLISHER, Role
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pydantic import SecretStr
 
-ROLES = ("reader", "ingest", "engineer", "publisher")
+ROLES: tuple[Role, ...] = get_args(Role)
 
 # Bytes are compared, not letters of a language: first digits are looked up by their range.
 _TABLES = """
@@ -115,6 +116,6 @@ def _rules(connection: Connection[Any]) -> sql.Composed:
     database = sql.Identifier(connection.info.dbname)
     connect = sql.SQL("revoke all on database {0} from public; grant connect on database {0} to {1};")
     rules = sql.SQL(_RULES).format(
-        everybody=logins(*ROLES), writers=logins("ingest", "engineer", "publisher"), publisher=sql.Identifier(PUBLISHER)
+        everybody=logins(*ROLES), writers=logins("ingest", "engineer", "publisher"), publisher=logins(PUBLISHER)
     )
     return connect.format(database, logins(*ROLES)) + rules

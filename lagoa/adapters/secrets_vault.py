@@ -28,9 +28,6 @@ MOUNT = "lagoa"
 """Where the KV engine is; the keys of its secret `roles/<role>` are the role's secrets."""
 
 _REQUEST_S = 5
-_PATIENCE_S = 5
-"""How long requests that fail for a moment are tried again."""
-
 _NEVER = float("inf")
 
 
@@ -65,7 +62,7 @@ def app_role(stack: Path, role: str) -> AppRole:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token, with the moments (of the clock) at which it should be renewed and at which it ends."""
+    """A token, with the moments (of `time.monotonic`) at which it should be renewed and at which it ends."""
 
     text: str
     lasting: float
@@ -88,16 +85,14 @@ class VaultSecrets:
         url: of Vault.
         role: whose secrets.
         sign_in: returns what to sign in with; asked at every sign-in.
-        clock: tells seconds, for the token's age.
+        patience_s: how long a request that fails for a moment is tried again.
     """
 
-    def __init__(
-        self, url: str, role: str, sign_in: Callable[[], AppRole], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, url: str, role: str, sign_in: Callable[[], AppRole], patience_s: float = 5.0) -> None:
         self._url = url
         self._role = role
         self._sign_in = sign_in
-        self._clock = clock
+        self._patience_s = patience_s
         self._held: _Token | None = None
         self._start()
 
@@ -143,7 +138,7 @@ class VaultSecrets:
         if self._pid != os.getpid():  # in the parent process another thread may have held the lock
             self._start()
         with self._lock:
-            now = self._clock()
+            now = time.monotonic()
             if anew or self._held is None or now >= self._held.ends:
                 self._held = self._signed_in(now)
             elif now >= self._held.renew_at:
@@ -173,7 +168,7 @@ class VaultSecrets:
         """Return the answer to a request; errors of Vault that say something about it pass."""
         tries = Retrying(
             retry=retry_if_exception(_is_momentary),
-            stop=stop_after_delay(_PATIENCE_S),
+            stop=stop_after_delay(self._patience_s),
             wait=wait_exponential(multiplier=0.1, max=1),
             reraise=True,
         )

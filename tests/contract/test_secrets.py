@@ -45,7 +45,9 @@ class Vault:
         self._root = hvac.Client(url, token=read_credentials(stack / CREDENTIALS_FILE)["vault-root-token"])
 
     def put(self, name, value):
-        self._root.secrets.kv.v2.patch("roles/reader", {name: value}, mount_point="lagoa")
+        kv, path, mount = self._root.secrets.kv.v2, "roles/reader", {"mount_point": "lagoa"}
+        kept = kv.read_secret_version(path, raise_on_deleted_version=True, **mount)["data"]["data"]
+        kv.create_or_update_secret(path, {**kept, name: value}, **mount)
 
     def close(self):
         self._root.adapter.close()

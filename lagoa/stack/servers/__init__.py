@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lagoa.stack.servers.minio import MINIO
 from lagoa.stack.servers.nessie import NESSIE
 from lagoa.stack.servers.postgres import POSTGRES
+from lagoa.stack.servers.vault import VAULT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,5 +18,6 @@ SERVERS: Mapping[str, Server] = {
     "postgres": POSTGRES,
     "minio": MINIO,
     "nessie": NESSIE,
+    "vault": VAULT,
 }
 """Each by its name in the manifest."""

@@ -1,0 +1,113 @@
+"""What stands ready in Vault: unsealed, an audit trail, each role's secrets, and a sign-in that reads those alone."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, get_args
+
+from lagoa.adapters.receipts_postgres import drawn_password
+from lagoa.adapters.secrets_vault import MOUNT
+from lagoa.errors import StackError
+from lagoa.roles import Role
+
+if TYPE_CHECKING:
+    import hvac
+
+    from lagoa.stack.credentials import Credentials
+
+AUDIT_LOG = "audit.log"
+"""Relative to the folder that Vault runs in, so that a lake can be moved; its secrets are hashed."""
+
+TOKEN_TTL = "15m"  # noqa: S105 - a duration
+TOKEN_MAX_TTL = "4h"  # noqa: S105
+"""How long a role's token lasts, and how long it can be renewed for."""
+
+_ROOT, _KEY = "vault-root-token", "vault-unseal-key"
+_UPGRADE_S = 10
+
+
+def make_ready(url: str, credentials: Credentials) -> None:
+    """Initialise and unseal Vault, and bring what it holds for the stack to what the credentials say.
+
+    Args:
+        url: of Vault.
+        credentials: of the stack; root token and unseal key are kept there.
+
+    Raises:
+        StackError: Vault refuses; what it has may then be from an earlier stack, whose credentials are gone.
+    """
+    import hvac
+    from requests import RequestException
+
+    client = hvac.Client(url, token="")
+    try:
+        with closing(client.adapter):
+            _unseal(client, credentials)
+            client.token = credentials[_ROOT].get_secret_value()
+            _enable(client)
+            for role in get_args(Role):
+                _make_role(client, role, credentials)
+    except (hvac.exceptions.VaultError, RequestException) as error:
+        message = f"it cannot be made ready: {error}."
+        raise StackError("vault", message, "Look at `lagoa stack logs vault`.") from error
+
+
+def _unseal(client: hvac.Client, credentials: Credentials) -> None:
+    if not client.sys.is_initialized():
+        made = client.sys.initialize(secret_shares=1, secret_threshold=1)
+        credentials.keep({_ROOT: made["root_token"], _KEY: made["keys_base64"][0]})
+    if _ROOT not in credentials or _KEY not in credentials:
+        raise StackError(
+            "vault",
+            "it holds secrets, but the stack's credentials have not the key that unseals it.",
+            "Put credentials.json back from a backup; or move the folder `vault` of the stack away, and "
+            "`lagoa stack up` makes a new one, without secrets that others have put there.",
+        )
+    if client.sys.is_sealed():
+        client.sys.submit_unseal_key(credentials[_KEY].get_secret_value())
+
+
+def _enable(client: hvac.Client) -> None:
+    """Turn on the audit trail, the KV engine and sign-in by AppRole, where they are not on."""
+    if "file/" not in client.sys.list_enabled_audit_devices()["data"]:
+        client.sys.enable_audit_device("file", options={"file_path": AUDIT_LOG, "mode": "0600"})
+    if f"{MOUNT}/" not in client.sys.list_mounted_secrets_engines()["data"]:
+        client.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
+    if "approle/" not in client.sys.list_auth_methods()["data"]:
+        client.sys.enable_auth_method("approle")
+
+
+def _make_role(client: hvac.Client, role: str, credentials: Credentials) -> None:
+    """Let a role sign in, with the credentials of the stack, and read its own secret; put that there."""
+    name, path = f"lagoa-{role}", f"roles/{role}"
+    rules = {f"{MOUNT}/data/{path}": ["read"], "auth/token/renew-self": ["update"]}
+    client.sys.create_or_update_policy(name, {"path": {at: {"capabilities": may} for at, may in rules.items()}})
+    approle = client.auth.approle
+    approle.create_or_update_approle(
+        name,
+        bind_secret_id=True,
+        token_policies=[name],
+        token_no_default_policy=True,
+        token_ttl=TOKEN_TTL,
+        token_max_ttl=TOKEN_MAX_TTL,
+    )
+    approle.update_role_id(name, credentials[f"vault-role-id-{role}"].get_secret_value())
+    secret_id = credentials[f"vault-secret-id-{role}"].get_secret_value()
+    if not isinstance(approle.read_secret_id(name, secret_id), dict):  # 204: there is no such
+        approle.create_custom_secret_id(name, secret_id)
+    values = {"oidc-client-secret": f"oidc-client-{role}", "receipts-password": drawn_password(role)}
+    _put(client, path, {key: credentials[drawn].get_secret_value() for key, drawn in values.items()})
+
+
+def _put(client: hvac.Client, path: str, values: dict[str, str]) -> None:
+    """Set keys of a secret; others, which somebody has put there, stay."""
+    from hvac.exceptions import InvalidPath
+
+    kv = client.secrets.kv.v2
+    kept: dict[str, Any] = {}
+    try:
+        kept = kv.read_secret_version(path, mount_point=MOUNT, raise_on_deleted_version=True)["data"]["data"]
+    except InvalidPath:
+        kept = {}
+    if any(kept.get(key) != value for key, value in values.items()):
+        kv.create_or_update_secret(path, {**kept, **values}, mount_point=MOUNT)

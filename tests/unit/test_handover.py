@@ -1,0 +1,104 @@
+"""What goes between a caller and the publisher's own step comes back as it was."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lagoa import errors
+from lagoa.errors import AuditFailed, LagoaError, NothingToPublish
+from lagoa.model import AuditReport, CheckResult, Publication, TableName
+from lagoa.publish.handover import of_error, of_publication, read_answer
+
+MOMENT = datetime(2026, 11, 21, 8, 0, 1, 234567, tzinfo=UTC)
+RESULT = CheckResult("silver.orders/key", "silver.orders", "failed", 3.0, "= 0", "3 doubles", 0.1, "k", owner="sales")
+REPORT = AuditReport("run/daily/1", "a" * 64, "b" * 64, (RESULT, replace(RESULT, figure=None)), MOMENT, 1.5)
+PUBLICATION = Publication(
+    "a" * 64,
+    "b" * 64,
+    MOMENT,
+    "c" * 32,
+    ("silver.orders",),
+    REPORT,
+    ("bronze.orders: day 1",),
+    True,
+    ("less is asked",),
+)
+VALUES = {
+    "report": REPORT,
+    "table": TableName(("bronze",), "orders"),
+    "tables": [TableName(("bronze",), "orders"), TableName(("deep", "er"), "orders")],
+    "path": Path("/lake/catalog.db"),
+    "folder": Path("/lake"),
+    "file": Path("iceberg/bronze/orders.odcs.yaml"),
+    "line": 7,
+}
+"""What an argument of this name is given; any other is text."""
+
+CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, LagoaError)]
+
+
+def made(kind):
+    parameters = inspect.signature(kind).parameters.values()
+    return kind(
+        *(3 if each.annotation == "int" else VALUES.get(each.name, f"some {each.name} é") for each in parameters)
+    )
+
+
+def test_a_publication_comes_back():
+    assert read_answer(of_publication(PUBLICATION)) == PUBLICATION
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_each_error_comes_back(kind):
+    error = made(kind)
+    with pytest.raises(kind) as told:
+        read_answer(of_error(error))
+    assert type(told.value) is kind
+    assert str(told.value) == str(error)
+    assert vars(told.value) == vars(error)
+
+
+def test_the_audit_of_a_failed_publication_comes_back():
+    with pytest.raises(AuditFailed) as told:
+        read_answer(of_error(AuditFailed(REPORT)))
+    assert told.value.report == REPORT
+    assert told.value.report.blocking == REPORT.results
+
+
+def test_what_caused_an_error_stays_where_it_was():
+    error = NothingToPublish("run/daily/1")
+    error.__cause__ = ValueError("token=abc")
+    assert "abc" not in of_error(error)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        '{"publication": null}',
+        '{"publication": {"Publication": {"commit": "a"}}}',
+        '{"error": "Exception", "text": "", "fields": {}}',
+        '{"error": "annotations", "text": "", "fields": {}}',
+        '{"error": "nobody knows it", "text": "", "fields": {}}',
+        '{"error": "WriteError", "text": "", "fields": {"table": {"subprocess": "ls"}}}',
+        '{"error": "WriteError", "text": "", "fields": {"table": {}}}',
+    ],
+)
+def test_anything_else_is_no_answer(document):
+    with pytest.raises(ValueError, match=r"answer|JSON|Expecting|unpack"):
+        read_answer(document)
+
+
+def test_a_document_is_small():
+    assert len(of_publication(replace(PUBLICATION, report=replace(REPORT, results=(RESULT,) * 200)))) < 100_000
+    assert json.loads(of_error(NothingToPublish("x")))["error"] == "NothingToPublish"

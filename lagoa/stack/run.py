@@ -195,7 +195,7 @@ class Stack:
                     f"it is not well after {waited:.0f} s ({state}). Its log ends:\n{self._supervisor.last_lines(name)}"
                 )
                 raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
-            time.sleep(0.1)
+            time.sleep(0.3)
 
     def _state_of(self, name: str, *, kept: bool) -> ServerState:
         import psutil

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.stack.servers.keycloak import KEYCLOAK
 from lagoa.stack.servers.minio import MINIO
 from lagoa.stack.servers.nessie import NESSIE
 from lagoa.stack.servers.postgres import POSTGRES
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 SERVERS: Mapping[str, Server] = {
     "postgres": POSTGRES,
+    "keycloak": KEYCLOAK,
     "minio": MINIO,
     "nessie": NESSIE,
     "vault": VAULT,

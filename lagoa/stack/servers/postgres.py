@@ -29,7 +29,7 @@ _ADMIN = "postgres"
 _USER = "postgres"
 """Whom it runs as when Lagoa runs as root, whom its server refuses to run as; the machine's package makes this user."""
 
-_SETTINGS = {
+SETTINGS = {
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "max_connections": "80",
@@ -50,7 +50,7 @@ def _configure(site: Site, programs: Path) -> Launch:
         _hand_over(site, user)
     if not (data / "PG_VERSION").exists():
         _make_cluster(site, programs, data, user)
-    settings = {**_SETTINGS, "listen_addresses": site.artefact.bind, "port": str(site.artefact.port)}
+    settings = {**SETTINGS, "listen_addresses": site.artefact.bind, "port": str(site.artefact.port)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     environment = {"HOME": str(site.folder), "LC_ALL": "C"}
     return Launch([str(programs / "postgres"), "-D", str(data), *options], environment, user, stop_signal="INT")

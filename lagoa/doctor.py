@@ -38,7 +38,7 @@ class Finding:
         advice: what to do.
     """
 
-    part: Literal["catalog", "receipts", "tables", "uploads"]
+    part: Literal["catalog", "receipts", "tables", "files", "uploads"]
     message: str
     advice: str
 
@@ -98,7 +98,7 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
 
 def _examine(context: LakeContext) -> list[Finding]:
     found = [Finding("catalog", fault, _REPAIR) for fault in context.catalog.verify()]
-    return [*found, *_receipts(context), *_tables(context), *_uploads(context)]
+    return [*found, *_receipts(context), *_tables(context), *_object_store(context)]
 
 
 def _receipts(context: LakeContext) -> Iterator[Finding]:
@@ -111,16 +111,23 @@ def _receipts(context: LakeContext) -> Iterator[Finding]:
         yield Finding("receipts", message, advice)
 
 
-def _uploads(context: LakeContext) -> Iterator[Finding]:
+def _object_store(context: LakeContext) -> Iterator[Finding]:
     store = store_of(context.settings.warehouse_location)
     if store is None:
         return
-    from lagoa.adapters.s3_uploads import unfinished_uploads
+    from lagoa.adapters.s3_remains import changed_files, unfinished_uploads
 
     advice = "If nothing is writing it, a write broke off. No table has it, and the store removes it after a day."
     for upload in unfinished_uploads(store):
         began = f", begun {upload.begun:%Y-%m-%d %H:%M:%S} UTC" if upload.begun else ""
         yield Finding("uploads", f"{upload.location} is an upload that has not come to its end{began}.", advice)
+    for file in changed_files(store):
+        what = "deleted" if file.deleted else "written over with other bytes"
+        when = f" at {file.at:%Y-%m-%d %H:%M:%S} UTC" if file.at else ""
+        back = (
+            f"Find out who did it, then make version {file.first} of the object the latest again, as the store's root."
+        )
+        yield Finding("files", f"{file.location} was {what}{when}; Lagoa never does that.", back)
 
 
 def _tables(context: LakeContext) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ KEPT_DAYS = 30
 _FILES = f"arn:aws:s3:::{WAREHOUSE}/warehouse/*"
 _LOOK = {
     "Effect": "Allow",
-    "Action": ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+    "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
     "Resource": [f"arn:aws:s3:::{WAREHOUSE}"],
 }
 

@@ -279,6 +279,19 @@ class TestWhatBreaksOff:
         assert f"s3://{WAREHOUSE}/{name}" in finding.message
         assert not list(as_user("lagoa-reader").list_objects(bucket_name=WAREHOUSE, prefix=name))
 
+    def test_a_file_that_was_written_over_is_listed(self, folder, as_user):
+        settings = load_settings(folder, "stack")
+        prefix = f"{settings.warehouse.removeprefix(f's3://{WAREHOUSE}/')}/bronze/people-1/data"
+        writer = as_user("lagoa-writer")
+        put(writer, WAREHOUSE, f"{prefix}/a.parquet", b"first")
+        put(writer, WAREHOUSE, f"{prefix}/b.parquet", b"once")
+        put(writer, WAREHOUSE, f"{prefix}/b.parquet", b"once")  # as when an answer was lost
+        assert examine_lake(settings) == []
+        put(writer, WAREHOUSE, f"{prefix}/a.parquet", b"other")
+        (finding,) = examine_lake(settings)
+        assert finding.part == "files"
+        assert f"s3://{WAREHOUSE}/{prefix}/a.parquet was written over" in finding.message
+
     @pytest.mark.parametrize("step", ["begin", "write.files", "write.metadata"])
     def test_a_store_that_goes_away_is_told_and_the_work_done_when_it_is_back(self, folder, stack, step):
         supervisor = stack._supervisor

@@ -1,0 +1,112 @@
+"""What lies in an object store and no table shows: parts of uploads that broke off, files that were written over."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from lagoa.errors import StorageUnavailable
+from lagoa.storage import S3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from minio import Minio
+
+    from lagoa.storage import S3Storage
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload that was begun and not brought to its end; it may be under way.
+
+    Attributes:
+        location: of the object that it would have become.
+        begun: when.
+    """
+
+    location: str
+    begun: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A file that is not any more what it was when it was written; Lagoa never does that.
+
+    Attributes:
+        location: of the object.
+        at: when it was written over or deleted.
+        deleted: whether nothing is there now.
+        first: the version of what was written first, which the store keeps for 30 days.
+    """
+
+    location: str
+    at: datetime | None
+    deleted: bool
+    first: str
+
+
+def unfinished_uploads(store: S3Storage) -> list[Upload]:
+    """Return the uploads under a store's location that are not at their end, by location.
+
+    Raises:
+        StorageUnavailable: the store does not say.
+    """
+    found: list[Upload] = []
+    key: str | None = None
+    upload_id: str | None = None
+    with _opened(store, "uploads") as (client, bucket, prefix):
+        while True:
+            # Of the whole bucket: MinIO takes a prefix for the whole name of an object.
+            page = client._list_multipart_uploads(bucket, key_marker=key, upload_id_marker=upload_id)
+            for upload in page.uploads:
+                name = unquote(upload.object_name)
+                if name.startswith(prefix):
+                    found.append(Upload(f"{S3}{bucket}/{name}", upload.initiated_time))
+            if not page.is_truncated:
+                return sorted(found, key=lambda each: each.location)
+            key, upload_id = page.next_key_marker, page.next_upload_id_marker
+
+
+def changed_files(store: S3Storage) -> list[Changed]:
+    """Return the files under a store's location that were written over with other bytes, or deleted, by location.
+
+    Raises:
+        StorageUnavailable: the store does not say.
+    """
+    found: list[Changed] = []
+    with _opened(store, "versions") as (client, bucket, prefix):
+        listed = client.list_objects(
+            bucket_name=bucket, prefix=prefix and f"{prefix}/", recursive=True, include_version=True
+        )
+        for name, each in groupby(listed, key=lambda version: str(version.object_name)):
+            versions = list(each)  # the newest first
+            first, last = versions[-1], versions[0]
+            # The same bytes once more are a request whose answer was lost.
+            if last.is_delete_marker or last.etag != first.etag:
+                deleted = bool(last.is_delete_marker)
+                found.append(Changed(f"{S3}{bucket}/{name}", last.last_modified, deleted, str(first.version_id)))
+    return found
+
+
+@contextmanager
+def _opened(store: S3Storage, what: str) -> Iterator[tuple[Minio, str, str]]:
+    """Yield a client of a store, its bucket and the prefix of its files."""
+    from minio import Minio
+    from minio.credentials.providers import StaticProvider
+    from minio.error import MinioException
+    from urllib3.exceptions import HTTPError
+
+    keys = store.keys()
+    provider = StaticProvider(keys.access, keys.secret.get_secret_value(), keys.token.get_secret_value())
+    scheme, _, host = store.endpoint.partition("://")
+    client = Minio(endpoint=host, credentials=provider, secure=scheme == "https", region=store.region)
+    bucket, _, prefix = store.location.removeprefix(S3).partition("/")
+    try:
+        yield client, bucket, prefix
+    except (MinioException, HTTPError) as error:
+        raise StorageUnavailable(store.endpoint, f"it does not list {what}") from error

@@ -1,0 +1,158 @@
+"""The publisher's own step: a process that gives the same answers, runs nobody's code and knows no caller's secret."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from lagoa.adapters.publisher_process import PublisherProcess
+from lagoa.errors import AuditFailed, LakeNotFound, NotAllowed, PublishConflict, PublisherFailed, SettingsError
+from lagoa.lake import Lake
+from lagoa.model import CANDIDATE_PREFIX, MAIN
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def handing_over(opened, **settings):
+    """Return a lake whose publications are made by the publisher's step, as on a lake with sign-in."""
+    own = opened.settings.model_copy(update=settings)
+    return Lake(replace(opened.context, settings=own, publisher=PublisherProcess(own)))
+
+
+@pytest.fixture
+def caller(lake):
+    return handing_over(lake)
+
+
+def load(lake, rows, name="one"):
+    branch = lake.create_branch(name)
+    branch.append("bronze.people", rows)
+    return branch
+
+
+SPY = """
+import pathlib
+pathlib.Path({seen!r}).open("a").write(__name__)
+"""
+
+
+def test_main_moves_as_by_this_process_and_no_code_of_the_callers_runs(caller, lake, small, tmp_path, monkeypatch):
+    seen = tmp_path / "seen"
+    for place in ("sitecustomize.py", "usercustomize.py", "flows/__init__.py", "json.py", "duckdb.py"):
+        small.file(place, SPY.format(seen=str(seen)))
+    monkeypatch.setenv("PYTHONPATH", str(small.root))
+    monkeypatch.chdir(small.root)
+    one, two = load(caller, small.people(1), "one"), load(caller, small.people(2), "two")
+    publication = one.publish("people come")
+    assert publication.report.passed
+    assert (lake.resolve(MAIN).id, lake.resolve(MAIN).message) == (publication.commit, "people come")
+    assert lake.resolve(MAIN).author == "ana"
+    assert lake.publications() == [publication]
+    with pytest.raises(PublishConflict) as told:
+        two.publish()
+    assert [str(table) for table in told.value.tables] == ["bronze.people"]
+    assert told.value.ours == two.head
+    back = caller.rollback(f"main@{publication.previous}", hold=True)
+    assert (back.previous, back.commit) == (publication.commit, lake.resolve(MAIN).id)
+    assert lake.tables() == {}
+    assert not seen.exists()
+
+
+def test_it_is_given_no_secret_of_the_callers(caller, monkeypatch):
+    for name in ("LAGOA_SECRET_OIDC_CLIENT_SECRET", "LAGOA_VAULT_SECRET_ID", "LAGOA_S3_SECRET_KEY", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "the caller's")
+    for name in ("PYTHONSTARTUP", "LD_PRELOAD"):
+        monkeypatch.setenv(name, "code")
+    monkeypatch.setenv("LAGOA_ROLE", "ingest")
+    monkeypatch.setenv("LAGOA_THREADS", "1")
+    environment = caller.context.publisher._environment()
+    assert {name: value for name, value in environment.items() if name.startswith("LAGOA_")} == {
+        "LAGOA_ROLE": "publisher",
+        "LAGOA_AUTHOR": "ana",
+        "LAGOA_THREADS": "1",
+    }
+    assert not {"the caller's", "code"} & set(environment.values())
+
+
+def test_the_publishers_own_checkout_decides(small, tmp_path):
+    """Who loosens a contract gets no rows past it: the publisher's own is asked, whatever audits said before."""
+    state = tmp_path / "state"
+    small.file("lagoa.toml", f'state = "{state}"\n')
+    own = type(small)(tmp_path / "publisher")
+    own.file("lagoa.toml", f'state = "{state}"\n')
+    loose = {"id": {"physicalType": "long"}, "name": {"physicalType": "string"}, "age": {"physicalType": "int"}}
+    small.contract("bronze.people", loose)
+    with small.open() as lake:
+        branch = load(handing_over(lake, publisher_lake=own.root), small.people(1, age=-1))
+        assert branch.audit().passed
+        with pytest.raises(AuditFailed) as told:
+            branch.publish()
+        assert "bronze.people/range/age" in {each.check for each in told.value.report.blocking}
+        assert lake.audit_of("one").report == told.value.report
+        assert lake.tables() == {}
+
+
+def test_who_may_not_ask_is_refused_before_anything_runs(lake, small, tmp_path):
+    nowhere = {"publisher_lake": tmp_path / "nowhere"}  # so a step could not even begin
+    for role, branch in (("reader", "one"), ("reader", "run/x/1"), ("ingest", "one")):
+        with pytest.raises(NotAllowed, match=f"role '{role}' do this: publish '{branch}'") as told:
+            handing_over(lake, role=role, **nowhere).context.publisher.publish(branch, "")
+        assert "publisher may" in told.value.advice
+    for role in ("reader", "ingest"):
+        with pytest.raises(NotAllowed, match="roll main back"):
+            handing_over(lake, role=role, **nowhere).rollback("main~1")
+    with pytest.raises(LakeNotFound):
+        handing_over(lake, **nowhere).rollback("main~1")
+
+
+def test_it_is_ended_after_its_time(lake, small):
+    caller = handing_over(lake, publisher_limit_s=0)
+    branch = load(caller, small.people(1))
+    with pytest.raises(PublisherFailed, match="publisher_limit_s"):
+        branch.publish()
+    assert not psutil.Process().children()
+    assert [ref.name for ref in lake.refs()] == [MAIN, "one"]
+
+
+def test_what_stops_it_is_told(caller, small):
+    branch = load(caller, small.people(1))
+    small.file("lagoa.toml", "publish_tries = 0\n")
+    with pytest.raises(SettingsError, match="publish_tries"):
+        branch.publish()
+    small.file("lagoa.toml", 'state = "lagoa.toml"\n')  # no folder: an error that is none of Lagoa's
+    with pytest.raises(PublisherFailed, match=r"(?s)ended with 1 and no answer.*FileExistsError"):
+        branch.publish()
+
+
+CALLER = """
+import sys
+import lagoa
+from dataclasses import replace
+from lagoa.adapters.publisher_process import PublisherProcess
+with lagoa.open_lake(sys.argv[1]) as lake:
+    PublisherProcess(lake.settings).publish("one", "")
+"""
+
+
+def test_it_ends_with_its_caller_and_main_is_whole(lake, small):
+    load(lake, small.people(1))
+    before = lake.resolve(MAIN).id
+    caller = subprocess.Popen([sys.executable, "-c", CALLER, str(small.root)])
+    while not any(ref.name.startswith(CANDIDATE_PREFIX) for ref in lake.refs()) and caller.poll() is None:
+        time.sleep(0.005)
+    steps = psutil.Process(caller.pid).children()
+    caller.kill()
+    caller.wait()
+    assert steps
+    assert not psutil.wait_procs(steps, timeout=30)[1]
+    assert [ref.name for ref in lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)] == []
+    after = lake.resolve(MAIN)
+    assert after.id == before or (after.parents[0] == before and after.id == lake.publications()[0].commit)
+    if after.id == before:
+        lake.branch("one").publish()
+    assert lake.row_counts() == dict.fromkeys(lake.tables(), 1)

@@ -122,7 +122,9 @@ class VaultSecrets:
         except InvalidPath:
             return {}
         except Forbidden as error:
-            raise NotAllowed(self._server, f"it did not let the AppRole read {MOUNT}/{path}.") from error
+            reason = f"the AppRole that signed in may not read {MOUNT}/{path}."
+            advice = "Sign in as the role whose secrets these are, or set `role` to the one that signs in."
+            raise NotAllowed(self._server, reason, advice=advice) from error
         return dict(found["data"]["data"])
 
     def _missing(self, name: str) -> SecretNotFound:
@@ -155,7 +157,9 @@ class VaultSecrets:
         try:
             return _Token.of(self._ask(login)["auth"], now)
         except (InvalidRequest, InvalidPath, Unauthorized, Forbidden):  # these may hold what was sent
-            raise SignInFailed(f"{self._server}, asked as the role {self._role!r},") from None
+            reason = f"{self._server} does not accept the AppRole of {self._role!r}"
+            advice = "Run `lagoa stack up`, or check LAGOA_VAULT_ROLE_ID and LAGOA_VAULT_SECRET_ID."
+            raise SignInFailed(self._server, reason, advice) from None
 
     def _renewed(self, held: _Token, now: float) -> _Token:
         try:

@@ -15,23 +15,21 @@ if TYPE_CHECKING:
 
     from lagoa.stack.credentials import Credentials
 
-AUDIT_LOG = "audit.log"
-"""Relative to the folder that Vault runs in, so that a lake can be moved; its secrets are hashed."""
-
 TOKEN_TTL = "15m"  # noqa: S105 - a duration
 TOKEN_MAX_TTL = "4h"  # noqa: S105
 """How long a role's token lasts, and how long it can be renewed for."""
 
+_ENGINE_S = 20
 _ROOT, _KEY = "vault-root-token", "vault-unseal-key"
-_UPGRADE_S = 10
 
 
-def make_ready(url: str, credentials: Credentials) -> None:
+def make_ready(url: str, credentials: Credentials, audit_log: str) -> None:
     """Initialise and unseal Vault, and bring what it holds for the stack to what the credentials say.
 
     Args:
         url: of Vault.
         credentials: of the stack; root token and unseal key are kept there.
+        audit_log: the file that requests are written to, as Vault finds it; secrets are hashed there.
 
     Raises:
         StackError: Vault refuses; what it has may then be from an earlier stack, whose credentials are gone.
@@ -44,7 +42,7 @@ def make_ready(url: str, credentials: Credentials) -> None:
         with closing(client.adapter):
             _unseal(client, credentials)
             client.token = credentials[_ROOT].get_secret_value()
-            _enable(client)
+            _enable(client, audit_log)
             for role in get_args(Role):
                 _make_role(client, role, credentials)
     except (hvac.exceptions.VaultError, RequestException) as error:
@@ -67,14 +65,25 @@ def _unseal(client: hvac.Client, credentials: Credentials) -> None:
         client.sys.submit_unseal_key(credentials[_KEY].get_secret_value())
 
 
-def _enable(client: hvac.Client) -> None:
+def _enable(client: hvac.Client, audit_log: str) -> None:
     """Turn on the audit trail, the KV engine and sign-in by AppRole, where they are not on."""
     if "file/" not in client.sys.list_enabled_audit_devices()["data"]:
-        client.sys.enable_audit_device("file", options={"file_path": AUDIT_LOG, "mode": "0600"})
+        client.sys.enable_audit_device("file", options={"file_path": audit_log, "mode": "0600"})
     if f"{MOUNT}/" not in client.sys.list_mounted_secrets_engines()["data"]:
         client.sys.enable_secrets_engine("kv", path=MOUNT, options={"version": "2"})
+        _wait_for_engine(client)
     if "approle/" not in client.sys.list_auth_methods()["data"]:
         client.sys.enable_auth_method("approle")
+
+
+def _wait_for_engine(client: hvac.Client) -> None:
+    """Wait while a new KV engine says that it is not there yet."""
+    from hvac.exceptions import InvalidRequest
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+    patience = stop_after_delay(_ENGINE_S)
+    tries = Retrying(retry=retry_if_exception_type(InvalidRequest), stop=patience, wait=wait_fixed(0.1), reraise=True)
+    tries(client.secrets.kv.v2.read_configuration, mount_point=MOUNT)
 
 
 def _make_role(client: hvac.Client, role: str, credentials: Credentials) -> None:

@@ -84,6 +84,19 @@ def vault(monkeypatch):
 
 
 @pytest.fixture
+def small(tmp_path):
+    """Return a stack of a Vault alone, to be started, and its folder."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra/go").symlink_to(ROOT / "infra/go")
+    text = (ROOT / "infra/stack.toml").read_text()
+    (tmp_path / "infra/stack.toml").write_text("[vault]" + text.partition("[vault]")[2].partition("\n[")[0])
+    stack = Stack(tmp_path, tmp_path / "stack")
+    stack.choose_ports(free_ports(stack.manifest))
+    yield stack, tmp_path / "stack"
+    stack.down()
+
+
+@pytest.fixture
 def serve():
     """Return a function that answers HTTP by a handler of (method, path) -> (status, body), and returns its address."""
     servers = []
@@ -168,22 +181,23 @@ class TestUp:
     def test_it_takes_little_memory(self, vault):
         assert vault.state.memory < 400 * 2**20
 
-    def test_a_vault_whose_key_is_gone_is_told(self, tmp_path):
-        tmp_path.chmod(0o755)
-        (tmp_path / "infra").mkdir()
-        (tmp_path / "infra/go").symlink_to(ROOT / "infra/go")
-        text = (ROOT / "infra/stack.toml").read_text()
-        (tmp_path / "infra/stack.toml").write_text("[vault]" + text.partition("[vault]")[2].partition("\n[")[0])
-        state = tmp_path / ".lagoa/stack"
-        stack = Stack(tmp_path, state)
-        stack.choose_ports(free_ports(stack.manifest))
-        try:
+    def test_a_long_audit_trail_is_put_aside_at_the_next_start(self, small):
+        stack, folder = small
+        stack.up()
+        stack.down()
+        log = folder / "vault/audit.log"
+        with log.open("r+b") as file:
+            file.truncate(11_000_000)
+        assert [each.healthy for each in stack.up()] == [True]
+        assert log.with_name("audit.log.1").stat().st_size == 11_000_000
+        assert log.stat().st_size < 1_000_000
+
+    def test_a_vault_whose_key_is_gone_is_told(self, small):
+        stack, folder = small
+        stack.up()
+        (folder / "credentials.json").unlink()
+        with pytest.raises(StackError, match="credentials have not the key"):
             stack.up()
-            (state / "credentials.json").unlink()
-            with pytest.raises(StackError, match="credentials have not the key"):
-                stack.up()
-        finally:
-            stack.down()
 
 
 class TestWhatARoleMayNot:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,12 +23,6 @@ if TYPE_CHECKING:
 
     from lagoa.errors import LagoaError
 
-CONNECT_S = 5
-STATEMENT_S = 10
-ANSWER_S = 15
-PATIENCE_S = 20
-"""How long the server may take: to be reached, for a statement, to answer at all; how long a call is tried again."""
-
 _T = TypeVar("_T")
 _REFUSED = ("password authentication failed", "no password supplied", "no pg_hba.conf entry", "not permitted to log in")
 _TRANSIENT = ("08", "40", "53", "55", "57", "58")  # classes of SQLSTATE: connection, conflict, resources, the system
@@ -39,33 +35,52 @@ _inherited: list[psycopg.Connection[Any]] = []  # of a parent process, which goe
 class Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that does not wait for ever, also where the server hangs or the network swallows its answer."""
 
+    limit_s = 15.0
+
     def wait(self, gen: PQGen[_T], interval: float = 0.1, timeout: float | None = None) -> _T:
         """Wait for an answer; a connection that gave none, or broke, is closed."""
         try:
-            return super().wait(gen, interval, timeout or ANSWER_S)
+            return super().wait(gen, interval, timeout or self.limit_s)
         except psycopg.OperationalError:
             self.close()
             raise
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who connects, and where.
+
+    Attributes:
+        url: of the database, without user and password.
+        name: who connects.
+        password: gives the password; asked at each connection.
+        timeout_s: how long the server may take to be reached, and for an answer.
+        patience_s: how long a call that fails for a moment is made again.
+    """
+
+    url: str
+    name: str
+    password: Callable[[], SecretStr]
+    timeout_s: float
+    patience_s: float
+
+    @property
+    def place(self) -> str:
+        """What errors call the database."""
+        parts = urlsplit(self.url)
+        return f"PostgreSQL at {parts.netloc}{parts.path}"
 
 
 class PostgresSession:
     """A connection that is made when it is first needed, and again when it broke; threads take turns.
 
     Args:
-        url: of the database, without user and password.
-        login: who connects.
-        password: gives the password; asked at each connection.
+        login: who connects, and where.
         greet: what is asked of each connection before it is used.
     """
 
-    def __init__(
-        self, url: str, login: str, password: Callable[[], SecretStr], greet: Callable[[Connection], None]
-    ) -> None:
-        parts = urlsplit(url)
-        self.place = f"PostgreSQL at {parts.netloc}{parts.path}"
-        self._url = url
+    def __init__(self, login: Login, greet: Callable[[Connection], None]) -> None:
         self._login = login
-        self._password = password
         self._greet = greet
         self._start()
 
@@ -88,7 +103,7 @@ class PostgresSession:
         for attempt in Retrying(
             retry=retry_if_exception_type(CatalogBusy),
             wait=wait_random_exponential(multiplier=0.05, max=2),
-            stop=stop_after_delay(PATIENCE_S),
+            stop=stop_after_delay(self._login.patience_s),
             reraise=True,
         ):
             with attempt:
@@ -106,17 +121,19 @@ class PostgresSession:
             return work(self._connection)
 
     def _connect(self) -> Connection:
+        login = self._login
         made = Connection.connect(
-            self._url,
-            user=self._login,
-            password=self._password().get_secret_value(),
+            login.url,
+            user=login.name,
+            password=login.password().get_secret_value(),
             application_name="lagoa",
-            connect_timeout=CONNECT_S,
+            connect_timeout=math.ceil(login.timeout_s),
             gssencmode="disable",
             # A receipt must outlive a power cut: main moves right after it.
-            options=f"-c statement_timeout={STATEMENT_S}s -c synchronous_commit=on",
+            options=f"-c statement_timeout={math.ceil(login.timeout_s * 1000)} -c synchronous_commit=on",
             autocommit=True,
         )
+        made.limit_s = login.timeout_s
         try:
             self._greet(made)
         except BaseException:
@@ -132,19 +149,19 @@ class PostgresSession:
             raise self._in_our_words(error) from error
 
     def _in_our_words(self, error: psycopg.Error) -> LagoaError:
-        state = error.sqlstate or ""
+        place, state = self._login.place, error.sqlstate or ""
         text = (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
         if state.startswith("28") or any(word in text for word in _REFUSED):
-            return SignInFailed(self.place)
+            return SignInFailed(place)
         if state == "42501":  # insufficient privilege, of a policy for rows too
-            return NotAllowed(self.place, f"{self._login}: {text}")
+            return NotAllowed(place, f"{self._login.name}: {text}")
         if state.startswith(_MISSING) or text.endswith(" does not exist"):
-            return CatalogDamaged(f"{self.place} is not made ready: {text}.", "Let `lagoa stack up` do it.")
+            return CatalogDamaged(f"{place} is not made ready: {text}.", "Let `lagoa stack up` do it.")
         if state.startswith(_TRANSIENT) or isinstance(error, psycopg.OperationalError):
-            return CatalogBusy(f"{self.place} does not answer ({text}).", _START)
+            return CatalogBusy(f"{place} does not answer ({text}).", _START)
         if not state and isinstance(error, psycopg.ProgrammingError):  # before anything was sent
             return SettingsError(f"postgres_url: {text}.", "Mend the value.")
-        return TerminalError(f"{self.place} refused: {text}.", "Look at its log.")
+        return TerminalError(f"{place} refused: {text}.", "Look at its log.")
 
     def close(self) -> None:
         """Close the connection, if there is one."""

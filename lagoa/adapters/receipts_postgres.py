@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr
@@ -76,24 +76,31 @@ class PostgresReceipts:
         url: of the database, without user and password.
         role: whose login is used.
         password: gives its password.
+        timeout_s: how long the server may take to be reached, and for an answer.
+        patience_s: how long a call that fails for a moment is made again.
     """
 
-    def __init__(self, url: str, role: str, password: Callable[[], SecretStr]) -> None:
+    def __init__(
+        self,
+        url: str,
+        role: str,
+        password: Callable[[], SecretStr],
+        *,
+        timeout_s: float = 15.0,
+        patience_s: float = 30.0,
+    ) -> None:
         self._url = url
         self._login = login_of(role)
         self._password = password
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
 
     @cached_property
     def _session(self) -> PostgresSession:
-        from lagoa.adapters._postgres_session import PostgresSession
+        from lagoa.adapters._postgres_session import Login, PostgresSession
 
-        return PostgresSession(self._url, self._login, self._password, self._check_format)
-
-    def _check_format(self, connection: Connection) -> None:
-        row = connection.execute("select version from lagoa.format").fetchone()
-        found = row[0] if row else 0
-        if found > FORMAT:
-            raise LakeTooNew(self._session.place, found, FORMAT)
+        login = Login(self._url, self._login, self._password, self._timeout_s, self._patience_s)
+        return PostgresSession(login, partial(_check_format, login.place))
 
     def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._session.run(lambda connection: connection.execute(sql, parameters).fetchall())
@@ -200,6 +207,13 @@ class PostgresReceipts:
         """Close the connection."""
         if "_session" in self.__dict__:
             self._session.close()
+
+
+def _check_format(place: str, connection: Connection) -> None:
+    row = connection.execute("select version from lagoa.format").fetchone()
+    found = row[0] if row else 0
+    if found > FORMAT:
+        raise LakeTooNew(place, found, FORMAT)
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-# Bytes are compared, not letters of a language: first digits are looked up by their range.
-_TABLES = """
+_VERSION = """
 create schema if not exists lagoa;
 create table if not exists lagoa.format (version integer not null);
+"""
+
+# Bytes are compared, not letters of a language: first digits are looked up by their range.
+_TABLES = """
 create table if not exists lagoa.receipts (
     id text collate "C" not null,
     kept_by name not null default current_user,
@@ -83,13 +86,14 @@ def prepare(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> 
     """
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('lagoa.receipts'))")
-        _make_logins(connection, passwords)
-        connection.execute(_TABLES)
+        connection.execute(_VERSION)
         row = connection.execute("select version from lagoa.format").fetchone()
         if row is None:
             connection.execute("insert into lagoa.format values (%s)", (FORMAT,))
         elif row[0] > FORMAT:
             raise LakeTooNew(f"the database {connection.info.dbname}", row[0], FORMAT)
+        connection.execute(_TABLES)
+        _make_logins(connection, passwords)
         connection.execute(_rules(connection))
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from urllib.parse import quote
 
 import httpx
 import pytest
+from pydantic import SecretStr
+
+from lagoa.adapters.receipts_postgres import drawn_password
+from lagoa.credentials import read_credentials
+from lagoa.stack.receipts import ROLES
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +35,23 @@ def empty_nessie(nessie_url):
             else:
                 http.delete(path).raise_for_status()
     return nessie_url
+
+
+@pytest.fixture(scope="session")
+def postgres_url():
+    """Return the address of the database of receipts; without a stack these tests fail."""
+    url = os.environ.get("LAGOA_POSTGRES_URL")
+    assert url, "No stack is up: run `make test-stack`."
+    return url
+
+
+@pytest.fixture(scope="session")
+def credentials():
+    """Return what the stack has drawn, by name."""
+    return read_credentials(Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack/credentials.json")
+
+
+@pytest.fixture(scope="session")
+def receipts_passwords(credentials):
+    """Return the password of each role's login at the database of receipts."""
+    return {role: SecretStr(credentials[drawn_password(role)]) for role in ROLES}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -10,16 +9,14 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from lagoa.adapters import _postgres_session, receipts_postgres
+from lagoa.adapters import receipts_postgres
 from lagoa.adapters.receipts_postgres import PostgresReceipts, drawn_password, login_of
-from lagoa.credentials import read_credentials
 from lagoa.errors import (
     CatalogBusy,
     CatalogDamaged,
@@ -34,25 +31,18 @@ from lagoa.model import AuditReport, CheckResult, Receipt
 from lagoa.stack.receipts import ROLES, prepare
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
+IMPATIENT = {"timeout_s": 1.0, "patience_s": 0.5}
 WRITERS = ("ingest", "engineer", "publisher")
 
 
 @pytest.fixture(scope="session")
-def url():
-    """Return the address of the database; without a stack these tests fail."""
-    found = os.environ.get("LAGOA_POSTGRES_URL")
-    assert found, "No stack is up: run `make test-stack`."
-    return found
+def url(postgres_url):
+    return postgres_url
 
 
 @pytest.fixture(scope="session")
-def credentials():
-    return read_credentials(Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack/credentials.json")
-
-
-@pytest.fixture(scope="session")
-def passwords(credentials):
-    return {role: SecretStr(credentials[drawn_password(role)]) for role in ROLES}
+def passwords(receipts_passwords):
+    return receipts_passwords
 
 
 @pytest.fixture
@@ -80,12 +70,6 @@ def stores(url, passwords, admin):
     yield made
     for store in made.values():
         store.close()
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    for name, seconds in (("CONNECT_S", 2), ("ANSWER_S", 1.0), ("PATIENCE_S", 0.5)):
-        monkeypatch.setattr(_postgres_session, name, seconds)
 
 
 def result(key, **fields):
@@ -302,33 +286,30 @@ class TestConnections:
             assert store.get(receipt(1).id) == receipt(1)
             store.prepare(receipt(1))
 
-    @pytest.mark.usefixtures("impatient")
     def test_a_server_that_is_gone_is_told_in_bounded_time(self, passwords):
-        with closing(
-            PostgresReceipts("postgresql://127.0.0.1:1/lagoa", "engineer", lambda: passwords["engineer"])
-        ) as s:
+        nowhere = "postgresql://127.0.0.1:1/lagoa"
+        with closing(PostgresReceipts(nowhere, "engineer", lambda: passwords["engineer"], **IMPATIENT)) as s:
             began = time.monotonic()
             with pytest.raises(CatalogBusy, match=r"PostgreSQL at 127\.0\.0\.1:1/lagoa does not answer.*stack status"):
                 s.get("1")
             assert time.monotonic() - began < 10
 
-    @pytest.mark.usefixtures("impatient")
-    def test_a_server_that_hangs_is_told_in_bounded_time(self, stores, admin):
-        store = stores["publisher"]
-        store.prepare(receipt(1))
-        with admin.transaction():
-            admin.execute("lock table lagoa.receipts")  # nobody gets an answer meanwhile
-            began = time.monotonic()
-            with pytest.raises(CatalogBusy):
-                store.prepare(receipt(2))
-            assert time.monotonic() - began < 10
-        assert store.get(receipt(1).id) == receipt(1)
+    @pytest.mark.usefixtures("stores")
+    def test_a_server_that_hangs_is_told_in_bounded_time(self, url, passwords, admin):
+        with closing(PostgresReceipts(url, "publisher", lambda: passwords["publisher"], **IMPATIENT)) as store:
+            store.prepare(receipt(1))
+            with admin.transaction():
+                admin.execute("lock table lagoa.receipts")  # nobody gets an answer meanwhile
+                began = time.monotonic()
+                with pytest.raises(CatalogBusy):
+                    store.prepare(receipt(2))
+                assert time.monotonic() - began < 10
+            assert store.get(receipt(1).id) == receipt(1)
 
-    @pytest.mark.usefixtures("impatient")
     def test_one_that_takes_connections_and_says_nothing_is_told_too(self, passwords):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             address = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/lagoa"
-            with closing(PostgresReceipts(address, "engineer", lambda: passwords["engineer"])) as store:
+            with closing(PostgresReceipts(address, "engineer", lambda: passwords["engineer"], **IMPATIENT)) as store:
                 began = time.monotonic()
                 with pytest.raises(CatalogBusy, match="timeout"):
                     store.get("1")

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -45,6 +46,8 @@ def fetch(root: Path, name: str, artefact: Artefact, tell: Callable[[str], None]
     Raises:
         StackError: it cannot be had, or is not what `infra/stack.toml` says.
     """
+    if artefact.module:
+        return Path(sys.executable)
     if artefact.system:
         return _system(name, artefact)
     if artefact.go:

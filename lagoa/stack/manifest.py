@@ -21,7 +21,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Artefact(BaseModel):
-    """Where a server comes from: Maven Central, sources of the Go module proxy that are built here, or the machine.
+    """Where a server comes from: Maven Central, sources of the Go module proxy, this machine, or Lagoa itself.
 
     Attributes:
         maven: coordinates, `group:artifact:version:packaging[:classifier]`.
@@ -37,6 +37,7 @@ class Artefact(BaseModel):
         locate: the command that prints the folder of its programs.
         program: that is the server; `program --version` tells its version.
         minimum: the first part of the version that it must have at least.
+        module: of Lagoa that is the server.
         store: what a Nessie keeps its commits in.
         sign_in: whether it lets in only who signed in at Keycloak.
         port: where the server listens.
@@ -61,6 +62,7 @@ class Artefact(BaseModel):
     locate: str | None = None
     program: str | None = None
     minimum: int = 0
+    module: Annotated[str, Field(pattern=r"^lagoa(\.\w+)+$")] | None = None
     store: Literal["rocksdb", "postgres"] = "rocksdb"
     sign_in: bool = False
     port: Port
@@ -81,8 +83,8 @@ class Artefact(BaseModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if sum(each is not None for each in (self.maven, self.go, self.system)) != 1:
-            raise ValueError("one of `maven`, `go` and `system` says where it comes from")
+        if sum(each is not None for each in (self.maven, self.go, self.system, self.module)) != 1:
+            raise ValueError("one of `maven`, `go`, `system` and `module` says where it comes from")
         if self.maven is not None and not (self.file and self.sha256 and self.bytes):
             raise ValueError("`maven` goes with `file`, `sha256` and `bytes`")
         if (self.file or "").endswith(".zip") != (self.folder is not None):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.stack.servers.audit import AUDIT
 from lagoa.stack.servers.keycloak import KEYCLOAK
 from lagoa.stack.servers.minio import MINIO
 from lagoa.stack.servers.nessie import NESSIE
@@ -21,5 +22,6 @@ SERVERS: Mapping[str, Server] = {
     "minio": MINIO,
     "nessie": NESSIE,
     "vault": VAULT,
+    "audit": AUDIT,
 }
 """Each by its name in the manifest."""

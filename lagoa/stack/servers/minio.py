@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.stack.objects import make_ready
+from lagoa.stack.servers.audit import told_by_minio
 from lagoa.stack.servers.server import Launch, Server, Site, answers_ok
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def _configure(site: Site, file: Path) -> Launch:
         "MINIO_API_STALE_UPLOADS_EXPIRY": "24h",  # of uploads that broke off; it takes no rule of a bucket for that
         "HOME": str(site.folder),
     }
+    if "audit" in site.manifest:
+        environment |= told_by_minio(site)
     return Launch([str(file), "server", *addresses, str(data)], environment)
 
 

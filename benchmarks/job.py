@@ -1,4 +1,7 @@
-"""The main job without Prefect, as one process: `python -m benchmarks.job FOLDER STATE` prints seconds and counts."""
+"""The main job without Prefect, as one process.
+
+`python -m benchmarks.job FOLDER LAKE [PROFILE]` prints seconds and counts.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,10 @@ from pathlib import Path
 import psutil
 
 
-def main(folder: str, state: str) -> None:
-    """Load the nine files of a folder into the lake state, build, audit, publish."""
+def main(folder: str, lake_folder: str, profile: str | None = None) -> None:
+    """Load the nine files of a folder into a lake, build, audit, publish."""
     import lagoa
-    from lagoa.settings import load_settings
 
-    root = Path(__file__).resolve().parent.parent
-    settings = load_settings(root).model_copy(update={"state": Path(state)})
     phases: dict[str, float] = {}
     began = time.perf_counter()
 
@@ -26,7 +26,7 @@ def main(folder: str, state: str) -> None:
         now = time.perf_counter()
         phases[phase], began = now - began, now
 
-    with lagoa.open_lake(settings) as lake, lake.run("bench") as branch:
+    with lagoa.open_lake(lake_folder, profile) as lake, lake.run("bench") as branch:
         lap("open")
         loaded = branch.ingest_folder(Path(folder))
         lap("ingest")
@@ -49,4 +49,4 @@ def main(folder: str, state: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])

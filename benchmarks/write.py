@@ -32,7 +32,7 @@ PAIRS = 5
 LIMIT_APPEND = LIMIT_READ = 1.10
 LIMIT_MERGE = 1.25
 
-_TABLE = TableName(("bench",), "facts")
+TABLE = TableName(("bench",), "facts")
 _CONTRACT = """
 apiVersion: v3.1.0
 kind: DataContract
@@ -92,7 +92,7 @@ class _Bench:
     def load(self, branch: str, rows: str = "base") -> None:
         """Append to the table of a branch, which makes it when it is not there."""
         with begin(self.lake.context, branch) as tx:
-            tx.append(_TABLE, SessionQuery(self.session, f"SELECT * FROM {rows}"))
+            tx.append(TABLE, SessionQuery(self.session, f"SELECT * FROM {rows}"))
 
     def plain(self, name: str, query: str = "SELECT * FROM base") -> Path:
         """Write a query as plain Parquet."""
@@ -106,21 +106,33 @@ def run(rows: int = ROWS, merged: int = MERGED) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="lagoa-bench-") as name:
         folder = Path(name)
         (folder / "lagoa.toml").write_text('name = "bench"\n')
-        contract = folder / "iceberg" / "bench" / "facts.odcs.yaml"
-        contract.parent.mkdir(parents=True)
-        contract.write_text(_CONTRACT)
+        write_contract(folder)
         with open_lake(folder) as lake, lake.context.engine.session({}) as session:
-            session.query(f"CREATE TEMP TABLE base AS {_rows(f'unnest(range({rows}))')}").fetchall()
+            fill(session, rows)
             session.query(f"CREATE TEMP TABLE news AS {_rows(_news(rows, merged), '1')}").fetchall()
             bench = _Bench(folder, lake, session, rows, merged)
             return [_append(bench), _read(bench), *_merge(bench), _ducklake(bench), _upsert(bench)]
 
 
-def _pairs(ours: Callable[[int], object], theirs: Callable[[int], object]) -> tuple[float, float, float]:
+def write_contract(lake: Path) -> None:
+    """Write the table's contract into the folder of a lake."""
+    contract = lake / "iceberg" / "bench" / "facts.odcs.yaml"
+    contract.parent.mkdir(parents=True)
+    contract.write_text(_CONTRACT)
+
+
+def fill(session: SqlSession, rows: int) -> None:
+    """Make so many rows of the table in a session, as `base`."""
+    session.query(f"CREATE TEMP TABLE base AS {_rows(f'unnest(range({rows}))')}").fetchall()
+
+
+def pairs(
+    ours: Callable[[int], object], theirs: Callable[[int], object], number_of_pairs: int = PAIRS
+) -> tuple[float, float, float]:
     """Return the median ratio of pairs in alternating order, and the median seconds of each side."""
     ours(-1), theirs(-1)  # neither is to pay for the first time
     times: list[tuple[float, float]] = []
-    for number in range(PAIRS):
+    for number in range(number_of_pairs):
         if number % 2:
             second, first = _seconds(theirs, number), _seconds(ours, number)
         else:
@@ -139,7 +151,7 @@ def _seconds(call: Callable[[int], object], number: int) -> float:
 def _append(bench: _Bench) -> Figure:
     for number in range(-1, PAIRS):
         bench.lake.create_branch(f"append-{number + 1}")
-    ratio, ours, theirs = _pairs(
+    ratio, ours, theirs = pairs(
         lambda number: bench.load(f"append-{number + 1}"), lambda number: bench.plain(f"append-{number}")
     )
     name = f"append of {bench.rows:,} rows x 6 columns, table made and committed"
@@ -161,7 +173,7 @@ def _read(bench: _Bench) -> Figure:
             del number
             connection.query(query.format(f"read_parquet('{plain}')")).fetchall()
 
-        ratio, mine, other = _pairs(ours, theirs)
+        ratio, mine, other = pairs(ours, theirs)
         connection.close()
     name = f"group-by over the table of {bench.rows:,} rows, another process than the writer's"
     peer = f"plain Parquet: {other * 1000:.0f} ms"
@@ -176,12 +188,12 @@ def _merge(bench: _Bench) -> list[Figure]:
 
     def ours(number: int) -> None:
         with begin(bench.lake.context, f"merge-{number + 1}") as tx:
-            result = tx.merge(_TABLE, SessionQuery(bench.session, "SELECT * FROM news"))
+            result = tx.merge(TABLE, SessionQuery(bench.session, "SELECT * FROM news"))
         if (result.rows_added, result.rows_removed) != (bench.merged, bench.merged // 2):
             raise AssertionError(f"the merge did something else: {result}")
 
     by_hand = f"SELECT * FROM news UNION ALL SELECT o.* FROM read_parquet('{old}') o ANTI JOIN news n USING (id)"
-    ratio, mine, other = _pairs(ours, lambda number: bench.plain(f"merge-{number}", by_hand))
+    ratio, mine, other = pairs(ours, lambda number: bench.plain(f"merge-{number}", by_hand))
     what = f"merge of {bench.merged:,} rows, half new, into {bench.rows:,}"
     peer = f"copy-on-write by hand in DuckDB: {other:.2f} s"
     return [Figure(f"{what}, keys all over the table", ratio, "x", LIMIT_MERGE, peer, f"{mine:.2f} s")]

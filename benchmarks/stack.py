@@ -1,0 +1,69 @@
+"""`python -m benchmarks.stack [--small]`: the figures of the stack, on servers of their own.
+
+The whole takes about ten minutes and writes its section of docs/benchmarks.md; `--small` is a look at a part of the
+rows, commits and branches, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.figures import Figure, as_markdown, machine, versions
+from benchmarks.page import write
+from benchmarks.stack_catalog import CatalogFigures
+from benchmarks.stack_history import grow
+from benchmarks.stack_job import JobFigures
+from benchmarks.stack_servers import FULL, SMALL, Servers, Size, server_versions
+from benchmarks.stack_write import WriteFigures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GROWTH_LIMIT = 1.2
+"""What a figure may be of itself once there are many branches and commits."""
+
+
+def run(size: Size) -> list[Figure]:
+    """Measure everything on a fresh stack, then again when it holds many branches and commits."""
+    with tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name, Servers(Path(name)) as servers:
+        figures = servers.figures()
+        parts = [part(servers, size) for part in (CatalogFigures, JobFigures, WriteFigures)]
+        before = [figure for part in parts for figure in part.measure("fresh")]
+        grow(servers, size)
+        after = [figure for part in parts for figure in part.measure("grown")]
+        return [*figures, *before, *_growth(before, after, size)]
+
+
+def _growth(before: Sequence[Figure], after: Sequence[Figure], size: Size) -> list[Figure]:
+    """Return how many times itself each figure that has a limit is, once the stack holds much."""
+    there = f"{size.branches:,} branches and {size.commits:,} commits"
+    return [
+        Figure(
+            f"with {there}: {now.name}, to that before",
+            now.value / then.value,
+            "x",
+            GROWTH_LIMIT,
+            f"before: {then.value:.3g} {then.unit}",
+            f"{now.value:.3g} {now.unit}",
+        )
+        for then, now in zip(before, after, strict=True)
+        if then.limit is not None
+    ]
+
+
+def main(options: Sequence[str]) -> None:
+    """Measure, print, and write the section unless only a part was measured."""
+    small = "--small" in options
+    text = as_markdown(run(SMALL if small else FULL))
+    sys.stdout.write(text + "\n")
+    if not small:
+        when = f"Measured by `make bench-stack`, on servers of its own.\n\n- {datetime.now(UTC):%Y-%m-%d}\n"
+        write({"The stack": f"{when}- {machine()}\n- {versions()}; {server_versions()}\n\n{text}"})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,75 @@
+"""Branches, commits and publications on Nessie, of tables whose files lie in MinIO."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import lagoa
+from benchmarks.figures import Figure, median_ms
+from benchmarks.publish import CHANGED, NAMES, load, publications, write_contracts
+from benchmarks.stack_servers import PROFILE
+from lagoa.model import MAIN, Change, TableName
+
+if TYPE_CHECKING:
+    from benchmarks.stack_servers import Servers, Size
+    from lagoa.lake import Lake
+
+COMMITTED = 10
+BRANCH_LIMIT_MS = 50.0
+COMMIT_LIMIT_MS = 150.0
+PUBLISH_LIMIT_MS = 500.0
+
+
+class CatalogFigures:
+    """Measures a lake of 33 small tables, which is made and published once.
+
+    Args:
+        servers: the stack.
+        size: how much is measured.
+    """
+
+    def __init__(self, servers: Servers, size: Size) -> None:
+        self._servers = servers
+        self._size = size
+
+    def measure(self, name: str) -> list[Figure]:
+        """Return the figures of a lake of this name on an empty `main`."""
+        self._servers.reset()
+        root = self._servers.folder / name
+        root.mkdir()
+        (root / "lagoa.toml").write_text(self._servers.profile(name), "utf-8")
+        write_contracts(root)
+        with lagoa.open_lake(root, PROFILE) as lake:
+            load(lake.create_branch(f"{name}/first"), NAMES, f"{name}/first").publish()
+            branch = self._branch(lake, name)
+            commit = self._commit(lake, name)
+            beside, whole, checks = publications(lake, f"{name}/run", self._size.rounds)
+        publish = f"publish {CHANGED} changed tables, beside the audit"
+        return [
+            Figure("create a branch", branch, "ms", BRANCH_LIMIT_MS),
+            Figure(f"commit of {COMMITTED} tables", commit, "ms", COMMIT_LIMIT_MS),
+            Figure(publish, beside, "ms", PUBLISH_LIMIT_MS, note=f"{checks} checks, all reused"),
+            Figure("the same with its audit, which finds every result", whole, "ms"),
+        ]
+
+    def _branch(self, lake: Lake, name: str) -> float:
+        numbers = itertools.count()
+        return median_ms(lambda: lake.create_branch(f"{name}/b{next(numbers)}"), self._size.rounds)
+
+    def _commit(self, lake: Lake, name: str) -> float:
+        """Point ten tables from the one to the other of two states, whose metadata this process has written."""
+        catalog = lake.context.catalog
+        names = [TableName.parse(table) for table in NAMES[:COMMITTED]]
+        states = [dict(catalog.tables(catalog.ref(MAIN).commit))]
+        branch = load(lake.create_branch(f"{name}/commits"), NAMES[:COMMITTED], f"{name}/commits")
+        states.append(dict(catalog.tables(branch.head)))
+        head, times = branch.head, []
+        for number in range(self._size.rounds):
+            change = Change({table: states[number % 2][table] for table in names}, "Point ten tables", author="bench")
+            start = time.perf_counter()
+            head = catalog.commit(branch.name, head, change).id
+            times.append((time.perf_counter() - start) * 1000)
+        return statistics.median(times)

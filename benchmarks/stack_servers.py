@@ -1,0 +1,168 @@
+"""A stack for the benchmarks alone, on free ports, its data in a folder that goes; and lakes on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from benchmarks.figures import Figure
+from lagoa.model import MAIN
+from lagoa.roles import PUBLISHER
+from lagoa.settings import load_settings
+from lagoa.stack.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.adapters._nessie_http import NessieHttp
+    from lagoa.stack.manifest import Artefact
+
+ROOT = Path(__file__).resolve().parent.parent
+PROFILE = "stack"
+HEALTHY_LIMIT_S = 90.0
+MEMORY_LIMIT_MIB = 4096.0
+REST_S = 10
+"""How long the servers are left alone before their memory is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        rows: of the append.
+        scale: of the main job's files; 1 for 1.55 million rows.
+        pairs: in which two things are measured in turn.
+        rounds: of what is measured by itself.
+        branches: that the stack holds once it has grown.
+        commits: likewise.
+    """
+
+    rows: int
+    scale: float
+    pairs: int
+    rounds: int
+    branches: int
+    commits: int
+
+
+FULL = Size(rows=10_000_000, scale=1.0, pairs=5, rounds=9, branches=200, commits=10_000)
+SMALL = Size(rows=500_000, scale=0.1, pairs=3, rounds=5, branches=50, commits=1_000)
+
+
+class Servers:
+    """The servers of the manifest, brought up on entering and ended on leaving.
+
+    Args:
+        folder: for their data; and for lakes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._home = folder / "home"
+        self._seconds = 0.0
+
+    def __enter__(self) -> Self:
+        """Bring them up; their addresses are in the environment from then on."""
+        self._home.mkdir()
+        for place in (self.folder, self._home):
+            place.chmod(0o711)  # PostgreSQL runs as a user of its own, who must come by
+        shutil.copy(ROOT / "lagoa.toml", self._home)
+        shutil.copytree(ROOT / "infra", self._home / "infra")
+        began = time.perf_counter()
+        try:
+            self._lagoa("up", "--free-ports")
+        except BaseException:
+            self._lagoa("down")
+            raise
+        self._seconds = time.perf_counter() - began
+        for line in self._lagoa("env").splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            os.environ[name] = shlex.split(value)[0]
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """End them."""
+        self._lagoa("down")
+
+    def figures(self) -> list[Figure]:
+        """Return how long they took until all were well, from nothing but cached artefacts, and what they hold then."""
+        time.sleep(REST_S)
+        states = json.loads(self._lagoa("status", "--json"))
+        memory = {state["name"]: state["memory"] / 2**20 for state in states}
+        note = ", ".join(f"{name} {mib:,.0f}" for name, mib in memory.items())
+        return [
+            Figure(
+                "all servers well, for the first time, artefacts cached",
+                self._seconds,
+                "s",
+                HEALTHY_LIMIT_S,
+                note=", ".join(memory),
+            ),
+            Figure("memory of the servers at rest", sum(memory.values()), "MiB", MEMORY_LIMIT_MIB, note=note),
+        ]
+
+    def profile(self, warehouse: str) -> str:
+        """Return the settings of a lake on the stack, with files in a place of its own, as TOML."""
+        settings = tomllib.loads((ROOT / "lagoa.toml").read_text("utf-8"))["profiles"][PROFILE]
+        settings |= {"state": str(self._home / ".lagoa"), "warehouse": f"s3://lagoa/warehouse/{warehouse}"}
+        return "".join(["[profiles.stack]\n", *(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())])
+
+    def nessie(self) -> NessieHttp:
+        """Return Nessie's API with the rights of the publisher."""
+        from lagoa.adapters._nessie_http import NessieHttp
+        from lagoa.adapters.oidc_tokens import OidcTokens, client_secret
+        from lagoa.adapters.secrets_env import EnvSecrets
+
+        settings = load_settings(self._home, PROFILE)
+        secret = partial(client_secret, EnvSecrets, settings.state_folder / "stack", PUBLISHER)
+        tokens = OidcTokens(settings.oidc_url, PUBLISHER, secret) if settings.sign_in == "oidc" else None
+        return NessieHttp(settings.nessie_url, tokens, timeout_s=60, patience_s=60)
+
+    def reset(self) -> None:
+        """Take `main` back to its first commit, so that a lake on it is an empty one."""
+        http = self.nessie()
+        log = list(_log(http))
+        if log:
+            http.call("PUT", f"trees/{MAIN}@{log[0]}", body={"type": "DETACHED", "hash": log[-1]})
+        http.close()
+
+    def _lagoa(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "lagoa.cli", "--lake", str(self._home), "stack", *arguments]
+        return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+
+
+def server_versions() -> str:
+    """Return the servers of the manifest with their versions, in one line."""
+    found = {}
+    for name, artefact in read_manifest(ROOT).items():
+        if artefact.maven is not None:
+            found[name] = artefact.maven.split(":")[2]
+        elif artefact.version is not None:
+            found[name] = (
+                artefact.version.rsplit("-", 1)[0] if artefact.version.startswith("v0.0.0") else artefact.version
+            )
+        else:
+            found[name] = _program_version(artefact)
+    return ", ".join(f"{name} {version.removeprefix('v')}" for name, version in found.items())
+
+
+def _program_version(artefact: Artefact) -> str:
+    folder = subprocess.run(shlex.split(str(artefact.locate)), check=True, capture_output=True, text=True).stdout
+    program = Path(folder.strip()) / str(artefact.program)
+    return subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout.split()[2]
+
+
+def _log(http: NessieHttp) -> Iterator[str]:
+    for page in http.pages(f"trees/{MAIN}/history", "logEntries"):
+        yield from (entry["commitMeta"]["hash"] for entry in page)

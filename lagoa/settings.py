@@ -19,6 +19,8 @@ SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"
 
 _PLACE = r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)$"
+_LIBPQ = r"(sslmode|sslrootcert|sslcert|sslkey|sslcrl|channel_binding|target_session_attrs|load_balance_hosts)=[^&\s]*"
+_DATABASE = rf"^postgresql://[^/\s@?]+/[^/\s@?]+(\?{_LIBPQ}(&{_LIBPQ})*)?$"
 
 
 def _user() -> str:
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
         author: who stands in commits and receipts.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     root: Path
     profile: str = ""
@@ -82,9 +84,7 @@ class Settings(BaseSettings):
     secrets: Literal["env", "vault"] = "env"
     vault_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:8200"
     receipts: Literal["sqlite", "postgres"] = "sqlite"
-    postgres_url: Annotated[str, Field(pattern=r"^postgresql://[^/\s@?]+/[^/\s@?]+(\?\S*)?$")] = (
-        "postgresql://127.0.0.1:5433/lagoa"
-    )
+    postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2

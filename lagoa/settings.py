@@ -47,8 +47,8 @@ class Settings(BaseSettings):
         sign_in: whether the servers want to know who asks: by OpenID Connect, or not at all.
         oidc_url: the issuer of that sign-in; with Keycloak the address of a realm.
         role: as whom: `reader`, `ingest` (flows), `engineer`, or `publisher`, which alone moves main.
-        publisher_lake: folder of the publisher's own checkout of this lake, whose contracts and checks decide; by
-            default this lake's.
+        publisher_command: program and arguments by which the publisher's own step is started where it runs as another
+            user or on another machine (`sudo`, `ssh`); by default it is a process of this Python, in this folder.
         publisher_limit_s: how long a publication by the publisher's own step may take.
         secrets: where credentials come from: variables `LAGOA_SECRET_<NAME>`, or a Vault server.
         vault_url: where that server is. What the role signs in with there is no setting: it comes from the
@@ -57,6 +57,9 @@ class Settings(BaseSettings):
             several machines share.
         postgres_url: where that database is; the login is that of the role, `lagoa_<role>`, its password the secret
             `receipts-password`.
+        timeout_s: how long Nessie, PostgreSQL and the sign-in may take for an answer, and how long the object store may
+            be silent, before a request counts as failed.
+        patience_s: how long a request to Nessie, PostgreSQL or the sign-in that fails for a moment is made again.
         memory_limit: what the SQL engine may hold in memory, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
         workers: tables loaded or built side by side.
@@ -79,12 +82,14 @@ class Settings(BaseSettings):
     sign_in: Literal["none", "oidc"] = "none"
     oidc_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")] = "http://127.0.0.1:8180/realms/lagoa"
     role: Role = "engineer"
-    publisher_lake: Path | None = None
+    publisher_command: tuple[str, ...] = ()
     publisher_limit_s: Annotated[int, Field(ge=1, le=86400)] = 3600
     secrets: Literal["env", "vault"] = "env"
     vault_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:8200"
     receipts: Literal["sqlite", "postgres"] = "sqlite"
     postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
+    timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
+    patience_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2

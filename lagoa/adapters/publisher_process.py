@@ -8,9 +8,9 @@ import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from lagoa.errors import LakeNotFound, NotAllowed, PublisherFailed
+from lagoa.errors import NotAllowed, PublisherFailed
 from lagoa.publish.handover import read_answer
 from lagoa.roles import PUBLISHER, roles_may, who_may_move
 from lagoa.settings import Settings
@@ -31,7 +31,7 @@ _LAST = 1500
 
 
 class PublisherProcess:
-    """Hands a publication over to `python -I -m lagoa.publisher`, and waits for it.
+    """Hands a publication over to `python -I -m lagoa.publisher`, here or elsewhere, and waits for it.
 
     The request and the answer are JSON documents on its standard input and output. It ends when its input does: so also
     when this process dies.
@@ -60,19 +60,19 @@ class PublisherProcess:
 
     def _ask(self, what: str, request: dict[str, Any]) -> Publication:
         settings = self._settings
-        lake = settings.root / (settings.publisher_lake or "")
-        if not lake.is_dir():
-            raise LakeNotFound(lake)
-        request |= {"lake": str(lake), "profile": settings.profile}
+        request |= {"author": settings.author}
         with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as log:
-            step = subprocess.Popen(
-                [sys.executable, "-I", "-m", "lagoa.publisher"],
-                stdin=subprocess.PIPE,
-                stdout=answer,
-                stderr=log,
-                cwd=lake,
-                env=self._environment(),
-            )
+            try:
+                step = subprocess.Popen(  # noqa: S603 - what the lake's settings say
+                    self._command(),
+                    stdin=subprocess.PIPE,
+                    stdout=answer,
+                    stderr=log,
+                    cwd=settings.root,
+                    env=self._environment(),
+                )
+            except OSError as error:
+                raise PublisherFailed(what, f"could not be started: {error}.") from error
             try:
                 code = _wait(step, request, settings.publisher_limit_s)
             except subprocess.TimeoutExpired:
@@ -81,21 +81,28 @@ class PublisherProcess:
                 raise PublisherFailed(what, reason) from None
             finally:
                 _end(step)
-            answer.seek(0)
-            document = answer.read().decode("utf-8", "replace")
-            log.seek(0)
-            said = log.read().decode("utf-8", "replace")
+            document, said = _read(answer), _read(log)
         try:
             return read_answer(document)
         except ValueError:
             reason = f"ended with {code} and no answer. What it said last:\n{said[-_LAST:].strip()}\n"
             raise PublisherFailed(what, reason) from None
 
+    def _command(self) -> Sequence[str]:
+        settings = self._settings
+        if settings.publisher_command:
+            return settings.publisher_command
+        profile = ["--profile", settings.profile] if settings.profile else []
+        return [sys.executable, "-I", "-m", "lagoa.publisher", "--lake", str(settings.root), *profile]
+
     def _environment(self) -> dict[str, str]:
-        """Return the step's variables: a few of the system's, and the settings; no credential of the caller's."""
-        settings = {f"LAGOA_{name.upper()}" for name in Settings.model_fields}
-        kept = {name: value for name, value in os.environ.items() if name in settings or name in _KEPT}
-        return {**kept, "LAGOA_ROLE": PUBLISHER, "LAGOA_AUTHOR": self._settings.author}
+        """Return the step's variables: a few of the system's, and settings; no credential of the caller's.
+
+        One that is started by a command has its own settings.
+        """
+        own = () if self._settings.publisher_command else Settings.model_fields
+        kept = {*_KEPT, *(f"LAGOA_{name.upper()}" for name in own)}
+        return {name: value for name, value in os.environ.items() if name in kept}
 
 
 def _wait(step: subprocess.Popen[bytes], request: dict[str, Any], limit_s: float) -> int:
@@ -104,6 +111,11 @@ def _wait(step: subprocess.Popen[bytes], request: dict[str, Any], limit_s: float
         step.stdin.write(json.dumps(request).encode() + b"\n")
         step.stdin.flush()
     return step.wait(limit_s)
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 def _end(step: subprocess.Popen[bytes]) -> None:

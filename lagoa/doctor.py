@@ -106,7 +106,7 @@ def _receipts(context: LakeContext) -> Iterator[Finding]:
     if missing:
         message = f"{len(missing)} publications have no receipt, such as {missing[-1][:12]}."
         advice = (
-            "What they were checked by is lost; put receipts.db back from a backup. `lagoa audit main` checks anew."
+            "What they were checked by is lost; put the receipts back from a backup. `lagoa audit main` checks anew."
         )
         yield Finding("receipts", message, advice)
 

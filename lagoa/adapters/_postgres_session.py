@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from lagoa.errors import CatalogBusy, CatalogDamaged, NotAllowed, SettingsError, SignInFailed, TerminalError
+from lagoa.errors import CatalogBusy, NotAllowed, SettingsError, SignInFailed, TerminalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,8 +97,7 @@ class PostgresSession:
         Raises:
             CatalogBusy: no useful answer in time, however often it was asked.
             SignInFailed, NotAllowed: the server does not know the login, or does not let it do this.
-            CatalogDamaged: the database is not there, or not what it should be.
-            TerminalError: any other refusal.
+            TerminalError: the database is not made ready; any other refusal.
         """
         for attempt in Retrying(
             retry=retry_if_exception_type(CatalogBusy),
@@ -156,7 +155,7 @@ class PostgresSession:
         if state == "42501":  # insufficient privilege, of a policy for rows too
             return NotAllowed(place, f"{self._login.name}: {text}")
         if state.startswith(_MISSING) or text.endswith(" does not exist"):
-            return CatalogDamaged(f"{place} is not made ready: {text}.", "Let `lagoa stack up` do it.")
+            return TerminalError(f"{place} is not made ready: {text}.", "Let `lagoa stack up` do it.")
         if state.startswith(_TRANSIENT) or isinstance(error, psycopg.OperationalError):
             return CatalogBusy(f"{place} does not answer ({text}).", _START)
         if not state and isinstance(error, psycopg.ProgrammingError):  # before anything was sent

@@ -19,7 +19,6 @@ from lagoa.adapters import receipts_postgres
 from lagoa.adapters.receipts_postgres import PostgresReceipts, drawn_password, login_of
 from lagoa.errors import (
     CatalogBusy,
-    CatalogDamaged,
     LakeTooNew,
     NotAllowed,
     SecretNotFound,
@@ -254,12 +253,12 @@ class TestMakingReady:
             secret = SecretStr(credentials[drawn_password("publisher")])
             with (
                 closing(PostgresReceipts(other, "publisher", lambda: secret)) as store,
-                pytest.raises(CatalogDamaged, match=f"{name} is not made ready"),
+                pytest.raises(TerminalError, match=f"{name} is not made ready"),
             ):
                 store.get("1")
             with (
                 closing(PostgresReceipts(f"{other}_not", "publisher", lambda: secret)) as store,
-                pytest.raises(CatalogDamaged, match="does not exist"),
+                pytest.raises(TerminalError, match="does not exist"),
             ):
                 store.get("1")
         finally:

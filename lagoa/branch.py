@@ -268,7 +268,7 @@ class Run(Branch):
         self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
     ) -> list[ModelResult]:
         """Do as `Branch.transform`."""
-        return super().transform(select, on_done=_both(lambda result: self._ahead.finished(result.table), on_done))
+        return super().transform(select, on_done=_both(self._built, on_done))
 
     def backfill(
         self,
@@ -280,7 +280,7 @@ class Run(Branch):
         on_done: Callable[[ModelResult], None] | None = None,
     ) -> list[ModelResult]:
         """Do as `Branch.backfill`."""
-        tell = _both(lambda result: self._ahead.finished(result.table), on_done)
+        tell = _both(self._built, on_done)
         return super().backfill(model, start=start, end=end, batches=batches, on_done=tell)
 
     def audit(self) -> AuditReport:
@@ -294,9 +294,12 @@ class Run(Branch):
         return super().publish(message)
 
     def _loaded(self, result: IngestResult) -> None:
-        self._ahead.finished(result.table)
+        self._ahead.finished(result.table, result.commit)
         if result.quarantined:
-            self._ahead.finished(result.table.quarantine)
+            self._ahead.finished(result.table.quarantine, result.commit)
+
+    def _built(self, result: ModelResult) -> None:
+        self._ahead.finished(result.table, result.commit)
 
     def __enter__(self) -> Self:
         """Return the branch."""

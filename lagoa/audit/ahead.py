@@ -24,10 +24,13 @@ class AuditAhead:
     def __init__(self, context: LakeContext, branch: str) -> None:
         self._context = context
         self._branch = branch
+        self._main: str | None = None
+        self._newest: str | None = None
         self._pool = self._new_pool()
 
-    def finished(self, table: TableName) -> None:
-        """Check a table whose rows are on the branch."""
+    def finished(self, table: TableName, commit: str | None) -> None:
+        """Check a table whose rows are on the branch since a commit; None where nothing was committed for it."""
+        self._newest = commit or self._newest
         self._pool.submit(self._check, table)
 
     def stop(self) -> None:
@@ -44,5 +47,7 @@ class AuditAhead:
 
         catalog = self._context.catalog
         with suppress(LagoaError):  # the audit meets the same error, and reports it
-            pointers = catalog.tables(catalog.ref(self._branch).commit)
-            audit_tables(self._context, pointers, {table}, catalog.tables(catalog.ref(MAIN).commit))
+            if self._main is None:
+                self._main = catalog.ref(MAIN).commit
+            pointers = catalog.tables(self._newest or catalog.ref(self._branch).commit)
+            audit_tables(self._context, pointers, {table}, catalog.tables(self._main))

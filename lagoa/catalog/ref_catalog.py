@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.update import TableRequirement, TableUpdate
     from pyiceberg.typedef import Identifier, Properties
 
-    from lagoa.model import Ref
+    from lagoa.model import Ref, RefInfo
     from lagoa.ports import Namespace, VersionedCatalog
 
 _CACHED_METADATA = 512
@@ -260,6 +260,7 @@ class StagedCatalog(RefCatalog):
     def __init__(self, catalog: VersionedCatalog, ref: Ref | str, warehouse: Path | str, author: str = "") -> None:
         super().__init__(catalog, ref, warehouse, author)
         self._lock = RLock()
+        self._asked: RefInfo | None = None
         self._base = super()._see()
         self._tables = dict(self._base.tables)
         self._namespaces = dict(self._base.namespaces)
@@ -296,6 +297,12 @@ class StagedCatalog(RefCatalog):
                 for name in sorted(before.keys() | after.keys())
                 if before.get(name) != after.get(name)
             }
+
+    def _info(self) -> RefInfo:
+        """Return the ref as it was when this was made: the catalog is asked once, and again when the commit lands."""
+        if self._asked is None:
+            self._asked = super()._info()
+        return self._asked
 
     def _see(self) -> Seen:
         with self._lock:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pyiceberg.typedef import Identifier, Properties
     from pyiceberg.view import View
 
+    from lagoa.model import RefInfo
     from lagoa.ports import Namespace, Pointers, VersionedCatalog
 
 _TRIES = 100
@@ -161,19 +162,23 @@ class RefNamespaces(MetastoreCatalog):
         raise NotImplementedError
 
     def _see(self) -> Seen:
-        commit = self._catalog.resolve(self.ref).id
+        return self._seen_at(self._info().commit if self._plain else self._catalog.resolve(self.ref).id)
+
+    def _seen_at(self, commit: str) -> Seen:
         return Seen(commit, self._catalog.tables(commit), self._catalog.namespaces(commit))
 
+    @property
+    def _plain(self) -> bool:
+        """Whether the ref is the name of a branch or tag, and nothing behind it."""
+        return self.ref.commit is None and not self.ref.back and self.ref.at is None
+
+    def _info(self) -> RefInfo:
+        return self._catalog.ref(self.ref.name)
+
     def _check_writable(self) -> None:
-        ref = self.ref
-        plain = ref.commit is None and not ref.back and ref.at is None
-        if (
-            not plain
-            or ref.name == MAIN
-            or ref.name.startswith(CANDIDATE_PREFIX)
-            or self._catalog.ref(ref.name).kind == "tag"
-        ):
-            raise RefProtected(str(ref))
+        name = self.ref.name
+        if not self._plain or name == MAIN or name.startswith(CANDIDATE_PREFIX) or self._info().kind == "tag":
+            raise RefProtected(str(self.ref))
 
     def _land(self, plan: Callable[[Seen], Change]) -> None:
         """Commit what `plan` makes of the head; when another writer came first, plan again on the new head.

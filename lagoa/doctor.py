@@ -1,4 +1,4 @@
-"""Looking a lake over: the catalog and its commits, the receipts of what was published, the files of every table."""
+"""Looking a lake over: its catalog and commits, receipts of what was published, the files of every table, secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.catalog.table_facts import table_document
-from lagoa.errors import CatalogDamaged, LagoaError
+from lagoa.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.errors import CatalogDamaged, LagoaError, SecretNotFound, SecretsUnavailable, StackError
 from lagoa.lake import CATALOG, RECEIPTS, open_lake
 from lagoa.model import MAIN
 from lagoa.settings import Settings, load_settings
@@ -38,7 +39,7 @@ class Finding:
         advice: what to do.
     """
 
-    part: Literal["catalog", "receipts", "tables", "files", "uploads"]
+    part: Literal["catalog", "receipts", "tables", "files", "uploads", "secrets"]
     message: str
     advice: str
 
@@ -62,13 +63,16 @@ def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
     """Return what is wrong with a lake, also with one that cannot be opened; an empty list when it is whole.
 
     Every commit is proven by its hash, every publication by its receipt; of every table at the head of every branch and
-    tag the metadata is read, and each data file looked for, with its size.
+    tag the metadata is read, and each data file looked for, with its size. Secrets are asked for, and the stack's
+    credentials must be their owner's alone.
     """
     try:
         with open_lake(folder) as lake:
             return _examine(lake.context)
     except CatalogDamaged as error:
         return [Finding("catalog", error.message, _REPAIR)]
+    except (SecretsUnavailable, StackError) as error:  # nothing can be signed in with
+        return [Finding("secrets", error.message, error.advice)]
 
 
 def repair_lake(folder: str | Path | Settings = ".") -> Repair:
@@ -98,7 +102,17 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
 
 def _examine(context: LakeContext) -> list[Finding]:
     found = [Finding("catalog", fault, _REPAIR) for fault in context.catalog.verify()]
-    return [*found, *_receipts(context), *_tables(context), *_object_store(context)]
+    return [*found, *_secrets(context), *_receipts(context), *_tables(context), *_object_store(context)]
+
+
+def _secrets(context: LakeContext) -> Iterator[Finding]:
+    try:
+        read_credentials(context.settings.state_folder / "stack" / CREDENTIALS_FILE)
+        context.secrets.get("oidc-client-secret")
+    except SecretNotFound:  # it could be asked for: that is what matters
+        return
+    except LagoaError as error:
+        yield Finding("secrets", error.message, error.advice)
 
 
 def _receipts(context: LakeContext) -> Iterator[Finding]:

@@ -123,3 +123,14 @@ def test_files_of_tables_are_looked_for(folder, how):
     assert all(finding.part == "tables" and "bronze.people" in finding.message for finding in findings)
     assert run(folder, "--repair").exit_code == 1  # a catalog that is whole is left alone
     assert not list((folder / ".lagoa").glob("damaged-*"))
+
+
+def test_credentials_that_others_can_read_are_told(folder):
+    kept = folder / ".lagoa/stack/credentials.json"
+    kept.parent.mkdir()
+    kept.touch(0o600)
+    kept.write_text("{}")
+    assert examine_lake(folder) == []
+    kept.chmod(0o640)
+    (found,) = examine_lake(folder)
+    assert (found.part, "read by others" in found.message, "chmod 600" in found.advice) == ("secrets", True, True)

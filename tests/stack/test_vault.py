@@ -24,6 +24,7 @@ import lagoa
 from lagoa.adapters.secrets_vault import AppRole, VaultSecrets, app_role
 from lagoa.cli.main import app
 from lagoa.credentials import read_credentials
+from lagoa.doctor import examine_lake
 from lagoa.errors import NotAllowed, SecretNotFound, SecretsUnavailable, SettingsError, SignInFailed, StackError
 from lagoa.settings import Settings
 from lagoa.stack.run import Stack, free_ports
@@ -322,6 +323,16 @@ class TestTrouble:
         vault.stack.up(["vault"])
         assert vault.state.healthy
         assert secrets.get(NAME)
+
+    def test_doctor_tells_a_sealed_vault(self, vault, tmp_path):
+        settings = Settings(root=tmp_path, secrets="vault", vault_url=vault.url, role="reader")
+        (tmp_path / ".lagoa").mkdir()
+        (tmp_path / ".lagoa/stack").symlink_to(vault.folder)
+        assert examine_lake(settings) == []
+        vault.root.sys.seal()
+        (found,) = examine_lake(settings)
+        assert (found.part, "sealed" in found.message) == ("secrets", True)
+        assert "lagoa stack up" in found.advice
 
     def test_a_vault_that_died_comes_back_sealed_and_is_unsealed_by_up(self, vault):
         secrets = vault.secrets("reader")

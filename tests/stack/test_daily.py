@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import uuid
-from pathlib import Path
 
 import pytest
+from main_job import ROOT, SCALE, rows, run_daily
 
 import lagoa
 from flows.sources.olist import generate
-from lagoa.model import LINEAGE_COLUMNS, MAIN
-
-ROOT = Path(__file__).parents[2]
-SCALE = 0.02
-MOMENTS = (LINEAGE_COLUMNS[1], "_quarantined_at", "valid_from")
+from lagoa.model import MAIN
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -32,32 +25,6 @@ def folder(tmp_path, empty_nessie):
     )
     generate(tmp_path / "data", scale=SCALE)
     return tmp_path
-
-
-def run_daily(folder, *options):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "lagoa.cli",
-            "--lake",
-            str(folder),
-            *options,
-            "run",
-            "daily",
-            f"folder={folder / 'data'}",
-        ],
-        env={**os.environ, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_LOGGING_LEVEL": "WARNING"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def rows(lake, table):
-    """Return a table's rows in an order of their own, without the moments of their loading."""
-    return lake.sql(f"SELECT COLUMNS(c -> c NOT IN {MOMENTS}) FROM {table} ORDER BY ALL").arrow()
 
 
 def test_it_publishes_what_it_publishes_embedded(folder):

@@ -1,0 +1,257 @@
+"""Signing in, on a stack whose servers want to know who asks: what each role does, and what it is told it may not."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from contextlib import contextmanager
+from urllib.parse import quote
+
+import httpx
+import pyarrow as pa
+import pytest
+from main_job import ROOT, SCALE, rows, run_daily
+from pydantic import SecretStr
+
+import lagoa
+from flows.sources.olist import generate
+from lagoa.adapters.catalog_nessie import NessieCatalog
+from lagoa.adapters.oidc_tokens import OidcOptions, OidcTokens
+from lagoa.adapters.s3_keys import WebIdentityKeys
+from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed
+from lagoa.model import CANDIDATE_PREFIX, MAIN, Change
+from lagoa.roles import PUBLISHER
+from lagoa.storage import S3Storage, file_io, use
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def servers(signed):
+    """Return where the servers are, and a way to get tokens."""
+    return Servers(signed)
+
+
+class Servers:
+    """The servers of a stack with sign-in."""
+
+    def __init__(self, stack):
+        self.folder = stack._state
+        found = stack.environment()
+        self.nessie, self.s3 = found["LAGOA_NESSIE_URL"], found["LAGOA_S3_ENDPOINT"]
+        self.oidc = found["LAGOA_OIDC_URL"]
+        self.credentials = json.loads((self.folder / "credentials.json").read_text())
+
+    def tokens(self, role, **options):
+        secret = self.credentials[f"oidc-client-{role}"]
+        return OidcTokens(self.oidc, role, lambda: SecretStr(secret), OidcOptions(**options))
+
+    @contextmanager
+    def as_publisher(self):
+        bearer = f"Bearer {self.tokens(PUBLISHER)().get_secret_value()}"
+        with httpx.Client(base_url=f"{self.nessie}/", headers={"Authorization": bearer}, timeout=30) as http:
+            yield http
+
+    def references(self):
+        with self.as_publisher() as http:
+            found = http.get("trees", params={"max-records": 1000}).raise_for_status().json()["references"]
+        return {ref["name"]: ref["hash"] for ref in found}
+
+    def empty(self):
+        """Leave nothing but a main with its first commit."""
+        with self.as_publisher() as http:
+            log = http.get("trees/main/history", params={"max-records": 1000}).raise_for_status().json()["logEntries"]
+            root = log[-1]["commitMeta"]["hash"]
+            for name, head in self.references().items():
+                place = f"trees/{quote(name, safe='')}@{head}"
+                if name == MAIN:
+                    http.put(place, json={"type": "DETACHED", "hash": root}).raise_for_status()
+                else:
+                    http.delete(place).raise_for_status()
+
+    @contextmanager
+    def tokens_that_last(self, role, seconds):
+        """Let the tokens of a role hold for so long."""
+        base, _, realm = self.oidc.partition("/realms/")
+        form = {"grant_type": "password", "client_id": "admin-cli", "username": "admin"}
+        form["password"] = self.credentials["keycloak-admin"]
+        with httpx.Client(timeout=30) as http:
+            token = http.post(f"{base}/realms/master/protocol/openid-connect/token", data=form).json()["access_token"]
+            http.headers["Authorization"] = f"Bearer {token}"
+            clients = f"{base}/admin/realms/{realm}/clients"
+            client = http.get(clients, params={"clientId": f"lagoa-{role}"}).raise_for_status().json()[0]
+            place, attributes = f"{clients}/{client['id']}", client["attributes"]
+            lasting = {**client, "attributes": {**attributes, "access.token.lifespan": str(seconds)}}
+            http.put(place, json=lasting).raise_for_status()
+            yield
+            usual = {**client, "attributes": {**attributes, "access.token.lifespan": ""}}
+            http.put(place, json=usual).raise_for_status()
+
+
+@pytest.fixture
+def folder(tmp_path, servers):
+    """Make a lake of the reference lake's files, to be run embedded and on the stack, with nothing in it."""
+    servers.empty()
+    for name in ("iceberg", "transformations", "soda", "flows"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".stack").mkdir()
+    (tmp_path / ".stack" / "stack").symlink_to(servers.folder)
+    (tmp_path / "lagoa.toml").write_text(
+        f'[profiles.stack]\nstate = ".stack"\ncatalog = "nessie"\nnessie_url = "{servers.nessie}"\n'
+        f'warehouse = "s3://lagoa/warehouse/{uuid.uuid4().hex}"\ns3_endpoint = "{servers.s3}"\n'
+        f'sign_in = "oidc"\noidc_url = "{servers.oidc}"\n'
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def lake_of(folder, monkeypatch):
+    """Return what opens the lake as a role."""
+    opened = []
+
+    def open_as(role):
+        monkeypatch.setenv("LAGOA_ROLE", role)
+        opened.append(lagoa.open_lake(folder, "stack"))
+        return opened[-1]
+
+    yield open_as
+    for lake in opened:
+        lake.close()
+
+
+SELLERS = pa.table({"seller_id": ["a" * 32], "seller_zip_code_prefix": ["01001"], "seller_city": ["sao paulo"]})
+
+
+def sellers(state="SP"):
+    return SELLERS.append_column("seller_state", pa.array([state]))
+
+
+def test_flows_publish_as_they_do_embedded_though_their_role_may_not_move_main(folder, servers, monkeypatch):
+    generate(folder / "data", scale=SCALE)
+    run_daily(folder)
+    monkeypatch.setenv("LAGOA_ROLE", "ingest")
+    run_daily(folder, "--profile", "stack")
+    with lagoa.open_lake(folder) as embedded, lagoa.open_lake(folder, "stack") as stack:
+        assert stack.settings.role == "ingest"
+        assert sorted(embedded.tables()) == sorted(stack.tables())
+        for table in sorted(stack.tables()):
+            assert rows(stack, table).equals(rows(embedded, table)), table
+        (publication,) = stack.publications()
+        assert publication.report.passed
+        assert not any(result.reused for result in publication.report.results), "only its own results count"
+    assert [name for name in servers.references() if name.startswith((CANDIDATE_PREFIX, "run/"))] == []
+
+
+def test_an_engineer_works_on_branches_and_hands_over(lake_of):
+    lake = lake_of("engineer")
+    branch = lake.create_branch("work")
+    branch.append("bronze.sellers", sellers())
+    publication = branch.publish("a seller")
+    assert lake.resolve(MAIN).id == publication.commit
+    assert lake.row_counts() == dict.fromkeys(lake.tables(), 1)
+    with pytest.raises(NothingToPublish):
+        branch.publish()
+    back = lake.rollback(f"main@{publication.previous}")
+    assert (lake.resolve(MAIN).id, lake.tables()) == (back.commit, {})
+
+
+def test_a_failed_audit_of_the_publishers_is_told(lake_of):
+    lake = lake_of("engineer")
+    branch = lake.create_branch("work")
+    branch.append("bronze.sellers", sellers("XX"))
+    with pytest.raises(AuditFailed) as told:
+        branch.publish()
+    assert "bronze.sellers/enum/seller_state" in {each.check for each in told.value.report.blocking}
+    assert lake.audit_of("work").report.commit == told.value.report.commit
+    assert lake.tables() == {}
+
+
+REFUSED = {
+    "reader": [("work", "engineer and publisher"), ("run/x/1", "ingest, engineer and publisher")],
+    "ingest": [("work", "engineer and publisher"), (f"{CANDIDATE_PREFIX}x", "publisher")],
+    "engineer": [(f"{CANDIDATE_PREFIX}x", "publisher"), ("dev/somebody/x", "somebody")],
+}
+
+
+@pytest.mark.parametrize("role", REFUSED)
+def test_what_a_role_may_not_is_told_with_who_may(lake_of, servers, role):
+    lake = lake_of(role)
+    before = servers.references()
+    head = lake.resolve(MAIN).id
+    for branch, who in REFUSED[role]:
+        with pytest.raises(NotAllowed, match=f"role '{role}' do this: make '{branch}'") as told:
+            lake.create_branch(branch)
+        assert who in told.value.advice
+    catalog = lake.context.catalog
+    with pytest.raises(NotAllowed, match=f"role '{role}' do this: move 'main'") as told:
+        catalog._assign(MAIN, head, head)
+    assert told.value.advice == "The role publisher may."
+    assert "Bearer" not in str(told.value)
+    with pytest.raises(NotAllowed, match=f"role '{role}'"):
+        lake.rollback("main~1") if role != "engineer" else catalog._commit(MAIN, head, Change(message="x"), [])
+    assert {name: at for name, at in servers.references().items() if "/scratch/" not in name} == before
+
+
+def test_a_reader_reads_what_was_published(lake_of):
+    branch = lake_of("engineer").create_branch("work")
+    branch.append("bronze.sellers", sellers())
+    branch.publish()
+    lake = lake_of("reader")
+    assert lake.sql("SELECT seller_city FROM bronze.sellers").fetchall() == [("sao paulo",)]
+    assert [str(table) for table in lake.tables()] == ["bronze.sellers"]
+    assert lake.publications()[0].report.passed
+    with pytest.raises(NotAllowed, match="publish 'work'"):
+        lake.branch("work").publish()
+
+
+def test_commits_are_made_on_scratch_branches_of_the_role(lake_of, servers):
+    lake_of("engineer").create_branch("work").append("bronze.sellers", sellers())
+    scratch = [name for name in servers.references() if name.startswith("lagoa/scratch/")]
+    assert scratch
+    assert all(name.startswith("lagoa/scratch/engineer/") for name in scratch)
+
+
+@pytest.mark.parametrize("role", ["reader", "publisher"])
+def test_who_only_reads_writes_no_object(servers, role):
+    place = f"s3://lagoa/warehouse/{uuid.uuid4().hex}"
+    keys = WebIdentityKeys(servers.s3, servers.tokens(role))
+    use(S3Storage(place, servers.s3, "us-east-1", keys, role))
+    with pytest.raises(NotAllowed, match=f"role '{role}'"), file_io(place).new_output(f"{place}/x").create() as stream:
+        stream.write(b"x")
+
+
+def test_work_goes_on_past_the_life_of_a_token(lake_of, servers):
+    with servers.tokens_that_last("engineer", 2):
+        lake = lake_of("engineer")
+        branch = lake.create_branch("work")
+        began, seen = time.monotonic(), set()
+        while time.monotonic() - began < 6:
+            branch.append("bronze.sellers", sellers(), batch=f"{time.monotonic()}")
+            seen.add(lake.context.catalog._http._tokens().get_secret_value())
+        assert len(seen) > 2, "the tokens were to run out meanwhile"
+
+
+def test_a_token_that_a_server_takes_no_more_is_replaced(servers):
+    with servers.tokens_that_last("engineer", 1):
+        stopped = servers.tokens("engineer", clock=lambda: 0.0)  # its clock stands: it takes the token to hold
+        old = stopped()
+        time.sleep(2)
+    catalog = NessieCatalog(servers.nessie, stopped, create=False)
+    assert catalog.ref(MAIN)
+    catalog.close()
+    assert stopped() != old
+    with servers.tokens_that_last("engineer", 1):
+        stopped.forget(stopped())
+        old = stopped()
+        time.sleep(2)
+    keys = WebIdentityKeys(servers.s3, stopped)()
+    assert keys.token.get_secret_value()
+    assert stopped() != old
+
+
+def test_a_wrong_secret_is_told_and_stands_in_no_text(folder, monkeypatch):
+    monkeypatch.setenv("LAGOA_SECRET_OIDC_CLIENT_SECRET", "wr0ng-secret")
+    with pytest.raises(SignInFailed, match="'lagoa-engineer'") as told:
+        lagoa.open_lake(folder, "stack")
+    assert "wr0ng" not in repr(told.value)

@@ -27,7 +27,6 @@ _T = TypeVar("_T")
 MOUNT = "lagoa"
 """Where the KV engine is; the keys of its secret `roles/<role>` are the role's secrets."""
 
-_REQUEST_S = 5
 _NEVER = float("inf")
 
 
@@ -85,7 +84,7 @@ class VaultSecrets:
         url: of Vault.
         role: whose secrets.
         sign_in: returns what to sign in with; asked at every sign-in.
-        patience_s: how long a request that fails for a moment is tried again.
+        patience_s: how long an answer is waited for, and a request that fails for a moment is tried again.
     """
 
     def __init__(self, url: str, role: str, sign_in: Callable[[], AppRole], patience_s: float = 5.0) -> None:
@@ -176,7 +175,7 @@ class VaultSecrets:
             wait=wait_exponential(multiplier=0.1, max=1),
             reraise=True,
         )
-        client = hvac.Client(self._url, token=token, timeout=_REQUEST_S)
+        client = hvac.Client(self._url, token=token, timeout=self._patience_s)
         try:
             with closing(client.adapter):
                 answer = tries(request, client)

@@ -6,7 +6,7 @@ LINT := .venv-datacontract
 LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 
-.PHONY: install demo test stack test-stack check format bench docs lock clean
+.PHONY: install demo test stack secrets test-stack check format bench docs lock clean
 
 install: $(STAMP)  ## install Lagoa and its tools into .venv, as the lock says
 
@@ -42,6 +42,9 @@ test: install $(LINT)/.installed  ## all tests; the first time, PyIceberg's own 
 stack: .venv/.stack  ## the real servers, fetched the first time, started and well; needs Maven
 	$(BIN)/lagoa stack up
 
+secrets:  ## what the containers of docker-compose.yml sign in with, at random, into .secrets; what is there stays
+	$(PYTHON) infra/draw_secrets.py .secrets/credentials.json
+
 test-stack: .venv/.stack  ## the tests that need the real servers, on a stack of their own
 	tests/stack/run
 
@@ -50,6 +53,7 @@ check: .venv/.stack $(LINT)/.linted  ## lint, types, structure, and the contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile infra/*/Dockerfile
 
 format: install  ## put the code into its form
 	$(BIN)/ruff check --fix .

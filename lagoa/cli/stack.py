@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,7 @@ stack = typer.Typer(
 OnlyOption = Annotated[
     str | None, typer.Option("--only", metavar="NAME,…", help="These servers alone, with what they need.")
 ]
+VolumesOption = Annotated[Path, typer.Option("--volumes", metavar="DIR", help="Where the volumes are.")]
 
 
 @stack.command("up")
@@ -89,12 +91,42 @@ def stack_env(ctx: typer.Context) -> None:
         say(f"export {name}={shlex.quote(value)}")
 
 
+@stack.command("configure")
+def stack_configure(
+    ctx: typer.Context,
+    secrets: Annotated[Path, typer.Option("--secrets", metavar="FILE", help="What `make secrets` wrote.")],
+    volumes: VolumesOption = Path("/lagoa"),
+) -> None:
+    """Write what the servers of docker-compose.yml are started with into their volumes; run in a container."""
+    from lagoa.stack.containers import configure
+
+    configure(_stack_root(ctx), secrets, volumes)
+
+
+@stack.command("make-ready")
+def stack_make_ready(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="The servers.")],
+    volumes: VolumesOption = Path("/lagoa"),
+) -> None:
+    """Put into servers of docker-compose.yml what the others find there; run in a container."""
+    from lagoa.stack.containers import make_ready
+
+    make_ready(_stack_root(ctx), names, volumes)
+
+
 def _stack(ctx: typer.Context) -> Stack:
     from lagoa.settings import load_settings
     from lagoa.stack.run import Stack
 
     settings = load_settings(lake_folder(ctx))
     return Stack(settings.root, settings.state_folder / "stack")
+
+
+def _stack_root(ctx: typer.Context) -> Path:
+    from lagoa.settings import load_settings
+
+    return load_settings(lake_folder(ctx)).root
 
 
 def _ports(words: Sequence[str]) -> dict[str, dict[str, int]]:

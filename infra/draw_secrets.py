@@ -1,0 +1,52 @@
+"""`make secrets`: draws what the containers of docker-compose.yml sign in with. Needs nothing but Python.
+
+Each secret that the file lacks is drawn; one that is there stays as it is: the servers know it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+ROLES = ("reader", "ingest", "engineer", "publisher")
+OF_A_ROLE = ("postgres-lagoa", "oidc-client", "vault-role-id", "vault-secret-id")
+NAMES = (
+    "postgres-admin",
+    *(f"postgres-{database}" for database in ("nessie", "keycloak", "lagoa", "prefect")),
+    "keycloak-admin",
+    "minio-root-user",
+    "minio-root-password",
+    "minio-nessie",
+    "audit-token",
+    "prefect-api",
+    *(
+        f"{what}-{role}"
+        for what in ("postgres-lagoa", "oidc-client", "vault-role-id", "vault-secret-id")
+        for role in ROLES
+    ),
+)
+LENGTH = 24
+
+
+def draw(path: Path) -> list[str]:
+    """Write the file, which its owner alone can read, and return the names of what was drawn."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    drawn = {name: secrets.token_urlsafe(LENGTH) for name in NAMES if name not in kept}
+    if drawn:
+        partial = path.with_name(f"{path.name}.partial")
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump({**kept, **drawn}, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    return list(drawn)
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    count = len(draw(place))
+    sys.stdout.write(f"{count} secrets were drawn into {place}.\n" if count else f"{place} has all secrets already.\n")

@@ -1,0 +1,185 @@
+"""The stack in containers, one a server (docker-compose.yml), configured and made ready as `lagoa stack up` does it.
+
+Every container finds its own volume under `/lagoa`. A job fills these with what each server is started with; others
+make the servers ready once they answer. These jobs alone know all credentials: a server, and a role, has its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lagoa.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.errors import StackError
+from lagoa.stack.credentials import Credentials
+from lagoa.stack.manifest import read_manifest
+from lagoa.stack.servers import SERVERS
+from lagoa.stack.servers.postgres import SETTINGS
+from lagoa.stack.servers.server import Site, write_private
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lagoa.stack.manifest import Artefact
+
+CREDENTIALS = Path("credentials") / CREDENTIALS_FILE
+"""Among the volumes: what `make secrets` drew, and what Vault has drawn since."""
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 - of a container: what of it can be reached is said in docker-compose.yml
+
+LAGOA = (10001, 10001)
+"""User and group of the images that are built from this repository."""
+
+ROLES: Mapping[str, tuple[str, ...]] = {"lagoa": ("engineer", "publisher"), "worker": ("ingest", "publisher")}
+"""As whom the containers of Lagoa itself may sign in: the publisher's own step is a process of each."""
+
+PREFECT_PORT = 4200
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """How a server's volume is filled.
+
+    Attributes:
+        owner: user and group that it runs as.
+        configure: writes into the folder of a site what the server is started with.
+    """
+
+    owner: tuple[int, int]
+    configure: Callable[[Site], None]
+
+
+def in_containers(manifest: Mapping[str, Artefact]) -> dict[str, Artefact]:
+    """Return the servers of a manifest as they are found when each has a container of its name."""
+    return {name: each.model_copy(update={"host": name, "bind": ANYWHERE}) for name, each in manifest.items()}
+
+
+def configure(root: Path, secrets: Path, folder: Path) -> None:
+    """Fill the volume of each server, of Prefect, and of the containers of Lagoa itself; each is its owner's alone.
+
+    Args:
+        root: the lake's folder.
+        secrets: the file that `make secrets` wrote.
+        folder: where the volumes are, in every container.
+
+    Raises:
+        StackError: there are no secrets, or they are others than those that the volumes were made with.
+    """
+    credentials = _credentials(secrets, folder / CREDENTIALS)
+    manifest = in_containers(read_manifest(root))
+    for name in manifest:
+        site = Site(name, root, folder / name, credentials, manifest)
+        site.folder.mkdir(exist_ok=True, mode=0o700)
+        CONTAINERS[name].configure(site)
+        _hand_over(site.folder, CONTAINERS[name].owner)
+    database = f"postgresql+asyncpg://prefect:{{}}@{manifest['postgres'].address}/prefect"
+    api = credentials["prefect-api"].get_secret_value()
+    server = {
+        "PREFECT_API_DATABASE_CONNECTION_URL": database.format(credentials["postgres-prefect"].get_secret_value()),
+        "PREFECT_SERVER_API_AUTH_STRING": f"lagoa:{api}",
+    }
+    _write_profile(folder / "prefect", server)
+    for name, roles in ROLES.items():
+        _write_roles(folder / name, roles, credentials)
+        client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
+        _write_profile(folder / name, client)
+
+
+def make_ready(root: Path, names: Sequence[str], folder: Path) -> None:
+    """Put into servers that answer what the others find there, as `lagoa stack up` does.
+
+    Args:
+        root: the lake's folder.
+        names: of the servers.
+        folder: where the volumes are, in every container.
+
+    Raises:
+        StackError: a server refuses, or there is none of that name.
+    """
+    manifest = in_containers(read_manifest(root))
+    credentials = Credentials(folder / CREDENTIALS)
+    for name in names:
+        if name not in manifest:
+            raise StackError(name, "it is no server of the stack.", f"There are: {', '.join(manifest)}.")
+        make = SERVERS[name].make_ready
+        if make is not None:
+            make(Site(name, root, folder / name, credentials, manifest))
+
+
+def _credentials(secrets: Path, kept: Path) -> Credentials:
+    """Return the credentials of the volumes, which are those of the file, and what Vault has drawn."""
+    drawn = read_credentials(secrets)
+    if not drawn:
+        raise StackError("credentials", f"there is no {secrets}.", "Run `make secrets`.")
+    there = read_credentials(kept)
+    if any(there.get(name, value) != value for name, value in drawn.items()):
+        message = "the volumes were made with other secrets than those in `.secrets`."
+        advice = "Put the old file back; or remove the volumes with all data: `docker compose down --volumes`."
+        raise StackError("credentials", message, advice)
+    credentials = Credentials(kept)
+    credentials.keep(drawn)
+    _hand_over(kept.parent, LAGOA)
+    return credentials
+
+
+def _write_roles(folder: Path, roles: Sequence[str], credentials: Credentials) -> None:
+    own = Credentials(folder / CREDENTIALS_FILE)
+    names = [name.format(role) for role in roles for name in ("vault-role-id-{}", "vault-secret-id-{}")]
+    names += [f"postgres-lagoa-{role}" for role in roles]
+    own.keep({name: credentials[name].get_secret_value() for name in names})
+
+
+def _write_profile(folder: Path, settings: Mapping[str, str]) -> None:
+    """Write settings of Prefect, secrets among them, as the profile that PREFECT_PROFILES_PATH names."""
+    lines = "".join(f'{name} = "{value}"\n' for name, value in settings.items())
+    write_private(folder / "profiles.toml", f'active = "stack"\n\n[profiles.stack]\n{lines}')
+    _hand_over(folder, LAGOA)
+
+
+def _hand_over(folder: Path, owner: tuple[int, int]) -> None:
+    """Give a folder to whom its server runs as, but for the data, which is that user's already.
+
+    Only root can; for anybody else, who tries this out, all stays their own.
+    """
+    if os.geteuid() != 0:
+        return
+    for at, folders, files in os.walk(folder):
+        os.chown(at, *owner)
+        if "data" in folders:
+            folders.remove("data")
+            os.chown(Path(at) / "data", *owner)
+        for name in (*folders, *files):
+            os.chown(Path(at) / name, *owner, follow_symlinks=False)
+
+
+def _postgres(site: Site) -> None:
+    """Write what the image makes its data folder with, and the settings that it then runs with.
+
+    The image sets itself up over its socket; afterwards nobody comes that way without a password.
+    """
+    write_private(site.folder / "password", site.secret("postgres-admin"))
+    own = {"listen_addresses": site.artefact.bind, "port": site.artefact.port}
+    settings = {**SETTINGS, **own, "unix_socket_directories": "/var/run/postgresql"}
+    lines = "".join(f"{name} = '{value}'\n" for name, value in settings.items())
+    write_private(site.folder / "postgresql.conf", lines)
+
+
+def _server(site: Site) -> None:
+    """Write what `lagoa stack up` writes, and into a file what that gives the server as its environment."""
+    launch = SERVERS[site.name].configure(site, Path("/opt") / site.name)
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in launch.environment.items())
+    write_private(site.folder / "environment", lines)
+
+
+CONTAINERS: Mapping[str, Container] = {
+    "postgres": Container((999, 999), _postgres),
+    "keycloak": Container((1000, 0), _server),
+    "vault": Container(LAGOA, _server),
+    "minio": Container(LAGOA, _server),
+    "nessie": Container((10000, 10001), _server),
+    "audit": Container(LAGOA, _server),
+}
+"""By server. The numbers of users are those of the images."""

@@ -115,7 +115,9 @@ class Branch:
         """Load a file into a table as its contract says; rows that break a row rule go to quarantine."""
         from lagoa.ingest import ingest_file
 
-        return ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch)
+        result = ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch)
+        self._loaded(result)
+        return result
 
     def ingest_folder(
         self, folder: Path, *, on_done: Callable[[IngestResult], None] | None = None
@@ -123,7 +125,7 @@ class Branch:
         """Load every file of a folder that a contract names as its source, side by side."""
         from lagoa.ingest import ingest_folder
 
-        return ingest_folder(self._context, self.name, folder, on_done=on_done)
+        return ingest_folder(self._context, self.name, folder, on_done=_both(self._loaded, on_done))
 
     def retry_quarantine(
         self,
@@ -182,7 +184,7 @@ class Branch:
         """Run the stale models, in the order of their dependencies, independent ones side by side."""
         from lagoa.transform import transform
 
-        return transform(self._context, self.name, select=select, on_done=on_done)
+        return transform(self._context, self.name, select=select, on_done=_both(self._built, on_done))
 
     def backfill(
         self,
@@ -204,7 +206,8 @@ class Branch:
         """
         from lagoa.transform import Again, backfill
 
-        return backfill(self._context, self.name, model, Again(start, end, tuple(batches)), on_done=on_done)
+        again = Again(start, end, tuple(batches))
+        return backfill(self._context, self.name, model, again, on_done=_both(self._built, on_done))
 
     def audit(self) -> AuditReport:
         """Run the checks at the branch's head; drift is measured against `main`."""
@@ -240,6 +243,12 @@ class Branch:
         settings = self._context.settings
         return RefCatalog(self._context.catalog, self.name, settings.warehouse_location, author=settings.author)
 
+    def _loaded(self, result: IngestResult) -> None:
+        """Be told of each file that was loaded."""
+
+    def _built(self, result: ModelResult) -> None:
+        """Be told of each model that was run."""
+
 
 class Run(Branch):
     """A branch `run/<name>/<id>` made for one piece of work: `with lake.run("daily") as branch`.
@@ -251,55 +260,39 @@ class Run(Branch):
     def __init__(self, context: LakeContext, name: str) -> None:
         super().__init__(context, name)
         self._ahead = AuditAhead(context, name)
+        self._handed = context.publisher.accompany(name) if context.publisher is not None else None
 
-    def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
-        """Do as `Branch.ingest`."""
-        result = super().ingest(path, into, batch=batch)
-        self._loaded(result)
-        return result
+    def finished(self, table: TableName, commit: str | None) -> None:
+        """Have a table checked beside the work; its rows are on the branch since this commit, or since earlier."""
+        (self._handed or self._ahead).finished(table, commit)
 
-    def ingest_folder(
-        self, folder: Path, *, on_done: Callable[[IngestResult], None] | None = None
-    ) -> list[IngestResult]:
-        """Do as `Branch.ingest_folder`."""
-        return super().ingest_folder(folder, on_done=_both(self._loaded, on_done))
-
-    def transform(
-        self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
-    ) -> list[ModelResult]:
-        """Do as `Branch.transform`."""
-        return super().transform(select, on_done=_both(self._built, on_done))
-
-    def backfill(
-        self,
-        model: str,
-        *,
-        start: str | None = None,
-        end: str | None = None,
-        batches: Sequence[str] = (),
-        on_done: Callable[[ModelResult], None] | None = None,
-    ) -> list[ModelResult]:
-        """Do as `Branch.backfill`."""
-        tell = _both(self._built, on_done)
-        return super().backfill(model, start=start, end=end, batches=batches, on_done=tell)
+    def stop(self) -> None:
+        """Have nothing checked any more, until something is finished again."""
+        self._ahead.stop()
+        if self._handed is not None:
+            self._handed.close()
 
     def audit(self) -> AuditReport:
-        """Do as `Branch.audit`."""
+        """Do as `Branch.audit`; where somebody else publishes, by the checks and with the results that count there."""
+        if self._handed is not None:
+            return self._handed.audit()
         self._ahead.stop()
         return super().audit()
 
     def publish(self, message: str = "") -> Publication:
         """Do as `Branch.publish`."""
+        if self._handed is not None:
+            return self._handed.publish(message)
         self._ahead.stop()
         return super().publish(message)
 
     def _loaded(self, result: IngestResult) -> None:
-        self._ahead.finished(result.table, result.commit)
+        self.finished(result.table, result.commit)
         if result.quarantined:
-            self._ahead.finished(result.table.quarantine, result.commit)
+            self.finished(result.table.quarantine, result.commit)
 
     def _built(self, result: ModelResult) -> None:
-        self._ahead.finished(result.table, result.commit)
+        self.finished(result.table, result.commit)
 
     def __enter__(self) -> Self:
         """Return the branch."""
@@ -307,7 +300,7 @@ class Run(Branch):
 
     def __exit__(self, *exc: object) -> None:
         """Remove the branch if `main` has all of it."""
-        self._ahead.stop()
+        self.stop()
         catalog = self._context.catalog
         with suppress(LagoaError):  # what was published is published, and an error of the work itself goes before this
             head = catalog.ref(self.name).commit

@@ -1,9 +1,9 @@
-"""What is to be built, what was, and the two ways that take the SELECT's rows as they come."""
+"""What is to be built, what was, and the ways that take the SELECT's rows as they come."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lagoa.write import SessionQuery, begin
 
@@ -81,25 +81,16 @@ class Built:
     reason: str = ""
 
 
-def build_full(work: Build, reason: str = "") -> Built:
-    """Put the rows of the SELECT in the place of all rows; `reason` is why an incremental table is built so."""
+def build_rows(work: Build, how: Literal["full", "merge", "scd2"], reason: str = "") -> Built:
+    """Write the rows of the SELECT: in the place of all rows, merged by the contract's key, or as observations.
+
+    Args:
+        work: the model.
+        how: its materialization.
+        reason: why an incremental table is built in full.
+    """
     with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
+        write = {"full": tx.replace, "merge": tx.merge, "scd2": tx.scd2}[how]
         rows = SessionQuery(session, work.model.sql)
-        result = tx.replace(work.model.table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "full", reason=reason)
-
-
-def build_merge(work: Build) -> Built:
-    """Merge the rows of the SELECT by the contract's key."""
-    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
-        rows = SessionQuery(session, work.model.sql)
-        result = tx.merge(work.model.table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "merge")
-
-
-def build_scd2(work: Build) -> Built:
-    """Make the table the history that follows from the observations of the SELECT."""
-    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
-        rows = SessionQuery(session, work.model.sql)
-        result = tx.scd2(work.model.table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "scd2")
+        result = write(work.model.table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, how, reason=reason)

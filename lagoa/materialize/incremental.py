@@ -13,7 +13,7 @@ from lagoa.contracts.increments import increment_inputs
 from lagoa.contracts.properties import ByTime
 from lagoa.intervals import Intervals, number_sql
 from lagoa.materialize.asked import asked_batches, asked_intervals
-from lagoa.materialize.build import Built, build_full
+from lagoa.materialize.build import Built, build_rows
 from lagoa.materialize.states import NotComparableError, State, changed_groups
 from lagoa.model import TableName
 from lagoa.models.staleness import BUILT_ON, built_from
@@ -49,7 +49,7 @@ def build_incremental(work: Build) -> Built:
         asked = asked_batches(work, rule)
         return _build_batches(work, contract, rule, (_new_batches(work, rule, then), asked))
     except BuildWholeError as reason:
-        return build_full(work, str(reason))
+        return build_rows(work, "full", str(reason))
 
 
 def _inputs_then(work: Build) -> Pointers:

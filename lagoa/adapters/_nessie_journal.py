@@ -62,7 +62,7 @@ class Journal:
     def announce(self, move: Move) -> datetime:
         """Write a swap that is about to be tried; return its moment, which is later than any before."""
         while True:
-            head = self._head() or self._make()
+            head = self._head() or self.make()
             last = next(self._entries(head), None)
             moment = max(move.moment, last.moment + timedelta(microseconds=1)) if last else move.moment
             entry = Move(move.branch, move.before, move.to, moment)
@@ -101,7 +101,8 @@ class Journal:
         except NotThere:
             return None
 
-    def _make(self) -> str:
+    def make(self) -> str:
+        """Make the journal if it is not there; return its head."""
         body = {"type": "DETACHED", "hash": self._no_ancestor}
         with suppress(Conflict):  # another publisher made it
             self._http.call("POST", "trees", body=body, params={"name": JOURNAL, "type": "BRANCH"})

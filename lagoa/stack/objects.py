@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import StackError
@@ -24,6 +25,7 @@ KEPT_DAYS = 30
 """How long an object that was deleted or written over can be brought back."""
 
 _FILES = f"arn:aws:s3:::{WAREHOUSE}/warehouse/*"
+_QUARANTINED = [f"arn:aws:s3:::{WAREHOUSE}/warehouse/{layer}/*" for layer in ("quarantine", "*/quarantine")]
 _LOOK = {
     "Effect": "Allow",
     "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
@@ -35,25 +37,33 @@ def _may(*actions: str) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": [_FILES]}
 
 
+_READ = [_LOOK, _may("s3:GetObject")]
+_READ_AND_WRITE = [
+    _LOOK,
+    _may("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+]
+
 POLICIES: dict[str, list[dict[str, Any]]] = {
-    "lagoa-reader": [_LOOK, _may("s3:GetObject")],
-    WRITER: [
-        _LOOK,
-        _may("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
-    ],
+    "lagoa-reader": [*_READ, {"Effect": "Deny", "Action": ["s3:GetObject"], "Resource": _QUARANTINED}],
+    "lagoa-ingest": _READ_AND_WRITE,
+    "lagoa-engineer": _READ_AND_WRITE,
+    "lagoa-publisher": _READ,
+    WRITER: _READ_AND_WRITE,
 }
-"""Statements of each role's policy. Nobody deletes: what one branch does not need, another may read."""
+"""Statements of each policy. Nobody deletes: what one branch does not need, another may read."""
 
 USERS = {"lagoa-reader": "lagoa-reader", WRITER: WRITER, "nessie": WRITER}
-"""The role of each user; a user's secret is the credential `minio-<user>`."""
+"""The policy of each user; a user's secret is the credential `minio-<user>`. Where roles sign in at Keycloak, a token
+names its policy, and only Nessie has a user."""
 
 
-def make_ready(endpoint: str, credentials: Credentials) -> None:
+def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False) -> None:
     """Make buckets, policies and users that are not there, and bring those that are to what stands above.
 
     Args:
         endpoint: host and port.
         credentials: of the stack.
+        sign_in: whether roles sign in at Keycloak.
 
     Raises:
         StackError: MinIO refuses; what it has may then be from an earlier stack, whose credentials are gone.
@@ -72,9 +82,13 @@ def make_ready(endpoint: str, credentials: Credentials) -> None:
         admin = MinioAdmin(endpoint=endpoint, credentials=provider, secure=False, region=REGION)
         for name, statements in POLICIES.items():
             admin.policy_add(name, policy={"Version": "2012-10-17", "Statement": statements})
-        for name, role in USERS.items():
-            admin.user_add(name, credentials[f"minio-{name}"].get_secret_value())
-            admin.policy_set(role, user=name)
+        there = json.loads(admin.user_list())
+        for name, policy in USERS.items():
+            if not sign_in or name == "nessie":
+                admin.user_add(name, credentials[f"minio-{name}"].get_secret_value())
+                admin.policy_set(policy, user=name)
+            elif name in there:
+                admin.user_remove(name)
     except (MinioException, HTTPError) as error:
         message = f"its buckets and users cannot be made: {error}."
         raise StackError("minio", message, "Look at `lagoa stack logs minio`.") from error

@@ -122,13 +122,15 @@ class Stack:
         return [self._state_of(name, kept=name in kept) for name in self.manifest]
 
     def environment(self) -> dict[str, str]:
-        """Return the variables by which programs find the servers, credentials included."""
-        credentials = self._credentials()
+        """Return the variables by which programs find the servers; with keys of MinIO where nobody signs in."""
         found = {f"LAGOA_{name.upper()}_URL": SERVERS[name].url(each) for name, each in self.manifest.items()}
+        if "keycloak" in self.manifest:
+            found["LAGOA_OIDC_URL"] = found["LAGOA_KEYCLOAK_URL"]
         if "minio" in self.manifest:
             found["LAGOA_S3_ENDPOINT"] = found["LAGOA_MINIO_URL"]
-            found["LAGOA_S3_ACCESS_KEY"] = WRITER
-            found["LAGOA_S3_SECRET_KEY"] = credentials[f"minio-{WRITER}"].get_secret_value()
+            if not self.manifest["minio"].sign_in:
+                found["LAGOA_S3_ACCESS_KEY"] = WRITER
+                found["LAGOA_S3_SECRET_KEY"] = self._credentials()[f"minio-{WRITER}"].get_secret_value()
         return found
 
     def log(self, name: str, lines: int) -> str:

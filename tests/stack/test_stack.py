@@ -43,9 +43,13 @@ def lagoa(lake, *arguments):
 
 @pytest.fixture
 def lake(tmp_path):
-    """Make a lake's folder with the reference lake's manifest."""
+    """Make a lake's folder with the reference lake's Nessie and MinIO, open to everybody."""
     (tmp_path / "lagoa.toml").write_text('name = "stack"\n')
-    (tmp_path / "infra").symlink_to(ROOT / "infra")
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra/go").symlink_to(ROOT / "infra/go")
+    parts = re.split(r"^(?=\[)", (ROOT / "infra/stack.toml").read_text(), flags=re.MULTILINE)
+    kept = "".join(part for part in parts if part.startswith(("[nessie]", "[minio]")))
+    (tmp_path / "infra/stack.toml").write_text(re.sub(r"^(sign_in|store) = .*\n", "", kept, flags=re.MULTILINE))
     yield tmp_path
     lagoa(tmp_path, "stack", "down")
 

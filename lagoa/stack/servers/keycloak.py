@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from lagoa.stack.manifest import Artefact
+
 REALM = "lagoa"
 
 _FORK_JOIN = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
@@ -84,8 +86,13 @@ def _configure(site: Site, distribution: Path) -> Launch:
     return Launch(_command(home, "start", "--optimized"))
 
 
+def realm_url(artefact: Artefact) -> str:
+    """Return the address of the realm, which its tokens name as their issuer."""
+    return f"http://{artefact.address}/realms/{REALM}"
+
+
 KEYCLOAK = Server(
-    url=lambda artefact: f"http://{artefact.address}/realms/{REALM}",
+    url=realm_url,
     answers=lambda artefact: answers_ok(f"http://{artefact.host}:{artefact.management_port}/health/ready"),
     configure=_configure,
     make_ready=make_ready,

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import tomllib
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from lagoa.errors import SettingsError
+from lagoa.roles import PUBLISHER
 from lagoa.stack.objects import REGION, WAREHOUSE
+from lagoa.stack.servers.keycloak import realm_url
 from lagoa.stack.servers.server import Launch, Server, Site, answers_ok, java, write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from lagoa.stack.manifest import Artefact
+
+
+RULES = "infra/nessie/rules.toml"
 
 
 def _configure(site: Site, file: Path) -> Launch:
-    settings = {
-        "nessie.version.store.type": "ROCKSDB",
-        "nessie.version.store.persist.rocks.database-path": site.folder / "rocksdb",
+    settings: dict[str, object] = {
         "nessie.server.send-stacktrace-to-client": "false",
         "quarkus.http.host": site.artefact.bind,
         "quarkus.http.port": site.artefact.port,
@@ -22,11 +31,80 @@ def _configure(site: Site, file: Path) -> Launch:
         "quarkus.management.port": site.artefact.management_port,
         "quarkus.otel.sdk.disabled": "true",
     }
+    settings |= _postgres(site) if site.artefact.store == "postgres" else _rocksdb(site)
+    if site.artefact.sign_in:
+        settings |= _sign_in(site) | _rules(site.root / RULES)
     if "minio" in site.manifest:
         settings |= _objects(site)
     lines = "".join(f"{key}={value}\n" for key, value in settings.items())
     write_private(site.folder / "config" / "application.properties", lines)
     return Launch([java(), "-Xmx768m", "-XX:+UseSerialGC", "-jar", str(file)])
+
+
+def _rocksdb(site: Site) -> dict[str, object]:
+    return {
+        "nessie.version.store.type": "ROCKSDB",
+        "nessie.version.store.persist.rocks.database-path": site.folder / "rocksdb",
+    }
+
+
+def _postgres(site: Site) -> dict[str, object]:
+    return {
+        "nessie.version.store.type": "JDBC2",
+        "nessie.version.store.persist.jdbc.datasource": "postgresql",
+        "quarkus.datasource.postgresql.jdbc.url": f"jdbc:postgresql://{site.manifest['postgres'].address}/nessie",
+        "quarkus.datasource.postgresql.jdbc.min-size": 1,
+        "quarkus.datasource.postgresql.jdbc.max-size": 16,
+        "quarkus.datasource.postgresql.username": "nessie",
+        "quarkus.datasource.postgresql.password": site.secret("postgres-nessie"),
+    }
+
+
+def _sign_in(site: Site) -> dict[str, object]:
+    """Settings by which it lets in who has a token of the realm that was made for it, and nobody else."""
+    realm = realm_url(site.manifest["keycloak"])
+    return {
+        "nessie.server.authentication.enabled": "true",
+        "nessie.server.authorization.enabled": "true",
+        "quarkus.oidc.auth-server-url": realm,
+        "quarkus.oidc.client-id": "nessie",
+        "quarkus.oidc.application-type": "service",
+        "quarkus.oidc.token.issuer": realm,
+        "quarkus.oidc.token.audience": "nessie",
+        "quarkus.oidc.roles.role-claim-path": "groups",
+        "quarkus.oidc.connection-delay": "60S",
+    }
+
+
+def _rules(path: Path) -> dict[str, object]:
+    """Return the rules of a file as settings; raises `SettingsError`."""
+    try:
+        rules = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: {error}", "Mend the file.") from error
+    return {f"nessie.server.authorization.rules.{name}": " ".join(str(rule).split()) for name, rule in rules.items()}
+
+
+def _make_ready(site: Site) -> None:
+    """Make the root commit of main and the journal of its moves, which no role but the publisher may make."""
+    from lagoa.adapters.catalog_nessie import NessieCatalog
+    from lagoa.adapters.oidc_tokens import OidcTokens
+
+    tokens = None
+    if site.artefact.sign_in:
+        realm = realm_url(site.manifest["keycloak"])
+        tokens = OidcTokens(realm, PUBLISHER, lambda: site.credentials[f"oidc-client-{PUBLISHER}"])
+    with closing(NessieCatalog(_url(site.artefact), tokens)) as catalog:
+        catalog.make_journal()
+
+
+def _needs(artefact: Artefact) -> Sequence[str]:
+    needs = {"postgres": artefact.store == "postgres", "keycloak": artefact.sign_in}
+    return [name for name, needed in needs.items() if needed]
+
+
+def _url(artefact: Artefact) -> str:
+    return f"http://{artefact.address}/api/v2"
 
 
 def _objects(site: Site) -> dict[str, object]:
@@ -51,7 +129,9 @@ def _objects(site: Site) -> dict[str, object]:
 
 
 NESSIE = Server(
-    url=lambda artefact: f"http://{artefact.address}/api/v2",
+    url=_url,
     answers=lambda artefact: answers_ok(f"http://{artefact.host}:{artefact.management_port}/q/health/ready"),
     configure=_configure,
+    make_ready=_make_ready,
+    needs=_needs,
 )

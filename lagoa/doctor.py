@@ -7,9 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.catalog.readable import refuse_unreadable_table
 from lagoa.catalog.table_facts import table_document
 from lagoa.credentials import CREDENTIALS_FILE, read_credentials
-from lagoa.errors import CatalogDamaged, LagoaError, SecretNotFound, SecretsUnavailable, StackError
+from lagoa.errors import (
+    CatalogDamaged,
+    LagoaError,
+    SecretNotFound,
+    SecretsUnavailable,
+    StackError,
+    TableUnreadable,
+)
 from lagoa.lake import CATALOG, RECEIPTS, open_lake
 from lagoa.model import MAIN
 from lagoa.settings import Settings, load_settings
@@ -163,7 +171,11 @@ def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str) -> Ite
     try:
         table_document(pointer)  # from the disk: what was loaded before is kept in memory
         loaded = catalog.load_table((*table.namespace, table.name))
+        refuse_unreadable_table(loaded)
         faults = [fault for file in _files(loaded) if (fault := _fault(loaded.io, file))]
+    except TableUnreadable as error:
+        yield Finding("tables", f"{table} at {ref!r}: {error.message}", error.advice)
+        return
     except (LagoaError, OSError, ValueError) as error:
         yield Finding("tables", f"{table} at {ref!r}: {error}", advice)
         return

@@ -21,6 +21,8 @@ LagoaError
     ├── RefNotFound, RefExists, RefProtected
     ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
+    ├── OutsideWarehouse        a file in an object store that is not the lake's own
+    ├── TableUnreadable         a table of another writer that would not be read rightly
     ├── SourceError             a file that cannot be read as the contract says
     ├── BatchChanged            a batch id that came before with another content
     ├── BatchHeld               a batch that was rolled back and held
@@ -281,6 +283,25 @@ class TableNotFound(TerminalError):
         super().__init__(f"There is no table {table} at {ref!r}.", "`lagoa tables` lists the tables of a ref.")
         self.table = table
         self.ref = ref
+
+
+class OutsideWarehouse(TerminalError):
+    """A table's file lies in an object store that is not the lake's own."""
+
+    def __init__(self, location: str) -> None:
+        super().__init__(
+            f"{location} lies outside of the lake's warehouse, in a store that the lake has no keys for.",
+            "Write the table anew within the warehouse, or take it off the branch.",
+        )
+        self.location = location
+
+
+class TableUnreadable(TerminalError):
+    """A table holds what Lagoa's engines do not read rightly; another engine wrote it."""
+
+    def __init__(self, table: TableName, message: str, advice: str) -> None:
+        super().__init__(f"{table}: {message}", advice)
+        self.table = table
 
 
 class SourceError(TerminalError):

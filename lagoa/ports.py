@@ -164,10 +164,10 @@ class SqlSession(Protocol):
     def columns(self, query: str, parameters: Sequence[Any] = ()) -> list[str]:
         """Return the names of a query's columns; it is not run."""
 
-    def data_files(self, table: TableMetadata, paths: Sequence[str]) -> str | None:
+    def data_files(self, table: TableMetadata, files: Sequence[DataFile]) -> str | None:
         """Return SQL to select from that reads some data files of a table, in its schema, and `FILE_COLUMN`.
 
-        None where they can only be read through the table's metadata.
+        None where they can only be read through the table's metadata. What was deleted in them is not left out.
         """
 
     def table_at(self, pointer: str) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from lagoa.errors import OutsideWarehouse
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -83,6 +85,7 @@ class S3Storage:
         region: as the store calls it.
         keys: gives keys that hold for a good while yet.
         role: whose keys they are, where somebody signs in.
+        timeout_s: how long it may be silent before a request counts as failed.
     """
 
     location: str
@@ -90,6 +93,7 @@ class S3Storage:
     region: str
     keys: Callable[[], Keys]
     role: str = ""
+    timeout_s: float = 15.0
 
     def properties(self) -> dict[str, str]:
         """Return endpoint and keys in PyIceberg's words (https://py.iceberg.apache.org/configuration/#s3)."""
@@ -102,8 +106,8 @@ class S3Storage:
             "s3.secret-access-key": keys.secret.get_secret_value(),
             "s3.session-token": keys.token.get_secret_value(),
             "s3.force-virtual-addressing": "false",
-            "s3.connect-timeout": "10",
-            "s3.request-timeout": "60",
+            "s3.connect-timeout": str(self.timeout_s),
+            "s3.request-timeout": str(self.timeout_s),
         }
 
     def make_folder(self, location: str) -> None:
@@ -132,6 +136,12 @@ def storage_of(location: str) -> Storage:
     return store_of(location) or _LOCAL
 
 
+def refuse_elsewhere(location: str) -> None:
+    """Let a location pass that can be opened; raises `OutsideWarehouse` for one in a store that is not known."""
+    if "://" in location and not location.startswith("file://") and store_of(location) is None:
+        raise OutsideWarehouse(location)
+
+
 def file_io(location: str, properties: Mapping[str, str] | None = None) -> FileIO:
     """Return what PyIceberg reads and writes the files of a place with.
 
@@ -141,6 +151,7 @@ def file_io(location: str, properties: Mapping[str, str] | None = None) -> FileI
     """
     from pyiceberg.io import load_file_io
 
+    refuse_elsewhere(location)
     return load_file_io({**(properties or {}), **storage_of(location).properties()}, location)
 
 
@@ -148,6 +159,7 @@ def table_at(pointer: str) -> StaticTable:
     """Return the table that a metadata file describes, as PyIceberg has it, to be read."""
     from pyiceberg.table import StaticTable
 
+    refuse_elsewhere(pointer)
     return StaticTable.from_metadata(pointer, storage_of(pointer).properties())
 
 

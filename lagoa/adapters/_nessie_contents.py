@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters._nessie_http import NessieHttp, at
 from lagoa.adapters._states import Delta, State
+from lagoa.catalog.table_facts import table_document
 from lagoa.model import TableName
-from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -82,8 +81,7 @@ def keys_of(answer: Mapping[str, Any]) -> dict[Key, str]:
 
 def iceberg_ids(pointer: str) -> dict[str, int]:
     """Return the ids that Nessie keeps of a table, from its metadata file (Iceberg specification, appendix C)."""
-    with file_io(pointer).new_input(pointer).open() as stream:
-        document = json.loads(stream.read())
+    document = table_document(pointer)
     snapshot = document.get("current-snapshot-id")
     return {
         "snapshotId": -1 if snapshot is None else snapshot,

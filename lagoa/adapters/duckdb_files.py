@@ -19,8 +19,8 @@ from lagoa.adapters.duckdb_partitions import needs_extension, order_sql, transfo
 from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error, quoted
 from lagoa.adapters.duckdb_statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb_types import duckdb_type, field_ids, null_inside
+from lagoa.catalog.table_facts import table_named
 from lagoa.errors import LagoaError, WriteError
-from lagoa.model import TableName
 from lagoa.storage import file_io, storage_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
+
+    from lagoa.model import TableName
 
 _ZSTD_LEVEL = 1  # as small as DuckDB's own 3 on this kind of data, in a half to four fifths of the time
 
@@ -112,8 +114,7 @@ class FileWriter:
     @cached_property
     def name(self) -> TableName:
         """The table's name, as its location tells it."""
-        *_, layer, folder = self.table.location.rstrip("/").split("/")
-        return TableName((layer,), folder.partition("-")[0])
+        return table_named(self.table.location)
 
     def _columns(self, query: str, parameters: Sequence[Any]) -> list[str]:
         """Return the SQL of each of the table's columns, cast from what the query yields."""

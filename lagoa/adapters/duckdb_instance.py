@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from lagoa.adapters.duckdb_sql import NotWritable, literal, query_error
+from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error
 from lagoa.errors import SettingsError
 from lagoa.storage import S3, store_of
 
@@ -79,6 +79,8 @@ class DuckDBInstance:
             try:
                 if self._keys is None:
                     self._load("httpfs")
+                    # Files of tables never change: what was asked of one once is not asked again at every reading.
+                    self.root.execute("SET enable_http_metadata_cache = true")
                 self.root.execute(secret)
             except duckdb.Error:
                 # Its text may hold the keys.
@@ -89,6 +91,15 @@ class DuckDBInstance:
 
     def _load(self, extension: str) -> None:
         self.root.execute(f"LOAD {literal(str(_extension_file(extension)))}")
+
+    def read_bytes(self, location: str) -> bytes:
+        """Return what a file holds; raises `QueryError`."""
+        try:
+            with self.root.cursor() as cursor:
+                row = cursor.execute("SELECT content FROM read_blob(?)", [local_path(location)]).fetchone()
+        except duckdb.Error as error:
+            raise query_error(error) from error
+        return bytes(row[0]) if row else b""
 
     def lock(self) -> None:
         """Open no file outside the warehouse from now on, and take no other settings."""

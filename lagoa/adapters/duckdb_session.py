@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
 
-from lagoa.adapters.duckdb_sql import literal, local_path, query_error, quoted
+from lagoa.adapters.duckdb_sql import query_error, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.adapters.duckdb_files import FileWriter
+    from lagoa.adapters.duckdb_reading import FileColumn
     from lagoa.model import TableName
 
 
@@ -68,6 +70,23 @@ class DuckDBResult:
             raise query_error(error) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What an engine does for its sessions.
+
+    Attributes:
+        load_extension: loads the iceberg extension into the instance.
+        scan: gives SQL that reads the table at a pointer.
+        target_bytes: size of the files that a session writes.
+        file_columns: what is known of data files; see `lagoa.adapters.duckdb_reading`.
+    """
+
+    load_extension: Callable[[], None]
+    scan: Callable[[str], str]
+    target_bytes: int
+    file_columns: dict[str, frozenset[FileColumn]]
+
+
 class DuckDBSession:
     """A connection with a database of its own, in memory, that holds a view for each of the session's tables.
 
@@ -77,8 +96,7 @@ class DuckDBSession:
         root: the DuckDB instance.
         name: the session's database, unique within the instance; None for a session without tables.
         views: SQL that reads each table.
-        load_extension: loads the iceberg extension into the instance.
-        target_bytes: size of the files that `write` makes.
+        means: what the engine does for its sessions.
     """
 
     def __init__(
@@ -86,12 +104,10 @@ class DuckDBSession:
         root: duckdb.DuckDBPyConnection,
         name: str | None,
         views: Mapping[TableName, str],
-        load_extension: Callable[[], None],
-        target_bytes: int,
+        means: Means,
     ) -> None:
         self._cursor = root.cursor()
-        self._load_extension = load_extension
-        self._target_bytes = target_bytes
+        self._means = means
         self._release = weakref.finalize(self, _release, root, self._cursor, name)
         if name is None:
             return
@@ -128,21 +144,23 @@ class DuckDBSession:
         """Return the names of a query's columns; it is not run."""
         return self.query(f"SELECT * FROM ({query}\n) LIMIT 0", parameters).columns
 
-    def data_files(self, table: TableMetadata, paths: Sequence[str]) -> str | None:
+    def data_files(self, table: TableMetadata, files: Sequence[DataFile]) -> str | None:
         """Return SQL that reads some data files of a table; see `SqlSession.data_files`."""
-        from lagoa.adapters.duckdb_types import read_files
+        from lagoa.adapters.duckdb_reading import read_files
 
-        return read_files(table, paths)
+        try:
+            return read_files(self._cursor, self._means.file_columns, table, files)
+        except duckdb.Error as error:
+            raise query_error(error) from error
 
     def table_at(self, pointer: str) -> str:
         """Return SQL that reads the table at a pointer; see `SqlSession.table_at`."""
-        self._load_extension()
-        return f"iceberg_scan({literal(local_path(pointer))})"
+        return self._means.scan(pointer)
 
     def _writer(self, table: TableMetadata) -> FileWriter:
         from lagoa.adapters.duckdb_files import FileWriter
 
-        return FileWriter(self._cursor, table, self._target_bytes, self._load_extension)
+        return FileWriter(self._cursor, table, self._means.target_bytes, self._means.load_extension)
 
     def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
         """Make data of this process readable under a name."""

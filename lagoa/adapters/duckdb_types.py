@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pyiceberg.conversions import to_bytes
-from pyiceberg.table import TableProperties
 from pyiceberg.types import (
     BinaryType,
     BooleanType,
@@ -34,14 +33,12 @@ from pyiceberg.types import (
 from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_micros
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
 
-from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, quoted
-from lagoa.ports import FILE_COLUMN
+from lagoa.adapters.duckdb_sql import NotWritable, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pyiceberg.schema import Schema
-    from pyiceberg.table.metadata import TableMetadata
 
 BOUND_LENGTH = 16
 """Characters (or bytes) that a bound of a text (or binary) column keeps: Iceberg's default, `truncate(16)`."""
@@ -62,7 +59,7 @@ _NAMES: dict[type[IcebergType], str] = {
 }
 
 
-_READ_BY_ID = {*_NAMES, DecimalType}
+_PLAIN = {*_NAMES, DecimalType}
 
 
 @singledispatch
@@ -98,8 +95,8 @@ def _(iceberg: MapType) -> str:
     return f"MAP({duckdb_type(iceberg.key_type)}, {duckdb_type(iceberg.value_type)})"
 
 
-def _children(iceberg: IcebergType) -> list[NestedField]:
-    """The fields inside a type, under the names that Parquet gives them."""
+def children(iceberg: IcebergType) -> list[NestedField]:
+    """Return the fields inside a type, under the names that Parquet gives them."""
     match iceberg:
         case StructType():
             return list(iceberg.fields)
@@ -117,7 +114,7 @@ def field_ids(fields: list[NestedField] | tuple[NestedField, ...]) -> str:
     """Return the value of `COPY`'s FIELD_IDS for these fields and all inside them."""
 
     def one(field: NestedField) -> str:
-        inside = _children(field.field_type)
+        inside = children(field.field_type)
         if not inside:
             return f"{quoted(field.name)}: {field.field_id}"
         nested = ", ".join([f"__duckdb_field_id: {field.field_id}", *map(one, inside)])
@@ -126,33 +123,16 @@ def field_ids(fields: list[NestedField] | tuple[NestedField, ...]) -> str:
     return "{" + ", ".join(map(one, fields)) + "}"
 
 
-def read_files(table: TableMetadata, paths: Sequence[str]) -> str | None:
-    """Return SQL that reads data files in the table's schema, by field id; None where that cannot be done surely.
-
-    Files of other writers may have no field ids (the table then has a name mapping), and fields inside others are
-    found by name: both are certain only while the table has had one schema.
-    """
-    if TableProperties.DEFAULT_NAME_MAPPING in table.properties:
-        return None
-    options = f"filename = {literal(FILE_COLUMN)}, hive_partitioning = false"
-    fields = table.schema().fields
-    if len(table.schemas) > 1:
-        if not all(field.field_type.is_primitive and type(field.field_type) in _READ_BY_ID for field in fields):
-            return None
-        entries = ", ".join(
-            f"{field.field_id}: {{name: {literal(field.name)}, "
-            f"type: {literal(duckdb_type(field.field_type))}, default_value: NULL}}"
-            for field in fields
-        )
-        options += f", schema = MAP {{{entries}}}"
-    return f"read_parquet([{', '.join(literal(local_path(path)) for path in paths)}], {options})"
+def is_plain(iceberg: IcebergType) -> bool:
+    """Return whether a type's values are found by one field id, and are of a type of DuckDB's own."""
+    return type(iceberg) in _PLAIN
 
 
 def leaves(schema: Schema) -> dict[str, tuple[NestedField, bool]]:
     """Return each primitive field by the name it has in RETURN_STATS, and whether it repeats within a row."""
 
     def walk(field: NestedField, path: str, repeated: bool) -> Iterator[tuple[str, tuple[NestedField, bool]]]:
-        inside = _children(field.field_type)
+        inside = children(field.field_type)
         if not inside:
             yield path, (field, repeated)
         for child in inside:
@@ -175,9 +155,9 @@ def null_inside(field: NestedField, value: str) -> str | None:
                 if inner:
                     conditions.append(f"({value} IS NOT NULL AND {inner})")
         case ListType() as items:
-            conditions += _null_in_items(_children(items)[0], value)
+            conditions += _null_in_items(children(items)[0], value)
         case MapType() as entries:
-            conditions += _null_in_items(_children(entries)[1], f"map_values({value})")
+            conditions += _null_in_items(children(entries)[1], f"map_values({value})")
     return f"({' OR '.join(conditions)})" if conditions else None
 
 

@@ -10,6 +10,7 @@ import shutil
 import threading
 import uuid
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -17,16 +18,19 @@ import duckdb
 
 from lagoa.adapters.duckdb_confine import tables_read
 from lagoa.adapters.duckdb_instance import DuckDBInstance
-from lagoa.adapters.duckdb_session import DuckDBSession
+from lagoa.adapters.duckdb_session import DuckDBSession, Means
 from lagoa.adapters.duckdb_sql import literal, local_path
+from lagoa.catalog.readable import refuse_unreadable, summary_of
+from lagoa.catalog.table_facts import table_document
 from lagoa.errors import SettingsError
-from lagoa.storage import S3
+from lagoa.storage import S3, refuse_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
+    from lagoa.adapters.duckdb_reading import FileColumn
     from lagoa.model import TableName
     from lagoa.ports import Pointers
 
@@ -65,6 +69,8 @@ class DuckDBEngine:
         self._spill = folder.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
         self._files: dict[str, tuple[str, ...]] = {}
+        self._readable: set[str] = set()
+        self._file_columns: dict[str, frozenset[FileColumn]] = {}
         self._sharing: list[int] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -83,14 +89,12 @@ class DuckDBEngine:
         """
         instance = self._instance(confined=confined, iceberg=bool(tables))
         views = {table: self._view(pointer, instance) for table, pointer in tables.items()}
-        name = f"lagoa_{next(self._numbers)}" if tables else None
-        return DuckDBSession(instance.root, name, views, instance.load_extension, self._target_file_bytes)
+        return self._session(instance, views, named=bool(tables))
 
     def session_of(self, tables: Mapping[TableName, pa.Table]) -> DuckDBSession:
         """Open a session over rows in memory; see `SqlEngine.session_of`."""
         instance = self._instance(confined=False, iceberg=False)
-        name = f"lagoa_{next(self._numbers)}"
-        session = DuckDBSession(instance.root, name, {}, instance.load_extension, self._target_file_bytes)
+        session = self._session(instance, {}, named=True)
         session.hold(tables)
         return session
 
@@ -146,13 +150,27 @@ class DuckDBEngine:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def _session(self, instance: DuckDBInstance, views: Mapping[TableName, str], *, named: bool) -> DuckDBSession:
+        name = f"lagoa_{next(self._numbers)}" if named else None
+        scan = partial(self._scan, instance)
+        means = Means(instance.load_extension, scan, self._target_file_bytes, self._file_columns)
+        return DuckDBSession(instance.root, name, views, means)
+
     def _view(self, pointer: str, instance: DuckDBInstance) -> str:
         files = self._files.get(pointer)
         if files:
             listed = ", ".join(literal(local_path(file)) for file in files)
             return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
+        return f"SELECT * FROM {self._scan(instance, pointer)}"
+
+    def _scan(self, instance: DuckDBInstance, pointer: str) -> str:
+        """Return SQL that reads the table at a pointer through its metadata; raises `TableUnreadable`."""
+        if pointer not in self._readable:
+            refuse_elsewhere(pointer)
+            refuse_unreadable(pointer, summary_of(table_document(pointer, instance.read_bytes)))
+            self._readable.add(pointer)
         instance.load_extension()
-        return f"SELECT * FROM iceberg_scan({literal(local_path(pointer))})"
+        return f"iceberg_scan({literal(local_path(pointer))})"
 
     def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)

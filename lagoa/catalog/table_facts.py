@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,16 +12,22 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
 from lagoa.errors import CatalogDamaged
+from lagoa.model import TableName
 from lagoa.storage import file_io
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 FINGERPRINT = "lagoa.fingerprint"
 """Table property of a model's table: hash of the model, its contract and the state of each input."""
 
 INPUTS = "lagoa.inputs"
 """Table property of a model's table: JSON, the pointer of each table that it was built from."""
+
+BUILT_SNAPSHOT = "lagoa.built-snapshot"
+"""Table property of a model's table: id of the snapshot that the model left; empty where it left none."""
+
+_UUID = re.compile(r"[-_][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +54,37 @@ def table_facts(location: str) -> TableFacts:
     return TableFacts(columns, document.get("properties") or {})
 
 
-def table_document(location: str) -> dict[str, Any]:
+def table_document(location: str, read: Callable[[str], bytes] | None = None) -> dict[str, Any]:
     """Return the metadata file at `location` as it stands (the Iceberg specification, appendix C).
+
+    Args:
+        location: of the file, which may be packed by gzip.
+        read: what reads it, where its storage is not to be asked.
 
     Raises:
         CatalogDamaged: the file is not there or is no metadata.
     """
     try:
-        document: dict[str, Any] = json.loads(_read(location))
+        data = (read or _read)(location)
+        document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, ValueError) as error:
         message = f"The catalog points to {location}, which cannot be read: {error}."
         raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
     return document
 
 
+def table_named(location: str) -> TableName:
+    """Return the name that a table's location tells: Lagoa and Nessie end it in `<layer>/<table>` and a UUID."""
+    *_, layer, folder = ("", *location.rstrip("/").split("/"))
+    return TableName((layer,), _UUID.sub("", folder))
+
+
 def _read(location: str) -> bytes:
     url = urlparse(location)
     if url.scheme in {"", "file"}:
-        data = Path(unquote(url.path) if url.scheme else location).read_bytes()
-    else:
-        with file_io(location).new_input(location).open() as stream:
-            data = stream.read()
-    return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        return Path(unquote(url.path) if url.scheme else location).read_bytes()
+    with file_io(location).new_input(location).open() as stream:
+        return stream.read()
 
 
 def _type(kind: str | dict[str, Any]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from lagoa.catalog.readable import readable_table
 from lagoa.model import Ref
-from lagoa.storage import table_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -105,6 +105,7 @@ def diff(
 
     Raises:
         RefNotFound: no such ref.
+        TableUnreadable: others wrote into a table what would not be read rightly.
     """
     before, after = context.catalog.resolve(Ref.parse(a)).id, context.catalog.resolve(Ref.parse(b)).id
     changes = sorted(context.catalog.diff(before, after).items())
@@ -125,7 +126,7 @@ def _table_diff(
     from lagoa.contracts.fields import spelled
     from lagoa.diff.rows import compare_rows
 
-    old, new = (table_at(pointer) if pointer else None for pointer in pointers)
+    old, new = (readable_table(pointer) if pointer else None for pointer in pointers)
     if old is None or new is None:
         there = new or old
         assert there is not None  # noqa: S101 - a pointer that differs is there on one side

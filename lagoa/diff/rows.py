@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.diff.values import converted, type_in_sql
-from lagoa.model import LINEAGE_COLUMNS, TableName
+from lagoa.model import LINEAGE_COLUMNS
 from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 _NOT_COMPARED = frozenset({*LINEAGE_COLUMNS, "_quarantined_at"})
 """How a row came is not what it says."""
 
-_BEFORE, _AFTER = TableName(("lagoa_diff",), "before"), TableName(("lagoa_diff",), "after")
-
+Tasks: TypeAlias = "list[FileScanTask]"
 Pairs = list[tuple["NestedField | None", "NestedField"]]
 
 
@@ -56,48 +55,35 @@ def compare_rows(
     """
     left_out = _NOT_COMPARED - set(key)
     compared = [pair for pair in pairs if pair[1].name not in left_out] or pairs
-    sides, pointers = _sides(states, compared)
-    if sides is None:
+    tasks = [list(state.scan().plan_files()) for state in states]
+    unshared = (_without(tasks[0], tasks[1]), _without(tasks[1], tasks[0]))
+    if not any(unshared):
         return RowsDiff(tuple(key), 0, 0, 0, ())
-    old, new = sides
     names = [now.name for _, now in compared]
     matched = {now.name for was, now in compared if was is not None}
-    with engine.session(pointers) as session:
+    with engine.session({}) as session:
+        sides = _sides(session, states, unshared, compared)
         if key and matched.issuperset(key) and not any(_repeats(session, side, key) for side in sides):
-            return _by_key(session, (old, new), names, tuple(key), samples)
-        return _by_values(session, (old, new), names, samples)
+            return _by_key(session, sides, names, tuple(key), samples)
+        return _by_values(session, sides, names, samples)
 
 
 def _sides(
-    states: tuple[StaticTable, StaticTable], pairs: Pairs
-) -> tuple[tuple[str, str] | None, dict[TableName, str]]:
-    """Return a SELECT for each side and the pointers it needs; None when both hold the same files.
-
-    Only files that one side has alone are read, where that is certain to give the same rows: without delete files,
-    and with plain columns, which DuckDB finds by field id (a table with a name mapping has files without ids).
-    """
-    tasks = [list(state.scan().plan_files()) for state in states]
-    unshared = [_without(tasks[0], tasks[1]), _without(tasks[1], tasks[0])]
-    plain = (
-        any(was is not None for was, _ in pairs)
-        and not any(_is_special(field) for pair in pairs for field in pair if field is not None)
-        and not any("schema.name-mapping.default" in state.properties for state in states)
-    )
+    session: SqlSession, states: tuple[StaticTable, StaticTable], unshared: tuple[Tasks, Tasks], pairs: Pairs
+) -> tuple[str, str]:
+    """Return a SELECT for each side: of the files that it has alone, where that is certain to give the same rows."""
     one_table = states[0].metadata.table_uuid == states[1].metadata.table_uuid
     same: Callable[[NestedField], Hashable] = attrgetter("field_id" if one_table else "name")
-    selects, pointers = [], {}
-    for side, (name, state) in enumerate(zip((_BEFORE, _AFTER), states, strict=True)):
-        own = [pair[side] for pair in pairs]
-        if plain and not any(task.delete_files for task in tasks[0] + tasks[1]):
-            source = _files([task.file.file_path for task in unshared[side]], own)
-        else:
-            source, pointers[name] = f"{name_in_sql(name.layer)}.{name_in_sql(name.name)}", state.metadata_location
-        columns = ", ".join(_column(field, now, same) for field, (_, now) in zip(own, pairs, strict=True))
-        selects.append(f"SELECT {columns} FROM {source}")
-    return ((selects[0], selects[1]) if unshared[0] or unshared[1] else None), pointers
+    sources = [_files(session, state, tasks) for state, tasks in zip(states, unshared, strict=True)]
+    old, new = (
+        f"SELECT {', '.join(_column(pair[side], pair[1], same) for pair in pairs)} FROM "
+        f"{session.table_at(state.metadata_location) if None in sources else sources[side]}"
+        for side, state in enumerate(states)
+    )
+    return old, new
 
 
-def _without(tasks: list[FileScanTask], others: list[FileScanTask]) -> list[FileScanTask]:
+def _without(tasks: Tasks, others: Tasks) -> Tasks:
     shared = {_identity(task) for task in others}
     return [task for task in tasks if _identity(task) not in shared]
 
@@ -106,18 +92,15 @@ def _identity(task: FileScanTask) -> tuple[str, ...]:
     return (task.file.file_path, *sorted(file.file_path for file in task.delete_files))
 
 
-def _files(paths: list[str], fields: Sequence[NestedField | None]) -> str:
-    """Return a table expression for some data files, their columns found by field id."""
-    there = [field for field in fields if field is not None]
-    if not paths:
-        nothing = ", ".join(f"NULL::{type_in_sql(field.field_type)} AS {name_in_sql(field.name)}" for field in there)
+def _files(session: SqlSession, state: StaticTable, tasks: Tasks) -> str | None:
+    """Return a table expression for some data files; None where the table must be read through its metadata."""
+    if not tasks:
+        fields = state.schema().fields
+        nothing = ", ".join(f"NULL::{type_in_sql(field.field_type)} AS {name_in_sql(field.name)}" for field in fields)
         return f"(SELECT {nothing} WHERE false)"
-    schema = ", ".join(
-        f"{field.field_id}: {{name: {_text(field.name)}, type: {_text(kind)}, default_value: NULL}}"
-        for field, kind in ((field, type_in_sql(field.field_type)) for field in there)
-    )
-    listed = ", ".join(map(_text, paths))
-    return f"read_parquet([{listed}], schema = MAP {{{schema}}}, hive_partitioning = false)"
+    if any(task.delete_files for task in tasks):
+        return None
+    return session.data_files(state.metadata, [task.file for task in tasks])
 
 
 def _column(field: NestedField | None, now: NestedField, same: Callable[[NestedField], Hashable]) -> str:
@@ -125,11 +108,6 @@ def _column(field: NestedField | None, now: NestedField, same: Callable[[NestedF
     if field is None:
         return f"NULL AS {name}"
     return f"{converted(name_in_sql(field.name), field.field_type, now.field_type, same)} AS {name}"
-
-
-def _is_special(field: NestedField) -> bool:
-    """Whether DuckDB finds more in a column than one value of a type of its own, by one field id."""
-    return not field.field_type.is_primitive or str(field.field_type).startswith("fixed")
 
 
 def _repeats(session: SqlSession, side: str, key: Sequence[str]) -> bool:
@@ -184,9 +162,3 @@ def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], sa
                 values = dict(zip(names, row, strict=True))
                 found.append(("added", None, values) if kind == "added" else ("removed", values, None))
     return RowsDiff((), int(added), int(removed), 0, tuple(found))
-
-
-def _text(value: str) -> str:
-    from sqlglot import exp
-
-    return exp.Literal.string(value).sql("duckdb")

@@ -110,8 +110,7 @@ def _unshared(session: SqlSession, old: State, new: State) -> list[tuple[int, st
     sources = []
     for sign, (state, tasks) in own.items():
         if tasks and not whole:
-            paths = [task.file.file_path for task in tasks]
-            source = session.data_files(state.table.metadata, paths)
+            source = session.data_files(state.table.metadata, [task.file for task in tasks])
             if source is None:
                 whole = True
                 break

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from lagoa.catalog.table_facts import FINGERPRINT, INPUTS, table_document
+from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS, table_document
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
@@ -54,6 +54,14 @@ def built_from(context: LakeContext, model: Model, pointer: str) -> Pointers | s
 
 
 def _is_own(document: dict[str, Any]) -> bool:
-    """Whether the model itself wrote the table last."""
+    """Whether the model itself wrote the table last.
+
+    The file before tells it, and the snapshot, as Nessie's Iceberg REST catalog writes files that name none before.
+    """
     before = document.get("metadata-log") or [{"metadata-file": ""}]
-    return bool(document.get("properties", {}).get(BUILT_ON) == before[-1]["metadata-file"])
+    properties = document.get("properties", {})
+    snapshot = document.get("current-snapshot-id")
+    return bool(
+        properties.get(BUILT_ON) == before[-1]["metadata-file"]
+        and properties.get(BUILT_SNAPSHOT) == ("" if snapshot in {None, -1} else str(snapshot))
+    )

@@ -344,4 +344,7 @@ def _replaced(rows: SessionQuery, target: Target) -> FileChanges:
     files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters)
     old = [task.file for task in target.tasks]
     removed = sum(file.record_count for file in old)
+    if any(task.delete_files for task in target.tasks):
+        sql = f"SELECT count(*) FROM {rows.session.table_at(target.evolved)}"  # noqa: S608 - not a user's
+        removed = rows.session.query(sql).fetchall()[0][0]
     return FileChanges(files, old, sum(file.record_count for file in files), removed)

@@ -33,7 +33,7 @@ class Part:
 def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) -> Part:
     """Read these files by themselves if that is certain to give the table's rows, else the whole table."""
     if not any(task.delete_files for task in tasks):
-        sql = session.data_files(target.metadata, [task.file.file_path for task in tasks])
+        sql = session.data_files(target.metadata, [task.file for task in tasks])
         if sql is not None:
             return Part(tasks, sql, by_file=True)
     return Part(target.tasks, session.table_at(target.evolved), by_file=False)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
+from lagoa.catalog.readable import refuse_unreadable_table
+from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS
 from lagoa.errors import WriteError
 from lagoa.write.evolution import CONTRACT, evolve
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lagoa.ports import SqlEngine
     from lagoa.write.transactions import KeptTransaction
 
+_WRITTEN_FORMAT = 2  # the last one that PyIceberg writes manifests of
 _REMEMBERED_FILES = 64  # a table of more files is read through its metadata, which prunes them
 
 
@@ -68,7 +70,8 @@ class Target:
 
     Raises:
         ContractError: the table is not there and has no contract.
-        WriteError: the table cannot become what its contract says.
+        WriteError: the table cannot become what its contract says, or is of a form that is only read.
+        TableUnreadable: others wrote into it what would not be read rightly.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Target:
         self.evolves = False
         if catalog.table_exists(self._identifier):
             self.table = catalog.load_table(self._identifier)
+            _refuse(name, self.table)
             self._transaction: KeptTransaction = KeptTransaction(self.table)
             if self.contract is not None:
                 self.evolves = evolve(self._transaction, self.contract, replaced=replaced)
@@ -163,21 +167,25 @@ class Target:
 
     def _stage(self, changes: FileChanges, properties: Mapping[str, str]) -> Table:
         snapshot = self._transaction.update_snapshot
+        left = self.metadata.current_snapshot_id
         if changes.removed:
             with snapshot().overwrite() as overwrite:
                 for file in changes.removed:
                     overwrite.delete_data_file(file)
                 for file in changes.added:
                     overwrite.append_data_file(file)
+                left = overwrite.snapshot_id
         elif changes.added:
             with snapshot().fast_append() as append:
                 for file in changes.added:
                     append.append_data_file(file)
+                left = append.snapshot_id
         stale = {FINGERPRINT, INPUTS} & self.properties.keys() - properties.keys()
         if stale:  # what the model's state says is no longer what the table holds
             self._transaction.remove_properties(*stale)
         if properties:
-            self._transaction.set_properties(dict(properties))
+            built = {BUILT_SNAPSHOT: str(left or "")} if FINGERPRINT in properties else {}
+            self._transaction.set_properties({**properties, **built})
         return self._transaction.commit_transaction()
 
     def _remember(self, table: Table, changes: FileChanges, engine: SqlEngine) -> None:
@@ -193,3 +201,15 @@ class Target:
             files = [*(path for path in old if path not in gone), *(file.file_path for file in changes.added)]
             if 0 < len(files) <= _REMEMBERED_FILES:
                 engine.remember(table.metadata_location, files)
+
+
+def _refuse(name: TableName, table: Table) -> None:
+    """Let a table pass that can be written; see `Target` for what is raised."""
+    refuse_unreadable_table(table)
+    version = table.metadata.format_version
+    if version > _WRITTEN_FORMAT:
+        raise WriteError(
+            name,
+            f"it has format {version} of Iceberg; Lagoa writes formats up to {_WRITTEN_FORMAT}.",
+            "Write it by the engine that made it, or make a table of format 2 from it.",
+        )

@@ -1,0 +1,81 @@
+"""Whether Lagoa's engines read a table rightly: what others write into one may be more than they take in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lagoa.catalog.table_facts import table_named
+from lagoa.errors import TableUnreadable
+from lagoa.storage import table_at
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.table import StaticTable, Table
+
+_DELETED = "total-equality-deletes"
+"""Of a snapshot's summary: how many rows of delete files by value there are (Iceberg specification, appendix F)."""
+
+
+def refuse_unreadable(pointer: str, summary: Mapping[str, str] | None) -> None:
+    """Let a table pass that is read rightly.
+
+    Rows deleted by value (equality deletes, as Flink writes them) are not: PyIceberg does not know them, and DuckDB
+    1.5.5 deletes too much in partitioned tables, and crashes where the column was dropped since.
+
+    Args:
+        pointer: where the table's metadata is.
+        summary: of its current snapshot; None where it has none.
+
+    Raises:
+        TableUnreadable: the table has such deletes.
+    """
+    if summary is None or summary.get("total-delete-files") == "0" or summary.get(_DELETED) == "0":
+        return
+    if _DELETED in summary or _has_equality_deletes(pointer):
+        raise TableUnreadable(
+            table_named(_location(pointer)),
+            "rows of it were deleted by value (equality deletes), which would not be read rightly.",
+            "Let the engine that wrote them write the table's files anew, such as Spark by "
+            "`CALL system.rewrite_data_files(table => '…', options => map('rewrite-all', 'true', "
+            "'remove-dangling-deletes', 'true'))`.",
+        )
+
+
+def refuse_unreadable_table(table: Table) -> None:
+    """Let a table pass, as PyIceberg has it; see `refuse_unreadable`."""
+    snapshot = table.metadata.current_snapshot()
+    if snapshot is not None:
+        summary = snapshot.summary.additional_properties if snapshot.summary else {}
+        refuse_unreadable(table.metadata_location, summary)
+
+
+def readable_table(pointer: str) -> StaticTable:
+    """Return the table at a pointer, as PyIceberg has it, to be read; raises `TableUnreadable`."""
+    table = table_at(pointer)
+    refuse_unreadable_table(table)
+    return table
+
+
+def summary_of(document: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return the summary of the current snapshot from a metadata file; None where the table has no snapshot."""
+    current = document.get("current-snapshot-id")
+    found = (each for each in document.get("snapshots") or [] if each["snapshot-id"] == current)
+    return next((each.get("summary") or {} for each in found), None)
+
+
+def _has_equality_deletes(pointer: str) -> bool:
+    from pyiceberg.manifest import DataFileContent, ManifestContent
+
+    table = table_at(pointer)
+    snapshot = table.current_snapshot()
+    return snapshot is not None and any(
+        entry.data_file.content == DataFileContent.EQUALITY_DELETES
+        for manifest in snapshot.manifests(table.io)
+        if manifest.content == ManifestContent.DELETES
+        for entry in manifest.fetch_manifest_entry(table.io)
+    )
+
+
+def _location(pointer: str) -> str:
+    return pointer.rpartition("/metadata/")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -63,7 +63,7 @@ def app_role(stack: Path, role: str) -> AppRole:
 class _Token:
     """A token, with the moments (of `time.monotonic`) at which it should be renewed and at which it ends."""
 
-    text: str
+    text: str = field(repr=False)
     lasting: float
     renew_at: float
     ends: float
@@ -184,7 +184,8 @@ class VaultSecrets:
         except (InvalidRequest, InvalidPath, Unauthorized, Forbidden):
             raise
         except VaultError as error:
-            raise SecretsUnavailable(self._server, "it is sealed" if _is_sealed(error) else f"{error}") from error
+            reason = "it is sealed" if _is_sealed(error) else " ".join(str(error).split())
+            raise SecretsUnavailable(self._server, reason) from error
         if not isinstance(answer, dict):
             raise SettingsError(f"{self._url} does not answer as Vault does.", "Mend `vault_url` in lagoa.toml.")
         return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, get_args
 
 from lagoa.adapters.receipts_postgres import drawn_password
@@ -46,8 +46,9 @@ def make_ready(url: str, credentials: Credentials, audit_log: str) -> None:
             for role in get_args(Role):
                 _make_role(client, role, credentials)
     except (hvac.exceptions.VaultError, RequestException) as error:
-        message = f"it cannot be made ready: {error}."
-        raise StackError("vault", message, "Look at `lagoa stack logs vault`.") from error
+        message = f"it cannot be made ready: {' '.join(str(error).split())}."
+        advice = "Look at `lagoa stack logs vault`; its data may be of other credentials than credentials.json holds."
+        raise StackError("vault", message, advice) from error
 
 
 def _unseal(client: hvac.Client, credentials: Credentials) -> None:
@@ -114,9 +115,7 @@ def _put(client: hvac.Client, path: str, values: dict[str, str]) -> None:
 
     kv = client.secrets.kv.v2
     kept: dict[str, Any] = {}
-    try:
+    with suppress(InvalidPath):
         kept = kv.read_secret_version(path, mount_point=MOUNT, raise_on_deleted_version=True)["data"]["data"]
-    except InvalidPath:
-        kept = {}
     if any(kept.get(key) != value for key, value in values.items()):
         kv.create_or_update_secret(path, {**kept, **values}, mount_point=MOUNT)

@@ -27,6 +27,7 @@ from lagoa.credentials import read_credentials
 from lagoa.doctor import examine_lake
 from lagoa.errors import NotAllowed, SecretNotFound, SecretsUnavailable, SettingsError, SignInFailed, StackError
 from lagoa.settings import Settings
+from lagoa.stack.credentials import Credentials
 from lagoa.stack.run import Stack, free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -194,9 +195,13 @@ class TestUp:
         assert log.with_name("audit.log.1").stat().st_size == 11_000_000
         assert log.stat().st_size < 1_000_000
 
-    def test_a_vault_whose_key_is_gone_is_told(self, small):
+    def test_a_vault_of_other_credentials_is_told(self, small):
         stack, folder = small
         stack.up()
+        Credentials(folder / "credentials.json").keep({"vault-root-token": "of another"})
+        with pytest.raises(StackError, match=r"permission denied.*other credentials") as caught:
+            stack.up()
+        assert "of another" not in str(caught.value)
         (folder / "credentials.json").unlink()
         with pytest.raises(StackError, match="credentials have not the key"):
             stack.up()
@@ -274,7 +279,7 @@ class TestSignIn:
         logins, renewals = (
             vault.audited()[path] - before[path] for path in ("auth/approle/login", "auth/token/renew-self")
         )
-        assert 2 <= logins <= 4
+        assert 2 <= logins <= 10
         assert renewals >= 2
         time.sleep(1.5)  # asked for nothing, it ran out
         assert secrets.get(NAME)

@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.errors import CheckError
-    from lagoa.model import Change, CheckFile, CheckResult, Commit, Publication, Receipt, Ref, RefInfo, TableName
+    from lagoa.model import (
+        AuditReport,
+        Change,
+        CheckFile,
+        CheckResult,
+        Commit,
+        Publication,
+        Receipt,
+        Ref,
+        RefInfo,
+        TableName,
+    )
 
 Namespace = tuple[str, ...]
 Pointers = Mapping["TableName", str]
@@ -329,3 +340,22 @@ class Publisher(Protocol):
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """Do as `lagoa.publish.rollback.rollback`, likewise."""
+
+    def accompany(self, branch: str) -> PublisherRun:
+        """Begin with a branch that is being worked on."""
+
+
+class PublisherRun(Protocol):
+    """Checks a branch beside the work on it, and then publishes it; the results are the publisher's own."""
+
+    def finished(self, table: TableName, commit: str | None) -> None:
+        """Check a table whose rows are on the branch since a commit; None where nothing was committed for it."""
+
+    def audit(self) -> AuditReport:
+        """Do as `lagoa.audit.audit`, with its errors; `PublisherFailed` when the step itself fails."""
+
+    def publish(self, message: str) -> Publication:
+        """Do as `Publisher.publish`."""
+
+    def close(self) -> None:
+        """Check nothing any more."""

@@ -1,69 +1,134 @@
-"""The publisher's own step, `python -I -m lagoa.publisher --lake DIR`: one publication or rollback, asked for on stdin.
+"""The publisher's own step, `python -I -m lagoa.publisher --lake DIR`: a publication or rollback, asked for on stdin.
 
 It imports nothing but Lagoa and what that needs: no flow, no code of the lake or of whoever asks. Settings, contracts
-and checks are those of the lake's folder that it is started with. It ends when its standard input does.
+and checks are those of the lake's folder that it is started with. Requests and answers are JSON documents, one a line:
+
+- `finished`: a table of the branch of a run; the step checks it beside the work, and finds its own results later.
+- `audit`, `publish`, `rollback`: answered by what came of it.
+
+It ends when its standard input does.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from _thread import interrupt_main
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from lagoa.roles import PUBLISHER
 
 if TYPE_CHECKING:
-    from lagoa.model import Publication
+    from lagoa.branch import Run
+    from lagoa.lake import Lake
+    from lagoa.model import AuditReport, Publication
 
 _END_S = 20
 
 
 def main() -> None:
-    """Read the request, do it, and write the answer."""
+    """Answer requests until there are no more."""
     arguments = ArgumentParser("lagoa.publisher", description=__doc__)
     arguments.add_argument("--lake", required=True, help="the folder of the publisher's checkout of the lake")
     arguments.add_argument("--profile", help="of lagoa.toml")
     given = arguments.parse_args()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answer:
-        os.dup2(2, 1)  # what a library prints is no part of the answer
-        request = json.loads(sys.stdin.readline())
-        Thread(target=_end_with_caller, daemon=True).start()
-        answer.write(_answer(request, Path(given.lake), given.profile))
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)  # what a library prints is no part of an answer
+        requests: SimpleQueue[bytes] = SimpleQueue()
+        busy = Event()
+        Thread(target=_receive, args=(requests, busy), daemon=True).start()
+        step = _Step(Path(given.lake), given.profile)
+        try:
+            while line := requests.get():
+                busy.set()
+                answer = step.answer(json.loads(line))
+                busy.clear()
+                if answer is not None:
+                    answers.write(f"{answer}\n")
+                    answers.flush()
+        finally:
+            step.close()
 
 
-def _answer(request: dict[str, Any], lake: Path, profile: str | None) -> str:
-    from lagoa.errors import LagoaError
-    from lagoa.publish.handover import of_error, of_publication
-
-    try:
-        return of_publication(_carry_out(request, lake, profile))
-    except LagoaError as error:
-        return of_error(error)
-
-
-def _carry_out(request: dict[str, Any], lake: Path, profile: str | None) -> Publication:
-    from lagoa.lake import open_lake
-    from lagoa.settings import load_settings
-
-    own = {"role": PUBLISHER, "author": request["author"]}
-    with open_lake(load_settings(lake, profile).model_copy(update=own)) as opened:
-        if "rollback" in request:
-            return opened.rollback(request["rollback"], hold=request["hold"])
-        return opened.branch(request["publish"]).publish(request["message"])
-
-
-def _end_with_caller() -> None:
-    while os.read(0, 1):
-        pass
-    interrupt_main()  # the candidate is removed on the way out
+def _receive(requests: SimpleQueue[bytes], busy: Event) -> None:
+    with os.fdopen(0, "rb") as lines:
+        for line in lines:
+            requests.put(line)
+    requests.put(b"")
+    if busy.is_set():
+        interrupt_main()  # the candidate is removed on the way out
     time.sleep(_END_S)
     os._exit(1)
+
+
+class _Step:
+    """The lake, opened as the publisher when the first request comes.
+
+    Args:
+        folder: the lake's.
+        profile: of its settings.
+    """
+
+    def __init__(self, folder: Path, profile: str | None) -> None:
+        self._folder = folder
+        self._profile = profile
+        self._lake: Lake | None = None
+        self._run: Run | None = None
+
+    def answer(self, request: dict[str, Any]) -> str | None:
+        """Do what is asked; return what came of it."""
+        from lagoa.errors import LagoaError
+        from lagoa.publish.handover import of_error, of_result
+
+        if "finished" in request:
+            with suppress(LagoaError):  # whoever asks for the publication is told
+                self._finished(request)
+            return None
+        try:
+            return of_result(self._carry_out(request))
+        except LagoaError as error:
+            return of_error(error)
+
+    def close(self) -> None:
+        """Stop checking, and close the lake."""
+        if self._run is not None:
+            self._run.stop()
+        if self._lake is not None:
+            self._lake.close()
+
+    def _finished(self, request: dict[str, Any]) -> None:
+        from lagoa.model import TableName
+
+        self._run_of(request).finished(TableName.parse(request["finished"]), request["commit"])
+
+    def _carry_out(self, request: dict[str, Any]) -> Publication | AuditReport:
+        if "rollback" in request:
+            return self._open(request).rollback(request["rollback"], hold=request["hold"])
+        run = self._run_of(request)
+        return run.audit() if "audit" in request else run.publish(request["message"])
+
+    def _run_of(self, request: dict[str, Any]) -> Run:
+        from lagoa.branch import Run
+
+        if self._run is None or self._run.name != request["branch"]:
+            lake = self._open(request)
+            self._run = Run(lake.context, lake.branch(request["branch"]).name)
+        return self._run
+
+    def _open(self, request: dict[str, Any]) -> Lake:
+        from lagoa.lake import open_lake
+        from lagoa.settings import load_settings
+
+        if self._lake is None:
+            own = {"role": PUBLISHER, "author": request["author"]}
+            self._lake = open_lake(load_settings(self._folder, self._profile).model_copy(update=own))
+        return self._lake
 
 
 if __name__ == "__main__":

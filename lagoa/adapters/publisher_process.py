@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+import time
+from contextlib import closing, suppress
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from lagoa.errors import NotAllowed, PublisherFailed
+from lagoa.model import AuditReport, Publication
 from lagoa.publish.handover import read_answer
 from lagoa.roles import PUBLISHER, roles_may, who_may_move
 from lagoa.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from lagoa.model import Publication
+    from lagoa.model import TableName
     from lagoa.roles import Role
+
+_Result = TypeVar("_Result", AuditReport, Publication)
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables of the system that the step is given; nothing that makes Python or the linker load code."""
@@ -30,11 +36,11 @@ _END_S = 30
 _LAST = 1500
 
 
-class PublisherProcess:
-    """Hands a publication over to `python -I -m lagoa.publisher`, here or elsewhere, and waits for it.
+_CHUNK = 1 << 16
 
-    The request and the answer are JSON documents on its standard input and output. It ends when its input does: so also
-    when this process dies.
+
+class PublisherProcess:
+    """Hands publications over to `python -I -m lagoa.publisher`, here or elsewhere, and waits for them.
 
     Args:
         settings: of the lake.
@@ -45,86 +51,176 @@ class PublisherProcess:
 
     def publish(self, branch: str, message: str) -> Publication:
         """See the port `Publisher`."""
-        self._check(f"publish {branch!r}.", who_may_move(branch))
-        return self._ask(branch, {"publish": branch, "message": message})
+        with closing(self.accompany(branch)) as run:
+            return run.publish(message)
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
-        self._check(f"roll main back to {to!r}.", ("engineer", PUBLISHER))
-        return self._ask(to, {"rollback": to, "hold": hold})
+        _check(self._settings, f"roll main back to {to!r}.", ("engineer", PUBLISHER))
+        with closing(_Step(self._settings, to)) as step:
+            return step.ask({"rollback": to, "hold": hold}, Publication)
 
-    def _check(self, what: str, may: Sequence[Role]) -> None:
-        role = self._settings.role
-        if role not in may:
-            raise NotAllowed("The publisher's step", what, role, roles_may(may))
+    def accompany(self, branch: str) -> PublisherProcessRun:
+        """See the port `Publisher`."""
+        return PublisherProcessRun(self._settings, branch)
 
-    def _ask(self, what: str, request: dict[str, Any]) -> Publication:
-        settings = self._settings
-        request |= {"author": settings.author}
-        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as log:
-            try:
-                step = subprocess.Popen(  # noqa: S603 - what the lake's settings say
-                    self._command(),
-                    stdin=subprocess.PIPE,
-                    stdout=answer,
-                    stderr=log,
-                    cwd=settings.root,
-                    env=self._environment(),
-                )
-            except OSError as error:
-                raise PublisherFailed(what, f"could not be started: {error}.") from error
-            try:
-                code = _wait(step, request, settings.publisher_limit_s)
-            except subprocess.TimeoutExpired:
-                limit = settings.publisher_limit_s
-                reason = f"did not end within {limit} s (`publisher_limit_s`), and was ended."
-                raise PublisherFailed(what, reason) from None
-            finally:
-                _end(step)
-            document, said = _read(answer), _read(log)
+
+class PublisherProcessRun:
+    """The step of one branch, which begins when there is first something to do. Threads may share one.
+
+    Args:
+        settings: of the lake.
+        branch: the work branch.
+    """
+
+    def __init__(self, settings: Settings, branch: str) -> None:
+        self._settings = settings
+        self._branch = branch
+        self._lock = Lock()
+        self._step: _Step | None = None
+
+    def finished(self, table: TableName, commit: str | None) -> None:
+        """See the port `PublisherRun`."""
+        self._begun().tell({"branch": self._branch, "finished": str(table), "commit": commit})
+
+    def audit(self) -> AuditReport:
+        """See the port `PublisherRun`."""
+        return self._ask({"branch": self._branch, "audit": True}, AuditReport)
+
+    def publish(self, message: str) -> Publication:
+        """See the port `PublisherRun`."""
+        _check(self._settings, f"publish {self._branch!r}.", who_may_move(self._branch))
+        return self._ask({"branch": self._branch, "message": message}, Publication)
+
+    def close(self) -> None:
+        """See the port `PublisherRun`."""
+        with self._lock:
+            step, self._step = self._step, None
+        if step is not None:
+            step.close()
+
+    def _ask(self, request: dict[str, Any], kind: type[_Result]) -> _Result:
         try:
-            return read_answer(document)
-        except ValueError:
-            reason = f"ended with {code} and no answer. What it said last:\n{said[-_LAST:].strip()}\n"
-            raise PublisherFailed(what, reason) from None
+            return self._begun().ask(request, kind)
+        except PublisherFailed:
+            self.close()  # the next question goes to another one
+            raise
 
-    def _command(self) -> Sequence[str]:
-        settings = self._settings
-        if settings.publisher_command:
-            return settings.publisher_command
-        profile = ["--profile", settings.profile] if settings.profile else []
-        return [sys.executable, "-I", "-m", "lagoa.publisher", "--lake", str(settings.root), *profile]
+    def _begun(self) -> _Step:
+        with self._lock:
+            if self._step is None:
+                self._step = _Step(self._settings, self._branch)
+            return self._step
 
-    def _environment(self) -> dict[str, str]:
-        """Return the step's variables: a few of the system's, and settings; no credential of the caller's.
 
-        One that is started by a command has its own settings.
+class _Step:
+    """One process. It ends when its standard input does: so also when this process dies.
+
+    Args:
+        settings: of the lake.
+        what: is published.
+    """
+
+    def __init__(self, settings: Settings, what: str) -> None:
+        self._settings = settings
+        self._what = what
+        self._lock = Lock()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - what the lake's settings say
+                _command(settings),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                cwd=settings.root,
+                env=_environment(settings),
+            )
+        except OSError as error:
+            self._log.close()
+            raise PublisherFailed(what, f"could not be started: {error}.") from error
+
+    def tell(self, request: Mapping[str, Any]) -> None:
+        """Send a request."""
+        line = json.dumps({**request, "author": self._settings.author}).encode() + b"\n"
+        with self._lock, suppress(BrokenPipeError):  # it is gone already: what it says to the next question tells why
+            _opened(self._process.stdin).write(line)
+            _opened(self._process.stdin).flush()
+
+    def ask(self, request: Mapping[str, Any], kind: type[_Result]) -> _Result:
+        """Send a request and return its answer.
+
+        Raises:
+            LagoaError: the answer is an error.
+            PublisherFailed: there is no answer, or not in time.
         """
-        own = () if self._settings.publisher_command else Settings.model_fields
-        kept = {*_KEPT, *(f"LAGOA_{name.upper()}" for name in own)}
-        return {name: value for name, value in os.environ.items() if name in kept}
+        self.tell(request)
+        document = self._line()
+        try:
+            found = read_answer(document)
+        except ValueError:
+            found = None
+        if isinstance(found, kind):
+            return found
+        code = self._end()
+        self._log.seek(0)
+        said = self._log.read().decode("utf-8", "replace")[-_LAST:].strip()
+        raise PublisherFailed(self._what, f"ended with {code} and no answer. What it said last:\n{said}\n")
+
+    def close(self) -> None:
+        """Let it put its things away, and end it."""
+        self._end()
+        self._log.close()
+
+    def _line(self) -> str:
+        """Return the next line that it writes, or what it wrote before it ended."""
+        limit = self._settings.publisher_limit_s
+        deadline = time.monotonic() + limit
+        answers = _opened(self._process.stdout).fileno()
+        found = b""
+        while not found.endswith(b"\n"):
+            if not select.select([answers], [], [], max(0, deadline - time.monotonic()))[0]:
+                self._end()
+                raise PublisherFailed(self._what, f"did not end within {limit} s (`publisher_limit_s`), and was ended.")
+            part = os.read(answers, _CHUNK)
+            if not part:
+                break
+            found += part
+        return found.decode("utf-8", "replace")
+
+    def _end(self) -> int:
+        with self._lock, suppress(BrokenPipeError):
+            _opened(self._process.stdin).close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        _opened(self._process.stdout).close()
+        return self._process.returncode
 
 
-def _wait(step: subprocess.Popen[bytes], request: dict[str, Any], limit_s: float) -> int:
-    assert step.stdin is not None  # noqa: S101 - it was asked for
-    with suppress(BrokenPipeError):  # it is gone already: its answer tells why
-        step.stdin.write(json.dumps(request).encode() + b"\n")
-        step.stdin.flush()
-    return step.wait(limit_s)
+def _check(settings: Settings, what: str, may: Sequence[Role]) -> None:
+    if settings.role not in may:
+        raise NotAllowed("The publisher's step", what, settings.role, roles_may(may))
 
 
-def _read(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode("utf-8", "replace")
+def _command(settings: Settings) -> Sequence[str]:
+    if settings.publisher_command:
+        return settings.publisher_command
+    profile = ["--profile", settings.profile] if settings.profile else []
+    return [sys.executable, "-I", "-m", "lagoa.publisher", "--lake", str(settings.root), *profile]
 
 
-def _end(step: subprocess.Popen[bytes]) -> None:
-    """Let a step that still runs put its things away, then end it."""
-    if step.stdin is not None:
-        with suppress(BrokenPipeError):
-            step.stdin.close()
-    try:
-        step.wait(_END_S)
-    except subprocess.TimeoutExpired:
-        step.kill()
-        step.wait()
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the step's variables: a few of the system's, and settings; no credential of the caller's.
+
+    One that is started by a command has its own settings.
+    """
+    own = () if settings.publisher_command else Settings.model_fields
+    kept = {*_KEPT, *(f"LAGOA_{name.upper()}" for name in own)}
+    return {name: value for name, value in os.environ.items() if name in kept}
+
+
+def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None  # noqa: S101 - it was asked for
+    return pipe

@@ -1,4 +1,4 @@
-"""What goes between a caller and the publisher's own step: a request, and the publication or the error that it became.
+"""What goes between a caller and the publisher's own step: a request, and the result or the error that it became.
 
 Each is one JSON document. Values are the few kinds that publications and errors have; nothing in a document names code
 to be run, as a pickle would.
@@ -34,9 +34,9 @@ _TEXTS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] 
 """Values that go as text: what they are in Python, how they become text, how text becomes one."""
 
 
-def of_publication(publication: Publication) -> str:
-    """Return a publication as a document."""
-    return json.dumps({"publication": _packed(publication)})
+def of_result(result: Publication | AuditReport) -> str:
+    """Return a publication or an audit as a document."""
+    return json.dumps({"result": _packed(result)})
 
 
 def of_error(error: LagoaError) -> str:
@@ -45,12 +45,12 @@ def of_error(error: LagoaError) -> str:
     return json.dumps({"error": type(error).__name__, "text": str(error), "fields": packed})
 
 
-def read_answer(document: str) -> Publication:
-    """Return the publication that a document holds, or raise the error that it holds.
+def read_answer(document: str) -> Publication | AuditReport:
+    """Return the result that a document holds, or raise the error that it holds.
 
     Raises:
         LagoaError: of the class, with the text and the fields that it had where it was raised.
-        ValueError: the document is none of `of_publication` and `of_error`.
+        ValueError: the document is none of `of_result` and `of_error`.
     """
     try:
         answer = _answer(json.loads(document))
@@ -61,11 +61,13 @@ def read_answer(document: str) -> Publication:
     return answer
 
 
-def _answer(found: dict[str, Any]) -> Publication | LagoaError:
+def _answer(found: dict[str, Any]) -> Publication | AuditReport | LagoaError:
     if "error" in found:
         return _error(found["error"], found["text"], {name: _unpacked(each) for name, each in found["fields"].items()})
-    [(_, publication)] = found["publication"].items()
-    return Publication(**{name: _unpacked(each) for name, each in publication.items()})
+    result = _unpacked(found["result"])
+    if not isinstance(result, Publication | AuditReport):
+        raise TypeError(type(result).__name__)
+    return result
 
 
 def _error(name: str, text: str, found: dict[str, Any]) -> LagoaError:

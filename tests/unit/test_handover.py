@@ -13,7 +13,7 @@ import pytest
 from lagoa import errors
 from lagoa.errors import AuditFailed, LagoaError, NothingToPublish
 from lagoa.model import AuditReport, CheckResult, Publication, TableName
-from lagoa.publish.handover import of_error, of_publication, read_answer
+from lagoa.publish.handover import of_error, of_result, read_answer
 
 MOMENT = datetime(2026, 11, 21, 8, 0, 1, 234567, tzinfo=UTC)
 RESULT = CheckResult("silver.orders/key", "silver.orders", "failed", 3.0, "= 0", "3 doubles", 0.1, "k", owner="sales")
@@ -50,8 +50,9 @@ def made(kind):
     )
 
 
-def test_a_publication_comes_back():
-    assert read_answer(of_publication(PUBLICATION)) == PUBLICATION
+@pytest.mark.parametrize("result", [PUBLICATION, REPORT])
+def test_a_result_comes_back(result):
+    assert read_answer(of_result(result)) == result
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
@@ -85,8 +86,8 @@ def test_what_caused_an_error_stays_where_it_was():
         "null",
         "[]",
         "{}",
-        '{"publication": null}',
-        '{"publication": {"Publication": {"commit": "a"}}}',
+        '{"result": null}',
+        '{"result": {"Publication": {"commit": "a"}}}',
         '{"error": "Exception", "text": "", "fields": {}}',
         '{"error": "annotations", "text": "", "fields": {}}',
         '{"error": "nobody knows it", "text": "", "fields": {}}',
@@ -100,5 +101,5 @@ def test_anything_else_is_no_answer(document):
 
 
 def test_a_document_is_small():
-    assert len(of_publication(replace(PUBLICATION, report=replace(REPORT, results=(RESULT,) * 200)))) < 100_000
+    assert len(of_result(replace(PUBLICATION, report=replace(REPORT, results=(RESULT,) * 200)))) < 100_000
     assert json.loads(of_error(NothingToPublish("x")))["error"] == "NothingToPublish"

@@ -10,10 +10,12 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from lagoa.adapters.publisher_process import PublisherProcess
+from lagoa.adapters.publisher_process import PublisherProcess, _environment
 from lagoa.errors import AuditFailed, NotAllowed, PublishConflict, PublisherFailed, SettingsError
 from lagoa.lake import Lake
-from lagoa.model import CANDIDATE_PREFIX, MAIN
+from lagoa.model import CANDIDATE_PREFIX, MAIN, TableName
+
+PEOPLE = TableName(("bronze",), "people")
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -70,7 +72,7 @@ def test_it_is_given_no_secret_of_the_callers(caller, monkeypatch):
         monkeypatch.setenv(name, "code")
     monkeypatch.setenv("LAGOA_ROLE", "ingest")
     monkeypatch.setenv("LAGOA_THREADS", "1")
-    environment = caller.context.publisher._environment()
+    environment = _environment(caller.settings)
     assert {name for name in environment if name.startswith("LAGOA_")} == {"LAGOA_ROLE", "LAGOA_THREADS"}
     assert not {"the caller's", "code"} & set(environment.values())
 
@@ -107,6 +109,30 @@ def test_who_may_not_ask_is_refused_before_anything_runs(lake, tmp_path):
         handing_over(lake, **nowhere).rollback("main~1")
 
 
+def test_a_run_is_checked_by_the_step_beside_the_work(caller, small):
+    with caller.run("load") as run:
+        run.append("bronze.people", small.people(1))
+        run.finished(PEOPLE, run.head)
+        run.finished(PEOPLE, None)
+        report = run.audit()
+        publication = run.publish()
+        assert len(psutil.Process().children()) == 1
+    assert report.passed
+    assert {each.check for each in report.results} == {each.check for each in publication.report.results}
+    assert all(each.reused for each in (*report.results, *publication.report.results))
+    assert not psutil.Process().children()
+
+
+def test_after_a_step_that_died_another_one_is_asked(caller, small):
+    with caller.run("load") as run:
+        run.append("bronze.people", small.people(1))
+        run.finished(PEOPLE, run.head)
+        psutil.Process().children()[0].kill()
+        with pytest.raises(PublisherFailed, match="ended with -9"):
+            run.publish()
+        assert run.publish().report.passed
+
+
 def test_it_is_ended_after_its_time(lake, small):
     caller = handing_over(lake, publisher_limit_s=0)
     branch = load(caller, small.people(1))
@@ -130,7 +156,7 @@ CALLER = """
 import sys
 import lagoa
 from dataclasses import replace
-from lagoa.adapters.publisher_process import PublisherProcess
+from lagoa.adapters.publisher_process import PublisherProcess, _environment
 with lagoa.open_lake(sys.argv[1]) as lake:
     PublisherProcess(lake.settings).publish("one", "")
 """

@@ -382,10 +382,11 @@ def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | Non
     """Return who asks, where the servers want to know."""
     if settings.sign_in == "none":
         return None
-    from lagoa.adapters.oidc_tokens import OidcTokens, client_secret
+    from lagoa.adapters.oidc_tokens import OidcOptions, OidcTokens, client_secret
 
     secret = partial(client_secret, secrets, settings.state_folder / "stack", settings.role)
-    return OidcTokens(settings.oidc_url, settings.role, secret)
+    options = OidcOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
+    return OidcTokens(settings.oidc_url, settings.role, secret, options)
 
 
 def _publisher(settings: Settings, tokens: Tokens | None) -> Publisher | None:
@@ -402,11 +403,13 @@ def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:
 
     keys: Callable[[], Keys]
     if tokens is None:
-        keys = AssumedKeys(settings.s3_endpoint, *signing_keys(settings.state_folder / "stack"))
+        user = signing_keys(settings.state_folder / "stack")
+        keys = AssumedKeys(settings.s3_endpoint, *user, timeout_s=settings.timeout_s)
     else:
-        keys = WebIdentityKeys(settings.s3_endpoint, tokens)
+        keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
     role = tokens.role if tokens else ""
-    use(S3Storage(settings.warehouse_location, settings.s3_endpoint, settings.s3_region, keys, role))
+    place = settings.warehouse_location, settings.s3_endpoint, settings.s3_region
+    use(S3Storage(*place, keys, role, settings.timeout_s))
 
 
 def _open_secrets(settings: Settings) -> Secrets:
@@ -435,10 +438,11 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
 
 def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog:
     if settings.catalog == "nessie":
-        from lagoa.adapters.catalog_nessie import NessieCatalog
+        from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
 
         # With sign-in `lagoa stack up` makes the first commit, as the publisher.
-        return NessieCatalog(settings.nessie_url, tokens, create=tokens is None)
+        options = NessieOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
+        return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
     from lagoa.adapters.catalog_sqlite import SqliteCatalog
 
     return SqliteCatalog(settings.state_folder / CATALOG, create=True)

@@ -42,7 +42,7 @@ class NessieOptions:
         ids: reads the Iceberg ids of a pointer, which Nessie keeps beside it.
     """
 
-    timeout_s: float = 20.0
+    timeout_s: float = 15.0
     patience_s: float = 30.0
     clock: Callable[[], datetime] = _now
     ids: Callable[[str], Mapping[str, int]] = field(default=iceberg_ids)

@@ -60,11 +60,13 @@ class RenewedKeys(ABC):
     Args:
         endpoint: of the object store, which also gives the keys out.
         clock: tells the time.
+        timeout_s: how long the store may take for an answer.
     """
 
-    def __init__(self, endpoint: str, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, endpoint: str, clock: Callable[[], datetime] = _now, timeout_s: float = 15.0) -> None:
         self._endpoint = endpoint
         self._clock = clock
+        self._timeout_s = timeout_s
         self._held: tuple[Keys, datetime] | None = None
         self._start()
 
@@ -101,10 +103,18 @@ class AssumedKeys(RenewedKeys):
         name: that is signed in with.
         secret: of that name.
         clock: tells the time.
+        timeout_s: how long the store may take for an answer.
     """
 
-    def __init__(self, endpoint: str, name: str, secret: SecretStr, clock: Callable[[], datetime] = _now) -> None:
-        super().__init__(endpoint, clock)
+    def __init__(
+        self,
+        endpoint: str,
+        name: str,
+        secret: SecretStr,
+        clock: Callable[[], datetime] = _now,
+        timeout_s: float = 15.0,
+    ) -> None:
+        super().__init__(endpoint, clock, timeout_s)
         self._name = name
         self._secret = secret
 
@@ -114,14 +124,15 @@ class AssumedKeys(RenewedKeys):
         from urllib3 import PoolManager, Retry, Timeout
         from urllib3.exceptions import HTTPError
 
-        patience = Retry(total=4, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504])
+        # Keys may be asked for twice: also a POST whose answer failed to come is made again.
+        patience = Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None)
         try:
             found = AssumeRoleProvider(
                 sts_endpoint=self._endpoint,
                 access_key=self._name,
                 secret_key=self._secret.get_secret_value(),
                 duration_seconds=LASTING_S,
-                http_client=PoolManager(retries=patience, timeout=Timeout(10)),
+                http_client=PoolManager(retries=patience, timeout=Timeout(self._timeout_s)),
             ).retrieve()
         except HTTPError as error:
             raise StorageUnavailable(self._endpoint) from error
@@ -139,10 +150,13 @@ class WebIdentityKeys(RenewedKeys):
         endpoint: of the object store.
         tokens: who asks.
         clock: tells the time.
+        timeout_s: how long the store may take for an answer.
     """
 
-    def __init__(self, endpoint: str, tokens: Tokens, clock: Callable[[], datetime] = _now) -> None:
-        super().__init__(endpoint, clock)
+    def __init__(
+        self, endpoint: str, tokens: Tokens, clock: Callable[[], datetime] = _now, timeout_s: float = 15.0
+    ) -> None:
+        super().__init__(endpoint, clock, timeout_s)
         self._tokens = tokens
 
     def _ask(self) -> Keys:
@@ -180,12 +194,12 @@ class WebIdentityKeys(RenewedKeys):
         for attempt in Retrying(
             retry=retry_if_exception_type(StorageUnavailable),
             wait=wait_random_exponential(multiplier=0.2, max=4),
-            stop=stop_after_attempt(5),
+            stop=stop_after_attempt(4),
             reraise=True,
         ):
             with attempt:
                 try:
-                    answer = httpx.post(self._endpoint, data=wanted, timeout=10)
+                    answer = httpx.post(self._endpoint, data=wanted, timeout=self._timeout_s)
                 except httpx.TransportError as error:  # it has the request with it, and that the token
                     raise StorageUnavailable(self._endpoint, f"{type(error).__name__}: {error}".rstrip(": .")) from None
                 if answer.is_server_error:

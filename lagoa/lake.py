@@ -428,7 +428,13 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
         from lagoa.adapters.receipts_postgres import PostgresReceipts, receipts_password
 
         password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
-        return PostgresReceipts(settings.postgres_url, settings.role, password)
+        return PostgresReceipts(
+            settings.postgres_url,
+            settings.role,
+            password,
+            timeout_s=settings.timeout_s,
+            patience_s=settings.patience_s,
+        )
     from lagoa.adapters.receipts_sqlite import SqliteReceipts
 
     # Where roles are told apart, no other role's results may pass for the publisher's own.

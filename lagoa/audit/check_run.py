@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lagoa.audit.checks import Check, file_checks, quoted
 from lagoa.catalog.table_facts import plain_type, table_facts
 from lagoa.contracts.quarantine import later_columns
-from lagoa.errors import LagoaError
+from lagoa.errors import LagoaError, TransientError
 from lagoa.model import CheckResult, TableName
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ def _measure(session: SqlSession, sql: str) -> tuple[list[_Figure], float]:
     started = time.perf_counter()
     try:
         row = session.query(sql).fetchall()[0]
+    except TransientError:  # it tells nothing of the data: the audit is to be run again
+        raise
     except LagoaError as error:
         return [error.message], time.perf_counter() - started
     return [None if value is None else float(value) for value in row], time.perf_counter() - started

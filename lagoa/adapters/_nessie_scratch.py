@@ -28,8 +28,11 @@ class Scratch:
         self.commit_id = commit
 
     def commit(self, body: Mapping[str, Any]) -> Any:
-        """Make a commit and return the server's answer; raises `Conflict`."""
-        answer = self._http.call("POST", f"{at(self.name, self.commit_id)}/history/commit", body=body)
+        """Make a commit and return the server's answer; raises `Conflict`.
+
+        It is asked for once: a second one could land on top of a first that was made and not answered.
+        """
+        answer = self._http.call("POST", f"{at(self.name, self.commit_id)}/history/commit", body=body, again=False)
         self.commit_id = answer["targetBranch"]["hash"]
         return answer
 
@@ -40,9 +43,13 @@ class Scratch:
             self.commit_id = commit
 
     def remove(self) -> None:
-        """Remove the branch, if it is as it was left."""
+        """Remove the branch, wherever it is."""
         with suppress(LagoaError, NotThere, Conflict):
-            self._http.call("DELETE", at(self.name, self.commit_id))
+            try:
+                self._http.call("DELETE", at(self.name, self.commit_id), again=False)
+            except Conflict:  # it moved, and the answer that said so was lost
+                there = self._http.call("GET", at(self.name), again=False)
+                self._http.call("DELETE", at(self.name, there["reference"]["hash"]), again=False)
 
 
 class Scratches:
@@ -59,6 +66,20 @@ class Scratches:
         self._lock = Lock()
         self._idle: list[Scratch] = []
         self._pid = os.getpid()
+
+    def commit(self, expected: str, body: Mapping[str, Any]) -> Any:
+        """Make a commit on top of another and return the server's answer.
+
+        Where it is not known what came of a try, the next one is made on another branch: nobody sees the first.
+
+        Raises:
+            RefNotFound: there is no such commit.
+            TerminalError: the server refuses it.
+        """
+        for attempt in self._http.patiently():
+            with attempt, self.at(expected) as scratch:
+                return scratch.commit(body)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
 
     @contextmanager
     def at(self, commit: str) -> Iterator[Scratch]:

@@ -129,7 +129,8 @@ class NessieCatalog:
             with _asking("delete", name):
                 self._http.call("DELETE", at(name, expected))
         except NotThere as error:
-            raise RefNotFound(name) from error
+            if error.attempts == 1:  # else an earlier request may have done it
+                raise RefNotFound(name) from error
         except Conflict as error:
             raise CommitLost(name, expected, self.ref(name).commit) from error
 
@@ -259,8 +260,8 @@ class NessieCatalog:
             "authorTime": now.isoformat(),
             "allProperties": {name: [value] for name, value in properties.items()},
         }
-        with _asking("commit to", branch), self._scratches.at(expected) as scratch:
-            answer = scratch.commit({"commitMeta": meta, "operations": operations})
+        with _asking("commit to", branch):
+            answer = self._scratches.commit(expected, {"commitMeta": meta, "operations": operations})
         made = str(answer["targetBranch"]["hash"])
         self._assign(branch, expected, made, change)
         parents = tuple(each for each in (expected, change.merged) if each not in {None, self._no_ancestor})
@@ -276,7 +277,8 @@ class NessieCatalog:
             raise RefNotFound(branch) from error
         except Conflict as error:
             actual = self._ref(branch).commit
-            if error.attempts == 1 or actual != to:  # else the answer to an earlier request was lost
+            # The answer to an earlier request may have been lost, and others may have gone on from there since.
+            if error.attempts == 1 or not self._history.is_ancestor(to, actual):
                 raise self._lost(branch, expected, actual, change) from error
 
     def _contents_at(self, commit: str) -> Contents:

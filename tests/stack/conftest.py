@@ -13,6 +13,8 @@ from pydantic import SecretStr
 from lagoa.adapters.receipts_postgres import drawn_password
 from lagoa.credentials import read_credentials
 from lagoa.stack.receipts import ROLES
+from lagoa.stack.run import Stack
+from tests.stack.breaking import StackLake
 
 
 @pytest.fixture(scope="session")
@@ -55,3 +57,17 @@ def credentials():
 def receipts_passwords(credentials):
     """Return the password of each role's login at the database of receipts."""
     return {role: SecretStr(credentials[drawn_password(role)]) for role in ROLES}
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """Return the stack that `tests/stack/run` has brought up."""
+    folder = os.environ.get("LAGOA_TEST_STACK")
+    assert folder, "No stack is up: run `make test-stack`."
+    return Stack(Path(folder), Path(folder) / ".lagoa/stack")
+
+
+@pytest.fixture
+def small(tmp_path, empty_nessie):
+    """Return the files of a lake on Nessie and MinIO that has nothing in it."""
+    return StackLake(tmp_path / "lake", empty_nessie)

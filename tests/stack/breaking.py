@@ -1,0 +1,117 @@
+"""What the tests that break servers share: a lake on the stack, servers that stop or die, and what must hold after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import uuid
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import httpx
+
+import lagoa
+from lagoa import faults
+from lagoa.errors import NothingToPublish, RefExists
+from lagoa.model import CANDIDATE_PREFIX, MAIN
+from lagoa.settings import load_settings
+from tests.integration.publishing.conftest import SmallLake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lagoa.stack.run import Stack
+
+TIMEOUT_S, PATIENCE_S = 1.5, 1.0
+QUICK = {"timeout_s": TIMEOUT_S, "patience_s": PATIENCE_S}
+"""Settings by which a server that is away is given up soon."""
+
+
+class StackLake(SmallLake):
+    """People, their pets and a count of the pets, on Nessie and MinIO."""
+
+    def __init__(self, root: Path, nessie_url: str) -> None:
+        super().__init__(root)
+        with (root / "lagoa.toml").open("a") as file:
+            file.write(
+                f'[profiles.stack]\ncatalog = "nessie"\nnessie_url = "{nessie_url}"\n'
+                f'warehouse = "s3://lagoa/warehouse/{uuid.uuid4().hex}"\n'
+            )
+
+    def open(self, **settings) -> lagoa.Lake:
+        """Open the lake; `settings` go before those of its file and of the environment."""
+        return lagoa.open_lake(load_settings(self.root, "stack").model_copy(update=settings))
+
+
+def load(lake, number: int, rows: int = 1) -> None:
+    """Do the job of one delivery, from wherever an earlier try has left it: two tables, a model, and publish."""
+    name = f"daily-{number}"
+    try:
+        branch = lake.create_branch(name)
+    except RefExists:
+        branch = lake.branch(name)
+    ids = range(number * 1_000_000, number * 1_000_000 + rows)
+    branch.append("bronze.people", SmallLake.people(*ids), batch=f"batch-{number}")
+    branch.append("bronze.pets", SmallLake.pets(*ids, owner=ids[0]), batch=f"batch-{number}")
+    branch.transform()
+    with suppress(NothingToPublish):  # the earlier try came to its end, but did not hear of it
+        branch.publish()
+
+
+def holds(lake, numbers, rows: int = 1, *, tidy: bool = True) -> None:
+    """Assert that main has just these deliveries, whole, each published once; and no candidate."""
+    wanted = [number * 1_000_000 + row for number in sorted(numbers) for row in range(rows)]
+    for table in ("bronze.people", "bronze.pets"):
+        assert lake.sql(f"SELECT id FROM {table} ORDER BY id").arrow()["id"].to_pylist() == wanted
+    assert lake.sql("SELECT sum(pets) FROM gold.counts").fetchall() == [(len(wanted),)]
+    log = lake.log(MAIN)
+    published = lake.publications()
+    assert [each.commit for each in published] == [each.id for each in log[:-1]]
+    assert len(published) == len(numbers)
+    assert all(each.receipt for each in published)
+    if tidy:
+        assert [ref.name for ref in lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)] == []
+
+
+def hidden(nessie_url: str) -> list[str]:
+    """Return the branches on which a process makes its commits."""
+    with httpx.Client(base_url=f"{nessie_url}/", timeout=30) as http:
+        found = http.get("trees", params={"max-records": 1000}).json()["references"]
+    return [each["name"] for each in found if each["name"].startswith("lagoa/scratch/")]
+
+
+@contextmanager
+def within(seconds: float):
+    """Assert that this takes no longer."""
+    began = time.monotonic()
+    yield
+    took = time.monotonic() - began
+    assert took < seconds, f"it took {took:.1f} s"
+
+
+@contextmanager
+def paused(stack: Stack, name: str):
+    """Let a server neither answer nor refuse, until the block is left."""
+    pid = stack._supervisor.state(name)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def kill(stack: Stack, name: str) -> None:
+    """Kill a server; the supervisor starts it again."""
+    os.kill(stack._supervisor.state(name)["pid"], signal.SIGKILL)
+
+
+@contextmanager
+def at_step(step: str, act):
+    """Do something once when this process comes to a fault point."""
+    left = [act]
+    faults.set_hook(lambda name: left.pop()() if name == step and left else None)
+    try:
+        yield
+    finally:
+        faults.set_hook(None)

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _ABANDONED = timedelta(days=1)
 _KEPT = timedelta(days=30)
+_under_way: set[str] = set()
+"""Candidates of this process that it works on."""
+
 _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-(?P<made>[0-9]{1,12})-[0-9a-f]+")
 
 
@@ -64,14 +67,16 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
     """
     catalog = context.catalog
     name = f"{CANDIDATE_PREFIX}{_host()}-{os.getpid()}-{int(time.time())}-{secrets.token_hex(6)}"
-    catalog.create_branch(name, proposal.base)
+    _under_way.add(name)
     try:
+        catalog.create_branch(name, proposal.base)
         fault_point("publish.candidate")
         publication = _land(context, proposal, name)
     finally:
         # Failing here changes nothing about what happened: the next publication sweeps what is left.
         with suppress(LagoaError):
             catalog.delete_ref(name, catalog.ref(name).commit)
+        _under_way.discard(name)
     fault_point("publish.cleaned")
     return publication
 
@@ -123,8 +128,9 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
 def sweep(context: LakeContext) -> None:
     """Remove candidates whose publisher is gone, and receipts of publications that never came to be.
 
-    A candidate names its publisher's machine and process and its own time: it goes when that process is gone, or after
-    a day. Taking one too early would do no harm but an error there: main is moved to a commit, not to a branch.
+    A candidate names its publisher's machine and process and its own time: it goes when that process is gone, or does
+    not work on it any more, or after a day. Taking one too early would do no harm but an error there: main is moved to
+    a commit, not to a branch.
     """
     catalog = context.catalog
     now = datetime.now(UTC)
@@ -148,13 +154,20 @@ def _abandoned(candidate: str, now: datetime) -> bool:
         return True
     if owner["host"] != _host():
         return False
+    pid = int(owner["pid"])
+    if pid == os.getpid():  # one that could not be removed when the catalog was away
+        return candidate not in _under_way
+    return not _runs(pid)
+
+
+def _runs(pid: int) -> bool:
     try:
-        os.kill(int(owner["pid"]), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _host() -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lagoa.stack.manifest import Artefact
 
-HEALTHY_S = 120
+HEALTHY_S = 240
 """How long a server may take until it is well."""
 
 

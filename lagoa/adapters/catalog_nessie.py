@@ -14,7 +14,7 @@ from lagoa.adapters._nessie_http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters._nessie_journal import Journal, Move
 from lagoa.adapters._nessie_scratch import Scratches
 from lagoa.adapters._states import StateCache, delta_of
-from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected
+from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
 from lagoa.roles import JOURNAL, SCRATCH, roles_may, who_may_move
 
@@ -79,7 +79,7 @@ class NessieCatalog:
         self._options = options or NessieOptions()
         limits = {"timeout_s": self._options.timeout_s, "patience_s": self._options.patience_s}
         self._http = NessieHttp(endpoint, tokens, **limits)
-        self._no_ancestor = str(self._http.call("GET", "config")["noAncestorHash"])
+        self._no_ancestor = _no_ancestor_of(self._http)
         self._history = History(self._http, self._no_ancestor)
         self._scratches = Scratches(self._http, f"{SCRATCH}{tokens.role}/" if tokens else SCRATCH)
         self._contents: StateCache[Contents] = StateCache()
@@ -339,3 +339,12 @@ def _asking(what: str, ref: str) -> Iterator[None]:
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(SCRATCH) or name == JOURNAL
+def _no_ancestor_of(http: NessieHttp) -> str:
+    """Return the hash that stands for no commit; an error where something else than Nessie answers."""
+    try:
+        return str(http.call("GET", "config")["noAncestorHash"])
+    except (NotThere, KeyError, TypeError) as error:
+        message = f"What answers at {http.endpoint} is no Nessie of API v2."
+        raise TerminalError(message, "Check `nessie_url`.") from error
+
+

@@ -176,6 +176,13 @@ class Watcher:
     def head(self):
         return self._nessie.get_reference(MAIN).hash_
 
+    def tables(self):
+        """Return the pointer of each table on main, by pynessie."""
+        from pynessie.model import ContentKey
+
+        keys = [each.name.elements for each in self._nessie.list_keys(MAIN).entries if each.kind == "ICEBERG_TABLE"]
+        return {".".join(key): self._nessie.get_content(MAIN, ContentKey(key)).metadata_location for key in keys}
+
     def pointer(self):
         try:
             return self._catalog.load_table(PEOPLE).metadata_location
@@ -205,7 +212,9 @@ def publishes(lake, files, watcher):
                 bad.publish()
             commit = work.publish().commit
             assert watcher.head() == commit
-            assert watcher.pointer() == {str(t): p for t, p in lake.tables().items()}["bronze.people"]
+            pointers = {str(table): pointer for table, pointer in lake.tables().items()}
+            assert watcher.tables() == pointers
+            assert watcher.pointer() == pointers["bronze.people"]
 
 
 def test_others_see_on_main_what_was_published_when_it_was(files, lake, empty_nessie):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-import warnings
+import time
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pyarrow as pa
@@ -14,7 +15,15 @@ import pytest
 
 import lagoa
 from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
-from lagoa.errors import AuditFailed, CatalogBusy, NotAllowed, PublishConflict, SignInFailed, TerminalError
+from lagoa.errors import (
+    AuditFailed,
+    CatalogBusy,
+    NotAllowed,
+    NothingToPublish,
+    PublishConflict,
+    SignInFailed,
+    TerminalError,
+)
 from lagoa.model import MAIN, Change, TableName
 
 A = TableName.parse("silver.a")
@@ -99,6 +108,36 @@ class TestALake:
                 two.publish()
             assert seen(lake) == [1]
 
+    def test_publishes_what_came_since_and_tells_that_nothing_did(self, folder):
+        with lagoa.open_lake(folder, "stack") as lake:
+            work = lake.create_branch("work")
+            with pytest.raises(NothingToPublish):
+                work.publish()
+            for number in (1, 2):
+                work.append("bronze.people", people(10 * number))
+                work.append("bronze.people", people(10 * number + 1))
+                head, main = lake.ref("work").commit, lake.resolve(MAIN).id
+                work.publish()
+                assert lake.resolve(MAIN).parents == (main, head)
+                with pytest.raises(NothingToPublish):
+                    work.publish()
+            assert seen(lake) == [10, 11, 20, 21]
+            assert [len(commit.parents) for commit in lake.log()] == [2, 2, 0]
+
+    def test_publishes_once_what_nessie_merged_into_a_branch(self, folder, empty_nessie):
+        with lagoa.open_lake(folder, "stack") as lake:
+            work, other = (lake.create_branch(name) for name in ("work", "other"))
+            other.append("bronze.people", people(1))
+            body = {"fromRefName": "other", "fromHash": lake.ref("other").commit}
+            url = f"{empty_nessie}/trees/work@{lake.ref('work').commit}/history/merge"
+            assert httpx.post(url, json=body).raise_for_status().json()["wasApplied"]
+            assert lake.resolve("work").parents[1:] == (lake.ref("other").commit,)
+            work.append("bronze.people", people(2))
+            work.publish()
+            with pytest.raises(NothingToPublish):
+                other.publish()
+            assert seen(lake) == [1, 2]
+
     def test_two_that_publish_at_once_are_put_one_behind_the_other(self, folder):
         (folder / "iceberg/bronze/pets.odcs.yaml").write_text(CONTRACT.replace("people", "pets"))
         failures = []
@@ -121,25 +160,6 @@ class TestALake:
         with lagoa.open_lake(folder, "stack") as lake:
             assert sorted(map(str, lake.tables())) == ["bronze.people", "bronze.pets"]
             assert len(lake.publications()) == 2
-
-
-def test_others_see_on_main_what_was_published_when_it_was(folder, empty_nessie):
-    with warnings.catch_warnings(action="ignore"):  # of marshmallow, at pynessie's import
-        from pynessie import init
-        from pynessie.model import ContentKey
-    endpoint = empty_nessie.replace("/api/v2", "/api/v1")
-    client = init(config_dict={"endpoint": endpoint, "verify": True, "auth": {"type": "none"}})
-    with lagoa.open_lake(folder, "stack") as lake:
-        work = lake.create_branch("load")
-        work.append("bronze.people", people(1))
-        assert list(client.list_keys(MAIN).entries) == []
-        work.publish()
-        (entry,) = [each for each in client.list_keys(MAIN).entries if each.kind == "ICEBERG_TABLE"]
-        assert entry.name.elements == ["bronze", "people"]
-        content = client.get_content(MAIN, ContentKey(entry.name.elements))
-        (pointer,) = lake.tables().values()
-        assert content.metadata_location == pointer
-        assert client.get_reference(MAIN).hash_ == lake.resolve(MAIN).id
 
 
 def test_what_others_committed_on_a_branch_is_read_and_not_written_over(empty_nessie):
@@ -178,9 +198,16 @@ def test_nothing_of_ones_own_stays_on_the_server(empty_nessie):
     assert sorted(names) == ["dev", MAIN]
 
 
+asked = []
+"""The paths of all requests that a `server` answered."""
+
+
 @contextmanager
 def server(*answers):
-    """Answer requests one after the other: (status, document), the last one for all that follow; None hangs up."""
+    """Answer requests one after the other: (status, document), the last one for all that follow; None hangs up.
+
+    A number instead of a document is the seconds that the answer takes.
+    """
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
@@ -189,6 +216,9 @@ def server(*answers):
             if answer is None:
                 self.connection.close()
                 return
+            asked.append(self.path)
+            if isinstance(answer[1], float):
+                time.sleep(answer[1])
             body = json.dumps(answer[1]).encode()
             self.send_response(answer[0])
             self.send_header("Content-Length", str(len(body)))
@@ -222,6 +252,11 @@ CONFIG = (200, {"noAncestorHash": "0" * 64})
         ((403, {"message": "not you"}), NotAllowed, "not you"),
         ((503, {"message": "later"}), CatalogBusy, "later"),
         ((500, {"message": "oops"}), CatalogBusy, "oops"),
+        ((429, {"message": "not so fast"}), CatalogBusy, "429: not so fast"),
+        ((408, {}), CatalogBusy, "408"),
+        ((502, {}), CatalogBusy, "502"),
+        ((504, ["no object"]), CatalogBusy, "504"),
+        ((200, 0.8), CatalogBusy, "does not answer .ReadTimeout"),
         ((400, {"message": "what?"}), TerminalError, "what"),
         ((418, {}), TerminalError, "418"),
         (None, CatalogBusy, "does not answer"),
@@ -230,6 +265,39 @@ CONFIG = (200, {"noAncestorHash": "0" * 64})
 def test_each_refusal_is_the_right_error(answer, error, told):
     with server(CONFIG, answer) as url, pytest.raises(error, match=told):
         NessieCatalog(url, options=QUICK)
+
+
+@pytest.mark.parametrize("answer", [(404, {}), (200, {}), (200, ["a", "list"]), (200, None)])
+def test_what_is_no_nessie_is_told(answer):
+    with server(answer) as url, pytest.raises(TerminalError, match=r"is no Nessie of API v2\. Check `nessie_url`"):
+        NessieCatalog(url, options=QUICK)
+
+
+def test_listings_are_read_page_by_page():
+    names = [f"branch-{number:03}" for number in range(6)]
+    made = [{"type": "BRANCH", "name": name, "hash": "1" * 64} for name in names]
+    pages = [
+        (200, {"references": made[at : at + 2], "hasMore": at < 4, "token": f"after {at}" if at < 4 else None})
+        for at in (0, 2, 4)
+    ]
+    with server(CONFIG, *pages) as url, closing(NessieCatalog(url, create=False, options=QUICK)) as catalog:
+        asked.clear()
+        assert [ref.name for ref in catalog.refs()] == names
+    tokens = [parse_qs(urlsplit(path).query).get("page-token") for path in asked[:3]]
+    assert tokens == [None, ["after 0"], ["after 2"]]
+
+
+def test_tables_are_read_page_by_page():
+    def entry(number):
+        return {
+            "name": {"elements": ["silver", f"t{number}"]}, "type": "ICEBERG_TABLE", "contentId": str(number),
+            "content": {"metadataLocation": f"m{number}"},
+        }  # fmt: skip
+
+    pages = [(200, {"entries": [entry(at)], "hasMore": at < 2, "token": "more"}) for at in range(3)]
+    with server(CONFIG, *pages) as url, closing(NessieCatalog(url, create=False, options=QUICK)) as catalog:
+        found = catalog.tables("1" * 64)
+    assert {str(table): pointer for table, pointer in found.items()} == {f"silver.t{at}": f"m{at}" for at in range(3)}
 
 
 def test_a_server_that_stumbles_is_asked_again():

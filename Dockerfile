@@ -21,6 +21,11 @@ RUN tools/bin/python -m hatchling build -t wheel \
     && tools/bin/uv pip install --no-cache --compile-bytecode --no-deps --python /opt/lagoa/bin/python dist/*.whl
 
 FROM python:3.11.14-slim-bookworm
+# Not pinned: Debian keeps no version of a package but its last.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends socat \
+    && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 lagoa \
     && useradd --uid 10001 --gid lagoa --home-dir /lake --no-create-home --shell /usr/sbin/nologin lagoa \
     && install -d -o lagoa -g lagoa -m 0700 /lake/.lagoa

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.errors import StackError
+from lagoa.roles import PUBLISHER
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
 from lagoa.stack.servers import SERVERS
@@ -23,6 +24,7 @@ from lagoa.stack.servers.server import Site, write_private
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from lagoa.roles import Role
     from lagoa.stack.manifest import Artefact
 
 CREDENTIALS = Path("credentials") / CREDENTIALS_FILE
@@ -33,8 +35,11 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - of a container: what of it can be reached i
 LAGOA = (10001, 10001)
 """User and group of the images that are built from this repository."""
 
-ROLES: Mapping[str, tuple[str, ...]] = {"lagoa": ("engineer", "publisher"), "worker": ("ingest", "publisher")}
-"""As whom the containers of Lagoa itself may sign in: the publisher's own step is a process of each."""
+ROLES: Mapping[str, Role] = {"lagoa": "engineer", "worker": "ingest", "publisher": PUBLISHER}
+"""As whom each container of Lagoa itself signs in."""
+
+PUBLISH = "publish"
+"""The volume of the socket on which the container of the publisher is asked for its step."""
 
 PREFECT_PORT = 4200
 
@@ -82,10 +87,12 @@ def configure(root: Path, secrets: Path, folder: Path) -> None:
         "PREFECT_SERVER_API_AUTH_STRING": f"lagoa:{api}",
     }
     _write_profile(folder / "prefect", server)
-    for name, roles in ROLES.items():
-        _write_roles(folder / name, roles, credentials)
+    for name, role in ROLES.items():
+        _write_role(folder / name, role, credentials)
         client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
         _write_profile(folder / name, client)
+    (folder / PUBLISH).mkdir(exist_ok=True, mode=0o700)
+    _hand_over(folder / PUBLISH, LAGOA)
 
 
 def make_ready(root: Path, names: Sequence[str], folder: Path) -> None:
@@ -125,10 +132,9 @@ def _credentials(secrets: Path, kept: Path) -> Credentials:
     return credentials
 
 
-def _write_roles(folder: Path, roles: Sequence[str], credentials: Credentials) -> None:
+def _write_role(folder: Path, role: str, credentials: Credentials) -> None:
     own = Credentials(folder / CREDENTIALS_FILE)
-    names = [name.format(role) for role in roles for name in ("vault-role-id-{}", "vault-secret-id-{}")]
-    names += [f"postgres-lagoa-{role}" for role in roles]
+    names = (f"vault-role-id-{role}", f"vault-secret-id-{role}", f"postgres-lagoa-{role}")
     own.keep({name: credentials[name].get_secret_value() for name in names})
 
 

@@ -34,7 +34,7 @@ SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose
 DRAW = ROOT / "infra" / "draw_secrets.py"
 
 JOBS = {"configure", "prefect-ready", "lagoa", *(f"{name}-ready" for name in MANIFEST)}
-OTHERS = {"prefect", "worker"}
+OTHERS = {"prefect", "worker", "publisher"}
 """Services that run on, besides the servers of the manifest."""
 
 _SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|auth_string)")
@@ -363,7 +363,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
     drawn = json.loads(secrets.read_text("utf-8"))
     texts = {name: _texts(tmp_path / name) for name in (*MANIFEST, *ROLES, "prefect")}
     held = {name: {key for key, value in drawn.items() if value in text} for name, text in texts.items()}
-    of_roles = {"vault-role-id-{}", "vault-secret-id-{}", "postgres-lagoa-{}"}
+    of_role = {"vault-role-id-{}", "vault-secret-id-{}", "postgres-lagoa-{}"}
     assert held == {
         "postgres": {"postgres-admin"},
         "keycloak": {"postgres-keycloak", "keycloak-admin"},
@@ -372,7 +372,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
         "nessie": {"postgres-nessie", "minio-nessie"},
         "audit": {"audit-token"},
         "prefect": {"postgres-prefect", "prefect-api"},
-        **{name: {"prefect-api", *(n.format(r) for n in of_roles for r in roles)} for name, roles in ROLES.items()},
+        **{name: {"prefect-api", *(each.format(role) for each in of_role)} for name, role in ROLES.items()},
     }
     for file in tmp_path.rglob("*"):
         if file.is_file():

@@ -112,6 +112,7 @@ class Scratches:
         with self._lock:
             if self._pid != os.getpid():  # those belong to the parent process
                 self._idle, self._pid = [], os.getpid()
+            self._idle.sort(key=lambda each: each.commit_id == commit)  # one that is there needs no move
             scratch = self._idle.pop() if self._idle else None
         if scratch is not None:
             try:

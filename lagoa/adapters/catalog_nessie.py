@@ -83,6 +83,7 @@ class NessieCatalog:
         self._history = History(self._http, self._no_ancestor)
         self._scratches = Scratches(self._http, f"{SCRATCH}{tokens.role}/" if tokens else SCRATCH)
         self._contents: StateCache[Contents] = StateCache()
+        self._heads: dict[str, str] = {}  # where this process moved branches last
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
         if create:
             self._make_root()
@@ -138,7 +139,10 @@ class NessieCatalog:
         """Land `change` as one commit on `branch`, if its head is `expected`: all or nothing."""
         if branch == MAIN:
             raise RefProtected(branch)
-        self._expect(branch, expected, change)
+        if _is_hidden(branch):
+            raise RefNotFound(branch)
+        if self._heads.get(branch, expected) != expected:  # else the move tells, and nothing was made in vain
+            self._expect(branch, expected, change)
         if change.merged is not None:
             self._history.get(change.merged)
         before = self._contents_at(expected)
@@ -270,11 +274,19 @@ class NessieCatalog:
         return commit, keys_of(answer)
 
     def _assign(self, branch: str, expected: str, to: str, change: Change | None = None) -> None:
+        body, params = {"type": "DETACHED", "hash": to}, {"type": "BRANCH"}
         try:
             with _asking("move", branch):
-                self._http.call("PUT", at(branch, expected), body={"type": "DETACHED", "hash": to})
+                self._http.call("PUT", at(branch, expected), body=body, params=params)
+            self._heads[branch] = to
         except NotThere as error:
             raise RefNotFound(branch) from error
+        except NotAllowed:
+            raise
+        except TerminalError as error:
+            if self._ref(branch).kind == "tag":
+                raise RefProtected(branch) from error
+            raise
         except Conflict as error:
             actual = self._ref(branch).commit
             # The answer to an earlier request may have been lost, and others may have gone on from there since.

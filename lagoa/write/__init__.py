@@ -325,7 +325,7 @@ class WriteTransaction:
             try:
                 self.commit = catalog.commit(self._branch, expected, change)
             except CommitLost as lost:
-                expected = catalog.ref(self._branch).commit
+                expected = lost.actual
                 ours = sorted(catalog.diff(base, expected).keys() & pointers.keys())
                 if ours or attempt == _TRIES - 1:
                     raise CommitLost(self._branch, base, expected, ours) from lost

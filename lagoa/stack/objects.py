@@ -25,7 +25,9 @@ KEPT_DAYS = 30
 """How long an object that was deleted or written over can be brought back."""
 
 _FILES = f"arn:aws:s3:::{WAREHOUSE}/warehouse/*"
-_QUARANTINED = [f"arn:aws:s3:::{WAREHOUSE}/warehouse/{layer}/*" for layer in ("quarantine", "*/quarantine")]
+QUARANTINED = [f"arn:aws:s3:::{WAREHOUSE}/warehouse/{layer}/*" for layer in ("quarantine", "*/quarantine")]
+"""Files of refused records, as they came: not for readers."""
+
 _LOOK = {
     "Effect": "Allow",
     "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
@@ -44,7 +46,7 @@ _READ_AND_WRITE = [
 ]
 
 POLICIES: dict[str, list[dict[str, Any]]] = {
-    "lagoa-reader": [*_READ, {"Effect": "Deny", "Action": ["s3:GetObject"], "Resource": _QUARANTINED}],
+    "lagoa-reader": [*_READ, {"Effect": "Deny", "Action": ["s3:GetObject"], "Resource": QUARANTINED}],
     "lagoa-ingest": _READ_AND_WRITE,
     "lagoa-engineer": _READ_AND_WRITE,
     "lagoa-publisher": _READ,

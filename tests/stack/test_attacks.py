@@ -1,0 +1,422 @@
+"""What each role must not do, tried by every door: Nessie's two APIs, the Iceberg REST catalog, and the object store.
+
+Each attempt is refused, changes no reference, and stands in a log. docs/security.md tells the same by words.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pyarrow as pa
+import pytest
+from minio import Minio, MinioAdmin
+from minio.commonconfig import ENABLED, Filter
+from minio.credentials.providers import StaticProvider, WebIdentityProvider
+from minio.error import MinioAdminException, S3Error
+from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
+from minio.versioningconfig import SUSPENDED, VersioningConfig
+from pyiceberg.catalog.rest import RestCatalog
+
+from lagoa.credentials import read_credentials
+from lagoa.stack.run import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.timeout(240)
+
+NOBODY, ROLES = "nobody", ("reader", "ingest", "engineer")
+CANDIDATE, JOURNAL, SCRATCH = "lagoa/candidate/attacked", "lagoa/journal", "lagoa/scratch/publisher/attacked"
+OTHERS, RUN = "dev/somebody/work", "run/attacked/1"
+OWN = {"ingest": "run/own/1", "engineer": "own-work", "reader": "own-work", NOBODY: "own-work"}
+PUBLISHERS = ("main", CANDIDATE, JOURNAL, SCRATCH)
+MAY_NOT_WRITE = {
+    NOBODY: (*PUBLISHERS, OTHERS, RUN),
+    "reader": (*PUBLISHERS, OTHERS, RUN),
+    "ingest": (*PUBLISHERS, OTHERS, "own-work", "lagoa/scratch/engineer/attacked"),
+    "engineer": (*PUBLISHERS, OTHERS, "lagoa/scratch/ingest/attacked"),
+}
+"""References that are not a role's own; see the rules of infra/nessie."""
+
+RENEWED_S = 120
+"""How old a token may be; it holds for five minutes."""
+
+TABLE = ("attacked", "t")
+NOTHING = {"type": "UNCHANGED", "key": {"elements": ["attacked"]}}
+GONE = {"type": "DELETE", "key": {"elements": list(TABLE)}}
+
+
+@dataclass
+class Target:
+    """A lake that is attacked, and its publisher's way to look at it."""
+
+    nessie: str
+    rest: str
+    publisher: httpx.Client
+    heads: dict[str, str]
+    parent: str
+    file: str
+
+    def refs(self):
+        page = self.publisher.get("trees", params={"max-records": 1000}).raise_for_status().json()
+        return {ref["name"]: (ref["type"], ref["hash"]) for ref in page["references"]}
+
+
+def at(name, commit):
+    return f"trees/{quote(name, safe='')}@{commit}"
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+@pytest.fixture(scope="module")
+def signed():
+    """Return the stack in which nobody does anything without having signed in."""
+    folder = os.environ.get("LAGOA_TEST_SIGNED_STACK")
+    assert folder, "No stack is up: run `make test-stack`."
+    return Stack(Path(folder), Path(folder) / ".lagoa/stack")
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Return that stack's credentials."""
+    return read_credentials(Path(os.environ["LAGOA_TEST_SIGNED_STACK"]) / ".lagoa/stack/credentials.json")
+
+
+@pytest.fixture(scope="module")
+def token_of(signed, drawn):
+    """Return what gives a role's token; nobody has none."""
+    url = f"{signed.environment()['LAGOA_OIDC_URL']}/protocol/openid-connect/token"
+
+    held = {}
+
+    def give(role):
+        if role == NOBODY:
+            return None
+        if role in held and time.monotonic() - held[role][0] < RENEWED_S:
+            return held[role][1]
+        client = (f"lagoa-{role}", drawn[f"oidc-client-{role}"])
+        answer = httpx.post(url, data={"grant_type": "client_credentials"}, auth=client)
+        held[role] = time.monotonic(), answer.raise_for_status().json()["access_token"]
+        return held[role][1]
+
+    return give
+
+
+@pytest.fixture(scope="module")
+def target(signed, token_of):
+    """Make a table on main with two commits behind it, and one branch of everybody's; take all away afterwards."""
+    urls, token = signed.environment(), token_of("publisher")
+    nessie = urls["LAGOA_NESSIE_URL"]
+    rest = nessie.replace("/api/v2", "/iceberg")
+
+    def sign(request):
+        request.headers.update(bearer(token_of("publisher")))
+        return request
+
+    publisher = httpx.Client(base_url=f"{nessie}/", auth=sign, timeout=30)
+    before = publisher.get("trees/main").raise_for_status().json()["reference"]["hash"]
+    catalog = RestCatalog("publisher", uri=f"{rest}/main", warehouse="lagoa", token=token)
+    catalog.create_namespace_if_not_exists(TABLE[:1])
+    rows = pa.table({"id": pa.array([1, 2, 3], pa.int64())})
+    table = catalog.create_table(TABLE, rows.schema)
+    parent = publisher.get("trees/main").json()["reference"]["hash"]
+    table.append(rows)
+    head = publisher.get("trees/main").json()["reference"]["hash"]
+    file = next(iter(catalog.load_table(TABLE).scan().plan_files())).file.file_path
+    made = [CANDIDATE, SCRATCH, OTHERS, RUN, "lagoa/scratch/ingest/attacked", "lagoa/scratch/engineer/attacked"]
+    for name in {*made, *OWN.values()}:
+        body = {"type": "BRANCH", "name": "main", "hash": head}
+        publisher.post("trees", json=body, params={"name": name, "type": "BRANCH"}).raise_for_status()
+    refs = publisher.get("trees", params={"max-records": 1000}).json()["references"]
+    yield Target(nessie, rest, publisher, {ref["name"]: ref["hash"] for ref in refs}, parent, file)
+    for name in {*made, *OWN.values()}:
+        publisher.delete(at(name, head)).raise_for_status()
+    publisher.put(at("main", head), json={"type": "BRANCH", "name": "main", "hash": before}).raise_for_status()
+    publisher.close()
+
+
+# --- Nessie, both APIs: (name of the attempt, its request) for a reference that is not the attacker's own.
+
+
+def by_v2(target, ref, own):
+    """Yield the requests of API v2 that would change `ref`."""
+    here = at(ref, target.heads[ref])
+    merge = {"fromRefName": own, "fromHash": target.heads[own], "message": "x"}
+    commit = {"commitMeta": {"message": "attack"}, "operations": [NOTHING]}
+    yield "commit nothing", "POST", f"{here}/history/commit", commit
+    yield "take a table away", "POST", f"{here}/history/commit", commit | {"operations": [GONE]}
+    yield "merge", "POST", f"{here}/history/merge", merge
+    transplant = {"fromRefName": own, "hashesToTransplant": [target.heads[own]], "message": "x"}
+    yield "transplant", "POST", f"{here}/history/transplant", transplant
+    yield "assign to one's own", "PUT", here, {"type": "BRANCH", "name": own, "hash": target.heads[own]}
+    yield "move back", "PUT", here, {"type": "BRANCH", "name": ref, "hash": target.parent}
+    yield "move to a hash", "PUT", here, {"type": "DETACHED", "hash": target.parent}
+    yield "delete", "DELETE", here, None
+
+
+def by_v1(target, ref, own):
+    """Yield the requests of API v1 that would change `ref`."""
+    path, expected = f"trees/branch/{quote(ref, safe='')}", f"?expectedHash={target.heads[ref]}"
+    commit = {"commitMeta": {"message": "attack"}, "operations": [GONE]}
+    yield "commit", "POST", f"{path}/commit{expected}", commit
+    yield "merge", "POST", f"{path}/merge{expected}", {"fromRefName": own, "fromHash": target.heads[own]}
+    transplant = {"fromRefName": own, "hashesToTransplant": [target.heads[own]]}
+    yield "transplant", "POST", f"{path}/transplant{expected}", transplant
+    yield "move back", "PUT", f"{path}{expected}", {"type": "BRANCH", "name": ref, "hash": target.parent}
+    yield "delete", "DELETE", f"{path}{expected}", None
+
+
+def makings(target, own):
+    """Yield the requests by which references would be made where only the publisher makes them."""
+    source = {"type": "BRANCH", "name": own, "hash": target.heads[own]}
+    for name in ("lagoa/candidate/forged", "lagoa/scratch/publisher/forged", "dev/somebody/forged"):
+        yield f"make branch {name}", "POST", "v2", f"trees?name={quote(name, safe='')}&type=BRANCH", source
+        forged = {"type": "BRANCH", "name": name, "hash": target.heads[own]}
+        yield f"make branch {name} by v1", "POST", "v1", f"trees/tree?sourceRefName={quote(own, safe='')}", forged
+    yield "make tag", "POST", "v2", "trees?name=lagoa%2Fcandidate%2Fforged-tag&type=TAG", source
+
+
+def was_refused(answer):
+    """Return whether it was not allowed; the REST catalog tells that by 500 with the rule's words."""
+    in_words = answer.status_code == httpx.codes.INTERNAL_SERVER_ERROR and "is not allowed for role" in answer.text
+    # Nobody at all deletes main: the server says so before it asks who it is.
+    not_at_all = "Default branch 'main' cannot be deleted" in answer.text
+    return answer.status_code in {401, 403} or in_words or not_at_all
+
+
+def try_nessie(target, token, requests):
+    """Send requests and return those that were not refused, as (what, status)."""
+    taken = []
+    with httpx.Client(headers=bearer(token), timeout=30) as client:
+        for what, method, url, body in requests:
+            before = target.refs()
+            answer = client.request(method, url, json=body)
+            if not was_refused(answer) or target.refs() != before:
+                taken.append((what, answer.status_code, answer.text[:200]))
+    return taken
+
+
+@pytest.mark.parametrize("role", [NOBODY, *ROLES])
+class TestNessie:
+    def test_v2_changes_nothing_that_is_anothers(self, target, token_of, role):
+        requests = [
+            (f"{what} {ref}", method, f"{target.nessie}/{path}", body)
+            for ref in MAY_NOT_WRITE[role]
+            for what, method, path, body in by_v2(target, ref, OWN[role])
+        ]
+        assert len(requests) >= 40
+        assert try_nessie(target, token_of(role), requests) == []
+
+    def test_v1_changes_nothing_that_is_anothers(self, target, token_of, role):
+        v1 = target.nessie.replace("/api/v2", "/api/v1")
+        requests = [
+            (f"{what} {ref}", method, f"{v1}/{path}", body)
+            for ref in MAY_NOT_WRITE[role]
+            for what, method, path, body in by_v1(target, ref, OWN[role])
+        ]
+        assert try_nessie(target, token_of(role), requests) == []
+
+    def test_no_reference_is_made_under_anothers_name(self, target, token_of, role):
+        apis = {"v2": target.nessie, "v1": target.nessie.replace("/api/v2", "/api/v1")}
+        requests = [
+            (what, method, f"{apis[api]}/{path}", body) for what, method, api, path, body in makings(target, OWN[role])
+        ]
+        assert try_nessie(target, token_of(role), requests) == []
+
+    @pytest.mark.parametrize("ref", ["main", CANDIDATE])
+    def test_the_rest_catalog_changes_nothing(self, target, token_of, role, ref):
+        prefix = f"{target.rest}/v1/{quote(f'{ref}|lagoa', safe='')}"
+        table = f"{prefix}/namespaces/attacked/tables/t"
+        name = {"namespace": ["attacked"], "name": "t"}
+        update = {"requirements": [], "updates": [{"action": "set-properties", "updates": {"attacked": "yes"}}]}
+        column = {"id": 1, "name": "id", "required": False, "type": "long"}
+        schema = {"type": "struct", "schema-id": 0, "identifier-field-ids": [], "fields": [column]}
+        made = {"name": "s", "schema": schema, "stage-create": False, "properties": {}}
+        made |= {"partition-spec": {"spec-id": 0, "fields": []}, "write-order": {"order-id": 0, "fields": []}}
+        requests = [
+            ("make a namespace", "POST", f"{prefix}/namespaces", {"namespace": ["stolen"]}),
+            ("change a namespace", "POST", f"{prefix}/namespaces/attacked/properties", {"updates": {"a": "b"}}),
+            ("make a table", "POST", f"{prefix}/namespaces/attacked/tables", made),
+            ("change a table", "POST", table, {"identifier": name, **update}),
+            ("drop a table", "DELETE", table, None),
+            ("drop a table with its files", "DELETE", f"{table}?purgeRequested=true", None),
+            ("rename", "POST", f"{prefix}/tables/rename", {"source": name, "destination": name | {"name": "u"}}),
+            (
+                "change several",
+                "POST",
+                f"{prefix}/transactions/commit",
+                {"table-changes": [{"identifier": name, **update}]},
+            ),
+        ]
+        assert try_nessie(target, token_of(role), requests) == []
+
+
+def test_nobody_reads_anything(target):
+    prefix = f"{target.rest}/v1/{quote('main|lagoa', safe='')}"
+    requests = [
+        ("references", "GET", f"{target.nessie}/trees", None),
+        ("entries", "GET", f"{target.nessie}/trees/main/entries", None),
+        ("log", "GET", f"{target.nessie}/trees/main/history", None),
+        ("content", "GET", f"{target.nessie}/trees/main/contents/attacked.t", None),
+        ("references by v1", "GET", f"{target.nessie.replace('/api/v2', '/api/v1')}/trees", None),
+        ("tables", "GET", f"{prefix}/namespaces/attacked/tables", None),
+        ("a table", "GET", f"{prefix}/namespaces/attacked/tables/t", None),
+    ]
+    assert try_nessie(target, None, requests) == []
+
+
+@pytest.mark.parametrize("token", ["x", "a.b.c"])
+def test_a_token_that_is_none_opens_nothing(target, token):
+    assert httpx.get(f"{target.nessie}/trees", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_a_token_whose_role_was_rewritten_opens_nothing(target, token_of):
+    import base64
+
+    head, body, signature = token_of("reader").split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    claims["groups"] = ["publisher"]
+    forged = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    for token in (f"{head}.{forged}.{signature}", f"eyJhbGciOiJub25lIn0.{forged}."):
+        assert httpx.get(f"{target.nessie}/trees", headers=bearer(token)).status_code == 401
+
+
+# --- The object store.
+
+
+@pytest.fixture(scope="module")
+def store_of(signed, token_of):
+    """Return what connects to the object store as a role, by its token: a client, and one of its administration."""
+    endpoint = urlsplit(signed.environment()["LAGOA_S3_ENDPOINT"])
+
+    def sign_in(role):
+        if role == NOBODY:
+            return StaticProvider("nobody", "knows-no-secret")
+        return WebIdentityProvider(
+            jwt_provider_func=lambda: {"access_token": token_of(role), "expires_in": "900"},
+            sts_endpoint=endpoint.geturl(),
+        )
+
+    def connect(role):
+        known = {"endpoint": endpoint.netloc, "credentials": sign_in(role), "secure": False, "region": "us-east-1"}
+        return Minio(**known), MinioAdmin(**known)
+
+    return connect
+
+
+@pytest.fixture(scope="module")
+def root(signed, drawn):
+    """Return the object store as its root, with a refused record's file in it."""
+    endpoint = urlsplit(signed.environment()["LAGOA_S3_ENDPOINT"]).netloc
+    provider = StaticProvider(*(drawn[f"minio-root-{part}"] for part in ("user", "password")))
+    client = Minio(endpoint=endpoint, credentials=provider, secure=False, region="us-east-1")
+    put(client, "lagoa", REFUSED)
+    put(client, "backup", "a")
+    return client
+
+
+REFUSED = "warehouse/quarantine/bronze__people-0000/data/a.parquet"
+
+
+def put(client, bucket, name):
+    client.put_object(bucket_name=bucket, object_name=name, data=io.BytesIO(b"x"), length=1)
+
+
+def key_of(target):
+    return target.file.removeprefix("s3://lagoa/")
+
+
+def refused(call: Callable[[], Any]):
+    """Return whether the object store does not allow it; any other error goes on."""
+    try:
+        found = call()
+        if hasattr(found, "__next__"):
+            list(found)
+    except S3Error as error:
+        return error.code in {"AccessDenied", "InvalidAccessKeyId"}
+    except MinioAdminException as error:
+        return any(code in str(error) for code in ("AccessDenied", "InvalidAccessKeyId"))
+    return False
+
+
+def on_the_store(client, admin, file, version):
+    """Return what nobody but root may do there, by name."""
+    forever = Rule(rule_id="x", status=ENABLED, rule_filter=Filter(prefix=""), expiration=Expiration(days=1))
+    return {
+        "delete a file": lambda: client.remove_object(bucket_name="lagoa", object_name=file),
+        "delete a version": lambda: client.remove_object(bucket_name="lagoa", object_name=file, version_id=version),
+        "write elsewhere": lambda: put(client, "backup", "b"),
+        "write beside the warehouse": lambda: put(client, "lagoa", "elsewhere/b"),
+        "read elsewhere": lambda: client.get_object(bucket_name="backup", object_name="a"),
+        "list elsewhere": lambda: client.list_objects(bucket_name="backup"),
+        "make a bucket": lambda: client.make_bucket(bucket_name="stolen"),
+        "delete a bucket": lambda: client.remove_bucket(bucket_name="sandbox"),
+        "end versioning": lambda: client.set_bucket_versioning(bucket_name="lagoa", config=VersioningConfig(SUSPENDED)),
+        "let files expire": lambda: client.set_bucket_lifecycle(bucket_name="lagoa", config=LifecycleConfig([forever])),
+        "let everybody in": lambda: client.set_bucket_policy(bucket_name="lagoa", policy="{}"),
+        "see the users": admin.user_list,
+        "make a user": lambda: admin.user_add("stolen", "stolen-secret"),
+        "make a policy": lambda: admin.policy_add("stolen", policy={"Version": "2012-10-17", "Statement": []}),
+    }
+
+
+@pytest.mark.parametrize("role", [NOBODY, *ROLES, "publisher"])
+class TestObjectStore:
+    def test_nothing_is_deleted_and_nothing_changed_but_by_root(self, target, store_of, root, role):
+        file = key_of(target)
+        before = root.stat_object(bucket_name="lagoa", object_name=file)
+        attempts = on_the_store(*store_of(role), file, before.version_id)
+        assert [what for what, attempt in attempts.items() if not refused(attempt)] == []
+        after = root.stat_object(bucket_name="lagoa", object_name=file)
+        assert (after.version_id, after.etag) == (before.version_id, before.etag)
+
+
+@pytest.mark.parametrize("role", [NOBODY, "reader", "publisher"])
+def test_who_only_reads_writes_nothing(target, store_of, role):
+    client, _ = store_of(role)
+    assert refused(lambda: put(client, "lagoa", key_of(target)))
+    assert refused(lambda: put(client, "lagoa", "warehouse/attacked/new"))
+
+
+@pytest.mark.parametrize("role", [NOBODY, "reader"])
+def test_refused_records_are_not_read_by_readers(store_of, root, role):
+    assert refused(lambda: store_of(role)[0].get_object(bucket_name="lagoa", object_name=REFUSED))
+
+
+def test_keys_handed_out_for_main_write_nothing(target, token_of):
+    """Nessie's vended keys of a table are for what the asker may do to it at that ref."""
+    catalog = RestCatalog("engineer", uri=f"{target.rest}/main", warehouse="lagoa", token=token_of("engineer"))
+    io_ = catalog.load_table(TABLE).io
+    with io_.new_input(target.file).open() as stream:
+        assert stream.read(4) == b"PAR1"
+    with pytest.raises(OSError, match=r"(?i)access.?denied|forbidden"), io_.new_output(target.file).create(True) as out:
+        out.write(b"x")
+
+
+# --- The logs.
+
+
+def test_refusals_are_logged(signed, target, token_of, store_of):
+    engineer = httpx.Client(base_url=f"{target.nessie}/", headers=bearer(token_of("engineer")), timeout=30)
+    with engineer:
+        assert engineer.delete(at(CANDIDATE, target.heads[CANDIDATE])).status_code == 403
+    assert refused(lambda: store_of("engineer")[0].remove_object(bucket_name="lagoa", object_name=key_of(target)))
+    told = {
+        "nessie": ("- engineer ", f"@{target.heads[CANDIDATE]}", " 403 "),
+        "audit": ("engineer", "DeleteObject", "403"),
+    }
+    deadline = time.monotonic() + 20
+    for server, words in told.items():
+        while not any(all(word in line for word in words) for line in signed.log(server, 500).splitlines()):
+            assert time.monotonic() < deadline, signed.log(server, 30)
+            time.sleep(0.3)

@@ -204,10 +204,11 @@ class SqlEngine(Protocol):
     def version(self) -> str:
         """What runs the SQL, and which version: results of another one are not taken for its own."""
 
-    def session(self, tables: Pointers, *, confined: bool = False) -> SqlSession:
+    def session(self, tables: Pointers, *, confined: bool = False, writes: bool = False) -> SqlSession:
         """Open a session in which each of `tables` can be read by its name.
 
-        `confined` is for a user's SQL: the session can then open nothing outside the warehouse.
+        `confined` is for a user's SQL: the session can then open nothing outside the warehouse. Whether such a session
+        `writes` is told before.
         """
 
     def session_of(self, tables: Mapping[TableName, pa.Table]) -> SqlSession:

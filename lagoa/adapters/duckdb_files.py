@@ -252,6 +252,7 @@ class FileWriter:
 
     def _write_by_pyiceberg(self, query: str, parameters: Sequence[Any]) -> list[DataFile]:
         """Write what DuckDB cannot: its rows go through Arrow, in memory."""
+        from pyiceberg.exceptions import NotInstalledError
         from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
 
         self.stage(_STAGED, query, parameters)
@@ -264,7 +265,15 @@ class FileWriter:
             rows = rows.cast(schema_to_pyarrow(self.schema, include_field_ids=False))
         except (ValueError, NotImplementedError) as error:  # pyarrow's errors are ValueErrors
             raise WriteError(self.name, f"a value does not fit: {error}.", "Cast it in the query.") from error
-        return list(_dataframe_to_data_files(self.table, rows, file_io(self.table.location)))
+        try:
+            return list(_dataframe_to_data_files(self.table, rows, file_io(self.table.location)))
+        except NotInstalledError as error:
+            raise WriteError(
+                self.name,
+                f"it is partitioned by {', '.join(str(field.transform) for field in self.table.spec().fields)}, "
+                "and has a column of a type that is not written so.",
+                "Partition it by another transform, or give the column another type.",
+            ) from error
 
     def _translated(self, error: duckdb.Error) -> LagoaError:
         text = str(error)

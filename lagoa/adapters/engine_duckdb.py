@@ -80,14 +80,15 @@ class DuckDBEngine:
         """DuckDB and its version."""
         return f"duckdb {duckdb.__version__}"
 
-    def session(self, tables: Pointers, *, confined: bool = False) -> DuckDBSession:
+    def session(self, tables: Pointers, *, confined: bool = False, writes: bool = False) -> DuckDBSession:
         """Open a session in which each of `tables` can be read by its name.
 
         Args:
             tables: the exact pointer that each name stands for.
             confined: whether a user's SQL will run in it: it can then open nothing outside the warehouse.
+            writes: whether a confined session will write files, which may take the iceberg extension.
         """
-        instance = self._instance(confined=confined, iceberg=bool(tables))
+        instance = self._instance(confined=confined, iceberg=bool(tables) or writes)
         views = {table: self._view(pointer, instance) for table, pointer in tables.items()}
         return self._session(instance, views, named=bool(tables))
 

@@ -70,7 +70,7 @@ def open_rows(
             if table not in tables:
                 raise TableNotFound(table, ref)
         pointers = {table: tables[table] for table in reads | {target} if table in tables}
-        with engine.session(pointers, confined=True) as session:
+        with engine.session(pointers, confined=True, writes=True) as session:
             yield SessionQuery(session, source.strip().rstrip(";"))
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
         with engine.session({}) as session:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 A, B = TableName.parse("bronze.a"), TableName.parse("bronze.b")
-_LOGICAL = {"long": "integer", "int": "integer", "double": "number", "string": "string", "timestamp": "timestamp"}
+_LOGICAL = {"long": "integer", "int": "integer", "double": "number", "string": "string", "timestamp": "timestamp",
+            "fixed[2]": "string"}  # fmt: skip
 
 
 def write_contract(root: Path, table: str, columns: str, **custom: Any) -> None:
@@ -406,6 +407,17 @@ def test_what_a_table_cannot_become_is_said(root: Path, lake: Lake, dev: Branch,
     write_contract(root, "bronze.e", columns)
     with open_lake(root) as later, pytest.raises(WriteError, match=said):
         later.branch("dev").append("bronze.e", rows((1, "x"), names="k v"))
+
+
+def test_rows_of_no_table_are_written_into_any_partition(root: Path) -> None:
+    write_contract(root, "bronze.p", "k:long* v:string", partition=["bucket(4, k)", "truncate(2, v)"])
+    write_contract(root, "bronze.q", "k:long* f:fixed[2]", partition=["bucket(4, k)"])
+    with open_lake(root) as lake:
+        dev = lake.create_branch("dev")
+        dev.append("bronze.p", "SELECT 1::BIGINT AS k, 'abc' AS v")
+        assert content(lake, "bronze.p") == [(1, "abc")]
+        with pytest.raises(WriteError, match=r"partitioned by bucket\[4\], and has a column of a type"):
+            dev.append("bronze.q", "SELECT 1::BIGINT AS k, 'ab'::BLOB AS f")
 
 
 def test_a_table_with_delete_files_of_others_is_read_through(lake: Lake, dev: Branch, tmp_path: Path) -> None:

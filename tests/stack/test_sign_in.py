@@ -38,7 +38,7 @@ class Servers:
 
     def __init__(self, stack):
         self.folder = stack._state
-        found = stack.environment()
+        found = self.environment = stack.environment()
         self.nessie, self.s3 = found["LAGOA_NESSIE_URL"], found["LAGOA_S3_ENDPOINT"]
         self.oidc = found["LAGOA_OIDC_URL"]
         self.credentials = json.loads((self.folder / "credentials.json").read_text())
@@ -90,9 +90,11 @@ class Servers:
 
 
 @pytest.fixture
-def folder(tmp_path, servers):
+def folder(tmp_path, servers, monkeypatch):
     """Make a lake of the reference lake's files, to be run embedded and on the stack, with nothing in it."""
     servers.empty()
+    for name, value in servers.environment.items():  # the other stack's stand there, and go before the file
+        monkeypatch.setenv(name, value)
     for name in ("iceberg", "transformations", "soda", "flows"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / ".stack").mkdir()
@@ -100,7 +102,7 @@ def folder(tmp_path, servers):
     (tmp_path / "lagoa.toml").write_text(
         f'[profiles.stack]\nstate = ".stack"\ncatalog = "nessie"\nnessie_url = "{servers.nessie}"\n'
         f'warehouse = "s3://lagoa/warehouse/{uuid.uuid4().hex}"\ns3_endpoint = "{servers.s3}"\n'
-        f'sign_in = "oidc"\noidc_url = "{servers.oidc}"\n'
+        f'sign_in = "oidc"\noidc_url = "{servers.oidc}"\nreceipts = "postgres"\n'
     )
     return tmp_path
 

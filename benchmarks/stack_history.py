@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters._nessie_history import MERGED
 from lagoa.adapters._nessie_http import NessieHttp, at
-from lagoa.adapters._nessie_journal import JOURNAL, Move
+from lagoa.adapters._nessie_journal import Move
 from lagoa.model import MAIN
+from lagoa.roles import JOURNAL
 
 if TYPE_CHECKING:
     from benchmarks.stack_servers import Servers, Size

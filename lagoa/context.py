@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lagoa.errors import NotAllowed
+from lagoa.roles import PUBLISHER, roles_may
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -67,6 +70,12 @@ class LakeContext:
     def contracts(self) -> Contracts:
         """The lake's data contracts, read once."""
         return self._once("contracts", self._read_contracts)
+
+    def refuse_unseen(self) -> None:
+        """Raise `NotAllowed` where the role may not read what tables refused."""
+        if not self.settings.sees_quarantine:
+            role = self.settings.role
+            raise NotAllowed("This lake", "read the quarantine.", role, roles_may(("ingest", "engineer", PUBLISHER)))
 
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts

@@ -416,8 +416,8 @@ def _open_secrets(settings: Settings) -> Secrets:
     if settings.secrets == "vault":
         from lagoa.adapters.secrets_vault import VaultSecrets, app_role
 
-        stack = settings.state_folder / "stack"
-        return VaultSecrets(settings.vault_url, settings.role, lambda: app_role(stack, settings.role))
+        sign_in = partial(app_role, settings.state_folder / "stack", settings.role)
+        return VaultSecrets(settings.vault_url, settings.role, sign_in)
     from lagoa.adapters.secrets_env import EnvSecrets
 
     return EnvSecrets()

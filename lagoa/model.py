@@ -18,6 +18,9 @@ MAIN = "main"
 CANDIDATE_PREFIX = "lagoa/candidate/"
 """Branches under this prefix are the publisher's alone."""
 
+QUARANTINE_LAYER = "quarantine"
+"""The namespace of the tables that hold what others refused."""
+
 LINEAGE_COLUMNS = ("_batch_id", "_ingested_at", "_source", "_row")
 """What ingest adds to each row: its batch, the moment, the file's name, the record's number from 1."""
 
@@ -55,7 +58,12 @@ class TableName:
     @property
     def quarantine(self) -> TableName:
         """The table that holds the rows refused by this one: `quarantine.bronze__orders`."""
-        return TableName(("quarantine",), f"{self.layer}__{self.name}")
+        return TableName((QUARANTINE_LAYER,), f"{self.layer}__{self.name}")
+
+    @property
+    def is_quarantine(self) -> bool:
+        """Whether it is the quarantine of a table."""
+        return self.namespace == (QUARANTINE_LAYER,)
 
     def __str__(self) -> str:
         return ".".join((*self.namespace, self.name))

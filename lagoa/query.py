@@ -19,11 +19,14 @@ def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
         QueryError: anything but one SELECT over tables of the ref, or a query that fails.
         RefNotFound: no such ref.
         TableNotFound: the query names a table that is not there.
+        NotAllowed: it names one that the role may not read.
     """
     tables = context.engine.tables_read(query)
     commit = context.catalog.resolve(Ref.parse(ref))
     pointers = context.catalog.tables(commit.id) if tables else {}
     for table in sorted(tables):
+        if table.is_quarantine:
+            context.refuse_unseen()
         if table not in pointers:
             raise TableNotFound(table, ref)
     return context.engine.session({table: pointers[table] for table in tables}, confined=True).query(query)

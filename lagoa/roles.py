@@ -13,6 +13,9 @@ Role = Literal["reader", "ingest", "engineer", "publisher"]
 
 PUBLISHER: Role = "publisher"
 
+READER: Role = "reader"
+"""Does not see the quarantine, where records stand as they were received."""
+
 SCRATCH = "lagoa/scratch/"
 """Branches on which a process makes commits before another branch moves to them; shown to nobody."""
 

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from lagoa.errors import LakeNotFound, SettingsError
-from lagoa.roles import Role  # noqa: TC001 - pydantic reads the annotation
+from lagoa.roles import READER, Role
 from lagoa.storage import S3
 
 SETTINGS_FILE = "lagoa.toml"
@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """The absolute folder of the catalog, the receipts and the data files."""
         return self.root / self.state
+
+    @property
+    def sees_quarantine(self) -> bool:
+        """Whether the role may read what tables refused."""
+        return self.sign_in == "none" or self.role != READER
 
     @property
     def warehouse_location(self) -> str:

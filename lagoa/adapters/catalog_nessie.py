@@ -16,7 +16,7 @@ from lagoa.adapters._nessie_scratch import Scratches
 from lagoa.adapters._states import StateCache, delta_of
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
-from lagoa.roles import JOURNAL, SCRATCH, roles_may, who_may_move
+from lagoa.roles import JOURNAL, READER, SCRATCH, who_may
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -81,7 +81,8 @@ class NessieCatalog:
         self._http = NessieHttp(endpoint, tokens, **limits)
         self._no_ancestor = _no_ancestor_of(self._http)
         self._history = History(self._http, self._no_ancestor)
-        self._scratches = Scratches(self._http, f"{SCRATCH}{tokens.role}/" if tokens else SCRATCH)
+        self._role = tokens.role if tokens else ""
+        self._scratches = Scratches(self._http, f"{SCRATCH}{self._role}/" if tokens else SCRATCH)
         self._contents: StateCache[Contents] = StateCache()
         self._heads: dict[str, str] = {}  # where this process moved branches last
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
@@ -184,8 +185,11 @@ class NessieCatalog:
         return self._history.merge_base(a, b)
 
     def tables(self, commit: str) -> Pointers:
-        """Return the pointer of each Iceberg table at a commit."""
-        return dict(self._contents_at(commit).state.tables)
+        """Return the pointer of each Iceberg table at a commit that the role may read."""
+        tables = self._contents_at(commit).state.tables
+        if self._role == READER:
+            return {name: pointer for name, pointer in tables.items() if not name.is_quarantine}
+        return dict(tables)
 
     def namespaces(self, commit: str) -> Mapping[Namespace, Mapping[str, str]]:
         """Return the namespaces at a commit with their properties."""
@@ -335,6 +339,15 @@ class NessieCatalog:
         return found[0]
 
 
+def _no_ancestor_of(http: NessieHttp) -> str:
+    """Return the hash that stands for no commit; an error where something else than Nessie answers."""
+    try:
+        return str(http.call("GET", "config")["noAncestorHash"])
+    except (NotThere, KeyError, TypeError) as error:
+        message = f"What answers at {http.endpoint} is no Nessie of API v2."
+        raise TerminalError(message, "Check `nessie_url`.") from error
+
+
 def _info(reference: Mapping[str, Any]) -> RefInfo:
     kind: Literal["branch", "tag"] = "tag" if reference["type"] == "TAG" else "branch"
     return RefInfo(reference["name"], kind, reference["hash"], None)
@@ -346,17 +359,8 @@ def _asking(what: str, ref: str) -> Iterator[None]:
     try:
         yield
     except NotAllowed as error:
-        raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, roles_may(who_may_move(ref))) from error
+        raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, who_may(ref)) from error
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(SCRATCH) or name == JOURNAL
-def _no_ancestor_of(http: NessieHttp) -> str:
-    """Return the hash that stands for no commit; an error where something else than Nessie answers."""
-    try:
-        return str(http.call("GET", "config")["noAncestorHash"])
-    except (NotThere, KeyError, TypeError) as error:
-        message = f"What answers at {http.endpoint} is no Nessie of API v2."
-        raise TerminalError(message, "Check `nessie_url`.") from error
-
-

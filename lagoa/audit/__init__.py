@@ -35,7 +35,9 @@ def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
         RefNotFound: no such ref.
         CheckError: a check file that cannot be run.
         ContractError: a contract that cannot be used.
+        NotAllowed: the role may not read the quarantine, which is a part of what is checked.
     """
+    context.refuse_unseen()
     commit = context.catalog.resolve(Ref.parse(ref)).id
     report = audit_commit(context, ref, commit, context.catalog.resolve(Ref.parse(base)).id)
     keep_audit(context, report)

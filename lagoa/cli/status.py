@@ -43,7 +43,7 @@ def status_(ctx: typer.Context, as_json: JsonOption = False) -> None:
             ("published", _publication(last)),
             ("tables", _tables([state for state in states if not _is_quarantine(state)])),
             ("models", _in_words(models)),
-            ("quarantine", _quarantine(waiting)),
+            ("quarantine", _quarantine(waiting) if lake.settings.sees_quarantine else "not for the role reader"),
         ]
     )
     others = [branch for branch in branches if branch.name != "main"]

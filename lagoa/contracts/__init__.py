@@ -8,7 +8,7 @@ from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.findings import near
 from lagoa.contracts.increments import check_increment_inputs
 from lagoa.contracts.properties import Source
-from lagoa.contracts.quarantine import QUARANTINE_LAYER, quarantine_contract
+from lagoa.contracts.quarantine import quarantine_contract
 from lagoa.contracts.reading import read_contract
 from lagoa.contracts.references import check_references
 from lagoa.contracts.yaml_file import ContractFile
@@ -142,7 +142,7 @@ def _table_of(path: Path, folder: Path) -> TableName:
         table = TableName.parse(f"{parts[0]}.{path.name.removesuffix(SUFFIX)}")
     except InvalidName as error:
         raise ContractError(path, None, error.message, f"{error.advice} {form}") from error
-    if table.layer == QUARANTINE_LAYER:
+    if table.is_quarantine:
         message = "the layer quarantine is Lagoa's own, and so are its contracts."
         raise ContractError(path, None, message, "Take the file away.")
     return table

@@ -11,9 +11,6 @@ from lagoa.contracts.contract import PERSONAL, Column, Contract
 if TYPE_CHECKING:
     from lagoa.model import TableName
 
-QUARANTINE_LAYER = "quarantine"
-"""The layer of refused records; its tables have their contract from here."""
-
 RECORD_KEY = ("_batch_id", "source", "record")
 """What tells one refused record of a table from the others."""
 
@@ -74,7 +71,7 @@ def quarantine_contract(origin: Contract) -> Contract:
 
 def later_columns(table: TableName) -> frozenset[str]:
     """Return the columns that a table may lack because it was last written before there were such."""
-    return frozenset(column.name for column in _FATE) if table.layer == QUARANTINE_LAYER else frozenset()
+    return frozenset(column.name for column in _FATE) if table.is_quarantine else frozenset()
 
 
 def with_fates(source: str) -> str:

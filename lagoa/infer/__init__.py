@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
-from lagoa.contracts.quarantine import QUARANTINE_LAYER
 from lagoa.errors import InvalidName, SourceError
 from lagoa.infer.columns import ENOUGH, RECORDS, Guess, guess_text, guess_typed
 from lagoa.infer.dialect import find_dialect
@@ -19,7 +18,7 @@ from lagoa.infer.text import contract_lines
 from lagoa.readers import open_reader
 from lagoa.readers.files import SourceFile
 from lagoa.readers.stream import RULE, stream_name
-from lagoa.readers.values import identifier, literal
+from lagoa.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +43,7 @@ def infer_contract(path: Path, table: TableName) -> str:
         SourceError: the file is missing, empty, without records, binary, a folder, or not to be made out.
         InvalidName: the table is one that users do not write.
     """
-    if table.layer == QUARANTINE_LAYER:
+    if table.is_quarantine:
         raise InvalidName("table", str(table), "another layer: quarantine is filled by Lagoa alone")
     file = SourceFile(path)
     if "\\" in file.name:
@@ -69,10 +68,10 @@ def _forms(connection: DuckDBPyConnection, source: Source, guesses: list[Guess])
         names = [guess.name for guess in guesses]
         nulls = null_words(connection, names)
         if nulls:
-            words = f"[{', '.join(map(literal, nulls))}]"
+            words = f"[{', '.join(map(text_in_sql, nulls))}]"
             values = (
                 f"CASE WHEN NOT list_contains({words}, {name}) THEN {name} END AS {name}"
-                for name in map(identifier, names)
+                for name in map(name_in_sql, names)
             )
             connection.execute(f"CREATE TABLE plain AS SELECT {', '.join(values)} FROM records")  # noqa: S608
             connection.execute("CREATE OR REPLACE VIEW records AS SELECT * FROM plain")
@@ -128,10 +127,10 @@ def _records(file: SourceFile, table: TableName, source: Source, guesses: list[G
     columns = tuple(Column(guess.name, guess.type, header=guess.header) for guess in guesses)
     contract = Contract(table, "0", file.path, "", columns, source=source)
     stream = open_reader(contract, file).stream()
-    values = ", ".join(f"{identifier(stream_name(each.name))} AS {identifier(each.name)}" for each in columns)
+    values = ", ".join(f"{name_in_sql(stream_name(each.name))} AS {name_in_sql(each.name)}" for each in columns)
     with duckdb.connect() as connection:
         connection.register("stream", stream.reader())
-        query = f"CREATE TABLE seen AS SELECT {identifier(RULE)}, {values} FROM stream LIMIT {RECORDS}"  # noqa: S608
+        query = f"CREATE TABLE seen AS SELECT {name_in_sql(RULE)}, {values} FROM stream LIMIT {RECORDS}"  # noqa: S608
         try:
             connection.execute(query)
         except duckdb.Error:
@@ -139,8 +138,8 @@ def _records(file: SourceFile, table: TableName, source: Source, guesses: list[G
             raise
         if not stream.received:
             raise SourceError(str(file.path), "it has a header and no record.", "Take a file that has some.")
-        names = ", ".join(identifier(each.name) for each in columns)
-        rule = identifier(RULE)
+        names = ", ".join(name_in_sql(each.name) for each in columns)
+        rule = name_in_sql(RULE)
         connection.execute(f"CREATE VIEW records AS SELECT {names} FROM seen WHERE {rule} IS NULL")  # noqa: S608
         if connection.execute("SELECT count(*) FROM records").fetchone() == (0,):
             message = (

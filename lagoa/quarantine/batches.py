@@ -10,14 +10,14 @@ from lagoa.catalog.table_facts import table_facts
 from lagoa.errors import TableNotFound
 from lagoa.model import LINEAGE_COLUMNS, Ref
 from lagoa.quarantine.records import refused_sql
-from lagoa.readers.values import identifier
+from lagoa.sql_names import name_in_sql
 from lagoa.write.holds import RECEIVED
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import TableName
 
-_BATCH = identifier(LINEAGE_COLUMNS[0])
+_BATCH = name_in_sql(LINEAGE_COLUMNS[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,9 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
 
     Raises:
         RefNotFound, TableNotFound: no such ref or table.
+        NotAllowed: the role may not read the quarantine.
     """
+    context.refuse_unseen()
     pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
     if table not in pointers:
         raise TableNotFound(table, ref)
@@ -66,7 +68,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
     counts: dict[str, tuple[int, int, int]] = {}
     taken: dict[str, int] = {}
     with context.engine.session(read) as session:
-        own = f"{identifier(table.layer)}.{identifier(table.name)}"
+        own = f"{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
         rows = dict(session.query(f"SELECT {_BATCH}, count(*) FROM {own} GROUP BY ALL").fetchall()) if known else {}
         if table.quarantine in read:
             refused = refused_sql(table.quarantine)

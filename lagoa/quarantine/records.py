@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.contracts.quarantine import QUARANTINE_LAYER, with_fates
+from lagoa.contracts.quarantine import with_fates
 from lagoa.errors import TableNotFound
 from lagoa.model import INTENTS, MAIN, Ref, TableName
-from lagoa.readers.values import identifier
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -86,9 +86,11 @@ def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]
 
     Raises:
         RefNotFound: no such ref.
+        NotAllowed: the role may not read the quarantine.
     """
+    context.refuse_unseen()
     pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
-    tables = {table: pointers[table] for table in sorted(pointers) if table.layer == QUARANTINE_LAYER}
+    tables = {table: pointers[table] for table in sorted(pointers) if table.is_quarantine}
     if not tables:
         return []
     query = " UNION ALL ".join(
@@ -126,7 +128,9 @@ def show_quarantine(  # noqa: PLR0913 - each is the caller's choice
     Raises:
         RefNotFound: no such ref.
         TableNotFound: there is neither such a table at the ref nor anything that it refused.
+        NotAllowed: the role may not read the quarantine.
     """
+    context.refuse_unseen()
     pointers = quarantine_at(context, ref, table)
     if not pointers:
         return []
@@ -162,7 +166,7 @@ def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
 
 def refused_sql(quarantine: TableName) -> str:
     """Return SQL that reads a quarantine table with all columns."""
-    return with_fates(f"{identifier(quarantine.layer)}.{identifier(quarantine.name)}")
+    return with_fates(f"{name_in_sql(quarantine.layer)}.{name_in_sql(quarantine.name)}")
 
 
 def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Collection[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ make the servers ready once they answer. These jobs alone know all credentials: 
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 from dataclasses import dataclass
@@ -133,9 +134,11 @@ def _credentials(secrets: Path, kept: Path) -> Credentials:
 
 
 def _write_role(folder: Path, role: str, credentials: Credentials) -> None:
-    own = Credentials(folder / CREDENTIALS_FILE)
+    """Write what a role signs in with where Lagoa looks for it, and nothing else."""
+    folder.mkdir(exist_ok=True, mode=0o700)
     names = (f"vault-role-id-{role}", f"vault-secret-id-{role}", f"postgres-lagoa-{role}")
-    own.keep({name: credentials[name].get_secret_value() for name in names})
+    own = {name: credentials[name].get_secret_value() for name in names}
+    write_private(folder / CREDENTIALS_FILE, json.dumps(own, indent=1))
 
 
 def _write_profile(folder: Path, settings: Mapping[str, str]) -> None:

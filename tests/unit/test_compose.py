@@ -388,6 +388,8 @@ def test_configuring_again_changes_nothing_but_what_was_changed(secrets, tmp_pat
     Credentials(tmp_path / "credentials/credentials.json").keep({"vault-root-token": "x"})
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     (tmp_path / "postgres/postgresql.conf").write_text("listen_addresses = ''", "utf-8")
+    Credentials(tmp_path / "worker/credentials.json").keep({"oidc-client-publisher": "x"})
+    (tmp_path / "worker/credentials.lock").unlink()
     configure(ROOT, secrets, tmp_path)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
 

@@ -110,7 +110,7 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
 
 def _examine(context: LakeContext) -> list[Finding]:
     found = [Finding("catalog", fault, _REPAIR) for fault in context.catalog.verify()]
-    return [*found, *_secrets(context), *_receipts(context), *_tables(context), *_object_store(context)]
+    return [*found, *_secrets(context), *_publications(context), *_tables(context), *_object_store(context)]
 
 
 def _secrets(context: LakeContext) -> Iterator[Finding]:
@@ -123,8 +123,16 @@ def _secrets(context: LakeContext) -> Iterator[Finding]:
         yield Finding("secrets", error.message, error.advice)
 
 
-def _receipts(context: LakeContext) -> Iterator[Finding]:
-    missing = [commit for _, commit in context.catalog.moves(MAIN) if context.receipts.of_commit(commit) is None]
+def _publications(context: LakeContext) -> Iterator[Finding]:
+    catalog = context.catalog
+    published = [commit for _, commit in catalog.moves(MAIN)]
+    line = catalog.log(catalog.ref(MAIN).commit)
+    strange = [commit.id for commit in line if commit.parents and commit.id not in published]
+    if strange:
+        message = f"main holds {len(strange)} commits that no publication brought there, such as {strange[0][:12]}."
+        advice = "Find out who may move main but Lagoa; `lagoa rollback REF` brings a state back that was published."
+        yield Finding("catalog", message, advice)
+    missing = [commit for commit in published if context.receipts.of_commit(commit) is None]
     if missing:
         message = f"{len(missing)} publications have no receipt, such as {missing[-1][:12]}."
         advice = (

@@ -15,6 +15,7 @@ import pytest
 
 import lagoa
 from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
+from lagoa.doctor import examine_lake
 from lagoa.errors import (
     AuditFailed,
     CatalogBusy,
@@ -137,6 +138,19 @@ class TestALake:
             with pytest.raises(NothingToPublish):
                 other.publish()
             assert seen(lake) == [1, 2]
+
+    def test_a_main_that_others_moved_is_told(self, folder, empty_nessie):
+        with lagoa.open_lake(folder, "stack") as lake:
+            work = lake.create_branch("work")
+            work.append("bronze.people", people(1))
+            work.publish()
+            assert examine_lake(lake.settings) == []
+            work.append("bronze.people", people(2))
+            main, head = lake.ref(MAIN).commit, lake.ref("work").commit
+            body = {"type": "BRANCH", "name": "work", "hash": head}
+            httpx.put(f"{empty_nessie}/trees/main@{main}", json=body).raise_for_status()
+        (finding,) = examine_lake(lake.settings)
+        assert (finding.part, head[:12] in finding.message) == ("catalog", True)
 
     def test_two_that_publish_at_once_are_put_one_behind_the_other(self, folder):
         (folder / "iceberg/bronze/pets.odcs.yaml").write_text(CONTRACT.replace("people", "pets"))

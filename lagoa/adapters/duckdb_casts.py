@@ -25,8 +25,8 @@ from pyiceberg.types import (
     UUIDType,
 )
 
-from lagoa.adapters.duckdb_sql import literal
 from lagoa.adapters.duckdb_types import duckdb_type
+from lagoa.sql_names import text_in_sql
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -127,4 +127,4 @@ def cast(value: str, source: DuckDBPyType, target: IcebergType, column: str) -> 
 
 
 def _refuse(value: str, column: str, target: IcebergType) -> str:
-    return f"error({literal(f'{MARK}column {column!r} ({target}) cannot hold ')} || CAST({value} AS VARCHAR))"
+    return f"error({text_in_sql(f'{MARK}column {column!r} ({target}) cannot hold ')} || CAST({value} AS VARCHAR))"

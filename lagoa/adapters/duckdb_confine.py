@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters.duckdb_sql import literal
 from lagoa.errors import InvalidName, QueryError
 from lagoa.model import TableName
+from lagoa.sql_names import text_in_sql
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,8 +54,8 @@ def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str) -> frozenset[TableN
     if len(sql) > _MAX_LENGTH:
         raise QueryError(f"The query has {len(sql):,} characters.", f"At most {_MAX_LENGTH:,} are taken.")
     try:
-        # A literal, not a bound value: to bind one, DuckDB imports pandas, which takes most of a second.
-        row = cursor.execute(f"SELECT json_serialize_sql({literal(sql)})").fetchone()
+        # A text_in_sql, not a bound value: to bind one, DuckDB imports pandas, which takes most of a second.
+        row = cursor.execute(f"SELECT json_serialize_sql({text_in_sql(sql)})").fetchone()
     except duckdb.Error as error:
         raise QueryError(str(error).strip(), _ADVICE) from error
     try:

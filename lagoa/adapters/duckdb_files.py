@@ -1,6 +1,6 @@
 """Writes the rows of a query as the data files of an Iceberg table: DuckDB's `COPY`, with field ids and statistics."""
 
-# ruff: noqa: S608 - names and texts are quoted, values are bound
+# ruff: noqa: S608 - names and texts are name_in_sql, values are bound
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from pyiceberg.types import PrimitiveType
 
 from lagoa.adapters.duckdb_casts import MARK, cast
 from lagoa.adapters.duckdb_partitions import needs_extension, order_sql, transform_sql
-from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error, quoted
+from lagoa.adapters.duckdb_sql import NotWritable, local_path, query_error
 from lagoa.adapters.duckdb_statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb_types import duckdb_type, field_ids, null_inside
 from lagoa.catalog.table_facts import table_named
 from lagoa.errors import LagoaError, WriteError
+from lagoa.sql_names import name_in_sql, text_in_sql
 from lagoa.storage import file_io, storage_of
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class FileWriter:
         """
         try:
             select = f"SELECT {', '.join(self._columns(query, parameters))} FROM ({query}\n)"
-            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {select}", list(parameters))
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {name_in_sql(name)} AS {select}", list(parameters))
             row = self.cursor.fetchone()
         except duckdb.Error as error:
             raise self._translated(error) from error
@@ -142,15 +143,15 @@ class FileWriter:
         try:
             duckdb_type(target)
         except NotWritable:  # PyIceberg will write it, and checks it
-            return quoted(name)
-        value = cast(quoted(name), source, target, name)
+            return name_in_sql(name)
+        value = cast(name_in_sql(name), source, target, name)
         if value is None:
             raise WriteError(
                 self.name,
                 f"column {name!r} is {target} and the rows have {source} there.",
-                f"Cast it in the query, with what is meant: CAST({quoted(name)} AS …).",
+                f"Cast it in the query, with what is meant: CAST({name_in_sql(name)} AS …).",
             )
-        return f"{value} AS {quoted(name)}"
+        return f"{value} AS {name_in_sql(name)}"
 
     def _copy(self, query: str, parameters: Sequence[Any], columns: list[str], folder: str) -> list[DataFile]:
         fields = self.table.spec().fields
@@ -196,7 +197,7 @@ class FileWriter:
         if slices < 2:  # noqa: PLR2004 - one file is right as it is
             return files
         edges = [count * number // slices for number in range(slices + 1)]
-        source = f"read_parquet({literal(whole)}, file_row_number = true, hive_partitioning = false)"
+        source = f"read_parquet({text_in_sql(whole)}, file_row_number = true, hive_partitioning = false)"
         files = [
             part
             for low, high in pairwise(edges)
@@ -212,7 +213,7 @@ class FileWriter:
         return files
 
     def _run_copy(self, query: str, parameters: Sequence[Any], options: str, to: str) -> list[WrittenFile]:
-        statement = f"COPY ({query}) TO {literal(to)} ({options})"
+        statement = f"COPY ({query}) TO {text_in_sql(to)} ({options})"
         return [WrittenFile(*row) for row in self.cursor.execute(statement, list(parameters)).fetchall()]
 
     def _order_or_none(self) -> str:
@@ -230,11 +231,11 @@ class FileWriter:
             elif field.required:
                 self._refuse_nulls(field.name, sum(file.nulls(field.name) for file in files))
         if files:
-            paths = ", ".join(literal(file.path) for file in files)
+            paths = ", ".join(text_in_sql(file.path) for file in files)
             self._refuse_nulls_of(f"read_parquet([{paths}], hive_partitioning = false)", nested)
 
     def _refuse_nulls_of(self, source: str, fields: list[NestedField]) -> None:
-        conditions = {field.name: null_inside(field, quoted(field.name)) for field in fields}
+        conditions = {field.name: null_inside(field, name_in_sql(field.name)) for field in fields}
         conditions = {name: sql for name, sql in conditions.items() if sql}
         if conditions:
             counts = ", ".join(f"count(*) FILTER ({sql})" for sql in conditions.values())

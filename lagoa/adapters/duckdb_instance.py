@@ -12,6 +12,7 @@ import duckdb
 from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error
 from lagoa.errors import SettingsError
 from lagoa.storage import S3, store_of
+from lagoa.sql_names import text_in_sql
 
 if TYPE_CHECKING:
     from lagoa.storage import Keys
@@ -74,7 +75,7 @@ class DuckDBInstance:
                 "URL_STYLE": "path",
                 "SCOPE": f"{store.location}/",
             }
-            said = ", ".join(f"{name} {literal(value)}" for name, value in entries.items())
+            said = ", ".join(f"{name} {text_in_sql(value)}" for name, value in entries.items())
             secret = f"CREATE OR REPLACE TEMPORARY SECRET lagoa (TYPE s3, USE_SSL {scheme == 'https'}, {said})"
             try:
                 if self._keys is None:
@@ -90,7 +91,7 @@ class DuckDBInstance:
             self._keys = keys
 
     def _load(self, extension: str) -> None:
-        self.root.execute(f"LOAD {literal(str(_extension_file(extension)))}")
+        self.root.execute(f"LOAD {text_in_sql(str(_extension_file(extension)))}")
 
     def read_bytes(self, location: str) -> bytes:
         """Return what a file holds; raises `QueryError`."""
@@ -104,7 +105,7 @@ class DuckDBInstance:
     def lock(self) -> None:
         """Open no file outside the warehouse from now on, and take no other settings."""
         folder = f"{self._warehouse}/" if self._warehouse.startswith(S3) else self._warehouse
-        self.root.execute(f"SET allowed_directories = [{literal(folder)}]")
+        self.root.execute(f"SET allowed_directories = [{text_in_sql(folder)}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._locked = True
 

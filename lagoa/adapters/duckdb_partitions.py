@@ -18,8 +18,9 @@ from pyiceberg.transforms import (
 )
 from pyiceberg.types import TimestamptzType, UUIDType
 
-from lagoa.adapters.duckdb_sql import NotWritable, quoted
+from lagoa.adapters.duckdb_sql import NotWritable
 from lagoa.adapters.duckdb_types import duckdb_type
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema
@@ -44,7 +45,7 @@ def transform_sql(transform: Transform[Any, Any], schema: Schema, source_id: int
     field = next((field for field in schema.fields if field.field_id == source_id), None)
     if field is None:
         raise NotWritable("DuckDB partitions by no field inside another")
-    column = quoted(field.name)
+    column = name_in_sql(field.name)
     moment = f"timezone('UTC', {column})" if isinstance(field.field_type, TimestamptzType) else column
     if isinstance(transform, IdentityTransform):
         duckdb_type(field.field_type)

@@ -14,9 +14,10 @@ from pyiceberg.manifest import FileFormat
 from pyiceberg.table import TableProperties
 from pyiceberg.transforms import IdentityTransform
 
-from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, quoted
+from lagoa.adapters.duckdb_sql import NotWritable, local_path
 from lagoa.adapters.duckdb_types import children, duckdb_type, is_plain
 from lagoa.ports import FILE_COLUMN
+from lagoa.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,14 +52,14 @@ def read_files(
     paths = [local_path(file.file_path) for file in files]
     columns = {known[path] for path in _looked_at(cursor, known, paths)}
     fields = table.schema().fields
-    options = f"filename = {literal(FILE_COLUMN)}, hive_partitioning = false"
-    listed = f"read_parquet([{', '.join(map(literal, paths))}], {options}"
+    options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"
+    listed = f"read_parquet([{', '.join(map(text_in_sql, paths))}], {options}"
     if len(columns) == 1 and {each[:2] for each in columns.pop() if each[0] is not None} == set(_names(fields)):
         return f"(SELECT {', '.join(map(_typed, fields))}, {FILE_COLUMN} FROM {listed}))"
     if all(is_plain(field.field_type) for field in fields) and _lacks_nothing(table, files):
         entries = ", ".join(
-            f"{field.field_id}: {{name: {literal(field.name)}, "
-            f"type: {literal(duckdb_type(field.field_type))}, default_value: NULL}}"
+            f"{field.field_id}: {{name: {text_in_sql(field.name)}, "
+            f"type: {text_in_sql(duckdb_type(field.field_type))}, default_value: NULL}}"
             for field in fields
         )
         return f"{listed}, schema = MAP {{{entries}}})"
@@ -72,7 +73,9 @@ def _looked_at(
     if unknown:
         found: dict[str, set[FileColumn]] = {}
         of_type = "concat_ws(' ', type, type_length, converted_type, precision, scale, logical_type)"
-        sql = f"SELECT file_name, field_id, name, {of_type} FROM parquet_schema([{', '.join(map(literal, unknown))}])"
+        sql = (
+            f"SELECT file_name, field_id, name, {of_type} FROM parquet_schema([{', '.join(map(text_in_sql, unknown))}])"
+        )
         for path, *column in cursor.execute(sql).fetchall():
             found.setdefault(path, set()).add((column[0], column[1], column[2]))
         known.update({path: frozenset(columns) for path, columns in found.items()})
@@ -88,9 +91,9 @@ def _names(fields: Sequence[NestedField]) -> Iterator[tuple[int, str]]:
 def _typed(field: NestedField) -> str:
     """Return the SQL of a column in its type now, which may be wider than that of the files."""
     try:
-        return f"CAST({quoted(field.name)} AS {duckdb_type(field.field_type)}) AS {quoted(field.name)}"
+        return f"CAST({name_in_sql(field.name)} AS {duckdb_type(field.field_type)}) AS {name_in_sql(field.name)}"
     except NotWritable:
-        return quoted(field.name)
+        return name_in_sql(field.name)
 
 
 def _lacks_nothing(table: TableMetadata, files: Sequence[DataFile]) -> bool:

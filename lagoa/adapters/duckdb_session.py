@@ -1,6 +1,6 @@
 """One connection of DuckDB, in which the tables of one commit can be named."""
 
-# ruff: noqa: S608 - names and texts are quoted, values are bound
+# ruff: noqa: S608 - names and texts are name_in_sql, values are bound
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
 
-from lagoa.adapters.duckdb_sql import query_error, quoted
+from lagoa.adapters.duckdb_sql import query_error
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -115,7 +116,8 @@ class DuckDBSession:
             self._cursor.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
             self._make_schemas(views)
             for table, sql in views.items():
-                self._cursor.execute(f"CREATE VIEW {name}.{quoted(table.layer)}.{quoted(table.name)} AS {sql}")
+                place = f"{name}.{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
+                self._cursor.execute(f"CREATE VIEW {place} AS {sql}")
         except duckdb.Error as error:
             self.close()
             raise query_error(error) from error
@@ -176,12 +178,12 @@ class DuckDBSession:
         self._make_schemas(tables)
         for table, rows in tables.items():
             self.register(_HELD, rows)
-            self.query(f"CREATE TABLE {quoted(table.layer)}.{quoted(table.name)} AS FROM {_HELD}").fetchall()
+            self.query(f"CREATE TABLE {name_in_sql(table.layer)}.{name_in_sql(table.name)} AS FROM {_HELD}").fetchall()
             self._cursor.unregister(_HELD)
 
     def _make_schemas(self, tables: Iterable[TableName]) -> None:
         layers = sorted({table.layer for table in tables})
-        self._cursor.execute(";".join(f"CREATE SCHEMA IF NOT EXISTS {quoted(layer)}" for layer in layers))
+        self._cursor.execute(";".join(f"CREATE SCHEMA IF NOT EXISTS {name_in_sql(layer)}" for layer in layers))
 
     def close(self) -> None:
         """Release the session and what was registered in it."""

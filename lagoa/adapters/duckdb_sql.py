@@ -1,4 +1,4 @@
-"""Names and texts in DuckDB's SQL, and its errors as Lagoa's. Light: this is on the way of every query."""
+"""Places as DuckDB takes them, and its errors as Lagoa's. Light: this is on the way of every query."""
 
 from __future__ import annotations
 
@@ -15,16 +15,6 @@ _UNREACHABLE = re.compile(r"^(?:HTTP|IO) Error: ([^\n]*?) (?:error )?for HTTP \w
 
 class NotWritable(Exception):
     """DuckDB has no Parquet form of a type, or no SQL for a transform, that Iceberg would take."""
-
-
-def quoted(name: str) -> str:
-    """Return an identifier in quotes."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def local_path(location: str) -> str:

@@ -10,8 +10,8 @@ from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
 from pyiceberg.typedef import Record
 from pyiceberg.types import PrimitiveType
 
-from lagoa.adapters.duckdb_sql import quoted
 from lagoa.adapters.duckdb_types import bound, leaves, parse_value
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ class WrittenFile:
 
     def nulls(self, column: str) -> int:
         """Return the number of nulls in a primitive column."""
-        return int(self.columns[quoted(column)]["null_count"])
+        return int(self.columns[name_in_sql(column)]["null_count"])
 
 
 def data_file(file: WrittenFile, table: TableMetadata, *, ordered: bool) -> DataFile:

@@ -33,7 +33,8 @@ from pyiceberg.types import (
 from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_micros
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
 
-from lagoa.adapters.duckdb_sql import NotWritable, quoted
+from lagoa.adapters.duckdb_sql import NotWritable
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ def _(iceberg: DecimalType) -> str:
 
 @duckdb_type.register
 def _(iceberg: StructType) -> str:
-    return f"STRUCT({', '.join(f'{quoted(f.name)} {duckdb_type(f.field_type)}' for f in iceberg.fields)})"
+    return f"STRUCT({', '.join(f'{name_in_sql(f.name)} {duckdb_type(f.field_type)}' for f in iceberg.fields)})"
 
 
 @duckdb_type.register
@@ -116,9 +117,9 @@ def field_ids(fields: list[NestedField] | tuple[NestedField, ...]) -> str:
     def one(field: NestedField) -> str:
         inside = children(field.field_type)
         if not inside:
-            return f"{quoted(field.name)}: {field.field_id}"
+            return f"{name_in_sql(field.name)}: {field.field_id}"
         nested = ", ".join([f"__duckdb_field_id: {field.field_id}", *map(one, inside)])
-        return f"{quoted(field.name)}: {{{nested}}}"
+        return f"{name_in_sql(field.name)}: {{{nested}}}"
 
     return "{" + ", ".join(map(one, fields)) + "}"
 
@@ -137,9 +138,9 @@ def leaves(schema: Schema) -> dict[str, tuple[NestedField, bool]]:
             yield path, (field, repeated)
         for child in inside:
             several = repeated or isinstance(field.field_type, ListType | MapType)
-            yield from walk(child, f"{path}.{quoted(child.name)}", several)
+            yield from walk(child, f"{path}.{name_in_sql(child.name)}", several)
 
-    return {name: leaf for field in schema.fields for name, leaf in walk(field, quoted(field.name), False)}
+    return {name: leaf for field in schema.fields for name, leaf in walk(field, name_in_sql(field.name), False)}
 
 
 def null_inside(field: NestedField, value: str) -> str | None:
@@ -151,7 +152,7 @@ def null_inside(field: NestedField, value: str) -> str | None:
     match field.field_type:
         case StructType() as struct:
             for child in struct.fields:
-                inner = null_inside(child, f"{value}.{quoted(child.name)}")
+                inner = null_inside(child, f"{value}.{name_in_sql(child.name)}")
                 if inner:
                     conditions.append(f"({value} IS NOT NULL AND {inner})")
         case ListType() as items:

@@ -19,10 +19,11 @@ import duckdb
 from lagoa.adapters.duckdb_confine import tables_read
 from lagoa.adapters.duckdb_instance import DuckDBInstance
 from lagoa.adapters.duckdb_session import DuckDBSession, Means
-from lagoa.adapters.duckdb_sql import literal, local_path
+from lagoa.adapters.duckdb_sql import local_path
 from lagoa.catalog.readable import refuse_unreadable, summary_of
 from lagoa.catalog.table_facts import table_document
 from lagoa.errors import SettingsError
+from lagoa.sql_names import text_in_sql
 from lagoa.storage import S3, refuse_elsewhere
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class DuckDBEngine:
     def _view(self, pointer: str, instance: DuckDBInstance) -> str:
         files = self._files.get(pointer)
         if files:
-            listed = ", ".join(literal(local_path(file)) for file in files)
+            listed = ", ".join(text_in_sql(local_path(file)) for file in files)
             return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
         return f"SELECT * FROM {self._scan(instance, pointer)}"
 
@@ -171,7 +172,7 @@ class DuckDBEngine:
             refuse_unreadable(pointer, summary_of(table_document(pointer, instance.read_bytes)))
             self._readable.add(pointer)
         instance.load_extension()
-        return f"iceberg_scan({literal(local_path(pointer))})"
+        return f"iceberg_scan({text_in_sql(local_path(pointer))})"
 
     def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)
@@ -201,7 +202,7 @@ class DuckDBEngine:
             root = duckdb.connect(":memory:", config=config)
             root.execute("SET GLOBAL TimeZone = 'UTC'")
             if percent:
-                root.execute(f"SET memory_limit = {literal(_share(root, float(self._memory_limit[:-1]) / 100))}")
+                root.execute(f"SET memory_limit = {text_in_sql(_share(root, float(self._memory_limit[:-1]) / 100))}")
         except duckdb.Error as error:
             raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
         instance = DuckDBInstance(root, str(self.warehouse), confined=confined)

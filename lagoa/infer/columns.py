@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS
-from lagoa.readers.values import from_text, identifier
+from lagoa.readers.values import from_text
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -102,7 +103,7 @@ def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, source
         guess: with names; the rest is filled in.
         source: how numbers and dates are written.
     """
-    name = identifier(column)
+    name = name_in_sql(column)
     found = _counted(connection, _figures(connection, name, source))
     guess.records, guess.distinct = found["records"], found["distinct"]
     guess.nulls = found["records"] - found["present"]
@@ -218,7 +219,7 @@ def _number(guess: Guess, found: dict[str, Any], seen: str, mark: str) -> tuple[
 
 def guess_format(connection: DuckDBPyConnection, column: str, guess: Guess, lengths: tuple[int, int]) -> None:
     """Look for a format or a small set of values in a column of texts."""
-    present, name = guess.records - guess.nulls, identifier(column)
+    present, name = guess.records - guess.nulls, name_in_sql(column)
     for format_name, (least, most, named) in _FORMATS.items():
         told = bool(named.search(guess.name))
         enough = told or (present >= FEW and format_name not in _NAMED_ONLY)
@@ -239,7 +240,7 @@ def guess_format(connection: DuckDBPyConnection, column: str, guess: Guess, leng
 
 def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> None:
     """Complete the guess of a column whose type the file gives: counts, and for texts a format."""
-    name = identifier(column)
+    name = name_in_sql(column)
     nested = guess.type.endswith(">")
     figures = ["count(*)", f"count({name})", "0" if nested else f"count(DISTINCT {name})"]
     if guess.type == "string":

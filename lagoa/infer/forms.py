@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 from lagoa.contracts.properties import DateForm, Source
 from lagoa.infer.columns import misfit
-from lagoa.readers.values import identifier, literal
+from lagoa.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
     if not columns:
         return "."
     tests = []
-    for column in map(identifier, columns):
+    for column in map(name_in_sql, columns):
         comma = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]+(,[0-9]+)? *')) = 0"
         other = f"count_if(regexp_matches({column}, ',([0-9]{{1,2}}|[0-9]{{4,}}) *$')) > 0"
         point = f"count_if(NOT regexp_full_match({column}, ' *[+-]?[0-9]*[.][0-9]+ *')) = 0 AND count({column}) > 0"
@@ -38,8 +38,8 @@ def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
 
 def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[str]:
     """Return the words that stand for null: what a column of numbers or dates has besides, and what MySQL writes."""
-    words = f"({', '.join(map(literal, _NULLS))})"
-    counts = [f"count_if({name} IN {words})" for name in map(identifier, columns)]
+    words = f"({', '.join(map(text_in_sql, _NULLS))})"
+    counts = [f"count_if({name} IN {words})" for name in map(name_in_sql, columns)]
     marked = connection.execute(f"SELECT {', '.join(counts)} FROM {_FIRST}").fetchone() or ()  # noqa: S608
     kinds = [("double", Source(format="csv")), ("double", Source(format="csv", decimal=","))]
     kinds += [("timestamp", Source(format="csv", date=form)) for form in get_args(DateForm)]
@@ -47,7 +47,7 @@ def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[s
     for column, count in zip(columns, marked, strict=True):
         if not count:
             continue
-        name = identifier(column)
+        name = name_in_sql(column)
         others = f"{name} IS NOT NULL AND {name} NOT IN {words}"
         misfits = [f"count_if({others} AND ({misfit(name, kind, form)}))" for kind, form in kinds]
         query = f"SELECT count_if({others}), least({', '.join(misfits)}), list(DISTINCT {name}) "
@@ -59,7 +59,7 @@ def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[s
 
 def date_form(connection: DuckDBPyConnection, columns: Sequence[str]) -> tuple[DateForm, str]:
     """Return how dates are written, and what is to be said of it: the form that most columns have, ISO 8601 first."""
-    firsts = ", ".join(f"any_value({identifier(column)})" for column in columns)
+    firsts = ", ".join(f"any_value({name_in_sql(column)})" for column in columns)
     values = connection.execute(f"SELECT {firsts} FROM {_FIRST}").fetchone() or ()  # noqa: S608
     dated = [column for column, value in zip(columns, values, strict=True) if value and _may_be_date(value)]
     forms: list[DateForm] = [form for form in get_args(DateForm) if form != _COMPACT]
@@ -81,7 +81,7 @@ def _may_be_date(text: str) -> bool:
 
 
 def _fits(connection: DuckDBPyConnection, column: str, form: DateForm) -> bool:
-    name, source = identifier(column), Source(format="csv", date=form)
+    name, source = name_in_sql(column), Source(format="csv", date=form)
     counts = [f"count_if({misfit(name, kind, source)})" for kind in ("timestamp", "timestamptz")]
     found = connection.execute(f"SELECT least({', '.join(counts)}) FROM {_FIRST}").fetchone()  # noqa: S608
     return found == (0,)

@@ -17,7 +17,7 @@ from lagoa.quarantine.texts import TextRecords
 from lagoa.quarantine.waiting import RECORDS, Selection, Waiting, check_condition, source_of
 from lagoa.readers.row_sql import STREAM, RowSql
 from lagoa.readers.stream import ROW
-from lagoa.readers.values import identifier
+from lagoa.sql_names import name_in_sql
 from lagoa.write import SessionQuery, begin
 from lagoa.write.batches import fingerprint_of
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 Action = Literal["retry", "fix", "discard"]
 
-_RECORDS, _REFUSED, _ACCEPTED, _NEWS = map(identifier, (RECORDS, "@refused", "@accepted", "@news"))
-_PASSED = f"n IN (SELECT {identifier(ROW)} FROM {identifier(STREAM)}) AND n NOT IN (SELECT record FROM {_REFUSED})"
+_RECORDS, _REFUSED, _ACCEPTED, _NEWS = map(name_in_sql, (RECORDS, "@refused", "@accepted", "@news"))
+_PASSED = f"n IN (SELECT {name_in_sql(ROW)} FROM {name_in_sql(STREAM)}) AND n NOT IN (SELECT record FROM {_REFUSED})"
 _ID_LENGTH = 16
 
 

@@ -18,7 +18,8 @@ from lagoa.readers.files import SourceFile
 from lagoa.readers.json_values import Unreadable
 from lagoa.readers.records import Fault, split
 from lagoa.readers.stream import RAW, ROW, stream_name
-from lagoa.readers.values import Value, from_text, identifier
+from lagoa.readers.values import Value, from_text
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -189,7 +190,7 @@ class TextRecords:
         raw: a record's bytes, as SQL over the stream.
     """
 
-    raw = identifier(RAW)
+    raw = name_in_sql(RAW)
 
     def __init__(self, contract: Contract, source: Source) -> None:
         self.columns = tuple(column.name for column in contract.columns)
@@ -198,12 +199,12 @@ class TextRecords:
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when no text has such values."""
-        text, made = identifier(stream_name(column.name)), identifier(column.name)
+        text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
         kind = parse_type(column.type)
         if kind.parts and not is_made(kind):
             return Value("NULL", (f"{text} IS NOT NULL",))
         if kind.parts:
-            return Value(identifier(made_name(column.name)), (identifier(misfit_name(column.name)),))
+            return Value(name_in_sql(made_name(column.name)), (name_in_sql(misfit_name(column.name)),))
         if kind.name in {"binary", "fixed"}:
             return Value(f"TRY_CAST({text} AS BLOB)", (f"{text} IS NOT NULL AND {made} IS NULL",))
         return from_text(text, made, column.type, self._decimal, self._date)

@@ -14,7 +14,7 @@ from lagoa.quarantine.texts import Kept, Split, Texts, split_records
 from lagoa.readers.records import Fault
 from lagoa.readers.row_sql import STREAM
 from lagoa.readers.stream import ROW, RULE, stream_name
-from lagoa.readers.values import identifier
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RECORDS = "@records"
 """Temporary table: the waiting records, all columns of the quarantine, `n` from 1, and `received_fixed`."""
 
-_TEXTS = identifier(STREAM)
+_TEXTS = name_in_sql(STREAM)
 _CHUNK = 10_000
 _KEY = ", ".join(RECORD_KEY)
 
@@ -124,10 +124,10 @@ class Waiting:
 
     def __iter__(self) -> Iterator[WaitingRecord]:
         """Yield the records by batch, source and number."""
-        texts = "".join(f", t.{identifier(stream_name(name))}" for name in self._names)
+        texts = "".join(f", t.{name_in_sql(stream_name(name))}" for name in self._names)
         for rows in self._chunks(
-            f"SELECT n, {_KEY}, rule, reason, raw, fixed, t.{identifier(RULE)} IS NULL{texts} "
-            f"FROM {identifier(RECORDS)} JOIN {_TEXTS} AS t ON t.{identifier(ROW)} = n"
+            f"SELECT n, {_KEY}, rule, reason, raw, fixed, t.{name_in_sql(RULE)} IS NULL{texts} "
+            f"FROM {name_in_sql(RECORDS)} JOIN {_TEXTS} AS t ON t.{name_in_sql(ROW)} = n"
         ):
             for n, batch, source, record, rule, reason, raw, fixed, whole, *values in rows:
                 split = dict(zip(self._names, values, strict=True)) if whole else None
@@ -146,17 +146,17 @@ class Waiting:
             self._insert([n for n, _, _ in part], [Split(values) for _, _, values in part])
             self._session.register("@fixed", _fixes(part))
             self._session.query(
-                f"UPDATE {identifier(RECORDS)} SET fixed = f.fixed "
-                f'FROM "@fixed" AS f WHERE f.n = {identifier(RECORDS)}.n'
+                f"UPDATE {name_in_sql(RECORDS)} SET fixed = f.fixed "
+                f'FROM "@fixed" AS f WHERE f.n = {name_in_sql(RECORDS)}.n'
             ).fetchall()
 
     def _select(self, table: TableName, selection: Selection) -> None:
         wanted = {"rule": selection.rule, "_batch_id": selection.batch}
         given = {column: value for column, value in wanted.items() if value is not None}
         also = "".join(f" AND {column} = ?" for column in given)
-        name = f"{identifier(table.layer)}.{identifier(table.name)}"
+        name = f"{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
         self._session.query(
-            f"CREATE OR REPLACE TEMP TABLE {identifier(RECORDS)} AS "
+            f"CREATE OR REPLACE TEMP TABLE {name_in_sql(RECORDS)} AS "
             f"SELECT row_number() OVER (ORDER BY {_KEY}) AS n, *, fixed AS received_fixed "
             f"FROM ({with_fates(name)}) WHERE fate IS NULL{also}",
             list(given.values()),
@@ -165,7 +165,7 @@ class Waiting:
     def _split(self, *, alone: bool) -> None:
         self._session.register("@chunk", self._table([], []))
         self._session.query(f'CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM "@chunk"').fetchall()
-        for rows in self._chunks(f"SELECT n, raw, header, fixed, rule, reason FROM {identifier(RECORDS)}"):
+        for rows in self._chunks(f"SELECT n, raw, header, fixed, rule, reason FROM {name_in_sql(RECORDS)}"):
             kept = [_kept(*row[1:]) for row in rows]
             split = split_records(self._contract, self._source, kept, alone=alone)
             self._insert([row[0] for row in rows], split)
@@ -197,19 +197,19 @@ class Waiting:
         """Return the query for what a condition can name."""
         own = {"_batch_id": "_batch_id", "_source": "source", "_row": "record", "_rule": "rule", "_reason": "reason"}
         names = [f"{column} AS {name}" for name, column in own.items() if name not in self._names]
-        texts = [f"t.{identifier(stream_name(name))} AS {identifier(name)}" for name in self._names]
+        texts = [f"t.{name_in_sql(stream_name(name))} AS {name_in_sql(name)}" for name in self._names]
         return (
             f"SELECT n, {', '.join([*texts, *names])} "
-            f"FROM {identifier(RECORDS)} JOIN {_TEXTS} AS t ON t.{identifier(ROW)} = n"
+            f"FROM {name_in_sql(RECORDS)} JOIN {_TEXTS} AS t ON t.{name_in_sql(ROW)} = n"
         )
 
     def _keep(self, numbers: str) -> None:
         self._session.query(
-            f"CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM {_TEXTS} WHERE {identifier(ROW)} IN ({numbers})"
+            f"CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM {_TEXTS} WHERE {name_in_sql(ROW)} IN ({numbers})"
         ).fetchall()
 
     def _chunks(self, sql: str) -> Iterator[list[tuple[Any, ...]]]:
-        last = int(self._session.query(f"SELECT coalesce(max(n), 0) FROM {identifier(RECORDS)}").fetchall()[0][0])
+        last = int(self._session.query(f"SELECT coalesce(max(n), 0) FROM {name_in_sql(RECORDS)}").fetchall()[0][0])
         for first in range(1, last + 1, _CHUNK):
             rows = self._session.query(f"{sql} WHERE n BETWEEN ? AND ? ORDER BY n", [first, first + _CHUNK - 1])
             yield rows.fetchall()

@@ -17,7 +17,8 @@ from lagoa.readers.columns import match_columns
 from lagoa.readers.files import READ_ERRORS, kind_of
 from lagoa.readers.records import MAX_RECORD, Dialect, Records, scan, split
 from lagoa.readers.stream import RAW, Stream, stream_name, stream_schema, to_batches
-from lagoa.readers.values import Value, from_text, identifier
+from lagoa.readers.values import Value, from_text
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ class CsvReader:
         raw: a record's bytes, as SQL over the stream.
     """
 
-    raw = identifier(RAW)
+    raw = name_in_sql(RAW)
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class CsvReader:
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
-        text, made = identifier(stream_name(column.name)), identifier(column.name)
+        text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
         return from_text(text, made, column.type, self._decimal, self._date)
 
     def _head(self) -> bytes:

@@ -12,7 +12,8 @@ from lagoa.errors import SourceError
 from lagoa.readers.json_nested import Misfit, arrow_type, make
 from lagoa.readers.json_values import Unreadable, as_texts, read_object
 from lagoa.readers.stream import RAW, stream_name, stream_schema
-from lagoa.readers.values import Value, from_text, identifier, sql_type
+from lagoa.readers.values import Value, from_text, sql_type
+from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ class JsonValues:
         encoding: of the records.
     """
 
-    raw = identifier(RAW)
+    raw = name_in_sql(RAW)
 
     def __init__(self, contract: Contract, source: Source, file: str) -> None:
         """Look at the contract.
@@ -65,13 +66,13 @@ class JsonValues:
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when JSON has no such values."""
-        kind, name = parse_type(column.type), identifier(stream_name(column.name))
+        kind, name = parse_type(column.type), name_in_sql(stream_name(column.name))
         if not kind.parts:
-            return from_text(name, identifier(column.name), column.type, date=self._date)
+            return from_text(name, name_in_sql(column.name), column.type, date=self._date)
         arrow_type(kind)
         if "uuid" in column.type:  # handed on as text
             name = f"CAST({name} AS {sql_type(column.type)})"
-        return Value(name, (identifier(stream_name(_mark(column.name))),))
+        return Value(name, (name_in_sql(stream_name(_mark(column.name))),))
 
     def read(self, records: Sequence[bytes]) -> tuple[pa.Table, dict[int, Fault]]:
         """Return the values of the readable records in the schema's order, and why the others are not readable."""

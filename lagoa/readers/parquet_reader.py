@@ -15,7 +15,7 @@ from lagoa.readers.files import MAGIC, kind_of
 from lagoa.readers.parquet_faults import as_json, find_faults
 from lagoa.readers.parquet_values import held, unpacked, value_of
 from lagoa.readers.stream import RAW, Stream, stream_name, stream_schema, to_batches
-from lagoa.readers.values import Value, identifier, literal
+from lagoa.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Column, Contract
     from lagoa.readers.files import SourceFile
+    from lagoa.readers.values import Value
 
 _ROWS = 64 * 1024
 
@@ -51,8 +52,8 @@ class ParquetReader:
     @property
     def raw(self) -> str:
         """A row as JSON, as SQL over the stream."""
-        values = (f"{literal(name)}: {identifier(stream_name(name))}" for name in self.columns)
-        return f"coalesce({identifier(RAW)}, encode(CAST(to_json({{{', '.join(values)}}}) AS VARCHAR)))"
+        values = (f"{text_in_sql(name)}: {name_in_sql(stream_name(name))}" for name in self.columns)
+        return f"coalesce({name_in_sql(RAW)}, encode(CAST(to_json({{{', '.join(values)}}}) AS VARCHAR)))"
 
     def stream(self) -> Stream:
         """Return the rows from the first to the last, as one pass over the file."""
@@ -71,7 +72,7 @@ class ParquetReader:
             ValueError: the file's type has no values of the contract's type.
         """
         field = self._fields[self.columns.index(column.name)]
-        return value_of(identifier(stream_name(column.name)), identifier(column.name), field.type, column.type)
+        return value_of(name_in_sql(stream_name(column.name)), name_in_sql(column.name), field.type, column.type)
 
     def _open(self) -> parquet.ParquetFile:
         import pyarrow as pa

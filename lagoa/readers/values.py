@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from lagoa.contracts.iceberg_types import NUMBERS, IcebergType, parse_type
+from lagoa.sql_names import name_in_sql, text_in_sql
 
 _HOUR = r"([01]\d|2[0-3]):\d\d"
 _SECOND = r":\d\d(\.\d{1,6}0*)?"
@@ -56,16 +57,6 @@ class Value:
     bad: tuple[str, ...] = ()
 
 
-def identifier(name: str) -> str:
-    """Return a name quoted for DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a text quoted for DuckDB."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def from_text(text: str, made: str, type_name: str, decimal: str = ".", date: str = _ISO) -> Value:
     """Return the value that a text stands for.
 
@@ -90,7 +81,7 @@ def from_text(text: str, made: str, type_name: str, decimal: str = ".", date: st
         text = _in_iso(text, date)
     cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
-        local = f"regexp_full_match({text}, {literal(GRAMMAR['timestamp'])})"
+        local = f"regexp_full_match({text}, {text_in_sql(GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
     limits = f" OR {made} NOT BETWEEN {_LIMITS[kind.name]}" if kind.name in _LIMITS else ""
     return Value(cast, (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", _unlike(text, made, GRAMMAR[kind.name])))
@@ -101,7 +92,7 @@ def _in_iso(text: str, form: str) -> str:
     groups = {"yyyy": r"(\d{4})", "mm": r"(\d\d)", "dd": r"(\d\d)"}
     words = re.findall("yyyy|mm|dd", form)
     pattern = re.sub("yyyy|mm|dd", lambda word: groups[word[0]], form.replace(".", "[.]"))
-    found = literal(f"^{pattern}([ T].*)?$")
+    found = text_in_sql(f"^{pattern}([ T].*)?$")
     iso = "-".join(rf"\{words.index(word) + 1}" for word in groups)
     made = rf"regexp_replace({text}, {found}, '{iso}\4')"
     return f"CASE WHEN {text} IS NULL THEN NULL WHEN regexp_matches({text}, {found}) THEN {made} ELSE '' END"
@@ -114,7 +105,7 @@ def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
     mark = re.escape(decimal)
     if kind.name in {"float", "double"}:
         foreign = "_." if decimal == "," else "_"
-        strange = " OR ".join(f"contains({text}, {literal(character)})" for character in foreign)
+        strange = " OR ".join(f"contains({text}, {text_in_sql(character)})" for character in foreign)
         strange = f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange})"
         vanished = f"{made} = 0 AND regexp_matches({text}, '^[^eE]*[1-9]')"  # too small for any number but zero
         return Value(cast, (strange, vanished))
@@ -134,7 +125,7 @@ def _unlike(text: str, made: str, grammar: str) -> str:
     """
     return (
         f"{text} IS NOT NULL AND CAST({made} AS VARCHAR) IS DISTINCT FROM {text} "
-        f"AND NOT regexp_full_match({text}, {literal(grammar)})"
+        f"AND NOT regexp_full_match({text}, {text_in_sql(grammar)})"
     )
 
 
@@ -150,5 +141,5 @@ def _sql_type(kind: IcebergType) -> str:
     if kind.name == "map":
         return f"MAP({', '.join(part for _, part in parts)})"
     if kind.name == "struct":
-        return f"STRUCT({', '.join(f'{identifier(name)} {part}' for name, part in parts)})"
+        return f"STRUCT({', '.join(f'{name_in_sql(name)} {part}' for name, part in parts)})"
     return f"DECIMAL({kind.numbers[0]}, {kind.numbers[1]})" if kind.name == "decimal" else _SQL_TYPES[kind.name]

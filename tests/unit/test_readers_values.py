@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.readers.values import from_text, identifier, literal
+from lagoa.readers.values import from_text
+from lagoa.sql_names import name_in_sql, text_in_sql
 
 REFUSED = object()
 at = datetime.fromisoformat
@@ -196,5 +197,5 @@ def test_what_python_writes_is_read_back(connection: duckdb.DuckDBPyConnection, 
 
 
 def test_quoting() -> None:
-    assert identifier('a"b') == '"a""b"'
-    assert literal("it's") == "'it''s'"
+    assert name_in_sql('a"b') == '"a""b"'
+    assert text_in_sql("it's") == "'it''s'"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from lagoa.adapters.duckdb_sql import NotWritable, literal, local_path, query_error
+from lagoa.adapters.duckdb_sql import NotWritable, local_path, query_error
 from lagoa.errors import SettingsError
-from lagoa.storage import S3, store_of
 from lagoa.sql_names import text_in_sql
+from lagoa.storage import S3, store_of
 
 if TYPE_CHECKING:
     from lagoa.storage import Keys

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import duckdb
 
 from lagoa.adapters.duckdb_sql import query_error
-from lagoa.sql_names import name_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -116,8 +116,7 @@ class DuckDBSession:
             self._cursor.execute(f"ATTACH ':memory:' AS {name}; USE {name}")
             self._make_schemas(views)
             for table, sql in views.items():
-                place = f"{name}.{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
-                self._cursor.execute(f"CREATE VIEW {place} AS {sql}")
+                self._cursor.execute(f"CREATE VIEW {name}.{table_in_sql(table)} AS {sql}")
         except duckdb.Error as error:
             self.close()
             raise query_error(error) from error
@@ -178,7 +177,7 @@ class DuckDBSession:
         self._make_schemas(tables)
         for table, rows in tables.items():
             self.register(_HELD, rows)
-            self.query(f"CREATE TABLE {name_in_sql(table.layer)}.{name_in_sql(table.name)} AS FROM {_HELD}").fetchall()
+            self.query(f"CREATE TABLE {table_in_sql(table)} AS FROM {_HELD}").fetchall()
             self._cursor.unregister(_HELD)
 
     def _make_schemas(self, tables: Iterable[TableName]) -> None:

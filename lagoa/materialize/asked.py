@@ -11,7 +11,7 @@ from lagoa.errors import ModelError
 from lagoa.intervals import Intervals, number_sql, parse_number
 from lagoa.materialize.states import State
 from lagoa.models.staleness import BUILT_ON
-from lagoa.sql_names import name_in_sql, text_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from lagoa.contracts import Contract
@@ -79,7 +79,7 @@ def asked_batches(work: Build, rule: ByBatch) -> tuple[str, ...]:
     name = name_in_sql(column)
     asked = ", ".join(map(text_in_sql, work.again.batches))
     with work.context.engine.session({source: work.inputs[source]}) as session:
-        table = f"{name_in_sql(source.layer)}.{name_in_sql(source.name)}"
+        table = table_in_sql(source)
         found = session.query(f"SELECT DISTINCT {name} FROM {table} WHERE {name} IN ({asked})").fetchall()
     missing = sorted(set(work.again.batches) - {row[0] for row in found})
     if missing:

@@ -17,7 +17,7 @@ from lagoa.materialize.build import Built, build_rows
 from lagoa.materialize.states import NotComparableError, State, changed_groups
 from lagoa.model import TableName
 from lagoa.models.staleness import BUILT_ON, built_from
-from lagoa.sql_names import name_in_sql, text_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql, text_in_sql
 from lagoa.write import SessionQuery, Where, begin
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
     changed = sorted(_differences(work, rule, then))
     if changed:
         with work.context.engine.session({_OLD: then[source]}) as session:
-            old = f"{name_in_sql(_OLD.layer)}.{name_in_sql(_OLD.name)}"
+            old = table_in_sql(_OLD)
             seen = f"SELECT DISTINCT {name} FROM {old} WHERE {_among(column, changed)} ORDER BY ALL"
             gone = [row[0] for row in session.query(seen).fetchall()]
         if gone:
@@ -193,5 +193,5 @@ def _narrowed(
             source = f"{name_in_sql(_HIDDEN)}.{name_in_sql(hidden[table].name)}"
             parts = " UNION ALL ".join(f"SELECT * FROM {source} WHERE {each}" for each in conditioned or ["false"])
             session.query(f"CREATE SCHEMA IF NOT EXISTS {name_in_sql(table.layer)}").fetchall()
-            session.query(f"CREATE VIEW {name_in_sql(table.layer)}.{name_in_sql(table.name)} AS {parts}").fetchall()
+            session.query(f"CREATE VIEW {table_in_sql(table)} AS {parts}").fetchall()
         yield session

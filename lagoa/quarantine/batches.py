@@ -10,7 +10,7 @@ from lagoa.catalog.table_facts import table_facts
 from lagoa.errors import TableNotFound
 from lagoa.model import LINEAGE_COLUMNS, Ref
 from lagoa.quarantine.records import refused_sql
-from lagoa.sql_names import name_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql
 from lagoa.write.holds import RECEIVED
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
     counts: dict[str, tuple[int, int, int]] = {}
     taken: dict[str, int] = {}
     with context.engine.session(read) as session:
-        own = f"{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
+        own = table_in_sql(table)
         rows = dict(session.query(f"SELECT {_BATCH}, count(*) FROM {own} GROUP BY ALL").fetchall()) if known else {}
         if table.quarantine in read:
             refused = refused_sql(table.quarantine)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from lagoa.contracts.quarantine import with_fates
 from lagoa.errors import TableNotFound
 from lagoa.model import INTENTS, MAIN, Ref, TableName
-from lagoa.sql_names import name_in_sql
+from lagoa.sql_names import table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -166,7 +166,7 @@ def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
 
 def refused_sql(quarantine: TableName) -> str:
     """Return SQL that reads a quarantine table with all columns."""
-    return with_fates(f"{name_in_sql(quarantine.layer)}.{name_in_sql(quarantine.name)}")
+    return with_fates(table_in_sql(quarantine))
 
 
 def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Collection[str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from lagoa.quarantine.texts import Kept, Split, Texts, split_records
 from lagoa.readers.records import Fault
 from lagoa.readers.row_sql import STREAM
 from lagoa.readers.stream import ROW, RULE, stream_name
-from lagoa.sql_names import name_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -154,7 +154,7 @@ class Waiting:
         wanted = {"rule": selection.rule, "_batch_id": selection.batch}
         given = {column: value for column, value in wanted.items() if value is not None}
         also = "".join(f" AND {column} = ?" for column in given)
-        name = f"{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
+        name = table_in_sql(table)
         self._session.query(
             f"CREATE OR REPLACE TEMP TABLE {name_in_sql(RECORDS)} AS "
             f"SELECT row_number() OVER (ORDER BY {_KEY}) AS n, *, fixed AS received_fixed "

@@ -14,7 +14,7 @@ from lagoa.stack.artefacts import fetch
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
-from lagoa.stack.servers.server import Launch, Site
+from lagoa.stack.servers.server import Launch, Site, write_private
 from lagoa.stack.supervisor import Supervisor
 from lagoa.storage import WRITER
 
@@ -78,7 +78,7 @@ class Stack:
             ports: by server, and by field of its entry: `{"nessie": {"port": 19220}}`.
         """
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._ports_file.write_text(json.dumps(ports, indent=1))
+        write_private(self._ports_file, json.dumps(ports, indent=1))
         self._read()
 
     def up(self, only: Iterable[str] | None = None, tell: Callable[[str], None] = lambda _: None) -> list[ServerState]:
@@ -200,19 +200,26 @@ class Stack:
             time.sleep(0.3)
 
     def _state_of(self, name: str, *, kept: bool) -> ServerState:
-        import psutil
-
         artefact = self.manifest[name]
         url = SERVERS[name].url(artefact)
         if not kept:
             return ServerState(name, "STOPPED", False, None, url, 0)
         state = self._supervisor.state(name)
         pid = state["pid"] or None
-        memory = 0
-        if pid:
-            process = psutil.Process(pid)
-            memory = sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
-        return ServerState(name, state["statename"], SERVERS[name].serves(artefact), pid, url, memory)
+        return ServerState(name, state["statename"], SERVERS[name].serves(artefact), pid, url, _memory(pid))
+
+
+def _memory(pid: int | None) -> int:
+    """Return the resident bytes of a process and its children; 0 when it has just ended."""
+    import psutil
+
+    if pid is None:
+        return 0
+    try:
+        process = psutil.Process(pid)
+        return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def free_ports(manifest: Mapping[str, Artefact]) -> dict[str, dict[str, int]]:

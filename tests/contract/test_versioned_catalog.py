@@ -22,16 +22,34 @@ from lagoa.model import MAIN, Change, TableName
 _emptied: set[Path] = set()
 
 
-def nessie(folder):
+def on_rocksdb(folder):
+    """Open the catalog of a Nessie on RocksDB that lets everybody in."""
+    return nessie(folder, os.environ["LAGOA_NESSIE_URL"])
+
+
+def on_postgresql(folder):
+    """Open the catalog of a Nessie on PostgreSQL, signed in as the publisher."""
+    from lagoa.adapters.oidc_tokens import OidcTokens
+    from lagoa.stack.credentials import Credentials
+    from lagoa.stack.run import Stack
+
+    lake = Path(os.environ["LAGOA_TEST_SIGNED_STACK"])
+    found = Stack(lake, lake / ".lagoa/stack").environment()
+    drawn = Credentials(lake / ".lagoa/stack/credentials.json")
+    tokens = OidcTokens(found["LAGOA_OIDC_URL"], "publisher", lambda: drawn["oidc-client-publisher"])
+    return nessie(folder, found["LAGOA_NESSIE_URL"], tokens)
+
+
+def nessie(folder, url, tokens=None):
     """Open the catalog of a Nessie server, emptied the first time that it is opened for a folder."""
     import httpx
 
     from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
 
-    url = os.environ["LAGOA_NESSIE_URL"]
     if folder not in _emptied:
         _emptied.add(folder)
-        with httpx.Client(base_url=f"{url}/", timeout=30) as http:
+        headers = {"Authorization": f"Bearer {tokens().get_secret_value()}"} if tokens else {}
+        with httpx.Client(base_url=f"{url}/", headers=headers, timeout=30) as http:
             nothing = http.get("config").json()["noAncestorHash"]
             for ref in http.get("trees", params={"max-records": 1000}).json()["references"]:
                 path = f"trees/{quote(ref['name'], safe='')}@{ref['hash']}"
@@ -39,12 +57,12 @@ def nessie(folder):
                 sent = http.delete(path) if gone else http.put(path, json={"type": "DETACHED", "hash": nothing})
                 sent.raise_for_status()
     no_ids = {"snapshotId": -1, "schemaId": 0, "specId": 0, "sortOrderId": 0}
-    return NessieCatalog(url, options=NessieOptions(ids=lambda _: no_ids))
+    return NessieCatalog(url, tokens, options=NessieOptions(ids=lambda _: no_ids))
 
 
-# `tests/stack/run` brings the server up and sets the variable.
+# `tests/stack/run` brings the servers up and sets the variables.
 CATALOGS = (
-    {"nessie": nessie}
+    {"nessie on RocksDB": on_rocksdb, "nessie on PostgreSQL": on_postgresql}
     if "LAGOA_TEST_STACK" in os.environ
     else {"sqlite": lambda folder: SqliteCatalog(folder / "catalog.db")}
 )

@@ -67,6 +67,14 @@ def stack():
     return Stack(Path(folder), Path(folder) / ".lagoa/stack")
 
 
+@pytest.fixture(scope="session")
+def signed():
+    """Return the stack in which nobody does anything without having signed in, which it has brought up too."""
+    folder = os.environ.get("LAGOA_TEST_SIGNED_STACK")
+    assert folder, "No stack with sign-in is up: run `make test-stack`."
+    return Stack(Path(folder), Path(folder) / ".lagoa/stack")
+
+
 @pytest.fixture
 def small(tmp_path, empty_nessie):
     """Return the files of a lake on Nessie and MinIO that has nothing in it."""

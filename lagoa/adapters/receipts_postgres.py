@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import partial
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import SecretStr
@@ -94,13 +95,18 @@ class PostgresReceipts:
         self._password = password
         self._timeout_s = timeout_s
         self._patience_s = patience_s
+        self._lock = Lock()
+        self._opened: PostgresSession | None = None
 
-    @cached_property
+    @property
     def _session(self) -> PostgresSession:
-        from lagoa.adapters._postgres_session import Login, PostgresSession
+        from lagoa.adapters._postgres_session import Login, PostgresSession  # the driver takes a while to import
 
-        login = Login(self._url, self._login, self._password, self._timeout_s, self._patience_s)
-        return PostgresSession(login, partial(_check_format, login.place))
+        with self._lock:
+            if self._opened is None:
+                login = Login(self._url, self._login, self._password, self._timeout_s, self._patience_s)
+                self._opened = PostgresSession(login, partial(_check_format, login.place))
+            return self._opened
 
     def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._session.run(lambda connection: connection.execute(sql, parameters).fetchall())
@@ -205,8 +211,8 @@ class PostgresReceipts:
 
     def close(self) -> None:
         """Close the connection."""
-        if "_session" in self.__dict__:
-            self._session.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _check_format(place: str, connection: Connection) -> None:

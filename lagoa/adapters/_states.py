@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from lagoa.errors import InvalidName
+from lagoa.errors import CommitLost, InvalidName
 from lagoa.model import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lagoa.model import Change
-    from lagoa.ports import Namespace
+    from lagoa.ports import Namespace, Pointers
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -129,6 +129,21 @@ def delta_of(before: State, change: Change) -> Delta:
     for namespace in held - before.namespaces.keys() - namespaces.keys():
         namespaces[namespace] = {}
     return Delta(tables, namespaces)
+
+
+def tables_differing(left: Pointers, right: Pointers) -> dict[TableName, tuple[str | None, str | None]]:
+    """Return each table whose pointer differs, as (left, right), by name."""
+    differing = {name for name, _ in left.items() ^ right.items()}
+    return {name: (left.get(name), right.get(name)) for name in sorted(differing)}
+
+
+def commit_lost(
+    branch: str, expected: str, actual: str, change: Change | None, tables_at: Callable[[str], Pointers]
+) -> CommitLost:
+    """Return the error of a race that was lost; it names those tables of the change that others changed meanwhile."""
+    ours = change.tables.keys() if change is not None else frozenset()
+    theirs = tables_differing(tables_at(expected), tables_at(actual)) if ours else {}
+    return CommitLost(branch, expected, actual, [table for table in theirs if table in ours])
 
 
 def _key(parts: tuple[str, ...]) -> str:

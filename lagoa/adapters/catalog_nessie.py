@@ -13,7 +13,7 @@ from lagoa.adapters._nessie_history import MERGED, History
 from lagoa.adapters._nessie_http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters._nessie_journal import Journal, Move
 from lagoa.adapters._nessie_scratch import Scratches
-from lagoa.adapters._states import StateCache, delta_of
+from lagoa.adapters._states import StateCache, commit_lost, delta_of, tables_differing
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
 from lagoa.roles import JOURNAL, READER, SCRATCH, who_may
@@ -197,9 +197,7 @@ class NessieCatalog:
 
     def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
         """Return each table whose pointer differs, as (at a, at b), by name."""
-        left, right = self.tables(a), self.tables(b)
-        differing = {name for name, _ in left.items() ^ right.items()}
-        return {name: (left.get(name), right.get(name)) for name in sorted(differing)}
+        return tables_differing(self.tables(a), self.tables(b))
 
     def make_journal(self) -> None:
         """Make the branch that says when main moved where, if it is not there."""
@@ -246,14 +244,7 @@ class NessieCatalog:
         if info.kind == "tag":
             raise RefProtected(branch)
         if info.commit != expected:
-            raise self._lost(branch, expected, info.commit, change)
-
-    def _lost(self, branch: str, expected: str, actual: str, change: Change | None) -> CommitLost:
-        tables: list[TableName] = []
-        if change is not None and change.tables:
-            then, now = self.tables(expected), self.tables(actual)
-            tables = sorted(table for table in change.tables if then.get(table) != now.get(table))
-        return CommitLost(branch, expected, actual, tables)
+            raise commit_lost(branch, expected, info.commit, change, self.tables)
 
     def _commit(
         self, branch: str, expected: str, change: Change, operations: list[dict[str, Any]]
@@ -295,7 +286,7 @@ class NessieCatalog:
             actual = self._ref(branch).commit
             # The answer to an earlier request may have been lost, and others may have gone on from there since.
             if error.attempts == 1 or not self._history.is_ancestor(to, actual):
-                raise self._lost(branch, expected, actual, change) from error
+                raise commit_lost(branch, expected, actual, change, self.tables) from error
 
     def _contents_at(self, commit: str) -> Contents:
         found = self._contents.get(commit)

@@ -12,7 +12,7 @@ from lagoa.adapters._sqlite_file import SqliteFile
 from lagoa.adapters._sqlite_history import from_micros, to_micros
 from lagoa.adapters._sqlite_states import States
 from lagoa.adapters._sqlite_write import commit_of, insert_commit, insert_root
-from lagoa.adapters._states import delta_of
+from lagoa.adapters._states import commit_lost, delta_of, tables_differing
 from lagoa.errors import CommitLost, NotASuccessor, RefExists, RefNotFound, RefProtected
 from lagoa.model import MAIN, Change, Commit, Ref, RefInfo, TableName, check_ref_name
 
@@ -204,9 +204,7 @@ class SqliteCatalog:
 
     def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
         """Return each table whose pointer differs, as (at a, at b), by name."""
-        left, right = self._state(a).tables, self._state(b).tables
-        differing = {name for name, _ in left.items() ^ right.items()}
-        return {name: (left.get(name), right.get(name)) for name in sorted(differing)}
+        return tables_differing(self._state(a).tables, self._state(b).tables)
 
     def verify(self) -> list[str]:
         """Return what is wrong with the file, a sentence each: SQLite's own check, and the hash of every commit."""
@@ -239,10 +237,5 @@ class SqliteCatalog:
         info = refs.read(db, branch)
         if info.kind == "tag":
             raise RefProtected(branch)
-        if info.commit == expected:
-            return
-        tables: list[TableName] = []
-        if change is not None and change.tables:
-            then, now = self._states.at(db, expected).tables, self._states.at(db, info.commit).tables
-            tables = sorted(table for table in change.tables if then.get(table) != now.get(table))
-        raise CommitLost(branch, expected, info.commit, tables)
+        if info.commit != expected:
+            raise commit_lost(branch, expected, info.commit, change, lambda commit: self._states.at(db, commit).tables)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import psutil
 import pytest
 
 from lagoa.adapters.publisher_process import PublisherProcess, _environment
+from lagoa.adapters.receipts_sqlite import SqliteReceipts
 from lagoa.errors import AuditFailed, NotAllowed, PublishConflict, PublisherFailed, SettingsError
 from lagoa.lake import Lake
-from lagoa.model import CANDIDATE_PREFIX, MAIN, TableName
+from lagoa.model import CANDIDATE_PREFIX, MAIN, CheckResult, TableName
 
 PEOPLE = TableName(("bronze",), "people")
 
@@ -131,6 +133,19 @@ def test_after_a_step_that_died_another_one_is_asked(caller, small):
         with pytest.raises(PublisherFailed, match="ended with -9"):
             run.publish()
         assert run.publish().report.passed
+
+
+def test_no_other_roles_results_pass_for_the_publishers(tmp_path):
+    forged = CheckResult("bronze.people/range/age", "bronze.people", "passed", 0.0, "= 0", "fine", 0.1, "key")
+    with (
+        closing(SqliteReceipts(tmp_path / "receipts.db", "publisher:")) as own,
+        closing(SqliteReceipts(tmp_path / "receipts.db", "ingest:")) as other,
+    ):
+        other.remember([forged])
+        assert other.results(["key"])["key"].outcome == "passed"
+        assert own.results(["key"]) == {}
+        own.remember([replace(forged, outcome="failed")])
+        assert {own.results(["key"])["key"].outcome, other.results(["key"])["key"].outcome} == {"failed", "passed"}
 
 
 def test_it_is_ended_after_its_time(lake, small):

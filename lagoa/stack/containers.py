@@ -88,10 +88,13 @@ def configure(root: Path, secrets: Path, folder: Path) -> None:
         "PREFECT_SERVER_API_AUTH_STRING": f"lagoa:{api}",
     }
     _write_profile(folder / "prefect", server)
+    _hand_over(folder / "prefect", LAGOA)
+    client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
     for name, role in ROLES.items():
         _write_role(folder / name, role, credentials)
-        client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
-        _write_profile(folder / name, client)
+        if role != PUBLISHER:  # runs no flow
+            _write_profile(folder / name, client)
+        _hand_over(folder / name, LAGOA)
     (folder / PUBLISH).mkdir(exist_ok=True, mode=0o700)
     _hand_over(folder / PUBLISH, LAGOA)
 
@@ -145,7 +148,6 @@ def _write_profile(folder: Path, settings: Mapping[str, str]) -> None:
     """Write settings of Prefect, secrets among them, as the profile that PREFECT_PROFILES_PATH names."""
     lines = "".join(f'{name} = "{value}"\n' for name, value in settings.items())
     write_private(folder / "profiles.toml", f'active = "stack"\n\n[profiles.stack]\n{lines}')
-    _hand_over(folder, LAGOA)
 
 
 def _hand_over(folder: Path, owner: tuple[int, int]) -> None:

@@ -10,8 +10,11 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from lagoa.errors import StackError
@@ -22,8 +25,28 @@ if TYPE_CHECKING:
 Build = Callable[[Path, Sequence[str]], None]
 """Builds options into an unpacked folder; raises `StackError`."""
 
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """How far a download is.
+
+    Attributes:
+        file: that is fetched.
+        done: bytes that are here.
+        total: bytes that it has.
+    """
+
+    file: str
+    done: int
+    total: int
+
+
+Tell = Callable[[str | Fetched], None]
+"""Is told what is done, and how far a download is."""
+
 _MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _LINES = 15
+_LOOK_S = 0.2
 
 
 def cache_folder() -> Path:
@@ -33,7 +56,7 @@ def cache_folder() -> Path:
     return user_cache_path("lagoa") / "stack"
 
 
-def fetch(root: Path, name: str, artefact: Artefact, tell: Callable[[str], None], build: Build | None = None) -> Path:
+def fetch(root: Path, name: str, artefact: Artefact, tell: Tell, build: Build | None = None) -> Path:
     """Return an artefact's file, or its folder when it has many; fetched or built when the cache has it not.
 
     Args:
@@ -72,7 +95,7 @@ def _system(name: str, artefact: Artefact) -> Path:
     return program.parent
 
 
-def _unpacked(name: str, artefact: Artefact, file: Path, tell: Callable[[str], None], build: Build | None) -> Path:
+def _unpacked(name: str, artefact: Artefact, file: Path, tell: Tell, build: Build | None) -> Path:
     """Return the folder that a zip unpacks to, with the manifest's options built in."""
     key = hashlib.sha256("\n".join(artefact.build).encode()).hexdigest()[:8]
     path = file.parent / key / str(artefact.folder)
@@ -94,19 +117,22 @@ def _unpacked(name: str, artefact: Artefact, file: Path, tell: Callable[[str], N
     return path
 
 
-def _maven(name: str, artefact: Artefact, tell: Callable[[str], None]) -> Path:
+def _maven(name: str, artefact: Artefact, tell: Tell) -> Path:
     file = str(artefact.file)
     path = cache_folder() / str(artefact.sha256)[:16] / file
     if path.is_file():
         return path
-    tell(f"fetching {name}: {file}, {(artefact.bytes or 0) / 1e6:.0f} MB")
+    tell(f"fetching {name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        repository = Path(folder) / "repository"  # of its own, so that the file is found while it comes
         command = ["mvn", "-q", "-B", _MAVEN, f"-Dartifact={artefact.maven}", f"-DoutputDirectory={folder}"]
-        run(name, command, Path(folder), needs="Maven (`mvn`)")
+        with _watched(repository, Fetched(file, 0, int(artefact.bytes or 0)), tell):
+            run(name, [*command, f"-Dmaven.repo.local={repository}"], Path(folder), needs="Maven (`mvn`)")
         fetched = Path(folder) / file
         if not fetched.is_file():
-            raise StackError(name, f"Maven brought {sorted(each.name for each in Path(folder).iterdir())}, not {file}.")
+            brought = sorted(each.name for each in Path(folder).iterdir() if each.is_file())
+            raise StackError(name, f"Maven brought {brought}, not {file}.")
         found = _sha256(fetched)
         if found != artefact.sha256:
             advice = "Nothing of it was run. Find out why it changed before you change infra/stack.toml."
@@ -115,7 +141,27 @@ def _maven(name: str, artefact: Artefact, tell: Callable[[str], None]) -> Path:
     return path
 
 
-def _go(root: Path, name: str, artefact: Artefact, tell: Callable[[str], None]) -> Path:
+@contextmanager
+def _watched(folder: Path, file: Fetched, tell: Tell) -> Iterator[None]:
+    """Tell again and again, until the block ends, how much of a file has come, as Maven writes it into a repository."""
+    ended = Event()
+
+    def look() -> None:
+        while not ended.wait(_LOOK_S):
+            with suppress(OSError):  # a file was moved between being found and being looked at
+                sizes = [each.stat().st_size for each in folder.rglob(f"{file.file}*")]
+                tell(replace(file, done=min(max(sizes, default=0), file.total)))
+
+    watcher = Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _go(root: Path, name: str, artefact: Artefact, tell: Tell) -> Path:
     module = root / str(artefact.go)
     pinned = b"".join((module / file).read_bytes() for file in ("go.mod", "go.sum"))
     if f"{artefact.package} {artefact.version}".encode() not in pinned:

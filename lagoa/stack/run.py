@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from lagoa.stack.artefacts import Tell
     from lagoa.stack.manifest import Artefact
 
 HEALTHY_S = 240
 """How long a server may take until it is well."""
+
+_STARTS = 3
+"""How often it may be started for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +76,17 @@ class Stack:
         }
 
     def choose_ports(self, ports: Mapping[str, Mapping[str, int]]) -> None:
-        """Let servers listen elsewhere than the manifest says, from the next start on.
+        """Let servers listen elsewhere than the manifest says, from the next start on; what runs is ended.
 
         Args:
             ports: by server, and by field of its entry: `{"nessie": {"port": 19220}}`.
         """
+        self.down()
         self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(self._ports_file, json.dumps(ports, indent=1))
         self._read()
 
-    def up(self, only: Iterable[str] | None = None, tell: Callable[[str], None] = lambda _: None) -> list[ServerState]:
+    def up(self, only: Iterable[str] | None = None, tell: Tell = lambda _: None) -> list[ServerState]:
         """Bring servers up and wait until each is well; those that run already stay as they are.
 
         Args:
@@ -92,14 +97,14 @@ class Stack:
             StackError: one cannot be had, its port is taken, or it is not well in time.
         """
         names = self._ordered(only)
-        kept = self._supervisor.names() if self._supervisor.is_running else []
-        if not set(names) <= set(kept):
-            self.down()
-            launches = {name: self._prepare(name, tell) for name in self._ordered([*names, *kept])}
-            for name in launches:
+        running = self._supervisor.running()
+        new = [name for name in names if name not in running]
+        if new:
+            files = self._fetch_all(new, tell)
+            launches = {name: self._configure(name, files[name]) for name in new}
+            for name in new:
                 self._check_ports(name)
-            self._supervisor.start(launches)
-            names = list(launches)
+            self._supervisor.keep(launches)
         pending: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(len(names), "lagoa-stack") as pool:
             for name in names:
@@ -118,7 +123,7 @@ class Stack:
 
     def status(self) -> list[ServerState]:
         """Return how each server of the manifest is."""
-        kept = self._supervisor.names() if self._supervisor.is_running else []
+        kept = self._supervisor.states()
         return [self._state_of(name, kept=name in kept) for name in self.manifest]
 
     def environment(self) -> dict[str, str]:
@@ -157,8 +162,16 @@ class Stack:
             add(name)
         return found
 
-    def _prepare(self, name: str, tell: Callable[[str], None]) -> Launch:
-        file = fetch(self._root, name, self.manifest[name], tell, SERVERS[name].build)
+    def _fetch_all(self, names: Sequence[str], tell: Tell) -> dict[str, Path]:
+        """Return the programs of servers; what is not there yet is fetched and built side by side."""
+
+        def fetch_one(name: str) -> Path:
+            return fetch(self._root, name, self.manifest[name], tell, SERVERS[name].build)
+
+        with ThreadPoolExecutor(len(names), "lagoa-fetch") as pool:
+            return dict(zip(names, pool.map(fetch_one, names), strict=True))
+
+    def _configure(self, name: str, file: Path) -> Launch:
         site = self._site(name)
         site.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SERVERS[name].configure(site, file)
@@ -176,7 +189,7 @@ class Stack:
                     advice = "End what uses it, or give another: `lagoa stack up --port SERVER=NUMBER`."
                     raise StackError(name, f"port {port} is taken.", advice) from error
 
-    def _bring_up(self, name: str, before: Sequence[Future[None]], tell: Callable[[str], None]) -> None:
+    def _bring_up(self, name: str, before: Sequence[Future[None]], tell: Tell) -> None:
         for need in before:
             need.result()
         server = SERVERS[name]
@@ -189,13 +202,15 @@ class Stack:
 
     def _wait(self, name: str, until: Callable[[Artefact], bool]) -> None:
         began = time.monotonic()
+        started: set[int] = set()
         while not until(self.manifest[name]):
-            state = self._supervisor.state(name)["statename"]
+            state = self._supervisor.state(name)
+            started |= {state["pid"]} - {0}
             waited = time.monotonic() - began
-            if state in {"FATAL", "EXITED"} or waited > HEALTHY_S:
-                message = (
-                    f"it is not well after {waited:.0f} s ({state}). Its log ends:\n{self._supervisor.last_lines(name)}"
-                )
+            if state["statename"] in {"FATAL", "EXITED"} or len(started) > _STARTS or waited > HEALTHY_S:
+                last = self._supervisor.last_lines(name)
+                self._supervisor.end(name)
+                message = f"it is not well after {waited:.0f} s ({state['statename']}). Its log ends:\n{last}"
                 raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
             time.sleep(0.3)
 

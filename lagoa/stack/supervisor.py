@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import StackError
+from lagoa.stack.servers.server import write_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _START_S = 20
 _STOP_S = 90
 _LOG_BYTES = "10MB"
+_RUNNING = {"RUNNING", "STARTING"}
 
 _HEAD = """[unix_http_server]
 file = {socket}
@@ -36,6 +39,8 @@ umask = 077
 {user}
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[include]
+files = {programs}/*.conf
 """
 _PROGRAM = """[program:{name}]
 command = {command}
@@ -68,6 +73,7 @@ class Supervisor:
         self._folder = folder
         self.logs = folder / "logs"
         self._configuration = folder / "supervisord.conf"
+        self._programs = folder / "programs"
         # A socket's path may have about 100 characters: it cannot lie in a folder of any depth.
         name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
         self._socket = Path(tempfile.gettempdir()) / f"lagoa-{os.getuid()}" / f"{name}.sock"
@@ -80,17 +86,30 @@ class Supervisor:
         except OSError:
             return False
 
-    def start(self, launches: Mapping[str, Launch]) -> None:
-        """Begin to keep these servers, none of which is started by that.
+    def keep(self, launches: Mapping[str, Launch]) -> None:
+        """Begin to keep these servers, none of which is started by that; those that it keeps already stay as they are.
 
         Raises:
             StackError: it does not come up.
         """
+        if self.is_running:
+            self._write(launches)
+            added, changed, _ = self._call("reloadConfig")[0]
+            for name in changed:
+                self._call("stopProcessGroup", name, True)
+                self._call("removeProcessGroup", name)
+            for name in [*added, *changed]:
+                self._call("addProcessGroup", name)
+        else:
+            shutil.rmtree(self._programs, ignore_errors=True)
+            self._write(launches)
+            self._start()
+
+    def _start(self) -> None:
         self._socket.parent.mkdir(mode=0o700, exist_ok=True)
         if self._socket.parent.stat().st_uid != os.getuid():
             raise StackError("supervisor", f"{self._socket.parent} belongs to somebody else.", "Remove it.")
         self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._write(launches)
         command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(self._configuration)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a module of ours
         if done.returncode:
@@ -103,21 +122,27 @@ class Supervisor:
 
     def run(self, name: str) -> None:
         """Start a server, unless it runs."""
-        if self.state(name)["statename"] not in {"RUNNING", "STARTING"}:
+        if self.state(name)["statename"] not in _RUNNING:
             self._call("startProcess", name, False)
 
     def end(self, name: str) -> None:
         """End a server and wait for it."""
-        if self.state(name)["statename"] in {"RUNNING", "STARTING", "BACKOFF"}:
+        if self.state(name)["statename"] in {*_RUNNING, "BACKOFF"}:
             self._call("stopProcess", name, True)
 
     def state(self, name: str) -> dict[str, Any]:
         """Return what the supervisor knows of a server: `statename`, `pid`, `exitstatus`, `spawnerr`."""
         return dict(self._call("getProcessInfo", name))
 
-    def names(self) -> list[str]:
-        """Return the servers that it keeps."""
-        return [each["name"] for each in self._call("getAllProcessInfo")]
+    def states(self) -> dict[str, str]:
+        """Return the state of each server that it keeps; none when it does not run itself."""
+        if not self.is_running:
+            return {}
+        return {each["name"]: each["statename"] for each in self._call("getAllProcessInfo")}
+
+    def running(self) -> list[str]:
+        """Return the servers that run, or are about to."""
+        return [name for name, state in self.states().items() if state in _RUNNING]
 
     def last_lines(self, name: str, count: int = 20) -> str:
         """Return the end of a server's log."""
@@ -139,10 +164,11 @@ class Supervisor:
 
     def _write(self, launches: Mapping[str, Launch]) -> None:
         user = "user = root" if os.getuid() == 0 else ""
-        known = {"logs": self.logs, "folder": self._folder, "socket": self._socket, "log_bytes": _LOG_BYTES}
-        text = _HEAD.format(**known, user=user)
+        known = {"logs": self.logs, "folder": self._folder, "log_bytes": _LOG_BYTES}
+        head = _HEAD.format(**known, socket=self._socket, programs=self._programs, user=user)
+        write_private(self._configuration, head)
         for name, launch in launches.items():
-            text += _PROGRAM.format(
+            text = _PROGRAM.format(
                 name=name,
                 command=" ".join(_quoted(part) for part in launch.command),
                 environment=",".join(f"{key}={_quoted(value)}" for key, value in launch.environment.items()),
@@ -150,8 +176,7 @@ class Supervisor:
                 user=f"user = {launch.user}" if launch.user else "",
                 **{**known, "folder": self._folder / name},
             )
-        with os.fdopen(os.open(self._configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(text)
+            write_private(self._programs / f"{name}.conf", text)
 
     def _call(self, method: str, *arguments: Any) -> Any:
         from supervisor.xmlrpc import SupervisorTransport

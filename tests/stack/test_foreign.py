@@ -18,6 +18,7 @@ from lagoa.errors import AuditFailed, PublishConflict, TableUnreadable
 from lagoa.model import MAIN, TableName
 from lagoa.transform import transform
 from tests.integration.publishing.conftest import SmallLake
+from tests.stack.test_sign_in import Servers
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -199,10 +200,11 @@ class Watcher:
             self.failures.append(error)
 
 
-def publishes(lake, files, watcher):
-    """Publish several times, and try to publish what is refused, while others look on."""
+def publish_watched(lake, files, watcher, times):
+    """Publish so often, and try to publish what is refused, while others look on; they see what was published alone."""
+    states, pointers = [lake.resolve(MAIN).id], [None]
     with watcher.watching():
-        for number in range(3):
+        for number in range(times):
             work = lake.create_branch(f"work-{number}")
             work.append("bronze.people", files.people(number))
             work.append("bronze.pets", files.pets(number, owner=number))
@@ -210,25 +212,42 @@ def publishes(lake, files, watcher):
             bad.append("bronze.people", files.people(100 + number, age=-1))
             with pytest.raises(AuditFailed):
                 bad.publish()
-            commit = work.publish().commit
-            assert watcher.head() == commit
-            pointers = {str(table): pointer for table, pointer in lake.tables().items()}
-            assert watcher.tables() == pointers
-            assert watcher.pointer() == pointers["bronze.people"]
-
-
-def test_others_see_on_main_what_was_published_when_it_was(files, lake, empty_nessie):
-    watcher = Watcher(empty_nessie)
-    before = lake.resolve(MAIN).id
-    publishes(lake, files, watcher)
-    assert_seen(lake, watcher, before)
-
-
-def assert_seen(lake, watcher, before):
-    """Assert that others saw nothing but what was published, in its order, from the first to the last."""
-    states = [before, *(each.commit for each in lake.publications()[::-1])]
-    assert len(states) == 4
-    pointers = [{str(t): p for t, p in lake.tables(f"main@{each}").items()}.get("bronze.people") for each in states]
+            states.append(work.publish().commit)
+            tables = {str(table): pointer for table, pointer in lake.tables().items()}
+            pointers.append(tables["bronze.people"])
+            assert (watcher.head(), watcher.tables(), watcher.pointer()) == (states[-1], tables, pointers[-1])
     for seen, published in ((watcher.commits, states), (watcher.pointers, pointers)):
         assert [each for each in published if each in seen] == seen
         assert (seen[0], seen[-1]) == (published[0], published[-1])
+
+
+def test_others_see_on_main_what_was_published_when_it_was(files, lake, empty_nessie):
+    publish_watched(lake, files, Watcher(empty_nessie), 3)
+
+
+def test_so_does_a_reader_who_signs_in(tmp_path, signed, monkeypatch):
+    servers = Servers(signed)
+    servers.empty()
+    secret = servers.credentials["oidc-client-reader"]
+    reader = {
+        "credential": f"lagoa-reader:{secret}",
+        "oauth2-server-uri": f"{servers.oidc}/protocol/openid-connect/token",
+        "scope": "profile",
+    }
+    watcher = Watcher(servers.nessie, servers.tokens("reader")().get_secret_value(), **reader)
+    files = SmallLake(tmp_path / "lake")
+    (files.root / ".stack").mkdir()
+    (files.root / ".stack/stack").symlink_to(servers.folder)
+    with (files.root / "lagoa.toml").open("a") as settings:
+        settings.write(
+            f'[profiles.stack]\nstate = ".stack"\ncatalog = "nessie"\nnessie_url = "{servers.nessie}"\n'
+            f'warehouse = "s3://lagoa/warehouse"\ns3_endpoint = "{servers.s3}"\n'
+            f'sign_in = "oidc"\noidc_url = "{servers.oidc}"\n'
+        )
+    monkeypatch.setenv("LAGOA_ROLE", "engineer")
+    with lagoa.open_lake(files.root, "stack") as lake:
+        publish_watched(lake, files, watcher, 1)
+    rows = rest(servers.nessie, MAIN, **reader).load_table(PEOPLE).scan().to_arrow()
+    assert sorted(rows["id"].to_pylist()) == [0]
+    with pytest.raises(OSError, match="ACCESS_DENIED"):
+        add(rest(servers.nessie, MAIN, **reader), PEOPLE, files.people(9))

@@ -94,7 +94,7 @@ class StorageUnavailable(TransientError):
 
     def __init__(self, place: str, reason: str = "it does not answer") -> None:
         super().__init__(
-            f"The object store at {place}: {reason}.",
+            f"The object store{f' at {place}' if place else ''}: {reason}.",
             "Nothing of this was committed. See whether it runs (`lagoa stack status`), then try again.",
         )
         self.place = place

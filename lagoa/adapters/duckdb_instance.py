@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,7 @@ class DuckDBInstance:
                     self._load("httpfs")
                     # Files of tables never change: what was asked of one once is not asked again at every reading.
                     self.root.execute("SET enable_http_metadata_cache = true")
+                    self.root.execute(_limits(store.timeout_s))
                 self.root.execute(secret)
             except duckdb.Error:
                 # Its text may hold the keys.
@@ -108,6 +110,22 @@ class DuckDBInstance:
         self.root.execute(f"SET allowed_directories = [{text_in_sql(folder)}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._locked = True
+
+
+def _limits(silent_s: float) -> str:
+    """Return settings by which a store that is away is given up in bounded time, however much is written.
+
+    A request is made three times, one that is refused over four seconds. For each MiB that it carries DuckDB waits
+    0.7 s longer; so files go in parts of 10 MB (a ten-thousandth of the largest file), which is no slower.
+    """
+    limits = {
+        "http_timeout": ceil(silent_s),
+        "http_retries": 2,
+        "http_retry_wait_ms": 1000,
+        "http_retry_backoff": 3,
+        "s3_uploader_max_filesize": "'100GB'",
+    }
+    return ";".join(f"SET GLOBAL {name} = {value}" for name, value in limits.items())
 
 
 def _extension_file(name: str) -> Path:

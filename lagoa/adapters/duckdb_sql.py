@@ -13,6 +13,12 @@ _UNREACHABLE = re.compile(r"^(?:HTTP|IO) Error: ([^\n]*?) (?:error )?for HTTP \w
 """DuckDB's words for a server that does not answer: what is wrong, and where."""
 
 
+_FULL = "XMinioStorageFull"
+
+_STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload")
+"""Of an object store that failed by itself; or of an upload that was brought to its end, and the answer lost."""
+
+
 class NotWritable(Exception):
     """DuckDB has no Parquet form of a type, or no SQL for a transform, that Iceberg would take."""
 
@@ -28,8 +34,12 @@ def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAll
     if unreachable:
         reason, place = unreachable.groups()
         return StorageUnavailable(place, f"{reason[:1].lower()}{reason[1:]}")
-    if isinstance(error, duckdb.HTTPException) and error.status_code == HTTPStatus.FORBIDDEN:
-        return NotAllowed("The object store", str(error).splitlines()[0].removeprefix("HTTP Error: "))
+    if isinstance(error, duckdb.HTTPException):
+        said = str(error).splitlines()[0].removeprefix("HTTP Error: ").rstrip(".")
+        if error.status_code == HTTPStatus.FORBIDDEN:
+            return NotAllowed("The object store", said)
+        if _STUMBLED.search(str(error)):
+            return StorageUnavailable("", "its disk is full" if _FULL in str(error) else said)
     advice = "Mend the query and run it again."
     if isinstance(error, duckdb.OutOfMemoryException):
         advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."

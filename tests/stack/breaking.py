@@ -9,6 +9,7 @@ import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import duckdb
 import httpx
 
 import lagoa
@@ -19,6 +20,7 @@ from lagoa.settings import load_settings
 from tests.integration.publishing.conftest import SmallLake
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from lagoa.stack.run import Stack
@@ -51,24 +53,26 @@ def load(lake, number: int, rows: int = 1) -> None:
         branch = lake.create_branch(name)
     except RefExists:
         branch = lake.branch(name)
-    ids = range(number * 1_000_000, number * 1_000_000 + rows)
-    branch.append("bronze.people", SmallLake.people(*ids), batch=f"batch-{number}")
-    branch.append("bronze.pets", SmallLake.pets(*ids, owner=ids[0]), batch=f"batch-{number}")
+    first = number * 1_000_000
+    ids = f"FROM range({first}, {first + rows}) AS ids(id)"
+    people, pets = f"id, md5(id::VARCHAR) AS name, 1::INTEGER AS age {ids}", f"id, id AS owner, 'cat' AS kind {ids}"
+    branch.append("bronze.people", duckdb.sql(f"SELECT {people}").to_arrow_table(), batch=f"batch-{number}")
+    branch.append("bronze.pets", duckdb.sql(f"SELECT {pets}").to_arrow_table(), batch=f"batch-{number}")
     branch.transform()
     with suppress(NothingToPublish):  # the earlier try came to its end, but did not hear of it
         branch.publish()
 
 
-def holds(lake, numbers, rows: int = 1, *, tidy: bool = True) -> None:
-    """Assert that main has just these deliveries, whole, each published once; and no candidate."""
-    wanted = [number * 1_000_000 + row for number in sorted(numbers) for row in range(rows)]
+def holds(lake, loads: Mapping[int, int], *, tidy: bool = True) -> None:
+    """Assert that main has just these deliveries of so many rows, each published once; and no candidate."""
+    wanted = [number * 1_000_000 + row for number in sorted(loads) for row in range(loads[number])]
     for table in ("bronze.people", "bronze.pets"):
         assert lake.sql(f"SELECT id FROM {table} ORDER BY id").arrow()["id"].to_pylist() == wanted
     assert lake.sql("SELECT sum(pets) FROM gold.counts").fetchall() == [(len(wanted),)]
     log = lake.log(MAIN)
     published = lake.publications()
     assert [each.commit for each in published] == [each.id for each in log[:-1]]
-    assert len(published) == len(numbers)
+    assert len(published) == len(loads)
     assert all(each.receipt for each in published)
     if tidy:
         assert [ref.name for ref in lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)] == []

@@ -38,7 +38,7 @@ class TestAnswersThatAreLost:
                 load(lake, 2)
                 assert proxy.lost
                 proxy.heal()
-                holds(lake, [1, 2])
+                holds(lake, {1: 1, 2: 1})
                 assert [len(lake.log(f"daily-{number}")) for number in (1, 2)] == [4, 5]
             assert hidden(empty_nessie) == []
 
@@ -50,7 +50,7 @@ class TestAnswersThatAreLost:
                 load(lake, 1)
                 assert len(proxy.lost) > 5
                 proxy.heal()
-                holds(lake, [1])
+                holds(lake, {1: 1})
             assert len(hidden(empty_nessie)) <= 1
 
     def test_a_commit_that_others_went_on_from_is_not_told_as_lost(self, small, empty_nessie):
@@ -81,16 +81,16 @@ def test_answers_that_are_cut_are_told_in_time(small, empty_nessie, limit):
         with within(GIVEN_UP_S), pytest.raises(CatalogBusy, match="lagoa stack status"):
             load(lake, 2)
         proxy.heal()
-        holds(lake, [1])
+        holds(lake, {1: 1})
         load(lake, 2)
-        holds(lake, [1, 2])
+        holds(lake, {1: 1, 2: 1})
 
 
 def test_a_slow_one_is_waited_for(small, empty_nessie):
     with proxied(empty_nessie) as proxy, small.open(nessie_url=proxy.url) as lake:
         proxy.latency_s, proxy.bytes_per_s = 0.05, 200_000
         load(lake, 1)
-        holds(lake, [1])
+        holds(lake, {1: 1})
 
 
 def test_answers_that_trickle_are_not_waited_for_for_ever(small, empty_nessie):
@@ -101,7 +101,7 @@ def test_answers_that_trickle_are_not_waited_for_for_ever(small, empty_nessie):
             load(lake, 2)
         proxy.heal()
         load(lake, 2)
-        holds(lake, [1, 2])
+        holds(lake, {1: 1, 2: 1})
 
 
 STEPS = ["write.metadata", "publish.committed", "publish.audited", "publish.receipt", "publish.swapped"]
@@ -125,7 +125,7 @@ class TestOneThatStops:
         with small.open() as lake:
             load(lake, 2)
             load(lake, 3)
-            holds(lake, [1, 2, 3])
+            holds(lake, {1: 1, 2: 1, 3: 1})
 
 
 class TestOneThatIsKilled:
@@ -139,9 +139,9 @@ class TestOneThatIsKilled:
             ):
                 load(lake, 2)
             stack.up(["nessie"])
-            holds(lake, [1], tidy=False)
+            holds(lake, {1: 1}, tidy=False)
             load(lake, 2)
-            holds(lake, [1, 2])
+            holds(lake, {1: 1, 2: 1})
 
     def test_in_the_middle_of_a_commit_the_job_outlasts_it(self, small, stack, empty_nessie):
         killed = []
@@ -156,4 +156,4 @@ class TestOneThatIsKilled:
             proxy.on_request = act
             load(lake, 2)
             assert killed
-            holds(lake, [1, 2])
+            holds(lake, {1: 1, 2: 1})

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 
 from lagoa.errors import CatalogDamaged
 from lagoa.model import TableName
-from lagoa.storage import file_io
+from lagoa.storage import file_io, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,6 +83,11 @@ def _read(location: str) -> bytes:
     url = urlparse(location)
     if url.scheme in {"", "file"}:
         return Path(unquote(url.path) if url.scheme else location).read_bytes()
+    store = store_of(location)
+    if store is not None:  # not by PyIceberg's files, whose import takes longer than a publication
+        from lagoa.s3_objects import read_metadata
+
+        return read_metadata(store, location)
     with file_io(location).new_input(location).open() as stream:
         return stream.read()
 

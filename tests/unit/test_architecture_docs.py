@@ -26,5 +26,5 @@ def test_the_table_of_modules_is_that_of_the_package():
 
 def test_a_module_that_is_missing_or_gone_is_noticed():
     text = PAGE.read_text("utf-8")
-    assert _there() - _named(text.replace("`storage.py`, ", "")) == {"storage.py"}
-    assert _named(text.replace("`storage.py`", "`storage.py`, `gone.py`")) - _there() == {"gone.py"}
+    assert _named(text) - _named(text.replace("`storage.py`, ", "")) == {"storage.py"}
+    assert _named(text.replace("`storage.py`", "`storage.py`, `gone.py`")) - _named(text) == {"gone.py"}

@@ -77,6 +77,11 @@ class LakeContext:
             role = self.settings.role
             raise NotAllowed("This lake", "read the quarantine.", role, roles_may(("ingest", "engineer", PUBLISHER)))
 
+    def refresh(self) -> None:
+        """Read the contracts anew when they are next asked for."""
+        with self._lock:
+            self._opened.pop("contracts", None)
+
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts
 
@@ -92,6 +97,8 @@ class LakeContext:
 
     def close(self) -> None:
         """Release every part that was opened."""
+        if self.publisher is not None:
+            self.publisher.close()
         if "engine" in self._opened:
             self.engine.close()
         self.receipts.close()

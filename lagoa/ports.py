@@ -345,6 +345,9 @@ class Publisher(Protocol):
     def accompany(self, branch: str) -> PublisherRun:
         """Begin with a branch that is being worked on."""
 
+    def close(self) -> None:
+        """Release what is kept for the next publication."""
+
 
 class PublisherRun(Protocol):
     """Checks a branch beside the work on it, and then publishes it; the results are the publisher's own."""

@@ -109,14 +109,19 @@ class _Step:
 
     def _carry_out(self, request: dict[str, Any]) -> Publication | AuditReport:
         if "rollback" in request:
+            self._open(request).context.refresh()
             return self._open(request).rollback(request["rollback"], hold=request["hold"])
         run = self._run_of(request)
+        if request.get("anew"):
+            self._open(request).context.refresh()
         return run.audit() if "audit" in request else run.publish(request["message"])
 
     def _run_of(self, request: dict[str, Any]) -> Run:
         from lagoa.branch import Run
 
         if self._run is None or self._run.name != request["branch"]:
+            if self._run is not None:
+                self._run.stop()
             lake = self._open(request)
             self._run = Run(lake.context, lake.branch(request["branch"]).name)
         return self._run

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -48,21 +48,25 @@ class PublisherProcess:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._kept = _KeptStep(settings)
 
     def publish(self, branch: str, message: str) -> Publication:
         """See the port `Publisher`."""
-        with closing(self.accompany(branch)) as run:
-            return run.publish(message)
+        _check(self._settings, f"publish {branch!r}.", who_may_move(branch))
+        return self._kept.ask(branch, {"branch": branch, "message": message, "anew": True}, Publication)
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
         _check(self._settings, f"roll main back to {to!r}.", ("engineer", PUBLISHER))
-        with closing(_Step(self._settings, to)) as step:
-            return step.ask({"rollback": to, "hold": hold}, Publication)
+        return self._kept.ask(to, {"rollback": to, "hold": hold}, Publication)
 
     def accompany(self, branch: str) -> PublisherProcessRun:
         """See the port `Publisher`."""
         return PublisherProcessRun(self._settings, branch)
+
+    def close(self) -> None:
+        """See the port `Publisher`."""
+        self._kept.close()
 
 
 class PublisherProcessRun:
@@ -76,41 +80,57 @@ class PublisherProcessRun:
     def __init__(self, settings: Settings, branch: str) -> None:
         self._settings = settings
         self._branch = branch
-        self._lock = Lock()
-        self._step: _Step | None = None
+        self._kept = _KeptStep(settings)
 
     def finished(self, table: TableName, commit: str | None) -> None:
         """See the port `PublisherRun`."""
-        self._begun().tell({"branch": self._branch, "finished": str(table), "commit": commit})
+        request = {"branch": self._branch, "finished": str(table), "commit": commit}
+        self._kept.begun(self._branch).tell(request)
 
     def audit(self) -> AuditReport:
         """See the port `PublisherRun`."""
-        return self._ask({"branch": self._branch, "audit": True}, AuditReport)
+        return self._kept.ask(self._branch, {"branch": self._branch, "audit": True}, AuditReport)
 
     def publish(self, message: str) -> Publication:
         """See the port `PublisherRun`."""
         _check(self._settings, f"publish {self._branch!r}.", who_may_move(self._branch))
-        return self._ask({"branch": self._branch, "message": message}, Publication)
+        return self._kept.ask(self._branch, {"branch": self._branch, "message": message}, Publication)
 
     def close(self) -> None:
         """See the port `PublisherRun`."""
-        with self._lock:
+        self._kept.close()
+
+
+class _KeptStep:
+    """One step, begun when it is first needed, and another one after it failed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._beginning, self._asking = Lock(), Lock()
+        self._step: _Step | None = None
+
+    def begun(self, what: str) -> _Step:
+        """Return the step; `what` is to be published."""
+        with self._beginning:
+            if self._step is None:
+                self._step = _Step(self._settings, what)
+            return self._step
+
+    def ask(self, what: str, request: dict[str, Any], kind: type[_Result]) -> _Result:
+        """Ask it, one question at a time; see `_Step.ask`."""
+        with self._asking:
+            try:
+                return self.begun(what).ask(what, request, kind)
+            except PublisherFailed:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """End it."""
+        with self._beginning:
             step, self._step = self._step, None
         if step is not None:
             step.close()
-
-    def _ask(self, request: dict[str, Any], kind: type[_Result]) -> _Result:
-        try:
-            return self._begun().ask(request, kind)
-        except PublisherFailed:
-            self.close()  # the next question goes to another one
-            raise
-
-    def _begun(self) -> _Step:
-        with self._lock:
-            if self._step is None:
-                self._step = _Step(self._settings, self._branch)
-            return self._step
 
 
 class _Step:
@@ -118,12 +138,11 @@ class _Step:
 
     Args:
         settings: of the lake.
-        what: is published.
+        what: is to be published.
     """
 
     def __init__(self, settings: Settings, what: str) -> None:
         self._settings = settings
-        self._what = what
         self._lock = Lock()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         try:
@@ -146,15 +165,15 @@ class _Step:
             _opened(self._process.stdin).write(line)
             _opened(self._process.stdin).flush()
 
-    def ask(self, request: Mapping[str, Any], kind: type[_Result]) -> _Result:
-        """Send a request and return its answer.
+    def ask(self, what: str, request: Mapping[str, Any], kind: type[_Result]) -> _Result:
+        """Send a request about something, such as a branch, and return its answer.
 
         Raises:
             LagoaError: the answer is an error.
             PublisherFailed: there is no answer, or not in time.
         """
         self.tell(request)
-        document = self._line()
+        document = self._line(what)
         try:
             found = read_answer(document)
         except ValueError:
@@ -164,14 +183,14 @@ class _Step:
         code = self._end()
         self._log.seek(0)
         said = self._log.read().decode("utf-8", "replace")[-_LAST:].strip()
-        raise PublisherFailed(self._what, f"ended with {code} and no answer. What it said last:\n{said}\n")
+        raise PublisherFailed(what, f"ended with {code} and no answer. What it said last:\n{said}\n")
 
     def close(self) -> None:
         """Let it put its things away, and end it."""
         self._end()
         self._log.close()
 
-    def _line(self) -> str:
+    def _line(self, what: str) -> str:
         """Return the next line that it writes, or what it wrote before it ended."""
         limit = self._settings.publisher_limit_s
         deadline = time.monotonic() + limit
@@ -180,7 +199,7 @@ class _Step:
         while not found.endswith(b"\n"):
             if not select.select([answers], [], [], max(0, deadline - time.monotonic()))[0]:
                 self._end()
-                raise PublisherFailed(self._what, f"did not end within {limit} s (`publisher_limit_s`), and was ended.")
+                raise PublisherFailed(what, f"did not end within {limit} s (`publisher_limit_s`), and was ended.")
             part = os.read(answers, _CHUNK)
             if not part:
                 break

@@ -30,7 +30,9 @@ def handing_over(opened, **settings):
 
 @pytest.fixture
 def caller(lake):
-    return handing_over(lake)
+    opened = handing_over(lake)
+    yield opened
+    opened.context.publisher.close()
 
 
 def load(lake, rows, name="one"):
@@ -89,9 +91,10 @@ def test_the_publishers_own_checkout_decides(small, tmp_path):
     small.contract("bronze.people", loose)
     with small.open() as lake:
         command = (sys.executable, "-I", "-m", "lagoa.publisher", "--lake", str(own.root))
-        branch = load(handing_over(lake, publisher_command=command), small.people(1, age=-1))
+        caller = handing_over(lake, publisher_command=command)
+        branch = load(caller, small.people(1, age=-1))
         assert branch.audit().passed
-        with pytest.raises(AuditFailed) as told:
+        with closing(caller.context.publisher), pytest.raises(AuditFailed) as told:
             branch.publish()
         assert "bronze.people/range/age" in {each.check for each in told.value.report.blocking}
         assert lake.audit_of("one").report == told.value.report
@@ -122,6 +125,18 @@ def test_a_run_is_checked_by_the_step_beside_the_work(caller, small):
     assert report.passed
     assert {each.check for each in report.results} == {each.check for each in publication.report.results}
     assert all(each.reused for each in (*report.results, *publication.report.results))
+    assert not psutil.Process().children()
+
+
+def test_the_step_stays_for_the_next_publication_and_reads_the_contracts_anew(caller, small):
+    load(caller, small.people(1), "one").publish()
+    (step,) = psutil.Process().children()
+    ages = {"physicalType": "int", "logicalTypeOptions": {"maximum": 9}}
+    small.contract("bronze.people", {"id": {"physicalType": "long"}, "name": {"physicalType": "string"}, "age": ages})
+    with pytest.raises(AuditFailed, match="range/age"):
+        load(caller, small.people(2), "two").publish()
+    assert psutil.Process().children() == [step]
+    caller.context.publisher.close()
     assert not psutil.Process().children()
 
 
@@ -170,6 +185,7 @@ def test_what_stops_it_is_told(caller, small):
 CALLER = """
 import sys
 import lagoa
+from contextlib import closing
 from dataclasses import replace
 from lagoa.adapters.publisher_process import PublisherProcess, _environment
 with lagoa.open_lake(sys.argv[1]) as lake:

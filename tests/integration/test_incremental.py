@@ -391,7 +391,9 @@ def damage(branch: Branch, table: str, predicate: str) -> None:
     branch.delete(table, predicate)
     stored = branch.catalog().load_table(table)
     with stored.transaction() as change:
-        change.set_properties({**properties, "lagoa.built-on": stored.metadata_location})
+        built = {"lagoa.built-on": stored.metadata_location}
+        built["lagoa.built-snapshot"] = str(stored.metadata.current_snapshot_id or "")
+        change.set_properties({**properties, **built})
 
 
 def told(results: list[ModelResult]) -> dict[str, tuple[str, tuple[str, ...], str]]:

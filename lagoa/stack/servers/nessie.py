@@ -34,7 +34,7 @@ def _configure(site: Site, file: Path) -> Launch:
     }
     settings |= _postgres(site) if site.artefact.store == "postgres" else _rocksdb(site)
     if site.artefact.sign_in:
-        settings |= _sign_in(site) | _rules(site.root / RULES)
+        settings |= _sign_in(site) | read_rules(site.root / RULES)
     if "minio" in site.manifest:
         settings |= _objects(site)
     lines = "".join(f"{key}={value}\n" for key, value in settings.items())
@@ -80,13 +80,15 @@ def _sign_in(site: Site) -> dict[str, object]:
     }
 
 
-def _rules(path: Path) -> dict[str, object]:
+def read_rules(path: Path) -> dict[str, object]:
     """Return the rules of a file as settings; raises `SettingsError`."""
     try:
         rules = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}", "Mend the file.") from error
-    return {f"nessie.server.authorization.rules.{name}": " ".join(str(rule).split()) for name, rule in rules.items()}
+    if not all(isinstance(rule, str) for rule in rules.values()):
+        raise SettingsError(f"{path}: a rule is a name and a text.", "Mend the file.")
+    return {f"nessie.server.authorization.rules.{name}": " ".join(rule.split()) for name, rule in rules.items()}
 
 
 def _make_ready(site: Site) -> None:

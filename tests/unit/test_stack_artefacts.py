@@ -1,0 +1,129 @@
+"""Artefacts of the stack: what the machine has to have, what is unpacked and built once, and the rules' file."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+
+import pytest
+
+from lagoa.errors import SettingsError, StackError
+from lagoa.stack.artefacts import cache_folder, fetch
+from lagoa.stack.manifest import Artefact
+from lagoa.stack.servers.nessie import read_rules
+
+SYSTEM = {"system": "oracle", "program": "database", "port": 1521, "minimum": 14}
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def program(folder, prints):
+    """Make a program that tells a version, and return the command that finds its folder."""
+    path = folder / "database"
+    path.write_text(f"#!/bin/sh\necho {prints}\n")
+    path.chmod(0o755)
+    return f"echo {folder}"
+
+
+def ask(tmp_path, **entry):
+    return fetch(tmp_path, "database", Artefact(**entry), lambda _: None)
+
+
+class TestOfTheMachine:
+    def test_the_folder_of_its_programs_is_found(self, tmp_path):
+        locate = program(tmp_path, "database 15.2")
+        assert ask(tmp_path, **SYSTEM, locate=locate) == tmp_path
+
+    @pytest.mark.parametrize("locate", ["no-such-program --bindir", "false", "echo /nowhere"])
+    def test_a_package_that_is_not_there_is_told_with_its_name(self, tmp_path, locate):
+        with pytest.raises(StackError, match=r"`oracle` is not on this machine(.|\n)*apt-get install oracle"):
+            ask(tmp_path, **SYSTEM, locate=locate)
+
+    @pytest.mark.parametrize("prints", ["database 13.9", "database"])
+    def test_one_that_is_too_old_is_told(self, tmp_path, prints):
+        with pytest.raises(StackError, match="14 is needed; there is database"):
+            ask(tmp_path, **SYSTEM, locate=program(tmp_path, prints))
+
+
+class TestZip:
+    @pytest.fixture
+    def entry(self, tmp_path):
+        """Put a zip into the cache, as a fetch would; return its entry in the manifest."""
+        path = tmp_path / "server.zip"
+        with zipfile.ZipFile(path, "w") as packed:
+            packed.writestr("server-1/lib/program", "program")
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        kept = cache_folder() / sha256[:16] / "server.zip"
+        kept.parent.mkdir(parents=True)
+        path.rename(kept)
+        return {
+            "maven": "org.example:server:1:zip",
+            "file": "server.zip",
+            "sha256": sha256,
+            "bytes": kept.stat().st_size,
+            "folder": "server-1",
+            "port": 8000,
+        }
+
+    def test_it_is_unpacked_and_built_once_for_its_options(self, tmp_path, entry):
+        built = []
+
+        def build(folder, options):
+            assert (folder / "lib/program").read_text() == "program"
+            built.append(options)
+
+        def get(*options):
+            return fetch(tmp_path, "server", Artefact(**entry, build=options), lambda _: None, build)
+
+        first = get("--fast")
+        assert first.name == "server-1"
+        assert (first / "lib/program").exists()
+        assert get("--fast") == first
+        assert get("--slow") != first
+        assert built == [("--fast",), ("--slow",)]
+
+    def test_a_build_that_fails_leaves_nothing_to_be_taken_for_built(self, tmp_path, entry):
+        def fail(folder, options):
+            raise StackError("server", "no")
+
+        artefact = Artefact(**entry)
+        with pytest.raises(StackError, match="no"):
+            fetch(tmp_path, "server", artefact, lambda _: None, fail)
+        built = []
+        fetch(tmp_path, "server", artefact, lambda _: None, lambda *told: built.append(told))
+        assert len(built) == 1
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"system": "postgresql"},
+        {"system": "postgresql", "locate": "pg_config", "program": "postgres", "maven": "a:b:1:jar"},
+        {"maven": "a:b:1:zip", "file": "b.zip", "sha256": "0" * 64, "bytes": 1},
+        {"maven": "a:b:1:jar", "file": "b.jar", "sha256": "0" * 64, "bytes": 1, "folder": "b"},
+        {"go": "infra/go/b", "package": "b", "version": "v1", "store": "memory"},
+    ],
+)
+def test_an_entry_that_does_not_say_where_a_server_comes_from_is_refused(entry):
+    with pytest.raises(ValueError, match="validation error"):
+        Artefact(**entry, port=8000)
+
+
+class TestRules:
+    def test_each_becomes_a_setting_of_one_line(self, tmp_path):
+        path = tmp_path / "rules.toml"
+        path.write_text('reader = """\n\'reader\' in roles\n&& op == \'VIEW_REFERENCE\'\n"""\n')
+        assert read_rules(path) == {
+            "nessie.server.authorization.rules.reader": "'reader' in roles && op == 'VIEW_REFERENCE'"
+        }
+
+    @pytest.mark.parametrize("text", [None, "reader = ", "[reader]\nop = 1\n"])
+    def test_a_file_that_has_none_is_told(self, tmp_path, text):
+        path = tmp_path / "rules.toml"
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(SettingsError, match=r"rules\.toml"):
+            read_rules(path)

@@ -28,6 +28,11 @@ def nessie_url():
 @pytest.fixture
 def empty_nessie(nessie_url):
     """Return the address of a Nessie that has nothing but a main without commits."""
+    return emptied(nessie_url)
+
+
+def emptied(nessie_url):
+    """Leave nothing in a Nessie but a main without commits; return its address."""
     with httpx.Client(base_url=f"{nessie_url}/", timeout=30) as http:
         nothing = http.get("config").json()["noAncestorHash"]
         for ref in http.get("trees", params={"max-records": 1000}).json()["references"]:

@@ -12,7 +12,7 @@ from lagoa import faults
 from lagoa.model import CANDIDATE_PREFIX, MAIN
 from lagoa.publish.candidate import RECEIPT
 
-# What both programs begin with: `root`, `last`, `number` and `target` are given.
+# What both programs begin with: `root`, `profile`, `last`, `number` and `target` are given.
 DIE = """
 import os, signal
 import pyarrow as pa
@@ -23,7 +23,7 @@ from lagoa.errors import NothingToPublish, RefExists
 faults.set_hook(lambda step: os.kill(os.getpid(), signal.SIGKILL) if step == last else None)
 """
 LOAD = DIE + dedent("""
-    with lagoa.open_lake(root) as lake:
+    with lagoa.open_lake(root, profile) as lake:
         try:
             branch = lake.create_branch(f"daily-{number}")
         except RefExists:
@@ -39,7 +39,7 @@ LOAD = DIE + dedent("""
             pass
     """)
 ROLLBACK = DIE + dedent("""
-    with lagoa.open_lake(root) as lake:
+    with lagoa.open_lake(root, profile) as lake:
         try:
             lake.rollback(target, hold=True)
         except NothingToPublish:
@@ -75,7 +75,8 @@ def run(processes, loaded):
     """Return a function that runs a program in a process of its own and returns how it ended."""
 
     def run_to_end(program: str, last: str, number: int, target: str = "") -> int:
-        given = {"root": str(loaded.settings.root), "last": last, "number": number, "target": target}
+        lake = {"root": str(loaded.settings.root), "profile": loaded.settings.profile}
+        given = {**lake, "last": last, "number": number, "target": target}
         process = processes.Process(target=exec, args=(program, given))
         process.start()
         process.join(60)

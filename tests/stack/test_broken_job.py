@@ -1,0 +1,23 @@
+"""A process that is killed on the way to main, on the stack: the same tests as for a lake that is a folder."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.publishing.test_kill import (  # noqa: F401 - tests and their fixtures
+    loaded,
+    processes,
+    run,
+    test_a_load_killed_at_any_step_is_finished_by_running_it_again,
+    test_a_rollback_killed_at_any_step_is_finished_by_running_it_again,
+)
+from tests.stack.breaking import StackLake
+from tests.stack.conftest import emptied
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory, nessie_url):
+    """Return the files of a lake that the tests of this module share."""
+    return StackLake(tmp_path_factory.mktemp("shared") / "lake", emptied(nessie_url))

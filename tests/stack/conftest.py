@@ -74,7 +74,7 @@ def stack():
 
 @pytest.fixture(scope="session")
 def signed():
-    """Return the stack in which nobody does anything without having signed in, which it has brought up too."""
+    """Return the stack in which nobody does anything without having signed in, which that script has brought up too."""
     folder = os.environ.get("LAGOA_TEST_SIGNED_STACK")
     assert folder, "No stack with sign-in is up: run `make test-stack`."
     return Stack(Path(folder), Path(folder) / ".lagoa/stack")

@@ -30,10 +30,7 @@ _JAVA = (
     "-Dpicocli.disable.closures=true",
     "-Dfile.encoding=UTF-8",
     "-Duser.language=en",
-    *(
-        f"--add-opens=java.base/java.{package}=ALL-UNNAMED"
-        for package in ("util", "util.concurrent", "security", "lang")
-    ),
+    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED),
     "--enable-native-access=ALL-UNNAMED",
 )
 """As its own `kc.sh` starts it, with less memory. That script would stay between Keycloak and who watches it."""
@@ -42,7 +39,7 @@ _JAVA = (
 def _command(home: Path, *words: str) -> list[str]:
     where = [f"-Dkc.home.dir={home}", f"-Djboss.server.config.dir={home / 'conf'}"]
     classes = ["-cp", str(home / "lib" / "quarkus-run.jar"), "io.quarkus.bootstrap.runner.QuarkusEntryPoint"]
-    return [java(), *_JAVA, *where, *classes, *words]
+    return [*java(home), *_JAVA, *where, *classes, *words]
 
 
 def _build(distribution: Path, options: Sequence[str]) -> None:

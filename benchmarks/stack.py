@@ -30,12 +30,20 @@ GROWTH_LIMIT = 1.2
 def run(size: Size) -> list[Figure]:
     """Measure everything on a fresh stack, then again when it holds many branches and commits."""
     with tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name, Servers(Path(name)) as servers:
-        figures = servers.figures()
+        figures = _shown(servers.figures())
         parts = [part(servers, size) for part in (CatalogFigures, JobFigures, WriteFigures)]
-        before = [figure for part in parts for figure in part.measure("fresh")]
+        before = [figure for part in parts for figure in _shown(part.measure("fresh"))]
         grow(servers, size)
-        after = [figure for part in parts for figure in part.measure("grown")]
+        after = [figure for part in parts for figure in _shown(part.measure("grown"))]
         return [*figures, *before, *_growth(before, after, size)]
+
+
+def _shown(figures: list[Figure]) -> list[Figure]:
+    """Show figures as they come: all of them take minutes."""
+    sys.stderr.write(
+        "".join(f"{each.name}: {each.value:.3g} {each.unit}; {each.peer}; {each.note}\n" for each in figures)
+    )
+    return figures
 
 
 def _growth(before: Sequence[Figure], after: Sequence[Figure], size: Size) -> list[Figure]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters._nessie_history import MERGED
 from lagoa.adapters._nessie_http import NessieHttp, at
 from lagoa.adapters._nessie_journal import Move
-from lagoa.model import MAIN
+from lagoa.model import INTENTS, MAIN, Intent
 from lagoa.roles import JOURNAL
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ def grow(servers: Servers, size: Size) -> None:
     """
     http, beside = servers.nessie(), servers.nessie()
     branches: deque[tuple[str, str]] = deque()
+    ids: dict[int, str] = {}
     main = str(http.call("GET", at(MAIN))["reference"]["hash"])
     journal = str(http.call("GET", at(JOURNAL))["reference"]["hash"])
     with ThreadPoolExecutor(1, "journal") as pool:
@@ -36,23 +40,37 @@ def grow(servers: Servers, size: Size) -> None:
         for number in range(size.commits // _A_PUBLICATION):
             name = f"run/grown/{number:05d}"
             http.call("POST", "trees", body=_detached(main), params={"name": name, "type": "BRANCH"})
-            work = _commit(http, name, main, _put(number), {})
+            table = number % _TABLES
+            change = [_put(table, number, ids.get(table))]
+            work, _ = _commit(http, name, main, change, {INTENTS: json.dumps([_intent(table, number)])})
             branches.append((name, work))
-            before, main = main, _commit(http, MAIN, main, _put(number), {MERGED: work, "lagoa.branch": name})
+            properties = {MERGED: work, "lagoa.branch": name, INTENTS: json.dumps([_intent(table, number)])}
+            before = main
+            main, added = _commit(http, MAIN, main, change, properties)
+            if added:
+                (ids[table],) = added
             move = Move(MAIN, before, main, datetime.now(UTC)).properties()
-            entered = pool.submit(_commit, beside, JOURNAL, entered.result(), _unchanged(), move)
+            entered = pool.submit(_enter, beside, entered.result(), move)
             if len(branches) > size.branches:
                 old, commit = branches.popleft()
                 http.call("DELETE", at(old, commit))
         entered.result()
-    _commit(http, MAIN, main, [{"type": "DELETE", "key": _key(number)} for number in range(_TABLES)], {})
+    gone = [{"type": "DELETE", "key": _key(table)} for table in ids]
+    _commit(http, MAIN, main, gone, {})
     http.close()
     beside.close()
 
 
+def _enter(http: NessieHttp, head: str, move: dict[str, str]) -> str:
+    """Enter a move into the journal; return the entry."""
+    nothing = {"type": "UNCHANGED", "key": {"elements": ["lagoa"]}}
+    return _commit(http, JOURNAL, head, [nothing], move)[0]
+
+
 def _commit(
     http: NessieHttp, branch: str, head: str, operations: list[dict[str, Any]], properties: dict[str, str]
-) -> str:
+) -> tuple[str, list[str]]:
+    """Make a commit; return it, and the ids of the contents that it added."""
     meta = {
         "message": "grow",
         "authors": ["bench"],
@@ -60,28 +78,41 @@ def _commit(
         "allProperties": {name: [value] for name, value in properties.items()},
     }
     body = {"commitMeta": meta, "operations": operations}
-    return str(http.call("POST", f"{at(branch, head)}/history/commit", body=body)["targetBranch"]["hash"])
+    answer = http.call("POST", f"{at(branch, head)}/history/commit", body=body)
+    return str(answer["targetBranch"]["hash"]), [each["contentId"] for each in answer.get("addedContents") or []]
 
 
 def _detached(commit: str) -> dict[str, str]:
     return {"type": "DETACHED", "hash": commit}
 
 
-def _key(number: int) -> dict[str, list[str]]:
-    return {"elements": [f"grown_{number % _TABLES:02d}"]}
+def _key(table: int) -> dict[str, list[str]]:
+    return {"elements": [f"grown_{table:02d}"]}
 
 
-def _put(number: int) -> list[dict[str, Any]]:
+def _put(table: int, number: int, content_id: str | None) -> dict[str, Any]:
     content = {
         "type": "ICEBERG_TABLE",
-        "metadataLocation": f"s3://lagoa/warehouse/grown/{number % _TABLES}/metadata/{number}.metadata.json",
+        "metadataLocation": f"{_place(table)}/metadata/{number}.metadata.json",
         "snapshotId": number,
         "schemaId": 0,
         "specId": 0,
         "sortOrderId": 0,
+        **({"id": content_id} if content_id else {}),
     }
-    return [{"type": "PUT", "key": _key(number), "content": content}]
+    return {"type": "PUT", "key": _key(table), "content": content}
 
 
-def _unchanged() -> list[dict[str, Any]]:
-    return [{"type": "UNCHANGED", "key": {"elements": ["lagoa"]}}]
+def _intent(table: int, number: int) -> dict[str, Any]:
+    """Return what a write of one file says of itself."""
+    return asdict(
+        Intent("append", f"bench.grown_{table:02d}", snapshot=number, schema=0, spec=0, files=(_file(table),))
+    )
+
+
+def _file(table: int) -> str:
+    return f"{_place(table)}/data/{uuid.uuid4().hex}/f_{uuid.uuid4()}.parquet"
+
+
+def _place(table: int) -> str:
+    return f"s3://lagoa/warehouse/bench/grown_{table:02d}"

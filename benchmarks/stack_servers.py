@@ -130,7 +130,8 @@ class Servers:
         return NessieHttp(settings.nessie_url, tokens, timeout_s=60, patience_s=60)
 
     def reset(self) -> None:
-        """Take `main` back to its first commit, so that a lake on it is an empty one."""
+        """Take `main` back to its first commit, and forget parsed models, so that a lake on it is a new one."""
+        (self._home / ".lagoa" / "models.json").unlink(missing_ok=True)
         http = self.nessie()
         log = list(_log(http))
         if log:

@@ -34,11 +34,12 @@ def grow(servers: Servers, size: Size) -> None:
     branches: deque[tuple[str, str]] = deque()
     ids: dict[int, str] = {}
     main = str(http.call("GET", at(MAIN))["reference"]["hash"])
+    prefix = f"grown-{main[:8]}"
     journal = str(http.call("GET", at(JOURNAL))["reference"]["hash"])
     with ThreadPoolExecutor(1, "journal") as pool:
         entered = pool.submit(lambda: journal)
         for number in range(size.commits // _A_PUBLICATION):
-            name = f"run/grown/{number:05d}"
+            name = f"run/{prefix}/{number:05d}"
             http.call("POST", "trees", body=_detached(main), params={"name": name, "type": "BRANCH"})
             table = number % _TABLES
             change = [_put(table, number, ids.get(table))]

@@ -94,6 +94,10 @@ def test_up_status_logs_env_down(lake):
     again = json.loads(lagoa(lake, "stack", "up", "--only", "nessie", "--json").stdout)
     assert [each["pid"] for each in again if each["name"] == "nessie"] == [nessie["pid"]]
 
+    further = json.loads(lagoa(lake, "stack", "up", "--json").stdout)  # what runs stays as it is
+    assert {each["name"]: each["healthy"] for each in further} == {"nessie": True, "minio": True}
+    assert [each["pid"] for each in further if each["name"] == "nessie"] == [nessie["pid"]]
+
     os.kill(nessie["pid"], signal.SIGKILL)  # it is brought back
     stack = Stack(lake, state)
     wait_until(lambda: any(each.healthy and each.pid != nessie["pid"] for each in stack.status()))

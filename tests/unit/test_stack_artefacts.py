@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pty
+import subprocess
+import sys
+import time
 import zipfile
+from contextlib import suppress
 
 import pytest
 
 from lagoa.errors import SettingsError, StackError
-from lagoa.stack.artefacts import cache_folder, fetch
+from lagoa.stack.artefacts import Fetched, _watched, cache_folder, fetch
 from lagoa.stack.manifest import Artefact
 from lagoa.stack.servers.nessie import read_rules
 
+TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
 SYSTEM = {"system": "oracle", "program": "database", "port": 1521, "minimum": 14}
 
 
@@ -95,6 +102,46 @@ class TestZip:
         built = []
         fetch(tmp_path, "server", artefact, lambda _: None, lambda *told: built.append(told))
         assert len(built) == 1
+
+
+BARS = """
+import time
+from lagoa.cli.progress import working
+from lagoa.stack.artefacts import Fetched
+
+with working("bringing the stack up") as tell:
+    time.sleep(1)
+    tell(Fetched("server.zip", 20_000_000, 50_000_000))
+    tell("building vault")
+    time.sleep(0.5)
+"""
+
+
+class TestProgress:
+    def test_how_much_has_come_is_told_while_it_comes(self, tmp_path):
+        told = []
+        with _watched(tmp_path, Fetched("server.zip", 0, 10), told.append):
+            partial = tmp_path / "org/server/server.zip.7.tmp"
+            partial.parent.mkdir(parents=True)
+            partial.write_bytes(b"1234")
+            deadline = time.monotonic() + 10
+            while Fetched("server.zip", 4, 10) not in told and time.monotonic() < deadline:
+                time.sleep(0.05)
+        assert told[-1] == Fetched("server.zip", 4, 10)
+
+    def test_a_person_sees_a_bar_and_a_program_nothing(self):
+        command = [sys.executable, "-c", BARS]
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(command, stderr=theirs, env=TERMINAL):
+            os.close(theirs)
+            shown = b""
+            with suppress(OSError):  # so a terminal ends
+                while part := os.read(ours, 65536):
+                    shown += part
+            os.close(ours)
+        for text in (b"server.zip", b"20.0/50.0 MB", b"building vault"):
+            assert text in shown
+        assert subprocess.run(command, capture_output=True, check=True, env=TERMINAL).stderr == b""
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,9 @@ CATALOGS = (
 )
 """Each makes an empty catalog in a folder: a root commit, `main` at it, and nothing else."""
 
+HISTORIES = 25 if "sqlite" in CATALOGS else 10
+"""How many random histories are tried: a server takes seconds for one."""
+
 A, B, C = (TableName.parse(f"silver.{name}") for name in ("a", "b", "c"))
 ABSENT = "0" * 64
 
@@ -269,6 +272,9 @@ class TestSwap:
     def test_moments_strictly_increase(self, catalog):
         moments = [publish(catalog, Change({A: f"a{number}"}))[1] for number in range(5)]
         assert all(earlier < later for earlier, later in itertools.pairwise(moments))
+        assert [moment for moment, _ in catalog.moves(MAIN)] == moments
+        assert [moment for moment, _ in catalog.moves(MAIN, 2)] == moments[-2:]
+        assert catalog.moves(MAIN, 0) == []
 
     def test_is_lost_when_main_moved(self, catalog, root, dev):
         commit, _ = publish(catalog, Change({C: "c1"}))
@@ -420,7 +426,7 @@ class Naive:
 
 
 @pytest.mark.parametrize("factory", CATALOGS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=HISTORIES, deadline=None)
 @given(steps=st.lists(STEP, min_size=5, max_size=25))
 def test_random_histories_agree_with_a_naive_model(factory, steps):
     with tempfile.TemporaryDirectory() as folder, closing(CATALOGS[factory](Path(folder))) as catalog:

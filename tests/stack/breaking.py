@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -119,3 +120,20 @@ def at_step(step: str, act):
         yield
     finally:
         faults.set_hook(None)
+
+
+@contextmanager
+def small_disk(folder: Path, size: str):
+    """Let a folder be a disk of its own, of this size."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"No small disk can be mounted at {folder}; this test needs root: {done.stderr}"
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -6,9 +6,7 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from minio.credentials.providers import StaticProvider
 from lagoa.errors import NotAllowed, SignInFailed, StorageUnavailable
 from lagoa.stack.run import Stack, free_ports
 from lagoa.storage import WRITER
-from tests.stack.breaking import QUICK, at_step, holds, kill, load, within
+from tests.stack.breaking import QUICK, at_step, holds, kill, load, small_disk, within
 from tests.stack.proxy import proxied
 
 pytestmark = pytest.mark.timeout(240)
@@ -157,23 +155,6 @@ class TestAWrongCredential:
                 admin.user_enable(WRITER)
             load(lake, 2)
             holds(lake, {1: 1, 2: 1})
-
-
-@contextmanager
-def small_disk(folder: Path, size: str):
-    """Let a folder be a disk of its own, of this size."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"No small disk can be mounted at {folder}; this test needs root: {done.stderr}"
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture

@@ -84,9 +84,11 @@ class Servers:
             place, attributes = f"{clients}/{client['id']}", client["attributes"]
             lasting = {**client, "attributes": {**attributes, "access.token.lifespan": str(seconds)}}
             http.put(place, json=lasting).raise_for_status()
-            yield
-            usual = {**client, "attributes": {**attributes, "access.token.lifespan": ""}}
-            http.put(place, json=usual).raise_for_status()
+            try:
+                yield
+            finally:
+                usual = {**client, "attributes": {**attributes, "access.token.lifespan": ""}}
+                http.put(place, json=usual).raise_for_status()
 
 
 @pytest.fixture

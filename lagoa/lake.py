@@ -96,12 +96,12 @@ class Lake:
 
     def create_branch(self, name: str, at: str = MAIN) -> Branch:
         """Make a branch at a ref: a pointer, no data is copied."""
-        self.context.catalog.create_branch(name, self.resolve(at).id)
+        self.context.catalog.create_branch(name, self._commit_of(at))
         return Branch(self.context, name)
 
     def create_tag(self, name: str, at: str = MAIN) -> RefInfo:
         """Give a commit a name that stays."""
-        return self.context.catalog.create_tag(name, self.resolve(at).id)
+        return self.context.catalog.create_tag(name, self._commit_of(at))
 
     def delete_ref(self, name: str) -> None:
         """Remove a branch or a tag; the commits that others can reach stay."""
@@ -124,6 +124,12 @@ class Lake:
     def resolve(self, ref: str) -> Commit:
         """Return the commit that a ref names."""
         return self.context.catalog.resolve(Ref.parse(ref))
+
+    def _commit_of(self, ref: str) -> str:
+        parsed = Ref.parse(ref)
+        catalog = self.context.catalog
+        # The name alone asks a server once; what the commit says is not wanted.
+        return catalog.ref(parsed.name).commit if parsed == Ref(parsed.name) else catalog.resolve(parsed).id
 
     def log(self, ref: str = MAIN, limit: int = 50) -> list[Commit]:
         """Return the commits of a ref, newest first; on main each is a publication."""

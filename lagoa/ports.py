@@ -89,8 +89,8 @@ class VersionedCatalog(Protocol):
             RefProtected: for a tag.
         """
 
-    def moves(self, branch: str) -> Sequence[tuple[datetime, str]]:
-        """Return the swaps of a branch from the journal: (moment, commit id), oldest first."""
+    def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
+        """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""

@@ -63,7 +63,7 @@ class Journal:
         """Write a swap that is about to be tried; return its moment, which is later than any before."""
         while True:
             head = self._head() or self.make()
-            last = next(self._entries(head), None)
+            last = Move.of(self._history.get(head).properties) if head != self._no_ancestor else None
             moment = max(move.moment, last.moment + timedelta(microseconds=1)) if last else move.moment
             entry = Move(move.branch, move.before, move.to, moment)
             with suppress(CommitLost):  # another publisher wrote first

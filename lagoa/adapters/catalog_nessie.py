@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters._nessie_contents import Contents, delta_operations, iceberg_ids, keys_of, read_contents
@@ -164,9 +164,9 @@ class NessieCatalog:
         self._assign(branch, expected, to)
         return moment
 
-    def moves(self, branch: str) -> Sequence[tuple[datetime, str]]:
-        """Return the swaps of a branch from the journal: (moment, commit id), oldest first."""
-        return list(self._journal.moves(branch, self.ref(branch).commit))[::-1]
+    def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
+        """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
+        return list(islice(self._journal.moves(branch, self.ref(branch).commit), newest))[::-1]
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
@@ -303,16 +303,19 @@ class NessieCatalog:
         self._commit(JOURNAL, head, entry, [_NOTHING])
 
     def _at_time(self, ref: Ref, moment: datetime) -> str:
-        moves = list(self._journal.moves(ref.name, self.ref(ref.name).commit))
-        if not moves and ref.name != MAIN:
+        head = self.ref(ref.name).commit
+        moves = self._journal.moves(ref.name, head)
+        newest = list(islice(moves, 1))
+        if not newest and ref.name != MAIN:
             raise RefNotFound(str(ref), "only a branch that is published to, such as main, knows its state by time")
-        if moment > max([self._options.clock(), *(at for at, _ in islice(moves, 1))]):
+        if moment > max([self._options.clock(), *(at for at, _ in newest)]):
             raise RefNotFound(str(ref), "that moment has not come")
-        for moved_at, commit in moves:
+        first = None
+        for moved_at, commit in chain(newest, moves):
             if moved_at <= moment:
                 return commit
-        first = moves[-1][1] if moves else None
-        return self._history.get(first).parents[0] if first else self._ref(ref.name).commit
+            first = commit
+        return self._history.get(first).parents[0] if first else head
 
     def _of_prefix(self, ref: Ref, head: str) -> str:
         prefix = ref.commit or ""

@@ -157,14 +157,16 @@ class SqliteCatalog:
             refs.point(db, branch, to)
         return from_micros(moment)
 
-    def moves(self, branch: str) -> Sequence[tuple[datetime, str]]:
-        """Return the swaps of a branch from the journal: (moment, commit id), oldest first."""
+    def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
+        """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
         with self._file.reading() as db:
             refs.read(db, branch)
             rows = db.execute(
-                "select moved_at, id from moves join commits using (seq) where branch = ? order by moved_at", (branch,)
+                "select moved_at, id from moves join commits using (seq)"
+                " where branch = ? order by moved_at desc limit ?",
+                (branch, -1 if newest is None else newest),
             ).fetchall()
-        return [(from_micros(moment), commit) for moment, commit in rows]
+        return [(from_micros(moment), commit) for moment, commit in reversed(rows)]
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""

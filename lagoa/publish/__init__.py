@@ -73,9 +73,8 @@ def publish(context: LakeContext, branch: str, message: str = "") -> Publication
 
 def publications(context: LakeContext, limit: int = 50) -> list[Publication]:
     """Return the newest moves of `main` with their audits, newest first, from the journal."""
-    moves = context.catalog.moves(MAIN)
     found = []
-    for moment, commit in reversed(moves[max(len(moves) - limit, 0) :]):
+    for moment, commit in reversed(context.catalog.moves(MAIN, max(limit, 0))):
         receipt = context.receipts.of_commit(commit)
         if receipt is not None:
             found.append(published(receipt, moment))

@@ -127,8 +127,12 @@ def use(storage: S3Storage) -> None:
 
 
 def store_of(location: str) -> S3Storage | None:
-    """Return the object store that a location lies in; None for one of this machine, or of a store not known."""
-    return next((store for prefix, store in _stores.items() if f"{location}/".startswith(f"{prefix}/")), None)
+    """Return the object store that a location lies in; None for one of this machine, or of a store not known.
+
+    Where one store's place lies within another's, the narrower one has it.
+    """
+    around = [prefix for prefix in _stores if f"{location}/".startswith(f"{prefix}/")]
+    return _stores[max(around, key=len)] if around else None
 
 
 def storage_of(location: str) -> Storage:

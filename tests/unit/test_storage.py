@@ -95,3 +95,10 @@ def test_settings_of_the_warehouse(tmp_path, monkeypatch, line, right):
 
 def test_keys_show_no_secret(store):
     assert "hidden" not in f"{store!r} {store.keys()!r} {SignInFailed('x')}"
+
+
+def test_a_store_within_another_has_its_own_place(store):
+    inner = S3Storage(f"{store.location}/inner", "http://127.0.0.1:10", "us-east-1", lambda: KEYS)
+    use(inner)
+    assert store_of(f"{inner.location}/a.parquet") is inner
+    assert store_of(f"{store.location}/other/a.parquet") is store

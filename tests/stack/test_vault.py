@@ -330,20 +330,6 @@ class TestTrouble:
         assert vault.state.healthy
         assert secrets.get(NAME)
 
-    def test_a_lake_that_signs_in_with_a_secret_from_there_is_told(self, vault, tmp_path):
-        (tmp_path / ".lagoa").mkdir()
-        (tmp_path / ".lagoa/stack").symlink_to(vault.folder)
-        where = {"root": tmp_path, "vault_url": vault.url}  # of the other servers the environment says it
-        settings = Settings(**where, catalog="nessie", sign_in="oidc", secrets="vault", role="engineer")
-        vault.root.sys.seal()
-        with pytest.raises(SecretsUnavailable, match="sealed"):
-            lagoa.open_lake(settings)
-        (found,) = examine_lake(settings)
-        assert (found.part, "sealed" in found.message) == ("secrets", True)
-        vault.stack.up(["vault"])
-        with lagoa.open_lake(settings) as lake:
-            assert lake.ref("main")
-
     def test_doctor_tells_a_sealed_vault(self, vault, tmp_path):
         settings = Settings(root=tmp_path, secrets="vault", vault_url=vault.url, role="reader")
         (tmp_path / ".lagoa").mkdir()

@@ -30,6 +30,7 @@ def grow(servers: Servers, size: Size) -> None:
     The commits are those that Lagoa makes, sent straight to the server, as the way by candidates takes an hour. What
     they changed is gone from `main` afterwards: there are no files to it.
     """
+    servers.reset()
     http, beside = servers.nessie(), servers.nessie()
     branches: deque[tuple[str, str]] = deque()
     ids: dict[int, str] = {}
@@ -57,7 +58,7 @@ def grow(servers: Servers, size: Size) -> None:
                 http.call("DELETE", at(old, commit))
         entered.result()
     gone = [{"type": "DELETE", "key": _key(table)} for table in ids]
-    _commit(http, MAIN, main, gone, {})
+    servers.empty, _ = _commit(http, MAIN, main, gone, {})
     http.close()
     beside.close()
 

@@ -22,8 +22,6 @@ from lagoa.settings import load_settings
 from lagoa.stack.manifest import read_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lagoa.adapters._nessie_http import NessieHttp
     from lagoa.stack.manifest import Artefact
 
@@ -63,6 +61,9 @@ SMALL = Size(rows=500_000, scale=0.1, pairs=3, rounds=5, branches=50, commits=1_
 class Servers:
     """The servers of the manifest, brought up on entering and ended on leaving.
 
+    Attributes:
+        empty: the last commit of `main` that has no tables; None until it was asked for.
+
     Args:
         folder: for their data; and for lakes.
     """
@@ -71,6 +72,7 @@ class Servers:
         self.folder = folder
         self._home = folder / "home"
         self._seconds = 0.0
+        self.empty: str | None = None
 
     def __enter__(self) -> Self:
         """Bring them up; their addresses are in the environment from then on."""
@@ -130,12 +132,13 @@ class Servers:
         return NessieHttp(settings.nessie_url, tokens, timeout_s=60, patience_s=60)
 
     def reset(self) -> None:
-        """Take `main` back to its first commit, and forget parsed models, so that a lake on it is a new one."""
+        """Take `main` back to its last commit without tables, and forget parsed models: a lake on it is a new one."""
         (self._home / ".lagoa" / "models.json").unlink(missing_ok=True)
         http = self.nessie()
-        log = list(_log(http))
-        if log:
-            http.call("PUT", f"trees/{MAIN}@{log[0]}", body={"type": "DETACHED", "hash": log[-1]})
+        head = str(http.call("GET", f"trees/{MAIN}")["reference"]["hash"])
+        if self.empty is None:
+            self.empty = head
+        http.call("PUT", f"trees/{MAIN}@{head}", body={"type": "DETACHED", "hash": self.empty})
         http.close()
 
     def _lagoa(self, *arguments: str) -> str:
@@ -162,8 +165,3 @@ def _program_version(artefact: Artefact) -> str:
     folder = subprocess.run(shlex.split(str(artefact.locate)), check=True, capture_output=True, text=True).stdout
     program = Path(folder.strip()) / str(artefact.program)
     return subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout.split()[2]
-
-
-def _log(http: NessieHttp) -> Iterator[str]:
-    for page in http.pages(f"trees/{MAIN}/history", "logEntries"):
-        yield from (entry["commitMeta"]["hash"] for entry in page)

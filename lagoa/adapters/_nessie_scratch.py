@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters._nessie_http import Conflict, NotThere, at
-from lagoa.errors import LagoaError, RefNotFound, TerminalError
+from lagoa.adapters._nessie_http import PAGE, Conflict, NotThere, at
+from lagoa.errors import CatalogBusy, LagoaError, RefNotFound, TerminalError
+from lagoa.owners import is_abandoned, let_go, own_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,6 +51,7 @@ class Scratch:
             except Conflict:  # it moved, and the answer that said so was lost
                 there = self._http.call("GET", at(self.name), again=False)
                 self._http.call("DELETE", at(self.name, there["reference"]["hash"]), again=False)
+        let_go(self.name.rpartition("/")[2])
 
 
 class Scratches:
@@ -78,7 +80,10 @@ class Scratches:
         """
         for attempt in self._http.patiently():
             with attempt, self.at(expected) as scratch:
-                return scratch.commit(body)
+                try:
+                    return scratch.commit(body)
+                except NotThere as error:
+                    raise CatalogBusy(f"Nessie does not have {scratch.name!r} any more.", "Try again.") from error
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     @contextmanager
@@ -107,6 +112,17 @@ class Scratches:
         if self._pid == os.getpid():
             for scratch in idle:
                 scratch.remove()
+            if idle:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what processes that were killed have left."""
+        now = datetime.now(UTC)
+        theirs = {"filter": f"ref.name.startsWith('{self._prefix}')", "max-records": PAGE}
+        with suppress(LagoaError):
+            for ref in self._http.call("GET", "trees", params=theirs, again=False)["references"]:
+                if is_abandoned(ref["name"].removeprefix(self._prefix), now):
+                    Scratch(self._http, ref["name"], ref["hash"]).remove()
 
     def _take(self, commit: str) -> Scratch:
         with self._lock:
@@ -121,7 +137,7 @@ class Scratches:
                 scratch.remove()
             else:
                 return scratch
-        name = f"{self._prefix}{secrets.token_hex(8)}"
+        name = f"{self._prefix}{own_name()}"
         try:
             self._http.call(
                 "POST", "trees", body={"type": "DETACHED", "hash": commit}, params={"name": name, "type": "BRANCH"}

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import platform
-import re
 import secrets
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.audit import audit_commit
@@ -21,18 +15,14 @@ from lagoa.audit.records import RECEIPT, receipt_of
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
 from lagoa.faults import fault_point
 from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication
+from lagoa.owners import is_abandoned, let_go, own_name
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.model import Change, Receipt
     from lagoa.ports import VersionedCatalog
 
-_ABANDONED = timedelta(days=1)
 _KEPT = timedelta(days=30)
-_under_way: set[str] = set()
-"""Candidates of this process that it works on."""
-
-_OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-(?P<made>[0-9]{1,12})-[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +56,8 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
         CommitLost: main moved meanwhile; propose again.
     """
     catalog = context.catalog
-    name = f"{CANDIDATE_PREFIX}{_host()}-{os.getpid()}-{int(time.time())}-{secrets.token_hex(6)}"
-    _under_way.add(name)
+    own = own_name()
+    name = f"{CANDIDATE_PREFIX}{own}"
     try:
         catalog.create_branch(name, proposal.base)
         fault_point("publish.candidate")
@@ -76,7 +66,7 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
         # Failing here changes nothing about what happened: the next publication sweeps what is left.
         with suppress(LagoaError):
             catalog.delete_ref(name, catalog.ref(name).commit)
-        _under_way.discard(name)
+        let_go(own)
     fault_point("publish.cleaned")
     return publication
 
@@ -135,7 +125,8 @@ def sweep(context: LakeContext) -> None:
     catalog = context.catalog
     now = datetime.now(UTC)
     for ref in catalog.refs():
-        if ref.name.startswith(CANDIDATE_PREFIX) and _abandoned(ref.name, now):
+        own = ref.name.removeprefix(CANDIDATE_PREFIX)
+        if own != ref.name and is_abandoned(own, now):
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
     context.receipts.prune(now - _KEPT, partial(was_published, catalog))
@@ -144,36 +135,3 @@ def sweep(context: LakeContext) -> None:
 def was_published(catalog: VersionedCatalog, commit: str) -> bool:
     """Return whether main was ever moved to a commit."""
     return any(moved == commit for _, moved in catalog.moves(MAIN))
-
-
-def _abandoned(candidate: str, now: datetime) -> bool:
-    owner = _OWNER.fullmatch(candidate.removeprefix(CANDIDATE_PREFIX))
-    if owner is None:
-        return False
-    if now - datetime.fromtimestamp(int(owner["made"]), UTC) > _ABANDONED:
-        return True
-    if owner["host"] != _host():
-        return False
-    pid = int(owner["pid"])
-    if pid == os.getpid():  # one that could not be removed when the catalog was away
-        return candidate not in _under_way
-    return not _runs(pid)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _host() -> str:
-    """Return what tells this machine from others, and one container on it from the next: they count from 1 each."""
-    try:
-        processes = str(Path("/proc/self/ns/pid").readlink())
-    except OSError:  # not Linux
-        processes = ""
-    return hashlib.sha256(f"{platform.node()} {processes}".encode()).hexdigest()[:8]

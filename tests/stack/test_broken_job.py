@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.integration.publishing.test_kill import (  # noqa: F401 - tests and their fixtures
+    LOAD,
     loaded,
     processes,
     run,
     test_a_load_killed_at_any_step_is_finished_by_running_it_again,
     test_a_rollback_killed_at_any_step_is_finished_by_running_it_again,
 )
-from tests.stack.breaking import StackLake
+from tests.stack.breaking import StackLake, hidden
 from tests.stack.conftest import emptied
 
 pytestmark = pytest.mark.timeout(240)
+
+
+def test_what_killed_processes_left_on_the_server_goes(loaded, run, nessie_url):  # noqa: F811
+    assert run(LOAD, "write.committed", 200) == -signal.SIGKILL
+    assert hidden(nessie_url)
+    assert run(LOAD, "never", 200) == 0
+    own = {scratch.name for scratch in loaded.context.catalog._scratches._idle}
+    assert set(hidden(nessie_url)) == own
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 import shlex
@@ -73,10 +74,20 @@ def fetch(root: Path, name: str, artefact: Artefact, tell: Tell, build: Build | 
         return Path(sys.executable)
     if artefact.system:
         return _system(name, artefact)
-    if artefact.go:
-        return _go(root, name, artefact, tell)
-    file = _maven(name, artefact, tell)
-    return _unpacked(name, artefact, file, tell, build) if artefact.folder else file
+    with _alone(name):
+        if artefact.go:
+            return _go(root, name, artefact, tell)
+        file = _maven(name, artefact, tell)
+        return _unpacked(name, artefact, file, tell, build) if artefact.folder else file
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Wait until no other process brings the same server into the cache: what it brings is then there."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _system(name: str, artefact: Artefact) -> Path:
@@ -109,11 +120,7 @@ def _unpacked(name: str, artefact: Artefact, file: Path, tell: Tell, build: Buil
         made = Path(folder) / str(artefact.folder)
         if build is not None:
             build(made, artefact.build)
-        try:
-            made.rename(path)
-        except OSError:  # another process was first
-            if not path.is_dir():
-                raise
+        made.rename(path)
     return path
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -102,6 +103,17 @@ class TestZip:
         built = []
         fetch(tmp_path, "server", artefact, lambda _: None, lambda *told: built.append(told))
         assert len(built) == 1
+
+    def test_two_that_want_it_at_once_build_it_once(self, tmp_path, entry):
+        built = []
+
+        def build(folder, options):
+            built.append(folder)
+            time.sleep(0.2)
+
+        with ThreadPoolExecutor() as pool:
+            found = pool.map(lambda _: fetch(tmp_path, "server", Artefact(**entry), lambda _: None, build), range(3))
+        assert len(set(found)) == len(built) == 1
 
 
 BARS = """

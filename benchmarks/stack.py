@@ -6,6 +6,7 @@ rows, commits and branches, and writes nothing.
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ def _growth(before: Sequence[Figure], after: Sequence[Figure], size: Size) -> li
 
 def main(options: Sequence[str]) -> None:
     """Measure, print, and write the section unless only a part was measured."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended on the way out
     small = "--small" in options
     text = as_markdown(run(SMALL if small else FULL))
     sys.stdout.write(text + "\n")

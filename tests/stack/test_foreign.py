@@ -165,10 +165,12 @@ class Watcher:
         threads = [threading.Thread(target=self._watch, args=each) for each in self._ways()]
         for thread in threads:
             thread.start()
-        yield
-        self._done.set()
-        for thread in threads:
-            thread.join()
+        try:
+            yield
+        finally:
+            self._done.set()
+            for thread in threads:
+                thread.join()
         assert self.failures == []
 
     def _ways(self):
@@ -228,6 +230,8 @@ def test_others_see_on_main_what_was_published_when_it_was(files, lake, empty_ne
 def test_so_does_a_reader_who_signs_in(tmp_path, signed, monkeypatch):
     servers = Servers(signed)
     servers.empty()
+    for name, value in servers.environment.items():  # the other stack's stand there, and go before the file
+        monkeypatch.setenv(name, value)
     secret = servers.credentials["oidc-client-reader"]
     reader = {
         "credential": f"lagoa-reader:{secret}",

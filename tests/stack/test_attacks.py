@@ -26,7 +26,6 @@ from minio.versioningconfig import SUSPENDED, VersioningConfig
 from pyiceberg.catalog.rest import RestCatalog
 
 from lagoa.credentials import read_credentials
-from lagoa.stack.run import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,14 +75,6 @@ def at(name, commit):
 
 def bearer(token):
     return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-@pytest.fixture(scope="module")
-def signed():
-    """Return the stack in which nobody does anything without having signed in."""
-    folder = os.environ.get("LAGOA_TEST_SIGNED_STACK")
-    assert folder, "No stack is up: run `make test-stack`."
-    return Stack(Path(folder), Path(folder) / ".lagoa/stack")
 
 
 @pytest.fixture(scope="module")

@@ -394,7 +394,7 @@ def test_candidates_of_dead_publishers_are_swept(published, small):
     host = mine[0].removeprefix(CANDIDATE_PREFIX).split("-")[0]
     now = int(time.time())
     dead = f"{CANDIDATE_PREFIX}{host}-{finished.pid}-{now}-aa"
-    alive = f"{CANDIDATE_PREFIX}{host}-{os.getpid()}-{now}-bb"
+    alive = f"{CANDIDATE_PREFIX}{host}-{os.getppid()}-{now}-bb"
     elsewhere = f"{CANDIDATE_PREFIX}ffffffff-{finished.pid}-{now}-cc"
     old = f"{CANDIDATE_PREFIX}ffffffff-{finished.pid}-{now - 90_000}-dd"
     for name in (dead, alive, elsewhere, old):

@@ -39,7 +39,7 @@ test: install $(LINT)/.installed  ## all tests; the first time, PyIceberg's own 
 	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack]'
 	touch $@
 
-stack: .venv/.stack  ## the real servers, fetched the first time, started and well; needs Maven
+stack: .venv/.stack  ## the real servers, fetched or built the first time, started and well; needs Maven, Go and PostgreSQL
 	$(BIN)/lagoa stack up
 
 secrets:  ## what the containers of docker-compose.yml sign in with, at random, into .secrets; what is there stays

@@ -34,7 +34,7 @@ _END_S = 30
 """How long a step that is told to end may take for putting its things away."""
 
 _LAST = 1500
-
+"""Characters of what a step said last that its error tells."""
 
 _CHUNK = 1 << 16
 

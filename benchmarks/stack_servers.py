@@ -150,6 +150,8 @@ def server_versions() -> str:
     """Return the servers of the manifest with their versions, in one line."""
     found = {}
     for name, artefact in read_manifest(ROOT).items():
+        if artefact.module is not None:  # its version is Lagoa's
+            continue
         if artefact.maven is not None:
             found[name] = artefact.maven.split(":")[2]
         elif artefact.version is not None:

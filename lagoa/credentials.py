@@ -6,10 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from lagoa.errors import InvalidName, StackError
+from pydantic import SecretStr
+
+from lagoa.errors import InvalidName, SecretNotFound, StackError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from lagoa.ports import Secrets
 
 CREDENTIALS_FILE = "credentials.json"
 """In the folder of the stack's state; its owner alone can read it."""
@@ -50,3 +55,25 @@ def read_credentials(path: Path) -> dict[str, str]:
         advice = "Put it back from a backup: the servers know what it said."
         raise StackError("credentials", f"{path} is damaged.", advice)
     return kept
+
+
+def secret_or_drawn(secrets: Callable[[], Secrets], name: str, stack: Path, drawn: str) -> SecretStr:
+    """Return a secret, else as `lagoa stack up` drew it for the same lake.
+
+    Args:
+        secrets: where credentials come from.
+        name: of the secret there.
+        stack: the folder of the stack's state.
+        drawn: its name among the stack's credentials.
+
+    Raises:
+        SecretNotFound: there is none.
+        StackError: the stack's credentials cannot be used.
+    """
+    try:
+        return secrets().get(name)
+    except SecretNotFound:
+        kept = read_credentials(stack / CREDENTIALS_FILE).get(drawn)
+        if not kept:
+            raise
+        return SecretStr(kept)

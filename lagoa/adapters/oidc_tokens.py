@@ -12,8 +12,8 @@ import httpx
 from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from lagoa.credentials import CREDENTIALS_FILE, read_credentials
-from lagoa.errors import SecretNotFound, SignInFailed, SignInUnavailable, TransientError
+from lagoa.credentials import secret_or_drawn
+from lagoa.errors import SignInFailed, SignInUnavailable, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,24 +34,8 @@ _PAUSE_S = 5
 
 
 def client_secret(secrets: Callable[[], Secrets], stack: Path, role: str) -> SecretStr:
-    """Return what the client of a role signs in with: `oidc-client-secret`, else as `lagoa stack up` drew it.
-
-    Args:
-        secrets: where credentials come from.
-        stack: the folder of the stack's state.
-        role: the name of the role.
-
-    Raises:
-        SecretNotFound: there is none.
-        StackError: the stack's credentials cannot be used.
-    """
-    try:
-        return secrets().get("oidc-client-secret")
-    except SecretNotFound:
-        kept = read_credentials(stack / CREDENTIALS_FILE).get(f"oidc-client-{role}")
-        if not kept:
-            raise
-        return SecretStr(kept)
+    """Return what the client of a role signs in with; see `secret_or_drawn`."""
+    return secret_or_drawn(secrets, "oidc-client-secret", stack, f"oidc-client-{role}")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import SecretStr
-
 from lagoa.adapters._receipt_documents import (
     MAX_RESULTS,
     first_digits,
@@ -19,14 +17,16 @@ from lagoa.adapters._receipt_documents import (
     write_receipt,
     write_results,
 )
-from lagoa.credentials import CREDENTIALS_FILE, read_credentials
-from lagoa.errors import LakeTooNew, SecretNotFound
+from lagoa.credentials import secret_or_drawn
+from lagoa.errors import LakeTooNew
 from lagoa.roles import PUBLISHER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
+
+    from pydantic import SecretStr
 
     from lagoa.adapters._postgres_session import Connection, PostgresSession
     from lagoa.model import CheckResult, Receipt
@@ -42,24 +42,8 @@ def login_of(role: str) -> str:
 
 
 def receipts_password(secrets: Callable[[], Secrets], stack: Path, role: str) -> SecretStr:
-    """Return the password of a role's login: `receipts-password`, else as `lagoa stack up` drew it.
-
-    Args:
-        secrets: where credentials come from.
-        stack: the folder of the stack's state.
-        role: the name of the role.
-
-    Raises:
-        SecretNotFound: there is none.
-        StackError: the stack's credentials cannot be used.
-    """
-    try:
-        return secrets().get(PASSWORD)
-    except SecretNotFound:
-        kept = read_credentials(stack / CREDENTIALS_FILE).get(drawn_password(role))
-        if not kept:
-            raise
-        return SecretStr(kept)
+    """Return the password of a role's login; see `secret_or_drawn`."""
+    return secret_or_drawn(secrets, PASSWORD, stack, drawn_password(role))
 
 
 def drawn_password(role: str) -> str:

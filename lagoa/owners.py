@@ -40,10 +40,11 @@ def is_abandoned(name: str, now: datetime) -> bool:
     if owner["host"] != _host():
         return False
     pid = int(owner["pid"])
-    return name not in _held if pid == os.getpid() else not _runs(pid)
+    return name not in _held if pid == os.getpid() else not is_running(pid)
 
 
-def _runs(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Return whether this machine has a process of this number."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

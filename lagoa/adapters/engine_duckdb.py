@@ -23,6 +23,7 @@ from lagoa.adapters.duckdb_sql import local_path
 from lagoa.catalog.readable import refuse_unreadable, summary_of
 from lagoa.catalog.table_facts import table_document
 from lagoa.errors import SettingsError
+from lagoa.owners import is_running
 from lagoa.sql_names import text_in_sql
 from lagoa.storage import S3, refuse_elsewhere
 
@@ -226,15 +227,5 @@ def _sweep(folder: Path) -> None:
     with suppress(OSError):
         for left in folder.iterdir():
             pid = left.name.partition("-")[0]
-            if pid.isdecimal() and not _alive(int(pid)):
+            if pid.isdecimal() and not is_running(int(pid)):
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

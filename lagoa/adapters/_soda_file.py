@@ -10,6 +10,7 @@ import yaml
 
 from lagoa.errors import CheckError
 from lagoa.model import CheckFile, FileCheck, TableName
+from lagoa.sql_names import table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +160,7 @@ class Reader:
         column = context["column"]
         expressions = [body.get(key) for key in _SQL_KEYS] + [context["filter of the file"]]
         expressions.append(column.get("column_expression"))
-        yield from (f"SELECT {each} FROM {quoted(self._table)}" for each in expressions if each)  # noqa: S608
+        yield from (f"SELECT {each} FROM {table_in_sql(self._table)}" for each in expressions if each)  # noqa: S608
 
     def _references(self, body: dict[str, Any], context: dict[str, Any]) -> Iterator[TableName]:
         for place in (body, context["column"]):
@@ -192,8 +193,3 @@ class Reader:
 
 def _value(node: yaml.Node) -> Any:
     return yaml.SafeLoader("").construct_object(node, deep=True)
-
-
-def quoted(table: TableName) -> str:
-    """Return a table's name as SQL."""
-    return ".".join(f'"{part}"' for part in (*table.namespace, table.name))  # the grammar of names has no quotes

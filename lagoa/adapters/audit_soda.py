@@ -16,8 +16,9 @@ import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters._soda_file import COMPARISONS, SOURCE, VALUES, Reader, quoted
+from lagoa.adapters._soda_file import COMPARISONS, SOURCE, VALUES, Reader
 from lagoa.model import CheckResult
+from lagoa.sql_names import table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,4 +152,4 @@ def _samples(table: TableName, kind: str, body: dict[str, Any], context: dict[st
     if condition is None:
         return None
     filters = [each for each in (body.get("filter"), context["filter of the file"]) if each]
-    return f"SELECT * FROM {quoted(table)} WHERE {' AND '.join(f'({each})' for each in [condition, *filters])}"  # noqa: S608 - a check file of the lake's own
+    return f"SELECT * FROM {table_in_sql(table)} WHERE {' AND '.join(f'({each})' for each in [condition, *filters])}"  # noqa: S608 - a check file of the lake's own

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lagoa.audit.checks import Check, file_checks, quoted
+from lagoa.audit.checks import Check, file_checks
 from lagoa.catalog.table_facts import plain_type, table_facts
 from lagoa.contracts.quarantine import later_columns
 from lagoa.errors import LagoaError, TransientError
 from lagoa.model import CheckResult, TableName
+from lagoa.sql_names import table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -165,10 +166,10 @@ def _measure(session: SqlSession, sql: str) -> tuple[list[_Figure], float]:
 
 def _aggregates(session: SqlSession, table: TableName, aggregates: Sequence[str]) -> tuple[list[_Figure], float]:
     """Measure aggregates in one scan; one by one where that fails, so that one does not take the others with it."""
-    figures, seconds = _measure(session, f"SELECT {', '.join(aggregates)} FROM {quoted(table)}")  # noqa: S608
+    figures, seconds = _measure(session, f"SELECT {', '.join(aggregates)} FROM {table_in_sql(table)}")  # noqa: S608
     if not isinstance(figures[0], str):
         return figures, seconds
-    each = [_measure(session, f"SELECT {aggregate} FROM {quoted(table)}") for aggregate in aggregates]  # noqa: S608
+    each = [_measure(session, f"SELECT {aggregate} FROM {table_in_sql(table)}") for aggregate in aggregates]  # noqa: S608
     return [figures[0] for figures, _ in each], seconds + sum(spent for _, spent in each)
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.errors import CheckError, QueryError
-from lagoa.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,11 +73,6 @@ class Check:
 
 _read: dict[tuple[str, str], list[Check]] = {}
 """Checks by check file and its text: one run of a lake audits table by table, then whole, then publishes."""
-
-
-def quoted(table: TableName) -> str:
-    """Return a table's name as SQL."""
-    return ".".join(name_in_sql(part) for part in (*table.namespace, table.name))
 
 
 def uncontracted(table: TableName) -> Check:

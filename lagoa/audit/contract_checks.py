@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lagoa.audit.checks import Check, quoted
+from lagoa.audit.checks import Check
 from lagoa.audit.history_checks import history_checks
 from lagoa.contracts.quarantine import with_fates
 from lagoa.contracts.rules import row_rules
 from lagoa.model import LINEAGE_COLUMNS
-from lagoa.sql_names import name_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ def _rows(contract: Contract) -> Iterator[Check]:
             threshold="= 0",
             reason=f"rows: {rule.reason}",
             reads=frozenset({table}),
-            samples_sql=f"SELECT * FROM {quoted(table)} WHERE {rule.violated}",  # noqa: S608 - of our own making
+            samples_sql=f"SELECT * FROM {table_in_sql(table)} WHERE {rule.violated}",  # noqa: S608 - of our own making
             severity=severity.get(rule.column, "fail"),
             definition=json.dumps(rule.asks) if rule.asks else "",
         )
@@ -83,9 +83,9 @@ def _unique(table: TableName, kind: str, columns: Sequence[str], severity: Sever
     values = ", ".join(names)
     present = " AND ".join(f"{name} IS NOT NULL" for name in names)
     # Rows beyond the first of their key; a null is equal to nothing.
-    distinct = f"SELECT DISTINCT {values} FROM {quoted(table)} WHERE {present}"  # noqa: S608
-    rows = f"SELECT count(*) FROM {quoted(table)} WHERE {present}"  # noqa: S608
-    twice = f"SELECT {values} FROM {quoted(table)} WHERE {present} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
+    distinct = f"SELECT DISTINCT {values} FROM {table_in_sql(table)} WHERE {present}"  # noqa: S608
+    rows = f"SELECT count(*) FROM {table_in_sql(table)} WHERE {present}"  # noqa: S608
+    twice = f"SELECT {values} FROM {table_in_sql(table)} WHERE {present} GROUP BY ALL HAVING count(*) > 1"  # noqa: S608
     return Check(
         id=f"{table}/{kind}/{'+'.join(columns)}",
         table=table,
@@ -95,7 +95,7 @@ def _unique(table: TableName, kind: str, columns: Sequence[str], severity: Sever
         threshold="= 0",
         reason=f"rows whose {', '.join(columns)} stood there before",
         reads=frozenset({table}),
-        samples_sql=f"SELECT * FROM {quoted(table)} WHERE ({values}) IN ({twice}) ORDER BY {values}",  # noqa: S608
+        samples_sql=f"SELECT * FROM {table_in_sql(table)} WHERE ({values}) IN ({twice}) ORDER BY {values}",  # noqa: S608
         severity=severity,
     )
 
@@ -107,7 +107,7 @@ def _foreign_keys(contract: Contract) -> Iterator[Check]:
         other, key = column.references
         # An anti join, not NOT EXISTS or NOT IN: DuckDB is a third quicker on it, and nulls among the keys do no harm.
         orphan = (
-            f"FROM {quoted(contract.table)} AS o ANTI JOIN {quoted(other)} AS k "
+            f"FROM {table_in_sql(contract.table)} AS o ANTI JOIN {table_in_sql(other)} AS k "
             f"ON k.{name_in_sql(key)} = o.{name_in_sql(column.name)} WHERE o.{name_in_sql(column.name)} IS NOT NULL"
         )
         yield Check(
@@ -134,12 +134,12 @@ def _quarantine(contract: Contract, tables: frozenset[TableName]) -> Iterator[Ch
     record = f"count(DISTINCT ({name_in_sql('source')}, record))"
     refused = (
         f"SELECT {batch}, {record} FILTER (fate IS NULL) AS bad, {record} AS refused "  # noqa: S608
-        f"FROM ({with_fates(quoted(bad))}) GROUP BY ALL"
+        f"FROM ({with_fates(table_in_sql(bad))}) GROUP BY ALL"
     )
-    waiting = f"SELECT * FROM ({with_fates(quoted(bad))}) WHERE fate IS NULL"  # noqa: S608
+    waiting = f"SELECT * FROM ({with_fates(table_in_sql(bad))}) WHERE fate IS NULL"  # noqa: S608
     accepted = (
-        f"SELECT {batch}, count(*) AS good FROM {quoted(table)} "  # noqa: S608
-        f"WHERE {batch} IN (SELECT {batch} FROM {quoted(bad)}) GROUP BY ALL"
+        f"SELECT {batch}, count(*) AS good FROM {table_in_sql(table)} "  # noqa: S608
+        f"WHERE {batch} IN (SELECT {batch} FROM {table_in_sql(bad)}) GROUP BY ALL"
     )
     share = (
         f"SELECT coalesce(max(bad / (refused + coalesce(good, 0))), 0) FROM ({refused}) "  # noqa: S608

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.audit.checks import Check, quoted
+from lagoa.audit.checks import Check
 from lagoa.contracts.history import CURRENT, FROM, TO, business_key
-from lagoa.sql_names import name_in_sql
+from lagoa.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ def history_checks(contract: Contract) -> Iterator[Check]:
     """Yield the checks of a table of materialization `scd2`; none of another table."""
     if contract.scd2 is None:
         return
-    source, key = quoted(contract.table), ", ".join(map(name_in_sql, business_key(contract)))
+    source, key = table_in_sql(contract.table), ", ".join(map(name_in_sql, business_key(contract)))
     for column, (violated, reason) in _ROWS.items():
         samples = f"SELECT * FROM {source} WHERE {violated}"
         yield _check(contract, column, f"count(*) FILTER (WHERE {violated})", reason, samples)

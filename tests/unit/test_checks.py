@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.audit.checks import Check, file_checks, quoted, result_key, uncontracted
+from lagoa.audit.checks import Check, file_checks, result_key, uncontracted
 from lagoa.audit.contract_checks import contract_checks
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
 from lagoa.model import CheckFile, FileCheck, TableName
+from lagoa.sql_names import table_in_sql
 
 ORDERS = TableName.parse("silver.orders")
 PEOPLE = TableName.parse("silver.people")
@@ -217,12 +218,12 @@ def test_the_share_of_quarantine_is_that_of_the_worst_batch():
         connection.execute("create table silver.orders as select 'b1' as _batch_id from range(9)")
         connection.execute("insert into silver.orders select 'b2' from range(2)")
         connection.execute(
-            f"create table {quoted(ORDERS.quarantine)} as select * from (values "
+            f"create table {table_in_sql(ORDERS.quarantine)} as select * from (values "
             "('b1', 'f', 3), ('b2', 'f', 1), ('b2', 'f', 1), ('b2', 'f', 2)) as t(_batch_id, source, record)"
         )
         assert connection.execute(check.sql).fetchone()[0] == 0.5
-        connection.execute(f"insert into {quoted(ORDERS.quarantine)} values ('b3', 'f', 1)")
+        connection.execute(f"insert into {table_in_sql(ORDERS.quarantine)} values ('b3', 'f', 1)")
         assert connection.execute(check.sql).fetchone()[0] == 1.0
-        connection.execute(f"delete from {quoted(ORDERS.quarantine)}")
+        connection.execute(f"delete from {table_in_sql(ORDERS.quarantine)}")
         assert connection.execute(check.sql).fetchone()[0] == 0.0
     assert check.limit == 0.25

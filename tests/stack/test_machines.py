@@ -14,25 +14,8 @@ import pytest
 
 import lagoa
 from lagoa.errors import AuditFailed, CatalogBusy
+from tests.stack.test_nessie import CONTRACT
 
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: bronze.people
-name: bronze.people
-version: 1.0.0
-status: active
-description: {purpose: people}
-schema:
-  - name: people
-    physicalName: bronze.people
-    physicalType: table
-    description: people
-    properties:
-      - {name: id, logicalType: integer, physicalType: long, required: true, primaryKey: true, primaryKeyPosition: 1}
-      - {name: age, logicalType: integer, physicalType: int, logicalTypeOptions: {minimum: 0}}
-team: {name: tests}
-"""
 CHECK = "bronze.people/range/age"
 
 

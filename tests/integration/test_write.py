@@ -24,6 +24,7 @@ from lagoa.errors import (
 from lagoa.lake import open_lake
 from lagoa.model import LINEAGE_COLUMNS, Batch, Change, TableName
 from lagoa.write import SessionQuery, begin
+from tests.helpers.foreign_tables import delete_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -435,57 +436,4 @@ def test_a_table_with_delete_files_of_others_is_read_through(lake: Lake, dev: Br
 
 def add_position_delete(lake: Lake, value: str) -> None:
     """Do as Trino's DELETE does: a file of (path, position), committed in a delete manifest."""
-    import uuid
-
-    import pyarrow.parquet as pq
-    from pyiceberg.manifest import (
-        DataFile,
-        DataFileContent,
-        FileFormat,
-        ManifestContent,
-        ManifestEntry,
-        ManifestEntryStatus,
-        ManifestWriterV2,
-    )
-    from pyiceberg.table.update.snapshot import _FastAppendFiles
-    from pyiceberg.typedef import Record
-
-    table = lake.catalog("dev").load_table("bronze.a")
-    found = []
-    for task in table.scan().plan_files():
-        values = pq.read_table(task.file.file_path, partitioning=None).column("v").to_pylist()
-        found += [(task.file.file_path, at) for at, each in enumerate(values) if each == value]
-    path = f"{table.location()}/data/delete-{uuid.uuid4().hex}.parquet"
-    schema = pa.schema([
-        pa.field("file_path", pa.string(), nullable=False, metadata={"PARQUET:field_id": "2147483546"}),
-        pa.field("pos", pa.int64(), nullable=False, metadata={"PARQUET:field_id": "2147483545"}),
-    ])  # fmt: skip
-    pq.write_table(pa.table([[each[0] for each in found], [each[1] for each in found]], schema=schema), path)
-    file = DataFile.from_args(
-        content=DataFileContent.POSITION_DELETES, file_path=path, file_format=FileFormat.PARQUET, partition=Record(),
-        record_count=len(found), file_size_in_bytes=Path(path).stat().st_size,
-    )  # fmt: skip
-    file.spec_id = 0
-
-    class Deletes(ManifestWriterV2):
-        def content(self) -> ManifestContent:
-            return ManifestContent.DELETES
-
-        @property
-        def _meta(self) -> dict[str, str]:
-            return {**super()._meta, "content": "deletes"}
-
-    class RowDelta(_FastAppendFiles):
-        def _manifests(self) -> list[Any]:
-            meta = self._transaction.table_metadata
-            with Deletes(meta.spec(), meta.schema(), self.new_manifest_output(), self._snapshot_id, "null") as writer:
-                writer.add(ManifestEntry.from_args(
-                    status=ManifestEntryStatus.ADDED, snapshot_id=self._snapshot_id, sequence_number=None,
-                    file_sequence_number=None, data_file=file,
-                ))  # fmt: skip
-            return [writer.to_manifest_file(), *self._existing_manifests()]
-
-    from pyiceberg.table.snapshots import Operation
-
-    with table.transaction() as tx, RowDelta(Operation.OVERWRITE, tx, table.io):
-        pass
+    delete_positions(lake.catalog("dev").load_table("bronze.a"), "v", value)

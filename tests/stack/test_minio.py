@@ -29,7 +29,6 @@ from lagoa.model import MAIN
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
-from lagoa.stack.run import Stack
 from lagoa.storage import S3Storage, file_io, use
 from tests.stack.test_nessie import CONTRACT, people, seen
 
@@ -39,15 +38,7 @@ PEOPLE = "bronze.people"
 
 
 @pytest.fixture(scope="session")
-def stack():
-    """Return the stack that `tests/stack/run` has brought up."""
-    folder = os.environ.get("LAGOA_TEST_STACK")
-    assert folder, "No stack is up: run `make test-stack`."
-    return Stack(Path(folder), Path(folder) / ".lagoa/stack")
-
-
-@pytest.fixture(scope="session")
-def credentials(stack):
+def credentials():
     return Credentials(Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack/credentials.json")
 
 

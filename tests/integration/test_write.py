@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pyarrow as pa
 import pytest
+from foreign_tables import delete_positions
 
 from lagoa.errors import (
     BatchChanged,
@@ -24,7 +25,6 @@ from lagoa.errors import (
 from lagoa.lake import open_lake
 from lagoa.model import LINEAGE_COLUMNS, Batch, Change, TableName
 from lagoa.write import SessionQuery, begin
-from tests.helpers.foreign_tables import delete_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure, median_ms
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.model import MAIN, Change, TableName
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -44,8 +44,8 @@ def floor(folder: Path, out: Path) -> float:
 def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Yield layer, name and SELECT of each table of the reference lake, each after those that it reads."""
     from lagoa.contracts import Contracts
-    from lagoa.contracts.history import observations_sql, versions_sql
-    from lagoa.models import load_models
+    from lagoa.contracts.scd2 import observations_sql, versions_sql
+    from lagoa.sql_models import load_models
 
     contracts = Contracts.load(ROOT / "iceberg")
     for contract in contracts:
@@ -60,7 +60,7 @@ def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 def _read(contract: Contract, path: Path) -> str:
     """Return the SELECT that reads one file as text, casts it as the contract says and adds the lineage columns."""
-    from lagoa.adapters.duckdb_types import duckdb_type
+    from lagoa.adapters.duckdb.types import duckdb_type
 
     source = contract.source
     if source is None or source.format != "csv":

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Figure
-from lagoa.lake import open_lake
-from lagoa.model import TableName
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
 from lagoa.write import SessionQuery, begin
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 import lagoa
 from benchmarks.figures import Figure
-from lagoa.model import TableName
+from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,9 @@ import lagoa
 from benchmarks.figures import Figure, median_ms
 from benchmarks.publish import CHANGED, NAMES, load, publications, write_contracts
 from benchmarks.stack_servers import PROFILE
-from lagoa.model import MAIN, Change, TableName
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
     from benchmarks.stack_servers import Servers, Size

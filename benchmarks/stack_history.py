@@ -10,11 +10,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters._nessie_history import MERGED
-from lagoa.adapters._nessie_http import NessieHttp, at
-from lagoa.adapters._nessie_journal import Move
-from lagoa.model import INTENTS, MAIN, Intent
-from lagoa.roles import JOURNAL
+from lagoa.adapters.nessie.history import MERGED
+from lagoa.adapters.nessie.http import NessieHttp, at
+from lagoa.adapters.nessie.journal import Move
+from lagoa.domain.commits import INTENTS, Intent
+from lagoa.domain.refs import MAIN
+from lagoa.domain.roles import JOURNAL
 
 if TYPE_CHECKING:
     from benchmarks.stack_servers import Servers, Size

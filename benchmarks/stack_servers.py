@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from benchmarks.figures import Figure
-from lagoa.model import MAIN
-from lagoa.roles import PUBLISHER
+from lagoa.domain.refs import MAIN
+from lagoa.domain.roles import PUBLISHER
 from lagoa.settings import load_settings
 from lagoa.stack.manifest import read_manifest
 
 if TYPE_CHECKING:
-    from lagoa.adapters._nessie_http import NessieHttp
+    from lagoa.adapters.nessie.http import NessieHttp
     from lagoa.stack.manifest import Artefact
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -122,9 +122,9 @@ class Servers:
 
     def nessie(self) -> NessieHttp:
         """Return Nessie's API with the rights of the publisher."""
-        from lagoa.adapters._nessie_http import NessieHttp
-        from lagoa.adapters.oidc_tokens import OidcTokens, client_secret
-        from lagoa.adapters.secrets_env import EnvSecrets
+        from lagoa.adapters.env.secrets import EnvSecrets
+        from lagoa.adapters.nessie.http import NessieHttp
+        from lagoa.adapters.oidc.tokens import OidcTokens, client_secret
 
         settings = load_settings(self._home, PROFILE)
         secret = partial(client_secret, EnvSecrets, settings.state_folder / "stack", PUBLISHER)

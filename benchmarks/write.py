@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from benchmarks.figures import Figure
-from lagoa.lake import open_lake
-from lagoa.model import TableName
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
 from lagoa.write import SessionQuery, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lagoa.domain.ports.engine import SqlSession
     from lagoa.lake import Lake
-    from lagoa.ports import SqlSession
 
 ROWS = 10_000_000
 MERGED = 1_000_000

@@ -16,18 +16,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lagoa.bootstrap import open_lake
     from lagoa.branch import Branch
-    from lagoa.lake import Lake, open_lake
+    from lagoa.lake import Lake
 
 __all__ = ["Branch", "Lake", "open_lake"]
 
 
 def __getattr__(name: str) -> object:
     # `lagoa --version` must not pay for the catalog and the settings.
-    if name in {"Lake", "open_lake"}:
-        from lagoa import lake
+    if name == "open_lake":
+        from lagoa.bootstrap import open_lake
 
-        return getattr(lake, name)
+        return open_lake
+    if name == "Lake":
+        from lagoa.lake import Lake
+
+        return Lake
     if name == "Branch":
         from lagoa.branch import Branch
 

@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from lagoa.audit.ahead import AuditAhead
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
-from lagoa.model import MAIN, Batch, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.context import LakeContext
+    from lagoa.domain.checks import AuditReport
+    from lagoa.domain.commits import Batch
+    from lagoa.domain.ports.engine import QueryResult
+    from lagoa.domain.receipts import Publication
     from lagoa.ingest import IngestResult
-    from lagoa.model import AuditReport, Publication
-    from lagoa.ports import QueryResult
     from lagoa.quarantine import FateResult
-    from lagoa.transform import ModelResult
+    from lagoa.sql_models.run import ModelResult
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
 
 _T = TypeVar("_T")
@@ -182,7 +185,7 @@ class Branch:
         self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
     ) -> list[ModelResult]:
         """Run the stale models, in the order of their dependencies, independent ones side by side."""
-        from lagoa.transform import transform
+        from lagoa.sql_models.run import transform
 
         return transform(self._context, self.name, select=select, on_done=_both(self._built, on_done))
 
@@ -204,7 +207,7 @@ class Branch:
             batches: ids of batches, for a model that is built by batch.
             on_done: called with each result.
         """
-        from lagoa.transform import Again, backfill
+        from lagoa.sql_models.run import Again, backfill
 
         again = Again(start, end, tuple(batches))
         return backfill(self._context, self.name, model, again, on_done=_both(self._built, on_done))
@@ -218,7 +221,7 @@ class Branch:
     def publish(self, message: str = "") -> Publication:
         """Move `main` to this branch's changes, if every check passes there.
 
-        Where the lake's role may not do it, the publisher's own step does; see `lagoa.ports.Publisher`.
+        Where the lake's role may not do it, the publisher's own step does; see the port `Publisher`.
 
         Raises:
             AuditFailed: a check failed or was not evaluated; `main` is as it was.
@@ -232,7 +235,7 @@ class Branch:
 
     def sql(self, query: str) -> QueryResult:
         """Run a SELECT over this branch as it stands now."""
-        from lagoa.query import run_query
+        from lagoa.review.query import run_query
 
         return run_query(self._context, query, self.name)
 

@@ -7,14 +7,18 @@ from datetime import UTC, datetime
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import NotAllowed
-from lagoa.roles import PUBLISHER, roles_may
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lagoa.contracts import Contracts
-    from lagoa.ports import Auditor, Publisher, ReceiptStore, Secrets, SqlEngine, VersionedCatalog
+    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.domain.ports.checks import Auditor, ReceiptStore
+    from lagoa.domain.ports.engine import SqlEngine
+    from lagoa.domain.ports.publisher import Publisher
+    from lagoa.domain.ports.secrets import Secrets
     from lagoa.settings import Settings
 
 _T = TypeVar("_T")

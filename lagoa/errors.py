@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lagoa.model import AuditReport, TableName
+    from lagoa.domain.checks import AuditReport
+    from lagoa.domain.tables import TableName
 
 
 class LagoaError(Exception):

@@ -4,47 +4,35 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
-from functools import cache, partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from lagoa.branch import Branch, Run
-from lagoa.context import LakeContext
-from lagoa.model import MAIN, Ref, TableName, check_ref_name
-from lagoa.roles import PUBLISHER
-from lagoa.settings import Settings, load_settings
-from lagoa.storage import S3, S3Storage, use
+from lagoa.domain.refs import MAIN, Ref, check_ref_name
+from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
     from lagoa.audit.records import CheckRecord, KeptAudit
     from lagoa.catalog.ref_catalog import RefCatalog
-    from lagoa.consistency import Consistency
-    from lagoa.diff import LakeDiff
-    from lagoa.diff.contracts import ContractDiff
-    from lagoa.model import AuditReport, Commit, Publication, RefInfo
-    from lagoa.model_tests import ModelTestReport
-    from lagoa.overview import BranchState, TableState
-    from lagoa.ports import (
-        Auditor,
-        Pointers,
-        Publisher,
-        QueryResult,
-        ReceiptStore,
-        Secrets,
-        SqlEngine,
-        Tokens,
-        VersionedCatalog,
-    )
+    from lagoa.context import LakeContext
+    from lagoa.domain.checks import AuditReport
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import QueryResult
+    from lagoa.domain.receipts import Publication
+    from lagoa.domain.refs import RefInfo
     from lagoa.quarantine import BatchRecords, ExportResult, Fate, RefusedCount, RefusedRecord
-    from lagoa.storage import Keys
-
-CATALOG, RECEIPTS = "catalog.db", "receipts.db"
-"""Files in the state folder of an embedded lake."""
+    from lagoa.review.consistency import Consistency
+    from lagoa.review.diff import LakeDiff
+    from lagoa.review.diff.contracts import ContractDiff
+    from lagoa.review.overview import BranchState, TableState
+    from lagoa.settings import Settings
+    from lagoa.sql_models.testing import ModelTestReport
 
 
 class Lake:
@@ -68,7 +56,7 @@ class Lake:
             QueryError: anything but one SELECT over tables of the ref, or a query that fails.
             RefNotFound, TableNotFound: a name that is not there.
         """
-        from lagoa.query import run_query
+        from lagoa.review.query import run_query
 
         return run_query(self.context, query, ref)
 
@@ -113,7 +101,7 @@ class Lake:
 
     def branches(self) -> list[BranchState]:
         """Return every branch with how far it is from main; main first."""
-        from lagoa.overview import branch_states
+        from lagoa.review.overview import branch_states
 
         return branch_states(self.context)
 
@@ -167,13 +155,13 @@ class Lake:
 
     def describe(self, ref: str = MAIN) -> list[TableState]:
         """Return what each table at a ref is like: columns, rows, files, snapshots."""
-        from lagoa.overview import table_states
+        from lagoa.review.overview import table_states
 
         return table_states(self.context, ref)
 
     def describe_table(self, table: str, ref: str = MAIN) -> TableState:
         """Return what one table at a ref is like; raises `TableNotFound`."""
-        from lagoa.overview import table_state
+        from lagoa.review.overview import table_state
 
         return table_state(self.context, table, ref)
 
@@ -184,13 +172,13 @@ class Lake:
             InvalidName: a name that is neither a model's nor a layer's with models.
             ModelError, ModelTestError: a model or a test that cannot be used, with file and line.
         """
-        from lagoa.model_tests import run_tests
+        from lagoa.sql_models.testing import run_tests
 
         return run_tests(self.context, select)
 
     def stale_models(self, ref: str = MAIN) -> tuple[list[TableName], int]:
         """Return the models that `transform` would run at a ref, and how many models there are."""
-        from lagoa.overview import stale_models
+        from lagoa.review.overview import stale_models
 
         return stale_models(self.context, ref)
 
@@ -206,19 +194,19 @@ class Lake:
 
     def contract_diff(self, tables: Sequence[str] | None = None, ref: str = MAIN) -> list[ContractDiff]:
         """Return what tables at a ref differ in from their contracts, and what the next write does; all by default."""
-        from lagoa.diff.contracts import contract_diff
+        from lagoa.review.diff.contracts import contract_diff
 
         return contract_diff(self.context, None if tables is None else [TableName.parse(each) for each in tables], ref)
 
     def check_contracts(self) -> Consistency:
         """Read all contracts, models, tests of models and checks, and return all that is wrong with them in one go."""
-        from lagoa.consistency import check_files
+        from lagoa.review.consistency import check_files
 
         return check_files(self.context)
 
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return what differs from `a` to `b`: tables, schemas, rows by key."""
-        from lagoa.diff import diff
+        from lagoa.review.diff import diff
 
         return diff(self.context, a, b)
 
@@ -256,7 +244,7 @@ class Lake:
 
     def audit_page(self, kept: KeptAudit, *, personal: bool = False) -> str:
         """Return an audit that was kept as one HTML page; values of personal columns are hidden unless asked for."""
-        from lagoa.report import audit_page
+        from lagoa.review.report import audit_page
 
         return audit_page(self.context, kept, personal=personal)
 
@@ -332,129 +320,3 @@ class Lake:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -> Lake:
-    """Open the lake in a folder, or of settings made in code.
-
-    Args:
-        folder: the lake's, or its settings.
-        profile: of `lagoa.toml`; see `load_settings`.
-
-    Raises:
-        LakeNotFound: no lagoa.toml there.
-        SettingsError: a setting that cannot be used.
-        CatalogDamaged, LakeTooNew: the lake's state cannot be read.
-        CatalogBusy: the catalog's server does not answer.
-    """
-    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
-    state = settings.state_folder
-    state.mkdir(parents=True, exist_ok=True)
-    open_secrets = cache(partial(_open_secrets, settings))
-    tokens = _sign_in(settings, open_secrets)
-    if settings.warehouse.startswith(S3):
-        _use_object_store(settings, tokens)
-
-    def open_engine() -> SqlEngine:
-        from lagoa.adapters.engine_duckdb import DuckDBEngine
-
-        return DuckDBEngine(
-            settings.warehouse_location,
-            spill=state / "spill",
-            memory_limit=settings.memory_limit,
-            threads=settings.threads,
-            target_file_bytes=settings.target_file_mb * 1024**2,
-        )
-
-    def open_auditor() -> Auditor:
-        from lagoa.adapters.audit_soda import SodaAuditor
-
-        return SodaAuditor()
-
-    return Lake(
-        LakeContext(
-            settings=settings,
-            catalog=_open_catalog(settings, tokens),
-            open_engine=open_engine,
-            receipts=_open_receipts(settings, open_secrets),
-            open_auditor=open_auditor,
-            open_secrets=open_secrets,
-            publisher=_publisher(settings, tokens),
-        )
-    )
-
-
-def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | None:
-    """Return who asks, where the servers want to know."""
-    if settings.sign_in == "none":
-        return None
-    from lagoa.adapters.oidc_tokens import OidcOptions, OidcTokens, client_secret
-
-    secret = partial(client_secret, secrets, settings.state_folder / "stack", settings.role)
-    options = OidcOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
-    return OidcTokens(settings.oidc_url, settings.role, secret, options)
-
-
-def _publisher(settings: Settings, tokens: Tokens | None) -> Publisher | None:
-    """Return who moves main, where it is somebody else."""
-    if tokens is None or tokens.role == PUBLISHER:
-        return None
-    from lagoa.adapters.publisher_process import PublisherProcess
-
-    return PublisherProcess(settings)
-
-
-def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:
-    from lagoa.adapters.s3_keys import AssumedKeys, WebIdentityKeys, signing_keys
-
-    keys: Callable[[], Keys]
-    if tokens is None:
-        user = signing_keys(settings.state_folder / "stack")
-        keys = AssumedKeys(settings.s3_endpoint, *user, timeout_s=settings.timeout_s)
-    else:
-        keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
-    role = tokens.role if tokens else ""
-    place = settings.warehouse_location, settings.s3_endpoint, settings.s3_region
-    use(S3Storage(*place, keys, role, settings.timeout_s))
-
-
-def _open_secrets(settings: Settings) -> Secrets:
-    if settings.secrets == "vault":
-        from lagoa.adapters.secrets_vault import VaultSecrets, app_role
-
-        sign_in = partial(app_role, settings.state_folder / "stack", settings.role)
-        return VaultSecrets(settings.vault_url, settings.role, sign_in)
-    from lagoa.adapters.secrets_env import EnvSecrets
-
-    return EnvSecrets()
-
-
-def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> ReceiptStore:
-    if settings.receipts == "postgres":
-        from lagoa.adapters.receipts_postgres import PostgresReceipts, receipts_password
-
-        password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
-        return PostgresReceipts(
-            settings.postgres_url,
-            settings.role,
-            password,
-            timeout_s=settings.timeout_s,
-            patience_s=settings.patience_s,
-        )
-    from lagoa.adapters.receipts_sqlite import SqliteReceipts
-
-    # Where roles are told apart, no other role's results may pass for the publisher's own.
-    owner = f"{settings.role}:" if settings.sign_in == "oidc" else ""
-    return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
-
-
-def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog:
-    if settings.catalog == "nessie":
-        from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
-
-        # With sign-in `lagoa stack up` makes the first commit, as the publisher.
-        options = NessieOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
-        return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
-    from lagoa.adapters.catalog_sqlite import SqliteCatalog
-
-    return SqliteCatalog(settings.state_folder / CATALOG, create=True)

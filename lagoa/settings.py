@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from lagoa.domain.roles import READER, Role
 from lagoa.errors import LakeNotFound, SettingsError
-from lagoa.roles import READER, Role
 from lagoa.storage import S3
 
 SETTINGS_FILE = "lagoa.toml"

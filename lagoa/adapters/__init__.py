@@ -1,1 +1,1 @@
-"""One module a real thing: catalog, engine, auditor, store. Imported by lake.py alone."""
+"""One package a technology. `lagoa.bootstrap` picks which of them a lake uses."""

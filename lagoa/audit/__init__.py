@@ -10,8 +10,10 @@ from lagoa.audit.check_run import CheckRun, not_evaluated
 from lagoa.audit.checks import file_checks, result_key, uncontracted
 from lagoa.audit.contract_checks import contract_checks
 from lagoa.audit.records import keep_audit
+from lagoa.domain.checks import AuditReport
+from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, InvalidName, TableNotFound
-from lagoa.model import MAIN, AuditReport, Ref, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from lagoa.audit.checks import Check
     from lagoa.context import LakeContext
-    from lagoa.model import CheckFile, CheckResult
-    from lagoa.ports import Pointers
+    from lagoa.domain.checks import CheckFile, CheckResult
+    from lagoa.domain.ports.catalog import Pointers
 
 
 def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from lagoa.domain.refs import MAIN
 from lagoa.errors import LagoaError
-from lagoa.model import MAIN
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 
 class AuditAhead:

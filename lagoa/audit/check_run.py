@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 from lagoa.audit.checks import Check, file_checks
 from lagoa.catalog.table_facts import plain_type, table_facts
 from lagoa.contracts.quarantine import later_columns
+from lagoa.domain.checks import CheckResult
+from lagoa.domain.sql_names import table_in_sql
+from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError, TransientError
-from lagoa.model import CheckResult, TableName
-from lagoa.sql_names import table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lagoa.context import LakeContext
-    from lagoa.model import CheckFile, Outcome
-    from lagoa.ports import Pointers, SqlSession
+    from lagoa.domain.checks import CheckFile, Outcome
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import SqlSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,10 @@ from lagoa.errors import CheckError, QueryError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from lagoa.model import CheckFile, FileCheck, Severity, TableName
-    from lagoa.ports import Pointers, SqlEngine
+    from lagoa.domain.checks import CheckFile, FileCheck, Severity
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import SqlEngine
+    from lagoa.domain.tables import TableName
 
 FORMAT = 1
 """Raised when a check of the same text comes to mean something else: earlier results are then not used."""

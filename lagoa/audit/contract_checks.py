@@ -9,15 +9,16 @@ from lagoa.audit.checks import Check
 from lagoa.audit.history_checks import history_checks
 from lagoa.contracts.quarantine import with_fates
 from lagoa.contracts.rules import row_rules
-from lagoa.model import LINEAGE_COLUMNS
-from lagoa.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lagoa.contracts.contract import Contract
     from lagoa.contracts.rules import RowRule
-    from lagoa.model import Severity, TableName
+    from lagoa.domain.checks import Severity
+    from lagoa.domain.tables import TableName
 
 _made: dict[tuple[TableName, str, bool], list[Check]] = {}
 """Checks by contract: one run of a lake audits table by table, then whole, then publishes."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.audit.checks import Check
-from lagoa.contracts.history import CURRENT, FROM, TO, business_key
-from lagoa.sql_names import name_in_sql, table_in_sql
+from lagoa.contracts.scd2 import CURRENT, FROM, TO, business_key
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from lagoa.model import CheckResult
+    from lagoa.domain.checks import CheckResult
 
 _SHOWN = 5
 _LEVEL = "level"

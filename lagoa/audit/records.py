@@ -8,16 +8,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lagoa.audit.loosened import loosened
+from lagoa.domain.receipts import Receipt
+from lagoa.domain.refs import MAIN, Ref
 from lagoa.errors import AuditNotFound, RefNotFound
-from lagoa.model import MAIN, Receipt, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from lagoa.context import LakeContext
-    from lagoa.model import AuditReport, CheckResult, TableName
-    from lagoa.ports import Pointers
+    from lagoa.domain.checks import AuditReport, CheckResult
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.tables import TableName
 
 RECEIPT = "lagoa.receipt"
 """Commit property: id of the publication's receipt."""

@@ -24,8 +24,8 @@ from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.typedef import EMPTY_DICT
 
 from lagoa.catalog.ref_namespaces import RefNamespaces, Seen
+from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged
-from lagoa.model import Change, TableName
 from lagoa.storage import file_io
 
 if TYPE_CHECKING:
@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from pyiceberg.table.update import TableRequirement, TableUpdate
     from pyiceberg.typedef import Identifier, Properties
 
-    from lagoa.model import Ref, RefInfo
-    from lagoa.ports import Namespace, VersionedCatalog
+    from lagoa.domain.commits import Change
+    from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
+    from lagoa.domain.refs import Ref, RefInfo
 
 _CACHED_METADATA = 512
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")

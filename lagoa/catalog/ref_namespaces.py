@@ -15,8 +15,9 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.typedef import EMPTY_DICT
 
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN, Ref
 from lagoa.errors import CommitLost, RefProtected
-from lagoa.model import CANDIDATE_PREFIX, MAIN, Change, Ref, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
     from pyiceberg.typedef import Identifier, Properties
     from pyiceberg.view import View
 
-    from lagoa.model import RefInfo
-    from lagoa.ports import Namespace, Pointers, VersionedCatalog
+    from lagoa.domain.ports.catalog import Namespace, Pointers, VersionedCatalog
+    from lagoa.domain.refs import RefInfo
+    from lagoa.domain.tables import TableName
 
 _TRIES = 100
 _LONGEST_WAIT = 0.02

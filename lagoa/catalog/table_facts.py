@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
+from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged
-from lagoa.model import TableName
 from lagoa.storage import file_io, store_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _read(location: str) -> bytes:
         return Path(unquote(url.path) if url.scheme else location).read_bytes()
     store = store_of(location)
     if store is not None:  # not by PyIceberg's files, whose import takes longer than a publication
-        from lagoa.s3_objects import read_metadata
+        from lagoa.storage.s3_objects import read_metadata
 
         return read_metadata(store, location)
     with file_io(location).new_input(location).open() as stream:

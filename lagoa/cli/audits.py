@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.audit.records import CheckRecord, KeptAudit
+    from lagoa.domain.checks import AuditReport, CheckResult
     from lagoa.lake import Lake
-    from lagoa.model import AuditReport, CheckResult
 
 _ROWS = 20
 _LISTED = 5

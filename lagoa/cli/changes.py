@@ -11,7 +11,7 @@ from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
-    from lagoa.diff import ColumnChange, LakeDiff, RowChange, TableDiff
+    from lagoa.review.diff import ColumnChange, LakeDiff, RowChange, TableDiff
 
 diff = typer.Typer(add_completion=False)
 

@@ -15,8 +15,8 @@ from lagoa.cli.options import JsonOption, lake_folder, open_here
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lagoa.domain.tables import TableName
     from lagoa.errors import FileError
-    from lagoa.model import TableName
 
 contract = typer.Typer(
     add_completion=False,
@@ -42,7 +42,7 @@ def contract_infer(
 ) -> None:
     """Write a first contract for a table from a file: types are guessed, keys only where values are unique."""
     from lagoa.errors import TerminalError
-    from lagoa.infer import infer_contract
+    from lagoa.formats.infer import infer_contract
     from lagoa.settings import load_settings
 
     if (table is None) == (layer is None) or (table and len(files) > 1):
@@ -67,8 +67,8 @@ def contract_infer(
 
 def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Iterator[tuple[Path, TableName]]:
     """Yield each file with the table it is of: the one that is named, or one of a layer that is called as the file."""
-    from lagoa.infer.names import plain_name
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
+    from lagoa.formats.shared.names import plain_name
 
     for file in files:
         stem = file.name.lower().removesuffix(".gz").rpartition(".")[0] or file.name

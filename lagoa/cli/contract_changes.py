@@ -14,7 +14,7 @@ from lagoa.cli.release import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
     from lagoa.contracts.fields import Difference
-    from lagoa.diff.contracts import ContractDiff
+    from lagoa.review.diff.contracts import ContractDiff
 
 _SIGNS = {"added": "+", "dropped": "-"}
 _LISTED = 5

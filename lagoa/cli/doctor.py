@@ -13,7 +13,7 @@ from lagoa.cli.options import PROFILE, JsonOption, lake_folder
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
-    from lagoa.doctor import Repair
+    from lagoa.review.doctor import Repair
 
 doctor = typer.Typer(add_completion=False)
 
@@ -30,7 +30,7 @@ def doctor_(
 
     Nothing else may use the lake during a repair. The damaged files are kept.
     """
-    from lagoa.doctor import examine_lake, repair_lake
+    from lagoa.bootstrap import examine_lake, repair_lake
     from lagoa.settings import load_settings
 
     lake = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))

@@ -46,7 +46,7 @@ def run_(
 
 
 def _say_result(result: Any) -> None:
-    from lagoa.model import Publication
+    from lagoa.domain.receipts import Publication
 
     if isinstance(result, Publication):
         say_published(result)

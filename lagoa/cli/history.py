@@ -13,8 +13,9 @@ from lagoa.cli.options import JsonOption, open_here
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.receipts import Receipt
     from lagoa.lake import Lake
-    from lagoa.model import Commit, Receipt
 
 log = typer.Typer(add_completion=False)
 

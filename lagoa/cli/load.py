@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
     from lagoa.ingest import IngestResult
-    from lagoa.transform import ModelResult
+    from lagoa.sql_models.run import ModelResult
 
 ingest = typer.Typer(add_completion=False)
 transform = typer.Typer(add_completion=False)

@@ -12,7 +12,7 @@ from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
-    from lagoa.model_tests import ModelTestReport, ModelTestResult
+    from lagoa.sql_models.testing import ModelTestReport, ModelTestResult
 
 test = typer.Typer(add_completion=False)
 

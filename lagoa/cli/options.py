@@ -83,6 +83,6 @@ def lake_folder(ctx: typer.Context) -> Path:
 
 def open_here(ctx: typer.Context) -> Lake:
     """Open the lake that a command means."""
-    from lagoa.lake import open_lake
+    from lagoa.bootstrap import open_lake
 
     return open_lake(lake_folder(ctx), ctx.meta.get(PROFILE))

@@ -13,8 +13,8 @@ from lagoa.cli.options import JsonOption, open_here
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lagoa.model import RefInfo
-    from lagoa.overview import BranchState
+    from lagoa.domain.refs import RefInfo
+    from lagoa.review.overview import BranchState
 
 branch = typer.Typer(add_completion=False, no_args_is_help=True, help="Branches: list, create, delete.")
 tag = typer.Typer(

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
+    from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
-    from lagoa.model import Publication
 
 publish = typer.Typer(add_completion=False)
 rollback = typer.Typer(add_completion=False)

@@ -17,7 +17,7 @@ def init_(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="The lake's folder; it is made when it is not there.")],
 ) -> None:
     """Make a new lake: settings, folders for contracts, models and checks, and a first flow."""
-    from lagoa.init import make_lake
+    from lagoa.templates import make_lake
 
     for file in make_lake(name):
         say(f"  {name / file}")

@@ -15,7 +15,7 @@ from lagoa.cli.options import JsonOption, RefOption, open_here
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lagoa.ports import QueryResult
+    from lagoa.domain.ports.engine import QueryResult
 
 SHOWN = 50
 _AT_ONCE = 10_000

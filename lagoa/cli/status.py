@@ -14,9 +14,9 @@ from lagoa.cli.refs import show_branches
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
-    from lagoa.model import Publication
-    from lagoa.overview import BranchState, TableState
+    from lagoa.review.overview import BranchState, TableState
 
 status = typer.Typer(add_completion=False)
 

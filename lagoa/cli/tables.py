@@ -25,7 +25,7 @@ from lagoa.cli.options import JsonOption, RefOption, open_here
 
 if TYPE_CHECKING:
     from lagoa.contracts import Contract
-    from lagoa.overview import TableState
+    from lagoa.review.overview import TableState
 
 _SNAPSHOTS = 5
 

@@ -12,8 +12,8 @@ from lagoa.contracts.quarantine import quarantine_contract
 from lagoa.contracts.reading import read_contract
 from lagoa.contracts.references import check_references
 from lagoa.contracts.yaml_file import ContractFile
+from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError, FileError, InvalidName
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -14,8 +14,8 @@ from lagoa.contracts.findings import near
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.contracts.properties import ColumnProperties, custom_properties
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

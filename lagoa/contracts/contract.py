@@ -7,7 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.model import LINEAGE_COLUMNS
+from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pyiceberg.table.sorting import SortOrder
 
     from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Scd2, Source, TableRule
-    from lagoa.model import Severity, TableName
+    from lagoa.domain.checks import Severity
+    from lagoa.domain.tables import TableName
 
 PERSONAL = "personal"
 """Classification of a column that tells something of a person: reports hide its values."""

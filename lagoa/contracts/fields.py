@@ -20,7 +20,7 @@ from pyiceberg.types import (
     StructType,
 )
 
-from lagoa.model import LINEAGE_COLUMNS
+from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.findings import near
+from lagoa.contracts.intervals import grains_of
 from lagoa.contracts.properties import ByBatch, ByTime
+from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import InvalidName
-from lagoa.intervals import grains_of
-from lagoa.model import LINEAGE_COLUMNS, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from lagoa.contracts.contract import Contract
     from lagoa.contracts.findings import Location
+    from lagoa.contracts.intervals import Grain
     from lagoa.contracts.yaml_file import ContractFile
-    from lagoa.intervals import Grain
 
 _PROPERTY = "lagoa.incremental"
 

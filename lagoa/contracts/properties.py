@@ -1,6 +1,6 @@
 """What ODCS has no word for: the custom properties `lagoa.*`, as models and as a published JSON schema.
 
-`lagoa/templates/contract-properties.schema.json` is `properties_schema()` written out, for editors and other tools.
+`properties.schema.json`, beside this file, is `properties_schema()` written out, for editors and other tools.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from lagoa.contracts.findings import near
-from lagoa.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
+from lagoa.contracts.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

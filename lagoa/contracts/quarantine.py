@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.contract import PERSONAL, Column, Contract
 
 if TYPE_CHECKING:
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 RECORD_KEY = ("_batch_id", "source", "record")
 """What tells one refused record of a table from the others."""

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lagoa.contracts.columns import read_column
 from lagoa.contracts.contract import Contract
 from lagoa.contracts.findings import near
-from lagoa.contracts.history import check_history
 from lagoa.contracts.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
 from lagoa.contracts.increments import check_increments
 from lagoa.contracts.properties import PREFIX, Scd2, TableProperties, custom_properties
 from lagoa.contracts.renames import check_renames
-from lagoa.model import LINEAGE_COLUMNS
+from lagoa.contracts.scd2 import check_history
+from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Column
     from lagoa.contracts.findings import Location
     from lagoa.contracts.yaml_file import ContractFile
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
 """Versions of the Open Data Contract Standard that are read."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Column, Contract
     from lagoa.contracts.yaml_file import ContractFile
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 
 def check_references(

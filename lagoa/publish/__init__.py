@@ -8,9 +8,13 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import INPUTS, table_facts
+from lagoa.domain.checks import AuditReport
+from lagoa.domain.commits import INTENTS, Change
+from lagoa.domain.faults import fault_point
+from lagoa.domain.receipts import Publication
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
-from lagoa.faults import fault_point
-from lagoa.model import CANDIDATE_PREFIX, INTENTS, MAIN, AuditReport, Change, Publication, TableName
 from lagoa.publish.candidate import Proposal, land, published, sweep
 from lagoa.write.holds import refuse_held_within
 
@@ -18,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from lagoa.context import LakeContext
-    from lagoa.model import Commit
-    from lagoa.ports import Namespace, VersionedCatalog
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
 
 ROLLBACK = "lagoa.rollback"
 """Commit property of a rollback: the commit whose state it brings back."""

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING
 
 from lagoa.audit import audit_commit
 from lagoa.audit.records import RECEIPT, receipt_of
+from lagoa.domain.faults import fault_point
+from lagoa.domain.owners import is_abandoned, let_go, own_name
+from lagoa.domain.receipts import Publication
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
-from lagoa.faults import fault_point
-from lagoa.model import CANDIDATE_PREFIX, MAIN, Publication
-from lagoa.owners import is_abandoned, let_go, own_name
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
-    from lagoa.model import Change, Receipt
-    from lagoa.ports import VersionedCatalog
+    from lagoa.domain.commits import Change
+    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.domain.receipts import Receipt
 
 _KEPT = timedelta(days=30)
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa import errors
+from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.receipts import Publication
+from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
-from lagoa.model import AuditReport, CheckResult, Publication, TableName
 
 if TYPE_CHECKING:
     from collections.abc import Callable

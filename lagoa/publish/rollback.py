@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_facts
+from lagoa.domain.commits import Batch, Change
+from lagoa.domain.faults import fault_point
+from lagoa.domain.refs import MAIN, Ref
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
-from lagoa.faults import fault_point
-from lagoa.model import MAIN, Batch, Change, Ref
 from lagoa.publish import ROLLBACK
 from lagoa.publish.candidate import Proposal, land, sweep, was_published
 from lagoa.write.holds import batches_of, with_holds
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lagoa.context import LakeContext
-    from lagoa.model import Commit, Publication, TableName
-    from lagoa.ports import VersionedCatalog
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.domain.receipts import Publication
+    from lagoa.domain.tables import TableName
 
 _HASH = re.compile(r"[0-9a-f]{8,64}")
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_facts
+from lagoa.domain.refs import Ref
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound
-from lagoa.model import LINEAGE_COLUMNS, Ref
 from lagoa.quarantine.records import refused_sql
-from lagoa.sql_names import name_in_sql, table_in_sql
 from lagoa.write.holds import RECEIVED
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 _BATCH = name_in_sql(LINEAGE_COLUMNS[0])
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.contracts import Contract
-    from lagoa.quarantine.texts import Texts
+    from lagoa.formats.texts import Texts
     from lagoa.quarantine.waiting import WaitingRecord
 
 _DELIMITERS = (",", ";", "\t")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Source
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
     from lagoa.quarantine.waiting import WaitingRecord
 
 RECORD, RAW = "RECORD", "RAW"

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.quarantine import RECORD_KEY
+from lagoa.domain.commits import Batch
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import TableNotFound, WriteError
-from lagoa.model import Batch
+from lagoa.formats.shared.row_sql import STREAM, RowSql
+from lagoa.formats.shared.stream import ROW
+from lagoa.formats.texts import TextRecords
 from lagoa.quarantine.records import refused_sql
-from lagoa.quarantine.texts import TextRecords
 from lagoa.quarantine.waiting import RECORDS, Selection, Waiting, check_condition, source_of
-from lagoa.readers.row_sql import STREAM, RowSql
-from lagoa.readers.stream import ROW
-from lagoa.sql_names import name_in_sql
 from lagoa.write import SessionQuery, begin
 from lagoa.write.batches import fingerprint_of
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract
-    from lagoa.model import TableName
-    from lagoa.ports import SqlSession
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.tables import TableName
     from lagoa.quarantine.edits import Edits
     from lagoa.write import WriteTransaction
 

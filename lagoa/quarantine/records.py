@@ -7,16 +7,18 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.quarantine import with_fates
+from lagoa.domain.commits import INTENTS
+from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.sql_names import table_in_sql
+from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
-from lagoa.model import INTENTS, MAIN, Ref, TableName
-from lagoa.sql_names import table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from lagoa.context import LakeContext
-    from lagoa.ports import Pointers
+    from lagoa.domain.ports.catalog import Pointers
 
 Fate = Literal["waiting", "accepted", "discarded"]
 

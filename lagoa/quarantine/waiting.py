@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import RECORD_KEY, with_fates
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.errors import ContractError, QueryError
-from lagoa.quarantine.json_texts import nested_columns
-from lagoa.quarantine.texts import Kept, Split, Texts, split_records
-from lagoa.readers.records import Fault
-from lagoa.readers.row_sql import STREAM
-from lagoa.readers.stream import ROW, RULE, stream_name
-from lagoa.sql_names import name_in_sql, table_in_sql
+from lagoa.formats.json.texts import nested_columns
+from lagoa.formats.shared.records import Fault
+from lagoa.formats.shared.row_sql import STREAM
+from lagoa.formats.shared.stream import ROW, RULE, stream_name
+from lagoa.formats.texts import Kept, Split, Texts, split_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
     from lagoa.contracts import Contract, Source
-    from lagoa.model import TableName
-    from lagoa.ports import SqlEngine, SqlSession
+    from lagoa.domain.ports.engine import SqlEngine, SqlSession
+    from lagoa.domain.tables import TableName
 
 RECORDS = "@records"
 """Temporary table: the waiting records, all columns of the quarantine, `n` from 1, and `received_fixed`."""
@@ -177,7 +177,7 @@ class Waiting:
     def _table(self, numbers: Sequence[int], records: Sequence[Split]) -> Any:
         import pyarrow as pa
 
-        from lagoa.readers.stream import stream_schema
+        from lagoa.formats.shared.stream import stream_schema
 
         faults = [each.fault for each in records]
         columns: list[Sequence[Any]] = [

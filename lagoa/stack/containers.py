@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagoa.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import StackError
-from lagoa.roles import PUBLISHER
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
 from lagoa.stack.servers import SERVERS
@@ -25,7 +25,7 @@ from lagoa.stack.servers.server import Site, write_private
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lagoa.roles import Role
+    from lagoa.domain.roles import Role
     from lagoa.stack.manifest import Artefact
 
 CREDENTIALS = Path("credentials") / CREDENTIALS_FILE

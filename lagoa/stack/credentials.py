@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from lagoa.credentials import read_credentials
+from lagoa.domain.credentials import read_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

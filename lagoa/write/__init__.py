@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.table_facts import FINGERPRINT
+from lagoa.domain.commits import INTENTS, Batch, Change, Intent
+from lagoa.domain.faults import fault_point
+from lagoa.domain.refs import Ref
 from lagoa.errors import CommitLost, TableNotFound, WriteError
-from lagoa.faults import fault_point
-from lagoa.model import INTENTS, Batch, Change, Intent, Ref
 from lagoa.write.batches import fingerprint_of, loaded_before
 from lagoa.write.holds import BATCH, refuse_held
 from lagoa.write.merge import delete_rows, merge_rows
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lagoa.context import LakeContext
-    from lagoa.model import Commit, IntentKind, TableName
+    from lagoa.domain.commits import Commit, IntentKind
+    from lagoa.domain.tables import TableName
 
 __all__ = ["RestoreResult", "SessionQuery", "Source", "Where", "WriteResult", "WriteTransaction", "begin"]
 

@@ -12,8 +12,9 @@ from lagoa.write.holds import BATCH
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lagoa.model import Batch, TableName
-    from lagoa.ports import SqlSession
+    from lagoa.domain.commits import Batch
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.tables import TableName
 
 
 def loaded_before(properties: Mapping[str, str], table: TableName, batch: Batch) -> bool:

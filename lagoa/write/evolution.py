@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Contract
     from lagoa.contracts.fields import Difference
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 CONTRACT = "lagoa.contract"
 """Table property: hash of the contract that the table was last brought to."""

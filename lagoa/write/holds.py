@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.commits import Batch
 from lagoa.errors import BatchHeld
-from lagoa.model import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from lagoa.model import TableName
-    from lagoa.ports import Namespace, VersionedCatalog
+    from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
+    from lagoa.domain.tables import TableName
 
 BATCH = "lagoa.batch."
 """Table property of a batch that the table holds: this and the batch's id; its value is the fingerprint."""

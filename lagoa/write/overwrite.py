@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.ports import FILE_COLUMN
-from lagoa.sql_names import name_in_sql
+from lagoa.domain.ports.engine import FILE_COLUMN
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.write.parts import path_of, read_part, touched_files
 from lagoa.write.target import FileChanges
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import FileScanTask
 
-    from lagoa.ports import SqlSession
+    from lagoa.domain.ports.engine import SqlSession
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 

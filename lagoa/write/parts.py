@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from pyiceberg.table import FileScanTask
 
-    from lagoa.ports import SqlSession
+    from lagoa.domain.ports.engine import SqlSession
     from lagoa.write.target import Target
 
 

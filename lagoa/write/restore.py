@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import INPUTS, table_facts
+from lagoa.domain.refs import Ref
+from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
-from lagoa.model import Ref, TableName
 from lagoa.write.holds import batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lagoa.catalog.ref_catalog import StagedCatalog
-    from lagoa.ports import VersionedCatalog
+    from lagoa.domain.ports.catalog import VersionedCatalog
 
 
 @dataclass(frozen=True, slots=True)

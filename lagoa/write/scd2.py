@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.history import (
+from lagoa.contracts.scd2 import (
     CURRENT,
     DELETED,
     FROM,
@@ -19,9 +19,9 @@ from lagoa.contracts.history import (
     single_versions_sql,
     versions_sql,
 )
+from lagoa.domain.ports.engine import FILE_COLUMN
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import WriteError
-from lagoa.ports import FILE_COLUMN
-from lagoa.sql_names import name_in_sql
 from lagoa.write.parts import path_of, read_part, touched_files
 from lagoa.write.target import FileChanges
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.contracts import Contract
-    from lagoa.ports import SqlSession
+    from lagoa.domain.ports.engine import SqlSession
     from lagoa.write.parts import Part
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound, WriteError
-from lagoa.model import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from lagoa.model import Batch, TableName
-    from lagoa.ports import SqlEngine, SqlSession
+    from lagoa.domain.commits import Batch
+    from lagoa.domain.ports.engine import SqlEngine, SqlSession
+    from lagoa.domain.tables import TableName
 
 _SOURCE = "_lagoa_source"
 _KEPT = "_lagoa_kept"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from lagoa.catalog.ref_catalog import StagedCatalog
     from lagoa.contracts import Contracts
-    from lagoa.model import TableName
-    from lagoa.ports import SqlEngine
+    from lagoa.domain.ports.engine import SqlEngine
+    from lagoa.domain.tables import TableName
     from lagoa.write.transactions import KeptTransaction
 
 _WRITTEN_FORMAT = 2  # the last one that PyIceberg writes manifests of

@@ -15,18 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from lagoa.adapters import receipts_sqlite
-from lagoa.adapters.receipts_sqlite import SqliteReceipts
+from lagoa.adapters.sqlite import receipts as receipts_sqlite
+from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.receipts import Receipt
 from lagoa.errors import CatalogDamaged, LakeTooNew
-from lagoa.model import AuditReport, CheckResult, Receipt
 
 
 def postgres(folder):
     """Open the publisher's store in the PostgreSQL of the stack, emptied."""
     import psycopg
 
-    from lagoa.adapters.receipts_postgres import PostgresReceipts, login_of, receipts_password
-    from lagoa.adapters.secrets_env import EnvSecrets
+    from lagoa.adapters.env.secrets import EnvSecrets
+    from lagoa.adapters.postgres.receipts import PostgresReceipts, login_of, receipts_password
 
     url = os.environ["LAGOA_POSTGRES_URL"]
     stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lagoa.adapters.secrets_env import EnvSecrets
+from lagoa.adapters.env.secrets import EnvSecrets
 from lagoa.errors import InvalidName, SecretNotFound
 
 NAME = "test-secret-1"
@@ -35,8 +35,8 @@ class Vault:
     def __init__(self, monkeypatch):
         import hvac
 
-        from lagoa.adapters.secrets_vault import VaultSecrets, app_role
-        from lagoa.credentials import CREDENTIALS_FILE, read_credentials
+        from lagoa.adapters.vault.secrets import VaultSecrets, app_role
+        from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 
         monkeypatch.delenv("LAGOA_VAULT_ROLE_ID", raising=False)
         stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"

@@ -15,9 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, InvalidName, NotASuccessor, RefExists, RefNotFound, RefProtected
-from lagoa.model import MAIN, Change, TableName
 
 _emptied: set[Path] = set()
 
@@ -29,7 +31,7 @@ def on_rocksdb(folder):
 
 def on_postgresql(folder):
     """Open the catalog of a Nessie on PostgreSQL, signed in as the publisher."""
-    from lagoa.adapters.oidc_tokens import OidcTokens
+    from lagoa.adapters.oidc.tokens import OidcTokens
     from lagoa.stack.credentials import Credentials
     from lagoa.stack.run import Stack
 
@@ -44,7 +46,7 @@ def nessie(folder, url, tokens=None):
     """Open the catalog of a Nessie server, emptied the first time that it is opened for a folder."""
     import httpx
 
-    from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
+    from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
 
     if folder not in _emptied:
         _emptied.add(folder)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lagoa.model import LINEAGE_COLUMNS
+from lagoa.domain.tables import LINEAGE_COLUMNS
 
 ROOT = Path(__file__).parents[2]
 SCALE = 0.02

@@ -9,8 +9,8 @@ import pytest
 import lagoa
 from flows.sources.olist import generate
 from lagoa.audit.ahead import AuditAhead
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed
-from lagoa.model import TableName
 from lagoa.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]

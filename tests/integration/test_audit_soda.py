@@ -13,9 +13,9 @@ from types import SimpleNamespace
 import duckdb
 import pytest
 
-from lagoa.adapters.audit_soda import SodaAuditor
+from lagoa.adapters.soda.auditor import SodaAuditor
+from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError
-from lagoa.model import TableName
 
 ORDERS = TableName.parse("silver.orders")
 
@@ -273,8 +273,8 @@ def test_no_telemetry_is_set_up(tmp_path):
         import duckdb
         from pathlib import Path
         from types import SimpleNamespace
-        from lagoa.adapters.audit_soda import SodaAuditor
-        from lagoa.model import TableName
+        from lagoa.adapters.soda.auditor import SodaAuditor
+        from lagoa.domain.tables import TableName
         connection = duckdb.connect()
         connection.execute("create schema silver; create table silver.orders as from range(3)")
         Path("orders.yaml").write_text("checks: [{row_count: }]")

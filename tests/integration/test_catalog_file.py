@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lagoa.adapters._sqlite_file import FORMAT
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.adapters.sqlite.file import FORMAT
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogBusy, CatalogDamaged, InvalidName, LakeTooNew, RefNotFound, TerminalError
-from lagoa.model import MAIN, Change, TableName
 
 A = TableName.parse("silver.a")
 

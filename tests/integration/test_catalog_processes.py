@@ -11,8 +11,10 @@ from contextlib import closing
 
 import pytest
 
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.model import MAIN, Change, TableName
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 
 PROCESSES, COMMITS = 4, 250
 A, B = TableName.parse("silver.a"), TableName.parse("silver.b")
@@ -21,9 +23,10 @@ A, B = TableName.parse("silver.a"), TableName.parse("silver.b")
 WRITER = """
 import json, sys, time
 from pathlib import Path
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.errors import CommitLost
-from lagoa.model import Change, TableName
+from lagoa.domain.commits import Change
+from lagoa.domain.tables import TableName
 
 path, writer, commits = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 A, B = TableName.parse("silver.a"), TableName.parse("silver.b")
@@ -44,8 +47,9 @@ print(json.dumps([landed, lost]))
 FORKER = """
 import os, sys
 from pathlib import Path
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.model import Change, TableName
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.domain.commits import Change
+from lagoa.domain.tables import TableName
 
 A = TableName.parse("silver.a")
 catalog = SqliteCatalog(Path(sys.argv[1]))
@@ -63,7 +67,7 @@ print(len(list(catalog.log(commit.id))))
 CREATOR = """
 import sys
 from pathlib import Path
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
 print("ready", flush=True)
 sys.stdin.readline()

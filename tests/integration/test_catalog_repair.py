@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.adapters.sqlite_repair import repair
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.adapters.sqlite.repair import repair
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError, TerminalError
-from lagoa.model import MAIN, Change, TableName
 
 TABLES = [TableName(("silver",), f"t{number:02}") for number in range(30)]
 PAGE = 4096

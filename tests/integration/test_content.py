@@ -10,17 +10,21 @@ import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from benchmarks.floor import floor, tables
 from flows.sources.olist import generate
-from lagoa.adapters.audit_soda import SodaAuditor
-from lagoa.adapters.duckdb_types import duckdb_type
+from lagoa.adapters.duckdb.types import duckdb_type
+from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.contracts import Contracts
 from lagoa.contracts.rules import row_rules
-from lagoa.model import CheckFile, TableName
+from lagoa.domain.tables import TableName
+
+if TYPE_CHECKING:
+    from lagoa.domain.checks import CheckFile
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACTS = Contracts.load(ROOT / "iceberg")

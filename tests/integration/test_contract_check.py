@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
+from lagoa.bootstrap import open_lake
 from lagoa.cli.main import app
-from lagoa.consistency import check_files
-from lagoa.lake import open_lake
+from lagoa.review.consistency import check_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from lagoa.infer import infer_contract
-from lagoa.lake import open_lake
-from lagoa.model import TableName
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
+from lagoa.formats.infer import infer_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

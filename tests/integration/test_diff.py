@@ -10,17 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyiceberg.types import LongType, StringType
 
-from lagoa.diff import ColumnChange, diff
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
 from lagoa.errors import RefNotFound
-from lagoa.lake import open_lake
-from lagoa.model import TableName
+from lagoa.review.diff import ColumnChange, diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from lagoa.diff import TableDiff
     from lagoa.lake import Lake
+    from lagoa.review.diff import TableDiff
 
 CONTRACT = """apiVersion: v3.1.0
 kind: DataContract

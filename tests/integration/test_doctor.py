@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 import lagoa
+from lagoa.bootstrap import examine_lake, repair_lake
 from lagoa.cli.main import app
-from lagoa.doctor import examine_lake, repair_lake
 
 CONTRACT = """
 apiVersion: v3.1.0

@@ -46,9 +46,9 @@ from pyiceberg.types import (
     UUIDType,
 )
 
-from lagoa.adapters.engine_duckdb import DuckDBEngine
+from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError, SettingsError, WriteError
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

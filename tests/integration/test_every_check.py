@@ -12,7 +12,7 @@ import pytest
 
 import lagoa
 from flows.sources.olist import generate
-from lagoa.adapters.duckdb_types import duckdb_type
+from lagoa.adapters.duckdb.types import duckdb_type
 from lagoa.audit import expected_checks
 from lagoa.settings import Settings
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lagoa.audit.checks import Check
     from lagoa.contracts.contract import Column, Contract
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyiceberg.types import LongType
 
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, PublishConflict, TableNotFound, WriteError
-from lagoa.lake import open_lake
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from pathlib import Path

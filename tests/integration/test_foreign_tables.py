@@ -14,12 +14,12 @@ from pyiceberg.transforms import IdentityTransform
 from pyiceberg.typedef import Record
 from pyiceberg.types import FloatType, IntegerType, ListType, LongType, NestedField, StringType, StructType
 
-from lagoa.diff import diff
-from lagoa.doctor import examine_lake
+from lagoa.bootstrap import examine_lake, open_lake
+from lagoa.domain.commits import Change
+from lagoa.domain.tables import TableName
 from lagoa.errors import OutsideWarehouse, QueryError, TableUnreadable, WriteError
-from lagoa.lake import open_lake
-from lagoa.model import Change, TableName
-from lagoa.transform import transform
+from lagoa.review.diff import diff
+from lagoa.sql_models.run import transform
 
 T = TableName.parse("bronze.t")
 NAME = ("bronze", "t")

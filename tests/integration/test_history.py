@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from lagoa.bootstrap import open_lake
 from lagoa.cli.main import app
+from lagoa.domain.commits import INTENTS
 from lagoa.errors import ContractError, ModelError, QueryError, WriteError
-from lagoa.lake import open_lake
-from lagoa.model import INTENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

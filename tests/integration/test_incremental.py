@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from pyiceberg.types import LongType
 
 from flows.sources.olist import generate
-from lagoa import faults
+from lagoa.bootstrap import open_lake
+from lagoa.domain import faults
+from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, InvalidName, ModelError, PublishConflict
-from lagoa.lake import open_lake
-from lagoa.model import TableName
-from lagoa.transform import transform
+from lagoa.sql_models.run import transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lagoa.branch import Branch
-    from lagoa.transform import ModelResult
+    from lagoa.sql_models.run import ModelResult
 
 ROOT = Path(__file__).resolve().parents[2]
 SALES = "id:long ts:timestamp n:long seen:long"

@@ -14,23 +14,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from lagoa.bootstrap import open_lake
+from lagoa.domain.commits import Batch
+from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
+from lagoa.formats import open_reader
+from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest import _Load, ingest_file, ingest_folder, source_files
-from lagoa.lake import open_lake
-from lagoa.model import Batch, TableName
 from lagoa.quarantine import show_quarantine
-from lagoa.readers import open_reader
-from lagoa.readers.files import SourceFile
 from lagoa.write import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lagoa.formats import Reader
+    from lagoa.formats.shared.stream import Stream
     from lagoa.ingest import IngestResult
     from lagoa.lake import Lake
-    from lagoa.readers import Reader
-    from lagoa.readers.stream import Stream
 
 SALES = TableName.parse("bronze.sales")
 COLUMNS = """

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lagoa.lake import open_lake
-from lagoa.model_tests import run_tests
-from lagoa.model_tests.reading import read_test_file
-from lagoa.model_tests.running import run_test
+from lagoa.bootstrap import open_lake
 from lagoa.settings import load_settings
-from lagoa.transform import lake_models
+from lagoa.sql_models.run import lake_models
+from lagoa.sql_models.testing import run_tests
+from lagoa.sql_models.testing.reading import read_test_file
+from lagoa.sql_models.testing.running import run_test
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = sorted(f"{path.parent.name}.{path.stem}" for path in (ROOT / "transformations").glob("*/*.sql"))

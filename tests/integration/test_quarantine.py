@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
 from lagoa.errors import RefNotFound, TableNotFound
 from lagoa.ingest import ingest_file
-from lagoa.lake import open_lake
-from lagoa.model import TableName
 from lagoa.quarantine import list_quarantine, show_quarantine
 
 if TYPE_CHECKING:

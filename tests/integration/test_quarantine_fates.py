@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from lagoa.adapters.audit_soda import SodaAuditor
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.adapters.engine_duckdb import DuckDBEngine
-from lagoa.adapters.receipts_sqlite import SqliteReceipts
-from lagoa.adapters.secrets_env import EnvSecrets
+from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.adapters.env.secrets import EnvSecrets
+from lagoa.adapters.soda.auditor import SodaAuditor
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.adapters.sqlite.receipts import SqliteReceipts
 from lagoa.cli.status import _waiting
 from lagoa.context import LakeContext
 from lagoa.errors import (
@@ -162,7 +162,7 @@ def test_a_retry_is_one_batch_wherever_it_is_done(place: Place) -> None:
 
 
 def _quarantine() -> Any:
-    from lagoa.model import TableName
+    from lagoa.domain.tables import TableName
 
     return TableName.parse(A).quarantine
 

@@ -12,15 +12,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from lagoa.adapters.audit_soda import SodaAuditor
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
-from lagoa.adapters.engine_duckdb import DuckDBEngine
-from lagoa.adapters.receipts_sqlite import SqliteReceipts
-from lagoa.adapters.secrets_env import EnvSecrets
+from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.adapters.env.secrets import EnvSecrets
+from lagoa.adapters.soda.auditor import SodaAuditor
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.adapters.sqlite.receipts import SqliteReceipts
 from lagoa.context import LakeContext
+from lagoa.domain.tables import TableName
 from lagoa.errors import BatchHeld, NothingToPublish, PublishConflict, RefNotFound
 from lagoa.lake import Lake
-from lagoa.model import TableName
 from lagoa.settings import Settings
 
 TABLE = TableName.parse("bronze.a")

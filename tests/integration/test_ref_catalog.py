@@ -17,10 +17,12 @@ from pyiceberg.exceptions import (
 )
 from pyiceberg.types import LongType
 
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.catalog.ref_catalog import RefCatalog, StagedCatalog
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged, CommitLost, RefProtected
-from lagoa.model import MAIN, Change, TableName
 
 ROWS = pa.table({"id": [1, 2, 3], "name": ["a", "b", "c"]})
 ORDERS = TableName.parse("bronze.orders")

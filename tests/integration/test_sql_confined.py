@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from lagoa.adapters.duckdb_confine import _REFUSED_FUNCTIONS, _REFUSED_PREFIXES, _TABLE_FUNCTIONS
-from lagoa.adapters.engine_duckdb import DuckDBEngine
+from lagoa.adapters.duckdb.confine import _REFUSED_FUNCTIONS, _REFUSED_PREFIXES, _TABLE_FUNCTIONS
+from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lagoa.bootstrap import open_lake
 from lagoa.catalog.table_facts import table_facts
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError, RefProtected
-from lagoa.lake import open_lake
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def chain(root: Path) -> None:
 
 def run(lake: Lake, branch: str = "dev", **options: object) -> dict[str, int | None]:
     """Run the models with contracts read anew; return the rows written of each, None where it was skipped."""
-    from lagoa.transform import transform
+    from lagoa.sql_models.run import transform
 
     context = replace(lake.context, open_engine=lambda: lake.context.engine)
     results = transform(context, branch, **options)  # type: ignore[arg-type]
@@ -306,7 +306,7 @@ def test_main_takes_no_models(root: Path, lake: Lake) -> None:
 
 def test_two_models_of_one_input_at_once_see_the_same(root: Path, lake: Lake) -> None:
     """What comes to the branch while models run is not seen by half of them."""
-    from lagoa.transform import transform
+    from lagoa.sql_models.run import transform
 
     chain(root)
     load(lake, a=[(1, 10)], b=[(1, 1)])

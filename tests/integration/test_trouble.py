@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import lagoa
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.cli.main import app
 from lagoa.lake import Lake
 

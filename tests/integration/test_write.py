@@ -12,6 +12,9 @@ import pyarrow as pa
 import pytest
 from foreign_tables import delete_positions
 
+from lagoa.bootstrap import open_lake
+from lagoa.domain.commits import Batch, Change
+from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import (
     BatchChanged,
     BatchHeld,
@@ -22,8 +25,6 @@ from lagoa.errors import (
     TableNotFound,
     WriteError,
 )
-from lagoa.lake import open_lake
-from lagoa.model import LINEAGE_COLUMNS, Batch, Change, TableName
 from lagoa.write import SessionQuery, begin
 
 if TYPE_CHECKING:

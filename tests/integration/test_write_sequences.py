@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from lagoa.adapters.engine_duckdb import DuckDBEngine
+from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.bootstrap import open_lake
+from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged
-from lagoa.lake import open_lake
-from lagoa.model import TableName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,9 +14,9 @@ import duckdb
 import httpx
 
 import lagoa
-from lagoa import faults
+from lagoa.domain import faults
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import NothingToPublish, RefExists
-from lagoa.model import CANDIDATE_PREFIX, MAIN
 from lagoa.settings import load_settings
 from tests.integration.publishing.conftest import SmallLake
 

@@ -10,9 +10,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from lagoa.adapters.receipts_postgres import drawn_password
-from lagoa.credentials import read_credentials
-from lagoa.stack.receipts import ROLES
+from lagoa.adapters.postgres.tables import ROLES
+from lagoa.domain.credentials import drawn_password, read_credentials
 from lagoa.stack.run import Stack
 from tests.stack.breaking import StackLake
 

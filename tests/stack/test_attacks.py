@@ -25,7 +25,7 @@ from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from minio.versioningconfig import SUSPENDED, VersioningConfig
 from pyiceberg.catalog.rest import RestCatalog
 
-from lagoa.credentials import read_credentials
+from lagoa.domain.credentials import read_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable

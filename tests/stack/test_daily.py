@@ -9,7 +9,7 @@ from main_job import ROOT, SCALE, rows, run_daily
 
 import lagoa
 from flows.sources.olist import generate
-from lagoa.model import MAIN
+from lagoa.domain.refs import MAIN
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -13,10 +13,11 @@ from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import NoSuchTableError
 
 import lagoa
-from lagoa.diff import diff
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, PublishConflict, TableUnreadable
-from lagoa.model import MAIN, TableName
-from lagoa.transform import transform
+from lagoa.review.diff import diff
+from lagoa.sql_models.run import transform
 from tests.integration.publishing.conftest import SmallLake
 from tests.stack.test_sign_in import Servers
 

@@ -20,16 +20,16 @@ from pydantic import SecretStr
 from pyiceberg.catalog.rest import RestCatalog
 
 import lagoa
-from lagoa import faults
-from lagoa.adapters.engine_duckdb import DuckDBEngine
-from lagoa.adapters.s3_keys import LASTING_S, AssumedKeys, signing_keys
-from lagoa.doctor import examine_lake
+from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.bootstrap import examine_lake
+from lagoa.domain import faults
+from lagoa.domain.refs import MAIN
 from lagoa.errors import NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
-from lagoa.model import MAIN
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
-from lagoa.stack.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
+from lagoa.stack.servers.minio.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
 from lagoa.storage import S3Storage, file_io, use
+from lagoa.storage.s3_keys import LASTING_S, AssumedKeys, signing_keys
 from tests.stack.test_nessie import CONTRACT, people, seen
 
 pytestmark = pytest.mark.timeout(300)

@@ -14,8 +14,11 @@ import pyarrow as pa
 import pytest
 
 import lagoa
-from lagoa.adapters.catalog_nessie import NessieCatalog, NessieOptions
-from lagoa.doctor import examine_lake
+from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
+from lagoa.bootstrap import examine_lake
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import (
     AuditFailed,
     CatalogBusy,
@@ -25,7 +28,6 @@ from lagoa.errors import (
     SignInFailed,
     TerminalError,
 )
-from lagoa.model import MAIN, Change, TableName
 
 A = TableName.parse("silver.a")
 NO_IDS = {"snapshotId": -1, "schemaId": 0, "specId": 0, "sortOrderId": 0}

@@ -15,8 +15,12 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from lagoa.adapters import receipts_postgres
-from lagoa.adapters.receipts_postgres import PostgresReceipts, drawn_password, login_of
+from lagoa.adapters.postgres import receipts as receipts_postgres
+from lagoa.adapters.postgres.receipts import PostgresReceipts, login_of
+from lagoa.adapters.postgres.tables import ROLES, prepare
+from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.credentials import drawn_password
+from lagoa.domain.receipts import Receipt
 from lagoa.errors import (
     CatalogBusy,
     LakeTooNew,
@@ -26,8 +30,6 @@ from lagoa.errors import (
     SignInFailed,
     TerminalError,
 )
-from lagoa.model import AuditReport, CheckResult, Receipt
-from lagoa.stack.receipts import ROLES, prepare
 
 NOW = datetime(2026, 11, 20, 18, 0, tzinfo=UTC)
 IMPATIENT = {"timeout_s": 1.0, "patience_s": 0.5}

@@ -22,8 +22,8 @@ from minio.error import S3Error
 
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
-from lagoa.stack.realm import PLACE
 from lagoa.stack.run import Stack
+from lagoa.stack.servers.keycloak.realm import PLACE
 from tests.stack.test_stack import ROOT, lagoa, wait_until
 
 ROLES = ("reader", "ingest", "engineer", "publisher")

@@ -16,13 +16,14 @@ from pydantic import SecretStr
 
 import lagoa
 from flows.sources.olist import generate
-from lagoa.adapters.catalog_nessie import NessieCatalog
-from lagoa.adapters.oidc_tokens import OidcOptions, OidcTokens
-from lagoa.adapters.s3_keys import WebIdentityKeys
+from lagoa.adapters.nessie.catalog import NessieCatalog
+from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed
-from lagoa.model import CANDIDATE_PREFIX, MAIN, TableName
-from lagoa.roles import PUBLISHER
 from lagoa.storage import S3Storage, file_io, use
+from lagoa.storage.s3_keys import WebIdentityKeys
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -21,10 +21,10 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 import lagoa
-from lagoa.adapters.secrets_vault import AppRole, VaultSecrets, app_role
+from lagoa.adapters.vault.secrets import AppRole, VaultSecrets, app_role
+from lagoa.bootstrap import examine_lake
 from lagoa.cli.main import app
-from lagoa.credentials import read_credentials
-from lagoa.doctor import examine_lake
+from lagoa.domain.credentials import read_credentials
 from lagoa.errors import NotAllowed, SecretNotFound, SecretsUnavailable, SettingsError, SignInFailed, StackError
 from lagoa.settings import Settings
 from lagoa.stack.credentials import Credentials

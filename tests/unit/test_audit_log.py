@@ -8,7 +8,7 @@ import json
 import httpx
 import pytest
 
-from lagoa.stack.audit_log import MAX_BYTES, make_app
+from lagoa.stack.servers.audit.log import MAX_BYTES, make_app
 
 TOKEN = {"Authorization": "Bearer of-the-store"}
 

@@ -8,7 +8,8 @@ import pytest
 
 from lagoa import errors
 from lagoa.cli.errors import describe, exit_code, system_error
-from lagoa.model import AuditReport, CheckResult, TableName
+from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.tables import TableName
 
 
 def report(failed, passed=2):

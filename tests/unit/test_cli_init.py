@@ -7,8 +7,8 @@ import tomllib
 import pytest
 
 from lagoa.errors import LakeExists, TerminalError
-from lagoa.init import make_lake
 from lagoa.settings import Settings, find_lake, load_settings
+from lagoa.templates import make_lake
 
 FILES = {
     ".gitignore",

@@ -13,7 +13,7 @@ from pyiceberg.table.update import AddSchemaUpdate, SetCurrentSchemaUpdate, upda
 
 from lagoa.contracts.comparison import compare
 from lagoa.contracts.contract import Column, Contract
-from lagoa.model import TableName
+from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema

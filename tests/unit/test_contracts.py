@@ -14,8 +14,8 @@ from lagoa.contracts import Contracts
 from lagoa.contracts.contract import LINEAGE
 from lagoa.contracts.properties import properties_schema
 from lagoa.contracts.yaml_file import ContractFile
+from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError
-from lagoa.model import TableName
 
 ROOT = Path(__file__).parents[2]
 SALES = TableName.parse("silver.sales")
@@ -814,7 +814,7 @@ def test_contracts_of_this_lake_are_odcs_as_published():
 
 
 def test_schema_of_the_custom_properties_is_published_as_it_is():
-    path = Path(lagoa.__file__).parent / "templates" / "contract-properties.schema.json"
+    path = Path(lagoa.__file__).parent / "contracts" / "properties.schema.json"
     published = json.loads(path.read_text("utf-8"))
     assert published == properties_schema(), "write properties_schema() to the file again"
     validator = Draft202012Validator(published)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lagoa.credentials import read_credentials
+from lagoa.domain.credentials import read_credentials
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from lagoa import errors
+from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.receipts import Publication
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, LagoaError, NothingToPublish
-from lagoa.model import AuditReport, CheckResult, Publication, TableName
 from lagoa.publish.handover import of_error, of_result, read_answer
 
 MOMENT = datetime(2026, 11, 21, 8, 0, 1, 234567, tzinfo=UTC)

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from sqlglot import exp, parse_one
 
 from lagoa.contracts import Column, Contract, Contracts
+from lagoa.contracts.intervals import GRAINS, Grain, Intervals, number_sql, parse_number
 from lagoa.contracts.properties import ByBatch, ByTime
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
-from lagoa.intervals import GRAINS, Grain, Intervals, number_sql, parse_number
-from lagoa.model import TableName
-from lagoa.models.increments import check_increments
-from lagoa.models.sql import read_model
+from lagoa.sql_models.increments import check_increments
+from lagoa.sql_models.sql import read_model
 
 FILE = Path("m.sql")
 SALES, RETURNS, SHOPS = (TableName.parse(f"silver.{name}") for name in ("sales", "returns", "shops"))

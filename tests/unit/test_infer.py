@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from lagoa.contracts import Contract, Contracts
+from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import InvalidName, SourceError
-from lagoa.infer import infer_contract
-from lagoa.infer.names import column_names
-from lagoa.infer.text import scalar
-from lagoa.model import LINEAGE_COLUMNS, TableName
-from lagoa.readers import open_reader
-from lagoa.readers.files import SourceFile
-from lagoa.readers.row_sql import STREAM, RowSql
+from lagoa.formats import open_reader
+from lagoa.formats.contract_text import scalar
+from lagoa.formats.infer import infer_contract
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.names import column_names
+from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,11 +12,11 @@ import pytest
 from pyarrow import parquet
 
 from lagoa.contracts import Contract, Contracts
-from lagoa.infer import infer_contract
-from lagoa.model import TableName
-from lagoa.readers import open_reader
-from lagoa.readers.files import SourceFile
-from lagoa.readers.row_sql import STREAM, RowSql
+from lagoa.domain.tables import TableName
+from lagoa.formats import open_reader
+from lagoa.formats.infer import infer_contract
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
     from pathlib import Path

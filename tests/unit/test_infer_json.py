@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lagoa.contracts import Contract, Contracts
+from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
-from lagoa.infer import infer_contract
-from lagoa.model import TableName
-from lagoa.readers import open_reader
-from lagoa.readers.files import SourceFile
-from lagoa.readers.row_sql import STREAM, RowSql
+from lagoa.formats import open_reader
+from lagoa.formats.infer import infer_contract
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
     from pathlib import Path

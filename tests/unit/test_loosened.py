@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lagoa.audit.loosened import loosened
-from lagoa.model import CheckResult
+from lagoa.domain.checks import CheckResult
 
 
 def result(check: str, definition: Any = None, **fields: Any) -> CheckResult:

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.refs import Ref, check_ref_name
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName
-from lagoa.model import AuditReport, CheckResult, Ref, TableName, check_ref_name
 
 HASH = "0123456789abcdef" * 4
 

@@ -10,16 +10,16 @@ from uuid import UUID
 
 import pytest
 
+from lagoa.bootstrap import open_lake
 from lagoa.contracts.iceberg_types import parse_type
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelTestError
-from lagoa.lake import open_lake
-from lagoa.model import TableName
-from lagoa.model_tests.comparing import shown
-from lagoa.model_tests.reading import ModelTest
-from lagoa.model_tests.rows import arrow_rows
-from lagoa.model_tests.running import run_test
-from lagoa.model_tests.values import NotAValue, read_value, same_value
-from lagoa.transform import lake_models
+from lagoa.sql_models.run import lake_models
+from lagoa.sql_models.testing.comparing import shown
+from lagoa.sql_models.testing.reading import ModelTest
+from lagoa.sql_models.testing.rows import arrow_rows
+from lagoa.sql_models.testing.running import run_test
+from lagoa.sql_models.testing.values import NotAValue, read_value, same_value
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lagoa.contracts import Contracts
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
-from lagoa.model import TableName
-from lagoa.models import Models, load_models
+from lagoa.sql_models import Models, load_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -334,9 +334,9 @@ class TestCache:
     def test_no_parser_is_imported_when_nothing_changed(self, lake: Path) -> None:
         program = (
             "import sys; from pathlib import Path; from lagoa.contracts import Contracts; "
-            "from lagoa.models import load_models; root = Path(sys.argv[1]); "
+            "from lagoa.sql_models import load_models; root = Path(sys.argv[1]); "
             "load_models(root / 'transformations', Contracts.load(root / 'iceberg'), root / 'models.json'); "
-            "assert 'lagoa.models.sql' not in sys.modules; sys.exit(0)"
+            "assert 'lagoa.sql_models.sql' not in sys.modules; sys.exit(0)"
         )
         subprocess.run([sys.executable, "-c", program, str(lake)], check=True)
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 from pydantic import SecretStr
 
-from lagoa.adapters.oidc_tokens import OidcOptions, OidcTokens, client_secret
+from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens, client_secret
 from lagoa.errors import SecretNotFound, SecretsUnavailable, SignInFailed, SignInUnavailable
 
 SECRET = "s3cret-of+the/client%"  # noqa: S105 - the test server's

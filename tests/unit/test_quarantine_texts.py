@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lagoa.contracts import Column, Contract, Source
-from lagoa.model import TableName
-from lagoa.quarantine.texts import Kept, split_records
-from lagoa.readers.csv_reader import CsvReader
-from lagoa.readers.files import SourceFile
-from lagoa.readers.records import Fault
-from lagoa.readers.stream import RAW, REASON, ROW, RULE, stream_name
+from lagoa.domain.tables import TableName
+from lagoa.formats.csv.reader import CsvReader
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.records import Fault
+from lagoa.formats.shared.stream import RAW, REASON, ROW, RULE, stream_name
+from lagoa.formats.texts import Kept, split_records
 
 OTHER = Fault("range/a", "a is not <= 1")
 SOURCES = [

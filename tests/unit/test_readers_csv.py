@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
+from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
-from lagoa.model import TableName
-from lagoa.readers.csv_reader import CsvReader
-from lagoa.readers.files import SourceFile
-from lagoa.readers.stream import Stream
+from lagoa.formats.csv.reader import CsvReader
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

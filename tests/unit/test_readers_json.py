@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
+from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
-from lagoa.model import TableName
-from lagoa.readers.files import SourceFile
-from lagoa.readers.json_reader import JsonReader
-from lagoa.readers.row_sql import STREAM, RowSql
+from lagoa.formats.json.reader import JsonReader
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 TABLE = TableName.parse("bronze.things")
 KEY = "550e8400-e29b-41d4-a716-446655440000"

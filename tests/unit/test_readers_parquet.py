@@ -16,11 +16,11 @@ from pyarrow import parquet
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Source
+from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError, SourceError
-from lagoa.model import TableName
-from lagoa.readers import open_reader
-from lagoa.readers.files import SourceFile
-from lagoa.readers.row_sql import STREAM, RowSql
+from lagoa.formats import open_reader
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 REFUSED = "refused"
 at = datetime.fromisoformat

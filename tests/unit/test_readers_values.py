@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.readers.values import from_text
-from lagoa.sql_names import name_in_sql, text_in_sql
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.formats.shared.values import from_text
 
 REFUSED = object()
 at = datetime.fromisoformat

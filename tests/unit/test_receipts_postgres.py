@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 import lagoa
-from lagoa.adapters.receipts_postgres import receipts_password
-from lagoa.adapters.secrets_env import EnvSecrets
+from lagoa.adapters.env.secrets import EnvSecrets
+from lagoa.adapters.postgres.receipts import receipts_password
 from lagoa.errors import SecretNotFound, SettingsError
 from lagoa.settings import load_settings
 

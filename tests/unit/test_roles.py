@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lagoa.roles import JOURNAL, SCRATCH, who_may, who_may_move
+from lagoa.domain.roles import JOURNAL, SCRATCH, who_may, who_may_move
 
 
 @pytest.mark.parametrize("branch", ["main", "lagoa/candidate/1", JOURNAL, f"{SCRATCH}publisher/1"])

@@ -14,7 +14,7 @@ from lagoa.contracts.columns import check_pattern
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.formats import FORMATS, STATES
 from lagoa.contracts.rules import RowRule, row_rules
-from lagoa.model import TableName
+from lagoa.domain.tables import TableName
 
 SQL_TYPES = {"string": "VARCHAR", "long": "BIGINT", "int": "INTEGER"}
 

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
-from lagoa.adapters.duckdb_sql import query_error
+from lagoa.adapters.duckdb.sql import query_error
 from lagoa.errors import QueryError, SettingsError, SignInFailed, StorageUnavailable
 from lagoa.settings import load_settings
 from lagoa.storage import Keys, LocalStorage, S3Storage, file_io, storage_of, store_of, use

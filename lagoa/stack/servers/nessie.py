@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import tomllib
-from contextlib import closing
 from typing import TYPE_CHECKING
 
+from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import SettingsError
-from lagoa.roles import PUBLISHER
-from lagoa.stack.objects import QUARANTINED, REGION, WAREHOUSE
 from lagoa.stack.servers.keycloak import realm_url
+from lagoa.stack.servers.minio.objects import QUARANTINED, REGION, WAREHOUSE
 from lagoa.stack.servers.server import Launch, Server, Site, answers_ok, java, write_private
 
 if TYPE_CHECKING:
@@ -93,15 +92,10 @@ def read_rules(path: Path) -> dict[str, object]:
 
 def _make_ready(site: Site) -> None:
     """Make the root commit of main and the journal of its moves, which no role but the publisher may make."""
-    from lagoa.adapters.catalog_nessie import NessieCatalog
-    from lagoa.adapters.oidc_tokens import OidcTokens
+    from lagoa.bootstrap import prepare_catalog
 
-    tokens = None
-    if site.artefact.sign_in:
-        realm = realm_url(site.manifest["keycloak"])
-        tokens = OidcTokens(realm, PUBLISHER, lambda: site.credentials[f"oidc-client-{PUBLISHER}"])
-    with closing(NessieCatalog(_url(site.artefact), tokens)) as catalog:
-        catalog.make_journal()
+    realm = realm_url(site.manifest["keycloak"]) if site.artefact.sign_in else None
+    prepare_catalog(_url(site.artefact), realm, lambda: site.credentials[f"oidc-client-{PUBLISHER}"])
 
 
 def _needs(artefact: Artefact) -> Sequence[str]:

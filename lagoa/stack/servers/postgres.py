@@ -7,8 +7,10 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from lagoa.domain.credentials import drawn_password
+from lagoa.domain.roles import Role
 from lagoa.errors import StackError
 from lagoa.stack.servers.server import Launch, Server, Site
 
@@ -113,8 +115,7 @@ def _make_ready(site: Site) -> None:
     """Make databases and users that are not there, and give the users the passwords of the stack."""
     import psycopg
 
-    from lagoa.adapters.receipts_postgres import drawn_password
-    from lagoa.stack import receipts
+    from lagoa.bootstrap import prepare_receipts
 
     where: dict[str, Any] = {"host": site.artefact.host, "port": site.artefact.port, "user": _ADMIN}
     where |= {"password": site.secret("postgres-admin"), "autocommit": True, "connect_timeout": 10}
@@ -124,7 +125,7 @@ def _make_ready(site: Site) -> None:
             for name in DATABASES:
                 _make_database(connection, name, site.secret(f"postgres-{name}"))
         with psycopg.connect(**where, dbname=RECEIPTS) as connection:
-            receipts.prepare(connection, {role: site.credentials[drawn_password(role)] for role in receipts.ROLES})
+            prepare_receipts(connection, {role: site.credentials[drawn_password(role)] for role in get_args(Role)})
     except psycopg.Error as error:
         message = f"its databases cannot be made: {error}."
         raise StackError(site.name, message, "Look at `lagoa stack logs postgres`.") from error

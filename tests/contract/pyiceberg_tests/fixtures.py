@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.catalog.ref_catalog import RefCatalog
 
 VERSIONED = {"sqlite": lambda folder: SqliteCatalog(folder / "versions.db")}

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from pyarrow.parquet import write_table
 
+from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
-from lagoa.model import TableName
 from lagoa.quarantine import show_quarantine
 
 if TYPE_CHECKING:

@@ -186,9 +186,9 @@ def test_a_full_disk(root: Path, lake: Lake, branch: Branch, tmp_path: Path) -> 
 
 
 MEMORY = """
-    from lagoa.model import TableName
-    from lagoa.readers import open_reader
-    from lagoa.readers.files import SourceFile
+    from lagoa.domain.tables import TableName
+    from lagoa.formats import open_reader
+    from lagoa.formats.shared.files import SourceFile
     with lagoa.open_lake(Path(sys.argv[1])) as lake:
         contract = lake.context.contracts[TableName.parse("bronze.sales")]
         for path in sys.argv[2:]:

@@ -24,10 +24,10 @@ from pyarrow import parquet
 
 import lagoa
 from lagoa.contracts import Contracts
+from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError, QueryError
-from lagoa.infer import infer_contract
+from lagoa.formats.infer import infer_contract
 from lagoa.ingest import ingest_file
-from lagoa.model import TableName
 from lagoa.quarantine import show_quarantine
 
 if TYPE_CHECKING:

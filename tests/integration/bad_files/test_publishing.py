@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed
-from lagoa.model import TableName
 from lagoa.quarantine import show_quarantine
 
 if TYPE_CHECKING:

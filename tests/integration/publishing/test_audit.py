@@ -8,10 +8,10 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from lagoa.adapters.audit_soda import SodaAuditor
+from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.audit import audit, audit_tables, expected_checks, failing_rows
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, CheckError, ContractError, QueryError
-from lagoa.model import TableName
 
 PEOPLE = TableName.parse("bronze.people")
 PETS = TableName.parse("bronze.pets")

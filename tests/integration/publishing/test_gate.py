@@ -7,10 +7,11 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from lagoa.adapters.audit_soda import SodaAuditor
+from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.audit.contract_checks import contract_checks
+from lagoa.domain.refs import MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, ContractError, QueryError
-from lagoa.model import MAIN, TableName
 from lagoa.publish import publish
 
 PEOPLE = TableName.parse("bronze.people")

@@ -8,8 +8,8 @@ from textwrap import dedent
 
 import pytest
 
-from lagoa import faults
-from lagoa.model import CANDIDATE_PREFIX, MAIN
+from lagoa.domain import faults
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.publish.candidate import RECEIPT
 
 # What both programs begin with: `root`, `profile`, `last`, `number` and `target` are given.
@@ -48,12 +48,12 @@ ROLLBACK = DIE + dedent("""
 
 
 PRELOADED = [
-    "lagoa.adapters.audit_soda",
-    "lagoa.adapters.engine_duckdb",
+    "lagoa.adapters.soda.auditor",
+    "lagoa.adapters.duckdb.engine",
     "lagoa.ingest",
     "lagoa.lake",
     "lagoa.rollback",
-    "lagoa.transform",
+    "lagoa.sql_models.run",
     "open_data_contract_standard.model",
     "pandas",
     "pyiceberg.io.pyarrow",

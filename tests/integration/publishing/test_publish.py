@@ -13,8 +13,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import lagoa
-from lagoa import faults
-from lagoa.adapters.catalog_sqlite import SqliteCatalog
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.domain import faults
+from lagoa.domain.commits import Change
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import (
     AuditFailed,
     CatalogDamaged,
@@ -24,7 +27,6 @@ from lagoa.errors import (
     RefNotFound,
     RefProtected,
 )
-from lagoa.model import CANDIDATE_PREFIX, MAIN, Change, TableName
 from lagoa.publish import BRANCH, INTENTS, publish
 from lagoa.publish.candidate import RECEIPT, sweep
 

@@ -11,11 +11,13 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from lagoa.adapters.publisher_process import PublisherProcess, _environment
-from lagoa.adapters.receipts_sqlite import SqliteReceipts
+from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.domain.checks import CheckResult
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, NotAllowed, PublishConflict, PublisherFailed, SettingsError
 from lagoa.lake import Lake
-from lagoa.model import CANDIDATE_PREFIX, MAIN, CheckResult, TableName
+from lagoa.publish.remote import PublisherProcess, _environment
 
 PEOPLE = TableName(("bronze",), "people")
 
@@ -90,7 +92,7 @@ def test_the_publishers_own_checkout_decides(small, tmp_path):
     loose = {"id": {"physicalType": "long"}, "name": {"physicalType": "string"}, "age": {"physicalType": "int"}}
     small.contract("bronze.people", loose)
     with small.open() as lake:
-        command = (sys.executable, "-I", "-m", "lagoa.publisher", "--lake", str(own.root))
+        command = (sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(own.root))
         caller = handing_over(lake, publisher_command=command)
         branch = load(caller, small.people(1, age=-1))
         assert branch.audit().passed
@@ -116,7 +118,7 @@ def test_who_may_not_ask_is_refused_before_anything_runs(lake, tmp_path):
 
 def steps(pid=None):
     """Return the publisher's steps that a process has begun, of this one by default."""
-    return [each for each in psutil.Process(pid).children() if "lagoa.publisher" in each.cmdline()]
+    return [each for each in psutil.Process(pid).children() if "lagoa.cli.publisher" in each.cmdline()]
 
 
 def test_a_run_is_checked_by_the_step_beside_the_work(caller, small):
@@ -192,7 +194,7 @@ import sys
 import lagoa
 from contextlib import closing
 from dataclasses import replace
-from lagoa.adapters.publisher_process import PublisherProcess, _environment
+from lagoa.publish.remote import PublisherProcess, _environment
 with lagoa.open_lake(sys.argv[1]) as lake:
     PublisherProcess(lake.settings).publish("one", "")
 """

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 
 from lagoa.audit.records import RECEIPT
+from lagoa.domain.checks import CheckResult
+from lagoa.domain.refs import MAIN
 from lagoa.errors import AuditFailed, AuditNotFound, InvalidName, QueryError, RefNotFound
-from lagoa.model import MAIN, CheckResult
-from lagoa.report import Line
+from lagoa.review.report import Line
 
 KEY = "bronze.people/key/id"
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from lagoa.domain.commits import INTENTS
+from lagoa.domain.refs import MAIN
 from lagoa.errors import AuditFailed, BatchHeld, PublishConflict, RefNotFound, RefProtected, TableNotFound
-from lagoa.model import INTENTS, MAIN
 
 CSV = "id,name,age\n1,ana,30\n2,bia,x\n"
 SOURCE = {"format": "csv"}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from lagoa.adapters.audit_soda import SodaAuditor
+from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.audit import audit
 
 NOW = datetime(2031, 11, 20, 18, 10, tzinfo=UTC)

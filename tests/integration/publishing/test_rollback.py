@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lagoa import faults
+from lagoa.domain import faults
+from lagoa.domain.commits import Batch
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import (
     AuditFailed,
     BatchHeld,
@@ -13,7 +16,6 @@ from lagoa.errors import (
     PublishContended,
     RefNotFound,
 )
-from lagoa.model import CANDIDATE_PREFIX, MAIN, Batch, TableName
 from lagoa.publish import ROLLBACK
 from lagoa.write.holds import refuse_held
 

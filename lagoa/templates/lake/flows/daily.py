@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from prefect.tasks import Task
 
     from lagoa.branch import Branch
+    from lagoa.domain.receipts import Publication
     from lagoa.ingest import IngestResult
-    from lagoa.model import Publication
-    from lagoa.transform import ModelResult
+    from lagoa.sql_models.run import ModelResult
 
 RUN_PREFIX = "run/daily/"
 SIDE_BY_SIDE: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=2)

@@ -1,0 +1,231 @@
+"""The SQL engine on DuckDB: sessions over exact table pointers, a user's SQL confined, spilling to the state folder."""
+
+# ruff: noqa: S608 - names and texts are quoted, values are bound
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import threading
+import uuid
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import duckdb
+
+from lagoa.adapters.duckdb.confine import tables_read
+from lagoa.adapters.duckdb.instance import DuckDBInstance
+from lagoa.adapters.duckdb.session import DuckDBSession, Means
+from lagoa.adapters.duckdb.sql import local_path
+from lagoa.catalog.readable import refuse_unreadable, summary_of
+from lagoa.catalog.table_facts import table_document
+from lagoa.domain.owners import is_running
+from lagoa.domain.sql_names import text_in_sql
+from lagoa.errors import SettingsError
+from lagoa.storage import S3, refuse_elsewhere
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from lagoa.adapters.duckdb.reading import FileColumn
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.tables import TableName
+
+_DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
+
+
+class DuckDBEngine:
+    """Runs SQL over Iceberg tables and writes their data files; commits nothing.
+
+    Sessions of a user's SQL run in a DuckDB instance of their own, which opens no file outside the warehouse and
+    whose settings are locked: that stands behind `tables_read`, not in its place. Instances start when first needed.
+
+    Args:
+        warehouse: folder of the tables' files, or their prefix in an object store that `lagoa.storage.use` made known.
+        spill: folder for what does not fit in memory; by default one beside the warehouse.
+        memory_limit: what an instance may hold in memory: `4GB`, or `60%` of what the process may use.
+        threads: threads of an instance.
+        target_file_bytes: size of a data file.
+    """
+
+    def __init__(
+        self,
+        warehouse: Path | str,
+        *,
+        memory_limit: str,
+        threads: int,
+        target_file_bytes: int,
+        spill: Path | None = None,
+    ) -> None:
+        text = str(warehouse)
+        self.warehouse = text if text.startswith(S3) else Path(text).absolute()
+        self._memory_limit = memory_limit.replace(" ", "")
+        self._threads = threads
+        self._target_file_bytes = target_file_bytes
+        folder = spill or Path(self.warehouse).parent / "spill"
+        self._spill = folder.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
+        self._files: dict[str, tuple[str, ...]] = {}
+        self._readable: set[str] = set()
+        self._file_columns: dict[str, frozenset[FileColumn]] = {}
+        self._sharing: list[int] = []
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """DuckDB and its version."""
+        return f"duckdb {duckdb.__version__}"
+
+    def session(self, tables: Pointers, *, confined: bool = False, writes: bool = False) -> DuckDBSession:
+        """Open a session in which each of `tables` can be read by its name.
+
+        Args:
+            tables: the exact pointer that each name stands for.
+            confined: whether a user's SQL will run in it: it can then open nothing outside the warehouse.
+            writes: whether a confined session will write files, which may take the iceberg extension.
+        """
+        instance = self._instance(confined=confined, iceberg=bool(tables) or writes)
+        views = {table: self._view(pointer, instance) for table, pointer in tables.items()}
+        return self._session(instance, views, named=bool(tables))
+
+    def session_of(self, tables: Mapping[TableName, pa.Table]) -> DuckDBSession:
+        """Open a session over rows in memory; see `SqlEngine.session_of`."""
+        instance = self._instance(confined=False, iceberg=False)
+        session = self._session(instance, {}, named=True)
+        session.hold(tables)
+        return session
+
+    @contextmanager
+    def shared(self, workers: int) -> Iterator[None]:
+        """Within it so many sessions work at a time, each with its share of the threads.
+
+        DuckDB hands its threads to all queries alike: two queries on two threads each get in each other's way, and
+        take half as much time again as on a thread each.
+        """
+        instance = self._instance(confined=False, iceberg=False)
+        with self._lock:
+            self._sharing.append(workers)
+            instance.set_threads(max(1, self._threads // max(self._sharing)))
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._sharing.remove(workers)
+                instance.set_threads(max(1, self._threads // max(self._sharing, default=1)))
+
+    def flush(self) -> None:
+        """Return when all files are on the disk; one call for all of them is quicker than one for each."""
+        os.sync()
+
+    def tables_read(self, sql: str) -> frozenset[TableName]:
+        """Parse a user's SQL with DuckDB's own parser; return the tables it names; see `SqlEngine.tables_read`."""
+        with self._instance(confined=True, iceberg=False).root.cursor() as cursor:
+            return tables_read(cursor, sql)
+
+    def remember(self, pointer: str, files: Sequence[str]) -> None:
+        """Say that the table at `pointer` consists of exactly these files, written under its current schema.
+
+        Sessions of this engine then read them straight, which is quicker than going through the table's metadata.
+        """
+        self._files[pointer] = tuple(files)
+
+    def files(self, pointer: str) -> tuple[str, ...] | None:
+        """Return what was remembered of a pointer."""
+        return self._files.get(pointer)
+
+    def close(self) -> None:
+        """Release all instances and what they spilled."""
+        with self._lock:
+            for instance in self._instances.values():
+                instance.root.close()
+            self._instances.clear()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _session(self, instance: DuckDBInstance, views: Mapping[TableName, str], *, named: bool) -> DuckDBSession:
+        name = f"lagoa_{next(self._numbers)}" if named else None
+        scan = partial(self._scan, instance)
+        means = Means(instance.load_extension, scan, self._target_file_bytes, self._file_columns)
+        return DuckDBSession(instance.root, name, views, means)
+
+    def _view(self, pointer: str, instance: DuckDBInstance) -> str:
+        files = self._files.get(pointer)
+        if files:
+            listed = ", ".join(text_in_sql(local_path(file)) for file in files)
+            return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
+        return f"SELECT * FROM {self._scan(instance, pointer)}"
+
+    def _scan(self, instance: DuckDBInstance, pointer: str) -> str:
+        """Return SQL that reads the table at a pointer through its metadata; raises `TableUnreadable`."""
+        if pointer not in self._readable:
+            refuse_elsewhere(pointer)
+            refuse_unreadable(pointer, summary_of(table_document(pointer, instance.read_bytes)))
+            self._readable.add(pointer)
+        instance.load_extension()
+        return f"iceberg_scan({text_in_sql(local_path(pointer))})"
+
+    def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
+        key = (confined, confined and iceberg)
+        with self._lock:
+            if key not in self._instances:
+                if not self._instances:
+                    _sweep(self._spill.parent)
+                    self._spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the folder in it, when it spills
+                self._instances[key] = self._start(confined=confined, iceberg=iceberg)
+            instance = self._instances[key]
+        instance.open_store()
+        return instance
+
+    def _start(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
+        percent = self._memory_limit.endswith("%")
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "threads": self._threads,
+            "temp_directory": str(self._spill / f"{confined:d}{iceberg:d}"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "allow_persistent_secrets": False,
+        }
+        if not percent:
+            config["memory_limit"] = self._memory_limit
+        try:
+            root = duckdb.connect(":memory:", config=config)
+            root.execute("SET GLOBAL TimeZone = 'UTC'")
+            if percent:
+                root.execute(f"SET memory_limit = {text_in_sql(_share(root, float(self._memory_limit[:-1]) / 100))}")
+        except duckdb.Error as error:
+            raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
+        instance = DuckDBInstance(root, str(self.warehouse), confined=confined)
+        instance.open_store()
+        if confined:
+            if iceberg:
+                instance.load_extension()
+            instance.lock()
+        return instance
+
+
+def _share(root: duckdb.DuckDBPyConnection, share: float) -> str:
+    """Return a share of the memory that this process may use, in which DuckDB heeds limits of containers."""
+    row = root.execute("SELECT value FROM duckdb_settings() WHERE name = 'memory_limit'").fetchone()
+    amount, unit = str(row[0] if row else "1 GiB").split()
+    return f"{float(amount) / _DEFAULT_SHARE * share:.3f}{unit}"
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what processes that are gone have spilled."""
+    with suppress(OSError):
+        for left in folder.iterdir():
+            pid = left.name.partition("-")[0]
+            if pid.isdecimal() and not is_running(int(pid)):
+                shutil.rmtree(left, ignore_errors=True)

@@ -1,0 +1,142 @@
+"""One instance of DuckDB: its extensions, the keys of the object store, and the lock of one for a user's SQL."""
+
+from __future__ import annotations
+
+import threading
+from importlib.util import find_spec
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from lagoa.adapters.duckdb.sql import NotWritable, local_path, query_error
+from lagoa.domain.sql_names import text_in_sql
+from lagoa.errors import SettingsError
+from lagoa.storage import S3, store_of
+
+if TYPE_CHECKING:
+    from lagoa.storage import Keys
+
+_EXTENSIONS = ("avro", "iceberg")  # the second needs the first
+
+
+class DuckDBInstance:
+    """What is set for all sessions of one instance.
+
+    Args:
+        root: its first connection.
+        warehouse: folder or S3 prefix of the tables' files.
+        confined: whether it is for a user's SQL.
+    """
+
+    def __init__(self, root: duckdb.DuckDBPyConnection, warehouse: str, *, confined: bool) -> None:
+        self.root = root
+        self._warehouse = warehouse
+        self._keys: Keys | None = None
+        self.confined = confined
+        self._lock = threading.Lock()
+        self._loaded = False
+        self._locked = False
+
+    def load_extension(self) -> None:
+        """Load the iceberg extension, once, from its wheel: nothing is downloaded."""
+        with self._lock:
+            if self._loaded:
+                return
+            if self._locked:
+                raise NotWritable("the iceberg extension cannot be loaded into a locked engine")
+            try:
+                for name in _EXTENSIONS:
+                    self._load(name)
+            except duckdb.Error as error:
+                raise query_error(error) from error
+            self._loaded = True
+
+    def set_threads(self, threads: int) -> None:
+        """Run queries on so many threads from now on."""
+        self.root.execute(f"SET threads = {int(threads)}")
+
+    def open_store(self) -> None:
+        """Let the instance reach the warehouse in an object store, by keys that are good now; else do nothing."""
+        store = store_of(self._warehouse)
+        if store is None:
+            return
+        keys = store.keys()
+        with self._lock:
+            if keys is self._keys:
+                return
+            scheme, _, endpoint = store.endpoint.partition("://")
+            entries = {
+                "KEY_ID": keys.access,
+                "SECRET": keys.secret.get_secret_value(),
+                "SESSION_TOKEN": keys.token.get_secret_value(),
+                "ENDPOINT": endpoint,
+                "REGION": store.region,
+                "URL_STYLE": "path",
+                "SCOPE": f"{store.location}/",
+            }
+            said = ", ".join(f"{name} {text_in_sql(value)}" for name, value in entries.items())
+            secret = f"CREATE OR REPLACE TEMPORARY SECRET lagoa (TYPE s3, USE_SSL {scheme == 'https'}, {said})"
+            try:
+                if self._keys is None:
+                    self._load("httpfs")
+                    # Files of tables never change: what was asked of one once is not asked again at every reading.
+                    self.root.execute("SET enable_http_metadata_cache = true")
+                    self.root.execute(_limits(store.timeout_s))
+                self.root.execute(secret)
+            except duckdb.Error:
+                # Its text may hold the keys.
+                raise SettingsError(
+                    "The SQL engine cannot be told of the object store.", "Look at s3_endpoint."
+                ) from None
+            self._keys = keys
+
+    def _load(self, extension: str) -> None:
+        self.root.execute(f"LOAD {text_in_sql(str(_extension_file(extension)))}")
+
+    def read_bytes(self, location: str) -> bytes:
+        """Return what a file holds; raises `QueryError`."""
+        try:
+            with self.root.cursor() as cursor:
+                row = cursor.execute("SELECT content FROM read_blob(?)", [local_path(location)]).fetchone()
+        except duckdb.Error as error:
+            raise query_error(error) from error
+        return bytes(row[0]) if row else b""
+
+    def lock(self) -> None:
+        """Open no file outside the warehouse from now on, and take no other settings."""
+        folder = f"{self._warehouse}/" if self._warehouse.startswith(S3) else self._warehouse
+        self.root.execute(f"SET allowed_directories = [{text_in_sql(folder)}]")
+        self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
+        self._locked = True
+
+
+def _limits(silent_s: float) -> str:
+    """Return settings by which a store that is away is given up in bounded time, however much is written.
+
+    A request is made three times, one that is refused over four seconds. For each MiB that it carries DuckDB waits
+    0.7 s longer; so files go in parts of 10 MB (a ten-thousandth of the largest file), which is no slower.
+    """
+    limits = {
+        "http_timeout": ceil(silent_s),
+        "http_retries": 2,
+        "http_retry_wait_ms": 1000,
+        "http_retry_backoff": 3,
+        "s3_uploader_max_filesize": "'100GB'",
+    }
+    return ";".join(f"SET GLOBAL {name} = {value}" for name, value in limits.items())
+
+
+def _extension_file(name: str) -> Path:
+    """Where the extension's wheel put it."""
+    package = find_spec(f"duckdb_extension_{name}")
+    folders = list(package.submodule_search_locations or ()) if package else []
+    for folder in folders:
+        file = Path(folder) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if file.is_file():
+            return file
+    raise SettingsError(
+        f"DuckDB's extension {name} for {duckdb.__version__} is not installed.",
+        f"Install it: `pip install duckdb-extension-{name}=={duckdb.__version__}`.",
+    )

@@ -1,0 +1,111 @@
+"""SQL that reads some data files of a table in the table's schema, where that is certain to give its rows.
+
+Reading files straight is several times quicker than reading through the table's metadata, as only then do joins leave
+out row groups. Which files can be read so is told by the files themselves: metadata may know but the latest schema.
+"""
+
+# ruff: noqa: S608 - texts are quoted
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from pyiceberg.manifest import FileFormat
+from pyiceberg.table import TableProperties
+from pyiceberg.transforms import IdentityTransform
+
+from lagoa.adapters.duckdb.sql import NotWritable, local_path
+from lagoa.adapters.duckdb.types import children, duckdb_type, is_plain
+from lagoa.domain.ports.engine import FILE_COLUMN
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import duckdb
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.types import NestedField
+
+FileColumn: TypeAlias = "tuple[int | None, str, str]"
+"""A column in a Parquet file, nested ones too: field id, name, and all that is said of its type."""
+
+_DEFAULTS_SINCE = 3  # format of Iceberg in which a column that a file lacks may have a value
+
+
+def read_files(
+    cursor: duckdb.DuckDBPyConnection,
+    known: dict[str, frozenset[FileColumn]],
+    table: TableMetadata,
+    files: Sequence[DataFile],
+) -> str | None:
+    """Return SQL to select from that reads data files; None where only the table's metadata tells how.
+
+    Args:
+        cursor: where it will run.
+        known: columns of files looked at before, by path; others are added.
+        table: the table.
+        files: some of its data files.
+    """
+    if any(file.file_format != FileFormat.PARQUET for file in files):
+        return None
+    paths = [local_path(file.file_path) for file in files]
+    columns = {known[path] for path in _looked_at(cursor, known, paths)}
+    fields = table.schema().fields
+    options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"
+    listed = f"read_parquet([{', '.join(map(text_in_sql, paths))}], {options}"
+    if len(columns) == 1 and {each[:2] for each in columns.pop() if each[0] is not None} == set(_names(fields)):
+        return f"(SELECT {', '.join(map(_typed, fields))}, {FILE_COLUMN} FROM {listed}))"
+    if all(is_plain(field.field_type) for field in fields) and _lacks_nothing(table, files):
+        entries = ", ".join(
+            f"{field.field_id}: {{name: {text_in_sql(field.name)}, "
+            f"type: {text_in_sql(duckdb_type(field.field_type))}, default_value: NULL}}"
+            for field in fields
+        )
+        return f"{listed}, schema = MAP {{{entries}}})"
+    return None
+
+
+def _looked_at(
+    cursor: duckdb.DuckDBPyConnection, known: dict[str, frozenset[FileColumn]], paths: Sequence[str]
+) -> Sequence[str]:
+    unknown = [path for path in paths if path not in known]
+    if unknown:
+        found: dict[str, set[FileColumn]] = {}
+        of_type = "concat_ws(' ', type, type_length, converted_type, precision, scale, logical_type)"
+        sql = (
+            f"SELECT file_name, field_id, name, {of_type} FROM parquet_schema([{', '.join(map(text_in_sql, unknown))}])"
+        )
+        for path, *column in cursor.execute(sql).fetchall():
+            found.setdefault(path, set()).add((column[0], column[1], column[2]))
+        known.update({path: frozenset(columns) for path, columns in found.items()})
+    return paths
+
+
+def _names(fields: Sequence[NestedField]) -> Iterator[tuple[int, str]]:
+    for field in fields:
+        yield field.field_id, field.name
+        yield from _names(children(field.field_type))
+
+
+def _typed(field: NestedField) -> str:
+    """Return the SQL of a column in its type now, which may be wider than that of the files."""
+    try:
+        return f"CAST({name_in_sql(field.name)} AS {duckdb_type(field.field_type)}) AS {name_in_sql(field.name)}"
+    except NotWritable:
+        return name_in_sql(field.name)
+
+
+def _lacks_nothing(table: TableMetadata, files: Sequence[DataFile]) -> bool:
+    """Return whether columns are found by field id, and one that is not there is null.
+
+    It is not so where a name mapping stands in for ids, where the partition tells what a column holds, and where
+    columns have defaults.
+    """
+    if TableProperties.DEFAULT_NAME_MAPPING in table.properties or table.format_version >= _DEFAULTS_SINCE:
+        return False
+    told = {
+        number: {each.source_id for each in spec.fields if isinstance(each.transform, IdentityTransform)}
+        for number, spec in table.specs().items()
+    }
+    return all(told[file.spec_id] <= (file.column_sizes or file.value_counts or {}).keys() for file in files)

@@ -1,0 +1,363 @@
+"""The versioned catalog on a Nessie server (API v2): branches, tags and commits over pointers of tables."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Literal
+
+from lagoa.adapters.nessie.contents import Contents, delta_operations, iceberg_ids, keys_of, read_contents
+from lagoa.adapters.nessie.history import MERGED, History
+from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
+from lagoa.adapters.nessie.journal import Journal, Move
+from lagoa.adapters.nessie.scratch import Scratches
+from lagoa.adapters.shared.states import StateCache, commit_lost, delta_of, tables_differing
+from lagoa.domain.commits import Change, Commit
+from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
+from lagoa.domain.roles import JOURNAL, READER, SCRATCH, who_may
+from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from lagoa.domain.ports.catalog import Namespace, Pointers
+    from lagoa.domain.ports.secrets import Tokens
+    from lagoa.domain.tables import TableName
+
+_NOTHING = {"type": "UNCHANGED", "key": {"elements": ["lagoa"]}}
+"""The operation of a commit that changes nothing: Nessie wants one."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class NessieOptions:
+    """How a server is spoken to.
+
+    Attributes:
+        timeout_s: limit of one request.
+        patience_s: how long a request that fails for a moment is tried again.
+        clock: where the time of commits and moves comes from.
+        ids: reads the Iceberg ids of a pointer, which Nessie keeps beside it.
+    """
+
+    timeout_s: float = 15.0
+    patience_s: float = 30.0
+    clock: Callable[[], datetime] = _now
+    ids: Callable[[str], Mapping[str, int]] = field(default=iceberg_ids)
+
+
+class NessieCatalog:
+    """A `VersionedCatalog` on a Nessie server; threads and processes may share one.
+
+    Nessie takes a commit whose expected hash is an older one as long as no key of it was changed meanwhile. So a commit
+    is made on a branch of this process's own, and the branch is then moved to it by compare-and-swap. The second parent
+    of a commit is a property of it. The journal of swaps is a branch: an entry is written before its swap, and counts
+    only if the swap happened.
+
+    Args:
+        endpoint: such as `http://127.0.0.1:19120/api/v2`.
+        tokens: who asks; None when the server lets everybody in.
+        create: make the root commit when the server's main has none.
+        options: limits, clock.
+
+    Raises:
+        CatalogBusy: the server does not answer in time.
+        SignInFailed, NotAllowed: it does not let this user in, or do this.
+        SignInUnavailable: the server that gives out tokens does not answer.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        tokens: Tokens | None = None,
+        *,
+        create: bool = True,
+        options: NessieOptions | None = None,
+    ) -> None:
+        self._options = options or NessieOptions()
+        limits = {"timeout_s": self._options.timeout_s, "patience_s": self._options.patience_s}
+        self._http = NessieHttp(endpoint, tokens, **limits)
+        self._no_ancestor = _no_ancestor_of(self._http)
+        self._history = History(self._http, self._no_ancestor)
+        self._role = tokens.role if tokens else ""
+        self._scratches = Scratches(self._http, f"{SCRATCH}{self._role}/" if tokens else SCRATCH)
+        self._contents: StateCache[Contents] = StateCache()
+        self._heads: dict[str, str] = {}  # where this process moved branches last
+        self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
+        if create:
+            self._make_root()
+
+    def resolve(self, ref: Ref | str) -> Commit:
+        """Return the commit that a ref names now; see `SqliteCatalog.resolve` for the forms of refs."""
+        ref = Ref.parse(ref) if isinstance(ref, str) else ref
+        commit = self.ref(ref.name).commit
+        if ref.at is not None:
+            commit = self._at_time(ref, ref.at)
+        if ref.commit is not None:
+            commit = self._of_prefix(ref, commit)
+        if ref.back:
+            found = self._history.back(commit, ref.back)
+            if found is None:
+                raise RefNotFound(str(ref), "its history is not that long")
+            commit = found
+        return self._history.get(commit)
+
+    def ref(self, name: str) -> RefInfo:
+        """Return a branch or tag."""
+        if name.startswith(SCRATCH) or name == JOURNAL:
+            raise RefNotFound(name)
+        return self._ref(name)
+
+    def refs(self) -> Sequence[RefInfo]:
+        """Return all branches and tags, by name."""
+        found = [_info(each) for page in self._http.pages("trees", "references") for each in page]
+        return sorted((each for each in found if not _is_hidden(each.name)), key=lambda each: each.name)
+
+    def create_branch(self, name: str, at: str) -> RefInfo:
+        """Make a branch at a commit id."""
+        return self._create_ref(name, "branch", at)
+
+    def create_tag(self, name: str, at: str) -> RefInfo:
+        """Make a tag at a commit id."""
+        return self._create_ref(name, "tag", at)
+
+    def delete_ref(self, name: str, expected: str) -> None:
+        """Remove a branch or tag that is at `expected`. Its commits stay."""
+        if name == MAIN:
+            raise RefProtected(name)
+        try:
+            with _asking("delete", name):
+                self._http.call("DELETE", at(name, expected))
+        except NotThere as error:
+            if error.attempts == 1:  # else an earlier request may have done it
+                raise RefNotFound(name) from error
+        except Conflict as error:
+            raise CommitLost(name, expected, self.ref(name).commit) from error
+
+    def commit(self, branch: str, expected: str, change: Change) -> Commit:
+        """Land `change` as one commit on `branch`, if its head is `expected`: all or nothing."""
+        if branch == MAIN:
+            raise RefProtected(branch)
+        if _is_hidden(branch):
+            raise RefNotFound(branch)
+        if self._heads.get(branch, expected) != expected:  # else the move tells, and nothing was made in vain
+            self._expect(branch, expected, change)
+        if change.merged is not None:
+            self._history.get(change.merged)
+        before = self._contents_at(expected)
+        delta = delta_of(before.state, change)
+        operations = delta_operations(before, delta, self._options.ids) or [_NOTHING]
+        commit, ids = self._commit(branch, expected, change, operations)
+        gone = {tuple(each["key"]["elements"]) for each in operations if each["type"] == "DELETE"}
+        left = {key: id_ for key, id_ in before.ids.items() if key not in gone}
+        self._contents.keep(commit.id, Contents(before.state.changed(delta), {**left, **ids}))
+        return commit
+
+    def swap(self, branch: str, expected: str, to: str) -> datetime:
+        """Move `branch` from `expected` to a commit whose first parent that is, and enter it in the journal."""
+        self._expect(branch, expected)
+        if self._history.get(to).parents[:1] != (expected,):
+            raise NotASuccessor(branch, expected, to)
+        moment = self._journal.announce(Move(branch, expected, to, self._options.clock()))
+        self._assign(branch, expected, to)
+        return moment
+
+    def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
+        """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
+        return list(islice(self._journal.moves(branch, self.ref(branch).commit), newest))[::-1]
+
+    def get(self, commit: str) -> Commit:
+        """Return a commit by its full id."""
+        return self._history.get(commit)
+
+    def log(self, commit: str) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root."""
+        return self._history.log(commit)
+
+    def is_ancestor(self, ancestor: str, of: str) -> bool:
+        """Return whether `ancestor` is `of` or lies behind it, by any parent."""
+        return self._history.is_ancestor(ancestor, of)
+
+    def merge_base(self, a: str, b: str) -> str:
+        """Return the nearest common ancestor, by any parent."""
+        return self._history.merge_base(a, b)
+
+    def tables(self, commit: str) -> Pointers:
+        """Return the pointer of each Iceberg table at a commit that the role may read."""
+        tables = self._contents_at(commit).state.tables
+        if self._role == READER:
+            return {name: pointer for name, pointer in tables.items() if not name.is_quarantine}
+        return dict(tables)
+
+    def namespaces(self, commit: str) -> Mapping[Namespace, Mapping[str, str]]:
+        """Return the namespaces at a commit with their properties."""
+        return dict(self._contents_at(commit).state.namespaces)
+
+    def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
+        """Return each table whose pointer differs, as (at a, at b), by name."""
+        return tables_differing(self.tables(a), self.tables(b))
+
+    def make_journal(self) -> None:
+        """Make the branch that says when main moved where, if it is not there."""
+        self._journal.make()
+
+    def verify(self) -> list[str]:
+        """Return an empty list: what the server keeps, its store answers for."""
+        return []
+
+    def close(self) -> None:
+        """Remove what this process made for itself on the server, and close the connections."""
+        self._scratches.close()
+        self._http.close()
+
+    def _make_root(self) -> None:
+        head = self._ref(MAIN).commit
+        if head == self._no_ancestor:
+            with suppress(CommitLost):  # another process was first
+                self._commit(MAIN, head, Change(message="The empty lake"), [_NOTHING])
+
+    def _ref(self, name: str) -> RefInfo:
+        try:
+            return _info(self._http.call("GET", at(name))["reference"])
+        except NotThere as error:
+            raise RefNotFound(name) from error
+
+    def _create_ref(self, name: str, kind: Literal["branch", "tag"], commit: str) -> RefInfo:
+        check_ref_name(name)
+        body = {"type": "DETACHED", "hash": commit}
+        try:
+            with _asking("make", name):
+                made = self._http.call("POST", "trees", body=body, params={"name": name, "type": kind.upper()})
+        except NotThere as error:
+            raise RefNotFound(commit, "there is no such commit") from error
+        except Conflict as error:
+            there = self._ref(name)
+            if error.attempts == 1 or (there.kind, there.commit) != (kind, commit):
+                raise RefExists(name) from error
+            return there
+        return _info(made["reference"])
+
+    def _expect(self, branch: str, expected: str, change: Change | None = None) -> None:
+        info = self.ref(branch)
+        if info.kind == "tag":
+            raise RefProtected(branch)
+        if info.commit != expected:
+            raise commit_lost(branch, expected, info.commit, change, self.tables)
+
+    def _commit(
+        self, branch: str, expected: str, change: Change, operations: list[dict[str, Any]]
+    ) -> tuple[Commit, dict[tuple[str, ...], str]]:
+        """Make a commit on a branch of this process's own, and move `branch` to it."""
+        now = self._options.clock()
+        properties = {**change.properties, **({MERGED: change.merged} if change.merged else {})}
+        message, author = (text.encode("utf-8", "replace").decode() for text in (change.message, change.author))
+        meta = {
+            "message": message,
+            "authors": [author],
+            "authorTime": now.isoformat(),
+            "allProperties": {name: [value] for name, value in properties.items()},
+        }
+        with _asking("commit to", branch):
+            answer = self._scratches.commit(expected, {"commitMeta": meta, "operations": operations})
+        made = str(answer["targetBranch"]["hash"])
+        self._assign(branch, expected, made, change)
+        parents = tuple(each for each in (expected, change.merged) if each not in {None, self._no_ancestor})
+        commit = Commit(made, parents, message, author, now, dict(change.properties))
+        self._history.keep(commit, now)
+        return commit, keys_of(answer)
+
+    def _assign(self, branch: str, expected: str, to: str, change: Change | None = None) -> None:
+        body, params = {"type": "DETACHED", "hash": to}, {"type": "BRANCH"}
+        try:
+            with _asking("move", branch):
+                self._http.call("PUT", at(branch, expected), body=body, params=params)
+            self._heads[branch] = to
+        except NotThere as error:
+            raise RefNotFound(branch) from error
+        except NotAllowed:
+            raise
+        except TerminalError as error:
+            if self._ref(branch).kind == "tag":
+                raise RefProtected(branch) from error
+            raise
+        except Conflict as error:
+            actual = self._ref(branch).commit
+            # The answer to an earlier request may have been lost, and others may have gone on from there since.
+            if error.attempts == 1 or not self._history.is_ancestor(to, actual):
+                raise commit_lost(branch, expected, actual, change, self.tables) from error
+
+    def _contents_at(self, commit: str) -> Contents:
+        found = self._contents.get(commit)
+        if found is None:
+            try:
+                found = read_contents(self._http, commit)
+            except NotThere as error:
+                raise RefNotFound(commit, "there is no such commit") from error
+            self._contents.keep(commit, found)
+        return found
+
+    def _enter(self, head: str, entry: Change) -> None:
+        """Put an entry into the journal if its head is `head`; raises `CommitLost`."""
+        self._commit(JOURNAL, head, entry, [_NOTHING])
+
+    def _at_time(self, ref: Ref, moment: datetime) -> str:
+        head = self.ref(ref.name).commit
+        moves = self._journal.moves(ref.name, head)
+        newest = list(islice(moves, 1))
+        if not newest and ref.name != MAIN:
+            raise RefNotFound(str(ref), "only a branch that is published to, such as main, knows its state by time")
+        if moment > max([self._options.clock(), *(at for at, _ in newest)]):
+            raise RefNotFound(str(ref), "that moment has not come")
+        first = None
+        for moved_at, commit in chain(newest, moves):
+            if moved_at <= moment:
+                return commit
+            first = commit
+        return self._history.get(first).parents[0] if first else head
+
+    def _of_prefix(self, ref: Ref, head: str) -> str:
+        prefix = ref.commit or ""
+        if len(prefix) == 64:  # noqa: PLR2004 - a whole id
+            with suppress(RefNotFound):
+                if self._history.is_ancestor(prefix, head):
+                    return prefix
+            found = []
+        else:
+            found = self._history.beginning_with(prefix, head)
+        if not found:
+            raise RefNotFound(str(ref), f"no commit that begins so lies in the history of {ref.name}")
+        if len(found) > 1:
+            raise RefNotFound(str(ref), f"{len(found)} commits begin so; give more digits")
+        return found[0]
+
+
+def _no_ancestor_of(http: NessieHttp) -> str:
+    """Return the hash that stands for no commit; an error where something else than Nessie answers."""
+    try:
+        return str(http.call("GET", "config")["noAncestorHash"])
+    except (NotThere, KeyError, TypeError) as error:
+        message = f"What answers at {http.endpoint} is no Nessie of API v2."
+        raise TerminalError(message, "Check `nessie_url`.") from error
+
+
+def _info(reference: Mapping[str, Any]) -> RefInfo:
+    kind: Literal["branch", "tag"] = "tag" if reference["type"] == "TAG" else "branch"
+    return RefInfo(reference["name"], kind, reference["hash"], None)
+
+
+@contextmanager
+def _asking(what: str, ref: str) -> Iterator[None]:
+    """Say of what the server does not allow what was asked of which ref, and who may."""
+    try:
+        yield
+    except NotAllowed as error:
+        raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, who_may(ref)) from error
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(SCRATCH) or name == JOURNAL

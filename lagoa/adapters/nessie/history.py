@@ -1,0 +1,152 @@
+"""History on a Nessie server: commits with both parents, ancestry, and the nearest common ancestor."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from lagoa.adapters.nessie.http import NotThere, at
+from lagoa.domain.commits import Commit
+from lagoa.errors import RefNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.adapters.nessie.http import NessieHttp
+
+MERGED = "lagoa.merged"
+"""Property of a commit: its second parent."""
+
+_PAGE = 100
+_SKEW = timedelta(days=1)
+"""A parent is never younger than its child by more than this, whatever happens to the server's clock."""
+
+_LEFT, _RIGHT, _STALE = 1, 2, 4
+
+
+class History:
+    """Commits of one server. They never change, so what was read once is kept."""
+
+    def __init__(self, http: NessieHttp, no_ancestor: str) -> None:
+        self._http = http
+        self._no_ancestor = no_ancestor
+        self._known: dict[str, tuple[Commit, datetime]] = {}
+
+    def get(self, commit: str) -> Commit:
+        """Return a commit by its full id; raises `RefNotFound`."""
+        return self._entry(commit, 1)[0]
+
+    def keep(self, commit: Commit, server_time: datetime) -> None:
+        """Keep a commit that was just made."""
+        self._known[commit.id] = (commit, server_time)
+
+    def log(self, commit: str) -> Iterator[Commit]:
+        """Yield a commit and its first parents, newest first; raises `RefNotFound`."""
+        following: str | None = commit
+        while following is not None:
+            found = self._entry(following, _PAGE)[0]
+            yield found
+            following = found.parents[0] if found.parents else None
+
+    def back(self, commit: str, steps: int) -> str | None:
+        """Return the id of the commit so many first parents back; None when history is shorter."""
+        try:
+            answer = self._http.call("GET", f"{at('', commit)}~{steps}/history", params={"max-records": 1})
+        except NotThere:
+            return None
+        return str(answer["logEntries"][0]["commitMeta"]["hash"]) if answer["logEntries"] else None
+
+    def is_ancestor(self, ancestor: str, of: str) -> bool:
+        """Return whether one commit is the other or lies behind it, by any parent; raises `RefNotFound`."""
+        oldest = self._entry(ancestor, 1)[1] - _SKEW
+        return any(commit == ancestor for commit in self._behind(of, oldest))
+
+    def beginning_with(self, prefix: str, head: str) -> list[str]:
+        """Return the ids in the history of `head` that begin so."""
+        return [commit for commit in self._behind(head, None) if commit.startswith(prefix)]
+
+    def merge_base(self, a: str, b: str) -> str:
+        """Return the nearest common ancestor by any parent: what both come from and nothing else that both do.
+
+        The walk goes from the youngest commit back and ends when only ancestors of a common one are left (as git's
+        `paint_down_to_common` does).
+        """
+        marks = {a: _LEFT}
+        marks[b] = marks.get(b, 0) | _RIGHT
+        waiting: list[tuple[float, str]] = []
+        for commit in marks:
+            self._push(waiting, commit)
+        common: list[str] = []
+        while any(not marks[commit] & _STALE for _, commit in waiting):
+            _, commit = heappop(waiting)
+            mark = marks[commit] & (_LEFT | _RIGHT | _STALE)
+            if mark == _LEFT | _RIGHT:
+                if commit not in common:
+                    common.append(commit)
+                mark |= _STALE
+            for parent in self._entry(commit, _PAGE)[0].parents:
+                if marks.get(parent, 0) & mark != mark:
+                    marks[parent] = marks.get(parent, 0) | mark
+                    self._push(waiting, parent)
+        nearest = [each for each in common if not marks[each] & _STALE]
+        if not nearest:
+            raise RefNotFound(a, f"it has no history in common with {b}")
+        best = nearest[0]
+        for other in nearest[1:]:
+            if self.is_ancestor(best, other):
+                best = other
+        return best
+
+    def _behind(self, head: str, oldest: datetime | None) -> Iterator[str]:
+        """Yield a commit and all behind it, the youngest first, as far back as `oldest`."""
+        seen = {head}
+        waiting: list[tuple[float, str]] = []
+        self._push(waiting, head)
+        while waiting:
+            _, commit = heappop(waiting)
+            yield commit
+            found, moment = self._entry(commit, _PAGE)
+            if oldest is not None and moment < oldest:
+                continue
+            for parent in found.parents:
+                if parent not in seen:
+                    seen.add(parent)
+                    self._push(waiting, parent)
+
+    def _push(self, waiting: list[tuple[float, str]], commit: str) -> None:
+        heappush(waiting, (-self._entry(commit, _PAGE)[1].timestamp(), commit))
+
+    def _entry(self, commit: str, page: int) -> tuple[Commit, datetime]:
+        """Return a commit and the server's time of it; with the first parents behind it, as many as a page holds."""
+        if commit not in self._known:
+            try:
+                answer = self._http.call("GET", f"{at('', commit)}/history", params={"max-records": page})
+            except NotThere as error:
+                raise RefNotFound(commit, "there is no such commit") from error
+            if not answer["logEntries"]:
+                raise RefNotFound(commit, "there is no such commit")
+            for entry in answer["logEntries"]:
+                found = self._commit(entry["commitMeta"])
+                self._known.setdefault(found.id, (found, _moment(entry["commitMeta"]["commitTime"])))
+        return self._known[commit]
+
+    def _commit(self, meta: dict[str, Any]) -> Commit:
+        properties = {name: values[0] for name, values in (meta.get("allProperties") or {}).items()}
+        merged = properties.pop(MERGED, None)
+        parents = [each for each in meta["parentCommitHashes"] if each != self._no_ancestor]
+        if merged is not None:
+            parents.append(merged)
+        return Commit(
+            id=meta["hash"],
+            parents=tuple(parents),
+            message=meta["message"],
+            author=", ".join(meta["authors"]),
+            committed_at=_moment(meta["authorTime"]),
+            properties=properties,
+        )
+
+
+def _moment(text: str) -> datetime:
+    """Return a time of Nessie's, which comes in nanoseconds, to the microsecond."""
+    return datetime.fromisoformat(text)

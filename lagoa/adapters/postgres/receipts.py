@@ -1,0 +1,206 @@
+"""Receipts and results of checks in a PostgreSQL database, for lakes that several machines share.
+
+`lagoa.adapters.postgres.tables` makes the tables, the logins of the roles, and the rules of who may do what.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+from lagoa.adapters.shared.receipt_documents import (
+    MAX_RESULTS,
+    first_digits,
+    read_receipt,
+    read_result,
+    write_receipt,
+    write_results,
+)
+from lagoa.domain.credentials import drawn_password, secret_or_drawn
+from lagoa.domain.roles import PUBLISHER
+from lagoa.errors import LakeTooNew
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from pydantic import SecretStr
+
+    from lagoa.adapters.postgres.session import Connection, PostgresSession
+    from lagoa.domain.checks import CheckResult
+    from lagoa.domain.ports.secrets import Secrets
+    from lagoa.domain.receipts import Receipt
+
+FORMAT = 1
+PASSWORD = "receipts-password"  # noqa: S105 - the name of the secret
+
+
+def login_of(role: str) -> str:
+    """Return the login of a role."""
+    return f"lagoa_{role}"
+
+
+def receipts_password(secrets: Callable[[], Secrets], stack: Path, role: str) -> SecretStr:
+    """Return the password of a role's login; see `secret_or_drawn`."""
+    return secret_or_drawn(secrets, PASSWORD, stack, drawn_password(role))
+
+
+class PostgresReceipts:
+    """The receipt store of a lake that several machines share; connected when it is first asked.
+
+    All read all receipts. Each login writes receipts of its own, which can stand beside those of another login but not
+    in their place; results of checks are found by the login that kept them alone.
+
+    Args:
+        url: of the database, without user and password.
+        role: whose login is used.
+        password: gives its password.
+        timeout_s: how long the server may take to be reached, and for an answer.
+        patience_s: how long a call that fails for a moment is made again.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        role: str,
+        password: Callable[[], SecretStr],
+        *,
+        timeout_s: float = 15.0,
+        patience_s: float = 30.0,
+    ) -> None:
+        self._url = url
+        self._login = login_of(role)
+        self._password = password
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._lock = Lock()
+        self._opened: PostgresSession | None = None
+
+    @property
+    def _session(self) -> PostgresSession:
+        from lagoa.adapters.postgres.session import Login, PostgresSession  # the driver takes a while to import
+
+        with self._lock:
+            if self._opened is None:
+                login = Login(self._url, self._login, self._password, self._timeout_s, self._patience_s)
+                self._opened = PostgresSession(login, partial(_check_format, login.place))
+            return self._opened
+
+    def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._session.run(lambda connection: connection.execute(sql, parameters).fetchall())
+
+    def prepare(self, receipt: Receipt) -> None:
+        """Keep a receipt before `main` moves."""
+        sql = """
+            insert into lagoa.receipts (id, commit_id, prepared_at, branch, document) values (%s, %s, %s, %s, %s)
+            on conflict (id, kept_by) do update set
+                commit_id = excluded.commit_id, prepared_at = excluded.prepared_at, settled = false,
+                branch = excluded.branch, document = excluded.document
+        """
+        row = (receipt.id, receipt.commit, receipt.prepared_at, receipt.branch, write_receipt(receipt))
+        self._session.run(lambda connection: connection.execute(sql, row))
+
+    def get(self, receipt: str) -> Receipt | None:
+        """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
+        return self._of_prefix("id", receipt)
+
+    def of_commit(self, commit: str) -> Receipt | None:
+        """Return the newest receipt of an audited commit, the publisher's first; its first digits do as in `get`."""
+        return self._of_prefix("commit_id", commit)
+
+    def of_branch(self, branch: str) -> Receipt | None:
+        """Return the newest receipt of a branch, by its name."""
+        sql = "select document from lagoa.receipts where branch = %s order by prepared_at desc limit 1"
+        rows = self._rows(sql, (branch,))
+        return read_receipt(rows[0][0]) if rows else None
+
+    def newest(self) -> Iterator[Receipt]:
+        """Yield all receipts, newest first."""
+        for key in self._rows("select id, kept_by from lagoa.receipts order by prepared_at desc, id"):
+            for (document,) in self._rows("select document from lagoa.receipts where id = %s and kept_by = %s", key):
+                yield read_receipt(document)  # none where it was pruned meanwhile
+
+    def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
+        # The publisher's first: they are what publications are proven by.
+        sql = f"""
+            with found as (
+                select distinct {column} as whole from lagoa.receipts where {column} >= %s and {column} < %s limit 2
+            )
+            select document from lagoa.receipts
+            where {column} = (select whole from found limit 1) and (select count(*) from found) = 1
+            order by kept_by = %s desc, prepared_at desc limit 1
+        """  # noqa: S608 - the name of a column
+        rows = self._rows(sql, (*first_digits(prefix), login_of(PUBLISHER)))
+        return read_receipt(rows[0][0]) if rows else None
+
+    def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
+        """Return the earlier results of these keys that the same login kept."""
+        rows = self._rows("select key, document from lagoa.results where key = any(%s)", (list(keys),))
+        return {key: read_result(document) for key, document in rows}
+
+    def remember(self, results: Sequence[CheckResult]) -> None:
+        """Keep results for use by later audits of the same login; at most the newest `MAX_RESULTS` stay."""
+        documents = write_results(results)
+        if not documents:
+            return
+        keys = sorted(documents)  # in one order, so that two who keep the same do not wait for each other in turn
+
+        def keep(connection: Connection) -> None:
+            with connection.transaction():
+                connection.execute(
+                    "insert into lagoa.results (key, document) select * from unnest(%s::text[], %s::text[]) "
+                    "on conflict (kept_by, key) do update set number = default, document = excluded.document",
+                    (keys, [documents[key] for key in keys]),
+                )
+                # By numbers, which all logins share, as counting takes long where there are many.
+                connection.execute(
+                    "delete from lagoa.results where number <= (select max(number) from lagoa.results) - %s",
+                    (MAX_RESULTS,),
+                )
+
+        self._session.run(keep)
+
+    def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
+        """Drop receipts prepared before a moment whose commit was not published; return how many.
+
+        The publisher drops everybody's, any other login its own.
+        """
+        # `for update` leaves out the rows that this login may not change.
+        sql = (
+            "select id, kept_by::text, commit_id from lagoa.receipts where not settled and prepared_at < %s for update"
+        )
+        old = self._rows(sql, (before,))
+        kept = [(receipt, login) for receipt, login, commit in old if published(commit)]
+        gone = [(receipt, login) for receipt, login, _ in old if (receipt, login) not in kept]
+        # Fixed text, whose parameters are bound.
+        those = "where (id, kept_by) in (select * from unnest(%s::text[], %s::name[]))"
+
+        def settle(connection: Connection) -> None:
+            with connection.transaction():
+                connection.execute(f"update lagoa.receipts set settled = true {those}", _columns(kept))  # noqa: S608
+                connection.execute(
+                    f"delete from lagoa.receipts {those} and prepared_at < %s",  # noqa: S608
+                    (*_columns(gone), before),
+                )
+
+        if old:
+            self._session.run(settle)
+        return len(gone)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._opened is not None:
+            self._opened.close()
+
+
+def _check_format(place: str, connection: Connection) -> None:
+    row = connection.execute("select version from lagoa.format").fetchone()
+    found = row[0] if row else 0
+    if found > FORMAT:
+        raise LakeTooNew(place, found, FORMAT)
+
+
+def _columns(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    return [first for first, _ in rows], [second for _, second in rows]

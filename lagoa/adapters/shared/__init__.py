@@ -1,0 +1,1 @@
+"""What adapters of one port share."""

@@ -1,0 +1,1 @@
+"""Check files, run by Soda."""

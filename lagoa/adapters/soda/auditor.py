@@ -1,0 +1,156 @@
+"""Check files of Soda Core 4: `soda/<layer>/<table>.yaml`, run in a session of DuckDB.
+
+Soda drops keys it does not know without a word and calls a run with checks that were not evaluated "ok". So a file is
+read here first, strictly, and every check in it must come back evaluated.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+import warnings
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lagoa.adapters.soda.file import COMPARISONS, SOURCE, VALUES, Reader
+from lagoa.domain.checks import CheckResult
+from lagoa.domain.sql_names import table_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lagoa.domain.checks import CheckFile, FileCheck, Outcome
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.tables import TableName
+    from lagoa.errors import CheckError
+
+_OUTCOMES: dict[str, Outcome] = {"PASSED": "passed", "WARN": "warned", "FAILED": "failed"}
+
+_parser = threading.Lock()  # two threads in Soda's YAML parser crash it
+
+
+class SodaAuditor:
+    """Runs check files by Soda Core, without its telemetry and without its log."""
+
+    @cached_property
+    def version(self) -> str:
+        """Soda Core and its version; nothing of it is imported for that."""
+        from importlib.metadata import version
+
+        return f"soda-core {version('soda-core')}"
+
+    def read(self, table: TableName, path: Path, faults: list[CheckError] | None = None) -> CheckFile:
+        """Read a check file; raises `CheckError` with file and line for anything that cannot be run.
+
+        Where `faults` is given, those of single checks go there, and the file comes without these checks.
+        """
+        return Reader(table, path, faults).read()
+
+    def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
+        """Run every check of some files in a session of DuckDB; keys are left empty."""
+        with _parser:
+            source = _soda().from_existing_cursor(session.connection, name=SOURCE)
+            return [result for file in files for result in _run(file, source)]
+
+
+def _soda() -> Any:
+    """Import Soda, quiet and without telemetry; return its DuckDB data source."""
+    # Importing its contracts starts a thread that sends traces, unless this says no.
+    os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
+    warnings.filterwarnings("ignore", "Not fully supported for all datasources", DeprecationWarning)
+    import soda_core  # noqa: F401 - must come first: its parts import each other in a circle
+    from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
+
+    logging.getLogger("soda").setLevel(logging.ERROR)  # errors are collected, and shown as reasons
+    return DuckDBDataSourceImpl
+
+
+def _run(file: CheckFile, source: Any) -> list[CheckResult]:
+    from soda_core.common.yaml import ContractYamlSource
+    from soda_core.contracts.contract_verification import ContractVerificationSession
+
+    # Behind the text, so that its line numbers stay.
+    text = f"{file.text}\ndataset: {SOURCE}/{file.table.layer}/{file.table.name}\n"
+    if not re.search(r"^columns\s*:", file.text, re.MULTILINE):
+        text += "columns: []\n"
+    started = time.perf_counter()
+    try:
+        session = ContractVerificationSession.execute(
+            contract_yaml_sources=[ContractYamlSource.from_str(text)], data_source_impls=[source]
+        )
+    except Exception as error:  # noqa: BLE001 - Soda raises whatever its parts raise; none of it may pass as evaluated
+        return [_not_evaluated(file, check, str(error)) for check in file.checks]
+    results = [each for verified in session.contract_verification_results for each in verified.check_results]
+    seconds = (time.perf_counter() - started) / max(len(file.checks), 1)
+    errors = [
+        record.getMessage()
+        for verified in session.contract_verification_results
+        for record in verified.log_records or []
+        if record.levelno >= logging.ERROR
+    ]
+    known = {f"{file.table}/soda/{each.check.relative_path}": each for each in results}
+    return [
+        _result(file, check, known[check.id], seconds)
+        if check.id in known and known[check.id].outcome.name in _OUTCOMES
+        else _not_evaluated(file, check, "; ".join(errors) or "Soda gave no reason")
+        for check in file.checks
+    ]
+
+
+def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> CheckResult:
+    kind, body, context = json.loads(check.definition)
+    unit = body.get("threshold", {}).get("metric") or body.get("threshold", {}).get("unit")
+    suffix = " %" if unit == "percent" else f" {unit}" if unit and unit != "count" else ""
+    figure = result.threshold_value
+    outcome = _OUTCOMES[result.outcome.name]
+    threshold = result.check.threshold
+    if outcome == "warned" and result.check.warn_threshold is not None:
+        threshold = result.check.warn_threshold
+    words = " and ".join(
+        f"{sign} {getattr(threshold, name)}{suffix}"
+        for name, sign in COMPARISONS.items()
+        if threshold is not None and getattr(threshold, name) is not None
+    )
+    shown = "no value" if figure is None else f"{figure:g}{suffix}"
+    return CheckResult(
+        check=check.id,
+        table=str(file.table),
+        outcome=outcome,
+        figure=None if figure is None else float(figure),
+        threshold=words,
+        message=f"{result.check.name}: {shown}, wanted {words}",
+        seconds=seconds,
+        key="",
+        samples_sql=_samples(file.table, kind, body, context),
+    )
+
+
+def _not_evaluated(file: CheckFile, check: FileCheck, reason: str) -> CheckResult:
+    return CheckResult(
+        check=check.id,
+        table=str(file.table),
+        outcome="not evaluated",
+        figure=None,
+        threshold="",
+        message=f"was not evaluated: {' '.join(reason.split())[:500]}",
+        seconds=0.0,
+        key="",
+    )
+
+
+def _samples(table: TableName, kind: str, body: dict[str, Any], context: dict[str, Any]) -> str | None:
+    if kind == "failed_rows" and body.get("query"):
+        return str(body["query"]).strip().rstrip(";")
+    plain = not (VALUES | {"column_expression"}).intersection(body, context["column"])
+    condition = body.get("expression") if kind == "failed_rows" else None
+    if kind == "missing" and plain:
+        condition = f'"{context["column"]["name"]}" IS NULL'
+    if condition is None:
+        return None
+    filters = [each for each in (body.get("filter"), context["filter of the file"]) if each]
+    return f"SELECT * FROM {table_in_sql(table)} WHERE {' AND '.join(f'({each})' for each in [condition, *filters])}"  # noqa: S608 - a check file of the lake's own

@@ -1,0 +1,1 @@
+"""The catalog and the receipts in SQLite files."""

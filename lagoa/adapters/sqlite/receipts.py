@@ -1,0 +1,225 @@
+"""Receipts and results of checks in one SQLite file beside the catalog."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from lagoa.adapters.shared.receipt_documents import (
+    MAX_RESULTS,
+    first_digits,
+    read_receipt,
+    read_result,
+    write_receipt,
+    write_results,
+)
+from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lagoa.domain.checks import CheckResult
+    from lagoa.domain.receipts import Receipt
+
+FORMAT = 2
+BUSY_SECONDS = 30.0
+
+_VARIABLES = 500  # values bound to one statement; SQLite's own limit is higher everywhere
+
+_SCHEMA = """
+create table if not exists receipts (
+    id text primary key,
+    commit_id text not null,
+    prepared_at text not null,
+    settled integer not null,
+    document text not null,
+    branch text not null
+) without rowid;
+create index if not exists receipts_commit on receipts (commit_id);
+create index if not exists receipts_branch on receipts (branch, prepared_at);
+create index if not exists receipts_prepared on receipts (prepared_at);
+create index if not exists receipts_unsettled on receipts (prepared_at) where settled = 0;
+create table if not exists results (
+    key text primary key,
+    kept_at integer not null,
+    document text not null
+) without rowid;
+create index if not exists results_kept on results (kept_at);
+"""
+
+_inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
+
+
+class SqliteReceipts:
+    """The receipt store of an embedded lake; several threads and processes may use one file.
+
+    Args:
+        path: the file; made when it is not there.
+        owner: whose results of checks are kept and found; nobody else's pass for them.
+
+    Raises:
+        LakeTooNew: the file was written by a newer Lagoa.
+        CatalogDamaged: the file is no SQLite file, or is damaged.
+        CatalogBusy: it is locked for longer than half a minute.
+    """
+
+    def __init__(self, path: Path, owner: str = "") -> None:
+        self._path = path
+        self._owner = owner
+        self._connect()
+        with _translated(path):
+            self._prepare_file()
+
+    def _connect(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        with _translated(self._path):
+            self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            # A receipt must outlive a power cut: main moves right after it.
+            self._db.execute("pragma synchronous = full")
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._pid != os.getpid():
+            _inherited.append(self._db)
+            self._connect()
+        with self._lock, _translated(self._path):
+            yield self._db
+
+    def _prepare_file(self) -> None:
+        found = _format(self._db)
+        if found > FORMAT:
+            self._db.close()
+            raise LakeTooNew(self._path, found, FORMAT)
+        self._db.execute("pragma journal_mode = wal")
+        if found < FORMAT:
+            with self._transaction() as db:
+                if _format(db) == 1:  # asked again: another process may have come first
+                    _add_branches(db)
+                for statement in _SCHEMA.split(";"):
+                    db.execute(statement)
+                db.execute(f"pragma user_version = {FORMAT}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._connection() as db:
+            db.execute("begin immediate")
+            try:
+                yield db
+            except BaseException:
+                db.execute("rollback")
+                raise
+            db.execute("commit")
+
+    def _rows(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with self._connection() as db:
+            return db.execute(sql, parameters).fetchall()
+
+    def prepare(self, receipt: Receipt) -> None:
+        """Keep a receipt before `main` moves."""
+        moment = receipt.prepared_at.astimezone(UTC).isoformat()
+        row = (receipt.id, receipt.commit, moment, write_receipt(receipt), receipt.branch)
+        with self._transaction() as db:
+            db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
+
+    def get(self, receipt: str) -> Receipt | None:
+        """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
+        return self._of_prefix("id", receipt)
+
+    def of_commit(self, commit: str) -> Receipt | None:
+        """Return the newest receipt of an audited commit; its first digits do as in `get`."""
+        return self._of_prefix("commit_id", commit)
+
+    def of_branch(self, branch: str) -> Receipt | None:
+        """Return the newest receipt of a branch, by its name."""
+        sql = "select document from receipts where branch = ? order by prepared_at desc limit 1"
+        rows = self._rows(sql, (branch,))
+        return read_receipt(rows[0][0]) if rows else None
+
+    def newest(self) -> Iterator[Receipt]:
+        """Yield all receipts, newest first."""
+        for (receipt,) in self._rows("select id from receipts order by prepared_at desc, id", ()):
+            found = self.get(receipt)
+            if found is not None:  # pruned meanwhile
+                yield found
+
+    def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
+        sql = f"from receipts where {column} >= ? and {column} < ?"
+        bounds = first_digits(prefix)
+        if len(self._rows(f"select distinct {column} {sql} limit 2", bounds)) != 1:
+            return None
+        return read_receipt(self._rows(f"select document {sql} order by prepared_at desc limit 1", bounds)[0][0])
+
+    def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
+        """Return the earlier results of these keys."""
+        found: dict[str, CheckResult] = {}
+        for start in range(0, len(keys), _VARIABLES):
+            part = [f"{self._owner}{key}" for key in keys[start : start + _VARIABLES]]
+            marks = ", ".join("?" * len(part))
+            sql = f"select key, document from results where key in ({marks})"  # noqa: S608 - question marks only
+            rows = self._rows(sql, part)
+            found.update((key.removeprefix(self._owner), read_result(document)) for key, document in rows)
+        return found
+
+    def remember(self, results: Sequence[CheckResult]) -> None:
+        """Keep results for use by later audits; the newest `MAX_RESULTS` stay."""
+        now = int(datetime.now(UTC).timestamp())
+        rows = [(f"{self._owner}{key}", now, document) for key, document in write_results(results).items()]
+        if not rows:
+            return
+        with self._transaction() as db:
+            db.executemany("insert or replace into results values (?, ?, ?)", rows)
+            excess = db.execute("select count(*) from results").fetchone()[0] - MAX_RESULTS
+            if excess > 0:
+                db.execute(
+                    "delete from results where key in (select key from results order by kept_at limit ?)", (excess,)
+                )
+
+    def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
+        """Drop receipts prepared before a moment whose commit was not published; return how many."""
+        sql = "select id, commit_id from receipts where settled = 0 and prepared_at < ?"
+        old = self._rows(sql, (before.astimezone(UTC).isoformat(),))
+        kept = [(receipt,) for receipt, commit in old if published(commit)]
+        gone = [(receipt,) for receipt, _ in old if (receipt,) not in kept]
+        if old:
+            with self._transaction() as db:
+                db.executemany("update receipts set settled = 1 where id = ?", kept)
+                db.executemany("delete from receipts where id = ?", gone)
+        return len(gone)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._pid == os.getpid():
+            with self._lock:
+                self._db.close()
+
+
+def _format(db: sqlite3.Connection) -> int:
+    return int(db.execute("pragma user_version").fetchone()[0])
+
+
+def _add_branches(db: sqlite3.Connection) -> None:
+    """Bring a file of format 1 to format 2."""
+    db.execute("alter table receipts add column branch text not null default ''")
+    for receipt, document in db.execute("select id, document from receipts").fetchall():
+        db.execute("update receipts set branch = ? where id = ?", (json.loads(document)["branch"], receipt))
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            message = f"{path} is locked by others for longer than {BUSY_SECONDS:.0f} s."
+            raise CatalogBusy(message, "Try again.") from error
+        advice = "Look at the free space of its disk and at the rights to its file and folder, then try again."
+        raise TerminalError(f"{path} cannot be used: {error}.", advice) from error
+    except sqlite3.DatabaseError as error:
+        raise CatalogDamaged(f"{path}: {error}.", "Put the file back from a backup.") from error

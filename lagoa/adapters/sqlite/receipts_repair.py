@@ -1,0 +1,55 @@
+"""Takes what can still be read out of a damaged file of receipts into a new one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lagoa.adapters.shared.receipt_documents import read_receipt
+from lagoa.adapters.sqlite.proof import all_rows
+from lagoa.adapters.sqlite.receipts import SqliteReceipts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.domain.receipts import Receipt
+
+
+def repair_receipts(path: Path, away: Path) -> str:
+    """Put a new file of receipts in the place of a damaged one, which goes to the folder `away`.
+
+    Results of checks are not taken over: audits run them anew.
+
+    Returns:
+        What is lost, in a sentence.
+    """
+    receipts = list(_readable(path))
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(away / (path.name + suffix))
+    with closing(SqliteReceipts(path)) as store:
+        for receipt in receipts:
+            store.prepare(receipt)
+    return f"{len(receipts)} receipts were read; others, if there were any, are lost. Checks run anew once."
+
+
+def _readable(path: Path) -> Iterator[Receipt]:
+    with tempfile.TemporaryDirectory(prefix="lagoa-salvage-", dir=path.parent) as folder:
+        copy = Path(folder) / path.name
+        for suffix in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+        try:
+            with closing(sqlite3.connect(copy)) as db:
+                rows = all_rows(db, "select id, document from receipts", "id")
+        except sqlite3.DatabaseError:
+            return
+        for receipt, document in rows:
+            with suppress(ValueError, TypeError, KeyError):
+                found = read_receipt(document)
+                if found.id == receipt:
+                    yield found

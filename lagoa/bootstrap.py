@@ -1,0 +1,220 @@
+"""Puts the parts of a lake together: the one place that picks adapters."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagoa.context import LakeContext
+from lagoa.domain.roles import PUBLISHER
+from lagoa.errors import CatalogDamaged, SecretsUnavailable, StackError
+from lagoa.lake import Lake
+from lagoa.settings import Settings, load_settings
+from lagoa.storage import S3, S3Storage, use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from psycopg import Connection
+    from pydantic import SecretStr
+
+    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.domain.ports.checks import Auditor, ReceiptStore
+    from lagoa.domain.ports.engine import SqlEngine
+    from lagoa.domain.ports.publisher import Publisher
+    from lagoa.domain.ports.secrets import Secrets, Tokens
+    from lagoa.review.doctor import Finding, Repair
+    from lagoa.storage import Keys
+
+CATALOG, RECEIPTS = "catalog.db", "receipts.db"
+"""Files in the state folder of an embedded lake."""
+
+
+def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -> Lake:
+    """Open the lake in a folder, or of settings made in code.
+
+    Args:
+        folder: the lake's, or its settings.
+        profile: of `lagoa.toml`; see `load_settings`.
+
+    Raises:
+        LakeNotFound: no lagoa.toml there.
+        SettingsError: a setting that cannot be used.
+        CatalogDamaged, LakeTooNew: the lake's state cannot be read.
+        CatalogBusy: the catalog's server does not answer.
+    """
+    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
+    state = settings.state_folder
+    state.mkdir(parents=True, exist_ok=True)
+    open_secrets = cache(partial(_open_secrets, settings))
+    tokens = _sign_in(settings, open_secrets)
+    if settings.warehouse.startswith(S3):
+        _use_object_store(settings, tokens)
+
+    def open_engine() -> SqlEngine:
+        from lagoa.adapters.duckdb.engine import DuckDBEngine
+
+        return DuckDBEngine(
+            settings.warehouse_location,
+            spill=state / "spill",
+            memory_limit=settings.memory_limit,
+            threads=settings.threads,
+            target_file_bytes=settings.target_file_mb * 1024**2,
+        )
+
+    def open_auditor() -> Auditor:
+        from lagoa.adapters.soda.auditor import SodaAuditor
+
+        return SodaAuditor()
+
+    return Lake(
+        LakeContext(
+            settings=settings,
+            catalog=_open_catalog(settings, tokens),
+            open_engine=open_engine,
+            receipts=_open_receipts(settings, open_secrets),
+            open_auditor=open_auditor,
+            open_secrets=open_secrets,
+            publisher=_publisher(settings, tokens),
+        )
+    )
+
+
+def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | None:
+    """Return who asks, where the servers want to know."""
+    if settings.sign_in == "none":
+        return None
+    from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens, client_secret
+
+    secret = partial(client_secret, secrets, settings.state_folder / "stack", settings.role)
+    options = OidcOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
+    return OidcTokens(settings.oidc_url, settings.role, secret, options)
+
+
+def _publisher(settings: Settings, tokens: Tokens | None) -> Publisher | None:
+    """Return who moves main, where it is somebody else."""
+    if tokens is None or tokens.role == PUBLISHER:
+        return None
+    from lagoa.publish.remote import PublisherProcess
+
+    return PublisherProcess(settings)
+
+
+def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:
+    from lagoa.storage.s3_keys import AssumedKeys, WebIdentityKeys, signing_keys
+
+    keys: Callable[[], Keys]
+    if tokens is None:
+        user = signing_keys(settings.state_folder / "stack")
+        keys = AssumedKeys(settings.s3_endpoint, *user, timeout_s=settings.timeout_s)
+    else:
+        keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
+    role = tokens.role if tokens else ""
+    place = settings.warehouse_location, settings.s3_endpoint, settings.s3_region
+    use(S3Storage(*place, keys, role, settings.timeout_s))
+
+
+def _open_secrets(settings: Settings) -> Secrets:
+    if settings.secrets == "vault":
+        from lagoa.adapters.vault.secrets import VaultSecrets, app_role
+
+        sign_in = partial(app_role, settings.state_folder / "stack", settings.role)
+        return VaultSecrets(settings.vault_url, settings.role, sign_in)
+    from lagoa.adapters.env.secrets import EnvSecrets
+
+    return EnvSecrets()
+
+
+def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> ReceiptStore:
+    if settings.receipts == "postgres":
+        from lagoa.adapters.postgres.receipts import PostgresReceipts, receipts_password
+
+        password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
+        return PostgresReceipts(
+            settings.postgres_url,
+            settings.role,
+            password,
+            timeout_s=settings.timeout_s,
+            patience_s=settings.patience_s,
+        )
+    from lagoa.adapters.sqlite.receipts import SqliteReceipts
+
+    # Where roles are told apart, no other role's results may pass for the publisher's own.
+    owner = f"{settings.role}:" if settings.sign_in == "oidc" else ""
+    return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
+
+
+def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog:
+    if settings.catalog == "nessie":
+        from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
+
+        # With sign-in `lagoa stack up` makes the first commit, as the publisher.
+        options = NessieOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
+        return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
+    from lagoa.adapters.sqlite.catalog import SqliteCatalog
+
+    return SqliteCatalog(settings.state_folder / CATALOG, create=True)
+
+
+def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
+    """Return what is wrong with a lake, also with one that cannot be opened; see `lagoa.review.doctor.examine`."""
+    from lagoa.review.doctor import REPAIR, Finding, examine
+
+    try:
+        with open_lake(folder) as lake:
+            return examine(lake.context)
+    except CatalogDamaged as error:
+        return [Finding("catalog", error.message, REPAIR)]
+    except (SecretsUnavailable, StackError) as error:  # nothing can be signed in with
+        return [Finding("secrets", error.message, error.advice)]
+
+
+def repair_lake(folder: str | Path | Settings = ".") -> Repair:
+    """Put a new catalog, and new receipts where those are damaged, in the place of the old ones, which are kept.
+
+    No other process may use the lake meanwhile.
+
+    Raises:
+        TerminalError: nothing of the catalog can be read; it is left where it is.
+    """
+    from lagoa.adapters.sqlite.receipts import SqliteReceipts
+    from lagoa.adapters.sqlite.receipts_repair import repair_receipts
+    from lagoa.adapters.sqlite.repair import repair
+    from lagoa.review.doctor import Repair
+
+    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder))
+    salvage, damaged = repair(settings.state_folder / CATALOG)
+    lost = list(salvage.lost)
+    receipts = settings.state_folder / RECEIPTS
+    try:
+        with closing(SqliteReceipts(receipts)) as store:
+            for _ in store.newest():
+                pass
+    except CatalogDamaged:
+        lost.append(repair_receipts(receipts, damaged))
+    return Repair(damaged, salvage.commits, tuple(lost))
+
+
+def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]) -> None:
+    """Make the root commit of main on a Nessie, and the journal of its moves, as the publisher.
+
+    Args:
+        url: of Nessie's API, version 2.
+        realm: URL of the realm that gives out tokens; None where nobody signs in.
+        secret: gives the secret of the publisher's client.
+    """
+    from lagoa.adapters.nessie.catalog import NessieCatalog
+    from lagoa.adapters.oidc.tokens import OidcTokens
+
+    tokens = OidcTokens(realm, PUBLISHER, secret) if realm else None
+    with closing(NessieCatalog(url, tokens)) as catalog:
+        catalog.make_journal()
+
+
+def prepare_receipts(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
+    """Make the tables and logins of receipts in a PostgreSQL database; see `lagoa.adapters.postgres.tables.prepare`."""
+    from lagoa.adapters.postgres.tables import prepare
+
+    prepare(connection, passwords)

@@ -1,0 +1,142 @@
+"""The publisher's own step, `python -I -m lagoa.cli.publisher --lake DIR`: publishes what it is asked to on stdin.
+
+It imports nothing but Lagoa and what that needs: no flow, no code of the lake or of whoever asks. Settings, contracts
+and checks are those of the lake's folder that it is started with. Requests and answers are JSON documents, one a line:
+
+- `finished`: a table of the branch of a run; the step checks it beside the work, and finds its own results later.
+- `audit`, `publish`, `rollback`: answered by what came of it.
+
+It ends when its standard input does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from _thread import interrupt_main
+from argparse import ArgumentParser
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+from lagoa.domain.roles import PUBLISHER
+
+if TYPE_CHECKING:
+    from lagoa.branch import Run
+    from lagoa.domain.checks import AuditReport
+    from lagoa.domain.receipts import Publication
+    from lagoa.lake import Lake
+
+_END_S = 20
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    arguments = ArgumentParser("lagoa.cli.publisher", description=__doc__)
+    arguments.add_argument("--lake", required=True, help="the folder of the publisher's checkout of the lake")
+    arguments.add_argument("--profile", help="of lagoa.toml")
+    given = arguments.parse_args()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)  # what a library prints is no part of an answer
+        requests: SimpleQueue[bytes] = SimpleQueue()
+        busy = Event()
+        Thread(target=_receive, args=(requests, busy), daemon=True).start()
+        step = _Step(Path(given.lake), given.profile)
+        try:
+            while line := requests.get():
+                busy.set()
+                answer = step.answer(json.loads(line))
+                busy.clear()
+                if answer is not None:
+                    answers.write(f"{answer}\n")
+                    answers.flush()
+        finally:
+            step.close()
+
+
+def _receive(requests: SimpleQueue[bytes], busy: Event) -> None:
+    with os.fdopen(0, "rb") as lines:
+        for line in lines:
+            requests.put(line)
+    requests.put(b"")
+    if busy.is_set():
+        interrupt_main()  # the candidate is removed on the way out
+    time.sleep(_END_S)
+    os._exit(1)
+
+
+class _Step:
+    """The lake, opened as the publisher when the first request comes.
+
+    Args:
+        folder: the lake's.
+        profile: of its settings.
+    """
+
+    def __init__(self, folder: Path, profile: str | None) -> None:
+        self._folder = folder
+        self._profile = profile
+        self._lake: Lake | None = None
+        self._run: Run | None = None
+
+    def answer(self, request: dict[str, Any]) -> str | None:
+        """Do what is asked; return what came of it."""
+        from lagoa.errors import LagoaError
+        from lagoa.publish.handover import of_error, of_result
+
+        if "finished" in request:
+            with suppress(LagoaError):  # whoever asks for the publication is told
+                self._finished(request)
+            return None
+        try:
+            return of_result(self._carry_out(request))
+        except LagoaError as error:
+            return of_error(error)
+
+    def close(self) -> None:
+        """Stop checking, and close the lake."""
+        if self._run is not None:
+            self._run.stop()
+        if self._lake is not None:
+            self._lake.close()
+
+    def _finished(self, request: dict[str, Any]) -> None:
+        from lagoa.domain.tables import TableName
+
+        self._run_of(request).finished(TableName.parse(request["finished"]), request["commit"])
+
+    def _carry_out(self, request: dict[str, Any]) -> Publication | AuditReport:
+        if "rollback" in request:
+            self._open(request).context.refresh()
+            return self._open(request).rollback(request["rollback"], hold=request["hold"])
+        run = self._run_of(request)
+        if request.get("anew"):
+            self._open(request).context.refresh()
+        return run.audit() if "audit" in request else run.publish(request["message"])
+
+    def _run_of(self, request: dict[str, Any]) -> Run:
+        from lagoa.branch import Run
+
+        if self._run is None or self._run.name != request["branch"]:
+            if self._run is not None:
+                self._run.stop()
+            lake = self._open(request)
+            self._run = Run(lake.context, lake.branch(request["branch"]).name)
+        return self._run
+
+    def _open(self, request: dict[str, Any]) -> Lake:
+        from lagoa.bootstrap import open_lake
+        from lagoa.settings import load_settings
+
+        if self._lake is None:
+            own = {"role": PUBLISHER, "author": request["author"]}
+            self._lake = open_lake(load_settings(self._folder, self._profile).model_copy(update=own))
+        return self._lake
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)  # all is put away, and taking the interpreter apart takes as long as a publication

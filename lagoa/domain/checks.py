@@ -1,0 +1,155 @@
+"""Checks and audits: what was asked, and what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.errors import QueryError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lagoa.domain.tables import TableName
+
+
+Outcome = Literal["passed", "warned", "failed", "not evaluated"]
+
+Severity = Literal["fail", "warn"]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found.
+
+    Attributes:
+        check: the check's id, such as `silver.orders/required/order_id`.
+        table: the table it is about, as text.
+        outcome: passed, warned, failed, or not evaluated (which blocks like failed).
+        figure: the number measured; None where there is none.
+        threshold: the condition in words, such as `= 0` or `<= 20 %`.
+        message: one line for a person.
+        seconds: the time the check took; checks of one query share it evenly.
+        key: hash of all that the result rests on; equal keys mean the result may be used again.
+        reused: whether the result stems from an earlier audit.
+        samples_sql: a query for the failing rows, where there are such.
+        severity: whether a broken condition blocks (`fail`) or only warns.
+        owner: the team that answers for the table, from its contract.
+        definition: what is asked, as JSON: by it a later audit tells whether the check was loosened.
+    """
+
+    check: str
+    table: str
+    outcome: Outcome
+    figure: float | None
+    threshold: str
+    message: str
+    seconds: float
+    key: str
+    reused: bool = False
+    samples_sql: str | None = None
+    severity: Severity = "fail"
+    owner: str = ""
+    definition: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it stands in the way of a publication: failed or not evaluated."""
+        return self.outcome in {"failed", "not evaluated"}
+
+    @property
+    def shown(self) -> str:
+        """The figure as a person reads it: `1,204`, `0.37`, `2.50%`; nothing where there is none."""
+        if self.figure is None:
+            return ""
+        if "%" in self.threshold and " %" not in self.threshold:  # a share; Soda's figures are percents already
+            return f"{self.figure:,.2%}"
+        return f"{self.figure:,.0f}" if self.figure.is_integer() else f"{self.figure:,.6g}"
+
+    @property
+    def summary(self) -> str:
+        """Return the check, what it found and who answers for the table, in one line."""
+        return f"{self.check}: {self.message}" + (f" (owner: {self.owner})" if self.owner else "")
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """One check that a check file asks for.
+
+    Attributes:
+        id: such as `silver.orders/soda/columns.state.checks.missing`.
+        definition: its text, all that the file says about it.
+        queries: its SQL, each one a SELECT; what they read is what the check reads.
+        tables: other tables that it names outside SQL.
+        clock: the unit of time in which its result grows old; None when it does not depend on the clock.
+        severity: whether it fails an audit or only warns.
+    """
+
+    id: str
+    definition: str
+    queries: tuple[str, ...] = ()
+    tables: tuple[TableName, ...] = ()
+    clock: Literal["minute", "hour", "day"] | None = None
+    severity: Severity = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFile:
+    """The check file of one table, read once.
+
+    Attributes:
+        table: the table it is about.
+        path: where it stands.
+        text: its content.
+        checks: every check in it, in order.
+    """
+
+    table: TableName
+    path: str
+    text: str
+    checks: tuple[FileCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The results of all checks at one commit.
+
+    Attributes:
+        ref: what was asked for, as text.
+        commit: the commit that was audited.
+        base: the commit of main that drift was measured against.
+        results: one a check, in the order of their ids.
+        started_at: UTC.
+        seconds: wall time of the whole audit.
+        gating: False when the checks ran for information only: going back to a state that was audited before.
+    """
+
+    ref: str
+    commit: str
+    base: str
+    results: tuple[CheckResult, ...]
+    started_at: datetime
+    seconds: float
+    gating: bool = True
+
+    def result(self, check: str) -> CheckResult:
+        """Return what a check found; raises `QueryError` where it is not in this audit."""
+        for each in self.results:
+            if each.check == check:
+                return each
+        from difflib import get_close_matches
+
+        close = get_close_matches(check, [each.check for each in self.results], n=3, cutoff=0.85)
+        message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
+        listed = f"`lagoa audit show {self.commit[:12]}` lists them."
+        raise QueryError(message, f"Did you mean {' or '.join(close)}?" if close else listed)
+
+    @property
+    def blocking(self) -> tuple[CheckResult, ...]:
+        """The results that stand in the way of a publication: failed or not evaluated."""
+        return tuple(result for result in self.results if result.blocks)
+
+    @property
+    def passed(self) -> bool:
+        """Whether this state may be published."""
+        return not self.blocking

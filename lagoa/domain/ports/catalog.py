@@ -1,0 +1,101 @@
+"""The catalog port: branches, tags and commits over pointers of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lagoa.domain.commits import Change, Commit
+    from lagoa.domain.refs import Ref, RefInfo
+    from lagoa.domain.tables import TableName
+
+
+Namespace = tuple[str, ...]
+
+Pointers = Mapping["TableName", str]
+"""Location of the current metadata.json of each table."""
+
+
+class VersionedCatalog(Protocol):
+    """Branches, tags and commits over tables' metadata pointers.
+
+    Commit ids are content hashes. `~n` and `log` follow first parents, `merge_base` and `is_ancestor` both.
+    Every method raises `CatalogBusy` when the catalog does not answer in time, and `RefNotFound` for a ref or
+    commit that is not there.
+    """
+
+    def resolve(self, ref: Ref | str) -> Commit:
+        """Return the commit that a ref names now."""
+
+    def ref(self, name: str) -> RefInfo:
+        """Return a branch or tag."""
+
+    def refs(self) -> Sequence[RefInfo]:
+        """Return all branches and tags, by name."""
+
+    def create_branch(self, name: str, at: str) -> RefInfo:
+        """Make a branch at a commit id; raises `RefExists`, `InvalidName`."""
+
+    def create_tag(self, name: str, at: str) -> RefInfo:
+        """Make a tag at a commit id; raises `RefExists`, `InvalidName`."""
+
+    def delete_ref(self, name: str, expected: str) -> None:
+        """Remove a branch or tag that is at `expected`.
+
+        Raises:
+            CommitLost: when it has moved.
+            RefProtected: for main.
+        """
+
+    def commit(self, branch: str, expected: str, change: Change) -> Commit:
+        """Land `change` as one commit on `branch`, if its head is `expected`: all or nothing.
+
+        Raises:
+            CommitLost: when the branch is not at `expected`; it names the tables of `change` that others changed.
+            RefProtected: for main and for tags.
+        """
+
+    def swap(self, branch: str, expected: str, to: str) -> datetime:
+        """Move `branch` from `expected` to its descendant `to`, by compare-and-swap; the one way to move main.
+
+        The first parent of `to` must be `expected`. The moment goes to the journal that answers `branch*<time>`,
+        in the same transaction, and is returned; moments of one branch strictly increase.
+
+        Raises:
+            CommitLost: when the branch is not at `expected`.
+            NotASuccessor: when the first parent of `to` is another.
+            RefProtected: for a tag.
+        """
+
+    def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
+        """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
+
+    def get(self, commit: str) -> Commit:
+        """Return a commit by its full id."""
+
+    def log(self, commit: str) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root."""
+
+    def is_ancestor(self, ancestor: str, of: str) -> bool:
+        """Return whether `ancestor` is `of` or lies behind it, by any parent."""
+
+    def merge_base(self, a: str, b: str) -> str:
+        """Return the nearest common ancestor, by any parent."""
+
+    def tables(self, commit: str) -> Pointers:
+        """Return the pointer of each table at a commit."""
+
+    def namespaces(self, commit: str) -> Mapping[Namespace, Mapping[str, str]]:
+        """Return the namespaces at a commit with their properties."""
+
+    def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
+        """Return each table whose pointer differs, as (at a, at b)."""
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with what the catalog keeps, a sentence each; an empty list when it is whole."""
+
+    def close(self) -> None:
+        """Release what the catalog holds open."""

@@ -1,0 +1,112 @@
+"""Refs: the names of branches and tags, and places in their history."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, Self
+
+from lagoa.errors import InvalidName
+
+MAIN = "main"
+"""The branch that the business reads; only a publication moves it."""
+
+CANDIDATE_PREFIX = "lagoa/candidate/"
+"""Branches under this prefix are the publisher's alone."""
+
+_MAX_NAME = 200
+
+_REF_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
+
+_HASH = re.compile(r"[0-9a-f]{8,64}")
+
+_REF = re.compile(r"(?P<name>[^@~*]+)(?:@(?P<hash>[^~*]*))?(?:~(?P<back>[^*]*))?(?:\*(?P<at>.*))?", re.DOTALL)
+
+
+def check_ref_name(name: str) -> str:
+    """Return `name` when it may name a branch or tag.
+
+    The grammar is the part that Nessie, Trino and Spark all take: it starts with a letter; letters, digits, `_` and
+    `-`, in parts joined by single dots and slashes; no `HEAD`, nothing that looks like a commit id.
+
+    Raises:
+        InvalidName: otherwise.
+    """
+    if (
+        len(name) > _MAX_NAME
+        or not _REF_NAME.fullmatch(name)
+        or name in {"HEAD", "DETACHED"}
+        or (_HASH.fullmatch(name) and len(name) >= 16)  # noqa: PLR2004 - Nessie's limit
+    ):
+        rule = (
+            f"a letter, then letters, digits, '_' and '-' in parts joined by single '.' or '/', at most {_MAX_NAME}"
+            " characters, neither HEAD nor a commit id"
+        )
+        raise InvalidName("branch or tag", name, rule)
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A place in history: `main`, `v1`, `main@<hash>`, `main~2`, `main*<time>`, and `main@<hash>~2`.
+
+    Attributes:
+        name: the branch or tag.
+        commit: a commit id, or the first 8 or more characters of one; None for the head.
+        back: so many first parents back.
+        at: the state that was published at this moment (for `main`, from the publication journal).
+    """
+
+    name: str
+    commit: str | None = None
+    back: int = 0
+    at: datetime | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a ref. A time without a zone is taken as UTC.
+
+        Raises:
+            InvalidName: when `text` is outside the grammar.
+        """
+        match = _REF.fullmatch(text)
+        if match is None:
+            raise InvalidName("ref", text, "a branch or tag, with @hash, ~number or *time behind it")
+        name = check_ref_name(match["name"])
+        commit, back, at = match["hash"], match["back"], match["at"]
+        if commit is not None and not _HASH.fullmatch(commit):
+            raise InvalidName("ref", text, "8 to 64 hexadecimal digits after @")
+        if back is not None and not (back.isascii() and back.isdigit() and len(back) < 7):  # noqa: PLR2004
+            raise InvalidName("ref", text, "a number below 1,000,000 after ~")
+        moment = None
+        if at is not None:
+            if commit is not None or back is not None:
+                raise InvalidName("ref", text, "a time alone: *time goes with neither @ nor ~")
+            try:
+                moment = datetime.fromisoformat(at)
+            except ValueError as error:
+                raise InvalidName("ref", text, "an ISO 8601 time after *, such as main*2026-11-20T18:00:00Z") from error
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return cls(name, commit, int(back or 0), moment)
+
+    def __str__(self) -> str:
+        at = f"*{self.at.isoformat()}" if self.at else ""
+        return f"{self.name}{f'@{self.commit}' if self.commit else ''}{f'~{self.back}' if self.back else ''}{at}"
+
+
+@dataclass(frozen=True, slots=True)
+class RefInfo:
+    """A branch or tag as it stands.
+
+    Attributes:
+        name: its name.
+        kind: branch or tag.
+        commit: id of the commit it points to.
+        created_at: when it was made (UTC); None where the catalog does not keep it.
+    """
+
+    name: str
+    kind: Literal["branch", "tag"]
+    commit: str
+    created_at: datetime | None

@@ -1,0 +1,52 @@
+"""The four roles of a lake with sign-in, and which of them may move which branch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Role = Literal["reader", "ingest", "engineer", "publisher"]
+
+PUBLISHER: Role = "publisher"
+
+READER: Role = "reader"
+"""Does not see the quarantine, where records stand as they were received."""
+
+SCRATCH = "lagoa/scratch/"
+"""Branches on which a process makes commits before another branch moves to them; shown to nobody."""
+
+JOURNAL = "lagoa/journal"
+"""The branch that says when main moved where; shown to nobody."""
+
+_RUN = "run/"
+_OWN = "dev/"
+"""Branches `dev/<name>/…` are those of the user of that name alone, who is an engineer."""
+
+
+def who_may_move(branch: str) -> tuple[Role, ...]:
+    """Return the roles that may make, move or delete a branch; the rules themselves are the catalog server's."""
+    if branch in {MAIN, JOURNAL} or branch.startswith(CANDIDATE_PREFIX):
+        return (PUBLISHER,)
+    if branch.startswith(SCRATCH):
+        return tuple(role for role in get_args(Role) if role == PUBLISHER or branch.startswith(f"{SCRATCH}{role}/"))
+    if branch.startswith(_RUN):
+        return ("ingest", "engineer", PUBLISHER)
+    return ("engineer", PUBLISHER)
+
+
+def who_may(branch: str) -> str:
+    """Return which roles may make, move or delete a branch, as a sentence."""
+    if branch.startswith(_OWN):
+        owner = branch.removeprefix(_OWN).partition("/")[0]
+        return f"The engineer {owner!r} may, and the role {PUBLISHER}: `dev/<name>/…` is somebody's own."
+    return roles_may(who_may_move(branch))
+
+
+def roles_may(roles: Sequence[Role]) -> str:
+    """Return which roles may do something, as a sentence."""
+    *others, last = roles
+    return f"The roles {', '.join(others)} and {last} may." if others else f"The role {last} may."

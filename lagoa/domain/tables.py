@@ -1,0 +1,55 @@
+"""Tables: their names, and the columns that ingest adds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from lagoa.errors import InvalidName
+
+QUARANTINE_LAYER = "quarantine"
+"""The namespace of the tables that hold what others refused."""
+
+LINEAGE_COLUMNS = ("_batch_id", "_ingested_at", "_source", "_row")
+"""What ingest adds to each row: its batch, the moment, the file's name, the record's number from 1."""
+
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table's name: its namespace and its own, such as `silver.orders`."""
+
+    namespace: tuple[str, ...]
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `layer.table`: lower-case letters, digits and underscores.
+
+        Raises:
+            InvalidName: for any other form.
+        """
+        namespace, _, name = text.partition(".")
+        if not (_IDENTIFIER.fullmatch(namespace) and _IDENTIFIER.fullmatch(name)):
+            raise InvalidName("table", text, "the form layer.table, of lower-case letters, digits and underscores")
+        return cls((namespace,), name)
+
+    @property
+    def layer(self) -> str:
+        """The namespace as text, such as `silver`."""
+        return ".".join(self.namespace)
+
+    @property
+    def quarantine(self) -> TableName:
+        """The table that holds the rows refused by this one: `quarantine.bronze__orders`."""
+        return TableName((QUARANTINE_LAYER,), f"{self.layer}__{self.name}")
+
+    @property
+    def is_quarantine(self) -> bool:
+        """Whether it is the quarantine of a table."""
+        return self.namespace == (QUARANTINE_LAYER,)
+
+    def __str__(self) -> str:
+        return ".".join((*self.namespace, self.name))

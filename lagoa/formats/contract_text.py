@@ -1,0 +1,117 @@
+"""Writes what was guessed of a table as a contract, with a comment behind each guess."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import yaml
+
+from lagoa.contracts.columns import logical_type
+from lagoa.contracts.formats import FORMATS
+from lagoa.formats.shared.guesses import FEW, RECORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lagoa.contracts.properties import Source
+    from lagoa.domain.tables import TableName
+    from lagoa.formats.shared.guesses import Guess
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+
+
+def contract_lines(
+    table: TableName, source: Source, guesses: Sequence[Guess], key: Guess | None, note: str = ""
+) -> Iterator[str]:
+    """Yield the lines of a contract in YAML, with a note on the form of the file."""
+    records = guesses[0].records
+    seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
+    yield f"# Guessed from {_comment(source.file or '')}, {seen}. Go through it before you rely on it:"
+    yield "# REVIEW marks what one file cannot tell; add descriptions and the team that answers for the table."
+    yield "apiVersion: v3.2.0"
+    yield "kind: DataContract"
+    yield f"id: {table}"
+    yield f"name: {table}"
+    yield "version: 0.1.0"
+    yield "status: draft"
+    yield "schema:"
+    yield f"  - name: {scalar(table.name)}"
+    yield f"    physicalName: {table}"
+    yield "    physicalType: table"
+    if key is None:
+        yield "    # REVIEW: no column surely identifies a row; give the one that does required and primaryKey."
+    yield "    properties:"
+    for guess in guesses:
+        yield from _column(guess, is_key=guess is key)
+    yield "    customProperties:"
+    if note:
+        yield f"      # REVIEW: {_comment(note)}."
+    if source.nulls:
+        yield f"      # REVIEW: {_comment(', '.join(source.nulls))} is null in every column."
+    yield "      - property: lagoa.source"
+    yield f"        value: {{{', '.join(_source(source))}}}"
+
+
+def scalar(text: str) -> str:
+    """Return a text as YAML, quoted where it would be read as something else."""
+    plain = _WORD.fullmatch(text) and isinstance(yaml.safe_load(text), str)
+    if plain:
+        return text
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+
+
+def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
+    seen = guess.records - guess.nulls
+    yield f"      - name: {scalar(guess.name)}"
+    if not guess.type.startswith("map<"):  # ODCS wants parts of a map in a form that Lagoa has in its type
+        yield f"        logicalType: {logical_type(guess.type)}"
+    kind = scalar(guess.type) if ":" in guess.type else guess.type
+    yield f"        physicalType: {kind}  # {_comment(guess.why)}"
+    if guess.required:
+        told = f"no value is missing in {guess.records:,} records"
+        yield f"        required: true  # {told if not guess.nulls else guess.why}"
+    elif not guess.nulls and guess.records >= FEW:
+        yield f"        # REVIEW required: true  # none is missing, but {guess.records:,} records do not tell"
+    if is_key:
+        yield f"        primaryKey: true  # REVIEW: all {guess.distinct:,} values differ"
+    elif FEW <= seen == guess.distinct and guess.type in {"long", "string"}:
+        yield f"        # REVIEW unique: true  # all {guess.distinct:,} values differ"
+    if guess.personal:
+        yield "        classification: personal  # REVIEW"
+    if guess.format:
+        words = FORMATS[guess.format].words
+        yield f"        logicalTypeOptions: {{format: {guess.format}}}  # every value is {words}"
+    for likely in guess.likely:
+        yield f"        # REVIEW {_comment(likely)}  # holds for all {seen:,} values"
+    if guess.header != guess.name:
+        yield "        customProperties:"
+        yield f"          - {{property: lagoa.header, value: {scalar(guess.header)}}}"
+
+
+def _source(source: Source) -> Iterator[str]:
+    yield f"format: {source.format}"
+    yield f"file: {scalar(source.file or '')}"
+    if source.format in {"json", "jsonl"} and source.encoding != "utf-8":
+        yield f"encoding: {source.encoding}"
+    if source.date != "yyyy-mm-dd":
+        yield f"date: {source.date}"
+    if source.format != "csv":
+        return
+    yield f"delimiter: {json.dumps(source.delimiter)}"
+    yield f"quote: {json.dumps(source.quote)}"
+    if source.escape is not None:
+        yield f"escape: {json.dumps(source.escape)}"
+    yield f"encoding: {source.encoding}"
+    yield f"header: {str(source.header).lower()}"
+    if source.nulls:
+        yield f"nulls: {json.dumps(source.nulls, ensure_ascii=False)}"
+    if source.decimal != ".":
+        yield f"decimal: {json.dumps(source.decimal)}"
+
+
+def _comment(text: str) -> str:
+    """Return a text that stays on the line of its comment."""
+    return _CONTROL.sub("?", text)

@@ -1,0 +1,272 @@
+"""Reads a CSV file block by block, once from front to back, into Arrow batches of text.
+
+Blocks of sound structure are parsed as a whole; in a block that is not, `split` takes the records apart one by one,
+and those that cannot be read come along with their bytes and the reason. So the cost of damage is that of its block.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lagoa.domain.sql_names import name_in_sql
+from lagoa.errors import SourceError
+from lagoa.formats.shared.columns import match_columns
+from lagoa.formats.shared.files import READ_ERRORS, kind_of
+from lagoa.formats.shared.records import MAX_RECORD, Dialect, Records, scan, split
+from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
+from lagoa.formats.shared.values import Value, from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pyarrow as pa
+
+    from lagoa.contracts.contract import Column, Contract
+    from lagoa.contracts.properties import Source
+    from lagoa.formats.shared.files import SourceFile
+
+BLOCK = 4 * 1024 * 1024
+"""Bytes read at a time."""
+
+_BOM = b"\xef\xbb\xbf"
+_UTF8 = "utf-8"
+
+
+class CsvReader:
+    """A CSV file whose columns are known.
+
+    Attributes:
+        columns: the contract's columns that the file has, in the file's order.
+        raw: a record's bytes, as SQL over the stream.
+    """
+
+    raw = name_in_sql(RAW)
+
+    def __init__(
+        self,
+        contract: Contract,
+        source: Source,
+        file: SourceFile,
+        *,
+        block: int = BLOCK,
+        longest: int = MAX_RECORD,
+    ) -> None:
+        """Read the header.
+
+        Args:
+            contract: of the table that the file goes to.
+            source: the form of its files.
+            file: the file.
+            block: bytes read at a time.
+            longest: bytes within which an opened quote must be closed.
+
+        Raises:
+            SourceError: the file is empty, its header cannot be read or does not fit the contract.
+        """
+        self._file = file
+        self._block = block
+        self._nulls = [source.null, *source.nulls]
+        self._date = source.date
+        self._decimal = source.decimal
+        self._dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
+        self._begin = 0
+        head = self._head()
+        if self._dialect.encoding == _UTF8 and head.startswith(_BOM):
+            self._begin = len(_BOM)
+        if not head[self._begin :]:
+            raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
+        kind = kind_of(head)
+        if kind and b"\0" in head:  # a text may begin so, too
+            raise SourceError(str(file.path), f"it is {kind[0]}, no CSV file.", kind[1])
+        if source.header:
+            names, stop = self._header(head)
+            self._begin = stop
+            self.columns = match_columns(contract, names, str(file.path))
+            self._dialect = replace(self._dialect, fields=len(names))
+        else:
+            self.columns = tuple(column.name for column in contract.columns)
+
+    def stream(self) -> Stream:
+        """Return the records from the first to the last, as one pass over the file."""
+        return Stream(self.schema, self._batches(), self._file)
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The stream's schema."""
+        import pyarrow as pa
+
+        return stream_schema({name: pa.string() for name in self.columns})
+
+    def value(self, column: Column) -> Value:
+        """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
+        text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
+        return from_text(text, made, column.type, self._decimal, self._date)
+
+    def _head(self) -> bytes:
+        try:
+            with self._file.open() as stream:
+                return stream.read(BLOCK)
+        except READ_ERRORS as error:
+            raise self._file.unreadable(error) from error
+
+    def _header(self, head: bytes) -> tuple[list[str], int]:
+        """Return the names in the header, and where the first record begins."""
+        begin, grammar = self._begin, self._dialect.grammar
+        text = head if len(head) >= BLOCK or head.endswith((b"\n", b"\r")) else head + b"\n"
+        match = grammar.whole.match(text, begin)
+        try:
+            names = _fields(match[0].decode(self._dialect.encoding), self._dialect) if match else []
+        except (ValueError, csv.Error):
+            names = []
+        if match is None or not names:
+            raise SourceError(
+                str(self._file.path),
+                "its first line is no header that can be read.",
+                "Check delimiter, quote, encoding and header in `lagoa.source` of the contract.",
+            )
+        return names, min(match.end(), len(head))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the records; a batch holds readable ones or unreadable ones."""
+        offset, row = self._begin, 1
+        rest, final = b"", False
+        with self._file.open() as stream:
+            stream.seek(offset)
+            while not final:
+                read = stream.read(self._block)
+                final = not read
+                block = rest + read
+                records, values = self._read(block, final=final)
+                yield from to_batches(self.schema, values, _places(block, records, offset, row), records.bad)
+                rest = block[records.consumed :]
+                offset += records.consumed
+                row += len(records.starts)
+
+    def _read(self, block: bytes, *, final: bool) -> tuple[Records, pa.Table]:
+        """Return the records at the beginning of a block, and the values of those that can be read."""
+        records = scan(block, self._dialect, final=final)
+        if records is not None and (records.consumed or len(block) <= self._dialect.longest):
+            values = self._parse(memoryview(block)[: records.consumed])
+            if values is not None and values.num_rows == len(records.starts):
+                return records, values
+        records = split(block, self._dialect, final=final)
+        if not records.consumed and len(block) > self._dialect.longest:
+            raise SourceError(
+                str(self._file.path),
+                f"a line is longer than {self._dialect.longest:,} bytes.",
+                "Check that it is a CSV file, and which line endings it was written with.",
+            )
+        values = self._parse(_readable(block, records))
+        if values is None or values.num_rows != len(records.starts) - len(records.bad):
+            raise SourceError(
+                str(self._file.path),
+                "two ways of reading it found different records; nothing was written.",
+                "This is an error in Lagoa: report it with the file.",
+            )
+        return records, values
+
+    def _parse(self, text: bytes | memoryview) -> pa.Table | None:
+        """Return the values of whole records, as text, or None when one of them is bad."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        dialect = self._dialect
+        try:
+            if dialect.encoding != _UTF8:
+                text = str(text, dialect.encoding).encode()
+            if not text:
+                return pa.table({name: pa.array([], pa.string()) for name in self.columns})
+            guarded = text[: len(_BOM)] == _BOM  # the parser would drop it, here it is text
+            return arrow_csv.read_csv(
+                pa.BufferReader(b"\n" + bytes(text) if guarded else text),
+                arrow_csv.ReadOptions(
+                    column_names=self.columns, use_threads=False, block_size=len(text) + 1, skip_rows=int(guarded)
+                ),
+                arrow_csv.ParseOptions(
+                    delimiter=dialect.delimiter.decode(),
+                    quote_char=dialect.quote.decode() if dialect.quote else False,
+                    double_quote=dialect.escape is None,
+                    escape_char=dialect.escape.decode() if dialect.escape else False,
+                    newlines_in_values=True,
+                    ignore_empty_lines=not dialect.keeps_empty_lines,
+                ),
+                arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(self.columns, pa.string()),
+                    null_values=self._nulls,
+                    strings_can_be_null=True,
+                ),
+            )
+        except (pa.ArrowInvalid, UnicodeDecodeError):
+            return None
+
+
+def _readable(block: bytes, records: Records) -> bytes:
+    """Return the bytes of the good records; a CR that ends one is made CRLF, lest it meets an LF of the next."""
+    parts = []
+    for index, (start, stop) in enumerate(zip(records.starts.tolist(), records.stops.tolist(), strict=True)):
+        if index not in records.bad:
+            part = block[start:stop]
+            parts.append(part + b"\n" if part.endswith(b"\r") else part)
+    return b"".join(parts)
+
+
+def _places(block: bytes, records: Records, offset: int, row: int) -> list[pa.Array]:
+    """Return number, offset and bytes of each record; the bytes are the block's own, not copied, where that goes."""
+    import numpy as np
+    import pyarrow as pa
+
+    starts, stops = records.starts, records.stops
+    if np.array_equal(starts[1:], stops[:-1]):
+        edges = np.append(starts, stops[-1:]).astype(np.int32)
+        raw = pa.Array.from_buffers(pa.binary(), len(starts), [None, pa.py_buffer(edges), pa.py_buffer(block)])
+    else:
+        raw = pa.array([block[a:b] for a, b in zip(starts.tolist(), stops.tolist(), strict=True)], pa.binary())
+    return [pa.array(np.arange(row, row + len(starts))), pa.array(starts + offset), raw]
+
+
+def _fields(record: str, dialect: Dialect) -> list[str]:
+    """Return the fields of one record."""
+    reader = csv.reader(
+        [record],
+        delimiter=dialect.delimiter.decode(),
+        quotechar=dialect.quote.decode() if dialect.quote else None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        escapechar=dialect.escape.decode() if dialect.escape else None,
+        doublequote=dialect.escape is None,
+        strict=True,
+    )
+    return next(reader, [])
+
+
+def dialect_of(source: Source, fields: int, file: str) -> Dialect:
+    """Return the dialect that a contract gives.
+
+    Raises:
+        SourceError: an encoding or a character that Lagoa does not read.
+    """
+    try:
+        encoding = codecs.lookup(source.encoding).name
+        ascii_bytes = bytes(range(128))
+        known = encoding == _UTF8 or (
+            ascii_bytes.decode(encoding) == ascii_bytes.decode("ascii")
+            and len(bytes(range(128, 256)).decode(encoding, "replace")) == 128  # noqa: PLR2004 - one byte, one character
+        )
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise SourceError(
+            file,
+            f"Lagoa does not read the encoding {source.encoding!r}.",
+            "It reads utf-8 and encodings of one byte a character, such as latin-1 and cp1252; convert the file, for "
+            f"example with `iconv -f {source.encoding} -t utf-8`, and say utf-8 in the contract.",
+        )
+    for name, character in (("delimiter", source.delimiter), ("quote", source.quote), ("escape", source.escape)):
+        if character and not character.isascii():
+            raise SourceError(file, f"the {name} {character!r} is no ASCII character.", "Convert the file.")
+    quote = source.quote.encode() if source.quote else None
+    escape = source.escape.encode() if source.escape and source.escape != source.quote else None
+    return Dialect(source.delimiter.encode(), quote, escape, encoding, fields)

@@ -1,0 +1,132 @@
+"""Makes the columns of a stream from records of JSON: scalars as text, what is nested in its type."""
+
+from __future__ import annotations
+
+import codecs
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contracts.findings import near
+from lagoa.contracts.iceberg_types import INTEGERS, parse_type
+from lagoa.domain.sql_names import name_in_sql
+from lagoa.errors import SourceError
+from lagoa.formats.json.nested import Misfit, arrow_type, make
+from lagoa.formats.json.values import Unreadable, as_texts, read_object
+from lagoa.formats.shared.stream import RAW, stream_name, stream_schema
+from lagoa.formats.shared.values import Value, from_text, sql_type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from lagoa.contracts.contract import Column, Contract
+    from lagoa.contracts.iceberg_types import IcebergType
+    from lagoa.contracts.properties import Source
+    from lagoa.formats.shared.records import Fault
+
+_EXACT = INTEGERS | {"decimal"}
+
+
+class JsonValues:
+    """Records of JSON whose columns are known.
+
+    Attributes:
+        columns: the contract's columns; which of them a record has, it says itself.
+        raw: a record's bytes, as SQL over the stream.
+        encoding: of the records.
+    """
+
+    raw = name_in_sql(RAW)
+
+    def __init__(self, contract: Contract, source: Source, file: str) -> None:
+        """Look at the contract.
+
+        Raises:
+            SourceError: an encoding that Lagoa does not read.
+        """
+        self.columns = tuple(column.name for column in contract.columns)
+        self._contract = contract
+        self.encoding = _encoding(source, file)
+        self._date = source.date
+        self._kinds = {column.source_name: parse_type(column.type) for column in contract.columns}
+        self._known = self._kinds.keys()
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The stream's schema: scalars as text, nested values in their type with a mark where one cannot be made."""
+        import pyarrow as pa
+
+        fields: dict[str, pa.DataType] = {}
+        for column, kind in zip(self.columns, self._kinds.values(), strict=True):
+            fields[column] = arrow_type(kind) if kind.parts else pa.string()
+            if kind.parts:
+                fields[_mark(column)] = pa.bool_()
+        return stream_schema(fields)
+
+    def value(self, column: Column) -> Value:
+        """Return the SQL of a column's value over the stream; raises `ValueError` when JSON has no such values."""
+        kind, name = parse_type(column.type), name_in_sql(stream_name(column.name))
+        if not kind.parts:
+            return from_text(name, name_in_sql(column.name), column.type, date=self._date)
+        arrow_type(kind)
+        if "uuid" in column.type:  # handed on as text
+            name = f"CAST({name} AS {sql_type(column.type)})"
+        return Value(name, (name_in_sql(stream_name(_mark(column.name))),))
+
+    def read(self, records: Sequence[bytes]) -> tuple[pa.Table, dict[int, Fault]]:
+        """Return the values of the readable records in the schema's order, and why the others are not readable."""
+        import pyarrow as pa
+
+        found, bad = [], {}
+        for number, record in enumerate(records):
+            try:
+                found.append(self._object(record))
+            except Unreadable as error:
+                bad[number] = error.fault
+        arrays: list[pa.Array] = []
+        for key, kind in self._kinds.items():
+            values = [each.get(key) for each in found]
+            if kind.parts:
+                arrays += _nested(values, kind)
+            else:
+                arrays.append(pa.array(as_texts(values, exact=kind.name in _EXACT), pa.string()))
+        return pa.Table.from_arrays(arrays, names=self.schema.names[5:]), bad
+
+    def _object(self, record: bytes) -> dict[str, Any]:
+        found = read_object(record, self.encoding)
+        if found.keys() <= self._known:
+            return found
+        key = next(key for key in found if key not in self._known)
+        reason = f"the key {key!r} is not in the contract of {self._contract.table}.{near(key, self._known)}"
+        raise Unreadable("keys", reason)
+
+
+def _mark(column: str) -> str:
+    """Return the name of the column that says where a nested value could not be made; no column is named so."""
+    return f"{column}!"
+
+
+def _nested(values: Sequence[Any], kind: IcebergType) -> list[pa.Array]:
+    import pyarrow as pa
+
+    made, misfits = [], []
+    for value in values:
+        try:
+            made.append(make(value, kind))
+            misfits.append(False)
+        except (Misfit, RecursionError):
+            made.append(None)
+            misfits.append(True)
+    return [pa.array(made, arrow_type(kind)), pa.array(misfits)]
+
+
+def _encoding(source: Source, file: str) -> str:
+    encoding = codecs.lookup(source.encoding).name
+    if encoding not in {"utf-8", "iso8859-1", "cp1252"}:
+        raise SourceError(
+            file,
+            f"Lagoa does not read JSON in the encoding {source.encoding!r}.",
+            f"JSON is UTF-8: convert it with `iconv -f {source.encoding} -t utf-8`, and say so in the contract.",
+        )
+    return encoding

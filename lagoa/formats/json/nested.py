@@ -1,0 +1,159 @@
+"""Makes values of lists, maps and structs from JSON, each taken whole or refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, time
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from sys import float_info
+from typing import TYPE_CHECKING, Any
+
+from lagoa.formats.json.values import as_number_text, as_text
+from lagoa.formats.shared.values import GRAMMAR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from lagoa.contracts.iceberg_types import IcebergType
+
+_WHOLE = re.compile(r" *[+-]?[0-9]+(\.0*)? *")
+_GRAMMAR = {kind: re.compile(grammar, re.ASCII) for kind, grammar in GRAMMAR.items()}
+_TRUE = frozenset({"true", "t", "yes", "y", "1"})
+_FLOAT_MAX = 3.4028235677973362e38  # beyond it the nearest float of four bytes is infinite
+
+
+class Misfit(ValueError):
+    """A value that is none of the type."""
+
+
+def arrow_type(kind: IcebergType) -> pa.DataType:
+    """Return the Arrow type in which values of a type are handed on.
+
+    Raises:
+        ValueError: JSON has no values of the type.
+    """
+    import pyarrow as pa
+
+    parts = [arrow_type(part) for _, part in kind.parts]
+    if kind.name == "struct":
+        return pa.struct([(name, part) for (name, _), part in zip(kind.parts, parts, strict=True)])
+    if kind.name == "list":
+        return pa.list_(*parts)
+    if kind.name == "map":
+        return pa.map_(*parts)
+    if kind.name == "decimal":
+        return pa.decimal128(*kind.numbers)
+    plain = {
+        "boolean": pa.bool_(), "int": pa.int32(), "long": pa.int64(), "float": pa.float32(), "double": pa.float64(),
+        "date": pa.date32(), "time": pa.time64("us"), "timestamp": pa.timestamp("us"),
+        "timestamptz": pa.timestamp("us", "UTC"), "string": pa.string(), "uuid": pa.string(),
+    }  # fmt: skip
+    if kind.name not in plain:
+        raise ValueError(f"JSON does not say what a {kind} is")
+    return plain[kind.name]
+
+
+def make(value: Any, kind: IcebergType) -> Any:
+    """Return a JSON value as Python has it for a type.
+
+    Raises:
+        Misfit: it is none of the type, or would lose a part.
+    """
+    if value is None:
+        return None
+    if kind.parts:
+        return _NESTED[kind.name](value, kind)
+    if kind.name == "string":
+        return as_text(value)
+    text = as_number_text(value) or ""
+    if kind.name == "decimal":
+        return _exact(text, *kind.numbers)
+    if kind.name in _GRAMMAR and not _GRAMMAR[kind.name].fullmatch(text):
+        raise Misfit
+    try:
+        return _MAKERS[kind.name](text)
+    except (ValueError, OverflowError):
+        raise Misfit from None
+
+
+def _struct(value: Any, kind: IcebergType) -> dict[str, Any]:
+    fields = dict(kind.parts)
+    if not isinstance(value, dict) or not value.keys() <= fields.keys():
+        raise Misfit
+    return {name: make(value.get(name), part) for name, part in fields.items()}
+
+
+def _list(value: Any, kind: IcebergType) -> list[Any]:
+    if not isinstance(value, list):
+        raise Misfit
+    return [make(each, kind.parts[0][1]) for each in value]
+
+
+def _map(value: Any, kind: IcebergType) -> list[tuple[Any, Any]]:
+    if not isinstance(value, dict):
+        raise Misfit
+    (_, of_key), (_, of_value) = kind.parts
+    made = [(make(key, of_key), make(each, of_value)) for key, each in value.items()]
+    if len({key for key, _ in made}) != len(made):
+        raise Misfit
+    return made
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        found = Decimal(text.strip(" "))
+    except InvalidOperation:
+        raise Misfit from None
+    if not found.is_finite() or "_" in text:
+        raise Misfit
+    return found
+
+
+def _whole(text: str, limit: int) -> int:
+    if not _WHOLE.fullmatch(text) or not -limit <= (found := _decimal(text)) < limit:
+        raise Misfit
+    return int(found)
+
+
+def _exact(text: str, precision: int, scale: int) -> Decimal:
+    try:
+        return _decimal(text).quantize(
+            Decimal(1).scaleb(-scale), context=Context(precision, traps=[Inexact, InvalidOperation])
+        )
+    except (Inexact, InvalidOperation):
+        raise Misfit from None
+
+
+def _float(text: str, greatest: float) -> float:
+    exact = _decimal(text)
+    found = float(exact)
+    if not abs(found) <= greatest or (found == 0 and exact):
+        raise Misfit
+    return found
+
+
+def _moment(text: str) -> datetime:
+    spelled = re.sub(r"(\.\d{6})0+", r"\1", text.replace(" ", "T", 1).replace(" ", ""))
+    return datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", spelled))
+
+
+def _utc(text: str) -> datetime:
+    found = _moment(text)
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+_NESTED: dict[str, Callable[[Any, IcebergType], Any]] = {"struct": _struct, "list": _list, "map": _map}
+_MAKERS: dict[str, Callable[[str], Any]] = {
+    "int": lambda text: _whole(text, 2**31),
+    "long": lambda text: _whole(text, 2**63),
+    "float": lambda text: _float(text, _FLOAT_MAX),
+    "double": lambda text: _float(text, float_info.max),
+    "boolean": lambda text: text.lower() in _TRUE,
+    "date": lambda text: date.fromisoformat(text[:10]),
+    "time": lambda text: time.fromisoformat(re.sub(r"(\.\d{6})0+$", r"\1", text)),
+    "timestamp": _moment,
+    "timestamptz": _utc,
+    "uuid": str,
+}

@@ -1,0 +1,135 @@
+"""Reads one JSON text exactly: a number keeps the digits that it is written with, and what is ambiguous is refused.
+
+Python's own decoder does the work, since it alone hands over numbers as text, sees every key of an object and takes
+nothing that JSON has not, once `NaN` and `Infinity` are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from json.encoder import encode_basestring
+from types import NoneType
+from typing import Any, NoReturn
+
+from lagoa.formats.shared.records import Fault
+
+_SPACE = " \t\r\n"
+_TEXTLESS = re.compile("[\0\ud800-\udfff]")
+_LONGEST_EXPONENT = 100
+
+
+class Number(str):
+    """A JSON number as it is written."""
+
+    __slots__ = ()
+
+
+class Unreadable(ValueError):
+    """A text that is no JSON object; `fault` says why."""
+
+    def __init__(self, rule: str, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = Fault(rule, reason)
+
+
+def read_object(record: bytes, encoding: str) -> dict[str, Any]:
+    """Return the object that a record holds; its values are None, bool, str, `Number`, list and dict.
+
+    Raises:
+        Unreadable: it is not of the encoding, no JSON, no object, has a key twice or a character that no text has.
+    """
+    try:
+        text = record.decode(encoding).strip(_SPACE)
+        value, end = _DECODER.raw_decode(text)
+    except UnicodeDecodeError as error:
+        raise Unreadable("encoding", f"byte {error.start + 1} is not {encoding}") from None
+    except json.JSONDecodeError as error:
+        if "\0" in error.doc:
+            raise Unreadable("nul", "a NUL byte") from None
+        raise Unreadable("json", f"no JSON: {error.msg.lower()} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise Unreadable("json", "values nested too deeply") from None
+    if end != len(text):
+        raise Unreadable("json", f"more text behind the value, from character {end + 1}")
+    if not isinstance(value, dict):
+        raise Unreadable("object", f"{_kind(value)}, no object")
+    if "\\u" in text:
+        _refuse_textless(value)
+    return value
+
+
+def as_texts(values: list[Any], *, exact: bool) -> list[str | None]:
+    """Return values as `as_text` does, or as `as_number_text` when they are to become exact numbers."""
+    kinds = set(map(type, values))
+    if not kinds <= {str, Number, NoneType}:
+        return list(map(as_number_text if exact else as_text, values))
+    if exact and Number in kinds and "e" in "".join(filter(None, values)).lower():
+        return list(map(as_number_text, values))
+    return values
+
+
+def as_text(value: Any) -> str | None:
+    """Return a value as text: a string as it is, a number as it is written, lists and objects as JSON without space."""
+    return value if value is None or isinstance(value, str) else dumped(value)
+
+
+def as_number_text(value: Any) -> str | None:
+    """Return a value as text, a number with an exponent written out where that is not too long."""
+    if isinstance(value, Number) and ("e" in value or "E" in value):
+        exact = Decimal(value)
+        if abs(exact.adjusted()) <= _LONGEST_EXPONENT:
+            return format(exact, "f")
+    return as_text(value)
+
+
+def dumped(value: Any) -> str:
+    """Return a value as JSON without space, its numbers as they are written."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else "true" if value else "false"
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{encode_basestring(key)}:{dumped(each)}' for key, each in value.items())}}}"
+    return f"[{','.join(map(dumped, value))}]"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        raise Unreadable("keys", f"the key {twice!r} stands in one object twice")
+    return found
+
+
+def _constant(name: str) -> NoReturn:
+    raise Unreadable("json", f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(
+    parse_float=Number, parse_int=Number, parse_constant=_constant, object_pairs_hook=_object, strict=True
+)
+
+
+def _refuse_textless(value: Any) -> None:
+    """Refuse what an escape can write and no text has: NUL and halves of a character."""
+    if isinstance(value, str):
+        if found := _TEXTLESS.search(value):
+            if found[0] == "\0":
+                raise Unreadable("nul", "a NUL character")
+            raise Unreadable("encoding", f"half a character: \\u{ord(found[0]):04x}")
+    elif isinstance(value, list | dict):
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            _refuse_textless(part)
+
+
+def _kind(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return dumped(value)
+    if isinstance(value, Number):
+        return "a number"
+    return "a text" if isinstance(value, str) else "a list"

@@ -1,0 +1,1 @@
+"""What several formats read records, guess columns and hand rows on with."""

@@ -1,0 +1,58 @@
+"""What the names in a file tell: names for the columns, and which of them identifies a row."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.iceberg_types import INTEGERS
+from lagoa.domain.tables import LINEAGE_COLUMNS
+from lagoa.formats.shared.guesses import ENOUGH
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.formats.shared.guesses import Guess
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,99}")
+_IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|codigo|code)$|^id_")
+_KEY_TYPES = frozenset({"int", "long", "string", "uuid"})
+
+
+def column_names(headers: Sequence[str]) -> list[str]:
+    """Return a column name for each name in a file: kept when it is one, else made one; no name twice."""
+    names: list[str] = []
+    for number, header in enumerate(headers, 1):
+        name = header if _NAME.fullmatch(header) else plain_name(header) or f"column_{number}"
+        while name in names or name in LINEAGE_COLUMNS or (name in headers and name != header):
+            name = f"{name}_{number}"
+        names.append(name)
+    return names
+
+
+def plain_name(header: str) -> str:
+    """Return a name of lower-case letters, digits and underscores that is like another; empty where nothing is left."""
+    plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:100]
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def find_key(guesses: Sequence[Guess], table: str) -> Guess | None:
+    """Return the column that identifies a row: unique, never null, and more than unique by chance.
+
+    It is one of whole numbers or text; `id`, or `<table>_id`, or the first column when its name ends in `id`; in a
+    file of 300 records and more also the first of the other columns whose names end so, or the first column itself.
+    """
+    able = [each for each in guesses if each.type in _KEY_TYPES and each.records == each.distinct > 0]
+    singular = table.removesuffix("s")
+    named = [each for each in able if _IDENTIFIER.search(each.name)]
+    for each in named:
+        if each.name in {"id", "uuid", "guid", f"{table}_id", f"{singular}_id", f"id_{singular}", f"id_{table}"}:
+            return each
+    first = guesses[0]
+    if first in named:
+        return first
+    if first.records < ENOUGH:
+        return None
+    return named[0] if named else (first if first in able and first.type in INTEGERS else None)

@@ -1,0 +1,114 @@
+"""The two queries over a stream of records: the rows that a table takes, and the records that it refuses.
+
+Both decide by one expression, the number of the first rule that a record breaks, so that each record is in exactly
+one of the two.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from lagoa.contracts.rules import row_rules
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
+from lagoa.errors import SourceError
+from lagoa.formats.shared.stream import OFFSET, REASON, ROW, RULE
+
+if TYPE_CHECKING:
+    from lagoa.contracts.contract import Contract
+    from lagoa.formats import Values
+
+STREAM = "@stream"
+"""The name under which the session knows the stream."""
+
+_ACCEPTED, _UNREADABLE = 0, 1
+_BROKEN = name_in_sql("@broken")
+
+
+class _Check(NamedTuple):
+    """What each record must not be: a condition in SQL, and what the quarantine says of those that are."""
+
+    broken: str
+    rule: str
+    column: str
+    reason: str
+
+
+class RowSql:
+    """The queries for one file and one contract.
+
+    Attributes:
+        accepted: the table's columns, lineage included, of the records that break no rule. Its parameters are the
+            batch's id, the moment and the file's name.
+        refused: the quarantine's columns of the other records but for their fate, one row each, with the first rule
+            that it breaks. Its parameters are the same.
+    """
+
+    def __init__(self, contract: Contract, reader: Values, file: str) -> None:
+        """Write the queries.
+
+        Raises:
+            SourceError: a column's values cannot be made from what the file holds.
+        """
+        self._values: list[str] = []
+        self._checks: list[_Check] = []
+        try:
+            self._read_columns(contract, reader)
+        except ValueError as error:
+            raise SourceError(file, f"{error}.", f"Change the column's type in {contract.file}.") from error
+        columns = ", ".join(name_in_sql(column.name) for column in contract.columns)
+        batch, moment, name, row = map(name_in_sql, LINEAGE_COLUMNS)
+        self.accepted = (
+            f"SELECT {columns}, CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS {moment}, "  # noqa: S608
+            f"CAST($3 AS VARCHAR) AS {name}, {name_in_sql(ROW)} AS {row} "
+            f"FROM ({self._judged()}) WHERE {_BROKEN} = {_ACCEPTED}"
+        )
+        parts = zip(*(check[1:] for check in self._checks), strict=True)
+        texts = [[text_in_sql(text) for text in part] for part in parts]
+        rule, column, reason = (f"[{', '.join(part)}][{_BROKEN} - {_UNREADABLE}]" for part in texts or [["NULL"]] * 3)
+        told = f"nullif(split_part({name_in_sql(RULE)}, '/', 2), '')"  # a reader that judges values names the column so
+        self.refused = (
+            f"SELECT coalesce({name_in_sql(RULE)}, {rule}) AS rule, coalesce({told}, {column}) AS column_name, "  # noqa: S608
+            f"coalesce({name_in_sql(REASON)}, {reason}) AS reason, {name_in_sql(ROW)} AS record, "
+            f"{name_in_sql(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
+            f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at, {_header(contract, reader)} "
+            f"AS header FROM ({self._judged()}) WHERE {_BROKEN} <> {_ACCEPTED}"
+        )
+
+    def _read_columns(self, contract: Contract, reader: Values) -> None:
+        rules = row_rules(contract)
+        for column in contract.columns:
+            name = column.name
+            if name not in reader.columns:
+                self._values.append(f"NULL AS {name_in_sql(name)}")
+                continue
+            try:
+                value = reader.value(column)
+            except ValueError as error:
+                raise ValueError(f"column {name!r}: {error}") from error
+            self._values.append(f"{value.sql} AS {name_in_sql(name)}")
+            self._checks += [_Check(bad, f"type/{name}", name, f"{name} is no {column.type}") for bad in value.bad]
+            self._checks += [_Check(each.violated, each.id, name, each.reason) for each in rules if each.column == name]
+
+    def _judged(self) -> str:
+        """Return the query for the records, their values, and the first rule that each breaks.
+
+        That is 0 for none and 1 for a record that cannot be read at all. `random` makes it no constant of the row in
+        the engine's eyes, so that no condition on it is moved to where each value would be made again for each rule.
+        """
+        whens = [f"WHEN {name_in_sql(RULE)} IS NOT NULL THEN {_UNREADABLE}"]
+        whens += [f"WHEN {check.broken} THEN {number}" for number, check in enumerate(self._checks, _UNREADABLE + 1)]
+        broken = f"CASE {' '.join(whens)} ELSE {_ACCEPTED} END + CAST(random() < 0 AS INTEGER)"
+        return (
+            f"SELECT *, {broken} AS {_BROKEN} "  # noqa: S608 - names and texts are quoted
+            f"FROM (SELECT *, {', '.join(self._values)} FROM {name_in_sql(STREAM)})"
+        )
+
+
+def _header(contract: Contract, reader: Values) -> str:
+    """Return the file's own names of a record's fields, where they stand outside of the record."""
+    if contract.source is None or contract.source.format != "csv":
+        return "CAST(NULL AS VARCHAR)"
+    names = {column.name: column.source_name for column in contract.columns}
+    return text_in_sql(json.dumps([names[name] for name in reader.columns], ensure_ascii=False))

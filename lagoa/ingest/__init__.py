@@ -1,0 +1,226 @@
+"""Loads files: rows as received into their table, records that cannot be taken into its quarantine, in one commit."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.quarantine import with_fates
+from lagoa.domain.commits import Batch
+from lagoa.errors import LagoaError, SourceError
+from lagoa.formats import open_reader
+from lagoa.formats.shared.files import SourceFile
+from lagoa.formats.shared.row_sql import STREAM, RowSql
+from lagoa.write import SessionQuery, begin
+from lagoa.write.holds import RECEIVED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from lagoa.context import LakeContext
+    from lagoa.contracts.contract import Contract
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.tables import TableName
+    from lagoa.formats import Reader
+    from lagoa.write import WriteTransaction
+
+_ID_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What became of one file.
+
+    Attributes:
+        table: where its rows went.
+        source: the file's name.
+        batch: id of the batch.
+        received: records in the file; `accepted + quarantined`, always.
+        accepted: rows added to the table.
+        quarantined: records refused; they stand in the table's quarantine.
+        rules: records refused, by the first rule that each breaks.
+        missing: columns that the contract has and the file has not; they are null.
+        skipped: the same batch with the same content was there already, so nothing was done.
+        commit: id of the commit that holds it; None when skipped.
+        seconds: wall time.
+    """
+
+    table: TableName
+    source: str
+    batch: str
+    received: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    rules: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    skipped: bool = False
+    commit: str | None = None
+    seconds: float = 0.0
+
+
+def ingest_file(
+    context: LakeContext, branch: str, table: TableName, path: Path, *, batch: str | None = None
+) -> IngestResult:
+    """Load a file into a table, as the table's contract says.
+
+    Rows, refused records and the batch's state land in one commit. The same batch with the same content again is a
+    no-op that says so.
+
+    Args:
+        context: the lake.
+        branch: a work branch.
+        table: it is made when it is not there yet.
+        path: the file.
+        batch: id of the batch; by default the first 16 hexadecimal digits of the SHA-256 of the file's content.
+
+    Raises:
+        SourceError: the file cannot be read, or is not of the form that the contract gives.
+        ContractError: the table has no contract, or one that does not say what its files look like.
+        BatchChanged: the batch came before with another content.
+        BatchHeld: the batch was rolled back and held.
+        RefProtected: the branch takes no writes.
+    """
+    started = time.perf_counter()
+    contract = context.contracts[table]
+    file = SourceFile(path)
+    reader = open_reader(contract, file)
+    fingerprint = file.fingerprint()
+    delivery = Batch(batch or fingerprint[:_ID_LENGTH], fingerprint)
+    load = _Load(contract, file, reader, delivery)
+    with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
+        result = load.run(tx, session)
+    return replace(result, commit=tx.commit.id if tx.commit else None, seconds=time.perf_counter() - started)
+
+
+class _Load:
+    """One file on its way into one table."""
+
+    def __init__(self, contract: Contract, file: SourceFile, reader: Reader, batch: Batch) -> None:
+        self._table = contract.table
+        self._file = file
+        self._reader = reader
+        self._batch = batch
+        self._sql = RowSql(contract, reader, str(file.path))
+        self._lineage = [batch.id, datetime.now(UTC), file.name]
+        missing = tuple(column.name for column in contract.columns if column.name not in reader.columns)
+        self._result = IngestResult(contract.table, file.name, batch.id, missing=missing)
+
+    def run(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
+        """Write the rows and the refused records; return what became of them.
+
+        The file is read once. Only when its records outnumber the rows that were written, it is read a second time,
+        for those that were refused.
+        """
+        stream = self._reader.stream()
+        session.register(STREAM, stream.arrow_stream())
+        try:
+            written = tx.append(
+                self._table,
+                SessionQuery(session, self._sql.accepted, self._lineage),
+                batch=self._batch,
+                properties=lambda: {RECEIVED + self._batch.id: str(stream.received)},
+            )
+        except LagoaError:
+            stream.check()
+            raise
+        if written.skipped:
+            return replace(self._result, skipped=True)
+        stream.check()
+        received, accepted = stream.received, written.rows_added
+        refused, rules = self._refuse(tx, session) if accepted != received else (0, {})
+        self._file.check_unchanged()
+        if received != accepted + refused:
+            raise SourceError(
+                str(self._file.path),
+                f"of {received} records {accepted} were accepted and {refused} refused; nothing was written.",
+                "This is an error in Lagoa: report it with the contract and the file.",
+            )
+        return replace(self._result, received=received, accepted=accepted, quarantined=refused, rules=rules)
+
+    def _refuse(self, tx: WriteTransaction, session: SqlSession) -> tuple[int, dict[str, int]]:
+        """Write the refused records to the quarantine; return how many were written, and how many break each rule."""
+        stream = self._reader.stream()
+        session.register(STREAM, stream.arrow_stream())
+        try:
+            session.query(f"CREATE TEMP TABLE refused AS {self._sql.refused}", self._lineage).fetchall()
+        except LagoaError:
+            stream.check()
+            raise
+        stream.check()
+        tally = "SELECT rule, count(*) FROM refused GROUP BY rule ORDER BY count(*) DESC, rule"
+        rules = dict(session.query(tally).fetchall())
+        if not rules:
+            return 0, {}
+        query = SessionQuery(session, with_fates("refused"))
+        return tx.append(self._table.quarantine, query, kind="quarantine").rows_added, rules
+
+
+def source_files(context: LakeContext, folder: Path) -> dict[TableName, Path]:
+    """Return the files of a folder that contracts name as their sources, by table.
+
+    Raises:
+        SourceError: there is no such folder, it may not be looked into, or no contract names a file in it.
+    """
+    named = {each.table: each.source.file for each in context.contracts if each.source and each.source.file}
+    try:
+        if not folder.is_dir():
+            raise SourceError(str(folder), "there is no such folder.", "Check the path.")
+        found = {table: folder / name for table, name in named.items() if (folder / name).is_file()}
+    except OSError as error:
+        raise SourceError(
+            str(folder), f"it cannot be looked into: {error.strerror}.", "Give this user the right to."
+        ) from error
+    if not found:
+        raise SourceError(
+            str(folder),
+            f"no contract names a file in it; they name {', '.join(sorted(set(named.values()))) or 'none'}.",
+            "Say `file: NAME` in `lagoa.source` of a contract, or load one file with `lagoa ingest FILE --into TABLE`.",
+        )
+    return found
+
+
+def ingest_folder(
+    context: LakeContext,
+    branch: str,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    on_done: Callable[[IngestResult], None] | None = None,
+) -> list[IngestResult]:
+    """Load every file of a folder that a contract names as its source, side by side, the longest first.
+
+    Each file is a commit of its own on the branch. When one fails, no other is begun, those under way are finished,
+    and its error is raised; what was loaded stays on the branch, and loading the folder again skips it.
+
+    Args:
+        context: the lake.
+        branch: a work branch.
+        folder: where the files are.
+        workers: files loaded at a time; by default the setting `workers`.
+        on_done: called in this thread with each result as it comes.
+
+    Returns:
+        A result a file, by table.
+
+    Raises:
+        LagoaError: as `ingest_file` does.
+    """
+    files = source_files(context, folder)
+    longest_first = sorted(files, key=lambda table: files[table].stat().st_size, reverse=True)
+    at_once = workers or context.settings.workers
+    results = []
+    with context.engine.shared(at_once), ThreadPoolExecutor(at_once, "ingest") as pool:
+        tasks = [pool.submit(ingest_file, context, branch, table, files[table]) for table in longest_first]
+        try:
+            for task in as_completed(tasks):
+                results.append(task.result())
+                if on_done:
+                    on_done(results[-1])
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+    return sorted(results, key=lambda result: result.table)

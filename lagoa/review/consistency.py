@@ -1,0 +1,204 @@
+"""Whether a lake's files can be used and agree with each other: contracts, models, their tests, and checks.
+
+Work stops at the first fault that it meets. Here all of them are found in one go, and none twice: what follows from a
+file that cannot be read is not told again of those that need it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.audit.checks import file_check
+from lagoa.audit.contract_checks import contract_checks
+from lagoa.contracts import read_contracts
+from lagoa.contracts.findings import near
+from lagoa.contracts.yaml_file import YamlFile
+from lagoa.domain.tables import TableName
+from lagoa.errors import CheckError, ContractError, FileError, InvalidName
+from lagoa.sql_models import Models, read_models
+from lagoa.sql_models.testing.reading import FOLDER as TESTS
+from lagoa.sql_models.testing.reading import read_test_file, table_of_tests, test_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from lagoa.audit.checks import Check
+    from lagoa.context import LakeContext
+    from lagoa.contracts import Contract, Reading
+    from lagoa.sql_models import Model
+
+_PARTS = 2  # layer and file
+_FORMS = {
+    "contract": "<layer>/<table>.odcs.yaml",
+    "model": "<layer>/<table>.sql",
+    "check file": "<layer>/<table>.yaml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """What was found in a lake's files.
+
+    Attributes:
+        contracts: the tables whose contract can be used.
+        models: the tables whose model can be used.
+        checks: the ids of all checks that can be run, those that follow from contracts among them.
+        tests: how many tests of models can be run.
+        faults: all that is wrong, by file and line.
+    """
+
+    contracts: tuple[TableName, ...]
+    models: tuple[TableName, ...]
+    checks: tuple[str, ...]
+    tests: int
+    faults: tuple[FileError, ...]
+
+
+def check_files(context: LakeContext) -> Consistency:
+    """Read every file of a lake that says what its tables are, and find all that is wrong with them.
+
+    Data is not looked at. In one check, one column or one statement the first fault hides what stands behind it.
+    """
+    settings = context.settings
+    reading = read_contracts(settings.contracts_folder)
+    faults: list[FileError] = [*reading.faults, *_ids(reading)]
+    models, errors = read_models(settings.models_folder, reading.contracts, settings.state_folder / "models.json")
+    faults += [error for error in errors if not _follows(error, settings.models_folder, reading.broken)]
+    try:
+        Models(models)
+    except FileError as error:
+        faults.append(error)
+    tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
+    checks, errors_of_checks = _read_checks(context, reading)
+    faults += [*errors_of_tests, *errors_of_checks, *_strays(context)]
+    return Consistency(
+        contracts=reading.contracts.tables,
+        models=tuple(sorted(models)),
+        checks=tuple(sorted(checks)),
+        tests=tests,
+        faults=tuple(sorted(faults, key=lambda each: (each.file, each.line or 0))),
+    )
+
+
+def _ids(reading: Reading) -> Iterator[ContractError]:
+    """Yield contracts whose id is that of another, such as one that was copied."""
+    ids = {table: str(file.data.get("id")) for table, file in reading.files.items() if table not in reading.broken}
+    for table, found in ids.items():
+        others = [other for other in ids if other != table and found in (ids[other], str(other))]
+        if found != str(table) and others:
+            file = reading.files[table]
+            message = f"id is {found!r}, and so is that of {others[0]}."
+            yield ContractError(file.path, file.line(("id",)), message, f"Write {table}.")
+
+
+def _follows(error: FileError, folder: Path, broken: Iterable[TableName]) -> bool:
+    """Return whether a model cannot be used because of a contract that cannot be."""
+    path = folder / error.file
+    if path.suffix != ".sql":
+        return False
+    named = path.read_bytes().decode("utf-8", "replace")
+    own = f"{path.parent.name}.{path.stem}"
+    return any(
+        str(table) == own or re.search(rf"\b{table.layer}\W+{table.name}\b", named, re.IGNORECASE) for table in broken
+    )
+
+
+def _read_tests(folder: Path, models: Mapping[TableName, Model], reading: Reading) -> tuple[int, list[FileError]]:
+    count, faults = 0, []
+    for path in test_files(folder):
+        try:
+            table = table_of_tests(path, folder)
+            if table in models or not (folder / table.layer / f"{table.name}.sql").is_file():
+                count += len(read_test_file(path, folder, models, reading.contracts))
+        except FileError as error:
+            faults.append(error)
+    return count, faults
+
+
+def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], list[FileError]]:
+    present = frozenset(reading.contracts.tables)
+    ids = [check.id for contract in reading.contracts for check in contract_checks(contract, present)]
+    faults: list[FileError] = []
+    folder = context.settings.checks_folder
+    for path in sorted(folder.glob("*/*.yaml")):
+        try:
+            table = _table_of_checks(path, reading)
+            faulty: list[CheckError] = []
+            found = context.auditor.read(table, path, faulty)
+            faults += faulty
+            if table in reading.broken:
+                continue
+            faults += _unknown_columns(path, reading.contracts[table])
+        except FileError as error:
+            faults.append(error)
+            continue
+        for check in found.checks:
+            try:
+                ids.append(_readable(file_check(found, check, context.engine), path, reading))
+            except FileError as error:
+                faults.append(error)
+    return ids, faults
+
+
+def _readable(check: Check, path: Path, reading: Reading) -> str:
+    """Return the id of a check; raises `CheckError` when its SQL reads a table that has no contract."""
+    for table in sorted(check.reads):
+        if table not in reading.contracts and table not in reading.broken:
+            meant = near(str(table), map(str, reading.contracts.tables))
+            message = f"{check.id.rpartition('/')[2]}: it reads {table}, which has no contract.{meant}"
+            raise CheckError(path, None, message, "Mend the name, or write that table's contract.")
+    return check.id
+
+
+def _table_of_checks(path: Path, reading: Reading) -> TableName:
+    try:
+        table = TableName.parse(f"{path.parent.name}.{path.stem}")
+    except InvalidName as error:
+        raise CheckError(path, None, error.message, error.advice) from error
+    if table not in reading.contracts and table not in reading.broken:
+        message = f"there is no contract of a table {table}.{near(str(table), map(str, reading.contracts.tables))}"
+        raise CheckError(path, None, message, "Rename the file, write the contract, or take the file away.")
+    return table
+
+
+class _CheckYaml(YamlFile):
+    noun = "check file"
+    advice = "Start from a check file that works."
+    failure = CheckError
+
+
+def _unknown_columns(path: Path, contract: Contract) -> Iterator[FileError]:
+    file = _CheckYaml(path)
+    known = [column.name for column in contract.all_columns]
+    for number, column in enumerate(file.data.get("columns") or []):
+        if column["name"] not in known:
+            message = f"{contract.table} has no column {column['name']!r}.{near(str(column['name']), known)}"
+            yield file.error(("columns", number), message, f"It has {', '.join(known)}.")
+
+
+def _strays(context: LakeContext) -> Iterator[FileError]:
+    """Yield files that nothing reads: somebody means them to be used."""
+    settings = context.settings
+    places = {
+        "contract": settings.contracts_folder,
+        "model": settings.models_folder,
+        "check file": settings.checks_folder,
+    }
+    for kind, folder in places.items():
+        suffix = ".sql" if kind == "model" else ".yaml"
+        for path in sorted(folder.rglob("*") if folder.is_dir() else ()):
+            parts = path.relative_to(folder).parts
+            hidden = any(part.startswith((".", "__")) for part in parts)
+            if not path.is_file() or hidden or path.suffix == ".md" or (kind == "model" and parts[0] == TESTS):
+                continue
+            read = (
+                path.suffix in {".yaml", ".yml"}
+                if kind == "contract"
+                else len(parts) == _PARTS and path.suffix == suffix
+            )
+            if not read:
+                advice = f"A {kind} is {folder.name}/{_FORMS[kind]}. Rename, move or remove it."
+                yield FileError(path, None, "nothing reads this file.", advice)

@@ -1,0 +1,197 @@
+"""What differs between two refs: tables, their columns, and their rows by key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from lagoa.catalog.readable import readable_table
+from lagoa.domain.refs import Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pyiceberg.table import StaticTable
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.tables import TableName
+    from lagoa.review.diff.rows import Pairs
+
+Kind = Literal["added", "removed", "changed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnChange:
+    """A column that differs.
+
+    Attributes:
+        kind: what happened to it.
+        column: its name after; before, where it was removed.
+        before: its type; its name where it was renamed; `required` or `optional`. None where it was added.
+        after: likewise; None where it was removed.
+    """
+
+    kind: Literal["added", "removed", "renamed", "type", "nullability"]
+    column: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """A row that differs: its values before (None where it was added) and after (None where it was removed)."""
+
+    kind: Kind
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class TableDiff:
+    """A table that differs.
+
+    Attributes:
+        table: its name.
+        kind: whether the table was added, removed, or written to.
+        columns: the columns that differ.
+        key: the columns that rows are matched by; empty where rows count as they are, so that none is `changed`.
+        rows_added: rows that are there after alone.
+        rows_removed: rows that were there before alone.
+        rows_changed: rows of the same key with another value.
+        samples: some of these rows, of each kind; none for a table that was added or removed.
+    """
+
+    table: TableName
+    kind: Kind
+    columns: tuple[ColumnChange, ...] = ()
+    key: tuple[str, ...] = ()
+    rows_added: int = 0
+    rows_removed: int = 0
+    rows_changed: int = 0
+    samples: tuple[RowChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LakeDiff:
+    """What differs from one commit to another.
+
+    Attributes:
+        a: id of the commit before.
+        b: id of the commit after.
+        tables: the tables that differ, by name. One that was written to and holds the same rows is among them.
+    """
+
+    a: str
+    b: str
+    tables: tuple[TableDiff, ...]
+
+
+def diff(
+    context: LakeContext, a: str, b: str, *, tables: Collection[TableName] | None = None, samples: int = 5
+) -> LakeDiff:
+    """Compare two refs, each at the commit it names now.
+
+    Columns are the same when they are the same field of the table, whatever their names. Rows are matched by the
+    contract's key; by all their values where there is no key, or where it is not unique. Lineage columns are not
+    compared: a row that came again in another batch is the same row. What a removed column held is not counted.
+    Data files that both sides share are not read, so the cost follows what was written between them.
+
+    Args:
+        context: the lake.
+        a: the ref before.
+        b: the ref after.
+        tables: look at these alone.
+        samples: how many rows of each kind to return of a table.
+
+    Raises:
+        RefNotFound: no such ref.
+        TableUnreadable: others wrote into a table what would not be read rightly.
+    """
+    before, after = context.catalog.resolve(Ref.parse(a)).id, context.catalog.resolve(Ref.parse(b)).id
+    changes = sorted(context.catalog.diff(before, after).items())
+    return LakeDiff(
+        before,
+        after,
+        tuple(
+            _table_diff(context, table, pointers, samples)
+            for table, pointers in changes
+            if tables is None or table in tables
+        ),
+    )
+
+
+def _table_diff(
+    context: LakeContext, table: TableName, pointers: tuple[str | None, str | None], samples: int
+) -> TableDiff:
+    from lagoa.contracts.fields import spelled
+    from lagoa.review.diff.rows import compare_rows
+
+    old, new = (readable_table(pointer) if pointer else None for pointer in pointers)
+    if old is None or new is None:
+        there = new or old
+        assert there is not None  # noqa: S101 - a pointer that differs is there on one side
+        rows, fields = there.scan().count(), there.schema().fields
+        if old is None:
+            columns = tuple(ColumnChange("added", f.name, None, spelled(f.field_type)) for f in fields)
+            return TableDiff(table, "added", columns, rows_added=rows)
+        columns = tuple(ColumnChange("removed", f.name, spelled(f.field_type), None) for f in fields)
+        return TableDiff(table, "removed", columns, rows_removed=rows)
+    pairs = same_columns(old, new)
+    contract = context.contracts.get(table)
+    rows_diff = compare_rows(context.engine, (old, new), pairs, contract.key if contract else (), samples)
+    return TableDiff(
+        table,
+        "changed",
+        _column_changes(old, pairs),
+        rows_diff.key,
+        rows_diff.added,
+        rows_diff.removed,
+        rows_diff.changed,
+        tuple(RowChange(kind, was, now) for kind, was, now in rows_diff.samples),
+    )
+
+
+def same_columns(old: StaticTable, new: StaticTable) -> Pairs:
+    """Return each column of `new` with the column of `old` that it is, or None where it came later.
+
+    Field ids alone do not tell: two branches that each add a column give both the same id. So a column under another
+    name is the same one only if the history of one side knows the id under the name on the other.
+    """
+    if old.metadata.table_uuid != new.metadata.table_uuid:
+        by_name = {field.name: field for field in old.schema().fields}
+        return [(by_name.get(field.name), field) for field in new.schema().fields]
+    names = [
+        {(field.field_id, field.name) for schema in side.metadata.schemas for field in schema.fields}
+        for side in (old, new)
+    ]
+    by_id = {field.field_id: field for field in old.schema().fields}
+    pairs: Pairs = []
+    for field in new.schema().fields:
+        was = by_id.get(field.field_id)
+        known = was is not None and ((field.field_id, field.name) in names[0] or (field.field_id, was.name) in names[1])
+        pairs.append((was if known else None, field))
+    return pairs
+
+
+def _column_changes(old: StaticTable, pairs: Pairs) -> tuple[ColumnChange, ...]:
+    from lagoa.contracts.fields import spelled
+
+    changes: list[ColumnChange] = []
+    for was, now in pairs:
+        if was is None:
+            changes.append(ColumnChange("added", now.name, None, spelled(now.field_type)))
+            continue
+        if was.name != now.name:
+            changes.append(ColumnChange("renamed", now.name, was.name, now.name))
+        if was.field_type != now.field_type:
+            changes.append(ColumnChange("type", now.name, spelled(was.field_type), spelled(now.field_type)))
+        if was.required != now.required:
+            words = ("required" if each.required else "optional" for each in (was, now))
+            changes.append(ColumnChange("nullability", now.name, *words))
+    kept = {was.field_id for was, _ in pairs if was is not None}
+    changes += [
+        ColumnChange("removed", field.name, spelled(field.field_type), None)
+        for field in old.schema().fields
+        if field.field_id not in kept
+    ]
+    return tuple(changes)

@@ -1,0 +1,91 @@
+"""What the tables at a ref differ in from their contracts, and what the next write does about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.domain.refs import MAIN, Ref
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.context import LakeContext
+    from lagoa.contracts.contract import Contract
+    from lagoa.contracts.fields import Difference
+    from lagoa.domain.tables import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class ContractDiff:
+    """One table against its contract.
+
+    Attributes:
+        table: its name.
+        state: `same`; `different`; `not there`: the first write makes it; `no contract`: nothing can be written to it
+            or published.
+        differences: what differs, columns first, in the contract's order.
+    """
+
+    table: TableName
+    state: Literal["same", "different", "not there", "no contract"]
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether the next write fails."""
+        return any(each.effect == "refused" for each in self.differences)
+
+
+def contract_diff(
+    context: LakeContext, tables: Collection[TableName] | None = None, ref: str = MAIN
+) -> list[ContractDiff]:
+    """Compare contracts with their tables as they stand at a ref, by the very comparison that a write acts on.
+
+    The next write is taken to be the one that the contract tells of: a model that is built anew (`full`, and
+    `incremental` where its contract changed) puts its rows in the place of all; any other leaves rows that are there.
+
+    Args:
+        context: the lake.
+        tables: these alone; by default every table that has a contract or is at the ref. Of the quarantine tables,
+            which have their contracts from Lagoa, only those that differ are then returned.
+        ref: where the tables stand.
+
+    Returns:
+        One result a table, by name.
+
+    Raises:
+        RefNotFound: no such ref.
+        ContractError: a contract that cannot be used; a table that has none and is not at the ref.
+    """
+    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    contracts = context.contracts
+    found = []
+    for table in sorted(tables if tables is not None else {*contracts.tables, *pointers}):
+        if table not in pointers:
+            found.append(ContractDiff(contracts[table].table, "not there"))
+        elif (contract := contracts.get(table)) is None:
+            found.append(ContractDiff(table, "no contract"))
+        else:
+            result = _compared(contract, pointers[table])
+            if tables is not None or result.differences or table in contracts.tables:
+                found.append(result)
+    return found
+
+
+def _compared(contract: Contract, pointer: str) -> ContractDiff:
+    from lagoa.contracts.comparison import compare
+
+    replaced = contract.materialization in {"full", "incremental"}
+    differences = compare(contract, _metadata(pointer), replaced=replaced).differences
+    return ContractDiff(contract.table, "different" if differences else "same", differences)
+
+
+def _metadata(pointer: str) -> TableMetadata:
+    from pyiceberg.table.metadata import TableMetadataUtil
+
+    from lagoa.catalog.table_facts import table_document
+
+    return TableMetadataUtil.parse_obj(table_document(pointer))

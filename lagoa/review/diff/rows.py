@@ -1,0 +1,164 @@
+"""Rows that differ between two states of one table, found by SQL over the data files that the states do not share."""
+
+# ruff: noqa: S608 - SQLGlot quotes every name and text
+from __future__ import annotations
+
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
+from lagoa.review.diff.values import converted, type_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from pyiceberg.table import FileScanTask, StaticTable
+    from pyiceberg.types import NestedField
+
+    from lagoa.domain.ports.engine import SqlEngine, SqlSession
+    from lagoa.review.diff import Kind
+
+_NOT_COMPARED = frozenset({*LINEAGE_COLUMNS, "_quarantined_at"})
+"""How a row came is not what it says."""
+
+Tasks: TypeAlias = "list[FileScanTask]"
+Pairs = list[tuple["NestedField | None", "NestedField"]]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsDiff:
+    """How many rows differ, and some of them as (kind, before, after).
+
+    `key` is what rows were matched by; empty when they were matched by all values.
+    """
+
+    key: tuple[str, ...]
+    added: int
+    removed: int
+    changed: int
+    samples: tuple[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None], ...]
+
+
+def compare_rows(
+    engine: SqlEngine, states: tuple[StaticTable, StaticTable], pairs: Pairs, key: Sequence[str], samples: int
+) -> RowsDiff:
+    """Compare the rows of two states, read as the later one's columns.
+
+    Args:
+        engine: runs the SQL; what does not fit its memory limit it spills.
+        states: the table before and after.
+        pairs: each column after, with the column before that it is.
+        key: columns that rows are matched by, if they are unique on both sides.
+        samples: rows of each kind to return.
+    """
+    left_out = _NOT_COMPARED - set(key)
+    compared = [pair for pair in pairs if pair[1].name not in left_out] or pairs
+    tasks = [list(state.scan().plan_files()) for state in states]
+    unshared = (_without(tasks[0], tasks[1]), _without(tasks[1], tasks[0]))
+    if not any(unshared):
+        return RowsDiff(tuple(key), 0, 0, 0, ())
+    names = [now.name for _, now in compared]
+    matched = {now.name for was, now in compared if was is not None}
+    with engine.session({}) as session:
+        sides = _sides(session, states, unshared, compared)
+        if key and matched.issuperset(key) and not any(_repeats(session, side, key) for side in sides):
+            return _by_key(session, sides, names, tuple(key), samples)
+        return _by_values(session, sides, names, samples)
+
+
+def _sides(
+    session: SqlSession, states: tuple[StaticTable, StaticTable], unshared: tuple[Tasks, Tasks], pairs: Pairs
+) -> tuple[str, str]:
+    """Return a SELECT for each side: of the files that it has alone, where that is certain to give the same rows."""
+    one_table = states[0].metadata.table_uuid == states[1].metadata.table_uuid
+    same: Callable[[NestedField], Hashable] = attrgetter("field_id" if one_table else "name")
+    sources = [_files(session, state, tasks) for state, tasks in zip(states, unshared, strict=True)]
+    old, new = (
+        f"SELECT {', '.join(_column(pair[side], pair[1], same) for pair in pairs)} FROM "
+        f"{session.table_at(state.metadata_location) if None in sources else sources[side]}"
+        for side, state in enumerate(states)
+    )
+    return old, new
+
+
+def _without(tasks: Tasks, others: Tasks) -> Tasks:
+    shared = {_identity(task) for task in others}
+    return [task for task in tasks if _identity(task) not in shared]
+
+
+def _identity(task: FileScanTask) -> tuple[str, ...]:
+    return (task.file.file_path, *sorted(file.file_path for file in task.delete_files))
+
+
+def _files(session: SqlSession, state: StaticTable, tasks: Tasks) -> str | None:
+    """Return a table expression for some data files; None where the table must be read through its metadata."""
+    if not tasks:
+        fields = state.schema().fields
+        nothing = ", ".join(f"NULL::{type_in_sql(field.field_type)} AS {name_in_sql(field.name)}" for field in fields)
+        return f"(SELECT {nothing} WHERE false)"
+    if any(task.delete_files for task in tasks):
+        return None
+    return session.data_files(state.metadata, [task.file for task in tasks])
+
+
+def _column(field: NestedField | None, now: NestedField, same: Callable[[NestedField], Hashable]) -> str:
+    name = name_in_sql(now.name)
+    if field is None:
+        return f"NULL AS {name}"
+    return f"{converted(name_in_sql(field.name), field.field_type, now.field_type, same)} AS {name}"
+
+
+def _repeats(session: SqlSession, side: str, key: Sequence[str]) -> bool:
+    columns = ", ".join(map(name_in_sql, key))
+    return bool(session.query(f"SELECT 1 FROM ({side}) GROUP BY {columns} HAVING count(*) > 1 LIMIT 1").fetchall())
+
+
+def _by_key(
+    session: SqlSession, sides: tuple[str, str], names: list[str], key: tuple[str, ...], samples: int
+) -> RowsDiff:
+    other = [name for name in names if name not in key]
+    differs = " OR ".join(f"o.{name_in_sql(name)} IS DISTINCT FROM n.{name_in_sql(name)}" for name in other) or "false"
+    same_key = " AND ".join(f"o.{name_in_sql(name)} IS NOT DISTINCT FROM n.{name_in_sql(name)}" for name in key)
+    both = (
+        f'(SELECT true AS "in before", * FROM ({sides[0]})) AS o FULL JOIN '
+        f'(SELECT true AS "in after", * FROM ({sides[1]})) AS n ON {same_key}'
+    )
+    kinds: dict[Kind, str] = {
+        "added": '"in before" IS NULL',
+        "removed": '"in after" IS NULL',
+        "changed": f'"in before" AND "in after" AND ({differs})',
+    }
+    counted = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in kinds.values())
+    counts = dict(zip(kinds, session.query(f"SELECT {counted} FROM {both}").fetchall()[0], strict=True))
+    columns = ", ".join(f"{side}.{name_in_sql(name)}" for side in "on" for name in names)
+    order = ", ".join(f"coalesce(o.{name_in_sql(name)}, n.{name_in_sql(name)})" for name in key)
+    found: list[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]] = []
+    for kind, condition in kinds.items():
+        if counts[kind] and samples:
+            query = f"SELECT {columns} FROM {both} WHERE {condition} ORDER BY {order} LIMIT {int(samples)}"
+            for row in session.query(query).fetchall():
+                was, now = (dict(zip(names, part, strict=True)) for part in (row[: len(names)], row[len(names) :]))
+                found.append((kind, None if kind == "added" else was, None if kind == "removed" else now))
+    return RowsDiff(key, counts["added"], counts["removed"], counts["changed"], tuple(found))
+
+
+def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], samples: int) -> RowsDiff:
+    columns = ", ".join(map(name_in_sql, names))
+    both = (
+        f'(SELECT {columns}, sum("times") AS "times" FROM (SELECT {columns}, 1 AS "times" FROM ({sides[1]}) '
+        f'UNION ALL SELECT {columns}, -1 FROM ({sides[0]})) GROUP BY {columns} HAVING sum("times") <> 0)'
+    )
+    counted = (
+        'coalesce(sum("times") FILTER (WHERE "times" > 0), 0), coalesce(sum(-"times") FILTER (WHERE "times" < 0), 0)'
+    )
+    added, removed = session.query(f"SELECT {counted} FROM {both}").fetchall()[0]
+    found: list[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]] = []
+    if samples:
+        for kind, sign in (("added", ">"), ("removed", "<")):
+            query = f'SELECT {columns} FROM {both} WHERE "times" {sign} 0 ORDER BY ALL LIMIT {int(samples)}'
+            for row in session.query(query).fetchall():
+                values = dict(zip(names, row, strict=True))
+                found.append(("added", None, values) if kind == "added" else ("removed", values, None))
+    return RowsDiff((), int(added), int(removed), 0, tuple(found))

@@ -1,0 +1,73 @@
+"""Values of a column as it was, as values of the column as it is: what SQL it takes, nested fields included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyiceberg.types import IcebergType, ListType, MapType, NestedField, StructType
+
+from lagoa.domain.sql_names import name_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+_TYPES = {"int": "INTEGER", "long": "BIGINT", "string": "VARCHAR", "timestamptz": "TIMESTAMPTZ", "binary": "BLOB"}
+"""Names that DuckDB has for Iceberg's types, where they are not the same."""
+
+
+def type_in_sql(kind: IcebergType) -> str:
+    """Return DuckDB's name of a type."""
+    match kind:
+        case StructType():
+            return f"STRUCT({', '.join(f'{name_in_sql(f.name)} {type_in_sql(f.field_type)}' for f in kind.fields)})"
+        case ListType():
+            return f"{type_in_sql(kind.element_type)}[]"
+        case MapType():
+            return f"MAP({type_in_sql(kind.key_type)}, {type_in_sql(kind.value_type)})"
+    name = str(kind)
+    return "BLOB" if name.startswith("fixed") else _TYPES.get(name, name.upper())
+
+
+def converted(
+    value: str, was: IcebergType, now: IcebergType, same: Callable[[NestedField], Hashable], depth: int = 0
+) -> str:
+    """Return the SQL that makes a value of one type of a value of another; null where there is none.
+
+    Args:
+        value: the SQL of the value.
+        was: its type.
+        now: the type wanted.
+        same: what tells that a field of the one is a field of the other: its id within one table, else its name.
+        depth: how many lists and maps this is within.
+    """
+    if was == now:
+        return value
+    item = f"_item{depth}"
+    match was, now:
+        case StructType(), StructType():
+            left = {same(field): field for field in was.fields}
+            parts = []
+            for field in now.fields:
+                old = left.get(same(field))
+                inner = f"CAST(NULL AS {type_in_sql(field.field_type)})"
+                if old is not None:
+                    part = f"struct_extract({value}, {_text(old.name)})"
+                    inner = converted(part, old.field_type, field.field_type, same, depth)
+                parts.append(f"{name_in_sql(field.name)} := {inner}")
+            return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(parts)}) END"
+        case ListType(), ListType():
+            inner = converted(item, was.element_type, now.element_type, same, depth + 1)
+            return f"list_transform({value}, lambda {item}: {inner})"
+        case MapType(), MapType():
+            inner = converted(item, was.value_type, now.value_type, same, depth + 1)
+            values = f"list_transform(map_values({value}), lambda {item}: {inner})"
+            return f"CASE WHEN {value} IS NULL THEN NULL ELSE map(map_keys({value}), {values}) END"
+    if was.is_primitive and now.is_primitive:
+        return f"TRY_CAST({value} AS {type_in_sql(now)})"
+    return f"CAST(NULL AS {type_in_sql(now)})"
+
+
+def _text(value: str) -> str:
+    from sqlglot import exp
+
+    return exp.Literal.string(value).sql("duckdb")

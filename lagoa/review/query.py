@@ -1,0 +1,32 @@
+"""A user's SQL: one SELECT over the tables of one commit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.domain.refs import Ref
+from lagoa.errors import TableNotFound
+
+if TYPE_CHECKING:
+    from lagoa.context import LakeContext
+    from lagoa.domain.ports.engine import QueryResult
+
+
+def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
+    """Run a SELECT at a ref. The whole query reads one commit, whatever happens to the ref meanwhile.
+
+    Raises:
+        QueryError: anything but one SELECT over tables of the ref, or a query that fails.
+        RefNotFound: no such ref.
+        TableNotFound: the query names a table that is not there.
+        NotAllowed: it names one that the role may not read.
+    """
+    tables = context.engine.tables_read(query)
+    commit = context.catalog.resolve(Ref.parse(ref))
+    pointers = context.catalog.tables(commit.id) if tables else {}
+    for table in sorted(tables):
+        if table.is_quarantine:
+            context.refuse_unseen()
+        if table not in pointers:
+            raise TableNotFound(table, ref)
+    return context.engine.session({table: pointers[table] for table in tables}, confined=True).query(query)

@@ -1,0 +1,250 @@
+"""The lake's SQL models: read, checked and put in order before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contracts.scd2 import HISTORY_COLUMNS, selected_columns
+from lagoa.domain.tables import TableName
+from lagoa.errors import InvalidName, LagoaError, ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lagoa.contracts import Contract, Contracts
+
+_CACHE_FORMAT = 2
+"""Rises whenever the checks of a model change, so that what older checks let pass is checked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One SELECT that makes one table.
+
+    Attributes:
+        table: the table it makes.
+        file: where it stands.
+        sql: the statement, in DuckDB's SQL, without a closing semicolon; its lines are the file's.
+        hash: of the statement's words, comments and space aside.
+        inputs: the line on which each table it reads is first named.
+        names: every name that the statement says, those that stars stand for too; what an input has beside them it
+            does not read. None where that is not certain, or not known.
+    """
+
+    table: TableName
+    file: Path
+    sql: str
+    hash: str
+    inputs: Mapping[TableName, int]
+    names: frozenset[str] | None = None
+
+
+class Models(Mapping[TableName, Model]):
+    """All models of a lake, in an order in which each comes after the models it reads."""
+
+    def __init__(self, models: Mapping[TableName, Model]) -> None:
+        """Put the models in order; raises `ModelError` with the whole path when they read each other in a circle."""
+        needs = {table: sorted(set(model.inputs) & set(models)) for table, model in sorted(models.items())}
+        try:
+            self._models = {table: models[table] for table in TopologicalSorter(needs).static_order()}
+        except CycleError as error:
+            path = list(reversed(error.args[1]))  # from the model that reads to the one that is read
+            model = models[path[0]]
+            raise ModelError(
+                model.file,
+                model.inputs[path[1]],
+                f"models read each other in a circle: {' <- '.join(map(str, path))}.",
+                "Take one of these tables out of the model that reads it.",
+            ) from None
+
+    def __getitem__(self, table: TableName) -> Model:
+        return self._models[table]
+
+    def __iter__(self) -> Iterator[TableName]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def before(self, table: TableName) -> list[TableName]:
+        """Return the models whose tables a model reads."""
+        return [name for name in self._models[table].inputs if name in self._models]
+
+    def select(self, names: Iterable[str]) -> list[TableName]:
+        """Return the models of these tables or layers and all models that they need, in order.
+
+        Raises:
+            InvalidName: a name that is neither a model's nor a layer's with models.
+        """
+        wanted: set[TableName] = set()
+        for name in names:
+            found = [table for table in self if name in (str(table), table.layer)]
+            if not found:
+                raise InvalidName("model", name, f"a table or layer that has models: {', '.join(map(str, self))}")
+            wanted.update(found)
+        for table in reversed(list(self)):
+            if table in wanted:
+                wanted.update(self.before(table))
+        return [table for table in self if table in wanted]
+
+
+def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -> Models:
+    """Read every model under `folder` (`<layer>/<table>.sql`) and check it against the contracts.
+
+    Args:
+        folder: the lake's SQL models.
+        contracts: the lake's data contracts.
+        cache: a file that keeps what was found, so that a model that is as it was is not parsed again; when it
+            cannot be read it is made anew.
+
+    Raises:
+        ModelError: with file and line: anything but one SELECT over tables that have a contract, an unknown or
+            ambiguous column, columns that are not the contract's, a model without a contract or the other way round,
+            models that read each other in a circle.
+    """
+    models, faults = read_models(folder, contracts, cache)
+    if faults:
+        raise faults[0]
+    return Models(models)
+
+
+def read_models(
+    folder: Path, contracts: Contracts, cache: Path | None = None
+) -> tuple[dict[TableName, Model], list[ModelError]]:
+    """Read every model as `load_models` does; return those that can be used, and what is wrong with the others."""
+    known = _Cache(cache)
+    models: dict[TableName, Model] = {}
+    faults: list[ModelError] = []
+    files = sorted(folder.glob("*/*.sql"))
+    for file in files:
+        try:
+            contract, text = _contract_of(file, contracts), _text_of(file)
+            models[contract.table] = known.get(contract, file, text, contracts) or known.put(
+                _check(contract, file, text, contracts), text, contracts
+            )
+        except ModelError as error:
+            faults.append(error)
+    for contract in contracts:
+        place = folder / contract.table.layer / f"{contract.table.name}.sql"
+        if contract.materialization and place not in files:
+            message = f"{contract.table} is to be built by a model and has none."
+            advice = f"Write {place}, or take lagoa.materialization out of the contract."
+            faults.append(ModelError(contract.file, None, message, advice))
+    known.save()
+    return models, faults
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(file, None, f"the file is not UTF-8 ({error}).", "Save it as UTF-8.") from error
+
+
+def _contract_of(file: Path, contracts: Contracts) -> Contract:
+    try:
+        table = TableName.parse(f"{file.parent.name}.{file.stem}")
+    except InvalidName as error:
+        raise ModelError(file, None, error.message, error.advice) from error
+    contract = contracts.get(table)
+    if contract is None:
+        advice = f"Write iceberg/{table.layer}/{table.name}.odcs.yaml, or remove the model."
+        raise ModelError(file, None, f"{table} has no data contract.", advice)
+    if contract.materialization is None:
+        advice = f"Set lagoa.materialization, such as to full, in {contract.file}, or remove the model."
+        raise ModelError(file, None, f"the contract of {table} does not say that a model builds it.", advice)
+    return contract
+
+
+def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> Model:
+    from lagoa.sql_models.increments import check_increments
+    from lagoa.sql_models.marks import names_in
+    from lagoa.sql_models.sql import read_model
+
+    found = read_model(file, text, contracts)
+    wanted = selected_columns(contract)
+    for name, line in found.columns.items():
+        if name not in wanted:
+            advice = f"Add it to {contract.file}, or take it out of the SELECT."
+            if contract.scd2 is not None and name in HISTORY_COLUMNS:
+                message = f"{name} is not observed: it follows from the observations that the SELECT yields."
+                raise ModelError(file, line, message, "Take it out of the SELECT: Lagoa writes it.")
+            raise ModelError(file, line, f"the column {name} is not in the contract of {contract.table}.", advice)
+    missing = [name for name in wanted if name not in found.columns]
+    if missing:
+        message = f"the SELECT lacks columns that the contract of {contract.table} asks for: {', '.join(missing)}."
+        raise ModelError(file, None, message, f"Add them, or take them out of {contract.file}.")
+    names = None
+    if contract.incremental is not None:
+        check_increments(file, found.resolved, contract)
+        names = names_in(found.resolved)
+    digest = hashlib.sha256(found.digest.encode()).hexdigest()
+    return Model(contract.table, file, found.sql, digest, found.inputs, names)
+
+
+@dataclass
+class _Cache:
+    """What is known of models that were checked before, in a small JSON file."""
+
+    file: Path | None
+    entries: dict[str, Any] = field(default_factory=dict, init=False)
+    found: dict[str, Any] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        from importlib.metadata import version
+
+        self.parser = f"{_CACHE_FORMAT}/sqlglot {version('sqlglot')}"
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            document = json.loads(self.file.read_text("utf-8")) if self.file else {}
+            if document["parser"] == self.parser:
+                self.entries = dict(document["models"])
+
+    def get(self, contract: Contract, file: Path, text: str, contracts: Contracts) -> Model | None:
+        """Return the model if neither its text nor a contract that it was checked against has changed."""
+        try:
+            entry = self.entries[str(contract.table)]
+            inputs = {TableName.parse(name): int(line) for name, line in entry["inputs"].items()}
+            names = None if entry["names"] is None else frozenset(map(str, entry["names"]))
+            model = Model(contract.table, file, text[: int(entry["end"])], str(entry["hash"]), inputs, names)
+            if entry["of"] != _state(model, text, contracts):
+                return None
+        except (KeyError, TypeError, ValueError, AttributeError, LagoaError):
+            return None
+        self.found[str(contract.table)] = entry
+        return model
+
+    def put(self, model: Model, text: str, contracts: Contracts) -> Model:
+        """Keep a model that was checked."""
+        self.found[str(model.table)] = {
+            "of": _state(model, text, contracts),
+            "end": len(model.sql),
+            "hash": model.hash,
+            "inputs": {str(table): line for table, line in model.inputs.items()},
+            "names": None if model.names is None else sorted(model.names),
+        }
+        return model
+
+    def save(self) -> None:
+        """Write the file if anything is new in it; a lake that cannot be written to is checked anew each time."""
+        if self.file is None or self.found == self.entries:
+            return
+        draft = self.file.with_name(f"{self.file.name}.{secrets.token_hex(4)}")
+        with suppress(OSError):
+            draft.write_text(json.dumps({"parser": self.parser, "models": self.found}), "utf-8")
+            draft.replace(self.file)
+
+
+def _state(model: Model, text: str, contracts: Contracts) -> str:
+    """Return a hash of all that the check of a model rests on, and what it found."""
+    used = [(str(table), contracts[table].hash) for table in sorted({model.table, *model.inputs})]
+    lines = sorted((str(table), line) for table, line in model.inputs.items())
+    names = None if model.names is None else sorted(model.names)
+    found = [text, len(model.sql), model.hash, lines, names, used]
+    return hashlib.sha256(json.dumps(found).encode()).hexdigest()

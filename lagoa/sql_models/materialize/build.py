@@ -1,0 +1,96 @@
+"""What is to be built, what was, and the ways that take the SELECT's rows as they come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.write import SessionQuery, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.sql_models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What of a table is to be built again though nothing changed: the whole, if nothing is named.
+
+    Attributes:
+        start: the first interval, by its first moment; None for the first that there is.
+        end: the first interval that is left out; None when none is.
+        batches: ids of batches.
+    """
+
+    start: str | None = None
+    end: str | None = None
+    batches: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the table is meant."""
+        return self.start is None and self.end is None and not self.batches
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One model to be built on a branch.
+
+    Attributes:
+        context: the lake.
+        branch: the work branch.
+        model: the model.
+        inputs: the exact state of each table that it reads.
+        properties: what its table says of this build: fingerprint, inputs, and what it follows.
+        again: what is to be built though nothing changed; None when only what changed is.
+    """
+
+    context: LakeContext
+    branch: str
+    model: Model
+    inputs: Pointers
+    properties: Mapping[str, str]
+    again: Again | None = None
+
+    @property
+    def message(self) -> str:
+        """Return what the commit says."""
+        return f"build {self.model.table}"
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did.
+
+    Attributes:
+        rows: rows written.
+        commit: the commit that holds the table.
+        how: the materialization that it was in effect.
+        increments: names of the intervals or batches that were built, where it was incremental.
+        reason: why an incremental table was built whole; empty where it was not.
+    """
+
+    rows: int
+    commit: Commit | None
+    how: str
+    increments: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def build_rows(work: Build, how: Literal["full", "merge", "scd2"], reason: str = "") -> Built:
+    """Write the rows of the SELECT: in the place of all rows, merged by the contract's key, or as observations.
+
+    Args:
+        work: the model.
+        how: its materialization.
+        reason: why an incremental table is built in full.
+    """
+    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
+        write = {"full": tx.replace, "merge": tx.merge, "scd2": tx.scd2}[how]
+        rows = SessionQuery(session, work.model.sql)
+        result = write(work.model.table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, how, reason=reason)

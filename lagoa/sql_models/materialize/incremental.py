@@ -1,0 +1,198 @@
+"""Only what is new: the intervals or batches of the inputs that changed since the table was built.
+
+The table is afterwards what the whole SELECT makes of the whole inputs. Where that is not certain, it is built whole.
+"""
+
+# ruff: noqa: S608 - names are quoted
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contracts.increments import increment_inputs
+from lagoa.contracts.intervals import Intervals, number_sql
+from lagoa.contracts.properties import ByTime
+from lagoa.domain.sql_names import name_in_sql, table_in_sql, text_in_sql
+from lagoa.domain.tables import TableName
+from lagoa.sql_models.materialize.asked import asked_batches, asked_intervals
+from lagoa.sql_models.materialize.build import Built, build_rows
+from lagoa.sql_models.materialize.states import NotComparableError, State, changed_groups
+from lagoa.sql_models.staleness import BUILT_ON, built_from
+from lagoa.write import SessionQuery, Where, begin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lagoa.contracts import Contract
+    from lagoa.contracts.properties import ByBatch
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import SqlEngine, SqlSession
+    from lagoa.sql_models.materialize.build import Build
+    from lagoa.sql_models.materialize.states import GroupSql
+
+_HIDDEN = "lagoa_whole"
+_NEW, _OLD = "_lagoa_increment", TableName(("lagoa_before",), "target")
+
+
+class BuildWholeError(Exception):
+    """An increment is not certain to give what a whole build gives; the text says why."""
+
+
+def build_incremental(work: Build) -> Built:
+    """Bring a table up to date by what changed in its inputs, or build it whole and say why."""
+    contract = work.context.contracts[work.model.table]
+    rule = contract.incremental
+    assert rule is not None  # noqa: S101 - an incremental contract has one
+    try:
+        then = _inputs_then(work)
+        if isinstance(rule, ByTime):
+            return _build_intervals(work, rule, _due_intervals(work, rule, then))
+        asked = asked_batches(work, rule)
+        return _build_batches(work, contract, rule, (_new_batches(work, rule, then), asked))
+    except BuildWholeError as reason:
+        return build_rows(work, "full", str(reason))
+
+
+def _inputs_then(work: Build) -> Pointers:
+    if work.again is not None and work.again.whole:
+        raise BuildWholeError("it was asked for")
+    pointer = work.properties[BUILT_ON]
+    if not pointer:
+        raise BuildWholeError("there is no table yet")
+    found = built_from(work.context, work.model, pointer)
+    if isinstance(found, str):
+        raise BuildWholeError(found)
+    return found
+
+
+def _differences(work: Build, rule: ByTime | ByBatch, then: Pointers) -> set[Any]:
+    """Return the increments of which rows came, went or changed in what the model reads of them.
+
+    Raises:
+        BuildWholeError: an input has changed that increments are not told by, or how one has cannot be told.
+    """
+    marks, names = increment_inputs(rule), work.model.names
+    read = None if names is None else names | set(marks.values())
+    changed: set[Any] = set()
+    with work.context.engine.session({}) as session:
+        for table, state in work.inputs.items():
+            group = _group(rule, marks[table]) if table in marks else lambda _: "0"
+            try:
+                found = changed_groups(session, then[table], state, group, read)
+            except NotComparableError as reason:
+                raise BuildWholeError(f"{table}: {reason}") from reason
+            if found and table not in marks:
+                raise BuildWholeError(f"{table} has changed, which no increment is told by")
+            changed |= found
+    return changed
+
+
+def _group(rule: ByTime | ByBatch, column: str) -> GroupSql:
+    def of(columns: Mapping[str, str]) -> str:
+        if column not in columns:
+            raise NotComparableError(f"it has no column {column}")
+        return number_sql(rule.grain, column, columns[column]) if isinstance(rule, ByTime) else name_in_sql(column)
+
+    return of
+
+
+def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
+    intervals = Intervals(rule.grain, frozenset(_differences(work, rule, then))) | asked_intervals(work, rule)
+    if not intervals.can_be_told():
+        raise BuildWholeError("a moment outside the years 1 to 9999 came or went")
+    return intervals
+
+
+def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
+    context, table = work.context, work.model.table
+    narrowed = {
+        name: intervals.conditions(column, State(work.inputs[name]).columns[column])
+        for name, column in increment_inputs(rule).items()
+    }
+    with _narrowed(context.engine, work.inputs, narrowed) as session, begin(context, work.branch, work.message) as tx:
+        tx.expect(table, work.properties[BUILT_ON])
+        kind = State(work.properties[BUILT_ON]).columns[rule.column]
+        conditions = intervals.conditions(rule.column, kind)
+        where = Where(
+            " OR ".join(f"({each})" for each in conditions) or "false", intervals.expressions(rule.column, kind)
+        )
+        rows = SessionQuery(session, work.model.sql)
+        result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "incremental", tuple(intervals.names()))
+
+
+def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
+    ((source, column),) = increment_inputs(rule).items()
+    name = name_in_sql(column)
+    changed = sorted(_differences(work, rule, then))
+    if changed:
+        with work.context.engine.session({_OLD: then[source]}) as session:
+            old = table_in_sql(_OLD)
+            seen = f"SELECT DISTINCT {name} FROM {old} WHERE {_among(column, changed)} ORDER BY ALL"
+            gone = [row[0] for row in session.query(seen).fetchall()]
+        if gone:
+            raise BuildWholeError(f"{source} has changed in batches that it had: {', '.join(gone)}")
+    return changed
+
+
+def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Sequence[str], Sequence[str]]) -> Built:
+    """Build batches: new ones, and such as were asked for, whose rows may be in the table."""
+    from pyiceberg.expressions import In, Reference
+
+    context, table, batches = work.context, work.model.table, sorted({*due[0], *due[1]})
+    ((source, column),) = increment_inputs(rule).items()
+    among = _among(column, batches)
+    with (
+        _narrowed(context.engine, work.inputs, {source: [among]}) as session,
+        begin(context, work.branch, work.message) as tx,
+    ):
+        tx.expect(table, work.properties[BUILT_ON])
+        rows = SessionQuery(session, work.model.sql)
+        if contract.order_by is not None:
+            rows = _without_ties(session, work, contract)
+            result = tx.merge(table, rows, kind="model", properties=work.properties)
+        elif due[1]:
+            ids: set[Any] = set(batches)
+            where = Where(among, [In(term=Reference(column), values=ids)])
+            result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
+        else:
+            result = tx.append(table, rows, kind="model", properties=work.properties)
+    return Built(result.rows_added, tx.commit, "incremental", tuple(batches))
+
+
+def _without_ties(session: SqlSession, work: Build, contract: Contract) -> SessionQuery:
+    """Return the new rows, kept in the session, if the merge's order decides between each and the row of its key.
+
+    Where both are of one rank, the SELECT may decide by what is no column of the table.
+    """
+    before = State(work.properties[BUILT_ON])
+    session.stage(_NEW, work.model.sql, before.table.metadata)
+    same = [name_in_sql(name) for name in (*contract.key, contract.order_by or "")]
+    equal = " AND ".join(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in same)
+    ties = f"FROM {session.table_at(before.pointer)} AS o JOIN {_NEW} AS n ON {equal}"
+    if session.query(f"SELECT 1 {ties} LIMIT 1").fetchall():
+        other = " OR ".join(f"o.{name_in_sql(n)} IS DISTINCT FROM n.{name_in_sql(n)}" for n in before.columns)
+        if session.query(f"SELECT 1 {ties} WHERE {other} LIMIT 1").fetchall():
+            message = f"rows of one key have one {contract.order_by}, in a new batch and before"
+            raise BuildWholeError(message)
+    return SessionQuery(session, f"SELECT * FROM {_NEW}")
+
+
+def _among(column: str, values: Sequence[str]) -> str:
+    listed = ", ".join(map(text_in_sql, values))
+    return f"{name_in_sql(column)} IN ({listed})" if listed else "false"
+
+
+@contextmanager
+def _narrowed(
+    engine: SqlEngine, inputs: Pointers, conditions: Mapping[TableName, Sequence[str]]
+) -> Iterator[SqlSession]:
+    """Open a session in which some tables hold only the rows that fulfil one of their conditions."""
+    hidden = {table: TableName((_HIDDEN,), f"input_{number}") for number, table in enumerate(conditions)}
+    with engine.session({hidden.get(table, table): state for table, state in inputs.items()}) as session:
+        for table, conditioned in conditions.items():
+            source = f"{name_in_sql(_HIDDEN)}.{name_in_sql(hidden[table].name)}"
+            parts = " UNION ALL ".join(f"SELECT * FROM {source} WHERE {each}" for each in conditioned or ["false"])
+            session.query(f"CREATE SCHEMA IF NOT EXISTS {name_in_sql(table.layer)}").fetchall()
+            session.query(f"CREATE VIEW {table_in_sql(table)} AS {parts}").fetchall()
+        yield session

@@ -1,0 +1,166 @@
+"""Builds some models on a branch: in the order of their dependencies, independent ones side by side."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
+from lagoa.errors import ModelError, QueryError, WriteError
+from lagoa.sql_models.materialize import Build, build
+from lagoa.sql_models.staleness import BUILT_ON, fingerprint, is_stale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.tables import TableName
+    from lagoa.errors import LagoaError
+    from lagoa.sql_models import Model, Models
+    from lagoa.sql_models.materialize import Again
+
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelResult:
+    """What became of one model.
+
+    Attributes:
+        table: the table it makes.
+        rows: rows written; 0 where it was skipped.
+        skipped: whether the table was up to date.
+        seconds: wall time.
+        commit: id of the commit that holds the table; None where it was skipped.
+        how: what was done in effect: `full`, `merge` and so on; empty where it was skipped.
+        increments: names of the intervals or batches that were built, where it was incremental.
+        reason: why an incremental table was built whole; empty where it was not.
+    """
+
+    table: TableName
+    rows: int
+    skipped: bool
+    seconds: float
+    commit: str | None
+    how: str = ""
+    increments: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass
+class Run:
+    """One run of some models on a branch.
+
+    Attributes:
+        context: the lake.
+        branch: the work branch.
+        models: the lake's models.
+        pointers: the tables that models read: the branch's at the start, then those that this run has made.
+        waiting: the models that are still to be done.
+        chains: how many models come one after the other from each on.
+        again: what is to be built though nothing changed.
+        results: what became of the others.
+        failed: the models that failed, with their errors.
+    """
+
+    context: LakeContext
+    branch: str
+    models: Models
+    pointers: dict[TableName, str]
+    waiting: list[TableName]
+    chains: Mapping[TableName, int]
+    again: Mapping[TableName, Again]
+    results: dict[TableName, ModelResult] = field(default_factory=dict)
+    failed: list[tuple[TableName, Exception]] = field(default_factory=list)
+
+    def run(self, workers: int, on_done: Callable[[ModelResult], None]) -> None:
+        """Do every model that waits; after a failure, only those that run already are seen to their end."""
+        running: dict[Future[ModelResult], TableName] = {}
+        begun = False
+        with ExitStack() as sharing, ThreadPoolExecutor(workers, thread_name_prefix="lagoa-model") as pool:
+            while True:
+                while len(running) < workers and (table := self._next()):
+                    started = time.perf_counter()
+                    if table in self.again or is_stale(self.context, self.models[table], self.pointers):
+                        if not begun:  # an engine is opened only for something to run
+                            sharing.enter_context(self.context.engine.shared(workers))
+                            begun = True
+                        running[self._start(pool, table)] = table
+                    else:
+                        self.results[table] = ModelResult(table, 0, True, time.perf_counter() - started, None)
+                        on_done(self.results[table])
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    table = running.pop(future)
+                    try:
+                        result = future.result()
+                    except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
+                        self.failed.append((table, error))
+                        continue
+                    self._keep(result)
+                    on_done(result)
+
+    def _next(self) -> TableName | None:
+        """Take the model that may run now and has the longest chain of models behind it."""
+        ready = [t for t in self.waiting if all(need in self.results for need in self.models.before(t))]
+        if self.failed or not ready:
+            return None
+        table = max(ready, key=lambda each: self.chains[each])
+        self.waiting.remove(table)
+        return table
+
+    def _start(self, pool: ThreadPoolExecutor, table: TableName) -> Future[ModelResult]:
+        model = self.models[table]
+        inputs = {name: self.pointers[name] for name in model.inputs}
+        properties = {
+            FINGERPRINT: fingerprint(self.context, model, inputs),
+            INPUTS: json.dumps({str(name): pointer for name, pointer in sorted(inputs.items())}),
+            BUILT_ON: self.pointers.get(table, ""),
+        }
+        return pool.submit(_build, Build(self.context, self.branch, model, inputs, properties, self.again.get(table)))
+
+    def _keep(self, result: ModelResult) -> None:
+        self.results[result.table] = result
+        if result.commit is not None:
+            self.pointers[result.table] = self.context.catalog.tables(result.commit)[result.table]
+
+
+def chains_of(models: Models, chosen: Sequence[TableName]) -> dict[TableName, int]:
+    """Return for each model how many come one after the other from it on."""
+    chains = dict.fromkeys(chosen, 1)
+    for table in reversed(chosen):
+        for need in models.before(table):
+            chains[need] = max(chains[need], chains[table] + 1)
+    return chains
+
+
+def _build(work: Build) -> ModelResult:
+    """Run one model over its inputs and commit its table."""
+    started = time.perf_counter()
+    try:
+        built = build(work)
+    except (QueryError, WriteError) as error:
+        raise _at_its_file(work.model, error) from error
+    return ModelResult(
+        table=work.model.table,
+        rows=built.rows,
+        skipped=False,
+        seconds=time.perf_counter() - started,
+        commit=built.commit.id if built.commit else None,
+        how=built.how,
+        increments=built.increments,
+        reason=built.reason,
+    )
+
+
+def _at_its_file(model: Model, error: LagoaError) -> ModelError:
+    """Return an error of the engine or of the write as one of the model."""
+    line = _LINE.search(error.message)
+    advice = error.advice or "Mend the model; what was finished stays, and `lagoa transform` goes on from there."
+    return ModelError(model.file, int(line[1]) if line else None, f"{model.table} failed: {error.message}", advice)

@@ -1,0 +1,208 @@
+"""Keys of the object store: those that Lagoa signs in with, and those that run out, which it works with."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.errors import SettingsError, SignInFailed, StorageUnavailable
+from lagoa.storage import WRITER, Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import httpx
+
+    from lagoa.domain.ports.secrets import Tokens
+
+LASTING_S = 3600
+"""How long keys hold; they are renewed after half of that."""
+
+
+def signing_keys(stack: Path) -> tuple[str, SecretStr]:
+    """Return name and secret that Lagoa signs in with: from the environment, else as `lagoa stack up` drew them.
+
+    Args:
+        stack: the folder of the stack's state.
+
+    Raises:
+        SettingsError: there are none.
+        StackError: the stack's credentials cannot be used.
+    """
+    name, secret = (os.environ.get(f"LAGOA_S3_{part}_KEY") for part in ("ACCESS", "SECRET"))
+    if name and secret:
+        return name, SecretStr(secret)
+    kept = read_credentials(stack / CREDENTIALS_FILE).get(f"minio-{WRITER}")
+    if kept is None:
+        raise SettingsError(
+            "There are no keys for the object store.",
+            "Run `lagoa stack up`, or set LAGOA_S3_ACCESS_KEY and LAGOA_S3_SECRET_KEY.",
+        )
+    return WRITER, SecretStr(kept)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RenewedKeys(ABC):
+    """Keys that are asked for when they are first needed, and again when half their time is over.
+
+    Threads may share one, and so may processes that were forked from one.
+
+    Args:
+        endpoint: of the object store, which also gives the keys out.
+        clock: tells the time.
+        timeout_s: how long the store may take for an answer.
+    """
+
+    def __init__(self, endpoint: str, clock: Callable[[], datetime] = _now, timeout_s: float = 15.0) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._held: tuple[Keys, datetime] | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._pid = os.getpid()
+        self._lock = Lock()
+
+    def __call__(self) -> Keys:
+        """Return keys that hold for half an hour at least.
+
+        Raises:
+            SignInFailed: the store does not know who asks.
+            StorageUnavailable: it does not answer.
+            SignInUnavailable: there is no token to be had, where the store wants one.
+        """
+        if self._pid != os.getpid():  # in the parent process another thread may have held the lock
+            self._start()
+        with self._lock:
+            now = self._clock()
+            if self._held is None or (now - self._held[1]).total_seconds() > LASTING_S / 2:
+                self._held = self._ask(), now
+            return self._held[0]
+
+    @abstractmethod
+    def _ask(self) -> Keys:
+        """Return new keys."""
+
+
+class AssumedKeys(RenewedKeys):
+    """Keys for a user of the store, who has a name and a secret (STS AssumeRole).
+
+    Args:
+        endpoint: of the object store.
+        name: that is signed in with.
+        secret: of that name.
+        clock: tells the time.
+        timeout_s: how long the store may take for an answer.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        name: str,
+        secret: SecretStr,
+        clock: Callable[[], datetime] = _now,
+        timeout_s: float = 15.0,
+    ) -> None:
+        super().__init__(endpoint, clock, timeout_s)
+        self._name = name
+        self._secret = secret
+
+    def _ask(self) -> Keys:
+        from minio.credentials.providers import AssumeRoleProvider
+        from minio.error import MinioException
+        from urllib3 import PoolManager, Retry, Timeout
+        from urllib3.exceptions import HTTPError
+
+        # Keys may be asked for twice: also a POST whose answer failed to come is made again.
+        patience = Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None)
+        try:
+            found = AssumeRoleProvider(
+                sts_endpoint=self._endpoint,
+                access_key=self._name,
+                secret_key=self._secret.get_secret_value(),
+                duration_seconds=LASTING_S,
+                http_client=PoolManager(retries=patience, timeout=Timeout(self._timeout_s)),
+            ).retrieve()
+        except HTTPError as error:
+            raise StorageUnavailable(self._endpoint) from error
+        except (MinioException, ValueError):  # the text of these may hold what was sent
+            raise SignInFailed(f"The object store at {self._endpoint}") from None
+        return Keys(found.access_key, SecretStr(found.secret_key), SecretStr(found.session_token or ""))
+
+
+class WebIdentityKeys(RenewedKeys):
+    """Keys for whoever a token stands for (STS AssumeRoleWithWebIdentity).
+
+    The token goes in the body: in an address, as the `minio` package sends it, it would come into logs.
+
+    Args:
+        endpoint: of the object store.
+        tokens: who asks.
+        clock: tells the time.
+        timeout_s: how long the store may take for an answer.
+    """
+
+    def __init__(
+        self, endpoint: str, tokens: Tokens, clock: Callable[[], datetime] = _now, timeout_s: float = 15.0
+    ) -> None:
+        super().__init__(endpoint, clock, timeout_s)
+        self._tokens = tokens
+
+    def _ask(self) -> Keys:
+        from xml.etree.ElementTree import ParseError, fromstring
+
+        from minio.xml import find, findtext
+
+        token = self._tokens()
+        answer = self._send(token)
+        if answer.is_client_error:  # it was revoked, or the clocks of two servers differ
+            self._tokens.forget(token)
+            answer = self._send(self._tokens())
+        if not answer.is_success:
+            reason = f"The object store at {self._endpoint} does not accept the token of {self._tokens.role!r}"
+            raise SignInFailed(self._endpoint, reason, "Check that it knows `oidc_url`, and a policy of the role.")
+        try:
+            found: Any = fromstring(answer.text)  # noqa: S314 - from the store that everything is entrusted to
+            for name in ("AssumeRoleWithWebIdentityResult", "Credentials"):
+                found = find(found, name, True)
+            parts = [str(findtext(found, name, True)) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+        except (ParseError, ValueError):
+            raise StorageUnavailable(self._endpoint, "it answered a sign-in with something else than keys") from None
+        return Keys(parts[0], SecretStr(parts[1]), SecretStr(parts[2]))
+
+    def _send(self, token: SecretStr) -> httpx.Response:
+        import httpx
+        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+        wanted = {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "DurationSeconds": str(LASTING_S),
+            "WebIdentityToken": token.get_secret_value(),
+        }
+        for attempt in Retrying(
+            retry=retry_if_exception_type(StorageUnavailable),
+            wait=wait_random_exponential(multiplier=0.2, max=4),
+            stop=stop_after_attempt(4),
+            reraise=True,
+        ):
+            with attempt:
+                try:
+                    answer = httpx.post(self._endpoint, data=wanted, timeout=self._timeout_s)
+                except httpx.TransportError as error:  # it has the request with it, and that the token
+                    raise StorageUnavailable(self._endpoint, f"{type(error).__name__}: {error}".rstrip(": .")) from None
+                if answer.is_server_error:
+                    raise StorageUnavailable(self._endpoint, f"it answered {answer.status_code}")
+                return answer
+        raise AssertionError  # pragma: no cover - the loop returns or raises

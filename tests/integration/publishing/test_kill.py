@@ -17,7 +17,7 @@ DIE = """
 import os, signal
 import pyarrow as pa
 import lagoa
-from lagoa import faults
+from lagoa.domain import faults
 from lagoa.errors import NothingToPublish, RefExists
 
 faults.set_hook(lambda step: os.kill(os.getpid(), signal.SIGKILL) if step == last else None)
@@ -52,7 +52,7 @@ PRELOADED = [
     "lagoa.adapters.duckdb.engine",
     "lagoa.ingest",
     "lagoa.lake",
-    "lagoa.rollback",
+    "lagoa.publish.rollback",
     "lagoa.sql_models.run",
     "open_data_contract_standard.model",
     "pandas",

@@ -29,6 +29,7 @@ from lagoa.errors import (
 )
 from lagoa.publish import BRANCH, INTENTS, publish
 from lagoa.publish.candidate import RECEIPT, sweep
+from lagoa.settings import load_settings
 
 PEOPLE = TableName.parse("bronze.people")
 PETS = TableName.parse("bronze.pets")
@@ -280,7 +281,7 @@ def test_main_moving_during_the_publication_starts_it_over(published, small):
 
 
 def test_main_moving_all_the_time_is_an_error(small):
-    with lagoa.open_lake(lagoa.lake.load_settings(small.root).model_copy(update={"publish_tries": 2})) as lake:
+    with lagoa.open_lake(load_settings(small.root).model_copy(update={"publish_tries": 2})) as lake:
         branch = lake.create_branch("dev")
         branch.append("bronze.people", small.people(1), batch="p1")
         catalog = lake.context.catalog

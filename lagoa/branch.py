@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from lagoa.audit.ahead import AuditAhead
 from lagoa.domain.refs import MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
@@ -227,11 +226,7 @@ class Branch:
             AuditFailed: a check failed or was not evaluated; `main` is as it was.
             PublishConflict: `main` has meanwhile changed the same tables, or inputs of this branch's models.
         """
-        from lagoa.publish import publish
-
-        if self._context.publisher is not None:
-            return self._context.publisher.publish(self.name, message)
-        return publish(self._context, self.name, message)
+        return self._context.publisher.publish(self.name, message)
 
     def sql(self, query: str) -> QueryResult:
         """Run a SELECT over this branch as it stands now."""
@@ -262,32 +257,23 @@ class Run(Branch):
 
     def __init__(self, context: LakeContext, name: str) -> None:
         super().__init__(context, name)
-        self._ahead = AuditAhead(context, name)
-        self._handed = context.publisher.accompany(name) if context.publisher is not None else None
+        self._publisher = context.publisher.accompany(name)
 
     def finished(self, table: TableName, commit: str | None) -> None:
         """Have a table checked beside the work; its rows are on the branch since this commit, or since earlier."""
-        (self._handed or self._ahead).finished(table, commit)
+        self._publisher.finished(table, commit)
 
     def stop(self) -> None:
         """Have nothing checked any more, until something is finished again."""
-        self._ahead.stop()
-        if self._handed is not None:
-            self._handed.close()
+        self._publisher.close()
 
     def audit(self) -> AuditReport:
         """Do as `Branch.audit`; where somebody else publishes, by the checks and with the results that count there."""
-        if self._handed is not None:
-            return self._handed.audit()
-        self._ahead.stop()
-        return super().audit()
+        return self._publisher.audit()
 
     def publish(self, message: str = "") -> Publication:
         """Do as `Branch.publish`."""
-        if self._handed is not None:
-            return self._handed.publish(message)
-        self._ahead.stop()
-        return super().publish(message)
+        return self._publisher.publish(message)
 
     def _loaded(self, result: IngestResult) -> None:
         self.finished(result.table, result.commit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,8 +40,8 @@ class LakeContext:
         receipts: receipts and results of checks.
         open_auditor: makes the runner of check files; called once, when it is first needed.
         open_secrets: makes the source of credentials; called once, when it is first needed.
+        open_publisher: makes what moves main, of the context; called once, when it is first needed.
         clock: tells the time (UTC).
-        publisher: moves main, where the lake's own role may not; None where this process does it.
     """
 
     settings: Settings
@@ -49,8 +50,8 @@ class LakeContext:
     receipts: ReceiptStore
     open_auditor: Callable[[], Auditor]
     open_secrets: Callable[[], Secrets]
+    open_publisher: Callable[[LakeContext], Publisher]
     clock: Callable[[], datetime] = _now
-    publisher: Publisher | None = None
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)
@@ -69,6 +70,11 @@ class LakeContext:
     def secrets(self) -> Secrets:
         """Where credentials come from."""
         return self._once("secrets", self.open_secrets)
+
+    @property
+    def publisher(self) -> Publisher:
+        """What moves main: this process, or the publisher's own step."""
+        return self._once("publisher", partial(self.open_publisher, self))
 
     @property
     def contracts(self) -> Contracts:
@@ -101,7 +107,7 @@ class LakeContext:
 
     def close(self) -> None:
         """Release every part that was opened."""
-        if self.publisher is not None:
+        if "publisher" in self._opened:
             self.publisher.close()
         if "engine" in self._opened:
             self.engine.close()

@@ -1,4 +1,4 @@
-"""`Lake`, the front door, and `open_lake`, the one place that picks adapters."""
+"""`Lake`, the front door."""
 
 from __future__ import annotations
 
@@ -299,11 +299,7 @@ class Lake:
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""
-        from lagoa.publish.rollback import rollback
-
-        if self.context.publisher is not None:
-            return self.context.publisher.rollback(to, hold=hold)
-        return rollback(self.context, to, hold=hold)
+        return self.context.publisher.rollback(to, hold=hold)
 
     def publications(self, limit: int = 50) -> list[Publication]:
         """Return the newest moves of `main` with their audits, newest first."""

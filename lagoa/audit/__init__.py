@@ -59,7 +59,7 @@ def audit_commit(context: LakeContext, ref: str, commit: str, base: str, *, gati
 def audit_tables(
     context: LakeContext, pointers: Pointers, tables: Iterable[TableName], base: Pointers
 ) -> list[CheckResult]:
-    """Run the checks of some tables ahead of the audit, which then finds their results.
+    """Run the checks of some tables before the audit, which then finds their results.
 
     Meant for a thread of its own beside the writing. Checks that read a table which is not in `pointers` yet are left
     to the audit.

@@ -10,8 +10,8 @@ from lagoa.domain.commits import Batch, Change
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN, Ref
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
-from lagoa.publish import ROLLBACK
-from lagoa.publish.candidate import Proposal, land, sweep, was_published
+from lagoa.publish.candidate import Proposal, land, sweep
+from lagoa.publish.moves import ROLLBACK, was_published
 from lagoa.write.holds import batches_of, with_holds
 
 if TYPE_CHECKING:

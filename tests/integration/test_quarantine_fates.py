@@ -31,6 +31,7 @@ from lagoa.errors import (
     WriteError,
 )
 from lagoa.lake import Lake
+from lagoa.publish.local import LocalPublisher
 from lagoa.quarantine.export import guarded, unguarded
 from lagoa.settings import Settings
 
@@ -72,7 +73,11 @@ class Place:
         settings = Settings(root=root, state=self.root, author="ana")
         (settings.contracts_folder / "bronze").mkdir(parents=True)
         (settings.contracts_folder / "bronze" / "a.odcs.yaml").write_text(json.dumps(head))
-        return Lake(LakeContext(settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets))
+        return Lake(
+            LakeContext(
+                settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets, LocalPublisher
+            )
+        )
 
     def file(self, content: bytes | str, name: str = "a.csv") -> Path:
         path = self.root / name

@@ -21,6 +21,7 @@ from lagoa.context import LakeContext
 from lagoa.domain.tables import TableName
 from lagoa.errors import BatchHeld, NothingToPublish, PublishConflict, RefNotFound
 from lagoa.lake import Lake
+from lagoa.publish.local import LocalPublisher
 from lagoa.settings import Settings
 
 TABLE = TableName.parse("bronze.a")
@@ -61,7 +62,9 @@ class Histories(RuleBasedStateMachine):
             place = Settings(root=self.root / name, state=self.root, author="ana")
             (place.contracts_folder / "bronze").mkdir(parents=True)
             (place.contracts_folder / "bronze" / "a.odcs.yaml").write_text(contract(maximum))
-            self.lakes[name] = Lake(LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets))
+            self.lakes[name] = Lake(
+                LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
+            )
         for name, (_, content) in FILES.items():
             (self.root / name).write_bytes(content)
         self.lake = self.lakes["strict"]

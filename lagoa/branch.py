@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from lagoa.domain.refs import MAIN
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
 
@@ -129,56 +130,34 @@ class Branch:
 
         return ingest_folder(self._context, self.name, folder, on_done=_both(self._loaded, on_done))
 
-    def retry_quarantine(
-        self,
-        table: str,
-        *,
-        rule: str | None = None,
-        batch: str | None = None,
-        where: str | None = None,
-        alone: bool = False,
-    ) -> FateResult:
-        """Send waiting records that a table refused through its contract as it is now; those that pass go into it.
+    def retry_quarantine(self, table: str, select: Selection = Selection()) -> FateResult:
+        """Send waiting records that a table refused through its contract as it is now; those that pass go into it."""
+        from lagoa.quarantine import retry_quarantine
 
-        With `alone`, lines that broken quoting spoilt are each taken for a record by itself.
-        """
-        from lagoa.quarantine import Selection, retry_quarantine
-
-        return retry_quarantine(self._context, self.name, TableName.parse(table), Selection(rule, batch, where, alone))
+        return retry_quarantine(self._context, self.name, TableName.parse(table), select)
 
     def fix_quarantine(
-        self,
-        table: str,
-        edits: Mapping[str, str | None] | Path,
-        *,
-        rule: str | None = None,
-        batch: str | None = None,
-        where: str | None = None,
+        self, table: str, edits: Mapping[str, str | None] | Path, select: Selection = Selection()
     ) -> FateResult:
         """Put values in the place of those received in waiting records, and send these through the contract.
 
         Args:
             table: the table that refused them.
             edits: one text for each column, for all the records; or an edited export.
-            rule: only records that break this rule.
-            batch: only records of this batch.
-            where: only records for which this SQL condition over their columns as text is true.
+            select: which records; all by default.
         """
-        from lagoa.quarantine import EditedFile, Selection, SetColumns, fix_quarantine
+        from lagoa.quarantine import EditedFile, SetColumns, fix_quarantine
 
         name = TableName.parse(table)
         contract = self._context.contracts[name]
         values = SetColumns(contract, edits) if isinstance(edits, Mapping) else EditedFile(contract, edits)
-        return fix_quarantine(self._context, self.name, name, values, Selection(rule, batch, where))
+        return fix_quarantine(self._context, self.name, name, values, select)
 
-    def discard_quarantine(
-        self, table: str, reason: str, *, rule: str | None = None, batch: str | None = None, where: str | None = None
-    ) -> FateResult:
+    def discard_quarantine(self, table: str, reason: str, select: Selection = Selection()) -> FateResult:
         """Let waiting records that a table refused wait no more; they stay in the quarantine, with the reason."""
-        from lagoa.quarantine import Selection, discard_quarantine
+        from lagoa.quarantine import discard_quarantine
 
-        selection = Selection(rule, batch, where)
-        return discard_quarantine(self._context, self.name, TableName.parse(table), selection, reason)
+        return discard_quarantine(self._context, self.name, TableName.parse(table), reason, select)
 
     def transform(
         self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from lagoa.branch import Branch, Run
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import QueryResult
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
-    from lagoa.quarantine import BatchRecords, ExportResult, Fate, RefusedCount, RefusedRecord
+    from lagoa.domain.selection import Fate
+    from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.consistency import Consistency
     from lagoa.review.diff import LakeDiff
     from lagoa.review.diff.contracts import ContractDiff
@@ -264,17 +266,15 @@ class Lake:
         self,
         table: str,
         ref: str = MAIN,
+        select: Selection = Selection(),
         *,
-        rule: str | None = None,
-        batch: str | None = None,
         fate: Fate | None = "waiting",
         limit: int = 20,
     ) -> list[RefusedRecord]:
         """Return records that a table refused, with their bytes, the reason and their fate; None for any fate."""
         from lagoa.quarantine import show_quarantine
 
-        name = TableName.parse(table)
-        return show_quarantine(self.context, ref, name, rule=rule, batch=batch, fate=fate, limit=limit)
+        return show_quarantine(self.context, ref, TableName.parse(table), select, fate=fate, limit=limit)
 
     def batches(self, table: str, ref: str = MAIN) -> list[BatchRecords]:
         """Return the batches of a table: how many records each had, and where these are at a ref."""
@@ -283,19 +283,12 @@ class Lake:
         return list_batches(self.context, ref, TableName.parse(table))
 
     def export_quarantine(
-        self,
-        table: str,
-        file: Path,
-        ref: str = MAIN,
-        *,
-        rule: str | None = None,
-        batch: str | None = None,
-        where: str | None = None,
+        self, table: str, file: Path, ref: str = MAIN, select: Selection = Selection()
     ) -> ExportResult:
         """Write waiting records to a new file that can be edited: `.jsonl` as JSON lines, any other as CSV."""
-        from lagoa.quarantine import Selection, export_quarantine
+        from lagoa.quarantine import export_quarantine
 
-        return export_quarantine(self.context, ref, TableName.parse(table), file, Selection(rule, batch, where))
+        return export_quarantine(self.context, ref, TableName.parse(table), file, select)
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""

@@ -8,6 +8,7 @@ from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lagoa.domain.refs import Ref
 from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import NotAllowed
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lagoa.contracts import Contracts
-    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import SqlEngine
     from lagoa.domain.ports.publisher import Publisher
@@ -80,6 +82,14 @@ class LakeContext:
     def contracts(self) -> Contracts:
         """The lake's data contracts, read once."""
         return self._once("contracts", self._read_contracts)
+
+    def resolve(self, ref: str) -> Commit:
+        """Return the commit that a ref names; raises `RefNotFound`, `InvalidName`."""
+        return self.catalog.resolve(Ref.parse(ref))
+
+    def pointers(self, ref: str) -> Pointers:
+        """Return the pointer of each table at a ref; raises `RefNotFound`, `InvalidName`."""
+        return self.catalog.tables(self.resolve(ref).id)
 
     def refuse_unseen(self) -> None:
         """Raise `NotAllowed` where the role may not read what tables refused."""

@@ -113,7 +113,7 @@ class Lake:
 
     def resolve(self, ref: str) -> Commit:
         """Return the commit that a ref names."""
-        return self.context.catalog.resolve(Ref.parse(ref))
+        return self.context.resolve(ref)
 
     def _commit_of(self, ref: str) -> str:
         parsed = Ref.parse(ref)
@@ -127,7 +127,7 @@ class Lake:
 
     def tables(self, ref: str = MAIN) -> Pointers:
         """Return the pointer of each table at a ref."""
-        return self.context.catalog.tables(self.resolve(ref).id)
+        return self.context.pointers(ref)
 
     def row_counts(self, ref: str = MAIN) -> dict[TableName, int]:
         """Return the number of rows of each table at a ref, from its metadata where that says it."""

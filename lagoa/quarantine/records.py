@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.commits import INTENTS
-from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.refs import MAIN
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName
@@ -92,7 +92,7 @@ def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]
         NotAllowed: the role may not read the quarantine.
     """
     context.refuse_unseen()
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     tables = {table: pointers[table] for table in sorted(pointers) if table.is_quarantine}
     if not tables:
         return []
@@ -161,7 +161,7 @@ def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
         RefNotFound: no such ref.
         TableNotFound: there is neither such a table at the ref nor anything that it refused.
     """
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     if table.quarantine in pointers:
         return {table.quarantine: pointers[table.quarantine]}
     if table not in pointers:
@@ -179,7 +179,7 @@ def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Colle
     found: dict[str, str] = {}
     if not batches:
         return found
-    for commit in context.catalog.log(context.catalog.resolve(Ref.parse(ref)).id):
+    for commit in context.catalog.log(context.resolve(ref).id):
         for intent in json.loads(commit.properties.get(INTENTS, "[]")):
             batch = intent.get("batch")
             if batch and batch["id"] in batches and intent["table"] == str(table):

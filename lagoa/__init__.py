@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lagoa.bootstrap import open_lake
     from lagoa.branch import Branch
+    from lagoa.domain.selection import Selection
     from lagoa.lake import Lake
 
-__all__ = ["Branch", "Lake", "open_lake"]
+__all__ = ["Branch", "Lake", "Selection", "open_lake"]
 
 
 def __getattr__(name: str) -> object:
@@ -37,4 +38,8 @@ def __getattr__(name: str) -> object:
         from lagoa.branch import Branch
 
         return Branch
+    if name == "Selection":
+        from lagoa.domain.selection import Selection
+
+        return Selection
     raise AttributeError(f"module 'lagoa' has no attribute {name!r}")

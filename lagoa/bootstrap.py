@@ -77,7 +77,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             receipts=_open_receipts(settings, open_secrets),
             open_auditor=open_auditor,
             open_secrets=open_secrets,
-            publisher=_publisher(settings, tokens),
+            open_publisher=_publisher_of(tokens),
         )
     )
 
@@ -93,13 +93,19 @@ def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | Non
     return OidcTokens(settings.oidc_url, settings.role, secret, options)
 
 
-def _publisher(settings: Settings, tokens: Tokens | None) -> Publisher | None:
-    """Return who moves main, where it is somebody else."""
-    if tokens is None or tokens.role == PUBLISHER:
-        return None
-    from lagoa.publish.remote import PublisherProcess
+def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:
+    """Return what makes the publisher of a lake: this process where it may move main, else a step of its own."""
 
-    return PublisherProcess(settings)
+    def open_publisher(context: LakeContext) -> Publisher:
+        if tokens is None or tokens.role == PUBLISHER:
+            from lagoa.publish.local import LocalPublisher
+
+            return LocalPublisher(context)
+        from lagoa.publish.remote import PublisherProcess
+
+        return PublisherProcess(context.settings)
+
+    return open_publisher
 
 
 def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from lagoa.audit.ahead import AuditAhead
 from lagoa.domain.refs import MAIN
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
 
@@ -130,56 +130,34 @@ class Branch:
 
         return ingest_folder(self._context, self.name, folder, on_done=_both(self._loaded, on_done))
 
-    def retry_quarantine(
-        self,
-        table: str,
-        *,
-        rule: str | None = None,
-        batch: str | None = None,
-        where: str | None = None,
-        alone: bool = False,
-    ) -> FateResult:
-        """Send waiting records that a table refused through its contract as it is now; those that pass go into it.
+    def retry_quarantine(self, table: str, select: Selection = Selection()) -> FateResult:
+        """Send waiting records that a table refused through its contract as it is now; those that pass go into it."""
+        from lagoa.quarantine import retry_quarantine
 
-        With `alone`, lines that broken quoting spoilt are each taken for a record by itself.
-        """
-        from lagoa.quarantine import Selection, retry_quarantine
-
-        return retry_quarantine(self._context, self.name, TableName.parse(table), Selection(rule, batch, where, alone))
+        return retry_quarantine(self._context, self.name, TableName.parse(table), select)
 
     def fix_quarantine(
-        self,
-        table: str,
-        edits: Mapping[str, str | None] | Path,
-        *,
-        rule: str | None = None,
-        batch: str | None = None,
-        where: str | None = None,
+        self, table: str, edits: Mapping[str, str | None] | Path, select: Selection = Selection()
     ) -> FateResult:
         """Put values in the place of those received in waiting records, and send these through the contract.
 
         Args:
             table: the table that refused them.
             edits: one text for each column, for all the records; or an edited export.
-            rule: only records that break this rule.
-            batch: only records of this batch.
-            where: only records for which this SQL condition over their columns as text is true.
+            select: which records; all by default.
         """
-        from lagoa.quarantine import EditedFile, Selection, SetColumns, fix_quarantine
+        from lagoa.quarantine import EditedFile, SetColumns, fix_quarantine
 
         name = TableName.parse(table)
         contract = self._context.contracts[name]
         values = SetColumns(contract, edits) if isinstance(edits, Mapping) else EditedFile(contract, edits)
-        return fix_quarantine(self._context, self.name, name, values, Selection(rule, batch, where))
+        return fix_quarantine(self._context, self.name, name, values, select)
 
-    def discard_quarantine(
-        self, table: str, reason: str, *, rule: str | None = None, batch: str | None = None, where: str | None = None
-    ) -> FateResult:
+    def discard_quarantine(self, table: str, reason: str, select: Selection = Selection()) -> FateResult:
         """Let waiting records that a table refused wait no more; they stay in the quarantine, with the reason."""
-        from lagoa.quarantine import Selection, discard_quarantine
+        from lagoa.quarantine import discard_quarantine
 
-        selection = Selection(rule, batch, where)
-        return discard_quarantine(self._context, self.name, TableName.parse(table), selection, reason)
+        return discard_quarantine(self._context, self.name, TableName.parse(table), reason, select)
 
     def transform(
         self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
@@ -227,11 +205,7 @@ class Branch:
             AuditFailed: a check failed or was not evaluated; `main` is as it was.
             PublishConflict: `main` has meanwhile changed the same tables, or inputs of this branch's models.
         """
-        from lagoa.publish import publish
-
-        if self._context.publisher is not None:
-            return self._context.publisher.publish(self.name, message)
-        return publish(self._context, self.name, message)
+        return self._context.publisher.publish(self.name, message)
 
     def sql(self, query: str) -> QueryResult:
         """Run a SELECT over this branch as it stands now."""
@@ -262,32 +236,23 @@ class Run(Branch):
 
     def __init__(self, context: LakeContext, name: str) -> None:
         super().__init__(context, name)
-        self._ahead = AuditAhead(context, name)
-        self._handed = context.publisher.accompany(name) if context.publisher is not None else None
+        self._publisher = context.publisher.accompany(name)
 
     def finished(self, table: TableName, commit: str | None) -> None:
         """Have a table checked beside the work; its rows are on the branch since this commit, or since earlier."""
-        (self._handed or self._ahead).finished(table, commit)
+        self._publisher.finished(table, commit)
 
     def stop(self) -> None:
         """Have nothing checked any more, until something is finished again."""
-        self._ahead.stop()
-        if self._handed is not None:
-            self._handed.close()
+        self._publisher.close()
 
     def audit(self) -> AuditReport:
         """Do as `Branch.audit`; where somebody else publishes, by the checks and with the results that count there."""
-        if self._handed is not None:
-            return self._handed.audit()
-        self._ahead.stop()
-        return super().audit()
+        return self._publisher.audit()
 
     def publish(self, message: str = "") -> Publication:
         """Do as `Branch.publish`."""
-        if self._handed is not None:
-            return self._handed.publish(message)
-        self._ahead.stop()
-        return super().publish(message)
+        return self._publisher.publish(message)
 
     def _loaded(self, result: IngestResult) -> None:
         self.finished(result.table, result.commit)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lagoa.domain.refs import Ref
 from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import NotAllowed
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lagoa.contracts import Contracts
-    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import SqlEngine
     from lagoa.domain.ports.publisher import Publisher
@@ -39,8 +42,8 @@ class LakeContext:
         receipts: receipts and results of checks.
         open_auditor: makes the runner of check files; called once, when it is first needed.
         open_secrets: makes the source of credentials; called once, when it is first needed.
+        open_publisher: makes what moves main, of the context; called once, when it is first needed.
         clock: tells the time (UTC).
-        publisher: moves main, where the lake's own role may not; None where this process does it.
     """
 
     settings: Settings
@@ -49,8 +52,8 @@ class LakeContext:
     receipts: ReceiptStore
     open_auditor: Callable[[], Auditor]
     open_secrets: Callable[[], Secrets]
+    open_publisher: Callable[[LakeContext], Publisher]
     clock: Callable[[], datetime] = _now
-    publisher: Publisher | None = None
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)
@@ -71,9 +74,22 @@ class LakeContext:
         return self._once("secrets", self.open_secrets)
 
     @property
+    def publisher(self) -> Publisher:
+        """What moves main: this process, or the publisher's own step."""
+        return self._once("publisher", partial(self.open_publisher, self))
+
+    @property
     def contracts(self) -> Contracts:
         """The lake's data contracts, read once."""
         return self._once("contracts", self._read_contracts)
+
+    def resolve(self, ref: str) -> Commit:
+        """Return the commit that a ref names; raises `RefNotFound`, `InvalidName`."""
+        return self.catalog.resolve(Ref.parse(ref))
+
+    def pointers(self, ref: str) -> Pointers:
+        """Return the pointer of each table at a ref; raises `RefNotFound`, `InvalidName`."""
+        return self.catalog.tables(self.resolve(ref).id)
 
     def refuse_unseen(self) -> None:
         """Raise `NotAllowed` where the role may not read what tables refused."""
@@ -101,7 +117,7 @@ class LakeContext:
 
     def close(self) -> None:
         """Release every part that was opened."""
-        if self.publisher is not None:
+        if "publisher" in self._opened:
             self.publisher.close()
         if "engine" in self._opened:
             self.engine.close()

@@ -1,4 +1,4 @@
-"""`Lake`, the front door, and `open_lake`, the one place that picks adapters."""
+"""`Lake`, the front door."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from lagoa.branch import Branch, Run
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import QueryResult
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
-    from lagoa.quarantine import BatchRecords, ExportResult, Fate, RefusedCount, RefusedRecord
+    from lagoa.domain.selection import Fate
+    from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.consistency import Consistency
     from lagoa.review.diff import LakeDiff
     from lagoa.review.diff.contracts import ContractDiff
@@ -111,7 +113,7 @@ class Lake:
 
     def resolve(self, ref: str) -> Commit:
         """Return the commit that a ref names."""
-        return self.context.catalog.resolve(Ref.parse(ref))
+        return self.context.resolve(ref)
 
     def _commit_of(self, ref: str) -> str:
         parsed = Ref.parse(ref)
@@ -125,7 +127,7 @@ class Lake:
 
     def tables(self, ref: str = MAIN) -> Pointers:
         """Return the pointer of each table at a ref."""
-        return self.context.catalog.tables(self.resolve(ref).id)
+        return self.context.pointers(ref)
 
     def row_counts(self, ref: str = MAIN) -> dict[TableName, int]:
         """Return the number of rows of each table at a ref, from its metadata where that says it."""
@@ -264,17 +266,15 @@ class Lake:
         self,
         table: str,
         ref: str = MAIN,
+        select: Selection = Selection(),
         *,
-        rule: str | None = None,
-        batch: str | None = None,
         fate: Fate | None = "waiting",
         limit: int = 20,
     ) -> list[RefusedRecord]:
         """Return records that a table refused, with their bytes, the reason and their fate; None for any fate."""
         from lagoa.quarantine import show_quarantine
 
-        name = TableName.parse(table)
-        return show_quarantine(self.context, ref, name, rule=rule, batch=batch, fate=fate, limit=limit)
+        return show_quarantine(self.context, ref, TableName.parse(table), select, fate=fate, limit=limit)
 
     def batches(self, table: str, ref: str = MAIN) -> list[BatchRecords]:
         """Return the batches of a table: how many records each had, and where these are at a ref."""
@@ -283,27 +283,16 @@ class Lake:
         return list_batches(self.context, ref, TableName.parse(table))
 
     def export_quarantine(
-        self,
-        table: str,
-        file: Path,
-        ref: str = MAIN,
-        *,
-        rule: str | None = None,
-        batch: str | None = None,
-        where: str | None = None,
+        self, table: str, file: Path, ref: str = MAIN, select: Selection = Selection()
     ) -> ExportResult:
         """Write waiting records to a new file that can be edited: `.jsonl` as JSON lines, any other as CSV."""
-        from lagoa.quarantine import Selection, export_quarantine
+        from lagoa.quarantine import export_quarantine
 
-        return export_quarantine(self.context, ref, TableName.parse(table), file, Selection(rule, batch, where))
+        return export_quarantine(self.context, ref, TableName.parse(table), file, select)
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""
-        from lagoa.publish.rollback import rollback
-
-        if self.context.publisher is not None:
-            return self.context.publisher.rollback(to, hold=hold)
-        return rollback(self.context, to, hold=hold)
+        return self.context.publisher.rollback(to, hold=hold)
 
     def publications(self, limit: int = 50) -> list[Publication]:
         """Return the newest moves of `main` with their audits, newest first."""

@@ -11,7 +11,7 @@ from lagoa.audit.checks import file_checks, result_key, uncontracted
 from lagoa.audit.contract_checks import contract_checks
 from lagoa.audit.records import keep_audit
 from lagoa.domain.checks import AuditReport
-from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.refs import MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, InvalidName, TableNotFound
 
@@ -40,8 +40,8 @@ def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
         NotAllowed: the role may not read the quarantine, which is a part of what is checked.
     """
     context.refuse_unseen()
-    commit = context.catalog.resolve(Ref.parse(ref)).id
-    report = audit_commit(context, ref, commit, context.catalog.resolve(Ref.parse(base)).id)
+    commit = context.resolve(ref).id
+    report = audit_commit(context, ref, commit, context.resolve(base).id)
     keep_audit(context, report)
     return report
 
@@ -59,7 +59,7 @@ def audit_commit(context: LakeContext, ref: str, commit: str, base: str, *, gati
 def audit_tables(
     context: LakeContext, pointers: Pointers, tables: Iterable[TableName], base: Pointers
 ) -> list[CheckResult]:
-    """Run the checks of some tables ahead of the audit, which then finds their results.
+    """Run the checks of some tables before the audit, which then finds their results.
 
     Meant for a thread of its own beside the writing. Checks that read a table which is not in `pointers` yet are left
     to the audit.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lagoa.audit.loosened import loosened
 from lagoa.domain.receipts import Receipt
-from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.refs import MAIN, Ref, is_id
 from lagoa.errors import AuditNotFound, RefNotFound
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 RECEIPT = "lagoa.receipt"
 """Commit property: id of the publication's receipt."""
-
-_ID = re.compile(r"[0-9a-f]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +175,7 @@ def kept_audits(context: LakeContext, *, every: bool = False) -> Iterator[KeptAu
 
 
 def _by_id(context: LakeContext, what: str) -> Receipt | None:
-    if not _ID.fullmatch(what):
+    if not is_id(what):
         return None
     return context.receipts.get(what) or context.receipts.of_commit(what)
 

@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.console import count, hint, number, say
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.release import finish, place_of, publish_branch
+from lagoa.domain.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ def retry(  # noqa: PLR0913 - options of the command
     """
 
     def do(place: Branch) -> FateResult:
-        return place.retry_quarantine(table, rule=rule, batch=batch, where=where, alone=alone)
+        return place.retry_quarantine(table, Selection(rule, batch, where, alone))
 
     _decide(ctx, branch, as_json, do)
 
@@ -78,7 +79,7 @@ def fix(  # noqa: PLR0913 - options of the command
     edits = file or _assigned(values or [])
 
     def do(place: Branch) -> FateResult:
-        return place.fix_quarantine(table, edits, rule=rule, batch=batch, where=where)
+        return place.fix_quarantine(table, edits, Selection(rule, batch, where))
 
     _decide(ctx, branch, as_json, do)
 
@@ -102,7 +103,7 @@ def discard(  # noqa: PLR0913 - options of the command
     _refuse_unsaid(everything, rule, batch, where)
 
     def do(place: Branch) -> FateResult:
-        return place.discard_quarantine(table, reason, rule=rule, batch=batch, where=where)
+        return place.discard_quarantine(table, reason, Selection(rule, batch, where))
 
     _decide(ctx, branch, as_json, do)
 

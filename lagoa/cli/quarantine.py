@@ -11,6 +11,7 @@ import typer
 from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
 from lagoa.cli.fates import BatchOption, RuleOption, TableArgument, WhereOption, discard, fix, retry
 from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.domain.selection import Selection
 
 if TYPE_CHECKING:
     from lagoa.quarantine import RefusedCount, RefusedRecord
@@ -61,7 +62,7 @@ def quarantine_show(  # noqa: PLR0913 - options of the command
     """Show the records that a table refused: place, reason, what stood in the file, and what became of them."""
     wanted = None if fate == "any" else fate
     with open_here(ctx) as lake:
-        refused = lake.refused_records(table, ref, rule=rule, batch=batch, fate=wanted, limit=limit + 1)
+        refused = lake.refused_records(table, ref, Selection(rule, batch), fate=wanted, limit=limit + 1)
     shown, more = refused[:limit], len(refused) > limit
     if as_json:
         emit_json([_tell_record(each) for each in shown])
@@ -112,7 +113,7 @@ def quarantine_export(  # noqa: PLR0913 - options of the command
 ) -> None:
     """Write the records that wait to a file that can be edited and handed back by `fix --file`."""
     with open_here(ctx) as lake:
-        result = lake.export_quarantine(table, file, ref, rule=rule, batch=batch, where=where)
+        result = lake.export_quarantine(table, file, ref, Selection(rule, batch, where))
     if as_json:
         emit_json({"table": str(result.table), "file": file, "records": result.records, "raw": result.raw})
         return

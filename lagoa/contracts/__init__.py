@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.findings import near
 from lagoa.contracts.increments import check_increment_inputs
 from lagoa.contracts.properties import Source
 from lagoa.contracts.quarantine import quarantine_contract
 from lagoa.contracts.reading import read_contract
 from lagoa.contracts.references import check_references
 from lagoa.contracts.yaml_file import ContractFile
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError, FileError, InvalidName
 

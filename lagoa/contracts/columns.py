@@ -10,10 +10,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.contract import Bound, Column
-from lagoa.contracts.findings import near
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.contracts.properties import ColumnProperties, custom_properties
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from lagoa.domain.suggestions import near
 
+if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Location = tuple[str | int, ...]
@@ -27,12 +26,6 @@ _KINDS = {
     "dict_type": "keys and values",
     "model_type": "keys and values",
 }
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """Return the question whether a known word was meant, when one is spelled like `word`; else nothing."""
-    found = get_close_matches(word, list(known), 1)
-    return f" Did you mean {found[0]!r}?" if found else ""
 
 
 def spelled(location: Location) -> str:

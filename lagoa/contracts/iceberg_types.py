@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING
+
+from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,8 +184,8 @@ class _Tokens:
 
 
 def _meant(name: str) -> str:
-    meant = _OTHER_NAMES.get(name.lower()) or next(iter(get_close_matches(name.lower(), PRIMITIVES, 1)), None)
-    return f" Did you mean {meant}?" if meant else ""
+    meant = _OTHER_NAMES.get(name.lower())
+    return f" Did you mean {meant!r}?" if meant else near(name, PRIMITIVES)
 
 
 @dataclass(frozen=True, slots=True)

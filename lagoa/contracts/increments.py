@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.findings import near
 from lagoa.contracts.intervals import grains_of
 from lagoa.contracts.properties import ByBatch, ByTime
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import InvalidName
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import TYPES, name_in_sql
 from lagoa.errors import InvalidName
 
 if TYPE_CHECKING:
@@ -189,5 +189,4 @@ def _text(moment: datetime, kind: str) -> str:
 
 
 def _sql(moment: datetime, kind: str) -> str:
-    name = {"date": "DATE", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ"}[kind]
-    return f"{name} '{_text(moment, kind)}'"
+    return f"{TYPES[kind]} '{_text(moment, kind)}'"

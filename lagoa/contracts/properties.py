@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from lagoa.contracts.findings import near
 from lagoa.contracts.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
+from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

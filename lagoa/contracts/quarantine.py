@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.contract import PERSONAL, Column, Contract
+from lagoa.domain.sql_names import TYPES
 
 if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
@@ -46,8 +47,6 @@ QUARANTINE_COLUMNS = _REFUSAL + _FATE
 _VALUES = frozenset({"raw", "fixed"})
 """The columns that hold values of the record."""
 
-_SQL_TYPES = {"string": "VARCHAR", "timestamptz": "TIMESTAMPTZ"}
-
 
 def quarantine_contract(origin: Contract) -> Contract:
     """Return the contract of the table that holds the records refused by `origin`'s.
@@ -76,5 +75,5 @@ def later_columns(table: TableName) -> frozenset[str]:
 
 def with_fates(source: str) -> str:
     """Return SQL that reads refused records with all columns; those that `source` lacks are null."""
-    nulls = ", ".join(f"CAST(NULL AS {_SQL_TYPES[column.type]}) AS {column.name}" for column in _FATE)
+    nulls = ", ".join(f"CAST(NULL AS {TYPES[column.type]}) AS {column.name}" for column in _FATE)
     return f"SELECT * FROM (SELECT {nulls} WHERE false) UNION ALL BY NAME SELECT * FROM {source}"  # noqa: S608

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.contracts.columns import read_column
 from lagoa.contracts.contract import Contract
-from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
 from lagoa.contracts.increments import check_increments
 from lagoa.contracts.properties import PREFIX, Scd2, TableProperties, custom_properties
 from lagoa.contracts.renames import check_renames
 from lagoa.contracts.scd2 import check_history
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:

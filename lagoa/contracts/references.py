@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.findings import near
+from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

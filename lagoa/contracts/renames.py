@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import parse_type
+from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.domain.suggestions import near
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
@@ -137,12 +138,9 @@ class AuditReport:
         for each in self.results:
             if each.check == check:
                 return each
-        from difflib import get_close_matches
-
-        close = get_close_matches(check, [each.check for each in self.results], n=3, cutoff=0.85)
         message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
-        listed = f"`lagoa audit show {self.commit[:12]}` lists them."
-        raise QueryError(message, f"Did you mean {' or '.join(close)}?" if close else listed)
+        meant = near(check, (each.check for each in self.results), 3, alike=0.85).strip()
+        raise QueryError(message, meant or f"`lagoa audit show {self.commit[:12]}` lists them.")
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:

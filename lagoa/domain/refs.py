@@ -19,9 +19,17 @@ _MAX_NAME = 200
 
 _REF_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
 
-_HASH = re.compile(r"[0-9a-f]{8,64}")
+ID_LENGTH = 64
+"""Digits of a commit's id."""
+
+_ID = re.compile(rf"[0-9a-f]{{8,{ID_LENGTH}}}")
 
 _REF = re.compile(r"(?P<name>[^@~*]+)(?:@(?P<hash>[^~*]*))?(?:~(?P<back>[^*]*))?(?:\*(?P<at>.*))?", re.DOTALL)
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text may be a commit's or a receipt's id, or the first 8 or more digits of one."""
+    return _ID.fullmatch(text) is not None
 
 
 def check_ref_name(name: str) -> str:
@@ -37,7 +45,7 @@ def check_ref_name(name: str) -> str:
         len(name) > _MAX_NAME
         or not _REF_NAME.fullmatch(name)
         or name in {"HEAD", "DETACHED"}
-        or (_HASH.fullmatch(name) and len(name) >= 16)  # noqa: PLR2004 - Nessie's limit
+        or (is_id(name) and len(name) >= 16)  # noqa: PLR2004 - Nessie's limit
     ):
         rule = (
             f"a letter, then letters, digits, '_' and '-' in parts joined by single '.' or '/', at most {_MAX_NAME}"
@@ -75,7 +83,7 @@ class Ref:
             raise InvalidName("ref", text, "a branch or tag, with @hash, ~number or *time behind it")
         name = check_ref_name(match["name"])
         commit, back, at = match["hash"], match["back"], match["at"]
-        if commit is not None and not _HASH.fullmatch(commit):
+        if commit is not None and not is_id(commit):
             raise InvalidName("ref", text, "8 to 64 hexadecimal digits after @")
         if back is not None and not (back.isascii() and back.isdigit() and len(back) < 7):  # noqa: PLR2004
             raise InvalidName("ref", text, "a number below 1,000,000 after ~")

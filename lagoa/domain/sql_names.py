@@ -1,11 +1,20 @@
-"""Names and texts as SQL."""
+"""Names, texts and types as SQL."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lagoa.domain.tables import TableName
+
+TYPES = {
+    "boolean": "BOOLEAN", "int": "INTEGER", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE", "date": "DATE",
+    "time": "TIME", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ", "string": "VARCHAR", "uuid": "UUID",
+    "binary": "BLOB",
+}  # fmt: skip
+"""DuckDB's name of each plain type of Iceberg's that has neither numbers nor parts."""
 
 
 def name_in_sql(name: str) -> str:
@@ -21,3 +30,11 @@ def table_in_sql(table: TableName) -> str:
 def text_in_sql(text: str) -> str:
     """Return a string literal of SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def nested_in_sql(kind: str, parts: Sequence[tuple[str, str]]) -> str:
+    """Return DuckDB's name of a `list`, `map` or `struct`, whose parts are each a name and the SQL of its type."""
+    if kind == "struct":
+        return f"STRUCT({', '.join(f'{name_in_sql(name)} {part}' for name, part in parts)})"
+    inner = ", ".join(part for _, part in parts)
+    return f"{inner}[]" if kind == "list" else f"MAP({inner})"

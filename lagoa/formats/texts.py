@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.contracts import Column
-from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
 from lagoa.formats.csv.reader import CsvReader, dialect_of
 from lagoa.formats.json.texts import is_made, is_shown, made_name, misfit_name, object_of, text_of

@@ -14,15 +14,14 @@ from lagoa.audit import audit_commit
 from lagoa.audit.records import RECEIPT, receipt_of
 from lagoa.domain.faults import fault_point
 from lagoa.domain.owners import is_abandoned, let_go, own_name
-from lagoa.domain.receipts import Publication
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
+from lagoa.publish.moves import published, was_published
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Change
-    from lagoa.domain.ports.catalog import VersionedCatalog
-    from lagoa.domain.receipts import Receipt
+    from lagoa.domain.receipts import Publication
 
 _KEPT = timedelta(days=30)
 
@@ -102,21 +101,6 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
     return published(receipt, moment)
 
 
-def published(receipt: Receipt, moment: datetime) -> Publication:
-    """Return the publication that a receipt became when main was moved to its commit at `moment`."""
-    return Publication(
-        commit=receipt.commit,
-        previous=receipt.base,
-        published_at=moment,
-        receipt=receipt.id,
-        tables=tuple(receipt.tables),
-        report=receipt.report,
-        unseen=receipt.unseen,
-        held=receipt.held,
-        loosened=receipt.loosened,
-    )
-
-
 def sweep(context: LakeContext) -> None:
     """Remove candidates whose publisher is gone, and receipts of publications that never came to be.
 
@@ -132,8 +116,3 @@ def sweep(context: LakeContext) -> None:
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
     context.receipts.prune(now - _KEPT, partial(was_published, catalog))
-
-
-def was_published(catalog: VersionedCatalog, commit: str) -> bool:
-    """Return whether main was ever moved to a commit."""
-    return any(moved == commit for _, moved in catalog.moves(MAIN))

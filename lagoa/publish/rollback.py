@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_facts
 from lagoa.domain.commits import Batch, Change
 from lagoa.domain.faults import fault_point
-from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.refs import ID_LENGTH, MAIN, Ref, is_id
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
-from lagoa.publish import ROLLBACK
-from lagoa.publish.candidate import Proposal, land, sweep, was_published
+from lagoa.publish.candidate import Proposal, land, sweep
+from lagoa.publish.moves import ROLLBACK, was_published
 from lagoa.write.holds import batches_of, with_holds
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.receipts import Publication
     from lagoa.domain.tables import TableName
-
-_HASH = re.compile(r"[0-9a-f]{8,64}")
 
 _Moves = list[tuple["TableName", Batch]]
 
@@ -81,11 +78,11 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
 
 
 def _target(catalog: VersionedCatalog, to: str) -> Commit:
-    if _HASH.fullmatch(to):
+    if is_id(to):
         try:
             return catalog.resolve(Ref(MAIN, commit=to))
         except RefNotFound:
-            if len(to) == 64:  # noqa: PLR2004 - a whole id can be no name
+            if len(to) == ID_LENGTH:  # a whole id can be no name
                 raise
     return catalog.resolve(Ref.parse(to))
 

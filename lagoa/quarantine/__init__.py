@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lagoa.domain.selection import Fate, Selection
 from lagoa.quarantine.batches import BatchRecords, list_batches
 from lagoa.quarantine.edits import EditedFile, SetColumns
 from lagoa.quarantine.export import ExportResult, export_quarantine
 from lagoa.quarantine.fates import FateResult, discard_quarantine, fix_quarantine, retry_quarantine
-from lagoa.quarantine.records import Fate, RefusedCount, RefusedRecord, list_quarantine, show_quarantine
-from lagoa.quarantine.waiting import Selection
+from lagoa.quarantine.records import RefusedCount, RefusedRecord, list_quarantine, show_quarantine
 
 __all__ = [
     "BatchRecords",

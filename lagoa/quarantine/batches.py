@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_facts
-from lagoa.domain.refs import Ref
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound
@@ -57,7 +56,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
         NotAllowed: the role may not read the quarantine.
     """
     context.refuse_unseen()
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     if table not in pointers:
         raise TableNotFound(table, ref)
     known = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Protocol
 
+from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError, WriteError
 from lagoa.quarantine.export import FOR_READING, JSON_LINES, RECORD, cells, record_id, unguarded
 
@@ -175,8 +175,7 @@ def _check(contract: Contract, values: Mapping[str, str | None]) -> None:
     known = [column.name for column in contract.columns]
     for name, value in values.items():
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            meant = f" Did you mean {near[0]!r}?" if near else ""
-            raise WriteError(contract.table, f"there is no column {name!r}.{meant}", f"There are {', '.join(known)}.")
+            message = f"there is no column {name!r}.{near(name, known)}"
+            raise WriteError(contract.table, message, f"There are {', '.join(known)}.")
         if value is not None and _TEXTLESS.search(value):
             raise WriteError(contract.table, f"the value for {name!r} has a character that no text has.", "Mend it.")

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from lagoa.domain.selection import Selection
 from lagoa.errors import SourceError
 from lagoa.quarantine.records import quarantine_at
-from lagoa.quarantine.waiting import Selection, Waiting, check_condition, source_of
+from lagoa.quarantine.waiting import Waiting, check_condition, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,7 @@ class ExportResult:
 
 
 def export_quarantine(
-    context: LakeContext, ref: str, table: TableName, file: Path, selection: Selection | None = None
+    context: LakeContext, ref: str, table: TableName, file: Path, selection: Selection = Selection()
 ) -> ExportResult:
     """Write waiting records to a file: `.jsonl` as JSON lines, any other name as CSV.
 
@@ -63,17 +64,16 @@ def export_quarantine(
         ContractError: the contract does not say what the table's files look like.
         QueryError: a condition that cannot be used.
     """
-    chosen = selection or Selection()
     contract = context.contracts[table]
     source = source_of(contract)
-    check_condition(context.engine, chosen.where)
+    check_condition(context.engine, selection.where)
     pointers = quarantine_at(context, ref, table)
     records = raw = 0
     with _new_file(file) as stream:
         write = _JsonLines(stream, source) if file.suffix in JSON_LINES else _Csv(stream, contract, source)
         if pointers:
-            with context.engine.session(pointers, confined=chosen.where is not None) as session:
-                for record in Waiting(session, contract, chosen):
+            with context.engine.session(pointers, confined=selection.where is not None) as session:
+                for record in Waiting(session, contract, selection):
                     write.record(record)
                     records += 1
                     raw += record.values is None

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.quarantine import RECORD_KEY
 from lagoa.domain.commits import Batch
+from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import TableNotFound, WriteError
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 from lagoa.formats.shared.stream import ROW
 from lagoa.formats.texts import TextRecords
 from lagoa.quarantine.records import refused_sql
-from lagoa.quarantine.waiting import RECORDS, Selection, Waiting, check_condition, source_of
+from lagoa.quarantine.waiting import RECORDS, Waiting, check_condition, source_of
 from lagoa.write import SessionQuery, begin
 from lagoa.write.batches import fingerprint_of
 
@@ -73,7 +74,7 @@ class FateResult:
 
 
 def retry_quarantine(
-    context: LakeContext, branch: str, table: TableName, selection: Selection | None = None
+    context: LakeContext, branch: str, table: TableName, selection: Selection = Selection()
 ) -> FateResult:
     """Send waiting records through the contract as it is now.
 
@@ -99,11 +100,11 @@ def retry_quarantine(
     def judge(work: _Work) -> FateResult:
         return work.judge(f"passes version {work.contract.version} of the contract")
 
-    return _decide(context, branch, FateResult(table, "retry"), selection or Selection(), judge)
+    return _decide(context, branch, FateResult(table, "retry"), selection, judge)
 
 
 def fix_quarantine(
-    context: LakeContext, branch: str, table: TableName, edits: Edits, selection: Selection | None = None
+    context: LakeContext, branch: str, table: TableName, edits: Edits, selection: Selection = Selection()
 ) -> FateResult:
     """Put values in the place of those received, and send the records that this changes through the contract.
 
@@ -122,11 +123,11 @@ def fix_quarantine(
         work.waiting.replace(records)
         return replace(work.judge(f"fixed: {', '.join(sorted(changed))}"), changed=dict(sorted(changed.items())))
 
-    return _decide(context, branch, FateResult(table, "fix"), selection or Selection(), mend)
+    return _decide(context, branch, FateResult(table, "fix"), selection, mend)
 
 
 def discard_quarantine(
-    context: LakeContext, branch: str, table: TableName, selection: Selection, reason: str
+    context: LakeContext, branch: str, table: TableName, reason: str, selection: Selection = Selection()
 ) -> FateResult:
     """Let waiting records wait no more: they stay in the quarantine, marked with who did so, when and why.
 

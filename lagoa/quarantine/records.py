@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.commits import INTENTS
-from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.refs import MAIN
+from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
+from lagoa.quarantine.waiting import Waiting, check_condition, meant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.domain.ports.catalog import Pointers
-
-Fate = Literal["waiting", "accepted", "discarded"]
+    from lagoa.domain.selection import Fate
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]
         NotAllowed: the role may not read the quarantine.
     """
     context.refuse_unseen()
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     tables = {table: pointers[table] for table in sorted(pointers) if table.is_quarantine}
     if not tables:
         return []
@@ -106,13 +107,12 @@ def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]
     return [RefusedCount(origins[number], *row) for number, *row in rows]
 
 
-def show_quarantine(  # noqa: PLR0913 - each is the caller's choice
+def show_quarantine(
     context: LakeContext,
     ref: str,
     table: TableName,
+    selection: Selection = Selection(),
     *,
-    rule: str | None = None,
-    batch: str | None = None,
     fate: Fate | None = "waiting",
     limit: int = 20,
 ) -> list[RefusedRecord]:
@@ -122,30 +122,33 @@ def show_quarantine(  # noqa: PLR0913 - each is the caller's choice
         context: the lake.
         ref: where to look.
         table: the table that refused them.
-        rule: only those that broke this rule first.
-        batch: only those that came in this batch.
+        selection: which of them; all by default.
         fate: only those of this fate; all of them when None.
         limit: at most so many.
 
     Raises:
         RefNotFound: no such ref.
         TableNotFound: there is neither such a table at the ref nor anything that it refused.
+        QueryError: a condition that cannot be used.
+        ContractError: a condition, where the contract does not say what the table's files look like.
         NotAllowed: the role may not read the quarantine.
     """
     context.refuse_unseen()
     pointers = quarantine_at(context, ref, table)
     if not pointers:
         return []
-    wanted = {"rule": rule, "_batch_id": batch, "coalesce(fate, 'waiting')": fate}
-    given = {column: value for column, value in wanted.items() if value is not None}
-    where = f"WHERE {' AND '.join(f'{column} = ?' for column in given)}" if given else ""
-    query = (
-        "SELECT rule, column_name, reason, record, byte_offset, raw, source, _batch_id, _quarantined_at, "  # noqa: S608
-        "coalesce(fate, 'waiting'), fate_by, fate_at, fate_reason, fate_batch, fixed "
-        f"FROM ({refused_sql(table.quarantine)}) {where} ORDER BY _quarantined_at, _batch_id, source, record LIMIT ?"
-    )
-    with context.engine.session(pointers) as session:
-        rows = session.query(query, [*given.values(), limit]).fetchall()
+    check_condition(context.engine, selection.where)
+    condition, values = meant(selection, fate)
+    with context.engine.session(pointers, confined=selection.where is not None) as session:
+        records = refused_sql(table.quarantine)
+        if selection.where is not None:
+            records = Waiting(session, context.contracts[table], selection, fate).sql
+        query = (
+            "SELECT rule, column_name, reason, record, byte_offset, raw, source, _batch_id, _quarantined_at, "  # noqa: S608
+            "coalesce(fate, 'waiting'), fate_by, fate_at, fate_reason, fate_batch, fixed "
+            f"FROM ({records}) WHERE {condition} ORDER BY _quarantined_at, _batch_id, source, record LIMIT ?"
+        )
+        rows = session.query(query, [*values, limit]).fetchall()
     found = [RefusedRecord(*[*row[:-1], json.loads(row[-1] or "{}")]) for row in rows]
     commits = _commits_of(context, ref, table, {each.fate_batch for each in found if each.fate_batch})
     return [replace(each, fate_commit=commits.get(each.fate_batch or "")) for each in found]
@@ -158,7 +161,7 @@ def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
         RefNotFound: no such ref.
         TableNotFound: there is neither such a table at the ref nor anything that it refused.
     """
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     if table.quarantine in pointers:
         return {table.quarantine: pointers[table.quarantine]}
     if table not in pointers:
@@ -176,7 +179,7 @@ def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Colle
     found: dict[str, str] = {}
     if not batches:
         return found
-    for commit in context.catalog.log(context.catalog.resolve(Ref.parse(ref)).id):
+    for commit in context.catalog.log(context.resolve(ref).id):
         for intent in json.loads(commit.properties.get(INTENTS, "[]")):
             batch = intent.get("batch")
             if batch and batch["id"] in batches and intent["table"] == str(table):

@@ -1,4 +1,4 @@
-"""The waiting records of a table, as text, in a session: those that a selection takes."""
+"""The refused records of a table, as text, in a session: those that a selection takes."""
 
 # ruff: noqa: S608 - names are quoted, values bound; a condition has been through the engine's parser
 from __future__ import annotations
@@ -22,33 +22,15 @@ if TYPE_CHECKING:
 
     from lagoa.contracts import Contract, Source
     from lagoa.domain.ports.engine import SqlEngine, SqlSession
+    from lagoa.domain.selection import Fate, Selection
     from lagoa.domain.tables import TableName
 
 RECORDS = "@records"
-"""Temporary table: the waiting records, all columns of the quarantine, `n` from 1, and `received_fixed`."""
+"""Temporary table: the records, all columns of the quarantine, `n` from 1, and `received_fixed`."""
 
 _TEXTS = name_in_sql(STREAM)
 _CHUNK = 10_000
 _KEY = ", ".join(RECORD_KEY)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which of a table's waiting records are meant; all of them when nothing is said.
-
-    Attributes:
-        rule: only those that break this rule first.
-        batch: only those that came in this batch.
-        where: only those for which this SQL condition over their columns as text is true. It may also name `_batch_id`,
-            `_source`, `_row`, `_rule` and `_reason`.
-        alone: lines that broken quoting spoilt are each a record by itself; by default they wait, since they may be
-            text from within a field.
-    """
-
-    rule: str | None = None
-    batch: str | None = None
-    where: str | None = None
-    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +77,28 @@ def check_condition(engine: SqlEngine, where: str | None) -> None:
         raise QueryError("The condition reads a table.", "It may name the record's own columns only, which are text.")
 
 
+def meant(selection: Selection, fate: Fate | None) -> tuple[str, list[str]]:
+    """Return the condition, and the values bound in it, for what a selection says beside its own condition.
+
+    Args:
+        selection: which records.
+        fate: only those of this fate; any when None.
+    """
+    wanted = {"rule": selection.rule, "_batch_id": selection.batch, "coalesce(fate, 'waiting')": fate}
+    given = {column: value for column, value in wanted.items() if value is not None}
+    return " AND ".join(f"{column} = ?" for column in given) or "true", list(given.values())
+
+
 class Waiting:
     """The records of a selection in a session that can read the table's quarantine.
 
     They stand there as text in the table that `RowSql` reads, and as they are kept in `RECORDS`.
     """
 
-    def __init__(self, session: SqlSession, contract: Contract, selection: Selection) -> None:
-        """Read the records and split them.
+    def __init__(
+        self, session: SqlSession, contract: Contract, selection: Selection, fate: Fate | None = "waiting"
+    ) -> None:
+        """Read the records and split them; for showing them, also those of another fate, or of any.
 
         Raises:
             ContractError: the contract does not say what the table's files look like.
@@ -112,7 +108,7 @@ class Waiting:
         self._contract = contract
         self._source = source_of(contract)
         self._names = [column.name for column in contract.columns]
-        self._select(contract.table.quarantine, selection)
+        self._select(contract.table.quarantine, selection, fate)
         self._split(alone=selection.alone)
         if selection.where is not None:
             self._keep(f"SELECT n FROM ({self._view()}) WHERE ({selection.where}\n)")
@@ -133,6 +129,12 @@ class Waiting:
                 split = dict(zip(self._names, values, strict=True)) if whole else None
                 yield WaitingRecord(n, (batch, source, record), rule, reason, raw, _loaded(fixed), split)
 
+    @property
+    def sql(self) -> str:
+        """The query for the records with all columns of the quarantine."""
+        kept = f"SELECT {name_in_sql(ROW)} FROM {_TEXTS}"
+        return f"SELECT * EXCLUDE (n, received_fixed) FROM {name_in_sql(RECORDS)} WHERE n IN ({kept})"
+
     def replace(self, records: Iterable[tuple[WaitingRecord, Texts]]) -> None:
         """Put values in the place of those received, and keep no records but these.
 
@@ -150,16 +152,13 @@ class Waiting:
                 f'FROM "@fixed" AS f WHERE f.n = {name_in_sql(RECORDS)}.n'
             ).fetchall()
 
-    def _select(self, table: TableName, selection: Selection) -> None:
-        wanted = {"rule": selection.rule, "_batch_id": selection.batch}
-        given = {column: value for column, value in wanted.items() if value is not None}
-        also = "".join(f" AND {column} = ?" for column in given)
-        name = table_in_sql(table)
+    def _select(self, table: TableName, selection: Selection, fate: Fate | None) -> None:
+        condition, values = meant(selection, fate)
         self._session.query(
             f"CREATE OR REPLACE TEMP TABLE {name_in_sql(RECORDS)} AS "
             f"SELECT row_number() OVER (ORDER BY {_KEY}) AS n, *, fixed AS received_fixed "
-            f"FROM ({with_fates(name)}) WHERE fate IS NULL{also}",
-            list(given.values()),
+            f"FROM ({with_fates(table_in_sql(table))}) WHERE {condition}",
+            values,
         ).fetchall()
 
     def _split(self, *, alone: bool) -> None:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from lagoa.audit.checks import file_check
 from lagoa.audit.contract_checks import contract_checks
 from lagoa.contracts import read_contracts
-from lagoa.contracts.findings import near
 from lagoa.contracts.yaml_file import YamlFile
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.sql_models import Models, read_models

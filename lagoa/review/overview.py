@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from lagoa.catalog.table_facts import plain_type, table_document
-from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN, Ref
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 
@@ -143,14 +143,14 @@ def _distance(context: LakeContext, start: str, ancestor: str) -> int:
 
 def table_states(context: LakeContext, ref: str) -> list[TableState]:
     """Return all tables at a ref, by name."""
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     return [_table_state(table, pointers[table]) for table in sorted(pointers)]
 
 
 def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     """Return a table at a ref; raises `TableNotFound`, `RefNotFound`, `InvalidName`."""
     name = TableName.parse(table)
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     if name not in pointers:
         raise TableNotFound(name, ref)
     return _table_state(name, pointers[name])
@@ -166,7 +166,7 @@ def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
     from lagoa.sql_models.staleness import is_stale
 
     models = lake_models(context)
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     return [table for table, model in models.items() if is_stale(context, model, pointers)], len(models)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.domain.refs import Ref
 from lagoa.errors import TableNotFound
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
         NotAllowed: it names one that the role may not read.
     """
     tables = context.engine.tables_read(query)
-    commit = context.catalog.resolve(Ref.parse(ref))
+    commit = context.resolve(ref)  # also where no table is read: the ref must be there
     pointers = context.catalog.tables(commit.id) if tables else {}
     for table in sorted(tables):
         if table.is_quarantine:

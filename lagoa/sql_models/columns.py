@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from lagoa.domain.suggestions import near
 from lagoa.errors import ModelError
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 DIALECT = "duckdb"
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a sentence with the names that look like `name`, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def resolve(file: Path, query: exp.Query, inputs: Iterable[TableName], contracts: Contracts) -> exp.Query:
@@ -94,7 +88,7 @@ def _check_late_names(file: Path, query: exp.Query) -> None:
             for column in part.find_all(exp.Column):
                 if not column.table and column.name.lower() not in names and column.parent_select is part.parent_select:
                     message = f"there is no column {column.name} here."
-                    advice = did_you_mean(column.name, names) or f"There are: {', '.join(sorted(names))}."
+                    advice = near(column.name, names, 3).strip() or f"There are: {', '.join(sorted(names))}."
                     raise ModelError(file, line_of(column), message, advice)
 
 
@@ -116,7 +110,7 @@ def _explain(file: Path, query: exp.Query, schema: Schema, error: Exception) -> 
             if len(found) > 1:
                 advice = f"Say which: {' or '.join(f'{source}.{column.name}' for source in found)}."
                 return ModelError(file, line_of(column), f"the column {column.name} is ambiguous.", advice)
-            advice = did_you_mean(column.name, offered) or f"There are: {', '.join(sorted(set(offered)))}."
+            advice = near(column.name, offered, 3).strip() or f"There are: {', '.join(sorted(set(offered)))}."
             return ModelError(file, line_of(column), f"there is no column {column.sql(DIALECT)}.", advice)
     except OptimizeError:  # not even partly: what is known is the name in the message
         pass

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import ModelError
-from lagoa.sql_models.columns import DIALECT, did_you_mean, line_of, output_columns, resolve
+from lagoa.sql_models.columns import DIALECT, line_of, output_columns, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,9 +153,8 @@ def _inputs(file: Path, query: exp.Query, contracts: Contracts) -> dict[TableNam
         if id(table) not in inside and not _is_series(file, table):
             name = _table_name(file, table)
             if contracts.get(name) is None:
-                advice = (
-                    did_you_mean(str(name), map(str, contracts.tables)) or "A table needs a data contract (iceberg/)."
-                )
+                meant = near(str(name), map(str, contracts.tables), 3).strip()
+                advice = meant or "A table needs a data contract (iceberg/)."
                 raise ModelError(file, line_of(table), f"there is no table {name}.", advice)
             line = line_of(table) or 1
             inputs[name] = min(line, inputs.get(name, line))

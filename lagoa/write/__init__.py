@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.table_facts import FINGERPRINT
@@ -44,6 +44,7 @@ class WriteResult:
         rows_removed: rows that are gone or were replaced.
         files: data files written.
         skipped: the batch was there already, with the same content: nothing was done.
+        pointer: location of the table's metadata after the write; of the present one where nothing was done.
     """
 
     table: TableName
@@ -51,6 +52,7 @@ class WriteResult:
     rows_removed: int = 0
     files: int = 0
     skipped: bool = False
+    pointer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,7 @@ class WriteTransaction:
             if batch is not None:
                 refuse_held(self._context.catalog, self._staged.base, table, batch)
                 if loaded_before(target.properties, table, batch):
-                    return WriteResult(table, skipped=True)
+                    return WriteResult(table, skipped=True, pointer=target.pointer)
             if target.contract is not None and target.contract.source is not None:
                 rows = with_lineage(rows, batch)
             changes = how(rows, target)
@@ -285,7 +287,8 @@ class WriteTransaction:
 
     def _stage(self, target: Target, changes: FileChanges, options: _Options, batch: Batch | None) -> WriteResult:
         fault_point("write.files")
-        result = WriteResult(target.name, changes.rows_added, changes.rows_removed, len(changes.added))
+        rows = changes.rows_added, changes.rows_removed
+        result = WriteResult(target.name, *rows, len(changes.added), pointer=target.pointer)
         given = options.properties() if callable(options.properties) else options.properties
         properties = {**given, **({BATCH + batch.id: batch.fingerprint} if batch else {})}
         if not (changes.added or changes.removed or properties or target.table is None):
@@ -305,7 +308,7 @@ class WriteTransaction:
                 fingerprint=given.get(FINGERPRINT),
             )
         )
-        return result
+        return replace(result, pointer=table.metadata_location)
 
     def _land(self) -> None:
         """Commit what was staged. When others moved the branch but none of these tables, do so on the new head."""

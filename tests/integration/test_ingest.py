@@ -21,7 +21,7 @@ from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest import _Load, ingest_file, ingest_folder, source_files
-from lagoa.quarantine import show_quarantine
+from lagoa.quarantine import Selection, show_quarantine
 from lagoa.write import begin
 
 if TYPE_CHECKING:
@@ -344,7 +344,11 @@ def test_all_that_came_is_accepted_or_quarantined(lake: Lake, branch: str, tmp_p
     assert result.received == result.accepted + result.quarantined
     here = f"WHERE _batch_id = '{result.batch}'"
     taken = lake.sql(f"SELECT _row FROM bronze.sales {here}", branch).fetchall()
-    refused = show_quarantine(lake.context, branch, SALES, batch=result.batch, limit=1000) if result.quarantined else []
+    refused = (
+        show_quarantine(lake.context, branch, SALES, Selection(batch=result.batch), limit=1000)
+        if result.quarantined
+        else []
+    )
     assert (len(taken), len(refused)) == (result.accepted, result.quarantined)
     numbers = [row[0] for row in taken] + [each.record for each in refused]
     assert sorted(numbers) == list(range(1, result.received + 1))

@@ -10,7 +10,7 @@ from lagoa.bootstrap import open_lake
 from lagoa.domain.tables import TableName
 from lagoa.errors import RefNotFound, TableNotFound
 from lagoa.ingest import ingest_file
-from lagoa.quarantine import list_quarantine, show_quarantine
+from lagoa.quarantine import Selection, list_quarantine, show_quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,8 +83,8 @@ def test_nothing_refused(lake: Lake) -> None:
 
 
 def test_records(lake: Lake) -> None:
-    def shown(**options: object) -> list[tuple[str, int, bytes]]:
-        found = show_quarantine(lake.context, "dev", ONE, **options)  # type: ignore[arg-type]
+    def shown(limit: int = 20, **selection: str) -> list[tuple[str, int, bytes]]:
+        found = show_quarantine(lake.context, "dev", ONE, Selection(**selection), limit=limit)
         return [(each.batch, each.record, each.raw) for each in found]
 
     assert shown() == [("b1", 2, b"x,y\n"), ("b1", 3, b",z\n"), ("b1", 4, b"y,\n"), ("b'2", 1, b"z,\n")]

@@ -19,6 +19,7 @@ from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
 from lagoa.cli.status import _waiting
 from lagoa.context import LakeContext
+from lagoa.domain.selection import Fate, Selection
 from lagoa.errors import (
     AuditFailed,
     BatchHeld,
@@ -31,6 +32,7 @@ from lagoa.errors import (
     WriteError,
 )
 from lagoa.lake import Lake
+from lagoa.publish.local import LocalPublisher
 from lagoa.quarantine.export import guarded, unguarded
 from lagoa.settings import Settings
 
@@ -72,7 +74,11 @@ class Place:
         settings = Settings(root=root, state=self.root, author="ana")
         (settings.contracts_folder / "bronze").mkdir(parents=True)
         (settings.contracts_folder / "bronze" / "a.odcs.yaml").write_text(json.dumps(head))
-        return Lake(LakeContext(settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets))
+        return Lake(
+            LakeContext(
+                settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets, LocalPublisher
+            )
+        )
 
     def file(self, content: bytes | str, name: str = "a.csv") -> Path:
         path = self.root / name
@@ -172,10 +178,28 @@ def test_only_what_is_meant_is_sent(place: Place) -> None:
     place.load(lake, "k,v\n20,a\n30,b\ny,c\n")
     place.load(lake, "k,v\n40,a\n", batch="b'2")
     lax = place.lake({"k": LAX, "v": TEXT}).branch("dev")
-    assert lax.retry_quarantine(A, rule="type/k").accepted == 0
-    assert lax.retry_quarantine(A, batch="b'2").accepted == 1
-    assert lax.retry_quarantine(A, where="v = 'b' AND _row = 2 AND _rule LIKE 'range%'").accepted == 1
+    assert lax.retry_quarantine(A, Selection(rule="type/k")).accepted == 0
+    assert lax.retry_quarantine(A, Selection(batch="b'2")).accepted == 1
+    assert lax.retry_quarantine(A, Selection(where="v = 'b' AND _row = 2 AND _rule LIKE 'range%'")).accepted == 1
     assert waiting(lake) == {1: "range/k", 3: "type/k"}
+
+
+def test_only_what_is_meant_is_shown(place: Place) -> None:
+    lake = place.lake({"k": INT, "v": TEXT})
+    place.load(lake, "k,v\n20,a\n30,b\ny,c\n")
+    place.load(lake, "k,v\n40,a\n", batch="b'2")
+    place.lake({"k": LAX, "v": TEXT}).branch("dev").retry_quarantine(A, Selection(where="v = 'b'"))
+
+    def shown(fate: Fate | None = "waiting", **selection: str) -> list[bytes]:
+        return [each.raw for each in lake.refused_records(A, "dev", Selection(**selection), fate=fate)]
+
+    assert shown() == [b"20,a\n", b"y,c\n", b"40,a\n"]
+    assert shown(where="v = 'a'") == [b"20,a\n", b"40,a\n"]
+    assert shown(where="v = 'a'", batch="b'2") == [b"40,a\n"]
+    assert shown(where="v IN ('a', 'b')", fate=None) == [b"20,a\n", b"30,b\n", b"40,a\n"]
+    assert shown(where="v <> 'a'", fate="accepted") == [b"30,b\n"]
+    with pytest.raises(QueryError):
+        shown(where="v IN (SELECT v FROM bronze.a)")
 
 
 def test_conditions_that_cannot_be_used(place: Place) -> None:
@@ -184,7 +208,7 @@ def test_conditions_that_cannot_be_used(place: Place) -> None:
     head = branch.head
     for where in ("nothing = 'a'", "v IN (SELECT v FROM bronze.a)", "read_text('x') = ''", "v =", "1; 2", "v = ?"):
         with pytest.raises((QueryError, TableNotFound)):
-            branch.discard_quarantine(A, "x", where=where)
+            branch.discard_quarantine(A, "x", Selection(where=where))
     assert branch.head == head
 
 
@@ -221,7 +245,7 @@ def test_a_dialect_that_was_mended(place: Place) -> None:
     assert latin.branch("dev").retry_quarantine(A).accepted == 1
     # What an open quote spoilt may be text of its field, however sound by itself.
     assert waiting(lake) == {2: "quoting", 4: "quoting", 5: "quoting"}
-    assert latin.branch("dev").retry_quarantine(A, alone=True).accepted == 1
+    assert latin.branch("dev").retry_quarantine(A, Selection(alone=True)).accepted == 1
     plain = place.lake({"k": INT, "v": TEXT}, {"quote": None})
     assert plain.branch("dev").retry_quarantine(A).accepted == 2
     assert table(plain) == [(1, "João"), (2, '5" screen'), (3, "a\nb"), (4, '"open'), (5, "z")]
@@ -251,7 +275,7 @@ def test_json_goes_back_as_it_came(place: Place) -> None:
     expected = [(20, "12345678901234567890.12", "[1e+300, 0.1, NULL]", "{'x': 1, 'y': 2020-02-29}")]
     assert rows(lax, texts) == expected
     assert [each.reason for each in lake.refused_records(A, "dev")][1:] == reasons[2:]
-    fixed = lax.branch("dev").fix_quarantine(A, {"l": "[]"}, rule="type/l")
+    fixed = lax.branch("dev").fix_quarantine(A, {"l": "[]"}, Selection(rule="type/l"))
     assert (fixed.accepted, fixed.changed) == (1, {"l": 1})
     exported = lax.export_quarantine(A, place.root / "a.jsonl.out.jsonl", "dev")
     assert (exported.records, exported.raw) == (2, 2)
@@ -283,11 +307,11 @@ def test_rows_of_parquet_go_back_as_they_came(place: Place) -> None:
 def test_values_take_the_place_of_those_received(place: Place) -> None:
     lake = place.lake({"k": INT, "v": {**TEXT, "enum": [{"value": "a"}, {"value": "b"}]}})
     branch = place.load(lake, "k,v\nx,q\n20,a\n1,b\n3,a,extra\n")
-    half = branch.fix_quarantine(A, {"k": "5"}, where="k = 'x'")
+    half = branch.fix_quarantine(A, {"k": "5"}, Selection(where="k = 'x'"))
     assert (half.records, half.accepted, half.waiting, half.changed) == (1, 0, 1, {"k": 1})
     assert waiting(lake) == {1: "enum/v", 2: "range/k", 4: "fields"}
-    assert branch.fix_quarantine(A, {"k": "5"}, where="k IN ('x', '5')").commit is None
-    whole = branch.fix_quarantine(A, {"v": "a"}, where="k = '5'")
+    assert branch.fix_quarantine(A, {"k": "5"}, Selection(where="k IN ('x', '5')")).commit is None
+    whole = branch.fix_quarantine(A, {"v": "a"}, Selection(where="k = '5'"))
     assert (whole.accepted, table(lake)) == (1, [(1, "b"), (5, "a")])
     (record,) = lake.refused_records(A, "dev", fate="accepted")
     assert (record.raw, record.fixed, record.fate_reason) == (b"x,q\n", {"k": "5", "v": "a"}, "fixed: v")
@@ -333,7 +357,7 @@ def test_a_record_that_could_not_be_split_is_given_whole(place: Place) -> None:
         wide.branch("dev").fix_quarantine(A, path)
     path.write_text("RECORD,k,v\nb1#1,90,\n")
     assert branch.fix_quarantine(A, path).rules == {"range/k": 1}
-    assert branch.fix_quarantine(A, {"k": "9"}, rule="range/k").accepted == 1
+    assert branch.fix_quarantine(A, {"k": "9"}, Selection(rule="range/k")).accepted == 1
     (record,) = wide.refused_records(A, "dev", fate="accepted")
     assert (record.raw, record.fixed) == (b"3,a,extra\n", {"k": "9", "v": None})
 
@@ -342,7 +366,7 @@ def test_json_lines_come_back(place: Place) -> None:
     lake = place.lake({"k": INT, "v": TEXT})
     branch = place.load(lake, "k,v\nx,b\ny,c\n")
     path = place.root / "edited.jsonl"
-    lake.export_quarantine(A, path, "dev", where="v <> 'zz'")
+    lake.export_quarantine(A, path, "dev", Selection(where="v <> 'zz'"))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines[0] == {"record": "b1#1", "source": "a.csv", "rule": "type/k", "reason": "k is no int"} | {
         "values": {"k": "x", "v": "b"}
@@ -394,8 +418,8 @@ def test_a_discarded_record_says_why(place: Place) -> None:
     branch = place.load(lake, "k,v\nx,b\n20,c\n")
     with pytest.raises(WriteError, match="reason"):
         branch.discard_quarantine(A, " ")
-    assert branch.discard_quarantine(A, "a test row", rule="type/k").discarded == 1
-    assert branch.discard_quarantine(A, "a test row", rule="type/k").commit is None
+    assert branch.discard_quarantine(A, "a test row", Selection(rule="type/k")).discarded == 1
+    assert branch.discard_quarantine(A, "a test row", Selection(rule="type/k")).commit is None
     (record,) = lake.refused_records(A, "dev", fate="discarded")
     assert (record.fate_by, record.fate_reason, record.raw) == ("ana", "a test row", b"x,b\n")
     assert record.fate_at is not None
@@ -459,7 +483,7 @@ def test_a_retry_that_was_rolled_back_waits_again(place: Place) -> None:
     third = lax.create_branch("third")
     with pytest.raises(BatchHeld):
         third.retry_quarantine(A)
-    assert third.fix_quarantine(A, {"k": "9"}, where="k = '20'").accepted == 1
+    assert third.fix_quarantine(A, {"k": "9"}, Selection(where="k = '20'")).accepted == 1
     third.publish()
     assert table(lax, "main") == [(1, "b"), (9, "a")]
     assert _waiting(lax, lax.describe()) == {"quarantine.bronze__a": 0}
@@ -504,7 +528,7 @@ def test_the_share_of_a_batch_that_waits(place: Place) -> None:
     assert share(lake) == ("failed", 4 / 101)
     with pytest.raises(AuditFailed):
         lake.branch("dev").publish()
-    lake.branch("dev").discard_quarantine(A, "x", batch="above", where="v = 'a'")
+    lake.branch("dev").discard_quarantine(A, "x", Selection(batch="above", where="v = 'a'"))
     assert share(lake) == ("passed", 0.03)
     lax = place.lake({"k": LAX, "v": TEXT}, quarantineShare=0.01)
     assert share(lax) == ("failed", 0.03)

@@ -18,9 +18,11 @@ from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
 from lagoa.context import LakeContext
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.errors import BatchHeld, NothingToPublish, PublishConflict, RefNotFound
 from lagoa.lake import Lake
+from lagoa.publish.local import LocalPublisher
 from lagoa.settings import Settings
 
 TABLE = TableName.parse("bronze.a")
@@ -61,7 +63,9 @@ class Histories(RuleBasedStateMachine):
             place = Settings(root=self.root / name, state=self.root, author="ana")
             (place.contracts_folder / "bronze").mkdir(parents=True)
             (place.contracts_folder / "bronze" / "a.odcs.yaml").write_text(contract(maximum))
-            self.lakes[name] = Lake(LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets))
+            self.lakes[name] = Lake(
+                LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
+            )
         for name, (_, content) in FILES.items():
             (self.root / name).write_bytes(content)
         self.lake = self.lakes["strict"]
@@ -92,14 +96,16 @@ class Histories(RuleBasedStateMachine):
         if not self.there(branch):
             return
         with suppress(BatchHeld):
-            place.fix_quarantine("bronze.a", {"k": value}, where=f"k = '{of}'")
-            assert place.fix_quarantine("bronze.a", {"k": value}, where=f"k = '{of}'").commit is None
+            place.fix_quarantine("bronze.a", {"k": value}, Selection(where=f"k = '{of}'"))
+            assert place.fix_quarantine("bronze.a", {"k": value}, Selection(where=f"k = '{of}'")).commit is None
 
     @rule(branch=st.sampled_from(BRANCHES), which=st.sampled_from(["type/k", "quoting", "range/k"]))
     def discard(self, branch: str, which: str) -> None:
         if self.there(branch):
-            self.lake.branch(branch).discard_quarantine("bronze.a", "a test", rule=which)
-            assert self.lake.branch(branch).discard_quarantine("bronze.a", "a test", rule=which).commit is None
+            self.lake.branch(branch).discard_quarantine("bronze.a", "a test", Selection(rule=which))
+            assert (
+                self.lake.branch(branch).discard_quarantine("bronze.a", "a test", Selection(rule=which)).commit is None
+            )
 
     @rule(branch=st.sampled_from(BRANCHES))
     def publish(self, branch: str) -> None:

@@ -298,6 +298,19 @@ def test_a_batch_comes_into_a_table_once(lake: Lake, dev: Branch) -> None:
     assert dev.head != head, "an empty batch is remembered too"
 
 
+def test_a_result_names_the_metadata_that_the_table_has_after_the_write(lake: Lake, dev: Branch) -> None:
+    def pointer() -> str:
+        return lake.tables("dev")[A]
+
+    first = dev.append("bronze.a", rows((1, "x", 1)), batch="one")
+    assert first.pointer == pointer()
+    again = dev.append("bronze.a", rows((1, "x", 1)), batch="one")
+    assert again.skipped
+    assert again.pointer == first.pointer == pointer()
+    assert dev.delete("bronze.a", "k > 1").pointer == first.pointer
+    assert dev.merge("bronze.a", rows((1, "y", 2))).pointer == pointer() != first.pointer
+
+
 def test_a_batch_that_was_held_is_refused(lake: Lake, dev: Branch) -> None:
     dev.append("bronze.b", rows((1, "x"), names="k v"))
     namespaces = {("bronze",): {"lagoa.held.a.b1": "f1"}}

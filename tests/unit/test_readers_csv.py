@@ -339,7 +339,7 @@ def test_a_header_of_another_name(tmp_path: Path) -> None:
         (b'c0,"c1\n', "no header that can be read"),
         (b"\xff,c1\n", "no header that can be read"),
         (b"c0,c1,c0\n", "the column 'c0' comes twice"),
-        (b"c0,c1,c00\n", "the column 'c00' is not in the contract of bronze.t; did you mean 'c0'"),
+        (b"c0,c1,c00\n", "the column 'c00' is not in the contract of bronze.t. Did you mean 'c0'"),
         (b"c0\n", "the column 'c1' is missing, and the contract of bronze.t requires it. The file has: 'c0'"),
         (b"c0;c1\n", "the column 'c0;c1' is not in the contract"),
     ],

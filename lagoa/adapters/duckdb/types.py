@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,7 +22,6 @@ from pyiceberg.types import (
     MapType,
     NestedField,
     PrimitiveType,
-    StringType,
     StructType,
     TimestampType,
     TimestamptzType,
@@ -34,7 +32,8 @@ from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_m
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
 
 from lagoa.adapters.duckdb.sql import NotWritable
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.catalog.sql_types import type_in_sql
+from lagoa.domain.sql_names import TYPES, name_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,56 +43,22 @@ if TYPE_CHECKING:
 BOUND_LENGTH = 16
 """Characters (or bytes) that a bound of a text (or binary) column keeps: Iceberg's default, `truncate(16)`."""
 
-_NAMES: dict[type[IcebergType], str] = {
-    BooleanType: "BOOLEAN",
-    IntegerType: "INTEGER",
-    LongType: "BIGINT",
-    FloatType: "FLOAT",
-    DoubleType: "DOUBLE",
-    DateType: "DATE",
-    TimeType: "TIME",
-    TimestampType: "TIMESTAMP",
-    TimestamptzType: "TIMESTAMP WITH TIME ZONE",
-    StringType: "VARCHAR",
-    UUIDType: "UUID",
-    BinaryType: "BLOB",
-}
 
-
-_PLAIN = {*_NAMES, DecimalType}
-
-
-@singledispatch
 def duckdb_type(iceberg: IcebergType) -> str:
     """Return the name of DuckDB's type.
 
     Raises:
         NotWritable: when DuckDB's writer has none, as for `fixed`.
     """
-    try:
-        return _NAMES[type(iceberg)]
-    except KeyError:
-        raise NotWritable(f"DuckDB writes no {iceberg}") from None
+    _check_writable(iceberg)
+    return type_in_sql(iceberg)
 
 
-@duckdb_type.register
-def _(iceberg: DecimalType) -> str:
-    return f"DECIMAL({iceberg.precision},{iceberg.scale})"
-
-
-@duckdb_type.register
-def _(iceberg: StructType) -> str:
-    return f"STRUCT({', '.join(f'{name_in_sql(f.name)} {duckdb_type(f.field_type)}' for f in iceberg.fields)})"
-
-
-@duckdb_type.register
-def _(iceberg: ListType) -> str:
-    return f"{duckdb_type(iceberg.element_type)}[]"
-
-
-@duckdb_type.register
-def _(iceberg: MapType) -> str:
-    return f"MAP({duckdb_type(iceberg.key_type)}, {duckdb_type(iceberg.value_type)})"
+def _check_writable(iceberg: IcebergType) -> None:
+    for child in children(iceberg):
+        _check_writable(child.field_type)
+    if iceberg.is_primitive and not is_plain(iceberg):
+        raise NotWritable(f"DuckDB writes no {iceberg}")
 
 
 def children(iceberg: IcebergType) -> list[NestedField]:
@@ -126,7 +91,7 @@ def field_ids(fields: list[NestedField] | tuple[NestedField, ...]) -> str:
 
 def is_plain(iceberg: IcebergType) -> bool:
     """Return whether a type's values are found by one field id, and are of a type of DuckDB's own."""
-    return type(iceberg) in _PLAIN
+    return isinstance(iceberg, DecimalType) or str(iceberg) in TYPES
 
 
 def leaves(schema: Schema) -> dict[str, tuple[NestedField, bool]]:

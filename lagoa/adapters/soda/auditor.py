@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.soda.file import COMPARISONS, SOURCE, VALUES, Reader
 from lagoa.domain.checks import CheckResult
-from lagoa.domain.sql_names import table_in_sql
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,7 +149,7 @@ def _samples(table: TableName, kind: str, body: dict[str, Any], context: dict[st
     plain = not (VALUES | {"column_expression"}).intersection(body, context["column"])
     condition = body.get("expression") if kind == "failed_rows" else None
     if kind == "missing" and plain:
-        condition = f'"{context["column"]["name"]}" IS NULL'
+        condition = f"{name_in_sql(context['column']['name'])} IS NULL"
     if condition is None:
         return None
     filters = [each for each in (body.get("filter"), context["filter of the file"]) if each]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import sys
 from contextlib import suppress
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.adapters.shared.states import Delta
 from lagoa.adapters.sqlite.write import commit_of
 from lagoa.domain.commits import Change
+from lagoa.domain.refs import ID_LENGTH, is_id
 from lagoa.errors import InvalidName
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 ROOT = 1
 """Number of the first commit."""
 
-_HASH = re.compile(r"[0-9a-f]{64}")
 COMMITS = (
     "select seq, id, parent, merged, checkpoint, weight, committed_at, author, message, properties "
     "from commits where seq between ? and ?"
@@ -53,7 +52,7 @@ class CommitRow:
         back = [each for each in (self.parent, self.merged) if each is not None]
         return (
             isinstance(self.id, str)
-            and _HASH.fullmatch(self.id) is not None
+            and (is_id(self.id) and len(self.id) == ID_LENGTH)
             and all(isinstance(each, str) for each in texts)
             and all(isinstance(each, int) for each in (*numbers, *back))
             and all(each < self.seq for each in back)

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Publisher(Protocol):
-    """Moves `main` for somebody whose own role may not."""
+    """Moves `main`: in this process, or in a step of its own where the lake's role may not."""
 
     def publish(self, branch: str, message: str) -> Publication:
-        """Do as `lagoa.publish.publish`, with its errors; `PublisherFailed` when the step itself fails."""
+        """Do as `lagoa.publish.work.publish`, with its errors; `PublisherFailed` when a step of its own fails."""
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """Do as `lagoa.publish.rollback.rollback`, likewise."""
@@ -33,10 +33,10 @@ class PublisherRun(Protocol):
         """Check a table whose rows are on the branch since a commit; None where nothing was committed for it."""
 
     def audit(self) -> AuditReport:
-        """Do as `lagoa.audit.audit`, with its errors; `PublisherFailed` when the step itself fails."""
+        """Do as `lagoa.audit.audit`, with its errors; `PublisherFailed` when a step of its own fails."""
 
     def publish(self, message: str) -> Publication:
         """Do as `Publisher.publish`."""
 
     def close(self) -> None:
-        """Check nothing any more."""
+        """Check nothing any more, until another table is finished."""

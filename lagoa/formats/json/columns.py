@@ -6,9 +6,9 @@ import codecs
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import INTEGERS, parse_type
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
 from lagoa.formats.json.nested import Misfit, arrow_type, make
 from lagoa.formats.json.values import Unreadable, as_texts, read_object

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lagoa.contracts.contract import Contract
 
@@ -36,11 +36,9 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
             raise SourceError(source, f"the column {_short(name)} comes twice.", "Rename or remove one of the two.")
         seen.add(name)
         if name not in known:
-            near = _nearest(name, known)
             raise SourceError(
                 source,
-                f"the column {_short(name)} is not in the contract of {contract.table}"
-                f"{f'; did you mean {near!r}?' if near else '.'}",
+                f"the column {_short(name)} is not in the contract of {contract.table}.{near(name, known)}",
                 f"Add it to {contract.file}, or remove it from the file.",
             )
     for name, column in known.items():
@@ -53,13 +51,6 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
                 f"Send it along, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
             )
     return tuple(known[name].name for name in found)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the name that was meant, which is most often the same in other letters."""
-    plain = {each.casefold(): each for each in known}
-    near = get_close_matches(name.strip().casefold()[:_LENGTH], plain, 1)
-    return plain[near[0]] if near else None
 
 
 def _short(name: str) -> str:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 
 from lagoa.contracts.iceberg_types import NUMBERS, IcebergType, parse_type
-from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.domain.sql_names import TYPES, nested_in_sql, text_in_sql
 
 _HOUR = r"([01]\d|2[0-3]):\d\d"
 _SECOND = r":\d\d(\.\d{1,6}0*)?"
@@ -36,11 +36,6 @@ _LIMITS = {
     "timestamptz": f"TIMESTAMPTZ '0001-01-01 00:00:00Z' AND TIMESTAMPTZ '{_LAST}Z'",
 }
 """What other tools, Python among them, can say at all."""
-_SQL_TYPES = {
-    "boolean": "BOOLEAN", "int": "INTEGER", "long": "BIGINT", "float": "FLOAT", "double": "DOUBLE", "date": "DATE",
-    "time": "TIME", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ", "string": "VARCHAR", "uuid": "UUID",
-    "binary": "BLOB", "fixed": "BLOB",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -135,11 +130,6 @@ def sql_type(type_name: str) -> str:
 
 
 def _sql_type(kind: IcebergType) -> str:
-    parts = [(name, _sql_type(part)) for name, part in kind.parts]
-    if kind.name == "list":
-        return f"{parts[0][1]}[]"
-    if kind.name == "map":
-        return f"MAP({', '.join(part for _, part in parts)})"
-    if kind.name == "struct":
-        return f"STRUCT({', '.join(f'{name_in_sql(name)} {part}' for name, part in parts)})"
-    return f"DECIMAL({kind.numbers[0]}, {kind.numbers[1]})" if kind.name == "decimal" else _SQL_TYPES[kind.name]
+    if kind.parts:
+        return nested_in_sql(kind.name, [(name, _sql_type(part)) for name, part in kind.parts])
+    return "BLOB" if kind.name == "fixed" else TYPES.get(kind.name, str(kind).upper())

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.catalog.readable import readable_table
-from lagoa.domain.refs import Ref
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -107,7 +106,7 @@ def diff(
         RefNotFound: no such ref.
         TableUnreadable: others wrote into a table what would not be read rightly.
     """
-    before, after = context.catalog.resolve(Ref.parse(a)).id, context.catalog.resolve(Ref.parse(b)).id
+    before, after = context.resolve(a).id, context.resolve(b).id
     changes = sorted(context.catalog.diff(before, after).items())
     return LakeDiff(
         before,

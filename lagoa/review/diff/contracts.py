@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.refs import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -60,7 +60,7 @@ def contract_diff(
         RefNotFound: no such ref.
         ContractError: a contract that cannot be used; a table that has none and is not at the ref.
     """
-    pointers = context.catalog.tables(context.catalog.resolve(Ref.parse(ref)).id)
+    pointers = context.pointers(ref)
     contracts = context.contracts
     found = []
     for table in sorted(tables if tables is not None else {*contracts.tables, *pointers}):

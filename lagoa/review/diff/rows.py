@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lagoa.catalog.sql_types import type_in_sql
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
-from lagoa.review.diff.values import converted, type_in_sql
+from lagoa.review.diff.values import converted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence

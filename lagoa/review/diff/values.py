@@ -6,26 +6,11 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.types import IcebergType, ListType, MapType, NestedField, StructType
 
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.catalog.sql_types import type_in_sql
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-
-_TYPES = {"int": "INTEGER", "long": "BIGINT", "string": "VARCHAR", "timestamptz": "TIMESTAMPTZ", "binary": "BLOB"}
-"""Names that DuckDB has for Iceberg's types, where they are not the same."""
-
-
-def type_in_sql(kind: IcebergType) -> str:
-    """Return DuckDB's name of a type."""
-    match kind:
-        case StructType():
-            return f"STRUCT({', '.join(f'{name_in_sql(f.name)} {type_in_sql(f.field_type)}' for f in kind.fields)})"
-        case ListType():
-            return f"{type_in_sql(kind.element_type)}[]"
-        case MapType():
-            return f"MAP({type_in_sql(kind.key_type)}, {type_in_sql(kind.value_type)})"
-    name = str(kind)
-    return "BLOB" if name.startswith("fixed") else _TYPES.get(name, name.upper())
 
 
 def converted(
@@ -51,7 +36,7 @@ def converted(
                 old = left.get(same(field))
                 inner = f"CAST(NULL AS {type_in_sql(field.field_type)})"
                 if old is not None:
-                    part = f"struct_extract({value}, {_text(old.name)})"
+                    part = f"struct_extract({value}, {text_in_sql(old.name)})"
                     inner = converted(part, old.field_type, field.field_type, same, depth)
                 parts.append(f"{name_in_sql(field.name)} := {inner}")
             return f"CASE WHEN {value} IS NULL THEN NULL ELSE struct_pack({', '.join(parts)}) END"
@@ -65,9 +50,3 @@ def converted(
     if was.is_primitive and now.is_primitive:
         return f"TRY_CAST({value} AS {type_in_sql(now)})"
     return f"CAST(NULL AS {type_in_sql(now)})"
-
-
-def _text(value: str) -> str:
-    from sqlglot import exp
-
-    return exp.Literal.string(value).sql("duckdb")

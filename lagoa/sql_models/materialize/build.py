@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.sql_models import Model
+    from lagoa.write import WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,14 @@ class Built:
     """What a build did.
 
     Attributes:
-        rows: rows written.
+        write: what was written.
         commit: the commit that holds the table.
         how: the materialization that it was in effect.
         increments: names of the intervals or batches that were built, where it was incremental.
         reason: why an incremental table was built whole; empty where it was not.
     """
 
-    rows: int
+    write: WriteResult
     commit: Commit | None
     how: str
     increments: tuple[str, ...] = ()
@@ -93,4 +94,4 @@ def build_rows(work: Build, how: Literal["full", "merge", "scd2"], reason: str =
         write = {"full": tx.replace, "merge": tx.merge, "scd2": tx.scd2}[how]
         rows = SessionQuery(session, work.model.sql)
         result = write(work.model.table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, how, reason=reason)
+    return Built(result, tx.commit, how, reason=reason)

@@ -118,7 +118,7 @@ def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
         )
         rows = SessionQuery(session, work.model.sql)
         result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "incremental", tuple(intervals.names()))
+    return Built(result, tx.commit, "incremental", tuple(intervals.names()))
 
 
 def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
@@ -157,7 +157,7 @@ def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Se
             result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
         else:
             result = tx.append(table, rows, kind="model", properties=work.properties)
-    return Built(result.rows_added, tx.commit, "incremental", tuple(batches))
+    return Built(result, tx.commit, "incremental", tuple(batches))
 
 
 def _without_ties(session: SqlSession, work: Build, contract: Contract) -> SessionQuery:

@@ -37,6 +37,7 @@ class ModelResult:
         skipped: whether the table was up to date.
         seconds: wall time.
         commit: id of the commit that holds the table; None where it was skipped.
+        pointer: location of the table's metadata.
         how: what was done in effect: `full`, `merge` and so on; empty where it was skipped.
         increments: names of the intervals or batches that were built, where it was incremental.
         reason: why an incremental table was built whole; empty where it was not.
@@ -47,6 +48,7 @@ class ModelResult:
     skipped: bool
     seconds: float
     commit: str | None
+    pointer: str | None
     how: str = ""
     increments: tuple[str, ...] = ()
     reason: str = ""
@@ -92,7 +94,8 @@ class Run:
                             begun = True
                         running[self._start(pool, table)] = table
                     else:
-                        self.results[table] = ModelResult(table, 0, True, time.perf_counter() - started, None)
+                        seconds = time.perf_counter() - started
+                        self.results[table] = ModelResult(table, 0, True, seconds, None, self.pointers[table])
                         on_done(self.results[table])
                 if not running:
                     return
@@ -127,8 +130,8 @@ class Run:
 
     def _keep(self, result: ModelResult) -> None:
         self.results[result.table] = result
-        if result.commit is not None:
-            self.pointers[result.table] = self.context.catalog.tables(result.commit)[result.table]
+        if result.pointer is not None:
+            self.pointers[result.table] = result.pointer
 
 
 def chains_of(models: Models, chosen: Sequence[TableName]) -> dict[TableName, int]:
@@ -149,10 +152,11 @@ def _build(work: Build) -> ModelResult:
         raise _at_its_file(work.model, error) from error
     return ModelResult(
         table=work.model.table,
-        rows=built.rows,
+        rows=built.write.rows_added,
         skipped=False,
         seconds=time.perf_counter() - started,
         commit=built.commit.id if built.commit else None,
+        pointer=built.write.pointer,
         how=built.how,
         increments=built.increments,
         reason=built.reason,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from lagoa.contracts.findings import near
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.contracts.yaml_file import YamlFile
+from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelTestError
 from lagoa.sql_models.testing.values import NotAValue, read_value, yaml_text

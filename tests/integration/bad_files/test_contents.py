@@ -72,11 +72,11 @@ BOM = b"\xef\xbb\xbf"
 COLUMNS = {
     "a required column is missing": Case(b"name,n\nana,1\n", Refused("the column 'id' is missing")),
     "an optional column is missing": Case(GOOD, Taken([1, 2])),
-    "an extra column": Case(b"id,nmae\n1,a\n", Refused("'nmae' is not in the contract .*did you mean 'name'")),
+    "an extra column": Case(b"id,nmae\n1,a\n", Refused("'nmae' is not in the contract .*Did you mean 'name'")),
     "another order": Case(b"price,name,id\n9.90,ana,1\n,bia,2\n", Taken([1, 2])),
     "a column twice": Case(b"id,name,id\n1,a,2\n", Refused("the column 'id' comes twice")),
-    "other case": Case(b"ID,Name\n1,a\n", Refused("the column 'ID' is not in .*did you mean 'id'")),
-    "spaces around a name": Case(b"id, name\n1,a\n", Refused("the column ' name' is not in .*did you mean 'name'")),
+    "other case": Case(b"ID,Name\n1,a\n", Refused("the column 'ID' is not in .*Did you mean 'id'")),
+    "spaces around a name": Case(b"id, name\n1,a\n", Refused("the column ' name' is not in .*Did you mean 'name'")),
     "a column without a name": Case(b"id,\n1,a\n", Refused("the column '' is not in the contract")),
     "another delimiter": Case(b"id;name\n1;a\n", Refused("the column 'id;name' is not in the contract")),
     "10,000 columns": Case(
@@ -87,7 +87,7 @@ COLUMNS = {
     "a header where none should be": Case(
         b"id,name,n,price,ratio,day,at,moment\n1,a,,,,,,\n", Taken([1], {"type/id": 1}), "bronze.bare"
     ),
-    "a NUL in the header": Case(b"id,na\0me\n1,a\n", Refused("is not in the contract .*did you mean 'name'")),
+    "a NUL in the header": Case(b"id,na\0me\n1,a\n", Refused("is not in the contract .*Did you mean 'name'")),
     "a header of 5 MB": Case(b"x" * 5_000_000 + b"\n", Refused("its first line is no header that can be read")),
 }
 
@@ -258,7 +258,7 @@ PARQUET = {
     "no row groups": (parquet(PEOPLE.slice(0, 0)), Taken([])),
     "no columns": (parquet(pa.table({})), Refused("the column 'id' is missing")),
     "a column twice": (parquet(pa.table([[1], [2]], ["id", "id"])), Refused("the column 'id' comes twice")),
-    "other case": (parquet(PEOPLE.rename_columns(["ID", "name"])), Refused("'ID' is not in .*did you mean 'id'")),
+    "other case": (parquet(PEOPLE.rename_columns(["ID", "name"])), Refused("'ID' is not in .*Did you mean 'id'")),
     "an extra column": (parquet(PEOPLE.append_column("x", [[1, 2]])), Refused("'x' is not in the contract")),
     "a type that does not go": (column("name", pa.array([1])), Refused("the file has int64, the contract string")),
     "nested values": (column("name", pa.array([["a"]])), Refused("'name': the file has list<.*, the contract string")),

@@ -237,7 +237,7 @@ def test_memory_stays_bounded_when_a_packed_file_is_huge(root: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("content", "code", "told"),
     [
-        (b"id,nmae\n1,a\n", 1, "did you mean 'name'"),
+        (b"id,nmae\n1,a\n", 1, "Did you mean 'name'"),
         (b"", 1, "it is empty"),
         (None, 1, "there is no such file"),
         (b"id,name\n1,a\n2\n", 0, "1 record went to quarantine"),

@@ -15,7 +15,7 @@ import pytest
 import lagoa
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.domain import faults
-from lagoa.domain.commits import Change
+from lagoa.domain.commits import INTENTS, Change
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import (
@@ -27,7 +27,7 @@ from lagoa.errors import (
     RefNotFound,
     RefProtected,
 )
-from lagoa.publish import BRANCH, INTENTS, publish
+from lagoa.publish import BRANCH, publish
 from lagoa.publish.candidate import RECEIPT, sweep
 from lagoa.settings import load_settings
 

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(180)
 def handing_over(opened, **settings):
     """Return a lake whose publications are made by the publisher's step, as on a lake with sign-in."""
     own = opened.settings.model_copy(update=settings)
-    return Lake(replace(opened.context, settings=own, publisher=PublisherProcess(own)))
+    return Lake(replace(opened.context, settings=own, open_publisher=lambda _: PublisherProcess(own)))
 
 
 @pytest.fixture

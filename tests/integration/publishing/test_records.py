@@ -151,7 +151,7 @@ def test_the_history_of_a_check(lived):
     assert len(lived.check_history(KEY, limit=1)) == 1
     with pytest.raises(QueryError, match=r"nosuch.*lagoa audit show"):
         lived.check_history("nosuch")
-    with pytest.raises(QueryError, match=r"Did you mean bronze\.people/key/id\?"):
+    with pytest.raises(QueryError, match=r"Did you mean 'bronze\.people/key/id'\?"):
         lived.check_history("bronze.people/key/ids")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
 
 import lagoa
 from flows.sources.olist import generate
-from lagoa.audit.ahead import AuditAhead
+from lagoa.audit.beside import AuditBeside
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed
 from lagoa.settings import load_settings
@@ -34,8 +35,8 @@ def test_the_audit_finds_what_was_checked_beside_the_work(lake, files):
     with lake.run("load") as branch:
         branch.ingest(files / "olist_sellers_dataset.csv", into="bronze.sellers")
         branch.ingest(files / "olist_products_dataset.csv", into="bronze.products")
-        ahead = AuditAhead(lake.context, branch.name)
-        ahead._check(SELLERS)
+        beside = AuditBeside(lake.context, branch.name)
+        beside._check(SELLERS)
         ours = [each for each in branch.audit().results if each.table == "bronze.sellers"]
     assert ours
     assert all(each.reused for each in ours)
@@ -59,3 +60,28 @@ def test_a_branch_goes_on_after_it_was_published(lake, files):
         branch.ingest(files / "olist_products_dataset.csv", into="bronze.products")
         second = branch.publish()
     assert [each.commit for each in lake.publications()] == [second.commit, first.commit]
+
+
+def checking():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("lagoa-beside")]
+
+
+def test_a_thread_checks_from_the_first_finished_table_to_the_end_of_the_run(lake, files):
+    with lake.run("load") as branch:
+        assert not checking()
+        branch.ingest(files / "olist_sellers_dataset.csv", into="bronze.sellers")
+        assert len(checking()) == 1
+        assert branch.audit().passed
+        assert not checking()
+        branch.finished(SELLERS, None)
+        assert len(checking()) == 1
+    assert not checking()
+
+
+def test_a_branch_that_is_no_run_publishes_without_checks_beside_it(lake, files):
+    branch = lake.create_branch("load")
+    branch.ingest(files / "olist_sellers_dataset.csv", into="bronze.sellers")
+    assert not checking()
+    publication = branch.publish()
+    assert not checking()
+    assert lake.resolve("main").id == publication.commit

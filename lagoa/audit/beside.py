@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 
-class AuditAhead:
+class AuditBeside:
     """Checks tables of a branch that will be published, one after the other, on a thread of its own.
 
     What it finds is kept with all that it rests on, so a result that is out of date by the time of the audit is not
@@ -40,7 +40,7 @@ class AuditAhead:
 
     @staticmethod
     def _new_pool() -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(1, "lagoa-ahead")
+        return ThreadPoolExecutor(1, "lagoa-beside")
 
     def _check(self, table: TableName) -> None:
         from lagoa.audit import audit_tables

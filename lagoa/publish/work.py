@@ -1,0 +1,184 @@
+"""A work branch against `main`: its net change, what stands against it, and its publication."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.table_facts import INPUTS, table_facts
+from lagoa.domain.commits import INTENTS, Change
+from lagoa.domain.faults import fault_point
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.tables import TableName
+from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
+from lagoa.publish.candidate import Proposal, land, sweep
+from lagoa.publish.moves import ROLLBACK
+from lagoa.write.holds import refuse_held_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
+    from lagoa.domain.receipts import Publication
+
+BRANCH = "lagoa.branch"
+"""Commit property of a publication: the work branch."""
+
+
+def publish(context: LakeContext, branch: str, message: str = "") -> Publication:
+    """Move `main` to a work branch's changes, if every check passes there.
+
+    The net change since the branch and main parted becomes one commit on main's head, with the branch's head as its
+    second parent. That commit is audited, its receipt written, and main moved to it by compare-and-swap. Where main
+    moved meanwhile this starts over; checks whose tables are still the same are not run again.
+
+    Returns:
+        The move of main. The work branch stays, and may be worked on and published again.
+
+    Raises:
+        NothingToPublish: main has all that the branch holds.
+        PublishConflict: main has changed the same tables, or inputs of models that were built on the branch, or was
+            rolled back behind the place where the branch was made.
+        AuditFailed: a check failed or was not evaluated; main is as it was, the branch is left to look at.
+        PublishContended: main moved during each of `settings.publish_tries` tries.
+        BatchHeld: the branch holds a batch that was rolled back and held since.
+        RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
+    """
+    ref = context.catalog.ref(branch)
+    if ref.kind != "branch" or branch == MAIN or branch.startswith(CANDIDATE_PREFIX):
+        raise RefProtected(branch)
+    sweep(context)
+    fault_point("publish.begun")
+    for _ in range(context.settings.publish_tries):
+        base = context.catalog.ref(MAIN).commit
+        work = _Work(context.catalog, branch, ref.commit, base, context.catalog.merge_base(base, ref.commit))
+        work.refuse_undone()
+        change = Change(
+            tables=work.tables(),
+            message=message or f"Publish {branch}",
+            namespaces=work.namespaces(),
+            properties={BRANCH: branch, INTENTS: work.intents()},
+            author=context.settings.author,
+            merged=ref.commit,
+        )
+        try:
+            return land(context, Proposal(branch, base, change))
+        except CommitLost:
+            continue
+    raise PublishContended(branch, context.settings.publish_tries)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A work branch against main.
+
+    Attributes:
+        catalog: where both are.
+        branch: its name.
+        head: its commit.
+        main: main's commit.
+        parted: the nearest commit that both have.
+    """
+
+    catalog: VersionedCatalog
+    branch: str
+    head: str
+    main: str
+    parted: str
+
+    def tables(self) -> dict[TableName, str | None]:
+        """Return the net change: the new pointer of each table, None for one that goes."""
+        ours = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.head).items()}
+        theirs = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.main).items()}
+        clash = sorted(table for table in ours.keys() & theirs.keys() if ours[table] != theirs[table])
+        if clash:
+            raise self._conflict(clash, "both changed")
+        net = {table: new for table, new in ours.items() if table not in theirs}
+        if not net and not self.namespaces():
+            raise NothingToPublish(self.branch)
+        self._refuse_skew(net)
+        present = {table: table_facts(pointer).properties for table, pointer in net.items() if pointer}
+        refuse_held_within(self.catalog, self.main, present)
+        return net
+
+    def _refuse_skew(self, net: Mapping[TableName, str | None]) -> None:
+        """Refuse models that were built on the branch from inputs which are others in the state to be published."""
+        state = {**self.catalog.tables(self.main), **net}
+        models: dict[TableName, set[TableName]] = {}
+        for table, pointer in sorted(net.items()):
+            inputs = json.loads(table_facts(pointer).properties.get(INPUTS, "{}")) if pointer else {}
+            built_from = {TableName.parse(name): state_then for name, state_then in inputs.items()}
+            models[table] = {name for name, state_then in built_from.items() if state.get(name) != state_then}
+        stale = [table for table, others in models.items() if others]
+        if stale:
+            others = sorted(set().union(*models.values()))
+            reason = f"{', '.join(map(str, others))} would stand there in another state than the one that built"
+            own = net.keys() >= set(others)
+            advice = "Run the models again on the branch (`lagoa transform`), then publish." if own else ""
+            raise self._conflict(stale, reason, advice)
+
+    def namespaces(self) -> dict[Namespace, Mapping[str, str] | None]:
+        """Return the namespaces that the branch made, changed or removed, and main did not touch meanwhile."""
+        before, ours, theirs = (self.catalog.namespaces(each) for each in (self.parted, self.head, self.main))
+        names = before.keys() | ours.keys()
+        changed = [
+            name for name in names if ours.get(name) != before.get(name) and theirs.get(name) == before.get(name)
+        ]
+        inhabited = {table.namespace for table in self.catalog.tables(self.main)}
+        return {name: ours.get(name) for name in sorted(changed) if name in ours or name not in inhabited}
+
+    def intents(self) -> str:
+        """Return what the branch's writes meant, oldest first, as JSON."""
+        commits = list(takewhile(lambda commit: commit.id != self.parted, self.catalog.log(self.head)))
+        return json.dumps([intent for each in reversed(commits) for intent in json.loads(_intents(each))])
+
+    def refuse_undone(self) -> None:
+        """Refuse a branch that stands on a state which main was rolled back behind.
+
+        Merging it would bring nothing, or a mix of both states that nobody built.
+        """
+        self._walk_undone(self.main, self._fork())
+
+    def _walk_undone(self, start: str, fork: str) -> None:
+        for commit in self.catalog.log(start):
+            if commit.id == fork:
+                return
+            target = commit.properties.get(ROLLBACK)
+            if target is not None:
+                if not self.catalog.is_ancestor(self.parted, target):
+                    raise self._undone(commit)
+                self._walk_undone(target, fork)  # what lies between does not count any more
+                return
+
+    def _fork(self) -> str:
+        """Return the commit at which the branch left main, by first parents."""
+        seen: tuple[set[str], set[str]] = (set(), set())
+        walks: list[Iterator[Commit]] = [self.catalog.log(self.main), self.catalog.log(self.head)]
+        while True:
+            for own, other, walk in ((seen[0], seen[1], walks[0]), (seen[1], seen[0], walks[1])):
+                commit = next(walk, None)
+                if commit is not None and commit.id in other:
+                    return commit.id
+                if commit is not None:
+                    own.add(commit.id)
+
+    def _undone(self, rollback: Commit) -> PublishConflict:
+        undone = rollback.parents[0]
+        tables = sorted(self.catalog.diff(rollback.id, undone))
+        advice = (
+            "Make a new branch from main and run the work again there; or bring the undone state back by "
+            f"`lagoa rollback {undone}` and publish then."
+        )
+        reason = f"main was rolled back by {rollback.id[:12]} behind the state that the branch stands on, in"
+        return self._conflict(tables, reason, advice)
+
+    def _conflict(self, tables: list[TableName], reason: str, advice: str = "") -> PublishConflict:
+        return PublishConflict(self.branch, tables, self.head, self.main, reason, advice)
+
+
+def _intents(commit: Commit) -> str:
+    return commit.properties.get(INTENTS, "[]")

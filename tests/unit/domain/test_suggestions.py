@@ -1,0 +1,34 @@
+"""What is offered in the place of a word that is not known."""
+
+from __future__ import annotations
+
+import pytest
+
+from lagoa.domain.suggestions import near
+
+KNOWN = ("order_id", "order_di", "price", "Ünit")
+
+
+@pytest.mark.parametrize(
+    ("word", "most", "said"),
+    [
+        ("prise", 1, " Did you mean 'price'?"),
+        ("PRICE", 1, " Did you mean 'price'?"),
+        (" price ", 1, " Did you mean 'price'?"),
+        ("ünit", 1, " Did you mean 'Ünit'?"),
+        ("order_idd", 1, " Did you mean 'order_id'?"),
+        ("order_idd", 3, " Did you mean 'order_id' or 'order_di'?"),
+        ("quantity", 3, ""),
+        ("", 3, ""),
+    ],
+)
+def test_known_words_that_are_like_it_are_named(word, most, said):
+    assert near(word, KNOWN, most) == said
+
+
+def test_a_word_must_be_as_like_as_is_said():
+    assert near("prise", KNOWN, alike=0.9) == ""
+
+
+def test_only_the_beginning_of_a_long_word_is_compared():
+    assert near("x" * 10_000_000, ["x" * 80]) == f" Did you mean {'x' * 80!r}?"

@@ -15,12 +15,18 @@ import tempfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lagoa
-from lagoa.audit.check_run import _change, _number
-from lagoa.audit.checks import file_checks, result_key, uncontracted
-from lagoa.audit.contract_checks import contract_checks
+from lagoa.audit.bases.query import Measured, SqlCheck
+from lagoa.audit.expected import contract_checks
+from lagoa.audit.kinds.soda import Soda
+from lagoa.audit.kinds.uncontracted import Uncontracted
+from lagoa.audit.state import State
 from lagoa.settings import Settings
+
+if TYPE_CHECKING:
+    from lagoa.audit.check import Check
 
 ROOT = Path(__file__).resolve().parents[3]
 KEPT = Path(__file__).with_name("kept_checks.json")
@@ -29,31 +35,36 @@ NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
 
 def asked() -> dict[str, list[str]]:
     """Return what each check of the reference lake asks for, quarantine and a table without a contract included."""
-    with tempfile.TemporaryDirectory() as state, lagoa.open_lake(Settings(root=ROOT, state=Path(state))) as lake:
+    with tempfile.TemporaryDirectory() as folder, lagoa.open_lake(Settings(root=ROOT, state=Path(folder))) as lake:
         context = lake.context
         tables = [contract.table for contract in context.contracts]
         tables += [contract.table.quarantine for contract in context.contracts if contract.source]
-        checks = [uncontracted(context.contracts.tables[0])]
+        checks: list[Check] = [Uncontracted.of_table(context.contracts.tables[0])]
         for table in tables:
             # Another contract makes other keys, whatever it says: here what follows from it is compared.
-            checks += contract_checks(replace(context.contracts[table], hash=""), frozenset(tables))
+            contract = replace(context.contracts[table], hash="")
+            checks += contract_checks(contract, frozenset(tables))
             path = context.settings.checks_folder / table.layer / f"{table.name}.yaml"
             if path.is_file():
-                checks += file_checks(context.auditor.read(table, path), context.engine)
+                checks += Soda.of_file(context.auditor.read(table, path), contract, context.engine)
         pointers, base = ({table: f"{table} {when}" for table in tables} for when in ("now", "before"))
+        versions = {"open_engine": lambda: Version("duckdb"), "open_auditor": lambda: Version("soda")}
+        state = State(replace(context, **versions), pointers, base, NOW)
         found = {}
         for check in sorted(checks, key=lambda check: check.id):
-            key = result_key(check, pointers, base, "", NOW, "duckdb, soda" if check.file else "duckdb")
-            result = None
-            if check.how == "change":
-                result = _change(check, 1234.5, 1000.0, 0.0)
-            elif check.how in {"scan", "query"}:
-                result = _number(check, 1234.5, 0.0)
+            result = check.found(state, Measured(1234.5, 0.0, 1000.0)) if isinstance(check, SqlCheck) else None
             said = result and [result.outcome, result.figure, result.message]
-            rest = hashlib.sha256(json.dumps([key, check.samples_sql, said]).encode()).hexdigest()[:16]
+            rest = hashlib.sha256(json.dumps([state.key(check), check.samples_sql, said]).encode()).hexdigest()[:16]
             found[check.id] = [check.severity, check.threshold, check.definition, rest]
         assert len(found) == len(checks)
         return found
+
+
+class Version:
+    """What runs checks, in a version that stays."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
 
 
 def test_checks_ask_for_what_they_asked_for_before():

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from lagoa.domain.checks import CheckResult
 
-_BY_NAME = {each.kind: each for each in KINDS}
-
 
 def loosened(
     before: Sequence[CheckResult],
@@ -54,7 +52,8 @@ def _weaker(was: CheckResult, now: CheckResult) -> Iterator[str]:
         yield "only warns now"
     if was.definition and now.definition and was.definition != now.definition:
         # A rollback brings results back as they were kept: their kind may be gone since.
-        kind = _BY_NAME.get(_kind_and_rest(now)[0], Check)
+        name, _ = _kind_and_rest(now)
+        kind = next((each for each in KINDS if each.kind == name), Check)
         yield from kind.weaker(json.loads(was.definition), json.loads(now.definition))
 
 

@@ -1,4 +1,4 @@
-"""The kinds of check that there are, one module each. A new kind is a module and its line in `KINDS`."""
+"""The kinds of check: one line a kind, the rest is in its module."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lagoa.audit.kinds.unique import Unique
 if TYPE_CHECKING:
     from lagoa.audit.check import Check
 
-KINDS: tuple[type[Check], ...] = (
+KINDS: list[type[Check]] = [
     Uncontracted,
     Schema,
     Required,
@@ -42,4 +42,5 @@ KINDS: tuple[type[Check], ...] = (
     RowCount,
     Drift,
     Soda,
-)
+]
+"""Every kind of check, in the order in which their checks are made; those of one name compare definitions alike."""

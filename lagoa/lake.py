@@ -190,7 +190,7 @@ class Lake:
         Raises:
             CheckError, ContractError: a check file or a contract that cannot be used.
         """
-        from lagoa.audit import expected_checks
+        from lagoa.audit.expected import expected_checks
 
         return [check.id for check in expected_checks(self.context, dict.fromkeys(self.context.contracts.tables, ""))]
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from lagoa.audit.check import Check
+from lagoa.audit.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from lagoa.domain.checks import CheckResult
-
-_SHOWN = 5
-_LEVEL = "level"
 
 
 def loosened(
@@ -43,7 +43,7 @@ def loosened(
 def _ids(was: CheckResult, renames: Mapping[str, str]) -> Iterator[str]:
     """Yield the id of a check, and the one that it has when its columns were renamed."""
     yield was.check
-    kind, _, columns = was.check.removeprefix(f"{was.table}/").partition("/")
+    kind, columns = _kind_and_rest(was)
     yield f"{was.table}/{kind}/{'+'.join(renames.get(name, name) for name in columns.split('+'))}"
 
 
@@ -51,97 +51,13 @@ def _weaker(was: CheckResult, now: CheckResult) -> Iterator[str]:
     if was.severity == "fail" and now.severity == "warn":
         yield "only warns now"
     if was.definition and now.definition and was.definition != now.definition:
-        old, new = json.loads(was.definition), json.loads(now.definition)
-        yield from _file_check(old, new) if isinstance(old, list) else _contract_check(old, new)
+        # A rollback brings results back as they were kept: their kind may be gone since.
+        name, _ = _kind_and_rest(now)
+        kind = next((each for each in KINDS if each.kind == name), Check)
+        yield from kind.weaker(json.loads(was.definition), json.loads(now.definition))
 
 
-def _contract_check(old: dict[str, Any], new: dict[str, Any]) -> Iterator[str]:
-    for what, asked in old.items():
-        compare = _COMPARED.get(what, _other)
-        yield from compare(asked, new.get(what))
-
-
-def _values(old: list[Any], new: list[Any]) -> Iterator[str]:
-    more = [str(value) for value in new if value not in old]
-    if more:
-        rest = f" and {len(more) - _SHOWN} more" if len(more) > _SHOWN else ""
-        yield f"allows {', '.join(more[:_SHOWN])}{rest}, too"
-
-
-def _bounds(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    for strict, sign, weaker in ((">", ">=", _lower), ("<", "<=", _higher)):
-        was, now = _tightest(old, sign, strict, weaker), _tightest(new, sign, strict, weaker)
-        if was is None:
-            continue
-        if now is None:
-            yield f"no longer {was[1]} {was[0]}"
-        elif weaker(now[0], was[0]) or (now[0] == was[0] and (was[1], now[1]) == (strict, sign)):
-            yield f"{now[1]} {now[0]} instead of {was[1]} {was[0]}"
-
-
-def _lower(a: Any, b: Any) -> bool:
-    return bool(a < b)
-
-
-def _higher(a: Any, b: Any) -> bool:
-    return bool(a > b)
-
-
-def _tightest(
-    bounds: Mapping[str, Any], sign: str, strict: str, weaker: Callable[[Any, Any], bool]
-) -> tuple[Any, str] | None:
-    """Return the bound of one side that decides, with its sign."""
-    given = [(bounds[each], each) for each in (strict, sign) if each in bounds]
-    if len(given) > 1 and weaker(given[0][0], given[1][0]):
-        return given[1]
-    return given[0] if given else None
-
-
-def _limit(old: float, new: float) -> Iterator[str]:
-    if new > old:
-        yield f"up to {new:.2%} instead of {old:.2%}"
-
-
-def _other(old: Any, new: Any) -> Iterator[str]:
-    if old != new:
-        yield f"changed from {old} to {new}"
-
-
-_COMPARED: dict[str, Callable[[Any, Any], Iterator[str]]] = {
-    "enum": _values,
-    "range": _bounds,
-    "length": _bounds,
-    "limit": _limit,
-}
-
-
-def _file_check(old: list[Any], new: list[Any]) -> Iterator[str]:
-    """Compare two definitions of a check file: its kind, its body and what it stands in."""
-    was, now = _flat(old[1].get("threshold") or {}), _flat(new[1].get("threshold") or {})
-    rest = [[kind, _without_words(body), context] for kind, body, context in (old, new)]
-    if rest[0] != rest[1] or was.keys() != now.keys():
-        yield "changed"
-        return
-    for name in was:
-        if was[name] == now[name]:
-            continue
-        rises = "less_than" in name
-        numbers = all(type(each[name]) in {int, float} for each in (was, now))
-        if not numbers or "not_between" in name or not (rises or "greater_than" in name):
-            yield f"{name} changed from {was[name]} to {now[name]}"
-        elif (now[name] > was[name]) is rises:
-            yield f"{name} {now[name]} instead of {was[name]}"
-
-
-def _flat(threshold: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in threshold.items():
-        if isinstance(value, dict):
-            found.update(_flat(value, f"{prefix}{name}."))
-        elif name != _LEVEL:  # the severity, which is compared by itself
-            found[f"{prefix}{name}"] = value
-    return found
-
-
-def _without_words(body: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in body.items() if key not in {"name", "attributes", "threshold"}}
+def _kind_and_rest(result: CheckResult) -> tuple[str, str]:
+    """Return the two parts of a check's id behind the table: its kind, and what it is about."""
+    kind, _, rest = result.check.removeprefix(f"{result.table}/").partition("/")
+    return kind, rest

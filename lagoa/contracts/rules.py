@@ -13,7 +13,7 @@ from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import MOMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from lagoa.contracts.contract import Column, Contract
 
@@ -47,32 +47,45 @@ class RowRule:
     asks: Mapping[str, Any]
 
 
-def row_rules(contract: Contract) -> tuple[RowRule, ...]:
-    """Return the row rules of a contract's own columns, in the order of the columns."""
-    return tuple(rule for column in contract.columns for rule in _column_rules(column))
+def row_rules(contract: Contract, kind: RuleKind | None = None) -> tuple[RowRule, ...]:
+    """Return the row rules of a contract's own columns, in the order of the columns; with `kind` those of it alone."""
+    makers = _MAKERS.values() if kind is None else (_MAKERS[kind],)
+    rules = (make(column) for column in contract.columns for make in makers)
+    return tuple(rule for rule in rules if rule is not None)
 
 
-def _column_rules(column: Column) -> Iterator[RowRule]:
-    name = _name(column.name)
-    if column.required:
-        yield _rule(column, "required", f"{name} IS NULL", "is missing", "not null", None)
-    if column.enum:
-        allowed = ", ".join(_literal(value, column.type) for value in column.enum)
-        words = _listed([str(value) for value in column.enum])
-        holds = f"{name} IN ({allowed})"
-        yield _rule(column, "enum", _unless(name, holds), f"is none of {words}", words, list(column.enum))
-    if column.pattern is not None:
-        found = f"regexp_matches({name}, {_literal(column.pattern)})"
-        shown = json.dumps(column.pattern, ensure_ascii=False)
-        yield _rule(column, "pattern", _unless(name, found), f"does not match {shown}", shown, column.pattern)
-    if column.format is not None:
-        holds, words = FORMATS[column.format].holds(name), FORMATS[column.format].words
-        yield _rule(column, "format", _unless(name, holds), f"is not {words}", words, column.format)
-    yield from _range(column, name)
-    yield from _length(column, name)
+def _required(column: Column) -> RowRule | None:
+    if not column.required:
+        return None
+    return _rule(column, "required", f"{_name(column.name)} IS NULL", "is missing", "not null", None)
 
 
-def _range(column: Column, name: str) -> Iterator[RowRule]:
+def _enum(column: Column) -> RowRule | None:
+    if not column.enum:
+        return None
+    allowed = ", ".join(_literal(value, column.type) for value in column.enum)
+    words, name = _listed([str(value) for value in column.enum]), _name(column.name)
+    violated = _unless(name, f"{name} IN ({allowed})")
+    return _rule(column, "enum", violated, f"is none of {words}", words, list(column.enum))
+
+
+def _pattern(column: Column) -> RowRule | None:
+    if column.pattern is None:
+        return None
+    name, shown = _name(column.name), json.dumps(column.pattern, ensure_ascii=False)
+    violated = _unless(name, f"regexp_matches({name}, {_literal(column.pattern)})")
+    return _rule(column, "pattern", violated, f"does not match {shown}", shown, column.pattern)
+
+
+def _format(column: Column) -> RowRule | None:
+    if column.format is None:
+        return None
+    name, words = _name(column.name), FORMATS[column.format].words
+    violated = _unless(name, FORMATS[column.format].holds(name))
+    return _rule(column, "format", violated, f"is not {words}", words, column.format)
+
+
+def _range(column: Column) -> RowRule | None:
     bounds = [
         (">=", column.minimum),
         (">", column.exclusive_minimum),
@@ -81,23 +94,36 @@ def _range(column: Column, name: str) -> Iterator[RowRule]:
     ]
     given = [(sign, bound) for sign, bound in bounds if bound is not None]
     if not given:
-        return
+        return None
+    name = _name(column.name)
     holds = " AND ".join(f"{name} {sign} {_literal(bound, column.type)}" for sign, bound in given)
     if column.type in _FLOATS:
         # DuckDB holds NaN to be greater than every number.
         holds = f"NOT isnan({name}) AND {holds}"
     words = " and ".join(f"{sign} {bound}" for sign, bound in given)
-    yield _rule(column, "range", _unless(name, holds), f"is not {words}", words, dict(given))
+    return _rule(column, "range", _unless(name, holds), f"is not {words}", words, dict(given))
 
 
-def _length(column: Column, name: str) -> Iterator[RowRule]:
+def _length(column: Column) -> RowRule | None:
     bounds = [(">=", column.min_length), ("<=", column.max_length)]
     given = [(sign, bound) for sign, bound in bounds if bound is not None]
     if not given:
-        return
+        return None
+    name = _name(column.name)
     holds = " AND ".join(f"length({name}) {sign} {bound}" for sign, bound in given)
     words = " and ".join(f"{sign} {bound}" for sign, bound in given) + " characters"
-    yield _rule(column, "length", _unless(name, holds), f"is not {words} long", words, dict(given))
+    return _rule(column, "length", _unless(name, holds), f"is not {words} long", words, dict(given))
+
+
+_MAKERS: dict[RuleKind, Callable[[Column], RowRule | None]] = {
+    "required": _required,
+    "enum": _enum,
+    "pattern": _pattern,
+    "format": _format,
+    "range": _range,
+    "length": _length,
+}
+"""What makes the rule of a column, by its kind, in the order in which a column's rules are tried."""
 
 
 def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str, asked: Any) -> RowRule:

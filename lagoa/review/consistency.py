@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.audit.checks import file_check
-from lagoa.audit.contract_checks import contract_checks
+from lagoa.audit.expected import contract_checks
+from lagoa.audit.kinds.soda import tables_read
 from lagoa.contracts import read_contracts
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.suggestions import near
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from lagoa.audit.checks import Check
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Reading
+    from lagoa.domain.checks import FileCheck
     from lagoa.sql_models import Model
 
 _PARTS = 2  # layer and file
@@ -137,20 +137,20 @@ def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], lis
             continue
         for check in found.checks:
             try:
-                ids.append(_readable(file_check(found, check, context.engine), path, reading))
+                _refuse_unreadable(check, tables_read(found, check, context.engine), path, reading)
+                ids.append(check.id)
             except FileError as error:
                 faults.append(error)
     return ids, faults
 
 
-def _readable(check: Check, path: Path, reading: Reading) -> str:
-    """Return the id of a check; raises `CheckError` when its SQL reads a table that has no contract."""
-    for table in sorted(check.reads):
+def _refuse_unreadable(check: FileCheck, reads: Iterable[TableName], path: Path, reading: Reading) -> None:
+    """Raise `CheckError` when a check of a file reads a table that has no contract."""
+    for table in sorted(reads):
         if table not in reading.contracts and table not in reading.broken:
             meant = near(str(table), map(str, reading.contracts.tables))
             message = f"{check.id.rpartition('/')[2]}: it reads {table}, which has no contract.{meant}"
             raise CheckError(path, None, message, "Mend the name, or write that table's contract.")
-    return check.id
 
 
 def _table_of_checks(path: Path, reading: Reading) -> TableName:

@@ -13,13 +13,14 @@ import pytest
 import lagoa
 from flows.sources.olist import generate
 from lagoa.adapters.duckdb.types import duckdb_type
-from lagoa.audit import expected_checks
+from lagoa.audit.expected import expected_checks
+from lagoa.audit.kinds.soda import Soda
 from lagoa.settings import Settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lagoa.audit.checks import Check
+    from lagoa.audit.check import Check
     from lagoa.contracts.contract import Column, Contract
     from lagoa.domain.tables import TableName
 
@@ -47,7 +48,7 @@ def proof(tmp_path_factory):
         checks = expected_checks(lake.context, lake.tables("spoiled"))
         for contract in contracts:
             rows = lake.sql(f"select * from {contract.table}").arrow()
-            own = [check for check in checks if check.table == contract.table and check.file is None]
+            own = [check for check in checks if check.table == contract.table and not isinstance(check, Soda)]
             put(spoiled, contract.table, spoil(rows, contract, own))
         yield SimpleNamespace(lake=lake, good=good, checks=checks, bad=spoiled.audit())
 
@@ -133,7 +134,7 @@ def test_every_check_of_a_contract_fails_on_spoiled_data(proof):
 
 def own(check: Check) -> bool:
     """Whether a check follows from a contract of the lake's own: those of quarantine are the mechanism's."""
-    return check.file is None and check.table.layer != "quarantine"
+    return not isinstance(check, Soda) and check.table.layer != "quarantine"
 
 
 def test_no_check_is_listed_without_a_proof(proof):

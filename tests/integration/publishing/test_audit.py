@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from lagoa.adapters.soda.auditor import SodaAuditor
-from lagoa.audit import audit, audit_tables, expected_checks, failing_rows
+from lagoa.audit import audit, audit_tables, failing_rows
+from lagoa.audit.expected import expected_checks
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, CheckError, ContractError, QueryError
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from lagoa.adapters.soda.auditor import SodaAuditor
-from lagoa.audit.contract_checks import contract_checks
+from lagoa.audit.expected import contract_checks
 from lagoa.domain.refs import MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, ContractError, QueryError

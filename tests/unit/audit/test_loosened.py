@@ -66,8 +66,15 @@ def soda(threshold: dict[str, Any], kind: str = "metric", **body: Any) -> list[A
     ],
 )
 def test_what_is_asked_is_compared(before: Any, after: Any, said: str) -> None:
-    kind = "soda/checks.metric" if isinstance(before, list) else f"{next(iter(before))}/c"
-    assert of(kind, before, after) == ((said,) if said else ())
+    of_word = {"limit": ("row_count", "drift/c", "quarantine_share"), "foreign key": ("foreign_key/c",)}
+    word = next(iter(before))
+    kinds = ("soda/checks.metric",) if isinstance(before, list) else of_word.get(word, (f"{word}/c",))
+    for kind in kinds:
+        assert of(kind, before, after) == ((said,) if said else ())
+
+
+def test_a_kind_that_is_gone_is_compared_word_by_word() -> None:
+    assert of("nosuch/c", {"a": 1, "b": 2}, {"a": 1, "b": 3}) == ("changed from 2 to 3",)
 
 
 def test_removed_checks_and_lower_severities_are_named() -> None:

@@ -5,19 +5,27 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.audit.checks import Check, file_checks, result_key, uncontracted
-from lagoa.audit.contract_checks import contract_checks
+from lagoa.audit.expected import contract_checks
+from lagoa.audit.kinds import KINDS
+from lagoa.audit.kinds.soda import Soda
+from lagoa.audit.kinds.uncontracted import Uncontracted
+from lagoa.audit.state import State
+from lagoa.context import LakeContext
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import Source
+from lagoa.contracts.properties import Scd2, Source
 from lagoa.domain.checks import CheckFile, FileCheck
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName
+
+if TYPE_CHECKING:
+    from lagoa.audit.check import Check
 
 ORDERS = TableName.parse("silver.orders")
 PEOPLE = TableName.parse("silver.people")
@@ -88,72 +96,126 @@ def test_checks_of_a_file_read_what_their_sql_reads():
     other = TableName.parse("silver.kinds")
     metric = FileCheck("silver.orders/soda/checks.metric", "m", ("select 1 from silver.people",), (other,), "hour")
     file = CheckFile(ORDERS, "x", "", (plain, metric))
-    assert [(check.reads, check.clock) for check in file_checks(file, Engine())] == [
-        ({ORDERS}, None),
-        ({ORDERS, PEOPLE, other}, "hour"),
+    checks = Soda.of_file(file, contract(), Engine())
+    assert [(check.id, check.reads, check.asked.clock) for check in checks] == [
+        (plain.id, {ORDERS}, None),
+        (metric.id, {ORDERS, PEOPLE, other}, "hour"),
     ]
+    assert [check.opens for check in checks] == [{ORDERS, PEOPLE, other}] * 2
 
 
 def test_a_table_without_contract_has_a_check_that_fails():
-    assert (uncontracted(ORDERS).how, uncontracted(ORDERS).id) == ("contract", "silver.orders/contract")
+    found = Uncontracted.of_table(ORDERS).look(at())
+    assert (found.check, found.outcome) == ("silver.orders/contract", "failed")
 
 
-CHECK = Check("silver.orders/row_count", ORDERS, "change", "count(*)", 0.2, "", "", frozenset({ORDERS, PEOPLE}))
 POINTERS = {ORDERS: "o1", PEOPLE: "p1", TableName.parse("a.b"): "x"}
 BASE = {ORDERS: "o0"}
-RUNNER = "duckdb 1.5.5"
-KEY = result_key(CHECK, POINTERS, BASE, "contract", NOW, RUNNER)
-
-OTHERS = {
-    "its table": (CHECK, {**POINTERS, ORDERS: "o2"}, BASE, "contract", NOW, RUNNER),
-    "another table it reads": (CHECK, {**POINTERS, PEOPLE: "p2"}, BASE, "contract", NOW, RUNNER),
-    "a table that it reads is gone": (CHECK, {ORDERS: "o1"}, BASE, "contract", NOW, RUNNER),
-    "main's state": (CHECK, POINTERS, {ORDERS: "o9"}, "contract", NOW, RUNNER),
-    "main has it no more": (CHECK, POINTERS, {}, "contract", NOW, RUNNER),
-    "the contract": (CHECK, POINTERS, BASE, "other", NOW, RUNNER),
-    "what runs it": (CHECK, POINTERS, BASE, "contract", NOW, "duckdb 2"),
-}
 
 
-@pytest.mark.parametrize("parts", OTHERS.values(), ids=OTHERS)
-def test_a_result_rests_on(parts):
-    assert result_key(*parts) != KEY
+class Version:
+    """What runs checks, in some version."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
 
 
-OF_THE_CHECK = {
-    "id": "silver.orders/other",
-    "how": "query",
-    "sql": "count(id)",
-    "limit": 0.3,
-    "reads": frozenset({ORDERS}),
-    "clock": "hour",
+def at(pointers=POINTERS, base=BASE, now=NOW, engine: str = "duckdb 1.5.5", auditor: str = "soda-core 4") -> State:
+    context = LakeContext(None, None, lambda: Version(engine), None, lambda: Version(auditor), dict)
+    return State(context, pointers, base, now)
+
+
+def key(check: Check, **parts) -> str:
+    return at(**parts).key(check)
+
+
+FULL = contract(
+    Column("id", "long", required=True, unique=True),
+    Column("person", "long", references=(PEOPLE, "id")),
+    Column("state", "string", enum=("a",), pattern="^a", format="uuid", min_length=1),
+    Column("price", "double", minimum=0),
+    key=("id", "person"),
+    source=Source(format="csv"),
+    row_count_change=0.2,
+    drift={"price": 0.1},
+)
+VERSIONS = contract(Column("id", "long"), key=("id", "valid_from"), scd2=Scd2())
+FRESHNESS = FileCheck("silver.orders/soda/checks.freshness", "[]", tables=(PEOPLE,), clock="hour")
+FILE = CheckFile(ORDERS, "x", "", (FRESHNESS,))
+MADE = [
+    Uncontracted.of_table(ORDERS),
+    *contract_checks(FULL, frozenset({ORDERS})),
+    *contract_checks(VERSIONS, frozenset({ORDERS})),
+    *Soda.of_file(FILE, FULL, Engine()),
+]
+ONE_A_KIND = {type(check).__name__: check for check in MADE}
+CHANGES = {"RowCount", "Drift"}
+
+
+def test_a_check_of_each_kind_is_made():
+    assert ONE_A_KIND.keys() == {each.__name__ for each in KINDS}
+
+
+@pytest.mark.parametrize("check", ONE_A_KIND.values(), ids=ONE_A_KIND)
+def test_a_result_rests_on(check):
+    others = {
+        "its table": {"pointers": {**POINTERS, ORDERS: "o2"}},
+        "what runs it": {"engine": "duckdb 2"},
+    }
+    if PEOPLE in check.reads:
+        others["another table it reads"] = {"pointers": {**POINTERS, PEOPLE: "p2"}}
+        others["a table that it reads is gone"] = {"pointers": {ORDERS: "o1"}}
+    if type(check).__name__ in CHANGES:
+        others["main's state"] = {"base": {ORDERS: "o9"}}
+        others["main has it no more"] = {"base": {}}
+    if isinstance(check, Soda):
+        others["what runs check files"] = {"auditor": "soda-core 5"}
+    keys = {what: key(check, **parts) for what, parts in others.items()}
+    assert len({key(check), *keys.values()}) == len(keys) + 1, keys
+    if check.contract is not None:
+        assert key(replace(check, contract=replace(check.contract, hash="other"))) != key(check)
+
+
+@pytest.mark.parametrize("check", ONE_A_KIND.values(), ids=ONE_A_KIND)
+def test_a_result_does_not_rest_on_what_it_does_not_read(check):
+    elsewhere = {TableName.parse("a.b"): "y"} if PEOPLE in check.reads else {PEOPLE: "p2"}
+    same = [{"pointers": {**POINTERS, **elsewhere}}, {"base": {**BASE, PEOPLE: "p0"}}]
+    if type(check).__name__ not in CHANGES:
+        same.append({"base": {}})
+    if not isinstance(check, Soda):
+        same += [{"now": NOW + timedelta(days=400)}, {"auditor": "soda-core 5"}]
+    assert {key(check, **parts) for parts in same} == {key(check)}
+
+
+OTHER = {
+    "about": "other",
     "severity": "warn",
+    "limit": 0.3,
+    "others": frozenset({TableName.parse("a.b")}),
+    "sql": "count(nosuch)",
+    "columns": {"id": "int"},
+    "asked": replace(FRESHNESS, clock="day"),
 }
 TOLD_ELSEWHERE = {
     "table": "the id begins with it",
+    "contract": "its hash is a part",
     "threshold": "the limit in words",
-    "reason": "words",
+    "counts": "words",
     "samples_sql": "shows rows, judges none",
     "column": "stands in the SQL",
-    "file": "the check's part of it is its SQL",
-    "definition": "follows from the contract, or is the SQL",
+    "file": "the check's part of it is its definition",
+    "opened": "what other checks of the file read",
 }
 
 
-def test_each_part_of_a_check_is_in_its_key_or_follows_from_what_is():
-    assert OF_THE_CHECK.keys() | TOLD_ELSEWHERE.keys() == {each.name for each in fields(Check)}
-    for name, other in OF_THE_CHECK.items():
-        assert result_key(replace(CHECK, **{name: other}), POINTERS, BASE, "contract", NOW, RUNNER) != KEY, name
-
-
-def test_a_result_does_not_rest_on_what_it_does_not_read():
-    assert (
-        result_key(CHECK, {**POINTERS, TableName.parse("a.b"): "y"}, {**BASE, PEOPLE: "p0"}, "contract", NOW, RUNNER)
-        == KEY
-    )
-    assert result_key(CHECK, POINTERS, BASE, "contract", NOW + timedelta(days=400), RUNNER) == KEY
-    plain = replace(CHECK, how="query")
-    assert result_key(plain, POINTERS, BASE, "c", NOW, "") == result_key(plain, POINTERS, {}, "c", NOW, "")
+@pytest.mark.parametrize("check", ONE_A_KIND.values(), ids=ONE_A_KIND)
+def test_each_part_of_a_check_is_in_its_key_or_follows_from_what_is(check):
+    names = {each.name for each in fields(check)}
+    # Of a check file the definition is all that it says; else it follows from the contract.
+    other = {**OTHER, "definition": "[1]"} if isinstance(check, Soda) else OTHER
+    assert names <= OTHER.keys() | TOLD_ELSEWHERE.keys() | {"definition"}
+    for name in names & other.keys():
+        assert key(replace(check, **{name: other[name]})) != key(check), name
 
 
 @pytest.mark.parametrize(
@@ -165,10 +227,9 @@ def test_a_result_does_not_rest_on_what_it_does_not_read():
     ],
 )
 def test_a_result_of_freshness_rests_on_the_clock(clock, same, other):
-    fresh = replace(CHECK, clock=clock)
-    key = result_key(fresh, POINTERS, BASE, "contract", NOW, RUNNER)
-    assert result_key(fresh, POINTERS, BASE, "contract", NOW + same, RUNNER) == key
-    assert result_key(fresh, POINTERS, BASE, "contract", NOW + other, RUNNER) != key
+    fresh = replace(ONE_A_KIND["Soda"], asked=replace(FRESHNESS, clock=clock))
+    assert key(fresh, now=NOW + same) == key(fresh)
+    assert key(fresh, now=NOW + other) != key(fresh)
 
 
 VALUES = st.lists(

@@ -1,0 +1,98 @@
+"""Checks whose figure SQL yields, and those of them that have a query of their own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+from lagoa.audit.check import SessionCheck
+from lagoa.errors import LagoaError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+    from typing import Self
+
+    from lagoa.audit.state import State
+    from lagoa.domain.checks import CheckResult
+    from lagoa.domain.ports.engine import SqlSession
+
+Figure = float | str | None
+"""What was measured: a number, None for a null, or the text of the error that came instead."""
+
+
+class Measured(NamedTuple):
+    """What was measured for one check.
+
+    Attributes:
+        figure: at the audited state.
+        seconds: the time it took; checks of one query share it evenly.
+        before: the same on main, for a check that compares; None where there is nothing to compare with.
+    """
+
+    figure: Figure
+    seconds: float
+    before: Figure = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlCheck(SessionCheck):
+    """A check whose figure is a number that SQL yields.
+
+    Attributes:
+        sql: yields the figure.
+        counts: what the figure counts, in words that follow it.
+    """
+
+    sql: str
+    counts: str
+
+    @property
+    def text(self) -> str:
+        """The SQL."""
+        return self.sql
+
+    def found(self, state: State, measured: Measured) -> CheckResult:
+        """Return the result of what was measured."""
+        if measured.figure is None or isinstance(measured.figure, str):
+            return self.not_evaluated(state, measured.figure or "the query gave no value")
+        message = f"{self.in_words(measured.figure)} {self.counts}"
+        return self.judged(state, measured.figure, message, measured.seconds)
+
+    def in_words(self, figure: float) -> str:
+        """Return a figure as messages have it: a whole number."""
+        return f"{figure:,.0f}"
+
+
+class QueryCheck(SqlCheck):
+    """A check whose `sql` is a query of its own, of one row and one column."""
+
+    how: ClassVar[str] = "query"
+
+    @property
+    def group(self) -> Hashable:
+        """All queries of a session: they run one after the other."""
+        return QueryCheck
+
+    @classmethod
+    def measure(cls, checks: Sequence[Self], state: State, session: SqlSession) -> Iterator[CheckResult]:
+        """Run the query of each."""
+        for check in checks:
+            figures, seconds = measure(session, check.sql)
+            yield check.found(state, Measured(figures[0], seconds))
+
+
+def measure(session: SqlSession, sql: str) -> tuple[list[Figure], float]:
+    """Return the figures of the one row of a query, or of an error its text alone, and the seconds it took.
+
+    Raises:
+        TransientError: it tells nothing of the data; the audit is to be run again.
+    """
+    started = time.perf_counter()
+    try:
+        row = session.query(sql).fetchall()[0]
+    except TransientError:
+        raise
+    except LagoaError as error:
+        return [error.message], time.perf_counter() - started
+    return [None if value is None else float(value) for value in row], time.perf_counter() - started

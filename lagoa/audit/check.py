@@ -1,0 +1,177 @@
+"""What a check is: one condition on one table, which names all that its result rests on and makes that result.
+
+Each kind of check is a class of its own under `lagoa.audit.kinds`. What kinds share is here and in `lagoa.audit.bases`:
+a check is either looked up in the metadata of its table, or measured in a session of the engine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lagoa.domain.checks import CheckResult
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+    from datetime import datetime
+    from typing import Self
+
+    from lagoa.audit.state import State
+    from lagoa.contracts.contract import Contract
+    from lagoa.domain.checks import Outcome, Severity
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.tables import TableName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(ABC):
+    """One condition on one table.
+
+    Attributes:
+        kind: what the kind is called: the second part of the ids of its checks.
+        how: what measures its checks, in a word: a part of the key of their results.
+        table: the table it is about.
+        about: what of the table: a column, several joined by `+`, or another name; empty where it is the whole table.
+        contract: the table's; None where it has none.
+        others: the other tables that the figure depends on.
+        severity: whether a figure above the limit fails the audit or only warns.
+        definition: what is asked, as JSON: by it a later audit tells whether the check was loosened.
+        limit: the figure may not be above it.
+        threshold: that in words.
+        samples_sql: a query for the failing rows; None where there are none to show.
+    """
+
+    kind: ClassVar[str]
+    how: ClassVar[str]
+
+    table: TableName
+    about: str = ""
+    contract: Contract | None = None
+    others: frozenset[TableName] = field(default_factory=frozenset)
+    severity: Severity = "fail"
+    definition: str = ""
+    limit: float = 0
+    threshold: str = "= 0"
+    samples_sql: str | None = None
+
+    @classmethod
+    def of(cls, contract: Contract, *, has_quarantine: bool) -> Iterator[Self]:  # noqa: ARG003 - for those that need it
+        """Yield the checks of this kind that follow from a contract; by default none.
+
+        Args:
+            contract: the contract.
+            has_quarantine: whether there is a table of what its table refused.
+        """
+        yield from ()
+
+    @classmethod
+    def weaker(cls, old: Any, new: Any) -> Iterator[str]:
+        """Yield in what a definition lets more pass than the former one, in words that follow the check's id.
+
+        Receipts keep definitions for good: those of every earlier Lagoa must be understood. By default whatever
+        differs is called changed.
+
+        Args:
+            old: the former definition, as it was read from JSON.
+            new: the definition now.
+        """
+        for what, asked in old.items():
+            if new.get(what) != asked:
+                yield f"changed from {asked} to {new.get(what)}"
+
+    @cached_property
+    def id(self) -> str:
+        """Such as `silver.orders/required/order_id`."""
+        return f"{self.table}/{self.kind}/{self.about}" if self.about else f"{self.table}/{self.kind}"
+
+    @cached_property
+    def reads(self) -> frozenset[TableName]:
+        """The tables that the figure depends on."""
+        return self.others | {self.table}
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What is measured: SQL, or what stands for it; a part of the key of the result."""
+
+    def baseline(self, base: Pointers) -> str | None:  # noqa: ARG002 - for those that compare
+        """Return the pointer that the figure is compared with; None where it is compared with nothing."""
+        return None
+
+    def moment(self, now: datetime) -> str | None:  # noqa: ARG002 - for those that ask for the time
+        """Return the time in the unit in which a result grows old; None where it does not."""
+        return None
+
+    def runner(self, state: State) -> str:
+        """Return what runs the check, with its version: a new version of it may judge otherwise."""
+        return state.context.engine.version
+
+    def judged(self, state: State, figure: float, message: str, seconds: float = 0.0) -> CheckResult:
+        """Return the result of a figure: passed where it is not above the limit."""
+        broken: Outcome = "warned" if self.severity == "warn" else "failed"
+        return self._result(state, "passed" if figure <= self.limit else broken, float(figure), message, seconds)
+
+    def not_evaluated(self, state: State, reason: str) -> CheckResult:
+        """Return the result where nothing was measured; it blocks like one that failed."""
+        return self._result(state, "not evaluated", None, f"was not evaluated: {reason}", 0.0)
+
+    def used_again(self, earlier: CheckResult) -> CheckResult:
+        """Return an earlier result of the same key, with what older ones lack."""
+        return replace(self._signed(earlier), reused=True)
+
+    def _result(
+        self, state: State, outcome: Outcome, figure: float | None, message: str, seconds: float
+    ) -> CheckResult:
+        return self._signed(
+            CheckResult(
+                check=self.id,
+                table=str(self.table),
+                outcome=outcome,
+                figure=figure,
+                threshold=self.threshold,
+                message=message,
+                seconds=seconds,
+                key=state.key(self),
+                samples_sql=self.samples_sql,
+            )
+        )
+
+    def _signed(self, result: CheckResult) -> CheckResult:
+        """Return a result with how grave it is, who answers for its table and what was asked."""
+        owner = self.contract.owner if self.contract else ""
+        return replace(result, severity=self.severity, owner=owner, definition=self.definition)
+
+
+class MetadataCheck(Check):
+    """A check that the metadata of its table answers: no row is read for it."""
+
+    @abstractmethod
+    def look(self, state: State) -> CheckResult:
+        """Return the result."""
+
+
+class SessionCheck(Check):
+    """A check that is measured in a session of the engine."""
+
+    @property
+    def part(self) -> TableName | None:
+        """What it shares a session with: the checks of its table; None for those that run one by one, all together."""
+        return self.table
+
+    @property
+    def opens(self) -> frozenset[TableName]:
+        """The tables that the session must know."""
+        return self.reads
+
+    @property
+    @abstractmethod
+    def group(self) -> Hashable:
+        """Checks of one part and one group are measured together, by the `measure` of any of them."""
+
+    @classmethod
+    @abstractmethod
+    def measure(cls, checks: Sequence[Self], state: State, session: SqlSession) -> Iterator[CheckResult]:
+        """Yield the results of the checks of one group; one that does not come back is taken for not evaluated."""

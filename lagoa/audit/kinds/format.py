@@ -1,0 +1,16 @@
+"""`t/format/c`: the values of a column are e-mail addresses, UUIDs and the like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from lagoa.audit.bases.row_rule import RowRuleCheck
+
+if TYPE_CHECKING:
+    from lagoa.contracts.rules import RuleKind
+
+
+class Format(RowRuleCheck):
+    """Each value has a format that has a name; nulls pass. Another format is called changed."""
+
+    kind: ClassVar[RuleKind] = "format"

@@ -1,0 +1,26 @@
+"""`t/unique/c`: no value of a column comes twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from lagoa.audit.bases.repeated import RepeatedCheck
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from lagoa.contracts.contract import Contract
+
+
+class Unique(RepeatedCheck):
+    """No value comes twice."""
+
+    kind: ClassVar[str] = "unique"
+
+    @classmethod
+    def of(cls, contract: Contract, *, has_quarantine: bool) -> Iterator[Self]:
+        """Yield a check for each unique column, but for the one that is the key: it is checked as such."""
+        for column in contract.columns:
+            if column.unique and (column.name,) != tuple(contract.key):
+                yield cls.of_columns(contract, (column.name,), column.severity)

@@ -1,0 +1,55 @@
+"""What an audit is of: the exact tables, main's to compare with, and the moment; and the keys of results at it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lagoa.audit.check import Check
+    from lagoa.context import LakeContext
+    from lagoa.domain.ports.catalog import Pointers
+
+FORMAT = 1
+"""Raised when a check of the same text comes to mean something else: earlier results are then not used."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What checks are run at.
+
+    Attributes:
+        context: the lake.
+        pointers: every table there.
+        base: main's tables, for checks that compare with them.
+        now: the moment (UTC), for checks that ask for the time.
+    """
+
+    context: LakeContext
+    pointers: Pointers
+    base: Pointers
+    now: datetime
+    _keys: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def key(self, check: Check) -> str:
+        """Return the hash of all that a check's result rests on here: equal keys mean equal results."""
+        if check.id not in self._keys:
+            parts = [
+                FORMAT,
+                check.id,
+                check.how,
+                check.text,
+                check.limit,
+                check.severity,
+                sorted((str(table), self.pointers.get(table)) for table in check.reads),
+                check.baseline(self.base),
+                check.contract.hash if check.contract else "",
+                check.moment(self.now),
+                check.runner(self),
+            ]
+            self._keys[check.id] = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        return self._keys[check.id]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lagoa.audit.checks import Check, file_checks, result_key, uncontracted
 from lagoa.audit.contract_checks import contract_checks
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import Source
+from lagoa.contracts.sources import Source
 from lagoa.domain.checks import CheckFile, FileCheck
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName

@@ -6,7 +6,7 @@ LINT := .venv-datacontract
 LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 
-.PHONY: install demo test stack secrets test-stack check format bench bench-stack docs lock clean
+.PHONY: install demo test stack secrets test-stack check format bench bench-stack docs schema lock clean
 
 install: $(STAMP)  ## install Lagoa and its tools into .venv, as the lock says
 
@@ -67,6 +67,12 @@ bench-stack: .venv/.stack  ## measure the stack's figures, on servers of its own
 
 docs: install  ## the documentation, as pages in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+SCHEMA := lagoa/contracts/properties.schema.json
+schema: install  ## the JSON schema of contracts' lagoa.* properties again, after they or the formats of files changed
+	$(BIN)/python -c "import json; from lagoa.contracts.properties import properties_schema as schema; \
+	from lagoa.formats import FORMATS; print(json.dumps(schema(FORMATS), indent=2))" > $(SCHEMA).new
+	mv $(SCHEMA).new $(SCHEMA)
 
 lock:  ## make the locks anew: requirements.lock from pyproject.toml, and that of the contracts' linter
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 pyproject.toml --all-extras -q -o requirements.lock

@@ -45,9 +45,10 @@ def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Yield layer, name and SELECT of each table of the reference lake, each after those that it reads."""
     from lagoa.contracts import Contracts
     from lagoa.contracts.scd2 import observations_sql, versions_sql
+    from lagoa.formats import FORMATS
     from lagoa.sql_models import load_models
 
-    contracts = Contracts.load(ROOT / "iceberg")
+    contracts = Contracts.load(ROOT / "iceberg", FORMATS)
     for contract in contracts:
         if contract.source and contract.source.file:
             yield contract.table.layer, contract.table.name, _read(contract, folder / contract.source.file)
@@ -61,10 +62,11 @@ def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
 def _read(contract: Contract, path: Path) -> str:
     """Return the SELECT that reads one file as text, casts it as the contract says and adds the lineage columns."""
     from lagoa.adapters.duckdb.types import duckdb_type
+    from lagoa.formats.csv.options import CsvSource
 
     source = contract.source
-    if source is None or source.format != "csv":
-        raise ValueError(f"the floor reads CSV files; {contract.table} comes from something else")
+    if not isinstance(source, CsvSource):
+        raise ValueError(f"the floor reads CSV files; {contract.table} comes from something else")  # noqa: TRY004
     types = {field.name: duckdb_type(field.field_type) for field in contract.schema().fields}
     casts = ", ".join(f"cast({each.name} as {types[each.name]}) as {each.name}" for each in contract.columns)
     texts = ", ".join(f"'{each.name}': 'VARCHAR'" for each in contract.columns)

@@ -104,8 +104,9 @@ class LakeContext:
 
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts
+        from lagoa.formats import FORMATS
 
-        return Contracts.load(self.settings.contracts_folder)
+        return Contracts.load(self.settings.contracts_folder, FORMATS)
 
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
         """Return the part of this name, made by the first thread that asks for it."""

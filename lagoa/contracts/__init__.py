@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.increments import check_increment_inputs
-from lagoa.contracts.properties import Source
 from lagoa.contracts.quarantine import quarantine_contract
 from lagoa.contracts.reading import read_contract
 from lagoa.contracts.references import check_references
+from lagoa.contracts.sources import Source
 from lagoa.contracts.yaml_file import ContractFile
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
@@ -18,6 +18,8 @@ from lagoa.errors import ContractError, FileError, InvalidName
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
+
+    from lagoa.contracts.sources import SourceFormats
 
 __all__ = ["SUFFIX", "Column", "Contract", "Contracts", "Reading", "Source", "read_contracts"]
 
@@ -35,13 +37,17 @@ class Contracts:
         self._quarantined = {table.quarantine: contract for table, contract in self._contracts.items()}
 
     @classmethod
-    def load(cls, folder: Path) -> Contracts:
+    def load(cls, folder: Path, formats: SourceFormats) -> Contracts:
         """Read every contract under a folder; without the folder there are none.
+
+        Args:
+            folder: of the contracts.
+            formats: of the files that tables are loaded from.
 
         Raises:
             ContractError: the first thing found that cannot be used, with its file and line.
         """
-        found = read_contracts(folder)
+        found = read_contracts(folder, formats)
         if found.faults:
             raise found.faults[0]
         return found.contracts
@@ -101,8 +107,13 @@ class Reading(NamedTuple):
     files: Mapping[TableName, ContractFile]
 
 
-def read_contracts(folder: Path) -> Reading:
-    """Read every contract under a folder, to its end where one has faults, and see whether they fit each other."""
+def read_contracts(folder: Path, formats: SourceFormats) -> Reading:
+    """Read every contract under a folder, to its end where one has faults, and see whether they fit each other.
+
+    Args:
+        folder: of the contracts.
+        formats: of the files that tables are loaded from.
+    """
     faults: list[FileError] = []
     files: dict[TableName, ContractFile] = {}
     found: dict[TableName, Contract] = {}
@@ -116,7 +127,7 @@ def read_contracts(folder: Path) -> Reading:
             faults.append(error)
     for table, file in sorted(files.items()):
         with file.going_on():
-            found[table] = read_contract(file, table)
+            found[table] = read_contract(file, table, formats)
             broken.remove(table)
     for table, contract in found.items():
         with files[table].going_on():

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Scd2, Source, TableRule
+    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Scd2, TableRule
+    from lagoa.contracts.sources import Source
     from lagoa.domain.checks import Severity
     from lagoa.domain.tables import TableName
 

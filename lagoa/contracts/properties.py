@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from open_data_contract_standard.model import CustomProperty
 
     from lagoa.contracts.findings import Location
+    from lagoa.contracts.sources import SourceFormats
     from lagoa.contracts.yaml_file import ContractFile
 
 PREFIX = "lagoa."
@@ -27,7 +28,6 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Change = Annotated[float, Field(ge=0)]
-Character = Annotated[str, Field(min_length=1, max_length=1)]
 Text = Annotated[str, Field(min_length=1)]
 ColumnName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,126}$")]
 
@@ -36,49 +36,6 @@ Materialization = Literal["full", "merge", "scd2", "incremental"]
 
 TableRule = Literal["key", "quarantine_share", "row_count", "drift"]
 """The rules of a whole table that may be told only to warn, by the names of their checks."""
-
-
-DateForm = Literal[
-    "yyyy-mm-dd", "yyyy/mm/dd", "yyyymmdd", "dd/mm/yyyy", "dd-mm-yyyy", "dd.mm.yyyy", "mm/dd/yyyy", "mm-dd-yyyy"
-]
-"""How a date is written."""
-
-
-class Source(BaseModel):
-    """The form of the files that a table's rows come in.
-
-    Attributes:
-        format: `csv`, `parquet`, `json` (one array of objects, or one object) or `jsonl` (one object a line).
-        file: name of the file in a folder that is loaded whole; None when files are always named.
-        delimiter: between fields (CSV).
-        quote: around fields; None when quotes have no meaning (CSV).
-        escape: before a quote inside quotes; None when a doubled quote stands for one (CSV).
-        encoding: of the text (CSV and JSON).
-        header: whether the first record names the columns (CSV); without it they come in the contract's order.
-        null: an unquoted or quoted field of exactly this text is null (CSV).
-        nulls: further texts that are null, such as `NA` (CSV).
-        decimal: the decimal mark of numbers (CSV).
-        date: how dates are written, also those that a time follows (CSV and JSON).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal["csv", "parquet", "json", "jsonl"]
-    file: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")] | None = None
-    delimiter: Character = ","
-    quote: Character | None = '"'
-    escape: Character | None = None
-    encoding: Text = "utf-8"
-    header: bool = True
-    null: str = ""
-    nulls: list[str] = []
-    decimal: Literal[".", ","] = "."
-    date: DateForm = "yyyy-mm-dd"
-
-    @property
-    def null_texts(self) -> frozenset[str]:
-        """The texts that are null."""
-        return frozenset((self.null, *self.nulls))
 
 
 class ByTime(BaseModel):
@@ -149,7 +106,7 @@ class TableProperties(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: Source | None = Field(None, alias="lagoa.source")
+    source: dict[str, Any] | None = Field(None, alias="lagoa.source")
     partition: list[Text] = Field([], alias="lagoa.partition")
     sort: list[Text] = Field([], alias="lagoa.sort")
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
@@ -210,10 +167,21 @@ def custom_properties(
     return file.validate(model, values, places)
 
 
-def properties_schema() -> dict[str, Any]:
-    """Return the JSON schema of the `lagoa.*` custom properties: the values of each by its name."""
+def properties_schema(formats: SourceFormats) -> dict[str, Any]:
+    """Return the JSON schema of the `lagoa.*` custom properties: the values of each by its name.
+
+    Args:
+        formats: of the files that tables are loaded from.
+    """
     tables, columns = TableProperties.model_json_schema(), ColumnProperties.model_json_schema()
-    definitions = {**tables.pop("$defs", {}), **columns.pop("$defs", {})}
+    options = {each.options.__name__: each.options.model_json_schema() for each in formats.values()}
+    tables["properties"]["lagoa.source"] = {
+        "anyOf": [*({"$ref": f"#/$defs/{name}"} for name in options), {"type": "null"}],
+        "default": None,
+    }
+    definitions: dict[str, Any] = {}
+    for each in (tables, columns, *options.values()):
+        definitions.update(each.pop("$defs", {}))
     for each in (tables, columns):
         for field in each["properties"].values():
             field.pop("title", None)  # made from the name, and says no more than it
@@ -224,5 +192,5 @@ def properties_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {"table": tables, "column": columns},
         "additionalProperties": False,
-        "$defs": definitions,
+        "$defs": {**definitions, **options},
     }

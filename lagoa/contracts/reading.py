@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import json
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from lagoa.contracts.increments import check_increments
 from lagoa.contracts.properties import PREFIX, Scd2, TableProperties, custom_properties
 from lagoa.contracts.renames import check_renames
 from lagoa.contracts.scd2 import check_history
+from lagoa.contracts.sources import read_source
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Column
     from lagoa.contracts.findings import Location
+    from lagoa.contracts.sources import Source, SourceFormats
     from lagoa.contracts.yaml_file import ContractFile
     from lagoa.domain.tables import TableName
 
@@ -39,10 +40,15 @@ _REFUSED = {
 }
 
 
-def read_contract(file: ContractFile, table: TableName) -> Contract:
+def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) -> Contract:
     """Return the contract of `table` that stands in `file`.
 
     What it says of other tables is not looked at.
+
+    Args:
+        file: the contract's text.
+        table: by the file's folder and name.
+        formats: of the files that tables are loaded from.
 
     Raises:
         ContractError: at the line of whatever cannot be used.
@@ -53,7 +59,7 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
     with file.going_on():
         _check_head(file, document, table)
     found = _check_object(file, document.schema_ or [], table)
-    columns, key, extra = _read_parts(file, found)
+    columns, key, extra, source = _read_parts(file, found, formats)
     team = file.data.get("team")
     contract = Contract(
         table=table,
@@ -70,7 +76,7 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
         materialization=extra.materialization,
         scd2=extra.scd2 or (Scd2() if extra.materialization == "scd2" else None),
         incremental=extra.incremental,
-        source=extra.source,
+        source=source,
         dropped=tuple(extra.dropped),
         quarantine_share=extra.quarantine_share,
         row_count_change=extra.row_count_change,
@@ -81,11 +87,14 @@ def read_contract(file: ContractFile, table: TableName) -> Contract:
     return contract
 
 
-def _read_parts(file: ContractFile, found: SchemaObject) -> tuple[tuple[Column, ...], tuple[str, ...], TableProperties]:
-    """Return the columns, the key and the properties of the table; what is asked of them later needs them all."""
+def _read_parts(
+    file: ContractFile, found: SchemaObject, formats: SourceFormats
+) -> tuple[tuple[Column, ...], tuple[str, ...], TableProperties, Source | None]:
+    """Return columns, key, properties and source of the table; what is asked of them later needs them all."""
     columns: list[Column] = []
     key: tuple[str, ...] = ()
     extra = TableProperties.model_validate({})
+    source: Source | None = None
     for number, each in enumerate(found.properties or []):
         with file.going_on():
             columns.append(read_column(file, number, each))
@@ -93,8 +102,10 @@ def _read_parts(file: ContractFile, found: SchemaObject) -> tuple[tuple[Column, 
         key = _key(file, found.properties or [])
     with file.going_on():
         extra = custom_properties(file, TableProperties, _TABLE, found.customProperties)
+        if extra.source is not None:
+            source = read_source(file, _places(file)["lagoa.source"], extra.source, formats)
     file.stop_at_faults()
-    return tuple(columns), key, extra
+    return tuple(columns), key, extra, source
 
 
 def _check_fit(file: ContractFile, contract: Contract) -> None:
@@ -249,22 +260,8 @@ def _check_source(file: ContractFile, contract: Contract) -> None:
         message = "the table has a lagoa.source and a lagoa.materialization."
         advice = "Rows come from files or from a model: take one of the two out."
         raise file.error(place["lagoa.materialization"], message, advice)
-    where = place["lagoa.source"]
-    try:
-        codecs.lookup(source.encoding)
-    except LookupError as error:
-        message = f"the encoding {source.encoding!r} is not known."
-        raise file.error((*where, "encoding"), message, "Such as utf-8, latin-1, cp1252.") from error
-    if source.format != "csv":
-        others = {"delimiter", "quote", "escape", "header", "null", "nulls", "decimal"}
-        if source.format == "parquet":
-            others.add("date")
-        for key in sorted(others & source.model_fields_set):
-            message = f"{key} is of {'text' if key == 'date' else 'CSV'} files, not of {source.format}."
-            raise file.error((*where, key), message, "Take it out.")
-    elif source.delimiter in {source.quote, source.escape, "\n", "\r"} or source.quote in {"\n", "\r"}:
-        message = "delimiter, quote and line end must be different characters."
-        raise file.error((*where, "delimiter"), message, "Mend the dialect.")
+    for key, message, advice in source.faults():
+        raise file.error((*place["lagoa.source"], key), message, advice)
 
 
 def _places(file: ContractFile) -> dict[str, Location]:

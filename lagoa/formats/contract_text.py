@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
@@ -13,9 +14,9 @@ from lagoa.contracts.formats import FORMATS
 from lagoa.formats.shared.guesses import FEW, RECORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from lagoa.contracts.properties import Source
+    from lagoa.contracts.sources import Source
     from lagoa.domain.tables import TableName
     from lagoa.formats.shared.guesses import Guess
 
@@ -23,13 +24,27 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def contract_lines(
-    table: TableName, source: Source, guesses: Sequence[Guess], key: Guess | None, note: str = ""
-) -> Iterator[str]:
-    """Yield the lines of a contract in YAML, with a note on the form of the file."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of a file, for a contract.
+
+    Attributes:
+        source: the form.
+        options: of its format, as `key: value` in YAML.
+        notes: what a reviewer should know of it.
+    """
+
+    source: Source
+    options: Iterable[str]
+    notes: Sequence[str]
+
+
+def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: Guess | None) -> Iterator[str]:
+    """Yield the lines of a contract in YAML, with notes on the form of the file."""
+    file = form.source.file or ""
     records = guesses[0].records
     seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
-    yield f"# Guessed from {_comment(source.file or '')}, {seen}. Go through it before you rely on it:"
+    yield f"# Guessed from {_comment(file)}, {seen}. Go through it before you rely on it:"
     yield "# REVIEW marks what one file cannot tell; add descriptions and the team that answers for the table."
     yield "apiVersion: v3.2.0"
     yield "kind: DataContract"
@@ -47,12 +62,11 @@ def contract_lines(
     for guess in guesses:
         yield from _column(guess, is_key=guess is key)
     yield "    customProperties:"
-    if note:
+    for note in form.notes:
         yield f"      # REVIEW: {_comment(note)}."
-    if source.nulls:
-        yield f"      # REVIEW: {_comment(', '.join(source.nulls))} is null in every column."
     yield "      - property: lagoa.source"
-    yield f"        value: {{{', '.join(_source(source))}}}"
+    options = [f"format: {form.source.format}", f"file: {scalar(file)}", *form.options]
+    yield f"        value: {{{', '.join(options)}}}"
 
 
 def scalar(text: str) -> str:
@@ -89,27 +103,6 @@ def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
     if guess.header != guess.name:
         yield "        customProperties:"
         yield f"          - {{property: lagoa.header, value: {scalar(guess.header)}}}"
-
-
-def _source(source: Source) -> Iterator[str]:
-    yield f"format: {source.format}"
-    yield f"file: {scalar(source.file or '')}"
-    if source.format in {"json", "jsonl"} and source.encoding != "utf-8":
-        yield f"encoding: {source.encoding}"
-    if source.date != "yyyy-mm-dd":
-        yield f"date: {source.date}"
-    if source.format != "csv":
-        return
-    yield f"delimiter: {json.dumps(source.delimiter)}"
-    yield f"quote: {json.dumps(source.quote)}"
-    if source.escape is not None:
-        yield f"escape: {json.dumps(source.escape)}"
-    yield f"encoding: {source.encoding}"
-    yield f"header: {str(source.header).lower()}"
-    if source.nulls:
-        yield f"nulls: {json.dumps(source.nulls, ensure_ascii=False)}"
-    if source.decimal != ".":
-        yield f"decimal: {json.dumps(source.decimal)}"
 
 
 def _comment(text: str) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
-    from lagoa.formats import Reader
+    from lagoa.formats.shared.reading import Reader
     from lagoa.write import WriteTransaction
 
 _ID_LENGTH = 16

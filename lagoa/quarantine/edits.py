@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.contracts import Contract
-    from lagoa.formats.texts import Texts
+    from lagoa.formats.shared.refused import Texts
     from lagoa.quarantine.waiting import WaitingRecord
 
 _DELIMITERS = (",", ";", "\t")
@@ -47,7 +47,7 @@ class SetColumns:
             WriteError: a column that the contract does not have, or a value that is no text.
         """
         _check(contract, values)
-        nulls = contract.source.null_texts if contract.source else {""}
+        nulls = contract.source.null_texts if contract.source else ("",)
         self._values = {name: None if value in nulls else value for name, value in values.items()}
 
     def changes(self, record: WaitingRecord) -> Texts:
@@ -69,7 +69,7 @@ class EditedFile:
         """
         self._contract = contract
         self._file = file
-        self._nulls = contract.source.null_texts if contract.source else frozenset({""})
+        self._nulls = contract.source.null_texts if contract.source else ("",)
         self._is_json = file.suffix in JSON_LINES
         self._given: dict[str, Texts] = {}
         for name, values in self._read():

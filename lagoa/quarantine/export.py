@@ -99,7 +99,7 @@ def cells(record: WaitingRecord, contract: Contract) -> list[str]:
     """Return a record's values as they stand in the CSV file, by the contract's columns, not guarded."""
     if record.values is None:
         return ["" for _ in contract.columns]
-    null = source_of(contract).null
+    null = source_of(contract).null_texts[0]
     return [null if (value := record.values[column.name]) is None else value for column in contract.columns]
 
 

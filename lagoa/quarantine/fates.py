@@ -14,9 +14,9 @@ from lagoa.domain.commits import Batch
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import TableNotFound, WriteError
+from lagoa.formats.resend import TextRecords
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 from lagoa.formats.shared.stream import ROW
-from lagoa.formats.texts import TextRecords
 from lagoa.quarantine.records import refused_sql
 from lagoa.quarantine.waiting import RECORDS, Waiting, check_condition, source_of
 from lagoa.write import SessionQuery, begin

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.quarantine import RECORD_KEY, with_fates
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.errors import ContractError, QueryError
-from lagoa.formats.json.texts import nested_columns
-from lagoa.formats.shared.records import Fault
+from lagoa.formats.resend import nested_columns, split_records
+from lagoa.formats.shared.refused import Fault, Kept, Split
 from lagoa.formats.shared.row_sql import STREAM
 from lagoa.formats.shared.stream import ROW, RULE, stream_name
-from lagoa.formats.texts import Kept, Split, Texts, split_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlEngine, SqlSession
     from lagoa.domain.selection import Fate, Selection
     from lagoa.domain.tables import TableName
+    from lagoa.formats.shared.refused import Texts
 
 RECORDS = "@records"
 """Temporary table: the records, all columns of the quarantine, `n` from 1, and `received_fixed`."""

@@ -17,6 +17,7 @@ from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
+from lagoa.formats import FORMATS
 from lagoa.sql_models import Models, read_models
 from lagoa.sql_models.testing.reading import FOLDER as TESTS
 from lagoa.sql_models.testing.reading import read_test_file, table_of_tests, test_files
@@ -63,7 +64,7 @@ def check_files(context: LakeContext) -> Consistency:
     Data is not looked at. In one check, one column or one statement the first fault hides what stands behind it.
     """
     settings = context.settings
-    reading = read_contracts(settings.contracts_folder)
+    reading = read_contracts(settings.contracts_folder, FORMATS)
     faults: list[FileError] = [*reading.faults, *_ids(reading)]
     models, errors = read_models(settings.models_folder, reading.contracts, settings.state_folder / "models.json")
     faults += [error for error in errors if not _follows(error, settings.models_folder, reading.broken)]

@@ -22,12 +22,13 @@ from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.contracts import Contracts
 from lagoa.contracts.rules import row_rules
 from lagoa.domain.tables import TableName
+from lagoa.formats import FORMATS
 
 if TYPE_CHECKING:
     from lagoa.domain.checks import CheckFile
 
 ROOT = Path(__file__).resolve().parents[2]
-CONTRACTS = Contracts.load(ROOT / "iceberg")
+CONTRACTS = Contracts.load(ROOT / "iceberg", FORMATS)
 CHECK_FILES = sorted((ROOT / "soda").glob("*/*.yaml"))
 SETS = ["generated", *(["real"] if os.environ.get("OLIST_DIR") else [])]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from lagoa.formats import Reader
+    from lagoa.formats.shared.reading import Reader
     from lagoa.formats.shared.stream import Stream
     from lagoa.ingest import IngestResult
     from lagoa.lake import Lake
@@ -225,7 +225,7 @@ class Meddled:
     """A reader to whose every pass something is done."""
 
     def __init__(self, reader: Reader, meddle: Callable[[Stream], None]) -> None:
-        self.columns, self.raw, self.value = reader.columns, reader.raw, reader.value
+        self.columns, self.header, self.raw, self.value = reader.columns, reader.header, reader.raw, reader.value
         self._reader, self._meddle = reader, meddle
 
     def stream(self) -> Stream:

@@ -16,6 +16,7 @@ from lagoa.contracts.properties import properties_schema
 from lagoa.contracts.yaml_file import ContractFile
 from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError
+from lagoa.formats import FORMATS
 
 ROOT = Path(__file__).parents[2]
 SALES = TableName.parse("silver.sales")
@@ -60,7 +61,7 @@ def write(folder: Path, text: str, name: str = "silver/sales") -> Path:
 
 def load(folder: Path, text: str, name: str = "silver/sales"):
     write(folder, text, name)
-    return Contracts.load(folder)[TableName.parse(name.replace("/", "."))]
+    return Contracts.load(folder, FORMATS)[TableName.parse(name.replace("/", "."))]
 
 
 def with_columns(text: str, table: str = "") -> str:
@@ -81,7 +82,7 @@ def refused(folder: Path, text: str) -> ContractError:
     assert len(marked) == 1
     path = write(folder, text.replace("◆", ""))
     with pytest.raises(ContractError) as raised:
-        Contracts.load(folder)
+        Contracts.load(folder, FORMATS)
     error = raised.value
     assert (error.file, error.line) == (str(path), marked[0]), str(error)
     assert str(error).startswith(f"{path}:{marked[0]}: ")
@@ -241,7 +242,7 @@ def test_hash_is_of_what_is_said_and_not_of_how(tmp_path):
 
 def test_quarantine_tables_have_a_contract_of_their_own(tmp_path):
     write(tmp_path, FULL)
-    contracts = Contracts.load(tmp_path)
+    contracts = Contracts.load(tmp_path, FORMATS)
     quarantine = contracts[SALES.quarantine]
     assert str(quarantine.table) == "quarantine.silver__sales"
     assert [column.name for column in quarantine.columns] == [
@@ -258,7 +259,7 @@ def test_quarantine_tables_have_a_contract_of_their_own(tmp_path):
 
 def test_unknown_table_says_where_its_contract_belongs(tmp_path):
     write(tmp_path, FULL)
-    contracts = Contracts.load(tmp_path)
+    contracts = Contracts.load(tmp_path, FORMATS)
     with pytest.raises(ContractError, match=r"Did you mean 'silver\.sales'\?") as raised:
         contracts[TableName.parse("silver.sale")]
     assert raised.value.file == str(tmp_path / "silver" / "sale.odcs.yaml")
@@ -266,7 +267,7 @@ def test_unknown_table_says_where_its_contract_belongs(tmp_path):
 
 
 def test_no_folder_is_no_contracts(tmp_path):
-    assert len(Contracts.load(tmp_path / "iceberg")) == 0
+    assert len(Contracts.load(tmp_path / "iceberg", FORMATS)) == 0
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_a_file_that_would_be_overlooked_is_refused(tmp_path, path, said):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(FULL)
     with pytest.raises(ContractError, match=said) as raised:
-        Contracts.load(tmp_path)
+        Contracts.load(tmp_path, FORMATS)
     assert raised.value.file == str(file)
 
 
@@ -295,7 +296,7 @@ def test_hidden_and_foreign_files_are_left_alone(tmp_path):
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / ".ipynb_checkpoints" / "sales.odcs.yaml").write_text("nonsense")
     (tmp_path / "README.md").write_text("# Contracts")
-    assert Contracts.load(tmp_path).tables == (SALES,)
+    assert Contracts.load(tmp_path, FORMATS).tables == (SALES,)
 
 
 BAD_YAML = {
@@ -343,7 +344,7 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_a_byte_order_mark_is_no_harm(tmp_path):
     path = write(tmp_path, "")
     path.write_bytes(b"\xef\xbb\xbf" + FULL.encode())
-    assert Contracts.load(tmp_path)[SALES].version == "1.0.0"
+    assert Contracts.load(tmp_path, FORMATS)[SALES].version == "1.0.0"
 
 
 UNKNOWN_KEYS = {
@@ -806,7 +807,7 @@ def test_relationships_of_other_kinds(tmp_path):
 def test_contracts_of_this_lake_are_odcs_as_published():
     package = resources.files("open_data_contract_standard")
     schema = Draft201909Validator(json.loads((package / "schema.json").read_text("utf-8")))
-    contracts = Contracts.load(ROOT / "iceberg")
+    contracts = Contracts.load(ROOT / "iceberg", FORMATS)
     assert len(contracts) > 0
     for contract in contracts:
         found = json.loads(json.dumps(ContractFile(contract.file).data, default=str))
@@ -816,7 +817,7 @@ def test_contracts_of_this_lake_are_odcs_as_published():
 def test_schema_of_the_custom_properties_is_published_as_it_is():
     path = Path(lagoa.__file__).parent / "contracts" / "properties.schema.json"
     published = json.loads(path.read_text("utf-8"))
-    assert published == properties_schema(), "write properties_schema() to the file again"
+    assert published == properties_schema(FORMATS), "run `make schema`"
     validator = Draft202012Validator(published)
     assert validator.is_valid({"table": {"lagoa.source": {"format": "csv"}}, "column": {"lagoa.severity": "warn"}})
     assert not validator.is_valid({"table": {"lagoa.source": {"format": "csv", "delimeter": ","}}})
@@ -824,8 +825,8 @@ def test_schema_of_the_custom_properties_is_published_as_it_is():
 
 def test_every_custom_property_is_documented():
     text = (ROOT / "docs" / "contracts.md").read_text("utf-8")
-    schema = properties_schema()
+    schema = properties_schema(FORMATS)
     named = [*schema["properties"]["table"]["properties"], *schema["properties"]["column"]["properties"]]
     assert [name for name in named if f"`{name}`" not in text] == []
-    fields = schema["$defs"]["Source"]["properties"]
+    fields = {key for each in FORMATS.values() for key in each.options.model_fields}
     assert [name for name in fields if not re.search(rf"\| `{name}` ", text)] == []

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lagoa.contracts import Contracts
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
+from lagoa.formats import FORMATS
 from lagoa.sql_models import Models, load_models
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def write_model(root: Path, table: str, sql: str) -> Path:
 
 
 def load(root: Path, cache: Path | None = None) -> Models:
-    return load_models(root / "transformations", Contracts.load(root / "iceberg"), cache)
+    return load_models(root / "transformations", Contracts.load(root / "iceberg", FORMATS), cache)
 
 
 @pytest.fixture
@@ -333,9 +334,9 @@ class TestCache:
     @pytest.mark.usefixtures("cache")
     def test_no_parser_is_imported_when_nothing_changed(self, lake: Path) -> None:
         program = (
-            "import sys; from pathlib import Path; from lagoa.contracts import Contracts; "
+            "import sys; from pathlib import Path; from lagoa.contracts import Contracts; from lagoa.formats import FORMATS; "
             "from lagoa.sql_models import load_models; root = Path(sys.argv[1]); "
-            "load_models(root / 'transformations', Contracts.load(root / 'iceberg'), root / 'models.json'); "
+            "load_models(root / 'transformations', Contracts.load(root / 'iceberg', FORMATS), root / 'models.json'); "
             "assert 'lagoa.sql_models.sql' not in sys.modules; sys.exit(0)"
         )
         subprocess.run([sys.executable, "-c", program, str(lake)], check=True)

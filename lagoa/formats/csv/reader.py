@@ -6,7 +6,6 @@ and those that cannot be read come along with their bytes and the reason. So the
 
 from __future__ import annotations
 
-import codecs
 import csv
 from dataclasses import replace
 from functools import cached_property
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import SourceError
+from lagoa.formats.csv.dialect import MAX_RECORD, Dialect, dialect_of
+from lagoa.formats.csv.records import Records, scan, split
 from lagoa.formats.shared.columns import match_columns
-from lagoa.formats.shared.files import READ_ERRORS, kind_of
-from lagoa.formats.shared.records import MAX_RECORD, Dialect, Records, scan, split
+from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
 from lagoa.formats.shared.values import Value, from_text
 
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.contracts.contract import Column, Contract
-    from lagoa.contracts.properties import Source
+    from lagoa.formats.csv.options import CsvSource
     from lagoa.formats.shared.files import SourceFile
 
 BLOCK = 4 * 1024 * 1024
 """Bytes read at a time."""
 
-_BOM = b"\xef\xbb\xbf"
 _UTF8 = "utf-8"
 
 
@@ -42,6 +41,7 @@ class CsvReader:
     Attributes:
         columns: the contract's columns that the file has, in the file's order.
         raw: a record's bytes, as SQL over the stream.
+        header: what the file calls the fields of a record.
     """
 
     raw = name_in_sql(RAW)
@@ -49,7 +49,7 @@ class CsvReader:
     def __init__(
         self,
         contract: Contract,
-        source: Source,
+        source: CsvSource,
         file: SourceFile,
         *,
         block: int = BLOCK,
@@ -69,14 +69,13 @@ class CsvReader:
         """
         self._file = file
         self._block = block
-        self._nulls = [source.null, *source.nulls]
-        self._date = source.date
-        self._decimal = source.decimal
+        self._nulls = list(source.null_texts)
+        self._spelling = source.spelling
         self._dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
         self._begin = 0
         head = self._head()
-        if self._dialect.encoding == _UTF8 and head.startswith(_BOM):
-            self._begin = len(_BOM)
+        if self._dialect.encoding == _UTF8 and head.startswith(BOM):
+            self._begin = len(BOM)
         if not head[self._begin :]:
             raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
         kind = kind_of(head)
@@ -89,6 +88,8 @@ class CsvReader:
             self._dialect = replace(self._dialect, fields=len(names))
         else:
             self.columns = tuple(column.name for column in contract.columns)
+        names_there = {column.name: column.source_name for column in contract.columns}
+        self.header = tuple(names_there[name] for name in self.columns)
 
     def stream(self) -> Stream:
         """Return the records from the first to the last, as one pass over the file."""
@@ -104,7 +105,7 @@ class CsvReader:
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
         text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
-        return from_text(text, made, column.type, self._decimal, self._date)
+        return from_text(text, made, column.type, self._spelling)
 
     def _head(self) -> bytes:
         try:
@@ -180,7 +181,7 @@ class CsvReader:
                 text = str(text, dialect.encoding).encode()
             if not text:
                 return pa.table({name: pa.array([], pa.string()) for name in self.columns})
-            guarded = text[: len(_BOM)] == _BOM  # the parser would drop it, here it is text
+            guarded = text[: len(BOM)] == BOM  # the parser would drop it, here it is text
             return arrow_csv.read_csv(
                 pa.BufferReader(b"\n" + bytes(text) if guarded else text),
                 arrow_csv.ReadOptions(
@@ -240,33 +241,3 @@ def _fields(record: str, dialect: Dialect) -> list[str]:
         strict=True,
     )
     return next(reader, [])
-
-
-def dialect_of(source: Source, fields: int, file: str) -> Dialect:
-    """Return the dialect that a contract gives.
-
-    Raises:
-        SourceError: an encoding or a character that Lagoa does not read.
-    """
-    try:
-        encoding = codecs.lookup(source.encoding).name
-        ascii_bytes = bytes(range(128))
-        known = encoding == _UTF8 or (
-            ascii_bytes.decode(encoding) == ascii_bytes.decode("ascii")
-            and len(bytes(range(128, 256)).decode(encoding, "replace")) == 128  # noqa: PLR2004 - one byte, one character
-        )
-    except (LookupError, ValueError):
-        known = False
-    if not known:
-        raise SourceError(
-            file,
-            f"Lagoa does not read the encoding {source.encoding!r}.",
-            "It reads utf-8 and encodings of one byte a character, such as latin-1 and cp1252; convert the file, for "
-            f"example with `iconv -f {source.encoding} -t utf-8`, and say utf-8 in the contract.",
-        )
-    for name, character in (("delimiter", source.delimiter), ("quote", source.quote), ("escape", source.escape)):
-        if character and not character.isascii():
-            raise SourceError(file, f"the {name} {character!r} is no ASCII character.", "Convert the file.")
-    quote = source.quote.encode() if source.quote else None
-    escape = source.escape.encode() if source.escape and source.escape != source.quote else None
-    return Dialect(source.delimiter.encode(), quote, escape, encoding, fields)

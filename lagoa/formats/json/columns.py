@@ -6,12 +6,12 @@ import codecs
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contracts.iceberg_types import INTEGERS, parse_type
+from lagoa.contracts.iceberg_types import parse_type
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
-from lagoa.formats.json.nested import Misfit, arrow_type, make
-from lagoa.formats.json.values import Unreadable, as_texts, read_object
+from lagoa.formats.shared.json_nested import Misfit, arrow_type, make
+from lagoa.formats.shared.json_values import Unreadable, read_object, texts_for
 from lagoa.formats.shared.stream import RAW, stream_name, stream_schema
 from lagoa.formats.shared.values import Value, from_text, sql_type
 
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Column, Contract
     from lagoa.contracts.iceberg_types import IcebergType
-    from lagoa.contracts.properties import Source
-    from lagoa.formats.shared.records import Fault
-
-_EXACT = INTEGERS | {"decimal"}
+    from lagoa.formats.json.options import JsonSource
+    from lagoa.formats.shared.refused import Fault
 
 
 class JsonValues:
@@ -34,12 +32,14 @@ class JsonValues:
     Attributes:
         columns: the contract's columns; which of them a record has, it says itself.
         raw: a record's bytes, as SQL over the stream.
+        header: None, since each record names its fields itself.
         encoding: of the records.
     """
 
     raw = name_in_sql(RAW)
+    header: tuple[str, ...] | None = None
 
-    def __init__(self, contract: Contract, source: Source, file: str) -> None:
+    def __init__(self, contract: Contract, source: JsonSource, file: str) -> None:
         """Look at the contract.
 
         Raises:
@@ -48,7 +48,7 @@ class JsonValues:
         self.columns = tuple(column.name for column in contract.columns)
         self._contract = contract
         self.encoding = _encoding(source, file)
-        self._date = source.date
+        self._spelling = source.spelling
         self._kinds = {column.source_name: parse_type(column.type) for column in contract.columns}
         self._known = self._kinds.keys()
 
@@ -68,7 +68,7 @@ class JsonValues:
         """Return the SQL of a column's value over the stream; raises `ValueError` when JSON has no such values."""
         kind, name = parse_type(column.type), name_in_sql(stream_name(column.name))
         if not kind.parts:
-            return from_text(name, name_in_sql(column.name), column.type, date=self._date)
+            return from_text(name, name_in_sql(column.name), column.type, self._spelling)
         arrow_type(kind)
         if "uuid" in column.type:  # handed on as text
             name = f"CAST({name} AS {sql_type(column.type)})"
@@ -90,7 +90,7 @@ class JsonValues:
             if kind.parts:
                 arrays += _nested(values, kind)
             else:
-                arrays.append(pa.array(as_texts(values, exact=kind.name in _EXACT), pa.string()))
+                arrays.append(pa.array(texts_for(values, kind), pa.string()))
         return pa.Table.from_arrays(arrays, names=self.schema.names[5:]), bad
 
     def _object(self, record: bytes) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _nested(values: Sequence[Any], kind: IcebergType) -> list[pa.Array]:
     return [pa.array(made, arrow_type(kind)), pa.array(misfits)]
 
 
-def _encoding(source: Source, file: str) -> str:
+def _encoding(source: JsonSource, file: str) -> str:
     encoding = codecs.lookup(source.encoding).name
     if encoding not in {"utf-8", "iso8859-1", "cp1252"}:
         raise SourceError(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lagoa.errors import SourceError
 from lagoa.formats.json.columns import JsonValues
 from lagoa.formats.json.records import SPACE, Span, find_items, find_lines
-from lagoa.formats.shared.files import READ_ERRORS, kind_of
+from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
 from lagoa.formats.shared.stream import Stream, to_batches
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.contracts.contract import Contract
-    from lagoa.contracts.properties import Source
+    from lagoa.formats.json.options import JsonSource
     from lagoa.formats.shared.files import SourceFile
 
 BLOCK = 4 * 1024 * 1024
@@ -29,7 +29,6 @@ BLOCK = 4 * 1024 * 1024
 MAX_RECORD = 64 * 1024 * 1024
 """Bytes of the longest record, so that memory stays bounded."""
 
-_BOM = b"\xef\xbb\xbf"
 _UTF8 = "utf-8"
 
 
@@ -45,7 +44,7 @@ class JsonReader(JsonValues):
     """A JSON file whose columns are known."""
 
     def __init__(
-        self, contract: Contract, source: Source, file: SourceFile, *, block: int = BLOCK, longest: int = MAX_RECORD
+        self, contract: Contract, source: JsonSource, file: SourceFile, *, block: int = BLOCK, longest: int = MAX_RECORD
     ) -> None:
         """Look at the beginning of the file.
 
@@ -154,9 +153,9 @@ def _cut(block: bytes, span: Span, offset: int, row: int) -> Iterator[Block]:
 
 def _first(stream: Any, encoding: str) -> tuple[int, bytes]:
     """Return where the text begins, behind a byte order mark and space, and its first byte; empty without any."""
-    offset, head = 0, stream.read(len(_BOM))
-    if encoding == _UTF8 and head == _BOM:
-        offset, head = len(_BOM), b""
+    offset, head = 0, stream.read(len(BOM))
+    if encoding == _UTF8 and head == BOM:
+        offset, head = len(BOM), b""
     while chunk := head or stream.read(BLOCK):
         if text := chunk.lstrip(SPACE):
             return offset + len(chunk) - len(text), text[:1]

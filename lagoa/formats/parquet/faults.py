@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lagoa.formats.parquet.values import remade
-from lagoa.formats.shared.records import Fault
+from lagoa.formats.shared.refused import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

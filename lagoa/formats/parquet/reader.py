@@ -35,7 +35,10 @@ class ParquetReader:
 
     Attributes:
         columns: the contract's columns that the file has, in the file's order.
+        header: None, since the quarantine shows a row with its names.
     """
+
+    header: tuple[str, ...] | None = None
 
     def __init__(self, contract: Contract, file: SourceFile) -> None:
         """Read the footer.

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-_MAX_PRECISION = 38
+MAX_PRECISION = 38
+"""Digits of the longest decimal."""
+
 _PLAIN = frozenset({"boolean", "binary", "fixed", "uuid", "string"})
 
 
@@ -66,7 +68,7 @@ def _unpacked(kind: pa.DataType) -> pa.DataType:
         return pa.timestamp("ns")
     if has.is_float16(kind):
         return pa.float32()
-    if has.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= _MAX_PRECISION:
+    if has.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= MAX_PRECISION:
         return pa.decimal128(kind.precision, kind.scale)
     return pa.binary() if has.is_binary_view(kind) else kind
 
@@ -124,7 +126,7 @@ def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) ->
         return bool(
             has.is_integer(found)
             or has.is_floating(found)
-            or (has.is_decimal(found) and 0 <= found.scale <= found.precision <= _MAX_PRECISION)
+            or (has.is_decimal(found) and 0 <= found.scale <= found.precision <= MAX_PRECISION)
         )
     if kind.name == "timestamptz":
         return zoned

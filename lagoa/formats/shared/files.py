@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import hashlib
 import os
@@ -14,6 +15,8 @@ from lagoa.errors import SourceError
 READ_ERRORS = (OSError, EOFError, zlib.error)
 """What reading a file raises: gzip has errors of its own for damaged ones."""
 
+BOM = codecs.BOM_UTF8
+"""What a text in UTF-8 may begin with."""
 
 MAGIC = b"PAR1"
 """What a Parquet file begins with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from lagoa.contracts.properties import DateForm, Source
+from lagoa.contracts.sources import ISO_DATE, DateForm, Spelling
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.formats.shared.guesses import misfit
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _FIRST = "(SELECT * FROM records LIMIT 20000)"
 _NULLS = ("NA", "N/A", "#N/A", "n/a", "NULL", "Null", "null", "None", r"\N", "-", "?")
-_ISO: DateForm = "yyyy-mm-dd"
 _COMPACT: DateForm = "yyyymmdd"  # is a number as well
 
 
@@ -41,8 +40,8 @@ def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[s
     words = f"({', '.join(map(text_in_sql, _NULLS))})"
     counts = [f"count_if({name} IN {words})" for name in map(name_in_sql, columns)]
     marked = connection.execute(f"SELECT {', '.join(counts)} FROM {_FIRST}").fetchone() or ()  # noqa: S608
-    kinds = [("double", Source(format="csv")), ("double", Source(format="csv", decimal=","))]
-    kinds += [("timestamp", Source(format="csv", date=form)) for form in get_args(DateForm)]
+    kinds = [("double", Spelling()), ("double", Spelling(decimal=","))]
+    kinds += [("timestamp", Spelling(date=form)) for form in get_args(DateForm)]
     found: set[str] = set()
     for column, count in zip(columns, marked, strict=True):
         if not count:
@@ -57,21 +56,22 @@ def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[s
     return sorted(found)
 
 
-def date_form(connection: DuckDBPyConnection, columns: Sequence[str]) -> tuple[DateForm, str]:
-    """Return how dates are written, and what is to be said of it: the form that most columns have, ISO 8601 first."""
+def date_form(connection: DuckDBPyConnection, columns: Sequence[str]) -> tuple[DateForm, list[str]]:
+    """Return how dates are written, and notes on it: the form that most columns have, ISO 8601 first."""
     firsts = ", ".join(f"any_value({name_in_sql(column)})" for column in columns)
     values = connection.execute(f"SELECT {firsts} FROM {_FIRST}").fetchone() or ()  # noqa: S608
     dated = [column for column, value in zip(columns, values, strict=True) if value and _may_be_date(value)]
     forms: list[DateForm] = [form for form in get_args(DateForm) if form != _COMPACT]
     fits = {form: [column for column in dated if _fits(connection, column, form)] for form in forms}
     best = max(forms, key=lambda form: len(fits[form]))
-    if fits[_ISO] or not fits[best]:
-        others = sorted({column for form in forms for column in fits[form]} - set(fits[_ISO]))
-        return _ISO, f"dates of {', '.join(others)} are written in another way than those of others" if others else ""
+    if fits[ISO_DATE] or not fits[best]:
+        others = sorted({column for form in forms for column in fits[form]} - set(fits[ISO_DATE]))
+        told = f"dates of {', '.join(others)} are written in another way than those of others"
+        return ISO_DATE, [told] if others else []
     twins: dict[DateForm, DateForm] = {"dd/mm/yyyy": "mm/dd/yyyy", "dd-mm-yyyy": "mm-dd-yyyy"}
     twin = twins.get(best)
     doubt = twin is not None and any(column in fits[twin] for column in fits[best])
-    return best, f"dates are read as {best}, and {twin} fits as well" if doubt else ""
+    return best, [f"dates are read as {best}, and {twin} fits as well"] if doubt else []
 
 
 def _may_be_date(text: str) -> bool:
@@ -81,7 +81,7 @@ def _may_be_date(text: str) -> bool:
 
 
 def _fits(connection: DuckDBPyConnection, column: str, form: DateForm) -> bool:
-    name, source = name_in_sql(column), Source(format="csv", date=form)
-    counts = [f"count_if({misfit(name, kind, source)})" for kind in ("timestamp", "timestamptz")]
+    name, spelling = name_in_sql(column), Spelling(date=form)
+    counts = [f"count_if({misfit(name, kind, spelling)})" for kind in ("timestamp", "timestamptz")]
     found = connection.execute(f"SELECT least({', '.join(counts)}) FROM {_FIRST}").fetchone()  # noqa: S608
     return found == (0,)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS
+from lagoa.contracts.sources import ISO_DATE
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-    from lagoa.contracts.properties import Source
+    from lagoa.contracts.sources import Spelling
 
 RECORDS = 500_000
 """Records of a file that are looked at."""
@@ -71,7 +72,8 @@ class Guess:
         nulls: how many have no value.
         distinct: how many values there are.
         required: whether nulls are to be refused.
-        written: in JSON, the kind of all values; None where the file does not tell kinds apart.
+        parsed: whether its values are texts from which the type is found; else the file gives the type.
+        written: the kind of all values, where the file tells kinds apart as JSON does.
         format: the format that all values have.
         likely: further rules that hold in the file, as YAML, to be taken up by hand.
     """
@@ -84,6 +86,7 @@ class Guess:
     nulls: int = 0
     distinct: int = 0
     required: bool = False
+    parsed: bool = False
     written: Written | None = None
     format: str | None = None
     likely: list[str] = field(default_factory=list)
@@ -94,24 +97,24 @@ class Guess:
         return self.format in _PERSONAL
 
 
-def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, source: Source) -> None:
+def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, spelling: Spelling) -> None:
     """Complete the guess of a column of texts: counts, type, format and what is likely.
 
     Args:
         connection: it has the table `records`.
         column: the column's name there.
         guess: with names; the rest is filled in.
-        source: how numbers and dates are written.
+        spelling: how numbers and dates are written.
     """
     name = name_in_sql(column)
-    found = _counted(connection, _figures(connection, name, source))
+    found = _counted(connection, _figures(connection, name, spelling))
     guess.records, guess.distinct = found["records"], found["distinct"]
     guess.nulls = found["records"] - found["present"]
-    guess.type, guess.why = _type(guess, found, source)
+    guess.type, guess.why = _type(guess, found, spelling)
     if guess.type == "string" and found["present"]:
         guess_format(connection, column, guess, (found["shortest"], found["longest"]))
     elif guess.type != "string":
-        _guess_range(connection, from_text(name, "NULL", guess.type, source.decimal, source.date).sql, guess)
+        _guess_range(connection, from_text(name, "NULL", guess.type, spelling).sql, guess)
 
 
 def _guess_range(connection: DuckDBPyConnection, value: str, guess: Guess) -> None:
@@ -130,10 +133,10 @@ def _guess_range(connection: DuckDBPyConnection, value: str, guess: Guess) -> No
     guess.likely.append(f"logicalTypeOptions: {{minimum: {least}, maximum: {greatest}}}")
 
 
-def _figures(connection: DuckDBPyConnection, name: str, source: Source) -> dict[str, str]:
+def _figures(connection: DuckDBPyConnection, name: str, spelling: Spelling) -> dict[str, str]:
     """Return as SQL what is to be counted: misfits of the types that the first values do not rule out, and more."""
-    mark = source.decimal
-    misfits = {kind: f"count_if({misfit(name, kind, source)})" for kind in _TYPES}
+    mark = spelling.decimal
+    misfits = {kind: f"count_if({misfit(name, kind, spelling)})" for kind in _TYPES}
     misfits["words"] = f"count_if(lower({name}) NOT IN ('true', 'false'))"
     first = f"(SELECT {name} FROM records WHERE {name} IS NOT NULL LIMIT {_FIRST})"  # noqa: S608
     open_still = {kind for kind, count in _counted(connection, misfits, first).items() if not count}
@@ -165,13 +168,13 @@ def _counted(connection: DuckDBPyConnection, figures: dict[str, str], source: st
     return dict.fromkeys((*_TYPES, "words"), 1) | dict(zip(figures, cursor.fetchone() or (), strict=True))
 
 
-def misfit(name: str, kind: str, source: Source) -> str:
+def misfit(name: str, kind: str, spelling: Spelling) -> str:
     """Return the condition that ingest could not make a value of a type from a text."""
-    made = from_text(name, "NULL", kind, source.decimal, source.date).sql
-    return " OR ".join(f"({bad})" for bad in from_text(name, f"({made})", kind, source.decimal, source.date).bad)
+    made = from_text(name, "NULL", kind, spelling).sql
+    return " OR ".join(f"({bad})" for bad in from_text(name, f"({made})", kind, spelling).bad)
 
 
-def _type(guess: Guess, found: dict[str, Any], source: Source) -> tuple[str, str]:
+def _type(guess: Guess, found: dict[str, Any], spelling: Spelling) -> tuple[str, str]:
     """Return the type that all values have, and what speaks for it."""
     present = found["present"]
     seen = f"in all {present:,} values" if present > 1 else "in the one value"
@@ -183,8 +186,8 @@ def _type(guess: Guess, found: dict[str, Any], source: Source) -> tuple[str, str
         return "boolean", f"true or false {seen}"
     if not found["double"] and guess.written != "text":
         told = _code(guess, found)
-        return ("string", told) if told else _number(guess, found, seen, source.decimal)
-    form = "" if source.date == "yyyy-mm-dd" else f", written {source.date}"
+        return ("string", told) if told else _number(guess, found, seen, spelling.decimal)
+    form = "" if spelling.date == ISO_DATE else f", written {spelling.date}"
     moments = {
         f"date: dates {seen}{form}": not found["date"] and not found["clock"],
         f"timestamp: moments without a time zone {seen}{form}": not found["timestamp"] and not found["offset"],

@@ -17,7 +17,7 @@ from lagoa.formats.shared.stream import OFFSET, REASON, ROW, RULE
 
 if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
-    from lagoa.formats import Values
+    from lagoa.formats.shared.reading import Values
 
 STREAM = "@stream"
 """The name under which the session knows the stream."""
@@ -72,7 +72,7 @@ class RowSql:
             f"SELECT coalesce({name_in_sql(RULE)}, {rule}) AS rule, coalesce({told}, {column}) AS column_name, "  # noqa: S608
             f"coalesce({name_in_sql(REASON)}, {reason}) AS reason, {name_in_sql(ROW)} AS record, "
             f"{name_in_sql(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
-            f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at, {_header(contract, reader)} "
+            f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at, {_header(reader)} "
             f"AS header FROM ({self._judged()}) WHERE {_BROKEN} <> {_ACCEPTED}"
         )
 
@@ -106,9 +106,8 @@ class RowSql:
         )
 
 
-def _header(contract: Contract, reader: Values) -> str:
+def _header(reader: Values) -> str:
     """Return the file's own names of a record's fields, where they stand outside of the record."""
-    if contract.source is None or contract.source.format != "csv":
+    if reader.header is None:
         return "CAST(NULL AS VARCHAR)"
-    names = {column.name: column.source_name for column in contract.columns}
-    return text_in_sql(json.dumps([names[name] for name in reader.columns], ensure_ascii=False))
+    return text_in_sql(json.dumps(reader.header, ensure_ascii=False))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.formats.shared.files import SourceFile
-    from lagoa.formats.shared.records import Fault
+    from lagoa.formats.shared.refused import Fault
 
 ROW, OFFSET, RAW, RULE, REASON = "@row", "@offset", "@raw", "@rule", "@reason"
 """A record's number from 1; where its bytes begin; its bytes; why it cannot be read, if so. No column is named so."""

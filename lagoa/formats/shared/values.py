@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from lagoa.contracts.iceberg_types import NUMBERS, IcebergType, parse_type
+from lagoa.contracts.sources import ISO_DATE, Spelling
 from lagoa.domain.sql_names import TYPES, nested_in_sql, text_in_sql
 
 _HOUR = r"([01]\d|2[0-3]):\d\d"
@@ -26,7 +27,7 @@ GRAMMAR = {
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
 """How values of a type are written, as regular expressions for the whole text."""
-_ISO = "yyyy-mm-dd"
+_PLAIN = Spelling()
 _DATED = frozenset({"date", "timestamp", "timestamptz"})
 _LAST = "9999-12-31 23:59:59.999999"
 _LIMITS = {
@@ -52,15 +53,14 @@ class Value:
     bad: tuple[str, ...] = ()
 
 
-def from_text(text: str, made: str, type_name: str, decimal: str = ".", date: str = _ISO) -> Value:
+def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN) -> Value:
     """Return the value that a text stands for.
 
     Args:
         text: the text as SQL.
         made: how `bad` may refer to the value.
         type_name: the contract's type, in Iceberg's spelling.
-        decimal: the decimal mark.
-        date: how dates are written, such as `dd/mm/yyyy`; a time behind one is written as ever.
+        spelling: how numbers and dates are written; a time behind a date is written as ever.
 
     Raises:
         ValueError: no text stands for values of this type.
@@ -69,11 +69,11 @@ def from_text(text: str, made: str, type_name: str, decimal: str = ".", date: st
     if kind.name == "string":
         return Value(text)
     if kind.name in NUMBERS:
-        return _number(text, made, kind, decimal)
+        return _number(text, made, kind, spelling.decimal)
     if kind.name not in GRAMMAR:
         raise ValueError(f"a text does not say what a {kind} is")
-    if kind.name in _DATED and date != _ISO:
-        text = _in_iso(text, date)
+    if kind.name in _DATED and spelling.date != ISO_DATE:
+        text = _in_iso(text, spelling.date)
     cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
         local = f"regexp_full_match({text}, {text_in_sql(GRAMMAR['timestamp'])})"

@@ -26,6 +26,7 @@ import lagoa
 from lagoa.contracts import Contracts
 from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError, QueryError
+from lagoa.formats import FORMATS
 from lagoa.formats.infer import infer_contract
 from lagoa.ingest import ingest_file
 from lagoa.quarantine import show_quarantine
@@ -305,7 +306,7 @@ class Arena:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "bronze").mkdir(parents=True)
         (folder / "bronze" / "guessed.odcs.yaml").write_bytes(contract)
-        contracts = Contracts.load(folder)
+        contracts = Contracts.load(folder, FORMATS)
         context = replace(self.lake.context)
         context._opened.update(self.lake.context._opened | {"contracts": contracts})
         return context

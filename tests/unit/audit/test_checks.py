@@ -19,7 +19,8 @@ from lagoa.audit.kinds.uncontracted import Uncontracted
 from lagoa.audit.state import State
 from lagoa.context import LakeContext
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import Scd2, Source
+from lagoa.contracts.properties import Scd2
+from lagoa.contracts.sources import Source
 from lagoa.domain.checks import CheckFile, FileCheck
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName

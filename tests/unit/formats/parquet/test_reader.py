@@ -15,10 +15,9 @@ import pytest
 from pyarrow import parquet
 
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import Source
 from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError, SourceError
-from lagoa.formats import open_reader
+from lagoa.formats import FORMATS, open_reader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 
@@ -30,7 +29,7 @@ NOT_UTF8 = pa.Array.from_buffers(
 
 
 def contract_of(kind: str, form: str | None = "parquet") -> Contract:
-    source = Source.model_validate({"format": form}) if form else None
+    source = FORMATS[form].options(format=form) if form else None
     column = Column("v", kind, required=False)
     return Contract(TableName.parse("bronze.t"), "1.0.0", Path("t.odcs.yaml"), "hash", (column,), source=source)
 

@@ -7,20 +7,21 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.contracts import Column, Contract, Source
+from lagoa.contracts import Column, Contract
 from lagoa.domain.tables import TableName
+from lagoa.formats.csv.options import CsvSource
 from lagoa.formats.csv.reader import CsvReader
+from lagoa.formats.resend import split_records
 from lagoa.formats.shared.files import SourceFile
-from lagoa.formats.shared.records import Fault
+from lagoa.formats.shared.refused import Fault, Kept
 from lagoa.formats.shared.stream import RAW, REASON, ROW, RULE, stream_name
-from lagoa.formats.texts import Kept, split_records
 
 OTHER = Fault("range/a", "a is not <= 1")
 SOURCES = [
-    Source(format="csv"),
-    Source(format="csv", null="NA", delimiter=";"),
-    Source(format="csv", quote=None, encoding="latin-1"),
-    Source(format="csv", escape="\\", quote="'"),
+    CsvSource(format="csv"),
+    CsvSource(format="csv", null="NA", delimiter=";"),
+    CsvSource(format="csv", quote=None, encoding="latin-1"),
+    CsvSource(format="csv", escape="\\", quote="'"),
 ]
 PIECES = [
     b"a",
@@ -54,7 +55,7 @@ def contract(*names: str) -> Contract:
     names=st.sampled_from([("a",), ("a", "b"), ("b", "a", "c")]),
 )
 def test_records_are_read_again_as_they_were_read(
-    tmp_path_factory, text: bytes, source: Source, names: tuple[str, ...]
+    tmp_path_factory, text: bytes, source: CsvSource, names: tuple[str, ...]
 ) -> None:
     path = tmp_path_factory.mktemp("file") / "a.csv"
     path.write_bytes(source.delimiter.join(names).encode() + b"\n" + text)

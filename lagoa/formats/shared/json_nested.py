@@ -8,7 +8,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from sys import float_info
 from typing import TYPE_CHECKING, Any
 
-from lagoa.formats.json.values import as_number_text, as_text
+from lagoa.formats.shared.json_values import as_number_text, as_text
 from lagoa.formats.shared.values import GRAMMAR
 
 if TYPE_CHECKING:

@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import gzip
 import json
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from inferring import inferred, loaded, types
 
-from lagoa.contracts import Contract, Contracts
 from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
-from lagoa.formats import open_reader
 from lagoa.formats.infer import infer_contract
-from lagoa.formats.shared.files import SourceFile
-from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lagoa.contracts import Contract
+
 THINGS = TableName.parse("bronze.things")
-
-
-def inferred(path: Path) -> tuple[Contract, str]:
-    """Infer a contract, and read it back as the lake would."""
-    text = infer_contract(path, THINGS)
-    target = path.parent / "iceberg" / "bronze" / "things.odcs.yaml"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, "utf-8")
-    return Contracts.load(path.parent / "iceberg")[THINGS], text
 
 
 def of_records(folder: Path, records: list[Any]) -> tuple[Contract, str]:
     path = folder / "things.jsonl"
     path.write_text("".join(json.dumps(each) + "\n" for each in records), "utf-8")
-    return inferred(path)
-
-
-def loaded(contract: Contract, path: Path) -> tuple[int, int]:
-    """Read a file as ingest does; return how many rows are accepted and refused."""
-    reader = open_reader(contract, SourceFile(path))
-    sql = RowSql(contract, reader, str(path))
-    counts = []
-    with duckdb.connect() as connection:
-        for query in (sql.accepted, sql.refused):
-            connection.register(STREAM, reader.stream().reader())
-            counts.append(len(connection.execute(query, ["b", dt.datetime.now(dt.UTC), path.name]).fetchall()))
-    return counts[0], counts[1]
-
-
-def types(contract: Contract) -> dict[str, str]:
-    return {column.name: column.type for column in contract.columns}
+    return inferred(path, THINGS)
 
 
 RECORDS = [
@@ -152,7 +124,7 @@ def test_types_of_values(tmp_path, values, kind):
 def test_forms(tmp_path, name, content, form, rows):
     path = tmp_path / name
     path.write_bytes(content)
-    contract, _ = inferred(path)
+    contract, _ = inferred(path, THINGS)
     assert contract.source is not None
     assert contract.source.format == form
     assert loaded(contract, path) == (rows, 0)
@@ -161,7 +133,7 @@ def test_forms(tmp_path, name, content, form, rows):
 def test_records_that_cannot_be_read_do_not_decide(tmp_path):
     path = tmp_path / "things.jsonl"
     path.write_bytes(b'{"a": 1}\n{"a": NaN, "b": 1}\n{"a": 2}\n')
-    contract, _ = inferred(path)
+    contract, _ = inferred(path, THINGS)
     assert types(contract) == {"a": "long"}
     assert loaded(contract, path) == (2, 1)
 
@@ -212,5 +184,5 @@ def test_whatever_is_in_a_file_its_contract_lets_it_in(tmp_path_factory, records
     path = tmp_path_factory.mktemp("json") / ("things.json" if as_document else "things.jsonl")
     lines = "\n".join(json.dumps(each, ensure_ascii=False) for each in records)
     path.write_text(json.dumps(records, indent=1) if as_document else lines, "utf-8")
-    contract, _ = inferred(path)
+    contract, _ = inferred(path, THINGS)
     assert loaded(contract, path) == (len(records), 0)

@@ -10,93 +10,21 @@ except where the record has one field.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from lagoa.formats.shared.refused import Fault
+
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     import numpy as np
     import numpy.typing as npt
 
-MAX_RECORD = 16 * 1024 * 1024
-"""Bytes within which an opened quote must be closed, so that memory stays bounded."""
+    from lagoa.formats.csv.dialect import Dialect
 
 _LF, _CR = 10, 13
-_END = rb"(?:\r\n|\n|\r)"
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How the fields of a record are told apart.
-
-    Attributes:
-        delimiter: one ASCII character.
-        quote: one ASCII character, or None where quotes mean nothing.
-        escape: one ASCII character that takes the meaning from the next; None where a quote is doubled instead.
-        encoding: UTF-8, or a codec of one byte a character.
-        fields: number of fields of a record.
-        longest: bytes within which an opened quote must be closed.
-    """
-
-    delimiter: bytes
-    quote: bytes | None
-    escape: bytes | None
-    encoding: str
-    fields: int
-    longest: int = MAX_RECORD
-
-    @property
-    def keeps_empty_lines(self) -> bool:
-        """Whether an empty line is a record: of one empty field."""
-        return self.fields == 1
-
-    @cached_property
-    def grammar(self) -> Grammar:
-        """The patterns that `split` reads by."""
-        return Grammar(self)
-
-
-class Grammar:
-    """A dialect as patterns over bytes; possessive throughout, so that no input makes them go back and forth."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        delimiter = re.escape(dialect.delimiter)
-        quote = re.escape(dialect.quote or b"")
-        escape = re.escape(dialect.escape or b"")
-        plain = rb"[^%s\r\n]" % (delimiter + quote + escape)
-        inside = rb"[^%s]*+(?:%s[^%s]*+)*+" % (quote, quote * 2, quote)
-        escaped = rb"%s." % escape
-        if escape:
-            plain = rb"(?:%s|%s)" % (plain, escaped)
-            inside = rb"(?:[^%s]|%s)*+" % (quote + escape, escaped)
-        quoted = rb"%s%s%s" % (quote, inside, quote)
-        field = rb"(?>%s|%s*+)" % (quoted, plain) if quote else plain + b"*+"
-        more = rb"(?:%s%s)" % (delimiter, field)
-        skipped = b"|".join(([quoted] if quote else []) + ([escaped] if escape else []) + [b"(%s)" % delimiter])
-        self.readable = re.compile(rb"%s%s{%d}+%s" % (field, more, dialect.fields - 1, _END), re.DOTALL)
-        self.whole = re.compile(rb"%s%s*+%s" % (field, more, _END), re.DOTALL)
-        self.sound = re.compile(rb"(?:%s%s)*+" % (field, delimiter), re.DOTALL)
-        self.opened = re.compile(quote + inside, re.DOTALL) if quote else None
-        self.plain = re.compile(plain + b"*+", re.DOTALL)
-        self.delimiters = re.compile(skipped, re.DOTALL)
-        self.line = re.compile(rb"[^\r\n]*+" + _END)
-
-    def fields(self, record: bytes) -> int:
-        """Return the number of fields of a record with sound quoting."""
-        return 1 + sum(1 for match in self.delimiters.finditer(record) if match[1])
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why a record cannot be read: the rule it breaks (`quoting`, `fields`, `encoding`, `nul`) and a text."""
-
-    rule: str
-    reason: str
-
-
 _AFTER = Fault("quoting", "text after a closing quote")
 _STRAY = Fault("quoting", "a quote inside an unquoted field")
 _OPEN = Fault("quoting", "a quote or an escape that is not closed")

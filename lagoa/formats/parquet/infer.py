@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
-from lagoa.formats.shared.files import MAGIC, READ_ERRORS
+from lagoa.formats.parquet.options import ParquetSource
+from lagoa.formats.parquet.values import MAX_PRECISION
+from lagoa.formats.shared.guesses import Guess
+from lagoa.formats.shared.names import column_names
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.formats.shared.files import SourceFile
 
-_MAX_PRECISION = 38
 _PLAIN = {
     "bool": "boolean", "int8": "int", "int16": "int", "int32": "int", "uint8": "int", "uint16": "int", "uint32": "long",
     "int64": "long", "uint64": "decimal(20, 0)", "halffloat": "float", "float": "float", "double": "double",
@@ -23,38 +24,8 @@ _PLAIN = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """A column of a Parquet file.
-
-    Attributes:
-        name: its name in the file.
-        type: the Iceberg type that holds its values.
-        why: what that stands on.
-        required: whether the file says that it has no nulls.
-    """
-
-    name: str
-    type: str
-    why: str
-    required: bool
-
-
-def is_parquet(file: SourceFile) -> bool:
-    """Return whether a file begins as Parquet files do, whatever it is called.
-
-    Raises:
-        SourceError: it cannot be read.
-    """
-    try:
-        with file.open() as stream:
-            return stream.read(len(MAGIC)) == MAGIC
-    except READ_ERRORS as error:
-        raise file.unreadable(error) from error
-
-
-def arrow_columns(file: SourceFile) -> list[Field]:
-    """Return the columns of a Parquet file.
+def infer_parquet(file: SourceFile) -> tuple[ParquetSource, list[Guess]]:
+    """Return the form of a Parquet file and its columns.
 
     Raises:
         SourceError: it cannot be read, has a name twice, or has a type that Iceberg has no word for.
@@ -67,8 +38,8 @@ def arrow_columns(file: SourceFile) -> list[Field]:
         names = schema.names
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise file.unreadable(error) from error
-    fields = []
-    for field in schema:
+    guesses = []
+    for field, column in zip(schema, column_names(names), strict=True):
         if names.count(field.name) > 1:
             message = f"it has two columns {field.name!r}."
             raise SourceError(str(file.path), message, "Rename or remove one of the two.")
@@ -77,8 +48,9 @@ def arrow_columns(file: SourceFile) -> list[Field]:
         except ValueError as error:
             advice = "Write the file again with another type, or without that column."
             raise SourceError(str(file.path), f"column {field.name!r}: {error}.", advice) from error
-        fields.append(Field(field.name, kind, f"the file says {field.type}", not field.nullable))
-    return fields
+        why = f"the file says {field.type}"
+        guesses.append(Guess(column, field.name, kind, why, required=not field.nullable))
+    return ParquetSource(format="parquet", file=file.name), guesses
 
 
 def _iceberg(kind: pa.DataType) -> str:
@@ -105,7 +77,7 @@ def _with_numbers(kind: pa.DataType) -> str | None:
         return "timestamptz" if kind.tz else "timestamp"
     if has.is_time(kind):
         return "time"
-    if has.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= _MAX_PRECISION:
+    if has.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= MAX_PRECISION:
         return f"decimal({kind.precision}, {kind.scale})"
     if isinstance(kind, pa.UuidType):
         return "uuid"

@@ -1,66 +1,36 @@
+"""Contracts guessed from CSV: what the file holds gets in, and each guess says what it stands on."""
+
 from __future__ import annotations
 
-import datetime as dt
 import gzip
 import io
 import json
 import os
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pytest
-import yaml
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from inferring import inferred, loaded, types, written
 from pyarrow import parquet
 
-from lagoa.contracts import Contract, Contracts
-from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
+from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, SourceError
-from lagoa.formats import open_reader
-from lagoa.formats.contract_text import scalar
 from lagoa.formats.infer import infer_contract
-from lagoa.formats.shared.files import SourceFile
-from lagoa.formats.shared.names import column_names
-from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lagoa.contracts import Contract
+
 PEOPLE = TableName.parse("bronze.people")
-
-
-def inferred(path: Path, table: TableName = PEOPLE) -> Contract:
-    """Infer a contract, and read it back as the lake would."""
-    folder = path.parent / "iceberg" / table.layer
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{table.name}.odcs.yaml").write_text(infer_contract(path, table), "utf-8")
-    return Contracts.load(folder.parent)[table]
 
 
 def of_text(folder: Path, text: str, name: str = "people.csv", encoding: str = "utf-8") -> Contract:
     path = folder / name
     path.write_bytes(text.encode(encoding))
-    return inferred(path)
-
-
-def loaded(contract: Contract, path: Path) -> tuple[int, int]:
-    """Read a file as ingest does; return how many rows are accepted and refused."""
-    reader = open_reader(contract, SourceFile(path))
-    sql = RowSql(contract, reader, str(path))
-    lineage = ["batch", dt.datetime.now(dt.UTC), path.name]
-    counts = []
-    with duckdb.connect() as connection:
-        for query in (sql.accepted, sql.refused):
-            connection.register(STREAM, reader.stream().reader())
-            counts.append(len(connection.execute(query, lineage).fetchall()))
-    return counts[0], counts[1]
-
-
-def types(contract: Contract) -> dict[str, str]:
-    return {column.name: column.type for column in contract.columns}
+    return inferred(path, PEOPLE)[0]
 
 
 def column_of(folder: Path, values: list[str], name: str = "x") -> str:
@@ -159,7 +129,7 @@ def test_encodings_of_one_byte(tmp_path):
     assert contract.source.encoding == "cp1252"
     assert loaded(contract, tmp_path / "people.csv") == (1, 0)
     (tmp_path / "people.csv").write_bytes(b"id,name\n1,\x81\xe9\n")
-    contract = inferred(tmp_path / "people.csv")
+    contract = inferred(tmp_path / "people.csv", PEOPLE)[0]
     assert contract.source is not None
     assert contract.source.encoding == "latin-1"
 
@@ -173,7 +143,7 @@ def test_a_later_byte_decides_the_encoding(tmp_path):
 def test_packed_files(tmp_path):
     path = tmp_path / "people.csv.gz"
     path.write_bytes(gzip.compress(TOUR.encode()))
-    contract = inferred(path)
+    contract = inferred(path, PEOPLE)[0]
     assert types(contract)["born"] == "date"
     assert loaded(contract, path) == (3, 0)
 
@@ -293,37 +263,10 @@ def test_likely_rules_are_comments(tmp_path):
     text = infer_contract(path, PEOPLE)
     assert '# REVIEW enum: [{value: "maybe"}, {value: "no"}]  # holds for all 40 values' in text
     assert "# REVIEW logicalTypeOptions: {minimum: 0, maximum: 19.5}  # holds for all 40 values" in text
-    contract = inferred(path)
+    contract = inferred(path, PEOPLE)[0]
     assert not any(column.enum or column.minimum is not None for column in contract.columns)
     taken = text.replace("# REVIEW enum", "enum").replace("# REVIEW logicalTypeOptions", "logicalTypeOptions")
-    (tmp_path / "iceberg" / "bronze" / "people.odcs.yaml").write_text(taken)
-    assert Contracts.load(tmp_path / "iceberg")[PEOPLE].columns[1].enum == ("maybe", "no")
-
-
-def test_column_names_are_kept_or_made():
-    found = column_names(["id", "Full Name", "São-Paulo", "2020", "%", "ID", "_row", "a__b", "Preço (R$)", "id_6"])
-    assert found == ["id", "full_name", "sao_paulo", "_2020", "column_5", "id_6_6", "_row_7", "a__b", "preco_r", "id_6"]
-
-
-HEADERS = st.lists(st.text(max_size=12), min_size=1, max_size=8, unique=True)
-
-
-@settings(max_examples=200, deadline=None)
-@given(headers=HEADERS)
-def test_made_names_are_names_and_differ(headers):
-    names = column_names(headers)
-    assert len(set(names)) == len(headers)
-    for name in names:
-        assert TableName.parse(f"a.{name}").name == name
-        assert name not in LINEAGE_COLUMNS
-
-
-@settings(max_examples=200, deadline=None)
-@given(text=st.text(max_size=20))
-@example("\x1f\U00010000")
-@example("\ufffe\x85\u2028")
-def test_any_text_can_be_written_as_yaml(text):
-    assert yaml.safe_load(f"a: {scalar(text)}") == {"a": text}
+    assert written(tmp_path, PEOPLE, taken).columns[1].enum == ("maybe", "no")
 
 
 def test_other_names_stand_as_headers(tmp_path):
@@ -383,7 +326,7 @@ def test_files_of_which_nothing_can_be_made(tmp_path, content, said):
 def test_names_of_files_that_are_no_text(tmp_path):
     path = tmp_path / os.fsdecode(b"a\xff.csv")
     path.write_text(TOUR)
-    assert inferred(path).source.file == "a\ufffd.csv"
+    assert inferred(path, PEOPLE)[0].source.file == "a\ufffd.csv"
     (tmp_path / "a\\b.csv").write_text(TOUR)
     with pytest.raises(SourceError, match="a contract cannot say its name"):
         infer_contract(tmp_path / "a\\b.csv", PEOPLE)
@@ -397,70 +340,6 @@ def test_paths_of_which_nothing_can_be_made(tmp_path):
     (tmp_path / "people.csv").write_text(TOUR)
     with pytest.raises(InvalidName, match="filled by Lagoa alone"):
         infer_contract(tmp_path / "people.csv", PEOPLE.quarantine)
-
-
-def test_parquet(tmp_path):
-    path = tmp_path / "people.parquet"
-    schema = pa.schema(
-        [
-            pa.field("Id", pa.int32(), nullable=False),
-            ("big", pa.uint64()),
-            ("email", pa.dictionary(pa.int32(), pa.string())),
-            ("price", pa.decimal128(10, 2)),
-            ("ratio", pa.float32()),
-            ("day", pa.date32()),
-            ("at", pa.timestamp("ms")),
-            ("moment", pa.timestamp("us", "America/Sao_Paulo")),
-            ("raw", pa.binary()),
-            ("tags", pa.list_(pa.string())),
-            ("where", pa.struct([("lat", pa.float64()), ("lng", pa.float64())])),
-            ("more", pa.map_(pa.string(), pa.int64())),
-            ("nothing", pa.null()),
-        ]
-    )
-    now = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.UTC)
-    row = {
-        "Id": 1, "big": 2**63, "email": "a@b.co", "price": Decimal("1.50"), "ratio": 0.5, "day": dt.date(2026, 1, 2),
-        "at": now.replace(tzinfo=None), "moment": now, "raw": b"x", "tags": ["a"], "where": {"lat": 1.0, "lng": 2.0},
-        "more": [("a", 1)], "nothing": None,
-    }  # fmt: skip
-    parquet.write_table(pa.Table.from_pylist([row, row | {"Id": 2, "email": None}], schema), path)
-    contract = inferred(path)
-    assert types(contract) == {
-        "id": "int",
-        "big": "decimal(20, 0)",
-        "email": "string",
-        "price": "decimal(10, 2)",
-        "ratio": "float",
-        "day": "date",
-        "at": "timestamp",
-        "moment": "timestamptz",
-        "raw": "binary",
-        "tags": "list<string>",
-        "where": "struct<lat: double, lng: double>",
-        "more": "map<string, long>",
-        "nothing": "string",
-    }
-    assert contract.source is not None
-    assert contract.source.model_dump(exclude_defaults=True) == {"format": "parquet", "file": "people.parquet"}
-    assert contract.column("id").required
-    assert contract.column("id").header == "Id"
-    assert contract.column("email").format == "email"
-    assert contract.key == ("id",)
-    assert loaded(contract, path) == (2, 0)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [pa.duration("s"), pa.decimal256(50, 2), pa.list_(pa.duration("s")), pa.struct([("a b", pa.int64())])],
-    ids=str,
-)
-def test_parquet_types_that_iceberg_lacks(tmp_path, kind):
-    path = tmp_path / "people.parquet"
-    parquet.write_table(pa.table({"x": pa.nulls(1, kind)}), path)
-    with pytest.raises(SourceError, match="column 'x'") as raised:
-        infer_contract(path, PEOPLE)
-    assert raised.value.advice
 
 
 VALUES = st.one_of(
@@ -487,7 +366,7 @@ def test_whatever_is_in_a_file_its_contract_lets_it_in(tmp_path_factory, columns
     path = folder / "people.csv"
     quoted = [",".join('"' + value.replace('"', '""') + '"' for value in row) for row in [header, *rows]]
     path.write_text("\n".join(quoted) + "\n", "utf-8")
-    contract = inferred(path)
+    contract = inferred(path, PEOPLE)[0]
     assert contract.source is not None
     if contract.source.header and contract.source.delimiter == ",":
         assert loaded(contract, path) == (len(rows), 0), json.dumps(rows)

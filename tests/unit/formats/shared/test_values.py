@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lagoa.contracts.sources import Spelling
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.formats.shared.values import from_text
 
@@ -27,7 +28,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 
 def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, decimal: str = ".") -> Any:
-    value = from_text("t", "v", kind, decimal)
+    value = from_text("t", "v", kind, Spelling(decimal))
     shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
     bad = " OR ".join(f"coalesce({each}, false)" for each in value.bad) or "false"
     found = connection.execute(

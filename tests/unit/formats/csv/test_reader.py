@@ -15,9 +15,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import Source
 from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
+from lagoa.formats.csv.options import CsvSource
 from lagoa.formats.csv.reader import CsvReader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.stream import Stream
@@ -33,10 +33,10 @@ def contract_of(fields: int, **columns: Any) -> Contract:
     return Contract(TableName.parse("bronze.t"), "1.0.0", Path("t.odcs.yaml"), "hash", tuple(names), source=CSV)
 
 
-CSV = Source(format="csv")
+CSV = CsvSource(format="csv")
 
 
-def read(path: Path, fields: int, source: Source = CSV, **options: Any) -> list[dict[str, Any]]:
+def read(path: Path, fields: int, source: CsvSource = CSV, **options: Any) -> list[dict[str, Any]]:
     """Return the records of a file in the order of their numbers."""
     stream = CsvReader(contract_of(fields), source, SourceFile(path), **options).stream()
     rows = stream.reader().read_all().to_pylist()
@@ -279,19 +279,19 @@ def test_damaged_gzip_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "content", "expected"),
     [
-        (Source(format="csv", delimiter=";"), b"c0;c1\na,b;c\n", [("a,b", "c")]),
-        (Source(format="csv", delimiter="\t", quote=None), b'c0\tc1\n"a"\tb"\n', [('"a"', 'b"')]),
-        (Source(format="csv", quote="'"), b"c0,c1\n'a,b',\"\n", [("a,b", '"')]),
-        (Source(format="csv", escape="\\"), b'c0,c1\n"a\\"b",c\\,d\n', [('a"b', "c,d")]),
-        (Source(format="csv", escape="\\"), b'c0,c1\n"a\\\nb",\\\\\n', [("a\nb", "\\")]),
-        (Source(format="csv", null="NA"), b'c0,c1\nNA,\n"NA",x\n', [(None, ""), (None, "x")]),
-        (Source(format="csv", encoding="latin-1"), b"c0,c1\n\xe9,\xff\n", [("é", "ÿ")]),
-        (Source(format="csv", encoding="cp1252"), b"c0,c1\n\x80,b\n", [("€", "b")]),
-        (Source(format="csv", header=False), b"a,b\nc,d\n", [("a", "b"), ("c", "d")]),
+        (CsvSource(format="csv", delimiter=";"), b"c0;c1\na,b;c\n", [("a,b", "c")]),
+        (CsvSource(format="csv", delimiter="\t", quote=None), b'c0\tc1\n"a"\tb"\n', [('"a"', 'b"')]),
+        (CsvSource(format="csv", quote="'"), b"c0,c1\n'a,b',\"\n", [("a,b", '"')]),
+        (CsvSource(format="csv", escape="\\"), b'c0,c1\n"a\\"b",c\\,d\n', [('a"b', "c,d")]),
+        (CsvSource(format="csv", escape="\\"), b'c0,c1\n"a\\\nb",\\\\\n', [("a\nb", "\\")]),
+        (CsvSource(format="csv", null="NA"), b'c0,c1\nNA,\n"NA",x\n', [(None, ""), (None, "x")]),
+        (CsvSource(format="csv", encoding="latin-1"), b"c0,c1\n\xe9,\xff\n", [("é", "ÿ")]),
+        (CsvSource(format="csv", encoding="cp1252"), b"c0,c1\n\x80,b\n", [("€", "b")]),
+        (CsvSource(format="csv", header=False), b"a,b\nc,d\n", [("a", "b"), ("c", "d")]),
     ],
     ids=["semicolon", "no quote", "other quote", "escape", "escaped end", "null", "latin-1", "cp1252", "no header"],
 )  # fmt: skip
-def test_dialects(tmp_path: Path, source: Source, content: bytes, expected: list[tuple[str | None, ...]]) -> None:
+def test_dialects(tmp_path: Path, source: CsvSource, content: bytes, expected: list[tuple[str | None, ...]]) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(content)
     rows = read(path, 2, source)
@@ -303,13 +303,13 @@ def test_dialects(tmp_path: Path, source: Source, content: bytes, expected: list
 def test_one_column_with_an_escape_has_no_record_behind_its_last(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(content)
-    assert len(read(path, 1, Source(format="csv", escape="\\"))) == content.count(b"\n") - 1
+    assert len(read(path, 1, CsvSource(format="csv", escape="\\"))) == content.count(b"\n") - 1
 
 
 def test_a_byte_outside_the_encoding_spoils_its_record_alone(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(b"c0,c1\n\x81,a\n\x80,b\n")
-    rows = read(path, 2, Source(format="csv", encoding="cp1252"))
+    rows = read(path, 2, CsvSource(format="csv", encoding="cp1252"))
     assert [(row["@rule"], row["@reason"], row["@c0@"]) for row in rows] == [
         ("encoding", "byte 1 is not cp1252", None),
         (None, None, "€"),
@@ -354,28 +354,9 @@ def test_headers_that_do_not_fit(tmp_path: Path, content: bytes, message: str) -
 @pytest.mark.parametrize("encoding", ["utf-16", "gbk", "no-such", "utf-7", "rot13"])
 def test_encodings_that_are_not_read(tmp_path: Path, encoding: str) -> None:
     with pytest.raises(SourceError, match=f"does not read the encoding '{encoding}'"):
-        CsvReader(contract_of(3), Source(format="csv", encoding=encoding), SourceFile(write(tmp_path, b"")))
+        CsvReader(contract_of(3), CsvSource(format="csv", encoding=encoding), SourceFile(write(tmp_path, b"")))
 
 
 def test_a_delimiter_beyond_ascii_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="the delimiter '§' is no ASCII character"):
-        CsvReader(contract_of(3), Source(format="csv", delimiter="§"), SourceFile(write(tmp_path, b"")))
-
-
-def test_files_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="there is no such file"):
-        SourceFile(tmp_path / "none.csv")
-    with pytest.raises(SourceError, match="it is a folder"):
-        SourceFile(tmp_path)
-
-
-def test_a_file_that_changes_is_told(tmp_path: Path) -> None:
-    path = write(tmp_path, b"1,2,3\n")
-    file = SourceFile(path)
-    file.check_unchanged()
-    path.write_bytes(path.read_bytes() + b"4,5,6\n")
-    with pytest.raises(SourceError, match="it changed while it was read"):
-        file.check_unchanged()
-    path.unlink()
-    with pytest.raises(SourceError, match="there is no such file"):
-        file.check_unchanged()
+        CsvReader(contract_of(3), CsvSource(format="csv", delimiter="§"), SourceFile(write(tmp_path, b"")))

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import Source
 from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
+from lagoa.formats.json.options import JsonSource
 from lagoa.formats.json.reader import JsonReader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.row_sql import STREAM, RowSql
@@ -30,7 +30,7 @@ NESTED = "struct<n: long, tags: list<string>>"
 
 def contract_of(kinds: dict[str, str], **source: Any) -> Contract:
     columns = tuple(Column(name, kind) for name, kind in kinds.items())
-    return Contract(TABLE, "1.0.0", Path("things.odcs.yaml"), "", columns, source=Source(**source))
+    return Contract(TABLE, "1.0.0", Path("things.odcs.yaml"), "", columns, source=JsonSource(**source))
 
 
 def reader_of(path: Path, kinds: dict[str, str], **options: Any) -> JsonReader:
@@ -201,7 +201,12 @@ def test_moments_within_values_keep_their_zone(tmp_path):
 
 def test_keys_are_the_names_that_the_files_have(tmp_path):
     contract = Contract(
-        TABLE, "1", Path("x"), "", (Column("valor_r", "string", header="Valor (R$)"),), source=Source(format="jsonl")
+        TABLE,
+        "1",
+        Path("x"),
+        "",
+        (Column("valor_r", "string", header="Valor (R$)"),),
+        source=JsonSource(format="jsonl"),
     )
     path = put(tmp_path, b'{"Valor (R$)": 1.50}\n{"valor_r": 1}\n')
     assert contract.source is not None

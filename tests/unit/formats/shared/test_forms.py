@@ -6,30 +6,19 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 import pytest
+from inferring import inferred, loaded, types, written
 from pyarrow import parquet
 
-from lagoa.contracts import Contract, Contracts
 from lagoa.domain.tables import TableName
-from lagoa.formats import open_reader
-from lagoa.formats.infer import infer_contract
-from lagoa.formats.shared.files import SourceFile
-from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lagoa.contracts import Contract
+
 THINGS = TableName.parse("bronze.things")
-
-
-def inferred(path: Path) -> tuple[Contract, str]:
-    text = infer_contract(path, THINGS)
-    target = path.parent / "iceberg" / "bronze" / "things.odcs.yaml"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, "utf-8")
-    return Contracts.load(path.parent / "iceberg")[THINGS], text
 
 
 def of_columns(folder: Path, **columns: list[str]) -> tuple[Contract, str]:
@@ -37,18 +26,9 @@ def of_columns(folder: Path, **columns: list[str]) -> tuple[Contract, str]:
     rows = zip(*columns.values(), strict=True)
     path = folder / "things.csv"
     path.write_text("\n".join(";".join(row) for row in [tuple(columns), *rows]) + "\n", "utf-8")
-    contract, text = inferred(path)
-    reader = open_reader(contract, SourceFile(path))
-    with duckdb.connect() as connection:
-        connection.register(STREAM, reader.stream().reader())
-        lineage = ["b", dt.datetime.now(dt.UTC), path.name]
-        accepted = connection.execute(RowSql(contract, reader, "f").accepted, lineage).fetchall()
-    assert len(accepted) == len(next(iter(columns.values())))
+    contract, text = inferred(path, THINGS)
+    assert loaded(contract, path) == (len(next(iter(columns.values()))), 0)
     return contract, text
-
-
-def types(contract: Contract) -> dict[str, str]:
-    return {column.name: column.type for column in contract.columns}
 
 
 @pytest.mark.parametrize(
@@ -119,7 +99,7 @@ def test_words_that_are_none_for_null(tmp_path):
 def test_dates_in_json_alone_where_they_are_text(tmp_path):
     path = tmp_path / "things.jsonl"
     path.write_text('{"born": "31/12/1990", "day": 20260102}\n')
-    contract, _ = inferred(path)
+    contract, _ = inferred(path, THINGS)
     assert contract.source is not None
     assert (types(contract), contract.source.date) == ({"born": "date", "day": "long"}, "dd/mm/yyyy")
 
@@ -139,10 +119,7 @@ def test_ranges(tmp_path):
     assert "# REVIEW logicalTypeOptions: {minimum: 0, maximum: 24.50}" in text
     assert '# REVIEW logicalTypeOptions: {minimum: "2026-01-01", maximum: "2026-01-24"}' in text
     assert text.count("minimum") == 3
-    (tmp_path / "iceberg" / "bronze" / "things.odcs.yaml").write_text(
-        text.replace("# REVIEW logicalType", "logicalType")
-    )
-    taken_up = Contracts.load(tmp_path / "iceberg")[THINGS]
+    taken_up = written(tmp_path, THINGS, text.replace("# REVIEW logicalType", "logicalType"))
     assert [column.maximum for column in taken_up.columns] == [None, 20, 24.5, None, "2026-01-24"]
     assert not any(column.maximum for column in contract.columns)
 
@@ -164,7 +141,7 @@ def test_ranges_formats_and_values_of_parquet_and_json(tmp_path):
         )
     )
     for name in ("things.parquet", "things.jsonl"):
-        contract, text = inferred(tmp_path / name)
+        contract, text = inferred(tmp_path / name, THINGS)
         assert [column.format for column in contract.columns] == [None, None, "cnpj", "uf", "email"]
         assert types(contract) == {
             "n": "long",
@@ -174,7 +151,5 @@ def test_ranges_formats_and_values_of_parquet_and_json(tmp_path):
             "mail": "string",
         }
         assert "{minimum: 0, maximum: 19}  # holds for all 20 values" in text
-        taken_up = text.replace("# REVIEW logicalType", "logicalType")
-        (tmp_path / "iceberg" / "bronze" / "things.odcs.yaml").write_text(taken_up)
-        found = Contracts.load(tmp_path / "iceberg")[THINGS].columns[1]
+        found = written(tmp_path, THINGS, text.replace("# REVIEW logicalType", "logicalType")).columns[1]
         assert (found.minimum, found.maximum) == ("2026-01-01 00:00:00+00:00", "2026-01-01 19:00:00+00:00")

@@ -11,13 +11,18 @@ import re
 from decimal import Decimal
 from json.encoder import encode_basestring
 from types import NoneType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from lagoa.formats.shared.records import Fault
+from lagoa.contracts.iceberg_types import INTEGERS
+from lagoa.formats.shared.refused import Fault
+
+if TYPE_CHECKING:
+    from lagoa.contracts.iceberg_types import IcebergType
 
 _SPACE = " \t\r\n"
 _TEXTLESS = re.compile("[\0\ud800-\udfff]")
 _LONGEST_EXPONENT = 100
+_EXACT = INTEGERS | {"decimal"}
 
 
 class Number(str):
@@ -60,8 +65,14 @@ def read_object(record: bytes, encoding: str) -> dict[str, Any]:
     return value
 
 
-def as_texts(values: list[Any], *, exact: bool) -> list[str | None]:
-    """Return values as `as_text` does, or as `as_number_text` when they are to become exact numbers."""
+def text_for(value: Any, kind: IcebergType) -> str | None:
+    """Return a value as the text that is read for a column of a type: exact numbers are written out."""
+    return as_number_text(value) if kind.name in _EXACT else as_text(value)
+
+
+def texts_for(values: list[Any], kind: IcebergType) -> list[str | None]:
+    """Return the values of a column as `text_for` does each."""
+    exact = kind.name in _EXACT
     kinds = set(map(type, values))
     if not kinds <= {str, Number, NoneType}:
         return list(map(as_number_text if exact else as_text, values))

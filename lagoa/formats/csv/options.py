@@ -1,0 +1,57 @@
+"""What `lagoa.source` may say of CSV files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from lagoa.contracts.sources import Spelling
+from lagoa.formats.shared.options import TextSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Character = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class CsvSource(TextSource):
+    """The form of CSV files.
+
+    Attributes:
+        format: `csv`.
+        delimiter: between fields.
+        quote: around fields; None when quotes have no meaning.
+        escape: before a quote inside quotes; None when a doubled quote stands for one.
+        header: whether the first record names the columns; without it they come in the contract's order.
+        null: an unquoted or quoted field of exactly this text is null.
+        nulls: further texts that are null, such as `NA`.
+        decimal: the decimal mark of numbers.
+    """
+
+    files: ClassVar[str] = "CSV"
+
+    format: Literal["csv"]
+    delimiter: Character = ","
+    quote: Character | None = '"'
+    escape: Character | None = None
+    header: bool = True
+    null: str = ""
+    nulls: list[str] = Field(default=[])
+    decimal: Literal[".", ","] = "."
+
+    @property
+    def null_texts(self) -> tuple[str, ...]:
+        """The texts that are null; null is written as the first."""
+        return (self.null, *self.nulls)
+
+    @property
+    def spelling(self) -> Spelling:
+        """How values are written."""
+        return Spelling(self.decimal, self.date)
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what cannot be used, a dialect whose characters do not differ included."""
+        yield from super().faults()
+        if self.delimiter in {self.quote, self.escape, "\n", "\r"} or self.quote in {"\n", "\r"}:
+            yield "delimiter", "delimiter, quote and line end must be different characters.", "Mend the dialect."

@@ -1,0 +1,102 @@
+"""Finds out from a JSON file how it is written, and from its records which keys they have and what these hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.contracts.contract import Contract
+from lagoa.contracts.sources import ISO_DATE
+from lagoa.errors import SourceError
+from lagoa.formats.json.options import JsonSource
+from lagoa.formats.json.reader import JsonReader
+from lagoa.formats.json.records import SPACE
+from lagoa.formats.json.shape import Shape, nested_type
+from lagoa.formats.shared.files import BOM
+from lagoa.formats.shared.forms import date_form
+from lagoa.formats.shared.guesses import RECORDS, Guess
+from lagoa.formats.shared.json_values import Unreadable, read_object
+from lagoa.formats.shared.names import column_names
+from lagoa.formats.shared.text_files import find_encoding, read_head
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from lagoa.domain.tables import TableName
+    from lagoa.formats.shared.files import SourceFile
+
+
+def infer_json(file: SourceFile, table: TableName) -> tuple[JsonSource, list[Guess]]:
+    """Return the form of a JSON file and its columns; scalars are texts so far, what is nested has its type.
+
+    Raises:
+        SourceError: it is empty, binary, has no record that can be read, or an empty key.
+    """
+    source, shapes = _find_shapes(file, table)
+    guesses = []
+    for name, (key, shape) in zip(column_names(list(shapes)), shapes.items(), strict=True):
+        if not key:
+            raise SourceError(str(file.path), "a key of its records is empty.", "Write the file again without it.")
+        guess = Guess(name, key, "string", shape.told)
+        if shape.kinds in ({"list"}, {"object"}):
+            guess.type = nested_type(shape)
+        else:
+            guess.parsed, guess.written = True, shape.written
+        guesses.append(guess)
+    return source, guesses
+
+
+def find_dates(
+    connection: DuckDBPyConnection, source: JsonSource, guesses: Sequence[Guess]
+) -> tuple[JsonSource, list[str]]:
+    """Return the form of a file with how its dates are written, and notes."""
+    texts = [guess.name for guess in guesses if guess.written == "text"]
+    date, notes = date_form(connection, texts) if texts else (source.date, [])
+    return source.model_copy(update={"date": date}), notes
+
+
+def contract_options(source: JsonSource) -> Iterator[str]:
+    """Yield the options as a contract writes them, without those that are as usual."""
+    if source.encoding != "utf-8":
+        yield f"encoding: {source.encoding}"
+    if source.date != ISO_DATE:
+        yield f"date: {source.date}"
+
+
+def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[str, Shape]]:
+    """Return the form of a JSON file, and the shape of each key of its first 500,000 records.
+
+    Raises:
+        SourceError: it is empty, binary, or has no record that can be read.
+    """
+    source = JsonSource(format=_form(read_head(file, "JSON")), file=file.name, encoding=find_encoding(file))
+    reader = JsonReader(Contract(table, "0", file.path, "", (), source=source), source, file)
+    found: dict[str, Shape] = {}
+    seen = 0
+    reasons: list[str] = []
+    for block in reader.records():
+        for record in block.records[: RECORDS - seen]:
+            try:
+                values = read_object(record, source.encoding)
+            except Unreadable as error:
+                reasons.append(error.fault.reason)
+                continue
+            for key, value in values.items():
+                found.setdefault(key, Shape()).see(value)
+        seen += len(block.records)
+        if seen >= RECORDS:
+            break
+    if not found:
+        told = f"none of its records can be read: {reasons[0]}." if reasons else "it has no record with a key."
+        raise SourceError(str(file.path), told, "Look at the file; write the contract by hand if need be.")
+    return source, found
+
+
+def _form(head: bytes) -> Literal["json", "jsonl"]:
+    """Return whether a text is one document or has an object on each line; an object on the one line is taken for one.
+
+    Of a document of one object over several lines, the first line is no JSON and does not end as an object does.
+    """
+    first = head.removeprefix(BOM).strip(SPACE).splitlines()[0].strip(SPACE)
+    return "json" if first.startswith(b"[") or (first.startswith(b"{") and not first.endswith(b"}")) else "jsonl"

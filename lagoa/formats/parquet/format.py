@@ -1,0 +1,55 @@
+"""Parquet as a format of the registry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.formats.format import Format
+from lagoa.formats.parquet.options import ParquetSource
+from lagoa.formats.shared.files import MAGIC, READ_ERRORS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.contracts.contract import Contract
+    from lagoa.domain.tables import TableName
+    from lagoa.formats.parquet.reader import ParquetReader
+    from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.guesses import Guess
+    from lagoa.formats.shared.refused import Kept, Split
+
+
+class Parquet(Format[ParquetSource]):
+    """Parquet files, which say themselves which columns they have."""
+
+    names = ("parquet",)
+    options = ParquetSource
+
+    def recognises(self, file: SourceFile) -> bool:
+        """Return whether a file begins as Parquet files do, whatever it is called; see `Format.recognises`."""
+        try:
+            with file.open() as stream:
+                return stream.read(len(MAGIC)) == MAGIC
+        except READ_ERRORS as error:
+            raise file.unreadable(error) from error
+
+    def reader(self, contract: Contract, source: ParquetSource, file: SourceFile) -> ParquetReader:
+        """Return the reader of a file; see `Format.reader`."""
+        from lagoa.formats.parquet.reader import ParquetReader
+
+        del source
+        return ParquetReader(contract, file)
+
+    def infer(self, file: SourceFile, table: TableName) -> tuple[ParquetSource, list[Guess]]:
+        """Return the columns that a file says it has; see `Format.infer`."""
+        from lagoa.formats.parquet.infer import infer_parquet
+
+        del table
+        return infer_parquet(file)
+
+    def split(self, contract: Contract, source: ParquetSource, records: Sequence[Kept], *, alone: bool) -> list[Split]:
+        """Return the values of refused rows; see `Format.split`."""
+        from lagoa.formats.parquet.resend import split_row
+
+        del source, alone
+        return [split_row(contract, record) for record in records]

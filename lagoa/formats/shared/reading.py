@@ -1,0 +1,39 @@
+"""What every reader of files provides: its records as a stream, and SQL over it for the contract's columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from lagoa.contracts.contract import Column
+    from lagoa.formats.shared.stream import Stream
+    from lagoa.formats.shared.values import Value
+
+
+class Values(Protocol):
+    """Records whose columns are known, as SQL over a stream of them."""
+
+    columns: tuple[str, ...]
+    """The contract's columns that the records have."""
+
+    @property
+    def header(self) -> tuple[str, ...] | None:
+        """What the file calls the fields of a record, in their order; None where each record names them itself."""
+
+    @property
+    def raw(self) -> str:
+        """SQL over the stream: the bytes of a record, or what stands for them."""
+
+    def value(self, column: Column) -> Value:
+        """Return the SQL of a column's value over the stream.
+
+        Raises:
+            ValueError: what the file holds there cannot become a value of the column's type.
+        """
+
+
+class Reader(Values, Protocol):
+    """A source file whose columns are known."""
+
+    def stream(self) -> Stream:
+        """Return all records of the file, as one pass over it."""

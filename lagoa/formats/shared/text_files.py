@@ -1,0 +1,53 @@
+"""The beginning of a text file, and its encoding."""
+
+from __future__ import annotations
+
+import codecs
+from typing import TYPE_CHECKING
+
+from lagoa.errors import SourceError
+from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
+
+if TYPE_CHECKING:
+    from lagoa.formats.shared.files import SourceFile
+
+HEAD = 4 * 1024 * 1024
+"""Bytes of the beginning that is looked at."""
+
+_CHUNK = 1024 * 1024
+
+
+def read_head(file: SourceFile, form: str) -> bytes:
+    """Return the beginning of a text file of a form; raises `SourceError` when it is empty or binary."""
+    try:
+        with file.open() as stream:
+            head = stream.read(HEAD)
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
+    if not head.removeprefix(BOM).strip():
+        raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
+    found = kind_of(head)
+    if found:
+        raise SourceError(str(file.path), f"it is {found[0]}, no {form} file.", found[1])
+    if b"\0" in head:
+        raise SourceError(
+            str(file.path), f"it is binary, no {form} file.", "Lagoa reads CSV, JSON and Parquet: convert it."
+        )
+    return head
+
+
+def find_encoding(file: SourceFile) -> str:
+    """Return the first encoding that all of the file is in."""
+    for encoding in ("utf-8", "cp1252"):
+        decoder = codecs.getincrementaldecoder(encoding)()
+        try:
+            with file.open() as stream:
+                while chunk := stream.read(_CHUNK):
+                    decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        except READ_ERRORS as error:
+            raise file.unreadable(error) from error
+        return encoding
+    return "latin-1"

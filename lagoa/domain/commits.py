@@ -61,7 +61,8 @@ class Batch:
 
     Attributes:
         id: what the sender calls it; one id comes into a table once.
-        fingerprint: hash of its content; the same id with another fingerprint is `BatchChanged`.
+        fingerprint: hash of its content, with its function in front (`sha256:…`); the same id with another one is
+            `BatchChanged`.
     """
 
     id: str

@@ -15,7 +15,7 @@ from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 from lagoa.write import SessionQuery, begin
-from lagoa.write.holds import RECEIVED
+from lagoa.write.fingerprints import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +89,7 @@ def ingest_file(
     file = SourceFile(path)
     reader = open_reader(contract, file)
     fingerprint = file.fingerprint()
-    delivery = Batch(batch or fingerprint[:_ID_LENGTH], fingerprint)
+    delivery = Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
     load = _Load(contract, file, reader, delivery)
     with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
         result = load.run(tx, session)
@@ -122,7 +122,7 @@ class _Load:
                 self._table,
                 SessionQuery(session, self._sql.accepted, self._lineage),
                 batch=self._batch,
-                properties=lambda: {RECEIVED + self._batch.id: str(stream.received)},
+                received=lambda: stream.received,
             )
         except LagoaError:
             stream.check()

@@ -19,7 +19,7 @@ from lagoa.formats.texts import TextRecords
 from lagoa.quarantine.records import refused_sql
 from lagoa.quarantine.waiting import RECORDS, Selection, Waiting, check_condition, source_of
 from lagoa.write import SessionQuery, begin
-from lagoa.write.batches import fingerprint_of
+from lagoa.write.fingerprints import RowsFingerprint, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -232,8 +232,8 @@ class _Work:
         """Add the rows of the records that were not refused, each with the place that it came from."""
         passed = f"SELECT {', '.join(RECORD_KEY)}, raw, fixed FROM {_RECORDS} WHERE {_PASSED}"
         self.session.query(f"CREATE TEMP TABLE {_ACCEPTED} AS {passed}").fetchall()
-        fingerprint = fingerprint_of(self.session, _ACCEPTED)
-        batch = Batch(f"{self.result.action}-{fingerprint[:_ID_LENGTH]}", fingerprint)
+        fingerprint = str(RowsFingerprint(self.session, _ACCEPTED))
+        batch = Batch(f"{self.result.action}-{digest_of(fingerprint)[:_ID_LENGTH]}", fingerprint)
         rows = (
             f"SELECT a.* REPLACE (w.source AS _source, w.record AS _row) "
             f"FROM ({sql.accepted}) AS a JOIN {_RECORDS} AS w ON w.n = a._row"

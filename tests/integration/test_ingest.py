@@ -115,7 +115,10 @@ def test_rows_come_typed_and_with_their_lineage(lake: Lake, branch: str, tmp_pat
     head = lake.resolve(branch)
     assert head.id == result.commit
     assert SALES.quarantine not in lake.tables(branch)
-    assert lake.catalog(branch).load_table("bronze.sales").properties[f"lagoa.batch.{digest[:16]}"] == digest
+    properties = lake.catalog(branch).load_table("bronze.sales").properties
+    held = lake.context.batches.of(properties).get(digest[:16])
+    assert (held.fingerprint, held.received) == (f"sha256:{digest}", 2)
+    assert not any(digest[:16] in text for text in (*properties, *properties.values()))
 
 
 def test_refused_records_keep_their_bytes_place_and_reason(lake: Lake, branch: str, tmp_path: Path) -> None:

@@ -90,6 +90,8 @@ class Intent:
         key: the columns that rows were matched by (merge).
         predicate: the SQL condition of the rows removed (delete).
         fingerprint: of the model and its inputs (model).
+        incoming: paths of the files that hold the rows as they came in, in the table's columns by field id: all that
+            were merged, one a key (merge); all observations (scd2). They are kept for `incoming_days`.
     """
 
     kind: IntentKind
@@ -102,3 +104,4 @@ class Intent:
     key: tuple[str, ...] = ()
     predicate: str | None = None
     fingerprint: str | None = None
+    incoming: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from lagoa.domain.owners import is_abandoned, let_go, own_name
 from lagoa.domain.receipts import Publication
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
+from lagoa.write.incoming import sweep_incoming
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
@@ -118,7 +119,7 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
 
 
 def sweep(context: LakeContext) -> None:
-    """Remove candidates whose publisher is gone, and receipts of publications that never came to be.
+    """Remove candidates whose publisher is gone, receipts of publications that never came to be, and old incoming rows.
 
     A candidate names its publisher's machine and process and its own time: it goes when that process is gone, or does
     not work on it any more, or after a day. Taking one too early would do no harm but an error there: main is moved to
@@ -131,6 +132,7 @@ def sweep(context: LakeContext) -> None:
         if own != ref.name and is_abandoned(own, now):
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
+    sweep_incoming(context.settings)
     context.receipts.prune(now - _KEPT, partial(was_published, catalog))
 
 

@@ -18,6 +18,7 @@ from lagoa.domain.refs import Ref
 from lagoa.errors import BatchChanged, BatchHeld, CommitLost, TableNotFound, WriteError
 from lagoa.write.fingerprints import RowsFingerprint, same
 from lagoa.write.holds import held_fingerprint
+from lagoa.write.incoming import incoming_of
 from lagoa.write.merge import delete_rows, merge_rows
 from lagoa.write.overwrite import Where, overwrite_rows
 from lagoa.write.restore import RestoreResult, restore_tables
@@ -181,7 +182,8 @@ class WriteTransaction:
         if not columns:
             raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
         options = _Options(kind, batch, properties or {})
-        return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order))
+        incoming = incoming_of(self._context.settings) if kind == "merge" else None  # a model is built again instead
+        return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order, incoming))
 
     def scd2(
         self,
@@ -211,7 +213,8 @@ class WriteTransaction:
             advice = "Set lagoa.materialization to scd2 in its contract."
             raise WriteError(table, "the table holds no history of versions.", advice)
         options = _Options(kind, None, properties or {})
-        return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract))
+        incoming = incoming_of(self._context.settings) if kind == "scd2" else None
+        return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract, incoming))
 
     def delete(self, table: TableName, predicate: str) -> WriteResult:
         """Remove the rows for which a SQL condition is true; where it is false or null they stay.
@@ -327,6 +330,7 @@ class WriteTransaction:
                 key=changes.key,
                 predicate=changes.predicate,
                 fingerprint=options.properties.get(FINGERPRINT),
+                incoming=changes.incoming,
             )
         )
         return result

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - names are quoted; a predicate has been through the engine's parser
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.ports.engine import FILE_COLUMN
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.write.copy_on_write import Part
+    from lagoa.write.incoming import Incoming
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
@@ -32,12 +34,21 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(name_in_sql, names))
 
 
-def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None) -> FileChanges:
+def merge_rows(
+    rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None, incoming: Incoming | None = None
+) -> FileChanges:
     """Write the rows, and replace those files that hold rows of the same keys.
 
     Of rows with one key the one with the greatest value of `order_by` stays (nulls count as least); when that is
     equal, rows that come in go before rows that are there, and among those that come in the one with the greatest
     `_row`, then with the greatest values column by column.
+
+    Args:
+        rows: what comes in.
+        target: the table.
+        key: columns that rows are matched by.
+        order_by: see above.
+        incoming: where the rows are kept as they came, one a key.
 
     Raises:
         WriteError: a key is null; a row does not fit the table.
@@ -49,7 +60,9 @@ def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by:
         _refuse_null_keys(session, target, key)
         if count and _repeats(session, key):
             _keep_latest(session, target, key, order_by)
-        return _merge_staged(session, target, key, order_by)
+        came = f"SELECT {_listed(target.columns)} FROM {_NEW}"
+        kept = incoming.keep(session, target, came) if incoming and count else ()
+        return replace(_merge_staged(session, target, key, order_by), incoming=kept)
     finally:
         for name in (_NEW, _HITS):
             session.query(f"DROP TABLE IF EXISTS {name}")

@@ -7,6 +7,7 @@ copy-on-write.
 # ruff: noqa: S608 - names are quoted
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts import Contract
     from lagoa.domain.ports.engine import SqlSession
+    from lagoa.write.incoming import Incoming
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
@@ -38,8 +40,16 @@ _OBSERVED, _SEVERAL = "_lagoa_observed", "_lagoa_several"
 _VERSIONS, _NEW = "_lagoa_versions", "_lagoa_new"
 
 
-def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> FileChanges:
+def history_rows(
+    rows: SessionQuery, target: Target, contract: Contract, incoming: Incoming | None = None
+) -> FileChanges:
     """Make the table the history of the observations that come in, which are all there are.
+
+    Args:
+        rows: the observations.
+        target: the table.
+        contract: the table's.
+        incoming: where the observations are kept as they came.
 
     Raises:
         WriteError: a key or a moment is null; a row does not fit the table.
@@ -48,11 +58,13 @@ def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> File
     _check_columns(rows, target, contract)
     try:
         versions = stage_observations(rows, target.metadata, contract)
+        kept = incoming.keep(session, target, f"SELECT * FROM {_OBSERVED}") if incoming else ()
         if not target.tasks:
             files = session.write(versions, target.metadata)
-            return FileChanges(files, rows_added=sum(file.record_count for file in files), key=contract.key)
+            added = sum(file.record_count for file in files)
+            return FileChanges(files, rows_added=added, key=contract.key, incoming=kept)
         session.stage(_VERSIONS, versions, target.metadata)
-        return _difference(session, target, contract)
+        return replace(_difference(session, target, contract), incoming=kept)
     finally:
         for name in (_OBSERVED, _SEVERAL, _VERSIONS, _NEW):
             session.query(f"DROP TABLE IF EXISTS {name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -44,6 +44,7 @@ class FileChanges:
         rows_removed: rows that are gone or were replaced.
         predicate: the condition of the rows removed, for a delete.
         key: what rows were matched by, for a merge.
+        incoming: paths of the files with the rows as they came in, for a merge or a history.
     """
 
     added: Sequence[DataFile] = ()
@@ -51,7 +52,8 @@ class FileChanges:
     rows_added: int = 0
     rows_removed: int = 0
     predicate: str | None = None
-    key: tuple[str, ...] = field(default=())
+    key: tuple[str, ...] = ()
+    incoming: tuple[str, ...] = ()
 
 
 class Target:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.commits import Batch
+from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import LagoaError, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
@@ -120,7 +121,7 @@ class _Load:
         try:
             written = tx.append(
                 self._table,
-                SessionQuery(session, self._sql.accepted, self._lineage),
+                SessionQuery(session, self._sql.accepted, self._lineage, frozenset(LINEAGE_COLUMNS[:3])),
                 batch=self._batch,
                 received=lambda: stream.received,
             )

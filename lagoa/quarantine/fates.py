@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from lagoa.contracts.quarantine import RECORD_KEY
 from lagoa.domain.commits import Batch
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound, WriteError
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 from lagoa.formats.shared.stream import ROW
@@ -36,6 +37,7 @@ Action = Literal["retry", "fix", "discard"]
 _RECORDS, _REFUSED, _ACCEPTED, _NEWS = map(name_in_sql, (RECORDS, "@refused", "@accepted", "@news"))
 _PASSED = f"n IN (SELECT {name_in_sql(ROW)} FROM {name_in_sql(STREAM)}) AND n NOT IN (SELECT record FROM {_REFUSED})"
 _ID_LENGTH = 16
+_CONSTANT = frozenset(LINEAGE_COLUMNS[:2])  # a batch, a moment; the files are those that the records came in
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,9 @@ class _Work:
             f"SELECT a.* REPLACE (w.source AS _source, w.record AS _row) "
             f"FROM ({sql.accepted}) AS a JOIN {_RECORDS} AS w ON w.n = a._row"
         )
-        self.tx.append(self.result.table, SessionQuery(self.session, rows, [batch.id, self.fate.at, ""]), batch=batch)
+        self.tx.append(
+            self.result.table, SessionQuery(self.session, rows, [batch.id, self.fate.at, ""], _CONSTANT), batch=batch
+        )
         return batch
 
     def _decided(self, fate: str) -> str:

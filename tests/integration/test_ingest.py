@@ -420,7 +420,7 @@ def test_dates_and_nulls_as_the_contract_says(lake: Lake, branch: str, tmp_path:
 def partitions(lake: Lake, branch: str, table: str = "bronze.sales") -> list[str | None]:
     """The partition of each file of a table, as text."""
     tasks = lake.catalog(branch).load_table(table).scan().plan_files()
-    return sorted(str(task.file.partition[0]) if len(task.file.partition) else None for task in tasks)
+    return sorted((str(task.file.partition[0]) if len(task.file.partition) else None for task in tasks), key=str)
 
 
 def test_what_is_loaded_is_partitioned_by_the_day_it_came(lake: Lake, branch: str, tmp_path: Path) -> None:

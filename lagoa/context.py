@@ -15,6 +15,7 @@ from lagoa.errors import NotAllowed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lagoa.catalog.batches import BatchFiles
     from lagoa.contracts import Contracts
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
@@ -83,6 +84,11 @@ class LakeContext:
         """The lake's data contracts, read once."""
         return self._once("contracts", self._read_contracts)
 
+    @property
+    def batches(self) -> BatchFiles:
+        """The batches that tables hold."""
+        return self._once("batches", self._batch_files)
+
     def resolve(self, ref: str) -> Commit:
         """Return the commit that a ref names; raises `RefNotFound`, `InvalidName`."""
         return self.catalog.resolve(Ref.parse(ref))
@@ -101,6 +107,11 @@ class LakeContext:
         """Read the contracts anew when they are next asked for."""
         with self._lock:
             self._opened.pop("contracts", None)
+
+    def _batch_files(self) -> BatchFiles:
+        from lagoa.catalog.batches import BatchFiles
+
+        return BatchFiles(self.settings.warehouse_location, self.settings.batch_days)
 
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts

@@ -319,7 +319,7 @@ class BatchChanged(TerminalError):
     def __init__(self, table: TableName, batch: str, known: str, found: str) -> None:
         super().__init__(
             f"Batch {batch!r} of {table} was loaded before with another content "
-            f"(fingerprint {known[:12]}, now {found[:12]}).",
+            f"(fingerprint {_short(known)}, now {_short(found)}).",
             "Nothing was written. Load the new content under a batch id of its own, or roll the first one back.",
         )
         self.table = table
@@ -426,3 +426,7 @@ class PublishConflict(TerminalError):
         self.tables = tuple(tables)
         self.ours = ours
         self.theirs = theirs
+
+
+def _short(fingerprint: str) -> str:
+    return fingerprint.rpartition(":")[2][:12]

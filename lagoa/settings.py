@@ -64,6 +64,10 @@ class Settings(BaseSettings):
         threads: threads of the SQL engine.
         workers: tables loaded or built side by side.
         target_file_mb: size of a data file, in MiB.
+        batch_days: for so many days a table knows its batches, so that one that comes again is noticed; for ever by
+            default.
+        incoming_days: for so many days the rows that came in by a merge are kept as they came, to be merged again on
+            another state; 0 for not at all.
         publish_tries: how often a publication starts over when main moves under it.
         author: who stands in commits and receipts.
     """
@@ -94,6 +98,8 @@ class Settings(BaseSettings):
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     target_file_mb: Annotated[int, Field(ge=1, le=4096)] = 256
+    batch_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+    incoming_days: Annotated[int, Field(ge=0, le=3650)] = 30
     publish_tries: Annotated[int, Field(ge=1, le=100)] = 5
     author: Annotated[str, Field(max_length=200)] = Field(default_factory=_user)
 

@@ -65,7 +65,7 @@ def table_document(location: str, read: Callable[[str], bytes] | None = None) ->
         CatalogDamaged: the file is not there or is no metadata.
     """
     try:
-        data = (read or _read)(location)
+        data = (read or read_file)(location)
         document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, ValueError) as error:
         message = f"The catalog points to {location}, which cannot be read: {error}."
@@ -79,7 +79,8 @@ def table_named(location: str) -> TableName:
     return TableName((layer,), _UUID.sub("", folder))
 
 
-def _read(location: str) -> bytes:
+def read_file(location: str) -> bytes:
+    """Return the bytes of a small file beside the tables' data, such as a metadata file; raises `OSError`."""
     url = urlparse(location)
     if url.scheme in {"", "file"}:
         return Path(unquote(url.path) if url.scheme else location).read_bytes()

@@ -72,13 +72,23 @@ def _table_differences(contract: Contract, metadata: TableMetadata, schema: Sche
     if not there.issuperset(each.name for each in contract.all_columns):
         return found  # a column is refused: the layout cannot be said
     note = "files are laid out so from now on; those that are there stay as they are"
-    now, then = partition_in_words(metadata.spec(), metadata.schema()), ", ".join(contract.partition)
-    if not same_partition(metadata.spec(), contract.partition_spec(schema)):
+    now, then = partition_in_words(metadata.spec(), metadata.schema()), ", ".join(contract.layout)
+    if not keeps_partition(contract, metadata.spec(), schema):
         found.append(Difference("partition", None, now or None, then or None, "evolves", note))
     if metadata.sort_order().fields != contract.sort_order(schema).fields:
         now, then = _sort_in_words(metadata.sort_order(), metadata.schema()), ", ".join(contract.sort)
         found.append(Difference("sort", None, now or None, then or None, "evolves", note))
     return found
+
+
+def keeps_partition(contract: Contract, spec: PartitionSpec, schema: Schema) -> bool:
+    """Return whether a table has the partition of its contract.
+
+    One that was made without, before what is loaded was partitioned by day, stays so until its contract says more.
+    """
+    if contract.partition is None and spec.is_unpartitioned():
+        return True
+    return same_partition(spec, contract.partition_spec(schema))
 
 
 def same_partition(a: PartitionSpec, b: PartitionSpec) -> bool:

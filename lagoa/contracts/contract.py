@@ -107,7 +107,7 @@ class Contract:
         description: what a row is and means.
         owner: the team that answers for it.
         key: columns that identify a row; empty when there is no key.
-        partition: partition transforms, such as `month(sold_at)`.
+        partition: partition transforms, such as `month(sold_at)`; None where the contract does not say.
         sort: sort fields, such as `sold_at desc`.
         order_by: of rows with one key, the one with the greatest value here wins a merge.
         materialization: how a model builds it; None when none does.
@@ -130,7 +130,7 @@ class Contract:
     description: str = ""
     owner: str = ""
     key: tuple[str, ...] = ()
-    partition: tuple[str, ...] = ()
+    partition: tuple[str, ...] | None = None
     sort: tuple[str, ...] = ()
     order_by: str | None = None
     materialization: Materialization | None = None
@@ -156,6 +156,15 @@ class Contract:
             found.update({f"{column.name}.{path}": names for path, names in column.former_fields.items()})
         return found
 
+    @cached_property
+    def layout(self) -> tuple[str, ...]:
+        """The partition transforms of a table that is made: those of the contract, else the day for what is loaded."""
+        if self.partition is not None:
+            return self.partition
+        day = f"day({_MOMENT})"
+        taken = any(column.name == f"{_MOMENT}_day" for column in self.columns)
+        return (day,) if self.source and not taken else ()
+
     def column(self, name: str) -> Column | None:
         """Return the column of this name, lineage columns included, or None."""
         return next((column for column in self.all_columns if column.name == name), None)
@@ -174,7 +183,7 @@ class Contract:
         """Return the partition spec, with the field ids of `schema`, which is the table's."""
         from lagoa.contracts.iceberg_schema import build_partition_spec
 
-        return build_partition_spec(self.partition, schema)
+        return build_partition_spec(self.layout, schema)
 
     def sort_order(self, schema: Schema) -> SortOrder:
         """Return the sort order, with the field ids of `schema`, which is the table's."""

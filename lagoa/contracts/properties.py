@@ -107,7 +107,7 @@ class TableProperties(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: dict[str, Any] | None = Field(None, alias="lagoa.source")
-    partition: list[Text] = Field([], alias="lagoa.partition")
+    partition: list[Text] | None = Field(None, alias="lagoa.partition")
     sort: list[Text] = Field([], alias="lagoa.sort")
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
     materialization: Materialization | None = Field(None, alias="lagoa.materialization")

@@ -70,7 +70,7 @@ def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) 
         description=found.description or "",
         owner=team.get("name", "") if isinstance(team, dict) else "",
         key=key,
-        partition=tuple(extra.partition),
+        partition=None if extra.partition is None else tuple(extra.partition),
         sort=tuple(extra.sort),
         order_by=extra.order_by,
         materialization=extra.materialization,
@@ -240,7 +240,7 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
 
 def _check_partition(file: ContractFile, contract: Contract, where: Location) -> None:
     taken: set[str] = set()
-    for number, text in enumerate(contract.partition):
+    for number, text in enumerate(contract.partition or ()):
         with file.going_on():
             place = (*where, number)
             each = _parsed(file, place, PartitionField.parse, text, PARTITIONS)

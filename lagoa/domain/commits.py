@@ -61,7 +61,8 @@ class Batch:
 
     Attributes:
         id: what the sender calls it; one id comes into a table once.
-        fingerprint: hash of its content; the same id with another fingerprint is `BatchChanged`.
+        fingerprint: hash of its content, with its function in front (`sha256:…`); the same id with another one is
+            `BatchChanged`.
     """
 
     id: str
@@ -89,6 +90,8 @@ class Intent:
         key: the columns that rows were matched by (merge).
         predicate: the SQL condition of the rows removed (delete).
         fingerprint: of the model and its inputs (model).
+        incoming: paths of the files that hold the rows as they came in, in the table's columns by field id: all that
+            were merged, one a key (merge); all observations (scd2). They are kept for `incoming_days`.
     """
 
     kind: IntentKind
@@ -101,3 +104,4 @@ class Intent:
     key: tuple[str, ...] = ()
     predicate: str | None = None
     fingerprint: str | None = None
+    incoming: tuple[str, ...] = ()

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.commits import Batch
+from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import LagoaError, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 from lagoa.write import SessionQuery, begin
-from lagoa.write.holds import RECEIVED
+from lagoa.write.fingerprints import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +90,7 @@ def ingest_file(
     file = SourceFile(path)
     reader = open_reader(contract, file)
     fingerprint = file.fingerprint()
-    delivery = Batch(batch or fingerprint[:_ID_LENGTH], fingerprint)
+    delivery = Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
     load = _Load(contract, file, reader, delivery)
     with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
         result = load.run(tx, session)
@@ -120,9 +121,9 @@ class _Load:
         try:
             written = tx.append(
                 self._table,
-                SessionQuery(session, self._sql.accepted, self._lineage),
+                SessionQuery(session, self._sql.accepted, self._lineage, frozenset(LINEAGE_COLUMNS[:3])),
                 batch=self._batch,
-                properties=lambda: {RECEIVED + self._batch.id: str(stream.received)},
+                received=lambda: stream.received,
             )
         except LagoaError:
             stream.check()

@@ -17,6 +17,7 @@ from lagoa.domain.owners import is_abandoned, let_go, own_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
 from lagoa.publish.moves import published, was_published
+from lagoa.write.incoming import sweep_incoming
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
@@ -102,7 +103,7 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
 
 
 def sweep(context: LakeContext) -> None:
-    """Remove candidates whose publisher is gone, and receipts of publications that never came to be.
+    """Remove candidates whose publisher is gone, receipts of publications that never came to be, and old incoming rows.
 
     A candidate names its publisher's machine and process and its own time: it goes when that process is gone, or does
     not work on it any more, or after a day. Taking one too early would do no harm but an error there: main is moved to
@@ -115,4 +116,5 @@ def sweep(context: LakeContext) -> None:
         if own != ref.name and is_abandoned(own, now):
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
+    sweep_incoming(context.settings)
     context.receipts.prune(now - _KEPT, partial(was_published, catalog))

@@ -11,7 +11,7 @@ from lagoa.domain.refs import ID_LENGTH, MAIN, Ref, is_id
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
 from lagoa.publish.candidate import Proposal, land, sweep
 from lagoa.publish.moves import ROLLBACK, was_published
-from lagoa.write.holds import batches_of, with_holds
+from lagoa.write.holds import with_holds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
     if not differing:
         raise NothingToPublish(to)
     fault_point("publish.begun")
-    gone, back = _batches(differing)
+    gone, back = _batches(context, differing)
     change = Change(
         tables={table: then for table, (_, then) in differing.items()},
         message=f"Roll back to {to} ({target.id[:12]})",
@@ -91,12 +91,14 @@ def _was_audited(context: LakeContext, target: Commit) -> bool:
     return was_published(context.catalog, target.id) and context.receipts.of_commit(target.id) is not None
 
 
-def _batches(differing: Mapping[TableName, tuple[str | None, str | None]]) -> tuple[_Moves, _Moves]:
+def _batches(
+    context: LakeContext, differing: Mapping[TableName, tuple[str | None, str | None]]
+) -> tuple[_Moves, _Moves]:
     """Return the batches that go out of sight, and those that come back."""
     gone: _Moves = []
     back: _Moves = []
     for table, pointers in sorted(differing.items()):
-        now, then = (batches_of(table_facts(each).properties) if each else {} for each in pointers)
-        gone += [(table, Batch(name, now[name])) for name in sorted(now.keys() - then.keys())]
-        back += [(table, Batch(name, then[name])) for name in sorted(then.keys() - now.keys())]
+        now, then = (context.batches.of(table_facts(each).properties if each else {}) for each in pointers)
+        gone += [(table, Batch(name, held.fingerprint)) for name, held in sorted(now.missing_from(then).items())]
+        back += [(table, Batch(name, held.fingerprint)) for name, held in sorted(then.missing_from(now).items())]
     return gone, back

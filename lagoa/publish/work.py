@@ -55,7 +55,7 @@ def publish(context: LakeContext, branch: str, message: str = "") -> Publication
     fault_point("publish.begun")
     for _ in range(context.settings.publish_tries):
         base = context.catalog.ref(MAIN).commit
-        work = _Work(context.catalog, branch, ref.commit, base, context.catalog.merge_base(base, ref.commit))
+        work = _Work(context, branch, ref.commit, base, context.catalog.merge_base(base, ref.commit))
         work.refuse_undone()
         change = Change(
             tables=work.tables(),
@@ -77,18 +77,23 @@ class _Work:
     """A work branch against main.
 
     Attributes:
-        catalog: where both are.
+        context: the lake.
         branch: its name.
         head: its commit.
         main: main's commit.
         parted: the nearest commit that both have.
     """
 
-    catalog: VersionedCatalog
+    context: LakeContext
     branch: str
     head: str
     main: str
     parted: str
+
+    @property
+    def catalog(self) -> VersionedCatalog:
+        """Where both are."""
+        return self.context.catalog
 
     def tables(self) -> dict[TableName, str | None]:
         """Return the net change: the new pointer of each table, None for one that goes."""
@@ -101,7 +106,9 @@ class _Work:
         if not net and not self.namespaces():
             raise NothingToPublish(self.branch)
         self._refuse_skew(net)
-        present = {table: table_facts(pointer).properties for table, pointer in net.items() if pointer}
+        present = {
+            table: self.context.batches.of(table_facts(pointer).properties) for table, pointer in net.items() if pointer
+        }
         refuse_held_within(self.catalog, self.main, present)
         return net
 

@@ -11,7 +11,6 @@ from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound
 from lagoa.quarantine.records import refused_sql
-from lagoa.write.holds import RECEIVED
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
@@ -59,11 +58,8 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
     pointers = context.pointers(ref)
     if table not in pointers:
         raise TableNotFound(table, ref)
-    known = {
-        key.removeprefix(RECEIVED): int(value)
-        for key, value in table_facts(pointers[table]).properties.items()
-        if key.startswith(RECEIVED)
-    }
+    held = context.batches.of(table_facts(pointers[table]).properties).all()
+    known = {batch: each.received for batch, each in held.items() if each.received is not None}
     read = {name: pointers[name] for name in (table, table.quarantine) if name in pointers}
     counts: dict[str, tuple[int, int, int]] = {}
     taken: dict[str, int] = {}

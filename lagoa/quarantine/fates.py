@@ -13,6 +13,7 @@ from lagoa.contracts.quarantine import RECORD_KEY
 from lagoa.domain.commits import Batch
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound, WriteError
 from lagoa.formats.resend import TextRecords
 from lagoa.formats.shared.row_sql import STREAM, RowSql
@@ -20,7 +21,7 @@ from lagoa.formats.shared.stream import ROW
 from lagoa.quarantine.records import refused_sql
 from lagoa.quarantine.waiting import RECORDS, Waiting, check_condition, source_of
 from lagoa.write import SessionQuery, begin
-from lagoa.write.batches import fingerprint_of
+from lagoa.write.fingerprints import RowsFingerprint, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -37,6 +38,7 @@ Action = Literal["retry", "fix", "discard"]
 _RECORDS, _REFUSED, _ACCEPTED, _NEWS = map(name_in_sql, (RECORDS, "@refused", "@accepted", "@news"))
 _PASSED = f"n IN (SELECT {name_in_sql(ROW)} FROM {name_in_sql(STREAM)}) AND n NOT IN (SELECT record FROM {_REFUSED})"
 _ID_LENGTH = 16
+_CONSTANT = frozenset(LINEAGE_COLUMNS[:2])  # a batch, a moment; the files are those that the records came in
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,13 +235,15 @@ class _Work:
         """Add the rows of the records that were not refused, each with the place that it came from."""
         passed = f"SELECT {', '.join(RECORD_KEY)}, raw, fixed FROM {_RECORDS} WHERE {_PASSED}"
         self.session.query(f"CREATE TEMP TABLE {_ACCEPTED} AS {passed}").fetchall()
-        fingerprint = fingerprint_of(self.session, _ACCEPTED)
-        batch = Batch(f"{self.result.action}-{fingerprint[:_ID_LENGTH]}", fingerprint)
+        fingerprint = str(RowsFingerprint(self.session, _ACCEPTED))
+        batch = Batch(f"{self.result.action}-{digest_of(fingerprint)[:_ID_LENGTH]}", fingerprint)
         rows = (
             f"SELECT a.* REPLACE (w.source AS _source, w.record AS _row) "
             f"FROM ({sql.accepted}) AS a JOIN {_RECORDS} AS w ON w.n = a._row"
         )
-        self.tx.append(self.result.table, SessionQuery(self.session, rows, [batch.id, self.fate.at, ""]), batch=batch)
+        self.tx.append(
+            self.result.table, SessionQuery(self.session, rows, [batch.id, self.fate.at, ""], _CONSTANT), batch=batch
+        )
         return batch
 
     def _decided(self, fate: str) -> str:

@@ -6,15 +6,19 @@ import json
 import random
 import time
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
+from lagoa.catalog.batches import HeldBatch
 from lagoa.catalog.table_facts import FINGERPRINT
 from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import Ref
-from lagoa.errors import CommitLost, TableNotFound, WriteError
-from lagoa.write.batches import fingerprint_of, loaded_before
-from lagoa.write.holds import BATCH, refuse_held
+from lagoa.errors import BatchChanged, BatchHeld, CommitLost, TableNotFound, WriteError
+from lagoa.write.fingerprints import RowsFingerprint, same
+from lagoa.write.holds import held_fingerprint
+from lagoa.write.incoming import incoming_of
 from lagoa.write.merge import delete_rows, merge_rows
 from lagoa.write.overwrite import Where, overwrite_rows
 from lagoa.write.restore import RestoreResult, restore_tables
@@ -23,7 +27,7 @@ from lagoa.write.sources import SessionQuery, Source, kept, open_rows, with_line
 from lagoa.write.target import FileChanges, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit, IntentKind
@@ -59,7 +63,8 @@ class WriteResult:
 class _Options:
     kind: IntentKind
     batch: Batch | str | None = None
-    properties: Mapping[str, str] | Callable[[], Mapping[str, str]] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    received: Callable[[], int] | None = None
 
 
 def begin(context: LakeContext, branch: str, message: str = "") -> WriteTransaction:
@@ -108,7 +113,8 @@ class WriteTransaction:
         *,
         batch: Batch | str | None = None,
         kind: IntentKind = "append",
-        properties: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        properties: Mapping[str, str] | None = None,
+        received: Callable[[], int] | None = None,
     ) -> WriteResult:
         """Add rows.
 
@@ -118,7 +124,8 @@ class WriteTransaction:
             batch: the delivery that the rows came as. An id alone gets a fingerprint of the rows. The same batch
                 again is a no-op that says so.
             kind: what the write is noted as.
-            properties: set on the table; a function is asked for them once the rows are written.
+            properties: set on the table.
+            received: gives the number of records of a batch that came as a file, once its rows are written.
 
         Raises:
             WriteError: rows that the table cannot hold.
@@ -126,7 +133,7 @@ class WriteTransaction:
             QueryError, TableNotFound: the query is refused or fails.
             ContractError: a new table without a contract.
         """
-        return self._write(table, source, _Options(kind, batch, properties or {}), _appended)
+        return self._write(table, source, _Options(kind, batch, properties or {}, received), _appended)
 
     def replace(
         self,
@@ -177,7 +184,8 @@ class WriteTransaction:
         if not columns:
             raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
         options = _Options(kind, batch, properties or {})
-        return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order))
+        incoming = incoming_of(self._context.settings) if kind == "merge" else None  # a model is built again instead
+        return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order, incoming))
 
     def scd2(
         self,
@@ -207,7 +215,8 @@ class WriteTransaction:
             advice = "Set lagoa.materialization to scd2 in its contract."
             raise WriteError(table, "the table holds no history of versions.", advice)
         options = _Options(kind, None, properties or {})
-        return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract))
+        incoming = incoming_of(self._context.settings) if kind == "scd2" else None
+        return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract, incoming))
 
     def delete(self, table: TableName, predicate: str) -> WriteResult:
         """Remove the rows for which a SQL condition is true; where it is false or null they stay.
@@ -256,7 +265,7 @@ class WriteTransaction:
         Raises:
             TableNotFound, RefNotFound: the ref has no such table; no such ref.
         """
-        results, changed = restore_tables(self._context.catalog, self._staged, tables, source)
+        results, changed = restore_tables(self._context, self._staged, tables, source)
         self._intents.extend(Intent("restore", str(table)) for table in changed)
         return results
 
@@ -275,25 +284,43 @@ class WriteTransaction:
             rows, batch = given, options.batch
             if isinstance(batch, str):
                 rows, name = kept(rows)
-                batch = Batch(batch, fingerprint_of(rows.session, name))
-            if batch is not None:
-                refuse_held(self._context.catalog, self._staged.base, table, batch)
-                if loaded_before(target.properties, table, batch):
-                    return WriteResult(table, skipped=True, pointer=target.pointer)
+                fingerprint = RowsFingerprint(rows.session, name)
+                loaded = self._loaded(target, batch, str(fingerprint), fingerprint.is_of)
+                batch = Batch(batch, str(fingerprint))
+            else:
+                loaded = batch is not None and self._loaded(
+                    target, batch.id, batch.fingerprint, partial(same, batch.fingerprint)
+                )
+            if loaded:
+                return WriteResult(table, skipped=True, pointer=target.pointer)
             if target.contract is not None and target.contract.source is not None:
                 rows = with_lineage(rows, batch)
             changes = how(rows, target)
         return self._stage(target, changes, options, batch)
 
+    def _loaded(self, target: Target, batch: str, fingerprint: str, is_of: Callable[[str], bool]) -> bool:
+        """Return whether the table has a batch with this content already.
+
+        Raises:
+            BatchHeld: this content of it was rolled back and held.
+            BatchChanged: the table has it with another content.
+        """
+        held = held_fingerprint(self._context.catalog, self._staged.base, target.name, batch)
+        if held is not None and is_of(held):
+            raise BatchHeld(target.name, batch)
+        known = self._context.batches.of(target.properties).get(batch)
+        if known is not None and not is_of(known.fingerprint):
+            raise BatchChanged(target.name, batch, known.fingerprint, fingerprint)
+        return known is not None
+
     def _stage(self, target: Target, changes: FileChanges, options: _Options, batch: Batch | None) -> WriteResult:
         fault_point("write.files")
         rows = changes.rows_added, changes.rows_removed
         result = WriteResult(target.name, *rows, len(changes.added), pointer=target.pointer)
-        given = options.properties() if callable(options.properties) else options.properties
-        properties = {**given, **({BATCH + batch.id: batch.fingerprint} if batch else {})}
-        if not (changes.added or changes.removed or properties or target.table is None):
+        if not (changes.added or changes.removed or options.properties or batch or target.table is None):
             return result
-        table = target.commit(changes, properties, self._context.engine)
+        hold = partial(self._hold, target, batch, options.received) if batch else None
+        table = target.commit(changes, options.properties, self._context.engine, hold)
         self._intents.append(
             Intent(
                 kind=options.kind,
@@ -305,10 +332,19 @@ class WriteTransaction:
                 batch=batch,
                 key=changes.key,
                 predicate=changes.predicate,
-                fingerprint=given.get(FINGERPRINT),
+                fingerprint=options.properties.get(FINGERPRINT),
+                incoming=changes.incoming,
             )
         )
         return replace(result, pointer=table.metadata_location)
+
+    def _hold(
+        self, target: Target, batch: Batch, received: Callable[[], int] | None
+    ) -> tuple[Mapping[str, str], Collection[str]]:
+        """Note a batch as one that the table holds; return the table's properties that say so, and those replaced."""
+        held = HeldBatch(batch.fingerprint, received() if received else None, datetime.now(UTC).isoformat())
+        batches = self._context.batches.of(target.properties)
+        return batches.add(str(target.metadata.table_uuid), batch.id, held), batches.replaced
 
     def _land(self) -> None:
         """Commit what was staged. When others moved the branch but none of these tables, do so on the new head."""
@@ -341,12 +377,12 @@ class WriteTransaction:
 
 
 def _appended(rows: SessionQuery, target: Target) -> FileChanges:
-    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters)
+    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters, constant=rows.constant)
     return FileChanges(files, rows_added=sum(file.record_count for file in files))
 
 
 def _replaced(rows: SessionQuery, target: Target) -> FileChanges:
-    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters)
+    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters, constant=rows.constant)
     old = [task.file for task in target.tasks]
     removed = sum(file.record_count for file in old)
     if any(task.delete_files for task in target.tasks):

@@ -101,7 +101,7 @@ def _sort_updates(metadata: TableMetadata, order: SortOrder) -> tuple[TableUpdat
 
 
 def _evolve_partition(transaction: Transaction, contract: Contract) -> None:
-    from lagoa.contracts.comparison import same_partition
+    from lagoa.contracts.comparison import keeps_partition
 
     metadata = transaction.table_metadata
     schema = metadata.schema()
@@ -111,7 +111,7 @@ def _evolve_partition(transaction: Transaction, contract: Contract) -> None:
     ids = {field.name: field.field_id for field in schema.fields}
     # A partition that is still called by a former name of its column, which is another's now.
     taken = [key for key, field in have.items() if key in wanted and ids.get(field.name, key[0]) != key[0]]
-    if same_partition(metadata.spec(), partition) and not taken:
+    if keeps_partition(contract, metadata.spec(), schema) and not taken:
         return
     with transaction.update_spec() as spec:
         for key in taken:

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.domain.commits import Batch
 from lagoa.errors import BatchHeld
+from lagoa.write.fingerprints import same
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lagoa.catalog.batches import TableBatches
+    from lagoa.domain.commits import Batch
     from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
     from lagoa.domain.tables import TableName
 
-BATCH = "lagoa.batch."
-"""Table property of a batch that the table holds: this and the batch's id; its value is the fingerprint."""
-
-RECEIVED = "lagoa.received."
-"""Table property of a batch that came as a file: this and the batch's id; its value is the number of its records."""
-
 HELD = "lagoa.held."
 """Namespace property of a held batch: this, the table's own name, a dot and the batch's id; likewise."""
-
-
-def batches_of(properties: Mapping[str, str]) -> dict[str, str]:
-    """Return the fingerprint of each batch that a table holds, from its properties."""
-    return {key.removeprefix(BATCH): value for key, value in properties.items() if key.startswith(BATCH)}
 
 
 def with_holds(
@@ -41,41 +32,35 @@ def with_holds(
     changed: dict[Namespace, dict[str, str]] = {}
     for table, batch in hold:
         properties = changed.setdefault(table.namespace, dict(namespaces.get(table.namespace, {})))
-        properties[_property(table, batch)] = batch.fingerprint
+        properties[_property(table, batch.id)] = batch.fingerprint
     for table, batch in release:
         properties = changed.get(table.namespace) or dict(namespaces.get(table.namespace, {}))
-        if properties.pop(_property(table, batch), None) is not None:
+        if properties.pop(_property(table, batch.id), None) is not None:
             changed[table.namespace] = properties
     return dict(changed)
 
 
-def refuse_held(catalog: VersionedCatalog, commit: str, table: TableName, batch: Batch) -> None:
-    """Let a batch pass unless it is held at a commit.
-
-    Raises:
-        BatchHeld: this content of the batch was rolled back and held. Other content under the same id passes.
-    """
-    _refuse(catalog.namespaces(commit).get(table.namespace, {}), table, batch)
+def held_fingerprint(catalog: VersionedCatalog, commit: str, table: TableName, batch: str) -> str | None:
+    """Return the fingerprint of the content of a batch that is held at a commit; None where none is."""
+    return catalog.namespaces(commit).get(table.namespace, {}).get(_property(table, batch))
 
 
-def refuse_held_within(catalog: VersionedCatalog, commit: str, tables: Mapping[TableName, Mapping[str, str]]) -> None:
-    """Let tables pass, given by their properties, unless they hold a batch that is held at a commit.
+def refuse_held_within(catalog: VersionedCatalog, commit: str, tables: Mapping[TableName, TableBatches]) -> None:
+    """Let tables pass unless they hold a batch that is held at a commit.
 
     Raises:
         BatchHeld: the first such batch.
     """
     namespaces = catalog.namespaces(commit)
-    for table, properties in tables.items():
-        marks = namespaces.get(table.namespace, {})
-        if any(name.startswith(HELD) for name in marks):
-            for name, fingerprint in batches_of(properties).items():
-                _refuse(marks, table, Batch(name, fingerprint))
+    for table, batches in tables.items():
+        prefix = _property(table, "")
+        for mark, fingerprint in namespaces.get(table.namespace, {}).items():
+            if mark.startswith(prefix):
+                batch = mark.removeprefix(prefix)
+                there = batches.get(batch)
+                if there is not None and same(fingerprint, there.fingerprint):
+                    raise BatchHeld(table, batch)
 
 
-def _refuse(marks: Mapping[str, str], table: TableName, batch: Batch) -> None:
-    if marks.get(_property(table, batch)) == batch.fingerprint:
-        raise BatchHeld(table, batch.id)
-
-
-def _property(table: TableName, batch: Batch) -> str:
-    return f"{HELD}{table.name}.{batch.id}"
+def _property(table: TableName, batch: str) -> str:
+    return f"{HELD}{table.name}.{batch}"

@@ -1,25 +1,27 @@
-"""Merge by key and delete by predicate: the files that hold such rows are written anew, the others stay."""
+"""Merge by key and delete by predicate, both copy-on-write."""
 
 # ruff: noqa: S608 - names are quoted; a predicate has been through the engine's parser
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.ports.engine import FILE_COLUMN
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import WriteError
-from lagoa.write.parts import path_of, read_part, touched_files
+from lagoa.write.copy_on_write import Replaced, read_part, replaced_files, rows_by_file
 from lagoa.write.target import FileChanges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pyiceberg.expressions import BooleanExpression
-    from pyiceberg.table import FileScanTask
+    from pyiceberg.manifest import DataFile
 
     from lagoa.domain.ports.engine import SqlSession
-    from lagoa.write.parts import Part
+    from lagoa.write.copy_on_write import Part
+    from lagoa.write.incoming import Incoming
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
@@ -32,12 +34,21 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(name_in_sql, names))
 
 
-def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None) -> FileChanges:
-    """Write the rows and, anew, those files that hold rows of the same keys.
+def merge_rows(
+    rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None, incoming: Incoming | None = None
+) -> FileChanges:
+    """Write the rows, and replace those files that hold rows of the same keys.
 
     Of rows with one key the one with the greatest value of `order_by` stays (nulls count as least); when that is
     equal, rows that come in go before rows that are there, and among those that come in the one with the greatest
     `_row`, then with the greatest values column by column.
+
+    Args:
+        rows: what comes in.
+        target: the table.
+        key: columns that rows are matched by.
+        order_by: see above.
+        incoming: where the rows are kept as they came, one a key.
 
     Raises:
         WriteError: a key is null; a row does not fit the table.
@@ -49,7 +60,9 @@ def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by:
         _refuse_null_keys(session, target, key)
         if count and _repeats(session, key):
             _keep_latest(session, target, key, order_by)
-        return _merge_staged(session, target, key, order_by)
+        came = f"SELECT {_listed(target.columns)} FROM {_NEW}"
+        kept = incoming.keep(session, target, came) if incoming and count else ()
+        return replace(_merge_staged(session, target, key, order_by), incoming=kept)
     finally:
         for name in (_NEW, _HITS):
             session.query(f"DROP TABLE IF EXISTS {name}")
@@ -57,39 +70,35 @@ def merge_rows(rows: SessionQuery, target: Target, key: Sequence[str], order_by:
 
 def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order_by: str | None) -> FileChanges:
     tasks = target.candidates(_key_range(session, target, key)) if target.tasks else []
-    touched: list[FileScanTask] = []
-    replaced = 0
-    rewrite = ""
+    old = Replaced()
     if tasks:
         part = read_part(session, target, tasks)
-        by_path = _find_hits(session, part, key, order_by)
-        replaced = sum(by_path.values())
-        if replaced:
-            touched = touched_files(part, by_path)
-            rest = [task for task in touched if by_path.get(path_of(task)) != task.file.record_count]
-            if rest:
-                old = read_part(session, target, rest).sql if part.by_file else part.sql
-                same = " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
-                columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
-                rewrite = f" UNION ALL SELECT {columns} FROM {old} AS o ANTI JOIN {_NEW} AS n ON {same}"
+        old = replaced_files(session, target, part, _find_hits(session, part, key, order_by))
     added = session.query(f"SELECT count(*) FROM {_NEW}").fetchall()[0][0]
     if not added:
         return FileChanges(key=tuple(key))
-    files = session.write(f"SELECT {_listed(target.columns)} FROM {_NEW}{rewrite}", target.metadata)
-    return FileChanges(files, [task.file for task in touched], added, replaced, key=tuple(key))
+    rows = f"SELECT {_listed(target.columns)} FROM {_NEW}"
+    if old.source:
+        columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
+        rows += f" UNION ALL SELECT {columns} FROM {old.source} AS o ANTI JOIN {_NEW} AS n ON {_same(key)}"
+    return FileChanges(session.write(rows, target.metadata), old.files, added, old.rows, key=tuple(key))
+
+
+def _same(key: Sequence[str]) -> str:
+    return " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
 
 
 def _find_hits(session: SqlSession, part: Part, key: Sequence[str], order_by: str | None) -> dict[str, int]:
     """Return how many rows of each file will be replaced; drop what comes in older than its row there."""
-    same = " AND ".join(f"o.{name_in_sql(name)} = n.{name_in_sql(name)}" for name in key)
-    file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
-    joined = f"FROM {part.sql} AS o JOIN {_NEW} AS n ON {same}"
+    joined = f"AS o JOIN {_NEW} AS n ON {_same(key)}"
     if order_by is None:
-        return dict(session.query(f"SELECT {file}, count(*) {joined} GROUP BY ALL").fetchall())
+        return rows_by_file(session, part, joined)
+    file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
     there, new = f"o.{name_in_sql(order_by)}", f"n.{name_in_sql(order_by)}"
     older = f"coalesce({there} > {new}, {there} IS NOT NULL AND {new} IS NULL)"
     session.query(
-        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older {joined}"
+        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older "
+        f"FROM {part.sql} {joined}"
     ).fetchall()
     losers = f"SELECT row_new FROM {_HITS} WHERE older"
     session.query(f"DELETE FROM {_NEW} WHERE rowid IN ({losers})").fetchall()
@@ -153,21 +162,14 @@ def _plain(value: Any) -> Any:
 
 
 def delete_rows(session: SqlSession, target: Target, predicate: str) -> FileChanges:
-    """Write those files anew, without them, that hold rows for which the predicate is true."""
+    """Replace those files that hold rows for which the predicate is true by files without them."""
     if not target.tasks:
         return FileChanges(predicate=predicate)
     part = read_part(session, target, target.tasks)
-    file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
-    found = f"SELECT {file}, count(*) FROM {part.sql} WHERE ({predicate}\n) GROUP BY ALL"
-    by_path = dict(session.query(found).fetchall())
-    removed = sum(by_path.values())
-    if not removed:
-        return FileChanges(predicate=predicate)
-    touched = touched_files(part, by_path)
-    rest = [task for task in touched if by_path.get(path_of(task)) != task.file.record_count]
-    added = []
-    if rest:
-        old = read_part(session, target, rest).sql if part.by_file else part.sql
-        query = f"SELECT {_listed(target.columns)} FROM {old} WHERE ({predicate}\n) IS NOT TRUE"
+    gone = rows_by_file(session, part, f"WHERE ({predicate}\n)")
+    old = replaced_files(session, target, part, gone)
+    added: Sequence[DataFile] = ()
+    if old.source:
+        query = f"SELECT {_listed(target.columns)} FROM {old.source} WHERE ({predicate}\n) IS NOT TRUE"
         added = session.write(query, target.metadata)
-    return FileChanges(added, [task.file for task in touched], 0, removed, predicate)
+    return FileChanges(added, old.files, 0, old.rows, predicate)

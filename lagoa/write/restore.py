@@ -10,13 +10,13 @@ from lagoa.catalog.table_facts import INPUTS, table_facts
 from lagoa.domain.refs import Ref
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
-from lagoa.write.holds import batches_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lagoa.catalog.batches import BatchFiles
     from lagoa.catalog.ref_catalog import StagedCatalog
-    from lagoa.domain.ports.catalog import VersionedCatalog
+    from lagoa.context import LakeContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RestoreResult:
 
 
 def restore_tables(
-    catalog: VersionedCatalog, staged: StagedCatalog, tables: Sequence[TableName], source: str
+    context: LakeContext, staged: StagedCatalog, tables: Sequence[TableName], source: str
 ) -> tuple[list[RestoreResult], list[TableName]]:
     """Stage the pointers that tables and their quarantines have at `source`.
 
@@ -51,6 +51,7 @@ def restore_tables(
         TableNotFound: `source` has no such table.
         RefNotFound: no such ref.
     """
+    catalog, files = context.catalog, context.batches
     then = catalog.tables(catalog.resolve(Ref.parse(source)).id)
     for table in tables:
         if table not in then:
@@ -64,7 +65,7 @@ def restore_tables(
         RestoreResult(
             table=table,
             changed=table in changed or table.quarantine in changed,
-            unseen=_unseen(now.get(table), then[table]),
+            unseen=_unseen(files, now.get(table), then[table]),
             stale_inputs=_stale_inputs(then[table], after),
         )
         for table in tables
@@ -72,9 +73,9 @@ def restore_tables(
     return results, sorted(changed)
 
 
-def _unseen(now: str | None, then: str) -> tuple[str, ...]:
-    held = batches_of(table_facts(now).properties) if now else {}
-    return tuple(sorted(held.keys() - batches_of(table_facts(then).properties).keys()))
+def _unseen(files: BatchFiles, now: str | None, then: str) -> tuple[str, ...]:
+    held = files.of(table_facts(now).properties if now else {})
+    return tuple(sorted(held.missing_from(files.of(table_facts(then).properties))))
 
 
 def _stale_inputs(pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:

@@ -1,12 +1,13 @@
 """The history of things (SCD2): a table becomes the versions that follow from observations; see `contracts.history`.
 
-All observations come in, and what the versions of a key are is told from them alone. What is written is the difference:
-files that hold versions which are no more are written anew, the others stay.
+All observations come in, and what the versions of a key are follows from them alone. What is written is the difference,
+copy-on-write.
 """
 
 # ruff: noqa: S608 - names are quoted
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import (
@@ -19,10 +20,9 @@ from lagoa.contracts.scd2 import (
     single_versions_sql,
     versions_sql,
 )
-from lagoa.domain.ports.engine import FILE_COLUMN
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import WriteError
-from lagoa.write.parts import path_of, read_part, touched_files
+from lagoa.write.copy_on_write import read_part, replaced_files, rows_by_file
 from lagoa.write.target import FileChanges
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts import Contract
     from lagoa.domain.ports.engine import SqlSession
-    from lagoa.write.parts import Part
+    from lagoa.write.incoming import Incoming
     from lagoa.write.sources import SessionQuery
     from lagoa.write.target import Target
 
@@ -40,8 +40,16 @@ _OBSERVED, _SEVERAL = "_lagoa_observed", "_lagoa_several"
 _VERSIONS, _NEW = "_lagoa_versions", "_lagoa_new"
 
 
-def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> FileChanges:
+def history_rows(
+    rows: SessionQuery, target: Target, contract: Contract, incoming: Incoming | None = None
+) -> FileChanges:
     """Make the table the history of the observations that come in, which are all there are.
+
+    Args:
+        rows: the observations.
+        target: the table.
+        contract: the table's.
+        incoming: where the observations are kept as they came.
 
     Raises:
         WriteError: a key or a moment is null; a row does not fit the table.
@@ -50,11 +58,13 @@ def history_rows(rows: SessionQuery, target: Target, contract: Contract) -> File
     _check_columns(rows, target, contract)
     try:
         versions = stage_observations(rows, target.metadata, contract)
+        kept = incoming.keep(session, target, f"SELECT * FROM {_OBSERVED}") if incoming else ()
         if not target.tasks:
             files = session.write(versions, target.metadata)
-            return FileChanges(files, rows_added=sum(file.record_count for file in files), key=contract.key)
+            added = sum(file.record_count for file in files)
+            return FileChanges(files, rows_added=added, key=contract.key, incoming=kept)
         session.stage(_VERSIONS, versions, target.metadata)
-        return _difference(session, target, contract)
+        return replace(_difference(session, target, contract), incoming=kept)
     finally:
         for name in (_OBSERVED, _SEVERAL, _VERSIONS, _NEW):
             session.query(f"DROP TABLE IF EXISTS {name}")
@@ -118,33 +128,23 @@ def _all_by_delivery(session: SqlSession, contract: Contract) -> bool:
 def _difference(session: SqlSession, target: Target, contract: Contract) -> FileChanges:
     part = read_part(session, target, target.tasks)
     same = _same(contract, target.columns)
-    file = f"o.{FILE_COLUMN}" if part.by_file else f"'' AS {FILE_COLUMN}"
-    gone = f"SELECT {file}, count(*) FROM {part.sql} AS o ANTI JOIN {_VERSIONS} AS n ON {same} GROUP BY ALL"
-    by_path = dict(session.query(gone).fetchall())
+    gone = rows_by_file(session, part, f"AS o ANTI JOIN {_VERSIONS} AS n ON {same}")
     new = f"SELECT n.* FROM {_VERSIONS} AS n ANTI JOIN {part.sql} AS o ON {same}"
     session.query(f"CREATE OR REPLACE TEMP TABLE {_NEW} AS {new}").fetchall()
     counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in (_NEW, _VERSIONS, f"{part.sql} AS o"))
     added, after, before = session.query(f"SELECT {counts}").fetchall()[0]
-    removed = sum(by_path.values())
-    if before - removed + added != after:  # a version stood there twice: somebody else wrote it
+    old = replaced_files(session, target, part, gone)
+    if before - old.rows + added != after:  # a version is there twice: somebody else wrote it
         files = session.write(f"SELECT * FROM {_VERSIONS}", target.metadata)
         return FileChanges(files, [task.file for task in target.tasks], after, before, key=contract.key)
-    if not (added or removed):
+    if not (added or old.rows):
         return FileChanges(key=contract.key)
-    touched = touched_files(part, by_path) if removed else []
-    stay = _staying(session, target, part, by_path, same) if touched else ""
+    stay = ""
+    if old.source:
+        columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
+        stay = f" UNION ALL SELECT {columns} FROM {old.source} AS o SEMI JOIN {_VERSIONS} AS n ON {same}"
     files = session.write(f"SELECT * FROM {_NEW}{stay}", target.metadata)
-    return FileChanges(files, [task.file for task in touched], added, removed, key=contract.key)
-
-
-def _staying(session: SqlSession, target: Target, part: Part, by_path: dict[str, int], same: str) -> str:
-    """Return what to add to a query for the versions that stay, of files that are written anew."""
-    rest = [t for t in touched_files(part, by_path) if by_path.get(path_of(t)) != t.file.record_count]
-    if not rest:
-        return ""
-    old = read_part(session, target, rest).sql if part.by_file else part.sql
-    columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
-    return f" UNION ALL SELECT {columns} FROM {old} AS o SEMI JOIN {_VERSIONS} AS n ON {same}"
+    return FileChanges(files, old.files, added, old.rows, key=contract.key)
 
 
 def _same(contract: Contract, columns: Sequence[str]) -> str:

@@ -34,11 +34,13 @@ class SessionQuery:
         session: where it runs.
         sql: one SELECT.
         parameters: values bound to it.
+        constant: columns that have one value in all rows.
     """
 
     session: SqlSession
     sql: str
     parameters: Sequence[Any] = ()
+    constant: frozenset[str] = frozenset()
 
 
 Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
@@ -107,4 +109,5 @@ def with_lineage(rows: SessionQuery, batch: Batch | None) -> SessionQuery:
     if not extra:
         return rows
     sql = f"SELECT *, {', '.join(extra)} FROM ({rows.sql}\n)"
-    return replace(rows, sql=sql, parameters=[*rows.parameters, *(value for value, _ in missing.values())])
+    given = [*rows.parameters, *(value for value, _ in missing.values())]
+    return replace(rows, sql=sql, parameters=given, constant=rows.constant | missing.keys())

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lagoa.catalog.readable import refuse_unreadable_table
 from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS
@@ -13,7 +13,7 @@ from lagoa.errors import WriteError
 from lagoa.write.evolution import CONTRACT, evolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlEngine
     from lagoa.domain.tables import TableName
     from lagoa.write.transactions import KeptTransaction
+
+Hold: TypeAlias = "Callable[[], tuple[Mapping[str, str], Collection[str]]]"
+"""Notes a batch: gives the table's properties that say so, and the names of those that they replace."""
 
 _WRITTEN_FORMAT = 2  # the last one that PyIceberg writes manifests of
 _REMEMBERED_FILES = 64  # a table of more files is read through its metadata, which prunes them
@@ -41,6 +44,7 @@ class FileChanges:
         rows_removed: rows that are gone or were replaced.
         predicate: the condition of the rows removed, for a delete.
         key: what rows were matched by, for a merge.
+        incoming: paths of the files with the rows as they came in, for a merge or a history.
     """
 
     added: Sequence[DataFile] = ()
@@ -48,7 +52,8 @@ class FileChanges:
     rows_added: int = 0
     rows_removed: int = 0
     predicate: str | None = None
-    key: tuple[str, ...] = field(default=())
+    key: tuple[str, ...] = ()
+    incoming: tuple[str, ...] = ()
 
 
 class Target:
@@ -148,14 +153,23 @@ class Target:
         scan = DataScan(table_metadata=self.metadata, io=self.table.io, row_filter=condition or AlwaysTrue())
         return list(scan.plan_files())
 
-    def commit(self, changes: FileChanges, properties: Mapping[str, str], engine: SqlEngine) -> Table:
+    def commit(
+        self, changes: FileChanges, properties: Mapping[str, str], engine: SqlEngine, hold: Hold | None = None
+    ) -> Table:
         """Stage the write: one snapshot, one metadata file.
+
+        Args:
+            changes: to the table's files.
+            properties: set on the table.
+            engine: is told the table's files.
+            hold: notes a batch, and gives the properties that say so.
 
         Raises:
             WriteError: the files cannot be written.
         """
         try:
-            table = self._stage(changes, properties)
+            noted, replaced = hold() if hold else ({}, frozenset())
+            table = self._stage(changes, {**properties, **noted}, replaced)
         except OSError as error:
             raise WriteError(
                 self.name,
@@ -165,7 +179,7 @@ class Target:
         self._remember(table, changes, engine)
         return table
 
-    def _stage(self, changes: FileChanges, properties: Mapping[str, str]) -> Table:
+    def _stage(self, changes: FileChanges, properties: Mapping[str, str], replaced: Collection[str] = ()) -> Table:
         snapshot = self._transaction.update_snapshot
         left = self.metadata.current_snapshot_id
         if changes.removed:
@@ -180,8 +194,9 @@ class Target:
                 for file in changes.added:
                     append.append_data_file(file)
                 left = append.snapshot_id
-        stale = {FINGERPRINT, INPUTS} & self.properties.keys() - properties.keys()
-        if stale:  # what the model's state says is no longer what the table holds
+        # What the state of a model says is no longer what the table holds.
+        stale = ({FINGERPRINT, INPUTS, *replaced} & self.properties.keys()) - properties.keys()
+        if stale:
             self._transaction.remove_properties(*stale)
         if properties:
             built = {BUILT_SNAPSHOT: str(left or "")} if FINGERPRINT in properties else {}

@@ -115,7 +115,10 @@ def test_rows_come_typed_and_with_their_lineage(lake: Lake, branch: str, tmp_pat
     head = lake.resolve(branch)
     assert head.id == result.commit
     assert SALES.quarantine not in lake.tables(branch)
-    assert lake.catalog(branch).load_table("bronze.sales").properties[f"lagoa.batch.{digest[:16]}"] == digest
+    properties = lake.catalog(branch).load_table("bronze.sales").properties
+    held = lake.context.batches.of(properties).get(digest[:16])
+    assert (held.fingerprint, held.received) == (f"sha256:{digest}", 2)
+    assert not any(digest[:16] in text for text in (*properties, *properties.values()))
 
 
 def test_refused_records_keep_their_bytes_place_and_reason(lake: Lake, branch: str, tmp_path: Path) -> None:
@@ -416,3 +419,57 @@ def test_dates_and_nulls_as_the_contract_says(lake: Lake, branch: str, tmp_path:
         (2, None, None, datetime.fromisoformat("2026-02-01 03:04:05")),
         (3, None, Decimal("1.5"), None),
     ]
+
+
+def partitions(lake: Lake, branch: str, table: str = "bronze.sales") -> list[str | None]:
+    """The partition of each file of a table, as text."""
+    tasks = lake.catalog(branch).load_table(table).scan().plan_files()
+    return sorted((str(task.file.partition[0]) if len(task.file.partition) else None for task in tasks), key=str)
+
+
+def test_what_is_loaded_is_partitioned_by_the_day_it_came(lake: Lake, branch: str, tmp_path: Path) -> None:
+    load(lake, branch, put(tmp_path, SOUND))
+    load(lake, branch, put(tmp_path, HEADER + b"3,new,1.00,2026-01-02 03:04:05\n"))
+    today = (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+    assert set(partitions(lake, branch)) <= {str(today), str(today - 1)}
+    assert len(partitions(lake, branch)) == 2
+    assert len(rows(lake, branch, "bronze.sales")) == 3
+    assert (
+        lake.catalog(branch).load_table("bronze.sales").scan("_ingested_at < '2026-01-01T00:00:00+00:00'").count() == 0
+    )
+    assert [each.differences for each in lake.contract_diff(["bronze.sales"], branch)] == [()]
+
+
+def test_rows_that_bring_their_own_moments_go_to_their_days(lake: Lake, branch: str) -> None:
+    moments = [
+        datetime(1969, 12, 31, 23, 59, tzinfo=UTC),
+        datetime(2026, 5, 1, tzinfo=UTC),
+        datetime(2026, 5, 1, 23, tzinfo=UTC),
+    ]
+    given = pa.table({
+        "id": [1, 2, 3], "state": ["new"] * 3, "price": pa.array([None] * 3, pa.decimal128(8, 2)),
+        "sold_at": pa.array([None] * 3, pa.timestamp("us")),
+        "_ingested_at": pa.array(moments, pa.timestamp("us", "UTC")),
+    })  # fmt: skip
+    lake.branch(branch).append("bronze.sales", given)
+    assert partitions(lake, branch) == ["-1", "20574"]
+    assert rows(lake, branch, "bronze.sales", "_ingested_at") == [(moment,) for moment in moments]
+
+
+def test_a_contract_may_say_otherwise_and_a_table_without_stays_so(tmp_path: Path) -> None:
+    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 1\n')
+    source = "{format: csv, file: sales.csv}}\n      - {property: lagoa.partition, value: %s"
+    write_contract(tmp_path, "bronze.sales", source % "[]")
+    path = put(tmp_path, SOUND)
+    with open_lake(tmp_path) as lake:
+        load(lake, lake.create_branch("dev").name, path)
+        assert partitions(lake, "dev") == [None]
+    write_contract(tmp_path, "bronze.sales", "{format: csv, file: sales.csv}")  # says nothing any more
+    with open_lake(tmp_path) as lake:
+        load(lake, "dev", put(tmp_path, HEADER + b"3,new,1.00,2026-01-02 03:04:05\n"))
+        assert partitions(lake, "dev") == [None, None]
+        assert [each.differences for each in lake.contract_diff(["bronze.sales"], "dev")] == [()]
+    write_contract(tmp_path, "bronze.sales", source % "['month(sold_at)']")
+    with open_lake(tmp_path) as lake:
+        load(lake, "dev", put(tmp_path, HEADER + b"4,new,1.00,2026-01-02 03:04:05\n"))
+        assert lake.catalog("dev").load_table("bronze.sales").spec().fields[0].name == "sold_at_month"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -25,10 +25,11 @@ from lagoa.errors import LagoaError, WriteError
 from lagoa.storage import file_io, storage_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from duckdb.sqltypes import DuckDBPyType
     from pyiceberg.manifest import DataFile
+    from pyiceberg.partitioning import PartitionField
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
@@ -58,8 +59,13 @@ class FileWriter:
     target_bytes: int
     load_extension: Callable[[], None]
 
-    def write(self, query: str, parameters: Sequence[Any]) -> list[DataFile]:
+    def write(self, query: str, parameters: Sequence[Any], constant: Collection[str] = ()) -> list[DataFile]:
         """Run the query and return the files with its rows; no file where it has none.
+
+        Args:
+            query: one SELECT.
+            parameters: values bound to it.
+            constant: columns that have one value in all rows.
 
         Raises:
             WriteError: a column is missing or unknown, a value does not fit, a required one is null; the files cannot
@@ -72,7 +78,7 @@ class FileWriter:
             storage.make_folder(folder)
             columns = self._columns(query, parameters)
             try:
-                files = self._copy(query, parameters, columns, folder)
+                files = self._copy(query, parameters, columns, folder, constant)
             except NotWritable as reason:
                 log.warning("%s: PyIceberg writes the files, which is slower: %s", self.name, reason)
                 files = self._write_by_pyiceberg(query, parameters)
@@ -153,14 +159,18 @@ class FileWriter:
             )
         return f"{value} AS {name_in_sql(name)}"
 
-    def _copy(self, query: str, parameters: Sequence[Any], columns: list[str], folder: str) -> list[DataFile]:
+    def _copy(
+        self, query: str, parameters: Sequence[Any], columns: list[str], folder: str, constant: Collection[str]
+    ) -> list[DataFile]:
         fields = self.table.spec().fields
+        single = bool(fields) and {self.schema.find_column_name(field.source_id) for field in fields} <= set(constant)
         for field in fields:
             if needs_extension(field.transform):
                 self.load_extension()
         duckdb_type(self.schema.as_struct())  # or `NotWritable`
         ids = field_ids(self.schema.fields)
-        partitions = [transform_sql(field.transform, self.schema, field.source_id) for field in fields]
+        transforms = [transform_sql(field.transform, self.schema, field.source_id) for field in fields]
+        partitions = [] if single else transforms
         order = order_sql(self.table.sort_order(), self.schema)
         select = f"SELECT {', '.join(columns)} FROM ({query}\n)"
         names = [f"_partition_{position}" for position in range(len(fields))]
@@ -181,8 +191,27 @@ class FileWriter:
                 storage_of(file.path).discard(file.path)
         files = [file for file in files if file.count]
         self._check_required(files)
+        if single:
+            files = [replace(file, partition=self._partition_of(file, fields, transforms)) for file in files]
         ordered = order != "" and not partitions  # within partitions DuckDB keeps runs in order, not the whole
         return [data_file(file, self.table, ordered=ordered) for file in files]
+
+    def _partition_of(
+        self, file: WrittenFile, fields: Sequence[PartitionField], transforms: list[str]
+    ) -> dict[str, str]:
+        """Return the partition of a file whose rows have one value in each column that the table is partitioned by."""
+        found = {}
+        for field, sql in zip(fields, transforms, strict=True):
+            column = self.schema.find_field(field.source_id)
+            name, kind = name_in_sql(column.name), duckdb_type(column.field_type)
+            least, most = (file.columns[name][bound] for bound in ("min", "max"))
+            value = f"SELECT CAST({sql} AS VARCHAR) FROM (SELECT CAST(? AS {kind}) AS {name})"
+            first, last = ((self.cursor.execute(value, [each]).fetchone() or ("",))[0] for each in (least, most))
+            if first != last or file.nulls(column.name):
+                message = f"column {column.name!r}, which the table is partitioned by, has several values in one file."
+                raise WriteError(self.name, message, "This is an error in Lagoa: report it with the contract.")
+            found[field.name] = first
+        return found
 
     def _copy_in_order(self, query: str, parameters: Sequence[Any], options: str, folder: str) -> list[WrittenFile]:
         """Write the rows in their order, into files that do not overlap.

@@ -15,7 +15,7 @@ from lagoa.adapters.duckdb.sql import query_error
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -133,9 +133,16 @@ class DuckDBSession:
         except duckdb.Error as error:
             raise query_error(error) from error
 
-    def write(self, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> list[DataFile]:
+    def write(
+        self,
+        query: str,
+        table: TableMetadata,
+        *,
+        parameters: Sequence[Any] = (),
+        constant: Collection[str] = (),
+    ) -> list[DataFile]:
         """Run a query and write its rows as data files of a table; see `SqlSession.write`."""
-        return self._writer(table).write(query, parameters)
+        return self._writer(table).write(query, parameters, constant)
 
     def stage(self, name: str, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> int:
         """Keep a query's rows under a name of this session; see `SqlSession.stage`."""

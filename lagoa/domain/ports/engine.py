@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -57,10 +57,23 @@ class SqlSession(Protocol):
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
         """Run Lagoa's own SQL (a model, a check, a reader); raises `QueryError`."""
 
-    def write(self, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> list[DataFile]:
+    def write(
+        self,
+        query: str,
+        table: TableMetadata,
+        *,
+        parameters: Sequence[Any] = (),
+        constant: Collection[str] = (),
+    ) -> list[DataFile]:
         """Run a query and write its rows as the table's data files: field ids, partition, sort order, file size.
 
         The query yields the table's columns under their names, in any order. Nothing is committed.
+
+        Args:
+            query: one SELECT.
+            table: the metadata that the files are to fit.
+            parameters: values bound to the query.
+            constant: columns that have one value in all rows: a partition by them needs no sorting apart of the rows.
 
         Raises:
             WriteError: a column is missing or unknown, a value does not fit, a required one is null.

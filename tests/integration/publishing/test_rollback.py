@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from lagoa.domain import faults
-from lagoa.domain.commits import Batch
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import (
@@ -17,7 +16,7 @@ from lagoa.errors import (
     RefNotFound,
 )
 from lagoa.publish import ROLLBACK
-from lagoa.write.holds import refuse_held
+from lagoa.write.holds import held_fingerprint
 
 PEOPLE = TableName.parse("bronze.people")
 
@@ -185,15 +184,12 @@ def test_a_hold_outlives_the_table(twice, small):
 def test_rolling_forward_lifts_the_hold(twice):
     undone = head(twice)
     catalog = twice.context.catalog
-    fingerprint = next(
-        value for key, value in twice.catalog().load_table("bronze.people").properties.items() if "batch-two" in key
-    )
-    batch = Batch("batch-two", fingerprint)
+    properties = twice.catalog().load_table("bronze.people").properties
+    fingerprint = twice.context.batches.of(properties).get("batch-two").fingerprint
     twice.rollback("main~1", hold=True)
-    with pytest.raises(BatchHeld):
-        refuse_held(catalog, head(twice), PEOPLE, batch)
+    assert held_fingerprint(catalog, head(twice), PEOPLE, "batch-two") == fingerprint
     twice.rollback(undone)
-    refuse_held(catalog, head(twice), PEOPLE, batch)
+    assert held_fingerprint(catalog, head(twice), PEOPLE, "batch-two") is None
 
 
 def test_a_branch_from_the_undone_range_is_refused_and_told_how_to_be_restored(twice, small):

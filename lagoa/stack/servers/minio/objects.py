@@ -24,6 +24,9 @@ REGION = "us-east-1"
 KEPT_DAYS = 30
 """How long an object that was deleted or written over can be brought back."""
 
+INCOMING_DAYS = 30
+"""How long rows are kept as they came in by a merge, to be merged again on another state."""
+
 _FILES = f"arn:aws:s3:::{WAREHOUSE}/warehouse/*"
 QUARANTINED = [f"arn:aws:s3:::{WAREHOUSE}/warehouse/{layer}/*" for layer in ("quarantine", "*/quarantine")]
 """Files of refused records, as they came: not for readers."""
@@ -111,4 +114,11 @@ def _make_bucket(client: Minio, bucket: str) -> None:
         noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=KEPT_DAYS),
         expiration=Expiration(expired_object_delete_marker=True),
     )
-    client.set_bucket_lifecycle(bucket_name=bucket, config=LifecycleConfig([rule]))
+    incoming = Rule(
+        rule_id="incoming-rows",
+        rule_filter=Filter(prefix="warehouse/_lagoa/incoming/"),
+        status=ENABLED,
+        expiration=Expiration(days=INCOMING_DAYS),
+    )
+    rules = [rule, incoming] if bucket == WAREHOUSE else [rule]
+    client.set_bucket_lifecycle(bucket_name=bucket, config=LifecycleConfig(rules))

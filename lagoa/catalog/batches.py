@@ -1,0 +1,191 @@
+"""The batches that a table holds: their fingerprints, in small files that its metadata names.
+
+A table has one such file at most for each power of sixteen of its batches, so that one is found by opening a few files
+however many there are, and a new one rewrites only the small files. Files never change: a table at an older state
+names the files of that state. They lie apart from the table's own, where no other engine takes them for left over.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from cachetools import LRUCache
+
+from lagoa.catalog.table_facts import read_file
+from lagoa.errors import CatalogDamaged
+from lagoa.storage import file_io
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+BATCHES = "lagoa.batches"
+"""Table property: JSON, the folder of the files with the table's batches, and their names."""
+
+_BATCH, _RECEIVED = "lagoa.batch.", "lagoa.received."
+"""Table properties of versions before 0.5: each with a batch's id behind it; fingerprint, and number of records."""
+
+_FANOUT = 16
+_CACHED_FILES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBatch:
+    """A batch that a table holds.
+
+    Attributes:
+        fingerprint: of its content, with the function that made it in front.
+        received: its records, where it came as a file.
+        loaded_at: when it came (UTC, ISO 8601); empty where an older version did not keep it.
+    """
+
+    fingerprint: str
+    received: int | None = None
+    loaded_at: str = ""
+
+
+class BatchFiles:
+    """Reads and writes the batches of a lake's tables; what was read is kept in memory. Threads may share one.
+
+    Args:
+        warehouse: the place of the lake's files.
+        days: how long a batch is known; None for ever. Older ones go when their file is rewritten.
+    """
+
+    def __init__(self, warehouse: str, days: int | None = None) -> None:
+        self._place = f"{warehouse.rstrip('/')}/_lagoa/batches"
+        self._days = days
+        self._cache: LRUCache[str, Mapping[str, HeldBatch]] = LRUCache(_CACHED_FILES)
+        self._lock = Lock()
+
+    def of(self, properties: Mapping[str, str]) -> TableBatches:
+        """Return the batches of a table, from its properties."""
+        named = json.loads(properties.get(BATCHES, "{}"))
+        older = {
+            key.removeprefix(_BATCH): HeldBatch(value, _number(properties.get(_RECEIVED + key.removeprefix(_BATCH))))
+            for key, value in properties.items()
+            if key.startswith(_BATCH)
+        }
+        replaced = frozenset(key for key in properties if key.startswith((_BATCH, _RECEIVED)))
+        return TableBatches(self, named.get("at", ""), tuple(named.get("files", ())), older, replaced)
+
+    def read(self, location: str) -> Mapping[str, HeldBatch]:
+        """Return the batches in a file; raises `CatalogDamaged`."""
+        with self._lock:
+            if location in self._cache:
+                return self._cache[location]
+        try:
+            found = json.loads(read_file(location))["batches"]
+            batches = {name: HeldBatch(**each) for name, each in found.items()}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            message = f"The batches of a table stand in {location}, which cannot be read: {error}."
+            raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
+        self._keep(location, batches)
+        return batches
+
+    def write(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
+        """Write a new file; raises `OSError`."""
+        document = {"version": 1, "batches": {name: asdict(each) for name, each in batches.items()}}
+        with file_io(location).new_output(location).create() as stream:
+            stream.write(json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
+        self._keep(location, batches)
+
+    def _keep(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
+        with self._lock:
+            self._cache[location] = batches
+
+    def known(self, batches: Mapping[str, HeldBatch]) -> dict[str, HeldBatch]:
+        """Return those of some batches that are to be known on."""
+        if self._days is None:
+            return dict(batches)
+        oldest = (datetime.now(UTC) - timedelta(days=self._days)).isoformat()
+        return {name: each for name, each in batches.items() if not each.loaded_at or each.loaded_at >= oldest}
+
+    def folder(self, table: str) -> str:
+        """Return the place for the files of a table, by its UUID."""
+        return f"{self._place}/{table}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableBatches:
+    """The batches of one table at one state; files are opened when they are needed.
+
+    Attributes:
+        files: reads and writes them.
+        at: the folder of the table's files; empty where it has none yet.
+        names: of these files, each `<power>-<number of batches>-<random>.json`.
+        older: what stands in the table's properties, of an older version.
+        replaced: the names of these properties.
+    """
+
+    files: BatchFiles
+    at: str
+    names: tuple[str, ...]
+    older: Mapping[str, HeldBatch]
+    replaced: frozenset[str]
+
+    def get(self, batch: str) -> HeldBatch | None:
+        """Return a batch by its id, if the table holds it."""
+        if batch in self.older:
+            return self.older[batch]
+        for name in sorted(self.names):
+            found = self._read(name).get(batch)
+            if found is not None:
+                return found
+        return None
+
+    def all(self) -> dict[str, HeldBatch]:
+        """Return every batch by its id."""
+        return self._of(self.names)
+
+    def missing_from(self, other: TableBatches) -> dict[str, HeldBatch]:
+        """Return the batches that another state of the table does not hold; files that both have are not opened."""
+        theirs = other._of(set(other.names) - set(self.names))
+        return {name: each for name, each in self._of(set(self.names) - set(other.names)).items() if name not in theirs}
+
+    def add(self, table: str, batch: str, held: HeldBatch) -> dict[str, str]:
+        """Write a batch into the table's files; return the properties by which the table then holds it.
+
+        Files that are replaced stay where they are, for older states.
+
+        Args:
+            table: UUID of the table.
+            batch: the batch's id.
+            held: the batch.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        at = self.at or self.files.folder(table)
+        content, names = {**self.older, batch: held}, list(self.names)
+        for power in range(len(names) + len(content)):
+            for name in [each for each in names if _power(each) == power]:
+                content = {**self._read(name), **content}
+                names.remove(name)
+            content = self.files.known(content)
+            if len(content) < _FANOUT ** (power + 1):
+                name = f"{power}-{len(content)}-{uuid.uuid4().hex}.json"
+                self.files.write(f"{at}/{name}", content)
+                return {BATCHES: json.dumps({"at": at, "files": [*names, name]}, separators=(",", ":"))}
+        raise AssertionError("a power of sixteen above every number")  # pragma: no cover
+
+    def _of(self, names: Iterable[str]) -> dict[str, HeldBatch]:
+        found = dict(self.older)
+        for name in names:
+            found |= self._read(name)
+        return found
+
+    def _read(self, name: str) -> Mapping[str, HeldBatch]:
+        return self.files.read(f"{self.at}/{name}")
+
+
+def _power(name: str) -> int:
+    return int(name.partition("-")[0])
+
+
+def _number(text: Any) -> int | None:
+    return None if text is None else int(text)

@@ -1,0 +1,85 @@
+"""Copy-on-write: files with rows that go are replaced by files with those that stay; all others stay as they are.
+
+What every write that changes rows (merge, delete, overwrite, versions) does with the files of its table.
+"""
+
+# ruff: noqa: S608 - names are quoted by the callers
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.domain.ports.engine import FILE_COLUMN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import FileScanTask
+
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.write.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Files of a table that are read together.
+
+    Attributes:
+        tasks: the files.
+        sql: what to select from.
+        by_file: whether `sql` tells the file of each row; it does not when deleted rows must be left out, and then
+            all of the table's files are in `tasks`.
+    """
+
+    tasks: Sequence[FileScanTask]
+    sql: str
+    by_file: bool
+
+
+def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) -> Part:
+    """Read these files by themselves if that is certain to give the table's rows, else the whole table."""
+    if not any(task.delete_files for task in tasks):
+        sql = session.data_files(target.metadata, [task.file for task in tasks])
+        if sql is not None:
+            return Part(tasks, sql, by_file=True)
+    return Part(target.tasks, session.table_at(target.evolved), by_file=False)
+
+
+def rows_by_file(session: SqlSession, part: Part, clause: str) -> dict[str, int]:
+    """Return how many rows of each file a clause finds, such as `WHERE (x > 1)` or `AS o JOIN n ON o.k = n.k`."""
+    file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
+    return dict(session.query(f"SELECT {file}, count(*) FROM {part.sql} {clause} GROUP BY ALL").fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Files that others take the place of, because some of their rows go.
+
+    Attributes:
+        files: the files.
+        rows: how many of their rows go.
+        source: what to select from for all rows of those files in which some stay; empty where none stays.
+    """
+
+    files: Sequence[DataFile] = ()
+    rows: int = 0
+    source: str = ""
+
+
+def replaced_files(session: SqlSession, target: Target, part: Part, gone: Mapping[str, int]) -> Replaced:
+    """Return the files of a part in which rows go, by the number of these in each file; the others stay as they are."""
+    rows = sum(gone.values())
+    if not rows:
+        return Replaced()
+    if not part.by_file:
+        return Replaced([task.file for task in part.tasks], rows, part.sql)
+    hit = [task for task in part.tasks if path_of(task) in gone]
+    rest = [task for task in hit if gone[path_of(task)] != task.file.record_count]
+    return Replaced([task.file for task in hit], rows, read_part(session, target, rest).sql if rest else "")
+
+
+def path_of(task: FileScanTask) -> str:
+    """Return a file's path as the engine tells it."""
+    return task.file.file_path.removeprefix("file://")

@@ -1,0 +1,96 @@
+"""Rows as they came in, in files that no table has: a merge or a history is made again from them on another state.
+
+A merge leaves in its table what its rows and those that were there gave together. On another state the same rows may
+give something else, so they are kept by themselves; the intent of the write names their files.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lagoa.storage import S3, local_path, storage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.tables import TableName
+    from lagoa.settings import Settings
+    from lagoa.write.target import Target
+
+FOLDER = "_lagoa/incoming"
+"""In the warehouse; each day has a folder of its own there, so that old ones go as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Where a lake keeps rows as they came in.
+
+    Attributes:
+        place: the folder of today's files.
+    """
+
+    place: str
+
+    def keep(self, session: SqlSession, target: Target, query: str) -> tuple[str, ...]:
+        """Write the rows of a query, which have the table's columns; return the paths of the files.
+
+        Columns have the table's field ids, and may be null: the mark of a deletion says nothing but its key.
+
+        Raises:
+            WriteError: the files cannot be written.
+        """
+        files = session.write(query, _plain(target.name, target.metadata, self.place))
+        return tuple(file.file_path for file in files)
+
+
+def incoming_of(settings: Settings) -> Incoming | None:
+    """Return where a lake keeps rows as they came in; None where it keeps none."""
+    if not settings.incoming_days:
+        return None
+    return Incoming(f"{settings.warehouse_location}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
+
+
+def sweep_incoming(settings: Settings) -> None:
+    """Remove what came in longer ago than is kept. An object store does so by a rule of its own."""
+    oldest = datetime.now(UTC).date() - timedelta(days=settings.incoming_days)
+    for folder, day in _days(settings):
+        if day < oldest:
+            storage_of(str(folder)).discard(str(folder))
+
+
+def _days(settings: Settings) -> Iterator[tuple[Path, date]]:
+    if settings.warehouse_location.startswith(S3):
+        return
+    kept = local_path(f"{settings.warehouse_location}/{FOLDER}")
+    for folder in kept.iterdir() if kept.is_dir() else ():
+        try:
+            yield folder, date.fromisoformat(folder.name)
+        except ValueError:  # of somebody else's making
+            continue
+
+
+def _plain(table: TableName, metadata: TableMetadata, place: str) -> TableMetadata:
+    """Return metadata by which rows are written in the table's columns, unpartitioned, in their order, nulls let in."""
+    from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
+
+    schema = metadata.schema()
+    fields = [field.model_copy(update={"required": False}) for field in schema.fields]
+    return metadata.model_copy(
+        update={
+            "location": f"{place}/{table.layer}/{table.name}-{uuid.uuid4()}",
+            "schemas": [Schema(*fields, schema_id=schema.schema_id)],
+            "partition_specs": [UNPARTITIONED_PARTITION_SPEC],
+            "default_spec_id": UNPARTITIONED_PARTITION_SPEC.spec_id,
+            "sort_orders": [UNSORTED_SORT_ORDER],
+            "default_sort_order_id": UNSORTED_SORT_ORDER.order_id,
+        }
+    )

@@ -20,10 +20,12 @@ from pyarrow import parquet
 from typer.testing import CliRunner
 
 import lagoa
+from lagoa.bootstrap import examine_lake
 from lagoa.cli.main import app
-from lagoa.doctor import examine_lake
+from lagoa.domain.commits import Batch
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, AuditNotFound, BatchChanged, BatchHeld, NothingToPublish, PublishConflict
-from lagoa.model import CANDIDATE_PREFIX, MAIN, Batch, TableName
 from lagoa.settings import load_settings
 
 if TYPE_CHECKING:

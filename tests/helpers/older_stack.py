@@ -14,8 +14,8 @@ from minio import Minio
 from older_lakes import unpack
 
 from lagoa.stack.manifest import read_manifest
-from lagoa.stack.objects import REGION, WAREHOUSE
 from lagoa.stack.run import Stack, free_ports
+from lagoa.stack.servers.minio.objects import REGION, WAREHOUSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,35 +12,7 @@ from typer.core import TyperGroup
 
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
 from lagoa.cli.options import DEBUG, DebugOption, LakeOption, ProfileOption
-
-_LAKE, _DATA, _LOOK = "A lake and its contracts", "Bringing data to main", "Looking at it"
-_REFS, _STACK = "Branches and tags", "The stack"
-
-COMMANDS = {
-    "init": ("setup", _LAKE),
-    "contract": ("contract", _LAKE),
-    "test": ("model_tests", _LAKE),
-    "ingest": ("load", _DATA),
-    "transform": ("load", _DATA),
-    "backfill": ("load", _DATA),
-    "audit": ("check", _DATA),
-    "publish": ("release", _DATA),
-    "rollback": ("release", _DATA),
-    "restore": ("restore", _DATA),
-    "run": ("flow", _DATA),
-    "status": ("status", _LOOK),
-    "tables": ("tables", _LOOK),
-    "show": ("tables", _LOOK),
-    "sql": ("sql", _LOOK),
-    "log": ("history", _LOOK),
-    "diff": ("changes", _LOOK),
-    "quarantine": ("quarantine", _LOOK),
-    "doctor": ("doctor", _LAKE),
-    "branch": ("refs", _REFS),
-    "tag": ("refs", _REFS),
-    "stack": ("stack", _STACK),
-}
-"""Every command: the module of `lagoa.cli` that holds it, and where it stands in the help."""
+from lagoa.cli.registry import COMMANDS, PACKAGE
 
 
 class _Commands(UserDict[str, Any]):
@@ -53,10 +25,9 @@ class _Commands(UserDict[str, Any]):
     def __getitem__(self, name: str) -> Any:
         held = self.data[name]
         if isinstance(held, tuple):
-            module, panel = held
-            command: Any = typer.main.get_command(getattr(import_module(f"lagoa.cli.{module}"), name))
-            command.name, command.rich_help_panel = name, panel
-            held = self.data[name] = command
+            module, group = held
+            held = self.data[name] = _command(name, module)
+            held.name, held.rich_help_panel = name, group
             self._share(held)
         return held
 
@@ -64,6 +35,15 @@ class _Commands(UserDict[str, Any]):
         command.params.extend(self._shared)
         for inner in getattr(command, "commands", {}).values():
             self._share(inner)
+
+
+def _command(name: str, module: str) -> Any:
+    found = getattr(import_module(module, PACKAGE), name)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 class _Lagoa(TyperGroup):

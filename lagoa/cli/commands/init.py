@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - Typer reads the annotations
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lagoa.cli.console import hint, say
 
-init = typer.Typer(add_completion=False)
 
-
-@init.command()
-def init_(
+def init(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="The lake's folder; it is made when it is not there.")],
 ) -> None:
     """Make a new lake: settings, folders for contracts, models and checks, and a first flow."""

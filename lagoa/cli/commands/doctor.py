@@ -15,11 +15,8 @@ from lagoa.cli.progress import working
 if TYPE_CHECKING:
     from lagoa.review.doctor import Repair
 
-doctor = typer.Typer(add_completion=False)
 
-
-@doctor.command()
-def doctor_(
+def doctor(
     ctx: typer.Context,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put a new catalog in the place of a damaged one, with all that is whole.")

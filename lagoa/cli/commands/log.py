@@ -17,11 +17,8 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Receipt
     from lagoa.lake import Lake
 
-log = typer.Typer(add_completion=False)
 
-
-@log.command()
-def log_(
+def log(
     ctx: typer.Context,
     ref: Annotated[str, typer.Argument(metavar="REF", help="A branch, a tag or another ref.")] = "main",
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="So many commits at most.")] = 20,

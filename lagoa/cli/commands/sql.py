@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 SHOWN = 50
 _AT_ONCE = 10_000
 
-sql = typer.Typer(add_completion=False)
 
-
-@sql.command()
-def sql_(
+def sql(
     ctx: typer.Context,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT; `-` reads it from standard input.")],
     ref: RefOption = "main",

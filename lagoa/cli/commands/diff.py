@@ -13,13 +13,10 @@ from lagoa.cli.progress import working
 if TYPE_CHECKING:
     from lagoa.review.diff import ColumnChange, LakeDiff, RowChange, TableDiff
 
-diff = typer.Typer(add_completion=False)
-
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 
-@diff.command()
-def diff_(
+def diff(
     ctx: typer.Context,
     refs: Annotated[str, typer.Argument(metavar="A..B", help="From one ref to another; `B` alone is from main to B.")],
     rows: Annotated[bool, typer.Option("--rows", help="Show some of the rows that differ.")] = False,

@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
     from lagoa.review.overview import BranchState, TableState
 
-status = typer.Typer(add_completion=False)
-
 _LISTED = 5
 
 
-@status.command()
-def status_(ctx: typer.Context, as_json: JsonOption = False) -> None:
+def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show the lake at a glance: main, its last publication, branches, models, quarantine."""
     with open_here(ctx) as lake:
         states, branches = lake.describe(), lake.branches()

@@ -1,4 +1,4 @@
-"""`lagoa tables` and `lagoa show`."""
+"""`lagoa show`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import (
-    age,
-    count,
-    emit_json,
-    emit_pairs,
-    emit_table,
-    hint,
-    moment,
-    near,
-    number,
-    say,
-    shorten,
-    size,
-)
+from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, near, number, say, shorten, size
 from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.table_states import number_of, tell_table
 
 if TYPE_CHECKING:
     from lagoa.contracts import Contract
@@ -29,42 +17,8 @@ if TYPE_CHECKING:
 
 _SNAPSHOTS = 5
 
-tables = typer.Typer(add_completion=False)
-show = typer.Typer(add_completion=False)
 
-
-@tables.command()
-def tables_(
-    ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A branch, a tag or another ref.")] = "main",
-    as_json: JsonOption = False,
-) -> None:
-    """List the tables of a ref with their rows, files and sizes."""
-    with open_here(ctx) as lake:
-        states = lake.describe(ref)
-    if as_json:
-        emit_json([_short(state) for state in states])
-        return
-    emit_table(
-        ("table", "rows", "files", "size", "written"),
-        (
-            (
-                str(s.table),
-                _number(s.rows),
-                _number(s.files),
-                "" if s.bytes is None else size(s.bytes),
-                age(s.updated_at),
-            )
-            for s in states
-        ),
-        right=("rows", "files", "size"),
-    )
-    if not states:
-        hint(f"There are no tables at {ref} yet. Next: `lagoa contract infer FILE --table LAYER.TABLE`.")
-
-
-@show.command()
-def show_(
+def show(
     ctx: typer.Context,
     table: Annotated[str, typer.Argument(metavar="TABLE", help="The table: layer.table.")],
     ref: RefOption = "main",
@@ -75,7 +29,7 @@ def show_(
         state = lake.describe_table(table, ref)
         contract = lake.context.contracts.get(state.table)
     if as_json:
-        emit_json({**_short(state), **_details(state, contract)})
+        emit_json({**tell_table(state), **_details(state, contract)})
         return
     emit_pairs(_facts(state, contract, ref))
     say("")
@@ -87,28 +41,16 @@ def show_(
         say("")
         emit_table(
             ("written", "operation", "added", "removed", "rows"),
-            ((moment(s.at), s.operation, number(s.added), number(s.removed), _number(s.rows)) for s in _latest(state)),
+            (
+                (moment(s.at), s.operation, number(s.added), number(s.removed), number_of(s.rows))
+                for s in _latest(state)
+            ),
             right=("added", "removed", "rows"),
         )
 
 
 def _latest(state: TableState) -> Any:
     return state.snapshots[:_SNAPSHOTS]
-
-
-def _number(value: int | None) -> str:
-    return "" if value is None else number(value)
-
-
-def _short(state: TableState) -> dict[str, Any]:
-    return {
-        "table": str(state.table),
-        "rows": state.rows,
-        "files": state.files,
-        "bytes": state.bytes,
-        "updated_at": state.updated_at,
-        "location": state.location,
-    }
 
 
 def _details(state: TableState, contract: Contract | None) -> dict[str, Any]:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, near, say
-from lagoa.cli.contract_changes import contract_apply, contract_diff
+from lagoa.cli.console import count, emit_json, hint, near, say, shorten
 from lagoa.cli.errors import EXIT_ERROR
-from lagoa.cli.options import JsonOption, lake_folder, open_here
+from lagoa.cli.options import JsonOption, RefOption, lake_folder, open_here
+from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lagoa.contracts.fields import Difference
     from lagoa.domain.tables import TableName
     from lagoa.errors import FileError
+    from lagoa.review.diff.contracts import ContractDiff
 
 contract = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Data contracts: infer one from a file, check them all, compare them.",
 )
-contract.command("diff")(contract_diff)
-contract.command("apply")(contract_apply)
+
+_SIGNS = {"added": "+", "dropped": "-"}
+_LISTED = 5
 
 
 @contract.command("infer")
@@ -87,12 +91,12 @@ def contract_check(ctx: typer.Context, as_json: JsonOption = False) -> None:
                 "models": len(found.models),
                 "tests": found.tests,
                 "checks": found.checks,
-                "faults": [_tell(fault) for fault in found.faults],
+                "faults": [_tell_fault(fault) for fault in found.faults],
             }
         )
     else:
         for fault in found.faults:
-            told = _tell(fault)
+            told = _tell_fault(fault)
             place = f"{near(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
             say(f"{place}: {told['message']} {told['advice']}".rstrip())
         counted = [
@@ -109,11 +113,102 @@ def contract_check(ctx: typer.Context, as_json: JsonOption = False) -> None:
         raise typer.Exit(EXIT_ERROR)
 
 
-def _tell(fault: FileError) -> dict[str, Any]:
+def _tell_fault(fault: FileError) -> dict[str, Any]:
     place = f"{fault.file}:{fault.line}: " if fault.line else f"{fault.file}: "
     return {
         "file": fault.file,
         "line": fault.line,
         "message": fault.message.removeprefix(place),
         "advice": fault.advice,
+    }
+
+
+@contract.command("diff")
+def contract_diff(
+    ctx: typer.Context,
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="These tables alone.")] = None,
+    ref: RefOption = "main",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what tables differ in from their contracts, and what the next write does about it.
+
+    It ends with 1 where a write would be refused.
+    """
+    with open_here(ctx) as lake:
+        found = lake.contract_diff(tables or None, ref)
+    if as_json:
+        emit_json([_tell_diff(each) for each in found])
+    else:
+        _show_diffs(found, ref)
+    if any(each.refused for each in found):
+        raise typer.Exit(EXIT_ERROR)
+
+
+@contract.command("apply")
+def contract_apply(
+    ctx: typer.Context,
+    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="These tables alone.")] = None,
+    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Do it there, and leave it at that.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring tables to their contracts now, without waiting for the next write.
+
+    By default all that no model builds. Without --branch this is done on a branch of its own, which is audited and
+    published.
+    """
+    publication = None
+    with open_here(ctx) as lake, place_of(lake, "contract", branch) as place:
+        changed = place.evolve(tables or None)
+        if not as_json:
+            for table in changed:
+                say(f"{table} is as its contract says now.")
+        if branch is None:
+            publication = publish_branch(place, "Bring tables to their contracts")
+    finish([{"table": str(table)} for table in changed], publication, place, branch=branch, as_json=as_json)
+
+
+def _show_diffs(found: list[ContractDiff], ref: str) -> None:
+    for each in found:
+        if each.state == "no contract":
+            say(f"{each.table} has no contract: nothing writes to it or publishes it.")
+        elif each.differences:
+            say(f"{each.table}: {count(len(each.differences), 'difference')}")
+            for difference in each.differences:
+                say(f"  {_in_words(difference)}")
+    absent = [str(each.table) for each in found if each.state == "not there"]
+    if absent:
+        names = ", ".join(absent) if len(absent) <= _LISTED else count(len(absent), "table")
+        say(f"Not at {ref}, and made by the first write: {names}.")
+    same = sum(each.state == "same" for each in found)
+    if same or not found:
+        say(f"As their contracts say: {count(same, 'table')}.")
+    refused = [str(each.table) for each in found if each.refused]
+    if refused:
+        hint(f"Writes to {', '.join(refused)} are refused as long as this is so.")
+    elif any(difference.effect == "evolves" for each in found for difference in each.differences):
+        hint("The next write to a table does this; `lagoa contract apply` does it without rows.")
+
+
+def _in_words(difference: Difference) -> str:
+    sign = "!" if difference.effect == "refused" else _SIGNS.get(difference.kind, "~")
+    return f"{sign} {_what(difference)}. {difference.effect.capitalize()}: {difference.note}."
+
+
+def _what(each: Difference) -> str:
+    before, after = (None if text is None else shorten(text) for text in (each.before, each.after))
+    if each.kind == "added":
+        return f"{each.column} {after}"
+    if each.kind == "dropped":
+        return f"{each.column} {before}"
+    if each.kind in {"description", "order", "key", "partition", "sort"}:
+        what = f"{each.kind} of {each.column}" if each.column else each.kind
+        return f"{what}: {before or 'none'} -> {after or 'none'}"
+    return f"{each.column}: {before} -> {after}"
+
+
+def _tell_diff(found: ContractDiff) -> dict[str, Any]:
+    return {
+        "table": str(found.table),
+        "state": found.state,
+        "differences": [asdict(each) for each in found.differences],
     }

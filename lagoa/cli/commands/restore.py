@@ -8,16 +8,13 @@ import typer
 
 from lagoa.cli.console import count, hint, say
 from lagoa.cli.options import JsonOption, open_here
-from lagoa.cli.release import finish, place_of, publish_branch
+from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
     from lagoa.write import RestoreResult
 
-restore = typer.Typer(add_completion=False)
 
-
-@restore.command()
-def restore_(
+def restore(
     ctx: typer.Context,
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The tables that go back.")],
     source: Annotated[

@@ -14,13 +14,10 @@ from lagoa.cli.progress import working
 if TYPE_CHECKING:
     from lagoa.sql_models.testing import ModelTestReport, ModelTestResult
 
-test = typer.Typer(add_completion=False)
-
 _LINES = 20
 
 
-@test.command()
-def run_tests(
+def test(
     ctx: typer.Context,
     models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="Tables or layers.")] = None,
     require_tests: Annotated[

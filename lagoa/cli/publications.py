@@ -1,14 +1,11 @@
-"""`lagoa publish` and `lagoa rollback`: the two ways that main moves."""
+"""What all commands share that write on a branch and publish: where they work, and what they say of a publication."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, short
-from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
@@ -18,56 +15,7 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
 
-publish = typer.Typer(add_completion=False)
-rollback = typer.Typer(add_completion=False)
-
 _LISTED = 5
-
-
-@publish.command()
-def publish_(
-    ctx: typer.Context,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to publish.")],
-    message: Annotated[str, typer.Option("--message", "-m", help="What stands in the log.")] = "",
-    as_json: JsonOption = False,
-) -> None:
-    """Move main to a branch's changes, if every check passes there."""
-    with open_here(ctx) as lake:
-        publication = publish_branch(lake.branch(branch), message)
-    if as_json:
-        emit_json(None if publication is None else tell_publication(publication))
-    elif publication is None:
-        say(f"Nothing to publish: main has all of {branch}.")
-    else:
-        say_published(publication)
-        hint(f"{branch} stays; `lagoa branch delete {branch}` removes it.")
-
-
-@rollback.command()
-def rollback_(
-    ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="The state to go back to, such as main~1.")],
-    hold: Annotated[
-        bool, typer.Option("--hold", help="Refuse the batches that thereby go, should they come again.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Publish an earlier state of main again."""
-    from lagoa.errors import NothingToPublish
-
-    with open_here(ctx) as lake, working(f"going back to {ref}"):
-        try:
-            publication = lake.rollback(ref, hold=hold)
-        except NothingToPublish:
-            publication = None
-    if as_json:
-        emit_json(None if publication is None else tell_publication(publication))
-    elif publication is None:
-        say(f"Nothing to do: main's tables are those of {ref}.")
-    else:
-        say_published(publication)
-        _say_unseen(publication)
-        hint(f"`lagoa rollback main@{short(publication.previous)}` takes this back.")
 
 
 def place_of(lake: Lake, what: str, branch: str | None) -> AbstractContextManager[Branch]:
@@ -115,18 +63,6 @@ def say_published(publication: Publication) -> None:
         say(f"{count(len(publication.loosened), 'check')} asked for more before:")
         for sentence in publication.loosened:
             say(f"  {sentence}")
-
-
-def _say_unseen(publication: Publication) -> None:
-    if not publication.unseen:
-        return
-    say(f"{count(len(publication.unseen), 'batch', 'batches')} went out of sight:")
-    for batch in publication.unseen:
-        say(f"  {batch}")
-    if publication.held:
-        hint("They are refused when they come again with the same content.")
-    else:
-        hint("They load again when they come again; `lagoa rollback REF --hold` refuses them.")
 
 
 def tell_publication(publication: Publication) -> dict[str, Any]:

@@ -11,14 +11,12 @@ import typer
 
 from lagoa.cli.console import say
 from lagoa.cli.options import PROFILE, lake_folder
-from lagoa.cli.release import say_published
+from lagoa.cli.publications import say_published
 from lagoa.settings import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
-run = typer.Typer(add_completion=False)
 
 _PREFECT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -27,8 +25,7 @@ _PREFECT = {
 """What Prefect is run with unless the environment says otherwise."""
 
 
-@run.command()
-def run_(
+def run(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.")],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")] = None,

@@ -1,0 +1,35 @@
+"""`lagoa quarantine export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument, WhereOption
+from lagoa.cli.console import count, emit_json, hint, number, say
+from lagoa.cli.options import JsonOption, RefOption, open_here
+
+
+def export(  # noqa: PLR0913 - options of the command
+    ctx: typer.Context,
+    table: TableArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file: .jsonl for JSON lines, else CSV.")],
+    *,
+    ref: RefOption = "main",
+    rule: RuleOption = None,
+    batch: BatchOption = None,
+    where: WhereOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the records that wait to a file that can be edited and handed back by `fix --file`."""
+    with open_here(ctx) as lake:
+        result = lake.export_quarantine(table, file, ref, rule=rule, batch=batch, where=where)
+    if as_json:
+        emit_json({"table": str(result.table), "file": file, "records": result.records, "raw": result.raw})
+        return
+    unsplit = f"; {number(result.raw)} of them could not be split into columns" if result.raw else ""
+    say(f"{count(result.records, 'record')} written to {file}{unsplit}.")
+    if result.records:
+        hint(f"Next: edit it, then `lagoa quarantine fix {table} --file {file}`.")

@@ -1,0 +1,35 @@
+"""`lagoa transform`: without a branch on one of its own, audited and published."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lagoa.cli.built import show_built, tell_built
+from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
+from lagoa.cli.publications import finish, place_of, publish_branch
+
+
+def transform(
+    ctx: typer.Context,
+    branch: Annotated[str | None, typer.Argument(metavar="BRANCH", help="Run there, and leave it at that.")] = None,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="TABLE", help="Only this model and those before it; may be repeated.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the models whose inputs, SQL or contract have changed.
+
+    Without a branch this is done on a branch of its own, which is audited and published.
+    """
+    publication = None
+    with open_here(ctx) as lake, place_of(lake, "transform", branch) as place:
+        with working("running models") as tell:
+            results = place.transform(select, on_done=lambda r: tell(f"running models: {r.table} is done"))
+        if not as_json:
+            show_built(results)
+        if branch is None:
+            publication = publish_branch(place, "Run the models")
+    finish([tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)

@@ -10,7 +10,8 @@ import typer.main
 
 from lagoa.cli.main import app
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "cli.md"
 SHARED = {"--lake", "--profile", "--debug", "--help", "-h"}
 
 
@@ -75,7 +76,7 @@ def test_shared_options_are_documented_and_taken_by_every_command():
 
 
 def test_every_command_is_tested():
-    places = ("integration/test_cli.py", "stack/test_stack.py", "unit/test_compose.py")
-    tests = "".join((PAGE.parents[1] / "tests" / place).read_text("utf-8") for place in places)
+    places = ("integration/cli/test_*.py", "stack/test_stack.py", "unit/test_compose.py")
+    tests = "".join(file.read_text("utf-8") for place in places for file in (ROOT / "tests").glob(place))
     calls = {name: ", ".join(f'"{part}"' for part in name.split()) for name in COMMANDS}
     assert [name for name, call in calls.items() if call not in tests] == []

@@ -21,8 +21,11 @@ _ROWS = 20
 COLOURS = {"passed": "green", "warned": "yellow", "failed": "red", "not evaluated": "red"}
 
 KeptArgument = Annotated[
-    str,
-    typer.Argument(metavar="REF", help="A ref, a branch (its latest audit), or the id of a commit or a receipt."),
+    str | None,
+    typer.Argument(
+        metavar="REF",
+        help="A ref, a branch (its latest audit), or the id of a commit or a receipt; main by default.",
+    ),
 ]
 
 

@@ -11,30 +11,46 @@ import typer
 from typer.core import TyperGroup
 
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
+from lagoa.cli.old_names import COMMANDS as OLD_COMMANDS
+from lagoa.cli.old_names import accept_old_options, renamed
 from lagoa.cli.options import DEBUG, DebugOption, LakeOption, ProfileOption
 from lagoa.cli.registry import COMMANDS, PACKAGE
 
 
 class _Commands(UserDict[str, Any]):
-    """The commands by name, each imported when it is asked for, with the options that all of them take."""
+    """The commands by name, each imported when it is wanted, with the options that all of them take."""
 
     def __init__(self, shared: list[Any]) -> None:
-        super().__init__(COMMANDS)
+        super().__init__({**COMMANDS, **{old: new for old, new in OLD_COMMANDS.items() if " " not in old}})
         self._shared = shared
 
     def __getitem__(self, name: str) -> Any:
         held = self.data[name]
-        if isinstance(held, tuple):
-            module, group = held
-            held = self.data[name] = _command(name, module)
-            held.name, held.rich_help_panel = name, group
-            self._share(held)
+        if isinstance(held, tuple):  # not imported yet
+            held = self.data[name] = self._load(name, *held)
+        elif isinstance(held, str):  # a former name
+            held = self.data[name] = renamed(self._find(held), name, held)
         return held
 
-    def _share(self, command: Any) -> None:
+    def _load(self, name: str, module: str, group: str) -> Any:
+        command = _command(name, module)
+        command.name, command.rich_help_panel = name, group
+        self._equip(command, name)
+        for old, new in OLD_COMMANDS.items():
+            parent, _, verb = old.rpartition(" ")
+            if parent == name:
+                command.commands[verb] = renamed(self._find(new), old, new)
+        return command
+
+    def _equip(self, command: Any, path: str) -> None:
         command.params.extend(self._shared)
-        for inner in getattr(command, "commands", {}).values():
-            self._share(inner)
+        accept_old_options(command, path)
+        for verb, inner in getattr(command, "commands", {}).items():
+            self._equip(inner, f"{path} {verb}")
+
+    def _find(self, path: str) -> Any:
+        name, _, verb = path.partition(" ")
+        return self[name].commands[verb] if verb else self[name]
 
 
 def _command(name: str, module: str) -> Any:

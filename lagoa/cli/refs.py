@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from lagoa.review.overview import BranchState
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
-NamesArgument = Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.")]
-AtOption = Annotated[str, typer.Option("--at", metavar="REF", help="The ref it begins at.")]
+FromOption = Annotated[
+    str,
+    typer.Option("--from", metavar="REF", help="The ref that it begins at."),
+]
 
 
 def show_branches(states: Sequence[BranchState]) -> None:

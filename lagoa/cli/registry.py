@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-_LAKE, _DATA, _LOOK = "A lake and its contracts", "Bringing data to main", "Looking at it"
-_REFS, _STACK = "Branches and tags", "The stack"
+DAILY, LOOK, CARE = "Daily path", "Look", "Care"
+REFS, TABLES, CONTRACTS, QUARANTINE = "Branches and tags", "Tables", "Contracts", "Quarantine"
+STACK = "The stack"
 
 PACKAGE = "lagoa.cli.commands"
 
 COMMANDS = {
-    "init": (".init", _LAKE),
-    "contract": (".contract", _LAKE),
-    "test": (".test", _LAKE),
-    "ingest": (".ingest", _DATA),
-    "transform": (".transform", _DATA),
-    "backfill": (".backfill", _DATA),
-    "audit": (".audit", _DATA),
-    "publish": (".publish", _DATA),
-    "rollback": (".rollback", _DATA),
-    "restore": (".restore", _DATA),
-    "run": (".run", _DATA),
-    "status": (".status", _LOOK),
-    "tables": (".tables", _LOOK),
-    "show": (".show", _LOOK),
-    "sql": (".sql", _LOOK),
-    "log": (".log", _LOOK),
-    "diff": (".diff", _LOOK),
-    "quarantine": (".quarantine", _LOOK),
-    "doctor": (".doctor", _LAKE),
-    "branch": (".branch", _REFS),
-    "tag": (".tag", _REFS),
-    "stack": (".stack", _STACK),
+    "init": (".init", DAILY),
+    "status": (".status", DAILY),
+    "run": (".run", DAILY),
+    "ingest": (".ingest", DAILY),
+    "transform": (".transform", DAILY),
+    "backfill": (".backfill", DAILY),
+    "test": (".test", DAILY),
+    "check": (".check", DAILY),
+    "audit": (".audit", DAILY),
+    "publish": (".publish", DAILY),
+    "rollback": (".rollback", DAILY),
+    "log": (".log", LOOK),
+    "diff": (".diff", LOOK),
+    "tables": (".tables", LOOK),
+    "show": (".show", LOOK),
+    "sql": (".sql", LOOK),
+    "report": (".report", LOOK),
+    "doctor": (".doctor", CARE),
+    "branch": (".branch", REFS),
+    "tag": (".tag", REFS),
+    "table": (".table", TABLES),
+    "contract": (".contract", CONTRACTS),
+    "quarantine": (".quarantine", QUARANTINE),
+    "stack": (".stack", STACK),
 }
 """The module (with a dot: of `PACKAGE`) has a function of the command's name, or a `typer.Typer` with its verbs."""

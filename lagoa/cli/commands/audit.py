@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,9 +18,9 @@ from lagoa.cli.audits import (
     tell_report,
     tell_rows,
 )
-from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, hint, moment, near, paint, say, short, shorten
+from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, hint, moment, paint, say, short, shorten
 from lagoa.cli.errors import EXIT_AUDIT_FAILED
-from lagoa.cli.options import CheckRowsOption, FailedOption, JsonOption, open_here
+from lagoa.cli.options import CheckRowsOption, FailedOption, JsonOption, SameRefOption, either, open_here
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ audit = typer.Typer(
     cls=_WithDefault,
     add_completion=False,
     no_args_is_help=True,
-    help="Run the checks at a ref (`lagoa audit REF`), and look at audits that were kept: show, history, report.",
+    help="Run the checks at a ref (`lagoa audit REF`), and look at audits that were kept: show, history.",
     context_settings={"ignore_unknown_options": True},  # `lagoa audit --failed dev`: they are those of `run`
 )
 
@@ -54,12 +53,20 @@ audit = typer.Typer(
 @audit.command(_RUN)
 def audit_run(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch or other ref to check.")],
+    ref: Annotated[
+        str | None,
+        typer.Argument(metavar="REF", help="The branch or other ref to check."),
+    ] = None,
+    same_ref: SameRefOption = None,
+    *,
     failed: FailedOption = False,
     rows: CheckRowsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run every check at a ref; publishing does the same and moves main only if all pass."""
+    ref = either(ref, same_ref, None)
+    if ref is None:
+        raise typer.BadParameter("Name the branch or other ref to check.")
     with open_here(ctx) as lake:
         with working(f"auditing {ref}"):
             report = lake.audit(ref)
@@ -80,15 +87,18 @@ def audit_run(
 
 
 @audit.command("show")
-def audit_show(
+def audit_show(  # noqa: PLR0913 - options of the command
     ctx: typer.Context,
-    ref: KeptArgument = "main",
+    ref: KeptArgument = None,
+    same_ref: SameRefOption = None,
+    *,
     check: Annotated[list[str] | None, typer.Option("--check", metavar="ID", help="Only this check.")] = None,
     failed: FailedOption = False,
     rows: CheckRowsOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show an audit that was kept: of a publication, passed or refused, or of a branch. No check is run."""
+    ref = either(ref, same_ref, "main")
     with open_here(ctx) as lake:
         kept = lake.audit_of(ref)
         results = _chosen(kept.report, check or [])
@@ -138,26 +148,6 @@ def audit_history(
         ),
         right=("figure",),
     )
-
-
-@audit.command("report")
-def audit_report(
-    ctx: typer.Context,
-    ref: KeptArgument = "main",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; audit-<commit>.html by default.")
-    ] = None,
-    personal: Annotated[bool, typer.Option("--personal", help="Show personal data in clear.")] = False,
-) -> None:
-    """Write an audit that was kept as one HTML file, with failing rows and the history of each check."""
-    with open_here(ctx) as lake:
-        kept = lake.audit_of(ref)
-        target = output or Path(f"audit-{short(kept.receipt.commit)}.html")
-        page = lake.audit_page(kept, personal=personal)
-    target.write_text(page, "utf-8")
-    say(f"{near(target.resolve())} is written: the audit of {kept.receipt.branch} ({short(kept.receipt.commit)}).")
-    if not personal:
-        hint("Personal data is masked in it; --personal shows it.")
 
 
 def _tell_kept(kept: KeptAudit) -> dict[str, Any]:

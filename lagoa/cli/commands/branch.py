@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from lagoa.cli.console import emit_json, hint, say, short
 from lagoa.cli.options import JsonOption, open_here
-from lagoa.cli.refs import AtOption, NameArgument, NamesArgument, delete_refs, show_branches
+from lagoa.cli.refs import FromOption, NameArgument, delete_refs, show_branches
 
 branch = typer.Typer(add_completion=False, no_args_is_help=True, help="Branches: list, create, delete.")
 
@@ -25,15 +26,18 @@ def branch_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @branch.command("create")
-def branch_create(ctx: typer.Context, name: NameArgument, at: AtOption = "main") -> None:
+def branch_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main") -> None:
     """Make a branch: a name for a commit, no data is copied."""
     with open_here(ctx) as lake:
-        made = lake.create_branch(name, at)
-        say(f"{made.name} begins at {at} ({short(made.head)}).")
+        made = lake.create_branch(name, source)
+        say(f"{made.name} begins at {source} ({short(made.head)}).")
     hint(f"Next: `lagoa ingest FILE --into TABLE --branch {name}`.")
 
 
 @branch.command("delete")
-def branch_delete(ctx: typer.Context, names: NamesArgument) -> None:
+def branch_delete(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.")],
+) -> None:
     """Remove branches; the commits that others can reach stay."""
     delete_refs(ctx, "branch", names)

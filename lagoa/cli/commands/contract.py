@@ -10,7 +10,7 @@ import typer
 
 from lagoa.cli.console import count, emit_json, hint, near, say, shorten
 from lagoa.cli.errors import EXIT_ERROR
-from lagoa.cli.options import JsonOption, RefOption, lake_folder, open_here
+from lagoa.cli.options import BranchOption, JsonOption, RefOption, TablesArgument, lake_folder, open_here
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.fields import Difference
     from lagoa.domain.tables import TableName
-    from lagoa.errors import FileError
     from lagoa.review.diff.contracts import ContractDiff
 
 contract = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Data contracts: infer one from a file, check them all, compare them.",
+    help="Data contracts: infer one from a file, compare them with their tables, apply them.",
 )
 
 _SIGNS = {"added": "+", "dropped": "-"}
@@ -36,7 +35,7 @@ def contract_infer(
     ctx: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="CSV, JSON, JSON lines or Parquet; text may be packed by gzip."),
+        typer.Argument(metavar="FILE", help="CSV, JSON, JSON lines or Parquet; text may be packed by gzip."),
     ],
     table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
     layer: Annotated[
@@ -66,7 +65,8 @@ def contract_infer(
         target.write_text(text, "utf-8")
         say(f"{near(target)} is written.")
     file, name = next(iter(targets.values()))
-    hint(f"Read {'it' if len(files) == 1 else 'them'} and mend. Next: `lagoa ingest {file} --into {name}`.")
+    drafts = "it" if len(files) == 1 else "them"
+    hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {file} --into {name}`.")
 
 
 def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Iterator[tuple[Path, TableName]]:
@@ -79,54 +79,10 @@ def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Itera
         yield file, TableName.parse(table or f"{layer}.{plain_name(stem)}")
 
 
-@contract.command("check")
-def contract_check(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Read all contracts, models, tests of models and check files, and say all that is wrong with them."""
-    with open_here(ctx) as lake:
-        found = lake.check_contracts()
-    if as_json:
-        emit_json(
-            {
-                "contracts": [str(table) for table in found.contracts],
-                "models": len(found.models),
-                "tests": found.tests,
-                "checks": found.checks,
-                "faults": [_tell_fault(fault) for fault in found.faults],
-            }
-        )
-    else:
-        for fault in found.faults:
-            told = _tell_fault(fault)
-            place = f"{near(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
-            say(f"{place}: {told['message']} {told['advice']}".rstrip())
-        counted = [
-            count(len(found.contracts), "contract"),
-            count(len(found.models), "model"),
-            count(found.tests, "test"),
-            count(len(found.checks), "check"),
-        ]
-        if not found.faults:
-            say(f"{', '.join(counted)}: nothing is wrong.")
-        else:
-            hint(f"{count(len(found.faults), 'fault')}; {', '.join(counted)} can be used.")
-    if found.faults:
-        raise typer.Exit(EXIT_ERROR)
-
-
-def _tell_fault(fault: FileError) -> dict[str, Any]:
-    place = f"{fault.file}:{fault.line}: " if fault.line else f"{fault.file}: "
-    return {
-        "file": fault.file,
-        "line": fault.line,
-        "message": fault.message.removeprefix(place),
-        "advice": fault.advice,
-    }
-
-
 @contract.command("diff")
 def contract_diff(
     ctx: typer.Context,
-    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="These tables alone.")] = None,
+    tables: TablesArgument = None,
     ref: RefOption = "main",
     as_json: JsonOption = False,
 ) -> None:
@@ -137,9 +93,9 @@ def contract_diff(
     with open_here(ctx) as lake:
         found = lake.contract_diff(tables or None, ref)
     if as_json:
-        emit_json([_tell_diff(each) for each in found])
+        emit_json([_tell(each) for each in found])
     else:
-        _show_diffs(found, ref)
+        _show(found, ref)
     if any(each.refused for each in found):
         raise typer.Exit(EXIT_ERROR)
 
@@ -147,8 +103,8 @@ def contract_diff(
 @contract.command("apply")
 def contract_apply(
     ctx: typer.Context,
-    tables: Annotated[list[str] | None, typer.Argument(metavar="[TABLE...]", help="These tables alone.")] = None,
-    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Do it there, and leave it at that.")] = None,
+    tables: TablesArgument = None,
+    branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring tables to their contracts now, without waiting for the next write.
@@ -167,7 +123,7 @@ def contract_apply(
     finish([{"table": str(table)} for table in changed], publication, place, branch=branch, as_json=as_json)
 
 
-def _show_diffs(found: list[ContractDiff], ref: str) -> None:
+def _show(found: list[ContractDiff], ref: str) -> None:
     for each in found:
         if each.state == "no contract":
             say(f"{each.table} has no contract: nothing writes to it or publishes it.")
@@ -206,7 +162,7 @@ def _what(each: Difference) -> str:
     return f"{each.column}: {before} -> {after}"
 
 
-def _tell_diff(found: ContractDiff) -> dict[str, Any]:
+def _tell(found: ContractDiff) -> dict[str, Any]:
     return {
         "table": str(found.table),
         "state": found.state,

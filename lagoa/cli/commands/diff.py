@@ -18,7 +18,10 @@ _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 def diff(
     ctx: typer.Context,
-    refs: Annotated[str, typer.Argument(metavar="A..B", help="From one ref to another; `B` alone is from main to B.")],
+    refs: Annotated[
+        str,
+        typer.Argument(metavar="A..B", help="From one ref to another; `B` alone is from main to B."),
+    ],
     rows: Annotated[bool, typer.Option("--rows", help="Show some of the rows that differ.")] = False,
     as_json: JsonOption = False,
 ) -> None:

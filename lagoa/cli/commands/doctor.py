@@ -1,4 +1,4 @@
-"""`lagoa doctor`: whether the lake is whole, and the catalog brought back where it is not."""
+"""`lagoa doctor`: whether the lake is whole, and the repair of its catalog."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def doctor(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Look the lake over: every commit, every receipt, the files of every table.
+    """Check the lake: every commit, every receipt, the files of every table.
 
     Nothing else may use the lake during a repair. The damaged files are kept.
     """
@@ -32,7 +32,7 @@ def doctor(
 
     lake = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
     done = None
-    with working("looking the lake over"):
+    with working("checking the lake"):
         findings = examine_lake(lake)
         if repair and any(finding.part == "catalog" for finding in findings):
             done = repair_lake(lake)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.console import count, emit_table, hint, number, seconds
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 def ingest(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A file; or a folder of contracts' sources.")],
-    into: Annotated[str | None, typer.Option(metavar="TABLE", help="The table that a file goes into.")] = None,
-    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Load there, and leave it at that.")] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="The table that a file goes into."),
+    ] = None,
+    branch: BranchOption = None,
     batch: Annotated[
         str | None, typer.Option(metavar="ID", help="The delivery's id; by default from the content.")
     ] = None,

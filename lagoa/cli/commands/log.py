@@ -8,7 +8,7 @@ import typer
 
 from lagoa.cli.console import count, emit_json, emit_table, hint, short, shorten
 from lagoa.cli.console import moment as local
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 
 def log(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A branch, a tag or another ref.")] = "main",
+    ref: RefArgument = None,
+    same_ref: SameRefOption = None,
+    *,
     limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="So many commits at most.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show the commits of a ref, newest first; on main each is a publication."""
+    ref = either(ref, same_ref, "main")
     with open_here(ctx) as lake:
         commits = lake.log(ref, limit + 1)
         published = {commit: moment for moment, commit in lake.context.catalog.moves("main")}

@@ -14,7 +14,7 @@ from lagoa.cli.publications import publish_branch, say_published, tell_publicati
 def publish(
     ctx: typer.Context,
     branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to publish.")],
-    message: Annotated[str, typer.Option("--message", "-m", help="What stands in the log.")] = "",
+    message: Annotated[str, typer.Option("--message", "-m", help="The message in the log.")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Move main to a branch's changes, if every check passes there."""

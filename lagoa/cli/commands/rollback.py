@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
 def rollback(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="The state to go back to, such as main~1.")],
+    ref: Annotated[
+        str,
+        typer.Argument(metavar="REF", help="The state to go back to, such as main~1."),
+    ],
     hold: Annotated[
-        bool, typer.Option("--hold", help="Refuse the batches that thereby go, should they come again.")
+        bool, typer.Option("--hold", help="Refuse the batches that thereby leave main when they are sent again.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +51,6 @@ def _say_unseen(publication: Publication) -> None:
     for batch in publication.unseen:
         say(f"  {batch}")
     if publication.held:
-        hint("They are refused when they come again with the same content.")
+        hint("They are refused when they are sent again with the same content.")
     else:
-        hint("They load again when they come again; `lagoa rollback REF --hold` refuses them.")
+        hint("They load again when they are sent again; `lagoa rollback REF --hold` refuses them.")

@@ -27,7 +27,10 @@ _PREFECT = {
 
 def run(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py."),
+    ],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")] = None,
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, near, number, say, shorten, size
-from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.options import JsonOption, RefOption, TableArgument, open_here
 from lagoa.cli.table_states import number_of, tell_table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _SNAPSHOTS = 5
 
 def show(
     ctx: typer.Context,
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="The table: layer.table.")],
+    table: TableArgument,
     ref: RefOption = "main",
     as_json: JsonOption = False,
 ) -> None:

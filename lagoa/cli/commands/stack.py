@@ -42,7 +42,7 @@ def stack_up(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the servers up: fetched or built the first time, started side by side, each waited for until it is well."""
+    """Bring the servers up, fetched or built the first time, and wait until each is healthy."""
     from lagoa.stack.run import free_ports as find_ports
 
     here = _stack(ctx)
@@ -65,7 +65,7 @@ def stack_down(ctx: typer.Context) -> None:
 
 @stack.command("status")
 def stack_status(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Show each server: whether it runs and is well, where, with how much memory; ends with 1 when one is not."""
+    """Show each server: whether it runs and is healthy, where, with how much memory; ends with 1 when one is not."""
     states = _stack(ctx).status()
     _show(states, as_json=as_json)
     if any(state.pid is not None and not state.healthy for state in states):
@@ -106,7 +106,7 @@ def stack_configure(
 @stack.command("make-ready")
 def stack_make_ready(
     ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="The servers.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="The servers.")],
     volumes: VolumesOption = Path("/lagoa"),
 ) -> None:
     """Put into servers of docker-compose.yml what the others find there; run in a container."""
@@ -145,7 +145,7 @@ def _show(states: Sequence[ServerState], *, as_json: bool) -> None:
         emit_json([asdict(state) for state in states])
         return
     emit_table(
-        ("server", "state", "well", "pid", "memory", "at"),
+        ("server", "state", "healthy", "pid", "memory", "at"),
         ((s.name, s.state, "yes" if s.healthy else "no", str(s.pid or ""), size(s.memory), s.url) for s in states),
         right=("pid", "memory"),
     )

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from lagoa.cli.console import age, emit_json, emit_table, hint, size
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
 from lagoa.cli.table_states import number_of, tell_table
 
 
 def tables(
     ctx: typer.Context,
-    ref: Annotated[str, typer.Argument(metavar="REF", help="A branch, a tag or another ref.")] = "main",
+    ref: RefArgument = None,
+    same_ref: SameRefOption = None,
+    *,
     as_json: JsonOption = False,
 ) -> None:
     """List the tables of a ref with their rows, files and sizes."""
+    ref = either(ref, same_ref, "main")
     with open_here(ctx) as lake:
         states = lake.describe(ref)
     if as_json:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lagoa.cli.console import emit_json, emit_table, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
-from lagoa.cli.refs import AtOption, NameArgument, NamesArgument, delete_refs
+from lagoa.cli.refs import FromOption, NameArgument, delete_refs
 
 if TYPE_CHECKING:
     from lagoa.domain.refs import RefInfo
@@ -33,15 +33,18 @@ def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @tag.command("create")
-def tag_create(ctx: typer.Context, name: NameArgument, at: AtOption = "main") -> None:
+def tag_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main") -> None:
     """Give a commit a name that stays."""
     with open_here(ctx) as lake:
-        made = lake.create_tag(name, at)
-    say(f"{made.name} names {at} ({short(made.commit)}).")
+        made = lake.create_tag(name, source)
+    say(f"{made.name} names {source} ({short(made.commit)}).")
 
 
 @tag.command("delete")
-def tag_delete(ctx: typer.Context, names: NamesArgument) -> None:
+def tag_delete(
+    ctx: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.")],
+) -> None:
     """Remove tags."""
     delete_refs(ctx, "tag", names)
 

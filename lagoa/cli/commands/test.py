@@ -19,7 +19,10 @@ _LINES = 20
 
 def test(
     ctx: typer.Context,
-    models: Annotated[list[str] | None, typer.Argument(metavar="[MODEL]...", help="Tables or layers.")] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="Tables or layers."),
+    ] = None,
     require_tests: Annotated[
         bool, typer.Option("--require-tests", help="Fail, too, when one of the models has no test.")
     ] = False,

@@ -7,16 +7,31 @@ from typing import Annotated
 import typer
 
 from lagoa.cli.built import show_built, tell_built
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.options import JsonOption, either, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 
 def transform(
     ctx: typer.Context,
-    branch: Annotated[str | None, typer.Argument(metavar="BRANCH", help="Run there, and leave it at that.")] = None,
+    branch: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="BRANCH",
+            help="What is written: this branch; nothing is published then.",
+        ),
+    ] = None,
+    same_branch: Annotated[
+        str | None,
+        typer.Option("--branch", metavar="BRANCH", help="The same as BRANCH."),
+    ] = None,
+    *,
     select: Annotated[
-        list[str] | None, typer.Option(metavar="TABLE", help="Only this model and those before it; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Only this model or layer and the models that it needs; may be repeated.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -24,6 +39,7 @@ def transform(
 
     Without a branch this is done on a branch of its own, which is audited and published.
     """
+    branch = either(branch, same_branch, None)
     publication = None
     with open_here(ctx) as lake, place_of(lake, "transform", branch) as place:
         with working("running models") as tell:

@@ -52,7 +52,7 @@ def test_a_refused_audit_is_shown_again_with_its_rows(lake, tmp_path):
     assert lagoa(lake, "audit", "history", "nosuch").code == 1
 
     page = tmp_path / "report.html"
-    assert "is written" in ok(lake, "audit", "report", "dev", "-o", page).out
+    assert "is written" in ok(lake, "report", "dev", "-o", page).out
     assert "bronze.people/key/id" in page.read_text("utf-8")
 
 

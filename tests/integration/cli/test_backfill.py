@@ -22,13 +22,13 @@ def test_backfill_builds_again_what_is_asked_for(lake, tmp_path):
     ok(lake, "branch", "create", "dev")
     assert "incremental: 2, 1970 … 1971" in ok(lake, "transform", "dev").out
     told = ok(
-        lake, "backfill", "silver.people", "--from", "1985", "--to", "1991-01-01", "--branch", "dev", "--json"
+        lake, "backfill", "silver.people", "--since", "1985", "--until", "1991-01-01", "--branch", "dev", "--json"
     ).json()
     assert told["publication"] is None
     (built,) = told["tables"]
     assert (built["how"], built["increments"], built["rows"]) == ("incremental", ["1985", "1990"], 2)
     assert "full: it was asked for" in ok(lake, "backfill", "silver.people").out
-    refused = lagoa(lake, "backfill", "silver.people", "--from", "1985-02")
+    refused = lagoa(lake, "backfill", "silver.people", "--since", "1985-02")
     assert refused.code == 1
     assert "the first moment of a year" in refused.err
-    assert lagoa(lake, "backfill", "silver.people", "--from", "1985", "--batch", "b").code == 2
+    assert lagoa(lake, "backfill", "silver.people", "--since", "1985", "--batch", "b").code == 2

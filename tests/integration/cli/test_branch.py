@@ -7,7 +7,7 @@ from command_line import lagoa, ok
 
 def test_branches(lake):
     assert "dev begins at main" in ok(lake, "branch", "create", "dev").out
-    ok(lake, "branch", "create", "old", "--at", "main~1")
+    ok(lake, "branch", "create", "old", "--from", "main~1")
     assert {b["name"]: b["behind"] for b in ok(lake, "branch", "list", "--json").json()} == {
         "main": 0,
         "dev": 0,

@@ -11,7 +11,7 @@ def test_contract_infer_does_not_write_over_one(lake, tmp_path):
     ok(lake, "contract", "infer", people, "--table", "bronze.people", "--force")
     assert lagoa(lake, "contract", "infer", tmp_path / "none.csv", "--table", "bronze.none").code == 1
     (lake / "iceberg" / "bronze" / "people.odcs.yaml").write_text("kind: DataContract\n", "utf-8")
-    wrong = lagoa(lake, "contract", "check")
+    wrong = lagoa(lake, "check")
     assert wrong.code == 1
     assert "people.odcs.yaml" in wrong.out
 
@@ -23,7 +23,7 @@ def test_contract_infer_takes_several_files_into_a_layer(lake, tmp_path):
     assert (done.code, "people.odcs.yaml is there already" in done.err) == (1, True)
     assert not (lake / "iceberg" / "bronze" / "nova_lista.odcs.yaml").exists()
     ok(lake, "contract", "infer", *files, "--layer", "bronze", "--force")
-    assert ok(lake, "contract", "check").out.startswith("2 contracts, ")
+    assert ok(lake, "check").out.startswith("2 contracts, ")
     twice = lagoa(lake, "contract", "infer", files[1], write(tmp_path, "nova-lista.json", "[]"), "--layer", "raw")
     assert (twice.code, "are both of raw.nova_lista" in twice.err) == (1, True)
     assert lagoa(lake, "contract", "infer", *files, "--table", "bronze.x").code == 2

@@ -32,8 +32,39 @@ def test_every_command_that_reads_takes_a_state_by_its_time(lake, tmp_path):
     assert ok(lake, "quarantine", "list", "--ref", at, "--json").json() == []
     assert ok(lake, "quarantine", "show", "bronze.people", "--ref", at, "--json").json() == []
     for kind in ("branch", "tag"):
-        ok(lake, kind, "create", f"{kind}-then", "--at", at)
+        ok(lake, kind, "create", f"{kind}-then", "--from", at)
         assert counted(lake, f"{kind}-then") == 3
     for arguments in (("tables", "main*2999-01-01"), ("sql", "select 1", "--ref", "main*tomorrow")):
         wrong = lagoa(lake, *arguments)
         assert (wrong.code, "Traceback" in wrong.err) == (1, False)
+
+
+def test_a_ref_or_branch_may_be_an_option_or_stand_behind_the_command(lake, tmp_path):
+    ok(lake, "branch", "create", "dev")
+    ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people", "--branch", "dev")
+    for command in (("tables",), ("log",), ("audit", "show")):
+        if command == ("audit", "show"):
+            ok(lake, "audit", "dev")
+        assert ok(lake, *command, "--ref", "dev", "--json").json() == ok(lake, *command, "dev", "--json").json()
+    assert ok(lake, "audit", "--ref", "dev", "--json").json()["ref"] == "dev"
+    assert ok(lake, "transform", "--branch", "dev", "--json").json()["branch"] == "dev"
+    page, waiting = tmp_path / "dev.html", tmp_path / "waiting.csv"
+    assert "the audit of dev" in ok(lake, "report", "--ref", "dev", "-o", page).out
+    ok(lake, "quarantine", "export", "bronze.people", "--output", waiting, "--ref", "dev")
+    assert waiting.is_file()
+
+
+def test_both_of_an_argument_and_its_option_are_one_too_many(loaded, tmp_path):
+    for arguments in (
+        ("tables", "main", "--ref", "main"),
+        ("log", "main", "--ref", "main"),
+        ("audit", "main", "--ref", "main"),
+        ("audit", "show", "main", "--ref", "main"),
+        ("report", "main", "--ref", "main"),
+        ("transform", "dev", "--branch", "dev"),
+        ("quarantine", "export", "bronze.people", tmp_path / "a.csv", "-o", tmp_path / "b.csv"),
+    ):
+        done = lagoa(loaded, *arguments)
+        assert (done.code, "given twice" in done.err) == (2, True), arguments
+    assert lagoa(loaded, "audit", "run").code == 2
+    assert lagoa(loaded, "quarantine", "export", "bronze.people").code == 2

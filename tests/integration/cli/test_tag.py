@@ -6,7 +6,7 @@ from command_line import lagoa, ok
 
 
 def test_tags(lake):
-    ok(lake, "tag", "create", "v1", "--at", "main~1")
+    ok(lake, "tag", "create", "v1", "--from", "main~1")
     (tag,) = ok(lake, "tag", "list", "--json").json()
     assert tag["name"] == "v1"
     assert ok(lake, "tag", "list").out.splitlines()[1].split()[0] == "v1"

@@ -15,7 +15,7 @@ def test_transform_builds_what_is_stale(lake):
     write(lake / "iceberg" / "silver", "people.odcs.yaml", silver)
     (lake / "transformations" / "silver").mkdir()
     model = write(lake / "transformations" / "silver", "people.sql", "select id, name, city, born from bronze.people")
-    assert ok(lake, "contract", "check", "--json").json()["models"] == 1
+    assert ok(lake, "check", "--json").json()["models"] == 1
     assert ok(lake, "status", "--json").json()["models"]["stale"] == ["silver.people"]
     assert "1 stale: silver.people" in ok(lake, "status").out
 
@@ -29,7 +29,7 @@ def test_transform_builds_what_is_stale(lake):
     assert [table["skipped"] for table in told["tables"]] == [True]
 
     model.write_text("select id, nam from bronze.people", "utf-8")
-    wrong = lagoa(lake, "contract", "check")
+    wrong = lagoa(lake, "check")
     assert wrong.code == 1
     assert "people.sql:1" in wrong.out
     assert "people.sql:1" in ok(lake, "status").out
@@ -46,7 +46,7 @@ def test_the_model_of_getting_started_works(lake):
         (lake / path).parent.mkdir(parents=True)
         block = page.split(f"`{path}`")[1].split(f"```{language}\n")[1].split("```")[0]
         (lake / path).write_text(block, "utf-8")
-    assert "2 contracts, 1 model" in ok(lake, "contract", "check").out
+    assert "2 contracts, 1 model" in ok(lake, "check").out
     assert "1 test of 1 model: all passed" in ok(lake, "test").out
     assert "silver.adults" in ok(lake, "transform").out
     assert ok(lake, "sql", "select count(*) from silver.adults", "--json").json()["rows"] == [[3]]

@@ -1,4 +1,4 @@
-"""Every command and each of its options stands in docs/cli.md."""
+"""docs/cli.md has every command in its group, in the order of the help, and each of its options."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from lagoa.cli import old_names
 from lagoa.cli.main import app
 
 ROOT = Path(__file__).parents[3]
@@ -21,10 +22,12 @@ def _walk(command, name=""):
         yield name, command
         return
     for part in inner:
-        yield from _walk(inner[part], f"{name} {part}".strip())
+        if not inner[part].hidden:  # former names
+            yield from _walk(inner[part], f"{name} {part}".strip())
 
 
-COMMANDS = dict(_walk(typer.main.get_command(app)))
+ROOT_COMMAND = typer.main.get_command(app)
+COMMANDS = dict(_walk(ROOT_COMMAND))
 
 
 def _sections(text):
@@ -58,8 +61,38 @@ def test_a_page_that_lacks_something_is_noticed(taken_out, missed):
     assert missed in missing_from(PAGE.read_text("utf-8").replace(taken_out, ""))
 
 
-def test_the_page_names_no_command_that_is_not_there():
-    assert set(_sections(PAGE.read_text("utf-8"))) == set(COMMANDS)
+def in_the_order_of(text):
+    """Return the group and the name of each command of the page."""
+    group, found = "", []
+    for line in text.splitlines():
+        if line.startswith("## "):
+            group = line.removeprefix("## ")
+        elif line.startswith("### `lagoa "):
+            found.append((group, line.removeprefix("### `lagoa ").removesuffix("`")))
+    return found
+
+
+def test_the_page_has_the_commands_in_the_groups_and_the_order_of_the_help():
+    help_has = [(ROOT_COMMAND.commands[name.split()[0]].rich_help_panel, name) for name in COMMANDS]
+    assert in_the_order_of(PAGE.read_text("utf-8")) == help_has
+
+
+def test_a_command_in_another_group_or_place_is_noticed():
+    text = PAGE.read_text("utf-8")
+    before = in_the_order_of(text)
+    assert in_the_order_of(text.replace("## Look", "## Watch")) != before
+    assert in_the_order_of(text.replace("`lagoa tag list`", "`lagoa tag delete`", 1)) != before
+
+
+def test_the_page_names_what_replaces_a_former_name():
+    page = PAGE.read_text("utf-8")
+    for old, new in old_names.COMMANDS.items():
+        assert f"| `lagoa {old}` | `lagoa {new}` |" in page
+    for command, options in old_names.OPTIONS.items():
+        row = next(line for line in page.splitlines() if line.startswith("| `") and f"`{command} --" in line)
+        for old, new in options.items():
+            assert f"--{old}`" in row
+            assert f"`--{new}`" in row
 
 
 def test_every_command_says_what_it_does():

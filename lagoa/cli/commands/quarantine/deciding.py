@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
     from lagoa.quarantine import FateResult
-
-BranchOption = Annotated[str | None, typer.Option(metavar="BRANCH", help="Do it there, and leave it at that.")]
 
 
 def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[Branch], FateResult]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lagoa.cli.commands.quarantine.deciding import BranchOption, decide
+from lagoa.cli.commands.quarantine.deciding import decide
 from lagoa.cli.commands.quarantine.selection import (
     AllOption,
     BatchOption,
@@ -15,7 +15,7 @@ from lagoa.cli.commands.quarantine.selection import (
     WhereOption,
     refuse_unsaid,
 )
-from lagoa.cli.options import JsonOption
+from lagoa.cli.options import BranchOption, JsonOption
 
 if TYPE_CHECKING:
     from lagoa.branch import Branch
@@ -34,7 +34,7 @@ def discard(  # noqa: PLR0913 - options of the command
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let records wait no more. They stay in quarantine, with who discarded them, when and why.
+    """Discard records that wait. They stay in quarantine, with who discarded them, when and why.
 
     Without --branch this is done on a branch of its own, which is audited and published.
     """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lagoa.cli.commands.quarantine.deciding import BranchOption, decide
+from lagoa.cli.commands.quarantine.deciding import decide
 from lagoa.cli.commands.quarantine.selection import (
     AllOption,
     BatchOption,
@@ -16,7 +16,7 @@ from lagoa.cli.commands.quarantine.selection import (
     WhereOption,
     refuse_unsaid,
 )
-from lagoa.cli.options import JsonOption
+from lagoa.cli.options import BranchOption, JsonOption
 
 if TYPE_CHECKING:
     from lagoa.branch import Branch

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lagoa.cli.commands.quarantine.deciding import BranchOption, decide
+from lagoa.cli.commands.quarantine.deciding import decide
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument, WhereOption
-from lagoa.cli.options import JsonOption
+from lagoa.cli.options import BranchOption, JsonOption
 
 if TYPE_CHECKING:
     from lagoa.branch import Branch

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="The table that refused them: layer.table.")]
+TableArgument = Annotated[
+    str,
+    typer.Argument(metavar="TABLE", help="The table that refused them: layer.table."),
+]
 RuleOption = Annotated[str | None, typer.Option(metavar="RULE", help="Only those that break this rule.")]
 BatchOption = Annotated[str | None, typer.Option(metavar="ID", help="Only those that came in this batch.")]
 WhereOption = Annotated[

@@ -1,4 +1,4 @@
-"""`lagoa restore`: single tables go back; without a branch on one of their own, audited and published."""
+"""`lagoa table`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,33 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.console import count, hint, say
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
     from lagoa.write import RestoreResult
 
+table = typer.Typer(add_completion=False, no_args_is_help=True)
 
-def restore(
+
+@table.callback()
+def single_tables() -> None:
+    """Single tables: restore."""
+
+
+@table.command("restore")
+def table_restore(
     ctx: typer.Context,
-    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="The tables that go back.")],
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE", help="The tables that go back.")],
     source: Annotated[
-        str, typer.Option("--from", metavar="REF", help="The state that has them right, such as main~1 or main*TIME.")
+        str,
+        typer.Option(
+            "--from",
+            metavar="REF",
+            help="The state that has them right, such as main~1 or main*TIME.",
+        ),
     ],
-    branch: Annotated[str | None, typer.Option(metavar="BRANCH", help="Do it there, and leave it at that.")] = None,
+    branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put tables back to what they are at another ref, with what they refused.
@@ -48,7 +61,7 @@ def _show(result: RestoreResult, source: str) -> None:
         hint(f"{batches} went out of sight and will load when sent again: {', '.join(result.unseen)}.")
     if result.stale_inputs:
         others = ", ".join(map(str, result.stale_inputs))
-        hint(f"Its model read {others} in another state: `lagoa transform` will build it anew.")
+        hint(f"Its model read {others} in another state: `lagoa transform` will build it again.")
 
 
 def _tell(result: RestoreResult) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import count, emit_rows, emit_table, number, paint, say, seconds, short, shorten
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ KeptArgument = Annotated[
     typer.Argument(
         metavar="REF",
         help="A ref, a branch (its latest audit), or the id of a commit or a receipt; main by default.",
+        autocompletion=complete_ref,
     ),
 ]
 

@@ -96,7 +96,6 @@ def _version(*, wanted: bool) -> None:
 app = typer.Typer(
     cls=_Lagoa,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -9,6 +9,8 @@ from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lagoa.cli.completion import completing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,7 +55,8 @@ def accept_old_options(command: Any, path: str) -> None:
 def _new_option(new: Mapping[str, str], name: str) -> str:
     if name not in new:
         return name
-    _hint(f"`--{name}`", f"`--{new[name]}`")
+    if not completing():
+        _hint(f"`--{name}`", f"`--{new[name]}`")
     return new[name]
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from lagoa.cli.completion import complete_branch, complete_ref, complete_table
+
 if TYPE_CHECKING:
     from lagoa.lake import Lake
 
@@ -77,25 +79,31 @@ RefOption = Annotated[
         "--ref",
         metavar="REF",
         help="What is read: a branch or tag, with @HASH, ~N or *TIME behind it for an older state.",
+        autocompletion=complete_ref,
     ),
 ]
 RefArgument = Annotated[
     str | None,
-    typer.Argument(metavar="REF", help="A branch, a tag or another ref; main by default."),
+    typer.Argument(metavar="REF", help="A branch, a tag or another ref; main by default.", autocompletion=complete_ref),
 ]
-SameRefOption = Annotated[str | None, typer.Option("--ref", metavar="REF", help="The same as REF.")]
+SameRefOption = Annotated[
+    str | None, typer.Option("--ref", metavar="REF", help="The same as REF.", autocompletion=complete_ref)
+]
 BranchOption = Annotated[
     str | None,
     typer.Option(
         "--branch",
         metavar="BRANCH",
         help="What is written: this branch; nothing is published then.",
+        autocompletion=complete_branch,
     ),
 ]
-TableArgument = Annotated[str, typer.Argument(metavar="TABLE", help="The table: layer.table.")]
+TableArgument = Annotated[
+    str, typer.Argument(metavar="TABLE", help="The table: layer.table.", autocompletion=complete_table)
+]
 TablesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TABLE", help="These tables alone."),
+    typer.Argument(metavar="TABLE", help="These tables alone.", autocompletion=complete_table),
 ]
 
 

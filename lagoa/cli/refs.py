@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import age, count, emit_table, number, say, short, shorten
 from lagoa.cli.options import open_here
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
 FromOption = Annotated[
     str,
-    typer.Option("--from", metavar="REF", help="The ref that it begins at."),
+    typer.Option("--from", metavar="REF", help="The ref that it begins at.", autocompletion=complete_ref),
 ]
 
 

@@ -18,6 +18,7 @@ from lagoa.cli.audits import (
     tell_report,
     tell_rows,
 )
+from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, hint, moment, paint, say, short, shorten
 from lagoa.cli.errors import EXIT_AUDIT_FAILED
 from lagoa.cli.options import CheckRowsOption, FailedOption, JsonOption, SameRefOption, either, open_here
@@ -40,6 +41,11 @@ class _WithDefault(TyperGroup):
             return super().resolve_command(ctx, args)
         return _RUN, self.commands[_RUN], args
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Offer the commands, and the refs that `audit REF` takes."""
+        ref = self.commands[_RUN].params[0]
+        return [*super().shell_complete(ctx, incomplete), *ref.shell_complete(ctx, incomplete)]
+
 
 audit = typer.Typer(
     cls=_WithDefault,
@@ -55,7 +61,7 @@ def audit_run(
     ctx: typer.Context,
     ref: Annotated[
         str | None,
-        typer.Argument(metavar="REF", help="The branch or other ref to check."),
+        typer.Argument(metavar="REF", help="The branch or other ref to check.", autocompletion=complete_ref),
     ] = None,
     same_ref: SameRefOption = None,
     *,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lagoa.cli.built import show_built, tell_built
+from lagoa.cli.completion import complete_model
 from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
@@ -14,7 +15,7 @@ from lagoa.cli.publications import finish, place_of, publish_branch
 
 def backfill(  # noqa: PLR0913, PLR0917 - options of the command
     ctx: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="TABLE", help="The table of a model.")],
+    model: Annotated[str, typer.Argument(metavar="TABLE", help="The table of a model.", autocompletion=complete_model)],
     start: Annotated[
         str | None,
         typer.Option("--since", metavar="START", help="Where the first interval begins, such as 2026-03-01."),

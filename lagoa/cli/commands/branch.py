@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, hint, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs, show_branches
@@ -37,7 +38,7 @@ def branch_create(ctx: typer.Context, name: NameArgument, source: FromOption = "
 @branch.command("delete")
 def branch_delete(
     ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_branch)],
 ) -> None:
     """Remove branches; the commits that others can reach stay."""
     delete_refs(ctx, "branch", names)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_range
 from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, say, text_of
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
@@ -20,7 +21,9 @@ def diff(
     ctx: typer.Context,
     refs: Annotated[
         str,
-        typer.Argument(metavar="A..B", help="From one ref to another; `B` alone is from main to B."),
+        typer.Argument(
+            metavar="A..B", help="From one ref to another; `B` alone is from main to B.", autocompletion=complete_range
+        ),
     ],
     rows: Annotated[bool, typer.Option("--rows", help="Show some of the rows that differ.")] = False,
     as_json: JsonOption = False,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_table
 from lagoa.cli.console import count, emit_table, hint, number, seconds
 from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.progress import working
@@ -24,7 +25,7 @@ def ingest(
     source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A file; or a folder of contracts' sources.")],
     into: Annotated[
         str | None,
-        typer.Option(metavar="TABLE", help="The table that a file goes into."),
+        typer.Option(metavar="TABLE", help="The table that a file goes into.", autocompletion=complete_table),
     ] = None,
     branch: BranchOption = None,
     batch: Annotated[

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, hint, say
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.publications import publish_branch, say_published, tell_publication
@@ -13,7 +14,9 @@ from lagoa.cli.publications import publish_branch, say_published, tell_publicati
 
 def publish(
     ctx: typer.Context,
-    branch: Annotated[str, typer.Argument(metavar="BRANCH", help="The branch to publish.")],
+    branch: Annotated[
+        str, typer.Argument(metavar="BRANCH", help="The branch to publish.", autocompletion=complete_branch)
+    ],
     message: Annotated[str, typer.Option("--message", "-m", help="The message in the log.")] = "",
     as_json: JsonOption = False,
 ) -> None:

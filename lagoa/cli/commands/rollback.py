@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import count, emit_json, hint, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
@@ -19,7 +20,7 @@ def rollback(
     ctx: typer.Context,
     ref: Annotated[
         str,
-        typer.Argument(metavar="REF", help="The state to go back to, such as main~1."),
+        typer.Argument(metavar="REF", help="The state to go back to, such as main~1.", autocompletion=complete_ref),
     ],
     hold: Annotated[
         bool, typer.Option("--hold", help="Refuse the batches that thereby leave main when they are sent again.")

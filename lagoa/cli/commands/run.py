@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_flow
 from lagoa.cli.console import say
 from lagoa.cli.options import PROFILE, lake_folder
 from lagoa.cli.publications import say_published
@@ -29,7 +30,7 @@ def run(
     ctx: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py."),
+        typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.", autocompletion=complete_flow),
     ],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")] = None,
 ) -> None:

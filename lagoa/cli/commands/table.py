@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_ref, complete_table
 from lagoa.cli.console import count, hint, say
 from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.publications import finish, place_of, publish_branch
@@ -24,13 +25,16 @@ def single_tables() -> None:
 @table.command("restore")
 def table_restore(
     ctx: typer.Context,
-    tables: Annotated[list[str], typer.Argument(metavar="TABLE", help="The tables that go back.")],
+    tables: Annotated[
+        list[str], typer.Argument(metavar="TABLE", help="The tables that go back.", autocompletion=complete_table)
+    ],
     source: Annotated[
         str,
         typer.Option(
             "--from",
             metavar="REF",
             help="The state that has them right, such as main~1 or main*TIME.",
+            autocompletion=complete_ref,
         ),
     ],
     branch: BranchOption = None,

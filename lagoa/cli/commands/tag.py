@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_tag
 from lagoa.cli.console import emit_json, emit_table, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs
@@ -43,7 +44,7 @@ def tag_create(ctx: typer.Context, name: NameArgument, source: FromOption = "mai
 @tag.command("delete")
 def tag_delete(
     ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_tag)],
 ) -> None:
     """Remove tags."""
     delete_refs(ctx, "tag", names)

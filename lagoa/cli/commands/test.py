@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_model
 from lagoa.cli.console import count, emit_json, emit_table, hint, near, number, one_line, paint, say, seconds
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, open_here
@@ -21,7 +22,7 @@ def test(
     ctx: typer.Context,
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL", help="Tables or layers."),
+        typer.Argument(metavar="MODEL", help="Tables or layers.", autocompletion=complete_model),
     ] = None,
     require_tests: Annotated[
         bool, typer.Option("--require-tests", help="Fail, too, when one of the models has no test.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lagoa.cli.built import show_built, tell_built
+from lagoa.cli.completion import complete_branch, complete_model
 from lagoa.cli.options import JsonOption, either, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
@@ -19,11 +20,12 @@ def transform(
         typer.Argument(
             metavar="BRANCH",
             help="What is written: this branch; nothing is published then.",
+            autocompletion=complete_branch,
         ),
     ] = None,
     same_branch: Annotated[
         str | None,
-        typer.Option("--branch", metavar="BRANCH", help="The same as BRANCH."),
+        typer.Option("--branch", metavar="BRANCH", help="The same as BRANCH.", autocompletion=complete_branch),
     ] = None,
     *,
     select: Annotated[
@@ -31,6 +33,7 @@ def transform(
         typer.Option(
             metavar="TABLE",
             help="Only this model or layer and the models that it needs; may be repeated.",
+            autocompletion=complete_model,
         ),
     ] = None,
     as_json: JsonOption = False,

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from lagoa.cli.completion import complete_table
+
 TableArgument = Annotated[
     str,
-    typer.Argument(metavar="TABLE", help="The table that refused them: layer.table."),
+    typer.Argument(metavar="TABLE", help="The table that refused them: layer.table.", autocompletion=complete_table),
 ]
 RuleOption = Annotated[str | None, typer.Option(metavar="RULE", help="Only those that break this rule.")]
 BatchOption = Annotated[str | None, typer.Option(metavar="ID", help="Only those that came in this batch.")]

@@ -7,10 +7,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lagoa.context import LakeContext
 from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import CatalogDamaged, SecretsUnavailable, StackError
-from lagoa.lake import Lake
 from lagoa.settings import Settings, load_settings
 from lagoa.storage import S3, S3Storage, use
 
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlEngine
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets, Tokens
+    from lagoa.domain.refs import RefInfo
+    from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
     from lagoa.storage import Keys
 
@@ -45,6 +45,9 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
         CatalogDamaged, LakeTooNew: the lake's state cannot be read.
         CatalogBusy: the catalog's server does not answer.
     """
+    from lagoa.context import LakeContext
+    from lagoa.lake import Lake
+
     settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
     state = settings.state_folder
     state.mkdir(parents=True, exist_ok=True)
@@ -162,6 +165,20 @@ def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog
     from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
     return SqliteCatalog(settings.state_folder / CATALOG, create=True)
+
+
+def refs_on_disk(settings: Settings) -> list[RefInfo]:
+    """Return the branches and tags of a catalog that is a file, for a prompt: nothing is made or waited for.
+
+    Empty where there is no catalog yet, and where a server has it.
+    """
+    catalog = settings.state_folder / CATALOG
+    if settings.catalog != "sqlite" or not catalog.is_file():
+        return []
+    from lagoa.adapters.sqlite.catalog import SqliteCatalog
+
+    with closing(SqliteCatalog(catalog, create=False, busy_seconds=0)) as opened:
+        return list(opened.refs())
 
 
 def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:

@@ -11,59 +11,55 @@ import typer
 from typer.core import TyperGroup
 
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
+from lagoa.cli.old_names import COMMANDS as OLD_COMMANDS
+from lagoa.cli.old_names import accept_old_options, renamed
 from lagoa.cli.options import DEBUG, DebugOption, LakeOption, ProfileOption
-
-_LAKE, _DATA, _LOOK = "A lake and its contracts", "Bringing data to main", "Looking at it"
-_REFS, _STACK = "Branches and tags", "The stack"
-
-COMMANDS = {
-    "init": ("setup", _LAKE),
-    "contract": ("contract", _LAKE),
-    "test": ("model_tests", _LAKE),
-    "ingest": ("load", _DATA),
-    "transform": ("load", _DATA),
-    "backfill": ("load", _DATA),
-    "audit": ("check", _DATA),
-    "publish": ("release", _DATA),
-    "rollback": ("release", _DATA),
-    "restore": ("restore", _DATA),
-    "run": ("flow", _DATA),
-    "status": ("status", _LOOK),
-    "tables": ("tables", _LOOK),
-    "show": ("tables", _LOOK),
-    "sql": ("sql", _LOOK),
-    "log": ("history", _LOOK),
-    "diff": ("changes", _LOOK),
-    "quarantine": ("quarantine", _LOOK),
-    "doctor": ("doctor", _LAKE),
-    "branch": ("refs", _REFS),
-    "tag": ("refs", _REFS),
-    "stack": ("stack", _STACK),
-}
-"""Every command: the module of `lagoa.cli` that holds it, and where it stands in the help."""
+from lagoa.cli.registry import COMMANDS, PACKAGE
 
 
 class _Commands(UserDict[str, Any]):
-    """The commands by name, each imported when it is asked for, with the options that all of them take."""
+    """The commands by name, each imported when it is wanted, with the options that all of them take."""
 
     def __init__(self, shared: list[Any]) -> None:
-        super().__init__(COMMANDS)
+        super().__init__({**COMMANDS, **{old: new for old, new in OLD_COMMANDS.items() if " " not in old}})
         self._shared = shared
 
     def __getitem__(self, name: str) -> Any:
         held = self.data[name]
-        if isinstance(held, tuple):
-            module, panel = held
-            command: Any = typer.main.get_command(getattr(import_module(f"lagoa.cli.{module}"), name))
-            command.name, command.rich_help_panel = name, panel
-            held = self.data[name] = command
-            self._share(held)
+        if isinstance(held, tuple):  # not imported yet
+            held = self.data[name] = self._load(name, *held)
+        elif isinstance(held, str):  # a former name
+            held = self.data[name] = renamed(self._find(held), name, held)
         return held
 
-    def _share(self, command: Any) -> None:
+    def _load(self, name: str, module: str, group: str) -> Any:
+        command = _command(name, module)
+        command.name, command.rich_help_panel = name, group
+        self._equip(command, name)
+        for old, new in OLD_COMMANDS.items():
+            parent, _, verb = old.rpartition(" ")
+            if parent == name:
+                command.commands[verb] = renamed(self._find(new), old, new)
+        return command
+
+    def _equip(self, command: Any, path: str) -> None:
         command.params.extend(self._shared)
-        for inner in getattr(command, "commands", {}).values():
-            self._share(inner)
+        accept_old_options(command, path)
+        for verb, inner in getattr(command, "commands", {}).items():
+            self._equip(inner, f"{path} {verb}")
+
+    def _find(self, path: str) -> Any:
+        name, _, verb = path.partition(" ")
+        return self[name].commands[verb] if verb else self[name]
+
+
+def _command(name: str, module: str) -> Any:
+    found = getattr(import_module(module, PACKAGE), name)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    alone = typer.Typer(add_completion=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
 
 
 class _Lagoa(TyperGroup):
@@ -100,7 +96,6 @@ def _version(*, wanted: bool) -> None:
 app = typer.Typer(
     cls=_Lagoa,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -1,15 +1,20 @@
-"""What many commands take: the lake, a ref, JSON; and the lake opened from it."""
+"""What many commands take: the lake, a ref, a branch, JSON; and the lake opened from it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from lagoa.cli.completion import complete_branch, complete_ref, complete_table
+
 if TYPE_CHECKING:
     from lagoa.lake import Lake
+
+_T = TypeVar("_T")
+_D = TypeVar("_D")
 
 LAKE = "lagoa.lake"
 PROFILE = "lagoa.profile"
@@ -69,8 +74,45 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 FailedOption = Annotated[bool, typer.Option("--failed", help="List only the checks that did not pass.")]
 CheckRowsOption = Annotated[bool, typer.Option("--rows", help="Show the rows that checks failed for.")]
 RefOption = Annotated[
-    str, typer.Option("--ref", metavar="REF", help="A branch or tag, with @HASH, ~N or *TIME behind it if wanted.")
+    str,
+    typer.Option(
+        "--ref",
+        metavar="REF",
+        help="What is read: a branch or tag, with @HASH, ~N or *TIME behind it for an older state.",
+        autocompletion=complete_ref,
+    ),
 ]
+RefArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="REF", help="A branch, a tag or another ref; main by default.", autocompletion=complete_ref),
+]
+SameRefOption = Annotated[
+    str | None, typer.Option("--ref", metavar="REF", help="The same as REF.", autocompletion=complete_ref)
+]
+BranchOption = Annotated[
+    str | None,
+    typer.Option(
+        "--branch",
+        metavar="BRANCH",
+        help="What is written: this branch; nothing is published then.",
+        autocompletion=complete_branch,
+    ),
+]
+TableArgument = Annotated[
+    str, typer.Argument(metavar="TABLE", help="The table: layer.table.", autocompletion=complete_table)
+]
+TablesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="TABLE", help="These tables alone.", autocompletion=complete_table),
+]
+
+
+def either(argument: _T | None, option: _T | None, default: _D) -> _T | _D:
+    """Return what an argument or the option that means the same gives, else the default; a usage error for both."""
+    if argument is not None and option is not None:
+        raise typer.BadParameter(f"It is given twice, as an argument ({argument}) and as an option ({option}).")
+    given = option if argument is None else argument
+    return default if given is None else given
 
 
 def lake_folder(ctx: typer.Context) -> Path:

@@ -134,7 +134,8 @@ def _tables(context: LakeContext) -> Iterator[Finding]:
 
 def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str) -> Iterator[Finding]:
     advice = (
-        "Put the file back from a backup, or the table: `lagoa restore TABLE --from REF` with a state that is whole."
+        "Put the file back from a backup, or the table from a state that is whole: "
+        "`lagoa table restore TABLE --from REF`."
     )
     try:
         table_document(pointer)  # from the disk: what was loaded before is kept in memory

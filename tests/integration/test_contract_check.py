@@ -1,4 +1,4 @@
-"""`lagoa contract check`: all that is wrong with a lake's files is told, each where it stands, and nothing twice."""
+"""`lagoa check`: it lists all that is wrong with a lake's files, each with its place, and nothing twice."""
 
 from __future__ import annotations
 
@@ -288,14 +288,14 @@ def test_every_kind_of_file_at_once_on_the_command_line(tmp_path):
         "soda/silver/sales.yaml": "checks: 1",
     }
     lake_of(tmp_path, {**SOUND, **files})
-    found = CliRunner().invoke(app, ["--lake", str(tmp_path), "contract", "check", "--json"])
+    found = CliRunner().invoke(app, ["--lake", str(tmp_path), "check", "--json"])
     assert found.exit_code == 1
     told = json.loads(found.stdout)
     assert {fault["file"].removeprefix(f"{tmp_path}/") for fault in told["faults"]} == set(files)
     assert all(
         fault["message"] and fault["advice"] and str(tmp_path) not in fault["message"] for fault in told["faults"]
     )
-    text = CliRunner().invoke(app, ["--lake", str(tmp_path), "contract", "check"])
+    text = CliRunner().invoke(app, ["--lake", str(tmp_path), "check"])
     assert text.exit_code == 1
     lines = text.stdout.splitlines()
     assert len(lines) == len(told["faults"]) == 6  # name, physicalName and more of the contract
@@ -303,5 +303,5 @@ def test_every_kind_of_file_at_once_on_the_command_line(tmp_path):
 
 
 def test_nothing_wrong_on_the_command_line(tmp_path):
-    found = CliRunner().invoke(app, ["--lake", str(lake_of(tmp_path, SOUND)), "contract", "check"])
+    found = CliRunner().invoke(app, ["--lake", str(lake_of(tmp_path, SOUND)), "check"])
     assert (found.exit_code, found.stdout[:41]) == (0, "2 contracts, 1 model, 1 test, 8 checks: n"), found.stdout

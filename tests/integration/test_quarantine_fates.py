@@ -17,7 +17,7 @@ from lagoa.adapters.env.secrets import EnvSecrets
 from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
-from lagoa.cli.status import _waiting
+from lagoa.cli.commands.status import _waiting
 from lagoa.context import LakeContext
 from lagoa.domain.selection import Fate, Selection
 from lagoa.errors import (

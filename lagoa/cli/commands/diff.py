@@ -1,0 +1,130 @@
+"""`lagoa diff`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lagoa.cli.completion import complete_range
+from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, say, text_of
+from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
+
+if TYPE_CHECKING:
+    from lagoa.review.diff import ColumnChange, LakeDiff, RowChange, TableDiff
+
+_SIGNS = {"added": "+", "removed": "-", "changed": "~"}
+
+
+def diff(
+    ctx: typer.Context,
+    refs: Annotated[
+        str,
+        typer.Argument(
+            metavar="A..B", help="From one ref to another; `B` alone is from main to B.", autocompletion=complete_range
+        ),
+    ],
+    rows: Annotated[bool, typer.Option("--rows", help="Show some of the rows that differ.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what differs between two refs: tables, columns, rows by key."""
+    before, separator, after = refs.partition("..")
+    if not separator:
+        before, after = "main", refs
+    with open_here(ctx) as lake, working(f"comparing {before} with {after}"):
+        found = lake.diff(before or "main", after or "main")
+    if as_json:
+        emit_json(_tell(found))
+        return
+    if not found.tables:
+        say(f"{before} and {after} hold the same tables.")
+        return
+    _show_tables(found)
+    for table in found.tables:
+        if table.kind == "changed" and table.columns:
+            _show_columns(table)
+        if rows and table.samples:
+            _show_rows(table)
+    if not rows and any(table.samples for table in found.tables):
+        hint("--rows shows some of the rows.")
+
+
+def _show_tables(found: LakeDiff) -> None:
+    emit_table(
+        ("", "table", "rows added", "changed", "removed", "matched by"),
+        (
+            (
+                _SIGNS[table.kind],
+                str(table.table),
+                number(table.rows_added),
+                number(table.rows_changed),
+                number(table.rows_removed),
+                ", ".join(table.key) if table.kind == "changed" else f"the table is {table.kind}",
+            )
+            for table in found.tables
+        ),
+        right=("rows added", "changed", "removed"),
+    )
+
+
+def _show_columns(table: TableDiff) -> None:
+    say("")
+    say(f"{table.table}: {count(len(table.columns), 'column')} differ")
+    for change in table.columns:
+        say(f"  {_in_words(change)}")
+
+
+def _in_words(change: ColumnChange) -> str:
+    if change.kind == "added":
+        return f"+ {change.column} {change.after}"
+    if change.kind == "removed":
+        return f"- {change.column} {change.before}"
+    return f"~ {change.column}: {change.before} -> {change.after}"
+
+
+def _show_rows(table: TableDiff) -> None:
+    names = list(dict.fromkeys(name for row in table.samples for name in (row.after or row.before or {})))
+    say("")
+    say(f"{table.table}, some of its rows:")
+    emit_rows(("", *names), [[_SIGNS[row.kind], *(_datum(row, name) for name in names)] for row in table.samples])
+
+
+def _datum(row: RowChange, name: str) -> Any:
+    before, after = ((side or {}).get(name) for side in (row.before, row.after))
+    if row.kind == "changed" and before != after:
+        return f"{_text(before)} -> {_text(after)}"
+    return before if row.after is None else after
+
+
+def _text(value: Any) -> str:
+    return "NULL" if value is None else text_of(value)
+
+
+def _tell(found: LakeDiff) -> dict[str, Any]:
+    return {
+        "a": found.a,
+        "b": found.b,
+        "tables": [
+            {
+                "table": str(table.table),
+                "kind": table.kind,
+                "columns": [
+                    {"kind": c.kind, "column": c.column, "before": c.before, "after": c.after} for c in table.columns
+                ],
+                "key": list(table.key),
+                "rows_added": table.rows_added,
+                "rows_changed": table.rows_changed,
+                "rows_removed": table.rows_removed,
+                "samples": [
+                    {
+                        "kind": row.kind,
+                        "before": None if row.before is None else dict(row.before),
+                        "after": None if row.after is None else dict(row.after),
+                    }
+                    for row in table.samples
+                ],
+            }
+            for table in found.tables
+        ],
+    }

@@ -1,0 +1,59 @@
+"""`lagoa doctor`: whether the lake is whole, and the repair of its catalog."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lagoa.cli.console import emit_json, hint, say
+from lagoa.cli.errors import EXIT_ERROR
+from lagoa.cli.options import PROFILE, JsonOption, lake_folder
+from lagoa.cli.progress import working
+
+if TYPE_CHECKING:
+    from lagoa.review.doctor import Repair
+
+
+def doctor(
+    ctx: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put a new catalog in the place of a damaged one, with all that is whole.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check the lake: every commit, every receipt, the files of every table.
+
+    Nothing else may use the lake during a repair. The damaged files are kept.
+    """
+    from lagoa.bootstrap import examine_lake, repair_lake
+    from lagoa.settings import load_settings
+
+    lake = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
+    done = None
+    with working("checking the lake"):
+        findings = examine_lake(lake)
+        if repair and any(finding.part == "catalog" for finding in findings):
+            done = repair_lake(lake)
+            findings = examine_lake(lake)
+    if as_json:
+        emit_json({"findings": [asdict(each) for each in findings], "repair": asdict(done) if done else None})
+    else:
+        if done:
+            _say_repaired(done)
+        for finding in findings:
+            say(f"{finding.part}: {finding.message}")
+            hint(finding.advice)
+        if not findings:
+            say("The lake is whole.")
+    if findings:
+        raise typer.Exit(EXIT_ERROR)
+
+
+def _say_repaired(done: Repair) -> None:
+    say(f"A new catalog with {done.commits} commits took the place of the damaged one, which lies in {done.damaged}.")
+    for loss in done.lost:
+        say(f"lost: {loss}")
+    if not done.lost:
+        say("Nothing was lost.")

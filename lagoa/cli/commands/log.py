@@ -1,0 +1,85 @@
+"""`lagoa log`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lagoa.cli.console import count, emit_json, emit_table, hint, short, shorten
+from lagoa.cli.console import moment as local
+from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.receipts import Receipt
+    from lagoa.lake import Lake
+
+
+def log(
+    ctx: typer.Context,
+    ref: RefArgument = None,
+    same_ref: SameRefOption = None,
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="So many commits at most.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the commits of a ref, newest first; on main each is a publication."""
+    ref = either(ref, same_ref, "main")
+    with open_here(ctx) as lake:
+        commits = lake.log(ref, limit + 1)
+        published = {commit: moment for moment, commit in lake.context.catalog.moves("main")}
+        told = [_tell(lake, commit, published.get(commit.id)) for commit in commits[:limit]]
+    if as_json:
+        emit_json(told)
+        return
+    emit_table(
+        ("commit", "time", "author", "message", "changed", "checks"),
+        (
+            (
+                short(entry["commit"]),
+                local(entry["published_at"] or entry["committed_at"]),
+                entry["author"],
+                shorten(entry["message"]),
+                _changed(entry["tables"]),
+                _checks(entry["audit"], entry["loosened"]),
+            )
+            for entry in told
+        ),
+    )
+    if len(commits) > limit:
+        hint(f"There are older commits: `lagoa log {ref} --limit {limit * 5}`.")
+
+
+def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str, Any]:
+    receipt = lake.context.receipts.of_commit(commit.id)
+    return {
+        "commit": commit.id,
+        "parents": list(commit.parents),
+        "committed_at": commit.committed_at,
+        "published_at": published_at,
+        "author": commit.author,
+        "message": commit.message,
+        "tables": sorted(str(table) for table in lake.changed_tables(commit)),
+        "receipt": receipt.id if receipt else None,
+        "audit": _outcomes(receipt) if receipt else None,
+        "loosened": list(receipt.loosened) if receipt else [],
+    }
+
+
+def _outcomes(receipt: Receipt) -> dict[str, int]:
+    outcomes = [result.outcome for result in receipt.report.results]
+    return {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")}
+
+
+def _changed(tables: list[str]) -> str:
+    return ", ".join(tables) if len(tables) <= 2 else count(len(tables), "table")  # noqa: PLR2004 - fits a line
+
+
+def _checks(outcomes: dict[str, int] | None, loosened: list[str]) -> str:
+    if outcomes is None:
+        return ""
+    counted = {**outcomes, "loosened": len(loosened)}
+    return ", ".join(f"{n} {outcome}" for outcome, n in counted.items() if n) or "none"

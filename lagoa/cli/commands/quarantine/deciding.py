@@ -1,0 +1,64 @@
+"""What `lagoa quarantine retry`, `fix` and `discard` share: a piece of work on a branch, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from lagoa.cli.console import count, hint, number, say
+from lagoa.cli.options import open_here
+from lagoa.cli.publications import finish, place_of, publish_branch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lagoa.branch import Branch
+    from lagoa.quarantine import FateResult
+
+
+def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[Branch], FateResult]) -> None:
+    """Do a piece of work on a branch, publish it where none is named, and say what became of the records."""
+    publication = None
+    with open_here(ctx) as lake, place_of(lake, "quarantine", branch) as place:
+        result = do(place)
+        if not as_json:
+            _show(result)
+        if branch is None and result.commit is not None:
+            done = {"retry": "Retry", "fix": "Fix", "discard": "Discard"}[result.action]
+            publication = publish_branch(place, f"{done} records that {result.table} refused")
+    finish([_tell(result)], publication, place, branch=branch, as_json=as_json)
+
+
+def _show(result: FateResult) -> None:
+    parts = [
+        f"{number(result.accepted)} accepted" if result.action != "discard" else "",
+        f"{number(result.discarded)} discarded" if result.action == "discard" else "",
+        f"{number(result.waiting)} still waiting" if result.waiting else "",
+    ]
+    if not result.records:
+        say(f"{result.table}: no waiting record is {'changed by this' if result.action == 'fix' else 'meant'}.")
+        return
+    say(f"{result.table}: {count(result.records, 'record')}, {', '.join(filter(None, parts))}.")
+    if result.changed:
+        say("changed: " + ", ".join(f"{name} in {number(n)}" for name, n in result.changed.items()) + ".")
+    for rule, n in result.rules.items():
+        say(f"  {rule}  {number(n)}")
+    if result.batch:
+        hint(f"The rows came into {result.table} as batch {result.batch}.")
+
+
+def _tell(result: FateResult) -> dict[str, Any]:
+    return {
+        "table": str(result.table),
+        "action": result.action,
+        "records": result.records,
+        "accepted": result.accepted,
+        "discarded": result.discarded,
+        "waiting": result.waiting,
+        "rules": dict(result.rules),
+        "changed": dict(result.changed),
+        "batch": result.batch,
+        "commit": result.commit,
+        "seconds": result.seconds,
+    }

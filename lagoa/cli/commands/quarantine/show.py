@@ -1,0 +1,88 @@
+"""`lagoa quarantine show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument
+from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
+from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.domain.selection import Selection
+
+if TYPE_CHECKING:
+    from lagoa.quarantine import RefusedRecord
+
+
+def show(  # noqa: PLR0913 - options of the command
+    ctx: typer.Context,
+    table: TableArgument,
+    *,
+    ref: RefOption = "main",
+    rule: RuleOption = None,
+    batch: BatchOption = None,
+    fate: Annotated[
+        Literal["waiting", "accepted", "discarded", "any"], typer.Option(help="Only those of this fate.")
+    ] = "waiting",
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many records at most.")] = 20,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the records that a table refused: place, reason, what stood in the file, and what became of them."""
+    wanted = None if fate == "any" else fate
+    with open_here(ctx) as lake:
+        refused = lake.refused_records(table, ref, Selection(rule, batch), fate=wanted, limit=limit + 1)
+    shown, more = refused[:limit], len(refused) > limit
+    if as_json:
+        emit_json([_tell(each) for each in shown])
+        return
+    if not shown:
+        kind = "record is in quarantine" if wanted is None else f"{fate} record is in quarantine"
+        say(f"No {kind} for {table} at {ref}" + (f" by {rule}." if rule else "."))
+        return
+    columns = ["source", "record", "rule", "reason", "what stood there"]
+    emit_table(
+        columns if fate == "waiting" else [*columns, "fate"],
+        (_row(each) if fate == "waiting" else [*_row(each), _fate(each)] for each in shown),
+        right=("record",),
+    )
+    if more:
+        hint(f"These are the first {count(limit, 'record')}; there are more: --limit N.")
+
+
+def _row(record: RefusedRecord) -> list[str]:
+    raw = shorten(one_line(_raw(record).rstrip()))
+    return [record.source, number(record.record), record.rule, shorten(record.reason), raw]
+
+
+def _fate(record: RefusedRecord) -> str:
+    if record.fate_at is None:
+        return record.fate
+    place = f" in {record.fate_batch}" if record.fate_batch else ""
+    commit = f" ({short(record.fate_commit)})" if record.fate_commit else ""
+    return f"{record.fate}{place}{commit} by {record.fate_by}, {moment(record.fate_at)}: {record.fate_reason}"
+
+
+def _raw(record: RefusedRecord) -> str:
+    return record.raw.decode("utf-8", "backslashreplace") if record.raw is not None else ""
+
+
+def _tell(record: RefusedRecord) -> dict[str, Any]:
+    return {
+        "rule": record.rule,
+        "column": record.column,
+        "reason": record.reason,
+        "record": record.record,
+        "byte_offset": record.byte_offset,
+        "raw": _raw(record),
+        "source": record.source,
+        "batch": record.batch,
+        "quarantined_at": record.quarantined_at,
+        "fate": record.fate,
+        "fate_by": record.fate_by,
+        "fate_at": record.fate_at,
+        "fate_reason": record.fate_reason,
+        "fate_batch": record.fate_batch,
+        "fate_commit": record.fate_commit,
+        "fixed": dict(record.fixed),
+    }

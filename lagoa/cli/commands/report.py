@@ -1,0 +1,33 @@
+"""`lagoa report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lagoa.cli.audits import KeptArgument
+from lagoa.cli.console import hint, near, say, short
+from lagoa.cli.options import SameRefOption, either, open_here
+
+
+def report(
+    ctx: typer.Context,
+    ref: KeptArgument = None,
+    same_ref: SameRefOption = None,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; audit-<commit>.html by default.")
+    ] = None,
+    personal: Annotated[bool, typer.Option("--personal", help="Show personal data, too.")] = False,
+) -> None:
+    """Write an audit that was kept as one HTML file, with failing rows and the history of each check."""
+    with open_here(ctx) as lake:
+        kept = lake.audit_of(either(ref, same_ref, "main"))
+        target = output or Path(f"audit-{short(kept.receipt.commit)}.html")
+        page = lake.audit_page(kept, personal=personal)
+    target.write_text(page, "utf-8")
+    say(f"{near(target.resolve())} is written: the audit of {kept.receipt.branch} ({short(kept.receipt.commit)}).")
+    if not personal:
+        hint("Personal data is masked in it; --personal shows it.")

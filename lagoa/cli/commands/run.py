@@ -1,0 +1,102 @@
+"""`lagoa run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lagoa.cli.completion import complete_flow
+from lagoa.cli.console import say
+from lagoa.cli.options import PROFILE, lake_folder
+from lagoa.cli.publications import say_published
+from lagoa.settings import PROFILE_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+_PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a busy machine does not keep its 20
+}
+"""What Prefect is run with unless the environment says otherwise."""
+
+
+def run(
+    ctx: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.", autocompletion=complete_flow),
+    ],
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")] = None,
+) -> None:
+    """Run a flow of the lake; the exit code is its outcome."""
+    root = lake_folder(ctx).resolve()
+    if PROFILE in ctx.meta:
+        os.environ[PROFILE_VARIABLE] = ctx.meta[PROFILE]  # the flow opens the lake itself
+    for variable, value in _PREFECT.items():
+        os.environ.setdefault(variable, value)
+    flow = _load(root, name)
+    result = flow(**_arguments(flow, arguments or [], root))
+    say(f"{name} is done.")
+    _say_result(result)
+
+
+def _say_result(result: Any) -> None:
+    from lagoa.domain.receipts import Publication
+
+    if isinstance(result, Publication):
+        say_published(result)
+    elif result is not None:
+        say(str(result))
+
+
+def _load(root: Path, name: str) -> Callable[..., Any]:
+    """Import flows/<name>.py of the lake and return its object <name>."""
+    from importlib import import_module
+
+    from lagoa.errors import InvalidName, TerminalError
+
+    if not name.isidentifier():
+        raise InvalidName("flow", name, "letters, digits and underscores, as a Python file is named")
+    file = root / "flows" / f"{name}.py"
+    if not file.is_file():
+        known = sorted(path.stem for path in file.parent.glob("*.py") if not path.stem.startswith("_"))
+        advice = f"There are: {', '.join(known)}." if known else f"A flow is a function in {file.parent}."
+        raise TerminalError(f"There is no flow {name!r} ({file}).", advice)
+    sys.path.insert(0, str(root))
+    flow = getattr(import_module(f"flows.{name}"), name, None)
+    if not callable(flow):
+        raise TerminalError(f"{file} has no flow {name!r}.", f"Name its function `{name}`, and decorate it by @flow.")
+    return flow  # type: ignore[no-any-return]
+
+
+def _arguments(flow: Callable[..., Any], given: Sequence[str], root: Path) -> dict[str, Any]:
+    """Return what the flow is called with; `lake` is this lake unless it is given."""
+    import inspect
+
+    parameters = inspect.signature(getattr(flow, "fn", flow)).parameters
+    values: dict[str, Any] = {"lake": str(root)} if "lake" in parameters else {}
+    for argument in given:
+        key, separator, text = argument.partition("=")
+        if not separator:
+            raise typer.BadParameter(f"{argument!r} is not of the form key=value.")
+        if key not in parameters:
+            raise typer.BadParameter(f"The flow takes no {key!r}; it takes {', '.join(parameters) or 'nothing'}.")
+        values[key] = text if parameters[key].annotation in {str, "str"} else _value(text)
+    missing = [n for n, p in parameters.items() if p.default is p.empty and n not in values]
+    if missing:
+        raise typer.BadParameter(f"The flow needs {', '.join(f'{name}=…' for name in missing)}.")
+    return values
+
+
+def _value(text: str) -> Any:
+    """Return what JSON makes of a value, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,54 @@
+"""`lagoa transform`: without a branch on one of its own, audited and published."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lagoa.cli.built import show_built, tell_built
+from lagoa.cli.completion import complete_branch, complete_model
+from lagoa.cli.options import JsonOption, either, open_here
+from lagoa.cli.progress import working
+from lagoa.cli.publications import finish, place_of, publish_branch
+
+
+def transform(
+    ctx: typer.Context,
+    branch: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="BRANCH",
+            help="What is written: this branch; nothing is published then.",
+            autocompletion=complete_branch,
+        ),
+    ] = None,
+    same_branch: Annotated[
+        str | None,
+        typer.Option("--branch", metavar="BRANCH", help="The same as BRANCH.", autocompletion=complete_branch),
+    ] = None,
+    *,
+    select: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Only this model or layer and the models that it needs; may be repeated.",
+            autocompletion=complete_model,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the models whose inputs, SQL or contract have changed.
+
+    Without a branch this is done on a branch of its own, which is audited and published.
+    """
+    branch = either(branch, same_branch, None)
+    publication = None
+    with open_here(ctx) as lake, place_of(lake, "transform", branch) as place:
+        with working("running models") as tell:
+            results = place.transform(select, on_done=lambda r: tell(f"running models: {r.table} is done"))
+        if not as_json:
+            show_built(results)
+        if branch is None:
+            publication = publish_branch(place, "Run the models")
+    finish([tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)

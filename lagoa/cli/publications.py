@@ -1,0 +1,81 @@
+"""What all commands share that write on a branch and publish: where they work, and what they say of a publication."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, short
+from lagoa.cli.progress import working
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from lagoa.branch import Branch
+    from lagoa.domain.receipts import Publication
+    from lagoa.lake import Lake
+
+_LISTED = 5
+
+
+def place_of(lake: Lake, what: str, branch: str | None) -> AbstractContextManager[Branch]:
+    """Return the branch that is named, or a run branch for this piece of work: a context manager either way."""
+    return lake.run(what) if branch is None else nullcontext(lake.branch(branch))
+
+
+def publish_branch(branch: Branch, message: str = "") -> Publication | None:
+    """Publish a branch; return None when main has all of it."""
+    from lagoa.errors import NothingToPublish
+
+    with working(f"publishing {branch.name}"):
+        try:
+            return branch.publish(message)
+        except NothingToPublish:
+            return None
+
+
+def finish(
+    results: list[dict[str, Any]], publication: Publication | None, place: Branch, *, branch: str | None, as_json: bool
+) -> None:
+    """Say what became of work that was done on `place`: published, nothing new, or waiting on the branch named."""
+    if as_json:
+        published = None if publication is None else tell_publication(publication)
+        emit_json({"branch": place.name, "tables": results, "publication": published})
+    elif publication is not None:
+        say_published(publication)
+    elif branch is None:
+        hint("Nothing new: main is as it was.")
+    else:
+        hint(f"Next: `lagoa diff main..{branch}`, `lagoa audit {branch}`, `lagoa publish {branch}`.")
+
+
+def say_published(publication: Publication) -> None:
+    """Say where main went, and on what grounds."""
+    report = publication.report
+    checks = [result for result in report.results if result.outcome == "passed"]
+    warned = [result for result in report.results if result.outcome == "warned"]
+    tables = publication.tables
+    names = ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")
+    say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
+    warnings = f", {len(warned)} warned" if warned else ""
+    say(f"{count(len(checks), 'check')} passed{warnings}, in {seconds(report.seconds)}.")
+    if publication.loosened:
+        say(f"{count(len(publication.loosened), 'check')} asked for more before:")
+        for sentence in publication.loosened:
+            say(f"  {sentence}")
+
+
+def tell_publication(publication: Publication) -> dict[str, Any]:
+    """Return a publication as JSON tells it."""
+    outcomes = [result.outcome for result in publication.report.results]
+    return {
+        "commit": publication.commit,
+        "previous": publication.previous,
+        "published_at": publication.published_at,
+        "receipt": publication.receipt,
+        "tables": list(publication.tables),
+        "unseen": list(publication.unseen),
+        "held": publication.held,
+        "loosened": list(publication.loosened),
+        "audit": {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")},
+    }

@@ -1,0 +1,37 @@
+"""Every command: its name, its module and its group in the help, in the order of the help."""
+
+from __future__ import annotations
+
+DAILY, LOOK, CARE = "Daily path", "Look", "Care"
+REFS, TABLES, CONTRACTS, QUARANTINE = "Branches and tags", "Tables", "Contracts", "Quarantine"
+STACK = "The stack"
+
+PACKAGE = "lagoa.cli.commands"
+
+COMMANDS = {
+    "init": (".init", DAILY),
+    "status": (".status", DAILY),
+    "run": (".run", DAILY),
+    "ingest": (".ingest", DAILY),
+    "transform": (".transform", DAILY),
+    "backfill": (".backfill", DAILY),
+    "test": (".test", DAILY),
+    "check": (".check", DAILY),
+    "audit": (".audit", DAILY),
+    "publish": (".publish", DAILY),
+    "rollback": (".rollback", DAILY),
+    "log": (".log", LOOK),
+    "diff": (".diff", LOOK),
+    "tables": (".tables", LOOK),
+    "show": (".show", LOOK),
+    "sql": (".sql", LOOK),
+    "report": (".report", LOOK),
+    "doctor": (".doctor", CARE),
+    "branch": (".branch", REFS),
+    "tag": (".tag", REFS),
+    "table": (".table", TABLES),
+    "contract": (".contract", CONTRACTS),
+    "quarantine": (".quarantine", QUARANTINE),
+    "stack": (".stack", STACK),
+}
+"""The module (with a dot: of `PACKAGE`) has a function of the command's name, or a `typer.Typer` with its verbs."""

@@ -1,0 +1,82 @@
+"""The command line on a lake of its own: run a command, read what it printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import NamedTuple
+
+from typer.testing import CliRunner
+
+from lagoa.cli.main import app
+
+PEOPLE = """id,name,city,born
+1,João,"Belém, PA",1990-05-17
+2,Anna,,1985-01-02
+3,Zoë,Köln,2001-12-31
+"""
+MORE = """id,name,city,born
+4,Ann,Köln,1970-01-01
+5,Bob,Rio,1971-01-01
+"""
+WRONG = """id,name,city,born
+6,Eve,Rio,not a day
+7,Ida,Rio,1999-01-01
+"""
+TWICE = """id,name,city,born
+3,Zoe,Köln,2001-12-31
+"""
+
+
+class Done(NamedTuple):
+    """A command that ran."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self):
+        return json.loads(self.out)
+
+
+def lagoa(lake, *arguments, stdin=None):
+    """Run a command on a lake in this process."""
+    result = CliRunner().invoke(app, ["--lake", str(lake), *map(str, arguments)], input=stdin)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Done(result.exit_code, result.stdout, result.stderr)
+
+
+def ok(lake, *arguments, stdin=None):
+    """Run a command that has to succeed."""
+    done = lagoa(lake, *arguments, stdin=stdin)
+    assert done.code == 0, done.err
+    return done
+
+
+def run(*command, cwd, **variables):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAGOA_", "PREFECT_"))}
+    environment = {**kept, **variables}
+    line = [sys.executable, "-m", "lagoa.cli", *map(str, command)]
+    return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
+
+
+def write(folder, name, text):
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def new_lake(folder):
+    lake = folder / "lake"
+    assert CliRunner().invoke(app, ["init", str(lake)]).exit_code == 0
+    people = write(folder, "people.csv", PEOPLE)
+    ok(lake, "contract", "infer", people, "--table", "bronze.people")
+    ok(lake, "ingest", people, "--into", "bronze.people")
+    return lake
+
+
+def counted(lake, ref="main"):
+    return ok(lake, "sql", "select count(*) from bronze.people", "--ref", ref, "--json").json()["rows"][0][0]

@@ -1,0 +1,57 @@
+"""`lagoa contract`."""
+
+from __future__ import annotations
+
+from command_line import lagoa, ok, write
+
+
+def test_contract_infer_does_not_write_over_one(lake, tmp_path):
+    people = tmp_path / "people.csv"
+    assert lagoa(lake, "contract", "infer", people, "--table", "bronze.people").code == 1
+    ok(lake, "contract", "infer", people, "--table", "bronze.people", "--force")
+    assert lagoa(lake, "contract", "infer", tmp_path / "none.csv", "--table", "bronze.none").code == 1
+    (lake / "iceberg" / "bronze" / "people.odcs.yaml").write_text("kind: DataContract\n", "utf-8")
+    wrong = lagoa(lake, "check")
+    assert wrong.code == 1
+    assert "people.odcs.yaml" in wrong.out
+
+
+def test_contract_infer_takes_several_files_into_a_layer(lake, tmp_path):
+    write(tmp_path, "Nova Lista.JSONL", '{"id": 1}\n')
+    files = [tmp_path / "people.csv", tmp_path / "Nova Lista.JSONL"]
+    done = lagoa(lake, "contract", "infer", *files, "--layer", "bronze")
+    assert (done.code, "people.odcs.yaml is there already" in done.err) == (1, True)
+    assert not (lake / "iceberg" / "bronze" / "nova_lista.odcs.yaml").exists()
+    ok(lake, "contract", "infer", *files, "--layer", "bronze", "--force")
+    assert ok(lake, "check").out.startswith("2 contracts, ")
+    twice = lagoa(lake, "contract", "infer", files[1], write(tmp_path, "nova-lista.json", "[]"), "--layer", "raw")
+    assert (twice.code, "are both of raw.nova_lista" in twice.err) == (1, True)
+    assert lagoa(lake, "contract", "infer", *files, "--table", "bronze.x").code == 2
+    assert lagoa(lake, "contract", "infer", files[0]).code == 2
+
+
+def test_contract_diff_says_what_the_next_write_does(lake):
+    assert ok(lake, "contract", "diff").out == "As their contracts say: 1 table.\n"
+    path = lake / "iceberg" / "bronze" / "people.odcs.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("name: city", "name: town"), "utf-8")
+    refused = lagoa(lake, "contract", "diff", "bronze.people")
+    assert (refused.code, "! city string. Refused: it may be town, which is new" in refused.out) == (1, True)
+    assert "Writes to bronze.people are refused" in refused.err
+    renamed = "name: town\n        customProperties: [{property: lagoa.formerName, value: city}]"
+    path.write_text(text.replace("name: city", renamed), "utf-8")
+    assert "~ town: city -> town. Evolves: renamed; the values stay.\n" in ok(lake, "contract", "diff").out
+    (told,) = ok(lake, "contract", "diff", "--ref", "main", "--json").json()
+    assert (told["table"], told["state"]) == ("bronze.people", "different")
+    assert told["differences"][0]["effect"] == "evolves"
+    applied = ok(lake, "contract", "apply", "--json").json()
+    assert applied["tables"] == [{"table": "bronze.people"}]
+    assert applied["publication"]["tables"] == ["bronze.people"]
+    assert ok(lake, "sql", "select town from bronze.people where id = 1").out.split()[-2:] == ["Belém,", "PA"]
+    assert "Nothing new" in ok(lake, "contract", "apply", "bronze.people").err
+    assert lagoa(lake, "contract", "diff", "bronze.none").code == 1
+    path.write_text(text.replace("bronze.people", "bronze.others").replace("name: people", "name: others"), "utf-8")
+    path.rename(path.with_name("others.odcs.yaml"))
+    shown = ok(lake, "contract", "diff").out
+    assert "bronze.people has no contract: nothing writes to it or publishes it.\n" in shown
+    assert "Not at main, and made by the first write: bronze.others.\n" in shown

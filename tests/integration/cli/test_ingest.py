@@ -1,0 +1,90 @@
+"""`lagoa ingest`."""
+
+from __future__ import annotations
+
+from command_line import MORE, TWICE, counted, lagoa, new_lake, ok, write
+
+
+def test_ingest_publishes_and_says_what_it_did(tmp_path):
+    lake = new_lake(tmp_path)
+    more = write(tmp_path, "more.csv", MORE)
+    done = ok(lake, "ingest", more, "--into", "bronze.people")
+    assert done.out.splitlines()[0].split() == ["table", "received", "accepted", "quarantined", "time"]
+    assert done.out.splitlines()[1].split()[:4] == ["bronze.people", "2", "2", "0"]
+    assert "main is now at" in done.out
+    assert counted(lake) == 5
+    again = ok(lake, "ingest", more, "--into", "bronze.people")
+    assert "loaded before" in again.out
+    assert "Nothing new" in again.err
+    assert counted(lake) == 5
+    assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]
+
+
+def test_ingest_as_json(lake, tmp_path):
+    more = write(tmp_path, "more.csv", MORE)
+    told = ok(lake, "ingest", more, "--into", "bronze.people", "--batch", "monday", "--json").json()
+    (table,) = told["tables"]
+    assert (table["table"], table["batch"], table["received"], table["accepted"]) == ("bronze.people", "monday", 2, 2)
+    assert told["publication"]["tables"] == ["bronze.people"]
+    changed = lagoa(
+        lake,
+        "ingest",
+        write(tmp_path, "other.csv", MORE.replace("Bob", "Rob")),
+        "--into",
+        "bronze.people",
+        "--batch",
+        "monday",
+    )
+    assert changed.code == 1
+    assert "another content" in changed.err
+
+
+def test_ingest_of_a_folder_takes_the_contracts_sources(lake, tmp_path):
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    write(folder, "people.csv", MORE)
+    write(folder, "notes.txt", "not a source")
+    told = ok(lake, "ingest", folder, "--json").json()
+    assert [table["table"] for table in told["tables"]] == ["bronze.people"]
+    assert counted(lake) == 5
+
+
+def test_ingest_on_a_branch_leaves_main_alone_until_it_is_published(lake, tmp_path):
+    more = write(tmp_path, "more.csv", MORE)
+    ok(lake, "branch", "create", "dev")
+    ok(lake, "ingest", more, "--into", "bronze.people", "--branch", "dev")
+    assert (counted(lake), counted(lake, "dev")) == (3, 5)
+
+    (state,) = [b for b in ok(lake, "branch", "list", "--json").json() if b["name"] == "dev"]
+    assert (state["ahead"], state["behind"]) == (1, 0)
+    assert "1 commit ahead of main" in ok(lake, "branch", "list").out
+
+    diff = ok(lake, "diff", "main..dev", "--json").json()
+    (table,) = diff["tables"]
+    assert (table["kind"], table["rows_added"], table["rows_removed"]) == ("changed", 2, 0)
+    assert "bronze.people" in ok(lake, "diff", "dev").out
+    assert "Ann" in ok(lake, "diff", "dev", "--rows").out
+
+    audit = ok(lake, "audit", "dev", "--json").json()
+    assert audit["passed"]
+    assert {check["outcome"] for check in audit["checks"]} == {"passed"}
+
+    published = ok(lake, "publish", "dev", "-m", "two more", "--json").json()
+    assert counted(lake) == 5
+    log = ok(lake, "log", "--json").json()
+    assert log[0]["commit"] == published["commit"]
+    assert log[0]["message"] == "two more"
+    assert log[0]["published_at"] == published["published_at"]
+    assert log[0]["audit"]["passed"] == len(audit["checks"])
+    assert "main has all of dev" in ok(lake, "publish", "dev").out
+    assert ok(lake, "publish", "dev", "--json").json() is None
+    assert "main has all of it" in ok(lake, "branch", "list").out
+
+
+def test_an_ingest_that_fails_its_audit_leaves_its_branch_to_look_at(lake, tmp_path):
+    done = lagoa(lake, "ingest", write(tmp_path, "twice.csv", TWICE), "--into", "bronze.people")
+    assert done.code == 3
+    (branch,) = [b["name"] for b in ok(lake, "branch", "list", "--json").json() if b["name"] != "main"]
+    assert branch.startswith("run/ingest/")
+    assert branch in done.err
+    assert counted(lake) == 3

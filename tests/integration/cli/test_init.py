@@ -1,0 +1,16 @@
+"""`lagoa init`."""
+
+from __future__ import annotations
+
+from command_line import write
+from typer.testing import CliRunner
+
+from lagoa.cli.main import app
+
+
+def test_init_refuses_a_lake_and_a_file(loaded, tmp_path):
+    again = CliRunner().invoke(app, ["init", str(loaded)])
+    assert again.exit_code == 1
+    assert "holds a lake already" in again.stderr
+    write(tmp_path, "file", "")
+    assert CliRunner().invoke(app, ["init", str(tmp_path / "file")]).exit_code == 1

@@ -1,0 +1,34 @@
+"""The command line as a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from command_line import run
+
+
+def test_as_a_process(loaded, tmp_path):
+    version = run("--version", cwd=tmp_path)
+    assert version.stdout.startswith("lagoa 0.")
+    nowhere = run("log", cwd=tmp_path)
+    assert nowhere.returncode == 1
+    assert nowhere.stderr.startswith("Error: There is no lake in")
+    assert "Traceback" not in nowhere.stderr
+    debugged = run("log", "--debug", cwd=tmp_path)
+    assert debugged.returncode == 1
+    assert "Traceback" in debugged.stderr
+    assert run("log", cwd=loaded / "flows").stdout.count("\n") == 3
+    assert run("log", cwd=tmp_path, LAGOA_LAKE=str(loaded)).returncode == 0
+    assert run("log", "--lake", tmp_path, cwd=loaded, LAGOA_LAKE=str(loaded)).returncode == 1
+
+
+def test_commands_that_work_on_data_do_not_import_prefect(loaded):
+    code = (
+        "import sys; from typer.testing import CliRunner; from lagoa.cli.main import app; "
+        "codes = [CliRunner().invoke(app, line.split()).exit_code for line in sys.argv[1:]]; "
+        "assert codes == [0] * len(codes), codes; assert 'prefect' not in sys.modules"
+    )
+    lines = ["audit main", "transform", "status", "diff main~1..main", "tables"]
+    done = subprocess.run([sys.executable, "-c", code, *lines], cwd=loaded, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,63 @@
+"""`lagoa quarantine`."""
+
+from __future__ import annotations
+
+from command_line import WRONG, counted, lagoa, ok, write
+
+
+def test_quarantine_shows_what_was_refused(lake, tmp_path):
+    ok(lake, "branch", "create", "dev")
+    done = ok(lake, "ingest", write(tmp_path, "wrong.csv", WRONG), "--into", "bronze.people", "--branch", "dev")
+    assert "1 record went to quarantine: `lagoa quarantine list --ref dev`" in done.err
+    (refused,) = ok(lake, "quarantine", "list", "--ref", "dev", "--json").json()
+    assert (refused["table"], refused["records"], refused["source"]) == ("bronze.people", 1, "wrong.csv")
+    assert "wrong.csv" in ok(lake, "quarantine", "list", "--ref", "dev").out
+    (record,) = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--json").json()
+    assert record["record"] == 1
+    assert record["raw"] == "6,Eve,Rio,not a day\n"
+    assert "6,Eve,Rio,not a day" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev").out
+    by_rule = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--rule", "no/such", "--json")
+    assert by_rule.json() == []
+    assert "No record waits in quarantine" in ok(lake, "quarantine", "list").out
+    assert "No waiting record" in ok(lake, "quarantine", "show", "bronze.people").out
+
+
+def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
+    text = WRONG + "8,Ada,Rio,no day\n9,Eva,Rio,0\n"
+    ok(lake, "branch", "create", "dev")
+    ok(lake, "ingest", write(tmp_path, "wrong.csv", text), "--into", "bronze.people", "--branch", "dev")
+    there = ("bronze.people", "--branch", "dev")
+    edited = tmp_path / "edited.csv"
+    told = ok(lake, "quarantine", "export", "bronze.people", edited, "--ref", "dev", "--where", "id <> '9'", "--json")
+    assert told.json() == {"table": "bronze.people", "file": str(edited), "records": 2, "raw": 0}
+    assert "it is there already" in lagoa(lake, "quarantine", "export", "bronze.people", edited).err
+    edited.write_text(edited.read_text("utf-8").replace("not a day", "1999-01-02"), "utf-8")
+    (fixed,) = ok(lake, "quarantine", "fix", *there, "--file", edited, "--json").json()["tables"]
+    assert (fixed["records"], fixed["accepted"], fixed["changed"]) == (1, 1, {"born": 1})
+    assert "no waiting record" in ok(lake, "quarantine", "fix", *there, "--file", edited).out
+    assert "2 still waiting" in ok(lake, "quarantine", "retry", *there).out
+    mended = ok(lake, "quarantine", "fix", *there, "--set", "born=2000-02-29", "--where", "name = 'Ada'")
+    assert "1 record, 1 accepted." in mended.out
+    ok(lake, "quarantine", "discard", *there, "--all", "--reason", "a test")
+    assert counted(lake, "dev") == 6
+    assert ok(lake, "quarantine", "list", "--ref", "dev", "--json").json() == []
+    batches = ok(lake, "quarantine", "batches", "bronze.people", "--ref", "dev", "--json").json()
+    figures = ("received", "rows", "accepted", "waiting", "discarded", "gone")
+    assert {tuple(each[figure] for figure in figures) for each in batches} == {
+        (3, 3, 0, 0, 0, 0),
+        (4, 1, 2, 0, 1, 0),
+        (1, 1, 0, 0, 0, 0),
+    }
+    assert "discarded" in ok(lake, "quarantine", "batches", "bronze.people", "--ref", "dev").out
+    shown = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "any", "--json").json()
+    assert [(each["fate"], each["fixed"]) for each in shown] == [
+        ("accepted", {"born": "1999-01-02"}),
+        ("accepted", {"born": "2000-02-29"}),
+        ("discarded", {}),
+    ]
+    assert "a test" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "discarded").out
+    ok(lake, "publish", "dev")
+    assert ok(lake, "status", "--json").json()["quarantine"] == {"quarantine.bronze__people": 0}
+    assert lagoa(lake, "quarantine", "retry", "bronze.people", "--json").json()["publication"] is None
+    for wrong in (("fix",), ("fix", "--set", "born"), ("fix", "--set", "born=1"), ("discard", "--reason", "x")):
+        assert lagoa(lake, "quarantine", wrong[0], "bronze.people", *wrong[1:]).code == 2, wrong

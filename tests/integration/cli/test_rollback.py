@@ -1,0 +1,26 @@
+"""`lagoa rollback`."""
+
+from __future__ import annotations
+
+from command_line import MORE, counted, lagoa, ok, write
+
+
+def test_rollback_and_back_again(lake, tmp_path):
+    ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people", "--batch", "b2")
+    done = ok(lake, "rollback", "main~1")
+    assert "b2" in done.out
+    assert counted(lake) == 3
+    assert counted(lake, "main~1") == 5
+    assert "Nothing to do" in ok(lake, "rollback", "main~2").out
+    back = done.err.split("`lagoa rollback ")[-1].split("`")[0]
+    assert ok(lake, "rollback", back, "--json").json()["unseen"] == []
+    assert counted(lake) == 5
+
+
+def test_a_held_batch_does_not_come_again(lake, tmp_path):
+    more = write(tmp_path, "more.csv", MORE)
+    ok(lake, "ingest", more, "--into", "bronze.people")
+    assert ok(lake, "rollback", "main~1", "--hold", "--json").json()["held"]
+    refused = lagoa(lake, "ingest", more, "--into", "bronze.people")
+    assert refused.code == 1
+    assert "Traceback" not in refused.err

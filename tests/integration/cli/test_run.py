@@ -1,0 +1,62 @@
+"""`lagoa run`."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from command_line import MORE, counted, lagoa, ok, run, write
+
+FLOW = """
+from lagoa import open_lake
+from lagoa.errors import CatalogBusy
+
+def count(lake, least: str = "1", times=2):
+    with open_lake(lake) as opened:
+        (rows,), = opened.sql("select count(*) from bronze.people").fetchall()
+    if least == "busy":
+        raise CatalogBusy("The catalog is busy.")
+    return f"{rows} {least} {times!r}"
+"""
+
+
+@pytest.fixture
+def no_flows_loaded():
+    """Let each test load the flows of its own lake, whatever was loaded before in this process."""
+    path = list(sys.path)
+    forget_flows()
+    yield
+    sys.path[:] = path
+    forget_flows()
+
+
+def forget_flows():
+    for name in [name for name in sys.modules if name == "flows" or name.startswith("flows.")]:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("no_flows_loaded")
+def test_run_calls_the_flow_and_ends_with_its_outcome(lake):
+    write(lake / "flows", "count.py", FLOW)
+    assert ok(lake, "run", "count").out == "count is done.\n3 1 2\n"
+    assert ok(lake, "run", "count", "least=7", "times=[1]").out == "count is done.\n3 7 [1]\n"
+    assert lagoa(lake, "run", "count", "least=busy").code == 5
+    assert lagoa(lake, "run", "count", "most=7").code == 2
+    assert lagoa(lake, "run", "count", "7").code == 2
+    none = lagoa(lake, "run", "nothing")
+    assert none.code == 1
+    assert "count, daily" in none.err
+    write(lake / "flows", "empty.py", "")
+    assert "has no flow 'empty'" in lagoa(lake, "run", "empty").err
+
+
+@pytest.mark.timeout(240)
+def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
+    (lake / "data").mkdir()
+    write(lake / "data", "people.csv", MORE)
+    done = run("run", "daily", cwd=tmp_path, LAGOA_LAKE=str(lake), PREFECT_HOME=str(tmp_path / "prefect"))
+    assert done.returncode == 0, done.stderr
+    assert "daily is done." in done.stdout
+    assert counted(lake) == 5
+    assert ok(lake, "log", "-n", 1, "--json").json()[0]["message"] == "daily load of data"
+    assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]

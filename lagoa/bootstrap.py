@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pydantic import SecretStr
 
+    from lagoa.context import LakeContext
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import SqlEngine

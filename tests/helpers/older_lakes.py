@@ -24,6 +24,7 @@ from lagoa.bootstrap import examine_lake
 from lagoa.cli.main import app
 from lagoa.domain.commits import Batch
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, AuditNotFound, BatchChanged, BatchHeld, NothingToPublish, PublishConflict
 from lagoa.settings import load_settings
@@ -252,8 +253,10 @@ class OlderLake:
         with kept.open() as lake:
             branch = lake.create_branch("again")
             table = "bronze.orders"
-            assert branch.fix_quarantine(table, {"amount": "3,50"}, where="order_id = 'A-0008'").accepted == 1
-            assert branch.discard_quarantine(table, "old", batch="orders-2", rule="quoting").discarded == 1
+            one = Selection(where="order_id = 'A-0008'")
+            assert branch.fix_quarantine(table, {"amount": "3,50"}, one).accepted == 1
+            old = Selection(rule="quoting", batch="orders-2")
+            assert branch.discard_quarantine(table, "old", old).discarded == 1
             assert branch.retry_quarantine(table).accepted == 0
             branch.transform()
             published = branch.publish()

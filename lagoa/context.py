@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lagoa.catalog.batches import BatchFiles
+    from lagoa.catalog.metadata_files import MetadataFiles
     from lagoa.contracts import Contracts
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.settings import Settings
+    from lagoa.storage.port import Storage
 
 _T = TypeVar("_T")
 
@@ -38,6 +40,7 @@ class LakeContext:
 
     Attributes:
         settings: what the lake is run with.
+        storage: opens the files of its tables.
         catalog: branches and commits.
         open_engine: makes the SQL engine; called once, when it is first needed.
         receipts: receipts and results of checks.
@@ -48,6 +51,7 @@ class LakeContext:
     """
 
     settings: Settings
+    storage: Storage
     catalog: VersionedCatalog
     open_engine: Callable[[], SqlEngine]
     receipts: ReceiptStore
@@ -78,6 +82,11 @@ class LakeContext:
     def publisher(self) -> Publisher:
         """What moves main: this process, or the publisher's own step."""
         return self._once("publisher", partial(self.open_publisher, self))
+
+    @property
+    def metadata(self) -> MetadataFiles:
+        """What the metadata files of its tables say."""
+        return self._once("metadata", self._metadata_files)
 
     @property
     def contracts(self) -> Contracts:
@@ -111,7 +120,12 @@ class LakeContext:
     def _batch_files(self) -> BatchFiles:
         from lagoa.catalog.batches import BatchFiles
 
-        return BatchFiles(self.settings.warehouse_location, self.settings.batch_days)
+        return BatchFiles(self.storage, self.settings.batch_days)
+
+    def _metadata_files(self) -> MetadataFiles:
+        from lagoa.catalog.metadata_files import MetadataFiles
+
+        return MetadataFiles(self.storage)
 
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts

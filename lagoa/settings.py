@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from lagoa.domain.roles import READER, Role
 from lagoa.errors import LakeNotFound, SettingsError
-from lagoa.storage import S3
+from lagoa.storage.port import S3
 
 SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"

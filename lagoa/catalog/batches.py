@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from lagoa.catalog.table_facts import read_file
 from lagoa.errors import CatalogDamaged
-from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from lagoa.storage.port import Storage
 
 BATCHES = "lagoa.batches"
 """Table property: JSON, the folder of the files with the table's batches, and their names."""
@@ -52,12 +52,13 @@ class BatchFiles:
     """Reads and writes the batches of a lake's tables; what was read is kept in memory. Threads may share one.
 
     Args:
-        warehouse: the place of the lake's files.
+        storage: opens the lake's files.
         days: how long a batch is known; None for ever. Older ones go when their file is rewritten.
     """
 
-    def __init__(self, warehouse: str, days: int | None = None) -> None:
-        self._place = f"{warehouse.rstrip('/')}/_lagoa/batches"
+    def __init__(self, storage: Storage, days: int | None = None) -> None:
+        self._storage = storage
+        self._place = f"{storage.location}/_lagoa/batches"
         self._days = days
         self._cache: LRUCache[str, Mapping[str, HeldBatch]] = LRUCache(_CACHED_FILES)
         self._lock = Lock()
@@ -79,7 +80,7 @@ class BatchFiles:
             if location in self._cache:
                 return self._cache[location]
         try:
-            found = json.loads(read_file(location))["batches"]
+            found = json.loads(self._storage.read(location))["batches"]
             batches = {name: HeldBatch(**each) for name, each in found.items()}
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The batches of a table stand in {location}, which cannot be read: {error}."
@@ -90,7 +91,7 @@ class BatchFiles:
     def write(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
         """Write a new file; raises `OSError`."""
         document = {"version": 1, "batches": {name: asdict(each) for name, each in batches.items()}}
-        with file_io(location).new_output(location).create() as stream:
+        with self._storage.file_io({}).new_output(location).create() as stream:
             stream.write(json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
         self._keep(location, batches)
 

@@ -68,7 +68,7 @@ def add_file(table, rows, *, partition=None, mapping=True):
 
 def write_metadata(table, change, suffix=".metadata.json", pack=lambda text: text):
     """Write the table's metadata once more, changed, beside it; return where."""
-    document = table_document(table.metadata_location)
+    document = table_document(table.metadata_location, lambda location: table.io.new_input(location).open().read())
     change(document)
     place = f"{table.location()}/metadata/00009-{uuid.uuid4()}{suffix}"
     with table.io.new_output(place).create() as stream:

@@ -28,8 +28,8 @@ from lagoa.errors import NotAllowed, QueryError, SettingsError, SignInFailed, St
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.servers.minio.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
-from lagoa.storage import S3Storage, file_io, use
-from lagoa.storage.s3_keys import LASTING_S, AssumedKeys, signing_keys
+from lagoa.storage.s3 import S3Server, S3Storage
+from lagoa.storage.s3.keys import LASTING_S, AssumedKeys, signing_keys
 from tests.stack.test_nessie import CONTRACT, people, seen
 
 pytestmark = pytest.mark.timeout(300)
@@ -140,9 +140,9 @@ class TestKeys:
         now[0] += timedelta(seconds=LASTING_S / 2 - 1)
         assert keys() is first
         location = load_settings(folder, "stack").warehouse_location
-        use(S3Storage(location, endpoint, "us-east-1", keys))
+        storage = S3Storage(location, S3Server(endpoint, "us-east-1", keys))
         options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**27, "spill": tmp_path}
-        with DuckDBEngine(location, **options) as engine:
+        with DuckDBEngine(storage, **options) as engine:
             for number in range(2):  # the second time by other keys
                 with engine.session({}) as session:
                     session.query(f"COPY (SELECT {number} AS n) TO '{location}/{number}.parquet'").fetchall()
@@ -155,8 +155,9 @@ class TestKeys:
     def test_they_stand_in_no_text(self, endpoint, tmp_path):
         keys = AssumedKeys(endpoint, *signing_keys(tmp_path))
         held = keys()
-        use(store := S3Storage("s3://lagoa/warehouse/texts", endpoint, "us-east-1", keys))
-        for text in (repr(store), repr(held), str(held)):
+        server = S3Server(endpoint, "us-east-1", keys)
+        storage = S3Storage("s3://lagoa/warehouse/texts", server)
+        for text in (repr(storage), repr(server), repr(held), str(held)):
             assert held.secret.get_secret_value() not in text
             assert held.token.get_secret_value() not in text
 
@@ -168,15 +169,15 @@ class TestKeys:
     def test_what_they_do_not_allow_is_told(self, endpoint, credentials, tmp_path):
         location = f"s3://{WAREHOUSE}/warehouse/{uuid.uuid4().hex}"
         keys = AssumedKeys(endpoint, "lagoa-reader", credentials["minio-lagoa-reader"])
-        use(S3Storage(location, endpoint, "us-east-1", keys))
+        storage = S3Storage(location, S3Server(endpoint, "us-east-1", keys))
         with (
             pytest.raises(NotAllowed, match="object store"),
-            file_io(location).new_output(f"{location}/a").create() as to,
+            storage.file_io({}).new_output(f"{location}/a").create() as to,
         ):
             to.write(b"x")
         options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**27, "spill": tmp_path}
         with (
-            DuckDBEngine(location, **options) as engine,
+            DuckDBEngine(storage, **options) as engine,
             engine.session({}) as session,
             pytest.raises(NotAllowed, match="object store"),
         ):

@@ -11,7 +11,6 @@ import threading
 import uuid
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import duckdb
@@ -19,22 +18,22 @@ import duckdb
 from lagoa.adapters.duckdb.confine import tables_read
 from lagoa.adapters.duckdb.instance import DuckDBInstance
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
-from lagoa.adapters.duckdb.sql import local_path
-from lagoa.catalog.readable import refuse_unreadable, summary_of
+from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
 from lagoa.domain.owners import is_running
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
-from lagoa.storage import S3, refuse_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
     from lagoa.adapters.duckdb.reading import FileColumn
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.tables import TableName
+    from lagoa.storage.port import Storage
 
 _DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
 
@@ -46,8 +45,8 @@ class DuckDBEngine:
     whose settings are locked: that stands behind `tables_read`, not in its place. Instances start when first needed.
 
     Args:
-        warehouse: folder of the tables' files, or their prefix in an object store that `lagoa.storage.use` made known.
-        spill: folder for what does not fit in memory; by default one beside the warehouse.
+        storage: where the tables' files lie.
+        spill: folder for what does not fit in memory.
         memory_limit: what an instance may hold in memory: `4GB`, or `60%` of what the process may use.
         threads: threads of an instance.
         target_file_bytes: size of a data file.
@@ -55,20 +54,18 @@ class DuckDBEngine:
 
     def __init__(
         self,
-        warehouse: Path | str,
+        storage: Storage,
         *,
+        spill: Path,
         memory_limit: str,
         threads: int,
         target_file_bytes: int,
-        spill: Path | None = None,
     ) -> None:
-        text = str(warehouse)
-        self.warehouse = text if text.startswith(S3) else Path(text).absolute()
+        self._storage = storage
         self._memory_limit = memory_limit.replace(" ", "")
         self._threads = threads
         self._target_file_bytes = target_file_bytes
-        folder = spill or Path(self.warehouse).parent / "spill"
-        self._spill = folder.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._spill = spill.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
         self._files: dict[str, tuple[str, ...]] = {}
         self._readable: set[str] = set()
@@ -156,24 +153,24 @@ class DuckDBEngine:
     def _session(self, instance: DuckDBInstance, views: Mapping[TableName, str], *, named: bool) -> DuckDBSession:
         name = f"lagoa_{next(self._numbers)}" if named else None
         scan = partial(self._scan, instance)
-        means = Means(instance.load_extension, scan, self._target_file_bytes, self._file_columns)
+        means = Means(self._storage, instance.load_extension, scan, self._target_file_bytes, self._file_columns)
         return DuckDBSession(instance.root, name, views, means)
 
     def _view(self, pointer: str, instance: DuckDBInstance) -> str:
         files = self._files.get(pointer)
         if files:
-            listed = ", ".join(text_in_sql(local_path(file)) for file in files)
+            listed = ", ".join(text_in_sql(self._storage.path(file)) for file in files)
             return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
         return f"SELECT * FROM {self._scan(instance, pointer)}"
 
     def _scan(self, instance: DuckDBInstance, pointer: str) -> str:
         """Return SQL that reads the table at a pointer through its metadata; raises `TableUnreadable`."""
         if pointer not in self._readable:
-            refuse_elsewhere(pointer)
-            refuse_unreadable(pointer, summary_of(table_document(pointer, instance.read_bytes)))
+            summary = summary_of(table_document(pointer, instance.read_bytes))
+            refuse_unreadable(pointer, summary, partial(table_at, self._storage, pointer))
             self._readable.add(pointer)
         instance.load_extension()
-        return f"iceberg_scan({text_in_sql(local_path(pointer))})"
+        return f"iceberg_scan({text_in_sql(self._storage.path(pointer))})"
 
     def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)
@@ -206,7 +203,7 @@ class DuckDBEngine:
                 root.execute(f"SET memory_limit = {text_in_sql(_share(root, float(self._memory_limit[:-1]) / 100))}")
         except duckdb.Error as error:
             raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
-        instance = DuckDBInstance(root, str(self.warehouse), confined=confined)
+        instance = DuckDBInstance(root, self._storage, confined=confined)
         instance.open_store()
         if confined:
             if iceberg:

@@ -14,7 +14,7 @@ from pyiceberg.manifest import FileFormat
 from pyiceberg.table import TableProperties
 from pyiceberg.transforms import IdentityTransform
 
-from lagoa.adapters.duckdb.sql import NotWritable, local_path
+from lagoa.adapters.duckdb.sql import NotWritable
 from lagoa.adapters.duckdb.types import children, duckdb_type, is_plain
 from lagoa.domain.ports.engine import FILE_COLUMN
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
 
+    from lagoa.adapters.duckdb.session import Means
+
 FileColumn: TypeAlias = "tuple[int | None, str, str]"
 """A column in a Parquet file, nested ones too: field id, name, and all that is said of its type."""
 
@@ -35,7 +37,7 @@ _DEFAULTS_SINCE = 3  # format of Iceberg in which a column that a file lacks may
 
 def read_files(
     cursor: duckdb.DuckDBPyConnection,
-    known: dict[str, frozenset[FileColumn]],
+    means: Means,
     table: TableMetadata,
     files: Sequence[DataFile],
 ) -> str | None:
@@ -43,13 +45,14 @@ def read_files(
 
     Args:
         cursor: where it will run.
-        known: columns of files looked at before, by path; others are added.
+        means: of the session; the columns of files that were not looked at before are added to it.
         table: the table.
         files: some of its data files.
     """
     if any(file.file_format != FileFormat.PARQUET for file in files):
         return None
-    paths = [local_path(file.file_path) for file in files]
+    paths = [means.storage.path(file.file_path) for file in files]
+    known = means.file_columns
     columns = {known[path] for path in _looked_at(cursor, known, paths)}
     fields = table.schema().fields
     options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"

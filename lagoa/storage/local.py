@@ -1,0 +1,78 @@
+"""Files of a lake in folders of this machine."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lagoa.errors import OutsideWarehouse
+from lagoa.storage.port import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.io.pyarrow import PyArrowFile
+
+    from lagoa.storage.port import Changed, Upload
+
+
+class LocalStorage:
+    """A `Storage` in a folder.
+
+    Args:
+        location: the folder.
+    """
+
+    def __init__(self, location: Path | str) -> None:
+        self._location = str(Path(local_path(str(location))).absolute())
+
+    @property
+    def location(self) -> str:
+        """The folder, absolute."""
+        return self._location
+
+    def path(self, location: str) -> str:
+        """Return a location as a path; raises `OutsideWarehouse`."""
+        path = local_path(location)
+        if "://" in path:
+            raise OutsideWarehouse(location)
+        return path
+
+    def read(self, location: str) -> bytes:
+        """Return what a file holds; raises `OSError`."""
+        return Path(self.path(location)).read_bytes()
+
+    def file_io(self, properties: Mapping[str, str]) -> FileIO:
+        """Return what PyIceberg reads and writes files with."""
+        from lagoa.storage.files import StorageFiles
+
+        return StorageFiles(properties, self._file)
+
+    def make_folder(self, location: str) -> None:
+        """Make a folder and those above it; one that is there is an error."""
+        Path(self.path(location)).mkdir(parents=True)
+
+    def discard(self, location: str) -> None:
+        """Remove a file or a folder."""
+        path = Path(self.path(location))
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+    def unfinished_uploads(self) -> Sequence[Upload]:
+        """Return nothing: a file system has no uploads."""
+        return ()
+
+    def changed_files(self) -> Sequence[Changed]:
+        """Return nothing: a file system does not say what was in a file before."""
+        return ()
+
+    def _file(self, location: str) -> PyArrowFile:
+        from pyiceberg.io.pyarrow import PyArrowFile, PyArrowLocalFileSystem
+
+        return PyArrowFile(location, str(Path(self.path(location)).absolute()), PyArrowLocalFileSystem())

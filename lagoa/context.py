@@ -8,12 +8,13 @@ from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lagoa.domain.kept import Kept
 from lagoa.domain.refs import Ref
 from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from lagoa.catalog.batches import BatchFiles
     from lagoa.catalog.metadata_files import MetadataFiles
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from lagoa.storage.port import Storage
 
 _T = TypeVar("_T")
+
+_KEPT = 50_000
 
 
 def _now() -> datetime:
@@ -48,6 +51,7 @@ class LakeContext:
         open_secrets: makes the source of credentials; called once, when it is first needed.
         open_publisher: makes what moves main, of the context; called once, when it is first needed.
         clock: tells the time (UTC).
+        kept: what was made of the lake's declarations, by the content that it follows from.
     """
 
     settings: Settings
@@ -59,6 +63,7 @@ class LakeContext:
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
     clock: Callable[[], datetime] = _now
+    kept: Kept[tuple[Hashable, ...], Any] = field(default_factory=lambda: Kept(_KEPT), init=False, repr=False)
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)

@@ -11,11 +11,9 @@ import json
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from cachetools import LRUCache
-
+from lagoa.domain.kept import Kept
 from lagoa.errors import CatalogDamaged
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ _BATCH, _RECEIVED = "lagoa.batch.", "lagoa.received."
 """Table properties of versions before 0.5: each with a batch's id behind it; fingerprint, and number of records."""
 
 _FANOUT = 16
-_CACHED_FILES = 256
+_KEPT_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,7 @@ class BatchFiles:
         self._storage = storage
         self._place = f"{storage.location}/_lagoa/batches"
         self._days = days
-        self._cache: LRUCache[str, Mapping[str, HeldBatch]] = LRUCache(_CACHED_FILES)
-        self._lock = Lock()
+        self._kept: Kept[str, Mapping[str, HeldBatch]] = Kept(_KEPT_FILES)
 
     def of(self, properties: Mapping[str, str]) -> TableBatches:
         """Return the batches of a table, from its properties."""
@@ -76,28 +73,23 @@ class BatchFiles:
 
     def read(self, location: str) -> Mapping[str, HeldBatch]:
         """Return the batches in a file; raises `CatalogDamaged`."""
-        with self._lock:
-            if location in self._cache:
-                return self._cache[location]
-        try:
-            found = json.loads(self._storage.read(location))["batches"]
-            batches = {name: HeldBatch(**each) for name, each in found.items()}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            message = f"The batches of a table stand in {location}, which cannot be read: {error}."
-            raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
-        self._keep(location, batches)
-        return batches
+        return self._kept.of(location, lambda: self._read(location))
 
     def write(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
         """Write a new file; raises `OSError`."""
         document = {"version": 1, "batches": {name: asdict(each) for name, each in batches.items()}}
         with self._storage.file_io({}).new_output(location).create() as stream:
             stream.write(json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
-        self._keep(location, batches)
+        self._kept.keep(location, batches)
 
-    def _keep(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
-        with self._lock:
-            self._cache[location] = batches
+    def _read(self, location: str) -> Mapping[str, HeldBatch]:
+        try:
+            found = json.loads(self._storage.read(location))["batches"]
+            batches = {name: HeldBatch(**each) for name, each in found.items()}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            message = f"The batches of a table stand in {location}, which cannot be read: {error}."
+            raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
+        return batches
 
     def known(self, batches: Mapping[str, HeldBatch]) -> dict[str, HeldBatch]:
         """Return those of some batches that are to be known on."""

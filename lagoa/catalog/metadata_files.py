@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from threading import Lock
-from typing import TYPE_CHECKING, Any
-
-from cachetools import LRUCache, cachedmethod
+from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_document, table_facts
+from lagoa.domain.kept import Kept
 
 if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
@@ -30,27 +27,21 @@ class MetadataFiles:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self._lock = Lock()
-        self._facts: LRUCache[Any, TableFacts] = LRUCache(_FACTS)
-        self._parsed: LRUCache[str, TableMetadata] = LRUCache(_PARSED)
+        self._facts: Kept[str, TableFacts] = Kept(_FACTS)
+        self._parsed: Kept[str, TableMetadata] = Kept(_PARSED)
 
-    @cachedmethod(attrgetter("_facts"), lock=attrgetter("_lock"))
     def facts(self, pointer: str) -> TableFacts:
         """Return the facts of the table at a pointer; raises `CatalogDamaged`."""
-        return table_facts(table_document(pointer, self.storage.read))
+        return self._facts.of(pointer, lambda: table_facts(table_document(pointer, self.storage.read)))
 
     def parsed(self, pointer: str) -> TableMetadata:
         """Return a metadata file as PyIceberg has it; raises `OSError`, `ValueError`."""
         from pyiceberg.serializers import FromInputFile
 
-        with self._lock:
-            found = self._parsed.get(pointer)
-        if found is None:
-            found = FromInputFile.table_metadata(self.storage.file_io({}).new_input(pointer))
-            self.keep(pointer, found)
-        return found
+        return self._parsed.of(
+            pointer, lambda: FromInputFile.table_metadata(self.storage.file_io({}).new_input(pointer))
+        )
 
     def keep(self, pointer: str, metadata: TableMetadata) -> None:
         """Keep what was just written."""
-        with self._lock:
-            self._parsed[pointer] = metadata
+        self._parsed.keep(pointer, metadata)

@@ -20,6 +20,7 @@ from lagoa.adapters.duckdb.instance import DuckDBInstance
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
 from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
+from lagoa.domain.kept import Kept
 from lagoa.domain.owners import is_running
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.tables import TableName
     from lagoa.storage.port import Storage
+
+_KEPT_TABLES, _KEPT_FILES = 4096, 65_536
+"""Of how many tables and data files an engine keeps what it knows; more than a few states of a large lake have."""
 
 _DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
 
@@ -67,9 +71,9 @@ class DuckDBEngine:
         self._target_file_bytes = target_file_bytes
         self._spill = spill.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
-        self._files: dict[str, tuple[str, ...]] = {}
-        self._readable: set[str] = set()
-        self._file_columns: dict[str, frozenset[FileColumn]] = {}
+        self._files: Kept[str, tuple[str, ...]] = Kept(_KEPT_TABLES)
+        self._readable: Kept[str, bool] = Kept(_KEPT_TABLES)
+        self._file_columns: Kept[str, frozenset[FileColumn]] = Kept(_KEPT_FILES)
         self._sharing: list[int] = []
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -130,7 +134,7 @@ class DuckDBEngine:
 
         Sessions of this engine then read them straight, which is quicker than going through the table's metadata.
         """
-        self._files[pointer] = tuple(files)
+        self._files.keep(pointer, tuple(files))
 
     def files(self, pointer: str) -> tuple[str, ...] | None:
         """Return what was remembered of a pointer."""
@@ -165,10 +169,10 @@ class DuckDBEngine:
 
     def _scan(self, instance: DuckDBInstance, pointer: str) -> str:
         """Return SQL that reads the table at a pointer through its metadata; raises `TableUnreadable`."""
-        if pointer not in self._readable:
+        if not self._readable.get(pointer):
             summary = summary_of(table_document(pointer, instance.read_bytes))
             refuse_unreadable(pointer, summary, partial(table_at, self._storage, pointer))
-            self._readable.add(pointer)
+            self._readable.keep(pointer, True)
         instance.load_extension()
         return f"iceberg_scan({text_in_sql(self._storage.path(pointer))})"
 

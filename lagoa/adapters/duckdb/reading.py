@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyiceberg.types import NestedField
 
     from lagoa.adapters.duckdb.session import Means
+    from lagoa.domain.kept import Kept
 
 FileColumn: TypeAlias = "tuple[int | None, str, str]"
 """A column in a Parquet file, nested ones too: field id, name, and all that is said of its type."""
@@ -52,8 +53,7 @@ def read_files(
     if any(file.file_format != FileFormat.PARQUET for file in files):
         return None
     paths = [means.storage.path(file.file_path) for file in files]
-    known = means.file_columns
-    columns = {known[path] for path in _looked_at(cursor, known, paths)}
+    columns = _columns(cursor, means.file_columns, paths)
     fields = table.schema().fields
     options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"
     listed = f"read_parquet([{', '.join(map(text_in_sql, paths))}], {options}"
@@ -69,10 +69,13 @@ def read_files(
     return None
 
 
-def _looked_at(
-    cursor: duckdb.DuckDBPyConnection, known: dict[str, frozenset[FileColumn]], paths: Sequence[str]
-) -> Sequence[str]:
-    unknown = [path for path in paths if path not in known]
+def _columns(
+    cursor: duckdb.DuckDBPyConnection, known: Kept[str, frozenset[FileColumn]], paths: Sequence[str]
+) -> set[frozenset[FileColumn]]:
+    """Return the columns of files, each set of them once; those of files that are not known are kept."""
+    kept = {path: known.get(path) for path in paths}
+    columns = {each for each in kept.values() if each is not None}
+    unknown = [path for path, each in kept.items() if each is None]
     if unknown:
         found: dict[str, set[FileColumn]] = {}
         of_type = "concat_ws(' ', type, type_length, converted_type, precision, scale, logical_type)"
@@ -81,8 +84,10 @@ def _looked_at(
         )
         for path, *column in cursor.execute(sql).fetchall():
             found.setdefault(path, set()).add((column[0], column[1], column[2]))
-        known.update({path: frozenset(columns) for path, columns in found.items()})
-    return paths
+        for path, each in found.items():
+            known.keep(path, frozenset(each))
+            columns.add(frozenset(each))
+    return columns
 
 
 def _names(fields: Sequence[NestedField]) -> Iterator[tuple[int, str]]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from lagoa.domain.kept import Kept
 from lagoa.errors import NotAllowed, StorageUnavailable
 from lagoa.storage.port import S3
 
@@ -34,7 +34,7 @@ class Objects:
         self._server = server
         self._lock = Lock()
         self._opened: tuple[Keys, FileSystem] | None = None
-        self._metadata = _Contents(_MOST_BYTES)
+        self._metadata: Kept[str, bytes] = Kept(_MOST_BYTES, len)
 
     def connection(self) -> FileSystem:
         """Return Arrow's connections to the store, by keys that hold; raises what getting those does."""
@@ -95,28 +95,3 @@ def _connect(server: S3Server, keys: Keys) -> FileSystem:
         request_timeout=server.timeout_s,
         allow_delayed_open=True,
     )
-
-
-class _Contents:
-    """What metadata files and manifests hold, those last used: none ever changes, and each is read several times."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._lock = Lock()
-        self._bytes = 0
-        self._kept: OrderedDict[str, bytes] = OrderedDict()
-
-    def get(self, address: str) -> bytes | None:
-        """Return what a file holds, if that is kept."""
-        with self._lock:
-            if address in self._kept:
-                self._kept.move_to_end(address)
-            return self._kept.get(address)
-
-    def keep(self, address: str, content: bytes) -> None:
-        """Keep what was just written or read, in the place of what was not used for longest."""
-        with self._lock:
-            self._bytes += len(content) - len(self._kept.pop(address, b""))
-            self._kept[address] = content
-            while self._bytes > self._most_bytes:
-                self._bytes -= len(self._kept.popitem(last=False)[1])

@@ -56,7 +56,7 @@ class BatchFiles:
 
     def __init__(self, storage: Storage, days: int | None = None) -> None:
         self._storage = storage
-        self._place = f"{storage.location}/_lagoa/batches"
+        self._place = f"{storage.home}/_lagoa/batches"
         self._days = days
         self._kept: Kept[str, Mapping[str, HeldBatch]] = Kept(_KEPT_FILES)
 

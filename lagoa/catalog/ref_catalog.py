@@ -76,10 +76,10 @@ class RefCatalog(RefNamespaces):
         """Take up a table whose metadata file is there already."""
         if overwrite:
             raise NotImplementedError("`overwrite` isn't supported")
-        name = self._name(identifier)
-        self._files.parsed(metadata_location)
-        self._land(self._create_plan(name, metadata_location))
-        return self._table(name, metadata_location)
+        name, pointer = self._name(identifier), self._files.storage.location_of(metadata_location)
+        self._files.parsed(pointer)
+        self._land(self._create_plan(name, pointer))
+        return self._table(name, pointer)
 
     def load_table(self, identifier: str | Identifier) -> Table:
         """Return a table as it is at the ref now."""
@@ -153,7 +153,7 @@ class RefCatalog(RefNamespaces):
             schema=self._convert_schema_if_needed(schema, version),  # type: ignore[arg-type]
             partition_spec=partition_spec,
             sort_order=sort_order,
-            location=location.rstrip("/") if location else self._new_location(name),
+            location=self._files.storage.location_of(location.rstrip("/") if location else self._new_location(name)),
             properties=dict(properties),
         )
         place = load_location_provider(metadata.location, metadata.properties).new_table_metadata_file_location()
@@ -202,7 +202,7 @@ class RefCatalog(RefNamespaces):
             metadata = self._files.parsed(location)
         except FileNotFoundError as error:
             raise CatalogDamaged(
-                f"{name} at {self.name!r}: its metadata file {location} is missing.",
+                f"{name} at {self.name!r}: its metadata file {self._files.storage.path(location)} is missing.",
                 "Put the lake's state folder back from a backup, whole.",
             ) from error
         io = self._load_file_io(metadata.properties, location)

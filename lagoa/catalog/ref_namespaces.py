@@ -62,7 +62,7 @@ class RefNamespaces(MetastoreCatalog):
 
     def __init__(self, catalog: VersionedCatalog, ref: Ref | str, files: MetadataFiles, author: str = "") -> None:
         self.ref = Ref.parse(ref) if isinstance(ref, str) else ref
-        super().__init__(str(self.ref), warehouse=files.storage.location)
+        super().__init__(str(self.ref), warehouse=files.storage.home)
         self._catalog = catalog
         self._files = files
         self._author = author

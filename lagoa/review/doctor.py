@@ -136,7 +136,7 @@ def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str, storag
         table_document(pointer, storage.read)  # from the disk: what was loaded before is kept in memory
         loaded = catalog.load_table((*table.namespace, table.name))
         refuse_unreadable_table(loaded)
-        faults = [fault for file in _files(loaded) if (fault := _fault(loaded.io, file))]
+        faults = [fault for file in _files(loaded) if (fault := _fault(storage, loaded.io, file))]
     except TableUnreadable as error:
         yield Finding("tables", f"{table} at {ref!r}: {error.message}", error.advice)
         return
@@ -153,11 +153,10 @@ def _files(table: Table) -> Iterator[DataFile]:
         yield from task.delete_files
 
 
-def _fault(io: FileIO, file: DataFile) -> str:
+def _fault(storage: Storage, io: FileIO, file: DataFile) -> str:
+    place = storage.path(file.file_path)
     try:
         size = len(io.new_input(file.file_path))
     except OSError:
-        return f"{file.file_path} is missing."
-    return (
-        "" if size == file.file_size_in_bytes else f"{file.file_path} has {size} bytes, not {file.file_size_in_bytes}."
-    )
+        return f"{place} is missing."
+    return "" if size == file.file_size_in_bytes else f"{place} has {size} bytes, not {file.file_size_in_bytes}."

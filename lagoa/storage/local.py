@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.errors import OutsideWarehouse
+from lagoa.storage.places import Places
 from lagoa.storage.port import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pyarrow.fs import FileSystem
     from pyiceberg.io import FileIO
     from pyiceberg.io.pyarrow import PyArrowFile
 
@@ -24,22 +28,33 @@ class LocalStorage:
 
     Args:
         location: the folder.
+        home: where the files lay when the lake was made; there by default.
     """
 
-    def __init__(self, location: Path | str) -> None:
-        self._location = str(Path(local_path(str(location))).absolute())
+    def __init__(self, location: Path | str, home: str = "") -> None:
+        here = str(Path(local_path(str(location))).absolute())
+        self._places = Places(local_path(home).rstrip("/") or here, here)
 
     @property
     def location(self) -> str:
         """The folder, absolute."""
-        return self._location
+        return self._places.here
+
+    @property
+    def home(self) -> str:
+        """What the locations of the lake's files begin with."""
+        return self._places.home
 
     def path(self, location: str) -> str:
-        """Return a location as a path; raises `OutsideWarehouse`."""
-        path = local_path(location)
+        """Return the path of the file at a location; raises `OutsideWarehouse`."""
+        path = self._places.place_of(location)
         if "://" in path:
             raise OutsideWarehouse(location)
         return path
+
+    def location_of(self, place: str) -> str:
+        """Return the location by which a file or folder in the warehouse is named."""
+        return self._places.location_of(place)
 
     def read(self, location: str) -> bytes:
         """Return what a file holds; raises `OSError`."""
@@ -73,6 +88,12 @@ class LocalStorage:
         return ()
 
     def _file(self, location: str) -> PyArrowFile:
-        from pyiceberg.io.pyarrow import PyArrowFile, PyArrowLocalFileSystem
+        from pyiceberg.io.pyarrow import PyArrowFile
 
-        return PyArrowFile(location, str(Path(self.path(location)).absolute()), PyArrowLocalFileSystem())
+        return PyArrowFile(location, os.path.abspath(self.path(location)), self._system)  # noqa: PTH100 - thousands of files
+
+    @cached_property
+    def _system(self) -> FileSystem:
+        from pyiceberg.io.pyarrow import PyArrowLocalFileSystem
+
+        return PyArrowLocalFileSystem()

@@ -48,15 +48,23 @@ class Changed:
 class Storage(Protocol):
     """Opens files by their locations, as catalogs and metadata name them; threads share one.
 
+    A location is no place: where the lake was moved, it begins with the lake's home still; see `lagoa.storage.places`.
     Every method that takes a location raises `OutsideWarehouse` for one in an object store that is not the lake's.
     """
 
     @property
     def location(self) -> str:
-        """Where the tables' files lie: an absolute folder, or a prefix in an object store."""
+        """Where the tables' files lie today: an absolute folder, or a prefix in an object store."""
+
+    @property
+    def home(self) -> str:
+        """What the locations of the lake's files begin with: where they lay when the lake was made."""
 
     def path(self, location: str) -> str:
         """Return what an engine opens for a location: a path of this machine, or an address of the object store."""
+
+    def location_of(self, place: str) -> str:
+        """Return the location by which a file or folder in the warehouse of today is named; others are unchanged."""
 
     def read(self, location: str) -> bytes:
         """Return what a small file holds, such as a metadata file; raises `OSError`."""

@@ -55,7 +55,7 @@ def incoming_of(context: LakeContext) -> Incoming | None:
     """Return where a lake keeps rows as they came in; None where it keeps none."""
     if not context.settings.incoming_days:
         return None
-    return Incoming(f"{context.storage.location}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
+    return Incoming(f"{context.storage.home}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
 
 
 def sweep_incoming(context: LakeContext) -> None:
@@ -67,11 +67,11 @@ def sweep_incoming(context: LakeContext) -> None:
 
 
 def _days(storage: Storage) -> Iterator[tuple[str, date]]:
-    place = f"{storage.location}/{FOLDER}"
-    kept = Path(storage.path(place))
-    if place.startswith(S3):
+    place = f"{storage.home}/{FOLDER}"
+    path = storage.path(place)
+    if path.startswith(S3):
         return
-    for folder in kept.iterdir() if kept.is_dir() else ():
+    for folder in Path(path).iterdir() if Path(path).is_dir() else ():
         try:
             yield f"{place}/{folder.name}", date.fromisoformat(folder.name)
         except ValueError:  # of somebody else's making

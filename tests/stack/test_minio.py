@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from minio import Minio, MinioAdmin
+from minio.commonconfig import CopySource
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 from pydantic import SecretStr
@@ -24,7 +25,7 @@ from lagoa.adapters.duckdb.engine import DuckDBEngine
 from lagoa.bootstrap import examine_lake
 from lagoa.domain import faults
 from lagoa.domain.refs import MAIN
-from lagoa.errors import NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
+from lagoa.errors import CatalogDamaged, NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.servers.minio.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
@@ -249,6 +250,40 @@ class TestALake:
                 for place in (f"s3://{WAREHOUSE}/elsewhere/a.parquet", "s3://backup/a.parquet", "/etc/passwd"):
                     with pytest.raises(QueryError, match="disabled by configuration"):
                         session.query(f"FROM read_parquet('{place}')").fetchall()
+
+    def test_its_files_may_be_copied_to_another_prefix(self, folder, as_user):
+        """The copy is read and written, and what it was copied from is not."""
+        settings = load_settings(folder, "stack")
+        with lagoa.open_lake(settings) as lake:
+            load(lake.create_branch("first"), 1)
+            load(lake.create_branch("second"), 2)
+        home, writer = settings.warehouse, as_user("lagoa-writer")
+        moved = settings.model_copy(update={"warehouse": f"{home}-copy", "warehouse_home": home})
+
+        def names(location):
+            prefix = f"{location.removeprefix(f's3://{WAREHOUSE}/')}/"
+            listed = writer.list_objects(bucket_name=WAREHOUSE, prefix=prefix, recursive=True)
+            return {each.object_name.removeprefix(prefix) for each in listed}
+
+        before, prefix = names(home), home.removeprefix(f"s3://{WAREHOUSE}/")
+        for name in before:
+            source = CopySource(bucket_name=WAREHOUSE, object_name=f"{prefix}/{name}")
+            writer.copy_object(bucket_name=WAREHOUSE, object_name=f"{prefix}-copy/{name}", source=source)
+        with lagoa.open_lake(moved) as lake:
+            assert seen(lake) == [1, 2]
+            work = lake.create_branch("third")
+            work.append(PEOPLE, people(3, 4))
+            work.merge(PEOPLE, people(2, age=50))
+            work.delete(PEOPLE, "id = 1")
+            work.publish()
+            assert seen(lake) == [2, 3, 4]
+            assert sorted(lake.catalog().load_table(PEOPLE).scan().to_arrow()["id"].to_pylist()) == [2, 3, 4]
+            assert all(pointer.startswith(f"{home}/") for pointer in lake.tables().values())
+        assert examine_lake(moved) == []
+        assert names(home) == before
+        assert names(moved.warehouse) > before
+        with lagoa.open_lake(settings) as lake, pytest.raises(CatalogDamaged):
+            seen(lake)  # the same catalog, and the files of its new states are in the copy alone
 
     def test_others_see_over_rest_what_was_published(self, folder, nessie_url):
         rest = nessie_url.replace("/api/v2", "/iceberg")

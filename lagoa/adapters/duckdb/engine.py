@@ -17,6 +17,7 @@ import duckdb
 
 from lagoa.adapters.duckdb.confine import tables_read
 from lagoa.adapters.duckdb.instance import DuckDBInstance
+from lagoa.adapters.duckdb.moved import MovedTables
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
 from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
@@ -75,6 +76,7 @@ class DuckDBEngine:
         self._readable: Kept[str, bool] = Kept(_KEPT_TABLES)
         self._file_columns: Kept[str, frozenset[FileColumn]] = Kept(_KEPT_FILES)
         self._sharing: list[int] = []
+        self._moved = MovedTables(storage, self._spill / "moved")
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
@@ -174,7 +176,7 @@ class DuckDBEngine:
             refuse_unreadable(pointer, summary, partial(table_at, self._storage, pointer))
             self._readable.keep(pointer, True)
         instance.load_extension()
-        return f"iceberg_scan({text_in_sql(self._storage.path(pointer))})"
+        return f"iceberg_scan({text_in_sql(self._moved.path(pointer))})"
 
     def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)
@@ -212,7 +214,7 @@ class DuckDBEngine:
         if confined:
             if iceberg:
                 instance.load_extension()
-            instance.lock()
+            instance.lock(self._moved.folder)
         return instance
 
 

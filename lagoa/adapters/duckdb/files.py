@@ -225,7 +225,8 @@ class FileWriter:
         if slices < 2:  # noqa: PLR2004 - one file is right as it is
             return files
         edges = [count * number // slices for number in range(slices + 1)]
-        source = f"read_parquet({text_in_sql(whole)}, file_row_number = true, hive_partitioning = false)"
+        path = text_in_sql(self.means.storage.path(whole))
+        source = f"read_parquet({path}, file_row_number = true, hive_partitioning = false)"
         files = [
             part
             for low, high in pairwise(edges)
@@ -241,8 +242,11 @@ class FileWriter:
         return files
 
     def _run_copy(self, query: str, parameters: Sequence[Any], options: str, to: str) -> list[WrittenFile]:
-        statement = f"COPY ({query}) TO {text_in_sql(to)} ({options})"
-        return [WrittenFile(*row) for row in self.cursor.execute(statement, list(parameters)).fetchall()]
+        """Copy the rows of a query to a location, a file or a folder, and return the files, each by its location."""
+        path = self.means.storage.path(to)
+        statement = f"COPY ({query}) TO {text_in_sql(path)} ({options})"
+        rows = self.cursor.execute(statement, list(parameters)).fetchall()
+        return [WrittenFile(f"{to}{file.removeprefix(path)}", *row) for file, *row in rows]
 
     def _order_or_none(self) -> str:
         try:
@@ -259,8 +263,9 @@ class FileWriter:
             elif field.required:
                 self._refuse_nulls(field.name, sum(file.nulls(field.name) for file in files))
         if files:
-            paths = ", ".join(text_in_sql(file.path) for file in files)
-            self._refuse_nulls_of(f"read_parquet([{paths}], hive_partitioning = false)", nested)
+            paths = [self.means.storage.path(file.path) for file in files]
+            listed = ", ".join(map(text_in_sql, paths))
+            self._refuse_nulls_of(f"read_parquet([{listed}], hive_partitioning = false)", nested)
 
     def _refuse_nulls_of(self, source: str, fields: list[NestedField]) -> None:
         conditions = {field.name: null_inside(field, name_in_sql(field.name)) for field in fields}

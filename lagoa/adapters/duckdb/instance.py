@@ -105,10 +105,15 @@ class DuckDBInstance:
             raise query_error(error) from error
         return bytes(row[0]) if row else b""
 
-    def lock(self) -> None:
-        """Open no file outside the warehouse from now on, and take no other settings."""
-        folder = self._storage.location + ("/" if isinstance(self._storage, S3Storage) else "")
-        self.root.execute(f"SET allowed_directories = [{text_in_sql(folder)}]")
+    def lock(self, moved: Path | None) -> None:
+        """Open no file outside the warehouse from now on, and take no other settings.
+
+        Args:
+            moved: a folder with metadata of its tables, where there is one; it is opened too.
+        """
+        folders = [self._storage.location + ("/" if isinstance(self._storage, S3Storage) else "")]
+        folders += [str(moved)] if moved else []
+        self.root.execute(f"SET allowed_directories = [{', '.join(map(text_in_sql, folders))}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._locked = True
 

@@ -18,6 +18,7 @@ from lagoa.adapters.duckdb.sql import NotWritable
 from lagoa.adapters.duckdb.types import children, duckdb_type, is_plain
 from lagoa.domain.ports.engine import FILE_COLUMN
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.storage.port import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from lagoa.adapters.duckdb.session import Means
     from lagoa.domain.kept import Kept
+    from lagoa.storage.port import Storage
 
 FileColumn: TypeAlias = "tuple[int | None, str, str]"
 """A column in a Parquet file, nested ones too: field id, name, and all that is said of its type."""
@@ -53,20 +55,35 @@ def read_files(
     if any(file.file_format != FileFormat.PARQUET for file in files):
         return None
     paths = [means.storage.path(file.file_path) for file in files]
+    location = _location_sql(means.storage, paths, files)
+    if location is None:
+        return None
     columns = _columns(cursor, means.file_columns, paths)
     fields = table.schema().fields
     options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"
     listed = f"read_parquet([{', '.join(map(text_in_sql, paths))}], {options}"
     if len(columns) == 1 and {each[:2] for each in columns.pop() if each[0] is not None} == set(_names(fields)):
-        return f"(SELECT {', '.join(map(_typed, fields))}, {FILE_COLUMN} FROM {listed}))"
+        return f"(SELECT {', '.join(map(_typed, fields))}, {location} AS {FILE_COLUMN} FROM {listed}))"
     if all(is_plain(field.field_type) for field in fields) and _lacks_nothing(table, files):
         entries = ", ".join(
             f"{field.field_id}: {{name: {text_in_sql(field.name)}, "
             f"type: {text_in_sql(duckdb_type(field.field_type))}, default_value: NULL}}"
             for field in fields
         )
-        return f"{listed}, schema = MAP {{{entries}}})"
+        source = f"{listed}, schema = MAP {{{entries}}})"
+        return source if location == FILE_COLUMN else f"(SELECT * REPLACE ({location} AS {FILE_COLUMN}) FROM {source})"
     return None
+
+
+def _location_sql(storage: Storage, paths: Sequence[str], files: Sequence[DataFile]) -> str | None:
+    """Return SQL of a file's path as the table's metadata has it; None where the place of today does not tell it."""
+    if storage.home == storage.location:
+        return FILE_COLUMN
+    if any(storage.location_of(path) != local_path(file.file_path) for path, file in zip(paths, files, strict=True)):
+        return None
+    here, home = (text_in_sql(f"{each}/") for each in (storage.location, storage.home))
+    moved = f"{home} || substr({FILE_COLUMN}, length({here}) + 1)"
+    return f"CASE WHEN starts_with({FILE_COLUMN}, {here}) THEN {moved} ELSE {FILE_COLUMN} END"
 
 
 def _columns(

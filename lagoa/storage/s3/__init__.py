@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import OutsideWarehouse
 from lagoa.storage.local import LocalStorage
-from lagoa.storage.port import S3
+from lagoa.storage.places import Places
+from lagoa.storage.port import S3, local_path
 from lagoa.storage.s3.objects import Objects
 
 if TYPE_CHECKING:
@@ -65,20 +66,22 @@ class S3Storage(LocalStorage):
     Args:
         location: such as `s3://lagoa/warehouse`.
         server: the object store.
+        home: where the files lay when the lake was made; there by default.
     """
 
-    def __init__(self, location: str, server: S3Server) -> None:
-        self._location = location
+    def __init__(self, location: str, server: S3Server, home: str = "") -> None:
+        self._places = Places(local_path(home).rstrip("/") or location, location)
         self.server = server
         self._objects = Objects(server)
 
     def path(self, location: str) -> str:
         """Return the address of an object, or a path; raises `OutsideWarehouse`."""
-        if not location.startswith(S3):
+        address = self._places.place_of(location)
+        if not address.startswith(S3):
             return super().path(location)
-        if not f"{location}/".startswith(f"{self._location}/"):
+        if not f"{address}/".startswith(f"{self.location}/"):
             raise OutsideWarehouse(location)
-        return location
+        return address
 
     def read(self, location: str) -> bytes:
         """Return what a file holds; raises `OSError`, `StorageUnavailable`, `NotAllowed`."""
@@ -118,13 +121,13 @@ class S3Storage(LocalStorage):
         """Return the uploads that are not at their end, by location; raises `StorageUnavailable`."""
         from lagoa.storage.s3.remains import unfinished_uploads
 
-        return unfinished_uploads(self.server, self._location)
+        return unfinished_uploads(self.server, self.location)
 
     def changed_files(self) -> Sequence[Changed]:
         """Return the files that were written over or deleted, by location; raises `StorageUnavailable`."""
         from lagoa.storage.s3.remains import changed_files
 
-        return changed_files(self.server, self._location)
+        return changed_files(self.server, self.location)
 
     def _file(self, location: str) -> PyArrowFile:
         from lagoa.storage.s3.files import S3File

@@ -1,4 +1,4 @@
-"""PyIceberg's files in an object store: opened by keys that hold now, failures told as Lagoa's."""
+"""PyIceberg's files in an object store: opened by keys that hold now, failures raised as Lagoa's."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ class S3File(PyArrowFile):
         return super().__len__() if kept is None else len(kept)
 
     def _file_info(self) -> Any:
-        with self._objects.told():
+        with self._objects.errors_translated():
             return super()._file_info()
 
     def open(self, seekable: bool = True) -> InputStream:
         """Return the file to read; metadata is read whole, once."""
         if not self._address.endswith(METADATA):
-            with self._objects.told():
+            with self._objects.errors_translated():
                 return super().open(seekable)
         return cast("InputStream", BytesIO(self._objects.read(self._address)))
 
     def create(self, overwrite: bool = False) -> OutputStream:
         """Return the file to write; nothing is there before it is closed."""
-        # Nothing has the name of a new metadata file, which is drawn at random: the store is not asked.
-        unasked = overwrite or self._address.endswith(METADATA)
-        with self._objects.told():
-            return cast("OutputStream", _Written(super().create(overwrite=unasked), self._address, self._objects))
+        # Nothing has the name of a new metadata file, which is drawn at random: the store need not look for it.
+        overwrites = overwrite or self._address.endswith(METADATA)
+        with self._objects.errors_translated():
+            return cast("OutputStream", _Written(super().create(overwrite=overwrites), self._address, self._objects))
 
 
 class _Written:
@@ -66,13 +66,13 @@ class _Written:
         self._content = bytearray() if address.endswith(METADATA) else None
 
     def write(self, data: bytes) -> int:
-        with self._objects.told():
+        with self._objects.errors_translated():
             if self._content is not None:
                 self._content += data
             return int(self._stream.write(data))
 
     def close(self) -> None:
-        with self._objects.told():
+        with self._objects.errors_translated():
             self._stream.close()
         if self._content is not None:
             self._objects.keep(self._address, bytes(self._content))

@@ -1,4 +1,4 @@
-"""Objects of a store, by Arrow: connections that all tables of a lake share, and metadata that is asked for once."""
+"""Objects of a store, by Arrow: connections that all tables of a lake share, and metadata that is read once."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Objects:
             return self._opened[1]
 
     def read(self, address: str) -> bytes:
-        """Return what a small file holds; one of metadata is asked for once.
+        """Return what a small file holds; one of metadata is read once.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -53,7 +53,7 @@ class Objects:
         """
         content = self.kept(address)
         if content is None:
-            with self.told(), self.connection().open_input_stream(address.removeprefix(S3)) as stream:
+            with self.errors_translated(), self.connection().open_input_stream(address.removeprefix(S3)) as stream:
                 content = bytes(stream.read())
             if address.endswith(METADATA):
                 self.keep(address, content)
@@ -68,7 +68,7 @@ class Objects:
         self._metadata.keep(address, content)
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def errors_translated(self) -> Iterator[None]:
         """Raise Lagoa's errors in the place of those of the operating system's kind."""
         try:
             yield

@@ -7,13 +7,14 @@ from pydantic import SecretStr
 
 from lagoa.errors import OutsideWarehouse, SettingsError, SignInFailed
 from lagoa.settings import load_settings
+from lagoa.storage.local import LocalStorage
 from lagoa.storage.s3 import Keys, S3Server, S3Storage
 
 KEYS = Keys("AK", SecretStr("hidden"), SecretStr("token"))
 
 
-def storage_of(location="s3://unit/warehouse", keys=KEYS):
-    return S3Storage(location, S3Server("http://127.0.0.1:9", "us-east-1", lambda: keys))
+def storage_of(location="s3://unit/warehouse", keys=KEYS, home=""):
+    return S3Storage(location, S3Server("http://127.0.0.1:9", "us-east-1", lambda: keys), home)
 
 
 @pytest.fixture
@@ -64,6 +65,39 @@ def test_two_storages_of_one_place_have_nothing_in_common():
     assert one._objects.connection() is not other._objects.connection()
 
 
+@pytest.mark.parametrize("home", ["s3://old/warehouse", "s3://old/warehouse/", "/srv/old/warehouse"])
+def test_a_bucket_that_was_copied_is_read_at_its_own_place(home, tmp_path):
+    storage, home = storage_of(home=home), home.rstrip("/")
+    assert (storage.home, storage.location) == (home, "s3://unit/warehouse")
+    place, named = "s3://unit/warehouse/a/t/metadata/1.metadata.json", f"{home}/a/t/metadata/1.metadata.json"
+    assert storage.path(named) == place
+    assert storage.location_of(place) == named
+    storage._objects.keep(place, b"{}")
+    assert storage.read(named) == b"{}"
+    file = storage.file_io({}).new_input(named)
+    assert (file.location, file._path) == (named, place.removeprefix("s3://"))
+    storage.make_folder(named)
+    storage.discard(named)
+
+
+def test_what_is_in_the_bucket_that_was_copied_is_not_opened():
+    storage = storage_of(home="s3://old/warehouse")
+    assert storage.path("s3://old/warehouse") == "s3://unit/warehouse"
+    for location in ("s3://old/other", "s3://old/warehouse2/a"):
+        with pytest.raises(OutsideWarehouse) as told:
+            storage.path(location)
+        assert "warehouse_home" in told.value.advice
+
+
+def test_files_of_a_store_may_be_brought_to_this_machine(tmp_path):
+    storage = LocalStorage(tmp_path, "s3://old/warehouse")
+    (tmp_path / "a").write_bytes(b"x")
+    assert storage.read("s3://old/warehouse/a") == b"x"
+    assert storage.location_of(f"file://{tmp_path}/a") == "s3://old/warehouse/a"
+    with pytest.raises(OutsideWarehouse):
+        storage.read("s3://old/other/a")
+
+
 @pytest.mark.parametrize(
     ("line", "right"),
     [
@@ -73,6 +107,12 @@ def test_two_storages_of_one_place_have_nothing_in_common():
         ('warehouse = "gs://lagoa"', False),
         ('warehouse = "s3://lagoa/a/../b"', False),
         ('warehouse = ""', False),
+        ('warehouse_home = "s3://old/warehouse"', True),
+        ('warehouse_home = "/srv/old/warehouse"', True),
+        ('warehouse_home = "file:///srv/old/warehouse"', True),
+        ('warehouse_home = ""', True),
+        ('warehouse_home = "old/warehouse"', False),
+        ('warehouse_home = "gs://old"', False),
         ('s3_endpoint = "http://user:secret@host"', False),
         ('s3_access_key = "AK"', False),
     ],
@@ -82,7 +122,10 @@ def test_settings_of_the_warehouse(tmp_path, monkeypatch, line, right):
     (tmp_path / "lagoa.toml").write_text(f"{line}\n")
     if right:
         location = load_settings(tmp_path).warehouse_location
-        assert location in {"s3://lagoa/warehouse", str(tmp_path / ".lagoa/files")}
+        assert location in {
+            "s3://lagoa/warehouse",
+            *(str(tmp_path / ".lagoa" / name) for name in ("files", "warehouse")),
+        }
     else:
         with pytest.raises(SettingsError):
             load_settings(tmp_path)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import CatalogDamaged, SecretsUnavailable, StackError
 from lagoa.settings import Settings, load_settings
-from lagoa.storage import S3, S3Storage, use
+from lagoa.storage.home import home_of
+from lagoa.storage.local import LocalStorage
+from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
     from lagoa.domain.refs import RefInfo
     from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
-    from lagoa.storage import Keys
+    from lagoa.storage.port import Storage
+    from lagoa.storage.s3 import Keys
 
 CATALOG, RECEIPTS = "catalog.db", "receipts.db"
 """Files in the state folder of an embedded lake."""
@@ -54,14 +57,13 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     state.mkdir(parents=True, exist_ok=True)
     open_secrets = cache(partial(_open_secrets, settings))
     tokens = _sign_in(settings, open_secrets)
-    if settings.warehouse.startswith(S3):
-        _use_object_store(settings, tokens)
+    storage, catalog = _open_state(settings, tokens)
 
     def open_engine() -> SqlEngine:
         from lagoa.adapters.duckdb.engine import DuckDBEngine
 
         return DuckDBEngine(
-            settings.warehouse_location,
+            storage,
             spill=state / "spill",
             memory_limit=settings.memory_limit,
             threads=settings.threads,
@@ -76,7 +78,8 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     return Lake(
         LakeContext(
             settings=settings,
-            catalog=_open_catalog(settings, tokens),
+            storage=storage,
+            catalog=catalog,
             open_engine=open_engine,
             receipts=_open_receipts(settings, open_secrets),
             open_auditor=open_auditor,
@@ -112,8 +115,29 @@ def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:
     return open_publisher
 
 
-def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:
-    from lagoa.storage.s3_keys import AssumedKeys, WebIdentityKeys, signing_keys
+def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, VersionedCatalog]:
+    """Open the files of the tables, and the catalog that says which count."""
+    open_storage = _storage_of(settings, tokens)
+    if settings.catalog == "nessie":
+        storage = open_storage(settings.warehouse_home)
+        return storage, _open_nessie(settings, tokens, storage)
+    from lagoa.adapters.sqlite.catalog import SqliteCatalog
+
+    catalog = SqliteCatalog(settings.state_folder / CATALOG, create=True)
+    try:
+        home = settings.warehouse_home or catalog.home(lambda pointers: home_of(pointers, open_storage("")))
+    except BaseException:
+        catalog.close()
+        raise
+    return open_storage(home), catalog
+
+
+def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], Storage]:
+    """Return what makes the storage of a lake by its home; the home is its warehouse of today where that is empty."""
+    if not settings.warehouse.startswith(S3):
+        return partial(LocalStorage, settings.warehouse_location)
+    from lagoa.storage.s3 import S3Server, S3Storage
+    from lagoa.storage.s3.keys import AssumedKeys, WebIdentityKeys, signing_keys
 
     keys: Callable[[], Keys]
     if tokens is None:
@@ -122,8 +146,8 @@ def _use_object_store(settings: Settings, tokens: Tokens | None) -> None:
     else:
         keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
     role = tokens.role if tokens else ""
-    place = settings.warehouse_location, settings.s3_endpoint, settings.s3_region
-    use(S3Storage(*place, keys, role, settings.timeout_s))
+    server = S3Server(settings.s3_endpoint, settings.s3_region, keys, role, settings.timeout_s)
+    return partial(S3Storage, settings.warehouse_location, server)
 
 
 def _open_secrets(settings: Settings) -> Secrets:
@@ -156,16 +180,14 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
     return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
 
 
-def _open_catalog(settings: Settings, tokens: Tokens | None) -> VersionedCatalog:
-    if settings.catalog == "nessie":
-        from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
+def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> VersionedCatalog:
+    from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
+    from lagoa.adapters.nessie.contents import iceberg_ids
 
-        # With sign-in `lagoa stack up` makes the first commit, as the publisher.
-        options = NessieOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
-        return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
-    from lagoa.adapters.sqlite.catalog import SqliteCatalog
-
-    return SqliteCatalog(settings.state_folder / CATALOG, create=True)
+    # With sign-in `lagoa stack up` makes the first commit, as the publisher.
+    ids = partial(iceberg_ids, storage.read)
+    options = NessieOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s, ids=ids)
+    return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
 
 
 def refs_on_disk(settings: Settings) -> list[RefInfo]:

@@ -217,8 +217,8 @@ class Branch:
         """Return this branch as a plain PyIceberg catalog."""
         from lagoa.catalog.ref_catalog import RefCatalog
 
-        settings = self._context.settings
-        return RefCatalog(self._context.catalog, self.name, settings.warehouse_location, author=settings.author)
+        context = self._context
+        return RefCatalog(context.catalog, self.name, context.metadata, author=context.settings.author)
 
     def _loaded(self, result: IngestResult) -> None:
         """Be told of each file that was loaded."""

@@ -8,14 +8,16 @@ from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lagoa.domain.kept import Kept
 from lagoa.domain.refs import Ref
 from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from lagoa.catalog.batches import BatchFiles
+    from lagoa.catalog.metadata_files import MetadataFiles
     from lagoa.contracts import Contracts
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.settings import Settings
+    from lagoa.storage.port import Storage
 
 _T = TypeVar("_T")
+
+_KEPT = 50_000
 
 
 def _now() -> datetime:
@@ -38,6 +43,7 @@ class LakeContext:
 
     Attributes:
         settings: what the lake is run with.
+        storage: opens the files of its tables.
         catalog: branches and commits.
         open_engine: makes the SQL engine; called once, when it is first needed.
         receipts: receipts and results of checks.
@@ -45,9 +51,11 @@ class LakeContext:
         open_secrets: makes the source of credentials; called once, when it is first needed.
         open_publisher: makes what moves main, of the context; called once, when it is first needed.
         clock: tells the time (UTC).
+        kept: what was made of the lake's declarations, by the content that it follows from.
     """
 
     settings: Settings
+    storage: Storage
     catalog: VersionedCatalog
     open_engine: Callable[[], SqlEngine]
     receipts: ReceiptStore
@@ -55,6 +63,7 @@ class LakeContext:
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
     clock: Callable[[], datetime] = _now
+    kept: Kept[tuple[Hashable, ...], Any] = field(default_factory=lambda: Kept(_KEPT), init=False, repr=False)
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)
@@ -78,6 +87,11 @@ class LakeContext:
     def publisher(self) -> Publisher:
         """What moves main: this process, or the publisher's own step."""
         return self._once("publisher", partial(self.open_publisher, self))
+
+    @property
+    def metadata(self) -> MetadataFiles:
+        """What the metadata files of its tables say."""
+        return self._once("metadata", self._metadata_files)
 
     @property
     def contracts(self) -> Contracts:
@@ -111,7 +125,12 @@ class LakeContext:
     def _batch_files(self) -> BatchFiles:
         from lagoa.catalog.batches import BatchFiles
 
-        return BatchFiles(self.settings.warehouse_location, self.settings.batch_days)
+        return BatchFiles(self.storage, self.settings.batch_days)
+
+    def _metadata_files(self) -> MetadataFiles:
+        from lagoa.catalog.metadata_files import MetadataFiles
+
+        return MetadataFiles(self.storage)
 
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import Contracts

@@ -292,7 +292,8 @@ class OutsideWarehouse(TerminalError):
     def __init__(self, location: str) -> None:
         super().__init__(
             f"{location} lies outside of the lake's warehouse, in a store that the lake has no keys for.",
-            "Write the table anew within the warehouse, or take it off the branch.",
+            "Write the table again within the warehouse, or take it off the branch. "
+            "If the warehouse was copied from there, set `warehouse_home` in lagoa.toml to where it was.",
         )
         self.location = location
 

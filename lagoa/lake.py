@@ -66,7 +66,7 @@ class Lake:
         """Return a ref as a plain PyIceberg catalog; it takes writes when the ref is a work branch."""
         from lagoa.catalog.ref_catalog import RefCatalog
 
-        return RefCatalog(self.context.catalog, ref, self.settings.warehouse_location, author=self.settings.author)
+        return RefCatalog(self.context.catalog, ref, self.context.metadata, author=self.settings.author)
 
     def run(self, name: str, run_id: str | None = None) -> Run:
         """Make a branch `run/<name>/<id>` at main's head for one piece of work; use it as a context manager.

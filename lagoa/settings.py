@@ -13,12 +13,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from lagoa.domain.roles import READER, Role
 from lagoa.errors import LakeNotFound, SettingsError
-from lagoa.storage import S3
+from lagoa.storage.port import S3
 
 SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"
 
 _PLACE = r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)$"
+_HOME = r"^((file://)?/[^:]*|s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|)$"
 _LIBPQ = r"(sslmode|sslrootcert|sslcert|sslkey|sslcrl|channel_binding|target_session_attrs|load_balance_hosts)=[^&\s]*"
 _DATABASE = rf"^postgresql://[^/\s@?]+/[^/\s@?]+(\?{_LIBPQ}(&{_LIBPQ})*)?$"
 
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
         name: the lake's name.
         state: folder of the catalog, the receipts and the data files; relative to `root`.
         warehouse: folder of the tables' files, relative to `state`; or an S3 prefix, such as `s3://lagoa/warehouse`.
+        warehouse_home: the warehouse that the lake was made with, where its files were moved or copied since: an
+            absolute folder or an S3 prefix. A lake whose catalog is SQLite knows it by itself.
         s3_endpoint: where that S3 object store is. Its keys are no setting: they come from the environment, or are
             those of the stack.
         s3_region: as the store calls it.
@@ -79,6 +82,7 @@ class Settings(BaseSettings):
     name: str = "lake"
     state: Path = Path(".lagoa")
     warehouse: Annotated[str, Field(pattern=_PLACE)] = "warehouse"
+    warehouse_home: Annotated[str, Field(pattern=_HOME)] = ""
     s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:9000"
     s3_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "us-east-1"
     catalog: Literal["sqlite", "nessie"] = "sqlite"

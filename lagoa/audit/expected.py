@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
     from lagoa.domain.ports.catalog import Pointers
 
-_made: dict[tuple[TableName, str, str, bool], list[Check]] = {}
-"""Checks by contract: one run of a lake audits table by table, then whole, then publishes."""
-
 
 def expected_checks(
     context: LakeContext, pointers: Pointers, tables: frozenset[TableName] | None = None
@@ -39,7 +36,7 @@ def expected_checks(
         if contract is None:
             checks.append(Uncontracted.of_table(table))
             continue
-        checks += contract_checks(contract, present)
+        checks += _of_contract(context, contract, present)
         checks += _of_check_file(context, contract)
     return sorted(checks, key=lambda check: check.id)
 
@@ -47,11 +44,17 @@ def expected_checks(
 def contract_checks(contract: Contract, tables: Collection[TableName]) -> list[Check]:
     """Return the checks of every kind that follow from a contract, given which tables are there."""
     has_quarantine = contract.table.quarantine in tables
+    return [check for kind in KINDS for check in kind.of(contract, has_quarantine=has_quarantine)]
+
+
+# One run of a lake audits table by table, then whole, then publishes: the lake keeps the checks that it has made.
+
+
+def _of_contract(context: LakeContext, contract: Contract, tables: Collection[TableName]) -> list[Check]:
     # What a quarantine must be, and so its hash, follows from no word of the owner's contract, but its owner does.
-    key = (contract.table, contract.hash, contract.owner, has_quarantine)
-    if key not in _made:
-        _made[key] = [check for kind in KINDS for check in kind.of(contract, has_quarantine=has_quarantine)]
-    return list(_made[key])
+    key = ("contract", contract.table, contract.hash, contract.owner, contract.table.quarantine in tables)
+    checks: list[Check] = context.kept.of(key, lambda: contract_checks(contract, tables))
+    return checks
 
 
 def _of_check_file(context: LakeContext, contract: Contract) -> list[Soda]:
@@ -59,7 +62,10 @@ def _of_check_file(context: LakeContext, contract: Contract) -> list[Soda]:
     path = context.settings.checks_folder / table.layer / f"{table.name}.yaml"
     if not path.is_file():
         return []
-    return Soda.of_file(context.auditor.read(table, path), contract, context.engine)
+    file = context.auditor.read(table, path)
+    key = ("file", file.path, file.text, contract.hash, contract.owner)
+    checks: list[Soda] = context.kept.of(key, lambda: Soda.of_file(file, contract, context.engine))
+    return checks
 
 
 def _refuse_strays(context: LakeContext) -> None:

@@ -11,17 +11,15 @@ import json
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from cachetools import LRUCache
-
-from lagoa.catalog.table_facts import read_file
+from lagoa.domain.kept import Kept
 from lagoa.errors import CatalogDamaged
-from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from lagoa.storage.port import Storage
 
 BATCHES = "lagoa.batches"
 """Table property: JSON, the folder of the files with the table's batches, and their names."""
@@ -30,7 +28,7 @@ _BATCH, _RECEIVED = "lagoa.batch.", "lagoa.received."
 """Table properties of versions before 0.5: each with a batch's id behind it; fingerprint, and number of records."""
 
 _FANOUT = 16
-_CACHED_FILES = 256
+_KEPT_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +50,15 @@ class BatchFiles:
     """Reads and writes the batches of a lake's tables; what was read is kept in memory. Threads may share one.
 
     Args:
-        warehouse: the place of the lake's files.
+        storage: opens the lake's files.
         days: how long a batch is known; None for ever. Older ones go when their file is rewritten.
     """
 
-    def __init__(self, warehouse: str, days: int | None = None) -> None:
-        self._place = f"{warehouse.rstrip('/')}/_lagoa/batches"
+    def __init__(self, storage: Storage, days: int | None = None) -> None:
+        self._storage = storage
+        self._place = f"{storage.home}/_lagoa/batches"
         self._days = days
-        self._cache: LRUCache[str, Mapping[str, HeldBatch]] = LRUCache(_CACHED_FILES)
-        self._lock = Lock()
+        self._kept: Kept[str, Mapping[str, HeldBatch]] = Kept(_KEPT_FILES)
 
     def of(self, properties: Mapping[str, str]) -> TableBatches:
         """Return the batches of a table, from its properties."""
@@ -75,28 +73,23 @@ class BatchFiles:
 
     def read(self, location: str) -> Mapping[str, HeldBatch]:
         """Return the batches in a file; raises `CatalogDamaged`."""
-        with self._lock:
-            if location in self._cache:
-                return self._cache[location]
-        try:
-            found = json.loads(read_file(location))["batches"]
-            batches = {name: HeldBatch(**each) for name, each in found.items()}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            message = f"The batches of a table stand in {location}, which cannot be read: {error}."
-            raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
-        self._keep(location, batches)
-        return batches
+        return self._kept.of(location, lambda: self._read(location))
 
     def write(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
         """Write a new file; raises `OSError`."""
         document = {"version": 1, "batches": {name: asdict(each) for name, each in batches.items()}}
-        with file_io(location).new_output(location).create() as stream:
+        with self._storage.file_io({}).new_output(location).create() as stream:
             stream.write(json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
-        self._keep(location, batches)
+        self._kept.keep(location, batches)
 
-    def _keep(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
-        with self._lock:
-            self._cache[location] = batches
+    def _read(self, location: str) -> Mapping[str, HeldBatch]:
+        try:
+            found = json.loads(self._storage.read(location))["batches"]
+            batches = {name: HeldBatch(**each) for name, each in found.items()}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            message = f"The batches of a table stand in {location}, which cannot be read: {error}."
+            raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
+        return batches
 
     def known(self, batches: Mapping[str, HeldBatch]) -> dict[str, HeldBatch]:
         """Return those of some batches that are to be known on."""

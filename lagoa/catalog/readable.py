@@ -6,18 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.catalog.table_facts import table_named
 from lagoa.errors import TableUnreadable
-from lagoa.storage import table_at
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pyiceberg.table import StaticTable, Table
+
+    from lagoa.storage.port import Storage
 
 _DELETED = "total-equality-deletes"
 """Of a snapshot's summary: how many rows of delete files by value there are (Iceberg specification, appendix F)."""
 
 
-def refuse_unreadable(pointer: str, summary: Mapping[str, str] | None) -> None:
+def table_at(storage: Storage, pointer: str) -> StaticTable:
+    """Return the table that a metadata file describes, as PyIceberg has it, to be read."""
+    from pyiceberg.catalog.noop import NoopCatalog
+    from pyiceberg.serializers import FromInputFile
+    from pyiceberg.table import StaticTable
+
+    metadata = FromInputFile.table_metadata(storage.file_io({}).new_input(pointer))
+    files = storage.file_io(metadata.properties)
+    return StaticTable(("static-table", pointer), metadata, pointer, files, NoopCatalog("static-table"))
+
+
+def refuse_unreadable(pointer: str, summary: Mapping[str, str] | None, opened: Callable[[], Table]) -> None:
     """Let a table pass that is read rightly.
 
     Rows deleted by value (equality deletes, as Flink writes them) are not: PyIceberg does not know them, and DuckDB
@@ -26,13 +38,14 @@ def refuse_unreadable(pointer: str, summary: Mapping[str, str] | None) -> None:
     Args:
         pointer: where the table's metadata is.
         summary: of its current snapshot; None where it has none.
+        opened: gives the table, where the summary does not tell.
 
     Raises:
         TableUnreadable: the table has such deletes.
     """
     if summary is None or summary.get("total-delete-files") == "0" or summary.get(_DELETED) == "0":
         return
-    if _DELETED in summary or _has_equality_deletes(pointer):
+    if _DELETED in summary or _has_equality_deletes(opened()):
         raise TableUnreadable(
             table_named(_location(pointer)),
             "rows of it were deleted by value (equality deletes), which would not be read rightly.",
@@ -47,12 +60,12 @@ def refuse_unreadable_table(table: Table) -> None:
     snapshot = table.metadata.current_snapshot()
     if snapshot is not None:
         summary = snapshot.summary.additional_properties if snapshot.summary else {}
-        refuse_unreadable(table.metadata_location, summary)
+        refuse_unreadable(table.metadata_location, summary, lambda: table)
 
 
-def readable_table(pointer: str) -> StaticTable:
+def readable_table(storage: Storage, pointer: str) -> StaticTable:
     """Return the table at a pointer, as PyIceberg has it, to be read; raises `TableUnreadable`."""
-    table = table_at(pointer)
+    table = table_at(storage, pointer)
     refuse_unreadable_table(table)
     return table
 
@@ -64,10 +77,9 @@ def summary_of(document: Mapping[str, Any]) -> Mapping[str, str] | None:
     return next((each.get("summary") or {} for each in found), None)
 
 
-def _has_equality_deletes(pointer: str) -> bool:
+def _has_equality_deletes(table: Table) -> bool:
     from pyiceberg.manifest import DataFileContent, ManifestContent
 
-    table = table_at(pointer)
     snapshot = table.current_snapshot()
     return snapshot is not None and any(
         entry.data_file.content == DataFileContent.EQUALITY_DELETES

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections import OrderedDict
-from threading import Lock, RLock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from pyiceberg.catalog import WAREHOUSE_LOCATION
@@ -16,7 +15,6 @@ from pyiceberg.exceptions import (
     TableAlreadyExistsError,
 )
 from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC, PartitionSpec
-from pyiceberg.serializers import FromInputFile
 from pyiceberg.table import CommitTableResponse, StagedTable, Table, TableProperties
 from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import new_table_metadata
@@ -26,11 +24,9 @@ from pyiceberg.typedef import EMPTY_DICT
 from lagoa.catalog.ref_namespaces import RefNamespaces, Seen
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged
-from lagoa.storage import file_io
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     import pyarrow as pa
     from pyiceberg.io import FileIO
@@ -39,41 +35,12 @@ if TYPE_CHECKING:
     from pyiceberg.table.update import TableRequirement, TableUpdate
     from pyiceberg.typedef import Identifier, Properties
 
+    from lagoa.catalog.metadata_files import MetadataFiles
     from lagoa.domain.commits import Change
     from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
     from lagoa.domain.refs import Ref, RefInfo
 
-_CACHED_METADATA = 512
 _UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
-
-
-class _MetadataCache:
-    """Parsed metadata files by location: such a file never changes, and parsing one takes milliseconds."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._kept: OrderedDict[str, TableMetadata] = OrderedDict()
-
-    def get(self, location: str, read: Callable[[], TableMetadata]) -> TableMetadata:
-        """Return what is kept, or read it and keep it."""
-        with self._lock:
-            if location in self._kept:
-                self._kept.move_to_end(location)
-                return self._kept[location]
-        metadata = read()
-        self.keep(location, metadata)
-        return metadata
-
-    def keep(self, location: str, metadata: TableMetadata) -> None:
-        """Keep the content of a file that was just written or read."""
-        with self._lock:
-            self._kept[location] = metadata
-            self._kept.move_to_end(location)
-            if len(self._kept) > _CACHED_METADATA:
-                self._kept.popitem(last=False)
-
-
-_metadata = _MetadataCache()
 
 
 class RefCatalog(RefNamespaces):
@@ -109,10 +76,10 @@ class RefCatalog(RefNamespaces):
         """Take up a table whose metadata file is there already."""
         if overwrite:
             raise NotImplementedError("`overwrite` isn't supported")
-        name = self._name(identifier)
-        self._read(metadata_location)
-        self._land(self._create_plan(name, metadata_location))
-        return self._table(name, metadata_location)
+        name, pointer = self._name(identifier), self._files.storage.location_of(metadata_location)
+        self._files.parsed(pointer)
+        self._land(self._create_plan(name, pointer))
+        return self._table(name, pointer)
 
     def load_table(self, identifier: str | Identifier) -> Table:
         """Return a table as it is at the ref now."""
@@ -186,7 +153,7 @@ class RefCatalog(RefNamespaces):
             schema=self._convert_schema_if_needed(schema, version),  # type: ignore[arg-type]
             partition_spec=partition_spec,
             sort_order=sort_order,
-            location=location.rstrip("/") if location else self._new_location(name),
+            location=self._files.storage.location_of(location.rstrip("/") if location else self._new_location(name)),
             properties=dict(properties),
         )
         place = load_location_provider(metadata.location, metadata.properties).new_table_metadata_file_location()
@@ -202,7 +169,8 @@ class RefCatalog(RefNamespaces):
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
         """Return what opens a table's files: by keys of this moment, not by those of the catalog's making."""
-        return file_io(location or self.properties[WAREHOUSE_LOCATION], {**self.properties, **properties})
+        del location  # one storage opens them all
+        return self._files.storage.file_io({**self.properties, **properties})
 
     @staticmethod
     def _delete_old_metadata(io: FileIO, base: TableMetadata, metadata: TableMetadata) -> None:
@@ -231,21 +199,18 @@ class RefCatalog(RefNamespaces):
 
     def _table(self, name: TableName, location: str) -> Table:
         try:
-            metadata = _metadata.get(location, lambda: self._read(location))
+            metadata = self._files.parsed(location)
         except FileNotFoundError as error:
             raise CatalogDamaged(
-                f"{name} at {self.name!r}: its metadata file {location} is missing.",
+                f"{name} at {self.name!r}: its metadata file {self._files.storage.path(location)} is missing.",
                 "Put the lake's state folder back from a backup, whole.",
             ) from error
         io = self._load_file_io(metadata.properties, location)
         return Table((*name.namespace, name.name), metadata, location, io, self)
 
-    def _read(self, location: str) -> TableMetadata:
-        return FromInputFile.table_metadata(file_io(location).new_input(location))
-
     def _write(self, staged: StagedTable) -> None:
         self._write_metadata(staged.metadata, staged.io, staged.metadata_location)
-        _metadata.keep(staged.metadata_location, staged.metadata)
+        self._files.keep(staged.metadata_location, staged.metadata)
 
 
 class StagedCatalog(RefCatalog):
@@ -258,8 +223,8 @@ class StagedCatalog(RefCatalog):
         base: id of the commit that it stands on: the head of the ref when it was made.
     """
 
-    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, warehouse: Path | str, author: str = "") -> None:
-        super().__init__(catalog, ref, warehouse, author)
+    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, files: MetadataFiles, author: str = "") -> None:
+        super().__init__(catalog, ref, files, author)
         self._lock = RLock()
         self._asked: RefInfo | None = None
         self._base = super()._see()

@@ -21,11 +21,11 @@ from lagoa.errors import CommitLost, RefProtected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from pyiceberg.typedef import Identifier, Properties
     from pyiceberg.view import View
 
+    from lagoa.catalog.metadata_files import MetadataFiles
     from lagoa.domain.ports.catalog import Namespace, Pointers, VersionedCatalog
     from lagoa.domain.refs import RefInfo
     from lagoa.domain.tables import TableName
@@ -56,14 +56,15 @@ class RefNamespaces(MetastoreCatalog):
     Args:
         catalog: the versioned catalog.
         ref: a branch, tag or commit, such as `dev` or `main@<hash>`.
-        warehouse: folder or URI under which new tables get their place.
+        files: the lake's metadata files; new tables get their place in its storage.
         author: who stands in the commits.
     """
 
-    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, warehouse: Path | str, author: str = "") -> None:
+    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, files: MetadataFiles, author: str = "") -> None:
         self.ref = Ref.parse(ref) if isinstance(ref, str) else ref
-        super().__init__(str(self.ref), warehouse=str(warehouse))
+        super().__init__(str(self.ref), warehouse=files.storage.home)
         self._catalog = catalog
+        self._files = files
         self._author = author
 
     def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:

@@ -6,14 +6,10 @@ import gzip
 import json
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged
-from lagoa.storage import file_io, store_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,10 +39,8 @@ class TableFacts:
     properties: Mapping[str, str]
 
 
-@lru_cache(maxsize=2048)
-def table_facts(location: str) -> TableFacts:
-    """Return the facts of the metadata file at `location`; such files never change. Raises `CatalogDamaged`."""
-    document = table_document(location)
+def table_facts(document: Mapping[str, Any]) -> TableFacts:
+    """Return the facts of a metadata file; see `table_document`."""
     schemas = document.get("schemas") or [document["schema"]]
     current = document.get("current-schema-id", schemas[0].get("schema-id", 0))
     schema = next(each for each in schemas if each.get("schema-id", 0) == current)
@@ -54,18 +48,18 @@ def table_facts(location: str) -> TableFacts:
     return TableFacts(columns, document.get("properties") or {})
 
 
-def table_document(location: str, read: Callable[[str], bytes] | None = None) -> dict[str, Any]:
+def table_document(location: str, read: Callable[[str], bytes]) -> dict[str, Any]:
     """Return the metadata file at `location` as it stands (the Iceberg specification, appendix C).
 
     Args:
         location: of the file, which may be packed by gzip.
-        read: what reads it, where its storage is not to be asked.
+        read: gives the bytes of a file.
 
     Raises:
         CatalogDamaged: the file is not there or is no metadata.
     """
     try:
-        data = (read or read_file)(location)
+        data = read(location)
         document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, ValueError) as error:
         message = f"The catalog points to {location}, which cannot be read: {error}."
@@ -77,20 +71,6 @@ def table_named(location: str) -> TableName:
     """Return the name that a table's location tells: Lagoa and Nessie end it in `<layer>/<table>` and a UUID."""
     *_, layer, folder = ("", *location.rstrip("/").split("/"))
     return TableName((layer,), _UUID.sub("", folder))
-
-
-def read_file(location: str) -> bytes:
-    """Return the bytes of a small file beside the tables' data, such as a metadata file; raises `OSError`."""
-    url = urlparse(location)
-    if url.scheme in {"", "file"}:
-        return Path(unquote(url.path) if url.scheme else location).read_bytes()
-    store = store_of(location)
-    if store is not None:  # not by PyIceberg's files, whose import takes longer than a publication
-        from lagoa.storage.s3_objects import read_metadata
-
-        return read_metadata(store, location)
-    with file_io(location).new_input(location).open() as stream:
-        return stream.read()
 
 
 def _type(kind: str | dict[str, Any]) -> str:

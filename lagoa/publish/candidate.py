@@ -116,5 +116,5 @@ def sweep(context: LakeContext) -> None:
         if own != ref.name and is_abandoned(own, now):
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
-    sweep_incoming(context.settings)
+    sweep_incoming(context)
     context.receipts.prune(now - _KEPT, partial(was_published, catalog))

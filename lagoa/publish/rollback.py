@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import table_facts
 from lagoa.domain.commits import Batch, Change
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import ID_LENGTH, MAIN, Ref, is_id
@@ -98,7 +97,7 @@ def _batches(
     gone: _Moves = []
     back: _Moves = []
     for table, pointers in sorted(differing.items()):
-        now, then = (context.batches.of(table_facts(each).properties if each else {}) for each in pointers)
+        now, then = (context.batches.of(context.metadata.facts(each).properties if each else {}) for each in pointers)
         gone += [(table, Batch(name, held.fingerprint)) for name, held in sorted(now.missing_from(then).items())]
         back += [(table, Batch(name, held.fingerprint)) for name, held in sorted(then.missing_from(now).items())]
     return gone, back

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import INPUTS, table_facts
+from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.commits import INTENTS, Change
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
@@ -107,7 +107,9 @@ class _Work:
             raise NothingToPublish(self.branch)
         self._refuse_skew(net)
         present = {
-            table: self.context.batches.of(table_facts(pointer).properties) for table, pointer in net.items() if pointer
+            table: self.context.batches.of(self.context.metadata.facts(pointer).properties)
+            for table, pointer in net.items()
+            if pointer
         }
         refuse_held_within(self.catalog, self.main, present)
         return net
@@ -117,7 +119,7 @@ class _Work:
         state = {**self.catalog.tables(self.main), **net}
         models: dict[TableName, set[TableName]] = {}
         for table, pointer in sorted(net.items()):
-            inputs = json.loads(table_facts(pointer).properties.get(INPUTS, "{}")) if pointer else {}
+            inputs = json.loads(self.context.metadata.facts(pointer).properties.get(INPUTS, "{}")) if pointer else {}
             built_from = {TableName.parse(name): state_then for name, state_then in inputs.items()}
             models[table] = {name for name, state_then in built_from.items() if state.get(name) != state_then}
         stale = [table for table, others in models.items() if others]

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import table_facts
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound
@@ -58,7 +57,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
     pointers = context.pointers(ref)
     if table not in pointers:
         raise TableNotFound(table, ref)
-    held = context.batches.of(table_facts(pointers[table]).properties).all()
+    held = context.batches.of(context.metadata.facts(pointers[table]).properties).all()
     known = {batch: each.received for batch, each in held.items() if each.received is not None}
     read = {name: pointers[name] for name in (table, table.quarantine) if name in pointers}
     counts: dict[str, tuple[int, int, int]] = {}

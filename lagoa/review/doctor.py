@@ -14,7 +14,6 @@ from lagoa.errors import (
     SecretNotFound,
     TableUnreadable,
 )
-from lagoa.storage import store_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.context import LakeContext
     from lagoa.domain.tables import TableName
+    from lagoa.storage.port import Storage
 
 REPAIR = "Stop what uses the lake and run `lagoa doctor --repair`."
 """What to do about a catalog that is damaged."""
@@ -102,16 +102,11 @@ def _publications(context: LakeContext) -> Iterator[Finding]:
 
 
 def _object_store(context: LakeContext) -> Iterator[Finding]:
-    store = store_of(context.settings.warehouse_location)
-    if store is None:
-        return
-    from lagoa.storage.s3_remains import changed_files, unfinished_uploads
-
     advice = "If nothing is writing it, a write broke off. No table has it, and the store removes it after a day."
-    for upload in unfinished_uploads(store):
+    for upload in context.storage.unfinished_uploads():
         began = f", begun {upload.begun:%Y-%m-%d %H:%M:%S} UTC" if upload.begun else ""
         yield Finding("uploads", f"{upload.location} is an upload that has not come to its end{began}.", advice)
-    for file in changed_files(store):
+    for file in context.storage.changed_files():
         what = "deleted" if file.deleted else "written over with other bytes"
         when = f" at {file.at:%Y-%m-%d %H:%M:%S} UTC" if file.at else ""
         back = (
@@ -125,23 +120,23 @@ def _tables(context: LakeContext) -> Iterator[Finding]:
 
     looked_at: set[str] = set()
     for ref in sorted(context.catalog.refs(), key=lambda each: each.name != MAIN):
-        catalog = RefCatalog(context.catalog, ref.name, context.settings.warehouse_location)
+        catalog = RefCatalog(context.catalog, ref.name, context.metadata)
         for table, pointer in sorted(context.catalog.tables(ref.commit).items()):
             if pointer not in looked_at:
                 looked_at.add(pointer)
-                yield from _table(catalog, ref.name, table, pointer)
+                yield from _table(catalog, ref.name, table, pointer, context.storage)
 
 
-def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str) -> Iterator[Finding]:
+def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str, storage: Storage) -> Iterator[Finding]:
     advice = (
         "Put the file back from a backup, or the table from a state that is whole: "
         "`lagoa table restore TABLE --from REF`."
     )
     try:
-        table_document(pointer)  # from the disk: what was loaded before is kept in memory
+        table_document(pointer, storage.read)  # from the disk: what was loaded before is kept in memory
         loaded = catalog.load_table((*table.namespace, table.name))
         refuse_unreadable_table(loaded)
-        faults = [fault for file in _files(loaded) if (fault := _fault(loaded.io, file))]
+        faults = [fault for file in _files(loaded) if (fault := _fault(storage, loaded.io, file))]
     except TableUnreadable as error:
         yield Finding("tables", f"{table} at {ref!r}: {error.message}", error.advice)
         return
@@ -158,11 +153,10 @@ def _files(table: Table) -> Iterator[DataFile]:
         yield from task.delete_files
 
 
-def _fault(io: FileIO, file: DataFile) -> str:
+def _fault(storage: Storage, io: FileIO, file: DataFile) -> str:
+    place = storage.path(file.file_path)
     try:
         size = len(io.new_input(file.file_path))
     except OSError:
-        return f"{file.file_path} is missing."
-    return (
-        "" if size == file.file_size_in_bytes else f"{file.file_path} has {size} bytes, not {file.file_size_in_bytes}."
-    )
+        return f"{place} is missing."
+    return "" if size == file.file_size_in_bytes else f"{place} has {size} bytes, not {file.file_size_in_bytes}."

@@ -144,7 +144,7 @@ def _distance(context: LakeContext, start: str, ancestor: str) -> int:
 def table_states(context: LakeContext, ref: str) -> list[TableState]:
     """Return all tables at a ref, by name."""
     pointers = context.pointers(ref)
-    return [_table_state(table, pointers[table]) for table in sorted(pointers)]
+    return [_table_state(context, table, pointers[table]) for table in sorted(pointers)]
 
 
 def table_state(context: LakeContext, table: str, ref: str) -> TableState:
@@ -153,7 +153,7 @@ def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     pointers = context.pointers(ref)
     if name not in pointers:
         raise TableNotFound(name, ref)
-    return _table_state(name, pointers[name])
+    return _table_state(context, name, pointers[name])
 
 
 def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
@@ -170,8 +170,8 @@ def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
     return [table for table, model in models.items() if is_stale(context, model, pointers)], len(models)
 
 
-def _table_state(table: TableName, location: str) -> TableState:
-    document = table_document(location)
+def _table_state(context: LakeContext, table: TableName, location: str) -> TableState:
+    document = table_document(location, context.storage.read)
     schema = _current(document["schemas"], "schema-id", document["current-schema-id"])
     names = {field["id"]: field["name"] for field in schema["fields"]}
     snapshots = sorted(map(_snapshot, document.get("snapshots") or []), key=lambda each: each.at, reverse=True)

@@ -26,7 +26,7 @@ def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
     pointer = pointers.get(model.table)
     if pointer is None or any(table not in pointers for table in model.inputs):
         return True
-    document = table_document(pointer)
+    document = table_document(pointer, context.storage.read)
     found = document.get("properties", {}).get(FINGERPRINT)
     return found != fingerprint(context, model, pointers) or not _is_own(document)
 
@@ -43,7 +43,7 @@ def built_from(context: LakeContext, model: Model, pointer: str) -> Pointers | s
 
     Or, in words, why what stands there is not what this model, as it is now, made of any states.
     """
-    document = table_document(pointer)
+    document = table_document(pointer, context.storage.read)
     properties = document.get("properties", {})
     if INPUTS not in properties or not _is_own(document):
         return "somebody else has written to the table"

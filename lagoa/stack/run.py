@@ -16,7 +16,7 @@ from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.server import Launch, Site, write_private
 from lagoa.stack.supervisor import Supervisor
-from lagoa.storage import WRITER
+from lagoa.storage.s3 import WRITER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -88,11 +88,10 @@ class WriteTransaction:
     def __init__(self, context: LakeContext, branch: str, message: str) -> None:
         from lagoa.catalog.ref_catalog import StagedCatalog
 
-        settings = context.settings
         self._context = context
         self._branch = branch
         self._message = message
-        self._staged = StagedCatalog(context.catalog, Ref(branch), settings.warehouse_location, settings.author)
+        self._staged = StagedCatalog(context.catalog, Ref(branch), context.metadata, context.settings.author)
         self._staged._check_writable()  # before any file is written
         self._intents: list[Intent] = []
         self.commit: Commit | None = None
@@ -184,7 +183,7 @@ class WriteTransaction:
         if not columns:
             raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
         options = _Options(kind, batch, properties or {})
-        incoming = incoming_of(self._context.settings) if kind == "merge" else None  # a model is built again instead
+        incoming = incoming_of(self._context) if kind == "merge" else None  # a model is built again instead
         return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order, incoming))
 
     def scd2(
@@ -215,7 +214,7 @@ class WriteTransaction:
             advice = "Set lagoa.materialization to scd2 in its contract."
             raise WriteError(table, "the table holds no history of versions.", advice)
         options = _Options(kind, None, properties or {})
-        incoming = incoming_of(self._context.settings) if kind == "scd2" else None
+        incoming = incoming_of(self._context) if kind == "scd2" else None
         return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract, incoming))
 
     def delete(self, table: TableName, predicate: str) -> WriteResult:

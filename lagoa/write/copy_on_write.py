@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.domain.ports.engine import FILE_COLUMN
+from lagoa.storage.port import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,4 +83,4 @@ def replaced_files(session: SqlSession, target: Target, part: Part, gone: Mappin
 
 def path_of(task: FileScanTask) -> str:
     """Return a file's path as the engine tells it."""
-    return task.file.file_path.removeprefix("file://")
+    return local_path(task.file.file_path)

@@ -9,19 +9,20 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagoa.storage import S3, local_path, storage_of
+from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pyiceberg.table.metadata import TableMetadata
 
+    from lagoa.context import LakeContext
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
-    from lagoa.settings import Settings
+    from lagoa.storage.port import Storage
     from lagoa.write.target import Target
 
 FOLDER = "_lagoa/incoming"
@@ -50,28 +51,29 @@ class Incoming:
         return tuple(file.file_path for file in files)
 
 
-def incoming_of(settings: Settings) -> Incoming | None:
+def incoming_of(context: LakeContext) -> Incoming | None:
     """Return where a lake keeps rows as they came in; None where it keeps none."""
-    if not settings.incoming_days:
+    if not context.settings.incoming_days:
         return None
-    return Incoming(f"{settings.warehouse_location}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
+    return Incoming(f"{context.storage.home}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
 
 
-def sweep_incoming(settings: Settings) -> None:
+def sweep_incoming(context: LakeContext) -> None:
     """Remove what came in longer ago than is kept. An object store does so by a rule of its own."""
-    oldest = datetime.now(UTC).date() - timedelta(days=settings.incoming_days)
-    for folder, day in _days(settings):
+    oldest = datetime.now(UTC).date() - timedelta(days=context.settings.incoming_days)
+    for folder, day in _days(context.storage):
         if day < oldest:
-            storage_of(str(folder)).discard(str(folder))
+            context.storage.discard(folder)
 
 
-def _days(settings: Settings) -> Iterator[tuple[Path, date]]:
-    if settings.warehouse_location.startswith(S3):
+def _days(storage: Storage) -> Iterator[tuple[str, date]]:
+    place = f"{storage.home}/{FOLDER}"
+    path = storage.path(place)
+    if path.startswith(S3):
         return
-    kept = local_path(f"{settings.warehouse_location}/{FOLDER}")
-    for folder in kept.iterdir() if kept.is_dir() else ():
+    for folder in Path(path).iterdir() if Path(path).is_dir() else ():
         try:
-            yield folder, date.fromisoformat(folder.name)
+            yield f"{place}/{folder.name}", date.fromisoformat(folder.name)
         except ValueError:  # of somebody else's making
             continue
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import INPUTS, table_facts
+from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.refs import Ref
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
@@ -14,7 +14,6 @@ from lagoa.errors import TableNotFound
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lagoa.catalog.batches import BatchFiles
     from lagoa.catalog.ref_catalog import StagedCatalog
     from lagoa.context import LakeContext
 
@@ -51,7 +50,7 @@ def restore_tables(
         TableNotFound: `source` has no such table.
         RefNotFound: no such ref.
     """
-    catalog, files = context.catalog, context.batches
+    catalog = context.catalog
     then = catalog.tables(catalog.resolve(Ref.parse(source)).id)
     for table in tables:
         if table not in then:
@@ -65,19 +64,20 @@ def restore_tables(
         RestoreResult(
             table=table,
             changed=table in changed or table.quarantine in changed,
-            unseen=_unseen(files, now.get(table), then[table]),
-            stale_inputs=_stale_inputs(then[table], after),
+            unseen=_unseen(context, now.get(table), then[table]),
+            stale_inputs=_stale_inputs(context, then[table], after),
         )
         for table in tables
     ]
     return results, sorted(changed)
 
 
-def _unseen(files: BatchFiles, now: str | None, then: str) -> tuple[str, ...]:
-    held = files.of(table_facts(now).properties if now else {})
-    return tuple(sorted(held.missing_from(files.of(table_facts(then).properties))))
+def _unseen(context: LakeContext, now: str | None, then: str) -> tuple[str, ...]:
+    files, facts = context.batches, context.metadata.facts
+    held = files.of(facts(now).properties if now else {})
+    return tuple(sorted(held.missing_from(files.of(facts(then).properties))))
 
 
-def _stale_inputs(pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:
-    built_from = json.loads(table_facts(pointer).properties.get(INPUTS, "{}"))
+def _stale_inputs(context: LakeContext, pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:
+    built_from = json.loads(context.metadata.facts(pointer).properties.get(INPUTS, "{}"))
     return tuple(sorted(name for text, was in built_from.items() if tables.get(name := TableName.parse(text)) != was))

@@ -49,6 +49,7 @@ from pyiceberg.types import (
 from lagoa.adapters.duckdb.engine import DuckDBEngine
 from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError, SettingsError, WriteError
+from lagoa.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,10 @@ if TYPE_CHECKING:
 T = TableName(("bronze",), "t")
 
 
+def engine_in(folder: Path, **options: Any) -> DuckDBEngine:
+    return DuckDBEngine(LocalStorage(folder / "warehouse"), spill=folder / "spill", **options)
+
+
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("state") / "warehouse"
@@ -65,7 +70,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(warehouse: Path) -> Iterator[DuckDBEngine]:
-    with DuckDBEngine(warehouse, memory_limit="1GB", threads=2, target_file_bytes=2**27) as engine:
+    with engine_in(warehouse.parent, memory_limit="1GB", threads=2, target_file_bytes=2**27) as engine:
         yield engine
 
 
@@ -392,7 +397,7 @@ def _internal(table: Table, path: str, column: str, field: NestedField) -> list[
 def test_a_sorted_table_has_files_that_do_not_overlap(catalog: InMemoryCatalog, tmp_path: Path) -> None:
     order = SortOrder(SortField(1, IdentityTransform(), SortDirection.DESC, NullOrder.NULLS_FIRST))
     table = create(catalog, NestedField(1, "k", LongType()), NestedField(2, "s", StringType()), sort_order=order)
-    with DuckDBEngine(tmp_path / "warehouse", memory_limit="1GB", threads=2, target_file_bytes=2**20) as engine:
+    with engine_in(tmp_path, memory_limit="1GB", threads=2, target_file_bytes=2**20) as engine:
         write(
             engine, table, "select if(i = 7, null, (i * 7919) % 1000003) k, md5(i::varchar) s from range(400000) r(i)"
         )
@@ -430,7 +435,7 @@ def test_what_duckdb_cannot_write_pyiceberg_writes_and_says_so(
 def test_a_source_five_times_the_memory_limit_goes_through(catalog: InMemoryCatalog, tmp_path: Path) -> None:
     table = create(catalog, NestedField(1, "k", LongType()), NestedField(2, "a", LongType()))
     rows = 12_500_000  # of 16 bytes: 200 MB
-    with DuckDBEngine(tmp_path / "warehouse", memory_limit="40MB", threads=1, target_file_bytes=2**27) as engine:
+    with engine_in(tmp_path, memory_limit="40MB", threads=1, target_file_bytes=2**27) as engine:
         with engine.session({}) as session:
             query = f"select i k, i * 7919 % 1000003 a from range({rows}) r(i)"
             assert session.stage("kept", query, table.metadata) == rows
@@ -486,7 +491,7 @@ def test_results_come_in_every_form(engine: DuckDBEngine) -> None:
 def test_spill_of_processes_that_are_gone_is_swept(tmp_path: Path) -> None:
     left = tmp_path / "spill" / "999999999-abc"
     left.mkdir(parents=True)
-    with DuckDBEngine(tmp_path / "warehouse", memory_limit="50%", threads=1, target_file_bytes=2**27) as engine:
+    with engine_in(tmp_path, memory_limit="50%", threads=1, target_file_bytes=2**27) as engine:
         with engine.session({}) as session:
             limit = session.query("select value from duckdb_settings() where name = 'memory_limit'").fetchall()
         assert limit[0][0].endswith("iB")
@@ -494,6 +499,6 @@ def test_spill_of_processes_that_are_gone_is_swept(tmp_path: Path) -> None:
 
 
 def test_settings_that_the_engine_cannot_take_are_said(tmp_path: Path) -> None:
-    engine = DuckDBEngine(tmp_path / "warehouse", memory_limit="many GB", threads=1, target_file_bytes=2**27)
+    engine = engine_in(tmp_path, memory_limit="many GB", threads=1, target_file_bytes=2**27)
     with pytest.raises(SettingsError, match="memory_limit"):
         engine.session({})

@@ -35,6 +35,7 @@ from lagoa.lake import Lake
 from lagoa.publish.local import LocalPublisher
 from lagoa.quarantine.export import guarded, unguarded
 from lagoa.settings import Settings
+from lagoa.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,11 +75,8 @@ class Place:
         settings = Settings(root=root, state=self.root, author="ana")
         (settings.contracts_folder / "bronze").mkdir(parents=True)
         (settings.contracts_folder / "bronze" / "a.odcs.yaml").write_text(json.dumps(head))
-        return Lake(
-            LakeContext(
-                settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets, LocalPublisher
-            )
-        )
+        parts = (LocalStorage(settings.warehouse_location), self.catalog, lambda: self.engine, self.receipts)
+        return Lake(LakeContext(settings, *parts, SodaAuditor, EnvSecrets, LocalPublisher))
 
     def file(self, content: bytes | str, name: str = "a.csv") -> Path:
         path = self.root / name
@@ -102,7 +100,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(warehouse: Path) -> Iterator[DuckDBEngine]:
     warehouse.mkdir()
-    with DuckDBEngine(warehouse, memory_limit="500MB", threads=1, target_file_bytes=2**28) as started:
+    options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**28}
+    with DuckDBEngine(LocalStorage(warehouse), spill=warehouse.parent / "spill", **options) as started:
         yield started
 
 

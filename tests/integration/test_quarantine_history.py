@@ -24,6 +24,7 @@ from lagoa.errors import BatchHeld, NothingToPublish, PublishConflict, RefNotFou
 from lagoa.lake import Lake
 from lagoa.publish.local import LocalPublisher
 from lagoa.settings import Settings
+from lagoa.storage.local import LocalStorage
 
 TABLE = TableName.parse("bronze.a")
 BRANCHES = ["one", "two"]
@@ -56,16 +57,17 @@ class Histories(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(mkdtemp())
-        self.engine = DuckDBEngine(self.root / "warehouse", memory_limit="500MB", threads=1, target_file_bytes=2**28)
+        storage = LocalStorage(self.root / "warehouse")
+        options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**28}
+        self.engine = DuckDBEngine(storage, spill=self.root / "spill", **options)
         catalog, receipts = SqliteCatalog(self.root / "c.db", create=True), SqliteReceipts(self.root / "r.db")
         self.lakes = {}
         for name, maximum in (("strict", 10), ("lax", 25)):
             place = Settings(root=self.root / name, state=self.root, author="ana")
             (place.contracts_folder / "bronze").mkdir(parents=True)
             (place.contracts_folder / "bronze" / "a.odcs.yaml").write_text(contract(maximum))
-            self.lakes[name] = Lake(
-                LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
-            )
+            parts = (place, storage, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
+            self.lakes[name] = Lake(LakeContext(*parts))
         for name, (_, content) in FILES.items():
             (self.root / name).write_bytes(content)
         self.lake = self.lakes["strict"]

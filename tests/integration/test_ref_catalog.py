@@ -18,11 +18,13 @@ from pyiceberg.exceptions import (
 from pyiceberg.types import LongType
 
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.catalog.metadata_files import MetadataFiles
 from lagoa.catalog.ref_catalog import RefCatalog, StagedCatalog
 from lagoa.domain.commits import Change
 from lagoa.domain.refs import MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged, CommitLost, RefProtected
+from lagoa.storage.local import LocalStorage
 
 ROWS = pa.table({"id": [1, 2, 3], "name": ["a", "b", "c"]})
 ORDERS = TableName.parse("bronze.orders")
@@ -41,9 +43,14 @@ def warehouse(tmp_path):
 
 
 @pytest.fixture
-def dev(versions, warehouse):
+def metadata(warehouse):
+    return MetadataFiles(LocalStorage(warehouse))
+
+
+@pytest.fixture
+def dev(versions, metadata):
     """Return the catalog of `dev`, with bronze.orders in it."""
-    catalog = RefCatalog(versions, "dev", warehouse, author="ana")
+    catalog = RefCatalog(versions, "dev", metadata, author="ana")
     catalog.create_namespace("bronze")
     catalog.create_table("bronze.orders", ROWS.schema).append(ROWS)
     return catalog
@@ -69,19 +76,19 @@ class TestReading:
         ]
         assert versions.resolve("dev").author == "ana"
 
-    def test_a_tag_and_a_commit_show_what_was(self, versions, dev, warehouse):
+    def test_a_tag_and_a_commit_show_what_was(self, versions, dev, metadata):
         head = versions.resolve("dev").id
         versions.create_tag("v1", head)
         dev.load_table("bronze.orders").append(ROWS)
         counts = {
-            ref: count(RefCatalog(versions, ref, warehouse).load_table("bronze.orders"))
+            ref: count(RefCatalog(versions, ref, metadata).load_table("bronze.orders"))
             for ref in ("dev", "v1", f"dev@{head[:12]}", "dev~1")
         }
         assert counts == {"dev": 6, "v1": 3, f"dev@{head[:12]}": 3, "dev~1": 3}
 
     @pytest.mark.usefixtures("dev")
-    def test_another_branch_sees_nothing_of_it(self, versions, warehouse):
-        main = RefCatalog(versions, MAIN, warehouse)
+    def test_another_branch_sees_nothing_of_it(self, versions, metadata):
+        main = RefCatalog(versions, MAIN, metadata)
         assert main.list_namespaces() == []
         with pytest.raises(NoSuchTableError):
             main.load_table("bronze.orders")
@@ -101,11 +108,11 @@ class TestReading:
 
 class TestProtection:
     @pytest.mark.parametrize("ref", [MAIN, "v1", "dev~1", "hash", "lagoa/candidate/1"])
-    def test_a_write_anywhere_but_on_a_work_branch_is_refused(self, versions, dev, warehouse, ref):
+    def test_a_write_anywhere_but_on_a_work_branch_is_refused(self, versions, dev, warehouse, ref, metadata):
         head = versions.resolve("dev").id
         versions.create_tag("v1", head)
         versions.create_branch("lagoa/candidate/1", head)
-        catalog = RefCatalog(versions, f"dev@{head}" if ref == "hash" else ref, warehouse)
+        catalog = RefCatalog(versions, f"dev@{head}" if ref == "hash" else ref, metadata)
         table = dev.load_table("bronze.orders")
         table.catalog = catalog
         before = files(warehouse), versions.refs()
@@ -118,7 +125,7 @@ class TestProtection:
             lambda: catalog.rename_table("bronze.orders", "bronze.x"),
             lambda: catalog.register_table("bronze.x", table.metadata_location),
             lambda: table.transaction().set_properties(a="b").commit_transaction(),
-            lambda: StagedCatalog(versions, catalog.ref, warehouse).drop_table("bronze.orders"),
+            lambda: StagedCatalog(versions, catalog.ref, metadata).drop_table("bronze.orders"),
         ]
         for write in writes:
             with pytest.raises(RefProtected):
@@ -127,13 +134,13 @@ class TestProtection:
 
 
 class TestFilesStay:
-    def test_a_dropped_or_purged_table_is_still_read_elsewhere(self, versions, dev, warehouse):
+    def test_a_dropped_or_purged_table_is_still_read_elsewhere(self, versions, dev, warehouse, metadata):
         versions.create_branch("other", versions.resolve("dev").id)
         before = files(warehouse)
         dev.purge_table("bronze.orders")
         assert not dev.table_exists("bronze.orders")
         assert files(warehouse) == before
-        assert count(RefCatalog(versions, "other", warehouse).load_table("bronze.orders")) == 3
+        assert count(RefCatalog(versions, "other", metadata).load_table("bronze.orders")) == 3
 
     def test_old_metadata_is_kept_whatever_the_table_says(self, dev, warehouse):
         table = dev.load_table("bronze.orders")
@@ -200,12 +207,12 @@ class TestWriting:
 
 
 class TestConflicts:
-    def test_writers_of_different_tables_do_not_disturb_each_other(self, versions, dev, warehouse):
+    def test_writers_of_different_tables_do_not_disturb_each_other(self, versions, dev, metadata):
         failures = []
 
         def write(number):
             try:
-                catalog = RefCatalog(versions, "dev", warehouse)
+                catalog = RefCatalog(versions, "dev", metadata)
                 table = catalog.create_table(f"bronze.t{number}", ROWS.schema)
                 table.append(ROWS)
             except Exception as error:  # noqa: BLE001 - told below
@@ -219,30 +226,30 @@ class TestConflicts:
         assert failures == []
         assert [count(dev.load_table(f"bronze.t{number}")) for number in range(4)] == [3] * 4
 
-    def test_a_schema_changed_by_another_is_a_conflict(self, versions, dev, warehouse):
-        mine, theirs = (RefCatalog(versions, "dev", warehouse).load_table("bronze.orders") for _ in range(2))
+    def test_a_schema_changed_by_another_is_a_conflict(self, versions, dev, metadata):
+        mine, theirs = (RefCatalog(versions, "dev", metadata).load_table("bronze.orders") for _ in range(2))
         with theirs.update_schema() as update:
             update.add_column("theirs", LongType())
         with pytest.raises(CommitFailedException), mine.update_schema() as update:
             update.add_column("mine", LongType())
         assert dev.load_table("bronze.orders").schema().column_names == ["id", "name", "theirs"]
 
-    def test_two_appends_to_one_table_both_land(self, versions, dev, warehouse):
-        mine, theirs = (RefCatalog(versions, "dev", warehouse).load_table("bronze.orders") for _ in range(2))
+    def test_two_appends_to_one_table_both_land(self, versions, dev, metadata):
+        mine, theirs = (RefCatalog(versions, "dev", metadata).load_table("bronze.orders") for _ in range(2))
         theirs.append(ROWS)
         mine.append(ROWS)  # PyIceberg tries again after the conflict
         assert count(dev.load_table("bronze.orders")) == 9
 
     @pytest.mark.usefixtures("dev")
-    def test_a_table_made_by_two_is_made_once(self, versions, warehouse):
+    def test_a_table_made_by_two_is_made_once(self, versions, metadata):
         mine, theirs = (
-            RefCatalog(versions, "dev", warehouse).create_table_transaction("bronze.x", ROWS.schema) for _ in range(2)
+            RefCatalog(versions, "dev", metadata).create_table_transaction("bronze.x", ROWS.schema) for _ in range(2)
         )
         theirs.commit_transaction()
         with pytest.raises(CommitFailedException, match="already exists"):
             mine.commit_transaction()
 
-    def test_a_branch_that_never_rests_is_given_up(self, tmp_path, warehouse):
+    def test_a_branch_that_never_rests_is_given_up(self, tmp_path, metadata):
         class Restless(SqliteCatalog):
             def commit(self, branch, expected, change):  # noqa: ARG002 - the port's signature
                 raise CommitLost(branch, expected, "0" * 64)
@@ -250,13 +257,13 @@ class TestConflicts:
         with closing(Restless(tmp_path / "restless.db")) as versions:
             versions.create_branch("dev", versions.resolve(MAIN).id)
             with pytest.raises(CommitFailedException, match="tries"):
-                RefCatalog(versions, "dev", warehouse).create_namespace("x")
+                RefCatalog(versions, "dev", metadata).create_namespace("x")
 
 
 class TestStaging:
-    def test_nothing_is_on_the_branch_before_its_one_commit(self, versions, dev, warehouse):
+    def test_nothing_is_on_the_branch_before_its_one_commit(self, versions, dev, metadata):
         head = versions.resolve("dev").id
-        staged = StagedCatalog(versions, "dev", warehouse)
+        staged = StagedCatalog(versions, "dev", metadata)
         staged.create_namespace("silver", {"owner": "ana"})
         with staged.create_table_transaction("silver.x", ROWS.schema) as transaction:
             transaction.append(ROWS)
@@ -271,8 +278,8 @@ class TestStaging:
         assert dev.load_namespace_properties("silver") == {"owner": "ana"}
 
     @pytest.mark.usefixtures("dev")
-    def test_a_new_table_with_rows_is_one_metadata_file_that_is_not_read_back(self, versions, warehouse):
-        staged = StagedCatalog(versions, "dev", warehouse)
+    def test_a_new_table_with_rows_is_one_metadata_file_that_is_not_read_back(self, versions, metadata):
+        staged = StagedCatalog(versions, "dev", metadata)
         with staged.create_table_transaction("bronze.x", ROWS.schema) as transaction:
             transaction.append(ROWS)
         location = staged.pointers[TableName.parse("bronze.x")]
@@ -280,9 +287,9 @@ class TestStaging:
         Path(location).unlink()
         assert count(staged.load_table("bronze.x")) == 3
 
-    def test_pointers_tell_the_net_change(self, versions, dev, warehouse):
+    def test_pointers_tell_the_net_change(self, versions, dev, metadata):
         dev.create_table("bronze.other", ROWS.schema)
-        staged = StagedCatalog(versions, "dev", warehouse)
+        staged = StagedCatalog(versions, "dev", metadata)
         staged.create_table("bronze.short", ROWS.schema)
         staged.drop_table("bronze.short")
         staged.drop_table("bronze.orders")
@@ -296,8 +303,8 @@ class TestStaging:
         staged.drop_namespace("bronze")
         assert staged.namespace_changes == {("bronze",): None}
 
-    def test_the_base_stays_while_the_branch_goes_on(self, versions, dev, warehouse):
-        staged = StagedCatalog(versions, "dev", warehouse)
+    def test_the_base_stays_while_the_branch_goes_on(self, versions, dev, metadata):
+        staged = StagedCatalog(versions, "dev", metadata)
         dev.load_table("bronze.orders").append(ROWS)
         assert count(staged.load_table("bronze.orders")) == 3
         staged.load_table("bronze.orders").append(ROWS)
@@ -306,8 +313,8 @@ class TestStaging:
         assert lost.value.tables == (ORDERS,)
 
     @pytest.mark.usefixtures("dev")
-    def test_threads_stage_side_by_side(self, versions, warehouse):
-        staged = StagedCatalog(versions, "dev", warehouse)
+    def test_threads_stage_side_by_side(self, versions, metadata):
+        staged = StagedCatalog(versions, "dev", metadata)
 
         def write(number):
             with staged.create_table_transaction(f"bronze.t{number}", ROWS.schema) as transaction:
@@ -321,7 +328,7 @@ class TestStaging:
         assert sorted(table.name for table in staged.pointers) == [f"t{number}" for number in range(6)]
 
 
-def test_cached_metadata_is_what_the_file_says(dev):
+def test_cached_metadata_is_what_the_file_says(dev, metadata):
     table = dev.create_table("bronze.cached", ROWS.schema, properties={"a": "b"})
     steps = [table.metadata_location]
     table.append(ROWS)
@@ -331,4 +338,4 @@ def test_cached_metadata_is_what_the_file_says(dev):
     steps.append(table.metadata_location)
     for location in steps:
         kept = dev._table(TableName.parse("bronze.cached"), location).metadata
-        assert kept == dev._read(location)
+        assert kept == MetadataFiles(metadata.storage).parsed(location)

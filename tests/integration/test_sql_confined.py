@@ -12,6 +12,7 @@ from lagoa.adapters.duckdb.confine import _REFUSED_FUNCTIONS, _REFUSED_PREFIXES,
 from lagoa.adapters.duckdb.engine import DuckDBEngine
 from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError
+from lagoa.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DuckDBEngine]:
     warehouse = tmp_path_factory.mktemp("state") / "warehouse"
     warehouse.mkdir()
-    with DuckDBEngine(warehouse, memory_limit="500MB", threads=1, target_file_bytes=2**27) as engine:
+    with DuckDBEngine(
+        LocalStorage(warehouse),
+        spill=warehouse.parent / "spill",
+        memory_limit="500MB",
+        threads=1,
+        target_file_bytes=2**27,
+    ) as engine:
         yield engine
 
 

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lagoa.bootstrap import open_lake
-from lagoa.catalog.table_facts import table_facts
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError, RefProtected
 
@@ -189,7 +188,7 @@ def test_the_table_says_what_it_was_built_from(root: Path, lake: Lake) -> None:
     load(lake, a=[(1, 10)], b=[(1, 1)])
     run(lake)
     tables = lake.tables("dev")
-    properties = table_facts(tables[TableName.parse("gold.sum")]).properties
+    properties = lake.context.metadata.facts(tables[TableName.parse("gold.sum")]).properties
     inputs = {name: tables[TableName.parse(name)] for name in ("silver.a", "silver.b")}
     assert json.loads(properties["lagoa.inputs"]) == inputs
     intents = [

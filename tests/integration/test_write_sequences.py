@@ -160,9 +160,9 @@ class Writes(RuleBasedStateMachine):
     def teardown(self) -> None:
         if getattr(self, "there", False):
             name, pointer = TableName.parse("bronze.a"), self.lake.tables("dev")[TableName.parse("bronze.a")]
-            warehouse = Path(self.lake.settings.warehouse_location)
+            options = {"memory_limit": "1GB", "threads": 1, "target_file_bytes": 2**27}
             with (
-                DuckDBEngine(warehouse, memory_limit="1GB", threads=1, target_file_bytes=2**27) as fresh,
+                DuckDBEngine(self.lake.context.storage, spill=self.root / "spill", **options) as fresh,
                 fresh.session({name: pointer}) as session,
             ):
                 found = session.query("select k, v, t from bronze.a").fetchall()

@@ -15,7 +15,7 @@ from minio.credentials.providers import StaticProvider
 
 from lagoa.errors import NotAllowed, SignInFailed, StorageUnavailable
 from lagoa.stack.run import Stack, free_ports
-from lagoa.storage import WRITER
+from lagoa.storage.s3 import WRITER
 from tests.stack.breaking import QUICK, at_step, holds, kill, load, small_disk, within
 from tests.stack.proxy import proxied
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from minio import Minio, MinioAdmin
+from minio.commonconfig import CopySource
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
 from pydantic import SecretStr
@@ -24,12 +25,12 @@ from lagoa.adapters.duckdb.engine import DuckDBEngine
 from lagoa.bootstrap import examine_lake
 from lagoa.domain import faults
 from lagoa.domain.refs import MAIN
-from lagoa.errors import NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
+from lagoa.errors import CatalogDamaged, NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.servers.minio.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
-from lagoa.storage import S3Storage, file_io, use
-from lagoa.storage.s3_keys import LASTING_S, AssumedKeys, signing_keys
+from lagoa.storage.s3 import S3Server, S3Storage
+from lagoa.storage.s3.keys import LASTING_S, AssumedKeys, signing_keys
 from tests.stack.test_nessie import CONTRACT, people, seen
 
 pytestmark = pytest.mark.timeout(300)
@@ -140,9 +141,9 @@ class TestKeys:
         now[0] += timedelta(seconds=LASTING_S / 2 - 1)
         assert keys() is first
         location = load_settings(folder, "stack").warehouse_location
-        use(S3Storage(location, endpoint, "us-east-1", keys))
+        storage = S3Storage(location, S3Server(endpoint, "us-east-1", keys))
         options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**27, "spill": tmp_path}
-        with DuckDBEngine(location, **options) as engine:
+        with DuckDBEngine(storage, **options) as engine:
             for number in range(2):  # the second time by other keys
                 with engine.session({}) as session:
                     session.query(f"COPY (SELECT {number} AS n) TO '{location}/{number}.parquet'").fetchall()
@@ -155,8 +156,9 @@ class TestKeys:
     def test_they_stand_in_no_text(self, endpoint, tmp_path):
         keys = AssumedKeys(endpoint, *signing_keys(tmp_path))
         held = keys()
-        use(store := S3Storage("s3://lagoa/warehouse/texts", endpoint, "us-east-1", keys))
-        for text in (repr(store), repr(held), str(held)):
+        server = S3Server(endpoint, "us-east-1", keys)
+        storage = S3Storage("s3://lagoa/warehouse/texts", server)
+        for text in (repr(storage), repr(server), repr(held), str(held)):
             assert held.secret.get_secret_value() not in text
             assert held.token.get_secret_value() not in text
 
@@ -168,15 +170,15 @@ class TestKeys:
     def test_what_they_do_not_allow_is_told(self, endpoint, credentials, tmp_path):
         location = f"s3://{WAREHOUSE}/warehouse/{uuid.uuid4().hex}"
         keys = AssumedKeys(endpoint, "lagoa-reader", credentials["minio-lagoa-reader"])
-        use(S3Storage(location, endpoint, "us-east-1", keys))
+        storage = S3Storage(location, S3Server(endpoint, "us-east-1", keys))
         with (
             pytest.raises(NotAllowed, match="object store"),
-            file_io(location).new_output(f"{location}/a").create() as to,
+            storage.file_io({}).new_output(f"{location}/a").create() as to,
         ):
             to.write(b"x")
         options = {"memory_limit": "500MB", "threads": 1, "target_file_bytes": 2**27, "spill": tmp_path}
         with (
-            DuckDBEngine(location, **options) as engine,
+            DuckDBEngine(storage, **options) as engine,
             engine.session({}) as session,
             pytest.raises(NotAllowed, match="object store"),
         ):
@@ -248,6 +250,40 @@ class TestALake:
                 for place in (f"s3://{WAREHOUSE}/elsewhere/a.parquet", "s3://backup/a.parquet", "/etc/passwd"):
                     with pytest.raises(QueryError, match="disabled by configuration"):
                         session.query(f"FROM read_parquet('{place}')").fetchall()
+
+    def test_its_files_may_be_copied_to_another_prefix(self, folder, as_user):
+        """The copy is read and written, and what it was copied from is not."""
+        settings = load_settings(folder, "stack")
+        with lagoa.open_lake(settings) as lake:
+            load(lake.create_branch("first"), 1)
+            load(lake.create_branch("second"), 2)
+        home, writer = settings.warehouse, as_user("lagoa-writer")
+        moved = settings.model_copy(update={"warehouse": f"{home}-copy", "warehouse_home": home})
+
+        def names(location):
+            prefix = f"{location.removeprefix(f's3://{WAREHOUSE}/')}/"
+            listed = writer.list_objects(bucket_name=WAREHOUSE, prefix=prefix, recursive=True)
+            return {each.object_name.removeprefix(prefix) for each in listed}
+
+        before, prefix = names(home), home.removeprefix(f"s3://{WAREHOUSE}/")
+        for name in before:
+            source = CopySource(bucket_name=WAREHOUSE, object_name=f"{prefix}/{name}")
+            writer.copy_object(bucket_name=WAREHOUSE, object_name=f"{prefix}-copy/{name}", source=source)
+        with lagoa.open_lake(moved) as lake:
+            assert seen(lake) == [1, 2]
+            work = lake.create_branch("third")
+            work.append(PEOPLE, people(3, 4))
+            work.merge(PEOPLE, people(2, age=50))
+            work.delete(PEOPLE, "id = 1")
+            work.publish()
+            assert seen(lake) == [2, 3, 4]
+            assert sorted(lake.catalog().load_table(PEOPLE).scan().to_arrow()["id"].to_pylist()) == [2, 3, 4]
+            assert all(pointer.startswith(f"{home}/") for pointer in lake.tables().values())
+        assert examine_lake(moved) == []
+        assert names(home) == before
+        assert names(moved.warehouse) > before
+        with lagoa.open_lake(settings) as lake, pytest.raises(CatalogDamaged):
+            seen(lake)  # the same catalog, and the files of its new states are in the copy alone
 
     def test_others_see_over_rest_what_was_published(self, folder, nessie_url):
         rest = nessie_url.replace("/api/v2", "/iceberg")

@@ -22,8 +22,8 @@ from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.roles import PUBLISHER
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed
-from lagoa.storage import S3Storage, file_io, use
-from lagoa.storage.s3_keys import WebIdentityKeys
+from lagoa.storage.s3 import S3Server, S3Storage
+from lagoa.storage.s3.keys import WebIdentityKeys
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -242,8 +242,8 @@ def test_commits_are_made_on_scratch_branches_of_the_role(lake_of, servers):
 def test_who_only_reads_writes_no_object(servers, role):
     place = f"s3://lagoa/warehouse/{uuid.uuid4().hex}"
     keys = WebIdentityKeys(servers.s3, servers.tokens(role))
-    use(S3Storage(place, servers.s3, "us-east-1", keys, role))
-    with pytest.raises(NotAllowed, match=f"role '{role}'"), file_io(place).new_output(f"{place}/x").create() as stream:
+    files = S3Storage(place, S3Server(servers.s3, "us-east-1", keys, role)).file_io({})
+    with pytest.raises(NotAllowed, match=f"role '{role}'"), files.new_output(f"{place}/x").create() as stream:
         stream.write(b"x")
 
 

@@ -11,30 +11,34 @@ import threading
 import uuid
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import duckdb
 
 from lagoa.adapters.duckdb.confine import tables_read
 from lagoa.adapters.duckdb.instance import DuckDBInstance
+from lagoa.adapters.duckdb.moved import MovedTables
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
-from lagoa.adapters.duckdb.sql import local_path
-from lagoa.catalog.readable import refuse_unreadable, summary_of
+from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
+from lagoa.domain.kept import Kept
 from lagoa.domain.owners import is_running
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
-from lagoa.storage import S3, refuse_elsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pyarrow as pa
 
     from lagoa.adapters.duckdb.reading import FileColumn
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.tables import TableName
+    from lagoa.storage.port import Storage
+
+_KEPT_TABLES, _KEPT_FILES = 4096, 65_536
+"""Of how many tables and data files an engine keeps what it knows; more than a few states of a large lake have."""
 
 _DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
 
@@ -46,8 +50,8 @@ class DuckDBEngine:
     whose settings are locked: that stands behind `tables_read`, not in its place. Instances start when first needed.
 
     Args:
-        warehouse: folder of the tables' files, or their prefix in an object store that `lagoa.storage.use` made known.
-        spill: folder for what does not fit in memory; by default one beside the warehouse.
+        storage: where the tables' files lie.
+        spill: folder for what does not fit in memory.
         memory_limit: what an instance may hold in memory: `4GB`, or `60%` of what the process may use.
         threads: threads of an instance.
         target_file_bytes: size of a data file.
@@ -55,25 +59,24 @@ class DuckDBEngine:
 
     def __init__(
         self,
-        warehouse: Path | str,
+        storage: Storage,
         *,
+        spill: Path,
         memory_limit: str,
         threads: int,
         target_file_bytes: int,
-        spill: Path | None = None,
     ) -> None:
-        text = str(warehouse)
-        self.warehouse = text if text.startswith(S3) else Path(text).absolute()
+        self._storage = storage
         self._memory_limit = memory_limit.replace(" ", "")
         self._threads = threads
         self._target_file_bytes = target_file_bytes
-        folder = spill or Path(self.warehouse).parent / "spill"
-        self._spill = folder.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._spill = spill.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
-        self._files: dict[str, tuple[str, ...]] = {}
-        self._readable: set[str] = set()
-        self._file_columns: dict[str, frozenset[FileColumn]] = {}
+        self._files: Kept[str, tuple[str, ...]] = Kept(_KEPT_TABLES)
+        self._readable: Kept[str, bool] = Kept(_KEPT_TABLES)
+        self._file_columns: Kept[str, frozenset[FileColumn]] = Kept(_KEPT_FILES)
         self._sharing: list[int] = []
+        self._moved = MovedTables(storage, self._spill / "moved")
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
@@ -133,7 +136,7 @@ class DuckDBEngine:
 
         Sessions of this engine then read them straight, which is quicker than going through the table's metadata.
         """
-        self._files[pointer] = tuple(files)
+        self._files.keep(pointer, tuple(files))
 
     def files(self, pointer: str) -> tuple[str, ...] | None:
         """Return what was remembered of a pointer."""
@@ -156,24 +159,24 @@ class DuckDBEngine:
     def _session(self, instance: DuckDBInstance, views: Mapping[TableName, str], *, named: bool) -> DuckDBSession:
         name = f"lagoa_{next(self._numbers)}" if named else None
         scan = partial(self._scan, instance)
-        means = Means(instance.load_extension, scan, self._target_file_bytes, self._file_columns)
+        means = Means(self._storage, instance.load_extension, scan, self._target_file_bytes, self._file_columns)
         return DuckDBSession(instance.root, name, views, means)
 
     def _view(self, pointer: str, instance: DuckDBInstance) -> str:
         files = self._files.get(pointer)
         if files:
-            listed = ", ".join(text_in_sql(local_path(file)) for file in files)
+            listed = ", ".join(text_in_sql(self._storage.path(file)) for file in files)
             return f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
         return f"SELECT * FROM {self._scan(instance, pointer)}"
 
     def _scan(self, instance: DuckDBInstance, pointer: str) -> str:
         """Return SQL that reads the table at a pointer through its metadata; raises `TableUnreadable`."""
-        if pointer not in self._readable:
-            refuse_elsewhere(pointer)
-            refuse_unreadable(pointer, summary_of(table_document(pointer, instance.read_bytes)))
-            self._readable.add(pointer)
+        if not self._readable.get(pointer):
+            summary = summary_of(table_document(pointer, instance.read_bytes))
+            refuse_unreadable(pointer, summary, partial(table_at, self._storage, pointer))
+            self._readable.keep(pointer, True)
         instance.load_extension()
-        return f"iceberg_scan({text_in_sql(local_path(pointer))})"
+        return f"iceberg_scan({text_in_sql(self._moved.path(pointer))})"
 
     def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)
@@ -206,12 +209,12 @@ class DuckDBEngine:
                 root.execute(f"SET memory_limit = {text_in_sql(_share(root, float(self._memory_limit[:-1]) / 100))}")
         except duckdb.Error as error:
             raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
-        instance = DuckDBInstance(root, str(self.warehouse), confined=confined)
+        instance = DuckDBInstance(root, self._storage, confined=confined)
         instance.open_store()
         if confined:
             if iceberg:
                 instance.load_extension()
-            instance.lock()
+            instance.lock(self._moved.folder)
         return instance
 
 

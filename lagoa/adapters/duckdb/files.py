@@ -16,16 +16,16 @@ from pyiceberg.types import PrimitiveType
 
 from lagoa.adapters.duckdb.casts import MARK, cast
 from lagoa.adapters.duckdb.partitions import needs_extension, order_sql, transform_sql
-from lagoa.adapters.duckdb.sql import NotWritable, local_path, query_error
+from lagoa.adapters.duckdb.sql import NotWritable, query_error
 from lagoa.adapters.duckdb.statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb.types import duckdb_type, field_ids, null_inside
 from lagoa.catalog.table_facts import table_named
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import LagoaError, WriteError
-from lagoa.storage import file_io, storage_of
+from lagoa.storage.port import local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from duckdb.sqltypes import DuckDBPyType
     from pyiceberg.manifest import DataFile
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
 
+    from lagoa.adapters.duckdb.session import Means
     from lagoa.domain.tables import TableName
 
 _ZSTD_LEVEL = 1  # as small as DuckDB's own 3 on this kind of data, in a half to four fifths of the time
@@ -50,14 +51,12 @@ class FileWriter:
     Attributes:
         cursor: the connection, in which the query's tables can be named.
         table: the metadata that the files are to fit.
-        target_bytes: size of a file.
-        load_extension: loads the iceberg extension; raises `NotWritable` where that cannot be.
+        means: what the engine does for its sessions.
     """
 
     cursor: duckdb.DuckDBPyConnection
     table: TableMetadata
-    target_bytes: int
-    load_extension: Callable[[], None]
+    means: Means
 
     def write(self, query: str, parameters: Sequence[Any], constant: Collection[str] = ()) -> list[DataFile]:
         """Run the query and return the files with its rows; no file where it has none.
@@ -72,7 +71,7 @@ class FileWriter:
                 be written.
             QueryError: the query fails.
         """
-        storage = storage_of(self.table.location)
+        storage = self.means.storage
         folder = f"{local_path(self.table.location)}/data/{uuid.uuid4().hex}"
         try:
             storage.make_folder(folder)
@@ -166,7 +165,7 @@ class FileWriter:
         single = bool(fields) and {self.schema.find_column_name(field.source_id) for field in fields} <= set(constant)
         for field in fields:
             if needs_extension(field.transform):
-                self.load_extension()
+                self.means.load_extension()
         duckdb_type(self.schema.as_struct())  # or `NotWritable`
         ids = field_ids(self.schema.fields)
         transforms = [transform_sql(field.transform, self.schema, field.source_id) for field in fields]
@@ -179,7 +178,7 @@ class FileWriter:
             select = f"SELECT *, {extra} FROM ({select})"
             how = f"PARTITION_BY ({', '.join(names)}), WRITE_PARTITION_COLUMNS false"
         else:
-            how = f"FILE_SIZE_BYTES {self.target_bytes}"
+            how = f"FILE_SIZE_BYTES {self.means.target_bytes}"
         options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_ZSTD_LEVEL}, FIELD_IDS {ids}, RETURN_STATS"
         if order and not partitions:
             files = self._copy_in_order(f"{select} {order}", parameters, options, folder)
@@ -188,7 +187,7 @@ class FileWriter:
             files = self._run_copy(f"{select} {order}", parameters, options, folder)
         for file in files:
             if not file.count:  # DuckDB leaves an empty file where the query has no rows
-                storage_of(file.path).discard(file.path)
+                self.means.storage.discard(file.path)
         files = [file for file in files if file.count]
         self._check_required(files)
         if single:
@@ -222,11 +221,12 @@ class FileWriter:
         whole = f"{folder}/f_{uuid.uuid4()}.parquet"
         files = self._run_copy(query, parameters, options, whole)
         count, size = files[0].count, files[0].size
-        slices = min(round(size / self.target_bytes), count)
+        slices = min(round(size / self.means.target_bytes), count)
         if slices < 2:  # noqa: PLR2004 - one file is right as it is
             return files
         edges = [count * number // slices for number in range(slices + 1)]
-        source = f"read_parquet({text_in_sql(whole)}, file_row_number = true, hive_partitioning = false)"
+        path = text_in_sql(self.means.storage.path(whole))
+        source = f"read_parquet({path}, file_row_number = true, hive_partitioning = false)"
         files = [
             part
             for low, high in pairwise(edges)
@@ -238,12 +238,15 @@ class FileWriter:
                 f"{folder}/f_{uuid.uuid4()}.parquet",
             )
         ]
-        storage_of(whole).discard(whole)
+        self.means.storage.discard(whole)
         return files
 
     def _run_copy(self, query: str, parameters: Sequence[Any], options: str, to: str) -> list[WrittenFile]:
-        statement = f"COPY ({query}) TO {text_in_sql(to)} ({options})"
-        return [WrittenFile(*row) for row in self.cursor.execute(statement, list(parameters)).fetchall()]
+        """Copy the rows of a query to a location, a file or a folder, and return the files, each by its location."""
+        path = self.means.storage.path(to)
+        statement = f"COPY ({query}) TO {text_in_sql(path)} ({options})"
+        rows = self.cursor.execute(statement, list(parameters)).fetchall()
+        return [WrittenFile(f"{to}{file.removeprefix(path)}", *row) for file, *row in rows]
 
     def _order_or_none(self) -> str:
         try:
@@ -260,8 +263,9 @@ class FileWriter:
             elif field.required:
                 self._refuse_nulls(field.name, sum(file.nulls(field.name) for file in files))
         if files:
-            paths = ", ".join(text_in_sql(file.path) for file in files)
-            self._refuse_nulls_of(f"read_parquet([{paths}], hive_partitioning = false)", nested)
+            paths = [self.means.storage.path(file.path) for file in files]
+            listed = ", ".join(map(text_in_sql, paths))
+            self._refuse_nulls_of(f"read_parquet([{listed}], hive_partitioning = false)", nested)
 
     def _refuse_nulls_of(self, source: str, fields: list[NestedField]) -> None:
         conditions = {field.name: null_inside(field, name_in_sql(field.name)) for field in fields}
@@ -296,7 +300,7 @@ class FileWriter:
         except (ValueError, NotImplementedError) as error:  # pyarrow's errors are ValueErrors
             raise WriteError(self.name, f"a value does not fit: {error}.", "Cast it in the query.") from error
         try:
-            return list(_dataframe_to_data_files(self.table, rows, file_io(self.table.location)))
+            return list(_dataframe_to_data_files(self.table, rows, self.means.storage.file_io(self.table.properties)))
         except NotInstalledError as error:
             raise WriteError(
                 self.name,

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from lagoa.adapters.duckdb.sql import NotWritable, local_path, query_error
+from lagoa.adapters.duckdb.sql import NotWritable, query_error
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
-from lagoa.storage import S3, store_of
+from lagoa.storage.s3 import S3Storage
 
 if TYPE_CHECKING:
-    from lagoa.storage import Keys
+    from lagoa.storage.port import Storage
+    from lagoa.storage.s3 import Keys
 
 _EXTENSIONS = ("avro", "iceberg")  # the second needs the first
 
@@ -26,13 +27,13 @@ class DuckDBInstance:
 
     Args:
         root: its first connection.
-        warehouse: folder or S3 prefix of the tables' files.
+        storage: where the tables' files lie.
         confined: whether it is for a user's SQL.
     """
 
-    def __init__(self, root: duckdb.DuckDBPyConnection, warehouse: str, *, confined: bool) -> None:
+    def __init__(self, root: duckdb.DuckDBPyConnection, storage: Storage, *, confined: bool) -> None:
         self.root = root
-        self._warehouse = warehouse
+        self._storage = storage
         self._keys: Keys | None = None
         self.confined = confined
         self._lock = threading.Lock()
@@ -59,22 +60,22 @@ class DuckDBInstance:
 
     def open_store(self) -> None:
         """Let the instance reach the warehouse in an object store, by keys that are good now; else do nothing."""
-        store = store_of(self._warehouse)
-        if store is None:
+        if not isinstance(self._storage, S3Storage):
             return
-        keys = store.keys()
+        server = self._storage.server
+        keys = server.keys()
         with self._lock:
             if keys is self._keys:
                 return
-            scheme, _, endpoint = store.endpoint.partition("://")
+            scheme, _, endpoint = server.endpoint.partition("://")
             entries = {
                 "KEY_ID": keys.access,
                 "SECRET": keys.secret.get_secret_value(),
                 "SESSION_TOKEN": keys.token.get_secret_value(),
                 "ENDPOINT": endpoint,
-                "REGION": store.region,
+                "REGION": server.region,
                 "URL_STYLE": "path",
-                "SCOPE": f"{store.location}/",
+                "SCOPE": f"{self._storage.location}/",
             }
             said = ", ".join(f"{name} {text_in_sql(value)}" for name, value in entries.items())
             secret = f"CREATE OR REPLACE TEMPORARY SECRET lagoa (TYPE s3, USE_SSL {scheme == 'https'}, {said})"
@@ -83,7 +84,7 @@ class DuckDBInstance:
                     self._load("httpfs")
                     # Files of tables never change: what was asked of one once is not asked again at every reading.
                     self.root.execute("SET enable_http_metadata_cache = true")
-                    self.root.execute(_limits(store.timeout_s))
+                    self.root.execute(_limits(server.timeout_s))
                 self.root.execute(secret)
             except duckdb.Error:
                 # Its text may hold the keys.
@@ -99,15 +100,20 @@ class DuckDBInstance:
         """Return what a file holds; raises `QueryError`."""
         try:
             with self.root.cursor() as cursor:
-                row = cursor.execute("SELECT content FROM read_blob(?)", [local_path(location)]).fetchone()
+                row = cursor.execute("SELECT content FROM read_blob(?)", [self._storage.path(location)]).fetchone()
         except duckdb.Error as error:
             raise query_error(error) from error
         return bytes(row[0]) if row else b""
 
-    def lock(self) -> None:
-        """Open no file outside the warehouse from now on, and take no other settings."""
-        folder = f"{self._warehouse}/" if self._warehouse.startswith(S3) else self._warehouse
-        self.root.execute(f"SET allowed_directories = [{text_in_sql(folder)}]")
+    def lock(self, moved: Path | None) -> None:
+        """Open no file outside the warehouse from now on, and take no other settings.
+
+        Args:
+            moved: a folder with metadata of its tables, where there is one; it is opened too.
+        """
+        folders = [self._storage.location + ("/" if isinstance(self._storage, S3Storage) else "")]
+        folders += [str(moved)] if moved else []
+        self.root.execute(f"SET allowed_directories = [{', '.join(map(text_in_sql, folders))}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._locked = True
 

@@ -14,10 +14,11 @@ from pyiceberg.manifest import FileFormat
 from pyiceberg.table import TableProperties
 from pyiceberg.transforms import IdentityTransform
 
-from lagoa.adapters.duckdb.sql import NotWritable, local_path
+from lagoa.adapters.duckdb.sql import NotWritable
 from lagoa.adapters.duckdb.types import children, duckdb_type, is_plain
 from lagoa.domain.ports.engine import FILE_COLUMN
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.storage.port import local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.types import NestedField
 
+    from lagoa.adapters.duckdb.session import Means
+    from lagoa.domain.kept import Kept
+    from lagoa.storage.port import Storage
+
 FileColumn: TypeAlias = "tuple[int | None, str, str]"
 """A column in a Parquet file, nested ones too: field id, name, and all that is said of its type."""
 
@@ -35,7 +40,7 @@ _DEFAULTS_SINCE = 3  # format of Iceberg in which a column that a file lacks may
 
 def read_files(
     cursor: duckdb.DuckDBPyConnection,
-    known: dict[str, frozenset[FileColumn]],
+    means: Means,
     table: TableMetadata,
     files: Sequence[DataFile],
 ) -> str | None:
@@ -43,33 +48,51 @@ def read_files(
 
     Args:
         cursor: where it will run.
-        known: columns of files looked at before, by path; others are added.
+        means: of the session; the columns of files that were not looked at before are added to it.
         table: the table.
         files: some of its data files.
     """
     if any(file.file_format != FileFormat.PARQUET for file in files):
         return None
-    paths = [local_path(file.file_path) for file in files]
-    columns = {known[path] for path in _looked_at(cursor, known, paths)}
+    paths = [means.storage.path(file.file_path) for file in files]
+    location = _location_sql(means.storage, paths, files)
+    if location is None:
+        return None
+    columns = _columns(cursor, means.file_columns, paths)
     fields = table.schema().fields
     options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"
     listed = f"read_parquet([{', '.join(map(text_in_sql, paths))}], {options}"
     if len(columns) == 1 and {each[:2] for each in columns.pop() if each[0] is not None} == set(_names(fields)):
-        return f"(SELECT {', '.join(map(_typed, fields))}, {FILE_COLUMN} FROM {listed}))"
+        return f"(SELECT {', '.join(map(_typed, fields))}, {location} AS {FILE_COLUMN} FROM {listed}))"
     if all(is_plain(field.field_type) for field in fields) and _lacks_nothing(table, files):
         entries = ", ".join(
             f"{field.field_id}: {{name: {text_in_sql(field.name)}, "
             f"type: {text_in_sql(duckdb_type(field.field_type))}, default_value: NULL}}"
             for field in fields
         )
-        return f"{listed}, schema = MAP {{{entries}}})"
+        source = f"{listed}, schema = MAP {{{entries}}})"
+        return source if location == FILE_COLUMN else f"(SELECT * REPLACE ({location} AS {FILE_COLUMN}) FROM {source})"
     return None
 
 
-def _looked_at(
-    cursor: duckdb.DuckDBPyConnection, known: dict[str, frozenset[FileColumn]], paths: Sequence[str]
-) -> Sequence[str]:
-    unknown = [path for path in paths if path not in known]
+def _location_sql(storage: Storage, paths: Sequence[str], files: Sequence[DataFile]) -> str | None:
+    """Return SQL of a file's path as the table's metadata has it; None where the place of today does not tell it."""
+    if storage.home == storage.location:
+        return FILE_COLUMN
+    if any(storage.location_of(path) != local_path(file.file_path) for path, file in zip(paths, files, strict=True)):
+        return None
+    here, home = (text_in_sql(f"{each}/") for each in (storage.location, storage.home))
+    moved = f"{home} || substr({FILE_COLUMN}, length({here}) + 1)"
+    return f"CASE WHEN starts_with({FILE_COLUMN}, {here}) THEN {moved} ELSE {FILE_COLUMN} END"
+
+
+def _columns(
+    cursor: duckdb.DuckDBPyConnection, known: Kept[str, frozenset[FileColumn]], paths: Sequence[str]
+) -> set[frozenset[FileColumn]]:
+    """Return the columns of files, each set of them once; those of files that are not known are kept."""
+    kept = {path: known.get(path) for path in paths}
+    columns = {each for each in kept.values() if each is not None}
+    unknown = [path for path, each in kept.items() if each is None]
     if unknown:
         found: dict[str, set[FileColumn]] = {}
         of_type = "concat_ws(' ', type, type_length, converted_type, precision, scale, logical_type)"
@@ -78,8 +101,10 @@ def _looked_at(
         )
         for path, *column in cursor.execute(sql).fetchall():
             found.setdefault(path, set()).add((column[0], column[1], column[2]))
-        known.update({path: frozenset(columns) for path, columns in found.items()})
-    return paths
+        for path, each in found.items():
+            known.keep(path, frozenset(each))
+            columns.add(frozenset(each))
+    return columns
 
 
 def _names(fields: Sequence[NestedField]) -> Iterator[tuple[int, str]]:

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from lagoa.adapters.duckdb.files import FileWriter
     from lagoa.adapters.duckdb.reading import FileColumn
+    from lagoa.domain.kept import Kept
     from lagoa.domain.tables import TableName
+    from lagoa.storage.port import Storage
 
 
 _T = TypeVar("_T")
@@ -76,16 +78,18 @@ class Means:
     """What an engine does for its sessions.
 
     Attributes:
+        storage: where the tables' files lie.
         load_extension: loads the iceberg extension into the instance.
         scan: gives SQL that reads the table at a pointer.
         target_bytes: size of the files that a session writes.
         file_columns: what is known of data files; see `lagoa.adapters.duckdb.reading`.
     """
 
+    storage: Storage
     load_extension: Callable[[], None]
     scan: Callable[[str], str]
     target_bytes: int
-    file_columns: dict[str, frozenset[FileColumn]]
+    file_columns: Kept[str, frozenset[FileColumn]]
 
 
 class DuckDBSession:
@@ -157,7 +161,7 @@ class DuckDBSession:
         from lagoa.adapters.duckdb.reading import read_files
 
         try:
-            return read_files(self._cursor, self._means.file_columns, table, files)
+            return read_files(self._cursor, self._means, table, files)
         except duckdb.Error as error:
             raise query_error(error) from error
 
@@ -168,7 +172,7 @@ class DuckDBSession:
     def _writer(self, table: TableMetadata) -> FileWriter:
         from lagoa.adapters.duckdb.files import FileWriter
 
-        return FileWriter(self._cursor, table, self._means.target_bytes, self._means.load_extension)
+        return FileWriter(self._cursor, table, self._means)
 
     def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
         """Make data of this process readable under a name."""

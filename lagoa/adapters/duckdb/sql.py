@@ -1,4 +1,4 @@
-"""Places as DuckDB takes them, and its errors as Lagoa's. Light: this is on the way of every query."""
+"""DuckDB's errors as Lagoa's. Light: this is on the way of every query."""
 
 from __future__ import annotations
 
@@ -21,11 +21,6 @@ _STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload")
 
 class NotWritable(Exception):
     """DuckDB has no Parquet form of a type, or no SQL for a transform, that Iceberg would take."""
-
-
-def local_path(location: str) -> str:
-    """Return a location of the local file system as a path."""
-    return location.removeprefix("file://")
 
 
 def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAllowed:

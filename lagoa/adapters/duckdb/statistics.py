@@ -24,7 +24,7 @@ class WrittenFile:
     """What RETURN_STATS says of one file, in its order.
 
     Attributes:
-        path: the file.
+        path: the file's location.
         count: rows in it.
         size: in bytes.
         footer_size: of the Parquet footer, in bytes.

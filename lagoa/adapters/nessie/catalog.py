@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from lagoa.adapters.nessie.contents import Contents, delta_operations, iceberg_ids, keys_of, read_contents
+from lagoa.adapters.nessie.contents import Contents, delta_operations, keys_of, read_contents
 from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
 from lagoa.adapters.nessie.scratch import Scratches
-from lagoa.adapters.shared.states import StateCache, commit_lost, delta_of, tables_differing
+from lagoa.adapters.shared.states import KEPT_STATES, commit_lost, delta_of, tables_differing
 from lagoa.domain.commits import Change, Commit
+from lagoa.domain.kept import Kept
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
 from lagoa.domain.roles import JOURNAL, READER, SCRATCH, who_may
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
@@ -34,6 +35,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _unread(pointer: str) -> Mapping[str, int]:
+    raise TypeError(f"Nothing was given that reads {pointer}: a catalog that lands tables needs NessieOptions.ids.")
+
+
 @dataclass(frozen=True)
 class NessieOptions:
     """How a server is spoken to.
@@ -42,13 +47,13 @@ class NessieOptions:
         timeout_s: limit of one request.
         patience_s: how long a request that fails for a moment is tried again.
         clock: where the time of commits and moves comes from.
-        ids: reads the Iceberg ids of a pointer, which Nessie keeps beside it.
+        ids: reads the Iceberg ids of a pointer, which Nessie keeps beside it; where no tables land, nothing needs it.
     """
 
     timeout_s: float = 15.0
     patience_s: float = 30.0
     clock: Callable[[], datetime] = _now
-    ids: Callable[[str], Mapping[str, int]] = field(default=iceberg_ids)
+    ids: Callable[[str], Mapping[str, int]] = _unread
 
 
 class NessieCatalog:
@@ -63,7 +68,7 @@ class NessieCatalog:
         endpoint: such as `http://127.0.0.1:19120/api/v2`.
         tokens: who asks; None when the server lets everybody in.
         create: make the root commit when the server's main has none.
-        options: limits, clock.
+        options: limits, clock, reading of tables.
 
     Raises:
         CatalogBusy: the server does not answer in time.
@@ -86,7 +91,7 @@ class NessieCatalog:
         self._history = History(self._http, self._no_ancestor)
         self._role = tokens.role if tokens else ""
         self._scratches = Scratches(self._http, f"{SCRATCH}{self._role}/" if tokens else SCRATCH)
-        self._contents: StateCache[Contents] = StateCache()
+        self._contents: Kept[str, Contents] = Kept(KEPT_STATES)
         self._heads: dict[str, str] = {}  # where this process moved branches last
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
         if create:

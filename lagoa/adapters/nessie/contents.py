@@ -79,9 +79,14 @@ def keys_of(answer: Mapping[str, Any]) -> dict[Key, str]:
     return {tuple(each["key"]["elements"]): each["contentId"] for each in answer.get("addedContents") or []}
 
 
-def iceberg_ids(pointer: str) -> dict[str, int]:
-    """Return the ids that Nessie keeps of a table, from its metadata file (Iceberg specification, appendix C)."""
-    document = table_document(pointer)
+def iceberg_ids(read: Callable[[str], bytes], pointer: str) -> dict[str, int]:
+    """Return the ids that Nessie keeps of a table, from its metadata file (Iceberg specification, appendix C).
+
+    Args:
+        read: gives the bytes of a file.
+        pointer: where the metadata file is.
+    """
+    document = table_document(pointer, read)
     snapshot = document.get("current-snapshot-id")
     return {
         "snapshotId": -1 if snapshot is None else snapshot,

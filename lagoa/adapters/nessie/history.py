@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.nessie.http import NotThere, at
 from lagoa.domain.commits import Commit
+from lagoa.domain.kept import Kept
 from lagoa.errors import RefNotFound
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ MERGED = "lagoa.merged"
 """Property of a commit: its second parent."""
 
 _PAGE = 100
+_KEPT = 20_000
 _SKEW = timedelta(days=1)
 """A parent is never younger than its child by more than this, whatever happens to the server's clock."""
 
@@ -26,12 +28,12 @@ _LEFT, _RIGHT, _STALE = 1, 2, 4
 
 
 class History:
-    """Commits of one server. They never change, so what was read once is kept."""
+    """Commits of one server. They never change, so those last used are kept."""
 
     def __init__(self, http: NessieHttp, no_ancestor: str) -> None:
         self._http = http
         self._no_ancestor = no_ancestor
-        self._known: dict[str, tuple[Commit, datetime]] = {}
+        self._known: Kept[str, tuple[Commit, datetime]] = Kept(_KEPT)
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id; raises `RefNotFound`."""
@@ -39,7 +41,7 @@ class History:
 
     def keep(self, commit: Commit, server_time: datetime) -> None:
         """Keep a commit that was just made."""
-        self._known[commit.id] = (commit, server_time)
+        self._known.keep(commit.id, (commit, server_time))
 
     def log(self, commit: str) -> Iterator[Commit]:
         """Yield a commit and its first parents, newest first; raises `RefNotFound`."""
@@ -119,17 +121,20 @@ class History:
 
     def _entry(self, commit: str, page: int) -> tuple[Commit, datetime]:
         """Return a commit and the server's time of it; with the first parents behind it, as many as a page holds."""
-        if commit not in self._known:
+        known = self._known.get(commit)
+        if known is None:
             try:
                 answer = self._http.call("GET", f"{at('', commit)}/history", params={"max-records": page})
             except NotThere as error:
                 raise RefNotFound(commit, "there is no such commit") from error
             if not answer["logEntries"]:
                 raise RefNotFound(commit, "there is no such commit")
-            for entry in answer["logEntries"]:
-                found = self._commit(entry["commitMeta"])
-                self._known.setdefault(found.id, (found, _moment(entry["commitMeta"]["commitTime"])))
-        return self._known[commit]
+            metas = [each["commitMeta"] for each in answer["logEntries"]]
+            entries = [(self._commit(meta), _moment(meta["commitTime"])) for meta in metas]
+            for entry in entries:
+                self._known.keep(entry[0].id, entry)
+            known = entries[0]
+        return known
 
     def _commit(self, meta: dict[str, Any]) -> Commit:
         properties = {name: values[0] for name, values in (meta.get("allProperties") or {}).items()}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, InvalidName
@@ -20,9 +18,10 @@ if TYPE_CHECKING:
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
-_T = TypeVar("_T")
 
-_CACHED_STATES = 64
+KEPT_STATES = 64
+"""How many states a catalog keeps in memory: those of the commits last used."""
+
 _SEPARATOR = "\x1f"
 """Between the parts of a name in a file: reading it back is ten times as quick as JSON."""
 
@@ -90,29 +89,6 @@ class Delta:
             else:
                 namespaces[tuple(parts)] = None if value is None else json.loads(value)
         return cls(tables, namespaces)
-
-
-class StateCache(Generic[_T]):
-    """What is known of the states last used, by commit; threads share one."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._kept: OrderedDict[str, _T] = OrderedDict()
-
-    def get(self, commit: str) -> _T | None:
-        """Return the state at a commit if it is kept."""
-        with self._lock:
-            if commit in self._kept:
-                self._kept.move_to_end(commit)
-            return self._kept.get(commit)
-
-    def keep(self, commit: str, state: _T) -> None:
-        """Keep a state for the next reader."""
-        with self._lock:
-            self._kept[commit] = state
-            self._kept.move_to_end(commit)
-            if len(self._kept) > _CACHED_STATES:
-                self._kept.popitem(last=False)
 
 
 def delta_of(before: State, change: Change) -> Delta:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -10,10 +11,19 @@ from lagoa.adapters.shared.states import commit_lost, delta_of, tables_differing
 from lagoa.adapters.sqlite import history, refs
 from lagoa.adapters.sqlite.file import SqliteFile
 from lagoa.adapters.sqlite.history import from_micros, to_micros
+from lagoa.adapters.sqlite.home import pointers, read_home, write_home
 from lagoa.adapters.sqlite.states import States
 from lagoa.adapters.sqlite.write import commit_of, insert_commit, insert_root
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
-from lagoa.errors import CommitLost, NotASuccessor, RefExists, RefNotFound, RefProtected
+from lagoa.errors import (
+    CatalogBusy,
+    CommitLost,
+    NotASuccessor,
+    RefExists,
+    RefNotFound,
+    RefProtected,
+    TerminalError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -208,6 +218,22 @@ class SqliteCatalog:
     def diff(self, a: str, b: str) -> Mapping[TableName, tuple[str | None, str | None]]:
         """Return each table whose pointer differs, as (at a, at b), by name."""
         return tables_differing(self._state(a).tables, self._state(b).tables)
+
+    def home(self, derive: Callable[[Iterator[str]], str]) -> str:
+        """Return the warehouse that the lake was made with; see `lagoa.storage.places`.
+
+        Args:
+            derive: gives it from the pointers of all commits, the latest first, where the file does not hold it yet.
+                It is kept from then on, unless the file cannot be written.
+        """
+        with self._file.reading() as db:
+            known = read_home(db)
+            found = known if known is not None else derive(pointers(db))
+        if known is not None:
+            return known
+        with suppress(CatalogBusy, TerminalError), self._file.writing() as db:
+            write_home(db, found)
+        return found
 
     def verify(self) -> list[str]:
         """Return what is wrong with the file, a sentence each: SQLite's own check, and the hash of every commit."""

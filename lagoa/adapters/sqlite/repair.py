@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lagoa.adapters.shared.states import Delta, State
 from lagoa.adapters.sqlite.file import SqliteFile
 from lagoa.adapters.sqlite.history import from_micros, node
+from lagoa.adapters.sqlite.home import read_home, write_home
 from lagoa.adapters.sqlite.proof import COMMITS, CUT, ROOT, CommitRow, all_rows, delta_at, each_row, is_proven
 from lagoa.adapters.sqlite.states import read_state
 from lagoa.adapters.sqlite.write import insert_root
@@ -105,6 +106,7 @@ class _Salvager:
             self._outcome.lost.append(f"{missing} of {last} commits cannot be read or proven.")
         self._keep_refs()
         self._keep_moves()
+        self._keep_home()
         return self._outcome
 
     def _last(self) -> int:
@@ -220,6 +222,13 @@ class _Salvager:
                 lost += 1
         if lost:
             self._outcome.lost.append(f"{lost} entries of the journal of publications are lost.")
+
+    def _keep_home(self) -> None:
+        """Take over where the lake was made; where that is lost, it is told by the pointers when it is opened."""
+        with suppress(sqlite3.DatabaseError):
+            home = read_home(self._old)
+            if home is not None:
+                write_home(self._new, home)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.adapters.shared.states import Delta, State, StateCache
+from lagoa.adapters.shared.states import KEPT_STATES, Delta, State
 from lagoa.adapters.sqlite.history import Node, node
+from lagoa.domain.kept import Kept
 
 if TYPE_CHECKING:
     import sqlite3
@@ -15,19 +16,15 @@ class States:
     """The state at each commit: its checkpoint with the deltas after it; the last ones used are kept."""
 
     def __init__(self) -> None:
-        self._cache: StateCache[State] = StateCache()
+        self._kept: Kept[str, State] = Kept(KEPT_STATES)
 
     def at(self, db: sqlite3.Connection, commit: str) -> State:
         """Return the state at a commit; raises `RefNotFound`."""
-        state = self._cache.get(commit)
-        if state is None:
-            state = read_state(db, node(db, commit))
-            self._cache.keep(commit, state)
-        return state
+        return self._kept.of(commit, lambda: read_state(db, node(db, commit)))
 
     def keep(self, commit: str, state: State) -> None:
         """Keep a state for the next reader."""
-        self._cache.keep(commit, state)
+        self._kept.keep(commit, state)
 
 
 def read_state(db: sqlite3.Connection, at: Node) -> State:

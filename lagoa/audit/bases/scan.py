@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from lagoa.audit.bases.query import Figure, Measured, SqlCheck, measure
 from lagoa.audit.bases.weaker import higher_limit
-from lagoa.catalog.table_facts import table_facts
 from lagoa.domain.sql_names import table_in_sql
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def _on_main(checks: Sequence[ChangeCheck], state: State) -> dict[str, Figure]:
     pointer = checks[0].baseline(state.base) if checks else None
     if pointer is None:
         return {}
-    columns = table_facts(pointer).columns
+    columns = state.context.metadata.facts(pointer).columns
     comparable = [check for check in checks if check.column is None or check.column in columns]
     if not comparable:
         return {}

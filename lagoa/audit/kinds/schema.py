@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from lagoa.audit.check import MetadataCheck
-from lagoa.catalog.table_facts import plain_type, table_facts
+from lagoa.catalog.table_facts import plain_type
 from lagoa.contracts.quarantine import later_columns
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Schema(MetadataCheck):
 
     def look(self, state: State) -> CheckResult:
         """Compare the columns of the table's metadata; the figure is the number of differences."""
-        found = table_facts(state.pointers[self.table]).columns
+        found = state.context.metadata.facts(state.pointers[self.table]).columns
         wanted = {name: plain_type(kind) for name, kind in self.columns.items()}
         later = later_columns(self.table)
         wrong = [

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 _UNITS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
 
-_made: dict[tuple[str, str, str, str], list[Soda]] = {}
-"""Checks by file, its text and the contract: one run of a lake audits table by table, then whole, then publishes."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Soda(SessionCheck):
@@ -49,26 +46,23 @@ class Soda(SessionCheck):
         Raises:
             CheckError: SQL that is no SELECT over tables of the lake.
         """
-        key = (file.path, file.text, contract.hash, contract.owner)
-        if key not in _made:
-            reads = [tables_read(file, check, engine) for check in file.checks]
-            opened = frozenset[TableName]().union(*reads)
-            _made[key] = [
-                cls(
-                    table=file.table,
-                    about=check.id.removeprefix(f"{file.table}/{cls.kind}/"),
-                    contract=contract,
-                    others=others,
-                    severity=check.severity,
-                    definition=check.definition,
-                    threshold="",
-                    file=file,
-                    asked=check,
-                    opened=opened,
-                )
-                for check, others in zip(file.checks, reads, strict=True)
-            ]
-        return list(_made[key])
+        reads = [tables_read(file, check, engine) for check in file.checks]
+        opened = frozenset[TableName]().union(*reads)
+        return [
+            cls(
+                table=file.table,
+                about=check.id.removeprefix(f"{file.table}/{cls.kind}/"),
+                contract=contract,
+                others=others,
+                severity=check.severity,
+                definition=check.definition,
+                threshold="",
+                file=file,
+                asked=check,
+                opened=opened,
+            )
+            for check, others in zip(file.checks, reads, strict=True)
+        ]
 
     @property
     def text(self) -> str:

@@ -125,7 +125,7 @@ def _table_diff(
     from lagoa.contracts.fields import spelled
     from lagoa.review.diff.rows import compare_rows
 
-    old, new = (readable_table(pointer) if pointer else None for pointer in pointers)
+    old, new = (readable_table(context.storage, pointer) if pointer else None for pointer in pointers)
     if old is None or new is None:
         there = new or old
         assert there is not None  # noqa: S101 - a pointer that differs is there on one side

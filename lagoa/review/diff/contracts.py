@@ -69,23 +69,23 @@ def contract_diff(
         elif (contract := contracts.get(table)) is None:
             found.append(ContractDiff(table, "no contract"))
         else:
-            result = _compared(contract, pointers[table])
+            result = _compared(context, contract, pointers[table])
             if tables is not None or result.differences or table in contracts.tables:
                 found.append(result)
     return found
 
 
-def _compared(contract: Contract, pointer: str) -> ContractDiff:
+def _compared(context: LakeContext, contract: Contract, pointer: str) -> ContractDiff:
     from lagoa.contracts.comparison import compare
 
     replaced = contract.materialization in {"full", "incremental"}
-    differences = compare(contract, _metadata(pointer), replaced=replaced).differences
+    differences = compare(contract, _metadata(context, pointer), replaced=replaced).differences
     return ContractDiff(contract.table, "different" if differences else "same", differences)
 
 
-def _metadata(pointer: str) -> TableMetadata:
+def _metadata(context: LakeContext, pointer: str) -> TableMetadata:
     from pyiceberg.table.metadata import TableMetadataUtil
 
     from lagoa.catalog.table_facts import table_document
 
-    return TableMetadataUtil.parse_obj(table_document(pointer))
+    return TableMetadataUtil.parse_obj(table_document(pointer, context.storage.read))

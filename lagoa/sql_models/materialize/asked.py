@@ -10,7 +10,6 @@ from lagoa.contracts.intervals import Intervals, number_sql, parse_number
 from lagoa.contracts.properties import ByBatch, ByTime
 from lagoa.domain.sql_names import name_in_sql, table_in_sql, text_in_sql
 from lagoa.errors import ModelError
-from lagoa.sql_models.materialize.states import State
 from lagoa.sql_models.staleness import BUILT_ON
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def asked_intervals(work: Build, rule: ByTime) -> Intervals:
     within = [f"number {sign} {parse_number(rule.grain, each)}" for sign, each in limits if each is not None]
     with work.context.engine.session({}) as session:
         sides = " UNION ".join(
-            f"SELECT {number_sql(rule.grain, column, State(pointer).columns[column])} AS number "
+            f"SELECT {number_sql(rule.grain, column, work.state(pointer).columns[column])} AS number "
             f"FROM {session.table_at(pointer)}"
             for pointer, column in places
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.sql_models.materialize.states import State
 from lagoa.write import SessionQuery, begin
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class Build:
     def message(self) -> str:
         """Return what the commit says."""
         return f"build {self.model.table}"
+
+    def state(self, pointer: str) -> State:
+        """Return a table of the lake at a pointer."""
+        return State(self.context.storage, pointer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from lagoa.domain.sql_names import name_in_sql, table_in_sql, text_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.sql_models.materialize.asked import asked_batches, asked_intervals
 from lagoa.sql_models.materialize.build import Built, build_rows
-from lagoa.sql_models.materialize.states import NotComparableError, State, changed_groups
+from lagoa.sql_models.materialize.states import NotComparableError, changed_groups
 from lagoa.sql_models.staleness import BUILT_ON, built_from
 from lagoa.write import SessionQuery, Where, begin
 
@@ -78,7 +78,7 @@ def _differences(work: Build, rule: ByTime | ByBatch, then: Pointers) -> set[Any
         for table, state in work.inputs.items():
             group = _group(rule, marks[table]) if table in marks else lambda _: "0"
             try:
-                found = changed_groups(session, then[table], state, group, read)
+                found = changed_groups(session, work.state(then[table]), work.state(state), group, read)
             except NotComparableError as reason:
                 raise BuildWholeError(f"{table}: {reason}") from reason
             if found and table not in marks:
@@ -106,12 +106,12 @@ def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
 def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
     context, table = work.context, work.model.table
     narrowed = {
-        name: intervals.conditions(column, State(work.inputs[name]).columns[column])
+        name: intervals.conditions(column, work.state(work.inputs[name]).columns[column])
         for name, column in increment_inputs(rule).items()
     }
     with _narrowed(context.engine, work.inputs, narrowed) as session, begin(context, work.branch, work.message) as tx:
         tx.expect(table, work.properties[BUILT_ON])
-        kind = State(work.properties[BUILT_ON]).columns[rule.column]
+        kind = work.state(work.properties[BUILT_ON]).columns[rule.column]
         conditions = intervals.conditions(rule.column, kind)
         where = Where(
             " OR ".join(f"({each})" for each in conditions) or "false", intervals.expressions(rule.column, kind)
@@ -165,7 +165,7 @@ def _without_ties(session: SqlSession, work: Build, contract: Contract) -> Sessi
 
     Where both are of one rank, the SELECT may decide by what is no column of the table.
     """
-    before = State(work.properties[BUILT_ON])
+    before = work.state(work.properties[BUILT_ON])
     session.stage(_NEW, work.model.sql, before.table.metadata)
     same = [name_in_sql(name) for name in (*contract.key, contract.order_by or "")]
     equal = " AND ".join(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in same)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lagoa.catalog.readable import table_at
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import QueryError
-from lagoa.storage import table_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import FileScanTask, StaticTable
 
     from lagoa.domain.ports.engine import SqlSession
+    from lagoa.storage.port import Storage
 
 
 GroupSql: TypeAlias = "Callable[[Mapping[str, str]], str]"
@@ -29,14 +30,15 @@ class NotComparableError(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """A table at one pointer."""
+    """A table of a lake at one pointer."""
 
+    storage: Storage
     pointer: str
 
     @cached_property
     def table(self) -> StaticTable:
         """The table, as PyIceberg has it."""
-        return table_at(self.pointer)
+        return table_at(self.storage, self.pointer)
 
     @cached_property
     def files(self) -> dict[tuple[str, ...], FileScanTask]:
@@ -56,7 +58,7 @@ class State:
 
 
 def changed_groups(
-    session: SqlSession, before: str, after: str, group: GroupSql, names: Collection[str] | None = None
+    session: SqlSession, before: State, after: State, group: GroupSql, names: Collection[str] | None = None
 ) -> set[Any]:
     """Return the groups of rows that are not the same in two states of a table; empty when all are.
 
@@ -65,7 +67,7 @@ def changed_groups(
 
     Args:
         session: runs the SQL.
-        before: the pointer of one state.
+        before: one state.
         after: of the other.
         group: gives the SQL of a row's group, for the types of the columns.
         names: compare these columns alone, as far as there are such; all by default.
@@ -73,10 +75,10 @@ def changed_groups(
     Raises:
         NotComparableError: these columns differ, or the earlier state cannot be read any more.
     """
-    if before == after:
+    if before.pointer == after.pointer:
         return set()
     try:
-        return _changed(session, (State(before), State(after)), group, names)
+        return _changed(session, (before, after), group, names)
     except (OSError, ValueError, QueryError) as error:
         raise NotComparableError("its earlier state cannot be read any more") from error
 

@@ -7,7 +7,9 @@ from contextlib import closing
 import pytest
 
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.catalog.metadata_files import MetadataFiles
 from lagoa.catalog.ref_catalog import RefCatalog
+from lagoa.storage.local import LocalStorage
 
 VERSIONED = {"sqlite": lambda folder: SqliteCatalog(folder / "versions.db")}
 
@@ -16,7 +18,7 @@ VERSIONED = {"sqlite": lambda folder: SqliteCatalog(folder / "versions.db")}
 def catalog(request, tmp_path):
     with closing(VERSIONED[request.param](tmp_path)) as versions:
         versions.create_branch("behaviors", versions.resolve("main").id)
-        yield RefCatalog(versions, "behaviors", f"file://{tmp_path}")
+        yield RefCatalog(versions, "behaviors", MetadataFiles(LocalStorage(tmp_path)))
 
 
 @pytest.fixture

@@ -122,7 +122,7 @@ class Version:
 
 
 def at(pointers=POINTERS, base=BASE, now=NOW, engine: str = "duckdb 1.5.5", auditor: str = "soda-core 4") -> State:
-    context = LakeContext(None, None, lambda: Version(engine), None, lambda: Version(auditor), dict)
+    context = LakeContext(None, None, None, lambda: Version(engine), None, lambda: Version(auditor), dict)
     return State(context, pointers, base, now)
 
 

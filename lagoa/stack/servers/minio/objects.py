@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import StackError
-from lagoa.storage import WRITER
+from lagoa.storage.s3 import WRITER
 
 if TYPE_CHECKING:
     from minio import Minio

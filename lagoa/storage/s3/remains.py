@@ -3,55 +3,23 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lagoa.errors import StorageUnavailable
-from lagoa.storage import S3
+from lagoa.storage.port import S3, Changed, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
 
     from minio import Minio
 
-    from lagoa.storage import S3Storage
+    from lagoa.storage.s3 import S3Server
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """An upload that was begun and not brought to its end; it may be under way.
-
-    Attributes:
-        location: of the object that it would have become.
-        begun: when.
-    """
-
-    location: str
-    begun: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A file that is not any more what it was when it was written; Lagoa never does that.
-
-    Attributes:
-        location: of the object.
-        at: when it was written over or deleted.
-        deleted: whether nothing is there now.
-        first: the version of what was written first, which the store keeps for 30 days.
-    """
-
-    location: str
-    at: datetime | None
-    deleted: bool
-    first: str
-
-
-def unfinished_uploads(store: S3Storage) -> list[Upload]:
-    """Return the uploads under a store's location that are not at their end, by location.
+def unfinished_uploads(server: S3Server, location: str) -> list[Upload]:
+    """Return the uploads under a location of a store that are not at their end, by location.
 
     Raises:
         StorageUnavailable: the store does not say.
@@ -59,7 +27,7 @@ def unfinished_uploads(store: S3Storage) -> list[Upload]:
     found: list[Upload] = []
     key: str | None = None
     upload_id: str | None = None
-    with _opened(store, "uploads") as (client, bucket, prefix):
+    with _opened(server, location, "uploads") as (client, bucket, prefix):
         while True:
             # Of the whole bucket: MinIO takes a prefix for the whole name of an object.
             page = client._list_multipart_uploads(bucket, key_marker=key, upload_id_marker=upload_id)
@@ -72,14 +40,14 @@ def unfinished_uploads(store: S3Storage) -> list[Upload]:
             key, upload_id = page.next_key_marker, page.next_upload_id_marker
 
 
-def changed_files(store: S3Storage) -> list[Changed]:
-    """Return the files under a store's location that were written over with other bytes, or deleted, by location.
+def changed_files(server: S3Server, location: str) -> list[Changed]:
+    """Return the files under a location of a store that were written over with other bytes, or deleted, by location.
 
     Raises:
         StorageUnavailable: the store does not say.
     """
     found: list[Changed] = []
-    with _opened(store, "versions") as (client, bucket, prefix):
+    with _opened(server, location, "versions") as (client, bucket, prefix):
         listed = client.list_objects(
             bucket_name=bucket, prefix=prefix and f"{prefix}/", recursive=True, include_version=True
         )
@@ -94,19 +62,19 @@ def changed_files(store: S3Storage) -> list[Changed]:
 
 
 @contextmanager
-def _opened(store: S3Storage, what: str) -> Iterator[tuple[Minio, str, str]]:
-    """Yield a client of a store, its bucket and the prefix of its files."""
+def _opened(server: S3Server, location: str, what: str) -> Iterator[tuple[Minio, str, str]]:
+    """Yield a client of a store, the bucket of a location and the prefix of its files."""
     from minio import Minio
     from minio.credentials.providers import StaticProvider
     from minio.error import MinioException
     from urllib3.exceptions import HTTPError
 
-    keys = store.keys()
+    keys = server.keys()
     provider = StaticProvider(keys.access, keys.secret.get_secret_value(), keys.token.get_secret_value())
-    scheme, _, host = store.endpoint.partition("://")
-    client = Minio(endpoint=host, credentials=provider, secure=scheme == "https", region=store.region)
-    bucket, _, prefix = store.location.removeprefix(S3).partition("/")
+    scheme, _, host = server.endpoint.partition("://")
+    client = Minio(endpoint=host, credentials=provider, secure=scheme == "https", region=server.region)
+    bucket, _, prefix = location.removeprefix(S3).partition("/")
     try:
         yield client, bucket, prefix
     except (MinioException, HTTPError) as error:
-        raise StorageUnavailable(store.endpoint, f"it does not list {what}") from error
+        raise StorageUnavailable(server.endpoint, f"it does not list {what}") from error

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.errors import SettingsError, SignInFailed, StorageUnavailable
-from lagoa.storage import WRITER, Keys
+from lagoa.storage.s3 import WRITER, Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,47 @@
+"""What the metadata files of a lake's tables say, kept in memory: none of them ever changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.table_facts import table_document, table_facts
+from lagoa.domain.kept import Kept
+
+if TYPE_CHECKING:
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.catalog.table_facts import TableFacts
+    from lagoa.storage.port import Storage
+
+_FACTS = 2048
+_PARSED = 512
+"""How many files are kept: as facts, and as PyIceberg has them, which takes milliseconds to parse."""
+
+
+class MetadataFiles:
+    """The metadata files of one lake, each read once while it is kept; threads share one.
+
+    Args:
+        storage: opens the files.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self._facts: Kept[str, TableFacts] = Kept(_FACTS)
+        self._parsed: Kept[str, TableMetadata] = Kept(_PARSED)
+
+    def facts(self, pointer: str) -> TableFacts:
+        """Return the facts of the table at a pointer; raises `CatalogDamaged`."""
+        return self._facts.of(pointer, lambda: table_facts(table_document(pointer, self.storage.read)))
+
+    def parsed(self, pointer: str) -> TableMetadata:
+        """Return a metadata file as PyIceberg has it; raises `OSError`, `ValueError`."""
+        from pyiceberg.serializers import FromInputFile
+
+        return self._parsed.of(
+            pointer, lambda: FromInputFile.table_metadata(self.storage.file_io({}).new_input(pointer))
+        )
+
+    def keep(self, pointer: str, metadata: TableMetadata) -> None:
+        """Keep what was just written."""
+        self._parsed.keep(pointer, metadata)

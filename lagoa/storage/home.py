@@ -1,0 +1,63 @@
+"""Where a lake was made that keeps no record of it: derived from its pointers and the files that are there."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from lagoa.errors import SettingsError
+from lagoa.storage.port import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lagoa.storage.port import Storage
+
+_POINTER = re.compile(r"(.+)/[^/]+/[^/]+[-_][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/metadata/[^/]+")
+"""`<warehouse>/<layer>/<table>-<uuid>/metadata/<file>`, as every table that Lagoa makes has it."""
+
+_LOOKED_FOR = 20
+"""How many files of one prefix are looked for: some may be lost."""
+
+
+def home_of(pointers: Iterable[str], storage: Storage) -> str:
+    """Return the warehouse that a lake was made with.
+
+    That is the one of today where any pointer lies in it, or none has Lagoa's form. Else the lake has been moved: its
+    home is the prefix of the pointers whose files are in the warehouse of today.
+
+    Args:
+        pointers: of the lake's tables, the latest first.
+        storage: opens the files in the warehouse of today.
+
+    Raises:
+        SettingsError: there is no such prefix, or more than one.
+    """
+    here = storage.location
+    prefixes: dict[str, dict[str, None]] = {}
+    for pointer in pointers:
+        place = local_path(pointer)
+        if place.startswith(f"{here}/"):
+            return here
+        found = _POINTER.fullmatch(place)
+        if found:
+            prefixes.setdefault(found[1], {})[place.removeprefix(found[1])] = None
+    if not prefixes:
+        return here
+    files = storage.file_io({})
+    homes = [
+        prefix
+        for prefix, rests in prefixes.items()
+        if any(files.new_input(f"{here}{rest}").exists() for rest in islice(rests, _LOOKED_FOR))
+    ]
+    if len(homes) == 1:
+        return homes[0]
+    counted = sorted(prefixes.items(), key=lambda each: -len(each[1]))
+    counts = ", ".join(f"{len(rests)} in {prefix}" for prefix, rests in counted)
+    raise SettingsError(
+        f"The lake's catalog names metadata files elsewhere than in its warehouse, {here}: {counts}. "
+        + ("Files of each are in the warehouse." if homes else "None of them is in the warehouse."),
+        "If the lake was moved or copied, bring its files there too, and set `warehouse_home` in lagoa.toml to where "
+        f"its warehouse was. If the files are to be used where they are, set it to {here}.",
+    )

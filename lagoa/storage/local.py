@@ -1,0 +1,99 @@
+"""Files of a lake in folders of this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lagoa.errors import OutsideWarehouse
+from lagoa.storage.places import Places
+from lagoa.storage.port import local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pyarrow.fs import FileSystem
+    from pyiceberg.io import FileIO
+    from pyiceberg.io.pyarrow import PyArrowFile
+
+    from lagoa.storage.port import Changed, Upload
+
+
+class LocalStorage:
+    """A `Storage` in a folder.
+
+    Args:
+        location: the folder.
+        home: where the files lay when the lake was made; there by default.
+    """
+
+    def __init__(self, location: Path | str, home: str = "") -> None:
+        here = str(Path(local_path(str(location))).absolute())
+        self._places = Places(local_path(home).rstrip("/") or here, here)
+
+    @property
+    def location(self) -> str:
+        """The folder, absolute."""
+        return self._places.here
+
+    @property
+    def home(self) -> str:
+        """What the locations of the lake's files begin with."""
+        return self._places.home
+
+    def path(self, location: str) -> str:
+        """Return the path of the file at a location; raises `OutsideWarehouse`."""
+        path = self._places.place_of(location)
+        if "://" in path:
+            raise OutsideWarehouse(location)
+        return path
+
+    def location_of(self, place: str) -> str:
+        """Return the location by which a file or folder in the warehouse is named."""
+        return self._places.location_of(place)
+
+    def read(self, location: str) -> bytes:
+        """Return what a file holds; raises `OSError`."""
+        return Path(self.path(location)).read_bytes()
+
+    def file_io(self, properties: Mapping[str, str]) -> FileIO:
+        """Return what PyIceberg reads and writes files with."""
+        from lagoa.storage.files import StorageFiles
+
+        return StorageFiles(properties, self._file)
+
+    def make_folder(self, location: str) -> None:
+        """Make a folder and those above it; one that is there is an error."""
+        Path(self.path(location)).mkdir(parents=True)
+
+    def discard(self, location: str) -> None:
+        """Remove a file or a folder."""
+        path = Path(self.path(location))
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+    def unfinished_uploads(self) -> Sequence[Upload]:
+        """Return nothing: a file system has no uploads."""
+        return ()
+
+    def changed_files(self) -> Sequence[Changed]:
+        """Return nothing: a file system does not say what was in a file before."""
+        return ()
+
+    def _file(self, location: str) -> PyArrowFile:
+        from pyiceberg.io.pyarrow import PyArrowFile
+
+        return PyArrowFile(location, os.path.abspath(self.path(location)), self._system)  # noqa: PTH100 - thousands of files
+
+    @cached_property
+    def _system(self) -> FileSystem:
+        from pyiceberg.io.pyarrow import PyArrowLocalFileSystem
+
+        return PyArrowLocalFileSystem()

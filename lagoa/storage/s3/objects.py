@@ -1,0 +1,97 @@
+"""Objects of a store, by Arrow: connections that all tables of a lake share, and metadata that is read once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from lagoa.domain.kept import Kept
+from lagoa.errors import NotAllowed, StorageUnavailable
+from lagoa.storage.port import S3
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pyarrow.fs import FileSystem
+
+    from lagoa.storage.s3 import Keys, S3Server
+
+METADATA = (".metadata.json", ".avro")
+"""How names of files end that hold metadata: they are small, and never change."""
+
+_MOST_BYTES = 64 * 2**20
+
+
+class Objects:
+    """The objects of one lake; threads share them.
+
+    Args:
+        server: the object store.
+    """
+
+    def __init__(self, server: S3Server) -> None:
+        self._server = server
+        self._lock = Lock()
+        self._opened: tuple[Keys, FileSystem] | None = None
+        self._metadata: Kept[str, bytes] = Kept(_MOST_BYTES, len)
+
+    def connection(self) -> FileSystem:
+        """Return Arrow's connections to the store, by keys that hold; raises what getting those does."""
+        with self._lock:
+            keys = self._server.keys()
+            if self._opened is None or self._opened[0] is not keys:
+                self._opened = keys, _connect(self._server, keys)
+            return self._opened[1]
+
+    def read(self, address: str) -> bytes:
+        """Return what a small file holds; one of metadata is read once.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            StorageUnavailable, NotAllowed: the store does not answer, or does not let it be read.
+        """
+        content = self.kept(address)
+        if content is None:
+            with self.errors_translated(), self.connection().open_input_stream(address.removeprefix(S3)) as stream:
+                content = bytes(stream.read())
+            if address.endswith(METADATA):
+                self.keep(address, content)
+        return content
+
+    def kept(self, address: str) -> bytes | None:
+        """Return what a metadata file holds, if that was read or written before and is still kept."""
+        return self._metadata.get(address)
+
+    def keep(self, address: str, content: bytes) -> None:
+        """Keep what a metadata file holds."""
+        self._metadata.keep(address, content)
+
+    @contextmanager
+    def errors_translated(self) -> Iterator[None]:
+        """Raise Lagoa's errors in the place of those of the operating system's kind."""
+        try:
+            yield
+        except (FileNotFoundError, FileExistsError):
+            raise
+        except OSError as error:
+            if isinstance(error, PermissionError) or "ACCESS_DENIED" in str(error):
+                where = f"The object store at {self._server.endpoint}"
+                raise NotAllowed(where, str(error), self._server.role) from error
+            raise StorageUnavailable(self._server.endpoint, str(error).rstrip(".")) from error
+
+
+def _connect(server: S3Server, keys: Keys) -> FileSystem:
+    """Return Arrow's connections to a store; a small file is written by one request, when it is closed."""
+    from pyarrow.fs import S3FileSystem
+
+    return S3FileSystem(
+        access_key=keys.access,
+        secret_key=keys.secret.get_secret_value(),
+        session_token=keys.token.get_secret_value(),
+        endpoint_override=server.endpoint,
+        region=server.region,
+        connect_timeout=server.timeout_s,
+        request_timeout=server.timeout_s,
+        allow_delayed_open=True,
+    )

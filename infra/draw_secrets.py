@@ -1,6 +1,6 @@
-"""`make secrets`: draws what the containers of docker-compose.yml sign in with. Needs nothing but Python.
+"""`make secrets`: generates the secrets of the containers in docker-compose.yml. Needs only Python.
 
-Each secret that the file lacks is drawn; one that is there stays as it is: the servers know it.
+Secrets that the file lacks are generated; existing ones are kept, because the servers use them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LENGTH = 24
 
 
 def draw(path: Path) -> list[str]:
-    """Write the file, which its owner alone can read, and return the names of what was drawn."""
+    """Write the file, readable only by its owner, and return the names of the secrets that were generated."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     kept = json.loads(path.read_text("utf-8")) if path.exists() else {}
     drawn = {name: secrets.token_urlsafe(LENGTH) for name in NAMES if name not in kept}

@@ -1,6 +1,6 @@
 //go:build tools
 
-// Package vault pins the keeper of secrets: go.mod and go.sum say which sources it is built from.
+// Package vault pins the secrets server: go.mod and go.sum say which sources it is built from.
 package vault
 
 import _ "github.com/hashicorp/vault"

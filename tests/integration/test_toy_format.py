@@ -12,6 +12,7 @@ from toy_format.format import Kv
 import lagoa
 from lagoa.contracts import read_contracts
 from lagoa.contracts.properties import properties_schema
+from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.formats import FORMATS
 from lagoa.formats.infer import infer_contract
@@ -66,11 +67,11 @@ def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: Path) ->
         assert branch.ingest_folder(folder)[0].accepted == 2
         result = branch.ingest(folder / "more.kv", PEOPLE, batch="more")
         assert (result.received, result.accepted, result.rules) == (4, 1, {"keys": 1, "pairs": 1, "type/id": 1})
-        refused = lake.refused_records(PEOPLE, "dev", rule="keys")
+        refused = lake.refused_records(PEOPLE, "dev", Selection(rule="keys"))
         assert [(each.raw, each.record, each.byte_offset) for each in refused] == [
             (b"id=5|name=Eva|nick=E\n", 4, SECOND.index("id=5"))
         ]
-        fixed = branch.fix_quarantine(PEOPLE, {"id": "3"}, where="name = 'Cid'")
+        fixed = branch.fix_quarantine(PEOPLE, {"id": "3"}, Selection(where="name = 'Cid'"))
         assert (fixed.records, fixed.accepted) == (1, 1)
     nick = "      - {name: nick, physicalType: string}\n    customProperties:\n"
     write_contract(folder, contract_text(folder).replace("    customProperties:\n", nick))

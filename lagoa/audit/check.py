@@ -38,7 +38,7 @@ class Check(ABC):
         contract: the table's; None where it has none.
         others: the other tables that the figure depends on.
         severity: whether a figure above the limit fails the audit or only warns.
-        definition: what is asked, as JSON: by it a later audit tells whether the check was loosened.
+        definition: what the check requires, as JSON: by it a later audit finds out whether the check was loosened.
         limit: the figure may not be above it.
         threshold: that in words.
         samples_sql: a query for the failing rows; None where there are none to show.
@@ -78,9 +78,9 @@ class Check(ABC):
             old: the former definition, as it was read from JSON.
             new: the definition now.
         """
-        for what, asked in old.items():
-            if new.get(what) != asked:
-                yield f"changed from {asked} to {new.get(what)}"
+        for word, value in old.items():
+            if new.get(word) != value:
+                yield f"changed from {value} to {new.get(word)}"
 
     @cached_property
     def id(self) -> str:
@@ -101,7 +101,7 @@ class Check(ABC):
         """Return the pointer that the figure is compared with; None where it is compared with nothing."""
         return None
 
-    def moment(self, now: datetime) -> str | None:  # noqa: ARG002 - for those that ask for the time
+    def moment(self, now: datetime) -> str | None:  # noqa: ARG002 - for those that depend on the clock
         """Return the time in the unit in which a result grows old; None where it does not."""
         return None
 
@@ -140,7 +140,7 @@ class Check(ABC):
         )
 
     def _signed(self, result: CheckResult) -> CheckResult:
-        """Return a result with how grave it is, who answers for its table and what was asked."""
+        """Return a result with its severity, its definition, and who answers for its table."""
         owner = self.contract.owner if self.contract else ""
         return replace(result, severity=self.severity, owner=owner, definition=self.definition)
 

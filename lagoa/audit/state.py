@@ -26,7 +26,7 @@ class State:
         context: the lake.
         pointers: every table there.
         base: main's tables, for checks that compare with them.
-        now: the moment (UTC), for checks that ask for the time.
+        now: the moment (UTC), for checks that depend on the clock.
     """
 
     context: LakeContext

@@ -86,7 +86,7 @@ def measure(session: SqlSession, sql: str) -> tuple[list[Figure], float]:
     """Return the figures of the one row of a query, or of an error its text alone, and the seconds it took.
 
     Raises:
-        TransientError: it tells nothing of the data; the audit is to be run again.
+        TransientError: it says nothing about the data; the audit is to be run again.
     """
     started = time.perf_counter()
     try:

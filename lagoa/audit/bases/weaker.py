@@ -1,4 +1,4 @@
-"""Comparing what two definitions of a check ask for: values, bounds and limits, in what the second lets more pass."""
+"""Compares two definitions of a check: the values, bounds and limits by which the second lets more pass."""
 
 from __future__ import annotations
 

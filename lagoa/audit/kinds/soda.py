@@ -1,4 +1,4 @@
-"""`t/soda/…`: what the check file of a table asks for, run by Soda Core."""
+"""`t/soda/…`: the checks in the check file of a table, run by Soda Core."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Soda(SessionCheck):
 
     Attributes:
         file: the check file.
-        asked: the check in it.
+        entry: the check in it.
         opened: all that any check of the file reads: it runs as a whole.
     """
 
@@ -36,7 +36,7 @@ class Soda(SessionCheck):
     how: ClassVar[str] = "file"
 
     file: CheckFile
-    asked: FileCheck
+    entry: FileCheck
     opened: frozenset[TableName]
 
     @classmethod
@@ -58,7 +58,7 @@ class Soda(SessionCheck):
                 definition=check.definition,
                 threshold="",
                 file=file,
-                asked=check,
+                entry=check,
                 opened=opened,
             )
             for check, others in zip(file.checks, reads, strict=True)
@@ -70,8 +70,8 @@ class Soda(SessionCheck):
         return self.definition
 
     def moment(self, now: datetime) -> str | None:
-        """Return the day, hour or minute where the check asks for the time."""
-        return now.strftime(_UNITS[self.asked.clock]) if self.asked.clock else None
+        """Return the day, hour or minute where the check depends on the clock."""
+        return now.strftime(_UNITS[self.entry.clock]) if self.entry.clock else None
 
     def runner(self, state: State) -> str:
         """Return the engine, and what runs check files in it."""

@@ -78,7 +78,6 @@ def test_what_a_kind_that_is_gone_has_found_can_still_be_read(small):
             dev.publish()
     finally:
         KINDS.remove(Forbidden)
-    contract(small, 42, 44)  # what follows from a contract is kept by what it says
     with small.open() as lake:
         assert lake.audit_of("main").report.result(CHECK).outcome == "passed"
         dev = lake.branch("dev")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lagoa.audit.bases.scan import ScanCheck
 from lagoa.audit.expected import contract_checks
 from lagoa.audit.kinds import KINDS
 from lagoa.audit.kinds.soda import Soda
@@ -98,7 +99,7 @@ def test_checks_of_a_file_read_what_their_sql_reads():
     metric = FileCheck("silver.orders/soda/checks.metric", "m", ("select 1 from silver.people",), (other,), "hour")
     file = CheckFile(ORDERS, "x", "", (plain, metric))
     checks = Soda.of_file(file, contract(), Engine())
-    assert [(check.id, check.reads, check.asked.clock) for check in checks] == [
+    assert [(check.id, check.reads, check.entry.clock) for check in checks] == [
         (plain.id, {ORDERS}, None),
         (metric.id, {ORDERS, PEOPLE, other}, "hour"),
     ]
@@ -188,6 +189,14 @@ def test_a_result_does_not_rest_on_what_it_does_not_read(check):
     assert {key(check, **parts) for parts in same} == {key(check)}
 
 
+def test_one_scan_answers_what_needs_one_and_statistics_of_files_the_rest():
+    scans = [check for check in MADE if isinstance(check, ScanCheck)]
+    assert len({check.group for check in scans}) == 2
+    assert {type(check).__name__ for check in scans if check.from_statistics} == {"Required", "RowCount"}
+    for check in scans:
+        assert check.from_statistics is (check.sql.startswith("count(*)") and "FILTER" not in check.sql), check.id
+
+
 OTHER = {
     "about": "other",
     "severity": "warn",
@@ -195,7 +204,7 @@ OTHER = {
     "others": frozenset({TableName.parse("a.b")}),
     "sql": "count(nosuch)",
     "columns": {"id": "int"},
-    "asked": replace(FRESHNESS, clock="day"),
+    "entry": replace(FRESHNESS, clock="day"),
 }
 TOLD_ELSEWHERE = {
     "table": "the id begins with it",
@@ -228,7 +237,7 @@ def test_each_part_of_a_check_is_in_its_key_or_follows_from_what_is(check):
     ],
 )
 def test_a_result_of_freshness_rests_on_the_clock(clock, same, other):
-    fresh = replace(ONE_A_KIND["Soda"], asked=replace(FRESHNESS, clock=clock))
+    fresh = replace(ONE_A_KIND["Soda"], entry=replace(FRESHNESS, clock=clock))
     assert key(fresh, now=NOW + same) == key(fresh)
     assert key(fresh, now=NOW + other) != key(fresh)
 

@@ -1,8 +1,8 @@
-"""The checks of the reference lake ask for what they asked for before: kept results can be used, and compared, by it.
+"""The checks of the reference lake require what they required before, so kept results can be used and compared.
 
 `kept_checks.json` has, by id: severity, threshold, definition, and the start of a hash over the key of a result (at a
 made-up state), the query for failing rows, and what is said of a made-up figure. Who changes what a contract or a
-check file of the reference lake asks for writes it again: `.venv/bin/python tests/unit/audit/test_kept_checks.py`. The
+check file of the reference lake requires writes it again: `.venv/bin/python tests/unit/audit/test_kept_checks.py`. The
 diff then says which checks changed. A change of every check is one of the mechanism: results that lakes have kept are
 then not used again, and what was loosened in that moment may go unnoticed.
 """
@@ -33,8 +33,8 @@ KEPT = Path(__file__).with_name("kept_checks.json")
 NOW = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)
 
 
-def asked() -> dict[str, list[str]]:
-    """Return what each check of the reference lake asks for, quarantine and a table without a contract included."""
+def requirements() -> dict[str, list[str]]:
+    """Return what each check of the reference lake requires, quarantine and a table without a contract included."""
     with tempfile.TemporaryDirectory() as folder, lagoa.open_lake(Settings(root=ROOT, state=Path(folder))) as lake:
         context = lake.context
         tables = [contract.table for contract in context.contracts]
@@ -67,13 +67,13 @@ class Version:
         self.version = version
 
 
-def test_checks_ask_for_what_they_asked_for_before():
+def test_checks_require_what_they_required_before():
     kept = json.loads(KEPT.read_text("utf-8"))
-    now = asked()
+    now = requirements()
     assert {check: kept.get(check) for check in now} == now
     assert kept.keys() == now.keys()
 
 
 if __name__ == "__main__":
-    lines = (f"{json.dumps(check)}: {json.dumps(terms, ensure_ascii=False)}" for check, terms in asked().items())
+    lines = (f"{json.dumps(check)}: {json.dumps(terms, ensure_ascii=False)}" for check, terms in requirements().items())
     KEPT.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")

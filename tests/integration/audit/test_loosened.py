@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
+from small_lake import PEOPLE, PETS
 from typer.testing import CliRunner
 
 from lagoa.cli.main import app
-
-from .conftest import PEOPLE, PETS
 
 CHECKS = "checks:\n  - row_count: {threshold: {must_be_greater_than: 0}}\n"
 SAID = (

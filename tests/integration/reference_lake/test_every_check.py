@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STRAY = "_stray"
 
 

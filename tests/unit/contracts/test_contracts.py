@@ -18,7 +18,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError
 from lagoa.formats import FORMATS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SALES = TableName.parse("silver.sales")
 HEAD = """
 apiVersion: v3.1.0

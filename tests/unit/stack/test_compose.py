@@ -27,7 +27,7 @@ from lagoa.stack.manifest import read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.server import Site
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 MANIFEST = read_manifest(ROOT)
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))

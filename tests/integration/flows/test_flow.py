@@ -17,7 +17,7 @@ import lagoa
 from flows.sources.olist import generate
 from lagoa.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCALE = 0.01
 START_S = 90
 

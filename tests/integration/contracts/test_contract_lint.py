@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lagoa.lake import Lake
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-datacontract" / "bin" / "python"
 
 CSV = "id;Nome;cpf;e-mail;uf;nascido em;preço\n" + "".join(

@@ -27,7 +27,7 @@ from lagoa.formats import FORMATS
 if TYPE_CHECKING:
     from lagoa.domain.checks import CheckFile
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = Contracts.load(ROOT / "iceberg", FORMATS)
 CHECK_FILES = sorted((ROOT / "soda").glob("*/*.yaml"))
 SETS = ["generated", *(["real"] if os.environ.get("OLIST_DIR") else [])]

@@ -14,7 +14,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed
 from lagoa.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SELLERS = TableName.parse("bronze.sellers")
 
 

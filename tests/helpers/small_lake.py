@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pytest
 
 import lagoa
 
@@ -92,22 +91,3 @@ class SmallLake:
         """Return rows of bronze.pets."""
         count = len(ids)
         return pa.table({"id": pa.array(ids, pa.int64()), "owner": pa.array([owner] * count), "kind": [kind] * count})
-
-
-@pytest.fixture
-def small(tmp_path):
-    """Return the files of a lake that is not opened yet."""
-    return SmallLake(tmp_path / "lake")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    """Return the files of a lake that the tests of a module share."""
-    return SmallLake(tmp_path_factory.mktemp("shared") / "lake")
-
-
-@pytest.fixture
-def lake(small):
-    """Return the lake, with nothing in it."""
-    with small.open() as opened:
-        yield opened

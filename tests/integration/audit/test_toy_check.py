@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from small_lake import PEOPLE
 from toy_check import Forbidden
 
 from lagoa.audit.kinds import KINDS
 from lagoa.errors import AuditFailed
-
-from .conftest import PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

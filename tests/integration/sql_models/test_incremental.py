@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lagoa.branch import Branch
     from lagoa.sql_models.run import ModelResult
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SALES = "id:long ts:timestamp n:long seen:long"
 DAILY = "{by: time, column: day, grain: day, inputs: {bronze.sales: ts}}"
 BY_BATCH = "{by: batch, input: bronze.sales}"

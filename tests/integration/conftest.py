@@ -16,10 +16,3 @@ def small(tmp_path):
 def shared(tmp_path_factory):
     """Return the files of a lake that the tests of a module share."""
     return SmallLake(tmp_path_factory.mktemp("shared") / "lake")
-
-
-@pytest.fixture
-def lake(small):
-    """Return the lake, with nothing in it."""
-    with small.open() as opened:
-        yield opened

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -11,43 +10,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pyiceberg.types import LongType
 
-from lagoa.bootstrap import open_lake
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, PublishConflict, TableNotFound, WriteError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pyarrow as pa
+    from lakes import LakeFolder
 
     from lagoa.lake import Lake
 
-Columns = dict[str, Any]
-
-
-def contract(root: Path, table: str, columns: Columns, **custom: Any) -> None:
-    """Write a contract: columns by name, each its type or its entry; `description` and `lagoa.*` of the table."""
-    layer, name = table.split(".")
-    entries = []
-    for column, given in columns.items():
-        entry = {"physicalType": given} if isinstance(given, str) else dict(given)
-        extra = {key: entry.pop(key) for key in list(entry) if key.startswith("lagoa.")}
-        if extra:
-            entry["customProperties"] = [{"property": key, "value": value} for key, value in extra.items()]
-        entries.append({"name": column, **entry})
-    schema: dict[str, Any] = {"name": name, "description": custom.pop("description", "A thing."), "properties": entries}
-    if custom:
-        schema["customProperties"] = [{"property": f"lagoa.{key}", "value": value} for key, value in custom.items()]
-    document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0"}
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**document, "status": "active", "schema": [schema], "team": {"name": "t"}}))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
-    return tmp_path
+Columns = dict[str, str | dict[str, Any]]
 
 
 def rows(lake: Lake, values: str) -> pa.Table:
@@ -126,9 +98,7 @@ CASES = {
         {"order"},
     ),
     "drop": Case({"k": K, "v": "string"}, "1 as k, 'x' as v", {"k": K}, "2 as k", [{"k": 1}], {"dropped"}),
-    "optional": Case(
-        {"k": {"physicalType": K, "required": True}}, "1 as k", {"k": K}, "null::long as k", [{"k": 1}], {"optional"}
-    ),
+    "optional": Case({"k": "long!"}, "1 as k", {"k": K}, "null::long as k", [{"k": 1}], {"optional"}),
     "describe": Case(
         {"k": K},
         "1 as k",
@@ -179,11 +149,11 @@ CASES = {
     ),
     "drop_of_a_key_column": Case(
         {
-            "k": {"physicalType": K, "required": True, "primaryKey": True, "primaryKeyPosition": 1},
-            "j": {"physicalType": K, "required": True, "primaryKey": True, "primaryKeyPosition": 2},
+            "k": "long*",
+            "j": "long*",
         },
         "1 as k, 1 as j",
-        {"k": {"physicalType": K, "required": True, "primaryKey": True}},
+        {"k": "long*"},
         "2 as k",
         [{"k": 1}],
         {"dropped", "key"},
@@ -226,10 +196,10 @@ SOME = ("drop", "widen", "fields", "partition")
 """Cases that are read again after a publication and a rollback; of all others the metadata files are the same."""
 
 
-def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Path) -> None:
+def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(folder: LakeFolder) -> None:
     for name, case in CASES.items():
-        contract(root, f"b.{name}", case.before, **case.was)
-    with open_lake(root) as lake:
+        folder.contract(f"b.{name}", case.before, **case.was)
+    with folder.open() as lake:
         dev = lake.create_branch("dev")
         with dev.write() as tx:
             for name, case in CASES.items():
@@ -239,8 +209,8 @@ def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Pa
         pointers = lake.tables("main")
         assert {each.state for each in lake.contract_diff()} == {"same"}
     for name, case in CASES.items():
-        contract(root, f"b.{name}", case.after, **case.now)
-    with open_lake(root) as lake:
+        folder.contract(f"b.{name}", case.after, **case.now)
+    with folder.open() as lake:
         found = {each.table.name: each for each in lake.contract_diff()}
         assert {name: {each.kind for each in found[name].differences} for name in CASES} == {
             name: case.kinds for name, case in CASES.items()
@@ -264,8 +234,8 @@ def test_every_change_reads_right_by_both_engines_and_main_waits_for_it(root: Pa
         assert {name: content(lake, f"b.{name}", "main") for name in SOME} == {name: new[name] for name in SOME}
         assert {name: content(lake, f"b.{name}", "main~1") for name in SOME} == {name: old[name] for name in SOME}
     for name, case in CASES.items():
-        contract(root, f"b.{name}", case.before, **case.was)
-    with open_lake(root) as lake:
+        folder.contract(f"b.{name}", case.before, **case.was)
+    with folder.open() as lake:
         lake.rollback("main~1")
         assert lake.tables("main") == pointers
         assert {name: content(lake, f"b.{name}", "main") for name in SOME} == {name: old[name] for name in SOME}
@@ -285,15 +255,15 @@ REFUSED: dict[str, tuple[Columns, Columns, str]] = {
 }
 
 
-def test_what_a_table_cannot_become_is_refused_with_what_to_do(root: Path) -> None:
+def test_what_a_table_cannot_become_is_refused_with_what_to_do(folder: LakeFolder) -> None:
     for name, (before, _, _) in REFUSED.items():
-        contract(root, f"b.{name}", before, partition=["v"] if name == "partition" else [])
-    with open_lake(root) as lake, lake.create_branch("dev").write() as tx:
+        folder.contract(f"b.{name}", before, partition=["v"] if name == "partition" else [])
+    with folder.open() as lake, lake.create_branch("dev").write() as tx:
         for name, (before, _, _) in REFUSED.items():
             tx.append(TableName.parse(f"b.{name}"), rows(lake, nulls(before)))
     for name, (_, after, _) in REFUSED.items():
-        contract(root, f"b.{name}", after)
-    with open_lake(root) as lake:
+        folder.contract(f"b.{name}", after)
+    with folder.open() as lake:
         dev = lake.branch("dev")
         head = dev.head
         found = {each.table.name: each for each in lake.contract_diff(ref="dev")}
@@ -321,15 +291,15 @@ def sql_type(kind: str) -> str:
     }.get(kind, kind)  # fmt: skip
 
 
-def test_a_column_required_now_is_held_by_its_check(root: Path) -> None:
-    key = {"physicalType": K, "required": True, "primaryKey": True}
-    contract(root, "b.t", {"k": key, "v": "string"})
-    with open_lake(root) as lake:
+def test_a_column_required_now_is_held_by_its_check(folder: LakeFolder) -> None:
+    key = "long*"
+    folder.contract("b.t", {"k": key, "v": "string"})
+    with folder.open() as lake:
         dev = lake.create_branch("dev")
         dev.append("b.t", rows(lake, "1 as k, null::varchar as v"))
         dev.publish()
-    contract(root, "b.t", {"k": key, "v": {"physicalType": "string", "required": True}})
-    with open_lake(root) as lake:
+    folder.contract("b.t", {"k": key, "v": "string!"})
+    with folder.open() as lake:
         (diff,) = lake.contract_diff(["b.t"])
         assert [(each.kind, each.column, each.effect) for each in diff.differences] == [("required", "v", "enforced")]
         dev = lake.branch("dev")
@@ -342,22 +312,22 @@ def test_a_column_required_now_is_held_by_its_check(root: Path) -> None:
         assert content(lake, "b.t", "main") == [{"k": 1, "v": "x"}, {"k": 2, "v": "x"}]
 
 
-def test_rows_are_merged_and_deleted_while_their_table_evolves(root: Path) -> None:
+def test_rows_are_merged_and_deleted_while_their_table_evolves(folder: LakeFolder) -> None:
     """The write that evolves a table also rewrites files: what stays in them is read in the new form."""
-    key = {"physicalType": K, "required": True, "primaryKey": True}
+    key = "long*"
     before = {"k": key, "s": "struct<a: int, gone: int>", "l": "list<struct<n: int>>", "v": "string"}
     for table in ("b.merged", "b.deleted"):
-        contract(root, table, before)
+        folder.contract(table, before)
     first = "unnest([1, 2]) as k, {'a': 1::int, 'gone': 2::int} as s, [{'n': 3::int}] as l, 'x' as v"
-    with open_lake(root) as lake, lake.create_branch("dev").write() as tx:
+    with folder.open() as lake, lake.create_branch("dev").write() as tx:
         for table in ("merged", "deleted"):
             tx.append(TableName.parse(f"b.{table}"), rows(lake, first))
     items = {"physicalType": "list<struct<m: long, new: date>>", "lagoa.formerFields": {"element.m": "n"}}
-    after = {"s": "struct<b: string, a: long>", "l": items, "key": {**key, "lagoa.formerName": "k"}}
+    after = {"s": "struct<b: string, a: long>", "l": items, "key": {"physicalType": key, "lagoa.formerName": "k"}}
     for table in ("b.merged", "b.deleted"):
-        contract(root, table, after)
+        folder.contract(table, after)
     stays = {"s": {"b": None, "a": 1}, "l": [{"m": 3, "new": None}], "key": 2}
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         dev = lake.branch("dev")
         then = "1 as key, {'b': 'y', 'a': 5000000000} as s, [{'m': 4::bigint, 'new': null::date}] as l"
         assert dev.merge("b.merged", rows(lake, then)).rows_removed == 1
@@ -367,8 +337,8 @@ def test_rows_are_merged_and_deleted_while_their_table_evolves(root: Path) -> No
         assert content(lake, "b.deleted", "dev") == [stays]
 
 
-def test_a_dropped_name_that_comes_back_is_another_column(root: Path) -> None:
-    with open_lake(root) as lake:
+def test_a_dropped_name_that_comes_back_is_another_column(folder: LakeFolder) -> None:
+    with folder.open() as lake:
         lake.create_branch("dev")
     versions = (
         ({"k": K, "v": "string"}, "1 as k, 'old' as v"),
@@ -376,43 +346,41 @@ def test_a_dropped_name_that_comes_back_is_another_column(root: Path) -> None:
         ({"k": K, "v": "string"}, "3 as k, 'new' as v"),
     )
     for columns, values in versions:
-        contract(root, "b.t", columns)
-        with open_lake(root) as lake:
+        folder.contract("b.t", columns)
+        with folder.open() as lake:
             lake.branch("dev").append("b.t", rows(lake, values))
             lake.branch("dev").publish()
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         assert content(lake, "b.t", "main") == [{"k": 1, "v": None}, {"k": 2, "v": None}, {"k": 3, "v": "new"}]
         assert content(lake, "b.t", "main~2") == [{"k": 1, "v": "old"}]
 
 
-def test_a_drop_beside_an_addition_waits_for_a_word(root: Path) -> None:
-    contract(root, "b.t", {"k": K, "v": "string"})
-    with open_lake(root) as lake:
+def test_a_drop_beside_an_addition_waits_for_a_word(folder: LakeFolder) -> None:
+    folder.contract("b.t", {"k": K, "v": "string"})
+    with folder.open() as lake:
         lake.create_branch("dev").append("b.t", rows(lake, "1 as k, 'x' as v"))
-    contract(root, "b.t", {"k": K, "w": "string"}, dropped=["v"])
-    with open_lake(root) as lake:
+    folder.contract("b.t", {"k": K, "w": "string"}, dropped=["v"])
+    with folder.open() as lake:
         lake.branch("dev").append("b.t", rows(lake, "2 as k, 'y' as w"))
         assert content(lake, "b.t", "dev") == [{"k": 1, "w": None}, {"k": 2, "w": "y"}]
 
 
-def test_a_write_of_all_rows_makes_columns_anew(root: Path) -> None:
-    contract(root, "b.t", {"k": K})
-    contract(root, "g.m", {"k": K, "v": "long"}, materialization="full")
-    contract(root, "b.none", {"k": K})
-    model = root / "transformations/g/m.sql"
-    model.parent.mkdir(parents=True)
-    model.write_text("SELECT k, k AS v FROM b.t")
-    with open_lake(root) as lake:
+def test_a_write_of_all_rows_makes_columns_anew(folder: LakeFolder) -> None:
+    folder.contract("b.t", {"k": K})
+    folder.contract("g.m", {"k": K, "v": "long"}, materialization="full")
+    folder.contract("b.none", {"k": K})
+    folder.model("g.m", "SELECT k, k AS v FROM b.t")
+    with folder.open() as lake:
         dev = lake.create_branch("dev")
         dev.append("b.t", rows(lake, "1 as k"))
         dev.append("b.none", rows(lake, "1::bigint as k where false"))
         dev.transform()
         dev.publish()
-    contract(root, "g.m", {"v": {"physicalType": "string", "required": True}, "k": "int"}, materialization="full")
-    contract(root, "b.t", {"k": "string"})
-    contract(root, "b.none", {"k": {"physicalType": "date", "required": True}})
-    model.write_text("SELECT 'x' || k AS v, CAST(k AS INTEGER) AS k FROM b.t")
-    with open_lake(root) as lake:
+    folder.contract("g.m", {"v": "string!", "k": "int"}, materialization="full")
+    folder.contract("b.t", {"k": "string"})
+    folder.contract("b.none", {"k": "date!"})
+    folder.model("g.m", "SELECT 'x' || k AS v, CAST(k AS INTEGER) AS k FROM b.t")
+    with folder.open() as lake:
         effects = {each.table.name: {diff.effect for diff in each.differences} for each in lake.contract_diff()}
         assert effects == {"m": {"evolves"}, "t": {"refused"}, "none": {"evolves"}}
         dev = lake.branch("dev")
@@ -427,29 +395,29 @@ def test_a_write_of_all_rows_makes_columns_anew(root: Path) -> None:
         assert [field.required for field in lake.catalog().load_table("g.m").schema().fields] == [True, False]
 
 
-def test_two_branches_that_evolve_one_table_conflict(root: Path) -> None:
-    contract(root, "b.t", {"k": K})
-    with open_lake(root) as lake:
+def test_two_branches_that_evolve_one_table_conflict(folder: LakeFolder) -> None:
+    folder.contract("b.t", {"k": K})
+    with folder.open() as lake:
         lake.create_branch("dev").append("b.t", rows(lake, "1 as k"))
         lake.branch("dev").publish()
         for name in ("one", "two"):
             lake.create_branch(name)
     for name in ("one", "two"):
-        contract(root, "b.t", {"k": K, name: "string"})
-        with open_lake(root) as lake:
+        folder.contract("b.t", {"k": K, name: "string"})
+        with folder.open() as lake:
             assert lake.branch(name).evolve() == [TableName.parse("b.t")]
             assert lake.branch(name).evolve() == []
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         lake.branch("two").publish()
         with pytest.raises(PublishConflict, match=r"both changed b\.t"):
             lake.branch("one").publish()
         assert content(lake, "b.t", "main") == [{"k": 1, "two": None}]
 
 
-def test_what_another_writer_changed_is_brought_back(root: Path) -> None:
+def test_what_another_writer_changed_is_brought_back(folder: LakeFolder) -> None:
     """The comparison rests on the table as it stands, not on the contract that it was brought to last."""
-    contract(root, "b.t", {"k": K, "v": "string"})
-    with open_lake(root) as lake:
+    folder.contract("b.t", {"k": K, "v": "string"})
+    with folder.open() as lake:
         dev = lake.create_branch("dev")
         dev.append("b.t", rows(lake, "1 as k, 'x' as v"))
         with dev.catalog().load_table("b.t").update_schema() as update:
@@ -461,20 +429,20 @@ def test_what_another_writer_changed_is_brought_back(root: Path) -> None:
         assert lake.contract_diff(ref="dev")[0].state == "same"
 
 
-def test_a_diff_reads_both_sides_in_the_columns_after(root: Path) -> None:
-    key = {"physicalType": K, "required": True, "primaryKey": True}
+def test_a_diff_reads_both_sides_in_the_columns_after(folder: LakeFolder) -> None:
+    key = "long*"
     before = {"k": key, "s": "struct<a: int, gone: int>", "l": "list<struct<n: int>>", "m": "map<string, list<int>>"}
-    contract(root, "b.t", before)
+    folder.contract("b.t", before)
     first = (
         "unnest([1, 2]) as k, {'a': 1::int, 'gone': 2::int} as s, [{'n': 3::int}, null] as l, map {'x': [4::int]} as m"
     )
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         lake.create_branch("dev").append("b.t", rows(lake, first))
         lake.create_branch("next", "dev")
     items = {"physicalType": "list<struct<p: string, o: long>>", "lagoa.formerFields": {"element.o": "n"}}
-    contract(root, "b.t", {"k": key, "s": "struct<a: long>", "l": items, "m": "map<string, list<long>>"})
+    folder.contract("b.t", {"k": key, "s": "struct<a: long>", "l": items, "m": "map<string, list<long>>"})
     then = "2 as k, {'a': 5} as s, [{'p': 'y', 'o': 6}] as l, map {'z': [7]} as m"
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         lake.branch("next").merge("b.t", rows(lake, then))
         (found,) = lake.diff("dev", "next").tables
         assert (found.rows_added, found.rows_changed, found.rows_removed) == (0, 1, 0)
@@ -485,14 +453,13 @@ def test_a_diff_reads_both_sides_in_the_columns_after(root: Path) -> None:
         assert after == {"s": "struct<a: long>", "l": items["physicalType"], "m": "map<string, list<long>>"}
 
 
-def test_files_into_a_table_that_had_no_source_and_asked_for_less(root: Path) -> None:
-    contract(root, "b.t", {"k": K, "v": "string"})
-    with open_lake(root) as lake:
+def test_files_into_a_table_that_had_no_source_and_asked_for_less(folder: LakeFolder) -> None:
+    folder.contract("b.t", {"k": K, "v": "string"})
+    with folder.open() as lake:
         lake.create_branch("dev").append("b.t", rows(lake, "1 as k, null::varchar as v"))
-    contract(root, "b.t", {"k": K, "v": {"physicalType": "string", "required": True}}, source={"format": "csv"})
-    file = root / "t.csv"
-    file.write_text("k,v\n2,x\n3,\n")
-    with open_lake(root) as lake:
+    folder.contract("b.t", {"k": K, "v": "string!"}, source={"format": "csv"})
+    file = folder.file("t.csv", "k,v\n2,x\n3,\n")
+    with folder.open() as lake:
         result = lake.branch("dev").ingest(file, "b.t", batch="one")
         assert (result.accepted, result.quarantined, dict(result.rules)) == (1, 1, {"required/v": 1})
         found = [(row["k"], row["v"], row["_batch_id"]) for row in content(lake, "b.t", "dev")]
@@ -503,7 +470,7 @@ def test_files_into_a_table_that_had_no_source_and_asked_for_less(root: Path) ->
             lake.branch("dev").evolve(["b.none"])
 
 
-def test_the_former_name_of_a_partition_column_can_be_used_again(root: Path) -> None:
+def test_the_former_name_of_a_partition_column_can_be_used_again(folder: LakeFolder) -> None:
     renamed = {"physicalType": "string", "lagoa.formerName": "state"}
     steps: list[tuple[Columns, list[str], str]] = [
         ({"k": K, "state": "string"}, ["state"], "1 as k, 'SP' as state"),
@@ -512,11 +479,11 @@ def test_the_former_name_of_a_partition_column_can_be_used_again(root: Path) -> 
         ({"k": K, "uf": "string", "state": "string"}, ["uf", "state"], "4 as k, 'BA' as uf, 'shut' as state"),
     ]
     for columns, partition, values in steps:
-        contract(root, "b.t", columns, partition=partition)
-        with open_lake(root) as lake:
+        folder.contract("b.t", columns, partition=partition)
+        with folder.open() as lake:
             dev = lake.create_branch("dev") if len(lake.refs()) == 1 else lake.branch("dev")
             dev.append("b.t", rows(lake, values))
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         found = [tuple(row.values()) for row in content(lake, "b.t", "dev")]
         assert found == [(1, "SP", None), (2, "RJ", None), (3, "BA", "open"), (4, "BA", "shut")]
         assert {field.name for field in lake.catalog("dev").load_table("b.t").spec().fields} == {"uf", "state"}

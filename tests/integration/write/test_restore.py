@@ -26,11 +26,12 @@ def publish(lake, small, *ids: int, branch: str) -> str:
 
 
 @pytest.fixture
-def twice(lake, small):
+def twice(small):
     """A lake with two publications of people and pets: 1, then 2."""
-    publish(lake, small, 1, branch="one")
-    publish(lake, small, 2, branch="two")
-    return lake
+    with small.open() as lake:
+        publish(lake, small, 1, branch="one")
+        publish(lake, small, 2, branch="two")
+        yield lake
 
 
 def test_one_table_goes_back_and_the_others_stay(twice):
@@ -90,11 +91,7 @@ def test_a_held_batch_does_not_come_back_this_way(twice):
 
 
 def test_a_table_takes_its_quarantine_with_it(small, tmp_path):
-    columns = {
-        "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},
-        "name": {"physicalType": "string", "required": True},
-        "age": {"physicalType": "int"},
-    }
+    columns = {"id": "long*", "name": "string!", "age": "int"}
     small.contract("bronze.people", columns, source=SOURCE, quarantineShare=1.0)
     file = tmp_path / "people.csv"
     file.write_text(CSV)

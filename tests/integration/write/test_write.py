@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 from foreign_tables import delete_positions
 
-from lagoa.bootstrap import open_lake
 from lagoa.domain.commits import Batch, Change
 from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import (
@@ -28,65 +27,20 @@ from lagoa.errors import (
 from lagoa.write import SessionQuery, begin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from lakes import LakeFolder
 
     from lagoa.branch import Branch
     from lagoa.lake import Lake
 
 A, B = TableName.parse("bronze.a"), TableName.parse("bronze.b")
-_LOGICAL = {"long": "integer", "int": "integer", "double": "number", "string": "string", "timestamp": "timestamp",
-            "fixed[2]": "string"}  # fmt: skip
-
-
-def write_contract(root: Path, table: str, columns: str, **custom: Any) -> None:
-    """Write a contract; a column is `name:type`, with `!` behind it when required, `*` when it is (part of) the key."""
-    layer, name = table.split(".")
-    properties: list[dict[str, Any]] = []
-    for column in columns.split():
-        column_name, kind = column.rstrip("!*").split(":")
-        entry: dict[str, Any] = {"name": column_name, "logicalType": _LOGICAL[kind], "physicalType": kind,
-                                 "description": "x"}  # fmt: skip
-        if column.endswith(("!", "*")):
-            entry["required"] = True
-        if column.endswith("*"):
-            position = sum("primaryKey" in each for each in properties) + 1
-            entry |= {"primaryKey": True, "primaryKeyPosition": position}
-        if column_name in custom.get("former", {}):
-            entry["customProperties"] = [{"property": "lagoa.formerName", "value": custom["former"][column_name]}]
-        properties.append(entry)
-    extra = [{"property": f"lagoa.{key}", "value": value} for key, value in custom.items() if key != "former"]
-    document = {
-        "apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0",
-        "status": "active", "description": {"purpose": "A table of a test."},
-        "schema": [
-            {"name": name, "physicalName": table, "physicalType": "table", "description": "One row a thing.",
-             "properties": properties, **({"customProperties": extra} if extra else {})}
-        ],
-        "team": {"name": "test"},
-    }  # fmt: skip
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
-    write_contract(tmp_path, "bronze.a", "k:long* v:string t:long", orderBy="t")
-    write_contract(tmp_path, "bronze.b", "k:long* v:string")
-    return tmp_path
-
-
-@pytest.fixture
-def lake(root: Path) -> Iterator[Lake]:
-    with open_lake(root) as lake:
-        lake.create_branch("dev")
-        yield lake
-
-
-@pytest.fixture
-def dev(lake: Lake) -> Branch:
-    return lake.branch("dev")
+def folder(folder: LakeFolder) -> LakeFolder:
+    key = {"physicalType": "long*", "description": "x"}
+    folder.contract("bronze.a", {"k": key, "v": "string", "t": "long"}, orderBy="t")
+    folder.contract("bronze.b", "k:long* v:string")
+    return folder
 
 
 def rows(*values: tuple[Any, ...], names: str = "k v t") -> pa.Table:
@@ -236,8 +190,8 @@ def test_merge_takes_another_key_and_order(lake: Lake, dev: Branch) -> None:
         dev.merge("bronze.a", rows((8, None, 1)), key=["v"])
 
 
-def test_merge_needs_a_key(root: Path, lake: Lake, dev: Branch) -> None:
-    write_contract(root, "bronze.keyless", "k:long")
+def test_merge_needs_a_key(folder: LakeFolder, lake: Lake, dev: Branch) -> None:
+    folder.contract("bronze.keyless", "k:long")
     with pytest.raises(WriteError, match="needs a key"):
         dev.merge("bronze.keyless", pa.table({"k": [1]}))
 
@@ -320,8 +274,8 @@ def test_a_batch_that_was_held_is_refused(lake: Lake, dev: Branch) -> None:
     assert dev.append("bronze.a", rows((1, "x", 1)), batch=Batch("b1", "f2")).rows_added == 1
 
 
-def test_lineage_is_filled_where_it_is_missing(root: Path, lake: Lake, dev: Branch) -> None:
-    write_contract(root, "bronze.s", "k:long* v:string", source={"format": "csv"})
+def test_lineage_is_filled_where_it_is_missing(folder: LakeFolder, lake: Lake, dev: Branch) -> None:
+    folder.contract("bronze.s", "k:long* v:string", source={"format": "csv"})
     dev.append("bronze.s", rows((1, "x"), (2, "y"), names="k v"), batch="b1")
     dev.append("bronze.s", "select 3 as k, 'z' as v, 'file.csv' as _source, 7 as _row")
     found = content(lake, "bronze.s")
@@ -364,10 +318,10 @@ def test_a_lost_race_on_the_same_table_is_said(lake: Lake, dev: Branch) -> None:
     assert content(lake, "bronze.b") == [(1, "x"), (3, "x")]
 
 
-def test_threads_write_different_tables_at_once(root: Path) -> None:
+def test_threads_write_different_tables_at_once(folder: LakeFolder) -> None:
     for number in range(4):
-        write_contract(root, f"bronze.t{number}", "k:long")
-    with open_lake(root) as lake:
+        folder.contract(f"bronze.t{number}", "k:long")
+    with folder.open() as lake:
         lake.create_branch("dev")
         failed: list[BaseException] = []
 
@@ -388,13 +342,14 @@ def test_threads_write_different_tables_at_once(root: Path) -> None:
             assert content(lake, f"bronze.t{number}") == [(0,), (1,), (2,)]
 
 
-def test_a_table_follows_its_contract(root: Path, lake: Lake, dev: Branch) -> None:
-    write_contract(root, "bronze.e", "k:int! v:string! f:long", sort=["k"])
+def test_a_table_follows_its_contract(folder: LakeFolder, lake: Lake, dev: Branch) -> None:
+    folder.contract("bronze.e", "k:int! v:string! f:long", sort=["k"])
     dev.append("bronze.e", pa.table({"k": pa.array([1], pa.int32()), "v": ["x"], "f": [1]}))
     lake.close()
-    write_contract(root, "bronze.e", "k:long! name:string f:long extra:string must:long!", former={"name": "v"},
-                   partition=["bucket(4, k)"], sort=["f desc"])  # fmt: skip
-    with open_lake(root) as later:
+    columns = {"k": "long!", "name": {"physicalType": "string", "lagoa.formerName": "v"}}
+    columns |= {"f": "long", "extra": "string", "must": "long!"}
+    folder.contract("bronze.e", columns, partition=["bucket(4, k)"], sort=["f desc"])
+    with folder.open() as later:
         branch = later.branch("dev")
         branch.append("bronze.e", "select 5000000000 as k, null as name, 2 as f, 'new' as extra, 3 as must")
         assert content(later, "bronze.e") == [(1, "x", 1, None, None), (5000000000, None, 2, "new", 3)]
@@ -415,19 +370,21 @@ def test_a_table_follows_its_contract(root: Path, lake: Lake, dev: Branch) -> No
         ("k:long! w:string", "'v', which is string, is not in the contract"),
     ],
 )
-def test_what_a_table_cannot_become_is_said(root: Path, lake: Lake, dev: Branch, columns: str, said: str) -> None:
-    write_contract(root, "bronze.e", "k:long! v:string")
+def test_what_a_table_cannot_become_is_said(
+    folder: LakeFolder, lake: Lake, dev: Branch, columns: str, said: str
+) -> None:
+    folder.contract("bronze.e", "k:long! v:string")
     dev.append("bronze.e", rows((1, "x"), names="k v"))
     lake.close()
-    write_contract(root, "bronze.e", columns)
-    with open_lake(root) as later, pytest.raises(WriteError, match=said):
+    folder.contract("bronze.e", columns)
+    with folder.open() as later, pytest.raises(WriteError, match=said):
         later.branch("dev").append("bronze.e", rows((1, "x"), names="k v"))
 
 
-def test_rows_of_no_table_are_written_into_any_partition(root: Path) -> None:
-    write_contract(root, "bronze.p", "k:long* v:string", partition=["bucket(4, k)", "truncate(2, v)"])
-    write_contract(root, "bronze.q", "k:long* f:fixed[2]", partition=["bucket(4, k)"])
-    with open_lake(root) as lake:
+def test_rows_of_no_table_are_written_into_any_partition(folder: LakeFolder) -> None:
+    folder.contract("bronze.p", "k:long* v:string", partition=["bucket(4, k)", "truncate(2, v)"])
+    folder.contract("bronze.q", "k:long* f:fixed[2]", partition=["bucket(4, k)"])
+    with folder.open() as lake:
         dev = lake.create_branch("dev")
         dev.append("bronze.p", "SELECT 1::BIGINT AS k, 'abc' AS v")
         assert content(lake, "bronze.p") == [(1, "abc")]

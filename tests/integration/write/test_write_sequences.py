@@ -11,9 +11,9 @@ import pyarrow as pa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from lakes import LakeFolder
 
 from lagoa.adapters.duckdb.engine import DuckDBEngine
-from lagoa.bootstrap import open_lake
 from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged
 
@@ -26,32 +26,10 @@ _ROWS = st.lists(
     st.tuples(st.integers(0, 6), st.one_of(st.none(), st.sampled_from("abc")), st.one_of(st.none(), st.integers(0, 4))),
     max_size=5,
 )
-_CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: bronze.a
-name: bronze.a
-version: 1.0.0
-status: active
-description: {{purpose: A table of a test.}}
-schema:
-  - name: a
-    physicalName: bronze.a
-    physicalType: table
-    description: One row a thing.
-    properties:
-      - {{name: k, logicalType: integer, physicalType: long, required: true, primaryKey: true, description: x}}
-      - {{name: v, logicalType: string, physicalType: string, description: x}}
-      - {{name: t, logicalType: integer, physicalType: int, description: x}}
-    customProperties:
-      - {{property: lagoa.orderBy, value: t}}
-      {layout}
-team: {{name: test}}
-"""
-_LAYOUTS = {
-    "plain": "",
-    "sorted": "- {property: lagoa.sort, value: [k]}",
-    "partitioned": '- {property: lagoa.partition, value: ["bucket(2, v)"]}',
+_LAYOUTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "sorted": {"sort": ["k"]},
+    "partitioned": {"partition": ["bucket(2, v)"]},
 }
 
 
@@ -83,11 +61,9 @@ class Writes(RuleBasedStateMachine):
     @initialize(layout=st.sampled_from(sorted(_LAYOUTS)))
     def start(self, layout: str) -> None:
         self.root = Path(mkdtemp(prefix="lagoa-writes-"))
-        (self.root / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
-        contract = self.root / "iceberg" / "bronze" / "a.odcs.yaml"
-        contract.parent.mkdir(parents=True)
-        contract.write_text(_CONTRACT.format(layout=_LAYOUTS[layout]))
-        self.lake = open_lake(self.root)
+        folder = LakeFolder(self.root)
+        folder.contract("bronze.a", "k:long* v:string t:int", orderBy="t", **_LAYOUTS[layout])
+        self.lake = folder.open()
         self.branch = self.lake.create_branch("dev")
         self.rows: list[Row] = []
         self.batches: dict[str, list[Row]] = {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
 import lagoa
 from flows.sources.olist import generate
@@ -14,7 +14,6 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed
 from lagoa.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[3]
 SELLERS = TableName.parse("bronze.sellers")
 
 

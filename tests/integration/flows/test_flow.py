@@ -8,16 +8,19 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from checkout import ROOT
 
 import lagoa
 from flows.sources.olist import generate
 from lagoa.settings import load_settings
 
-ROOT = Path(__file__).resolve().parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SCALE = 0.01
 START_S = 90
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from checkout import ROOT
 
 from benchmarks.floor import floor, tables
 from flows.sources.olist import generate
@@ -27,7 +28,6 @@ from lagoa.formats import FORMATS
 if TYPE_CHECKING:
     from lagoa.domain.checks import CheckFile
 
-ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = Contracts.load(ROOT / "iceberg", FORMATS)
 CHECK_FILES = sorted((ROOT / "soda").glob("*/*.yaml"))
 SETS = ["generated", *(["real"] if os.environ.get("OLIST_DIR") else [])]

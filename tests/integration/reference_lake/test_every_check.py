@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
+from checkout import ROOT
 
 import lagoa
 from flows.sources.olist import generate
@@ -18,6 +18,8 @@ from lagoa.audit.kinds.soda import Soda
 from lagoa.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
     from lagoa.audit.check import Check
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 
-ROOT = Path(__file__).resolve().parents[3]
 STRAY = "_stray"
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import yaml
+from checkout import ROOT
 
 from lagoa.bootstrap import open_lake
 from lagoa.settings import load_settings
@@ -14,7 +13,6 @@ from lagoa.sql_models.testing import run_tests
 from lagoa.sql_models.testing.reading import read_test_file
 from lagoa.sql_models.testing.running import run_test
 
-ROOT = Path(__file__).resolve().parents[3]
 MODELS = sorted(f"{path.parent.name}.{path.stem}" for path in (ROOT / "transformations").glob("*/*.sql"))
 FILES = sorted((ROOT / "transformations" / "tests").glob("*/*.yaml"))
 TESTS = [

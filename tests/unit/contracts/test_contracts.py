@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from jsonschema import Draft201909Validator, Draft202012Validator
 
 import lagoa
@@ -18,7 +19,6 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError
 from lagoa.formats import FORMATS
 
-ROOT = Path(__file__).parents[3]
 SALES = TableName.parse("silver.sales")
 HEAD = """
 apiVersion: v3.1.0

@@ -17,6 +17,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from checkout import ROOT
 from typer.testing import CliRunner
 
 from lagoa.cli.main import app
@@ -27,7 +28,6 @@ from lagoa.stack.manifest import read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.server import Site
 
-ROOT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 MANIFEST = read_manifest(ROOT)
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))

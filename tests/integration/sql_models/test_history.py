@@ -12,16 +12,18 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lakes import LakeFolder
 from typer.testing import CliRunner
 
-from lagoa.bootstrap import open_lake
 from lagoa.cli.main import app
 from lagoa.domain.commits import INTENTS
 from lagoa.errors import ContractError, ModelError, QueryError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from lakes import Columns
 
     from lagoa.branch import Branch
     from lagoa.lake import Lake
@@ -43,55 +45,24 @@ def moment(hour: int) -> datetime:
     return NOON + timedelta(hours=hour)
 
 
-def contract(table: str, columns: Sequence[tuple[str, str, str]], custom: dict[str, Any]) -> str:
-    """Return a contract of columns given as name, type and marks: `!` is required, a digit the place in the key."""
-    properties = []
-    for name, kind, marks in columns:
-        place = marks.strip("!")
-        entry: dict[str, Any] = {"name": name, "physicalType": kind, "description": "x", "required": marks != ""}
-        properties.append(entry | ({"primaryKey": True, "primaryKeyPosition": int(place)} if place else {}))
-    return json.dumps({
-        "apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0",
-        "schema": [{
-            "name": table.split(".")[1], "description": "One row a thing.", "properties": properties,
-            "customProperties": [{"property": f"lagoa.{name}", "value": value} for name, value in custom.items()],
-        }],
-    })  # fmt: skip
-
-
-OBSERVED = [("k", "long", "!"), ("t", "timestamptz", "!"), ("v", "string", ""), ("gone", "boolean", "!")]
-VERSIONS = [("k", "long", "!1"), ("v", "string", ""), ("valid_from", "timestamptz", "!2"),
-            ("valid_to", "timestamptz", ""), ("is_current", "boolean", "!")]  # fmt: skip
+OBSERVED = "k:long! t:timestamptz! v:string gone:boolean!"
+VERSIONS = "k:long* v:string valid_from:timestamptz* valid_to:timestamptz is_current:boolean!"
 SELECT = "select k, v, t as valid_from from bronze.seen"
 
 
-def make(
-    root: Path, deletions: str = "marker", columns: Sequence[tuple[str, str, str]] = VERSIONS, **custom: Any
-) -> Path:
-    (root / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
+def make(root: Path, deletions: str = "marker", columns: Columns = VERSIONS, **custom: Any) -> LakeFolder:
+    folder = LakeFolder(root)
     marked = SELECT.replace(" from bronze", ", gone as is_deleted from bronze")
-    files = {
-        "iceberg/bronze/seen.odcs.yaml": contract("bronze.seen", OBSERVED, {}),
-        "iceberg/silver/things.odcs.yaml": contract(
-            "silver.things", columns, {"materialization": "scd2", "scd2": {"deletions": deletions}, **custom}
-        ),
-        "transformations/silver/things.sql": marked if deletions == "marker" else SELECT,
-    }
-    for name, text in files.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    return root
+    history = {"materialization": "scd2", "scd2": {"deletions": deletions}, **custom}
+    folder.contract("bronze.seen", OBSERVED)
+    folder.contract("silver.things", columns, **history)
+    folder.model("silver.things", marked if deletions == "marker" else SELECT)
+    return folder
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    with open_lake(make(tmp_path)) as lake:
-        yield lake
-
-
-@pytest.fixture
-def dev(lake: Lake) -> Branch:
-    return lake.create_branch("dev")
+def folder(tmp_path: Path) -> LakeFolder:
+    return make(tmp_path)
 
 
 def arrive(branch: Branch, *seen: Seen) -> None:
@@ -172,7 +143,7 @@ def test_of_one_moment_one_observation_counts(dev: Branch) -> None:
 
 
 def test_a_delivery_that_lacks_a_thing_ends_it(tmp_path: Path) -> None:
-    with open_lake(make(tmp_path, "missing")) as lake:
+    with make(tmp_path, "missing").open() as lake:
         dev = lake.create_branch("dev")
         assert built(dev, Seen(1, 1, "a"), Seen(2, 1, "x")) == [(1, "a", 1, None), (2, "x", 1, None)]
         assert built(dev, Seen(2, 3, "x")) == [(1, "a", 1, 3), (2, "x", 1, None)]
@@ -189,8 +160,8 @@ _SEEN = st.builds(
 @pytest.fixture(scope="module")
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Lake]]:
     """A lake each of marked and of missing things, for branches of many examples."""
-    roots = {name: make(tmp_path_factory.mktemp(name), name) for name in ("marker", "missing")}
-    with open_lake(roots["marker"]) as marker, open_lake(roots["missing"]) as missing:
+    folders = {name: make(tmp_path_factory.mktemp(name), name) for name in ("marker", "missing")}
+    with folders["marker"].open() as marker, folders["missing"].open() as missing:
         yield {"marker": marker, "missing": missing}
 
 
@@ -233,7 +204,7 @@ def test_what_was_known_already_makes_no_snapshot(dev: Branch) -> None:
 
 
 def test_rows_that_differ_alone_are_written(tmp_path: Path) -> None:
-    with open_lake(make(tmp_path, partition=["k"])) as lake:
+    with make(tmp_path, partition=["k"]).open() as lake:
         dev = lake.create_branch("dev")
         built(dev, *(Seen(key, 0, "a") for key in (1, 2, 3)))
         before = files(dev)
@@ -314,41 +285,41 @@ def test_a_table_without_history_takes_no_observations(dev: Branch) -> None:
     ],
     ids=["no marker", "no moment", "what follows"],
 )
-def test_a_model_yields_observations(lake: Lake, dev: Branch, select: str, said: str) -> None:
+def test_a_model_yields_observations(folder: LakeFolder, dev: Branch, select: str, said: str) -> None:
     arrive(dev, Seen(1, 0, "a"))
-    (lake.settings.models_folder / "silver" / "things.sql").write_text(select)
+    folder.model("silver.things", select)
     with pytest.raises(ModelError, match=said):
         dev.transform()
 
 
-def without(name: str) -> list[tuple[str, str, str]]:
-    return [each for each in VERSIONS if each[0] != name]
+def without(name: str) -> str:
+    return " ".join(each for each in VERSIONS.split() if not each.startswith(f"{name}:"))
 
 
 @pytest.mark.parametrize(
     ("columns", "custom", "said"),
     [
         (without("valid_to"), {}, "has a column valid_to, and silver.things has none"),
-        ([*without("valid_to"), ("valid_to", "date", "")], {}, "valid_to of versions is another column"),
-        ([*without("valid_to"), ("valid_to", "timestamptz", "!")], {}, "Make it valid_to: timestamptz, not required"),
-        ([*without("is_current"), ("is_current", "string", "!")], {}, "Make it is_current: boolean, required"),
-        ([*without("k"), ("k", "long", "!3")], {}, "the key of versions is the thing's own key and valid_from"),
+        (without("valid_to") + " valid_to:date", {}, "valid_to of versions is another column"),
+        (without("valid_to") + " valid_to:timestamptz!", {}, "Make it valid_to: timestamptz, not required"),
+        (without("is_current") + " is_current:string!", {}, "Make it is_current: boolean, required"),
+        (without("k") + " k:long*", {}, "the key of versions is the thing's own key and valid_from"),
         (without("k"), {}, "the key of versions is the thing's own key and valid_from"),
-        ([*VERSIONS, ("is_deleted", "boolean", "")], {}, "is_deleted is what a SELECT marks deletions by"),
+        (f"{VERSIONS} is_deleted:boolean", {}, "is_deleted is what a SELECT marks deletions by"),
         (VERSIONS, {"orderBy": "v"}, "lagoa.orderBy has no meaning for scd2"),
         (VERSIONS, {"materialization": "full"}, "lagoa.scd2 is of tables whose lagoa.materialization is scd2"),
         (VERSIONS, {"scd2": {"deletions": "soft"}}, "Input should be 'none', 'marker' or 'missing'"),
     ],
 )
 def test_a_contract_of_versions_has_their_columns(
-    tmp_path: Path, columns: Sequence[tuple[str, str, str]], custom: dict[str, Any], said: str
+    tmp_path: Path, columns: str, custom: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ContractError, match=said), open_lake(make(tmp_path, columns=columns, **custom)) as lake:
+    with pytest.raises(ContractError, match=said), make(tmp_path, columns=columns, **custom).open() as lake:
         _ = lake.context.contracts
 
 
 def test_nothing_is_deleted_where_nothing_is_said(tmp_path: Path) -> None:
-    with open_lake(make(tmp_path, "none")) as lake:
+    with make(tmp_path, "none").open() as lake:
         dev = lake.create_branch("dev")
         assert built(dev, Seen(1, 0, "a"), Seen(2, 1, "x")) == [(1, "a", 0, None), (2, "x", 1, None)]
 
@@ -356,9 +327,9 @@ def test_nothing_is_deleted_where_nothing_is_said(tmp_path: Path) -> None:
 def test_values_of_any_type_make_versions(tmp_path: Path) -> None:
     """Dates as moments; nested values, decimals and NaN are compared as what they are; a key may have two columns."""
     kinds = {"f": "double", "d": "decimal(9, 2)", "l": "list<long>", "s": "struct<a: long, b: string>"}
-    columns = [("k", "long", "!1"), ("place", "string", "!2"), *((name, kind, "") for name, kind in kinds.items())]
-    columns += [("valid_from", "date", "!3"), ("valid_to", "date", ""), ("is_current", "boolean", "!")]
-    with open_lake(make(tmp_path, "none", columns)) as lake:
+    columns = {"k": "long*", "place": "string*", **kinds}
+    columns |= {"valid_from": "date*", "valid_to": "date", "is_current": "boolean!"}
+    with make(tmp_path, "none", columns).open() as lake:
         dev = lake.create_branch("dev")
         rows = """
             (1, 'x', 'nan'::double, 1.50, [1, null], {'a': 1, 'b': null}, date '2026-01-01'),
@@ -378,13 +349,13 @@ def test_values_of_any_type_make_versions(tmp_path: Path) -> None:
 
 
 def test_a_new_column_makes_new_versions(tmp_path: Path) -> None:
-    root = make(tmp_path, "none")
-    with open_lake(root) as lake:
+    folder = make(tmp_path, "none")
+    with folder.open() as lake:
         dev = lake.create_branch("dev")
         built(dev, Seen(1, 0, "a"), Seen(1, 1, "a", gone=True), Seen(2, 0, "x"))
-    make(root, "none", [*VERSIONS, ("left", "boolean", "")])
-    (root / "transformations/silver/things.sql").write_text(SELECT.replace(" from", ', gone as "left" from'))
-    with open_lake(root) as lake:
+    make(tmp_path, "none", f"{VERSIONS} left:boolean")
+    folder.model("silver.things", SELECT.replace(" from", ', gone as "left" from'))
+    with folder.open() as lake:
         dev = lake.branch("dev")
         dev.transform()
         assert versions(dev) == [(1, "a", 0, 1), (1, "a", 1, None), (2, "x", 0, None)]
@@ -419,7 +390,7 @@ SPOILED = {
 
 @pytest.mark.parametrize("what", SPOILED)
 def test_a_check_of_history_fails(tmp_path: Path, what: str) -> None:
-    with open_lake(make(tmp_path, "none")) as lake:
+    with make(tmp_path, "none").open() as lake:
         dev = lake.create_branch("dev")
         built(dev, Seen(1, 0, "a"), Seen(1, 1, "b"), Seen(1, 2, "c"), Seen(2, 0, "x"))
         dev.replace("silver.things", SPOILED[what])

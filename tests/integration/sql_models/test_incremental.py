@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from checkout import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lakes import LakeFolder
 from pyiceberg.types import LongType
 
 from flows.sources.olist import generate
-from lagoa.bootstrap import open_lake
 from lagoa.domain import faults
 from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, InvalidName, ModelError, PublishConflict
@@ -30,80 +31,55 @@ if TYPE_CHECKING:
     from lagoa.branch import Branch
     from lagoa.sql_models.run import ModelResult
 
-ROOT = Path(__file__).resolve().parents[3]
 SALES = "id:long ts:timestamp n:long seen:long"
-DAILY = "{by: time, column: day, grain: day, inputs: {bronze.sales: ts}}"
-BY_BATCH = "{by: batch, input: bronze.sales}"
-MODELS = {
+DAILY = {"by": "time", "column": "day", "grain": "day", "inputs": {"bronze.sales": "ts"}}
+BY_BATCH = {"by": "batch", "input": "bronze.sales"}
+FROM_FILES: dict[str, Any] = {"source": {"format": "csv"}, "partition": ["month(ts)"]}
+MODELS: dict[str, tuple[str, dict[str, Any], str]] = {
     "gold.daily": (
         "day:date sales:long n:long shop:string",
-        ["partition=[month(day)]", f"incremental={DAILY}"],
+        {"partition": ["month(day)"], "incremental": DAILY},
         """select cast(ts as date) as day, count(*) as sales, cast(sum(n) as bigint) as n, max(shop) as shop
         from bronze.sales left join bronze.shops on shops.id = sales.n group by 1""",
     ),
     "gold.doubled": (
         "id:long n:long shop:string",
-        [f"incremental={BY_BATCH}"],
+        {"incremental": BY_BATCH},
         "select sales.id, n * 2 as n, shop from bronze.sales left join bronze.shops on shops.id = sales.n where n > 1",
     ),
     "gold.latest": (
-        "id:long! n:long seen:long",
-        ["orderBy=seen", f"incremental={BY_BATCH}"],
+        "id:long* n:long seen:long",
+        {"orderBy": "seen", "incremental": BY_BATCH},
         """select id, n, seen from bronze.sales
         qualify row_number() over (partition by id order by seen desc, _row desc, _batch_id) = 1""",
     ),
 }
 
 
-def write_contract(root: Path, table: str, columns: str, custom: list[str]) -> None:
-    """Write a contract: columns as `name:type`, with `!` those of the key; custom properties as `name=value`."""
-    layer, name = table.split(".")
-    logical = {"long": "integer", "int": "integer", "string": "string", "date": "date", "timestamp": "timestamp"}
-    lines = []
-    for column in columns.split():
-        field, kind = column.rstrip("!").split(":")
-        key = ", primaryKey: true, required: true" if column.endswith("!") else ""
-        lines.append(
-            f"      - {{name: {field}, logicalType: {logical[kind]}, physicalType: {kind}, description: x{key}}}"
-        )
-    extra = [f"      - {{property: lagoa.{name}, value: {value}}}" for name, value in (e.split("=", 1) for e in custom)]
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f"apiVersion: v3.1.0\nkind: DataContract\nid: {table}\nname: {table}\nversion: 1.0.0\nstatus: active\n"
-        f"description: {{purpose: A table of a test.}}\nschema:\n  - name: {name}\n    physicalName: {table}\n"
-        "    physicalType: table\n    description: One row a thing.\n    properties:\n"
-        + "\n".join([*lines, *(["    customProperties:"] if extra else []), *extra])
-        + "\nteam: {name: test}\n"
-    )
-
-
-def write_lake(root: Path) -> None:
-    (root / "lagoa.toml").write_text('name = "test"\nthreads = 1\nworkers = 1\nmemory_limit = "1GB"\n')
-    write_contract(root, "bronze.sales", SALES, ["source={format: csv}", "partition=[month(ts)]"])
-    write_contract(root, "bronze.shops", "id:long shop:string", [])
+def lake_folder(root: Path) -> LakeFolder:
+    folder = LakeFolder(root, workers=1)
+    folder.contract("bronze.sales", SALES, **FROM_FILES)
+    folder.contract("bronze.shops", "id:long shop:string")
     for table, (columns, custom, sql) in MODELS.items():
-        write_contract(root, table, columns, ["materialization=incremental", *custom])
-        file = root / "transformations" / f"{table.replace('.', '/')}.sql"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(sql)
+        folder.contract(table, columns, materialization="incremental", **custom)
+        folder.model(table, sql)
+    return folder
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    write_lake(tmp_path)
-    return tmp_path
+def folder(tmp_path: Path) -> LakeFolder:
+    return lake_folder(tmp_path)
 
 
 @pytest.fixture
-def branch(root: Path) -> Iterator[Branch]:
-    with opened(root) as branch:
+def branch(folder: LakeFolder) -> Iterator[Branch]:
+    with opened(folder) as branch:
         yield branch
 
 
 @contextmanager
-def opened(root: Path) -> Iterator[Branch]:
-    with open_lake(root) as lake:
+def opened(folder: LakeFolder) -> Iterator[Branch]:
+    with folder.open() as lake:
         branch = lake.create_branch("dev")
         branch.append("bronze.shops", pa.table({"id": [1, 2], "shop": ["a", "b"]}))
         yield branch
@@ -187,7 +163,7 @@ def test_the_same_rows_in_other_files_touch_nothing(branch: Branch) -> None:
     assert {each for each, (how, _, _) in build(branch).items() if how} == set()
 
 
-def test_what_no_increment_tells_builds_whole_and_says_why(root: Path, branch: Branch) -> None:
+def test_what_no_increment_tells_builds_whole_and_says_why(folder: LakeFolder, branch: Branch) -> None:
     load(branch, "b1", *FIRST)
     build(branch)
     branch.append("bronze.shops", pa.table({"id": [3], "shop": ["c"]}))
@@ -202,27 +178,26 @@ def test_what_no_increment_tells_builds_whole_and_says_why(root: Path, branch: B
     assert build(branch)["gold.daily"][2] == "there is no table yet"
 
 
-def test_other_sql_or_other_columns_that_are_read_build_whole(root: Path, branch: Branch) -> None:
+def test_other_sql_or_other_columns_that_are_read_build_whole(folder: LakeFolder, branch: Branch) -> None:
     load(branch, "b1", *FIRST)
     build(branch)
     sql = MODELS["gold.doubled"][2]
-    file = root / "transformations/gold/doubled.sql"
-    file.write_text(f"-- a note\n{sql}")
+    folder.model("gold.doubled", f"-- a note\n{sql}")
     load(branch, "b2", (8, "2026-01-05T11:00", 1, 1))
     assert build(branch)["gold.doubled"] == ("incremental", ("b2",), "")
-    file.write_text(sql.replace("n > 1", "n > 0"))
-    write_contract(root, "bronze.sales", f"{SALES} more:long", ["source={format: csv}", "partition=[month(ts)]"])
+    folder.model("gold.doubled", sql.replace("n > 1", "n > 0"))
+    folder.contract("bronze.sales", f"{SALES} more:long", **FROM_FILES)
     load(branch, "b3", (9, "2026-01-05T11:00", 1, 1))
     results = {str(each.table): each for each in anew(branch)}
     assert results["gold.doubled"].reason == "its SQL or contract has changed"
     more = sales([(10, "2026-01-05T11:00", 1, 1)]).append_column("more", pa.array([1]))
-    with open_lake(root) as lake:
+    with folder.open() as lake:
         lake.branch("dev").append("bronze.sales", more, batch="b4")
         results = {str(each.table): each for each in lake.branch("dev").transform()}
     assert {each.how for each in results.values()} == {"incremental"}  # no model reads the new column
     branch.catalog().drop_table("bronze.sales")
-    write_contract(root, "bronze.sales", SALES.replace("n:long", "n:int"), ["source={format: csv}"])
-    with open_lake(root) as lake:
+    folder.contract("bronze.sales", SALES.replace("n:long", "n:int"), source={"format": "csv"})
+    with folder.open() as lake:
         load(lake.branch("dev"), "b1", *FIRST)
         results = {str(each.table): each for each in lake.branch("dev").transform()}
     assert {each.reason for each in results.values()} == {"bronze.sales: its columns have changed"}
@@ -372,9 +347,7 @@ def interrupted(branch: Branch, after: int) -> None:
 def test_any_history_gives_what_a_whole_build_gives(
     tmp_path_factory: pytest.TempPathFactory, first: list[Row], steps: list[tuple[str, int, Any]]
 ) -> None:
-    root = tmp_path_factory.mktemp("lake")
-    write_lake(root)
-    with opened(root) as branch:
+    with opened(lake_folder(tmp_path_factory.mktemp("lake"))) as branch:
         states: list[str] = []
         take(branch, states, ("load", 0, first))
         build(branch)
@@ -420,12 +393,10 @@ def test_backfill_builds_the_intervals_asked_for_and_what_changed(branch: Branch
     assert branch.sql("select * from gold.daily order by all").fetchall() == rows
 
 
-def test_backfill_builds_the_batches_asked_for(root: Path) -> None:
-    write_contract(
-        root, "gold.kept", "id:long _batch_id:string", ["materialization=incremental", f"incremental={BY_BATCH}"]
-    )
-    (root / "transformations/gold/kept.sql").write_text("select id, _batch_id from bronze.sales")
-    with opened(root) as branch:
+def test_backfill_builds_the_batches_asked_for(folder: LakeFolder) -> None:
+    folder.contract("gold.kept", "id:long _batch_id:string", materialization="incremental", incremental=BY_BATCH)
+    folder.model("gold.kept", "select id, _batch_id from bronze.sales")
+    with opened(folder) as branch:
         load(branch, "b1", (1, None, 1, 1), (2, None, 2, 1))
         load(branch, "b2", (2, None, 3, 2), (3, None, 1, 1))
         build(branch)
@@ -465,10 +436,10 @@ def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branc
 def test_a_second_delivery_to_the_reference_lake_is_an_increment(tmp_path: Path) -> None:
     for name in ("iceberg", "transformations", "soda"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "lagoa.toml").write_text('name = "olist"\nthreads = 2\nmemory_limit = "1GB"\n')
+    folder = LakeFolder(tmp_path, threads=2)
     generate(tmp_path / "data", 0.005)
     models = ["silver.orders", "silver.order_items", "silver.payments", "silver.reviews", "gold.kpi_sales_monthly"]
-    with open_lake(tmp_path) as lake:
+    with folder.open() as lake:
         branch = lake.create_branch("dev")
         branch.ingest_folder(tmp_path / "data")
         branch.transform(models)

@@ -10,69 +10,29 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lakes import LakeFolder
 
-from lagoa.bootstrap import open_lake
 from lagoa.catalog.table_facts import table_facts
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError, RefProtected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from lagoa.branch import Branch
     from lagoa.lake import Lake
 
 
-def write_contract(
-    root: Path, table: str, columns: str, custom: str = "", *, key: str = "", note: str = "A table of a test."
-) -> None:
-    """Write a contract of columns given as `name:type`; `custom` are custom properties as `name=value`."""
-    layer, name = table.split(".")
-    properties = []
-    for column in columns.split():
-        column_name, kind = column.split(":")
-        is_key = ", primaryKey: true, primaryKeyPosition: 1, required: true" if column_name == key else ""
-        logical = {"long": "integer", "double": "number", "string": "string"}[kind]
-        properties.append(
-            f"      - {{name: {column_name}, logicalType: {logical}, physicalType: {kind}, description: x{is_key}}}"
-        )
-    pairs = [pair.split("=") for pair in custom.split()]
-    extra = "    customProperties:\n" + "\n".join(
-        f"      - {{property: lagoa.{name}, value: {value}}}" for name, value in pairs
-    )
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f"apiVersion: v3.1.0\nkind: DataContract\nid: {table}\nname: {table}\nversion: 1.0.0\nstatus: active\n"
-        f"description:\n  purpose: {note}\nschema:\n  - name: {name}\n    physicalName: {table}\n"
-        f"    physicalType: table\n    description: One row a thing.\n    properties:\n"
-        + "\n".join(properties)
-        + (f"\n{extra}" if pairs else "")
-        + "\nteam:\n  name: test\n"
-    )
-
-
-def write_model(root: Path, table: str, sql: str) -> Path:
-    path = root / "transformations" / f"{table.replace('.', '/')}.sql"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(sql)
-    return path
-
-
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
-    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 2\nmemory_limit = "1GB"\n')
-    write_contract(tmp_path, "bronze.a", "k:long v:long")
-    write_contract(tmp_path, "bronze.b", "k:long v:long")
-    return tmp_path
+def folder(folder: LakeFolder) -> LakeFolder:
+    folder.settings(threads=2)
+    folder.contract("bronze.a", "k:long v:long")
+    folder.contract("bronze.b", "k:long v:long")
+    return folder
 
 
-@pytest.fixture
-def lake(root: Path) -> Iterator[Lake]:
-    with open_lake(root) as lake:
-        lake.create_branch("dev")
-        yield lake
+def model(folder: LakeFolder, table: str, sql: str) -> None:
+    """Write a model, and its contract."""
+    folder.contract(table, "k:long v:long", materialization="full")
+    folder.model(table, sql)
 
 
 def load(lake: Lake, **rows: list[tuple[int, int]]) -> None:
@@ -81,7 +41,7 @@ def load(lake: Lake, **rows: list[tuple[int, int]]) -> None:
         branch.replace(f"bronze.{name}", pa.table({"k": [k for k, _ in pairs], "v": [v for _, v in pairs]}))
 
 
-def chain(root: Path) -> None:
+def chain(folder: LakeFolder) -> None:
     """Write a diamond: silver.a, silver.b, and gold.sum of both; gold.other of silver.b alone."""
     for table, sql in {
         "silver.a": "select k, v from bronze.a",
@@ -89,8 +49,7 @@ def chain(root: Path) -> None:
         "gold.sum": "select k, a.v + b.v as v from silver.a a join silver.b b using (k)",
         "gold.other": "select k, v from silver.b where v > 1",
     }.items():
-        write_contract(root, table, "k:long v:long", "materialization=full")
-        write_model(root, table, sql)
+        model(folder, table, sql)
 
 
 def run(lake: Lake, branch: str = "dev", **options: object) -> dict[str, int | None]:
@@ -115,8 +74,8 @@ def ran(results: dict[str, int | None]) -> set[str]:
 ALL = {"silver.a", "silver.b", "gold.sum", "gold.other"}
 
 
-def test_builds_every_model_once(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_builds_every_model_once(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10), (2, 20)], b=[(1, 1), (2, 2)])
     assert run(lake) == {"silver.a": 2, "silver.b": 2, "gold.sum": 2, "gold.other": 1}
     dev = lake.branch("dev")
@@ -126,8 +85,8 @@ def test_builds_every_model_once(root: Path, lake: Lake) -> None:
     assert dev.head == head
 
 
-def test_a_changed_input_touches_its_descendants_only(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_a_changed_input_touches_its_descendants_only(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     run(lake)
     load(lake, a=[(1, 30)])
@@ -135,27 +94,27 @@ def test_a_changed_input_touches_its_descendants_only(root: Path, lake: Lake) ->
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 31)]
 
 
-def test_comments_touch_nothing_and_sql_touches_what_follows(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_comments_touch_nothing_and_sql_touches_what_follows(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     run(lake)
-    write_model(root, "silver.b", "-- a note\nselect k,\n  v /* the value */ from bronze.b;\n")
+    folder.model("silver.b", "-- a note\nselect k,\n  v /* the value */ from bronze.b;\n")
     assert ran(run(lake)) == set()
-    write_model(root, "silver.b", "select k, v * 2 as v from bronze.b")
+    folder.model("silver.b", "select k, v * 2 as v from bronze.b")
     assert ran(run(lake)) == {"silver.b", "gold.sum", "gold.other"}
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 12)]
 
 
-def test_a_changed_contract_runs_the_model(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_a_changed_contract_runs_the_model(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     run(lake)
-    write_contract(root, "gold.other", "k:long v:long", "materialization=full", note="Said in other words.")
+    folder.contract("gold.other", "k:long v:long", materialization="full", description="Said in other words.")
     assert ran(run(lake)) == {"gold.other"}
 
 
-def test_staleness_follows_the_branch(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_staleness_follows_the_branch(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     lake.create_branch("raw", "dev")
     run(lake)
@@ -164,8 +123,8 @@ def test_staleness_follows_the_branch(root: Path, lake: Lake) -> None:
     assert ran(run(lake, "raw")) == ALL
 
 
-def test_a_table_that_was_dropped_or_written_by_hand_is_built_again(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_a_table_that_was_dropped_or_written_by_hand_is_built_again(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     run(lake)
     lake.catalog("dev").drop_table("gold.sum")
@@ -175,8 +134,8 @@ def test_a_table_that_was_dropped_or_written_by_hand_is_built_again(root: Path, 
     assert rows(lake.branch("dev"), "gold.other") == []
 
 
-def test_selection_takes_what_is_needed(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_selection_takes_what_is_needed(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     assert ran(run(lake, select=["gold.other"])) == {"silver.b", "gold.other"}
     assert ran(run(lake, select=["silver"])) == {"silver.a"}
@@ -184,8 +143,8 @@ def test_selection_takes_what_is_needed(root: Path, lake: Lake) -> None:
         run(lake, select=["nope"])
 
 
-def test_the_table_says_what_it_was_built_from(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_the_table_says_what_it_was_built_from(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     run(lake)
     tables = lake.tables("dev")
@@ -200,9 +159,9 @@ def test_the_table_says_what_it_was_built_from(root: Path, lake: Lake) -> None:
     assert mine["fingerprint"] == properties["lagoa.fingerprint"]
 
 
-def test_merge_updates_by_key_and_keeps_the_others(root: Path, lake: Lake) -> None:
-    write_contract(root, "silver.a", "k:long v:long", "materialization=merge orderBy=v", key="k")
-    write_model(root, "silver.a", "select k, v from bronze.a")
+def test_merge_updates_by_key_and_keeps_the_others(folder: LakeFolder, lake: Lake) -> None:
+    folder.contract("silver.a", "k:long* v:long", materialization="merge", orderBy="v")
+    folder.model("silver.a", "select k, v from bronze.a")
     load(lake, a=[(1, 10), (1, 11), (2, 20)])
     assert run(lake) == {"silver.a": 2}
     assert rows(lake.branch("dev"), "silver.a") == [(1, 11), (2, 20)]
@@ -211,8 +170,8 @@ def test_merge_updates_by_key_and_keeps_the_others(root: Path, lake: Lake) -> No
     assert rows(lake.branch("dev"), "silver.a") == [(1, 11), (2, 21), (3, 30)]
 
 
-def test_results_come_in_order_as_they_are_done(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_results_come_in_order_as_they_are_done(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
     done: list[str] = []
     results = run(lake, workers=4, on_done=lambda result: done.append(str(result.table)))
@@ -221,56 +180,54 @@ def test_results_come_in_order_as_they_are_done(root: Path, lake: Lake) -> None:
     assert done.index("silver.b") < min(done.index("gold.sum"), done.index("gold.other"))
 
 
-def test_the_longest_chain_goes_first(root: Path, lake: Lake) -> None:
-    write_contract(root, "silver.a", "k:long v:long", "materialization=full")
-    write_model(root, "silver.a", "select k, v from bronze.a")
+def test_the_longest_chain_goes_first(folder: LakeFolder, lake: Lake) -> None:
+    model(folder, "silver.a", "select k, v from bronze.a")
     for number in range(3):
         name = f"silver.z{number}"
-        write_contract(root, name, "k:long v:long", "materialization=full")
-        write_model(root, name, f"select k, v from {'bronze.a' if number == 0 else f'silver.z{number - 1}'}")
+        model(folder, name, f"select k, v from {'bronze.a' if number == 0 else f'silver.z{number - 1}'}")
     load(lake, a=[(1, 1)])
     done: list[str] = []
     run(lake, workers=1, on_done=lambda result: done.append(str(result.table)))
     assert done[:2] == ["silver.z0", "silver.z1"]
 
 
-def test_a_failure_names_the_file_and_spares_the_others(root: Path, lake: Lake) -> None:
-    chain(root)
-    write_model(root, "silver.a", "select k,\n  cast('n/a' || v as bigint) as v\nfrom bronze.a")
+def test_a_failure_names_the_file_and_spares_the_others(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
+    folder.model("silver.a", "select k,\n  cast('n/a' || v as bigint) as v\nfrom bronze.a")
     load(lake, a=[(1, 10)], b=[(1, 1)])
     with pytest.raises(ModelError, match=r"silver\.a failed: .*n/a10") as caught:
         run(lake)
-    assert caught.value.file == str(root / "transformations/silver/a.sql")
+    assert caught.value.file == str(folder.root / "transformations/silver/a.sql")
     tables = {str(table) for table in lake.tables("dev")}
     assert "silver.a" not in tables
     assert "gold.sum" not in tables
-    write_model(root, "silver.a", "select k, v from bronze.a")
+    folder.model("silver.a", "select k, v from bronze.a")
     assert {"silver.a", "gold.sum"} <= ran(run(lake))
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 11)]
 
 
-def test_a_failure_that_the_engine_places_has_its_line(root: Path, lake: Lake) -> None:
-    chain(root)
-    write_model(root, "silver.a", "select k,\n  no_such_function(v) as v\nfrom bronze.a")
+def test_a_failure_that_the_engine_places_has_its_line(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
+    folder.model("silver.a", "select k,\n  no_such_function(v) as v\nfrom bronze.a")
     load(lake, a=[(1, 10)], b=[(1, 1)])
     with pytest.raises(ModelError, match="no_such_function") as caught:
         run(lake)
     assert caught.value.line == 2
 
 
-def test_values_that_do_not_fit_the_contract_fail(root: Path, lake: Lake) -> None:
-    write_contract(root, "silver.a", "k:long v:long", "materialization=full", key="k")
-    write_model(root, "silver.a", "select nullif(k, 1) as k, v from bronze.a")
+def test_values_that_do_not_fit_the_contract_fail(folder: LakeFolder, lake: Lake) -> None:
+    folder.contract("silver.a", "k:long* v:long", materialization="full")
+    folder.model("silver.a", "select nullif(k, 1) as k, v from bronze.a")
     load(lake, a=[(1, 10)])
     with pytest.raises(ModelError, match=r"silver\.a failed"):
         run(lake)
     assert TableName.parse("silver.a") not in lake.tables("dev")
 
 
-def test_all_failures_are_told(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_all_failures_are_told(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     for table in ("a", "b"):
-        write_model(root, f"silver.{table}", f"select k, cast('bad' || v as bigint) as v from bronze.{table}")
+        folder.model(f"silver.{table}", f"select k, cast('bad' || v as bigint) as v from bronze.{table}")
     load(lake, a=[(1, 10)], b=[(1, 1)])
     with pytest.raises(ModelError) as caught:
         run(lake, workers=1)
@@ -285,8 +242,8 @@ def test_all_failures_are_told(root: Path, lake: Lake) -> None:
     assert all("failed too" in note for note in told)
 
 
-def test_an_input_that_is_not_on_the_branch(root: Path, lake: Lake) -> None:
-    chain(root)
+def test_an_input_that_is_not_on_the_branch(folder: LakeFolder, lake: Lake) -> None:
+    chain(folder)
     load(lake, b=[(1, 1)])
     head = lake.branch("dev").head
     with pytest.raises(ModelError, match=r"silver\.a reads bronze\.a, which is not on 'dev'") as caught:
@@ -296,26 +253,25 @@ def test_an_input_that_is_not_on_the_branch(root: Path, lake: Lake) -> None:
     assert ran(run(lake, select=["gold.other"])) == {"silver.b", "gold.other"}
 
 
-def test_main_takes_no_models(root: Path, lake: Lake) -> None:
-    write_contract(root, "silver.one", "k:long v:long", "materialization=full")
-    write_model(root, "silver.one", "select 1 as k, 2 as v")
+def test_main_takes_no_models(folder: LakeFolder, lake: Lake) -> None:
+    model(folder, "silver.one", "select 1 as k, 2 as v")
     with pytest.raises(RefProtected):
         run(lake, "main")
     assert run(lake) == {"silver.one": 1}
 
 
-def test_two_models_of_one_input_at_once_see_the_same(root: Path, lake: Lake) -> None:
+def test_two_models_of_one_input_at_once_see_the_same(folder: LakeFolder, lake: Lake) -> None:
     """What comes to the branch while models run is not seen by half of them."""
     from lagoa.sql_models.run import transform
 
-    chain(root)
+    chain(folder)
     load(lake, a=[(1, 10)], b=[(1, 1)])
-    write_model(root, "gold.sum", "select a.k, a.v + b.v as v from silver.a a join bronze.a b using (k)")
+    folder.model("gold.sum", "select a.k, a.v + b.v as v from silver.a a join bronze.a b using (k)")
 
     def change(result: object) -> None:
         load(lake, a=[(1, 999)])
 
-    with open_lake(root) as other:
+    with folder.open() as other:
         transform(other.context, "dev", select=["gold.sum"], workers=1, on_done=change)
     assert rows(lake.branch("dev"), "gold.sum") == [(1, 20)]
     assert ran(run(lake, select=["gold.sum"])) == {"silver.a", "gold.sum"}
@@ -367,15 +323,13 @@ def sql_of(oracle: Oracle, number: int, comment: str = "") -> str:
 def test_any_graph_after_any_changes_is_as_if_built_from_scratch(
     tmp_path_factory: pytest.TempPathFactory, reads: list[list[int]], steps: list[tuple[str, int, object]]
 ) -> None:
-    root = tmp_path_factory.mktemp("lake")
-    (root / "lagoa.toml").write_text('threads = 2\nmemory_limit = "1GB"\n')
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"), threads=2)
     oracle = Oracle(reads)
     for node in range(2):
-        write_contract(root, table_of(node), "k:long v:long")
+        folder.contract(table_of(node), "k:long v:long")
     for number in range(len(reads)):
-        write_contract(root, table_of(number + 2), "k:long v:long", "materialization=full")
-        write_model(root, table_of(number + 2), sql_of(oracle, number))
-    with open_lake(root) as lake:
+        model(folder, table_of(number + 2), sql_of(oracle, number))
+    with folder.open() as lake:
         lake.create_branch("dev")
         load(lake, a=[(1, 1)], b=[(1, 2)])
         for what, which, value in [("none", 0, 0), *steps]:
@@ -387,11 +341,11 @@ def test_any_graph_after_any_changes_is_as_if_built_from_scratch(
                     oracle.touch(which)
             elif what == "sql" and oracle.plus[number] != value:
                 oracle.plus[number] = int(str(value))
-                write_model(root, table_of(number + 2), sql_of(oracle, number))
+                folder.model(table_of(number + 2), sql_of(oracle, number))
                 oracle.stale.add(number)
                 oracle.touch(number + 2)
             elif what == "comment":
-                write_model(root, table_of(number + 2), sql_of(oracle, number, f"-- {which}\n"))
+                folder.model(table_of(number + 2), sql_of(oracle, number, f"-- {which}\n"))
             assert ran(run(lake)) == {table_of(number + 2) for number in oracle.stale}
             oracle.stale.clear()
             for node in range(2, len(reads) + 2):

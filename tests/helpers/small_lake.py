@@ -20,6 +20,16 @@ PETS = {
     "owner": {"physicalType": "long!", "relationships": [{"type": "foreignKey", "to": "bronze.people.id"}]},
     "kind": {"physicalType": "string!", "enum": [{"value": "cat"}, {"value": "dog"}]},
 }
+EVERY_KIND = {
+    "id": {"physicalType": "long*"},
+    "email": {"physicalType": "string", "logicalTypeOptions": {"format": "email"}},
+    "zip": {"physicalType": "string", "logicalTypeOptions": {"pattern": "^[0-9]{5}$"}},
+    "code": {"physicalType": "string", "unique": True, "logicalTypeOptions": {"maxLength": 3}},
+    "kind": {"physicalType": "string", "enum": [{"value": "cat"}, {"value": "dog"}]},
+    "weight": {"physicalType": "double", "logicalTypeOptions": {"minimum": 0}},
+    "owner": {"physicalType": "long", "relationships": [{"type": "foreignKey", "to": "bronze.people.id"}]},
+}
+"""Of no table of the lake: a column for each kind of check of a column."""
 
 
 class SmallLake(LakeFolder):

@@ -77,11 +77,7 @@ def test_a_broken_row_fails_its_check_and_is_shown(dev, lake, check):
 
 def test_a_null_in_a_column_that_the_contract_came_to_require_fails(dev, small):
     dev.replace("bronze.people", small.people(1, 2, age=None))
-    columns = {
-        "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},
-        "name": {"physicalType": "string", "required": True},
-        "age": {"physicalType": "int", "required": True},
-    }
+    columns = {"id": "long*", "name": "string!", "age": "int!"}
     small.contract("bronze.people", columns)
     with small.open() as lake:
         report = lake.audit("dev")
@@ -90,7 +86,7 @@ def test_a_null_in_a_column_that_the_contract_came_to_require_fails(dev, small):
 
 
 def test_a_schema_that_is_not_the_contracts_fails(dev, small):
-    columns = {"id": {"physicalType": "long"}, "age": {"physicalType": "long"}, "nick": {"physicalType": "string"}}
+    columns = "id:long age:long nick:string"
     small.contract("bronze.people", columns)
     with small.open() as lake:
         found = result(lake.audit("dev"), "bronze.people/schema")
@@ -102,7 +98,7 @@ def test_a_schema_that_is_not_the_contracts_fails(dev, small):
 
 
 def test_a_check_of_a_column_that_is_not_there_takes_no_other_with_it(dev, small):
-    columns = {"id": {"physicalType": "long", "required": True}, "nick": {"physicalType": "string", "required": True}}
+    columns = "id:long! nick:string!"
     small.contract("bronze.people", columns)
     with small.open() as lake:
         report = lake.audit("dev")
@@ -129,12 +125,12 @@ def test_a_table_without_contract_fails_by_name(dev, small):
 
 def test_a_warning_does_not_block(dev, small):
     columns = {
-        "id": {"physicalType": "long", "required": True},
-        "name": {"physicalType": "string", "required": True},
+        "id": "long!",
+        "name": "string!",
         "age": {
             "physicalType": "int",
             "logicalTypeOptions": {"minimum": 40},
-            "customProperties": [{"property": "lagoa.severity", "value": "warn"}],
+            "lagoa.severity": "warn",
         },
     }
     small.contract("bronze.people", columns)
@@ -150,7 +146,7 @@ def measured(small):
     """A lake whose main has ten people of the age 30, with limits on their number and mean age."""
     small.contract(
         "bronze.people",
-        {"id": {"physicalType": "long"}, "name": {"physicalType": "string"}, "age": {"physicalType": "int"}},
+        "id:long name:string age:int",
         rowCountChange=0.2,
         drift={"age": 0.1},
     )
@@ -190,7 +186,7 @@ def test_a_change_is_measured_against_the_base_that_is_asked_for(measured, small
 
 
 def test_the_share_of_quarantine_is_checked(small):
-    columns = {"id": {"physicalType": "long", "required": True}}
+    columns = "id:long!"
     small.contract("bronze.people", columns, source={"format": "csv", "file": "people.csv"}, quarantineShare=0.3)
     small.file("good.csv", "id\n1\n2\n")
     small.file("bad.csv", "id\n3\nx\n4\n")
@@ -229,7 +225,7 @@ def test_a_publication_reuses_the_audit_of_the_branch(dev):
 
 def test_another_contract_is_another_result(dev, small):
     dev.audit()
-    small.contract("bronze.people", {"id": {"physicalType": "long"}}, rowCountChange=0.2)
+    small.contract("bronze.people", "id:long", rowCountChange=0.2)
     with small.open() as lake:
         fresh = {each.table for each in lake.audit("dev").results if not each.reused}
     assert fresh == {"bronze.people"}

@@ -25,8 +25,8 @@ def strict(small) -> None:
 
 
 def loosen(small) -> None:
-    name = {**PEOPLE["name"], "customProperties": [{"property": "lagoa.severity", "value": "warn"}]}
-    small.contract("bronze.people", {**PEOPLE, "name": name, "age": {"physicalType": "int"}})
+    name = {**PEOPLE["name"], "lagoa.severity": "warn"}
+    small.contract("bronze.people", {**PEOPLE, "name": name, "age": "int"})
     kinds = [{"value": "cat"}, {"value": "fish"}, {"value": "dog"}]
     small.contract("bronze.pets", {**PETS, "kind": {**PETS["kind"], "enum": kinds}})
     (small.root / "soda/bronze/pets.yaml").unlink()

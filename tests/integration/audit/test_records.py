@@ -267,9 +267,9 @@ def test_what_comes_from_data_and_people_is_escaped(own, small):
 
 
 PERSONAL = {
-    "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},
+    "id": "long*",
     "name": {"physicalType": "string", "classification": "personal"},
-    "age": {"physicalType": "int"},
+    "age": "int",
 }
 JOINED = """
 checks:

@@ -7,21 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from small_lake import EVERY_KIND
 
 from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.audit import audit
 
 NOW = datetime(2031, 11, 20, 18, 10, tzinfo=UTC)
-ANIMALS = {
-    "id": {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1},
-    "email": {"physicalType": "string", "logicalTypeOptions": {"format": "email"}},
-    "zip": {"physicalType": "string", "logicalTypeOptions": {"pattern": "^[0-9]{5}$"}},
-    "code": {"physicalType": "string", "unique": True, "logicalTypeOptions": {"maxLength": 3}},
-    "kind": {"physicalType": "string", "enum": [{"value": "cat"}, {"value": "dog"}]},
-    "weight": {"physicalType": "double", "logicalTypeOptions": {"minimum": 0}},
-    "owner": {"physicalType": "long", "relationships": [{"type": "foreignKey", "to": "bronze.people.id"}]},
-    "seen": {"physicalType": "timestamptz"},
-}
+ANIMALS = {**EVERY_KIND, "seen": "timestamptz"}
 LIMITS = {"rowCountChange": 9, "drift": {"weight": 9}, "source": {"format": "csv", "file": "animals.csv"}}
 CHECKS = """
 columns:

@@ -137,7 +137,7 @@ def test_a_namespace_that_main_fills_meanwhile_is_not_removed(published, small):
     branch.publish()
     branch.catalog().drop_namespace("silver")
     branch.append("bronze.people", small.people(3), batch="p2")
-    small.contract("silver.people", {"id": {"physicalType": "long"}})
+    small.contract("silver.people", "id:long")
     with small.open() as again:
         other = again.create_branch("other")
         other.append("silver.people", small.people(1).select(["id"]), batch="s1")
@@ -307,7 +307,7 @@ def test_main_moving_all_the_time_is_an_error(small):
 
 def test_threads_on_different_tables_publish_at_once(small):
     for number in range(4):
-        small.contract(f"bronze.t{number}", {"id": {"physicalType": "long"}})
+        small.contract(f"bronze.t{number}", "id:long")
     start = threading.Barrier(4)
     failures = []
 

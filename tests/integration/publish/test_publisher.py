@@ -89,7 +89,7 @@ def test_the_publishers_own_checkout_decides(small, tmp_path):
     small.file("lagoa.toml", f'state = "{state}"\n')
     own = type(small)(tmp_path / "publisher")
     own.file("lagoa.toml", f'state = "{state}"\n')
-    loose = {"id": {"physicalType": "long"}, "name": {"physicalType": "string"}, "age": {"physicalType": "int"}}
+    loose = {"id": "long", "name": "string", "age": "int"}
     small.contract("bronze.people", loose)
     with small.open() as lake:
         command = (sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(own.root))
@@ -139,7 +139,7 @@ def test_the_step_stays_for_the_next_publication_and_reads_the_contracts_anew(ca
     load(caller, small.people(1), "one").publish()
     (step,) = steps()
     ages = {"physicalType": "int", "logicalTypeOptions": {"maximum": 9}}
-    small.contract("bronze.people", {"id": {"physicalType": "long"}, "name": {"physicalType": "string"}, "age": ages})
+    small.contract("bronze.people", {"id": "long", "name": "string", "age": ages})
     with pytest.raises(AuditFailed, match="range/age"):
         load(caller, small.people(2), "two").publish()
     assert steps() == [step]

@@ -122,7 +122,7 @@ def test_a_state_that_was_never_main_is_refused(twice, small):
 
 def test_a_state_with_a_receipt_needs_no_gate(twice, small):
     # The contract has become stricter since: the old state would not pass it.
-    small.contract("bronze.people", {"id": {"physicalType": "long", "required": True}})
+    small.contract("bronze.people", "id:long!")
     with small.open() as lake:
         publication = lake.rollback("main~1")
         assert people(lake) == [1]

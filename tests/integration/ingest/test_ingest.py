@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lakes import LakeFolder
 from pyarrow import parquet
 
-from lagoa.bootstrap import open_lake
 from lagoa.domain.commits import Batch
 from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
@@ -28,53 +28,41 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lakes import Columns
+
     from lagoa.formats.shared.reading import Reader
     from lagoa.formats.shared.stream import Stream
     from lagoa.ingest import IngestResult
     from lagoa.lake import Lake
 
 SALES = TableName.parse("bronze.sales")
-COLUMNS = """
-      - {name: id, logicalType: integer, physicalType: long, required: true, description: x}
-      - {name: state, logicalType: string, physicalType: string, description: x, enum: [{value: new}, {value: paid}]}
-      - {name: price, logicalType: number, physicalType: "decimal(8, 2)", description: x,
-         logicalTypeOptions: {minimum: 0}}
-      - {name: sold_at, logicalType: timestamp, physicalType: timestamp, description: x}
-"""
-NESTED = """
-      - {name: id, physicalType: long, required: true}
-      - {name: parts, physicalType: "list<struct<sku: string, price: decimal(8, 2)>>"}
-      - {name: labels, physicalType: "map<string, long>"}
-"""
+COLUMNS: Columns = {
+    "id": "long!",
+    "state": {"physicalType": "string", "enum": [{"value": "new"}, {"value": "paid"}]},
+    "price": {"physicalType": "decimal(8, 2)", "logicalTypeOptions": {"minimum": 0}},
+    "sold_at": "timestamp",
+}
+NESTED: Columns = {
+    "id": "long!",
+    "parts": "list<struct<sku: string, price: decimal(8, 2)>>",
+    "labels": "map<string, long>",
+}
 HEADER = b"id,state,price,sold_at\n"
 SOUND = HEADER + b'1,new,9.99,2026-01-02 03:04:05\n2,paid,,"2026-01-03"\n'
 
 
-def write_contract(root: Path, table: str, source: str | None, columns: str = COLUMNS) -> None:
-    layer, name = table.split(".")
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    extra = f"    customProperties:\n      - {{property: lagoa.source, value: {source}}}\n" if source else ""
-    path.write_text(
-        f"apiVersion: v3.1.0\nkind: DataContract\nid: {table}\nname: {table}\nversion: 1.0.0\nstatus: active\n"
-        f"description:\n  purpose: A test.\nschema:\n  - name: {name}\n    physicalName: {table}\n"
-        f"    physicalType: table\n    description: One row a sale.\n    properties:{columns}{extra}team:\n  name: t\n"
-    )
-
-
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    root = tmp_path_factory.mktemp("lake")
-    (root / "lagoa.toml").write_text('name = "test"\nthreads = 2\nmemory_limit = "512MB"\n')
-    write_contract(root, "bronze.sales", "{format: csv, file: sales.csv}")
-    write_contract(root, "bronze.other", '{format: csv, file: other.csv, delimiter: ";"}')
-    write_contract(root, "bronze.packed", "{format: parquet, file: packed.parquet}")
-    write_contract(root, "bronze.lines", "{format: jsonl, file: lines.jsonl}")
-    write_contract(root, "bronze.document", "{format: json, file: document.json}", NESTED)
-    dates = "date: dd/mm/yyyy, decimal: ',', nulls: [NA, '\\N']"
-    write_contract(root, "bronze.brazil", f'{{format: csv, file: brazil.csv, delimiter: ";", {dates}}}')
-    write_contract(root, "bronze.api", None)
-    with open_lake(root) as found:
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"), threads=2, memory_limit="512MB")
+    folder.contract("bronze.sales", COLUMNS, source={"format": "csv", "file": "sales.csv"})
+    folder.contract("bronze.other", COLUMNS, source={"format": "csv", "file": "other.csv", "delimiter": ";"})
+    folder.contract("bronze.packed", COLUMNS, source={"format": "parquet", "file": "packed.parquet"})
+    folder.contract("bronze.lines", COLUMNS, source={"format": "jsonl", "file": "lines.jsonl"})
+    folder.contract("bronze.document", NESTED, source={"format": "json", "file": "document.json"})
+    brazil = {"delimiter": ";", "date": "dd/mm/yyyy", "decimal": ",", "nulls": ["NA", "\\N"]}
+    folder.contract("bronze.brazil", COLUMNS, source={"format": "csv", "file": "brazil.csv", **brazil})
+    folder.contract("bronze.api", COLUMNS)
+    with folder.open() as found:
         yield found
 
 
@@ -456,20 +444,19 @@ def test_rows_that_bring_their_own_moments_go_to_their_days(lake: Lake, branch: 
     assert rows(lake, branch, "bronze.sales", "_ingested_at") == [(moment,) for moment in moments]
 
 
-def test_a_contract_may_say_otherwise_and_a_table_without_stays_so(tmp_path: Path) -> None:
-    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 1\n')
-    source = "{format: csv, file: sales.csv}}\n      - {property: lagoa.partition, value: %s"
-    write_contract(tmp_path, "bronze.sales", source % "[]")
+def test_a_contract_may_say_otherwise_and_a_table_without_stays_so(folder: LakeFolder, tmp_path: Path) -> None:
+    source = {"format": "csv", "file": "sales.csv"}
+    folder.contract("bronze.sales", COLUMNS, source=source, partition=[])
     path = put(tmp_path, SOUND)
-    with open_lake(tmp_path) as lake:
+    with folder.open() as lake:
         load(lake, lake.create_branch("dev").name, path)
         assert partitions(lake, "dev") == [None]
-    write_contract(tmp_path, "bronze.sales", "{format: csv, file: sales.csv}")  # says nothing any more
-    with open_lake(tmp_path) as lake:
+    folder.contract("bronze.sales", COLUMNS, source=source)  # says nothing any more
+    with folder.open() as lake:
         load(lake, "dev", put(tmp_path, HEADER + b"3,new,1.00,2026-01-02 03:04:05\n"))
         assert partitions(lake, "dev") == [None, None]
         assert [each.differences for each in lake.contract_diff(["bronze.sales"], "dev")] == [()]
-    write_contract(tmp_path, "bronze.sales", source % "['month(sold_at)']")
-    with open_lake(tmp_path) as lake:
+    folder.contract("bronze.sales", COLUMNS, source=source, partition=["month(sold_at)"])
+    with folder.open() as lake:
         load(lake, "dev", put(tmp_path, HEADER + b"4,new,1.00,2026-01-02 03:04:05\n"))
         assert lake.catalog("dev").load_table("bronze.sales").spec().fields[0].name == "sold_at_month"

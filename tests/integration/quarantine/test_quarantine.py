@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from lakes import LakeFolder
 
-from lagoa.bootstrap import open_lake
 from lagoa.domain.tables import TableName
 from lagoa.errors import RefNotFound, TableNotFound
 from lagoa.ingest import ingest_file
@@ -18,37 +18,16 @@ if TYPE_CHECKING:
 
     from lagoa.lake import Lake
 
-CONTRACT = """apiVersion: v3.1.0
-kind: DataContract
-id: bronze.{name}
-name: bronze.{name}
-version: 1.0.0
-status: active
-description: {{purpose: A test.}}
-schema:
-  - name: {name}
-    physicalName: bronze.{name}
-    physicalType: table
-    description: One row a thing.
-    properties:
-      - {{name: a, logicalType: integer, physicalType: int, required: true, description: x}}
-      - {{name: b, logicalType: string, physicalType: string, description: x}}
-    customProperties:
-      - {{property: lagoa.source, value: {{format: csv}}}}
-team: {{name: t}}
-"""
 ONE, TWO = TableName.parse("bronze.one"), TableName.parse("bronze.two__more")
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     root = tmp_path_factory.mktemp("lake")
-    (root / "lagoa.toml").write_text('name = "test"\n')
-    folder = root / "iceberg" / "bronze"
-    folder.mkdir(parents=True)
+    folder = LakeFolder(root)
     for table in (ONE, TWO):
-        (folder / f"{table.name}.odcs.yaml").write_text(CONTRACT.format(name=table.name))
-    with open_lake(root) as found:
+        folder.contract(str(table), "a:int! b:string", source={"format": "csv"})
+    with folder.open() as found:
         found.create_branch("clean")
         found.create_branch("dev")
         load(found, root, "clean", ONE, b"a,b\n1,x\n", "c")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lakes import LakeFolder
 from pyarrow import parquet
 
 from lagoa.adapters.duckdb.engine import DuckDBEngine
@@ -42,9 +43,8 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
 
-LOGICAL = {"int": "integer", "decimal(38, 2)": "number"}
 A = "bronze.a"
-INT: dict[str, Any] = {"physicalType": "int", "required": True, "logicalTypeOptions": {"maximum": 10}}
+INT: dict[str, Any] = {"physicalType": "int!", "logicalTypeOptions": {"maximum": 10}}
 LAX = {**INT, "logicalTypeOptions": {"maximum": 100}}
 TEXT = {"physicalType": "string"}
 
@@ -61,19 +61,10 @@ class Place:
 
     def lake(self, columns: dict[str, Any], source: dict[str, Any] | None = None, **custom: Any) -> Lake:
         self.versions += 1
-        root = self.root / f"v{self.versions}"
-        properties = [
-            {"name": name, "logicalType": LOGICAL.get(spec["physicalType"], "string"), "description": "x", **spec}
-            for name, spec in columns.items()
-        ]
+        folder = LakeFolder(self.root / f"v{self.versions}")
         values = {"source": {"format": "csv"} | (source or {}), "quarantineShare": 1, **custom}
-        table = {"name": "a", "physicalName": A, "physicalType": "table", "description": "x", "properties": properties}
-        table["customProperties"] = [{"property": f"lagoa.{name}", "value": value} for name, value in values.items()]
-        head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": A, "name": A, "version": f"{self.versions}.0.0"}
-        head |= {"status": "active", "description": {"purpose": "x"}, "team": {"name": "t"}, "schema": [table]}
-        settings = Settings(root=root, state=self.root, author="ana")
-        (settings.contracts_folder / "bronze").mkdir(parents=True)
-        (settings.contracts_folder / "bronze" / "a.odcs.yaml").write_text(json.dumps(head))
+        folder.contract(A, columns, **values)
+        settings = Settings(root=folder.root, state=self.root, author="ana")
         return Lake(
             LakeContext(
                 settings, self.catalog, lambda: self.engine, self.receipts, SodaAuditor, EnvSecrets, LocalPublisher
@@ -217,7 +208,7 @@ def test_columns_go_by_the_header_of_their_own_file(place: Place) -> None:
     place.load(lake, "v,k,town\na,20,x\n", batch="b1")
     place.load(lake, "k,v\n30,b\n", batch="b2")
     place.load(lake, "town,k,v\ny,40,c\n", batch="b3")
-    renamed = {"city": {**TEXT, "customProperties": [{"property": "lagoa.formerName", "value": "town"}]}}
+    renamed = {"city": {**TEXT, "lagoa.formerName": "town"}}
     lax = place.lake({"v": TEXT, **renamed, "k": LAX})
     assert lax.branch("dev").retry_quarantine(A).accepted == 3
     assert rows(lax, f"SELECT k, v, city FROM {A} ORDER BY k") == [(20, "a", "x"), (30, "b", None), (40, "c", "y")]
@@ -253,9 +244,9 @@ def test_a_dialect_that_was_mended(place: Place) -> None:
 
 NESTED = {
     "k": INT,
-    "d": {"physicalType": "decimal(38, 2)"},
-    "l": {"physicalType": "list<double>", "logicalType": "array"},
-    "s": {"physicalType": "struct<x: int, y: date>", "logicalType": "object"},
+    "d": "decimal(38, 2)",
+    "l": "list<double>",
+    "s": "struct<x: int, y: date>",
 }
 LINES = """{"k": 20, "d": 12345678901234567890.12, "l": [1e300, 0.1, null], "s": {"x": 1, "y": "2020-02-29"}}
 {"k": 30, "d": 1e1, "l": ["x"], "s": null}
@@ -282,7 +273,7 @@ def test_json_goes_back_as_it_came(place: Place) -> None:
 
 
 def test_rows_of_parquet_go_back_as_they_came(place: Place) -> None:
-    columns = {**NESTED, "t": TEXT, "z": {"physicalType": "binary"}}
+    columns = {**NESTED, "t": TEXT, "z": "binary"}
     lake = place.lake(columns, {"format": "parquet"})
     kinds = {
         "k": pa.int64(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from tempfile import mkdtemp
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from lakes import LakeFolder
 
 from lagoa.adapters.duckdb.engine import DuckDBEngine
 from lagoa.adapters.env.secrets import EnvSecrets
@@ -36,20 +36,6 @@ ROWS = "SELECT _batch_id, _source, _row FROM bronze.a"
 REFUSED = "SELECT _batch_id, source, record, fate, fate_batch FROM quarantine.bronze__a"
 
 
-def contract(maximum: int) -> str:
-    columns = [
-        {"name": "k", "logicalType": "integer", "physicalType": "int", "required": True, "description": "x"},
-        {"name": "v", "logicalType": "string", "physicalType": "string", "description": "x"},
-    ]
-    columns[0]["logicalTypeOptions"] = {"maximum": maximum}
-    custom = {"lagoa.source": {"format": "csv"}, "lagoa.quarantineShare": 1}
-    table = {"name": "a", "physicalName": "bronze.a", "physicalType": "table", "description": "x"}
-    table |= {"properties": columns, "customProperties": [{"property": p, "value": v} for p, v in custom.items()]}
-    head = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": "a", "name": "bronze.a", "version": "1.0.0"}
-    head |= {"status": "active", "description": {"purpose": "x"}, "team": {"name": "t"}, "schema": [table]}
-    return json.dumps(head)
-
-
 class Histories(RuleBasedStateMachine):
     """Files come and come again, records are decided under a strict and a lax contract, on branches and main."""
 
@@ -61,8 +47,8 @@ class Histories(RuleBasedStateMachine):
         self.lakes = {}
         for name, maximum in (("strict", 10), ("lax", 25)):
             place = Settings(root=self.root / name, state=self.root, author="ana")
-            (place.contracts_folder / "bronze").mkdir(parents=True)
-            (place.contracts_folder / "bronze" / "a.odcs.yaml").write_text(contract(maximum))
+            columns = {"k": {"physicalType": "int!", "logicalTypeOptions": {"maximum": maximum}}, "v": "string"}
+            LakeFolder(place.root).contract("bronze.a", columns, source={"format": "csv"}, quarantineShare=1)
             self.lakes[name] = Lake(
                 LakeContext(place, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
             )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from lakes import LakeFolder
 
 import lagoa
 
@@ -14,62 +14,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lakes import Columns
+
     from lagoa.branch import Branch
     from lagoa.lake import Lake
 
-KEY = {"physicalType": "long", "required": True, "primaryKey": True, "primaryKeyPosition": 1}
-SALES: dict[str, dict[str, Any]] = {
-    "id": KEY,
-    "name": {"physicalType": "string"},
-    "n": {"physicalType": "int"},
+SALES: Columns = {
+    "id": "long*",
+    "name": "string",
+    "n": "int",
     "price": {"physicalType": "decimal(8, 2)", "logicalTypeOptions": {"minimum": 0}},
-    "ratio": {"physicalType": "double"},
-    "day": {"physicalType": "date"},
-    "at": {"physicalType": "timestamp"},
-    "moment": {"physicalType": "timestamptz"},
+    "ratio": "double",
+    "day": "date",
+    "at": "timestamp",
+    "moment": "timestamptz",
 }
-TABLES: dict[str, tuple[dict[str, dict[str, Any]], dict[str, Any]]] = {
-    "bronze.sales": (SALES, {"source": {"format": "csv"}}),
-    "bronze.bare": (SALES, {"source": {"format": "csv", "header": False}}),
-    "bronze.german": (SALES, {"source": {"format": "csv", "delimiter": ";", "decimal": ","}}),
-    "bronze.packed": (SALES, {"source": {"format": "parquet"}}),
-    "bronze.json": (SALES, {"source": {"format": "json"}}),
-    "bronze.jsonl": (SALES, {"source": {"format": "jsonl"}}),
-    "bronze.shops": ({"id": KEY}, {"source": {"format": "csv"}}),
-    "bronze.visits": (
-        {
-            "id": KEY,
-            "shop": {"physicalType": "long", "relationships": [{"type": "foreignKey", "to": "bronze.shops.id"}]},
-            "paid": {"physicalType": "decimal(8, 2)", "logicalTypeOptions": {"minimum": 0}},
-        },
-        {"source": {"format": "csv"}, "quarantineShare": 0.2},
-    ),
+VISITS: Columns = {
+    "id": "long*",
+    "shop": {"physicalType": "long", "relationships": [{"type": "foreignKey", "to": "bronze.shops.id"}]},
+    "paid": {"physicalType": "decimal(8, 2)", "logicalTypeOptions": {"minimum": 0}},
 }
-
-
-def contract_text(table: str, columns: dict[str, dict[str, Any]], custom: dict[str, Any]) -> str:
-    name = table.split(".")[1]
-    schema = {
-        "name": name,
-        "physicalName": table,
-        "physicalType": "table",
-        "properties": [{"name": each, **facts} for each, facts in columns.items()],
-        "customProperties": [{"property": f"lagoa.{key}", "value": value} for key, value in custom.items()],
-    }
-    facts = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0"}
-    return json.dumps({**facts, "status": "active", "schema": [schema], "team": {"name": "tests"}}, indent=1)
+SOURCES: dict[str, dict[str, Any]] = {
+    "bronze.sales": {"format": "csv"},
+    "bronze.bare": {"format": "csv", "header": False},
+    "bronze.german": {"format": "csv", "delimiter": ";", "decimal": ","},
+    "bronze.packed": {"format": "parquet"},
+    "bronze.json": {"format": "json"},
+    "bronze.jsonl": {"format": "jsonl"},
+}
 
 
 @pytest.fixture(scope="package")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The lake's folder."""
-    root = tmp_path_factory.mktemp("lake")
-    (root / "lagoa.toml").write_text('name = "bad"\nthreads = 2\nmemory_limit = "512MB"\n')
-    for table, (columns, custom) in TABLES.items():
-        path = root / "iceberg" / f"{table.replace('.', '/')}.odcs.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(contract_text(table, columns, custom))
-    return root
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"), threads=2, memory_limit="512MB")
+    for table, source in SOURCES.items():
+        folder.contract(table, SALES, source=source)
+    folder.contract("bronze.shops", "id:long*", source={"format": "csv"})
+    folder.contract("bronze.visits", VISITS, source={"format": "csv"}, quarantineShare=0.2)
+    return folder.root
 
 
 @pytest.fixture(scope="package")

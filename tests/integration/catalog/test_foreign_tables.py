@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 
 import foreign_tables as others
 import pyarrow as pa
@@ -26,47 +25,12 @@ NAME = ("bronze", "t")
 SCHEMA = Schema(
     NestedField(1, "k", LongType(), required=True), NestedField(2, "v", StringType()), NestedField(3, "n", LongType())
 )
-LOGICAL = {"long": "integer", "string": "string"}
-
-
-def write_contract(root, table, columns, **custom):
-    layer, name = table.split(".")
-    properties = [
-        {"name": column, "logicalType": LOGICAL[kind], "physicalType": kind, "description": "x"}
-        for column, kind in columns.items()
-    ]
-    properties[0] |= {"required": True, "primaryKey": True, "primaryKeyPosition": 1}
-    extra = [{"property": f"lagoa.{key}", "value": value} for key, value in custom.items()]
-    document = {
-        "apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0",
-        "status": "active", "description": {"purpose": "x"}, "team": {"name": "test"},
-        "schema": [
-            {"name": name, "physicalName": table, "physicalType": "table", "description": "x",
-             "properties": properties, "customProperties": extra}
-        ],
-    }  # fmt: skip
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
 
 
 @pytest.fixture
-def root(tmp_path):
-    (tmp_path / "lagoa.toml").write_text('name = "test"\nthreads = 1\nmemory_limit = "1GB"\n')
-    write_contract(tmp_path, "bronze.t", {"k": "long", "v": "string", "n": "long"})
-    return tmp_path
-
-
-@pytest.fixture
-def lake(root):
-    with open_lake(root) as lake:
-        lake.create_branch("dev")
-        yield lake
-
-
-@pytest.fixture
-def dev(lake):
-    return lake.branch("dev")
+def folder(folder):
+    folder.contract("bronze.t", "k:long* v:string n:long")
+    return folder
 
 
 def rows(*values, names="k v n"):
@@ -165,7 +129,7 @@ def test_a_diff_counts_what_was_deleted_by_position(lake, dev):
     assert (found.kind, found.rows_added) == ("added", 3)
 
 
-def test_publishing_a_table_of_another_engine(root, lake, dev):
+def test_publishing_a_table_of_another_engine(folder, lake, dev):
     fill(make(lake), rows((1, "a", 1), (2, "b", 1)))
     others.delete_positions(table_of(lake), "v", "b")
     report = dev.publish().report
@@ -247,12 +211,12 @@ def test_files_of_earlier_schemas_are_read_by_field_id(lake, dev, history):
     assert (found.rows_added, found.rows_removed, found.rows_changed) == (0, 0, 1)
 
 
-def test_nested_columns_renamed_and_widened(root, lake, dev):
+def test_nested_columns_renamed_and_widened(folder, lake, dev):
     inside = StructType(NestedField(5, "a", IntegerType()), NestedField(6, "f", FloatType()))
     table = make(
         lake, Schema(*SCHEMA.fields, NestedField(4, "s", inside), NestedField(7, "l", ListType(8, LongType())))
     )
-    (root / "iceberg/bronze/t.odcs.yaml").unlink()
+    (folder.root / "iceberg/bronze/t.odcs.yaml").unlink()
     first = pa.table({"k": [1, 2], "v": ["a", "b"], "n": [1, 1], "s": [{"a": 1, "f": 0.1}] * 2, "l": [[1], None]})
     fill(table, first)
     with table.update_schema() as update:
@@ -260,7 +224,7 @@ def test_nested_columns_renamed_and_widened(root, lake, dev):
     with table.update_schema() as update:
         update.add_column(("s", "a"), StringType())
     point(lake, others.write_metadata(table_of(lake), last_schema))
-    with open_lake(root) as later:
+    with folder.open() as later:
         dev = later.branch("dev")
         dev.delete("bronze.t", "k = 1")
         kept = [(2, "b", 1, {"b": 1, "f": pytest.approx(0.1), "a": None}, None)]
@@ -273,14 +237,14 @@ def test_nested_columns_renamed_and_widened(root, lake, dev):
 
 
 @pytest.mark.parametrize("kind", ["ids", "names"])
-def test_names_that_parquet_spells_otherwise(root, lake, kind):
-    (root / "iceberg/bronze/t.odcs.yaml").unlink()
+def test_names_that_parquet_spells_otherwise(folder, lake, kind):
+    (folder.root / "iceberg/bronze/t.odcs.yaml").unlink()
     nested = [NestedField(3, "l", ListType(4, LongType()))] if kind == "names" else []
     schema = Schema(NestedField(1, "a b-c", LongType()), NestedField(2, "v", StringType()), *nested)
     table = make(lake, schema)
     first = pa.table({"a b-c": [1, 2], "v": ["a", "b"], **({"l": [[1], [2]]} if nested else {})})
     table.append(first.cast(table.schema().as_arrow()))
-    with open_lake(root) as later:
+    with folder.open() as later:
         dev = later.branch("dev")
         dev.delete("bronze.t", '"a b-c" = 1')
         assert [row[:2] for row in content(later)] == [(2, "b")]
@@ -400,12 +364,11 @@ def test_a_table_in_a_store_of_others_is_told(lake, dev):
             call()
 
 
-def test_a_models_table_that_others_wrote_to_is_stale(root):
+def test_a_models_table_that_others_wrote_to_is_stale(folder):
     """Also where the metadata names no file before it, as that of Nessie's REST catalog."""
-    write_contract(root, "silver.m", {"k": "long", "v": "string"}, materialization="full")
-    (root / "transformations/silver").mkdir(parents=True)
-    (root / "transformations/silver/m.sql").write_text("SELECT k, v FROM bronze.t\n")
-    with open_lake(root) as lake:
+    folder.contract("silver.m", "k:long* v:string", materialization="full")
+    folder.model("silver.m", "SELECT k, v FROM bronze.t\n")
+    with folder.open() as lake:
         lake.create_branch("dev").append("bronze.t", rows((1, "a", 1)))
         for _ in range(2):
             assert [result.skipped for result in transform(lake.context, "dev")] == [False]

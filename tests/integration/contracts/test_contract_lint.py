@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from checkout import ROOT
+from lakes import LakeFolder
 from pyarrow import parquet
 
-from lagoa.bootstrap import open_lake
 from lagoa.domain.tables import TableName
 from lagoa.formats.infer import infer_contract
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from lagoa.lake import Lake
 
-ROOT = Path(__file__).parents[3]
 PYTHON = ROOT / ".venv-datacontract" / "bin" / "python"
 
 CSV = "id;Nome;cpf;e-mail;uf;nascido em;preço\n" + "".join(
@@ -43,22 +42,20 @@ FILES = ("people.csv", "things.jsonl", "document.json", "packed.parquet")
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     """A lake of contracts as they were inferred, and of the same with all that is marked for review taken up."""
-    root = tmp_path_factory.mktemp("lake")
-    (root / "lagoa.toml").write_text('name = "test"\n', "utf-8")
-    (root / "people.csv").write_text(CSV, "utf-8")
-    (root / "things.jsonl").write_text(f"{json.dumps(RECORD)}\n" * 30, "utf-8")
-    (root / "document.json").write_text(json.dumps([RECORD, {"id": 2}]), "utf-8")
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"))
+    folder.file("people.csv", CSV)
+    folder.file("things.jsonl", f"{json.dumps(RECORD)}\n" * 30)
+    folder.file("document.json", json.dumps([RECORD, {"id": 2}]))
     columns = {"id": [1], "list": [[1]], "s": [{"a": "x"}], "d": [Decimal("1.5")], "b": [b"x"]}
-    parquet.write_table(pa.table(columns), root / "packed.parquet")
-    folder = root / "iceberg" / "bronze"
-    folder.mkdir(parents=True)
+    parquet.write_table(pa.table(columns), folder.root / "packed.parquet")
     for file in FILES:
         name = file.partition(".")[0]
-        text = infer_contract(root / file, TableName.parse(f"bronze.{name}"))
-        (folder / f"{name}.odcs.yaml").write_text(text, "utf-8")
+        text = infer_contract(folder.root / file, TableName.parse(f"bronze.{name}"))
+        folder.file(f"iceberg/bronze/{name}.odcs.yaml", text)
         taken_up = text.replace("        # REVIEW ", "        ").replace(f"bronze.{name}", f"bronze.{name}2")
-        (folder / f"{name}2.odcs.yaml").write_text(taken_up.replace(f"- name: {name}", f"- name: {name}2"), "utf-8")
-    with open_lake(root) as lake:
+        taken_up = taken_up.replace(f"- name: {name}", f"- name: {name}2")
+        folder.file(f"iceberg/bronze/{name}2.odcs.yaml", taken_up)
+    with folder.open() as lake:
         yield lake
 
 

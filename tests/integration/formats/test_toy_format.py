@@ -9,7 +9,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from toy_format.format import Kv
 
-import lagoa
 from lagoa.contracts import read_contracts
 from lagoa.contracts.properties import properties_schema
 from lagoa.domain.tables import TableName
@@ -18,9 +17,11 @@ from lagoa.formats.infer import infer_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from lakes import LakeFolder
 
 PEOPLE = "bronze.people"
+CONTRACT = "iceberg/bronze/people.odcs.yaml"
 FIRST = "id=1|name=Ana|born=31/12/1990\nid=2|name=Bea|born=01/02/1991\n"
 SECOND = "id=x|name=Cid\nno field at all\nid=4|born=29/02/2024\nid=5|name=Eva|nick=E\n"
 
@@ -33,26 +34,19 @@ def _kv() -> Iterator[None]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, _kv: None) -> Path:
+def folder(folder: LakeFolder, _kv: None) -> LakeFolder:
     """Return a lake's folder with a contract that was inferred from a file."""
-    (tmp_path / "people.kv").write_text(FIRST)
-    (tmp_path / "more.kv").write_text(SECOND)
-    (tmp_path / "lagoa.toml").write_text('name = "toy"\n')
-    write_contract(tmp_path, infer_contract(tmp_path / "people.kv", TableName.parse(PEOPLE)))
-    return tmp_path
+    people = folder.file("people.kv", FIRST)
+    folder.file("more.kv", SECOND)
+    folder.file(CONTRACT, infer_contract(people, TableName.parse(PEOPLE)))
+    return folder
 
 
-def write_contract(folder: Path, text: str) -> None:
-    target = folder / "iceberg" / "bronze" / "people.odcs.yaml"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, "utf-8")
+def contract_text(folder: LakeFolder) -> str:
+    return (folder.root / CONTRACT).read_text("utf-8")
 
 
-def contract_text(folder: Path) -> str:
-    return (folder / "iceberg" / "bronze" / "people.odcs.yaml").read_text("utf-8")
-
-
-def test_a_contract_is_inferred(folder: Path) -> None:
+def test_a_contract_is_inferred(folder: LakeFolder) -> None:
     text = contract_text(folder)
     assert "value: {format: kv, file: people.kv, between: '|', date: dd/mm/yyyy}" in text
     assert "physicalType: long  # whole numbers in all 2 values" in text
@@ -60,11 +54,11 @@ def test_a_contract_is_inferred(folder: Path) -> None:
     assert "primaryKey: true" in text
 
 
-def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: Path) -> None:
-    with lagoa.open_lake(folder) as lake:
+def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: LakeFolder) -> None:
+    with folder.open() as lake:
         branch = lake.create_branch("dev")
-        assert branch.ingest_folder(folder)[0].accepted == 2
-        result = branch.ingest(folder / "more.kv", PEOPLE, batch="more")
+        assert branch.ingest_folder(folder.root)[0].accepted == 2
+        result = branch.ingest(folder.root / "more.kv", PEOPLE, batch="more")
         assert (result.received, result.accepted, result.rules) == (4, 1, {"keys": 1, "pairs": 1, "type/id": 1})
         refused = lake.refused_records(PEOPLE, "dev", rule="keys")
         assert [(each.raw, each.record, each.byte_offset) for each in refused] == [
@@ -73,8 +67,8 @@ def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: Path) ->
         fixed = branch.fix_quarantine(PEOPLE, {"id": "3"}, where="name = 'Cid'")
         assert (fixed.records, fixed.accepted) == (1, 1)
     nick = "      - {name: nick, physicalType: string}\n    customProperties:\n"
-    write_contract(folder, contract_text(folder).replace("    customProperties:\n", nick))
-    with lagoa.open_lake(folder) as lake:
+    folder.file(CONTRACT, contract_text(folder).replace("    customProperties:\n", nick))
+    with folder.open() as lake:
         retried = lake.branch("dev").retry_quarantine(PEOPLE)
         assert (retried.accepted, retried.rules) == (1, {"pairs": 1})
         assert lake.sql(f"SELECT id, name, born, nick FROM {PEOPLE} ORDER BY id", "dev").fetchall() == [
@@ -96,10 +90,10 @@ def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: Path) ->
         ("{format: kw}", "format: Input should be 'csv', 'parquet', 'json', 'jsonl' or 'kv'; it is 'kw'."),
     ],
 )
-def test_its_options_are_its_own(folder: Path, source: str, told: str) -> None:
+def test_its_options_are_its_own(folder: LakeFolder, source: str, told: str) -> None:
     lines = contract_text(folder).splitlines()
-    write_contract(folder, "\n".join([*lines[:-1], f"        value: {source}"]))
-    (fault,) = read_contracts(folder / "iceberg", FORMATS).faults
+    folder.file(CONTRACT, "\n".join([*lines[:-1], f"        value: {source}"]))
+    (fault,) = read_contracts(folder.root / "iceberg", FORMATS).faults
     assert told in fault.message
 
 

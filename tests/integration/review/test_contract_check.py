@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from lakes import LakeFolder
 from typer.testing import CliRunner
 
 from lagoa.bootstrap import open_lake
@@ -50,10 +51,9 @@ SOUND = {
 
 
 def lake_of(root: Path, files: dict[str, str]) -> Path:
-    for name, text in {"lagoa.toml": 'name = "test"\n', **files}.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+    folder = LakeFolder(root)
+    for name, text in files.items():
+        folder.file(name, text)
     return root
 
 

@@ -8,58 +8,27 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lakes import LakeFolder
 from pyiceberg.types import LongType, StringType
 
-from lagoa.bootstrap import open_lake
 from lagoa.domain.tables import TableName
 from lagoa.errors import RefNotFound
 from lagoa.review.diff import ColumnChange, diff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from lagoa.lake import Lake
     from lagoa.review.diff import TableDiff
 
-CONTRACT = """apiVersion: v3.1.0
-kind: DataContract
-id: {table}
-name: {table}
-version: 1.0.0
-status: active
-description:
-  purpose: A table of a test.
-schema:
-  - name: {name}
-    physicalName: {table}
-    physicalType: table
-    description: One row a thing.
-    properties:
-      - {{name: k, logicalType: integer, physicalType: long, description: x{key}}}
-      - {{name: v, logicalType: string, physicalType: string, description: x}}
-{custom}
-team:
-  name: test
-"""
-KEY = ", required: true, primaryKey: true, primaryKeyPosition: 1"
-SOURCE = "    customProperties:\n      - {property: lagoa.source, value: {format: csv, file: x.csv}}"
-
-
-def write_contract(root: Path, table: str, *, key: bool = False, source: bool = False) -> None:
-    layer, name = table.split(".")
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(CONTRACT.format(table=table, name=name, key=KEY if key else "", custom=SOURCE if source else ""))
-
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Iterator[Lake]:
-    (tmp_path / "lagoa.toml").write_text('threads = 2\nmemory_limit = "1GB"\n')
-    write_contract(tmp_path, "silver.keyed", key=True)
-    write_contract(tmp_path, "silver.plain")
-    write_contract(tmp_path, "bronze.loaded", source=True)
-    with open_lake(tmp_path) as lake:
+def lake(folder: LakeFolder) -> Iterator[Lake]:
+    folder.settings(threads=2)
+    folder.contract("silver.keyed", "k:long* v:string")
+    folder.contract("silver.plain", "k:long v:string")
+    folder.contract("bronze.loaded", "k:long v:string", source={"format": "csv", "file": "x.csv"})
+    with folder.open() as lake:
         lake.create_branch("before")
         yield lake
 
@@ -269,10 +238,9 @@ def test_any_rows(
     last: dict[int, str | None],
 ) -> None:
     """Files shared or not, the counts are those of two dictionaries."""
-    root = tmp_path_factory.mktemp("lake")
-    (root / "lagoa.toml").write_text('threads = 2\nmemory_limit = "1GB"\n')
-    write_contract(root, "silver.keyed", key=True)
-    with open_lake(root) as lake:
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"), threads=2)
+    folder.contract("silver.keyed", "k:long* v:string")
+    with folder.open() as lake:
         lake.create_branch("before").append("silver.keyed", data(list(first.items())))
         lake.create_branch("after", "before")
         more = {k: v for k, v in more.items() if k not in first}

@@ -8,38 +8,20 @@ from contextlib import closing
 
 import pyarrow as pa
 import pytest
+from lakes import LakeFolder
 from typer.testing import CliRunner
 
 import lagoa
 from lagoa.bootstrap import examine_lake, repair_lake
 from lagoa.cli.main import app
 
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: bronze.people
-name: bronze.people
-version: 1.0.0
-status: active
-description: {purpose: people}
-schema:
-  - name: people
-    physicalName: bronze.people
-    physicalType: table
-    description: people
-    properties:
-      - {name: id, logicalType: integer, physicalType: long, required: true, primaryKey: true, primaryKeyPosition: 1}
-team: {name: tests}
-"""
-
 
 @pytest.fixture
 def folder(tmp_path):
     """Make a lake with two publications and a branch."""
-    (tmp_path / "lagoa.toml").write_text('name = "people"\nthreads = 1\n')
-    (tmp_path / "iceberg/bronze").mkdir(parents=True)
-    (tmp_path / "iceberg/bronze/people.odcs.yaml").write_text(CONTRACT)
-    with lagoa.open_lake(tmp_path) as lake:
+    files = LakeFolder(tmp_path)
+    files.contract("bronze.people", "id:long*")
+    with files.open() as lake:
         for number in (1, 2):
             work = lake.create_branch(f"load{number}")
             work.append("bronze.people", pa.table({"id": [number]}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from lakes import LakeFolder
 from pydantic import SecretStr
 
 import lagoa
@@ -22,8 +23,7 @@ def lake_with(tmp_path, monkeypatch):
     monkeypatch.delenv("LAGOA_POSTGRES_URL", raising=False)
 
     def made(url):
-        (tmp_path / "lagoa.toml").write_text(f'receipts = "postgres"\npostgres_url = "{url}"\n')
-        return tmp_path
+        return LakeFolder(tmp_path, receipts="postgres", postgres_url=url).root
 
     return made
 

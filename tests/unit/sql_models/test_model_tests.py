@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
+from lakes import LakeFolder
 
-from lagoa.bootstrap import open_lake
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelTestError
@@ -24,71 +24,36 @@ from lagoa.sql_models.testing.values import NotAValue, read_value, same_value
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lakes import Columns
+
 at = datetime.fromisoformat
 RAW_THINGS, CLEAN_THINGS = TableName.parse("raw.things"), TableName.parse("clean.things")
 
-HEAD = """apiVersion: v3.1.0
-kind: DataContract
-id: {table}
-name: {table}
-version: 1.0.0
-status: active
-description: {{purpose: A table of a test.}}
-team: {{name: test}}
-schema:
-  - name: {name}
-    physicalName: {table}
-    physicalType: table
-    properties:
-"""
-THINGS = """
-      - {name: id, logicalType: integer, physicalType: long, primaryKey: true, primaryKeyPosition: 1, required: true}
-      - {name: code, logicalType: string, physicalType: string, unique: true, logicalTypeOptions: {maxLength: 5}}
-      - {name: price, logicalType: number, physicalType: "decimal(6, 2)"}
-      - {name: sold_on, logicalType: date, physicalType: date}
-      - {name: note, logicalType: string, physicalType: string, logicalTypeOptions: {minLength: 3},
-         customProperties: [{property: lagoa.severity, value: warn}]}
-"""
-RAW = """
-      - {name: id, logicalType: integer, physicalType: long, required: true}
-      - {name: code, logicalType: string, physicalType: string}
-      - {name: price, logicalType: number, physicalType: double}
-      - {name: sold_at, logicalType: timestamp, physicalType: timestamptz}
-      - {name: tags, logicalType: array, physicalType: list<string>}
-    customProperties:
-      - {property: lagoa.source, value: {format: csv}}
-"""
+THINGS: Columns = {
+    "id": "long*",
+    "code": {"physicalType": "string", "unique": True, "logicalTypeOptions": {"maxLength": 5}},
+    "price": "decimal(6, 2)",
+    "sold_on": "date",
+    "note": {"physicalType": "string", "logicalTypeOptions": {"minLength": 3}, "lagoa.severity": "warn"},
+}
+RAW = "id:long! code:string price:double sold_at:timestamptz tags:list<string>"
 MODEL = """select id, code, cast(price as decimal(8, 3)) as price, cast(sold_at as date) as sold_on, tags[1] as note
 from raw.things"""
 
 
-class Lake:
+class Lake(LakeFolder):
     """A folder with one model over one table, and a test file for it."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        (root / "lagoa.toml").write_text('name = "test"\nthreads = 1\n')
-        self.contract("raw.things", RAW)
-        self.contract(
-            "clean.things", THINGS + "    customProperties: [{property: lagoa.materialization, value: full}]\n"
-        )
-        self.write("transformations/clean/things.sql", MODEL)
-
-    def write(self, path: str, text: str) -> Path:
-        file = self.root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-        return file
-
-    def contract(self, table: str, properties: str) -> None:
-        layer, name = table.split(".")
-        text = HEAD.format(table=table, name=name) + properties.lstrip("\n")
-        self.write(f"iceberg/{layer}/{name}.odcs.yaml", text)
+        super().__init__(root)
+        self.contract("raw.things", RAW, source={"format": "csv"})
+        self.contract("clean.things", THINGS, materialization="full")
+        self.model("clean.things", MODEL)
 
     def run(self, text: str | None = None, select: list[str] | None = None):
         if text is not None:
-            self.write("transformations/tests/clean/things.yaml", text)
-        with open_lake(self.root) as lake:
+            self.file("transformations/tests/clean/things.yaml", text)
+        with self.open() as lake:
             return lake.test_models(select)
 
     def lines(self, given: str, expect: str, more: str = "") -> list[str]:
@@ -315,14 +280,14 @@ def test_what_cannot_be_used_is_named_by_its_line(lake, old, new, line, message)
     ],
 )
 def test_files_that_stand_astray(lake, path, message):
-    lake.write(f"transformations/tests/{path}", FILE)
+    lake.file(f"transformations/tests/{path}", FILE)
     with pytest.raises(ModelTestError, match=message.replace(".", r"\.").replace("?", r"\?")):
         lake.run()
 
 
 def test_readmes_and_hidden_files_are_left_alone(lake):
-    lake.write("transformations/tests/README.md", "x")
-    lake.write("transformations/tests/clean/.things.yaml.swp", "x")
+    lake.file("transformations/tests/README.md", "x")
+    lake.file("transformations/tests/clean/.things.yaml.swp", "x")
     assert [str(table) for table in lake.run().untested] == ["clean.things"]
 
 
@@ -379,32 +344,19 @@ def test_rules_that_only_warn_fail_no_test(lake):
 
 
 def test_a_merge_takes_rows_of_one_key(lake):
-    merge = THINGS + "    customProperties: [{property: lagoa.materialization, value: merge}]\n"
-    lake.contract("clean.things", merge)
+    lake.contract("clean.things", THINGS, materialization="merge")
     assert lake.lines("[{id: 1}, {id: 1}]", "[{id: 1}, {id: 1}]") == []
 
 
 def test_a_key_that_only_warns_fails_no_test(lake):
-    warn = "{property: lagoa.severity, value: {key: warn}}"
-    full = "{property: lagoa.materialization, value: full}"
-    lake.contract("clean.things", THINGS + f"    customProperties: [{full}, {warn}]\n")
+    lake.contract("clean.things", THINGS, materialization="full", severity={"key": "warn"})
     assert lake.lines("[{id: 1}, {id: 1}]", "[{id: 1}, {id: 1}]") == []
 
 
 def test_a_history_is_expected_as_its_table_has_it(lake):
-    lake.contract(
-        "clean.things",
-        """
-      - {name: id, logicalType: integer, physicalType: long, primaryKey: true, primaryKeyPosition: 1, required: true}
-      - {name: code, logicalType: string, physicalType: string}
-      - {name: valid_from, logicalType: timestamp, physicalType: timestamptz, primaryKey: true, primaryKeyPosition: 2,
-         required: true}
-      - {name: valid_to, logicalType: timestamp, physicalType: timestamptz}
-      - {name: is_current, logicalType: boolean, physicalType: boolean, required: true}
-    customProperties: [{property: lagoa.materialization, value: scd2}]
-""",
-    )
-    lake.write("transformations/clean/things.sql", "select id, code, sold_at as valid_from from raw.things")
+    columns = "id:long* code:string valid_from:timestamptz* valid_to:timestamptz is_current:boolean!"
+    lake.contract("clean.things", columns, materialization="scd2")
+    lake.model("clean.things", "select id, code, sold_at as valid_from from raw.things")
     given = "[[id, code, sold_at], [1, b, 2018-03-02], [1, a, 2018-03-01], [1, b, 2018-03-03], [2, a, 2018-03-01]]"
     history = (
         "[[id, code, valid_from, valid_to, is_current], [1, a, 2018-03-01, 2018-03-02, false],"
@@ -419,7 +371,7 @@ def test_a_history_is_expected_as_its_table_has_it(lake):
 
 
 def test_sql_that_fails_is_told_with_its_line(lake):
-    lake.write("transformations/clean/things.sql", MODEL.replace("tags[1]", "\n  cast(code as integer)::varchar"))
+    lake.model("clean.things", MODEL.replace("tags[1]", "\n  cast(code as integer)::varchar"))
     (line,) = lake.lines("[{id: 1, code: x}]", "[]")
     assert line.startswith("Conversion Error: Could not convert string 'x' to INT32")
     assert line.endswith("(line 2)")
@@ -448,7 +400,7 @@ def test_inputs_have_the_types_of_their_contracts(lake):
     columns = "id, code, price, sold_at, tags, _batch_id, _ingested_at, _source, _row"
     types = " || ' ' || ".join(f"typeof({name})" for name in columns.split(", "))
     sql = f"select id, null as code, price, null as sold_on, {types} as note from raw.things"
-    lake.write("transformations/clean/things.sql", sql)
+    lake.model("clean.things", sql)
     wanted = "BIGINT VARCHAR DOUBLE TIMESTAMP WITH TIME ZONE VARCHAR[] VARCHAR TIMESTAMP WITH TIME ZONE VARCHAR BIGINT"
     assert lake.lines("[{id: 1, _row: 7}]", f"[{{note: '{wanted}'}}]") == []
 
@@ -460,8 +412,8 @@ def test_a_test_gives_what_a_run_writes(lake):
         {"id": 2, "code": None, "price": None, "sold_at": None, "tags": []},
     ]
     values = "round(price, 2)::decimal(20, 4) as price, sold_at::date as sold_on, tags[1] as note"
-    lake.write("transformations/clean/things.sql", f"select id, code, {values} from raw.things")
-    with open_lake(lake.root) as opened:
+    lake.model("clean.things", f"select id, code, {values} from raw.things")
+    with lake.open() as opened:
         branch = opened.create_branch("dev")
         branch.append("raw.things", arrow_rows(opened.context.contracts[RAW_THINGS], rows).select(list(rows[0])))
         branch.transform()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lakes import LakeFolder
 
 from lagoa.contracts import Contracts
 from lagoa.domain.tables import TableName
@@ -29,70 +30,31 @@ BRONZE = {
 }
 
 
-def write_contract(root: Path, table: str, columns: str, materialization: str | None = None, note: str = "") -> Path:
-    """Write a small contract: every column a string, a source for tables that no model builds."""
-    layer, name = table.split(".")
-    own = "\n".join(
-        f"      - {{name: {column}, logicalType: string, physicalType: string, description: a column{note}}}"
-        for column in columns.split()
-    )
-    custom = (
-        f"{{property: lagoa.materialization, value: {materialization}}}"
-        if materialization
-        else f"{{property: lagoa.source, value: {{format: csv, file: {name}.csv}}}}"
-    )
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f"""apiVersion: v3.1.0
-kind: DataContract
-id: {table}
-name: {table}
-version: 1.0.0
-status: active
-description:
-  purpose: A table of a test.
-schema:
-  - name: {name}
-    physicalName: {table}
-    physicalType: table
-    description: One row a thing.
-    properties:
-{own}
-    customProperties:
-      - {custom}
-team:
-  name: test
-"""
-    )
-    return path
+def contract(folder: LakeFolder, table: str, columns: str, materialization: str | None = None) -> Path:
+    """Write a contract: every column a string, a source for tables that no model builds."""
+    source = {"format": "csv", "file": f"{table.split('.')[1]}.csv"}
+    custom = {"materialization": materialization} if materialization else {"source": source}
+    return folder.contract(table, dict.fromkeys(columns.split(), "string"), **custom)
 
 
-def write_model(root: Path, table: str, sql: str) -> Path:
-    path = root / "transformations" / table.replace(".", "/")
-    path = path.with_name(f"{path.name}.sql")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(sql)
-    return path
-
-
-def load(root: Path, cache: Path | None = None) -> Models:
-    return load_models(root / "transformations", Contracts.load(root / "iceberg", FORMATS), cache)
+def load(folder: LakeFolder, cache: Path | None = None) -> Models:
+    contracts = Contracts.load(folder.root / "iceberg", FORMATS)
+    return load_models(folder.root / "transformations", contracts, cache)
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Path:
+def folder(folder: LakeFolder) -> LakeFolder:
     for table, columns in BRONZE.items():
-        write_contract(tmp_path, table, columns)
-    (tmp_path / "transformations").mkdir()
-    return tmp_path
+        contract(folder, table, columns)
+    (folder.root / "transformations").mkdir()
+    return folder
 
 
-def one(lake: Path, sql: str, columns: str = "x") -> Models:
+def one(folder: LakeFolder, sql: str, columns: str = "x") -> Models:
     """Load one model `gold.t` of these columns."""
-    write_contract(lake, "gold.t", columns, "full")
-    write_model(lake, "gold.t", sql)
-    return load(lake)
+    contract(folder, "gold.t", columns, "full")
+    folder.model("gold.t", sql)
+    return load(folder)
 
 
 def names(tables: object) -> list[str]:
@@ -133,9 +95,9 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_accepts(lake: Path, name: str) -> None:
+def test_accepts(folder: LakeFolder, name: str) -> None:
     sql, inputs = ACCEPTED[name]
-    model = one(lake, sql, "x now" if " as now" in sql else "x")[TableName.parse("gold.t")]
+    model = one(folder, sql, "x now" if " as now" in sql else "x")[TableName.parse("gold.t")]
     assert " ".join(map(str, sorted(model.inputs))) == inputs
     assert not model.sql.rstrip().endswith(";")
 
@@ -194,67 +156,67 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refuses(lake: Path, name: str) -> None:
+def test_refuses(folder: LakeFolder, name: str) -> None:
     sql, line, message = REFUSED[name]
     with pytest.raises(ModelError, match=message) as caught:
-        one(lake, sql)
-    assert caught.value.file == str(lake / "transformations/gold/t.sql")
+        one(folder, sql)
+    assert caught.value.file == str(folder.root / "transformations/gold/t.sql")
     if line is not None:
         assert caught.value.line == line
     assert caught.value.advice
     assert "sqlglot" not in str(caught.value)
 
 
-def test_a_column_of_the_contract_that_is_missing(lake: Path) -> None:
+def test_a_column_of_the_contract_that_is_missing(folder: LakeFolder) -> None:
     with pytest.raises(ModelError, match=r"lacks columns.*: y, z"):
-        one(lake, "select order_id as x from bronze.orders", "x y z")
+        one(folder, "select order_id as x from bronze.orders", "x y z")
 
 
-def test_a_model_without_contract(lake: Path) -> None:
-    write_model(lake, "silver.t", "select 1 as x")
+def test_a_model_without_contract(folder: LakeFolder) -> None:
+    folder.model("silver.t", "select 1 as x")
     with pytest.raises(ModelError, match=r"silver/t\.sql: silver\.t has no data contract"):
-        load(lake)
+        load(folder)
 
 
-def test_a_model_of_a_table_that_is_loaded_from_files(lake: Path) -> None:
-    write_model(lake, "bronze.orders", "select 1 as x")
+def test_a_model_of_a_table_that_is_loaded_from_files(folder: LakeFolder) -> None:
+    folder.model("bronze.orders", "select 1 as x")
     with pytest.raises(ModelError, match="does not say that a model builds it"):
-        load(lake)
+        load(folder)
 
 
-def test_a_contract_that_waits_for_a_model(lake: Path) -> None:
-    contract = write_contract(lake, "silver.t", "x", "full")
+def test_a_contract_that_waits_for_a_model(folder: LakeFolder) -> None:
+    written = contract(folder, "silver.t", "x", "full")
     with pytest.raises(ModelError, match="is to be built by a model and has none") as caught:
-        load(lake)
-    assert caught.value.file == str(contract)
+        load(folder)
+    assert caught.value.file == str(written)
 
 
-def test_a_file_name_that_is_no_table(lake: Path) -> None:
-    write_model(lake, "silver.t", "select 1 as x").rename(lake / "transformations/silver/My Table.sql")
+def test_a_file_name_that_is_no_table(folder: LakeFolder) -> None:
+    folder.model("silver.t", "select 1 as x").rename(folder.root / "transformations/silver/My Table.sql")
     with pytest.raises(ModelError, match="is no table name"):
-        load(lake)
+        load(folder)
 
 
-def test_a_file_that_is_not_utf8(lake: Path) -> None:
-    write_contract(lake, "silver.t", "x", "full")
-    write_model(lake, "silver.t", "").write_bytes(b"select '\xe9' as x")
+def test_a_file_that_is_not_utf8(folder: LakeFolder) -> None:
+    contract(folder, "silver.t", "x", "full")
+    folder.model("silver.t", "").write_bytes(b"select '\xe9' as x")
     with pytest.raises(ModelError, match="not UTF-8"):
-        load(lake)
+        load(folder)
 
 
-def build(lake: Path, models: dict[str, list[str]]) -> None:
+def build(folder: LakeFolder, models: dict[str, list[str]]) -> None:
     """Write models of one column that each read the tables given."""
     for table, inputs in models.items():
-        write_contract(lake, table, "x", "full")
+        contract(folder, table, "x", "full")
         column = {name: "order_id" if name.startswith("bronze") else "x" for name in inputs}
         parts = [f"select {column[name]} as x from {name}" for name in inputs] or ["select 1 as x"]
-        write_model(lake, table, "\nunion all ".join(parts))
+        folder.model(table, "\nunion all ".join(parts))
 
 
-def test_the_path_of_a_circle_is_shown(lake: Path) -> None:
-    build(lake, {"silver.a": ["bronze.orders", "silver.c"], "silver.b": ["silver.a"], "silver.c": ["silver.b"]})
+def test_the_path_of_a_circle_is_shown(folder: LakeFolder) -> None:
+    build(folder, {"silver.a": ["bronze.orders", "silver.c"], "silver.b": ["silver.a"], "silver.c": ["silver.b"]})
     with pytest.raises(ModelError) as caught:
-        load(lake)
+        load(folder)
     path = str(caught.value).split("circle: ")[1].split(".  ")[0]
     steps = path.split(" Take ")[0].rstrip(".").split(" <- ")
     assert len(steps) == 4
@@ -265,9 +227,9 @@ def test_the_path_of_a_circle_is_shown(lake: Path) -> None:
     assert caught.value.line == (2 if steps[0] == "silver.a" else 1)
 
 
-def test_order_and_selection(lake: Path) -> None:
+def test_order_and_selection(folder: LakeFolder) -> None:
     build(
-        lake,
+        folder,
         {
             "gold.a": ["silver.z"],
             "gold.b": ["silver.y", "gold.a"],
@@ -275,7 +237,7 @@ def test_order_and_selection(lake: Path) -> None:
             "silver.z": ["bronze.orders"],
         },
     )
-    models = load(lake)
+    models = load(folder)
     order = names(models)
     assert sorted(order) == ["gold.a", "gold.b", "silver.y", "silver.z"]
     assert order.index("silver.z") < order.index("gold.a") < order.index("gold.b")
@@ -287,8 +249,8 @@ def test_order_and_selection(lake: Path) -> None:
         models.select(["gold.nope"])
 
 
-def test_no_models(lake: Path) -> None:
-    assert len(load(lake)) == 0
+def test_no_models(folder: LakeFolder) -> None:
+    assert len(load(folder)) == 0
 
 
 COMMENTS = st.sampled_from(["", " ", "\n", "-- a note\n", "/* a ; note */", "\t/* 'x */ -- y\n "])
@@ -297,15 +259,15 @@ COMMENTS = st.sampled_from(["", " ", "\n", "-- a note\n", "/* a ; note */", "\t/
 @settings(max_examples=25, deadline=None)
 @given(st.lists(COMMENTS, min_size=9, max_size=9))
 def test_comments_and_space_do_not_change_the_hash(tmp_path_factory: pytest.TempPathFactory, spaces: list[str]) -> None:
-    lake = tmp_path_factory.mktemp("lake")
-    write_contract(lake, "bronze.orders", BRONZE["bronze.orders"])
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"))
+    contract(folder, "bronze.orders", BRONZE["bronze.orders"])
     words = ["select", "order_id", "as", "x", "from", "bronze.orders", "where", "ts", "= 'a  b'"]
-    plain = one(lake, " ".join(words))
-    spaced = one(lake, "".join(f"{space} {word}" for space, word in zip(spaces, words, strict=True)))
+    plain = one(folder, " ".join(words))
+    spaced = one(folder, "".join(f"{space} {word}" for space, word in zip(spaces, words, strict=True)))
     assert [model.hash for model in plain.values()] == [model.hash for model in spaced.values()]
 
 
-def test_a_changed_word_changes_the_hash(lake: Path) -> None:
+def test_a_changed_word_changes_the_hash(folder: LakeFolder) -> None:
     texts = [
         "select order_id as x from bronze.orders where ts = 'a'",
         "select order_id as x from bronze.orders where ts = 'b'",
@@ -313,7 +275,7 @@ def test_a_changed_word_changes_the_hash(lake: Path) -> None:
         'select order_id as x from bronze.orders where ts = "state"',
         "select order_id as x from bronze.orders where ts = state",
     ]
-    hashes = {one(lake, text)[TableName.parse("gold.t")].hash for text in texts}
+    hashes = {one(folder, text)[TableName.parse("gold.t")].hash for text in texts}
     assert len(hashes) == len(texts)
 
 
@@ -321,25 +283,25 @@ class TestCache:
     """What is kept of the models between two runs."""
 
     @pytest.fixture
-    def cache(self, lake: Path) -> Path:
-        build(lake, {"silver.a": ["bronze.orders"], "gold.b": ["silver.a"]})
-        path = lake / "models.json"
-        load(lake, path)
+    def cache(self, folder: LakeFolder) -> Path:
+        build(folder, {"silver.a": ["bronze.orders"], "gold.b": ["silver.a"]})
+        path = folder.root / "models.json"
+        load(folder, path)
         return path
 
-    def test_is_used_and_gives_the_same(self, lake: Path, cache: Path) -> None:
-        fresh, kept = load(lake), load(lake, cache)
+    def test_is_used_and_gives_the_same(self, folder: LakeFolder, cache: Path) -> None:
+        fresh, kept = load(folder), load(folder, cache)
         assert dict(fresh) == dict(kept)
 
     @pytest.mark.usefixtures("cache")
-    def test_no_parser_is_imported_when_nothing_changed(self, lake: Path) -> None:
+    def test_no_parser_is_imported_when_nothing_changed(self, folder: LakeFolder) -> None:
         program = (
             "import sys; from pathlib import Path; from lagoa.contracts import Contracts; from lagoa.formats import FORMATS; "
             "from lagoa.sql_models import load_models; root = Path(sys.argv[1]); "
             "load_models(root / 'transformations', Contracts.load(root / 'iceberg', FORMATS), root / 'models.json'); "
             "assert 'lagoa.sql_models.sql' not in sys.modules; sys.exit(0)"
         )
-        subprocess.run([sys.executable, "-c", program, str(lake)], check=True)
+        subprocess.run([sys.executable, "-c", program, str(folder.root)], check=True)
 
     @pytest.mark.parametrize(
         "damage",
@@ -353,46 +315,51 @@ class TestCache:
             b'{"parser": "1/sqlglot 0", "models": {}}',
         ],
     )
-    def test_damaged_is_made_anew(self, lake: Path, cache: Path, damage: bytes) -> None:
+    def test_damaged_is_made_anew(self, folder: LakeFolder, cache: Path, damage: bytes) -> None:
         good = cache.read_bytes()
         cache.write_bytes(damage)
-        assert len(load(lake, cache)) == 2
+        assert len(load(folder, cache)) == 2
         assert json.loads(cache.read_bytes()) == json.loads(good)
 
     @pytest.mark.parametrize("entry", [None, 1, [], {}, {"inputs": 3}, {"inputs": {"?": 1}}, {"inputs": {"a.b": "x"}}])
-    def test_a_damaged_entry_is_made_anew(self, lake: Path, cache: Path, entry: object) -> None:
+    def test_a_damaged_entry_is_made_anew(self, folder: LakeFolder, cache: Path, entry: object) -> None:
         good = json.loads(cache.read_bytes())
         cache.write_text(json.dumps({**good, "models": {**good["models"], "silver.a": entry}}))
-        assert dict(load(lake, cache)) == dict(load(lake))
+        assert dict(load(folder, cache)) == dict(load(folder))
         assert json.loads(cache.read_bytes()) == good
 
-    def test_entries_that_were_tampered_with_are_not_believed(self, lake: Path, cache: Path) -> None:
+    def test_entries_that_were_tampered_with_are_not_believed(self, folder: LakeFolder, cache: Path) -> None:
         good = json.loads(cache.read_bytes())
         for change in ({"hash": "0"}, {"end": 5}, {"inputs": {"bronze.items": 1}}):
             entry = {**good["models"]["silver.a"], **change}
             cache.write_text(json.dumps({**good, "models": {**good["models"], "silver.a": entry}}))
-            assert dict(load(lake, cache)) == dict(load(lake))
+            assert dict(load(folder, cache)) == dict(load(folder))
 
-    def test_a_changed_contract_of_an_input_is_seen(self, lake: Path, cache: Path) -> None:
-        write_contract(lake, "bronze.orders", "customer_id ts")
+    def test_a_changed_contract_of_an_input_is_seen(self, folder: LakeFolder, cache: Path) -> None:
+        contract(folder, "bronze.orders", "customer_id ts")
         with pytest.raises(ModelError, match="there is no column order_id"):
-            load(lake, cache)
+            load(folder, cache)
 
-    def test_a_contract_of_an_input_that_went_is_seen(self, lake: Path, cache: Path) -> None:
-        (lake / "iceberg/bronze/orders.odcs.yaml").unlink()
+    def test_a_contract_of_an_input_that_went_is_seen(self, folder: LakeFolder, cache: Path) -> None:
+        (folder.root / "iceberg/bronze/orders.odcs.yaml").unlink()
         with pytest.raises(ModelError, match=r"there is no table bronze\.orders"):
-            load(lake, cache)
+            load(folder, cache)
 
-    def test_a_changed_contract_of_its_own_is_seen(self, lake: Path, cache: Path) -> None:
-        write_contract(lake, "silver.a", "x y", "full")
+    def test_a_changed_contract_of_its_own_is_seen(self, folder: LakeFolder, cache: Path) -> None:
+        contract(folder, "silver.a", "x y", "full")
         with pytest.raises(ModelError, match="lacks columns"):
-            load(lake, cache)
+            load(folder, cache)
 
-    def test_a_folder_that_cannot_be_written_does_no_harm(self, lake: Path) -> None:
-        build(lake, {"silver.a": ["bronze.orders"]})
-        assert len(load(lake, lake / "not there" / "models.json")) == 1
+    def test_a_folder_that_cannot_be_written_does_no_harm(self, folder: LakeFolder) -> None:
+        build(folder, {"silver.a": ["bronze.orders"]})
+        assert len(load(folder, folder.root / "not there" / "models.json")) == 1
 
-    def test_nothing_but_the_file_is_left(self, lake: Path, cache: Path) -> None:
-        write_model(lake, "silver.a", "select ts as x from bronze.orders")
-        load(lake, cache)
-        assert sorted(path.name for path in lake.iterdir()) == ["iceberg", "models.json", "transformations"]
+    def test_nothing_but_the_file_is_left(self, folder: LakeFolder, cache: Path) -> None:
+        folder.model("silver.a", "select ts as x from bronze.orders")
+        load(folder, cache)
+        assert sorted(path.name for path in folder.root.iterdir()) == [
+            "iceberg",
+            "lagoa.toml",
+            "models.json",
+            "transformations",
+        ]

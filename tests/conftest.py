@@ -1,5 +1,28 @@
-"""What holds for all tests."""
+"""What holds for all tests, and the lake that most of them begin with."""
+
+from __future__ import annotations
 
 import pytest
+from lakes import LakeFolder
 
 pytest.register_assert_rewrite("older_lakes")  # it has the tests that the older lakes share
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a lake's folder with nothing in it; a test file overrides it where its tests share contracts."""
+    return LakeFolder(tmp_path)
+
+
+@pytest.fixture
+def lake(folder):
+    """Return the lake in `folder`, with a branch `dev`."""
+    with folder.open() as opened:
+        opened.create_branch("dev")
+        yield opened
+
+
+@pytest.fixture
+def dev(lake):
+    """Return the branch `dev`."""
+    return lake.branch("dev")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from lakes import LakeFolder
 from typer.testing import CliRunner
 
 import lagoa
@@ -20,26 +21,6 @@ from lagoa.cli.main import app
 from lagoa.lake import Lake
 
 TABLES = ("people", "pets")
-CONTRACT = """
-apiVersion: v3.1.0
-kind: DataContract
-id: bronze.{0}
-name: bronze.{0}
-version: 1.0.0
-status: active
-description: {{purpose: {0}}}
-schema:
-  - name: {0}
-    physicalName: bronze.{0}
-    physicalType: table
-    description: {0}
-    properties:
-      - {{name: id, logicalType: integer, physicalType: long, required: true, primaryKey: true, primaryKeyPosition: 1}}
-      - {{name: name, logicalType: string, physicalType: string}}
-    customProperties:
-      - {{property: lagoa.source, value: {{format: csv}}}}
-team: {{name: tests}}
-"""
 FULL_DISK = """
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -52,17 +33,15 @@ main()
 @pytest.fixture
 def folder(tmp_path):
     """Make a lake with one person on main."""
-    root = tmp_path / "lake"
-    (root / "iceberg/bronze").mkdir(parents=True)
-    (root / "lagoa.toml").write_text('name = "trouble"\nthreads = 1\nmemory_limit = "500MB"\n')
+    files = LakeFolder(tmp_path / "lake", memory_limit="500MB")
     for table in TABLES:
-        (root / f"iceberg/bronze/{table}.odcs.yaml").write_text(CONTRACT.format(table))
-    with lagoa.open_lake(root) as lake:
+        files.contract(f"bronze.{table}", "id:long* name:string", source={"format": "csv"})
+    with files.open() as lake:
         work = lake.create_branch("first")
         work.append("bronze.people", pa.table({"id": [1], "name": ["ana"]}))
         work.publish()
         lake.delete_ref("first")
-    return root
+    return files.root
 
 
 def people(folder):

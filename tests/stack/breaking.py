@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import httpx
+from small_lake import SmallLake
 
 import lagoa
 from lagoa.domain import faults
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import NothingToPublish, RefExists
 from lagoa.settings import load_settings
-from tests.integration.publishing.conftest import SmallLake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.integration.publishing.test_kill import (  # noqa: F401 - tests and their fixtures
+from tests.integration.publish.test_kill import (  # noqa: F401 - tests and their fixtures
     LOAD,
     loaded,
     processes,

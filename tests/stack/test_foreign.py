@@ -11,6 +11,7 @@ import foreign_tables as others
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import NoSuchTableError
+from small_lake import SmallLake
 
 import lagoa
 from lagoa.domain.refs import MAIN
@@ -18,7 +19,6 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, PublishConflict, TableUnreadable
 from lagoa.review.diff import diff
 from lagoa.sql_models.run import transform
-from tests.integration.publishing.conftest import SmallLake
 from tests.stack.test_sign_in import Servers
 
 pytestmark = pytest.mark.timeout(240)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from checkout import ROOT
 from command_line import lagoa, ok, write
 
 
@@ -36,7 +35,7 @@ def test_transform_builds_what_is_stale(lake):
 
 
 def test_the_model_of_getting_started_works(lake):
-    page = (Path(__file__).parents[3] / "docs" / "getting-started.md").read_text("utf-8")
+    page = (ROOT / "docs" / "getting-started.md").read_text("utf-8")
     blocks = {
         "transformations/silver/adults.sql": "sql",
         "iceberg/silver/adults.odcs.yaml": "yaml",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+
+from checkout import ROOT
 
 from lagoa.audit.kinds import KINDS
 
-PAGE = Path(__file__).parents[3] / "docs" / "audit.md"
+PAGE = ROOT / "docs" / "audit.md"
 
 
 def documented(text: str) -> set[str]:

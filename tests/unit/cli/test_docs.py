@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 import typer.main
+from checkout import ROOT
 
 from lagoa.cli import old_names
 from lagoa.cli.main import app
 
-ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "cli.md"
 SHARED = {"--lake", "--profile", "--debug", "--help", "-h"}
 
@@ -109,7 +108,7 @@ def test_shared_options_are_documented_and_taken_by_every_command():
 
 
 def test_every_command_is_tested():
-    places = ("integration/cli/test_*.py", "stack/test_stack.py", "unit/test_compose.py")
+    places = ("integration/cli/test_*.py", "stack/test_stack.py", "unit/stack/test_compose.py")
     tests = "".join(file.read_text("utf-8") for place in places for file in (ROOT / "tests").glob(place))
     calls = {name: ", ".join(f'"{part}"' for part in name.split()) for name in COMMANDS}
     assert [name for name, call in calls.items() if call not in tests] == []

@@ -1,0 +1,118 @@
+"""`lagoa doctor`: a whole lake, and one that is damaged in each of its parts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+
+import pyarrow as pa
+import pytest
+from lakes import LakeFolder
+from typer.testing import CliRunner
+
+import lagoa
+from lagoa.bootstrap import examine_lake, repair_lake
+from lagoa.cli.main import app
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a lake with two publications and a branch."""
+    files = LakeFolder(tmp_path)
+    files.contract("bronze.people", "id:long*")
+    with files.open() as lake:
+        for number in (1, 2):
+            work = lake.create_branch(f"load{number}")
+            work.append("bronze.people", pa.table({"id": [number]}))
+            work.publish()
+    for name in ("catalog.db", "receipts.db"):
+        with closing(sqlite3.connect(tmp_path / ".lagoa" / name)) as db:
+            db.execute("pragma wal_checkpoint(truncate)")
+    return tmp_path
+
+
+def spoil(path, start):
+    content = bytearray(path.read_bytes())
+    content[start : start + 100] = b"\xa5" * 100
+    path.write_bytes(content)
+
+
+def people(folder):
+    with lagoa.open_lake(folder) as lake:
+        return lake.sql("select id from bronze.people order by id").fetchall()
+
+
+def run(folder, *arguments):
+    result = CliRunner().invoke(app, ["--lake", str(folder), "doctor", *arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_a_whole_lake(folder):
+    assert examine_lake(folder) == []
+    result = run(folder)
+    assert (result.exit_code, result.stdout) == (0, "The lake is whole.\n")
+    assert json.loads(run(folder, "--json").stdout) == {"findings": [], "repair": None}
+
+
+def test_a_damaged_catalog_is_told_by_every_command_and_brought_back(folder):
+    spoil(folder / ".lagoa/catalog.db", 0)
+    refused = CliRunner().invoke(app, ["--lake", str(folder), "log"])
+    assert refused.exit_code == 1
+    assert "lagoa doctor --repair" in refused.stderr
+    result = run(folder)
+    assert result.exit_code == 1
+    assert "damaged" in result.stdout
+    repaired = run(folder, "--repair")
+    assert repaired.exit_code == 0
+    assert "Nothing was lost." in repaired.stdout
+    assert people(folder) == [(1,), (2,)]
+    with lagoa.open_lake(folder) as lake:
+        lake.branch("load2").append("bronze.people", pa.table({"id": [3]}))
+        lake.branch("load2").publish()
+    assert people(folder) == [(1,), (2,), (3,)]
+
+
+def test_damaged_receipts_are_brought_back(folder):
+    spoil(folder / ".lagoa/receipts.db", 0)
+    (finding,) = examine_lake(folder)
+    assert "receipts.db" in finding.message
+    repaired = repair_lake(folder)
+    assert any("receipts" in loss for loss in repaired.lost)
+    assert (repaired.damaged / "receipts.db").is_file()
+    assert all(finding.part == "receipts" for finding in examine_lake(folder))
+    assert people(folder) == [(1,), (2,)]
+
+
+def test_a_missing_receipt_is_told(folder):
+    with closing(sqlite3.connect(folder / ".lagoa/receipts.db")) as db, db:
+        db.execute("delete from receipts")
+    (finding,) = examine_lake(folder)
+    assert (finding.part, finding.message[:30]) == ("receipts", "2 publications have no receipt")
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "metadata"])
+def test_files_of_tables_are_looked_for(folder, how):
+    pattern = "*.metadata.json" if how == "metadata" else "*.parquet"
+    for file in (folder / ".lagoa/warehouse").rglob(pattern):
+        if how == "cut":
+            file.write_bytes(file.read_bytes()[:-10])
+        else:
+            file.unlink()
+    findings = examine_lake(folder)
+    assert findings
+    assert all(finding.part == "tables" and "bronze.people" in finding.message for finding in findings)
+    assert run(folder, "--repair").exit_code == 1  # a catalog that is whole is left alone
+    assert not list((folder / ".lagoa").glob("damaged-*"))
+
+
+def test_credentials_that_others_can_read_are_told(folder):
+    kept = folder / ".lagoa/stack/credentials.json"
+    kept.parent.mkdir()
+    kept.touch(0o600)
+    kept.write_text("{}")
+    assert examine_lake(folder) == []
+    kept.chmod(0o640)
+    (found,) = examine_lake(folder)
+    assert (found.part, "read by others" in found.message, "chmod 600" in found.advice) == ("secrets", True, True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,7 +19,6 @@ from lagoa.audit.kinds import KINDS
 from lagoa.audit.kinds.soda import Soda
 from lagoa.audit.kinds.uncontracted import Uncontracted
 from lagoa.audit.state import State
-from lagoa.context import LakeContext
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.properties import Scd2
 from lagoa.contracts.sources import Source
@@ -123,7 +123,7 @@ class Version:
 
 
 def at(pointers=POINTERS, base=BASE, now=NOW, engine: str = "duckdb 1.5.5", auditor: str = "soda-core 4") -> State:
-    context = LakeContext(None, None, None, lambda: Version(engine), None, lambda: Version(auditor), dict)
+    context = SimpleNamespace(engine=Version(engine), auditor=Version(auditor))
     return State(context, pointers, base, now)
 
 

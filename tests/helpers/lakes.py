@@ -22,14 +22,15 @@ class LakeFolder:
     """A lake's folder, with nothing in it but `lagoa.toml`.
 
     Args:
-        root: where it lies.
+        root: where it lies; of a folder that is a lake already, its settings stay unless others are given.
         settings: those of `SETTINGS` that are others, and more.
     """
 
     def __init__(self, root: Path, **settings: Any) -> None:
         self.root = root
         self._settings: dict[str, Any] = dict(SETTINGS)
-        self.settings(**settings)
+        if settings or not (root / "lagoa.toml").exists():
+            self.settings(**settings)
 
     def settings(self, **settings: Any) -> None:
         """Set settings; those that were set before stay."""

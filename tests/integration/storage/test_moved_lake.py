@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 import foreign_tables as others
 import pyarrow as pa
 import pytest
+from lakes import LakeFolder
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import IdentityTransform
@@ -25,29 +25,7 @@ from lagoa.errors import BatchChanged, CatalogDamaged, QueryError, SettingsError
 from lagoa.sql_models.run import transform
 
 ITEMS = TableName.parse("bronze.items")
-COLUMNS = {"id": "long", "text": "string"}
-LOGICAL = {"long": "integer", "string": "string"}
-
-
-def write_contract(root, table, columns, **custom):
-    layer, name = table.split(".")
-    properties = [
-        {"name": column, "logicalType": LOGICAL[kind], "physicalType": kind, "description": "x"}
-        for column, kind in columns.items()
-    ]
-    properties[0] |= {"required": True, "primaryKey": True, "primaryKeyPosition": 1}
-    extra = [{"property": f"lagoa.{key}", "value": value} for key, value in custom.items()]
-    document = {
-        "apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0",
-        "status": "active", "description": {"purpose": "x"}, "team": {"name": "test"},
-        "schema": [
-            {"name": name, "physicalName": table, "physicalType": "table", "description": "x",
-             "properties": properties, "customProperties": extra}
-        ],
-    }  # fmt: skip
-    path = root / "iceberg" / layer / f"{name}.odcs.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document))
+COLUMNS = "id:long* text:string"
 
 
 def rows(*values):
@@ -66,21 +44,18 @@ def publish(lake, name, work):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Return the folder of a lake with some history, under names that occur in paths of tables, too."""
-    root = tmp_path_factory.mktemp("moved") / "data" / "metadata" / "made here"
-    root.mkdir(parents=True)
-    (root / "lagoa.toml").write_text('name = "moved"\nthreads = 1\nmemory_limit = "1GB"\n')
-    write_contract(root, "bronze.items", COLUMNS)
-    write_contract(root, "bronze.files", COLUMNS, source={"format": "csv"}, quarantineShare=1)
-    write_contract(root, "silver.items", COLUMNS, materialization="full")
-    (root / "transformations/silver").mkdir(parents=True)
-    (root / "transformations/silver/items.sql").write_text("SELECT id, upper(text) AS text FROM bronze.items\n")
-    (root / "first.csv").write_text("id,text\n1,one\nx,refused\n")
-    (root / "second.csv").write_text("id,text\n2,two\n")
-    with open_lake(root) as lake:
+    folder = LakeFolder(tmp_path_factory.mktemp("moved") / "data" / "metadata" / "made here")
+    folder.contract("bronze.items", COLUMNS)
+    folder.contract("bronze.files", COLUMNS, source={"format": "csv"}, quarantineShare=1)
+    folder.contract("silver.items", COLUMNS, materialization="full")
+    folder.model("silver.items", "SELECT id, upper(text) AS text FROM bronze.items\n")
+    first = folder.file("first.csv", "id,text\n1,one\nx,refused\n")
+    folder.file("second.csv", "id,text\n2,two\n")
+    with folder.open() as lake:
 
         def load(branch):
             branch.append("bronze.items", rows((1, "a"), (2, "b"), (3, "c")), batch="b1")
-            branch.ingest(root / "first.csv", "bronze.files", batch="f1")
+            branch.ingest(first, "bronze.files", batch="f1")
             branch.transform()
 
         publish(lake, "load", load)
@@ -89,7 +64,7 @@ def made(tmp_path_factory):
         publish(lake, "delete", lambda branch: branch.delete("bronze.items", "id = 1"))
         lake.rollback("main~1")
         lake.create_branch("left").append("bronze.items", rows((5, "e")), batch="b3")
-    return root
+    return folder.root
 
 
 @pytest.fixture(params=["gone", "spoilt"])
@@ -110,14 +85,12 @@ def copy(request, made, tmp_path):
 @pytest.fixture
 def beside(tmp_path):
     """Return the folders of a lake and of its copy, both whole."""
-    original = tmp_path / "original"
-    original.mkdir()
-    (original / "lagoa.toml").write_text('name = "beside"\nthreads = 1\nmemory_limit = "1GB"\n')
-    write_contract(original, "bronze.items", COLUMNS)
-    with open_lake(original) as lake:
+    original = LakeFolder(tmp_path / "original")
+    original.contract("bronze.items", COLUMNS)
+    with original.open() as lake:
         publish(lake, "load", lambda branch: branch.append("bronze.items", rows((1, "a"), (2, "b")), batch="b1"))
-    shutil.copytree(original, tmp_path / "copy")
-    return original, tmp_path / "copy"
+    shutil.copytree(original.root, tmp_path / "copy")
+    return original.root, tmp_path / "copy"
 
 
 def forget(root):
@@ -222,7 +195,7 @@ class TestACopy:
             assert items(lake) == [(1, "a"), (2, "B"), (3, "c"), (4, "d")]
             lake.rollback("main~1")
             assert items(lake) == [(1, "a"), (2, "B"), (3, "C"), (5, "e"), (6, "f")]
-            write_contract(copy, "bronze.items", {**COLUMNS, "more": "long"})
+            LakeFolder(copy).contract("bronze.items", f"{COLUMNS} more:long")
             lake.context.refresh()
             publish(lake, "evolve", lambda branch: branch.evolve(["bronze.items"]))
             diff = lake.diff("v1", "main").tables
@@ -314,8 +287,7 @@ class TestALakeThatDoesNotKnowWhereItWasMade:
             assert items(lake) == [(1, "a"), (2, "b")]
 
     def test_an_empty_one_was_made_where_it_is(self, tmp_path):
-        (tmp_path / "lagoa.toml").write_text('name = "empty"\n')
-        open_lake(tmp_path).close()
+        LakeFolder(tmp_path).open().close()
         forget(tmp_path)
         open_lake(tmp_path).close()
         assert home_in(tmp_path) == f"{tmp_path}/.lagoa/warehouse"
@@ -357,7 +329,7 @@ class TestALakeThatDoesNotKnowWhereItWasMade:
         (original / "lagoa.toml").write_text(f'{second}warehouse_home = "{original}/.lagoa/second"\n')
         with open_lake(original) as lake:
             assert lake.catalog().load_table("bronze.items").scan().count() == 2
-            write_contract(original, "bronze.new", COLUMNS)
+            LakeFolder(original).contract("bronze.new", COLUMNS)
             lake.context.refresh()
             publish(lake, "new", lambda branch: branch.append("bronze.new", rows((1, "n"))))
         forget(original)
@@ -393,18 +365,16 @@ class TestTablesOfOthers:
     @pytest.fixture
     def moved(self, tmp_path):
         """Return what moves the lake that was made, and hides where it was."""
-        root = tmp_path / "data" / "made"
-        root.mkdir(parents=True)
-        (root / "lagoa.toml").write_text('name = "others"\nthreads = 2\nmemory_limit = "1GB"\n')
+        folder = LakeFolder(tmp_path / "data" / "made", threads=2)
 
         def move():
-            shutil.copytree(root, tmp_path / "moved")
-            for file in (root / ".lagoa/warehouse").rglob("*"):
+            shutil.copytree(folder.root, tmp_path / "moved")
+            for file in (folder.root / ".lagoa/warehouse").rglob("*"):
                 if file.is_file():
                     file.write_bytes(b"spoilt")
             return tmp_path / "moved"
 
-        with open_lake(root) as lake:
+        with folder.open() as lake:
             lake.create_branch("dev")
             lake.catalog("dev").create_namespace("bronze")
             yield lake, move
@@ -494,17 +464,15 @@ class TestTablesOfOthers:
 
 
 def test_models_by_increments_go_on(tmp_path):
-    root = tmp_path / "made"
-    (root / "transformations/silver").mkdir(parents=True)
-    (root / "lagoa.toml").write_text('name = "increments"\nthreads = 1\n')
-    write_contract(root, "bronze.files", COLUMNS, source={"format": "csv"})
+    folder = LakeFolder(tmp_path / "made")
+    folder.contract("bronze.files", COLUMNS, source={"format": "csv"})
     by_batch = {"by": "batch", "input": "bronze.files"}
-    write_contract(root, "silver.items", COLUMNS, materialization="incremental", incremental=by_batch)
-    (root / "transformations/silver/items.sql").write_text("SELECT id, text FROM bronze.files\n")
-    with open_lake(root) as lake:
+    folder.contract("silver.items", COLUMNS, materialization="incremental", incremental=by_batch)
+    folder.model("silver.items", "SELECT id, text FROM bronze.files\n")
+    with folder.open() as lake:
         lake.create_branch("dev").append("bronze.files", rows((1, "a")), batch="b1")
         transform(lake.context, "dev")
-    shutil.move(root, tmp_path / "moved")
+    shutil.move(folder.root, tmp_path / "moved")
     with open_lake(tmp_path / "moved") as lake:
         assert [each.skipped for each in transform(lake.context, "dev")] == [True]
         lake.branch("dev").append("bronze.files", rows((2, "b")), batch="b2")

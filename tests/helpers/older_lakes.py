@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 LAKES = Path(__file__).parents[1] / "fixtures/lakes"
 
 PLACE = Path("/srv/lagoa-fixture")
-"""Where the embedded lake was made. Its catalog and its tables' metadata say so, so that it opens nowhere else."""
+"""Where the embedded lake was made. Its catalog and its tables' metadata say so."""
 
 CHECK = "bronze.stock/range/pieces"
 """A check that every audit has."""
@@ -291,9 +291,9 @@ def unpack(name: str, to: Path) -> Path:
 
 @contextmanager
 def older_lake(tmp_path: Path) -> Iterator[Path]:
-    """Yield the folder of the embedded lake, unpacked anew, for this test alone.
+    """Yield the folder of the embedded lake, unpacked anew where it was made, for this test alone.
 
-    It lies where it was made, not in `tmp_path`, so one test after another has it, those of other processes too.
+    That is not in `tmp_path`, so one test after another has it, those of other processes too.
     """
     with PLACE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,19 +1,35 @@
-"""A lake that Lagoa 0.1 made opens, and work in it goes on."""
+"""A lake that Lagoa 0.1 made opens, where it was made and anywhere else, and work in it goes on."""
 
 from __future__ import annotations
 
 import pytest
-from older_lakes import Kept, OlderLake, older_lake
+from older_lakes import PLACE, Kept, OlderLake, differences, older_lake, seen, unpack
 
-pytestmark = pytest.mark.timeout(300)  # they wait for each other
+pytestmark = pytest.mark.timeout(300)  # processes wait for each other at the one place where it was made
 
 
 @pytest.fixture
 def kept(tmp_path):
-    """Return the embedded lake, as it was left."""
-    with older_lake(tmp_path) as folder:
-        yield Kept("embedded-0.1", folder)
+    """Return the embedded lake, as it was left, in a place where it has never been."""
+    return Kept("embedded-0.1", unpack("embedded-0.1", tmp_path / "elsewhere"))
 
 
 class TestEmbedded(OlderLake):
     """All of `OlderLake`, on a SQLite catalog and files of this machine."""
+
+
+def test_where_it_was_made(tmp_path):
+    with older_lake(tmp_path) as folder:
+        kept = Kept("embedded-0.1", folder)
+        with kept.open() as lake:
+            assert lake.context.storage.home == lake.context.storage.location
+            found = seen(lake)
+        assert differences(found, {name: kept.expected[name] for name in found}) == []
+        assert kept.examine() == []
+
+
+def test_its_home_is_kept_for_the_next_move(kept):
+    for _ in range(2):
+        with kept.open() as lake:
+            assert lake.context.storage.home == f"{PLACE}/.lagoa/warehouse"
+            assert all(pointer.startswith(f"{PLACE}/.lagoa/warehouse/") for pointer in lake.tables().values())

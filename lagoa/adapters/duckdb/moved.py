@@ -115,9 +115,11 @@ class MovedTables:
 
     def _map(self, file: Any, at: Mapping[int, int], *, in_table: bool) -> None:
         """Put the places of today into what a manifest says of one file."""
+        from pyiceberg.manifest import FileFormat
+
         location = file[at[_FILE]]
-        positions = _CONTENT in at and file[at[_CONTENT]] == _POSITIONS and file[at[_FORMAT]].lower() == "parquet"
-        if positions and in_table:
+        positions = _CONTENT in at and file[at[_CONTENT]] == _POSITIONS
+        if positions and in_table and file[at[_FORMAT]].upper() == FileFormat.PARQUET:
             path = self._written(location, ".parquet", self._positions)
             file[at[_FILE]], file[at[_SIZE]] = str(path), path.stat().st_size
         else:

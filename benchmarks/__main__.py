@@ -15,6 +15,7 @@ PARTS = {
     "incremental": "Increments",
     "publish": "Publishing",
     "catalog": "The catalog",
+    "contracts": "Contracts",
     "startup": "The command line",
     "demo": "The demo",
 }

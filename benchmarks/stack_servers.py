@@ -133,7 +133,7 @@ class Servers:
 
     def reset(self) -> None:
         """Take `main` back to its last commit without tables, and forget parsed models: a lake on it is a new one."""
-        (self._home / ".lagoa" / "models.json").unlink(missing_ok=True)
+        (self._home / ".lagoa" / "models.cache").unlink(missing_ok=True)
         http = self.nessie()
         head = str(http.call("GET", f"trees/{MAIN}")["reference"]["hash"])
         if self.empty is None:

@@ -73,7 +73,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     def open_auditor() -> Auditor:
         from lagoa.adapters.soda.auditor import SodaAuditor
 
-        return SodaAuditor()
+        return SodaAuditor(settings.cache("checks"))
 
     return Lake(
         LakeContext(

@@ -118,7 +118,7 @@ class LakeContext:
             raise NotAllowed("This lake", "read the quarantine.", role, roles_may(("ingest", "engineer", PUBLISHER)))
 
     def refresh(self) -> None:
-        """Read the contracts anew when they are next asked for."""
+        """Read contracts that changed again when they are next wanted."""
         with self._lock:
             self._opened.pop("contracts", None)
 
@@ -133,10 +133,12 @@ class LakeContext:
         return MetadataFiles(self.storage)
 
     def _read_contracts(self) -> Contracts:
-        from lagoa.contracts import Contracts
+        from lagoa.contracts import ContractCache, Contracts
         from lagoa.formats import FORMATS
 
-        return Contracts.load(self.settings.contracts_folder, FORMATS)
+        file = self.settings.cache("contracts")
+        cache = self._once("contract cache", lambda: ContractCache(file, FORMATS))
+        return Contracts.load(self.settings.contracts_folder, FORMATS, cache)
 
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
         """Return the part of this name, made by the first thread that asks for it."""
@@ -152,5 +154,7 @@ class LakeContext:
             self.publisher.close()
         if "engine" in self._opened:
             self.engine.close()
+        if "auditor" in self._opened:
+            self.auditor.close()
         self.receipts.close()
         self.catalog.close()

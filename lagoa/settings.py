@@ -130,6 +130,10 @@ class Settings(BaseSettings):
         """Whether the role may read what tables refused."""
         return self.sign_in == "none" or self.role != READER
 
+    def cache(self, name: str) -> Path:
+        """Return the file of the state folder in which a process keeps for the next one what it found out."""
+        return self.state_folder / f"{name}.cache"
+
     @property
     def warehouse_location(self) -> str:
         """Where the tables' files are: an absolute folder, or an S3 prefix."""

@@ -6,6 +6,7 @@ it is read.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -89,6 +90,7 @@ class YamlFile:
 
     Attributes:
         path: the file.
+        content: SHA-256 of its bytes.
         data: its content as plain dictionaries, lists and scalars.
         noun: what the file is, in the errors of a kind of file.
         advice: where to start instead, when it is nothing of the sort.
@@ -181,6 +183,7 @@ class YamlFile:
         content = b""
         try:
             content = self.path.read_bytes()
+            self.content = hashlib.sha256(content).hexdigest()
             if len(content) > _MAX_BYTES:
                 raise self.failure(self.path, None, f"the file is larger than {_MAX_BYTES:,} bytes.", self.advice)
             return content.decode("utf-8-sig")

@@ -66,7 +66,7 @@ def check_files(context: LakeContext) -> Consistency:
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
     faults: list[FileError] = [*reading.faults, *_ids(reading)]
-    models, errors = read_models(settings.models_folder, reading.contracts, settings.state_folder / "models.json")
+    models, errors = read_models(settings.models_folder, reading.contracts, settings.cache("models"))
     faults += [error for error in errors if not _follows(error, settings.models_folder, reading.broken)]
     try:
         Models(models)

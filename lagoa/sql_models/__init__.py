@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import HISTORY_COLUMNS, selected_columns
+from lagoa.domain.cache_file import CacheFile, code_version
 from lagoa.domain.tables import TableName
-from lagoa.errors import InvalidName, LagoaError, ModelError
+from lagoa.errors import InvalidName, ModelError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.contracts import Contract, Contracts
 
-_CACHE_FORMAT = 2
-"""Rises whenever the checks of a model change, so that what older checks let pass is checked again."""
+_READ_BY = ("lagoa.contracts", "lagoa.sql_models"), ("sqlglot",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,7 @@ def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -
     Args:
         folder: the lake's SQL models.
         contracts: the lake's data contracts.
-        cache: a file that keeps what was found, so that a model that is as it was is not parsed again; when it
-            cannot be read it is made anew.
+        cache: a file that keeps what was found, so that a model that is as it was is not parsed again.
 
     Raises:
         ModelError: with file and line: anything but one SELECT over tables that have a contract, an unknown or
@@ -189,62 +186,47 @@ def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> M
     return Model(contract.table, file, found.sql, digest, found.inputs, names)
 
 
-@dataclass
 class _Cache:
-    """What is known of models that were checked before, in a small JSON file."""
+    """What is known of models that were checked before."""
 
-    file: Path | None
-    entries: dict[str, Any] = field(default_factory=dict, init=False)
-    found: dict[str, Any] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        from importlib.metadata import version
-
-        self.parser = f"{_CACHE_FORMAT}/sqlglot {version('sqlglot')}"
-        with suppress(OSError, ValueError, TypeError, KeyError):
-            document = json.loads(self.file.read_text("utf-8")) if self.file else {}
-            if document["parser"] == self.parser:
-                self.entries = dict(document["models"])
+    def __init__(self, file: Path | None) -> None:
+        self._file = CacheFile(file, code_version(*_READ_BY))
+        self._known = self._file.read()
+        self._found: dict[str, str] = {}
 
     def get(self, contract: Contract, file: Path, text: str, contracts: Contracts) -> Model | None:
         """Return the model if neither its text nor a contract that it was checked against has changed."""
-        try:
-            entry = self.entries[str(contract.table)]
-            inputs = {TableName.parse(name): int(line) for name, line in entry["inputs"].items()}
-            names = None if entry["names"] is None else frozenset(map(str, entry["names"]))
-            model = Model(contract.table, file, text[: int(entry["end"])], str(entry["hash"]), inputs, names)
-            if entry["of"] != _state(model, text, contracts):
-                return None
-        except (KeyError, TypeError, ValueError, AttributeError, LagoaError):
+        known = self._known.get(str(contract.table))
+        if known is None:
             return None
-        self.found[str(contract.table)] = entry
+        entry = json.loads(known)
+        inputs = {TableName.parse(name): int(line) for name, line in entry["inputs"].items()}
+        names = None if entry["names"] is None else frozenset(entry["names"])
+        model = Model(contract.table, file, text[: entry["end"]], entry["hash"], inputs, names)
+        if any(table not in contracts for table in inputs) or entry["of"] != _state(model, text, contracts):
+            return None
+        self._found[str(contract.table)] = known
         return model
 
     def put(self, model: Model, text: str, contracts: Contracts) -> Model:
         """Keep a model that was checked."""
-        self.found[str(model.table)] = {
+        entry = {
             "of": _state(model, text, contracts),
             "end": len(model.sql),
             "hash": model.hash,
             "inputs": {str(table): line for table, line in model.inputs.items()},
             "names": None if model.names is None else sorted(model.names),
         }
+        self._found[str(model.table)] = json.dumps(entry)
         return model
 
     def save(self) -> None:
-        """Write the file if anything is new in it; a lake that cannot be written to is checked anew each time."""
-        if self.file is None or self.found == self.entries:
-            return
-        draft = self.file.with_name(f"{self.file.name}.{secrets.token_hex(4)}")
-        with suppress(OSError):
-            draft.write_text(json.dumps({"parser": self.parser, "models": self.found}), "utf-8")
-            draft.replace(self.file)
+        """Write the file if anything is new in it."""
+        if self._found != self._known:
+            self._file.write(self._found)
 
 
 def _state(model: Model, text: str, contracts: Contracts) -> str:
-    """Return a hash of all that the check of a model rests on, and what it found."""
+    """Return a hash of all that the check of a model rests on."""
     used = [(str(table), contracts[table].hash) for table in sorted({model.table, *model.inputs})]
-    lines = sorted((str(table), line) for table, line in model.inputs.items())
-    names = None if model.names is None else sorted(model.names)
-    found = [text, len(model.sql), model.hash, lines, names, used]
-    return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([text, used]).encode()).hexdigest()

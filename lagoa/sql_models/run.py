@@ -23,7 +23,7 @@ __all__ = ["Again", "ModelResult", "backfill", "lake_models", "transform"]
 def lake_models(context: LakeContext) -> Models:
     """Return the lake's models, read and checked; raises `ModelError`, `ContractError`."""
     settings = context.settings
-    return load_models(settings.models_folder, context.contracts, settings.state_folder / "models.json")
+    return load_models(settings.models_folder, context.contracts, settings.cache("models"))
 
 
 def transform(

@@ -16,6 +16,7 @@ import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from lagoa.adapters.soda.cache import CheckFileCache
 from lagoa.adapters.soda.file import COMPARISONS, SOURCE, VALUES, Reader
 from lagoa.domain.checks import CheckResult
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
@@ -35,7 +36,14 @@ _parser = threading.Lock()  # two threads in Soda's YAML parser crash it
 
 
 class SodaAuditor:
-    """Runs check files by Soda Core, without its telemetry and without its log."""
+    """Runs check files by Soda Core, without its telemetry and without its log.
+
+    Args:
+        cache: a file in which what was read is kept for the next process.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._known = CheckFileCache(cache)
 
     @cached_property
     def version(self) -> str:
@@ -49,13 +57,23 @@ class SodaAuditor:
 
         Where `faults` is given, those of single checks go there, and the file comes without these checks.
         """
-        return Reader(table, path, faults).read()
+        known = self._known.get(table, path)
+        if known is not None:
+            return known
+        file = Reader(table, path, faults).read()
+        if not faults:
+            self._known.put(file)
+        return file
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
         """Run every check of some files in a session of DuckDB; keys are left empty."""
         with _parser:
             source = _soda().from_existing_cursor(session.connection, name=SOURCE)
             return [result for file in files for result in _run(file, source)]
+
+    def close(self) -> None:
+        """Keep what was read for the next process."""
+        self._known.save()
 
 
 def _soda() -> Any:

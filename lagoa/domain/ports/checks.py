@@ -35,6 +35,9 @@ class Auditor(Protocol):
         A check that does not come back is for the caller to notice. Keys are left empty.
         """
 
+    def close(self) -> None:
+        """Release what the auditor holds open."""
+
 
 class ReceiptStore(Protocol):
     """Receipts of publications and results of checks, outside the branches."""

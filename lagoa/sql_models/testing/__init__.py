@@ -52,7 +52,7 @@ def run_tests(context: LakeContext, select: Collection[str] | None = None) -> Mo
         ModelTestError: a test that cannot be used.
     """
     settings, contracts = context.settings, context.contracts
-    models = load_models(settings.models_folder, contracts, settings.state_folder / "models.json")
+    models = load_models(settings.models_folder, contracts, settings.cache("models"))
     chosen = _chosen(models, select)
     tests = [test for test in read_tests(settings.models_folder, models, contracts) if test.table in chosen]
     results = tuple(run_test(context.engine, models[test.table], contracts, test) for test in tests)

@@ -13,6 +13,7 @@ from jsonschema import Draft201909Validator, Draft202012Validator
 import lagoa
 from lagoa.contracts import Contracts
 from lagoa.contracts.contract import LINEAGE
+from lagoa.contracts.documents import from_document, to_document
 from lagoa.contracts.properties import properties_schema
 from lagoa.contracts.yaml_file import ContractFile
 from lagoa.domain.tables import TableName
@@ -61,7 +62,10 @@ def write(folder: Path, text: str, name: str = "silver/sales") -> Path:
 
 def load(folder: Path, text: str, name: str = "silver/sales"):
     write(folder, text, name)
-    return Contracts.load(folder, FORMATS)[TableName.parse(name.replace("/", "."))]
+    contract = Contracts.load(folder, FORMATS)[TableName.parse(name.replace("/", "."))]
+    kept = from_document(to_document(contract), contract.table, contract.file, FORMATS)
+    assert kept == contract, "a cache keeps all of it"
+    return contract
 
 
 def with_columns(text: str, table: str = "") -> str:

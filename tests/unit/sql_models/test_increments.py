@@ -43,7 +43,7 @@ INPUTS = (
 
 def check(sql: str, rule: ByTime | ByBatch, **more: object) -> None:
     """Read a model and check it, whatever its columns are; raises `ModelError`."""
-    contracts = Contracts(Path(), INPUTS)
+    contracts = Contracts(Path(), {each.table: each for each in INPUTS})
     found = read_model(FILE, sql, contracts)
     check_increments(FILE, found.resolved, contract(GOLD, "", incremental=rule, **more))
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from itertools import pairwise
@@ -285,7 +284,7 @@ class TestCache:
     @pytest.fixture
     def cache(self, folder: LakeFolder) -> Path:
         build(folder, {"silver.a": ["bronze.orders"], "gold.b": ["silver.a"]})
-        path = folder.root / "models.json"
+        path = folder.root / "models.cache"
         load(folder, path)
         return path
 
@@ -298,7 +297,7 @@ class TestCache:
         program = (
             "import sys; from pathlib import Path; from lagoa.contracts import Contracts; from lagoa.formats import FORMATS; "
             "from lagoa.sql_models import load_models; root = Path(sys.argv[1]); "
-            "load_models(root / 'transformations', Contracts.load(root / 'iceberg', FORMATS), root / 'models.json'); "
+            "load_models(root / 'transformations', Contracts.load(root / 'iceberg', FORMATS), root / 'models.cache'); "
             "assert 'lagoa.sql_models.sql' not in sys.modules; sys.exit(0)"
         )
         subprocess.run([sys.executable, "-c", program, str(folder.root)], check=True)
@@ -352,7 +351,7 @@ class TestCache:
 
     def test_a_folder_that_cannot_be_written_does_no_harm(self, folder: LakeFolder) -> None:
         build(folder, {"silver.a": ["bronze.orders"]})
-        assert len(load(folder, folder.root / "not there" / "models.json")) == 1
+        assert len(load(folder, folder.root / "not there" / "models.cache")) == 1
 
     def test_nothing_but_the_file_is_left(self, folder: LakeFolder, cache: Path) -> None:
         folder.model("silver.a", "select ts as x from bronze.orders")
@@ -360,6 +359,6 @@ class TestCache:
         assert sorted(path.name for path in folder.root.iterdir()) == [
             "iceberg",
             "lagoa.toml",
-            "models.json",
+            "models.cache",
             "transformations",
         ]

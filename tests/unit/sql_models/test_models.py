@@ -302,37 +302,22 @@ class TestCache:
         )
         subprocess.run([sys.executable, "-c", program, str(folder.root)], check=True)
 
-    @pytest.mark.parametrize(
-        "damage",
-        [
-            b"",
-            b"{",
-            b"[]",
-            b"null",
-            b"\xff\xfe",
-            b'{"parser": 1}',
-            b'{"parser": "1/sqlglot 0", "models": {}}',
-        ],
-    )
-    def test_damaged_is_made_anew(self, folder: LakeFolder, cache: Path, damage: bytes) -> None:
+    @pytest.mark.parametrize("damage", [b"", b"{", b"lagoa 0\n", b"\xff\xfe"])
+    def test_damaged_is_made_again(self, folder: LakeFolder, cache: Path, damage: bytes) -> None:
         good = cache.read_bytes()
         cache.write_bytes(damage)
         assert len(load(folder, cache)) == 2
-        assert json.loads(cache.read_bytes()) == json.loads(good)
+        assert cache.read_bytes() == good
 
-    @pytest.mark.parametrize("entry", [None, 1, [], {}, {"inputs": 3}, {"inputs": {"?": 1}}, {"inputs": {"a.b": "x"}}])
-    def test_a_damaged_entry_is_made_anew(self, folder: LakeFolder, cache: Path, entry: object) -> None:
-        good = json.loads(cache.read_bytes())
-        cache.write_text(json.dumps({**good, "models": {**good["models"], "silver.a": entry}}))
+    @pytest.mark.parametrize(
+        ("was", "now"), [(b"silver.a\t", b"silver.x\t"), (b'"end": ', b'"end": 1'), (b"bronze.orders", b"bronze.items")]
+    )
+    def test_a_damaged_entry_is_made_again(self, folder: LakeFolder, cache: Path, was: bytes, now: bytes) -> None:
+        good = cache.read_bytes()
+        assert was in good
+        cache.write_bytes(good.replace(was, now))
         assert dict(load(folder, cache)) == dict(load(folder))
-        assert json.loads(cache.read_bytes()) == good
-
-    def test_entries_that_were_tampered_with_are_not_believed(self, folder: LakeFolder, cache: Path) -> None:
-        good = json.loads(cache.read_bytes())
-        for change in ({"hash": "0"}, {"end": 5}, {"inputs": {"bronze.items": 1}}):
-            entry = {**good["models"]["silver.a"], **change}
-            cache.write_text(json.dumps({**good, "models": {**good["models"], "silver.a": entry}}))
-            assert dict(load(folder, cache)) == dict(load(folder))
+        assert cache.read_bytes() == good
 
     def test_a_changed_contract_of_an_input_is_seen(self, folder: LakeFolder, cache: Path) -> None:
         contract(folder, "bronze.orders", "customer_id ts")

@@ -110,7 +110,7 @@ def publish(branch: Branch, message: str) -> Publication | None:
 
 
 def _loaded(results: Sequence[IngestResult], refused: Sequence[RefusedCount]) -> list[dict[str, str | int]]:
-    """Tell what became of each file's records, and how many of its table wait in quarantine, whenever they came."""
+    """Report what became of each file's records, and how many of its table wait in quarantine, whenever they came."""
     waiting: Counter[TableName] = Counter()
     for each in refused:
         waiting[each.table] += each.records

@@ -1,7 +1,7 @@
 """An order set in the form of the Olist export, made from nothing but a seed, so that the lake runs without it.
 
 Size, file names, headers and quirks are those of the Brazilian E-Commerce Public Dataset by Olist; every row, text and
-number is drawn anew. The SQL is in `olist_sql/`: `macros`, `vocabulary`, then one script a subject, and one SELECT for
+number is drawn again. The SQL is in `olist_sql/`: `macros`, `vocabulary`, then one script a subject, and one SELECT for
 each file under `files/`.
 
     python -m flows.sources.olist --out data/olist [--scale 1.0] [--seed 42]
@@ -82,7 +82,7 @@ def _sizes(scale: float) -> dict[str, int]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Write a set as the command line asks and print a table of the rows written."""
+    """Write a set as the command line says and print a table of the rows written."""
     parser = argparse.ArgumentParser(prog="python -m flows.sources.olist", description=main.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder for the nine CSV files")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full 1.55 million rows (default 1.0)")

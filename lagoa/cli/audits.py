@@ -81,12 +81,12 @@ def say_verdict(report: AuditReport) -> None:
     reused = sum(1 for result in report.results if result.reused)
     known = "all" if reused == len(outcomes) else f"{number(reused)} of them"
     again = f" ({known} known from earlier)" if reused else ""
-    told = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
-    say(f"{report.ref} ({short(report.commit)}): {told}.")
+    summary = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
+    say(f"{report.ref} ({short(report.commit)}): {summary}.")
 
 
 def tell_report(report: AuditReport) -> dict[str, Any]:
-    """Return an audit as JSON tells it."""
+    """Return an audit for JSON output."""
     return {
         "ref": report.ref,
         "commit": report.commit,
@@ -99,5 +99,5 @@ def tell_report(report: AuditReport) -> dict[str, Any]:
 
 
 def tell_rows(samples: dict[str, pa.Table | None]) -> dict[str, list[dict[str, Any]]]:
-    """Return rows as JSON tells them."""
+    """Return rows for JSON output."""
     return {check: [] if table is None else table.to_pylist() for check, table in samples.items()}

@@ -29,7 +29,7 @@ def show_built(results: Sequence[ModelResult]) -> None:
 
 
 def tell_built(result: ModelResult) -> dict[str, Any]:
-    """Return a model that was run as JSON tells it."""
+    """Return the result of a model for JSON output."""
     return {
         "table": str(result.table),
         "rows": result.rows,

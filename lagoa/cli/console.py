@@ -78,7 +78,7 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: 
     Args:
         columns: the headings.
         rows: the cells: text as it is, None as an empty cell, everything else by `str`.
-        right: the headings of the columns that stand to the right: numbers.
+        right: the headings of the right-aligned columns: numbers.
     """
     from rich.table import Table
 

@@ -18,7 +18,7 @@ _CHECKS = 10
 
 
 def exit_code(error: LagoaError) -> int:
-    """Return the exit code that tells a script what kind of error it was."""
+    """Return the exit code by which a script knows the kind of error."""
     from lagoa.errors import AuditFailed, PublishConflict, TransientError
 
     if isinstance(error, TransientError):

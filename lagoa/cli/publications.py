@@ -60,13 +60,13 @@ def say_published(publication: Publication) -> None:
     warnings = f", {len(warned)} warned" if warned else ""
     say(f"{count(len(checks), 'check')} passed{warnings}, in {seconds(report.seconds)}.")
     if publication.loosened:
-        say(f"{count(len(publication.loosened), 'check')} asked for more before:")
+        say(f"{count(len(publication.loosened), 'check')} were stricter before:")
         for sentence in publication.loosened:
             say(f"  {sentence}")
 
 
 def tell_publication(publication: Publication) -> dict[str, Any]:
-    """Return a publication as JSON tells it."""
+    """Return a publication for JSON output."""
     outcomes = [result.outcome for result in publication.report.results]
     return {
         "commit": publication.commit,

@@ -1,6 +1,6 @@
-"""The publisher's own step, `python -I -m lagoa.cli.publisher --lake DIR`: publishes what it is asked to on stdin.
+"""The publisher process, `python -I -m lagoa.cli.publisher --lake DIR`: takes requests to publish on stdin.
 
-It imports nothing but Lagoa and what that needs: no flow, no code of the lake or of whoever asks. Settings, contracts
+It imports nothing but Lagoa and what that needs: no flow, no code of the lake or of the caller. Settings, contracts
 and checks are those of the lake's folder that it is started with. Requests and answers are JSON documents, one a line:
 
 - `finished`: a table of the branch of a run; the step checks it beside the work, and finds its own results later.
@@ -83,12 +83,12 @@ class _Step:
         self._run: Run | None = None
 
     def answer(self, request: dict[str, Any]) -> str | None:
-        """Do what is asked; return what came of it."""
+        """Handle a request; return its result."""
         from lagoa.errors import LagoaError
         from lagoa.publish.handover import of_error, of_result
 
         if "finished" in request:
-            with suppress(LagoaError):  # whoever asks for the publication is told
+            with suppress(LagoaError):  # the publication itself reports it
                 self._finished(request)
             return None
         try:

@@ -31,7 +31,7 @@ def show_branches(states: Sequence[BranchState]) -> None:
 
 
 def state_of(branch: BranchState) -> str:
-    """Return how a branch stands to main, in words."""
+    """Return how a branch compares with main, in words."""
     if branch.name == "main":
         return ""
     ahead = f"{count(branch.ahead, 'commit')} ahead of main" if branch.ahead else "main has all of it"

@@ -16,7 +16,7 @@ def number_of(value: int | None) -> str:
 
 
 def tell_table(state: TableState) -> dict[str, Any]:
-    """Return a table as JSON tells it."""
+    """Return a table for JSON output."""
     return {
         "table": str(state.table),
         "rows": state.rows,

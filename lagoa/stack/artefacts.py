@@ -43,7 +43,7 @@ class Fetched:
 
 
 Tell = Callable[[str | Fetched], None]
-"""Is told what is done, and how far a download is."""
+"""Called with what is being done, and with the progress of downloads."""
 
 _MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 _LINES = 15
@@ -64,7 +64,7 @@ def fetch(root: Path, name: str, artefact: Artefact, tell: Tell, build: Build | 
         root: the folder that `artefact.go` is relative to.
         name: of the server.
         artefact: where it comes from.
-        tell: is told what is done.
+        tell: called with what is being done.
         build: builds the options of the manifest into what was unpacked.
 
     Raises:
@@ -97,12 +97,12 @@ def _system(name: str, artefact: Artefact) -> Path:
     try:
         found = subprocess.run(shlex.split(str(artefact.locate)), capture_output=True, text=True, check=True)  # noqa: S603
         program = Path(found.stdout.strip()) / str(artefact.program)
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise StackError(name, f"{missing}: {error}.", advice) from error
-    number = re.search(r"\d+", told.stdout)
+    number = re.search(r"\d+", printed.stdout)
     if number is None or int(number[0]) < artefact.minimum:
-        raise StackError(name, f"{artefact.minimum} is needed; there is {told.stdout.strip()}.", advice)
+        raise StackError(name, f"{artefact.minimum} is needed; there is {printed.stdout.strip()}.", advice)
     return program.parent
 
 
@@ -150,7 +150,7 @@ def _maven(name: str, artefact: Artefact, tell: Tell) -> Path:
 
 @contextmanager
 def _watched(folder: Path, file: Fetched, tell: Tell) -> Iterator[None]:
-    """Tell again and again, until the block ends, how much of a file has come, as Maven writes it into a repository."""
+    """Report repeatedly, until the block ends, how much of a file has arrived, as Maven writes it into a repository."""
     ended = Event()
 
     def look() -> None:
@@ -215,7 +215,7 @@ def run(name: str, command: Sequence[str], folder: Path, *, needs: str) -> None:
     if done.returncode:
         last = "\n".join(done.stdout.splitlines()[-_LINES:])
         message = f"`{Path(command[0]).name}` ended with {done.returncode}:\n{last}"
-        raise StackError(name, message, "Mend that, then run this again.")
+        raise StackError(name, message, "Fix that, then run this again.")
 
 
 def _sha256(path: Path) -> str:

@@ -40,7 +40,7 @@ ROLES: Mapping[str, Role] = {"lagoa": "engineer", "worker": "ingest", "publisher
 """As whom each container of Lagoa itself signs in."""
 
 PUBLISH = "publish"
-"""The volume of the socket on which the container of the publisher is asked for its step."""
+"""The volume of the socket on which the publisher container takes requests."""
 
 PREFECT_PORT = 4200
 

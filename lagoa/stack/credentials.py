@@ -21,7 +21,7 @@ _LENGTH = 24
 
 
 class Credentials:
-    """Names and passwords by what they are for; one that is asked for the first time is drawn and kept.
+    """Names and passwords by what they are for; one that is requested for the first time is generated and kept.
 
     Several may have one file open, in threads and in processes: none loses what another keeps.
 

@@ -35,13 +35,13 @@ class Artefact(BaseModel):
         version: of that package, as go.mod has it.
         system: package of the machine.
         locate: the command that prints the folder of its programs.
-        program: that is the server; `program --version` tells its version.
+        program: that is the server; `program --version` prints its version.
         minimum: the first part of the version that it must have at least.
         module: of Lagoa that is the server.
         store: what a Nessie keeps its commits in.
         sign_in: whether it lets in only who signed in at Keycloak.
         port: where the server listens.
-        management_port: where it tells its health, if that is another.
+        management_port: the port of its health check, if that differs.
         console_port: where its web page is, if it has one.
         host: where clients find it; a manifest says nothing else than this machine.
         bind: the address that it listens on; likewise.
@@ -114,4 +114,4 @@ def read_manifest(root: Path) -> dict[str, Artefact]:
             f"There is no {path}.", "The stack is run from a lake that says what it is made of."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
-        raise SettingsError(f"{path}: {error}", "Mend the file.") from error
+        raise SettingsError(f"{path}: {error}", "Fix the file.") from error

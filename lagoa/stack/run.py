@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.stack.manifest import Artefact
 
 HEALTHY_S = 240
-"""How long a server may take until it is well."""
+"""How long a server may take to become healthy."""
 
 _STARTS = 3
 """How often it may be started for that."""
@@ -39,7 +39,7 @@ class ServerState:
     Attributes:
         name: its name.
         state: the supervisor's word for it: RUNNING, STOPPED, BACKOFF, FATAL; STOPPED when nothing runs at all.
-        healthy: whether it answers that it is well.
+        healthy: whether it reports that it is healthy.
         pid: its process; None when it does not run.
         url: where clients find it.
         memory: resident bytes of it and its children.
@@ -87,14 +87,14 @@ class Stack:
         self._read()
 
     def up(self, only: Iterable[str] | None = None, tell: Tell = lambda _: None) -> list[ServerState]:
-        """Bring servers up and wait until each is well; those that run already stay as they are.
+        """Start servers and wait until each is healthy; those that run already stay as they are.
 
         Args:
             only: these, with what they need; all by default.
-            tell: is told what is done.
+            tell: called with what is being done.
 
         Raises:
-            StackError: one cannot be had, its port is taken, or it is not well in time.
+            StackError: one cannot be had, its port is taken, or it is not healthy in time.
         """
         names = self._ordered(only)
         running = self._supervisor.running()
@@ -210,7 +210,7 @@ class Stack:
             if state["statename"] in {"FATAL", "EXITED"} or len(started) > _STARTS or waited > HEALTHY_S:
                 last = self._supervisor.last_lines(name)
                 self._supervisor.end(name)
-                message = f"it is not well after {waited:.0f} s ({state['statename']}). Its log ends:\n{last}"
+                message = f"it is not healthy after {waited:.0f} s ({state['statename']}). Its log ends:\n{last}"
                 raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
             time.sleep(0.3)
 

@@ -47,7 +47,8 @@ class DuckDBEngine:
     """Runs SQL over Iceberg tables and writes their data files; commits nothing.
 
     Sessions of a user's SQL run in a DuckDB instance of their own, which opens no file outside the warehouse and
-    whose settings are locked: that stands behind `tables_read`, not in its place. Instances start when first needed.
+    whose settings are locked: a second defence behind `tables_read`, not a replacement. Instances start when they are
+    first needed.
 
     Args:
         storage: where the tables' files lie.
@@ -89,7 +90,7 @@ class DuckDBEngine:
         """Open a session in which each of `tables` can be read by its name.
 
         Args:
-            tables: the exact pointer that each name stands for.
+            tables: the exact pointer for each name.
             confined: whether a user's SQL will run in it: it can then open nothing outside the warehouse.
             writes: whether a confined session will write files, which may take the iceberg extension.
         """
@@ -208,7 +209,7 @@ class DuckDBEngine:
             if percent:
                 root.execute(f"SET memory_limit = {text_in_sql(_share(root, float(self._memory_limit[:-1]) / 100))}")
         except duckdb.Error as error:
-            raise SettingsError(f"The SQL engine does not start: {error}.", "Mend memory_limit or threads.") from error
+            raise SettingsError(f"The SQL engine does not start: {error}.", "Fix memory_limit or threads.") from error
         instance = DuckDBInstance(root, self._storage, confined=confined)
         instance.open_store()
         if confined:

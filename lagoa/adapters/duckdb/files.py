@@ -119,7 +119,7 @@ class FileWriter:
 
     @cached_property
     def name(self) -> TableName:
-        """The table's name, as its location tells it."""
+        """The table's name, from its location."""
         return table_named(self.table.location)
 
     def _columns(self, query: str, parameters: Sequence[Any]) -> list[str]:
@@ -154,7 +154,7 @@ class FileWriter:
             raise WriteError(
                 self.name,
                 f"column {name!r} is {target} and the rows have {source} there.",
-                f"Cast it in the query, with what is meant: CAST({name_in_sql(name)} AS …).",
+                f"Cast it explicitly in the query: CAST({name_in_sql(name)} AS …).",
             )
         return f"{value} AS {name_in_sql(name)}"
 
@@ -313,5 +313,5 @@ class FileWriter:
         text = str(error)
         if MARK in text:
             message = text.partition(MARK)[2].splitlines()[0]
-            return WriteError(self.name, f"{message}.", "Round or cast it in the query, with what is meant.")
+            return WriteError(self.name, f"{message}.", "Round or cast it explicitly in the query.")
         return query_error(error)

@@ -82,14 +82,14 @@ class DuckDBInstance:
             try:
                 if self._keys is None:
                     self._load("httpfs")
-                    # Files of tables never change: what was asked of one once is not asked again at every reading.
+                    # Files of tables never change: what the store said about one is not requested again at every read.
                     self.root.execute("SET enable_http_metadata_cache = true")
                     self.root.execute(_limits(server.timeout_s))
                 self.root.execute(secret)
             except duckdb.Error:
                 # Its text may hold the keys.
                 raise SettingsError(
-                    "The SQL engine cannot be told of the object store.", "Look at s3_endpoint."
+                    "The SQL engine cannot be set up for the object store.", "Look at s3_endpoint."
                 ) from None
             self._keys = keys
 

@@ -78,7 +78,7 @@ class MovedTables:
             raise QueryError(message, "Put the lake's state folder back from a backup, whole.") from error
 
     def _written(self, location: str, suffix: str, content: Callable[[str], bytes]) -> Path:
-        """Return the file that stands for the one at a location; its content is made where it is not there yet."""
+        """Return the local copy of the file at a location; it is created if it is missing."""
         path = self._folder / f"{hashlib.sha256(location.encode()).hexdigest()[:32]}{suffix}"
         if not path.exists():
             made = content(location)

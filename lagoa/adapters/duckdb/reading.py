@@ -1,7 +1,7 @@
 """SQL that reads some data files of a table in the table's schema, where that is certain to give its rows.
 
 Reading files straight is several times quicker than reading through the table's metadata, as only then do joins leave
-out row groups. Which files can be read so is told by the files themselves: metadata may know but the latest schema.
+out row groups. The files themselves say which of them can be read so: metadata may have only the latest schema.
 """
 
 # ruff: noqa: S608 - texts are quoted
@@ -44,7 +44,7 @@ def read_files(
     table: TableMetadata,
     files: Sequence[DataFile],
 ) -> str | None:
-    """Return SQL to select from that reads data files; None where only the table's metadata tells how.
+    """Return SQL to select from that reads data files; None if the table's metadata is needed for it.
 
     Args:
         cursor: where it will run.
@@ -76,7 +76,7 @@ def read_files(
 
 
 def _location_sql(storage: Storage, paths: Sequence[str], files: Sequence[DataFile]) -> str | None:
-    """Return SQL of a file's path as the table's metadata has it; None where the place of today does not tell it."""
+    """Return SQL of a file's path as the table's metadata has it; None if the location does not tell."""
     if storage.home == storage.location:
         return FILE_COLUMN
     if any(storage.location_of(path) != local_path(file.file_path) for path, file in zip(paths, files, strict=True)):
@@ -124,13 +124,13 @@ def _typed(field: NestedField) -> str:
 def _lacks_nothing(table: TableMetadata, files: Sequence[DataFile]) -> bool:
     """Return whether columns are found by field id, and one that is not there is null.
 
-    It is not so where a name mapping stands in for ids, where the partition tells what a column holds, and where
+    It is not so where a name mapping replaces ids, where a column's values are in the partition only, and where
     columns have defaults.
     """
     if TableProperties.DEFAULT_NAME_MAPPING in table.properties or table.format_version >= _DEFAULTS_SINCE:
         return False
-    told = {
+    known = {
         number: {each.source_id for each in spec.fields if isinstance(each.transform, IdentityTransform)}
         for number, spec in table.specs().items()
     }
-    return all(told[file.spec_id] <= (file.column_sizes or file.value_counts or {}).keys() for file in files)
+    return all(known[file.spec_id] <= (file.column_sizes or file.value_counts or {}).keys() for file in files)

@@ -35,7 +35,7 @@ def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAll
             return NotAllowed("The object store", said)
         if _STUMBLED.search(str(error)):
             return StorageUnavailable("", "its disk is full" if _FULL in str(error) else said)
-    advice = "Mend the query and run it again."
+    advice = "Fix the query and run it again."
     if isinstance(error, duckdb.OutOfMemoryException):
         advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."
     elif isinstance(error, duckdb.IOException):

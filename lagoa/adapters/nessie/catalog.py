@@ -66,7 +66,7 @@ class NessieCatalog:
 
     Args:
         endpoint: such as `http://127.0.0.1:19120/api/v2`.
-        tokens: who asks; None when the server lets everybody in.
+        tokens: who sends the requests; None if the server has no sign-in.
         create: make the root commit when the server's main has none.
         options: limits, clock, reading of tables.
 
@@ -150,7 +150,7 @@ class NessieCatalog:
             raise RefProtected(branch)
         if _is_hidden(branch):
             raise RefNotFound(branch)
-        if self._heads.get(branch, expected) != expected:  # else the move tells, and nothing was made in vain
+        if self._heads.get(branch, expected) != expected:  # else the move fails, and nothing was made in vain
             self._expect(branch, expected, change)
         if change.merged is not None:
             self._history.get(change.merged)
@@ -342,7 +342,7 @@ class NessieCatalog:
 
 
 def _no_ancestor_of(http: NessieHttp) -> str:
-    """Return the hash that stands for no commit; an error where something else than Nessie answers."""
+    """Return the hash that means "no commit"; an error where something else than Nessie answers."""
     try:
         return str(http.call("GET", "config")["noAncestorHash"])
     except (NotThere, KeyError, TypeError) as error:
@@ -357,7 +357,7 @@ def _info(reference: Mapping[str, Any]) -> RefInfo:
 
 @contextmanager
 def _asking(what: str, ref: str) -> Iterator[None]:
-    """Say of what the server does not allow what was asked of which ref, and who may."""
+    """Say which request on which ref the server refused, and which roles may send it."""
     try:
         yield
     except NotAllowed as error:

@@ -1,4 +1,4 @@
-"""What stands at a commit on a Nessie server, and the operations that change it."""
+"""The contents of a commit on a Nessie server, and the operations that change it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Key = tuple[str, ...]
 
 _IMPLIED = "lagoa.implied"
-"""Property of a namespace that stands there only because Nessie wants one above another."""
+"""Property of a namespace that exists only because Nessie wants one above another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Contents:
 
 
 def read_contents(http: NessieHttp, commit: str) -> Contents:
-    """Return what stands at a commit; views and other contents that are no Iceberg tables are left out.
+    """Return the contents of a commit; views and other contents that are no Iceberg tables are left out.
 
     Raises:
         NotThere: no such commit.

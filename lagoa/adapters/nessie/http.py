@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.secrets import Tokens
 
 PAGE = 250
-"""Entries asked for at a time."""
+"""Entries per request."""
 
 _TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 
@@ -59,7 +59,7 @@ class NessieHttp:
 
     Args:
         endpoint: such as `http://127.0.0.1:19120/api/v2`.
-        tokens: who asks; None when the server lets everybody in.
+        tokens: who sends the requests; None if the server has no sign-in.
         timeout_s: limit of one request.
         patience_s: how long a request that fails for a moment is tried again. After a server was away for all that
             time, it is asked once a request, until it answers: what is put away after a failure shall not wait as long
@@ -92,7 +92,7 @@ class NessieHttp:
 
         Raises:
             NotThere, Conflict: for the caller to give a meaning to.
-            CatalogBusy: no useful answer in time, however often it was asked.
+            CatalogBusy: no useful answer in time, after all retries.
             SignInFailed, NotAllowed: 401, 403.
             SignInUnavailable: there is no token to be had.
             TerminalError: any other refusal.
@@ -180,7 +180,7 @@ class NessieHttp:
             self._client.close()
 
 
-_IN_DOUBT = "Whether it did what it was asked is not known: `lagoa log` tells."
+_IN_DOUBT = "It is not known whether the request was carried out: `lagoa log` shows it."
 _START = "Look at `lagoa stack status`, then try again."
 
 

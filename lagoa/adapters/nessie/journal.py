@@ -77,16 +77,16 @@ class Journal:
             return
         line = self._history.log(head)
         passed: set[str] = set()
-        told: set[str] = set()
+        seen: set[str] = set()
         for entry in self._entries(journal):
             if entry.branch != branch:
                 continue
-            if entry.to in told:  # tried again after an answer that was lost: the later entry is the one
+            if entry.to in seen:  # tried again after an answer that was lost: the later entry is the one
                 continue
             while entry.to not in passed and (commit := next(line, None)) is not None:
                 passed.add(commit.id)
             if entry.to in passed:
-                told.add(entry.to)
+                seen.add(entry.to)
                 yield entry.moment, entry.to
 
     def _entries(self, head: str) -> Iterator[Move]:

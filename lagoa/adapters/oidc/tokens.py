@@ -30,7 +30,7 @@ _AGED = 0.75
 """The part of its life after which a token is renewed, so that a server that is away for a moment is not noticed."""
 
 _PAUSE_S = 5
-"""How long nothing is asked after an early renewal failed."""
+"""How long to wait before the next try after an early renewal failed."""
 
 
 def client_secret(secrets: Callable[[], Secrets], stack: Path, role: str) -> SecretStr:
@@ -61,14 +61,14 @@ class _Held:
 
 
 class OidcTokens:
-    """The token of one client, asked for when it is first needed and renewed before it runs out.
+    """The token of one client, requested when it is first needed and renewed before it expires.
 
     How long it holds is what the server says, from the moment of asking: clocks that differ do no harm. Threads may
     share one, and so may processes that were forked from one.
 
     Args:
         issuer: the address below which the server describes itself: with Keycloak that of a realm.
-        role: that the tokens stand for; the client's id is `lagoa-<role>`.
+        role: the role that the tokens are for; the client's id is `lagoa-<role>`.
         secret: gives the client's secret.
         options: limits, clock.
     """

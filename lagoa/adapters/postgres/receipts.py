@@ -48,10 +48,10 @@ def receipts_password(secrets: Callable[[], Secrets], stack: Path, role: str) ->
 
 
 class PostgresReceipts:
-    """The receipt store of a lake that several machines share; connected when it is first asked.
+    """The receipt store of a lake that several machines share; connected at its first use.
 
-    All read all receipts. Each login writes receipts of its own, which can stand beside those of another login but not
-    in their place; results of checks are found by the login that kept them alone.
+    All read all receipts. Each login writes receipts of its own, which can exist beside those of another login but not
+    replace them; results of checks are found by the login that kept them alone.
 
     Args:
         url: of the database, without user and password.

@@ -53,7 +53,7 @@ class Login:
     Attributes:
         url: of the database, without user and password.
         name: who connects.
-        password: gives the password; asked at each connection.
+        password: gives the password; called for each connection.
         timeout_s: how long the server may take to be reached, and for an answer.
         patience_s: how long a call that fails for a moment is made again.
     """
@@ -76,7 +76,7 @@ class PostgresSession:
 
     Args:
         login: who connects, and where.
-        greet: what is asked of each connection before it is used.
+        greet: called with each connection before it is used.
     """
 
     def __init__(self, login: Login, greet: Callable[[Connection], None]) -> None:
@@ -95,7 +95,7 @@ class PostgresSession:
         So `work` must come to the same when it is done twice: a commit may have been carried out unanswered.
 
         Raises:
-            CatalogBusy: no useful answer in time, however often it was asked.
+            CatalogBusy: no useful answer in time, after all retries.
             SignInFailed, NotAllowed: the server does not know the login, or does not let it do this.
             TerminalError: the database is not made ready; any other refusal.
         """
@@ -159,7 +159,7 @@ class PostgresSession:
         if state.startswith(_TRANSIENT) or isinstance(error, psycopg.OperationalError):
             return CatalogBusy(f"{place} does not answer ({text}).", _START)
         if not state and isinstance(error, psycopg.ProgrammingError):  # before anything was sent
-            return SettingsError(f"postgres_url: {text}.", "Mend the value.")
+            return SettingsError(f"postgres_url: {text}.", "Fix the value.")
         return TerminalError(f"{place} refused: {text}.", "Look at its log.")
 
     def close(self) -> None:

@@ -74,7 +74,7 @@ create policy own on lagoa.results using (kept_by = current_user) with check (ke
 
 
 def prepare(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
-    """Make the tables, logins and rules that are not there, and bring those that are to what stands above.
+    """Make the tables, logins and rules that are missing, and update the others to the definitions above.
 
     Args:
         connection: to the database of receipts, of a user who may make logins and tables there.

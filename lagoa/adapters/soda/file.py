@@ -73,10 +73,10 @@ class Reader:
             text = self._path.read_text("utf-8")
             root = yaml.compose(text, _LOADER)
         except (OSError, UnicodeDecodeError) as error:
-            raise CheckError(self._path, None, f"cannot be read: {error}.", "Mend the file.") from error
+            raise CheckError(self._path, None, f"cannot be read: {error}.", "Fix the file.") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise CheckError(self._path, line, f"is no YAML: {error.problem}.", "Mend the file.") from error
+            raise CheckError(self._path, line, f"is no YAML: {error.problem}.", "Fix the file.") from error
         for number, line_text in enumerate(text.splitlines(), 1):
             if _VARIABLE.search(line_text):
                 raise CheckError(self._path, number, "has a variable.", "Write its value.")
@@ -88,7 +88,7 @@ class Reader:
         seen: set[str] = set()
         for check in checks:
             if check.id in seen:
-                raise CheckError(self._path, None, f"{check.id} stands there twice.", "Give each a `qualifier`.")
+                raise CheckError(self._path, None, f"{check.id} is there twice.", "Give each a `qualifier`.")
             seen.add(check.id)
         return CheckFile(self._table, str(self._path), text, checks)
 
@@ -176,7 +176,7 @@ class Reader:
         for key, value in node.value:
             name = str(key.value)
             if name not in allowed or name in entries:
-                again = "stands there twice" if name in entries else "is not known"
+                again = "is there twice" if name in entries else "is not known"
                 raise self._error(key, f"{name!r} in {what} {again}", f"it; known are {', '.join(sorted(allowed))}")
             entries[name] = value
         return entries
@@ -189,7 +189,7 @@ class Reader:
         return list(node.value)
 
     def _error(self, node: yaml.Node, message: str, what: str) -> CheckError:
-        return CheckError(self._path, node.start_mark.line + 1, f"{message}.", f"Mend {what}.")
+        return CheckError(self._path, node.start_mark.line + 1, f"{message}.", f"Fix {what}.")
 
 
 def _value(node: yaml.Node) -> Any:

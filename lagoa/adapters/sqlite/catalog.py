@@ -73,7 +73,7 @@ class SqliteCatalog:
         self._states = States()
         if create:
             self._file.create(lambda db: insert_root(db, clock()))
-        with self._file.reading():  # a file that cannot be used is told now, not in the middle of a run
+        with self._file.reading():  # an unusable file is reported now, not in the middle of a run
             pass
 
     def resolve(self, ref: Ref | str) -> Commit:

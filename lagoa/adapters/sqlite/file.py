@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 APPLICATION_ID = 0x4C41474F
-"""`LAGO`: tells a catalog from any other SQLite file."""
+"""`LAGO`: identifies a SQLite file as a catalog."""
 
 _MAX_IDLE = 8
 _RESTORE = (

@@ -1,4 +1,4 @@
-"""What can be told of a catalog file's commits row by row: whether each is what was committed."""
+"""Checks the commits of a catalog file row by row: whether each is what was committed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CUT = "create table if not exists cut (seq integer primary key references commit
 
 @dataclass(frozen=True, slots=True)
 class CommitRow:
-    """One row of `commits` as it stands in the damaged file."""
+    """One row of `commits` as it is in the damaged file."""
 
     seq: int
     id: str
@@ -83,7 +83,7 @@ def delta_at(db: sqlite3.Connection, seq: int) -> Delta | None:
 
 
 def is_proven(row: CommitRow, rows: Mapping[int, CommitRow], delta: Delta | None) -> bool:
-    """Return whether the content hashes to the id; False, too, when that cannot be told."""
+    """Return whether the content hashes to the id; False, too, if that cannot be checked."""
     wanted = [each for each in (row.parent, row.merged) if each is not None]
     parents = [rows[each].id for each in wanted if each in rows]
     if delta is None or len(parents) < len(wanted):

@@ -100,7 +100,7 @@ class SqliteReceipts:
         self._db.execute("pragma journal_mode = wal")
         if found < FORMAT:
             with self._transaction() as db:
-                if _format(db) == 1:  # asked again: another process may have come first
+                if _format(db) == 1:  # again: another process may have been first
                     _add_branches(db)
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)

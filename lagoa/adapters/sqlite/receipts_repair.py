@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def repair_receipts(path: Path, away: Path) -> str:
     """Put a new file of receipts in the place of a damaged one, which goes to the folder `away`.
 
-    Results of checks are not taken over: audits run them anew.
+    Results of checks are not taken over: audits run them again.
 
     Returns:
         What is lost, in a sentence.
@@ -34,7 +34,7 @@ def repair_receipts(path: Path, away: Path) -> str:
     with closing(SqliteReceipts(path)) as store:
         for receipt in receipts:
             store.prepare(receipt)
-    return f"{len(receipts)} receipts were read; others, if there were any, are lost. Checks run anew once."
+    return f"{len(receipts)} receipts were read; others, if there were any, are lost. Checks run again once."
 
 
 def _readable(path: Path) -> Iterator[Receipt]:

@@ -1,4 +1,4 @@
-"""Branches and tags in a catalog file, and what a ref's hash and time stand for."""
+"""Branches and tags in a catalog file, and the commits that a ref's hash and time name."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Salvage:
     """What came of a damaged catalog.
 
     Attributes:
-        commits: how many were kept; each was proven by its hash, or is told in `lost`.
+        commits: how many were kept; each was proven by its hash, or is listed in `lost`.
         lost: what was not, a sentence each.
     """
 
@@ -48,7 +48,7 @@ class Salvage:
 def repair(path: Path) -> tuple[Salvage, Path]:
     """Put a new catalog in the place of a damaged one, with all that can be read and proven of it.
 
-    A commit is kept when its content hashes to its id and the state at it can be told: its parent is kept, or the whole
+    A commit is kept when its content hashes to its id and its state is known: its parent is kept, or the whole
     state was written at it. Where history before such a commit is lost it continues at the empty root. No other process
     may use the lake meanwhile.
 
@@ -224,7 +224,7 @@ class _Salvager:
             self._outcome.lost.append(f"{lost} entries of the journal of publications are lost.")
 
     def _keep_home(self) -> None:
-        """Take over where the lake was made; where that is lost, it is told by the pointers when it is opened."""
+        """Take over where the lake was made; if that is lost, it is found from the pointers when the lake is opened."""
         with suppress(sqlite3.DatabaseError):
             home = read_home(self._old)
             if home is not None:

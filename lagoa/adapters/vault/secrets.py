@@ -72,15 +72,15 @@ class _Token:
 
 
 class VaultSecrets:
-    """The secrets of one role. Each is read when it is asked for; what is held is a token that runs out.
+    """The secrets of one role. Each is read when it is requested; only a token that expires is kept.
 
-    The token is renewed once half of its time is over, and signed in for anew where Vault does not renew it. Threads
-    may share one, and so may processes that were forked from one.
+    The token is renewed once half of its time is over, and replaced by a new sign-in if Vault does not renew it.
+    Threads may share one, and so may processes that were forked from one.
 
     Args:
         url: of Vault.
         role: whose secrets.
-        sign_in: returns what to sign in with; asked at every sign-in.
+        sign_in: returns the credentials; called at every sign-in.
         patience_s: how long an answer is waited for, and a request that fails for a moment is tried again.
     """
 
@@ -116,7 +116,7 @@ class VaultSecrets:
             try:
                 found = self._ask(read, self._token())
             except Forbidden:  # also when the token was revoked: then another one may
-                found = self._ask(read, self._token(anew=True))
+                found = self._ask(read, self._token(renew=True))
         except InvalidPath:
             return {}
         except Forbidden as error:
@@ -134,12 +134,12 @@ class VaultSecrets:
     def _server(self) -> str:
         return f"Vault at {self._url}"
 
-    def _token(self, *, anew: bool = False) -> str:
+    def _token(self, *, renew: bool = False) -> str:
         if self._pid != os.getpid():  # in the parent process another thread may have held the lock
             self._start()
         with self._lock:
             now = time.monotonic()
-            if anew or self._held is None or now >= self._held.ends:
+            if renew or self._held is None or now >= self._held.ends:
                 self._held = self._signed_in(now)
             elif now >= self._held.renew_at:
                 self._held = self._renewed(self._held, now)
@@ -186,7 +186,7 @@ class VaultSecrets:
             reason = "it is sealed" if _is_sealed(error) else " ".join(str(error).split())
             raise SecretsUnavailable(self._server, reason) from error
         if not isinstance(answer, dict):
-            raise SettingsError(f"{self._url} does not answer as Vault does.", "Mend `vault_url` in lagoa.toml.")
+            raise SettingsError(f"{self._url} does not answer as Vault does.", "Fix `vault_url` in lagoa.toml.")
         return answer
 
 

@@ -62,7 +62,7 @@ def _show(result: RestoreResult, source: str) -> None:
     say(f"{result.table} is back to {source}.")
     if result.unseen:
         batches = count(len(result.unseen), "batch", "batches")
-        hint(f"{batches} went out of sight and will load when sent again: {', '.join(result.unseen)}.")
+        hint(f"{batches} left the table, to load again when sent again: {', '.join(result.unseen)}.")
     if result.stale_inputs:
         others = ", ".join(map(str, result.stale_inputs))
         hint(f"Its model read {others} in another state: `lagoa transform` will build it again.")

@@ -55,7 +55,7 @@ def _postgres(site: Site) -> dict[str, object]:
         "quarkus.datasource.postgresql.jdbc.url": f"jdbc:postgresql://{site.manifest['postgres'].address}/nessie",
         "quarkus.datasource.postgresql.jdbc.min-size": 1,
         "quarkus.datasource.postgresql.jdbc.max-size": 16,
-        # A connection that PostgreSQL ended is noticed when it is taken from the pool, not by whoever then asks by it.
+        # A connection that PostgreSQL ended is noticed when it is taken from the pool, not by the next request.
         "quarkus.datasource.postgresql.jdbc.foreground-validation-interval": "1S",
         "quarkus.datasource.postgresql.username": "nessie",
         "quarkus.datasource.postgresql.password": site.secret("postgres-nessie"),
@@ -84,9 +84,9 @@ def read_rules(path: Path) -> dict[str, object]:
     try:
         rules = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path}: {error}", "Mend the file.") from error
+        raise SettingsError(f"{path}: {error}", "Fix the file.") from error
     if not all(isinstance(rule, str) for rule in rules.values()):
-        raise SettingsError(f"{path}: a rule is a name and a text.", "Mend the file.")
+        raise SettingsError(f"{path}: a rule is a name and a text.", "Fix the file.")
     return {f"nessie.server.authorization.rules.{name}": " ".join(rule.split()) for name, rule in rules.items()}
 
 
@@ -117,7 +117,7 @@ def _objects(site: Site) -> dict[str, object]:
     return {
         "nessie.catalog.default-warehouse": WAREHOUSE,
         f"nessie.catalog.warehouses.{WAREHOUSE}.location": f"s3://{WAREHOUSE}/warehouse",
-        # It is well without MinIO: branches and commits do not lie there.
+        # It is healthy without MinIO: branches and commits are not stored there.
         "nessie.catalog.object-stores.health-check.enabled": "false",
         f"{s3}.endpoint": url,
         f"{s3}.region": REGION,

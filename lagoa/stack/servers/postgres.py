@@ -137,7 +137,7 @@ def _make_database(connection: psycopg.Connection, name: str, password: str) -> 
     who = Identifier(name)
     if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).rowcount == 0:
         connection.execute(SQL("CREATE ROLE {}").format(who))
-    # The password itself is not sent: a statement may come to stand in the log.
+    # The password itself is not sent: a statement may end up in the log.
     proof = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     options = SQL("LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(Literal(proof))
     connection.execute(SQL("ALTER ROLE {} WITH {}").format(who, options))

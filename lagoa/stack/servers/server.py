@@ -1,4 +1,4 @@
-"""What the stack knows of one kind of server: how it is configured and started, and what tells that it is well."""
+"""What the stack knows of one kind of server: how it is configured and started, and how its health is checked."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ class Launch:
     """How a configured server is started.
 
     Attributes:
-        command: program and arguments; no secret stands in them.
-        environment: what it is told besides, secrets included.
+        command: program and arguments; they contain no secret.
+        environment: further settings, secrets included.
         user: whom it runs as, when that is not whom Lagoa runs as.
-        stop_signal: what tells it to end.
+        stop_signal: the signal that stops it.
     """
 
     command: Sequence[str]
@@ -84,7 +84,7 @@ class Server:
     needs: Callable[[Artefact], Sequence[str]] = lambda _: ()
 
     def serves(self, artefact: Artefact) -> bool:
-        """Return whether it is well."""
+        """Return whether it is healthy."""
         return (self.is_well or self.answers)(artefact)
 
 

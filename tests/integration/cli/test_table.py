@@ -9,7 +9,7 @@ def test_table_restore(lake, tmp_path):
     ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people")
     done = ok(lake, "table", "restore", "bronze.people", "--from", "main~1")
     assert done.out.startswith("bronze.people is back to main~1.")
-    assert "1 batch went out of sight" in done.err
+    assert "1 batch left the table" in done.err
     assert counted(lake, "main") == 3
     again = ok(lake, "table", "restore", "bronze.people", "--from", "main", "--json").json()
     assert (again["tables"][0]["changed"], again["publication"]) == (False, None)

@@ -37,7 +37,7 @@ def _show(result: FateResult) -> None:
         f"{number(result.waiting)} still waiting" if result.waiting else "",
     ]
     if not result.records:
-        say(f"{result.table}: no waiting record is {'changed by this' if result.action == 'fix' else 'meant'}.")
+        say(f"{result.table}: no waiting record is {'changed by this' if result.action == 'fix' else 'selected'}.")
         return
     say(f"{result.table}: {count(result.records, 'record')}, {', '.join(filter(None, parts))}.")
     if result.changed:

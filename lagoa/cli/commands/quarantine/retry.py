@@ -24,7 +24,7 @@ def retry(  # noqa: PLR0913 - options of the command
     batch: BatchOption = None,
     where: WhereOption = None,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Take each line that broken quoting spoilt for a record by itself.")
+        bool, typer.Option("--alone", help="Treat each line damaged by broken quoting as a record.")
     ] = False,
     branch: BranchOption = None,
     as_json: JsonOption = False,

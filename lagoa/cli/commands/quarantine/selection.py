@@ -22,6 +22,6 @@ AllOption = Annotated[bool, typer.Option("--all", help="All that wait, where not
 
 
 def refuse_unsaid(everything: bool, *filters: str | None) -> None:
-    """Raise a usage error unless either a filter or `--all` says which records are meant."""
+    """Raise a usage error unless either a filter or `--all` selects records."""
     if everything == any(part is not None for part in filters):
         raise typer.BadParameter("Say which records: --rule, --batch or --where; or --all of them.")

@@ -28,7 +28,7 @@ def show(  # noqa: PLR0913 - options of the command
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many records at most.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the records that a table refused: place, reason, what stood in the file, and what became of them."""
+    """Show the records that a table refused: place, reason, received text, and their fate."""
     wanted = None if fate == "any" else fate
     with open_here(ctx) as lake:
         refused = lake.refused_records(table, ref, Selection(rule, batch), fate=wanted, limit=limit + 1)
@@ -40,7 +40,7 @@ def show(  # noqa: PLR0913 - options of the command
         kind = "record is in quarantine" if wanted is None else f"{fate} record is in quarantine"
         say(f"No {kind} for {table} at {ref}" + (f" by {rule}." if rule else "."))
         return
-    columns = ["source", "record", "rule", "reason", "what stood there"]
+    columns = ["source", "record", "rule", "reason", "received"]
     emit_table(
         columns if fate == "waiting" else [*columns, "fate"],
         (_row(each) if fate == "waiting" else [*_row(each), _fate(each)] for each in shown),

@@ -21,7 +21,7 @@ def _configure(site: Site, file: Path) -> Launch:
 
 
 def told_by_minio(site: Site) -> Mapping[str, str]:
-    """Return what lets MinIO tell this server of each request (https://github.com/minio/minio/tree/master/docs/logging)."""
+    """Return the variables by which MinIO reports each request to this server (https://github.com/minio/minio/tree/master/docs/logging)."""
     return {
         "MINIO_AUDIT_WEBHOOK_ENABLE_LAGOA": "on",
         "MINIO_AUDIT_WEBHOOK_ENDPOINT_LAGOA": f"http://{site.manifest['audit'].address}/",

@@ -1,4 +1,4 @@
-"""Keeps what the object store refused: it tells of requests by webhook alone, and this is where it tells them.
+"""Keeps a log of what the object store refused: the store reports requests by webhook only, and this is the receiver.
 
 A server of its own, run by the supervisor, which rotates what it prints. MinIO sends each request as a line of JSON
 (https://github.com/minio/minio/tree/master/docs/logging); of those that were refused each is printed as one.

@@ -81,7 +81,7 @@ def _configure(site: Site, distribution: Path) -> Launch:
     home = _home(site.folder / "home", distribution)
     lines = "".join(f"{key}={value}\n" for key, value in settings.items())
     write_private(home / "conf" / "keycloak.conf", lines)
-    # A connection that PostgreSQL ended is noticed when it is taken from the pool, not by whoever then asks by it.
+    # A connection that PostgreSQL ended is noticed when it is taken from the pool, not by the next request.
     write_private(home / "conf" / "quarkus.properties", "quarkus.datasource.jdbc.validate-on-borrow=true\n")
     return Launch(_command(home, "start", "--optimized"))
 

@@ -1,4 +1,4 @@
-"""What stands ready in Keycloak: the realm of `infra/keycloak/lagoa-realm.json`, with a client for each role."""
+"""What is set up in Keycloak: the realm of `infra/keycloak/lagoa-realm.json`, with a client for each role."""
 
 from __future__ import annotations
 

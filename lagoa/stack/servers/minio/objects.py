@@ -1,4 +1,4 @@
-"""What stands ready in MinIO: buckets, their rules, and a user for each role, with no more rights than it needs."""
+"""What is set up in MinIO: buckets, their rules, and a user for each role, with no more rights than it needs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WAREHOUSE = "lagoa"
 BUCKETS = (WAREHOUSE, "mlflow-artifacts", "feature-store", "backup", "sandbox")
 
 REGION = "us-east-1"
-"""What MinIO calls its region unless it is told otherwise."""
+"""MinIO's default region."""
 
 KEPT_DAYS = 30
 """How long an object that was deleted or written over can be brought back."""
@@ -63,7 +63,7 @@ names its policy, and only Nessie has a user."""
 
 
 def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False) -> None:
-    """Make buckets, policies and users that are not there, and bring those that are to what stands above.
+    """Make buckets, policies and users that are missing, and update the others to the definitions above.
 
     Args:
         endpoint: host and port.

@@ -45,7 +45,7 @@ def _rotate(log: Path) -> None:
 def _make_ready(site: Site) -> None:
     from lagoa.stack.servers.vault.secrets import make_ready
 
-    # Told where it runs, and not where it lies: so a lake can be moved.
+    # A relative path, so that the lake can be moved.
     make_ready(f"http://{site.artefact.address}", site.credentials, audit_log=_AUDIT_LOG)
 
 

@@ -1,4 +1,4 @@
-"""What stands ready in Vault: unsealed, an audit trail, each role's secrets, and a sign-in that reads those alone."""
+"""What is set up in Vault: unsealed, an audit trail, each role's secrets, and a sign-in that reads those alone."""
 
 from __future__ import annotations
 

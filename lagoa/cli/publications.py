@@ -60,7 +60,7 @@ def say_published(publication: Publication) -> None:
     warnings = f", {len(warned)} warned" if warned else ""
     say(f"{count(len(checks), 'check')} passed{warnings}, in {seconds(report.seconds)}.")
     if publication.loosened:
-        say(f"{count(len(publication.loosened), 'check')} were stricter before:")
+        say(f"{count(len(publication.loosened), 'check')} used to be stricter:")
         for sentence in publication.loosened:
             say(f"  {sentence}")
 

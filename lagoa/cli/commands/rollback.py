@@ -48,7 +48,7 @@ def rollback(
 def _say_unseen(publication: Publication) -> None:
     if not publication.unseen:
         return
-    say(f"{count(len(publication.unseen), 'batch', 'batches')} are no longer on main:")
+    say(f"{count(len(publication.unseen), 'batch', 'batches')} left main:")
     for batch in publication.unseen:
         say(f"  {batch}")
     if publication.held:

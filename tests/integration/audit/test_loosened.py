@@ -66,4 +66,4 @@ def test_what_was_loosened_is_named_once_by_whatever_moves_main(small):
         assert lake.branch("dev").publish().loosened == ()
     loosen(small)
     shown = cli(small, "rollback", "main~1")
-    assert "4 checks were stricter before:\n  bronze.people/range/age: removed\n" in shown
+    assert "4 checks used to be stricter:\n  bronze.people/range/age: removed\n" in shown

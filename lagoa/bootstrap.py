@@ -7,6 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.optional import extra
 from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import CatalogDamaged, SecretsUnavailable, StackError
 from lagoa.settings import Settings, load_settings
@@ -93,7 +94,8 @@ def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | Non
     """Return who asks, where the servers want to know."""
     if settings.sign_in == "none":
         return None
-    from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens, client_secret
+    with extra("stack", 'Sign-in (`sign_in = "oidc"`)'):
+        from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens, client_secret
 
     secret = partial(client_secret, secrets, settings.state_folder / "stack", settings.role)
     options = OidcOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
@@ -152,7 +154,8 @@ def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], St
 
 def _open_secrets(settings: Settings) -> Secrets:
     if settings.secrets == "vault":
-        from lagoa.adapters.vault.secrets import VaultSecrets, app_role
+        with extra("stack", 'Vault (`secrets = "vault"`)'):
+            from lagoa.adapters.vault.secrets import VaultSecrets, app_role
 
         sign_in = partial(app_role, settings.state_folder / "stack", settings.role)
         return VaultSecrets(settings.vault_url, settings.role, sign_in)
@@ -181,8 +184,9 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
 
 
 def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> VersionedCatalog:
-    from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
-    from lagoa.adapters.nessie.contents import iceberg_ids
+    with extra("stack", 'Nessie (`catalog = "nessie"`)'):
+        from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
+        from lagoa.adapters.nessie.contents import iceberg_ids
 
     # With sign-in `lagoa stack up` makes the first commit, as the publisher.
     ids = partial(iceberg_ids, storage.read)
@@ -251,8 +255,9 @@ def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]
         realm: URL of the realm that gives out tokens; None where nobody signs in.
         secret: gives the secret of the publisher's client.
     """
-    from lagoa.adapters.nessie.catalog import NessieCatalog
-    from lagoa.adapters.oidc.tokens import OidcTokens
+    with extra("stack", "Nessie"):
+        from lagoa.adapters.nessie.catalog import NessieCatalog
+        from lagoa.adapters.oidc.tokens import OidcTokens
 
     tokens = OidcTokens(realm, PUBLISHER, secret) if realm else None
     with closing(NessieCatalog(url, tokens)) as catalog:
@@ -261,6 +266,7 @@ def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]
 
 def prepare_receipts(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
     """Make the tables and logins of receipts in a PostgreSQL database; see `lagoa.adapters.postgres.tables.prepare`."""
-    from lagoa.adapters.postgres.tables import prepare
+    with extra("stack", "PostgreSQL"):
+        from lagoa.adapters.postgres.tables import prepare
 
     prepare(connection, passwords)

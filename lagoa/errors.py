@@ -15,6 +15,7 @@ LagoaError
     ├── SecretNotFound          there is no secret of this name
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
+    ├── PartMissing             an optional package is not installed
     ├── PublisherFailed         the publisher's own step ended without an answer
     ├── StackError              a server of the stack cannot be had, or does not start
     ├── InvalidName             a branch, tag or table name outside the grammar
@@ -180,6 +181,19 @@ class StackError(TerminalError):
     def __init__(self, server: str, message: str, advice: str = "") -> None:
         super().__init__(f"{server}: {message}", advice)
         self.server = server
+
+
+class PartMissing(TerminalError):
+    """A package of an optional part is not installed; `extra` names the part."""
+
+    def __init__(self, extra: str, capability: str, package: str) -> None:
+        super().__init__(
+            f"{capability} needs the package {package!r}, which is not installed.",
+            f"Install what belongs to it: `pip install 'lagoa[{extra}]'`.",
+        )
+        self.extra = extra
+        self.capability = capability
+        self.package = package
 
 
 class PublisherFailed(TerminalError):

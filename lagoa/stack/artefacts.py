@@ -18,6 +18,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
+from lagoa.domain.optional import extra
 from lagoa.errors import StackError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ _LOOK_S = 0.2
 
 def cache_folder() -> Path:
     """Return the folder that artefacts are kept in, outside of every lake and checkout."""
-    from platformdirs import user_cache_path
+    with extra("stack", "`lagoa stack`"):
+        from platformdirs import user_cache_path
 
     return user_cache_path("lagoa") / "stack"
 

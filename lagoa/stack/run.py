@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lagoa.domain.optional import extra
 from lagoa.errors import StackError
 from lagoa.stack.artefacts import fetch
 from lagoa.stack.credentials import Credentials
@@ -226,7 +227,8 @@ class Stack:
 
 def _memory(pid: int | None) -> int:
     """Return the resident bytes of a process and its children; 0 when it has just ended."""
-    import psutil
+    with extra("stack", "`lagoa stack`"):
+        import psutil
 
     if pid is None:
         return 0

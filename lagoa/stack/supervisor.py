@@ -13,6 +13,7 @@ import xmlrpc.client
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.optional import extra
 from lagoa.errors import StackError
 from lagoa.stack.servers.server import write_private
 
@@ -152,7 +153,8 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """End every server that it keeps, then itself."""
-        import psutil
+        with extra("stack", "`lagoa stack`"):
+            import psutil
 
         pid = int(self._call("getPID"))
         self._call("shutdown")
@@ -179,7 +181,8 @@ class Supervisor:
             write_private(self._programs / f"{name}.conf", text)
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        from supervisor.xmlrpc import SupervisorTransport
+        with extra("stack", "`lagoa stack`"):
+            from supervisor.xmlrpc import SupervisorTransport
 
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as server:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +71,7 @@ CATALOGS = (
 )
 """Each makes an empty catalog in a folder: a root commit, `main` at it, and nothing else."""
 
-HISTORIES = 25 if "sqlite" in CATALOGS else 10
+HISTORIES = many(25 if "sqlite" in CATALOGS else 10)
 """How many random histories are tried: a server takes seconds for one."""
 
 A, B, C = (TableName.parse(f"silver.{name}") for name in ("a", "b", "c"))

@@ -13,6 +13,7 @@ from tests.integration.publish.test_kill import (  # noqa: F401 - tests and thei
     run,
     test_a_load_killed_at_any_step_is_finished_by_running_it_again,
     test_a_rollback_killed_at_any_step_is_finished_by_running_it_again,
+    test_loads_killed_at_any_moment_are_finished_by_running_them_again,
 )
 from tests.stack.breaking import StackLake, hidden
 from tests.stack.conftest import emptied

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from importlib import import_module
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from lagoa.adapters.duckdb.sql import NotWritable, query_error
+from lagoa.domain.optional import extra
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
 from lagoa.storage.s3 import S3Storage
@@ -81,6 +83,8 @@ class DuckDBInstance:
             secret = f"CREATE OR REPLACE TEMPORARY SECRET lagoa (TYPE s3, USE_SSL {scheme == 'https'}, {said})"
             try:
                 if self._keys is None:
+                    with extra("stack", "An object store"):
+                        import_module("duckdb_extension_httpfs")
                     self._load("httpfs")
                     # Files of tables never change: what the store said about one is not requested again at every read.
                     self.root.execute("SET enable_http_metadata_cache = true")

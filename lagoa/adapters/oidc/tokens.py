@@ -9,6 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 import httpx
+from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
 from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
@@ -153,14 +154,10 @@ class OidcTokens:
             raise SignInFailed(self._issuer, reason, advice) from None
 
     def _form(self, secret: SecretStr) -> str:
-        from oauthlib.oauth2 import BackendApplicationClient
-
         client = BackendApplicationClient(self._client)
         return str(client.prepare_request_body(include_client_id=True, client_secret=secret.get_secret_value()))
 
     def _read(self, answer: httpx.Response) -> tuple[SecretStr, float]:
-        from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
-
         self._refuse_stumble(answer)
         try:
             found = BackendApplicationClient(self._client).parse_request_body_response(answer.text)

@@ -18,6 +18,7 @@ from lagoa.adapters.shared.receipt_documents import (
     write_results,
 )
 from lagoa.domain.credentials import drawn_password, secret_or_drawn
+from lagoa.domain.optional import extra
 from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import LakeTooNew
 
@@ -80,7 +81,8 @@ class PostgresReceipts:
 
     @property
     def _session(self) -> PostgresSession:
-        from lagoa.adapters.postgres.session import Login, PostgresSession  # the driver takes a while to import
+        with extra("stack", 'PostgreSQL (`receipts = "postgres"`)'):  # the driver takes a while to import
+            from lagoa.adapters.postgres.session import Login, PostgresSession
 
         with self._lock:
             if self._opened is None:

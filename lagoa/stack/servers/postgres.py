@@ -10,6 +10,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, get_args
 
 from lagoa.domain.credentials import drawn_password
+from lagoa.domain.optional import extra
 from lagoa.domain.roles import Role
 from lagoa.errors import StackError
 from lagoa.stack.servers.server import Launch, Server, Site
@@ -106,16 +107,18 @@ def _make_cluster(site: Site, programs: Path, data: Path, user: str | None) -> N
 
 
 def _answers(artefact: Artefact) -> bool:
-    from psycopg.pq import PGconn, Ping
+    with extra("stack", "`lagoa stack`"):
+        from psycopg.pq import PGconn, Ping
 
     return PGconn.ping(f"host={artefact.host} port={artefact.port} connect_timeout=2".encode()) == Ping.OK
 
 
 def _make_ready(site: Site) -> None:
     """Make databases and users that are not there, and give the users the passwords of the stack."""
-    import psycopg
-
     from lagoa.bootstrap import prepare_receipts
+
+    with extra("stack", "`lagoa stack`"):
+        import psycopg
 
     where: dict[str, Any] = {"host": site.artefact.host, "port": site.artefact.port, "user": _ADMIN}
     where |= {"password": site.secret("postgres-admin"), "autocommit": True, "connect_timeout": 10}
@@ -132,7 +135,8 @@ def _make_ready(site: Site) -> None:
 
 
 def _make_database(connection: psycopg.Connection, name: str, password: str) -> None:
-    from psycopg.sql import SQL, Identifier, Literal
+    with extra("stack", "`lagoa stack`"):
+        from psycopg.sql import SQL, Identifier, Literal
 
     who = Identifier(name)
     if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [name]).rowcount == 0:
@@ -147,7 +151,8 @@ def _make_database(connection: psycopg.Connection, name: str, password: str) -> 
 
 
 def _close_to_others(connection: psycopg.Connection, database: str) -> None:
-    from psycopg.sql import SQL, Identifier
+    with extra("stack", "`lagoa stack`"):
+        from psycopg.sql import SQL, Identifier
 
     connection.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(database)))
 

@@ -7,6 +7,8 @@ import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lagoa.domain.optional import extra
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -90,7 +92,8 @@ class Server:
 
 def answers_ok(url: str) -> bool:
     """Return whether an address answers 200 within two seconds."""
-    import httpx
+    with extra("stack", "`lagoa stack`"):
+        import httpx
 
     try:
         return httpx.get(url, timeout=2).status_code == httpx.codes.OK

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.domain.optional import extra
 from lagoa.errors import SettingsError, SignInFailed, StorageUnavailable
 from lagoa.storage.s3 import WRITER, Keys
 
@@ -119,10 +120,11 @@ class AssumedKeys(RenewedKeys):
         self._secret = secret
 
     def _ask(self) -> Keys:
-        from minio.credentials.providers import AssumeRoleProvider
-        from minio.error import MinioException
-        from urllib3 import PoolManager, Retry, Timeout
-        from urllib3.exceptions import HTTPError
+        with extra("stack", "An object store"):
+            from minio.credentials.providers import AssumeRoleProvider
+            from minio.error import MinioException
+            from urllib3 import PoolManager, Retry, Timeout
+            from urllib3.exceptions import HTTPError
 
         # Keys may be asked for twice: also a POST whose answer failed to come is made again.
         patience = Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None)
@@ -162,7 +164,8 @@ class WebIdentityKeys(RenewedKeys):
     def _ask(self) -> Keys:
         from xml.etree.ElementTree import ParseError, fromstring
 
-        from minio.xml import find, findtext
+        with extra("stack", "An object store"):
+            from minio.xml import find, findtext
 
         token = self._tokens()
         answer = self._send(token)
@@ -182,8 +185,9 @@ class WebIdentityKeys(RenewedKeys):
         return Keys(parts[0], SecretStr(parts[1]), SecretStr(parts[2]))
 
     def _send(self, token: SecretStr) -> httpx.Response:
-        import httpx
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+        with extra("stack", "An object store"):
+            import httpx
+            from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
         wanted = {
             "Action": "AssumeRoleWithWebIdentity",

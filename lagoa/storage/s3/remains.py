@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from lagoa.domain.optional import extra
 from lagoa.errors import StorageUnavailable
 from lagoa.storage.port import S3, Changed, Upload
 
@@ -64,10 +65,11 @@ def changed_files(server: S3Server, location: str) -> list[Changed]:
 @contextmanager
 def _opened(server: S3Server, location: str, what: str) -> Iterator[tuple[Minio, str, str]]:
     """Yield a client of a store, the bucket of a location and the prefix of its files."""
-    from minio import Minio
-    from minio.credentials.providers import StaticProvider
-    from minio.error import MinioException
-    from urllib3.exceptions import HTTPError
+    with extra("stack", "An object store"):
+        from minio import Minio
+        from minio.credentials.providers import StaticProvider
+        from minio.error import MinioException
+        from urllib3.exceptions import HTTPError
 
     keys = server.keys()
     provider = StaticProvider(keys.access, keys.secret.get_secret_value(), keys.token.get_secret_value())

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import signal
+import time
 from textwrap import dedent
 
 import pytest
+from effort import many
 
 from lagoa.domain import faults
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
@@ -47,6 +50,9 @@ ROLLBACK = DIE + dedent("""
     """)
 
 
+ROUNDS = many(3)
+"""How often a load is killed at some moment of it."""
+
 PRELOADED = [
     "lagoa.adapters.soda.auditor",
     "lagoa.adapters.duckdb.engine",
@@ -74,12 +80,15 @@ def processes():
 def run(processes, loaded):
     """Return a function that runs a program in a process of its own and returns how it ended."""
 
-    def run_to_end(program: str, last: str, number: int, target: str = "") -> int:
+    def run_to_end(program: str, last: str, number: int, target: str = "", killed_after: float | None = None) -> int:
         lake = {"root": str(loaded.settings.root), "profile": loaded.settings.profile}
         given = {**lake, "last": last, "number": number, "target": target}
         process = processes.Process(target=exec, args=(program, given))
         process.start()
-        process.join(60)
+        process.join(60 if killed_after is None else killed_after)
+        if killed_after is not None:
+            process.kill()
+            process.join()
         return process.exitcode
 
     return run_to_end
@@ -145,6 +154,26 @@ def test_a_rollback_killed_at_any_step_is_finished_by_running_it_again(loaded, s
     assert len(loaded.publications()) == publications + 2
     assert no_receipt_is_missing(loaded)
     assert candidates(loaded) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_loads_killed_at_any_moment_are_finished_by_running_them_again(loaded, run):
+    assert run(LOAD, "never", 1000) == 0  # the first one also waits for the imports
+    began = time.monotonic()
+    assert run(LOAD, "never", 1001) == 0
+    lasting, killed, number = time.monotonic() - began, 0, 1001
+    while killed < ROUNDS:
+        before, number = ids(loaded), number + 1
+        after = sorted([*before, number])
+        moment = random.uniform(0, lasting)  # noqa: S311 - any moment will do
+        killed += run(LOAD, "never", number, killed_after=moment) == -signal.SIGKILL
+        assert ids(loaded) in (before, after), f"killed after {moment} s"
+        assert run(LOAD, "never", number) == 0
+        assert ids(loaded) == after, f"killed after {moment} s"
+        assert loaded.sql("select sum(pets) from gold.counts").fetchall() == [(len(after),)]
+        assert candidates(loaded) == []
+    assert no_receipt_is_missing(loaded)
 
 
 def test_a_name_that_is_no_step_is_a_mistake():

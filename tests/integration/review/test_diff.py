@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from effort import many
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lakes import LakeFolder
@@ -229,7 +230,7 @@ def test_nested_columns(lake: Lake) -> None:
 ROWS = st.dictionaries(st.integers(0, 6), st.one_of(st.none(), st.sampled_from("ab")), max_size=6)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(5), deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, more=ROWS, last=ROWS)
 def test_any_rows(
     tmp_path_factory: pytest.TempPathFactory,

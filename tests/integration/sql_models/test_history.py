@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 import pytest
+from effort import many
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lakes import LakeFolder
@@ -165,7 +166,7 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Lake]]
         yield {"marker": marker, "missing": missing}
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.lists(_SEEN, max_size=6), min_size=1, max_size=4),
     deletions=st.sampled_from(["marker", "missing"]),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from checkout import ROOT
+from effort import many
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lakes import LakeFolder
@@ -342,7 +343,7 @@ def interrupted(branch: Branch, after: int) -> None:
         faults.set_hook(None)
 
 
-@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, steps=st.lists(STEPS, min_size=2, max_size=7))
 def test_any_history_gives_what_a_whole_build_gives(
     tmp_path_factory: pytest.TempPathFactory, first: list[Row], steps: list[tuple[str, int, Any]]

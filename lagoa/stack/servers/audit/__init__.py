@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.optional import extra
 from lagoa.stack.servers.server import Launch, Server, Site, answers_ok
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ _TOKEN = "audit-token"  # noqa: S105 - the name of a credential
 
 
 def _configure(site: Site, file: Path) -> Launch:
-    from lagoa.stack.servers.audit.log import TOKEN_VARIABLE
+    with extra("stack", "`lagoa stack`"):
+        from lagoa.stack.servers.audit.log import TOKEN_VARIABLE
 
     place = (site.artefact.bind, str(site.artefact.port))
     return Launch([str(file), "-m", str(site.artefact.module), *place], {TOKEN_VARIABLE: site.secret(_TOKEN)})

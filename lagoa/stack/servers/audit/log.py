@@ -12,6 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -85,8 +86,6 @@ def make_app(token: str) -> Starlette:
 
 def main(host: str, port: int) -> None:
     """Serve until ended; the token comes from the environment."""
-    import uvicorn
-
     uvicorn.run(make_app(os.environ[TOKEN_VARIABLE]), host=host, port=port, log_level="warning")
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.optional import extra
 from lagoa.errors import StackError
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def make_ready(site: Site) -> None:
     Raises:
         StackError: Keycloak refuses; what it has may then be from an earlier stack, whose credentials are gone.
     """
-    import httpx
+    with extra("stack", "`lagoa stack`"):
+        import httpx
 
     document = read_realm(site)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.optional import extra
 from lagoa.errors import StackError
 from lagoa.storage.s3 import WRITER
 
@@ -73,10 +74,11 @@ def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False
     Raises:
         StackError: MinIO refuses; what it has may then be from an earlier stack, whose credentials are gone.
     """
-    from minio import Minio, MinioAdmin
-    from minio.credentials.providers import StaticProvider
-    from minio.error import MinioException
-    from urllib3.exceptions import HTTPError
+    with extra("stack", "`lagoa stack`"):
+        from minio import Minio, MinioAdmin
+        from minio.credentials.providers import StaticProvider
+        from minio.error import MinioException
+        from urllib3.exceptions import HTTPError
 
     user, password = (credentials[f"minio-root-{part}"].get_secret_value() for part in ("user", "password"))
     provider = StaticProvider(user, password)
@@ -100,9 +102,10 @@ def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False
 
 
 def _make_bucket(client: Minio, bucket: str) -> None:
-    from minio.commonconfig import ENABLED, Filter
-    from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
-    from minio.versioningconfig import VersioningConfig
+    with extra("stack", "`lagoa stack`"):
+        from minio.commonconfig import ENABLED, Filter
+        from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
+        from minio.versioningconfig import VersioningConfig
 
     if not client.bucket_exists(bucket_name=bucket):
         client.make_bucket(bucket_name=bucket)

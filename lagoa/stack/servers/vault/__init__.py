@@ -7,6 +7,7 @@ from contextlib import closing
 from logging.handlers import RotatingFileHandler
 from typing import TYPE_CHECKING
 
+from lagoa.domain.optional import extra
 from lagoa.stack.servers.server import Launch, Server, Site, answers_ok, write_private
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def _rotate(log: Path) -> None:
 
 
 def _make_ready(site: Site) -> None:
-    from lagoa.stack.servers.vault.secrets import make_ready
+    with extra("stack", "`lagoa stack`"):
+        from lagoa.stack.servers.vault.secrets import make_ready
 
     # A relative path, so that the lake can be moved.
     make_ready(f"http://{site.artefact.address}", site.credentials, audit_log=_AUDIT_LOG)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, get_args
 
+import hvac
+from hvac.exceptions import InvalidPath, InvalidRequest, VaultError
+from requests import RequestException
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
 from lagoa.domain.credentials import VAULT_MOUNT, drawn_password
 from lagoa.domain.roles import Role
 from lagoa.errors import StackError
 
 if TYPE_CHECKING:
-    import hvac
-
     from lagoa.stack.credentials import Credentials
 
 TOKEN_TTL = "15m"  # noqa: S105 - a duration
@@ -33,9 +36,6 @@ def make_ready(url: str, credentials: Credentials, audit_log: str) -> None:
     Raises:
         StackError: Vault refuses; what it has may then be from an earlier stack, whose credentials are gone.
     """
-    import hvac
-    from requests import RequestException
-
     client = hvac.Client(url, token="")
     try:
         with closing(client.adapter):
@@ -44,7 +44,7 @@ def make_ready(url: str, credentials: Credentials, audit_log: str) -> None:
             _enable(client, audit_log)
             for role in get_args(Role):
                 _make_role(client, role, credentials)
-    except (hvac.exceptions.VaultError, RequestException) as error:
+    except (VaultError, RequestException) as error:
         message = f"it cannot be made ready: {' '.join(str(error).split())}."
         advice = "Look at `lagoa stack logs vault`; its data may be of other credentials than credentials.json holds."
         raise StackError("vault", message, advice) from error
@@ -78,9 +78,6 @@ def _enable(client: hvac.Client, audit_log: str) -> None:
 
 def _wait_for_engine(client: hvac.Client) -> None:
     """Wait while a new KV engine says that it is not there yet."""
-    from hvac.exceptions import InvalidRequest
-    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
-
     patience = stop_after_delay(_ENGINE_S)
     tries = Retrying(retry=retry_if_exception_type(InvalidRequest), stop=patience, wait=wait_fixed(0.1), reraise=True)
     tries(client.secrets.kv.v2.read_configuration, mount_point=VAULT_MOUNT)
@@ -110,8 +107,6 @@ def _make_role(client: hvac.Client, role: str, credentials: Credentials) -> None
 
 def _put(client: hvac.Client, path: str, values: dict[str, str]) -> None:
     """Set keys of a secret; others, which somebody has put there, stay."""
-    from hvac.exceptions import InvalidPath
-
     kv = client.secrets.kv.v2
     kept: dict[str, Any] = {}
     with suppress(InvalidPath):

@@ -7,6 +7,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ def test_a_commit_that_was_tampered_with_is_told(tmp_path, history):
     check(path, history)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=many(25), deadline=None)
 @given(places=st.sets(st.integers(0, 100_000), min_size=1, max_size=4))
 def test_whatever_page_is_lost_what_comes_back_is_right(tmp_path_factory, history, places):
     count = len(history[3]) // PAGE

@@ -1,7 +1,4 @@
-"""Whatever comes: rows add up or there is a LagoaError. Never another exception, never a hang.
-
-`FUZZ=200` runs 200 times as many examples, for a night.
-"""
+"""Whatever comes: rows add up or there is a LagoaError. Never another exception, never a hang."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ import csv
 import gzip
 import io
 import json
-import os
 import shutil
 from dataclasses import replace
 from itertools import count
@@ -18,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 import yaml
+from effort import FACTOR, many
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.lake import Lake
 
-FACTOR = int(os.environ.get("FUZZ", "1"))
 GUESSED = TableName.parse("bronze.guessed")
 SECONDS = 20
 
@@ -48,7 +44,7 @@ pytestmark = pytest.mark.timeout(120 if FACTOR == 1 else 0)
 def fuzz(examples: int) -> Any:
     """Return the settings for so many examples; one that takes longer than `SECONDS` counts as hanging."""
     return settings(
-        max_examples=examples * FACTOR,
+        max_examples=many(examples),
         deadline=SECONDS * 1000,
         derandomize=FACTOR == 1,
         database=None,

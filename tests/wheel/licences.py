@@ -1,0 +1,54 @@
+"""What packages say of their licences, and whether Lagoa may stand on them."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+KNOWN = {
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # says "Dual License"
+    "soda-core": "Elastic-2.0",  # say "Proprietary"; docs/decisions/01-dependencies.md
+    "soda-duckdb": "Elastic-2.0",
+    "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later",  # lists both without saying that one may choose
+}
+"""Packages whose metadata does not say what their licence is."""
+
+ALLOWED = re.compile(
+    r"""
+    0BSD | Apache.* | Artistic.* | ([23]-Clause\s)?BSD.* | CC0.* | CNRI-Python.* | Elastic-2\.0 | EPL-2\.0
+    | (GNU\s)?(L|Library\sor\sLesser\s|Lesser\s)G(PL|eneral\sPublic\sLicense).* | HPND.* | ISC.* | MIT.*
+    | (MPL|Mozilla\sPublic\sLicense)[-\s]2\.0.* | PSF.* | Python.* | Unlicense.* | UPL.* | ZPL.* | Zlib
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Licences of packages that may be used as they are by software under Apache-2.0."""
+
+_TITLE = 80
+"""Characters of a licence's name; what is longer is its text."""
+
+
+def licence(name, expression, text, labels):
+    """Return what a package says of its licence: by its expression, else its name, else its labels."""
+    title = text if len(text) < _TITLE and "\n" not in text else ""
+    return KNOWN.get(name) or expression or title or " AND ".join(label.partition(" (")[0] for label in labels)
+
+
+def allowed(said):
+    """Whether one of a licence's alternatives is allowed, all parts of it; in parentheses each of them must be."""
+    alternatives = [said] if "(" in said else said.split(" OR ")
+    return any(
+        all(ALLOWED.fullmatch(part.strip("() ")) for part in re.split(" AND | OR ", each)) for each in alternatives
+    )
+
+
+def show(environment, what):
+    """Print licences, number and size of the packages of an environment."""
+    for name, version, *said in environment.packages:
+        sys.stdout.write(f"\n{name:42}{version:16}{licence(name, *said)}")
+    sys.stdout.write(f"\n{what}: {len(environment.packages)} packages, {environment.megabytes} MB\n")
+
+
+def not_allowed(environment):
+    """Return the packages of an environment whose licence is not allowed, with what they say of it."""
+    said = {name: licence(name, *said) for name, _, *said in environment.packages}
+    return [each for each in said.items() if not allowed(each[1])]

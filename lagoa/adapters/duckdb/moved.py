@@ -74,8 +74,10 @@ class MovedTables:
         try:
             return str(self._written(pointer, ".metadata.json", self._metadata))
         except (OSError, ValueError) as error:
-            message = f"The metadata of the table at {pointer} cannot be read: {error}."
-            raise QueryError(message, "Put the lake's state folder back from a backup, whole.") from error
+            raise QueryError(
+                f"The metadata of the table at {pointer} cannot be rewritten for where the lake is now: {error}.",
+                "Look at the free space of the state folder. Where a file is missing, put it back from a backup.",
+            ) from error
 
     def _written(self, location: str, suffix: str, content: Callable[[str], bytes]) -> Path:
         """Return the local copy of the file at a location; it is created if it is missing."""

@@ -38,7 +38,15 @@ class LakeFolder:
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in self._settings.items()]
         self.file("lagoa.toml", "".join(lines))
 
-    def contract(self, table: str, columns: Columns, *, description: str = "A table of a test.", **custom: Any) -> Path:
+    def contract(
+        self,
+        table: str,
+        columns: Columns,
+        *,
+        description: str = "A table of a test.",
+        version: str = "1.0.0",
+        **custom: Any,
+    ) -> Path:
         """Write the contract of a table.
 
         Args:
@@ -46,13 +54,14 @@ class LakeFolder:
             columns: `name:type`, one after the other; or by name, each a type or what ODCS says of it, with custom
                 properties as `lagoa.<property>`. Behind a type `!` is a required column, `*` one of the key.
             description: of the table.
+            version: of the contract.
             custom: custom properties of the table, without their `lagoa.`.
         """
         layer, name = table.split(".")
         if isinstance(columns, str):
             columns = dict(column.split(":", 1) for column in columns.split())
         schema = {"name": name, "description": description, "properties": list(_properties(columns))}
-        document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": "1.0.0"}
+        document = {"apiVersion": "v3.1.0", "kind": "DataContract", "id": table, "name": table, "version": version}
         document |= {"status": "active", "team": {"name": "tests"}, "schema": [schema | _custom(custom)]}
         return self.file(f"iceberg/{layer}/{name}.odcs.yaml", json.dumps(document, indent=1))
 

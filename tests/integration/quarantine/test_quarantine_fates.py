@@ -64,7 +64,7 @@ class Place:
         self.versions += 1
         folder = LakeFolder(self.root / f"v{self.versions}")
         values = {"source": {"format": "csv"} | (source or {}), "quarantineShare": 1, **custom}
-        folder.contract(A, columns, **values)
+        folder.contract(A, columns, version=f"{self.versions}.0.0", **values)
         settings = Settings(root=folder.root, state=self.root, author="ana")
         parts = (LocalStorage(settings.warehouse_location), self.catalog, lambda: self.engine, self.receipts)
         return Lake(LakeContext(settings, *parts, SodaAuditor, EnvSecrets, LocalPublisher))

@@ -44,7 +44,7 @@ class CacheFile:
         return {key: text for key, _, text in (entry.partition("\t") for entry in whole)}
 
     def write(self, texts: Mapping[str, str]) -> None:
-        """Put texts, of one line each, in the place of all that is kept; where that cannot be, leave it as it is."""
+        """Replace the content by texts of one line each; if that fails, leave it as it is."""
         if self._path is None:
             return
         entries = [f"{key}\t{text}".encode() for key, text in texts.items()]
@@ -55,8 +55,9 @@ class CacheFile:
                 with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                     file.write(content)
                 draft.replace(self._path)
-            except OSError:
+            except BaseException:
                 draft.unlink(missing_ok=True)
+                raise
 
     def _content(self) -> bytes:
         if self._path is None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lagoa.audit import audit_commit
 from lagoa.audit.records import RECEIPT, receipt_of
 from lagoa.domain.faults import fault_point
-from lagoa.domain.owners import is_abandoned, let_go, own_name
+from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
 from lagoa.publish.moves import published, was_published
@@ -68,7 +68,7 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
         # Failing here changes nothing about what happened: the next publication sweeps what is left.
         with suppress(LagoaError):
             catalog.delete_ref(name, catalog.ref(name).commit)
-        let_go(own)
+        release_name(own)
     fault_point("publish.cleaned")
     return publication
 

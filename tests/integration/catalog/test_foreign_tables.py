@@ -360,7 +360,7 @@ def test_files_of_another_kind_are_refused(lake, dev):
 def test_a_table_in_a_store_of_others_is_told(lake, dev):
     point(lake, "s3://elsewhere/bronze/t/metadata/00000.metadata.json")
     for call in refused(lake, dev):
-        with pytest.raises(OutsideWarehouse, match=r"s3://elsewhere/.* lies outside of the lake's warehouse"):
+        with pytest.raises(OutsideWarehouse, match=r"s3://elsewhere/.* is outside of the lake's warehouse"):
             call()
 
 

@@ -281,8 +281,8 @@ def test_no_folder_is_no_contracts(tmp_path):
         ("silver/deep/sales.odcs.yaml", "would not be read"),
         ("silver/sales.odcs.yml", "would not be read"),
         ("silver/sales.yaml", "would not be read"),
-        ("silver/Sales.odcs.yaml", "no table name"),
-        ("silver/a.b.odcs.yaml", "no table name"),
+        ("silver/Sales.odcs.yaml", "not a valid table name"),
+        ("silver/a.b.odcs.yaml", "not a valid table name"),
         ("quarantine/silver__sales.odcs.yaml", "Lagoa's own"),
     ],
 )
@@ -466,7 +466,7 @@ MISSING = {
     "schema is missing.": HEAD.strip() + "\n◆schema: []\n",
     "schema holds 2 tables": FULL + "  - ◆name: b\n",
     "the table has no columns": HEAD.strip() + TABLE.replace("- name", "- ◆name") + "",
-    "is no column name": with_columns("- ◆name: Sale\n  physicalType: long"),
+    "is not a valid column name": with_columns("- ◆name: Sale\n  physicalType: long"),
     "name is missing.": with_columns("- ◆physicalType: long"),
     "physicalType is missing": with_columns("- ◆name: a"),
     "stands here for the second time": with_columns(
@@ -740,7 +740,7 @@ RULES = {
     "{by: time, column: sold_at, grain: day, inputs: {}}": "at least 1 item",
     "{by: time, column: sold_at, grain: day, inputs: {bronze.rew: at}}": "has no contract",
     "{by: time, column: sold_at, grain: day, inputs: {bronze.raw: when}}": "no column 'when'",
-    "{by: time, column: sold_at, grain: day, inputs: {raw: at}}": "is no table name",
+    "{by: time, column: sold_at, grain: day, inputs: {raw: at}}": "is not a valid table name",
     "{by: batch, input: silver.sales}": "is this table itself",
     "{by: batch, input: bronze.raw}": "do not come in batches",
 }

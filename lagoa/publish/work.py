@@ -182,7 +182,7 @@ class _Work:
             "Create a new branch from main and run the work again there; or restore the undone state with "
             f"`lagoa rollback {undone}`, then publish."
         )
-        reason = f"the rollback {rollback.id[:12]} of main removed the state that the branch is based on, in"
+        reason = f"main was rolled back by {rollback.id[:12]} to before the state that the branch is based on, in"
         return self._conflict(tables, reason, advice)
 
     def _conflict(self, tables: list[TableName], reason: str, advice: str = "") -> PublishConflict:

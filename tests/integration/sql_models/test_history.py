@@ -258,7 +258,7 @@ def test_observations_come_from_python_too(lake: Lake, dev: Branch) -> None:
     [
         (observed(k=pa.array([None], pa.int64())), "'k' is null in 1 observation"),
         (observed(valid_from=pa.array([None], pa.timestamp("us", "UTC"))), "'valid_from' is null in 1 observation"),
-        (observed(is_current=[True]), "have a column 'is_current' that has no place"),
+        (observed(is_current=[True]), "have an unknown column 'is_current'"),
         (observed().drop_columns(["is_deleted"]), "have no column 'is_deleted'"),
         (observed(is_deleted=["perhaps"]), "perhaps"),
     ],
@@ -272,7 +272,7 @@ def test_what_is_no_observation_leaves_no_trace(dev: Branch, rows: pa.Table, sai
 
 
 def test_a_table_without_history_takes_no_observations(dev: Branch) -> None:
-    with pytest.raises(WriteError, match=r"holds no history.*Set lagoa.materialization to scd2"):
+    with pytest.raises(WriteError, match=r"has no history.*Set lagoa.materialization to scd2"):
         dev.scd2("bronze.seen", observed())
 
 

@@ -35,7 +35,7 @@ class RowRule:
             rule, false for every other row, never null and never an error. A null breaks only `required`.
         reason: what is wrong with such a row: `order_status is none of created, shipped`.
         threshold: the allowed values as text: `created, shipped`.
-        asks: the same for comparison, by the rule's kind: `{"enum": ["created", "shipped"]}`, `{"range": {">=": 0}}`.
+        limits: the same for comparison, by the rule's kind: `{"enum": ["created", "shipped"]}`, `{"range": {">=": 0}}`.
     """
 
     id: str
@@ -44,7 +44,7 @@ class RowRule:
     violated: str
     reason: str
     threshold: str
-    asks: Mapping[str, Any]
+    limits: Mapping[str, Any]
 
 
 def row_rules(contract: Contract, kind: RuleKind | None = None) -> tuple[RowRule, ...]:
@@ -127,8 +127,8 @@ _MAKERS: dict[RuleKind, Callable[[Column], RowRule | None]] = {
 
 
 def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str, limit: Any) -> RowRule:
-    asks: dict[str, Any] = {} if limit is None else {kind: limit}
-    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold, asks)
+    limits: dict[str, Any] = {} if limit is None else {kind: limit}
+    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold, limits)
 
 
 def _unless(name: str, holds: str) -> str:

@@ -27,7 +27,7 @@ class CheckResult:
         check: the check's id, such as `silver.orders/required/order_id`.
         table: the table that it checks, as text.
         outcome: passed, warned, failed, or not evaluated (which blocks like failed).
-        figure: the number measured; None where there is none.
+        figure: the measured number; None if there is none.
         threshold: the condition as text, such as `= 0` or `<= 20 %`.
         message: the result in one readable line.
         seconds: the time that the check took; checks of one query share it evenly.

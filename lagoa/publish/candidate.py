@@ -80,8 +80,8 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
     properties = {**proposal.change.properties, RECEIPT: receipt_id}
     commit = context.catalog.commit(candidate, proposal.base, replace(proposal.change, properties=properties))
     fault_point("publish.committed")
-    with ThreadPoolExecutor(1, "lagoa-flush") as beside:
-        flushed = beside.submit(context.engine.flush)  # main must not point to files that a power failure could lose
+    with ThreadPoolExecutor(1, "lagoa-flush") as executor:
+        flushed = executor.submit(context.engine.flush)  # main must not point to files that a power failure could lose
         report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
         flushed.result()
     receipt = replace(

@@ -49,7 +49,7 @@ def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]
 
 
 def rows_by_file(session: SqlSession, part: Part, clause: str) -> dict[str, int]:
-    """Return the number of rows per file that a clause selects, such as `WHERE (x > 1)` or `AS o JOIN n ON o.k = n.k`."""
+    """Return the number of rows per file that a clause selects: `WHERE (x > 1)`, `AS o JOIN n ON o.k = n.k`."""
     file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
     return dict(session.query(f"SELECT {file}, count(*) FROM {part.sql} {clause} GROUP BY ALL").fetchall())
 

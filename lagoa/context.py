@@ -118,7 +118,7 @@ class LakeContext:
             raise NotAllowed("This lake", "read the quarantine.", role, roles_may(("ingest", "engineer", PUBLISHER)))
 
     def refresh(self) -> None:
-        """Read contracts again that have changed when they are next used."""
+        """Read changed contracts again on their next use."""
         with self._lock:
             self._opened.pop("contracts", None)
 

@@ -1,4 +1,4 @@
-"""Puts the parts of a lake together: the one place that picks adapters."""
+"""Builds a lake from its settings: the only place that selects adapters."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ CATALOG, RECEIPTS = "catalog.db", "receipts.db"
 
 
 def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -> Lake:
-    """Open the lake in a folder, or of settings made in code.
+    """Open the lake in a folder, or with settings made in code.
 
     Args:
-        folder: the lake's, or its settings.
-        profile: of `lagoa.toml`; see `load_settings`.
+        folder: the lake's folder, or its settings.
+        profile: a profile of `lagoa.toml`; see `load_settings`.
 
     Raises:
-        LakeNotFound: no lagoa.toml there.
-        SettingsError: a setting that cannot be used.
+        LakeNotFound: the folder has no lagoa.toml.
+        SettingsError: an invalid setting.
         CatalogDamaged, LakeTooNew: the lake's state cannot be read.
         CatalogBusy: the catalog's server does not answer.
     """
@@ -91,7 +91,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
 
 
 def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | None:
-    """Return who asks, where the servers want to know."""
+    """Return the tokens to authenticate with; None without sign-in."""
     if settings.sign_in == "none":
         return None
     with extra("stack", 'Sign-in (`sign_in = "oidc"`)'):
@@ -103,7 +103,7 @@ def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | Non
 
 
 def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:
-    """Return what makes the publisher of a lake: this process where it may move main, else a step of its own."""
+    """Return the factory of the publisher: in this process if it may move main, else the publisher process."""
 
     def open_publisher(context: LakeContext) -> Publisher:
         if tokens is None or tokens.role == PUBLISHER:
@@ -118,7 +118,7 @@ def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:
 
 
 def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, VersionedCatalog]:
-    """Open the files of the tables, and the catalog that says which count."""
+    """Open the storage of the tables' files, and the catalog."""
     open_storage = _storage_of(settings, tokens)
     if settings.catalog == "nessie":
         storage = open_storage(settings.warehouse_home)
@@ -135,7 +135,7 @@ def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, Ver
 
 
 def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], Storage]:
-    """Return what makes the storage of a lake by its home; the home is its warehouse of today where that is empty."""
+    """Return a factory of the lake's storage, given its home; an empty home means the current warehouse."""
     if not settings.warehouse.startswith(S3):
         return partial(LocalStorage, settings.warehouse_location)
     from lagoa.storage.s3 import S3Server, S3Storage
@@ -178,7 +178,7 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
         )
     from lagoa.adapters.sqlite.receipts import SqliteReceipts
 
-    # Where roles are told apart, no other role's results may pass for the publisher's own.
+    # With roles, results of another role must not be taken for the publisher's.
     owner = f"{settings.role}:" if settings.sign_in == "oidc" else ""
     return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
 
@@ -188,16 +188,16 @@ def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) ->
         from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
         from lagoa.adapters.nessie.contents import iceberg_ids
 
-    # With sign-in `lagoa stack up` makes the first commit, as the publisher.
+    # With sign-in, `lagoa stack up` creates the first commit, as the publisher.
     ids = partial(iceberg_ids, storage.read)
     options = NessieOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s, ids=ids)
     return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
 
 
 def refs_on_disk(settings: Settings) -> list[RefInfo]:
-    """Return the branches and tags of a catalog that is a file, for a prompt: nothing is made or waited for.
+    """Return the branches and tags of a SQLite catalog for shell completion, without creating or waiting for anything.
 
-    Empty where there is no catalog yet, and where a server has it.
+    Empty if there is no catalog yet, or if a server has it.
     """
     catalog = settings.state_folder / CATALOG
     if settings.catalog != "sqlite" or not catalog.is_file():
@@ -209,7 +209,7 @@ def refs_on_disk(settings: Settings) -> list[RefInfo]:
 
 
 def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
-    """Return what is wrong with a lake, also with one that cannot be opened; see `lagoa.review.doctor.examine`."""
+    """Return what is wrong with a lake, even if it cannot be opened; see `lagoa.review.doctor.examine`."""
     from lagoa.review.doctor import REPAIR, Finding, examine
 
     try:
@@ -217,17 +217,17 @@ def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
             return examine(lake.context)
     except CatalogDamaged as error:
         return [Finding("catalog", error.message, REPAIR)]
-    except (SecretsUnavailable, StackError) as error:  # nothing can be signed in with
+    except (SecretsUnavailable, StackError) as error:  # there are no credentials to sign in with
         return [Finding("secrets", error.message, error.advice)]
 
 
 def repair_lake(folder: str | Path | Settings = ".") -> Repair:
-    """Put a new catalog, and new receipts where those are damaged, in the place of the old ones, which are kept.
+    """Replace the catalog, and receipts if they are damaged, with repaired ones; the old files are kept.
 
     No other process may use the lake meanwhile.
 
     Raises:
-        TerminalError: nothing of the catalog can be read; it is left where it is.
+        TerminalError: nothing of the catalog can be read; it is left unchanged.
     """
     from lagoa.adapters.sqlite.receipts import SqliteReceipts
     from lagoa.adapters.sqlite.receipts_repair import repair_receipts
@@ -248,12 +248,12 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
 
 
 def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]) -> None:
-    """Make the root commit of main on a Nessie, and the journal of its moves, as the publisher.
+    """Create the root commit of main on a Nessie server, and the journal of its moves, as the publisher.
 
     Args:
-        url: of Nessie's API, version 2.
-        realm: URL of the realm that gives out tokens; None where nobody signs in.
-        secret: gives the secret of the publisher's client.
+        url: URL of Nessie's API, version 2.
+        realm: URL of the realm that issues tokens; None without sign-in.
+        secret: returns the secret of the publisher's client.
     """
     with extra("stack", "Nessie"):
         from lagoa.adapters.nessie.catalog import NessieCatalog
@@ -265,7 +265,7 @@ def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]
 
 
 def prepare_receipts(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
-    """Make the tables and logins of receipts in a PostgreSQL database; see `lagoa.adapters.postgres.tables.prepare`."""
+    """Create the receipts' tables and logins in PostgreSQL; see `lagoa.adapters.postgres.tables.prepare`."""
     with extra("stack", "PostgreSQL"):
         from lagoa.adapters.postgres.tables import prepare
 

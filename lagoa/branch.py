@@ -1,4 +1,4 @@
-"""A work branch: where data is loaded, transformed and checked before anybody reads it."""
+"""A work branch: data is loaded, transformed and checked on it before readers see it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _T = TypeVar("_T")
 
 
 class Branch:
-    """The front door to one branch.
+    """The API of one branch.
 
-    Every write lands as one commit on the branch; `main` moves by `publish` alone.
+    Every write is one commit on the branch; only `publish` moves `main`.
 
     Attributes:
         name: the branch's name.
@@ -48,7 +48,7 @@ class Branch:
         return self._context.catalog.ref(self.name).commit
 
     def write(self, message: str = "") -> WriteTransaction:
-        """Begin a commit over several tables; leaving the `with` block normally lands it."""
+        """Begin a commit over several tables; it is committed when the `with` block ends without an exception."""
         from lagoa.write import begin
 
         return begin(self._context, self.name, message)
@@ -57,15 +57,16 @@ class Branch:
         """Add rows to a table.
 
         Args:
-            table: its name, `layer.table`; made from its contract when it is not there yet.
+            table: its name, `layer.table`; created from its contract if it does not exist.
             source: an Arrow table or reader, a DataFrame, or a SELECT over this branch. Columns match by name.
-            batch: the delivery's id. The same batch again adds nothing; the same id with other rows is `BatchChanged`.
+            batch: the delivery's id. The same batch again adds nothing; the same id with other rows raises
+                `BatchChanged`.
         """
         with self.write(f"append to {table}") as tx:
             return tx.append(TableName.parse(table), source, batch=batch)
 
     def replace(self, table: str, source: Source) -> WriteResult:
-        """Put the rows of `source` in the place of all rows of a table."""
+        """Replace all rows of a table with the rows of `source`."""
         with self.write(f"replace {table}") as tx:
             return tx.replace(TableName.parse(table), source)
 
@@ -78,15 +79,15 @@ class Branch:
         order_by: str | None = None,
         batch: str | Batch | None = None,
     ) -> WriteResult:
-        """Update rows with the same key and add the others; among rows of one key the latest by `order_by` wins.
+        """Update rows with the same key and add the others; of several rows of a key the latest by `order_by` wins.
 
-        `key` and `order_by` come from the contract unless they are given.
+        `key` and `order_by` come from the contract by default.
         """
         with self.write(f"merge into {table}") as tx:
             return tx.merge(TableName.parse(table), source, key=key, order_by=order_by, batch=batch)
 
     def scd2(self, table: str, source: Source) -> WriteResult:
-        """Make a table the history of things, as all observations of them tell it; only what differs is written."""
+        """Make a table the history that follows from all observations; only differences are written."""
         with self.write(f"make the history {table}") as tx:
             return tx.scd2(TableName.parse(table), source)
 
@@ -96,26 +97,26 @@ class Branch:
             return tx.delete(TableName.parse(table), predicate)
 
     def restore(self, tables: Sequence[str], source: str) -> list[RestoreResult]:
-        """Put tables back to what they are at a ref, such as `main~3`, together with what they refused."""
+        """Restore tables and their quarantines to their state at a ref, such as `main~3`."""
         with self.write(f"restore {', '.join(tables)} from {source}") as tx:
             return tx.restore([TableName.parse(table) for table in tables], source)
 
     def evolve(self, tables: Sequence[str] | None = None) -> list[TableName]:
-        """Bring tables to their contracts without writing rows, as the next write would; return those that changed.
+        """Change tables to match their contracts, as the next write would, without rows; return those that changed.
 
-        By default every table with a contract that no model builds: models are run again by `transform`.
+        By default, every table that has a contract and is not built by a model; `transform` runs models again.
         """
         contracts = self._context.contracts
         names = [TableName.parse(table) for table in tables or ()]
         if tables is None:
-            there = self._context.catalog.tables(self.head)
-            found = {table: contracts.get(table) for table in sorted(there)}
+            existing = self._context.catalog.tables(self.head)
+            found = {table: contracts.get(table) for table in sorted(existing)}
             names = [table for table, each in found.items() if each and not each.materialization]
         with self.write("bring tables to their contracts") as tx:
             return tx.evolve(names)
 
     def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
-        """Load a file into a table as its contract says; rows that break a row rule go to quarantine."""
+        """Load a file into a table by its contract; records that are refused go to quarantine."""
         from lagoa.ingest import ingest_file
 
         result = ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch)
@@ -125,13 +126,13 @@ class Branch:
     def ingest_folder(
         self, folder: Path, *, on_done: Callable[[IngestResult], None] | None = None
     ) -> list[IngestResult]:
-        """Load every file of a folder that a contract names as its source, side by side."""
+        """Load every file of a folder that a contract names as its source, concurrently."""
         from lagoa.ingest import ingest_folder
 
         return ingest_folder(self._context, self.name, folder, on_done=_both(self._loaded, on_done))
 
     def retry_quarantine(self, table: str, select: Selection = Selection()) -> FateResult:
-        """Send waiting records that a table refused through its contract as it is now; those that pass go into it."""
+        """Check waiting records of a table against its current contract again; those that pass are added to it."""
         from lagoa.quarantine import retry_quarantine
 
         return retry_quarantine(self._context, self.name, TableName.parse(table), select)
@@ -139,11 +140,11 @@ class Branch:
     def fix_quarantine(
         self, table: str, edits: Mapping[str, str | None] | Path, select: Selection = Selection()
     ) -> FateResult:
-        """Put values in the place of those received in waiting records, and send these through the contract.
+        """Replace values of waiting records, and check the records against the contract again.
 
         Args:
             table: the table that refused them.
-            edits: one text for each column, for all the records; or an edited export.
+            edits: new text by column, for all the records; or an edited export.
             select: which records; all by default.
         """
         from lagoa.quarantine import EditedFile, SetColumns, fix_quarantine
@@ -154,7 +155,7 @@ class Branch:
         return fix_quarantine(self._context, self.name, name, values, select)
 
     def discard_quarantine(self, table: str, reason: str, select: Selection = Selection()) -> FateResult:
-        """Let waiting records that a table refused wait no more; they stay in the quarantine, with the reason."""
+        """Discard waiting records of a table; they stay in the quarantine, with the reason."""
         from lagoa.quarantine import discard_quarantine
 
         return discard_quarantine(self._context, self.name, TableName.parse(table), reason, select)
@@ -162,7 +163,7 @@ class Branch:
     def transform(
         self, select: Sequence[str] | None = None, *, on_done: Callable[[ModelResult], None] | None = None
     ) -> list[ModelResult]:
-        """Run the stale models, in the order of their dependencies, independent ones side by side."""
+        """Run the stale models, in the order of their dependencies, independent ones concurrently."""
         from lagoa.sql_models.run import transform
 
         return transform(self._context, self.name, select=select, on_done=_both(self._built, on_done))
@@ -176,12 +177,12 @@ class Branch:
         batches: Sequence[str] = (),
         on_done: Callable[[ModelResult], None] | None = None,
     ) -> list[ModelResult]:
-        """Build a model's table again though nothing changed: some intervals or batches of it, or the whole.
+        """Build a model's table again although nothing changed: all of it, or some intervals or batches.
 
         Args:
             model: name of its table; models that it needs run if they are stale.
-            start: first moment of the first interval, such as `2026-03` by month; from the first one by default.
-            end: first moment of the first interval that is left out; up to the last one by default.
+            start: start of the first interval, such as `2026-03` by month; by default the first one.
+            end: start of the first interval that is left out; by default all up to the last one.
             batches: ids of batches, for a model that is built by batch.
             on_done: called with each result.
         """
@@ -199,16 +200,16 @@ class Branch:
     def publish(self, message: str = "") -> Publication:
         """Move `main` to this branch's changes, if every check passes there.
 
-        Where the lake's role may not do it, the publisher's own step does; see the port `Publisher`.
+        If the lake's role may not move `main`, the publisher process does it; see the port `Publisher`.
 
         Raises:
-            AuditFailed: a check failed or was not evaluated; `main` is as it was.
-            PublishConflict: `main` has meanwhile changed the same tables, or inputs of this branch's models.
+            AuditFailed: a check failed or was not evaluated; `main` is unchanged.
+            PublishConflict: `main` has since changed the same tables, or inputs of this branch's models.
         """
         return self._context.publisher.publish(self.name, message)
 
     def sql(self, query: str) -> QueryResult:
-        """Run a SELECT over this branch as it stands now."""
+        """Run a SELECT over the current state of this branch."""
         from lagoa.review.query import run_query
 
         return run_query(self._context, query, self.name)
@@ -221,17 +222,17 @@ class Branch:
         return RefCatalog(context.catalog, self.name, context.metadata, author=context.settings.author)
 
     def _loaded(self, result: IngestResult) -> None:
-        """Be told of each file that was loaded."""
+        """Called after each file that was loaded."""
 
     def _built(self, result: ModelResult) -> None:
-        """Be told of each model that was run."""
+        """Called after each model that was run."""
 
 
 class Run(Branch):
     """A branch `run/<name>/<id>` made for one piece of work: `with lake.run("daily") as branch`.
 
-    Tables are checked beside the work as they are finished. Leaving it removes the branch when all of it was
-    published, else leaves it there to look at; `main` moves by `publish` alone.
+    Tables are checked in the background as they are finished. Leaving it deletes the branch if all of it was
+    published, and otherwise keeps it for inspection; only `publish` moves `main`.
     """
 
     def __init__(self, context: LakeContext, name: str) -> None:
@@ -239,19 +240,19 @@ class Run(Branch):
         self._publisher = context.publisher.accompany(name)
 
     def finished(self, table: TableName, commit: str | None) -> None:
-        """Have a table checked beside the work; its rows are on the branch since this commit, or since earlier."""
+        """Start checking a table in the background; its rows are complete as of this commit, or earlier if None."""
         self._publisher.finished(table, commit)
 
     def stop(self) -> None:
-        """Have nothing checked any more, until something is finished again."""
+        """Stop checking in the background, until another table is finished."""
         self._publisher.close()
 
     def audit(self) -> AuditReport:
-        """Do as `Branch.audit`; where somebody else publishes, by the checks and with the results that count there."""
+        """Like `Branch.audit`; if the publisher process publishes, with its checks and results."""
         return self._publisher.audit()
 
     def publish(self, message: str = "") -> Publication:
-        """Do as `Branch.publish`."""
+        """Like `Branch.publish`."""
         return self._publisher.publish(message)
 
     def _loaded(self, result: IngestResult) -> None:
@@ -267,10 +268,10 @@ class Run(Branch):
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Remove the branch if `main` has all of it."""
+        """Delete the branch if `main` has all of it."""
         self.stop()
         catalog = self._context.catalog
-        with suppress(LagoaError):  # what was published is published, and an error of the work itself goes before this
+        with suppress(LagoaError):  # must not hide an error of the work, nor fail a publication that succeeded
             head = catalog.ref(self.name).commit
             if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
                 catalog.delete_ref(self.name, head)

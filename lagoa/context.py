@@ -1,4 +1,4 @@
-"""What a capability is handed: the lake's settings, its parts and its contracts. `lake.py` puts it together."""
+"""`LakeContext`, passed to every operation: the lake's settings, services and contracts. `bootstrap.py` builds it."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def _now() -> datetime:
 
 @dataclass(frozen=True)
 class LakeContext:
-    """The parts of one open lake.
+    """The services of one open lake.
 
     Attributes:
-        settings: what the lake is run with.
+        settings: the lake's settings.
         storage: opens the files of its tables.
         catalog: branches and commits.
-        open_engine: makes the SQL engine; called once, when it is first needed.
-        receipts: receipts and results of checks.
-        open_auditor: makes the runner of check files; called once, when it is first needed.
-        open_secrets: makes the source of credentials; called once, when it is first needed.
-        open_publisher: makes what moves main, of the context; called once, when it is first needed.
-        clock: tells the time (UTC).
-        kept: what was made of the lake's declarations, by the content that it follows from.
+        open_engine: creates the SQL engine; called once, when it is first needed.
+        receipts: the store of receipts and results of checks.
+        open_auditor: creates the runner of check files; called once, when it is first needed.
+        open_secrets: creates the source of credentials; called once, when it is first needed.
+        open_publisher: creates the publisher from the context; called once, when it is first needed.
+        clock: returns the time (UTC).
+        kept: cache of results derived from the lake's files, by their content.
     """
 
     settings: Settings
@@ -80,27 +80,27 @@ class LakeContext:
 
     @property
     def secrets(self) -> Secrets:
-        """Where credentials come from."""
+        """The source of credentials."""
         return self._once("secrets", self.open_secrets)
 
     @property
     def publisher(self) -> Publisher:
-        """What moves main: this process, or the publisher's own step."""
+        """The publisher: in this process, or in the publisher process."""
         return self._once("publisher", partial(self.open_publisher, self))
 
     @property
     def metadata(self) -> MetadataFiles:
-        """What the metadata files of its tables say."""
+        """The metadata files of the tables."""
         return self._once("metadata", self._metadata_files)
 
     @property
     def contracts(self) -> Contracts:
-        """The lake's data contracts, read once."""
+        """The lake's data contracts, read once until `refresh`."""
         return self._once("contracts", self._read_contracts)
 
     @property
     def batches(self) -> BatchFiles:
-        """The batches that tables hold."""
+        """The batches that tables contain."""
         return self._once("batches", self._batch_files)
 
     def resolve(self, ref: str) -> Commit:
@@ -111,14 +111,14 @@ class LakeContext:
         """Return the pointer of each table at a ref; raises `RefNotFound`, `InvalidName`."""
         return self.catalog.tables(self.resolve(ref).id)
 
-    def refuse_unseen(self) -> None:
-        """Raise `NotAllowed` where the role may not read what tables refused."""
+    def require_quarantine_access(self) -> None:
+        """Raise `NotAllowed` if the role may not read the quarantine."""
         if not self.settings.sees_quarantine:
             role = self.settings.role
             raise NotAllowed("This lake", "read the quarantine.", role, roles_may(("ingest", "engineer", PUBLISHER)))
 
     def refresh(self) -> None:
-        """Read contracts that changed again when they are next wanted."""
+        """Read changed contracts again on their next use."""
         with self._lock:
             self._opened.pop("contracts", None)
 
@@ -141,15 +141,15 @@ class LakeContext:
         return Contracts.load(self.settings.contracts_folder, FORMATS, cache)
 
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
-        """Return the part of this name, made by the first thread that asks for it."""
+        """Return the service of this name, created on first use."""
         with self._lock:
             if name not in self._opened:
                 self._opened[name] = make()
-            part: _T = self._opened[name]
-            return part
+            service: _T = self._opened[name]
+            return service
 
     def close(self) -> None:
-        """Release every part that was opened."""
+        """Close every service that was opened."""
         if "publisher" in self._opened:
             self.publisher.close()
         if "engine" in self._opened:

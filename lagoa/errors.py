@@ -2,44 +2,44 @@
 
 ```
 LagoaError
-├── TransientError              the same call may succeed when it is tried again
-│   ├── CommitLost              the branch moved on and a table of this commit with it
+├── TransientError              the same call may succeed on a retry
+│   ├── CommitLost              another writer moved the branch and changed a table of this commit
 │   ├── CatalogBusy             the catalog is locked or does not answer in time
 │   ├── StorageUnavailable      the object store does not answer
-│   ├── SignInUnavailable       the server that gives out sign-ins does not answer
-│   ├── SecretsUnavailable      the server that keeps the secrets does not answer, or is sealed
-│   └── PublishContended        `main` kept moving during every try to publish
-└── TerminalError               trying again changes nothing: act first
-    ├── SignInFailed            a server does not know who asks
-    ├── NotAllowed              a server knows who asks, and refuses
+│   ├── SignInUnavailable       the sign-in server does not answer
+│   ├── SecretsUnavailable      the secrets server does not answer, or is sealed
+│   └── PublishContended        `main` moved during every attempt to publish
+└── TerminalError               a retry cannot succeed: fix the cause first
+    ├── SignInFailed            a server does not accept the sign-in
+    ├── NotAllowed              a server denies the request to this user or role
     ├── SecretNotFound          there is no secret of this name
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
     ├── PartMissing             an optional package is not installed
-    ├── PublisherFailed         the publisher's own step ended without an answer
-    ├── StackError              a server of the stack cannot be had, or does not start
-    ├── InvalidName             a branch, tag or table name outside the grammar
+    ├── PublisherFailed         the publisher process ended without an answer
+    ├── StackError              a server of the stack cannot be fetched, built or started
+    ├── InvalidName             an invalid name of a branch, tag, table, column or secret
     ├── RefNotFound, RefExists, RefProtected
     ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
-    ├── OutsideWarehouse        a file in an object store that is not the lake's own
-    ├── TableUnreadable         a table of another writer that would not be read rightly
-    ├── SourceError             a file that cannot be read as the contract says
-    ├── BatchChanged            a batch id that came before with another content
+    ├── OutsideWarehouse        a file in an object store other than the lake's
+    ├── TableUnreadable         a table of another writer that would be read incorrectly
+    ├── SourceError             a file that cannot be read as its contract requires
+    ├── BatchChanged            a batch id that was loaded before with different content
     ├── BatchHeld               a batch that was rolled back and held
-    ├── WriteError              rows that the table cannot hold
+    ├── WriteError              rows that do not fit the table
     ├── QueryError              SQL that is refused or fails
     ├── ContractError           a data contract (file and line)
     ├── ModelError              a SQL model (file and line)
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
-    ├── AuditNotFound           no audit was kept of a ref or commit
+    ├── AuditNotFound           no audit of a ref or commit is stored
     ├── AuditFailed             a check failed or was not evaluated
-    ├── NothingToPublish        main has all that the branch holds
-    └── PublishConflict         somebody else published a change to the same tables
+    ├── NothingToPublish        main has all changes of the branch
+    └── PublishConflict         another publication changed the same tables
 ```
 
-An error carries the fields that identify what failed, and its text ends with what to do next.
+An error has fields that identify what failed, and its text ends with what to do next.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ if TYPE_CHECKING:
 
 
 class LagoaError(Exception):
-    """The root: whatever Lagoa raises on purpose."""
+    """The base class of every error that Lagoa raises."""
 
     def __init__(self, message: str, advice: str = "") -> None:
-        """Say what failed (`message`) and what to do next (`advice`)."""
+        """Set what failed (`message`) and what to do next (`advice`)."""
         super().__init__(f"{message} {advice}".strip())
         self.message = message
         self.advice = advice
@@ -69,7 +69,7 @@ class TransientError(LagoaError):
 
 
 class TerminalError(LagoaError):
-    """Trying again changes nothing: something must be done first."""
+    """A retry cannot succeed: the cause must be fixed first."""
 
 
 class CommitLost(TransientError):
@@ -79,7 +79,7 @@ class CommitLost(TransientError):
         what = f" in {', '.join(map(str, tables))}" if tables else ""
         super().__init__(
             f"{ref!r} was expected at {expected[:12]} and is at {actual[:12]}: another writer came first{what}.",
-            "Nothing was written. Read the branch again and repeat the write.",
+            "Nothing was written. Read the branch again and retry the write.",
         )
         self.ref = ref
         self.expected = expected
@@ -88,59 +88,59 @@ class CommitLost(TransientError):
 
 
 class CatalogBusy(TransientError):
-    """The catalog is locked by others for longer than the time limit."""
+    """The catalog stayed locked by others beyond the time limit."""
 
 
 class StorageUnavailable(TransientError):
-    """The object store of the tables' files does not answer, or broke off."""
+    """The object store does not answer, or the connection broke."""
 
     def __init__(self, place: str, reason: str = "it does not answer") -> None:
         super().__init__(
             f"The object store{f' at {place}' if place else ''}: {reason}.",
-            "Nothing of this was committed. See whether it runs (`lagoa stack status`), then try again.",
+            "Nothing was committed. Check that it runs (`lagoa stack status`), then try again.",
         )
         self.place = place
         self.reason = reason
 
 
 class SecretsUnavailable(TransientError):
-    """The server that keeps the secrets does not answer, or is sealed."""
+    """The secrets server does not answer, or is sealed."""
 
     def __init__(self, server: str, reason: str = "it does not answer") -> None:
         super().__init__(
             f"{server}: {reason}.",
-            "See whether it runs and is unsealed (`lagoa stack status`; `lagoa stack up` unseals it), then try again.",
+            "Check that it runs and is unsealed (`lagoa stack status`; `lagoa stack up` unseals it), then try again.",
         )
         self.server = server
         self.reason = reason
 
 
 class SignInUnavailable(TransientError):
-    """The server that says who somebody is (OpenID Connect) does not answer."""
+    """The sign-in server (OpenID Connect) does not answer."""
 
     def __init__(self, server: str, reason: str) -> None:
         super().__init__(
-            f"The sign-in server {server} gives out no token: {reason}.",
-            "See whether it runs (`lagoa stack status`), then try again.",
+            f"The sign-in server {server} did not issue a token: {reason}.",
+            "Check that it runs (`lagoa stack status`), then try again.",
         )
         self.server = server
         self.reason = reason
 
 
 class PublishContended(TransientError):
-    """`main` moved during every one of the tries to publish."""
+    """`main` moved during every attempt to publish."""
 
     def __init__(self, branch: str, tries: int) -> None:
         super().__init__(
-            f"{branch!r} was not published: main moved during each of {tries} tries.",
-            "The branch is as it was; publish it again when fewer runs end at the same time.",
+            f"{branch!r} was not published: main moved during each of {tries} attempts.",
+            "The branch is unchanged; publish it again when fewer runs end at the same time.",
         )
         self.branch = branch
         self.tries = tries
 
 
 class SignInFailed(TerminalError):
-    """A server does not know who asks: no credential, a wrong one, or one that ran out."""
+    """A server does not accept the sign-in: the credential is missing, wrong or expired."""
 
     def __init__(self, server: str, reason: str = "", advice: str = "") -> None:
         super().__init__(
@@ -150,12 +150,12 @@ class SignInFailed(TerminalError):
 
 
 class NotAllowed(TerminalError):
-    """A server knows who asks, and does not let them do this."""
+    """A server denies the request to this user or role."""
 
     def __init__(self, server: str, reason: str, role: str = "", advice: str = "") -> None:
         super().__init__(
-            f"{server} does not let {f'the role {role!r}' if role else 'you'} do this: {reason}",
-            advice or "Ask for the role that may, or let it be done there.",
+            f"{server} does not allow {f'the role {role!r}' if role else 'you'} to do this: {reason}",
+            advice or "Ask for a role that is allowed to, or ask somebody who has one.",
         )
         self.server = server
         self.reason = reason
@@ -197,12 +197,12 @@ class PartMissing(TerminalError):
 
 
 class PublisherFailed(TerminalError):
-    """The publisher's own step ended without an answer."""
+    """The publisher process ended without an answer."""
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(
-            f"The publisher's step for {what!r} {reason}",
-            "main is either as it was or wholly moved: `lagoa log` tells. Publishing again does no harm.",
+            f"The publisher process for {what!r} {reason}",
+            "main is either unchanged or fully moved: `lagoa log` shows which. It is safe to publish again.",
         )
         self.what = what
         self.reason = reason
@@ -214,16 +214,16 @@ class LakeNotFound(TerminalError):
     def __init__(self, folder: Path) -> None:
         super().__init__(
             f"There is no lake in {folder} or in a folder above it (no lagoa.toml).",
-            "Make one with `lagoa init NAME`, or go to its folder.",
+            "Create one with `lagoa init NAME`, or change to its folder.",
         )
         self.folder = folder
 
 
 class LakeExists(TerminalError):
-    """A lake is there already."""
+    """The folder already contains a lake."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} holds a lake already.", "Choose another folder.")
+        super().__init__(f"{folder} already contains a lake.", "Choose another folder.")
         self.folder = folder
 
 
@@ -232,7 +232,7 @@ class LakeTooNew(TerminalError):
 
     def __init__(self, path: Path | str, found: int, known: int) -> None:
         super().__init__(
-            f"{path} has format {found}; this Lagoa knows formats up to {known}.",
+            f"{path} has format {found}; this version of Lagoa supports formats up to {known}.",
             "Upgrade Lagoa: `pip install --upgrade lagoa`.",
         )
         self.path = path
@@ -245,28 +245,28 @@ class CatalogDamaged(TerminalError):
 
 
 class InvalidName(TerminalError):
-    """A name of a branch, tag, table, column or secret that is outside the grammar."""
+    """An invalid name of a branch, tag, table, column or secret."""
 
     def __init__(self, kind: str, name: str, rule: str) -> None:
         shown = name if len(name) <= 80 else f"{name[:80]}… ({len(name)} characters)"  # noqa: PLR2004 - one line
-        super().__init__(f"{shown!r} is no {kind} name.", f"It takes {rule}.")
+        super().__init__(f"{shown!r} is not a valid {kind} name.", f"Expected: {rule}.")
         self.kind = kind
         self.name = name
 
 
 class RefNotFound(TerminalError):
-    """No branch, tag or commit answers to this ref."""
+    """This ref names no branch, tag or commit."""
 
     def __init__(self, ref: str, reason: str = "there is no such branch or tag") -> None:
-        super().__init__(f"{ref!r} was not found: {reason}.", "`lagoa branch list` and `lagoa log` show what is there.")
+        super().__init__(f"{ref!r} was not found: {reason}.", "`lagoa branch list` and `lagoa log` show what exists.")
         self.ref = ref
 
 
 class RefExists(TerminalError):
-    """A branch or tag of this name is there already."""
+    """A branch or tag of this name already exists."""
 
     def __init__(self, ref: str) -> None:
-        super().__init__(f"A branch or tag {ref!r} is there already.", "Choose another name, or delete it first.")
+        super().__init__(f"A branch or tag {ref!r} already exists.", "Choose another name, or delete it first.")
         self.ref = ref
 
 
@@ -274,16 +274,16 @@ class RefProtected(TerminalError):
     """A write to `main`, a tag or a commit."""
 
     def __init__(self, ref: str) -> None:
-        super().__init__(f"{ref!r} takes no writes.", "Write to a branch (`lagoa branch create`) and publish it.")
+        super().__init__(f"{ref!r} cannot be written to.", "Write to a branch (`lagoa branch create`) and publish it.")
         self.ref = ref
 
 
 class NotASuccessor(TerminalError):
-    """A branch was to be moved to a commit that was not made on top of its head."""
+    """A branch can only move to a commit that was made on top of its head."""
 
     def __init__(self, branch: str, expected: str, to: str) -> None:
         super().__init__(
-            f"{branch!r} cannot move from {expected[:12]} to {to[:12]}: that commit's first parent is another.",
+            f"{branch!r} cannot move from {expected[:12]} to {to[:12]}: that commit has a different first parent.",
             "Nothing was moved. Make the commit on top of the head and move to it.",
         )
         self.branch = branch
@@ -292,7 +292,7 @@ class NotASuccessor(TerminalError):
 
 
 class TableNotFound(TerminalError):
-    """The table is not there at this ref."""
+    """The table does not exist at this ref."""
 
     def __init__(self, table: TableName, ref: str) -> None:
         super().__init__(f"There is no table {table} at {ref!r}.", "`lagoa tables` lists the tables of a ref.")
@@ -301,19 +301,19 @@ class TableNotFound(TerminalError):
 
 
 class OutsideWarehouse(TerminalError):
-    """A table's file lies in an object store that is not the lake's own."""
+    """A table's file is in an object store other than the lake's."""
 
     def __init__(self, location: str) -> None:
         super().__init__(
-            f"{location} lies outside of the lake's warehouse, in a store that the lake has no keys for.",
-            "Write the table again within the warehouse, or take it off the branch. "
+            f"{location} is outside of the lake's warehouse, in a store that the lake has no keys for.",
+            "Write the table again inside the warehouse, or drop it from the branch. "
             "If the warehouse was copied from there, set `warehouse_home` in lagoa.toml to where it was.",
         )
         self.location = location
 
 
 class TableUnreadable(TerminalError):
-    """A table holds what Lagoa's engines do not read rightly; another engine wrote it."""
+    """Another engine wrote data into a table that Lagoa's engines would read incorrectly."""
 
     def __init__(self, table: TableName, message: str, advice: str) -> None:
         super().__init__(f"{table}: {message}", advice)
@@ -321,7 +321,7 @@ class TableUnreadable(TerminalError):
 
 
 class SourceError(TerminalError):
-    """A source file is missing, unreadable, or not of the form that the contract gives."""
+    """A source file is missing, unreadable, or not in the format that the contract describes."""
 
     def __init__(self, source: str, message: str, advice: str = "") -> None:
         super().__init__(f"{source}: {message}", advice)
@@ -329,13 +329,13 @@ class SourceError(TerminalError):
 
 
 class BatchChanged(TerminalError):
-    """A batch came again under the same id with another content."""
+    """A batch was loaded again under the same id with different content."""
 
     def __init__(self, table: TableName, batch: str, known: str, found: str) -> None:
         super().__init__(
-            f"Batch {batch!r} of {table} was loaded before with another content "
+            f"Batch {batch!r} of {table} was loaded before with different content "
             f"(fingerprint {_short(known)}, now {_short(found)}).",
-            "Nothing was written. Load the new content under a batch id of its own, or roll the first one back.",
+            "Nothing was written. Load the new content under a new batch id, or roll the first one back.",
         )
         self.table = table
         self.batch = batch
@@ -344,20 +344,20 @@ class BatchChanged(TerminalError):
 
 
 class BatchHeld(TerminalError):
-    """A batch comes again that was rolled back and held (`lagoa rollback --hold`)."""
+    """A batch is loaded again that was rolled back and held (`lagoa rollback --hold`)."""
 
     def __init__(self, table: TableName, batch: str) -> None:
         super().__init__(
-            f"Batch {batch!r} of {table} was rolled back and is held: this very content is refused.",
-            "Nothing was written. Load mended content (under this id or another), or bring the state that held the "
-            "batch back by `lagoa rollback`.",
+            f"Batch {batch!r} of {table} was rolled back and is held: the same content is refused.",
+            "Nothing was written. Load corrected content (under this id or another), or go back to the state with the "
+            "batch by `lagoa rollback`.",
         )
         self.table = table
         self.batch = batch
 
 
 class WriteError(TerminalError):
-    """Rows that the table cannot hold: a null in a required column, a missing column, an overflow."""
+    """Rows that do not fit the table: a null in a required column, a missing column, an overflow."""
 
     def __init__(self, table: TableName, message: str, advice: str = "") -> None:
         super().__init__(f"{table}: {message}", advice)
@@ -369,7 +369,7 @@ class QueryError(TerminalError):
 
 
 class FileError(TerminalError):
-    """An error at a place in one of the lake's own files."""
+    """An error at a line of one of the lake's own files."""
 
     def __init__(self, file: Path | str, line: int | None, message: str, advice: str = "") -> None:
         place = f"{file}:{line}" if line else str(file)
@@ -395,11 +395,11 @@ class ModelTestError(FileError):
 
 
 class AuditNotFound(TerminalError):
-    """No audit was kept of this ref, commit or receipt."""
+    """No audit of this ref, commit or receipt is stored."""
 
     def __init__(self, what: str) -> None:
         advice = f"`lagoa audit run {what}` runs the checks there; `lagoa log` shows the publications, which have one."
-        super().__init__(f"No audit of {what!r} was kept.", advice)
+        super().__init__(f"No audit of {what!r} is stored.", advice)
         self.what = what
 
 
@@ -412,22 +412,22 @@ class AuditFailed(TerminalError):
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - five lines are read
         super().__init__(
             f"{len(bad)} of {len(report.results)} checks block {report.ref}: {listed}{more}.",
-            f"main is as it was. `lagoa audit show {report.ref} --rows` shows them; mend the data on the branch and "
+            f"main is unchanged. `lagoa audit show {report.ref} --rows` shows them; fix the data on the branch and "
             "publish again.",
         )
         self.report = report
 
 
 class NothingToPublish(TerminalError):
-    """`main` has all that the branch holds."""
+    """`main` has all changes of the branch."""
 
     def __init__(self, branch: str) -> None:
-        super().__init__(f"{branch!r} holds nothing that main does not have.", "Write to it first.")
+        super().__init__(f"{branch!r} has no changes that main does not have.", "Write to it first.")
         self.branch = branch
 
 
 class PublishConflict(TerminalError):
-    """`main` has, since the branch was made, changed tables that the branch changes or was built from."""
+    """Since the branch was created, `main` changed tables that the branch changes or was built from."""
 
     def __init__(
         self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str, advice: str = ""
@@ -435,7 +435,7 @@ class PublishConflict(TerminalError):
         super().__init__(
             f"{branch!r} ({ours[:12]}) cannot be published over main ({theirs[:12]}): {reason} "
             f"{', '.join(map(str, tables))}.",
-            f"main is as it was. {advice or 'Make a new branch from main and run the work again there.'}",
+            f"main is unchanged. {advice or 'Create a new branch from main and run the work again there.'}",
         )
         self.branch = branch
         self.tables = tuple(tables)

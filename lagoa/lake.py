@@ -1,4 +1,4 @@
-"""`Lake`, the front door."""
+"""`Lake`, the entry point of the Python API."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 class Lake:
     """One open lake. A context manager: leaving it closes the catalog and the SQL engine.
 
-    A `ref` is a branch or tag, with `@<hash>`, `~<n>` or `*<time>` behind it where an older state is meant.
+    A `ref` is a branch or tag, followed by `@<hash>`, `~<n>` or `*<time>` to select an older state.
     """
 
     def __init__(self, context: LakeContext) -> None:
@@ -48,7 +48,7 @@ class Lake:
 
     @property
     def settings(self) -> Settings:
-        """What the lake is run with."""
+        """The settings of the lake."""
         return self.context.settings
 
     def sql(self, query: str, ref: str = MAIN) -> QueryResult:
@@ -56,24 +56,24 @@ class Lake:
 
         Raises:
             QueryError: anything but one SELECT over tables of the ref, or a query that fails.
-            RefNotFound, TableNotFound: a name that is not there.
+            RefNotFound, TableNotFound: a name that does not exist.
         """
         from lagoa.review.query import run_query
 
         return run_query(self.context, query, ref)
 
     def catalog(self, ref: str = MAIN) -> RefCatalog:
-        """Return a ref as a plain PyIceberg catalog; it takes writes when the ref is a work branch."""
+        """Return a ref as a plain PyIceberg catalog; a work branch can be written to."""
         from lagoa.catalog.ref_catalog import RefCatalog
 
         return RefCatalog(self.context.catalog, ref, self.context.metadata, author=self.settings.author)
 
     def run(self, name: str, run_id: str | None = None) -> Run:
-        """Make a branch `run/<name>/<id>` at main's head for one piece of work; use it as a context manager.
+        """Create a branch `run/<name>/<id>` at main's head for one piece of work; use it as a context manager.
 
         Args:
-            name: what is done, such as `daily`.
-            run_id: the id of a scheduler's run; by default the time and a random part.
+            name: name of the work, such as `daily`.
+            run_id: the id of a scheduler's run; by default the time and a random suffix.
         """
         suffix = run_id or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         branch = check_ref_name(f"run/{name}/{suffix}")
@@ -81,20 +81,20 @@ class Lake:
         return Run(self.context, branch)
 
     def branch(self, name: str) -> Branch:
-        """Return a branch that is there; raises `RefNotFound`, `InvalidName`."""
+        """Return an existing branch; raises `RefNotFound`, `InvalidName`."""
         return Branch(self.context, self.ref(name).name)
 
     def create_branch(self, name: str, at: str = MAIN) -> Branch:
-        """Make a branch at a ref: a pointer, no data is copied."""
+        """Create a branch at a ref; no data is copied."""
         self.context.catalog.create_branch(name, self._commit_of(at))
         return Branch(self.context, name)
 
     def create_tag(self, name: str, at: str = MAIN) -> RefInfo:
-        """Give a commit a name that stays."""
+        """Create a tag: a permanent name of a commit."""
         return self.context.catalog.create_tag(name, self._commit_of(at))
 
     def delete_ref(self, name: str) -> None:
-        """Remove a branch or a tag; the commits that others can reach stay."""
+        """Delete a branch or a tag; commits that other refs can reach stay."""
         self.context.catalog.delete_ref(name, self.context.catalog.ref(name).commit)
 
     def ref(self, name: str) -> RefInfo:
@@ -102,7 +102,7 @@ class Lake:
         return self.context.catalog.ref(check_ref_name(name))
 
     def branches(self) -> list[BranchState]:
-        """Return every branch with how far it is from main; main first."""
+        """Return every branch with its distance from main; main first."""
         from lagoa.review.overview import branch_states
 
         return branch_states(self.context)
@@ -118,7 +118,7 @@ class Lake:
     def _commit_of(self, ref: str) -> str:
         parsed = Ref.parse(ref)
         catalog = self.context.catalog
-        # The name alone asks a server once; what the commit says is not wanted.
+        # A plain name needs one request to a server; the commit's content is not needed.
         return catalog.ref(parsed.name).commit if parsed == Ref(parsed.name) else catalog.resolve(parsed).id
 
     def log(self, ref: str = MAIN, limit: int = 50) -> list[Commit]:
@@ -130,7 +130,7 @@ class Lake:
         return self.context.pointers(ref)
 
     def row_counts(self, ref: str = MAIN) -> dict[TableName, int]:
-        """Return the number of rows of each table at a ref, from its metadata where that says it."""
+        """Return the number of rows of each table at a ref, from its metadata if possible."""
         catalog = self.catalog(ref)
         counts = {}
         for table in sorted(self.tables(ref)):
@@ -145,7 +145,7 @@ class Lake:
         return counts
 
     def source_files(self, folder: Path) -> dict[TableName, Path]:
-        """Return the files of a folder that contracts name as their sources, by table."""
+        """Return the files of a folder that contracts name as sources, by table."""
         from lagoa.ingest import source_files
 
         return source_files(self.context, folder)
@@ -156,58 +156,58 @@ class Lake:
         return sorted(catalog.diff(commit.parents[0], commit.id) if commit.parents else catalog.tables(commit.id))
 
     def describe(self, ref: str = MAIN) -> list[TableState]:
-        """Return what each table at a ref is like: columns, rows, files, snapshots."""
+        """Return a description of each table at a ref: columns, rows, files, snapshots."""
         from lagoa.review.overview import table_states
 
         return table_states(self.context, ref)
 
     def describe_table(self, table: str, ref: str = MAIN) -> TableState:
-        """Return what one table at a ref is like; raises `TableNotFound`."""
+        """Return a description of one table at a ref; raises `TableNotFound`."""
         from lagoa.review.overview import table_state
 
         return table_state(self.context, table, ref)
 
     def test_models(self, select: Collection[str] | None = None) -> ModelTestReport:
-        """Run the unit tests of the models, or of those of some tables or layers; no data of the lake is read.
+        """Run the unit tests of the models, or only those of some tables or layers; the lake's data is not read.
 
         Raises:
-            InvalidName: a name that is neither a model's nor a layer's with models.
-            ModelError, ModelTestError: a model or a test that cannot be used, with file and line.
+            InvalidName: a name of neither a model nor a layer with models.
+            ModelError, ModelTestError: an invalid model or test, with file and line.
         """
         from lagoa.sql_models.testing import run_tests
 
         return run_tests(self.context, select)
 
     def stale_models(self, ref: str = MAIN) -> tuple[list[TableName], int]:
-        """Return the models that `transform` would run at a ref, and how many models there are."""
+        """Return the models that `transform` would run at a ref, and the number of all models."""
         from lagoa.review.overview import stale_models
 
         return stale_models(self.context, ref)
 
     def checks(self) -> list[str]:
-        """Return the ids of all checks that would run if every table with a contract were there.
+        """Return the ids of all checks that would run if every table with a contract existed.
 
         Raises:
-            CheckError, ContractError: a check file or a contract that cannot be used.
+            CheckError, ContractError: an invalid check file or contract.
         """
         from lagoa.audit.expected import expected_checks
 
         return [check.id for check in expected_checks(self.context, dict.fromkeys(self.context.contracts.tables, ""))]
 
     def contract_diff(self, tables: Sequence[str] | None = None, ref: str = MAIN) -> list[ContractDiff]:
-        """Return what tables at a ref differ in from their contracts, and what the next write does; all by default."""
+        """Return how tables at a ref differ from their contracts, and what the next write does; all by default."""
         from lagoa.review.diff.contracts import contract_diff
 
         return contract_diff(self.context, None if tables is None else [TableName.parse(each) for each in tables], ref)
 
     def check_contracts(self) -> Consistency:
-        """Read all contracts, models, tests of models and checks, and return all that is wrong with them in one go."""
+        """Read all contracts, models, model tests and checks, and return everything that is wrong with them."""
         from lagoa.review.consistency import check_files
 
         return check_files(self.context)
 
     def diff(self, a: str, b: str) -> LakeDiff:
-        """Return what differs from `a` to `b`: tables, schemas, rows by key."""
+        """Return the differences from `a` to `b`: tables, schemas, rows by key."""
         from lagoa.review.diff import diff
 
         return diff(self.context, a, b)
@@ -219,14 +219,14 @@ class Lake:
         return audit(self.context, ref)
 
     def audit_of(self, ref: str) -> KeptAudit:
-        """Return the audit that was kept of a publication, commit, branch or receipt, passed or failed.
+        """Return the stored audit of a publication, commit, branch or receipt, passed or failed.
 
         Args:
-            ref: a ref whose commit was audited; the name of a branch, whose latest audit is meant, also when the branch
-                is gone; a commit's or a receipt's id, or the first 8 or more digits of one.
+            ref: a ref whose commit was audited; the name of a branch, for its latest audit, even if the branch is
+                deleted; the id of a commit or receipt, or the first 8 or more digits of one.
 
         Raises:
-            AuditNotFound: none was kept.
+            AuditNotFound: none is stored.
             RefNotFound: there is no such ref.
         """
         from lagoa.audit.records import find_audit
@@ -234,30 +234,30 @@ class Lake:
         return find_audit(self.context, ref)
 
     def check_history(self, check: str, limit: int = 50, *, every: bool = False) -> list[CheckRecord]:
-        """Return what a check found over the publications, newest first; with `every` in all audits that were kept.
+        """Return a check's results in the publications, newest first; with `every`, in all stored audits.
 
         Raises:
             QueryError: no audit has this check.
-            AuditNotFound: no audit was kept at all.
+            AuditNotFound: no audit is stored.
         """
         from lagoa.audit.records import check_history
 
         return check_history(self.context, check, limit, every=every)
 
     def audit_page(self, kept: KeptAudit, *, personal: bool = False) -> str:
-        """Return an audit that was kept as one HTML page; values of personal columns are hidden unless asked for."""
+        """Return a stored audit as one HTML page; values of personal columns are hidden unless `personal` is set."""
         from lagoa.review.report import audit_page
 
         return audit_page(self.context, kept, personal=personal)
 
     def failing_rows(self, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
-        """Return rows that a check of a report is about; None when it has no rows to show."""
+        """Return failing rows of a check of a report; None if it has no rows to show."""
         from lagoa.audit import failing_rows
 
         return failing_rows(self.context, report, check, limit)
 
     def quarantine(self, ref: str = MAIN) -> list[RefusedCount]:
-        """Return what waits in quarantine at a ref: a row a table, rule, batch and file."""
+        """Return the waiting records in quarantine at a ref: one row per table, rule, batch and file."""
         from lagoa.quarantine import list_quarantine
 
         return list_quarantine(self.context, ref)
@@ -271,13 +271,13 @@ class Lake:
         fate: Fate | None = "waiting",
         limit: int = 20,
     ) -> list[RefusedRecord]:
-        """Return records that a table refused, with their bytes, the reason and their fate; None for any fate."""
+        """Return records that a table refused, with bytes, reason and fate; `fate=None` selects any fate."""
         from lagoa.quarantine import show_quarantine
 
         return show_quarantine(self.context, ref, TableName.parse(table), select, fate=fate, limit=limit)
 
     def batches(self, table: str, ref: str = MAIN) -> list[BatchRecords]:
-        """Return the batches of a table: how many records each had, and where these are at a ref."""
+        """Return the batches of a table: how many records each had, and where they are at a ref."""
         from lagoa.quarantine import list_batches
 
         return list_batches(self.context, ref, TableName.parse(table))
@@ -285,13 +285,13 @@ class Lake:
     def export_quarantine(
         self, table: str, file: Path, ref: str = MAIN, select: Selection = Selection()
     ) -> ExportResult:
-        """Write waiting records to a new file that can be edited: `.jsonl` as JSON lines, any other as CSV."""
+        """Write waiting records to a new file for editing: `.jsonl` as JSON lines, any other as CSV."""
         from lagoa.quarantine import export_quarantine
 
         return export_quarantine(self.context, ref, TableName.parse(table), file, select)
 
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
-        """Publish the state of `to` again; with `hold`, the batches that thereby go are refused if they come again."""
+        """Publish the state of `to` again; with `hold`, batches that it removes are refused if loaded again."""
         return self.context.publisher.rollback(to, hold=hold)
 
     def publications(self, limit: int = 50) -> list[Publication]:
@@ -301,7 +301,7 @@ class Lake:
         return publications(self.context, limit)
 
     def close(self) -> None:
-        """Release the catalog and the SQL engine."""
+        """Close the catalog and the SQL engine."""
         self.context.close()
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Settings of a lake: `lagoa.toml` in its folder, one of its profiles, overridden by `LAGOA_*` variables."""
+"""Settings of a lake: `lagoa.toml` in its folder, with one of its profiles, overridden by `LAGOA_*` variables."""
 
 from __future__ import annotations
 
@@ -32,47 +32,46 @@ def _user() -> str:
 
 
 class Settings(BaseSettings):
-    """What a lake is run with.
+    """The settings of a lake.
 
     Attributes:
         root: the lake's folder.
-        profile: the profile of the file that these are of; empty for none.
+        profile: the selected profile of the file; empty for none.
         name: the lake's name.
         state: folder of the catalog, the receipts and the data files; relative to `root`.
         warehouse: folder of the tables' files, relative to `state`; or an S3 prefix, such as `s3://lagoa/warehouse`.
-        warehouse_home: the warehouse that the lake was made with, where its files were moved or copied since: an
-            absolute folder or an S3 prefix. A lake whose catalog is SQLite knows it by itself.
-        s3_endpoint: where that S3 object store is. Its keys are no setting: they come from the environment, or are
-            those of the stack.
-        s3_region: as the store calls it.
-        catalog: what keeps branches and commits: a SQLite file in `state`, or a Nessie server.
-        nessie_url: where that server's API v2 is.
-        sign_in: whether the servers want to know who asks: by OpenID Connect, or not at all.
-        oidc_url: the issuer of that sign-in; with Keycloak the address of a realm.
-        role: as whom: `reader`, `ingest` (flows), `engineer`, or `publisher`, which alone moves main.
-        publisher_command: program and arguments by which the publisher's own step is started where it runs as another
-            user or on another machine (`sudo`, `ssh`); by default it is a process of this Python, in this folder.
-        publisher_limit_s: how long a publication by the publisher's own step may take.
+        warehouse_home: the warehouse that the lake was created with, if its files were moved or copied since: an
+            absolute folder or an S3 prefix. A lake with a SQLite catalog records it itself.
+        s3_endpoint: URL of that S3 object store. Its keys are not a setting: they come from the environment or from
+            the stack.
+        s3_region: the store's region.
+        catalog: where branches and commits are stored: a SQLite file in `state`, or a Nessie server.
+        nessie_url: URL of that server's API v2.
+        sign_in: how Lagoa signs in to the servers: by OpenID Connect, or not at all.
+        oidc_url: URL of the sign-in's issuer; with Keycloak the URL of a realm.
+        role: the role to sign in with: `reader`, `ingest` (flows), `engineer`, or `publisher`, which alone moves main.
+        publisher_command: program and arguments that start the publisher process, if it runs as another user or on
+            another machine (`sudo`, `ssh`); by default it runs with this Python, in this folder.
+        publisher_limit_s: how long a publication by the publisher process may take.
         secrets: where credentials come from: variables `LAGOA_SECRET_<NAME>`, or a Vault server.
-        vault_url: where that server is. What the role signs in with there is no setting: it comes from the
-            environment, or is the stack's.
-        receipts: what keeps receipts and results of checks: a SQLite file in `state`, or a PostgreSQL database, which
-            several machines share.
-        postgres_url: where that database is; the login is that of the role, `lagoa_<role>`, its password the secret
-            `receipts-password`.
-        timeout_s: how long Nessie, PostgreSQL and the sign-in may take for an answer, and how long the object store may
-            be silent, before a request counts as failed.
-        patience_s: how long a request to Nessie, PostgreSQL or the sign-in that fails for a moment is made again.
-        memory_limit: what the SQL engine may hold in memory, such as `4GB`; beyond it, it spills to disk.
+        vault_url: URL of that server. The role's credentials for it are not a setting: they come from the environment
+            or from the stack.
+        receipts: where receipts and results of checks are stored: a SQLite file in `state`, or a PostgreSQL database,
+            which several machines can share.
+        postgres_url: URL of that database; the login is `lagoa_<role>`, its password the secret `receipts-password`.
+        timeout_s: how long Nessie, PostgreSQL and the sign-in server may take to answer, and how long the object store
+            may be silent, before a request fails.
+        patience_s: how long a request to Nessie, PostgreSQL or the sign-in server is retried after transient failures.
+        memory_limit: how much memory the SQL engine may use, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
-        workers: tables loaded or built side by side.
+        workers: number of tables loaded or built concurrently.
         target_file_mb: size of a data file, in MiB.
-        batch_days: for so many days a table knows its batches, so that one that comes again is noticed; for ever by
+        batch_days: how many days a table remembers its batches, to detect one that is loaded again; forever by
             default.
-        incoming_days: for so many days the rows that came in by a merge are kept as they came, to be merged again on
-            another state; 0 for not at all.
-        publish_tries: how often a publication starts over when main moves under it.
-        author: who stands in commits and receipts.
+        incoming_days: how many days the rows of a merge are kept as received, so that they can be merged again on
+            another state; 0 to keep none.
+        publish_tries: how many times a publication is attempted if main moves meanwhile.
+        author: the author recorded in commits and receipts.
     """
 
     model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -116,7 +115,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let variables go before the file, which comes as arguments."""
+        """Give variables precedence over the file, whose values are the arguments."""
         del settings_cls
         return env_settings, init_settings
 
@@ -127,7 +126,7 @@ class Settings(BaseSettings):
 
     @property
     def sees_quarantine(self) -> bool:
-        """Whether the role may read what tables refused."""
+        """Whether the role may read the quarantine."""
         return self.sign_in == "none" or self.role != READER
 
     def cache(self, name: str) -> Path:
@@ -136,30 +135,30 @@ class Settings(BaseSettings):
 
     @property
     def warehouse_location(self) -> str:
-        """Where the tables' files are: an absolute folder, or an S3 prefix."""
+        """The location of the tables' files: an absolute folder, or an S3 prefix."""
         return self.warehouse if self.warehouse.startswith(S3) else str(self.state_folder / self.warehouse)
 
     @property
     def contracts_folder(self) -> Path:
-        """Where the data contracts are."""
+        """The folder of the data contracts."""
         return self.root / "iceberg"
 
     @property
     def models_folder(self) -> Path:
-        """Where the SQL models are."""
+        """The folder of the SQL models."""
         return self.root / "transformations"
 
     @property
     def checks_folder(self) -> Path:
-        """Where the check files are."""
+        """The folder of the check files."""
         return self.root / "soda"
 
 
 def find_lake(start: Path) -> Path:
-    """Return the folder of the lake that `start` lies in.
+    """Return the folder of the lake that `start` is in.
 
     Raises:
-        LakeNotFound: when neither it nor a folder above has a lagoa.toml.
+        LakeNotFound: neither it nor a folder above it has a lagoa.toml.
     """
     start = start.resolve()
     for folder in (start, *start.parents):
@@ -173,12 +172,12 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
 
     Args:
         folder: the lake's.
-        profile: a table `[profiles.<name>]` of the file, which goes before its other values; by default the one that
-            `LAGOA_PROFILE` names, if it does.
+        profile: name of a table `[profiles.<name>]` of the file, which overrides its other values; by default the
+            value of `LAGOA_PROFILE`, if it is set.
 
     Raises:
-        LakeNotFound: no lagoa.toml there.
-        SettingsError: a value or key that cannot be used, with its place.
+        LakeNotFound: the folder has no lagoa.toml.
+        SettingsError: a value or key is invalid; the error says where.
     """
     file = folder / SETTINGS_FILE
     try:
@@ -186,17 +185,17 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
     except FileNotFoundError:
         raise LakeNotFound(folder) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file}: {error}.", "Mend the file.") from error
+        raise SettingsError(f"{file}: {error}.", "Fix the file.") from error
     profile = profile or os.environ.get(PROFILE_VARIABLE, "")
     values |= _profile(file, values.pop("profiles", {}), profile)
     try:
-        # Said again behind it: no variable may take contracts and data from another folder than the file's.
+        # `root` is set again last: no variable may select contracts and data of another folder than the file's.
         return Settings(root=folder, **values).model_copy(update={"root": folder.resolve(), "profile": profile})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise SettingsError(
-            f"{file} or LAGOA_{name.upper()}: {name}: {first['msg']}.", "Mend the value or take it out."
+            f"{file} or LAGOA_{name.upper()}: {name}: {first['msg']}.", "Fix the value or remove it."
         ) from error
 
 

@@ -38,7 +38,7 @@ def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
         ContractError: a contract that cannot be used.
         NotAllowed: the role may not read the quarantine, which is a part of what is checked.
     """
-    context.refuse_unseen()
+    context.require_quarantine_access()
     commit = context.resolve(ref).id
     report = audit_commit(context, ref, commit, context.resolve(base).id)
     keep_audit(context, report)

@@ -1,1 +1,1 @@
-"""What stands at a ref: PyIceberg's catalog of it, its namespaces, and what tables' metadata files say."""
+"""The content of a ref: its PyIceberg catalog, its namespaces, and the metadata files of its tables."""

@@ -1,8 +1,8 @@
-"""The batches that a table holds: their fingerprints, in small files that its metadata names.
+"""The batches of a table: their fingerprints, in small files that its metadata refers to.
 
-A table has one such file at most for each power of sixteen of its batches, so that one is found by opening a few files
-however many there are, and a new one rewrites only the small files. Files never change: a table at an older state
-names the files of that state. They lie apart from the table's own, where no other engine takes them for left over.
+A table has at most one such file for each power of sixteen of its batches, so that a batch is found by opening few
+files, and a new batch rewrites only the small ones. Files never change: an older state of a table refers to the files
+of that state. They are outside of the table's folder, so that other engines do not delete them as orphans.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from lagoa.storage.port import Storage
 
 BATCHES = "lagoa.batches"
-"""Table property: JSON, the folder of the files with the table's batches, and their names."""
+"""Table property: JSON with the folder of the files with the table's batches, and their names."""
 
 _BATCH, _RECEIVED = "lagoa.batch.", "lagoa.received."
-"""Table properties of versions before 0.5: each with a batch's id behind it; fingerprint, and number of records."""
+"""Prefixes of table properties of versions before 0.5, followed by a batch's id: its fingerprint and record count."""
 
 _FANOUT = 16
 _KEPT_FILES = 256
@@ -33,12 +33,12 @@ _KEPT_FILES = 256
 
 @dataclass(frozen=True, slots=True)
 class HeldBatch:
-    """A batch that a table holds.
+    """A batch that a table contains.
 
     Attributes:
-        fingerprint: of its content, with the function that made it in front.
-        received: its records, where it came as a file.
-        loaded_at: when it came (UTC, ISO 8601); empty where an older version did not keep it.
+        fingerprint: hash of its content, prefixed by the hash function.
+        received: its number of records, if it came as a file.
+        loaded_at: when it was loaded (UTC, ISO 8601); empty if an older version did not record it.
     """
 
     fingerprint: str
@@ -47,11 +47,11 @@ class HeldBatch:
 
 
 class BatchFiles:
-    """Reads and writes the batches of a lake's tables; what was read is kept in memory. Threads may share one.
+    """Reads and writes the batches of a lake's tables, with a cache. Threads may share one.
 
     Args:
         storage: opens the lake's files.
-        days: how long a batch is known; None for ever. Older ones go when their file is rewritten.
+        days: how long a batch is remembered; None for forever. Older ones are dropped when their file is rewritten.
     """
 
     def __init__(self, storage: Storage, days: int | None = None) -> None:
@@ -87,31 +87,31 @@ class BatchFiles:
             found = json.loads(self._storage.read(location))["batches"]
             batches = {name: HeldBatch(**each) for name, each in found.items()}
         except (OSError, ValueError, TypeError, KeyError) as error:
-            message = f"The batches of a table stand in {location}, which cannot be read: {error}."
-            raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
+            message = f"The file {location} with the batches of a table cannot be read: {error}."
+            raise CatalogDamaged(message, "Restore the lake's complete state folder from a backup.") from error
         return batches
 
-    def known(self, batches: Mapping[str, HeldBatch]) -> dict[str, HeldBatch]:
-        """Return those of some batches that are to be known on."""
+    def remembered(self, batches: Mapping[str, HeldBatch]) -> dict[str, HeldBatch]:
+        """Return the batches that are not too old to be remembered."""
         if self._days is None:
             return dict(batches)
         oldest = (datetime.now(UTC) - timedelta(days=self._days)).isoformat()
         return {name: each for name, each in batches.items() if not each.loaded_at or each.loaded_at >= oldest}
 
     def folder(self, table: str) -> str:
-        """Return the place for the files of a table, by its UUID."""
+        """Return the folder for the files of a table, by its UUID."""
         return f"{self._place}/{table}"
 
 
 @dataclass(frozen=True, slots=True)
 class TableBatches:
-    """The batches of one table at one state; files are opened when they are needed.
+    """The batches of one state of a table; files are opened on demand.
 
     Attributes:
-        files: reads and writes them.
-        at: the folder of the table's files; empty where it has none yet.
-        names: of these files, each `<power>-<number of batches>-<random>.json`.
-        older: what stands in the table's properties, of an older version.
+        files: reads and writes the files.
+        at: the folder of the table's files; empty if it has none yet.
+        names: names of these files, each `<power>-<number of batches>-<random>.json`.
+        older: the batches that an older version stored in the table's properties.
         replaced: the names of these properties.
     """
 
@@ -122,7 +122,7 @@ class TableBatches:
     replaced: frozenset[str]
 
     def get(self, batch: str) -> HeldBatch | None:
-        """Return a batch by its id, if the table holds it."""
+        """Return a batch by its id, or None if the table does not contain it."""
         if batch in self.older:
             return self.older[batch]
         for name in sorted(self.names):
@@ -136,14 +136,14 @@ class TableBatches:
         return self._of(self.names)
 
     def missing_from(self, other: TableBatches) -> dict[str, HeldBatch]:
-        """Return the batches that another state of the table does not hold; files that both have are not opened."""
+        """Return the batches that another state of the table does not contain; files that both share are not opened."""
         theirs = other._of(set(other.names) - set(self.names))
         return {name: each for name, each in self._of(set(self.names) - set(other.names)).items() if name not in theirs}
 
     def add(self, table: str, batch: str, held: HeldBatch) -> dict[str, str]:
-        """Write a batch into the table's files; return the properties by which the table then holds it.
+        """Write a batch to the table's files; return the table properties that then refer to it.
 
-        Files that are replaced stay where they are, for older states.
+        Replaced files are kept for older states.
 
         Args:
             table: UUID of the table.
@@ -159,7 +159,7 @@ class TableBatches:
             for name in [each for each in names if _power(each) == power]:
                 content = {**self._read(name), **content}
                 names.remove(name)
-            content = self.files.known(content)
+            content = self.files.remembered(content)
             if len(content) < _FANOUT ** (power + 1):
                 name = f"{power}-{len(content)}-{uuid.uuid4().hex}.json"
                 self.files.write(f"{at}/{name}", content)

@@ -1,4 +1,4 @@
-"""What the metadata files of a lake's tables say, kept in memory: none of them ever changes."""
+"""A cache of the metadata files of a lake's tables; these never change."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 _FACTS = 2048
 _PARSED = 512
-"""How many files are kept: as facts, and as PyIceberg has them, which takes milliseconds to parse."""
+"""How many files are cached: as facts, and as PyIceberg's objects, which take milliseconds to parse."""
 
 
 class MetadataFiles:
-    """The metadata files of one lake, each read once while it is kept; threads share one.
+    """The metadata files of one lake, each read once while it is cached; threads may share one.
 
     Args:
         storage: opens the files.
@@ -35,7 +35,7 @@ class MetadataFiles:
         return self._facts.of(pointer, lambda: table_facts(table_document(pointer, self.storage.read)))
 
     def parsed(self, pointer: str) -> TableMetadata:
-        """Return a metadata file as PyIceberg has it; raises `OSError`, `ValueError`."""
+        """Return a metadata file as PyIceberg's object; raises `OSError`, `ValueError`."""
         from pyiceberg.serializers import FromInputFile
 
         return self._parsed.of(
@@ -43,5 +43,5 @@ class MetadataFiles:
         )
 
     def keep(self, pointer: str, metadata: TableMetadata) -> None:
-        """Keep what was just written."""
+        """Cache metadata that was just written."""
         self._parsed.keep(pointer, metadata)

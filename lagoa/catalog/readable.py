@@ -1,4 +1,4 @@
-"""Whether Lagoa's engines read a table rightly: what others write into one may be more than they take in."""
+"""Whether Lagoa's engines can read a table correctly: other engines may write what they do not support."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from lagoa.storage.port import Storage
 
 _DELETED = "total-equality-deletes"
-"""Of a snapshot's summary: how many rows of delete files by value there are (Iceberg specification, appendix F)."""
+"""Key of a snapshot's summary: the number of rows in equality delete files (Iceberg specification, appendix F)."""
 
 
 def table_at(storage: Storage, pointer: str) -> StaticTable:
-    """Return the table that a metadata file describes, as PyIceberg has it, to be read."""
+    """Return the table that a metadata file describes, as a read-only PyIceberg table."""
     from pyiceberg.catalog.noop import NoopCatalog
     from pyiceberg.serializers import FromInputFile
     from pyiceberg.table import StaticTable
@@ -30,15 +30,15 @@ def table_at(storage: Storage, pointer: str) -> StaticTable:
 
 
 def refuse_unreadable(pointer: str, summary: Mapping[str, str] | None, opened: Callable[[], Table]) -> None:
-    """Let a table pass that is read rightly.
+    """Refuse a table that would be read incorrectly.
 
-    Rows deleted by value (equality deletes, as Flink writes them) are not: PyIceberg does not know them, and DuckDB
-    1.5.5 deletes too much in partitioned tables, and crashes where the column was dropped since.
+    This concerns equality deletes, as Flink writes them: PyIceberg does not support them, and DuckDB 1.5.5 deletes too
+    much in partitioned tables, and crashes if the column was dropped since.
 
     Args:
-        pointer: where the table's metadata is.
-        summary: of its current snapshot; None where it has none.
-        opened: gives the table, where the summary does not tell.
+        pointer: the table's pointer.
+        summary: summary of its current snapshot; None if it has none.
+        opened: returns the table; called if the summary does not say.
 
     Raises:
         TableUnreadable: the table has such deletes.
@@ -48,15 +48,15 @@ def refuse_unreadable(pointer: str, summary: Mapping[str, str] | None, opened: C
     if _DELETED in summary or _has_equality_deletes(opened()):
         raise TableUnreadable(
             table_named(_location(pointer)),
-            "rows of it were deleted by value (equality deletes), which would not be read rightly.",
-            "Let the engine that wrote them write the table's files anew, such as Spark by "
+            "rows were deleted by value (equality deletes), which would be read incorrectly.",
+            "Rewrite the table's files with the engine that wrote them, such as Spark with "
             "`CALL system.rewrite_data_files(table => '…', options => map('rewrite-all', 'true', "
             "'remove-dangling-deletes', 'true'))`.",
         )
 
 
 def refuse_unreadable_table(table: Table) -> None:
-    """Let a table pass, as PyIceberg has it; see `refuse_unreadable`."""
+    """Refuse a PyIceberg table that would be read incorrectly; see `refuse_unreadable`."""
     snapshot = table.metadata.current_snapshot()
     if snapshot is not None:
         summary = snapshot.summary.additional_properties if snapshot.summary else {}
@@ -64,14 +64,14 @@ def refuse_unreadable_table(table: Table) -> None:
 
 
 def readable_table(storage: Storage, pointer: str) -> StaticTable:
-    """Return the table at a pointer, as PyIceberg has it, to be read; raises `TableUnreadable`."""
+    """Return the table at a pointer as a read-only PyIceberg table; raises `TableUnreadable`."""
     table = table_at(storage, pointer)
     refuse_unreadable_table(table)
     return table
 
 
 def summary_of(document: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return the summary of the current snapshot from a metadata file; None where the table has no snapshot."""
+    """Return the summary of the current snapshot from a metadata file; None if the table has no snapshot."""
     current = document.get("current-snapshot-id")
     found = (each for each in document.get("snapshots") or [] if each["snapshot-id"] == current)
     return next((each.get("summary") or {} for each in found), None)

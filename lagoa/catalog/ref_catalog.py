@@ -1,4 +1,4 @@
-"""The PyIceberg catalog of one ref: the tables as they are at a branch, tag or commit."""
+"""The PyIceberg catalog of one ref: the tables of a branch, tag or commit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.typedef import EMPTY_DICT
 
-from lagoa.catalog.ref_namespaces import RefNamespaces, Seen
+from lagoa.catalog.ref_namespaces import RefNamespaces, RefState
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged
 
@@ -44,11 +44,11 @@ _UNUSUAL = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class RefCatalog(RefNamespaces):
-    """A plain PyIceberg catalog of one ref; reads anywhere, writes on a work branch.
+    """A plain PyIceberg catalog of one ref; any ref can be read, a work branch also written.
 
-    Each write is one commit on the branch. When another writer came first and changed other tables, the write is
-    repeated on the new head; when it changed the same table, PyIceberg's `CommitFailedException` is raised. Nothing
-    that another ref may read is deleted: dropping or purging a table takes its name away, its files stay.
+    Each write is one commit on the branch. If another writer came first and changed other tables, the write is retried
+    on the new head; if it changed the same table, PyIceberg's `CommitFailedException` is raised. Nothing that another
+    ref may read is deleted: dropping or purging a table removes its name, its files stay.
 
     Raises:
         RefProtected: on a write to `main`, a tag, a commit or a publisher's candidate.
@@ -63,17 +63,17 @@ class RefCatalog(RefNamespaces):
         sort_order: SortOrder = UNSORTED_SORT_ORDER,
         properties: Properties = EMPTY_DICT,
     ) -> Table:
-        """Make an empty table, in a place of its own."""
+        """Create an empty table in a new folder."""
         self._check_writable()
         name = self._name(identifier)
-        self._create_plan(name, "")(self._see())
+        self._create_plan(name, "")(self._state())
         staged = self._create_staged_table(identifier, schema, location, partition_spec, sort_order, properties)
         self._write(staged)
         self._land(self._create_plan(name, staged.metadata_location))
         return self._table(name, staged.metadata_location)
 
     def register_table(self, identifier: str | Identifier, metadata_location: str, overwrite: bool = False) -> Table:
-        """Take up a table whose metadata file is there already."""
+        """Add a table whose metadata file already exists."""
         if overwrite:
             raise NotImplementedError("`overwrite` isn't supported")
         name, pointer = self._name(identifier), self._files.storage.location_of(metadata_location)
@@ -82,35 +82,35 @@ class RefCatalog(RefNamespaces):
         return self._table(name, pointer)
 
     def load_table(self, identifier: str | Identifier) -> Table:
-        """Return a table as it is at the ref now."""
+        """Return the current state of a table at the ref."""
         name = self._name(identifier)
-        return self._table(name, self._pointer(self._see(), name))
+        return self._table(name, self._pointer(self._state(), name))
 
     def table_exists(self, identifier: str | Identifier) -> bool:
-        """Return whether the table is there at the ref; no file is read."""
-        return self._name(identifier) in self._see().tables
+        """Return whether the table exists at the ref, without reading a file."""
+        return self._name(identifier) in self._state().tables
 
     def drop_table(self, identifier: str | Identifier) -> None:
-        """Take a table off the branch; its files stay, as other refs may read them."""
+        """Remove a table from the branch; its files stay, as other refs may read them."""
         name = self._name(identifier)
 
-        def plan(seen: Seen) -> Change:
-            self._pointer(seen, name)
+        def plan(state: RefState) -> Change:
+            self._pointer(state, name)
             return self._change(f"Drop table {name}", {name: None})
 
         self._land(plan)
 
     def purge_table(self, identifier: str | Identifier) -> None:
-        """Do the same as `drop_table`: no file is deleted."""
+        """Drop a table like `drop_table`: no file is deleted."""
         self.drop_table(identifier)
 
     def rename_table(self, from_identifier: str | Identifier, to_identifier: str | Identifier) -> Table:
         """Give a table another name; its files stay where they are."""
         old, new = self._name(from_identifier), self._name(to_identifier)
 
-        def plan(seen: Seen) -> Change:
-            pointer = self._pointer(seen, old)
-            created = self._create_plan(new, pointer)(seen)
+        def plan(state: RefState) -> Change:
+            pointer = self._pointer(state, old)
+            created = self._create_plan(new, pointer)(state)
             return self._change(f"Rename table {old} to {new}", {**created.tables, old: None})
 
         self._land(plan)
@@ -122,15 +122,15 @@ class RefCatalog(RefNamespaces):
         """Write the next metadata file of a table and point the branch to it."""
         self._check_writable()
         name = self._name(table.name())
-        before = self._see().tables.get(name)
+        before = self._state().tables.get(name)
         current = None if before is None else self._table(name, before)
         staged = self._update_and_stage_table(current, table.name(), requirements, updates)
         if current is not None and staged.metadata == current.metadata:
             return _response(current)
         self._write(staged)
 
-        def plan(seen: Seen) -> Change:
-            if seen.tables.get(name) != before:
+        def plan(state: RefState) -> Change:
+            if state.tables.get(name) != before:
                 raise CommitFailedException(f"Table has been updated by another process: {name}")
             verb = "Create" if before is None else "Update"
             return self._change(f"{verb} table {name}", {name: staged.metadata_location})
@@ -168,7 +168,7 @@ class RefCatalog(RefNamespaces):
         return f"{folder.rstrip('/')}/{table}-{uuid.uuid4()}"
 
     def _load_file_io(self, properties: Properties = EMPTY_DICT, location: str | None = None) -> FileIO:
-        """Return what opens a table's files: by keys of this moment, not by those of the catalog's making."""
+        """Return a table's file IO with current keys, not with those from when the catalog was opened."""
         del location  # one storage opens them all
         return self._files.storage.file_io({**self.properties, **properties})
 
@@ -181,18 +181,18 @@ class RefCatalog(RefNamespaces):
         *namespace, name = RefCatalog.identifier_to_tuple(identifier)
         return TableName(tuple(namespace), name)
 
-    def _create_plan(self, name: TableName, pointer: str) -> Callable[[Seen], Change]:
-        def plan(seen: Seen) -> Change:
-            if not seen.has(name.namespace):
+    def _create_plan(self, name: TableName, pointer: str) -> Callable[[RefState], Change]:
+        def plan(state: RefState) -> Change:
+            if not state.has(name.namespace):
                 raise NoSuchNamespaceError(f"Namespace does not exist: {name.layer}")
-            if name in seen.tables:
+            if name in state.tables:
                 raise TableAlreadyExistsError(f"Table {name} already exists")
             return self._change(f"Create table {name}", {name: pointer})
 
         return plan
 
-    def _pointer(self, seen: Seen, name: TableName) -> str:
-        pointer = seen.tables.get(name)
+    def _pointer(self, state: RefState, name: TableName) -> str:
+        pointer = state.tables.get(name)
         if pointer is None:
             raise NoSuchTableError(f"Table does not exist: {name}")
         return pointer
@@ -203,7 +203,7 @@ class RefCatalog(RefNamespaces):
         except FileNotFoundError as error:
             raise CatalogDamaged(
                 f"{name} at {self.name!r}: its metadata file {self._files.storage.path(location)} is missing.",
-                "Put the lake's state folder back from a backup, whole.",
+                "Restore the lake's complete state folder from a backup.",
             ) from error
         io = self._load_file_io(metadata.properties, location)
         return Table((*name.namespace, name.name), metadata, location, io, self)
@@ -214,48 +214,48 @@ class RefCatalog(RefNamespaces):
 
 
 class StagedCatalog(RefCatalog):
-    """A catalog of one base commit in which every write is kept back, to land later as one commit.
+    """A catalog of one base commit that stages every write, to be committed later as one commit.
 
-    Metadata files are written at once; which of them count is known here alone, and what was staged is read through
-    this object. Threads may stage different tables at the same time.
+    Metadata files are written at once; only this object knows which are current, and staged changes are read through
+    it. Threads may stage different tables at the same time.
 
     Attributes:
-        base: id of the commit that it stands on: the head of the ref when it was made.
+        base: id of the base commit: the head of the ref when this was created.
     """
 
     def __init__(self, catalog: VersionedCatalog, ref: Ref | str, files: MetadataFiles, author: str = "") -> None:
         super().__init__(catalog, ref, files, author)
         self._lock = RLock()
-        self._asked: RefInfo | None = None
-        self._base = super()._see()
+        self._known_info: RefInfo | None = None
+        self._base = super()._state()
         self._tables = dict(self._base.tables)
         self._namespaces = dict(self._base.namespaces)
 
     @property
     def base(self) -> str:
-        """Id of the commit that this stands on."""
+        """Id of the base commit."""
         return self._base.commit
 
     @property
     def tables(self) -> dict[TableName, str]:
-        """The pointer of each table, as the base has it or as it was staged."""
+        """The pointer of each table, staged or of the base."""
         with self._lock:
             return dict(self._tables)
 
     def point(self, tables: Mapping[TableName, str | None]) -> None:
-        """Stage pointers of metadata that is there already; None drops the table."""
+        """Stage pointers of existing metadata; None drops the table."""
         self._land(lambda _: self._change("", tables))
 
     @property
     def pointers(self) -> Mapping[TableName, str | None]:
-        """The new pointer of each table that was staged; None for one that was dropped."""
+        """The new pointer of each staged table; None for one that was dropped."""
         with self._lock:
             changed = {name for name, _ in self._tables.items() ^ self._base.tables.items()}
             return {name: self._tables.get(name) for name in sorted(changed)}
 
     @property
     def namespace_changes(self) -> Mapping[Namespace, Mapping[str, str] | None]:
-        """Properties of each namespace that was made or changed; None for one that was dropped."""
+        """Properties of each namespace that was created or changed; None for one that was dropped."""
         with self._lock:
             before, after = self._base.namespaces, self._namespaces
             return {
@@ -265,19 +265,19 @@ class StagedCatalog(RefCatalog):
             }
 
     def _info(self) -> RefInfo:
-        """Return the ref as it was when this was made: the catalog is asked once, and again when the commit lands."""
-        if self._asked is None:
-            self._asked = super()._info()
-        return self._asked
+        """Return the ref as of the creation of this object: the catalog is read only once before the commit."""
+        if self._known_info is None:
+            self._known_info = super()._info()
+        return self._known_info
 
-    def _see(self) -> Seen:
+    def _state(self) -> RefState:
         with self._lock:
-            return Seen(self._base.commit, dict(self._tables), dict(self._namespaces))
+            return RefState(self._base.commit, dict(self._tables), dict(self._namespaces))
 
-    def _land(self, plan: Callable[[Seen], Change]) -> None:
+    def _land(self, plan: Callable[[RefState], Change]) -> None:
         self._check_writable()
         with self._lock:
-            change = plan(self._see())
+            change = plan(self._state())
             for table, pointer in change.tables.items():
                 if pointer is None:
                     self._tables.pop(table, None)

@@ -1,4 +1,4 @@
-"""What a ref's PyIceberg catalog stands on: the state of the ref, the way a change lands, and the namespaces."""
+"""The base of a ref's PyIceberg catalog: the state of the ref, how a change is committed, and the namespaces."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ _TRIES = 100
 _LONGEST_WAIT = 0.02
 
 _EXISTS = {"exists": "true"}
-"""Properties of a namespace that was made without any; PyIceberg's own catalogs say the same."""
+"""Properties of a namespace that was created without any, as in PyIceberg's own catalogs."""
 
 
-class Seen(NamedTuple):
-    """What a ref holds at one moment."""
+class RefState(NamedTuple):
+    """The state of a ref at one time."""
 
     commit: str
     tables: Pointers
     namespaces: Mapping[Namespace, Mapping[str, str]]
 
     def has(self, namespace: Namespace) -> bool:
-        """Return whether a namespace is there, by itself or through one below it."""
+        """Return whether a namespace exists, itself or through one below it."""
         depth = len(namespace)
         return bool(namespace) and any(each[:depth] == namespace for each in self.namespaces)
 
@@ -56,8 +56,8 @@ class RefNamespaces(MetastoreCatalog):
     Args:
         catalog: the versioned catalog.
         ref: a branch, tag or commit, such as `dev` or `main@<hash>`.
-        files: the lake's metadata files; new tables get their place in its storage.
-        author: who stands in the commits.
+        files: the lake's metadata files; new tables are created in its storage.
+        author: the author of the commits.
     """
 
     def __init__(self, catalog: VersionedCatalog, ref: Ref | str, files: MetadataFiles, author: str = "") -> None:
@@ -68,14 +68,14 @@ class RefNamespaces(MetastoreCatalog):
         self._author = author
 
     def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
-        """Make a namespace."""
+        """Create a namespace."""
         name = _checked(namespace)
         for key, value in properties.items():
             if not isinstance(key, str) or value is None:
                 raise ValueError(f"Properties of namespace {'.'.join(name)} must be text, not {key!r}: {value!r}")
 
-        def plan(seen: Seen) -> Change:
-            if seen.has(name):
+        def plan(state: RefState) -> Change:
+            if state.has(name):
                 raise NamespaceAlreadyExistsError(f"Namespace {'.'.join(name)} already exists")
             made = {key: str(value) for key, value in (properties or _EXISTS).items()}
             return self._change(f"Create namespace {'.'.join(name)}", namespaces={name: made})
@@ -83,13 +83,13 @@ class RefNamespaces(MetastoreCatalog):
         self._land(plan)
 
     def drop_namespace(self, namespace: str | Identifier) -> None:
-        """Remove a namespace that holds no table and no namespace."""
+        """Remove a namespace that contains no table and no namespace."""
         name = self.identifier_to_tuple(namespace)
 
-        def plan(seen: Seen) -> Change:
-            _expect(seen, name)
-            held = sum(table.namespace == name for table in seen.tables)
-            below = sum(each[: len(name)] == name for each in seen.namespaces.keys() - {name})
+        def plan(state: RefState) -> Change:
+            _expect(state, name)
+            held = sum(table.namespace == name for table in state.tables)
+            below = sum(each[: len(name)] == name for each in state.namespaces.keys() - {name})
             if held or below:
                 raise NamespaceNotEmptyError(
                     f"Namespace {'.'.join(name)} is not empty. {held} tables and {below} namespaces exist."
@@ -99,24 +99,24 @@ class RefNamespaces(MetastoreCatalog):
         self._land(plan)
 
     def namespace_exists(self, namespace: str | Identifier) -> bool:
-        """Return whether the namespace, or one below it, is there."""
-        return self._see().has(self.identifier_to_tuple(namespace))
+        """Return whether the namespace, or one below it, exists."""
+        return self._state().has(self.identifier_to_tuple(namespace))
 
     def list_namespaces(self, namespace: str | Identifier = ()) -> list[Identifier]:
-        """Return the namespaces right below one, or the topmost ones."""
+        """Return the namespaces directly below one, or those of the top level."""
         above = self.identifier_to_tuple(namespace) if namespace else ()
-        seen = self._see()
+        state = self._state()
         if above:
-            _expect(seen, above)
+            _expect(state, above)
         depth = len(above)
-        return sorted({each[: depth + 1] for each in seen.namespaces if each[:depth] == above and len(each) > depth})
+        return sorted({each[: depth + 1] for each in state.namespaces if each[:depth] == above and len(each) > depth})
 
     def load_namespace_properties(self, namespace: str | Identifier) -> Properties:
         """Return the properties of a namespace."""
         name = self.identifier_to_tuple(namespace)
-        seen = self._see()
-        _expect(seen, name)
-        return dict(seen.namespaces.get(name, {}))
+        state = self._state()
+        _expect(state, name)
+        return dict(state.namespaces.get(name, {}))
 
     def update_namespace_properties(
         self, namespace: str | Identifier, removals: set[str] | None = None, updates: Properties = EMPTY_DICT
@@ -125,10 +125,10 @@ class RefNamespaces(MetastoreCatalog):
         name = self.identifier_to_tuple(namespace)
         summary = PropertiesUpdateSummary([], [], [])
 
-        def plan(seen: Seen) -> Change:
+        def plan(state: RefState) -> Change:
             nonlocal summary
-            _expect(seen, name)
-            before = dict(seen.namespaces.get(name, {}))
+            _expect(state, name)
+            before = dict(state.namespaces.get(name, {}))
             summary, after = self._get_updated_props_and_update_summary(before, removals, updates)
             return self._change(f"Set properties of namespace {'.'.join(name)}", namespaces={name: after})
 
@@ -138,13 +138,13 @@ class RefNamespaces(MetastoreCatalog):
     def list_tables(self, namespace: str | Identifier) -> list[Identifier]:
         """Return the identifiers of a namespace's tables, by name."""
         name = self.identifier_to_tuple(namespace)
-        seen = self._see()
-        _expect(seen, name)
-        return [(*table.namespace, table.name) for table in sorted(seen.tables) if table.namespace == name]
+        state = self._state()
+        _expect(state, name)
+        return [(*table.namespace, table.name) for table in sorted(state.tables) if table.namespace == name]
 
     def list_views(self, namespace: str | Identifier) -> list[Identifier]:
         """Return an empty list: a lake has no views."""
-        _expect(self._see(), self.identifier_to_tuple(namespace))
+        _expect(self._state(), self.identifier_to_tuple(namespace))
         return []
 
     def view_exists(self, identifier: str | Identifier) -> bool:
@@ -164,15 +164,15 @@ class RefNamespaces(MetastoreCatalog):
         """Views are not implemented."""
         raise NotImplementedError
 
-    def _see(self) -> Seen:
-        return self._seen_at(self._info().commit if self._plain else self._catalog.resolve(self.ref).id)
+    def _state(self) -> RefState:
+        return self._state_at(self._info().commit if self._plain else self._catalog.resolve(self.ref).id)
 
-    def _seen_at(self, commit: str) -> Seen:
-        return Seen(commit, self._catalog.tables(commit), self._catalog.namespaces(commit))
+    def _state_at(self, commit: str) -> RefState:
+        return RefState(commit, self._catalog.tables(commit), self._catalog.namespaces(commit))
 
     @property
     def _plain(self) -> bool:
-        """Whether the ref is the name of a branch or tag, and nothing behind it."""
+        """Whether the ref is just the name of a branch or tag."""
         return self.ref.commit is None and not self.ref.back and self.ref.at is None
 
     def _info(self) -> RefInfo:
@@ -183,17 +183,17 @@ class RefNamespaces(MetastoreCatalog):
         if not self._plain or name == MAIN or name.startswith(CANDIDATE_PREFIX) or self._info().kind == "tag":
             raise RefProtected(str(self.ref))
 
-    def _land(self, plan: Callable[[Seen], Change]) -> None:
-        """Commit what `plan` makes of the head; when another writer came first, plan again on the new head.
+    def _land(self, plan: Callable[[RefState], Change]) -> None:
+        """Commit the change that `plan` returns for the head; if another writer came first, plan again on the new head.
 
-        The plan raises when what it rests on is no longer so: writers of different tables never disturb each other.
+        The plan raises if it no longer applies. So writers of different tables never conflict.
         """
         self._check_writable()
         for attempt in range(_TRIES):
-            seen = self._see()
-            change = plan(seen)
+            state = self._state()
+            change = plan(state)
             try:
-                self._catalog.commit(self.ref.name, seen.commit, change)
+                self._catalog.commit(self.ref.name, state.commit, change)
             except CommitLost:
                 time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.001 * 2**attempt)))  # noqa: S311 - no secret
             else:
@@ -209,9 +209,9 @@ class RefNamespaces(MetastoreCatalog):
         return Change(tables=tables, namespaces=namespaces, message=message, author=self._author)
 
 
-def _expect(seen: Seen, namespace: Namespace) -> None:
-    if not seen.has(namespace):
-        # The wording, mistake included, is PyIceberg's own.
+def _expect(state: RefState, namespace: Namespace) -> None:
+    if not state.has(namespace):
+        # The wording, including the mistake, is PyIceberg's.
         raise NoSuchNamespaceError(f"Namespace {'.'.join(namespace)} does not exists")
 
 

@@ -1,4 +1,4 @@
-"""The types of tables, as PyIceberg has them, in SQL."""
+"""PyIceberg's types in SQL."""
 
 from __future__ import annotations
 

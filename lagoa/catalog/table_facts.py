@@ -1,4 +1,4 @@
-"""What a table's metadata file says, read without building a table of it: a publication looks at many."""
+"""Facts from a table's metadata file, read without building a PyIceberg table: a publication reads many."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FINGERPRINT = "lagoa.fingerprint"
 """Table property of a model's table: hash of the model, its contract and the state of each input."""
 
 INPUTS = "lagoa.inputs"
-"""Table property of a model's table: JSON, the pointer of each table that it was built from."""
+"""Table property of a model's table: JSON with the pointer of each table that it was built from."""
 
 BUILT_SNAPSHOT = "lagoa.built-snapshot"
-"""Table property of a model's table: id of the snapshot that the model left; empty where it left none."""
+"""Table property of a model's table: id of the snapshot that the model created; empty if it created none."""
 
 _UUID = re.compile(r"[-_][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
@@ -49,26 +49,26 @@ def table_facts(document: Mapping[str, Any]) -> TableFacts:
 
 
 def table_document(location: str, read: Callable[[str], bytes]) -> dict[str, Any]:
-    """Return the metadata file at `location` as it stands (the Iceberg specification, appendix C).
+    """Return the JSON of the metadata file at `location` (the Iceberg specification, appendix C).
 
     Args:
-        location: of the file, which may be packed by gzip.
-        read: gives the bytes of a file.
+        location: location of the file, which may be compressed with gzip.
+        read: returns the bytes of a file.
 
     Raises:
-        CatalogDamaged: the file is not there or is no metadata.
+        CatalogDamaged: the file is missing or is not metadata.
     """
     try:
         data = read(location)
         document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, ValueError) as error:
         message = f"The catalog points to {location}, which cannot be read: {error}."
-        raise CatalogDamaged(message, "Put the lake's state folder back from a backup, whole.") from error
+        raise CatalogDamaged(message, "Restore the lake's complete state folder from a backup.") from error
     return document
 
 
 def table_named(location: str) -> TableName:
-    """Return the name that a table's location tells: Lagoa and Nessie end it in `<layer>/<table>` and a UUID."""
+    """Return a table's name from its location: Lagoa and Nessie end it with `<layer>/<table>` and a UUID."""
     *_, layer, folder = ("", *location.rstrip("/").split("/"))
     return TableName((layer,), _UUID.sub("", folder))
 

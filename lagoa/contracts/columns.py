@@ -1,4 +1,4 @@
-"""Reads the columns of a contract: types, keys, and limits that fit their types."""
+"""Reads the columns of a contract: types, keys, and limits, checked against the types."""
 
 from __future__ import annotations
 
@@ -35,32 +35,32 @@ _LOGICAL = {
 _TEXT_OPTIONS = ("minLength", "maxLength", "pattern", "format")
 _RANGE_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _REFUSED = {
-    "quality": "Checks beyond the contract stand in soda/<layer>/<table>.yaml.",
+    "quality": "Write further checks in soda/<layer>/<table>.yaml.",
     "properties": "Write the whole type in physicalType: struct<name: type, …>.",
     "items": "Write the whole type in physicalType: list<type>.",
     "map": "Write the whole type in physicalType: map<type, type>.",
-    "partitioned": "Partitions stand in the table's custom property lagoa.partition.",
-    "partitionKeyPosition": "Partitions stand in the table's custom property lagoa.partition.",
+    "partitioned": "Set partitions in the table's custom property lagoa.partition.",
+    "partitionKeyPosition": "Set partitions in the table's custom property lagoa.partition.",
 }
-# Escapes and classes of a regular expression; what stands in them is no operator.
+# Escapes and classes of a regular expression: they contain no operators.
 _ATOM = re.compile(r"\\(.)|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]", re.DOTALL)
-# What Python and ECMA-262 know and RE2, which runs the patterns, does not.
+# Constructs of Python and ECMA-262 that RE2, which runs the patterns, does not support.
 _NOT_RE2 = re.compile(r"\(\?(?:[=!>(#]|<[=!]|P=|[a-z]*[aLux])|\\.|[*+?}]\+|\{(?:\d+,)?\d{4,}[,}]")
 _NOT_RE2_ESCAPES = frozenset("123456789kZuN")
 
 
 def read_column(file: ContractFile, number: int, found: SchemaProperty) -> Column:
-    """Return the column that stands as number `number` (from 0) in the contract.
+    """Return column number `number` (from 0) of the contract.
 
     Raises:
-        ContractError: at the line of whatever cannot be used.
+        ContractError: with the line of the first invalid value.
     """
     reader = _ColumnReader(file, ("schema", 0, "properties", number), found)
     return reader.read()
 
 
 def logical_type(kind: str) -> str:
-    """Return the logical type of ODCS that goes with an Iceberg type."""
+    """Return the logical type of ODCS for an Iceberg type."""
     return _LOGICAL.get(parse_type(kind).name, "string")
 
 
@@ -74,13 +74,15 @@ class _ColumnReader:
     def read(self) -> Column:
         found = self.found
         if not _NAME.fullmatch(self.name):
-            advice = "Use lower-case letters, digits and underscores; lagoa.header keeps the name that the files have."
-            raise self.error("name", f"{self.name!r} is no column name." if self.name else "name is missing.", advice)
+            advice = "Use lower-case letters, digits and underscores; the name in the files goes in lagoa.header."
+            raise self.error(
+                "name", f"{self.name!r} is not a valid column name." if self.name else "name is missing.", advice
+            )
         for key, advice in _REFUSED.items():
             if getattr(found, key):
-                raise self.error(key, f"column {self.name}: {key} is not read here.", advice)
+                raise self.error(key, f"column {self.name}: {key} is not supported.", advice)
         if found.physicalName not in {None, self.name}:
-            raise self.error("physicalName", f"column {self.name}: physicalName is another name.", "Take it out.")
+            raise self.error("physicalName", f"column {self.name}: physicalName differs from name.", "Remove it.")
         kind = self._type()
         extra = custom_properties(self.file, ColumnProperties, self.place, found.customProperties)
         options = self._options(kind)
@@ -121,10 +123,8 @@ class _ColumnReader:
             raise self.error("physicalType", f"column {self.name}: {error}", TYPES) from error
         logical = logical_type(text)
         if self.found.logicalType not in {None, logical}:
-            message = (
-                f"column {self.name}: logicalType {self.found.logicalType!r} does not go with physicalType {kind}."
-            )
-            raise self.error("logicalType", message, f"Write {logical}, or take it out.")
+            message = f"column {self.name}: logicalType {self.found.logicalType!r} does not match physicalType {kind}."
+            raise self.error("logicalType", message, f"Write {logical}, or remove it.")
         return kind
 
     def _options(self, kind: IcebergType) -> dict[str, Any]:
@@ -143,9 +143,7 @@ class _ColumnReader:
             try:
                 read[key] = _option(key, value, kind)
             except ValueError as error:
-                raise self._option_error(
-                    key, f"column {self.name}: {key}: {error}", "Mend it, or take it out."
-                ) from error
+                raise self._option_error(key, f"column {self.name}: {key}: {error}", "Fix it, or remove it.") from error
         self._check_order(read)
         return read
 
@@ -158,7 +156,7 @@ class _ColumnReader:
             equal_is_empty = low.startswith("ex") or high.startswith("ex")
             if read[low] > read[high] or (equal_is_empty and read[low] == read[high]):
                 message = f"column {self.name}: no value is allowed by {low} {read[low]} and {high} {read[high]}."
-                raise self._option_error(high, message, "Mend one of the two.")
+                raise self._option_error(high, message, "Fix one of the two.")
 
     def _option_error(self, key: str, message: str, advice: str) -> FileError:
         return self.file.error((*self.place, "logicalTypeOptions", key), message, advice)
@@ -170,12 +168,12 @@ class _ColumnReader:
             try:
                 value = _plain(each.value, kind)
             except ValueError as error:
-                raise self.file.error(place, f"column {self.name}: enum: {error}", "Mend the value.") from error
+                raise self.file.error(place, f"column {self.name}: enum: {error}", "Fix the value.") from error
             if value in values:
                 raise self.file.error(place, f"column {self.name}: {value!r} is in enum twice.", "Remove one of them.")
             values.append(value)
         if self.found.enum == []:
-            raise self.error("enum", f"column {self.name}: enum allows no value.", "Name values, or take it out.")
+            raise self.error("enum", f"column {self.name}: enum allows no value.", "List values, or remove it.")
         return tuple(values)
 
     def _references(self) -> tuple[TableName, str] | None:
@@ -186,7 +184,7 @@ class _ColumnReader:
             raise self.error("relationships", f"column {self.name} refers to two tables.", "Keep one of them.")
         each, place = found[0], (*self.place, "relationships", 0)
         if each.type not in {None, "foreignKey"}:
-            message = f"column {self.name}: relationships of type {each.type!r} are not read."
+            message = f"column {self.name}: relationships of type {each.type!r} are not supported."
             raise self.file.error((*place, "type"), message, "Write foreignKey.")
         advice = "Write `to: layer.table.column`."
         table, _, column = each.to.rpartition(".") if isinstance(each.to, str) else ("", "", "")
@@ -195,7 +193,7 @@ class _ColumnReader:
                 return TableName.parse(table), column
         except InvalidName:
             pass
-        raise self.file.error((*place, "to"), f"column {self.name}: {each.to!r} names no table's column.", advice)
+        raise self.file.error((*place, "to"), f"column {self.name}: {each.to!r} is not a column of a table.", advice)
 
 
 def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -206,16 +204,16 @@ def _option(key: str, value: Any, kind: IcebergType) -> Any:
     """Return an option's value, checked.
 
     Raises:
-        ValueError: it cannot be used.
+        ValueError: it is invalid.
     """
     if key in _RANGE_OPTIONS:
         return _bound(value, kind)
     if key in {"minLength", "maxLength"}:
         if type(value) is not int or value < 0:
-            raise ValueError(f"{value!r} is no number of characters.")
+            raise ValueError(f"{value!r} is not a number of characters.")
         return value
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is no text; put it in quotes.")
+        raise ValueError(f"{value!r} is not text; put it in quotes.")
     if key == "pattern":
         check_pattern(value)
     elif value not in FORMATS:
@@ -227,15 +225,15 @@ def _bound(value: Any, kind: IcebergType) -> Bound:
     if kind.name in MOMENTS:
         return str(_plain(value, kind))
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no number.")
+        raise ValueError(f"{value!r} is not a number.")
     return value
 
 
 def _plain(value: Any, kind: IcebergType) -> bool | float | str:
-    """Return a value as it stands in a `Column`: moments as ISO 8601 text.
+    """Return a value as stored in a `Column`: times as ISO 8601 text.
 
     Raises:
-        ValueError: a column of this type cannot hold it.
+        ValueError: it does not fit a column of this type.
     """
     if kind.name == "boolean" and isinstance(value, bool):
         return value
@@ -248,7 +246,7 @@ def _plain(value: Any, kind: IcebergType) -> bool | float | str:
     if kind.name in MOMENTS:
         return _moment(value, kind.name)
     quotes = " Put it in quotes." if kind.name == "string" and value is not None else ""
-    raise ValueError(f"{value!r} is no {kind}.{quotes}")
+    raise ValueError(f"{value!r} is not of type {kind}.{quotes}")
 
 
 def _moment(value: Any, kind: str) -> str:
@@ -260,7 +258,7 @@ def _moment(value: Any, kind: str) -> str:
             return time.fromisoformat(text).isoformat()
         moment = datetime.fromisoformat(text)
     except (TypeError, ValueError):
-        raise ValueError(f"{value!r} is no {kind} in ISO 8601.") from None
+        raise ValueError(f"{value!r} is not a {kind} in ISO 8601.") from None
     if kind == "timestamp":
         if moment.tzinfo is not None:
             raise ValueError(f"{value!r} has a time zone, and a timestamp has none.")
@@ -271,20 +269,20 @@ def _moment(value: Any, kind: str) -> str:
 
 @cache
 def check_pattern(pattern: str) -> None:
-    """Make sure that RE2 takes a pattern, as far as that can be said without it.
+    """Check that RE2 accepts a pattern, as far as possible without RE2.
 
     Raises:
-        ValueError: a look-around, a back reference or another construct that RE2 lacks, or no pattern at all.
+        ValueError: a look-around, a back reference or another construct that RE2 lacks, or an invalid pattern.
     """
     operators = _ATOM.sub(lambda atom: atom[0] if atom[1] and atom[1] in _NOT_RE2_ESCAPES else "x", pattern)
-    if strange := _NOT_RE2.search(operators):
+    if unsupported := _NOT_RE2.search(operators):
         raise ValueError(
-            f"{pattern!r} has {strange[0]!r}; look-arounds, back references, possessive repeats and repeats beyond "
-            "999 are not known to RE2, which runs the patterns."
+            f"{pattern!r} has {unsupported[0]!r}; look-arounds, back references, possessive repeats and repeats beyond "
+            "999 are not supported by RE2, which runs the patterns."
         )
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # about [[:alpha:]], which RE2 knows
+            warnings.simplefilter("ignore", FutureWarning)  # about [[:alpha:]], which RE2 supports
             re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}.") from error
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}.") from error

@@ -1,7 +1,7 @@
-"""What a table as it stands and its contract differ in, and what the next write does about each difference.
+"""The differences between a table and its contract, and what the next write does about each.
 
-The write brings the table to `Comparison.schema` and the layout of the contract; `lagoa contract diff` shows the
-differences. Both come from `compare`, so what is shown is what will be done.
+The write changes the table to `Comparison.schema` and the contract's layout; `lagoa contract diff` shows the
+differences. Both use `compare`, so what is shown is what will be done.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
 
 COMMENT = "comment"
-"""Table property: the contract's description, under the name that other engines know."""
+"""Table property: the contract's description, under the name that other engines use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Comparison:
     """A table against its contract.
 
     Attributes:
-        differences: what differs, columns first, in the contract's order.
-        schema: the schema that the next write gives the table, with the table's own field ids and new ones for new
-            fields; of use only where nothing is refused.
+        differences: the differences, columns first, in the contract's order.
+        schema: the table's schema after the next write, with the table's own field ids and new ones for new fields;
+            only valid if nothing is refused.
     """
 
     differences: tuple[Difference, ...]
@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def refused(self) -> tuple[Difference, ...]:
-        """The differences that the next write fails for."""
+        """The differences that make the next write fail."""
         return tuple(each for each in self.differences if each.effect == "refused")
 
 
@@ -46,10 +46,10 @@ def compare(contract: Contract, metadata: TableMetadata, *, replaced: bool = Fal
     """Compare a contract with its table.
 
     Args:
-        contract: what the table must be.
-        metadata: what it is.
-        replaced: whether the next write puts its rows in the place of all rows. Then, as with a table without rows,
-            a column may become anything: it is made anew.
+        contract: the contract.
+        metadata: the table's metadata.
+        replaced: whether the next write replaces all rows. Then, as in a table without rows, a column may change to
+            any type: it is created again.
     """
     wanted = contract.schema()
     fields = FieldComparison(contract, metadata, free=replaced or not _has_rows(metadata))
@@ -68,10 +68,10 @@ def _table_differences(contract: Contract, metadata: TableMetadata, schema: Sche
     if before != contract.description:
         note = "the table's description is changed"
         found.append(Difference("description", None, before or None, contract.description or None, "evolves", note))
-    there = {field.name for field in schema.fields}
-    if not there.issuperset(each.name for each in contract.all_columns):
-        return found  # a column is refused: the layout cannot be said
-    note = "files are laid out so from now on; those that are there stay as they are"
+    names = {field.name for field in schema.fields}
+    if not names.issuperset(each.name for each in contract.all_columns):
+        return found  # a column is refused: the layout is undefined
+    note = "new files have this layout; existing files stay as they are"
     now, then = partition_in_words(metadata.spec(), metadata.schema()), ", ".join(contract.layout)
     if not keeps_partition(contract, metadata.spec(), schema):
         found.append(Difference("partition", None, now or None, then or None, "evolves", note))
@@ -82,9 +82,10 @@ def _table_differences(contract: Contract, metadata: TableMetadata, schema: Sche
 
 
 def keeps_partition(contract: Contract, spec: PartitionSpec, schema: Schema) -> bool:
-    """Return whether a table has the partition of its contract.
+    """Return whether a table has the partitioning of its contract.
 
-    One that was made without, before what is loaded was partitioned by day, stays so until its contract says more.
+    A table that was created unpartitioned, before loaded tables were partitioned by day by default, stays so until its
+    contract sets a partition.
     """
     if contract.partition is None and spec.is_unpartitioned():
         return True
@@ -92,13 +93,13 @@ def keeps_partition(contract: Contract, spec: PartitionSpec, schema: Schema) -> 
 
 
 def same_partition(a: PartitionSpec, b: PartitionSpec) -> bool:
-    """Return whether two specs lay files out alike; how their fields are called does not count."""
+    """Return whether two specs have the same layout; the names of their fields do not matter."""
     first, second = ([(each.source_id, str(each.transform)) for each in spec.fields] for spec in (a, b))
     return sorted(first) == sorted(second)
 
 
 def partition_in_words(spec: PartitionSpec, schema: Schema) -> str:
-    """Return a partition as contracts spell it."""
+    """Return a partition spec as it is written in contracts."""
     words = []
     for each in spec.fields:
         column = schema.find_column_name(each.source_id) or str(each.source_id)

@@ -1,4 +1,4 @@
-"""What a data contract says of one table, and the Iceberg schema, partition and sort order that follow from it."""
+"""A table's data contract, and the Iceberg schema, partition spec and sort order derived from it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 PERSONAL = "personal"
-"""Classification of a column that tells something of a person: reports hide its values."""
+"""Classification of a column with personal data: reports hide its values."""
 
 Bound = int | float | str
 """A limit of a range: a number, or a date, time or timestamp in ISO 8601."""
@@ -37,23 +37,23 @@ class Column:
         name: lower-case letters, digits and underscores.
         type: Iceberg's spelling, such as `decimal(10, 2)` or `list<string>`.
         required: no nulls.
-        unique: no value twice; nulls do not count.
-        description: what it means.
+        unique: no duplicate values; nulls do not count.
+        description: its meaning.
         classification: such as `personal`; values of such a column are hidden in reports.
-        enum: the values allowed; empty when any is. Dates and timestamps stand in ISO 8601.
+        enum: the allowed values; empty if any is allowed. Dates and timestamps are in ISO 8601.
         pattern: regular expression (RE2) that must be found in the value; anchor it for the whole value.
-        format: `email`, `uuid`, `cpf` and the like; `lagoa.contracts.formats` has them all.
-        minimum: the least value allowed.
-        maximum: the greatest value allowed.
+        format: `email`, `uuid`, `cpf` and so on; see `lagoa.contracts.formats`.
+        minimum: the least allowed value.
+        maximum: the greatest allowed value.
         exclusive_minimum: values must be greater.
         exclusive_maximum: values must be less.
         min_length: least number of characters.
         max_length: greatest number of characters.
-        former_names: its names before it was renamed, the last one first.
-        former_fields: the same of fields within it, by their path from the column on: `street`, `element.sku`.
-        header: its name in source files, where that is not `name`; see `source_name`.
+        former_names: its names before it was renamed, the latest first.
+        former_fields: former names of nested fields, by their path below the column: `street`, `element.sku`.
+        header: its name in source files, if that differs from `name`; see `source_name`.
         severity: whether a broken rule fails an audit or only warns.
-        references: the table and column that hold every value of this one (foreign key).
+        references: the table and column that must contain every value of this one (foreign key).
     """
 
     name: str
@@ -85,41 +85,42 @@ class Column:
 
 _BATCH, _MOMENT, _FILE, _NUMBER = LINEAGE_COLUMNS
 
+# Descriptions are stored in the tables' schemas: a different wording changes every loaded table on its next write.
 LINEAGE = (
     Column(_BATCH, "string", required=True, description="Batch that the row came in."),
     Column(_MOMENT, "timestamptz", required=True, description="Moment at which the batch was loaded."),
     Column(_FILE, "string", required=True, description="File that the row came from, or `api`."),
     Column(_NUMBER, "long", required=True, description="Number of the record in its batch, from 1."),
 )
-"""The lineage columns as a contract has them."""
+"""The lineage columns as columns of a contract."""
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What one table must be.
+    """The data contract of one table.
 
     Attributes:
         table: its name.
-        version: of the contract.
-        file: where the contract stands.
-        hash: SHA-256 of what the contract says; comments and layout do not count.
+        version: version of the contract.
+        file: path of the contract.
+        hash: SHA-256 of the contract's content; comments and formatting do not matter.
         columns: its own columns, in order.
         description: what a row is and means.
-        owner: the team that answers for it.
-        key: columns that identify a row; empty when there is no key.
-        partition: partition transforms, such as `month(sold_at)`; None where the contract does not say.
+        owner: the team responsible for it.
+        key: columns that identify a row; empty if there is no key.
+        partition: partition transforms, such as `month(sold_at)`; None if the contract does not set any.
         sort: sort fields, such as `sold_at desc`.
-        order_by: of rows with one key, the one with the greatest value here wins a merge.
-        materialization: how a model builds it; None when none does.
-        scd2: how its history is made; None when it has none.
-        incremental: what its increments are; None when it is not incremental.
-        source: the form of the files that it is loaded from; None when it is not loaded from files.
-        dropped: columns, and fields within them, that were taken out for good and are no others' former names.
+        order_by: of rows with the same key, the one with the greatest value in this column wins a merge.
+        materialization: how a model builds it; None if no model does.
+        scd2: how its history is built; None if it has none.
+        incremental: its increments; None if it is not incremental.
+        source: the format of the files that it is loaded from; None if it is not loaded from files.
+        dropped: columns and nested fields that were removed for good, and not renamed.
         quarantine_share: of a batch's records, at most this share may be in quarantine.
-        row_count_change: against main, the number of rows may change at most by this share; None for no limit.
-        drift: against main, the mean of a column may change at most by this share.
-        severity: of the rules `key`, `quarantine_share`, `row_count` and `drift`, those of which it is said whether
-            they fail an audit when broken or only warn.
+        row_count_change: maximum relative change of the number of rows against main; None for no limit.
+        drift: maximum relative change of the mean of a column against main.
+        severity: whether the rules `key`, `quarantine_share`, `row_count` and `drift` fail an audit or only warn, if
+            the contract sets it.
     """
 
     table: TableName
@@ -145,12 +146,12 @@ class Contract:
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:
-        """The table's columns: its own, and the lineage columns behind them when it has a source."""
+        """The table's columns: its own, followed by the lineage columns if it has a source."""
         return self.columns + LINEAGE if self.source else self.columns
 
     @cached_property
     def former_names(self) -> Mapping[str, tuple[str, ...]]:
-        """The former names of each column and field that had another, by its path: `city`, `address.city`."""
+        """The former names of renamed columns and fields, by path: `city`, `address.city`."""
         found = {column.name: column.former_names for column in self.columns if column.former_names}
         for column in self.columns:
             found.update({f"{column.name}.{path}": names for path, names in column.former_fields.items()})
@@ -158,7 +159,7 @@ class Contract:
 
     @cached_property
     def layout(self) -> tuple[str, ...]:
-        """The partition transforms of a table that is made: those of the contract, else the day for what is loaded."""
+        """The partition transforms of a new table: those of the contract, else by day if it is loaded from files."""
         if self.partition is not None:
             return self.partition
         day = f"day({_MOMENT})"
@@ -170,9 +171,9 @@ class Contract:
         return next((column for column in self.all_columns if column.name == name), None)
 
     def schema(self) -> Schema:
-        """Return the Iceberg schema: required columns, documentation, the key as identifier; fresh ids from 1.
+        """Return the Iceberg schema: required columns, documentation, the key as identifier; new ids from 1.
 
-        The ids are for a table that is made; a table that is there has its own.
+        The ids are for a new table; an existing table has its own.
         """
         from lagoa.contracts.iceberg_schema import build_schema
 
@@ -180,13 +181,13 @@ class Contract:
         return build_schema(columns, self.key)
 
     def partition_spec(self, schema: Schema) -> PartitionSpec:
-        """Return the partition spec, with the field ids of `schema`, which is the table's."""
+        """Return the partition spec with the field ids of `schema`, the table's schema."""
         from lagoa.contracts.iceberg_schema import build_partition_spec
 
         return build_partition_spec(self.layout, schema)
 
     def sort_order(self, schema: Schema) -> SortOrder:
-        """Return the sort order, with the field ids of `schema`, which is the table's."""
+        """Return the sort order with the field ids of `schema`, the table's schema."""
         from lagoa.contracts.iceberg_schema import build_sort_order
 
         return build_sort_order(self.sort, schema)

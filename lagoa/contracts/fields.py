@@ -1,4 +1,4 @@
-"""Compares the fields of a table with those of its contract, nested ones too, and says what they become."""
+"""Compares the fields of a table, including nested ones, with its contract, and determines the new schema."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ Effect = Literal["evolves", "enforced", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing in which a table is not what its contract says.
+    """One difference between a table and its contract.
 
     Attributes:
-        kind: what it is that differs.
-        column: the column, or a field within one by its path (`address.street`, `items.element.sku`), under its name
-            in the contract; None where it is the table as a whole.
-        before: what the table has; None where it has nothing of it.
-        after: what the contract says; None likewise.
-        effect: what the next write does. `evolves`: it brings the table to the contract. `enforced`: it leaves the
-            table, and a check holds its rows to the contract. `refused`: it fails.
-        note: that in words; where it is refused, what to do.
+        kind: what differs.
+        column: the column, or a nested field by its path (`address.street`, `items.element.sku`), by its name in the
+            contract; None for the table as a whole.
+        before: what the table has; None if nothing.
+        after: what the contract has; None if nothing.
+        effect: what the next write does. `evolves`: it changes the table to match the contract. `enforced`: it does not
+            change the table, and a check verifies its rows. `refused`: it fails.
+        note: the effect as text; if it is refused, what to do.
     """
 
     kind: Kind
@@ -59,15 +59,15 @@ class Difference:
 
 
 class FieldComparison:
-    """Walks through the columns of both.
+    """Compares the columns of a table and its contract.
 
     Attributes:
-        differences: what was found.
+        differences: the differences that were found.
 
     Args:
-        contract: what the table must be.
-        metadata: what it is.
-        free: whether no row will be left that was written before.
+        contract: the contract.
+        metadata: the table's metadata.
+        free: whether no earlier row will be left after the write.
     """
 
     def __init__(self, contract: Contract, metadata: TableMetadata, *, free: bool) -> None:
@@ -79,7 +79,7 @@ class FieldComparison:
         self._partitioned = {field.source_id for spec in metadata.partition_specs for field in spec.fields}
 
     def schema(self, wanted: Schema) -> Schema:
-        """Return the table's schema as the next write leaves it, given the contract's."""
+        """Return the table's schema after the next write, given the contract's schema."""
         fields = self._struct("", self._table.fields, wanted.fields)
         key = [field for field in fields if field.name in self._contract.key]
         identifiers = [field.field_id for field in key] if all(field.required for field in key) else []
@@ -110,7 +110,7 @@ class FieldComparison:
         kind = self._typed(place, was.field_type, field.field_type)
         if kind is None:
             return self._retyped(place, was, field)
-        doc = field.doc if not path else was.doc  # a contract describes columns, not the fields within
+        doc = field.doc if not path else was.doc  # a contract describes columns, not nested fields
         if was.doc != doc:
             self._note("description", place, was.doc, doc, "evolves", "the description is changed")
         return NestedField(
@@ -134,14 +134,14 @@ class FieldComparison:
         return was.required and field.required
 
     def _enforced(self, place: str) -> None:
-        if place in LINEAGE_COLUMNS:  # older rows came without lineage, and no rule asks for it
+        if place in LINEAGE_COLUMNS:  # older rows have no lineage, and no rule requires it
             return
         check = f"{self._contract.table}/required/{place}"
-        note = f"stays optional, as Iceberg makes no column required; {check} fails while a row has no value in it"
+        note = f"stays optional, as Iceberg cannot make a column required; {check} fails while a row has no value in it"
         self._note("required", place, "optional", "required", "enforced", note)
 
     def _typed(self, place: str, was: IcebergType, wanted: IcebergType) -> IcebergType | None:
-        """Return the type with the table's ids within, or None where the one cannot become the other."""
+        """Return the type with the table's field ids, or None if the one cannot become the other."""
         match was, wanted:
             case StructType(), StructType():
                 return StructType(*self._struct(place, was.fields, wanted.fields))
@@ -165,7 +165,7 @@ class FieldComparison:
         elif not self._free:
             self._note("type", place, before, after, "refused", _RETYPED)
         else:
-            self._note("type", place, before, after, "evolves", "made anew, as no older row is left")
+            self._note("type", place, before, after, "evolves", "created again, as no older row is left")
             return self._fresh(field)
         return was
 
@@ -174,7 +174,7 @@ class FieldComparison:
         if self._free:
             self._note("added", place, None, kind, "evolves", "added")
         else:
-            self._note("added", place, None, kind, "evolves", "added; rows that are there have no value in it")
+            self._note("added", place, None, kind, "evolves", "added; existing rows have no value in it")
             if field.required:
                 self._enforced(place)
         return self._fresh(field)
@@ -199,7 +199,7 @@ class FieldComparison:
             names = " or ".join(like)
             self._note("dropped", place, kind, None, "refused", _AMBIGUOUS.format(names=names, was=was.name, at=place))
         else:
-            note = "dropped; what older files hold of it is not seen any more, and does not come back with the name"
+            note = "dropped; its values in older files are no longer visible, and do not come back with the name"
             self._note("dropped", place, kind, None, "evolves", "dropped" if self._free else note)
 
     def _is_partitioned(self, field: NestedField) -> bool:
@@ -217,7 +217,7 @@ class FieldComparison:
             return
         check = f"{self._contract.table}/key/{'+'.join(key)}"
         if key and not identifiers:
-            note = f"{check} holds it; Iceberg takes no optional column into a key"
+            note = f"{check} enforces it; Iceberg allows no optional column in a key"
             self._note("key", None, ", ".join(before) or None, ", ".join(key), "enforced", note)
         else:
             self._note("key", None, ", ".join(before) or None, ", ".join(key) or None, "evolves", "the key is changed")
@@ -229,22 +229,22 @@ class FieldComparison:
 
 
 _RETYPED = (
-    "a type can only be widened: int to long, float to double, a decimal to more digits. Give the new form a column or "
-    "a table of its own; or put all rows in the place of the old ones in one write (`Branch.replace`, a model whose "
-    "lagoa.materialization is full), which makes the column anew"
+    "a type can only be widened: int to long, float to double, a decimal to more digits. Use a new column or table "
+    "for the new type; or replace all rows in one write (`Branch.replace`, a model whose lagoa.materialization is "
+    "full), which creates the column again"
 )
 _PARTITIONED = (
-    "the table is or was partitioned by it, and its files cannot be read without it. Leave it as it is, and give the "
-    "new form a column or a table of its own"
+    "the table is or was partitioned by it, and its files cannot be read without it. Leave it unchanged, and use a "
+    "new column or table"
 )
 _AMBIGUOUS = (
-    "it may be {names}, which is new, under another name. If so, say `lagoa.formerName: {was}` there (of a field "
-    "within a column: lagoa.formerFields); if not, name {at} in the table's lagoa.dropped"
+    "it may be the former name of {names}, which is new. If so, set `lagoa.formerName: {was}` there (for a nested "
+    "field: lagoa.formerFields); if not, list {at} in the table's lagoa.dropped"
 )
 
 
 def spelled(kind: IcebergType) -> str:
-    """Return a type as contracts spell it, without field ids."""
+    """Return a type as it is written in contracts, without field ids."""
     match kind:
         case StructType():
             return f"struct<{', '.join(f'{field.name}: {spelled(field.field_type)}' for field in kind.fields)}>"
@@ -256,8 +256,8 @@ def spelled(kind: IcebergType) -> str:
 
 
 def widens(was: IcebergType, wanted: IcebergType) -> bool:
-    """Return whether every value of one type is one of the other, and Iceberg reads it as such."""
-    match was, wanted:  # PyIceberg's `promote` lets a decimal change its scale, too
+    """Return whether Iceberg can read every value of one type as the other."""
+    match was, wanted:  # PyIceberg's `promote` also allows a change of scale
         case (IntegerType(), LongType()) | (FloatType(), DoubleType()):
             return True
         case DecimalType(), DecimalType():

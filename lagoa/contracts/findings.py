@@ -1,4 +1,4 @@
-"""Puts what pydantic finds wrong with a value into words: where, what, what was meant, what is allowed."""
+"""Turns pydantic's validation errors into messages: where, what is wrong, what is allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Location = tuple[str | int, ...]
-"""The way to a value from the top of a file: keys and numbers of list items."""
+"""The path to a value from the top of a file: keys and indexes of list items."""
 
 _KINDS = {
     "string_type": "text",
@@ -29,17 +29,17 @@ _KINDS = {
 
 
 def spelled(location: Location) -> str:
-    """Return a location for people, list items counted from 1: `schema[1].properties[3].enum`."""
+    """Return a readable location with list items counted from 1: `schema[1].properties[3].enum`."""
     text = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".")
 
 
 def cleaned(value: Any, location: Location) -> Location:
-    """Take out of pydantic's location what is no step in the value: the names of a union's members."""
+    """Remove from pydantic's location the parts that are not steps in the value: names of a union's members."""
     kept: list[str | int] = []
     for number, part in enumerate(location):
         if (isinstance(value, dict) and part in value) or isinstance(part, int):
-            value = value[part]  # a number in a location is always that of a list item
+            value = value[part]  # a number in a location is always the index of a list item
         elif not (isinstance(value, dict) and number == len(location) - 1 and not str(part).startswith("list[")):
             continue
         kept.append(part)
@@ -47,7 +47,7 @@ def cleaned(value: Any, location: Location) -> Location:
 
 
 def known_keys(model: type[BaseModel], location: Location) -> list[str]:
-    """Return the keys that may stand at a location."""
+    """Return the keys that are allowed at a location."""
     kinds: list[Any] = [model]
     for part in location:
         if isinstance(part, int):
@@ -81,5 +81,5 @@ def explained(location: Location, error: ErrorDetails, known: list[str]) -> tupl
         return f"{what} is missing.", "Add it."
     if wanted := _KINDS.get(error["type"]):
         quotes = wanted == "text" and not isinstance(value, dict | list)
-        return f"{what} must be {wanted}; it is {value!r}.", "Put it in quotes." if quotes else "Mend the value."
-    return f"{what}: {error['msg']}; it is {value!r}.", "Mend the value."
+        return f"{what} must be {wanted}; it is {value!r}.", "Put it in quotes." if quotes else "Fix the value."
+    return f"{what}: {error['msg']}; it is {value!r}.", "Fix the value."

@@ -1,6 +1,6 @@
-"""The formats that a text column of a contract may have: those that ODCS names, and Brazil's documents and codes.
+"""The formats that a text column of a contract may have: those of ODCS, and Brazilian documents and codes.
 
-Each is one condition in DuckDB's SQL that holds for a value of the format and never raises, whatever the text.
+Each is one condition in DuckDB's SQL that is true for a value of the format and never raises, whatever the text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Format:
     """One format.
 
     Attributes:
-        words: what a value of it is, for people: `a CPF with right check digits`.
-        holds: makes the SQL condition from a column's name in SQL.
+        words: description of a valid value: `a CPF with correct check digits`.
+        holds: returns the SQL condition for a column's name in SQL.
     """
 
     words: str
@@ -38,15 +38,15 @@ class Format:
 
 
 def _matching(pattern: str) -> Callable[[str], str]:
-    # Patterns are constants of this module and hold no quote.
+    # Patterns are constants of this module and contain no quotes.
     return lambda column: f"regexp_full_match({column}, '{pattern}')"
 
 
 def _checked(pattern: str, weights: Sequence[Sequence[int]]) -> Callable[[str], str]:
     """Return the condition of a number whose last digits are weighted sums modulo 11 of the characters before them.
 
-    A character counts as its code less that of `0`: digits as themselves, letters from 17 (A) on, as the Receita
-    Federal defines it for the CNPJ of letters and digits. A number of one repeated digit is none.
+    A character counts as its code minus that of `0`: digits as themselves, letters from 17 (A) on, as the Receita
+    Federal defines it for the alphanumeric CNPJ. A number of one repeated digit is invalid.
     """
 
     def holds(column: str) -> str:
@@ -86,14 +86,14 @@ FORMATS: dict[str, Format] = {
         ),
     ),
     "cpf": Format(
-        "a CPF with right check digits",
+        "a CPF with correct check digits",
         _checked(r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{11}", _CPF_WEIGHTS),
     ),
     "cnpj": Format(
-        "a CNPJ with right check digits",
+        "a CNPJ with correct check digits",
         _checked(r"[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-[0-9]{2}|[0-9A-Z]{12}[0-9]{2}", _CNPJ_WEIGHTS),
     ),
     "cep": Format("a CEP such as 01310-100", _matching("[0-9]{5}-?[0-9]{3}")),
     "uf": Format("a state of Brazil such as SP", lambda column: f"{column} IN {STATES}"),
 }
-"""The formats by the name that a contract gives them."""
+"""The formats by their names in contracts."""

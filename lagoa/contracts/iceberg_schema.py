@@ -1,4 +1,4 @@
-"""What PyIceberg makes of a contract's types, partition transforms and sort fields."""
+"""PyIceberg's objects for a contract's types, partition transforms and sort fields."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def to_pyiceberg(kind: IcebergType, ids: Iterator[int]) -> PyIcebergType:
 def build_schema(columns: Sequence[tuple[str, str, bool, str]], key: Sequence[str]) -> Schema:
     """Return the schema of columns given as (name, type, required, description), with ids from 1.
 
-    The ids are for a table that is made; an existing table has its own.
+    The ids are for a new table; an existing table has its own.
     """
     from pyiceberg.schema import Schema
     from pyiceberg.types import NestedField
@@ -61,7 +61,7 @@ def build_schema(columns: Sequence[tuple[str, str, bool, str]], key: Sequence[st
 
 
 def build_partition_spec(partition: Sequence[str], schema: Schema) -> PartitionSpec:
-    """Return the partition spec of a table that has this schema."""
+    """Return the partition spec of a table with this schema."""
     from pyiceberg.partitioning import PARTITION_FIELD_ID_START, UNPARTITIONED_PARTITION_SPEC, PartitionSpec
     from pyiceberg.partitioning import PartitionField as SpecField
 
@@ -75,7 +75,7 @@ def build_partition_spec(partition: Sequence[str], schema: Schema) -> PartitionS
 
 
 def build_sort_order(sort: Sequence[str], schema: Schema) -> SortOrder:
-    """Return the sort order of a table that has this schema."""
+    """Return the sort order of a table with this schema."""
     from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, NullOrder, SortDirection, SortOrder
     from pyiceberg.table.sorting import SortField as OrderField
     from pyiceberg.transforms import IdentityTransform

@@ -1,4 +1,4 @@
-"""How contracts spell Iceberg's types, partition transforms and sort fields."""
+"""The spelling of Iceberg's types, partition transforms and sort fields in contracts."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _OTHER_NAMES = {
     "struct": "struct<name: …>", "object": "struct<name: …>", "bytes": "binary", "blob": "binary", "fixed": "fixed[n]",
 }  # fmt: skip
 TYPES = f"Types are {', '.join(PRIMITIVES)}, decimal(p, s), fixed[n], list<…>, map<…, …> and struct<name: …, …>."
-"""The types, for people."""
+"""The types, for messages."""
 
 PARTITIONS = (
     "Partition fields are column, year(column), month(column), day(column), hour(column), bucket(n, column) and "
     "truncate(n, column)."
 )
-"""The partition fields, for people."""
+"""The partition fields, for messages."""
 
 SORTS = "Sort fields are column, column desc, and these with nulls first or nulls last."
-"""The sort fields, for people."""
+"""The sort fields, for messages."""
 
 _TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|\d+|[<>(),:\[\]])")
 _TRANSFORM = re.compile(
@@ -59,7 +59,7 @@ _TRANSFORMS = {
 
 @dataclass(frozen=True, slots=True)
 class IcebergType:
-    """A type as a contract spells it; its text is the canonical spelling.
+    """A type in a contract; its text is the canonical spelling.
 
     Attributes:
         name: `long`, `decimal`, `list`, …
@@ -83,16 +83,16 @@ class IcebergType:
 
 @cache
 def parse_type(text: str) -> IcebergType:
-    """Read a type in Iceberg's spelling: `long`, `decimal(10, 2)`, `list<string>`, `struct<a: int, b: date>`.
+    """Parse a type in Iceberg's spelling: `long`, `decimal(10, 2)`, `list<string>`, `struct<a: int, b: date>`.
 
     Raises:
-        ValueError: it is none; the text says what is allowed.
+        ValueError: it is not a type; the message says what is allowed.
     """
     tokens, end = [], 0
     while end < len(text.rstrip()):
         match = _TOKEN.match(text, end)
         if match is None:
-            raise ValueError(f"{text!r} is no Iceberg type: {text[end:].strip()[0]!r} has no place in one.")
+            raise ValueError(f"{text!r} is not an Iceberg type: unexpected {text[end:].strip()[0]!r}.")
         tokens.append(match[1])
         end = match.end()
     reader = _Tokens(text, tokens)
@@ -102,7 +102,7 @@ def parse_type(text: str) -> IcebergType:
 
 
 class _Tokens:
-    """The words of one type's spelling, read from the left."""
+    """The tokens of a type's spelling, read from the left."""
 
     def __init__(self, text: str, tokens: list[str]) -> None:
         self.text = text
@@ -119,8 +119,8 @@ class _Tokens:
     def expect(self, *wanted: str) -> str:
         found = self.tokens[self.at]
         if found not in wanted:
-            meant = " or ".join(repr(word) if word else "the end" for word in wanted)
-            raise ValueError(f"{self.text!r} is no Iceberg type: {meant} must stand where {found or 'the end'!r} is.")
+            expected = " or ".join(repr(word) if word else "the end" for word in wanted)
+            raise ValueError(f"{self.text!r} is not an Iceberg type: expected {expected} at {found or 'the end'!r}.")
         if found:
             self.at += 1
         return found
@@ -128,7 +128,7 @@ class _Tokens:
     def number(self) -> int:
         word = self.next()
         if not (word.isdigit() and len(word) < 10):  # noqa: PLR2004 - what a 32-bit integer surely holds
-            raise ValueError(f"{self.text!r} is no Iceberg type: a number must stand where {word!r} is.")
+            raise ValueError(f"{self.text!r} is not an Iceberg type: expected a number at {word!r}.")
         return int(word)
 
     def type(self, depth: int) -> IcebergType:
@@ -149,7 +149,7 @@ class _Tokens:
             parts = tuple(self._parts(name, depth + 1))
             self.expect(">")
             return IcebergType(name, (), parts)
-        raise ValueError(f"{name or self.text!r} is no Iceberg type.{_meant(name)}")
+        raise ValueError(f"{name or self.text!r} is not an Iceberg type.{_suggestion(name)}")
 
     def _decimal(self) -> IcebergType:
         self.expect("(")
@@ -159,7 +159,7 @@ class _Tokens:
         self.expect(")")
         if not (0 < precision <= _MAX_PRECISION and scale <= precision):
             raise ValueError(
-                f"{self.text!r}: a decimal has 1 to {_MAX_PRECISION} digits, at most all behind the point."
+                f"{self.text!r}: a decimal has 1 to {_MAX_PRECISION} digits, and its scale is at most its precision."
             )
         return IcebergType("decimal", (precision, scale))
 
@@ -177,15 +177,15 @@ class _Tokens:
                     self.next()
                 field_name = self.next()
                 if not field_name.isidentifier() or field_name.lower() in known:
-                    raise ValueError(f"{self.text!r}: {field_name!r} cannot be the name of another field.")
+                    raise ValueError(f"{self.text!r}: {field_name!r} is an invalid or duplicate field name.")
                 known.add(field_name.lower())
                 self.expect(":")
                 yield field_name, self.type(depth)
 
 
-def _meant(name: str) -> str:
-    meant = _OTHER_NAMES.get(name.lower())
-    return f" Did you mean {meant!r}?" if meant else near(name, PRIMITIVES)
+def _suggestion(name: str) -> str:
+    known = _OTHER_NAMES.get(name.lower())
+    return f" Did you mean {known!r}?" if known else near(name, PRIMITIVES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +198,14 @@ class PartitionField:
 
     @property
     def name(self) -> str:
-        """The name that Spark and Iceberg's Java library give such a field."""
+        """The name of such a field in Spark and Iceberg's Java library."""
         if self.transform == "identity":
             return self.column
         return f"{self.column}_{'trunc' if self.transform == 'truncate' else self.transform}"
 
     @classmethod
     def parse(cls, text: str) -> PartitionField:
-        """Read `column`, `year(column)`, `month`, `day`, `hour`, `bucket(16, column)` or `truncate(4, column)`.
+        """Parse `column`, `year(column)`, `month`, `day`, `hour`, `bucket(16, column)` or `truncate(4, column)`.
 
         Raises:
             ValueError: it is none of these.
@@ -214,23 +214,23 @@ class PartitionField:
         name, size = (match["name"] or "identity", match["size"]) if match else ("", None)
         sized = name in {"bucket", "truncate"}
         if match is None or name not in _TRANSFORMS or sized is not bool(size and int(size)):
-            raise ValueError(f"{text!r} is no partition field.")
+            raise ValueError(f"{text!r} is not a partition field.")
         return cls(match["inner"] or match["column"], name, int(size) if size else None)
 
     def check(self, type_name: str) -> None:
-        """Make sure that the transform takes a column of this type.
+        """Check that the transform can be applied to a column of this type.
 
         Raises:
-            ValueError: it does not.
+            ValueError: it cannot.
         """
         if parse_type(type_name).name not in _TRANSFORMS[self.transform]:
             allowed = ", ".join(sorted(_TRANSFORMS[self.transform]))
-            raise ValueError(f"{self.transform} does not take {self.column}, a {type_name}; it takes {allowed}.")
+            raise ValueError(f"{self.transform} does not accept {self.column}, a {type_name}; it accepts {allowed}.")
 
 
 @dataclass(frozen=True, slots=True)
 class SortField:
-    """One field of a sort order. Nulls come first where the order rises and last where it falls, unless said."""
+    """One field of a sort order. By default nulls are first in ascending order and last in descending order."""
 
     column: str
     descending: bool = False
@@ -238,14 +238,14 @@ class SortField:
 
     @classmethod
     def parse(cls, text: str) -> SortField:
-        """Read `column`, `column desc`, `column asc nulls last`.
+        """Parse `column`, `column desc`, `column asc nulls last`.
 
         Raises:
             ValueError: it is none of these.
         """
         match = _SORT.fullmatch(text.strip())
         if match is None:
-            raise ValueError(f"{text!r} is no sort field.")
+            raise ValueError(f"{text!r} is not a sort field.")
         descending = (match["way"] or "asc").lower() == "desc"
         nulls_first = match["nulls"].lower() == "first" if match["nulls"] else not descending
         return cls(match["column"], descending, nulls_first)

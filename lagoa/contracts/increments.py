@@ -1,4 +1,4 @@
-"""What a contract says of increments: whether it fits the table, and the tables that it names."""
+"""Checks the increments of a contract: whether they fit the table and its inputs."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ _PROPERTY = "lagoa.incremental"
 
 
 def increment_inputs(incremental: ByTime | ByBatch) -> dict[TableName, str]:
-    """Return the tables whose increments count, each with the column that tells a row's increment."""
+    """Return the inputs that are read by increment, each with the column that determines a row's increment."""
     if isinstance(incremental, ByTime):
         return {TableName.parse(name): column for name, column in incremental.inputs.items()}
     return {TableName.parse(incremental.input): LINEAGE_COLUMNS[0]}
 
 
 def check_increments(file: ContractFile, contract: Contract, places: Mapping[str, Location]) -> None:
-    """Make sure that the property is there for an incremental table, for no other, and fits its columns.
+    """Check that only incremental tables have the property, and that it fits the columns.
 
     Raises:
-        ContractError: at the line of what does not.
+        ContractError: with the line of the first violation.
     """
     found = contract.incremental
     if found is None:
         if contract.materialization == "incremental":
-            message = "lagoa.materialization is incremental, and what an increment is stands nowhere."
+            message = "lagoa.materialization is incremental, but lagoa.incremental is missing."
             advice = "Add lagoa.incremental: {by: time, column, grain, inputs} or {by: batch, input}."
             raise file.error(places["lagoa.materialization"], message, advice)
         return
     where = places[_PROPERTY]
     if contract.materialization != "incremental":
-        message = f"{_PROPERTY} is of tables whose lagoa.materialization is incremental."
-        raise file.error(where, message, "Set that, or take this out.")
+        message = f"{_PROPERTY} is only for tables whose lagoa.materialization is incremental."
+        raise file.error(where, message, "Set that, or remove this.")
     _check_names(file, contract, found, where)
     if isinstance(found, ByTime):
         _check_time(file, contract, (*where, "column"), found.column, found.grain)
     elif contract.order_by is not None and not contract.key:
-        message = f"rows of new batches are merged by key as there is a lagoa.orderBy, and {contract.table} has no key."
-        raise file.error(where, message, "Give key columns `primaryKey: true`, or take lagoa.orderBy out.")
+        message = f"lagoa.orderBy merges rows of new batches by key, but {contract.table} has no key."
+        raise file.error(where, message, "Give key columns `primaryKey: true`, or remove lagoa.orderBy.")
 
 
 def check_increment_inputs(
     file: ContractFile, contract: Contract, others: Mapping[TableName, Contract], unknown: Collection[TableName] = ()
 ) -> None:
-    """Make sure that the tables named are there, and have the columns that tell a row's increment.
+    """Check that the inputs exist, and have the columns that determine a row's increment.
 
-    Nothing is said of `unknown` tables, whose contract cannot be read.
+    Tables in `unknown`, whose contract cannot be read, are not checked.
 
     Raises:
-        ContractError: at the line of one that does not.
+        ContractError: with the line of the first violation.
     """
     found = contract.incremental
     if found is None:
@@ -75,7 +75,7 @@ def check_increment_inputs(
         place = (*where, "inputs", str(table)) if isinstance(found, ByTime) else (*where, "input")
         if table not in others:
             message = f"{table} has no contract.{near(str(table), map(str, others))}"
-            raise file.error(place, message, "Mend the name, or write that table's contract.")
+            raise file.error(place, message, "Fix the name, or write that table's contract.")
         if isinstance(found, ByTime):
             _check_time(file, others[table], place, column, found.grain)
         elif others[table].column(column) is None:
@@ -89,7 +89,7 @@ def _check_names(file: ContractFile, contract: Contract, found: ByTime | ByBatch
         place = (*where, key, name) if key == "inputs" else (*where, key)
         try:
             if TableName.parse(name) == contract.table:
-                raise file.error(place, f"{name} is this table itself.", "Name what it is made from.")
+                raise file.error(place, f"{name} is this table itself.", "Name a table that it is built from.")
         except InvalidName as error:
             raise file.error(place, error.message, error.advice) from error
 
@@ -101,5 +101,5 @@ def _check_time(file: ContractFile, contract: Contract, place: Location, name: s
         message = f"{contract.table} has no column {name!r}.{near(name, known)}"
         raise file.error(place, message, f"It has {', '.join(known)}.")
     if grain not in grains_of(column.type):
-        message = f"{contract.table}.{name} is {column.type}, which tells no {grain}."
-        raise file.error(place, message, "Take a date or timestamp; hours are told by timestamps alone.")
+        message = f"{contract.table}.{name} is {column.type}, which cannot determine the {grain}."
+        raise file.error(place, message, "Use a date or timestamp; for hours, a timestamp.")

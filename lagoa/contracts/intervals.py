@@ -1,4 +1,4 @@
-"""Intervals of time: whole hours, days, months or years (UTC), and the rows of a table that lie in some of them."""
+"""Intervals of time: whole hours, days, months or years (UTC), and conditions for the rows of a table in them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
 
 Grain = Literal["hour", "day", "month", "year"]
-"""How long an interval is."""
+"""The length of an interval."""
 
 GRAINS: tuple[Grain, ...] = ("hour", "day", "month", "year")
-"""From the shortest on."""
+"""All grains, the shortest first."""
 
 TIMES = ("date", "timestamp", "timestamptz")
-"""Iceberg's types of columns that intervals can be told by; hours not by a date."""
+"""Iceberg's column types that can determine an interval; a date cannot determine hours."""
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - moments here are UTC without saying so
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times in this module are UTC without a zone
 _MONTHS = 12
 _MOST_RANGES = 64
 _NO_MOMENT = 10**9
-"""The number of an infinite moment: no interval has it."""
+"""The number of an infinite time: no interval has it."""
 
 _NUMBERS = {
     "hour": "date_diff('hour', TIMESTAMP '1970-01-01', {0})",
@@ -39,7 +39,7 @@ _NAMES = {"hour": "2026-03-01T13", "day": "2026-03-01", "month": "2026-03", "yea
 
 
 def number_sql(grain: Grain, column: str, kind: str) -> str:
-    """Return the SQL of the number of the interval that a column's value lies in, counted from 1970; null for null."""
+    """Return SQL for the number of the interval, counted from 1970, that a column's value is in; null for null."""
     name = name_in_sql(column)
     moment = f"timezone('UTC', {name})" if kind == "timestamptz" else name
     number = f"CAST({_NUMBERS[grain].format(moment)} AS BIGINT)"
@@ -47,17 +47,17 @@ def number_sql(grain: Grain, column: str, kind: str) -> str:
 
 
 def parse_number(grain: Grain, text: str) -> int:
-    """Return the number of the interval that begins at a date or moment, such as `2026-03` or `2026-03-01`.
+    """Return the number of the interval that starts at a date or time, such as `2026-03` or `2026-03-01`.
 
     Raises:
-        InvalidName: it is none, or lies inside an interval.
+        InvalidName: the text is not a date or time, or not the start of an interval.
     """
     start = _parsed(text)
     if start is not None:
         number = _number(grain, start)
         if _start(grain, number) == start:
             return number
-    raise InvalidName(grain, text, f"the first moment of {'an' if grain == 'hour' else 'a'} {grain}: {_NAMES[grain]}")
+    raise InvalidName(grain, text, f"the start of {'an' if grain == 'hour' else 'a'} {grain}: {_NAMES[grain]}")
 
 
 def _parsed(text: str) -> datetime | None:
@@ -81,7 +81,7 @@ def _number(grain: Grain, moment: datetime) -> int:
 
 
 def _start(grain: Grain, number: int) -> datetime:
-    """Return the first moment of an interval; raises `OverflowError`, `ValueError` outside the years 1 to 9999."""
+    """Return the start of an interval; raises `OverflowError`, `ValueError` outside the years 1 to 9999."""
     if grain in {"hour", "day"}:
         return _EPOCH + timedelta(**{f"{grain}s": number})
     years, month = divmod(number, _MONTHS) if grain == "month" else (number, 0)
@@ -90,11 +90,11 @@ def _start(grain: Grain, number: int) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Some intervals of one grain.
+    """A set of intervals of one grain.
 
     Attributes:
-        grain: how long each is.
-        numbers: of each, counted from 1970; None stands for the rows without a moment.
+        grain: the length of each.
+        numbers: their numbers, counted from 1970; None stands for rows without a time.
     """
 
     grain: Grain
@@ -107,12 +107,12 @@ class Intervals:
         return len(self.numbers)
 
     def names(self) -> list[str]:
-        """Return the name of each, such as `2026-03-01`, in order; `null` for the rows without a moment."""
+        """Return the name of each, such as `2026-03-01`, in order; `null` for rows without a time."""
         named = [_start(self.grain, n).strftime(_FORMATS[self.grain]) for n in self._sorted()]
         return [*named, *(["null"] if None in self.numbers else [])]
 
-    def can_be_told(self) -> bool:
-        """Return whether every interval lies within the years that dates can be written in."""
+    def is_writable(self) -> bool:
+        """Return whether every interval is within the years 1 to 9999, which dates can express."""
         try:
             self.ranges()
         except (OverflowError, ValueError):
@@ -120,9 +120,9 @@ class Intervals:
         return True
 
     def ranges(self) -> list[tuple[datetime, datetime | None]]:
-        """Return ranges (from, to before) that cover the intervals: few, so they may hold some more whole intervals.
+        """Return half-open ranges that cover the intervals; to keep them few, they may cover other whole intervals too.
 
-        One that holds the last interval of the year 9999 has no end.
+        A range with the last interval of the year 9999 has no end.
 
         Raises:
             OverflowError, ValueError: outside the years 1 to 9999.
@@ -137,9 +137,9 @@ class Intervals:
         return [(_start(self.grain, low), self._end(high)) for low, high in pairs]
 
     def conditions(self, column: str, kind: str) -> list[str]:
-        """Return SQL conditions on a column, of which a row of these intervals fulfils one, and no other row any.
+        """Return SQL conditions on a column: a row in one of `ranges` meets exactly one of them, other rows none.
 
-        Each is a plain range: an engine leaves out the files outside it, which it does not do for ranges joined by OR.
+        Each is a simple range: an engine prunes files by it, which it does not do for ranges joined by OR.
         """
         name = name_in_sql(column)
         found = [
@@ -149,9 +149,9 @@ class Intervals:
         return [*found, *([f"{name} IS NULL"] if None in self.numbers else [])]
 
     def expressions(self, column: str, kind: str) -> list[BooleanExpression]:
-        """Return such conditions as PyIceberg has them: at most one for the ranges and one for null.
+        """Return the conditions as PyIceberg expressions: at most one for the ranges and one for null.
 
-        Joined, PyIceberg 0.12 would compare a partition's null with the ends of the ranges, and fail.
+        If they were joined, PyIceberg 0.12 would compare a partition's null with the ends of the ranges, and fail.
         """
         from pyiceberg.expressions import AlwaysFalse, And, GreaterThanOrEqual, IsNull, LessThan, Or, Reference
 
@@ -159,15 +159,15 @@ class Intervals:
         condition: BooleanExpression = AlwaysFalse()
         for low, high in self.ranges():
             start: Any = _text(low, kind)
-            there: BooleanExpression = GreaterThanOrEqual(term=named, value=start)
+            inside: BooleanExpression = GreaterThanOrEqual(term=named, value=start)
             if high is not None:
                 end: Any = _text(high, kind)
-                there = And(there, LessThan(term=named, value=end))
-            condition = Or(condition, there)
+                inside = And(inside, LessThan(term=named, value=end))
+            condition = Or(condition, inside)
         return [condition, *([IsNull(term=named)] if None in self.numbers else [])]
 
     def _end(self, number: int) -> datetime | None:
-        """Return the moment before which an interval ends that is not among these, or None after the last year."""
+        """Return the start of the interval that follows a range, or None after the last year."""
         try:
             return _start(self.grain, number)
         except (OverflowError, ValueError):
@@ -178,7 +178,7 @@ class Intervals:
 
 
 def grains_of(kind: str) -> tuple[Grain, ...]:
-    """Return the grains by which a column of a type can be cut."""
+    """Return the grains that a column of a type can be divided into."""
     return GRAINS[1:] if kind == "date" else GRAINS if kind in TIMES else ()
 
 

@@ -1,6 +1,6 @@
-"""What ODCS has no word for: the custom properties `lagoa.*`, as models and as a published JSON schema.
+"""The custom properties `lagoa.*`, which extend ODCS, as models and as a published JSON schema.
 
-`properties.schema.json`, beside this file, is `properties_schema()` written out, for editors and other tools.
+`properties.schema.json` next to this file is the output of `properties_schema()`, for editors and other tools.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.yaml_file import ContractFile
 
 PREFIX = "lagoa."
-"""What the names of Lagoa's own custom properties begin with."""
+"""The prefix of the names of Lagoa's custom properties."""
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -35,18 +35,18 @@ Materialization = Literal["full", "merge", "scd2", "incremental"]
 """How a model builds its table."""
 
 TableRule = Literal["key", "quarantine_share", "row_count", "drift"]
-"""The rules of a whole table that may be told only to warn, by the names of their checks."""
+"""The rules of a whole table whose severity can be set, by the names of their checks."""
 
 
 class ByTime(BaseModel):
-    """Increments by time: intervals whose input changed are made anew, the others stay.
+    """Increments by time: intervals whose input changed are built again, the others stay.
 
     Attributes:
         by: `time`.
-        column: the table's column that tells a row's interval.
-        grain: how long an interval is; intervals are those of UTC.
-        inputs: for each table that is read by intervals, its column that tells a row's interval. What stands in an
-            interval of the model's table follows from the rows of the same interval there, and from other inputs.
+        column: the table's column that determines a row's interval.
+        grain: the length of an interval, in UTC.
+        inputs: for each input that is read by interval, its column that determines a row's interval. An interval of
+            the model's table depends on the rows of the same interval there, and on other inputs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +62,7 @@ class ByBatch(BaseModel):
 
     Attributes:
         by: `batch`.
-        input: the table whose batches come in.
+        input: the table whose batches are read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,11 +72,11 @@ class ByBatch(BaseModel):
 
 
 class Scd2(BaseModel):
-    """The history of things: a version for each time that one was other than before.
+    """A history: one version of a key for each change of its values.
 
     Attributes:
-        deletions: how it shows that a thing is gone: it never is (`none`), the SELECT has a column `is_deleted`
-            (`marker`), or each moment of the SELECT is a full delivery, which then lacks the thing (`missing`).
+        deletions: how a deletion is recognized: never (`none`), by a column `is_deleted` of the SELECT (`marker`), or
+            by a missing key, where each time in the SELECT is a full delivery (`missing`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -88,20 +88,20 @@ class TableProperties(BaseModel):
     """The custom properties of a table, under their names in the contract.
 
     Attributes:
-        source: the form of its files; a table with a source carries the lineage columns.
+        source: the format of its files; a table with a source has the lineage columns.
         partition: partition transforms, such as `month(sold_at)`.
         sort: columns that the files are sorted by, such as `customer_id` or `sold_at desc`.
-        order_by: of rows with one key, the one with the greatest value here wins a merge.
-        materialization: how a model builds the table: anew (`full`), by key (`merge`), as the history of its
-            rows (`scd2`), or only what is new in it (`incremental`).
-        scd2: how the history of a table of materialization `scd2` is made.
-        incremental: what the increments of an incremental table are.
-        dropped: columns, and fields within them by their path, that were taken out for good: they are not what another
-            column of their type, which comes in at the same time, was called before.
+        order_by: of rows with the same key, the one with the greatest value in this column wins a merge.
+        materialization: how a model builds the table: completely (`full`), by key (`merge`), as the history of its
+            rows (`scd2`), or by increments (`incremental`).
+        scd2: how the history of a table of materialization `scd2` is built.
+        incremental: the increments of an incremental table.
+        dropped: columns, and nested fields by their path, that were removed for good: they are not former names of
+            columns of the same type that are added at the same time.
         quarantine_share: of a batch's records, at most this share may be in quarantine.
-        row_count_change: against main, the number of rows may change at most by this share.
-        drift: against main, the mean of a column may change at most by this share.
-        severity: whether a broken rule of the whole table fails an audit or only warns; `fail` where nothing is said.
+        row_count_change: maximum relative change of the number of rows against main.
+        drift: maximum relative change of the mean of a column against main.
+        severity: whether a broken rule of the whole table fails an audit (the default) or only warns.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -124,10 +124,10 @@ class ColumnProperties(BaseModel):
     """The custom properties of a column, under their names in the contract.
 
     Attributes:
-        former_name: the column's name before it was renamed; a list, the last one first, where it had several.
-        former_fields: the same of fields within it, by their path from the column on; an element of a list is
+        former_name: the column's name before it was renamed; a list, the latest first, if it had several.
+        former_fields: former names of nested fields, by their path below the column; an element of a list is
             `element`, a value of a map `value`: `{element.sku: code}`.
-        header: its name in the files, where that is another.
+        header: its name in the files, if that differs.
         severity: whether a broken rule of this column fails an audit or only warns.
     """
 
@@ -144,10 +144,10 @@ class ColumnProperties(BaseModel):
 def custom_properties(
     file: ContractFile, model: type[_Model], place: Location, found: Sequence[CustomProperty] | None
 ) -> _Model:
-    """Return the `lagoa.*` properties of the table or column at `place`; those of others are left alone.
+    """Return the `lagoa.*` properties of the table or column at `place`; properties of other tools are ignored.
 
     Raises:
-        ContractError: an unknown name, one that stands there twice, or a value that cannot be used.
+        ContractError: an unknown name, a duplicate, or an invalid value.
     """
     known = [each.alias or name for name, each in model.model_fields.items()]
     values: dict[str, Any] = {}
@@ -162,16 +162,16 @@ def custom_properties(
             message = f"the custom property {name!r} is not known here.{near(name, known)}"
             raise file.error((*where, "property"), message, f"Known here: {', '.join(known)}.")
         if name in values:
-            raise file.error((*where, "property"), f"{name} stands here for the second time.", "Remove one of them.")
+            raise file.error((*where, "property"), f"{name} is set twice.", "Remove one of them.")
         values[name], places[name] = each.value, (*where, "value")
     return file.validate(model, values, places)
 
 
 def properties_schema(formats: SourceFormats) -> dict[str, Any]:
-    """Return the JSON schema of the `lagoa.*` custom properties: the values of each by its name.
+    """Return the JSON schema of the `lagoa.*` custom properties: the valid values of each by its name.
 
     Args:
-        formats: of the files that tables are loaded from.
+        formats: the formats of source files.
     """
     tables, columns = TableProperties.model_json_schema(), ColumnProperties.model_json_schema()
     options = {each.options.__name__: each.options.model_json_schema() for each in formats.values()}
@@ -184,7 +184,7 @@ def properties_schema(formats: SourceFormats) -> dict[str, Any]:
         definitions.update(each.pop("$defs", {}))
     for each in (tables, columns):
         for field in each["properties"].values():
-            field.pop("title", None)  # made from the name, and says no more than it
+            field.pop("title", None)  # derived from the name, and redundant
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Custom properties of Lagoa in ODCS contracts",

@@ -1,4 +1,4 @@
-"""The built-in contract of quarantine tables: a refused record, why it was refused, and what became of it since."""
+"""The built-in contract of quarantine tables: the refused record, the reason, and its fate."""
 
 from __future__ import annotations
 
@@ -13,15 +13,18 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 RECORD_KEY = ("_batch_id", "source", "record")
-"""What tells one refused record of a table from the others."""
+"""The columns that identify a refused record of a table."""
 
+# Descriptions are stored in the tables' schemas: a different wording changes every quarantine on its next write.
 _REFUSAL = (
     Column("rule", "string", required=True, description="Rule that the record breaks, such as required/order_id."),
     Column("column_name", "string", description="Column that the rule is about; null when it is the whole record."),
     Column("reason", "string", required=True, description="What is wrong, in words."),
     Column("record", "long", required=True, description="Number of the record in its file, from 1."),
     Column(
-        "byte_offset", "long", description="Where the record begins in its file, from 0; null where bytes have none."
+        "byte_offset",
+        "long",
+        description="Where the record begins in its file, from 0; null where bytes have none.",
     ),
     Column("raw", "binary", description="The record's bytes as they stand in the file, or the row as JSON."),
     Column("source", "string", required=True, description="File that the record came from."),
@@ -42,16 +45,16 @@ _FATE = (
     Column("fixed", "string", description="Values put in the place of those received, by column, as JSON."),
 )
 QUARANTINE_COLUMNS = _REFUSAL + _FATE
-"""The columns of a quarantine table; those from `header` on are missing in tables that were last written without."""
+"""The columns of a quarantine table; tables last written by an older version lack those from `header` on."""
 
 _VALUES = frozenset({"raw", "fixed"})
-"""The columns that hold values of the record."""
+"""The columns that contain values of the record."""
 
 
 def quarantine_contract(origin: Contract) -> Contract:
-    """Return the contract of the table that holds the records refused by `origin`'s.
+    """Return the contract of the quarantine of `origin`'s table.
 
-    What stood in a record is personal where something in the table is.
+    The values of records are classified as personal if any column of the table is.
     """
     columns: tuple[Column, ...] = QUARANTINE_COLUMNS
     if any(column.classification == PERSONAL for column in origin.columns):
@@ -69,11 +72,11 @@ def quarantine_contract(origin: Contract) -> Contract:
 
 
 def later_columns(table: TableName) -> frozenset[str]:
-    """Return the columns that a table may lack because it was last written before there were such."""
+    """Return the columns that a table may lack because it was last written by an older version."""
     return frozenset(column.name for column in _FATE) if table.is_quarantine else frozenset()
 
 
 def with_fates(source: str) -> str:
-    """Return SQL that reads refused records with all columns; those that `source` lacks are null."""
+    """Return SQL that reads refused records with all columns; those missing in `source` are null."""
     nulls = ", ".join(f"CAST(NULL AS {TYPES[column.type]}) AS {column.name}" for column in _FATE)
     return f"SELECT * FROM (SELECT {nulls} WHERE false) UNION ALL BY NAME SELECT * FROM {source}"  # noqa: S608

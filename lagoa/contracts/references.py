@@ -1,4 +1,4 @@
-"""What contracts say of each other: foreign keys."""
+"""Foreign keys between contracts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 def check_references(
     file: ContractFile, contract: Contract, others: Mapping[TableName, Contract], unknown: Collection[TableName] = ()
 ) -> None:
-    """See whether each foreign key points to a column of its type in a known table; keep what does not in the file.
+    """Check that each foreign key refers to a column of its type in a known table; report errors to the file.
 
     Args:
         file: the contract's file.
-        contract: what it says.
+        contract: the contract in it.
         others: the contracts of all tables.
-        unknown: tables that have a contract which cannot be read, so that nothing is known of them.
+        unknown: tables whose contract cannot be read, and which are therefore not checked.
     """
     for number, column in enumerate(contract.columns):
         if column.references and column.references[0] not in unknown:
@@ -38,7 +38,7 @@ def _check(file: ContractFile, number: int, column: Column, others: Mapping[Tabl
     table, name = column.references
     if table not in others:
         message = f"column {column.name} refers to {table}, which has no contract.{near(str(table), map(str, others))}"
-        raise file.error(place, message, "Mend the name, or write that table's contract.")
+        raise file.error(place, message, "Fix the name, or write that table's contract.")
     target = others[table].column(name)
     if target is None:
         known = [each.name for each in others[table].columns]

@@ -1,4 +1,4 @@
-"""Checks what a contract says of names that a table had before: former names of columns and fields, dropped ones."""
+"""Checks a contract's former names of columns and fields, and its dropped ones."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 
 
 def check_renames(file: ContractFile, contract: Contract, dropped: Location) -> None:
-    """Make sure that each former name is of one field alone, and of none that is still there.
+    """Check that each former name belongs to one field only, and that no field still has it.
 
     Args:
         file: the contract's file.
-        contract: what it says.
-        dropped: where `lagoa.dropped` stands in it.
+        contract: the contract in it.
+        dropped: the location of `lagoa.dropped` in it.
 
     Raises:
-        ContractError: at the line of one that is not.
+        ContractError: with the line of the first violation.
     """
-    there = set(contract_fields(contract))
+    existing = set(contract_fields(contract))
     former: dict[str, str] = {}
     for number, column in enumerate(contract.columns):
         place: Location = ("schema", 0, "properties", number)
         own = [path for path in contract.former_names if path.partition(".")[0] == column.name]
         for path in own:
-            if path not in there:
-                known = sorted(each for each in there if each.startswith(f"{column.name}."))
-                message = f"lagoa.formerFields names {path}, which is not there.{near(path, known)}"
+            if path not in existing:
+                known = sorted(each for each in existing if each.startswith(f"{column.name}."))
+                message = f"lagoa.formerFields names {path}, which does not exist.{near(path, known)}"
                 raise file.error(place, message, f"{column.name} has {', '.join(known) or 'no fields'}.")
             for name in contract.former_names[path]:
                 was = _sibling(path, name)
-                if was in there:
-                    message = f"column {path} was {name}, and such a column is still there."
-                    raise file.error(place, message, "Take one of the two out.")
+                if was in existing:
+                    message = f"column {path} was {name}, and that column still exists."
+                    raise file.error(place, message, "Remove one of the two.")
                 if was in former:
                     message = f"column {path} was {name}, and so was {former[was]}."
-                    raise file.error(place, message, "Take the former name out of one of the two.")
+                    raise file.error(place, message, "Remove the former name from one of the two.")
                 former[was] = path
     for number, path in enumerate(contract.dropped):
-        if path in there or path in former:
-            fate = f"{former[path]} now" if path in former else "still there"
-            raise file.error((*dropped, number), f"{path} was dropped, and is {fate}.", "Take one of the two out.")
+        if path in existing or path in former:
+            fate = f"is {former[path]} now" if path in former else "still exists"
+            raise file.error((*dropped, number), f"{path} was dropped, and {fate}.", "Remove one of the two.")
 
 
 def contract_fields(contract: Contract) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""The rules of a contract that one row decides, as SQL: ingest puts rows that break one aside, audit counts them.
+"""The row rules of a contract as SQL: ingest quarantines rows that break one, the audit counts them.
 
-Table rules (keys, foreign keys, drift) need the whole table; they are the audit's.
+Table rules (keys, foreign keys, drift) need the whole table; only the audit checks them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class RowRule:
     """One condition that each row must meet.
 
     Attributes:
-        id: the rule within its table, `kind/column`, such as `required/order_id`; there is one of a kind a column.
-        column: the column that it is about.
-        kind: what is asked.
+        id: the rule within its table, `kind/column`, such as `required/order_id`; at most one per kind and column.
+        column: the column that it checks.
+        kind: the kind of condition.
         violated: a condition in DuckDB's SQL over the typed column, by its bare name: true for a row that breaks the
-            rule, false for every other row, never null and never an error. Only `required` is broken by a null.
+            rule, false for every other row, never null and never an error. A null breaks only `required`.
         reason: what is wrong with such a row: `order_status is none of created, shipped`.
-        threshold: what is asked for, in words: `created, shipped`.
-        asks: the same for comparison, by the rule's kind: `{"enum": ["created", "shipped"]}`, `{"range": {">=": 0}}`.
+        threshold: the allowed values as text: `created, shipped`.
+        limits: the same for comparison, by the rule's kind: `{"enum": ["created", "shipped"]}`, `{"range": {">=": 0}}`.
     """
 
     id: str
@@ -44,11 +44,11 @@ class RowRule:
     violated: str
     reason: str
     threshold: str
-    asks: Mapping[str, Any]
+    limits: Mapping[str, Any]
 
 
 def row_rules(contract: Contract, kind: RuleKind | None = None) -> tuple[RowRule, ...]:
-    """Return the row rules of a contract's own columns, in the order of the columns; with `kind` those of it alone."""
+    """Return the row rules of a contract's own columns, in the order of the columns; of one `kind` if it is given."""
     makers = _MAKERS.values() if kind is None else (_MAKERS[kind],)
     rules = (make(column) for column in contract.columns for make in makers)
     return tuple(rule for rule in rules if rule is not None)
@@ -98,7 +98,7 @@ def _range(column: Column) -> RowRule | None:
     name = _name(column.name)
     holds = " AND ".join(f"{name} {sign} {_literal(bound, column.type)}" for sign, bound in given)
     if column.type in _FLOATS:
-        # DuckDB holds NaN to be greater than every number.
+        # In DuckDB NaN is greater than every number.
         holds = f"NOT isnan({name}) AND {holds}"
     words = " and ".join(f"{sign} {bound}" for sign, bound in given)
     return _rule(column, "range", _unless(name, holds), f"is not {words}", words, dict(given))
@@ -123,12 +123,12 @@ _MAKERS: dict[RuleKind, Callable[[Column], RowRule | None]] = {
     "range": _range,
     "length": _length,
 }
-"""What makes the rule of a column, by its kind, in the order in which a column's rules are tried."""
+"""The functions that make a column's rules, by kind, in the order in which the rules are checked."""
 
 
-def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str, asked: Any) -> RowRule:
-    asks: dict[str, Any] = {} if asked is None else {kind: asked}
-    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold, asks)
+def _rule(column: Column, kind: RuleKind, violated: str, reason: str, threshold: str, limit: Any) -> RowRule:
+    limits: dict[str, Any] = {} if limit is None else {kind: limit}
+    return RowRule(f"{kind}/{column.name}", column.name, kind, violated, f"{column.name} {reason}", threshold, limits)
 
 
 def _unless(name: str, holds: str) -> str:
@@ -142,7 +142,7 @@ def _name(column: str) -> str:
 
 
 def _literal(value: Any, kind: str = "string") -> str:
-    """Return a value as SQL of a column's type."""
+    """Return a value as a SQL literal of a column's type."""
     from sqlglot import exp
 
     if isinstance(value, bool):

@@ -1,10 +1,10 @@
-"""The history of slowly changing things (SCD2): what a contract says of it, and the SQL that makes it.
+"""Slowly changing dimensions (SCD2): the checks of a contract, and the SQL that builds the history.
 
-A model's SELECT yields observations: what was so of a key from a moment on. The table holds versions: half-open
-intervals. It follows from the set of observations alone, in whatever order and how often they came.
+A model's SELECT yields observations: the values of a key as of a time. The table contains versions: half-open
+intervals. They depend only on the set of observations, not on their order or repetitions.
 """
 
-# ruff: noqa: S608 - names are quoted or of our own making
+# ruff: noqa: S608 - names are quoted or constants of this module
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.yaml_file import ContractFile
 
 FROM, TO, CURRENT = HISTORY_COLUMNS = ("valid_from", "valid_to", "is_current")
-"""The columns of a version: from when on it was so, until when (null when open), and whether it is so now."""
+"""The columns of a version: when it starts, when it ends (null if open), and whether it is current."""
 
 DELETED = "is_deleted"
 """The column of a SELECT that marks an observation as the end of its key."""
@@ -29,7 +29,7 @@ _EVENT, _NEXT = "_lagoa_event", "_lagoa_next"
 
 
 def business_key(contract: Contract) -> tuple[str, ...]:
-    """Return the columns that identify the thing which the versions are of."""
+    """Return the key columns without the time: they identify what the versions are of."""
     return tuple(name for name in contract.key if name != FROM)
 
 
@@ -43,26 +43,26 @@ def selected_columns(contract: Contract) -> list[str]:
 
 
 def observations_sql(contract: Contract, select: str) -> str:
-    """Return SQL that gives the observations of a SELECT the form of the table.
+    """Return SQL that gives the observations of a SELECT the columns of the table.
 
-    `is_current` says there whether the key was there at that moment; `valid_to` is null.
+    `is_current` is whether the key existed at that time; `valid_to` is null.
     """
-    there, kind = "true", next(column.type for column in contract.columns if column.name == TO)
+    exists, kind = "true", next(column.type for column in contract.columns if column.name == TO)
     excluded = ""
     if contract.scd2 is not None and contract.scd2.deletions == "marker":
-        there, excluded = f"NOT coalesce(CAST({DELETED} AS BOOLEAN), false)", f" EXCLUDE ({DELETED})"
-    return f"SELECT *{excluded}, CAST(NULL AS {kind}) AS {TO}, {there} AS {CURRENT} FROM ({select}\n)"
+        exists, excluded = f"NOT coalesce(CAST({DELETED} AS BOOLEAN), false)", f" EXCLUDE ({DELETED})"
+    return f"SELECT *{excluded}, CAST(NULL AS {kind}) AS {TO}, {exists} AS {CURRENT} FROM ({select}\n)"
 
 
 def versions_sql(contract: Contract, source: str) -> str:
     """Return SQL for the versions that follow from observations.
 
-    Of observations of one key at one moment one counts: one that is there goes before a deletion, then the one with
-    the greatest values, column by column. Observations that say what the one before them says make no version.
+    Of several observations of a key at the same time one counts: a deletion counts last; of the others, the one with
+    the greatest values, column by column. An observation equal to the previous one makes no version.
 
     Args:
-        contract: the table's.
-        source: what to select observations from, in the form of `observations_sql` and of the table's types.
+        contract: the table's contract.
+        source: SQL for a FROM clause with observations as in `observations_sql`, in the table's types.
     """
     key = ", ".join(map(name_in_sql, business_key(contract)))
     values = [name for name in _names(contract) if name not in (*contract.key, *HISTORY_COLUMNS)]
@@ -88,7 +88,7 @@ def versions_sql(contract: Contract, source: str) -> str:
 
 
 def single_versions_sql(contract: Contract, source: str) -> str:
-    """Return the same as `versions_sql` for observations of which no key has two and none is missing later."""
+    """Return `versions_sql` for the simple case: one observation per key, and no key missing later."""
     columns = ", ".join(map(name_in_sql, _names(contract)))
     return f"SELECT {columns} FROM {source} WHERE {CURRENT}"
 
@@ -98,7 +98,7 @@ def _names(contract: Contract) -> list[str]:
 
 
 def _with_missing(contract: Contract, key: str) -> str:
-    """Return SQL for the observations and, for each key that the next delivery lacks, its deletion at that moment."""
+    """Return SQL for the observations plus, for each key missing in the next delivery, its deletion at that time."""
     same = " AND ".join(f"o.{name_in_sql(name)} = gone.{name_in_sql(name)}" for name in contract.key)
     return (
         f"(SELECT * FROM decided UNION ALL BY NAME SELECT {key}, {_NEXT} AS {FROM}, false AS {CURRENT} "
@@ -109,41 +109,41 @@ def _with_missing(contract: Contract, key: str) -> str:
 
 
 def check_history(file: ContractFile, contract: Contract, places: Mapping[str, Location]) -> None:
-    """Make sure that a table of materialization `scd2` has the columns of versions, and no other says it has history.
+    """Check that a table of materialization `scd2` has the columns of versions, and that no other has `lagoa.scd2`.
 
     Raises:
-        ContractError: at the line of what does not fit.
+        ContractError: with the line of the first violation.
     """
     if contract.scd2 is None:
         return
     if contract.materialization != "scd2":
-        message = "lagoa.scd2 is of tables whose lagoa.materialization is scd2."
-        raise file.error(places["lagoa.scd2"], message, "Set that, or take this out.")
+        message = "lagoa.scd2 is only for tables whose lagoa.materialization is scd2."
+        raise file.error(places["lagoa.scd2"], message, "Set that, or remove this.")
     where = places["lagoa.materialization"]
     if contract.order_by is not None:
-        message = "lagoa.orderBy has no meaning for scd2: the moment of a version is its valid_from."
-        raise file.error(places["lagoa.orderBy"], message, "Take it out.")
+        message = "lagoa.orderBy has no meaning for scd2: versions are ordered by valid_from."
+        raise file.error(places["lagoa.orderBy"], message, "Remove it.")
     moment = contract.column(FROM)
     kinds = {FROM: _MOMENTS, TO: (moment.type,) if moment else _MOMENTS, CURRENT: ("boolean",)}
     for name, kind in kinds.items():
         _check_column(file, contract, name, kind)
     if contract.key[-1:] != (FROM,) or len(contract.key) == 1:
-        message = f"the key of versions is the thing's own key and {FROM}, in this order."
-        advice = f"Give the columns that identify the thing `primaryKey: true`, and {FROM} the last position."
+        message = f"the key of versions is the business key followed by {FROM}."
+        advice = f"Set `primaryKey: true` on the columns of the business key, and give {FROM} the last position."
         raise file.error(where, message, advice)
     if contract.column(DELETED) is not None:
-        message = f"{DELETED} is what a SELECT marks deletions by, and no column of the table."
-        raise file.error(_place(contract, DELETED), message, "Take the column out.")
+        message = f"{DELETED} marks deletions in a SELECT and is not a column of the table."
+        raise file.error(_place(contract, DELETED), message, "Remove the column.")
 
 
 def _check_column(file: ContractFile, contract: Contract, name: str, kinds: Sequence[str]) -> None:
     column, required = contract.column(name), name != TO
     a_column = f"{name}: {' or '.join(kinds)}{', required' if required else ', not required'}"
     if column is None:
-        message = f"a table of materialization scd2 has a column {name}, and {contract.table} has none."
+        message = f"a table of materialization scd2 needs a column {name}, and {contract.table} has none."
         raise file.error(("schema", 0, "properties"), message, f"Add {a_column}.")
     if column.type not in kinds or column.required != required:
-        message = f"{name} of versions is another column than this one."
+        message = f"the column {name} does not have the type that versions need, or is wrongly required or optional."
         raise file.error(_place(contract, name), message, f"Make it {a_column}.")
 
 

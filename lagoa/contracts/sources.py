@@ -1,7 +1,7 @@
-"""The form of the files that a table's rows come in: what `lagoa.source` of its contract says.
+"""The format of a table's source files: `lagoa.source` of its contract.
 
-What every format has is here. The options of a format are a subclass of `Source` in its package under `lagoa/formats/`,
-which stands above this one: whoever reads contracts hands over the formats that there are.
+Options of all formats are here. Those of one format are a subclass of `Source` in its package under `lagoa/formats/`,
+which may import this one but not the reverse: callers that read contracts pass the known formats.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ ISO_DATE: DateForm = "yyyy-mm-dd"
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How values are written as text.
+    """How values are written in text.
 
     Attributes:
         decimal: the decimal mark of numbers.
-        date: how dates are written, also those that a time follows.
+        date: how dates are written, also in timestamps.
     """
 
     decimal: str = "."
@@ -43,18 +43,18 @@ class Spelling:
 
 
 class Source(BaseModel):
-    """The form of the files that a table's rows come in.
+    """The format of a table's source files.
 
     Attributes:
         format: name of the format.
-        file: name of the file in a folder that is loaded whole; None when files are always named.
-        encoding: of the text.
+        file: name of the file when a whole folder is loaded; None if files are always given by name.
+        encoding: encoding of the text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     files: ClassVar[str] = ""
-    """What the files are called that have the options of the class, such as `CSV`."""
+    """The kind of files that the options of the class are for, such as `CSV`."""
 
     format: str
     file: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")] | None = None
@@ -62,39 +62,43 @@ class Source(BaseModel):
 
     @property
     def null_texts(self) -> tuple[str, ...]:
-        """The texts that are null; null is written as the first."""
+        """The texts that mean null; null is written as the first."""
         return ("",)
 
     @property
     def spelling(self) -> Spelling:
-        """How values are written, where they are text."""
+        """How values are written in text formats."""
         return Spelling()
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Yield what cannot be used, though each option by itself can: the option, what is wrong, what to do."""
+        """Yield errors beyond the types of single options: the option, what is wrong, what to do."""
         try:
             codecs.lookup(self.encoding)
         except LookupError:
-            yield "encoding", f"the encoding {self.encoding!r} is not known.", "Such as utf-8, latin-1, cp1252."
+            yield (
+                "encoding",
+                f"the encoding {self.encoding!r} is not known.",
+                "Use one such as utf-8, latin-1 or cp1252.",
+            )
 
 
 class SourceFormat(Protocol):
-    """What contracts need of a format."""
+    """The part of a format that contracts need."""
 
     @property
     def options(self) -> type[Source]:
-        """What `lagoa.source` may say of its files."""
+        """The options that `lagoa.source` may have for its files."""
 
 
 SourceFormats = Mapping[str, SourceFormat]
-"""The formats that there are, by name."""
+"""The known formats by name."""
 
 
 def read_source(file: ContractFile, place: Location, value: Mapping[str, Any], formats: SourceFormats) -> Source:
-    """Return what `lagoa.source`, which stands at `place`, says of a table's files.
+    """Return the value of `lagoa.source` at `place`.
 
     Raises:
-        ContractError: no format or an unknown one, an option that it does not have, or a value that cannot be used.
+        ContractError: the format is missing or unknown, an option does not exist for it, or a value is invalid.
     """
     where = (*place, "format")
     if "format" not in value:
@@ -103,15 +107,15 @@ def read_source(file: ContractFile, place: Location, value: Mapping[str, Any], f
     if not isinstance(name, str) or name not in formats:
         *others, last = map(repr, formats)
         message = f"{spelled(where)}: Input should be {', '.join(others)} or {last}; it is {name!r}."
-        raise file.error(where, message, "Mend the value.")
+        raise file.error(where, message, "Fix the value.")
     options = formats[name].options
     for key in sorted(value.keys() - options.model_fields.keys()):
         if files := _files(key, formats):
-            raise file.error((*place, key), f"{key} is of {files} files, not of {name}.", "Take it out.")
+            raise file.error((*place, key), f"{key} is an option of {files} files, not of {name}.", "Remove it.")
     return file.validate(options, value, {key: (*place, key) for key in {*value, *options.model_fields}})
 
 
 def _files(key: str, formats: SourceFormats) -> str | None:
-    """Return what the files are called that have an option; None where none have it."""
+    """Return the kind of files that has an option; None if there is none."""
     classes = (kind for each in formats.values() for kind in reversed(each.options.__mro__))
     return next((kind.files for kind in classes if issubclass(kind, Source) and key in kind.model_fields), None)

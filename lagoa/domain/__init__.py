@@ -1,1 +1,1 @@
-"""What every part of Lagoa speaks in: values, and the ports that adapters implement. No file is opened here."""
+"""The values that every part of Lagoa uses, and the ports that adapters implement. No file is opened here."""

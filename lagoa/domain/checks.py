@@ -1,4 +1,4 @@
-"""Checks and audits: what was asked, and what was found."""
+"""Checks and audits: the conditions and the results."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class CheckResult:
 
     Attributes:
         check: the check's id, such as `silver.orders/required/order_id`.
-        table: the table it is about, as text.
+        table: the table that it checks, as text.
         outcome: passed, warned, failed, or not evaluated (which blocks like failed).
-        figure: the number measured; None where there is none.
-        threshold: the condition in words, such as `= 0` or `<= 20 %`.
-        message: one line for a person.
-        seconds: the time the check took; checks of one query share it evenly.
-        key: hash of all that the result rests on; equal keys mean the result may be used again.
-        reused: whether the result stems from an earlier audit.
-        samples_sql: a query for the failing rows, where there are such.
+        figure: the measured number; None if there is none.
+        threshold: the condition as text, such as `= 0` or `<= 20 %`.
+        message: the result in one readable line.
+        seconds: the time that the check took; checks of one query share it evenly.
+        key: hash of everything the result depends on; a result with an equal key is reused.
+        reused: whether the result comes from an earlier audit.
+        samples_sql: a query for the failing rows, if there are any.
         severity: whether a broken condition blocks (`fail`) or only warns.
-        owner: the team that answers for the table, from its contract.
-        definition: what is asked, as JSON: by it a later audit tells whether the check was loosened.
+        owner: the team responsible for the table, from its contract.
+        definition: the condition as JSON; a later audit compares it to see whether the check was loosened.
     """
 
     check: str
@@ -55,12 +55,12 @@ class CheckResult:
 
     @property
     def blocks(self) -> bool:
-        """Whether it stands in the way of a publication: failed or not evaluated."""
+        """Whether it blocks a publication: failed or not evaluated."""
         return self.outcome in {"failed", "not evaluated"}
 
     @property
     def shown(self) -> str:
-        """The figure as a person reads it: `1,204`, `0.37`, `2.50%`; nothing where there is none."""
+        """The formatted figure: `1,204`, `0.37`, `2.50%`; empty if there is none."""
         if self.figure is None:
             return ""
         if "%" in self.threshold and " %" not in self.threshold:  # a share; Soda's figures are percents already
@@ -69,20 +69,20 @@ class CheckResult:
 
     @property
     def summary(self) -> str:
-        """Return the check, what it found and who answers for the table, in one line."""
+        """Return the check, its result and the table's owner in one line."""
         return f"{self.check}: {self.message}" + (f" (owner: {self.owner})" if self.owner else "")
 
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """One check that a check file asks for.
+    """One check of a check file.
 
     Attributes:
         id: such as `silver.orders/soda/columns.state.checks.missing`.
-        definition: its text, all that the file says about it.
-        queries: its SQL, each one a SELECT; what they read is what the check reads.
-        tables: other tables that it names outside SQL.
-        clock: the unit of time in which its result grows old; None when it does not depend on the clock.
+        definition: its full text in the file.
+        queries: its SQL, each one a SELECT; the check reads the tables that they read.
+        tables: other tables that it names outside of SQL.
+        clock: the unit of time after which its result is out of date; None if it does not depend on the clock.
         severity: whether it fails an audit or only warns.
     """
 
@@ -99,8 +99,8 @@ class CheckFile:
     """The check file of one table, read once.
 
     Attributes:
-        table: the table it is about.
-        path: where it stands.
+        table: the table that it checks.
+        path: its path.
         text: its content.
         checks: every check in it, in order.
     """
@@ -116,13 +116,13 @@ class AuditReport:
     """The results of all checks at one commit.
 
     Attributes:
-        ref: what was asked for, as text.
+        ref: the ref that was requested, as text.
         commit: the commit that was audited.
         base: the commit of main that drift was measured against.
-        results: one a check, in the order of their ids.
+        results: one per check, ordered by id.
         started_at: UTC.
         seconds: wall time of the whole audit.
-        gating: False when the checks ran for information only: going back to a state that was audited before.
+        gating: False if the checks ran for information only, as in a rollback to a state that was audited before.
     """
 
     ref: str
@@ -134,17 +134,17 @@ class AuditReport:
     gating: bool = True
 
     def result(self, check: str) -> CheckResult:
-        """Return what a check found; raises `QueryError` where it is not in this audit."""
+        """Return the result of a check; raises `QueryError` if it is not in this audit."""
         for each in self.results:
             if each.check == check:
                 return each
         message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
-        meant = near(check, (each.check for each in self.results), 3, alike=0.85).strip()
-        raise QueryError(message, meant or f"`lagoa audit show {self.commit[:12]}` lists them.")
+        suggestion = near(check, (each.check for each in self.results), 3, alike=0.85).strip()
+        raise QueryError(message, suggestion or f"`lagoa audit show {self.commit[:12]}` lists them.")
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:
-        """The results that stand in the way of a publication: failed or not evaluated."""
+        """The results that block a publication: failed or not evaluated."""
         return tuple(result for result in self.results if result.blocks)
 
     @property

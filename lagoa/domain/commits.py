@@ -1,4 +1,4 @@
-"""Commits: what one state is, what a commit writes, and what each write of it meant."""
+"""Commits: one state of all tables, the change that a commit makes, and the intent of each of its writes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Commit:
         parents: none for the root, one for a write, two for a publication: (head of main, head of the work branch).
         message: what was done.
         author: who did it.
-        committed_at: when (UTC). A publication happens later: the moment is in the journal, not here.
-        properties: intents, receipt and whatever else the writer says.
+        committed_at: when (UTC). A publication happens later; its time is in the journal.
+        properties: intents, receipt and anything else the writer sets.
     """
 
     id: str
@@ -35,16 +35,16 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one commit writes, all of it or nothing.
+    """The change of one commit, applied completely or not at all.
 
     Attributes:
         tables: new pointer of each table; None removes the table.
         message: what is done.
-        namespaces: properties of each namespace that is made or changed; None removes it, unless a table is left in
-            it. The namespace of a table in `tables` is made when it is not there.
-        properties: kept in the commit.
+        namespaces: properties of each namespace that is created or changed; None removes it, unless it still contains
+            a table. The namespace of a table in `tables` is created if it does not exist.
+        properties: stored in the commit.
         author: who does it.
-        merged: the second parent, where there is one.
+        merged: the second parent, if there is one.
     """
 
     tables: Mapping[TableName, str | None] = field(default_factory=dict)
@@ -60,9 +60,9 @@ class Batch:
     """A delivery of rows to one table.
 
     Attributes:
-        id: what the sender calls it; one id comes into a table once.
-        fingerprint: hash of its content, with its function in front (`sha256:…`); the same id with another one is
-            `BatchChanged`.
+        id: the sender's id; a table takes each id once.
+        fingerprint: hash of its content, prefixed by the hash function (`sha256:…`); the same id with a different one
+            raises `BatchChanged`.
     """
 
     id: str
@@ -70,28 +70,28 @@ class Batch:
 
 
 INTENTS = "lagoa.intents"
-"""Commit property: JSON list of what each write of the commit meant."""
+"""Commit property: JSON list with the intent of each write of the commit."""
 
 IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore", "evolve"]
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What a write meant, kept in its commit, so that the write can be done again on another state.
+    """What a write meant, stored in its commit, so that the write can be replayed on another state.
 
     Attributes:
-        kind: how the rows went in.
+        kind: how the rows were written.
         table: the table written, as text.
-        snapshot: id of the Iceberg snapshot that the write made; None when it changed no rows.
-        schema: id of the table's schema the files were written with.
-        spec: id of the partition spec likewise.
+        snapshot: id of the Iceberg snapshot that the write created; None if it changed no rows.
+        schema: id of the table schema that the files were written with.
+        spec: id of the partition spec that they were written with.
         files: paths of the data files added.
-        batch: the batch's id and fingerprint, where the rows came as one.
+        batch: the batch's id and fingerprint, if the rows came as a batch.
         key: the columns that rows were matched by (merge).
         predicate: the SQL condition of the rows removed (delete).
-        fingerprint: of the model and its inputs (model).
-        incoming: paths of the files that hold the rows as they came in, in the table's columns by field id: all that
-            were merged, one a key (merge); all observations (scd2). They are kept for `incoming_days`.
+        fingerprint: hash of the model and its inputs (model).
+        incoming: paths of the files with the rows as received, in the table's columns by field id: the merged rows,
+            one per key (merge), or all observations (scd2). They are kept for `incoming_days`.
     """
 
     kind: IntentKind

@@ -1,4 +1,4 @@
-"""Credentials: what their names look like, and the file that the stack of a lake keeps its own in."""
+"""Credentials: the grammar of their names, and the file with those of a lake's stack."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.secrets import Secrets
 
 CREDENTIALS_FILE = "credentials.json"
-"""In the folder of the stack's state; its owner alone can read it."""
+"""In the stack's state folder; only its owner can read it."""
 
 VAULT_MOUNT = "lagoa"
-"""Where the stack's Vault has its KV engine; the keys of its secret `roles/<role>` are the role's secrets."""
+"""Mount of the KV engine in the stack's Vault; the keys of its secret `roles/<role>` are the role's secrets."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 
 def check_secret_name(name: str) -> str:
-    """Return `name` when it may name a secret.
+    """Return `name` if it is a valid name of a secret.
 
     Raises:
         InvalidName: otherwise.
     """
     if not _NAME.fullmatch(name):
-        rule = "small letters, digits and '-', the first no '-', at most 100 characters: `oidc-client-secret`"
+        rule = "lower-case letters, digits and '-', not starting with '-', at most 100 characters: `oidc-client-secret`"
         raise InvalidName("secret", name, rule)
     return name
 
 
 def read_credentials(path: Path) -> dict[str, str]:
-    """Return what `lagoa stack up` has kept, by name; nothing when there is no such file.
+    """Return the credentials that `lagoa stack up` stored, by name; empty if there is no such file.
 
     Raises:
         StackError: others may read the file, it is damaged, or it cannot be read.
@@ -52,25 +52,25 @@ def read_credentials(path: Path) -> dict[str, str]:
     except OSError as error:
         message = f"{path} cannot be read: {error.strerror}."
         raise StackError("credentials", message, "Run this as the user who started the stack.") from error
-    except ValueError:  # its text may hold a part of what is in the file
+    except ValueError:  # its text may quote the file
         kept = None
     if not isinstance(kept, dict) or not all(isinstance(value, str) for value in kept.values()):
-        advice = "Put it back from a backup: the servers know what it said."
+        advice = "Restore it from a backup: the servers use the credentials that were in it."
         raise StackError("credentials", f"{path} is damaged.", advice)
     return kept
 
 
 def secret_or_drawn(secrets: Callable[[], Secrets], name: str, stack: Path, drawn: str) -> SecretStr:
-    """Return a secret, else as `lagoa stack up` drew it for the same lake.
+    """Return a secret, or else the one that `lagoa stack up` generated for the same lake.
 
     Args:
         secrets: where credentials come from.
-        name: of the secret there.
-        stack: the folder of the stack's state.
-        drawn: its name among the stack's credentials.
+        name: its name there.
+        stack: the stack's state folder.
+        drawn: its name in the stack's credentials.
 
     Raises:
-        SecretNotFound: there is none.
+        SecretNotFound: neither has it.
         StackError: the stack's credentials cannot be used.
     """
     try:
@@ -83,5 +83,5 @@ def secret_or_drawn(secrets: Callable[[], Secrets], name: str, stack: Path, draw
 
 
 def drawn_password(role: str) -> str:
-    """Return what the stack's credentials call the password of a role's login to the database of receipts."""
+    """Return the name, in the stack's credentials, of the password of a role's login to the database of receipts."""
     return f"postgres-lagoa-{role}"

@@ -1,4 +1,4 @@
-"""Named places at which a test lets the process die. Outside tests a fault point does nothing."""
+"""Named points at which a test can kill the process. Outside of tests a fault point does nothing."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 STEPS = (
-    "write.files",  # data files are written, no metadata names them
+    "write.files",  # data files are written, no metadata refers to them
     "write.metadata",  # metadata files are written, the catalog does not point to them
     "write.committed",  # the branch has moved
-    "publish.begun",  # nothing was done yet
-    "publish.candidate",  # the candidate branch stands at main's head
+    "publish.begun",  # nothing has been done yet
+    "publish.candidate",  # the candidate branch is at main's head
     "publish.committed",  # the candidate holds the net change
     "publish.audited",  # every check passed at the candidate's commit
-    "publish.receipt",  # the receipt is prepared, main stands where it was
-    "publish.swapped",  # main has moved, the candidate branch is still there
-    "publish.cleaned",  # the candidate branch is gone
+    "publish.receipt",  # the receipt is prepared, main has not moved
+    "publish.swapped",  # main has moved, the candidate branch still exists
+    "publish.cleaned",  # the candidate branch is deleted
 )
-"""Every fault point, in the order in which a load and its publication pass them."""
+"""Every fault point, in the order in which a load and its publication reach them."""
 
 _hook: Callable[[str], None] | None = None
 
 
 def set_hook(hook: Callable[[str], None] | None) -> None:
-    """Call `hook` with the name of each fault point that this process passes; None takes the hook away."""
+    """Call `hook` with the name of each fault point that this process reaches; None removes the hook."""
     global _hook  # noqa: PLW0603 - one process, one hook
     _hook = hook
 

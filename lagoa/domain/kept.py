@@ -1,4 +1,4 @@
-"""What an object keeps in memory of what never changes: the last used of it, for all threads."""
+"""A thread-safe cache of values that never change; it evicts the least recently used."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _one(_: object) -> int:
 
 
 class Kept(Generic[_K, _V]):
-    """Values by key; those that were not used for longest go. Threads share one.
+    """Cached values by key; the least recently used are evicted. Threads may share one.
 
     Args:
-        most: how many values are kept, or how much they may come to.
-        size: what a value counts.
+        most: the maximum number of values, or their maximum total size.
+        size: the size of a value; 1 by default.
     """
 
     def __init__(self, most: int, size: Callable[[_V], int] = _one) -> None:
@@ -32,19 +32,19 @@ class Kept(Generic[_K, _V]):
         self._values: LRUCache[_K, _V] = LRUCache(most, getsizeof=size)
 
     def get(self, key: _K) -> _V | None:
-        """Return the value of a key, if it is kept."""
+        """Return the value of a key, or None if it is not cached."""
         with self._lock:
             return self._values.get(key)
 
     def keep(self, key: _K, value: _V) -> None:
-        """Keep a value, unless it alone is more than all may come to."""
+        """Cache a value, unless it alone exceeds the maximum size."""
         with self._lock, suppress(ValueError):
             self._values[key] = value
 
     def of(self, key: _K, make: Callable[[], _V]) -> _V:
-        """Return the value of a key: the one that is kept, else one that is made and then kept.
+        """Return the cached value of a key, or make it and cache it.
 
-        Threads that want the same at one moment may each make it.
+        Threads that need the same value at the same time may each make it.
         """
         value = self.get(key)
         if value is None:

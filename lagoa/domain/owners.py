@@ -1,4 +1,4 @@
-"""Names of what a process makes for itself on a server that others share: they tell whether it still works on it."""
+"""Names of temporary branches that a process creates on a shared server: they show whether it still uses them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _ABANDONED = timedelta(days=1)
 _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-(?P<made>[0-9]{1,12})-[0-9a-f]+")
 
 _held: set[str] = set()
-"""Names of this process that it works on."""
+"""Names that this process uses now."""
 
 
 def own_name() -> str:
-    """Return a new name, which says this machine, this process and the time; it is worked on until `let_go`."""
+    """Return a new name with this machine, this process and the time in it; it is in use until `release_name`."""
     name = f"{_host()}-{os.getpid()}-{int(time.time())}-{secrets.token_hex(6)}"
     _held.add(name)
     return name
 
 
-def let_go(name: str) -> None:
-    """Work on a name no more: should what it names be there still, it may be removed."""
+def release_name(name: str) -> None:
+    """Stop using a name: if its branch still exists, anybody may remove it."""
     _held.discard(name)
 
 
 def is_abandoned(name: str, now: datetime) -> bool:
-    """Return whether nobody works on a name: its process is gone, or let go of it, or a day has passed."""
+    """Return whether nobody uses a name any more: its process ended or released it, or a day has passed."""
     owner = _OWNER.fullmatch(name)
     if owner is None:
         return False
@@ -44,7 +44,7 @@ def is_abandoned(name: str, now: datetime) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether this machine has a process of this number."""
+    """Return whether a process with this id runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -55,7 +55,7 @@ def is_running(pid: int) -> bool:
 
 
 def _host() -> str:
-    """Return what tells this machine from others, and one container on it from the next: they count from 1 each."""
+    """Return an id of this machine, and of the container on it: process ids start from 1 in each container."""
     try:
         processes = str(Path("/proc/self/ns/pid").readlink())
     except OSError:  # not Linux

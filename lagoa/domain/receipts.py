@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The proof of an audit, written before `main` moves; it counts as published if its commit is on main.
+    """The proof of an audit, written before `main` moves. It is published if its commit is on main.
 
     Attributes:
-        id: 32 hexadecimal digits; it stands in the commit's property `lagoa.receipt`.
+        id: 32 hexadecimal digits; also stored in the commit's property `lagoa.receipt`.
         commit: the audited commit, which is the one published.
-        base: head of main when the candidate was made.
+        base: head of main when the candidate was created.
         branch: the work branch.
         author: who published.
         prepared_at: UTC, before the swap.
-        tables: pointer of each table changed, None for a dropped one.
+        tables: pointer of each changed table, None for a dropped one.
         contracts: hash of each contract that was checked, by table.
         report: the audit.
-        unseen: batches that a rollback takes out of sight, as `table: batch id`.
-        held: whether those batches are refused when they come again.
-        loosened: checks that guarded main's state before and are removed, or ask for less, a sentence each.
+        unseen: batches that a rollback withdraws, as `table: batch id`.
+        held: whether those batches are refused if they are loaded again.
+        loosened: checks of main's previous state that are removed or less strict now, a sentence each.
     """
 
     id: str
@@ -50,15 +50,15 @@ class Publication:
     """A move of `main`.
 
     Attributes:
-        commit: id of the commit main was moved to.
-        previous: id of the commit it was at.
-        published_at: the moment of the swap (UTC).
+        commit: id of the commit that main moved to.
+        previous: id of the commit that it was at before.
+        published_at: the time of the move (UTC).
         receipt: id of its receipt.
-        tables: names of the tables changed.
-        report: the audit that let it through.
-        unseen: batches that a rollback took out of sight, as `table: batch id`.
-        held: whether those batches are refused when they come again.
-        loosened: checks that guarded the state before and are removed, or ask for less, a sentence each.
+        tables: names of the changed tables.
+        report: the audit that it passed.
+        unseen: batches that a rollback withdrew, as `table: batch id`.
+        held: whether those batches are refused if they are loaded again.
+        loosened: checks of main's previous state that are removed or less strict now, a sentence each.
     """
 
     commit: str

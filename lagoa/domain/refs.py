@@ -1,4 +1,4 @@
-"""Refs: the names of branches and tags, and places in their history."""
+"""Refs: names of branches and tags, and positions in their history."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Literal, Self
 from lagoa.errors import InvalidName
 
 MAIN = "main"
-"""The branch that the business reads; only a publication moves it."""
+"""The branch that readers read; only a publication or a rollback moves it."""
 
 CANDIDATE_PREFIX = "lagoa/candidate/"
-"""Branches under this prefix are the publisher's alone."""
+"""Only the publisher uses branches with this prefix."""
 
 _MAX_NAME = 200
 
 _REF_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
 
 ID_LENGTH = 64
-"""Digits of a commit's id."""
+"""Number of digits of a commit id."""
 
 _ID = re.compile(rf"[0-9a-f]{{8,{ID_LENGTH}}}")
 
@@ -28,15 +28,15 @@ _REF = re.compile(r"(?P<name>[^@~*]+)(?:@(?P<hash>[^~*]*))?(?:~(?P<back>[^*]*))?
 
 
 def is_id(text: str) -> bool:
-    """Return whether a text may be a commit's or a receipt's id, or the first 8 or more digits of one."""
+    """Return whether a text can be the id of a commit or receipt, or the first 8 or more digits of one."""
     return _ID.fullmatch(text) is not None
 
 
 def check_ref_name(name: str) -> str:
-    """Return `name` when it may name a branch or tag.
+    """Return `name` if it is a valid name of a branch or tag.
 
-    The grammar is the part that Nessie, Trino and Spark all take: it starts with a letter; letters, digits, `_` and
-    `-`, in parts joined by single dots and slashes; no `HEAD`, nothing that looks like a commit id.
+    The grammar is what Nessie, Trino and Spark all accept: a letter first; then letters, digits, `_` and `-`, in parts
+    joined by single dots or slashes; neither `HEAD` nor anything that looks like a commit id.
 
     Raises:
         InvalidName: otherwise.
@@ -57,13 +57,13 @@ def check_ref_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A place in history: `main`, `v1`, `main@<hash>`, `main~2`, `main*<time>`, and `main@<hash>~2`.
+    """A position in history: `main`, `v1`, `main@<hash>`, `main~2`, `main*<time>`, and `main@<hash>~2`.
 
     Attributes:
         name: the branch or tag.
         commit: a commit id, or the first 8 or more characters of one; None for the head.
-        back: so many first parents back.
-        at: the state that was published at this moment (for `main`, from the publication journal).
+        back: the number of steps back along first parents.
+        at: selects the state that was published at this time (for `main`, from the journal).
     """
 
     name: str
@@ -76,11 +76,11 @@ class Ref:
         """Read a ref. A time without a zone is taken as UTC.
 
         Raises:
-            InvalidName: when `text` is outside the grammar.
+            InvalidName: `text` does not follow the grammar.
         """
         match = _REF.fullmatch(text)
         if match is None:
-            raise InvalidName("ref", text, "a branch or tag, with @hash, ~number or *time behind it")
+            raise InvalidName("ref", text, "a branch or tag, optionally followed by @hash, ~number or *time")
         name = check_ref_name(match["name"])
         commit, back, at = match["hash"], match["back"], match["at"]
         if commit is not None and not is_id(commit):
@@ -90,7 +90,7 @@ class Ref:
         moment = None
         if at is not None:
             if commit is not None or back is not None:
-                raise InvalidName("ref", text, "a time alone: *time goes with neither @ nor ~")
+                raise InvalidName("ref", text, "*time without @ or ~")
             try:
                 moment = datetime.fromisoformat(at)
             except ValueError as error:
@@ -105,13 +105,13 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class RefInfo:
-    """A branch or tag as it stands.
+    """A branch or tag at one time.
 
     Attributes:
         name: its name.
         kind: branch or tag.
         commit: id of the commit it points to.
-        created_at: when it was made (UTC); None where the catalog does not keep it.
+        created_at: when it was created (UTC); None if the catalog does not record it.
     """
 
     name: str

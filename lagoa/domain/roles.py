@@ -14,21 +14,21 @@ Role = Literal["reader", "ingest", "engineer", "publisher"]
 PUBLISHER: Role = "publisher"
 
 READER: Role = "reader"
-"""Does not see the quarantine, where records stand as they were received."""
+"""Cannot read the quarantine, which contains records as they were received."""
 
 SCRATCH = "lagoa/scratch/"
-"""Branches on which a process makes commits before another branch moves to them; shown to nobody."""
+"""Branches on which a process creates commits before another branch moves to them; never listed."""
 
 JOURNAL = "lagoa/journal"
-"""The branch that says when main moved where; shown to nobody."""
+"""The branch that records each move of main with its time; never listed."""
 
 _RUN = "run/"
 _OWN = "dev/"
-"""Branches `dev/<name>/…` are those of the user of that name alone, who is an engineer."""
+"""Branches `dev/<name>/…` belong to the user of that name, an engineer."""
 
 
 def who_may_move(branch: str) -> tuple[Role, ...]:
-    """Return the roles that may make, move or delete a branch; the rules themselves are the catalog server's."""
+    """Return the roles that may create, move or delete a branch; the catalog server enforces the rules."""
     if branch in {MAIN, JOURNAL} or branch.startswith(CANDIDATE_PREFIX):
         return (PUBLISHER,)
     if branch.startswith(SCRATCH):
@@ -39,14 +39,14 @@ def who_may_move(branch: str) -> tuple[Role, ...]:
 
 
 def who_may(branch: str) -> str:
-    """Return which roles may make, move or delete a branch, as a sentence."""
+    """Return a sentence that says which roles may create, move or delete a branch."""
     if branch.startswith(_OWN):
         owner = branch.removeprefix(_OWN).partition("/")[0]
-        return f"The engineer {owner!r} may, and the role {PUBLISHER}: `dev/<name>/…` is somebody's own."
+        return f"The engineer {owner!r} may, and the role {PUBLISHER}: `dev/<name>/…` belongs to one user."
     return roles_may(who_may_move(branch))
 
 
 def roles_may(roles: Sequence[Role]) -> str:
-    """Return which roles may do something, as a sentence."""
+    """Return a sentence that says which roles may do something."""
     *others, last = roles
     return f"The roles {', '.join(others)} and {last} may." if others else f"The role {last} may."

@@ -1,4 +1,4 @@
-"""Which refused records are meant."""
+"""Selection of refused records."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Fate = Literal["waiting", "accepted", "discarded"]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which of a table's refused records are meant; all of them when nothing is said.
+    """A selection of a table's refused records; all of them by default.
 
     Attributes:
-        rule: only those that break this rule first.
-        batch: only those that came in this batch.
-        where: only those for which this SQL condition over their columns as text is true. It may also name `_batch_id`,
-            `_source`, `_row`, `_rule` and `_reason`.
-        alone: lines that broken quoting spoilt are each a record by itself; by default they wait, since they may be
-            text from within a field.
+        rule: only records whose first broken rule is this one.
+        batch: only records of this batch.
+        where: only records for which this SQL condition over their columns as text is true. It may also use
+            `_batch_id`, `_source`, `_row`, `_rule` and `_reason`.
+        alone: treat each line damaged by broken quoting as one record; by default these wait, because they may be
+            text from inside a field.
     """
 
     rule: str | None = None

@@ -1,4 +1,4 @@
-"""Names, texts and types as SQL."""
+"""Names, strings and types in SQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPES = {
     "time": "TIME", "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ", "string": "VARCHAR", "uuid": "UUID",
     "binary": "BLOB",
 }  # fmt: skip
-"""DuckDB's name of each plain type of Iceberg's that has neither numbers nor parts."""
+"""DuckDB's name of each primitive Iceberg type without parameters."""
 
 
 def name_in_sql(name: str) -> str:
@@ -23,17 +23,17 @@ def name_in_sql(name: str) -> str:
 
 
 def table_in_sql(table: TableName) -> str:
-    """Return a table's name, with its layer, quoted for SQL."""
+    """Return a table's name with its layer, quoted for SQL."""
     return f"{name_in_sql(table.layer)}.{name_in_sql(table.name)}"
 
 
 def text_in_sql(text: str) -> str:
-    """Return a string literal of SQL."""
+    """Return a text as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def nested_in_sql(kind: str, parts: Sequence[tuple[str, str]]) -> str:
-    """Return DuckDB's name of a `list`, `map` or `struct`, whose parts are each a name and the SQL of its type."""
+    """Return DuckDB's name of a `list`, `map` or `struct`; each part is a name and the SQL of its type."""
     if kind == "struct":
         return f"STRUCT({', '.join(f'{name_in_sql(name)} {part}' for name, part in parts)})"
     inner = ", ".join(part for _, part in parts)

@@ -1,4 +1,4 @@
-"""What was meant by a word that is not known."""
+"""Suggestions for an unknown word."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LENGTH = 80
-"""Characters of a word that are compared: comparing takes the square of its length."""
+"""Characters of a word that are compared: the cost grows with the square of its length."""
 
 
 def near(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6) -> str:
-    """Return the question whether known words were meant, with a space before it; nothing where none is like `word`.
+    """Return ` Did you mean …?` with the most similar known words; empty if none is similar to `word`.
 
     Args:
-        word: what was written; upper and lower case are the same.
-        known: what could have been written.
-        most: name so many words at most, the likest first.
-        alike: how like a word must be, from 0 to 1.
+        word: the unknown word; case does not matter.
+        known: the valid words.
+        most: the maximum number of suggestions, the most similar first.
+        alike: the least similarity, from 0 to 1.
     """
     plain = {each.casefold(): each for each in known}
     found = get_close_matches(word.strip().casefold()[:_LENGTH], plain, most, alike)

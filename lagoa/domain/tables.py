@@ -9,27 +9,27 @@ from typing import Self
 from lagoa.errors import InvalidName
 
 QUARANTINE_LAYER = "quarantine"
-"""The namespace of the tables that hold what others refused."""
+"""The namespace of the quarantine tables, which contain the records that other tables refused."""
 
 LINEAGE_COLUMNS = ("_batch_id", "_ingested_at", "_source", "_row")
-"""What ingest adds to each row: its batch, the moment, the file's name, the record's number from 1."""
+"""The columns that ingest adds to each row: its batch, the time, the file's name, the record's number from 1."""
 
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class TableName:
-    """A table's name: its namespace and its own, such as `silver.orders`."""
+    """A table's namespace and name, such as `silver.orders`."""
 
     namespace: tuple[str, ...]
     name: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `layer.table`: lower-case letters, digits and underscores.
+        """Parse `layer.table`: lower-case letters, digits and underscores.
 
         Raises:
-            InvalidName: for any other form.
+            InvalidName: any other form.
         """
         namespace, _, name = text.partition(".")
         if not (_IDENTIFIER.fullmatch(namespace) and _IDENTIFIER.fullmatch(name)):
@@ -43,12 +43,12 @@ class TableName:
 
     @property
     def quarantine(self) -> TableName:
-        """The table that holds the rows refused by this one: `quarantine.bronze__orders`."""
+        """The quarantine of this table, with the records that it refused: `quarantine.bronze__orders`."""
         return TableName((QUARANTINE_LAYER,), f"{self.layer}__{self.name}")
 
     @property
     def is_quarantine(self) -> bool:
-        """Whether it is the quarantine of a table."""
+        """Whether this is the quarantine of a table."""
         return self.namespace == (QUARANTINE_LAYER,)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The candidate: the publisher's own branch, on which a state is put together, audited, and handed to main."""
+"""The candidate: the publisher's temporary branch, on which a state is built and audited before main moves to it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lagoa.audit import audit_commit
 from lagoa.audit.records import RECEIPT, receipt_of
 from lagoa.domain.faults import fault_point
-from lagoa.domain.owners import is_abandoned, let_go, own_name
+from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
 from lagoa.publish.moves import published, was_published
@@ -29,15 +29,15 @@ _KEPT = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What is to become main's next state.
+    """The proposed next state of main.
 
     Attributes:
         branch: what is published: the work branch, or the ref that main goes back to.
-        base: main's head, which the change goes on.
-        change: the one commit.
-        gating: whether the audit decides; False when the state was audited before.
-        unseen: batches that go out of sight.
-        held: whether they are refused when they come again.
+        base: main's head, which the change is based on.
+        change: the change of the one commit.
+        gating: whether the audit decides; False if the state was audited before.
+        unseen: batches that the publication withdraws.
+        held: whether they are refused if they are loaded again.
     """
 
     branch: str
@@ -51,11 +51,11 @@ class Proposal:
 def land(context: LakeContext, proposal: Proposal) -> Publication:
     """Commit a proposal on a candidate, audit that commit, write its receipt, and move main to it.
 
-    The candidate is gone afterwards, however this ends; the commit and the audit of a failed one can be looked at.
+    The candidate is deleted afterwards in any case; the commit and the audit of a failed one can still be viewed.
 
     Raises:
-        AuditFailed: main is as it was.
-        CommitLost: main moved meanwhile; propose again.
+        AuditFailed: a check failed or was not evaluated; main is unchanged.
+        CommitLost: main moved meanwhile; try again with a new proposal.
     """
     catalog = context.catalog
     own = own_name()
@@ -65,49 +65,49 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
         fault_point("publish.candidate")
         publication = _land(context, proposal, name)
     finally:
-        # Failing here changes nothing about what happened: the next publication sweeps what is left.
+        # A failure here does not change the result: the next publication removes what is left.
         with suppress(LagoaError):
             catalog.delete_ref(name, catalog.ref(name).commit)
-        let_go(own)
+        release_name(own)
     fault_point("publish.cleaned")
     return publication
 
 
 def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publication:
-    # The receipt's id stands in the commit, and the commit's id in the receipt: so the first is drawn before the
-    # commit is made, and the receipt is written after it.
+    # The commit contains the receipt's id, and the receipt the commit's id: so the receipt's id is generated before the
+    # commit, and the receipt is written after it.
     receipt_id = secrets.token_hex(16)
     properties = {**proposal.change.properties, RECEIPT: receipt_id}
     commit = context.catalog.commit(candidate, proposal.base, replace(proposal.change, properties=properties))
     fault_point("publish.committed")
-    with ThreadPoolExecutor(1, "lagoa-flush") as beside:
-        flushed = beside.submit(context.engine.flush)  # main must not point to what a loss of power would take
+    with ThreadPoolExecutor(1, "lagoa-flush") as executor:
+        flushed = executor.submit(context.engine.flush)  # main must not point to files that a power failure could lose
         report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
         flushed.result()
     receipt = replace(
         receipt_of(context, receipt_id, report, proposal.change.tables), unseen=proposal.unseen, held=proposal.held
     )
     if proposal.gating and not report.passed:
-        context.receipts.prepare(receipt)  # kept to be shown: it proves nothing, its commit never comes to main
+        context.receipts.prepare(receipt)  # stored for display only: its commit never gets to main
         raise AuditFailed(report)
     fault_point("publish.audited")
     context.receipts.prepare(receipt)
     fault_point("publish.receipt")
-    # Read back: what is swapped in must be what was audited, right on top of what main is.
+    # Read back: main must move to exactly what was audited, directly on top of its head.
     if context.catalog.get(commit.id).parents[:1] != (proposal.base,):
-        message = f"commit {commit.id[:12]} does not stand on main's {proposal.base[:12]}."
-        raise CatalogDamaged(f"The candidate's {message}", "main is as it was. Report this.")
+        message = f"commit {commit.id[:12]} is not based on main's {proposal.base[:12]}."
+        raise CatalogDamaged(f"The candidate's {message}", "main is unchanged. Report this as a bug.")
     moment = context.catalog.swap(MAIN, proposal.base, commit.id)
     fault_point("publish.swapped")
     return published(receipt, moment)
 
 
 def sweep(context: LakeContext) -> None:
-    """Remove candidates whose publisher is gone, receipts of publications that never came to be, and old incoming rows.
+    """Remove abandoned candidates, receipts of publications that did not happen, and old incoming rows.
 
-    A candidate names its publisher's machine and process and its own time: it goes when that process is gone, or does
-    not work on it any more, or after a day. Taking one too early would do no harm but an error there: main is moved to
-    a commit, not to a branch.
+    A candidate's name contains its publisher's machine and process and the time: it is removed if that process ended or
+    no longer uses it, or after a day. Removing one too early could only cause an error there: main is moved to a
+    commit, not to a branch.
     """
     catalog = context.catalog
     now = datetime.now(UTC)

@@ -1,7 +1,7 @@
-"""What goes between a caller and the publisher's own step: a request, and the result or the error that it became.
+"""Results and errors that the publisher process returns to its caller.
 
-Each is one JSON document. Values are the few kinds that publications and errors have; nothing in a document names code
-to be run, as a pickle would.
+Each is one JSON document. Values are the few types that publications and errors have; unlike a pickle, a document
+cannot refer to code to be run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TEXTS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] 
     "time": (datetime, datetime.isoformat, datetime.fromisoformat),
     "path": (Path, str, Path),
 }
-"""Values that go as text: what they are in Python, how they become text, how text becomes one."""
+"""Values that are written as text: their Python type, the conversion to text and the conversion back."""
 
 
 def of_result(result: Publication | AuditReport) -> str:
@@ -42,17 +42,17 @@ def of_result(result: Publication | AuditReport) -> str:
 
 
 def of_error(error: LagoaError) -> str:
-    """Return an error as a document: its class, its text and its fields; not what caused it."""
+    """Return an error as a document: its class, text and fields; not its cause."""
     packed = {name: _packed(value) for name, value in vars(error).items() if not name.startswith("__")}
     return json.dumps({"error": type(error).__name__, "text": str(error), "fields": packed})
 
 
 def read_answer(document: str) -> Publication | AuditReport:
-    """Return the result that a document holds, or raise the error that it holds.
+    """Return the result in a document, or raise the error in it.
 
     Raises:
-        LagoaError: of the class, with the text and the fields that it had where it was raised.
-        ValueError: the document is none of `of_result` and `of_error`.
+        LagoaError: the original class, text and fields.
+        ValueError: the document is not from `of_result` or `of_error`.
     """
     try:
         answer = _answer(json.loads(document))
@@ -76,7 +76,7 @@ def _error(name: str, text: str, found: dict[str, Any]) -> LagoaError:
     kind = getattr(errors, name)
     if not (isinstance(kind, type) and issubclass(kind, LagoaError)):
         raise TypeError(name)
-    error: LagoaError = kind.__new__(kind)  # its own __init__ would put the text together from other values
+    error: LagoaError = kind.__new__(kind)  # its __init__ would build the text from other values
     Exception.__init__(error, text)
     vars(error).update(found)
     return error
@@ -92,7 +92,7 @@ def _packed(value: Any) -> Any:
             return {name: to_text(value)}
     name = type(value).__name__
     if name not in _RECORDS:
-        raise TypeError(f"{name} is no value of a publication or an error")
+        raise TypeError(f"{name} is not a value of a publication or an error")
     return {name: {each.name: _packed(getattr(value, each.name)) for each in fields(value)}}
 
 

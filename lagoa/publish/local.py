@@ -1,4 +1,4 @@
-"""The publisher where this process may move `main` itself."""
+"""The publisher for processes that may move `main` themselves."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class LocalPublisher:
         return LocalPublisherRun(self._context, branch)
 
     def close(self) -> None:
-        """See the port `Publisher`; nothing is kept here."""
+        """See the port `Publisher`; there is nothing to close."""
 
 
 class LocalPublisherRun:
-    """Checks the tables of one branch on a thread of its own, which begins with the first that is finished.
+    """Checks the tables of one branch on a separate thread, which starts with the first finished table.
 
     Args:
         context: the lake.

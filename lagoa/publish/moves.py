@@ -1,4 +1,4 @@
-"""The moves of `main` that were made: each with its receipt, as the publication that it is."""
+"""The past moves of `main`, each as a publication with its receipt."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Receipt
 
 ROLLBACK = "lagoa.rollback"
-"""Commit property of a rollback: the commit whose state it brings back."""
+"""Commit property of a rollback: the commit whose state it restores."""
 
 
 def publications(context: LakeContext, limit: int = 50) -> list[Publication]:
@@ -35,7 +35,7 @@ def publications(context: LakeContext, limit: int = 50) -> list[Publication]:
 
 
 def published(receipt: Receipt, moment: datetime) -> Publication:
-    """Return the publication that a receipt became when main was moved to its commit at `moment`."""
+    """Return the publication of a receipt whose commit main was moved to at `moment`."""
     return Publication(
         commit=receipt.commit,
         previous=receipt.base,

@@ -1,4 +1,4 @@
-"""The publisher's own step: a process that runs no user code, and alone reads the publisher's credential."""
+"""The publisher process: it runs no user code, and only it reads the publisher's credentials."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result", AuditReport, Publication)
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables of the system that the step is given; nothing that makes Python or the linker load code."""
+"""System variables that the process receives; none that make Python or the linker load code."""
 
 _END_S = 30
-"""How long a step that is told to end may take for putting its things away."""
+"""How long the process may take to clean up when it is ended."""
 
 _LAST = 1500
-"""Characters of what a step said last that its error tells."""
+"""Number of characters of the process's last output that are quoted in the error."""
 
 _CHUNK = 1 << 16
 
 
 class PublisherProcess:
-    """Hands publications over to `python -I -m lagoa.cli.publisher`, here or elsewhere, and waits for them.
+    """Publishes by `python -I -m lagoa.cli.publisher`, here or on another machine, and waits for the result.
 
     Args:
-        settings: of the lake.
+        settings: settings of the lake.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._kept = _KeptStep(settings)
+        self._process = _RestartedProcess(settings)
 
     def publish(self, branch: str, message: str) -> Publication:
         """See the port `Publisher`."""
         _check(self._settings, f"publish {branch!r}.", who_may_move(branch))
-        return self._kept.ask(branch, {"branch": branch, "message": message, "anew": True}, Publication)
+        return self._process.request(branch, {"branch": branch, "message": message, "anew": True}, Publication)
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
         _check(self._settings, f"roll main back to {to!r}.", ("engineer", PUBLISHER))
-        return self._kept.ask(to, {"rollback": to, "hold": hold}, Publication)
+        return self._process.request(to, {"rollback": to, "hold": hold}, Publication)
 
     def accompany(self, branch: str) -> PublisherProcessRun:
         """See the port `Publisher`."""
@@ -67,79 +67,79 @@ class PublisherProcess:
 
     def close(self) -> None:
         """See the port `Publisher`."""
-        self._kept.close()
+        self._process.close()
 
 
 class PublisherProcessRun:
-    """The step of one branch, which begins when there is first something to do. Threads may share one.
+    """The publisher process of one branch, started on first use. Threads may share one.
 
     Args:
-        settings: of the lake.
+        settings: settings of the lake.
         branch: the work branch.
     """
 
     def __init__(self, settings: Settings, branch: str) -> None:
         self._settings = settings
         self._branch = branch
-        self._kept = _KeptStep(settings)
+        self._process = _RestartedProcess(settings)
 
     def finished(self, table: TableName, commit: str | None) -> None:
         """See the port `PublisherRun`."""
         request = {"branch": self._branch, "finished": str(table), "commit": commit}
-        self._kept.begun(self._branch).tell(request)
+        self._process.started(self._branch).send(request)
 
     def audit(self) -> AuditReport:
         """See the port `PublisherRun`."""
-        return self._kept.ask(self._branch, {"branch": self._branch, "audit": True}, AuditReport)
+        return self._process.request(self._branch, {"branch": self._branch, "audit": True}, AuditReport)
 
     def publish(self, message: str) -> Publication:
         """See the port `PublisherRun`."""
         _check(self._settings, f"publish {self._branch!r}.", who_may_move(self._branch))
-        return self._kept.ask(self._branch, {"branch": self._branch, "message": message}, Publication)
+        return self._process.request(self._branch, {"branch": self._branch, "message": message}, Publication)
 
     def close(self) -> None:
         """See the port `PublisherRun`."""
-        self._kept.close()
+        self._process.close()
 
 
-class _KeptStep:
-    """One step, begun when it is first needed, and another one after it failed."""
+class _RestartedProcess:
+    """The publisher process, started on first use, and started again after it failed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._beginning, self._asking = Lock(), Lock()
-        self._step: _Step | None = None
+        self._starting, self._requesting = Lock(), Lock()
+        self._process: _Process | None = None
 
-    def begun(self, what: str) -> _Step:
-        """Return the step; `what` is to be published."""
-        with self._beginning:
-            if self._step is None:
-                self._step = _Step(self._settings, what)
-            return self._step
+    def started(self, what: str) -> _Process:
+        """Return the process; `what` is to be published."""
+        with self._starting:
+            if self._process is None:
+                self._process = _Process(self._settings, what)
+            return self._process
 
-    def ask(self, what: str, request: dict[str, Any], kind: type[_Result]) -> _Result:
-        """Ask it, one question at a time; see `_Step.ask`."""
-        with self._asking:
+    def request(self, what: str, request: dict[str, Any], kind: type[_Result]) -> _Result:
+        """Send a request, one at a time, and return its answer; see `_Process.request`."""
+        with self._requesting:
             try:
-                return self.begun(what).ask(what, request, kind)
+                return self.started(what).request(what, request, kind)
             except PublisherFailed:
                 self.close()
                 raise
 
     def close(self) -> None:
-        """End it."""
-        with self._beginning:
-            step, self._step = self._step, None
-        if step is not None:
-            step.close()
+        """End the process."""
+        with self._starting:
+            process, self._process = self._process, None
+        if process is not None:
+            process.close()
 
 
-class _Step:
-    """One process. It ends when its standard input does: so also when this process dies.
+class _Process:
+    """One publisher process. It ends at the end of its standard input, also if this process dies.
 
     Args:
-        settings: of the lake.
-        what: is to be published.
+        settings: settings of the lake.
+        what: what is to be published, for errors.
     """
 
     def __init__(self, settings: Settings, what: str) -> None:
@@ -147,7 +147,7 @@ class _Step:
         self._lock = Lock()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - what the lake's settings say
+            self._process = subprocess.Popen(  # noqa: S603 - from the lake's settings
                 _command(settings),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -159,21 +159,21 @@ class _Step:
             self._log.close()
             raise PublisherFailed(what, f"could not be started: {error}.") from error
 
-    def tell(self, request: Mapping[str, Any]) -> None:
+    def send(self, request: Mapping[str, Any]) -> None:
         """Send a request."""
         line = json.dumps({**request, "author": self._settings.author}).encode() + b"\n"
-        with self._lock, suppress(BrokenPipeError):  # it is gone already: what it says to the next question tells why
+        with self._lock, suppress(BrokenPipeError):  # it has ended: the next request reports why
             _opened(self._process.stdin).write(line)
             _opened(self._process.stdin).flush()
 
-    def ask(self, what: str, request: Mapping[str, Any], kind: type[_Result]) -> _Result:
-        """Send a request about something, such as a branch, and return its answer.
+    def request(self, what: str, request: Mapping[str, Any], kind: type[_Result]) -> _Result:
+        """Send a request about `what`, such as a branch, and return its answer.
 
         Raises:
             LagoaError: the answer is an error.
-            PublisherFailed: there is no answer, or not in time.
+            PublisherFailed: there is no answer in time.
         """
-        self.tell(request)
+        self.send(request)
         document = self._line(what)
         try:
             found = read_answer(document)
@@ -183,16 +183,16 @@ class _Step:
             return found
         code = self._end()
         self._log.seek(0)
-        said = self._log.read().decode("utf-8", "replace")[-_LAST:].strip()
-        raise PublisherFailed(what, f"ended with {code} and no answer. What it said last:\n{said}\n")
+        output = self._log.read().decode("utf-8", "replace")[-_LAST:].strip()
+        raise PublisherFailed(what, f"ended with {code} and no answer. Its last output:\n{output}\n")
 
     def close(self) -> None:
-        """Let it put its things away, and end it."""
+        """End the process after it has cleaned up."""
         self._end()
         self._log.close()
 
     def _line(self, what: str) -> str:
-        """Return the next line that it writes, or what it wrote before it ended."""
+        """Return the next line of its output, or the rest if it ended."""
         limit = self._settings.publisher_limit_s
         deadline = time.monotonic() + limit
         answers = _opened(self._process.stdout).fileno()
@@ -200,7 +200,7 @@ class _Step:
         while not found.endswith(b"\n"):
             if not select.select([answers], [], [], max(0, deadline - time.monotonic()))[0]:
                 self._end()
-                raise PublisherFailed(what, f"did not end within {limit} s (`publisher_limit_s`), and was ended.")
+                raise PublisherFailed(what, f"did not finish within {limit} s (`publisher_limit_s`), and was stopped.")
             part = os.read(answers, _CHUNK)
             if not part:
                 break
@@ -221,7 +221,7 @@ class _Step:
 
 def _check(settings: Settings, what: str, may: Sequence[Role]) -> None:
     if settings.role not in may:
-        raise NotAllowed("The publisher's step", what, settings.role, roles_may(may))
+        raise NotAllowed("The publisher", what, settings.role, roles_may(may))
 
 
 def _command(settings: Settings) -> Sequence[str]:
@@ -232,9 +232,9 @@ def _command(settings: Settings) -> Sequence[str]:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """Return the step's variables: a few of the system's, and settings; no credential of the caller's.
+    """Return the process's environment: some system variables, and settings; none of the caller's credentials.
 
-    One that is started by a command has its own settings.
+    A process that is started by a command has its own settings.
     """
     own = () if settings.publisher_command else Settings.model_fields
     kept = {*_KEPT, *(f"LAGOA_{name.upper()}" for name in own)}
@@ -242,5 +242,5 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None  # noqa: S101 - it was asked for
+    assert pipe is not None  # noqa: S101 - opened as a pipe
     return pipe

@@ -1,4 +1,4 @@
-"""Rollback: a publication whose change is the way back to an earlier state of `main`."""
+"""Rollback: a publication of an earlier state of `main`."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _Moves = list[tuple["TableName", Batch]]
 
 
 def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publication:
-    """Publish an earlier state of `main` again: one commit that puts the old pointers back.
+    """Publish an earlier state of `main` again: one commit that restores the old pointers.
 
-    A state that has a receipt was audited with these very pointers: its checks run for information. Any other state is
-    audited like a publication.
+    A state with a receipt was audited with exactly these pointers: its checks run for information only. Any other state
+    is audited like a publication.
 
     Args:
         context: the lake.
         to: the state to go back to: `main~1`, a commit id, a tag, `main*<time>`.
-        hold: refuse the batches that go out of sight when they come again with the same content.
+        hold: refuse the withdrawn batches if they are loaded again with the same content.
 
     Returns:
-        The move of main, with the batches that go out of sight.
+        The move of main, with the batches that it withdraws.
 
     Raises:
-        RefNotFound: no such state, or one that was never main's.
-        NothingToPublish: main's tables are those of `to`.
+        RefNotFound: the state does not exist, or was never a state of main.
+        NothingToPublish: main's tables are already those of `to`.
         AuditFailed: the state has no receipt, and a check failed.
-        PublishContended: main moved meanwhile. Look at what came before going back.
+        PublishContended: main moved meanwhile. Check what was published before rolling back.
     """
     sweep(context)
     catalog = context.catalog
@@ -81,7 +81,7 @@ def _target(catalog: VersionedCatalog, to: str) -> Commit:
         try:
             return catalog.resolve(Ref(MAIN, commit=to))
         except RefNotFound:
-            if len(to) == ID_LENGTH:  # a whole id can be no name
+            if len(to) == ID_LENGTH:  # a full id cannot be a name
                 raise
     return catalog.resolve(Ref.parse(to))
 
@@ -93,7 +93,7 @@ def _was_audited(context: LakeContext, target: Commit) -> bool:
 def _batches(
     context: LakeContext, differing: Mapping[TableName, tuple[str | None, str | None]]
 ) -> tuple[_Moves, _Moves]:
-    """Return the batches that go out of sight, and those that come back."""
+    """Return the batches that are withdrawn, and those that come back."""
     gone: _Moves = []
     back: _Moves = []
     for table, pointers in sorted(differing.items()):

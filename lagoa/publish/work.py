@@ -1,4 +1,4 @@
-"""A work branch against `main`: its net change, what stands against it, and its publication."""
+"""A work branch against `main`: its net change, its conflicts, and its publication."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ BRANCH = "lagoa.branch"
 def publish(context: LakeContext, branch: str, message: str = "") -> Publication:
     """Move `main` to a work branch's changes, if every check passes there.
 
-    The net change since the branch and main parted becomes one commit on main's head, with the branch's head as its
-    second parent. That commit is audited, its receipt written, and main moved to it by compare-and-swap. Where main
-    moved meanwhile this starts over; checks whose tables are still the same are not run again.
+    The net change since the branch and main diverged becomes one commit on main's head, with the branch's head as its
+    second parent. That commit is audited, its receipt written, and main moved to it by compare-and-swap. If main moved
+    meanwhile, this starts over; checks whose tables did not change are not run again.
 
     Returns:
-        The move of main. The work branch stays, and may be worked on and published again.
+        The move of main. The work branch is kept, and can be changed and published again.
 
     Raises:
-        NothingToPublish: main has all that the branch holds.
-        PublishConflict: main has changed the same tables, or inputs of models that were built on the branch, or was
-            rolled back behind the place where the branch was made.
-        AuditFailed: a check failed or was not evaluated; main is as it was, the branch is left to look at.
-        PublishContended: main moved during each of `settings.publish_tries` tries.
-        BatchHeld: the branch holds a batch that was rolled back and held since.
+        NothingToPublish: main has all changes of the branch.
+        PublishConflict: main changed the same tables, or inputs of models that were built on the branch, or was
+            rolled back to a state before the branch was created.
+        AuditFailed: a check failed or was not evaluated; main and the branch are unchanged.
+        PublishContended: main moved during each of `settings.publish_tries` attempts.
+        BatchHeld: the branch contains a batch that was rolled back and held since.
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
     """
     ref = context.catalog.ref(branch)
@@ -81,7 +81,7 @@ class _Work:
         branch: its name.
         head: its commit.
         main: main's commit.
-        parted: the nearest commit that both have.
+        parted: their merge base.
     """
 
     context: LakeContext
@@ -92,11 +92,11 @@ class _Work:
 
     @property
     def catalog(self) -> VersionedCatalog:
-        """Where both are."""
+        """The lake's catalog."""
         return self.context.catalog
 
     def tables(self) -> dict[TableName, str | None]:
-        """Return the net change: the new pointer of each table, None for one that goes."""
+        """Return the net change: the new pointer of each table, None for one that is dropped."""
         ours = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.head).items()}
         theirs = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.main).items()}
         clash = sorted(table for table in ours.keys() & theirs.keys() if ours[table] != theirs[table])
@@ -115,7 +115,7 @@ class _Work:
         return net
 
     def _refuse_skew(self, net: Mapping[TableName, str | None]) -> None:
-        """Refuse models that were built on the branch from inputs which are others in the state to be published."""
+        """Refuse models that were built on the branch from inputs that differ in the state to be published."""
         state = {**self.catalog.tables(self.main), **net}
         models: dict[TableName, set[TableName]] = {}
         for table, pointer in sorted(net.items()):
@@ -125,13 +125,13 @@ class _Work:
         stale = [table for table, others in models.items() if others]
         if stale:
             others = sorted(set().union(*models.values()))
-            reason = f"{', '.join(map(str, others))} would stand there in another state than the one that built"
+            reason = f"{', '.join(map(str, others))} would have a different state than the one that built"
             own = net.keys() >= set(others)
             advice = "Run the models again on the branch (`lagoa transform`), then publish." if own else ""
             raise self._conflict(stale, reason, advice)
 
     def namespaces(self) -> dict[Namespace, Mapping[str, str] | None]:
-        """Return the namespaces that the branch made, changed or removed, and main did not touch meanwhile."""
+        """Return the namespaces that the branch created, changed or removed, and main did not change meanwhile."""
         before, ours, theirs = (self.catalog.namespaces(each) for each in (self.parted, self.head, self.main))
         names = before.keys() | ours.keys()
         changed = [
@@ -141,14 +141,14 @@ class _Work:
         return {name: ours.get(name) for name in sorted(changed) if name in ours or name not in inhabited}
 
     def intents(self) -> str:
-        """Return what the branch's writes meant, oldest first, as JSON."""
+        """Return the intents of the branch's writes, oldest first, as JSON."""
         commits = list(takewhile(lambda commit: commit.id != self.parted, self.catalog.log(self.head)))
         return json.dumps([intent for each in reversed(commits) for intent in json.loads(_intents(each))])
 
     def refuse_undone(self) -> None:
-        """Refuse a branch that stands on a state which main was rolled back behind.
+        """Refuse a branch that is based on a state which a rollback of main removed.
 
-        Merging it would bring nothing, or a mix of both states that nobody built.
+        Merging it would have no effect, or mix both states in a way that nobody built.
         """
         self._walk_undone(self.main, self._fork())
 
@@ -160,11 +160,11 @@ class _Work:
             if target is not None:
                 if not self.catalog.is_ancestor(self.parted, target):
                     raise self._undone(commit)
-                self._walk_undone(target, fork)  # what lies between does not count any more
+                self._walk_undone(target, fork)  # what is between was undone
                 return
 
     def _fork(self) -> str:
-        """Return the commit at which the branch left main, by first parents."""
+        """Return the commit at which the branch diverged from main, by first parents."""
         seen: tuple[set[str], set[str]] = (set(), set())
         walks: list[Iterator[Commit]] = [self.catalog.log(self.main), self.catalog.log(self.head)]
         while True:
@@ -179,10 +179,10 @@ class _Work:
         undone = rollback.parents[0]
         tables = sorted(self.catalog.diff(rollback.id, undone))
         advice = (
-            "Make a new branch from main and run the work again there; or bring the undone state back by "
-            f"`lagoa rollback {undone}` and publish then."
+            "Create a new branch from main and run the work again there; or restore the undone state with "
+            f"`lagoa rollback {undone}`, then publish."
         )
-        reason = f"main was rolled back by {rollback.id[:12]} behind the state that the branch stands on, in"
+        reason = f"main was rolled back by {rollback.id[:12]} to before the state that the branch is based on, in"
         return self._conflict(tables, reason, advice)
 
     def _conflict(self, tables: list[TableName], reason: str, advice: str = "") -> PublishConflict:

@@ -53,7 +53,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
         RefNotFound, TableNotFound: no such ref or table.
         NotAllowed: the role may not read the quarantine.
     """
-    context.refuse_unseen()
+    context.require_quarantine_access()
     pointers = context.pointers(ref)
     if table not in pointers:
         raise TableNotFound(table, ref)

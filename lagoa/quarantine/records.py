@@ -91,7 +91,7 @@ def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]
         RefNotFound: no such ref.
         NotAllowed: the role may not read the quarantine.
     """
-    context.refuse_unseen()
+    context.require_quarantine_access()
     pointers = context.pointers(ref)
     tables = {table: pointers[table] for table in sorted(pointers) if table.is_quarantine}
     if not tables:
@@ -133,7 +133,7 @@ def show_quarantine(
         ContractError: a condition, where the contract does not say what the table's files look like.
         NotAllowed: the role may not read the quarantine.
     """
-    context.refuse_unseen()
+    context.require_quarantine_access()
     pointers = quarantine_at(context, ref, table)
     if not pointers:
         return []

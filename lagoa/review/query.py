@@ -25,7 +25,7 @@ def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
     pointers = context.catalog.tables(commit.id) if tables else {}
     for table in sorted(tables):
         if table.is_quarantine:
-            context.refuse_unseen()
+            context.require_quarantine_access()
         if table not in pointers:
             raise TableNotFound(table, ref)
     return context.engine.session({table: pointers[table] for table in tables}, confined=True).query(query)

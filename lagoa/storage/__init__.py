@@ -1,1 +1,1 @@
-"""Where the files of a lake's tables lie, and how they are opened: folders of this machine, or an S3 object store."""
+"""Storage of the files of a lake's tables: in local folders, or in an S3 object store."""

@@ -1,4 +1,4 @@
-"""PyIceberg's files, as a lake's storage opens them."""
+"""PyIceberg's file IO over a lake's storage."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class StorageFiles(PyArrowFileIO):
-    """PyIceberg's own reading and writing by Arrow, of files that a storage opens.
+    """PyIceberg's reading and writing by Arrow, of files that a storage opens.
 
-    PyIceberg makes such classes itself, from the properties of a table, where nobody gives it one. Lagoa gives it this
-    one with every table: what stands in properties cannot lead to another store or class.
+    By default PyIceberg creates its file IO from the properties of a table. Lagoa passes this one with every table,
+    so that properties cannot select another store or class.
 
     Args:
         properties: of the catalog and the table.
-        opened: gives the file at a location.
+        opened: returns the file at a location.
     """
 
     def __init__(self, properties: Mapping[str, str], opened: Callable[[str], PyArrowFile]) -> None:
@@ -29,14 +29,14 @@ class StorageFiles(PyArrowFileIO):
         self._opened = opened
 
     def new_input(self, location: str) -> PyArrowFile:
-        """Return a file to read."""
+        """Return a file for reading."""
         return self._opened(location)
 
     def new_output(self, location: str) -> PyArrowFile:
-        """Return a file to write."""
+        """Return a file for writing."""
         return self._opened(location)
 
     def delete(self, location: str | InputFile | OutputFile) -> None:
-        """Delete a file; PyIceberg does so with metadata that it could not commit."""
+        """Delete a file; PyIceberg does this with metadata that it could not commit."""
         file = self._opened(location if isinstance(location, str) else location.location)
         file._filesystem.delete_file(file._path)

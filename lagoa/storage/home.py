@@ -1,4 +1,4 @@
-"""Where a lake was made that keeps no record of it: derived from its pointers and the files that are there."""
+"""The home of a lake that has no record of it, derived from its pointers and existing files."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from lagoa.storage.port import Storage
 
 _POINTER = re.compile(r"(.+)/[^/]+/[^/]+[-_][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/metadata/[^/]+")
-"""`<warehouse>/<layer>/<table>-<uuid>/metadata/<file>`, as every table that Lagoa makes has it."""
+"""`<warehouse>/<layer>/<table>-<uuid>/metadata/<file>`, the form of the pointer of every table that Lagoa creates."""
 
 _LOOKED_FOR = 20
-"""How many files of one prefix are looked for: some may be lost."""
+"""How many files of one prefix are looked up: some may be missing."""
 
 
 def home_of(pointers: Iterable[str], storage: Storage) -> str:
-    """Return the warehouse that a lake was made with.
+    """Return the warehouse that a lake was created with.
 
-    That is the one of today where any pointer lies in it, or none has Lagoa's form. Else the lake has been moved: its
-    home is the prefix of the pointers whose files are in the warehouse of today.
+    It is the current one if any pointer is in it, or if no pointer has Lagoa's form. Otherwise the lake was moved: its
+    home is the prefix of those pointers whose files are in the current warehouse.
 
     Args:
-        pointers: of the lake's tables, the latest first.
-        storage: opens the files in the warehouse of today.
+        pointers: pointers of the lake's tables, the latest first.
+        storage: opens the files in the current warehouse.
 
     Raises:
         SettingsError: there is no such prefix, or more than one.
@@ -56,8 +56,8 @@ def home_of(pointers: Iterable[str], storage: Storage) -> str:
     counted = sorted(prefixes.items(), key=lambda each: -len(each[1]))
     counts = ", ".join(f"{len(rests)} in {prefix}" for prefix, rests in counted)
     raise SettingsError(
-        f"The lake's catalog names metadata files elsewhere than in its warehouse, {here}: {counts}. "
-        + ("Files of each are in the warehouse." if homes else "None of them is in the warehouse."),
-        "If the lake was moved or copied, bring its files there too, and set `warehouse_home` in lagoa.toml to where "
-        f"its warehouse was. If the files are to be used where they are, set it to {here}.",
+        f"The lake's catalog refers to metadata files outside of its warehouse, {here}: {counts}. "
+        + ("Files of several of these are in the warehouse." if homes else "None of them are in the warehouse."),
+        "If the lake was moved or copied, move its files there too, and set `warehouse_home` in lagoa.toml to where "
+        f"its warehouse was. To use the files where they are, set it to {here}.",
     )

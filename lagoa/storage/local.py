@@ -1,4 +1,4 @@
-"""Files of a lake in folders of this machine."""
+"""Files of a lake in local folders."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LocalStorage:
 
     Args:
         location: the folder.
-        home: where the files lay when the lake was made; there by default.
+        home: where the files were when the lake was created; `location` by default.
     """
 
     def __init__(self, location: Path | str, home: str = "") -> None:
@@ -42,7 +42,7 @@ class LocalStorage:
 
     @property
     def home(self) -> str:
-        """What the locations of the lake's files begin with."""
+        """The prefix of the locations of the lake's files."""
         return self._places.home
 
     def path(self, location: str) -> str:
@@ -53,21 +53,21 @@ class LocalStorage:
         return path
 
     def location_of(self, place: str) -> str:
-        """Return the location by which a file or folder in the warehouse is named."""
+        """Return the location of a file or folder in the warehouse."""
         return self._places.location_of(place)
 
     def read(self, location: str) -> bytes:
-        """Return what a file holds; raises `OSError`."""
+        """Return the content of a file; raises `OSError`."""
         return Path(self.path(location)).read_bytes()
 
     def file_io(self, properties: Mapping[str, str]) -> FileIO:
-        """Return what PyIceberg reads and writes files with."""
+        """Return the file IO for PyIceberg."""
         from lagoa.storage.files import StorageFiles
 
         return StorageFiles(properties, self._file)
 
     def make_folder(self, location: str) -> None:
-        """Make a folder and those above it; one that is there is an error."""
+        """Create a folder and its parents; raises `OSError` if it exists."""
         Path(self.path(location)).mkdir(parents=True)
 
     def discard(self, location: str) -> None:
@@ -84,7 +84,7 @@ class LocalStorage:
         return ()
 
     def changed_files(self) -> Sequence[Changed]:
-        """Return nothing: a file system does not say what was in a file before."""
+        """Return nothing: a file system keeps no earlier versions of a file."""
         return ()
 
     def _file(self, location: str) -> PyArrowFile:

@@ -1,7 +1,7 @@
-"""Where files are today that catalogs, metadata and receipts name by the place where their lake was made.
+"""Maps locations in catalogs, metadata and receipts, which start with the lake's home, to the files' current places.
 
-A lake may be moved, copied or restored elsewhere. What was written stays as it is, commit ids among it: locations begin
-with the lake's home for ever, those of files written after the move too, and are mapped whenever a file is opened.
+A lake may be moved, copied or restored elsewhere. Nothing that was written changes, commit ids included: locations
+always start with the lake's home, also of files written after the move, and are mapped when a file is opened.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from lagoa.storage.port import S3, local_path
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The home of a lake, and where it is now.
+    """The home of a lake and its current warehouse.
 
     Attributes:
-        home: the lake's warehouse when it was made: what the locations of its files begin with.
-        here: the lake's warehouse today.
+        home: the lake's warehouse when it was created: the prefix of the locations of its files.
+        here: the lake's current warehouse.
     """
 
     home: str
@@ -25,21 +25,21 @@ class Places:
 
     @property
     def moved(self) -> bool:
-        """Whether the lake is elsewhere than where it was made."""
+        """Whether the current warehouse differs from the home."""
         return self.home != self.here
 
     def place_of(self, location: str) -> str:
-        """Return where the file at a location is today: a path, or an address in an object store."""
+        """Return where the file at a location is now: a path, or an address in an object store."""
         place = local_path(location)
         if self.moved and _within(place, self.home):
             return f"{self.here}{place[len(self.home) :]}"
         return place
 
     def location_of(self, place: str) -> str:
-        """Return the location by which a place of today is named; other locations are returned as they are.
+        """Return the location of a current place; other locations are returned unchanged.
 
-        Where home and the warehouse of today lie within each other, a text may be meant as either: it is taken for
-        the one that it shares more with.
+        If one of home and current warehouse contains the other, a text may belong to either: the longer match
+        decides.
         """
         path = local_path(place)
         if not self.moved or not _within(path, self.here):

@@ -1,4 +1,4 @@
-"""The write path: append, replace, merge and delete on a branch, of several tables in one commit."""
+"""The write path: append, replace, merge and delete on a branch, for several tables in one commit."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _TRIES = 50
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What one write did.
+    """The result of one write.
 
     Attributes:
-        table: where.
-        rows_added: rows that came in; for a merge new ones and replacing ones.
-        rows_removed: rows that are gone or were replaced.
-        files: data files written.
-        skipped: the batch was there already, with the same content: nothing was done.
-        pointer: location of the table's metadata after the write; of the present one where nothing was done.
+        table: the table.
+        rows_added: number of added rows; for a merge, new and updated ones.
+        rows_removed: number of deleted or replaced rows.
+        files: number of data files written.
+        skipped: whether the batch was already loaded with the same content, so that nothing was done.
+        pointer: location of the table's metadata after the write; of the current one if nothing was done.
     """
 
     table: TableName
@@ -70,19 +70,19 @@ class _Options:
 def begin(context: LakeContext, branch: str, message: str = "") -> WriteTransaction:
     """Begin a commit over any number of tables of a branch; use it as a context manager.
 
-    Leaving it normally lands all of it as one commit; leaving it by an exception lands nothing.
+    Leaving it normally commits everything as one commit; leaving it by an exception commits nothing.
 
     Raises:
-        RefNotFound, RefProtected: no such branch, or one that takes no writes.
+        RefNotFound, RefProtected: no such branch, or one that cannot be written to.
     """
     return WriteTransaction(context, branch, message)
 
 
 class WriteTransaction:
-    """Writes that land together. What was written is read by later queries of the same transaction.
+    """Writes that are committed together. Later queries of the same transaction read what was written.
 
     Attributes:
-        commit: the commit, once it has landed; None when there was nothing to commit.
+        commit: the commit, once it is made; None if there was nothing to commit.
     """
 
     def __init__(self, context: LakeContext, branch: str, message: str) -> None:
@@ -97,7 +97,7 @@ class WriteTransaction:
         self.commit: Commit | None = None
 
     def expect(self, table: TableName, pointer: str) -> None:
-        """Make sure that a table is where the writer saw it, for a write that goes by what is there.
+        """Check that a table is still at the pointer that the writer read, for a write that depends on its content.
 
         Raises:
             CommitLost: another writer changed it meanwhile.
@@ -118,16 +118,16 @@ class WriteTransaction:
         """Add rows.
 
         Args:
-            table: it is made from its contract when it is not there yet.
-            source: see `Source`; columns match by name. Lineage columns that are missing are filled.
-            batch: the delivery that the rows came as. An id alone gets a fingerprint of the rows. The same batch
-                again is a no-op that says so.
-            kind: what the write is noted as.
+            table: the table; created from its contract if it does not exist.
+            source: see `Source`; columns match by name. Missing lineage columns are filled.
+            batch: the delivery of the rows. For an id without fingerprint, that of the rows is used. The same batch
+                again is a no-op, with `skipped` in the result.
+            kind: the kind of the intent that is recorded.
             properties: set on the table.
-            received: gives the number of records of a batch that came as a file, once its rows are written.
+            received: returns the number of records of a batch that came as a file, once its rows are written.
 
         Raises:
-            WriteError: rows that the table cannot hold.
+            WriteError: rows that do not fit the table.
             BatchChanged, BatchHeld: the batch is refused.
             QueryError, TableNotFound: the query is refused or fails.
             ContractError: a new table without a contract.
@@ -143,7 +143,7 @@ class WriteTransaction:
         kind: IntentKind = "replace",
         properties: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Put the rows of `source` in the place of all rows of the table; otherwise as `append`."""
+        """Replace all rows of the table with the rows of `source`; otherwise as `append`."""
         return self._write(table, source, _Options(kind, batch, properties or {}), _replaced)
 
     def overwrite(
@@ -155,9 +155,9 @@ class WriteTransaction:
         kind: IntentKind = "replace",
         properties: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Put the rows of `source`, which all fulfil a condition, in the place of those that do; the others stay.
+        """Replace the rows that meet a condition with the rows of `source`, which must all meet it; other rows stay.
 
-        Files without such rows are left as they are. Otherwise as `append`.
+        Files without such rows are not rewritten. Otherwise as `append`.
         """
         options = _Options(kind, None, properties or {})
         return self._write(table, source, options, lambda rows, to: overwrite_rows(rows, to, where))
@@ -173,9 +173,9 @@ class WriteTransaction:
         kind: IntentKind = "merge",
         properties: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Update rows of the same key and add the others; see `lagoa.write.merge.merge_rows` for which row stays.
+        """Update rows with the same key and add the others; `lagoa.write.merge.merge_rows` says which row wins.
 
-        `key` and `order_by` come from the contract unless they are given; otherwise as `append`.
+        `key` and `order_by` come from the contract by default; otherwise as `append`.
         """
         contract = self._context.contracts.get(table)
         columns = tuple(key or (contract.key if contract else ()))
@@ -183,7 +183,7 @@ class WriteTransaction:
         if not columns:
             raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
         options = _Options(kind, batch, properties or {})
-        incoming = incoming_of(self._context) if kind == "merge" else None  # a model is built again instead
+        incoming = incoming_of(self._context) if kind == "merge" else None  # a model is run again instead
         return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order, incoming))
 
     def scd2(
@@ -194,35 +194,35 @@ class WriteTransaction:
         kind: IntentKind = "scd2",
         properties: Mapping[str, str] | None = None,
     ) -> WriteResult:
-        """Make the table the history of things, as all observations of them tell it; see `lagoa.write.scd2`.
+        """Make the table the history that follows from all observations; see `lagoa.write.scd2`.
 
-        Rows are counted by versions: one that ended is a row removed and a row added. Nothing that stands there
-        already is written again.
+        Rows are versions: one that ended counts as a row removed and a row added. Unchanged versions are not written
+        again.
 
         Args:
             table: its contract has `lagoa.materialization: scd2`.
             source: see `Source`; the columns of the contract without `valid_to` and `is_current`.
-            kind: what the write is noted as.
+            kind: the kind of the intent that is recorded.
             properties: set on the table.
 
         Raises:
-            WriteError: a key or a moment is null, rows that the table cannot hold, a table without history.
+            WriteError: a key or a time is null, rows do not fit the table, or the table has no history.
             QueryError, TableNotFound, ContractError: as `append`.
         """
         contract = self._context.contracts.get(table)
         if contract is None or contract.scd2 is None:
             advice = "Set lagoa.materialization to scd2 in its contract."
-            raise WriteError(table, "the table holds no history of versions.", advice)
+            raise WriteError(table, "the table has no history of versions.", advice)
         options = _Options(kind, None, properties or {})
         incoming = incoming_of(self._context) if kind == "scd2" else None
         return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract, incoming))
 
     def delete(self, table: TableName, predicate: str) -> WriteResult:
-        """Remove the rows for which a SQL condition is true; where it is false or null they stay.
+        """Remove the rows for which a SQL condition is true; if it is false or null they stay.
 
         Raises:
             TableNotFound: there is no such table.
-            QueryError: the condition is none, or reads more than tables of the branch.
+            QueryError: the condition is invalid, or reads something other than tables of the branch.
         """
         tables = self._staged.tables
         if table not in tables:
@@ -237,12 +237,12 @@ class WriteTransaction:
         return self._stage(target, changes, _Options("delete"), None)
 
     def evolve(self, tables: Sequence[TableName]) -> list[TableName]:
-        """Bring tables to their contracts without writing rows; return those that were not as their contracts say.
+        """Change tables to match their contracts without writing rows; return those that changed.
 
         Raises:
             TableNotFound: there is no such table.
             ContractError: it has no contract.
-            WriteError: a difference that its rows cannot follow.
+            WriteError: a difference that its rows cannot be converted to.
         """
         changed = []
         for table in tables:
@@ -257,9 +257,9 @@ class WriteTransaction:
         return changed
 
     def restore(self, tables: Sequence[TableName], source: str) -> list[RestoreResult]:
-        """Put tables back to what they are at a ref, such as `main~3`; one that was dropped since comes back.
+        """Restore tables to their state at a ref, such as `main~3`; a table that was dropped since comes back.
 
-        Their quarantines go with them. No data is copied.
+        Their quarantines are restored too. No data is copied.
 
         Raises:
             TableNotFound, RefNotFound: the ref has no such table; no such ref.
@@ -298,11 +298,11 @@ class WriteTransaction:
         return self._stage(target, changes, options, batch)
 
     def _loaded(self, target: Target, batch: str, fingerprint: str, is_of: Callable[[str], bool]) -> bool:
-        """Return whether the table has a batch with this content already.
+        """Return whether the table already contains the batch with this content.
 
         Raises:
-            BatchHeld: this content of it was rolled back and held.
-            BatchChanged: the table has it with another content.
+            BatchHeld: the batch with this content was rolled back and held.
+            BatchChanged: the table contains the batch with different content.
         """
         held = held_fingerprint(self._context.catalog, self._staged.base, target.name, batch)
         if held is not None and is_of(held):
@@ -340,13 +340,13 @@ class WriteTransaction:
     def _hold(
         self, target: Target, batch: Batch, received: Callable[[], int] | None
     ) -> tuple[Mapping[str, str], Collection[str]]:
-        """Note a batch as one that the table holds; return the table's properties that say so, and those replaced."""
+        """Record a batch of the table; return the table properties that refer to it, and those they replace."""
         held = HeldBatch(batch.fingerprint, received() if received else None, datetime.now(UTC).isoformat())
         batches = self._context.batches.of(target.properties)
         return batches.add(str(target.metadata.table_uuid), batch.id, held), batches.replaced
 
     def _land(self) -> None:
-        """Commit what was staged. When others moved the branch but none of these tables, do so on the new head."""
+        """Commit what was staged. If others moved the branch but did not change these tables, use the new head."""
         pointers = self._staged.pointers
         if not pointers:
             return
@@ -354,11 +354,13 @@ class WriteTransaction:
         catalog, base = self._context.catalog, self._staged.base
         expected = base
         for attempt in range(_TRIES):
-            there = catalog.namespaces(expected)
+            existing = catalog.namespaces(expected)
             change = Change(
                 tables=pointers,
                 message=self._message,
-                namespaces={name: made for name, made in self._staged.namespace_changes.items() if name not in there},
+                namespaces={
+                    name: made for name, made in self._staged.namespace_changes.items() if name not in existing
+                },
                 properties={INTENTS: json.dumps([asdict(intent) for intent in self._intents])},
                 author=self._context.settings.author,
             )
@@ -385,6 +387,6 @@ def _replaced(rows: SessionQuery, target: Target) -> FileChanges:
     old = [task.file for task in target.tasks]
     removed = sum(file.record_count for file in old)
     if any(task.delete_files for task in target.tasks):
-        sql = f"SELECT count(*) FROM {rows.session.table_at(target.evolved)}"  # noqa: S608 - not a user's
+        sql = f"SELECT count(*) FROM {rows.session.table_at(target.evolved)}"  # noqa: S608 - no user input
         removed = rows.session.query(sql).fetchall()[0][0]
     return FileChanges(files, old, sum(file.record_count for file in files), removed)

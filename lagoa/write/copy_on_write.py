@@ -1,6 +1,6 @@
-"""Copy-on-write: files with rows that go are replaced by files with those that stay; all others stay as they are.
+"""Copy-on-write: data files with rows that change are rewritten, other files stay.
 
-What every write that changes rows (merge, delete, overwrite, versions) does with the files of its table.
+Every write that changes rows (merge, delete, overwrite, versions) uses this for the files of its table.
 """
 
 # ruff: noqa: S608 - names are quoted by the callers
@@ -29,9 +29,9 @@ class Part:
 
     Attributes:
         tasks: the files.
-        sql: what to select from.
-        by_file: whether `sql` tells the file of each row; it does not when deleted rows must be left out, and then
-            all of the table's files are in `tasks`.
+        sql: SQL for a FROM clause.
+        by_file: whether `sql` has the file of each row; it does not if deleted rows must be left out, and then all of
+            the table's files are in `tasks`.
     """
 
     tasks: Sequence[FileScanTask]
@@ -40,7 +40,7 @@ class Part:
 
 
 def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]) -> Part:
-    """Read these files by themselves if that is certain to give the table's rows, else the whole table."""
+    """Read only these files if that is sure to return the table's rows, else the whole table."""
     if not any(task.delete_files for task in tasks):
         sql = session.data_files(target.metadata, [task.file for task in tasks])
         if sql is not None:
@@ -49,19 +49,19 @@ def read_part(session: SqlSession, target: Target, tasks: Sequence[FileScanTask]
 
 
 def rows_by_file(session: SqlSession, part: Part, clause: str) -> dict[str, int]:
-    """Return how many rows of each file a clause finds, such as `WHERE (x > 1)` or `AS o JOIN n ON o.k = n.k`."""
+    """Return the number of rows per file that a clause selects: `WHERE (x > 1)`, `AS o JOIN n ON o.k = n.k`."""
     file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
     return dict(session.query(f"SELECT {file}, count(*) FROM {part.sql} {clause} GROUP BY ALL").fetchall())
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """Files that others take the place of, because some of their rows go.
+    """Files that are replaced because some of their rows are removed.
 
     Attributes:
         files: the files.
-        rows: how many of their rows go.
-        source: what to select from for all rows of those files in which some stay; empty where none stays.
+        rows: number of removed rows.
+        source: SQL for a FROM clause with all rows of the files in which some rows stay; empty if none stays.
     """
 
     files: Sequence[DataFile] = ()
@@ -70,7 +70,7 @@ class Replaced:
 
 
 def replaced_files(session: SqlSession, target: Target, part: Part, gone: Mapping[str, int]) -> Replaced:
-    """Return the files of a part in which rows go, by the number of these in each file; the others stay as they are."""
+    """Return the files of a part with removed rows, given the number of these by file; other files stay."""
     rows = sum(gone.values())
     if not rows:
         return Replaced()
@@ -82,5 +82,5 @@ def replaced_files(session: SqlSession, target: Target, part: Part, gone: Mappin
 
 
 def path_of(task: FileScanTask) -> str:
-    """Return a file's path as the engine tells it."""
+    """Return a file's path as the engine returns it."""
     return local_path(task.file.file_path)

@@ -1,4 +1,4 @@
-"""Brings a table's schema, partition and sort order to what its contract says; no data file is written anew."""
+"""Changes a table's schema, partition spec and sort order to match its contract; no data file is rewritten."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 CONTRACT = "lagoa.contract"
-"""Table property: hash of the contract that the table was last brought to."""
+"""Table property: hash of the contract that the table last matched."""
 
 
 def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = False) -> bool:
-    """Stage what the table lacks of its contract; see `lagoa.contracts.comparison.compare`, which says what that is.
+    """Stage the changes that make the table match its contract, as `lagoa.contracts.comparison.compare` finds them.
 
-    Rows that are there are read by field id: a renamed column keeps its values, a dropped one does not come back with
-    its name. Partition and sort order are for the files written from now on.
+    Existing rows are read by field id: a renamed column keeps its values, a dropped one does not come back with its
+    name. Partition and sort order apply to files written from now on.
 
     Args:
-        transaction: on the table.
-        contract: what it must be.
-        replaced: whether the write puts its rows in the place of all rows.
+        transaction: a transaction on the table.
+        contract: its contract.
+        replaced: whether the write replaces all rows.
 
     Returns:
-        Whether the table changes, apart from the note of the contract that it was brought to.
+        Whether the table changes, apart from the recorded hash of its contract.
 
     Raises:
-        WriteError: a difference that the rows at hand cannot follow.
+        WriteError: a difference that existing rows cannot be converted to.
     """
     from pyiceberg.table.update import AssertCurrentSchemaId
 
@@ -50,7 +50,7 @@ def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = Fal
         raise _refusal(contract.table, comparison.refused)
     schema = comparison.schema
     updates = _schema_updates(metadata, schema) + _sort_updates(metadata, contract.sort_order(schema))
-    if updates:  # together: neither a schema nor a sort order may name a column that the other lacks
+    if updates:  # together: a schema and a sort order must not refer to columns that the other lacks
         unchanged = AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id})
         transaction._apply(updates, (unchanged,))
     _evolve_partition(transaction, contract)
@@ -66,14 +66,14 @@ def _refusal(table: TableName, refused: Sequence[Difference]) -> WriteError:
     first = refused[0]
     message = f"column {first.column!r} is {first.before} and cannot become {first.after}"
     if first.kind == "dropped":
-        message = f"column {first.column!r}, which is {first.before}, is not in the contract any more"
-    more = f" Refused likewise: {', '.join(repr(each.column) for each in refused[1:])}." if refused[1:] else ""
+        message = f"column {first.column!r}, which is {first.before}, is no longer in the contract"
+    more = f" Also refused: {', '.join(repr(each.column) for each in refused[1:])}." if refused[1:] else ""
     advice = f"{first.note[0].upper()}{first.note[1:]}.{more} `lagoa contract diff {table}` shows all of it."
     return WriteError(table, f"{message}.", f"{advice} Nothing was written.")
 
 
 def _schema_updates(metadata: TableMetadata, schema: Schema) -> tuple[TableUpdate, ...]:
-    # Not by PyIceberg's `update_schema`, which cannot make a column anew, nor move fields that it adds or renames.
+    # Not by PyIceberg's `update_schema`, which can neither create a column again nor move fields it adds or renames.
     from pyiceberg.table.update import AddSchemaUpdate, SetCurrentSchemaUpdate
 
     if schema == metadata.schema():
@@ -86,7 +86,7 @@ def _schema_updates(metadata: TableMetadata, schema: Schema) -> tuple[TableUpdat
 
 
 def _sort_updates(metadata: TableMetadata, order: SortOrder) -> tuple[TableUpdate, ...]:
-    # Not by PyIceberg's `update_sort_order`, which cannot go back to an order that the table had before, or to none.
+    # Not by PyIceberg's `update_sort_order`, which cannot go back to an earlier order, or to none.
     from pyiceberg.table.sorting import SortOrder as Order
     from pyiceberg.table.update import AddSortOrderUpdate, SetDefaultSortOrderUpdate
 
@@ -109,7 +109,7 @@ def _evolve_partition(transaction: Transaction, contract: Contract) -> None:
     wanted = {(field.source_id, str(field.transform)): field for field in partition.fields}
     have = {(field.source_id, str(field.transform)): field for field in metadata.spec().fields}
     ids = {field.name: field.field_id for field in schema.fields}
-    # A partition that is still called by a former name of its column, which is another's now.
+    # A partition field still named after its column's former name, which another column has now.
     taken = [key for key, field in have.items() if key in wanted and ids.get(field.name, key[0]) != key[0]]
     if keeps_partition(contract, metadata.spec(), schema) and not taken:
         return

@@ -1,10 +1,10 @@
-"""Fingerprints of batches: what tells whether a delivery that comes again is the same.
+"""Fingerprints of batches, which determine whether a repeated delivery is the same.
 
-Each has the name of its function in front, such as `rows-1:9f86…`. A batch that came by an older function is compared
-by that one, so that a change of the function never makes an unchanged batch look like another.
+Each is prefixed by the name of its hash function, such as `rows-1:9f86…`. A batch with an older function is compared
+by that one, so that an unchanged batch never looks different after a change of the function.
 """
 
-# ruff: noqa: S608 - the names are this module's own
+# ruff: noqa: S608 - the names are constants of this module
 from __future__ import annotations
 
 import hashlib
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlSession
 
 FILE = "sha256"
-"""The function of files: SHA-256 of the bytes."""
+"""The hash function of files: SHA-256 of the bytes."""
 
 ROWS = "rows-1"
-"""The function of rows that Lagoa uses today."""
+"""The current hash function of rows."""
 
 _TAGGED = re.compile(r"(?P<function>sha256|rows-[0-9]+):(?P<hash>.+)")
 
 
 def rows_1(session: SqlSession, source: str) -> str:
-    """Return a hash of the rows that a table of the session holds; their order does not count.
+    """Return a hash of the rows of a table of the session; their order does not matter.
 
-    Each row is hashed as text (MD5, of which the sums of both halves are kept), so equal rows of other types, such
-    as an integer and a long, are the same content.
+    Each row is hashed as text (MD5, with the halves summed separately), so equal rows of different types, such as an
+    integer and a long, are the same content.
     """
     row = session.query(
         "SELECT count(*), sum(md5_number_lower(text)::HUGEINT), sum(md5_number_upper(text)::HUGEINT) "
@@ -41,15 +41,15 @@ def rows_1(session: SqlSession, source: str) -> str:
 
 
 FUNCTIONS: dict[str, Callable[[SqlSession, str], str]] = {"rows-1": rows_1}
-"""Every function of rows that a batch may have come by."""
+"""Every hash function of rows that a stored batch may have."""
 
 
 class RowsFingerprint:
-    """The fingerprint of rows in a session, by today's function or by an older one.
+    """The fingerprint of rows in a session, by the current hash function or an older one.
 
     Args:
-        session: where they are.
-        source: the table of the session that holds them.
+        session: the session.
+        source: the table of the session with the rows.
     """
 
     def __init__(self, session: SqlSession, source: str) -> None:
@@ -61,9 +61,9 @@ class RowsFingerprint:
         return self._by(ROWS)
 
     def is_of(self, kept: str) -> bool:
-        """Return whether a fingerprint that was kept is of these rows; raises `LakeTooNew`."""
+        """Return whether a stored fingerprint is that of these rows; raises `LakeTooNew`."""
         match = _TAGGED.fullmatch(kept)
-        if match is None:  # of a version that put no function in front, or of a caller's own making
+        if match is None:  # from a version without the prefix, or made by a caller
             return same(kept, self._by("rows-1"))
         if match["function"] == FILE:
             return False
@@ -82,7 +82,7 @@ def _number(function: str) -> int:
 
 
 def same(kept: str, given: str) -> bool:
-    """Return whether two fingerprints are equal; one without its function is of the first version of any."""
+    """Return whether two fingerprints are equal; one without a prefix is of the first version of a function."""
     if kept == given:
         return True
     a, b = _TAGGED.fullmatch(kept), _TAGGED.fullmatch(given)
@@ -93,6 +93,6 @@ def same(kept: str, given: str) -> bool:
 
 
 def digest_of(fingerprint: str) -> str:
-    """Return a fingerprint without the name of its function."""
+    """Return a fingerprint without its prefix."""
     match = _TAGGED.fullmatch(fingerprint)
     return match["hash"] if match else fingerprint

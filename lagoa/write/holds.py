@@ -1,7 +1,7 @@
-"""Batches that were rolled back and are refused when they come again with the same content.
+"""Holds: batches that were rolled back and are refused if they are loaded again with the same content.
 
-A hold is a property of the table's namespace, so it lands in the very commit that rolls the batch back, stands there
-for tables which that commit removes, and leaves every table's pointer equal to the one that was audited.
+A hold is a property of the table's namespace. So it is part of the commit that rolls the batch back, exists also for
+tables which that commit removes, and leaves every table's pointer equal to the audited one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 HELD = "lagoa.held."
-"""Namespace property of a held batch: this, the table's own name, a dot and the batch's id; likewise."""
+"""Prefix of the namespace property of a held batch, followed by the table's name, a dot and the batch's id."""
 
 
 def with_holds(
@@ -28,7 +28,7 @@ def with_holds(
     hold: Iterable[tuple[TableName, Batch]],
     release: Iterable[tuple[TableName, Batch]],
 ) -> dict[Namespace, Mapping[str, str]]:
-    """Return the namespaces that change, with their properties, when batches are held and others released."""
+    """Return the changed namespaces, with their properties, after batches are held and others released."""
     changed: dict[Namespace, dict[str, str]] = {}
     for table, batch in hold:
         properties = changed.setdefault(table.namespace, dict(namespaces.get(table.namespace, {})))
@@ -41,15 +41,15 @@ def with_holds(
 
 
 def held_fingerprint(catalog: VersionedCatalog, commit: str, table: TableName, batch: str) -> str | None:
-    """Return the fingerprint of the content of a batch that is held at a commit; None where none is."""
+    """Return the fingerprint of a batch that is held at a commit; None if it is not held."""
     return catalog.namespaces(commit).get(table.namespace, {}).get(_property(table, batch))
 
 
 def refuse_held_within(catalog: VersionedCatalog, commit: str, tables: Mapping[TableName, TableBatches]) -> None:
-    """Let tables pass unless they hold a batch that is held at a commit.
+    """Refuse tables that contain a batch which is held at a commit.
 
     Raises:
-        BatchHeld: the first such batch.
+        BatchHeld: with the first such batch.
     """
     namespaces = catalog.namespaces(commit)
     for table, batches in tables.items():
@@ -57,8 +57,8 @@ def refuse_held_within(catalog: VersionedCatalog, commit: str, tables: Mapping[T
         for mark, fingerprint in namespaces.get(table.namespace, {}).items():
             if mark.startswith(prefix):
                 batch = mark.removeprefix(prefix)
-                there = batches.get(batch)
-                if there is not None and same(fingerprint, there.fingerprint):
+                found = batches.get(batch)
+                if found is not None and same(fingerprint, found.fingerprint):
                     raise BatchHeld(table, batch)
 
 

@@ -1,7 +1,7 @@
-"""Rows as they came in, in files that no table has: a merge or a history is made again from them on another state.
+"""Incoming rows, kept in files outside of any table, so that a merge or history can be replayed on another state.
 
-A merge leaves in its table what its rows and those that were there gave together. On another state the same rows may
-give something else, so they are kept by themselves; the intent of the write names their files.
+A merge stores the result of combining its rows with existing ones. On another state the result may differ, so the
+incoming rows are kept separately; the intent of the write refers to their files.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from lagoa.write.target import Target
 
 FOLDER = "_lagoa/incoming"
-"""In the warehouse; each day has a folder of its own there, so that old ones go as a whole."""
+"""Folder in the warehouse, with one subfolder per day, so that old ones can be deleted whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """Where a lake keeps rows as they came in.
+    """The place where a lake keeps incoming rows.
 
     Attributes:
         place: the folder of today's files.
@@ -42,7 +42,7 @@ class Incoming:
     def keep(self, session: SqlSession, target: Target, query: str) -> tuple[str, ...]:
         """Write the rows of a query, which have the table's columns; return the paths of the files.
 
-        Columns have the table's field ids, and may be null: the mark of a deletion says nothing but its key.
+        Columns have the table's field ids, and may be null: a deletion mark contains only its key.
 
         Raises:
             WriteError: the files cannot be written.
@@ -52,14 +52,14 @@ class Incoming:
 
 
 def incoming_of(context: LakeContext) -> Incoming | None:
-    """Return where a lake keeps rows as they came in; None where it keeps none."""
+    """Return where a lake keeps incoming rows; None if it keeps none."""
     if not context.settings.incoming_days:
         return None
     return Incoming(f"{context.storage.home}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
 
 
 def sweep_incoming(context: LakeContext) -> None:
-    """Remove what came in longer ago than is kept. An object store does so by a rule of its own."""
+    """Delete incoming rows older than `incoming_days`. In an object store a lifecycle rule does this."""
     oldest = datetime.now(UTC).date() - timedelta(days=context.settings.incoming_days)
     for folder, day in _days(context.storage):
         if day < oldest:
@@ -74,12 +74,12 @@ def _days(storage: Storage) -> Iterator[tuple[str, date]]:
     for folder in Path(path).iterdir() if Path(path).is_dir() else ():
         try:
             yield f"{place}/{folder.name}", date.fromisoformat(folder.name)
-        except ValueError:  # of somebody else's making
+        except ValueError:  # not created by Lagoa
             continue
 
 
 def _plain(table: TableName, metadata: TableMetadata, place: str) -> TableMetadata:
-    """Return metadata by which rows are written in the table's columns, unpartitioned, in their order, nulls let in."""
+    """Return metadata for writing rows with the table's columns, unpartitioned, unsorted and with nulls allowed."""
     from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import UNSORTED_SORT_ORDER

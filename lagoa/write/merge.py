@@ -1,6 +1,6 @@
 """Merge by key and delete by predicate, both copy-on-write."""
 
-# ruff: noqa: S608 - names are quoted; a predicate has been through the engine's parser
+# ruff: noqa: S608 - names are quoted; a predicate was checked by the engine's parser
 from __future__ import annotations
 
 from dataclasses import replace
@@ -37,18 +37,18 @@ def _listed(names: Sequence[str]) -> str:
 def merge_rows(
     rows: SessionQuery, target: Target, key: Sequence[str], order_by: str | None, incoming: Incoming | None = None
 ) -> FileChanges:
-    """Write the rows, and replace those files that hold rows of the same keys.
+    """Write the rows, and replace the files that contain rows with the same keys.
 
-    Of rows with one key the one with the greatest value of `order_by` stays (nulls count as least); when that is
-    equal, rows that come in go before rows that are there, and among those that come in the one with the greatest
-    `_row`, then with the greatest values column by column.
+    Of rows with the same key the one with the greatest value of `order_by` wins (nulls count as least). If that is
+    equal, incoming rows win over existing ones, and among incoming rows the one with the greatest `_row`, then with the
+    greatest values column by column.
 
     Args:
-        rows: what comes in.
+        rows: the incoming rows.
         target: the table.
         key: columns that rows are matched by.
         order_by: see above.
-        incoming: where the rows are kept as they came, one a key.
+        incoming: where the incoming rows are kept, one per key.
 
     Raises:
         WriteError: a key is null; a row does not fit the table.
@@ -89,13 +89,13 @@ def _same(key: Sequence[str]) -> str:
 
 
 def _find_hits(session: SqlSession, part: Part, key: Sequence[str], order_by: str | None) -> dict[str, int]:
-    """Return how many rows of each file will be replaced; drop what comes in older than its row there."""
+    """Return the number of rows of each file that will be replaced; drop incoming rows older than the existing ones."""
     joined = f"AS o JOIN {_NEW} AS n ON {_same(key)}"
     if order_by is None:
         return rows_by_file(session, part, joined)
     file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
-    there, new = f"o.{name_in_sql(order_by)}", f"n.{name_in_sql(order_by)}"
-    older = f"coalesce({there} > {new}, {there} IS NOT NULL AND {new} IS NULL)"
+    existing, new = f"o.{name_in_sql(order_by)}", f"n.{name_in_sql(order_by)}"
+    older = f"coalesce({existing} > {new}, {existing} IS NOT NULL AND {new} IS NULL)"
     session.query(
         f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older "
         f"FROM {part.sql} {joined}"
@@ -113,14 +113,14 @@ def _refuse_null_keys(session: SqlSession, target: Target, key: Sequence[str]) -
             raise WriteError(
                 target.name,
                 f"key column {name!r} is null in {nulls:,} row{'s' if nulls > 1 else ''}.",
-                "Rows are matched by their key: leave these out or fill it; nothing was written.",
+                "Rows are matched by their key: fill it or leave these rows out. Nothing was written.",
             )
 
 
 def _check_columns(target: Target, names: Sequence[str]) -> None:
     for name in names:
         if name not in target.columns:
-            raise WriteError(target.name, f"there is no column {name!r}.", f"There are {', '.join(target.columns)}.")
+            raise WriteError(target.name, f"there is no column {name!r}.", f"It has {', '.join(target.columns)}.")
 
 
 def _repeats(session: SqlSession, key: Sequence[str]) -> bool:
@@ -139,7 +139,7 @@ def _keep_latest(session: SqlSession, target: Target, key: Sequence[str], order_
 
 
 def _key_range(session: SqlSession, target: Target, key: Sequence[str]) -> BooleanExpression | None:
-    """Return the condition that each key lies between the least and the greatest that come in."""
+    """Return the condition that each key is between the least and the greatest incoming one."""
     from pyiceberg.expressions import And, GreaterThanOrEqual, LessThanOrEqual, Reference
 
     schema = target.metadata.schema()
@@ -162,7 +162,7 @@ def _plain(value: Any) -> Any:
 
 
 def delete_rows(session: SqlSession, target: Target, predicate: str) -> FileChanges:
-    """Replace those files that hold rows for which the predicate is true by files without them."""
+    """Rewrite the files that contain rows for which the predicate is true, without these rows."""
     if not target.tasks:
         return FileChanges(predicate=predicate)
     part = read_part(session, target, target.tasks)

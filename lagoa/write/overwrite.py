@@ -1,4 +1,4 @@
-"""Rows of a condition replaced by others, copy-on-write."""
+"""Overwrite: replaces the rows that meet a condition, copy-on-write."""
 
 # ruff: noqa: S608 - names are quoted
 from __future__ import annotations
@@ -23,11 +23,11 @@ _NEW = "_lagoa_new"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A condition on a table's rows, twice.
+    """A condition on a table's rows, in two forms.
 
     Attributes:
-        sql: for rows; where it is null or false they stay.
-        expressions: for files: each such row fulfils one of them, others may too.
+        sql: for rows; those for which it is null or false stay.
+        expressions: for pruning files: each row that meets the condition meets one of them; others may too.
     """
 
     sql: str
@@ -35,7 +35,7 @@ class Where:
 
 
 def overwrite_rows(rows: SessionQuery, target: Target, where: Where) -> FileChanges:
-    """Put the rows that come in, all of which fulfil the condition, in the place of those that are there and do.
+    """Replace the existing rows that meet the condition with the incoming ones, which must all meet it.
 
     Raises:
         WriteError, QueryError: a row does not fit the table; the query fails.

@@ -1,4 +1,4 @@
-"""Tables put back to what they are at another ref: their pointers alone change, no data is copied."""
+"""Restores tables to their state at another ref: only their pointers change, no data is copied."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """What became of one table.
+    """The result for one table.
 
     Attributes:
         table: its name.
-        changed: whether it, or its quarantine, was another than at the ref.
-        unseen: ids of the batches that it held and holds no more; they load again when they come again.
-        stale_inputs: tables that a model made it from and that are others on the branch: `transform` will build it
-            anew from those.
+        changed: whether it, or its quarantine, differed from the ref.
+        unseen: ids of the batches that it no longer contains; they can be loaded again.
+        stale_inputs: inputs that the table was built from and that differ on the branch: `transform` will build it
+            again from the current ones.
     """
 
     table: TableName
@@ -41,10 +41,10 @@ def restore_tables(
 ) -> tuple[list[RestoreResult], list[TableName]]:
     """Stage the pointers that tables and their quarantines have at `source`.
 
-    A table's quarantine goes with it, so that the records received still add up.
+    A table's quarantine is restored too, so that the counts of received records still add up.
 
     Returns:
-        One result a table, and the tables whose pointer changed.
+        One result per table, and the tables whose pointer changed.
 
     Raises:
         TableNotFound: `source` has no such table.
@@ -64,7 +64,7 @@ def restore_tables(
         RestoreResult(
             table=table,
             changed=table in changed or table.quarantine in changed,
-            unseen=_unseen(context, now.get(table), then[table]),
+            unseen=_removed_batches(context, now.get(table), then[table]),
             stale_inputs=_stale_inputs(context, then[table], after),
         )
         for table in tables
@@ -72,7 +72,7 @@ def restore_tables(
     return results, sorted(changed)
 
 
-def _unseen(context: LakeContext, now: str | None, then: str) -> tuple[str, ...]:
+def _removed_batches(context: LakeContext, now: str | None, then: str) -> tuple[str, ...]:
     files, facts = context.batches, context.metadata.facts
     held = files.of(facts(now).properties if now else {})
     return tuple(sorted(held.missing_from(files.of(facts(then).properties))))

@@ -1,6 +1,6 @@
-"""The history of things (SCD2): a table becomes the versions that follow from observations; see `contracts.history`.
+"""SCD2: a table becomes the versions that follow from observations; see `lagoa.contracts.scd2`.
 
-All observations come in, and what the versions of a key are follows from them alone. What is written is the difference,
+The input is all observations, and the versions of a key depend only on them. Only the differences are written,
 copy-on-write.
 """
 
@@ -43,16 +43,16 @@ _VERSIONS, _NEW = "_lagoa_versions", "_lagoa_new"
 def history_rows(
     rows: SessionQuery, target: Target, contract: Contract, incoming: Incoming | None = None
 ) -> FileChanges:
-    """Make the table the history of the observations that come in, which are all there are.
+    """Make the table the history of the given observations, which must be complete.
 
     Args:
         rows: the observations.
         target: the table.
-        contract: the table's.
-        incoming: where the observations are kept as they came.
+        contract: the table's contract.
+        incoming: where the observations are kept as received.
 
     Raises:
-        WriteError: a key or a moment is null; a row does not fit the table.
+        WriteError: a key or a time is null; a row does not fit the table.
     """
     session = rows.session
     _check_columns(rows, target, contract)
@@ -71,10 +71,10 @@ def history_rows(
 
 
 def stage_observations(rows: SessionQuery, metadata: TableMetadata, contract: Contract) -> str:
-    """Keep observations in the session, in the table's types; return SQL for the versions that follow from them.
+    """Store observations in the session, in the table's types; return SQL for the versions that follow from them.
 
     Raises:
-        WriteError: a key or a moment is null; a row does not fit the table.
+        WriteError: a key or a time is null; a row does not fit the table.
     """
     session = rows.session
     session.stage(_OBSERVED, observations_sql(contract, rows.sql), metadata, parameters=rows.parameters)
@@ -84,7 +84,7 @@ def stage_observations(rows: SessionQuery, metadata: TableMetadata, contract: Co
     names = list(map(name_in_sql, business_key(contract)))
     several = f"SELECT {', '.join(names)} FROM {_OBSERVED} GROUP BY ALL HAVING count(*) > 1"
     session.query(f"CREATE OR REPLACE TEMP TABLE {_SEVERAL} AS {several}").fetchall()
-    if not session.query(f"SELECT 1 FROM {_SEVERAL} LIMIT 1").fetchall():  # a first load, most often
+    if not session.query(f"SELECT 1 FROM {_SEVERAL} LIMIT 1").fetchall():  # usually a first load
         return single_versions_sql(contract, _OBSERVED)
     same = " AND ".join(f"o.{name} = s.{name}" for name in names)
     part = f"(SELECT o.* FROM {_OBSERVED} AS o {{}} JOIN {_SEVERAL} AS s ON {same})"
@@ -93,16 +93,16 @@ def stage_observations(rows: SessionQuery, metadata: TableMetadata, contract: Co
 
 
 def _check_columns(rows: SessionQuery, target: Target, contract: Contract) -> None:
-    """Refuse a marker that has no meaning, and columns of versions, before they meet those that are made here."""
+    """Refuse a deletion marker that is not configured, and columns that clash with the generated ones."""
     wanted = selected_columns(contract)
     found = rows.session.columns(rows.sql, rows.parameters)
-    strange = [name for name in found if name not in wanted]
+    unknown = [name for name in found if name not in wanted]
     missing = [name for name in wanted if name not in found]
-    if strange or missing:
-        what = f"have no column {missing[0]!r}" if missing else f"have a column {strange[0]!r} that has no place"
+    if unknown or missing:
+        what = f"have no column {missing[0]!r}" if missing else f"have an unknown column {unknown[0]!r}"
         advice = f"Observations have the columns {', '.join(wanted)}."
-        if DELETED in strange:
-            advice += " For deletions that are marked, set `deletions: marker` in lagoa.scd2."
+        if DELETED in unknown:
+            advice += " To mark deletions, set `deletions: marker` in lagoa.scd2."
         raise WriteError(target.name, f"the observations {what}.", advice)
 
 
@@ -113,12 +113,12 @@ def _refuse_nulls(session: SqlSession, contract: Contract) -> None:
             raise WriteError(
                 contract.table,
                 f"{name!r} is null in {nulls:,} observation{'s' if nulls > 1 else ''}.",
-                "An observation says of which thing it is and from when on it is so; nothing was written.",
+                "An observation needs its key and its time. Nothing was written.",
             )
 
 
 def _all_by_delivery(session: SqlSession, contract: Contract) -> bool:
-    """Return whether any thing may be missing from a later delivery, so that none can be looked at by itself."""
+    """Return whether keys may be missing from a later delivery, so that no key can be processed separately."""
     if contract.scd2 is None or contract.scd2.deletions != "missing":
         return False
     first, last = session.query(f"SELECT min({FROM}), max({FROM}) FROM {_OBSERVED}").fetchall()[0]
@@ -134,7 +134,7 @@ def _difference(session: SqlSession, target: Target, contract: Contract) -> File
     counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in (_NEW, _VERSIONS, f"{part.sql} AS o"))
     added, after, before = session.query(f"SELECT {counts}").fetchall()[0]
     old = replaced_files(session, target, part, gone)
-    if before - old.rows + added != after:  # a version is there twice: somebody else wrote it
+    if before - old.rows + added != after:  # a version exists twice: another writer added it
         files = session.write(f"SELECT * FROM {_VERSIONS}", target.metadata)
         return FileChanges(files, [task.file for task in target.tasks], after, before, key=contract.key)
     if not (added or old.rows):
@@ -148,7 +148,7 @@ def _difference(session: SqlSession, target: Target, contract: Contract) -> File
 
 
 def _same(contract: Contract, columns: Sequence[str]) -> str:
-    """Return the condition that two rows are the same version: columns of the key are never null."""
+    """Return the condition that two rows are the same version; key columns are never null."""
     terms = [
         f"o.{name_in_sql(name)} {'=' if name in (*contract.key, CURRENT) else 'IS NOT DISTINCT FROM'} "
         f"n.{name_in_sql(name)}"

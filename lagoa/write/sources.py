@@ -1,4 +1,4 @@
-"""Where a write's rows come from: a query, an Arrow table or stream, a DataFrame; and the lineage they are given."""
+"""Sources of a write's rows: a query, an Arrow table or stream, or a DataFrame; and their lineage columns."""
 
 # ruff: noqa: S608 - names are quoted, values are bound
 from __future__ import annotations
@@ -28,13 +28,13 @@ _KEPT = "_lagoa_kept"
 
 @dataclass(frozen=True, slots=True)
 class SessionQuery:
-    """A query of Lagoa's own, run in a session that is open: it is not checked as a user's would be.
+    """A query of Lagoa, run in an open session: unlike a user's query it is not checked.
 
     Attributes:
-        session: where it runs.
+        session: the session.
         sql: one SELECT.
         parameters: values bound to it.
-        constant: columns that have one value in all rows.
+        constant: columns with the same value in all rows.
     """
 
     session: SqlSession
@@ -44,26 +44,26 @@ class SessionQuery:
 
 
 Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
-"""What rows come from; a text is a user's SELECT over the branch."""
+"""A source of rows; a text is a user's SELECT over the branch."""
 
 
 @contextmanager
 def open_rows(
     engine: SqlEngine, tables: Mapping[TableName, str], ref: str, target: TableName, source: Source
 ) -> Iterator[SessionQuery]:
-    """Yield the query that gives a source's rows; what it opens is released after.
+    """Yield the query for a source's rows; whatever is opened for it is closed afterwards.
 
     Args:
         engine: runs the query.
-        tables: what a user's query may read.
+        tables: the tables that a user's query may read.
         ref: the name of the branch, for errors.
-        target: the table written, which the session can then read too.
+        target: the table that is written; the session can read it too.
         source: see `Source`.
 
     Raises:
-        QueryError: a user's SQL that is refused.
-        TableNotFound: it names a table that is not there.
-        WriteError: the source is of no kind that is known.
+        QueryError: a user's SQL is refused.
+        TableNotFound: it refers to a table that does not exist.
+        WriteError: the type of the source is not supported.
     """
     if isinstance(source, SessionQuery):
         yield source
@@ -83,18 +83,18 @@ def open_rows(
         raise WriteError(
             target,
             f"rows cannot come from a {type(source).__name__}.",
-            "Give an Arrow table or reader, a DataFrame, or a SELECT as text.",
+            "Use an Arrow table or reader, a DataFrame, or a SELECT as text.",
         )
 
 
 def kept(rows: SessionQuery) -> tuple[SessionQuery, str]:
-    """Run a query once and keep its rows; return a query for them and the name they are kept under."""
+    """Run a query once and store its rows; return a query for them and the name of their temporary table."""
     rows.session.query(f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS {rows.sql}", rows.parameters).fetchall()
     return SessionQuery(rows.session, f"SELECT * FROM {_KEPT}"), _KEPT
 
 
 def with_lineage(rows: SessionQuery, batch: Batch | None) -> SessionQuery:
-    """Return the query with the lineage columns that it lacks: the batch (or an id made here), now, `api`, 1 and on."""
+    """Return the query with missing lineage columns added: batch (or a generated id), time, `api`, number from 1."""
     have = set(rows.session.columns(rows.sql, rows.parameters))
     values = {
         LINEAGE_COLUMNS[0]: (batch.id if batch else uuid.uuid4().hex[:16], "VARCHAR"),

@@ -1,4 +1,4 @@
-"""A table that is being written: its metadata as the write will leave it, its files, and the commit of new ones."""
+"""A table that is being written: its metadata after the write, its files, and the commit of new ones."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from lagoa.write.transactions import KeptTransaction
 
 Hold: TypeAlias = "Callable[[], tuple[Mapping[str, str], Collection[str]]]"
-"""Notes a batch: gives the table's properties that say so, and the names of those that they replace."""
+"""Records a batch: returns the table properties that refer to it, and the names of those that they replace."""
 
-_WRITTEN_FORMAT = 2  # the last one that PyIceberg writes manifests of
-_REMEMBERED_FILES = 64  # a table of more files is read through its metadata, which prunes them
+_WRITTEN_FORMAT = 2  # the latest that PyIceberg writes manifests for
+_REMEMBERED_FILES = 64  # a table with more files is read through its metadata, to prune them
 
 
 @dataclass(frozen=True, slots=True)
 class FileChanges:
-    """What a write does to a table's files.
+    """The changes of a write to a table's files.
 
     Attributes:
         added: the files written.
-        removed: the files that these take the place of.
-        rows_added: rows that came in.
-        rows_removed: rows that are gone or were replaced.
-        predicate: the condition of the rows removed, for a delete.
-        key: what rows were matched by, for a merge.
-        incoming: paths of the files with the rows as they came in, for a merge or a history.
+        removed: the files that they replace.
+        rows_added: number of added rows.
+        rows_removed: number of deleted or replaced rows.
+        predicate: the condition of the removed rows, for a delete.
+        key: the columns that rows were matched by, for a merge.
+        incoming: paths of the files with the incoming rows, for a merge or a history.
     """
 
     added: Sequence[DataFile] = ()
@@ -57,26 +57,26 @@ class FileChanges:
 
 
 class Target:
-    """One table of a transaction, made from its contract when it is not there yet.
+    """One table of a transaction, created from its contract if it does not exist.
 
     Attributes:
         name: the table.
-        contract: its contract, where it has one.
-        table: the table before the write; None for one that is new.
-        pointer: where its metadata is before the write; None likewise.
-        metadata: the metadata that new files are to fit.
-        evolves: whether the write brings the table to another schema, layout or description.
+        contract: its contract, if it has one.
+        table: the table before the write; None if it is new.
+        pointer: its pointer before the write; None if it is new.
+        metadata: the metadata that new files must match.
+        evolves: whether the write changes the table's schema, layout or description.
 
     Args:
         catalog: where the write is staged.
-        contracts: of the lake.
+        contracts: contracts of the lake.
         name: the table.
-        replaced: whether the write puts its rows in the place of all rows.
+        replaced: whether the write replaces all rows.
 
     Raises:
-        ContractError: the table is not there and has no contract.
-        WriteError: the table cannot become what its contract says, or is of a form that is only read.
-        TableUnreadable: others wrote into it what would not be read rightly.
+        ContractError: the table does not exist and has no contract.
+        WriteError: the table cannot be changed to match its contract, or its format version can only be read.
+        TableUnreadable: another engine wrote data into it that would be read incorrectly.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Target:
                 properties={CONTRACT: contract.hash, **described},
             )
             self._transaction = KeptCreateTransaction(staged)
-        # PyIceberg changes a table object when its transaction is committed: what stood before is kept here.
+        # PyIceberg changes a table object when its transaction is committed: the values before the write are kept here.
         self.metadata: TableMetadata = self._transaction.table_metadata
         self.pointer = self.table.metadata_location if self.table is not None else None
         self._schema_before = self.table.metadata.current_schema_id if self.table is not None else None
@@ -125,9 +125,9 @@ class Target:
 
     @cached_property
     def evolved(self) -> str:
-        """Where metadata stands by which the rows before the write are read in the columns that the write leaves.
+        """Location of metadata for reading the existing rows with the columns that the table has after the write.
 
-        Where the table evolves this is a file of its own, which nothing but this write points to.
+        If the schema changes, this is a separate file that only this write refers to.
         """
         from pyiceberg.serializers import ToOutputFile
 
@@ -143,13 +143,13 @@ class Target:
         return self.candidates(None)
 
     def candidates(self, condition: BooleanExpression | None) -> list[FileScanTask]:
-        """Return the files that may hold rows of a condition, by their partitions and bounds."""
+        """Return the files that may contain rows that meet a condition, by their partitions and bounds."""
         from pyiceberg.expressions import AlwaysTrue
         from pyiceberg.table import DataScan
 
         if self.table is None or self.metadata.current_snapshot_id is None:
             return []
-        # Over the metadata as it will be: a column may have been renamed just now.
+        # With the metadata after the write: it may rename a column.
         scan = DataScan(table_metadata=self.metadata, io=self.table.io, row_filter=condition or AlwaysTrue())
         return list(scan.plan_files())
 
@@ -159,22 +159,22 @@ class Target:
         """Stage the write: one snapshot, one metadata file.
 
         Args:
-            changes: to the table's files.
+            changes: the changes to the table's files.
             properties: set on the table.
-            engine: is told the table's files.
-            hold: notes a batch, and gives the properties that say so.
+            engine: the engine, which remembers the table's files.
+            hold: records a batch, and returns the properties that refer to it.
 
         Raises:
             WriteError: the files cannot be written.
         """
         try:
-            noted, replaced = hold() if hold else ({}, frozenset())
-            table = self._stage(changes, {**properties, **noted}, replaced)
+            recorded, replaced = hold() if hold else ({}, frozenset())
+            table = self._stage(changes, {**properties, **recorded}, replaced)
         except OSError as error:
             raise WriteError(
                 self.name,
                 f"its metadata cannot be written: {error.strerror or error}.",
-                "Nothing was written. Look at the free space of the disk and at the rights to the state folder.",
+                "Nothing was written. Check the free disk space and the permissions of the state folder.",
             ) from error
         self._remember(table, changes, engine)
         return table
@@ -194,7 +194,7 @@ class Target:
                 for file in changes.added:
                     append.append_data_file(file)
                 left = append.snapshot_id
-        # What the state of a model says is no longer what the table holds.
+        # The recorded state of a model no longer describes the table's content.
         stale = ({FINGERPRINT, INPUTS, *replaced} & self.properties.keys()) - properties.keys()
         if stale:
             self._transaction.remove_properties(*stale)
@@ -204,7 +204,7 @@ class Target:
         return self._transaction.commit_transaction()
 
     def _remember(self, table: Table, changes: FileChanges, engine: SqlEngine) -> None:
-        """Tell the engine the table's files where all are of this schema and few: it reads them more quickly."""
+        """Have the engine remember the table's files, for faster reads, if they are few and of the current schema."""
         old: Sequence[str] | None = ()
         if self.pointer is not None:
             same = self._schema_before == table.metadata.current_schema_id
@@ -219,12 +219,12 @@ class Target:
 
 
 def _refuse(name: TableName, table: Table) -> None:
-    """Let a table pass that can be written; see `Target` for what is raised."""
+    """Refuse a table that cannot be written; see `Target` for the errors."""
     refuse_unreadable_table(table)
     version = table.metadata.format_version
     if version > _WRITTEN_FORMAT:
         raise WriteError(
             name,
-            f"it has format {version} of Iceberg; Lagoa writes formats up to {_WRITTEN_FORMAT}.",
-            "Write it by the engine that made it, or make a table of format 2 from it.",
+            f"it has Iceberg format version {version}; Lagoa writes versions up to {_WRITTEN_FORMAT}.",
+            "Write it with the engine that created it, or create a table of format 2 from it.",
         )

@@ -1,7 +1,7 @@
-"""PyIceberg's transactions, which work out the table's metadata anew each time they look at it, made to keep it.
+"""PyIceberg's transactions with a cache of the table's metadata, which they otherwise compute on each access.
 
-A commit looks a dozen times, which takes a third of its time. The updates of a transaction are a tuple that is
-replaced, never changed, so the tuple tells whether what was kept still holds.
+A commit accesses it a dozen times, which takes a third of its time. The updates of a transaction are a tuple that is
+replaced, never changed, so the tuple's identity shows whether the cached metadata is still valid.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class KeptTransaction(Transaction):
-    """A transaction on a table that is there."""
+    """A transaction on an existing table."""
 
     _kept: tuple[TableMetadata, tuple[TableUpdate, ...], TableMetadata] | None = None
 
     @property
     def table_metadata(self) -> TableMetadata:
-        """The metadata as the transaction leaves it."""
+        """The metadata after the transaction's updates."""
         before, updates = self._table.metadata, self._updates
         if self._kept is None or self._kept[0] is not before or self._kept[1] is not updates:
             self._kept = (before, updates, super().table_metadata)
@@ -30,4 +30,4 @@ class KeptTransaction(Transaction):
 
 
 class KeptCreateTransaction(KeptTransaction, CreateTableTransaction):
-    """A transaction that makes a table."""
+    """A transaction that creates a table."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.nessie.http import PAGE, Conflict, NotThere, at
-from lagoa.domain.owners import is_abandoned, let_go, own_name
+from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.errors import CatalogBusy, LagoaError, RefNotFound, TerminalError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Scratch:
             except Conflict:  # it moved, and the answer that said so was lost
                 there = self._http.call("GET", at(self.name), again=False)
                 self._http.call("DELETE", at(self.name, there["reference"]["hash"]), again=False)
-        let_go(self.name.rpartition("/")[2])
+        release_name(self.name.rpartition("/")[2])
 
 
 class Scratches:

@@ -32,7 +32,7 @@ class RowRuleCheck(ScanCheck):
                 about=rule.column,
                 contract=contract,
                 severity=severity[rule.column],
-                definition=json.dumps(rule.asks) if rule.asks else "",
+                definition=json.dumps(rule.limits) if rule.limits else "",
                 sql=cls.violations(rule),
                 counts=f"rows: {rule.reason}",
                 samples_sql=f"SELECT * FROM {table_in_sql(contract.table)} WHERE {rule.violated}",  # noqa: S608

@@ -1,1 +1,1 @@
-"""What the mechanism needs from outside, as Protocols. Adapters implement them; `lagoa.bootstrap` picks which."""
+"""The services that Lagoa's core needs, as Protocols. Adapters implement them; `lagoa.bootstrap` selects which."""

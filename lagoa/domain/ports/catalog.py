@@ -1,4 +1,4 @@
-"""The catalog port: branches, tags and commits over pointers of tables."""
+"""The catalog port: branches, tags and commits over table pointers."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class VersionedCatalog(Protocol):
     """Branches, tags and commits over tables' metadata pointers.
 
     Commit ids are content hashes. `~n` and `log` follow first parents, `merge_base` and `is_ancestor` both.
-    Every method raises `CatalogBusy` when the catalog does not answer in time, and `RefNotFound` for a ref or
-    commit that is not there.
+    Every method raises `CatalogBusy` if the catalog does not answer in time, and `RefNotFound` for a ref or
+    commit that does not exist.
     """
 
     def resolve(self, ref: Ref | str) -> Commit:
@@ -37,41 +37,41 @@ class VersionedCatalog(Protocol):
         """Return all branches and tags, by name."""
 
     def create_branch(self, name: str, at: str) -> RefInfo:
-        """Make a branch at a commit id; raises `RefExists`, `InvalidName`."""
+        """Create a branch at a commit id; raises `RefExists`, `InvalidName`."""
 
     def create_tag(self, name: str, at: str) -> RefInfo:
-        """Make a tag at a commit id; raises `RefExists`, `InvalidName`."""
+        """Create a tag at a commit id; raises `RefExists`, `InvalidName`."""
 
     def delete_ref(self, name: str, expected: str) -> None:
         """Remove a branch or tag that is at `expected`.
 
         Raises:
-            CommitLost: when it has moved.
+            CommitLost: it has moved.
             RefProtected: for main.
         """
 
     def commit(self, branch: str, expected: str, change: Change) -> Commit:
-        """Land `change` as one commit on `branch`, if its head is `expected`: all or nothing.
+        """Commit `change` to `branch` atomically, if its head is `expected`.
 
         Raises:
-            CommitLost: when the branch is not at `expected`; it names the tables of `change` that others changed.
+            CommitLost: the branch is not at `expected`; the error lists the tables of `change` that others changed.
             RefProtected: for main and for tags.
         """
 
     def swap(self, branch: str, expected: str, to: str) -> datetime:
-        """Move `branch` from `expected` to its descendant `to`, by compare-and-swap; the one way to move main.
+        """Move `branch` from `expected` to its descendant `to`, by compare-and-swap; the only way to move main.
 
-        The first parent of `to` must be `expected`. The moment goes to the journal that answers `branch*<time>`,
-        in the same transaction, and is returned; moments of one branch strictly increase.
+        The first parent of `to` must be `expected`. The time of the move is returned, and recorded in the same
+        transaction in the journal from which `branch*<time>` is resolved; the times of one branch strictly increase.
 
         Raises:
-            CommitLost: when the branch is not at `expected`.
-            NotASuccessor: when the first parent of `to` is another.
+            CommitLost: the branch is not at `expected`.
+            NotASuccessor: the first parent of `to` differs.
             RefProtected: for a tag.
         """
 
     def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
-        """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
+        """Return the moves of a branch from the journal as (time, commit id), oldest first; all, or the newest ones."""
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
@@ -80,7 +80,7 @@ class VersionedCatalog(Protocol):
         """Yield the commit and its first parents, newest first, to the root."""
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
-        """Return whether `ancestor` is `of` or lies behind it, by any parent."""
+        """Return whether `ancestor` is `of` or one of its ancestors, by any parent."""
 
     def merge_base(self, a: str, b: str) -> str:
         """Return the nearest common ancestor, by any parent."""
@@ -95,7 +95,7 @@ class VersionedCatalog(Protocol):
         """Return each table whose pointer differs, as (at a, at b)."""
 
     def verify(self) -> list[str]:
-        """Return what is wrong with what the catalog keeps, a sentence each; an empty list when it is whole."""
+        """Return each defect of the catalog's data as a sentence; an empty list if it is healthy."""
 
     def close(self) -> None:
-        """Release what the catalog holds open."""
+        """Close the catalog's connections."""

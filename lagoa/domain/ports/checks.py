@@ -1,4 +1,4 @@
-"""The ports of audits: what runs check files, and what keeps receipts and results."""
+"""The ports of audits: the runner of check files, and the store of receipts and results."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class Auditor(Protocol):
 
     @property
     def version(self) -> str:
-        """What runs the checks, and which version: results of another one are not taken for its own."""
+        """The tool that runs the checks, and its version: results of a different one are not reused."""
 
     def read(self, table: TableName, path: Path, faults: list[CheckError] | None = None) -> CheckFile:
         """Read a check file; raises `CheckError` with file and line for anything that cannot be run.
 
-        Where `faults` is given, those of single checks go there, and the file comes without these checks.
+        If `faults` is given, errors of single checks are appended to it, and the file is returned without these checks.
         """
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
-        """Run every check of some files; a check that was not evaluated says so in its outcome.
+        """Run every check of some files; the outcome shows whether a check was not evaluated.
 
-        A check that does not come back is for the caller to notice. Keys are left empty.
+        The caller must detect checks without a result. Keys are left empty.
         """
 
     def close(self) -> None:
@@ -43,13 +43,13 @@ class ReceiptStore(Protocol):
     """Receipts of publications and results of checks, outside the branches."""
 
     def prepare(self, receipt: Receipt) -> None:
-        """Keep a receipt before `main` moves."""
+        """Store a receipt before `main` moves."""
 
     def get(self, receipt: str) -> Receipt | None:
-        """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
+        """Return a receipt by its id, or by the first digits of it if they are unique."""
 
     def of_commit(self, commit: str) -> Receipt | None:
-        """Return the newest receipt of an audited commit; its first digits do as in `get`."""
+        """Return the newest receipt of an audited commit, by its id or first digits as in `get`."""
 
     def of_branch(self, branch: str) -> Receipt | None:
         """Return the newest receipt of a branch, by its name."""
@@ -58,18 +58,18 @@ class ReceiptStore(Protocol):
         """Yield all receipts, newest first."""
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
-        """Return the earlier results of these keys."""
+        """Return the stored results of these keys."""
 
     def remember(self, results: Sequence[CheckResult]) -> None:
-        """Keep results for use by later audits."""
+        """Store results for later audits."""
 
     def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
-        """Drop receipts prepared before a moment whose commit was not published; return how many.
+        """Delete receipts that were prepared before a given time and whose commit was not published; return how many.
 
         Args:
-            before: younger receipts stay.
-            published: whether a commit was; asked once for each receipt.
+            before: the time; newer receipts stay.
+            published: returns whether a commit was published; called once for each receipt.
         """
 
     def close(self) -> None:
-        """Release what the store holds open."""
+        """Close the store's connections."""

@@ -1,4 +1,4 @@
-"""The SQL engine port: what runs SQL over tables and writes their files."""
+"""The SQL engine port: it runs SQL over tables and writes their files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 FILE_COLUMN = "_lagoa_file"
-"""The column of `SqlSession.data_files` that holds the path of the file a row stands in."""
+"""The column of `SqlSession.data_files` with the path of the file that a row is in."""
 
 
 class QueryResult(Protocol):
-    """Rows of one query, read once."""
+    """The rows of one query; they can be read once."""
 
     @property
     def columns(self) -> Sequence[str]:
@@ -38,24 +38,24 @@ class QueryResult(Protocol):
         """Return all rows as a pandas DataFrame."""
 
     def fetchmany(self, size: int) -> list[tuple[Any, ...]]:
-        """Return the next rows as tuples: `size` of them, fewer at the end."""
+        """Return the next `size` rows as tuples, fewer at the end."""
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """Return all rows as tuples."""
 
 
 class SqlSession(Protocol):
-    """A connection of the engine in which a fixed set of tables can be named; one thread uses it at a time.
+    """A connection of the engine to a fixed set of tables; one thread uses it at a time.
 
-    Every name stands for the exact pointer that was given: what happens on the branch meanwhile is not seen.
+    Every name stands for the pointer that was given: later changes of the branch are not visible.
     """
 
     @property
     def connection(self) -> Any:
-        """The engine's own connection, in which the tables are named alike; for tools that bring their own SQL."""
+        """The engine's own connection, with the same table names; for tools that bring their own SQL."""
 
     def query(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> QueryResult:
-        """Run Lagoa's own SQL (a model, a check, a reader); raises `QueryError`."""
+        """Run SQL on behalf of Lagoa (a model, a check, a reader); raises `QueryError`."""
 
     def write(
         self,
@@ -71,38 +71,38 @@ class SqlSession(Protocol):
 
         Args:
             query: one SELECT.
-            table: the metadata that the files are to fit.
+            table: the metadata that the files must match.
             parameters: values bound to the query.
-            constant: columns that have one value in all rows: a partition by them needs no sorting apart of the rows.
+            constant: columns with the same value in all rows: partitioning by them needs no sorting.
 
         Raises:
-            WriteError: a column is missing or unknown, a value does not fit, a required one is null.
+            WriteError: a column is missing or unknown, a value does not fit, a required value is null.
             QueryError: the query fails.
         """
 
     def stage(self, name: str, query: str, table: TableMetadata, *, parameters: Sequence[Any] = ()) -> int:
-        """Keep a query's rows, as `write` would write them, under a name of this session; return their number.
+        """Store a query's rows, as `write` would write them, under a name in this session; return their number.
 
-        What does not fit in memory is spilled. Raises as `write` does, but nulls are let through.
+        Rows that do not fit in memory are spilled. Raises as `write` does, but accepts nulls.
         """
 
     def columns(self, query: str, parameters: Sequence[Any] = ()) -> list[str]:
-        """Return the names of a query's columns; it is not run."""
+        """Return the names of a query's columns without running it."""
 
     def data_files(self, table: TableMetadata, files: Sequence[DataFile]) -> str | None:
-        """Return SQL to select from that reads some data files of a table, in its schema, and `FILE_COLUMN`.
+        """Return SQL, for a FROM clause, that reads data files of a table in its schema, with `FILE_COLUMN`.
 
-        None where they can only be read through the table's metadata. What was deleted in them is not left out.
+        None if they can only be read through the table's metadata. Deleted rows are not left out.
         """
 
     def table_at(self, pointer: str) -> str:
-        """Return SQL to select from that reads the table at a pointer, with what was deleted left out."""
+        """Return SQL, for a FROM clause, that reads the table at a pointer without its deleted rows."""
 
     def register(self, name: str, data: pa.Table | pa.RecordBatchReader | pd.DataFrame) -> None:
-        """Make data of this process readable under a name."""
+        """Make in-memory data readable under a name."""
 
     def close(self) -> None:
-        """Release the session."""
+        """Close the session and free its resources."""
 
     def __enter__(self) -> Self:
         """Return the session."""
@@ -116,32 +116,32 @@ class SqlEngine(Protocol):
 
     @property
     def version(self) -> str:
-        """What runs the SQL, and which version: results of another one are not taken for its own."""
+        """The engine and its version: results of a different one are not reused."""
 
     def session(self, tables: Pointers, *, confined: bool = False, writes: bool = False) -> SqlSession:
         """Open a session in which each of `tables` can be read by its name.
 
         `confined` is for a user's SQL: the session can then open nothing outside the warehouse. Whether such a session
-        `writes` is told before.
+        `writes` must be given in advance.
         """
 
     def session_of(self, tables: Mapping[TableName, pa.Table]) -> SqlSession:
-        """Open a session in which each of `tables` can be read by its name: rows in memory, for trying SQL out."""
+        """Open a session in which each of `tables` can be read by its name: rows in memory, for testing SQL."""
 
     def remember(self, pointer: str, files: Sequence[str]) -> None:
-        """Say that the table at `pointer` is exactly these files, all written under its current schema.
+        """Remember that the table at `pointer` consists of exactly these files, all written with its current schema.
 
         Sessions of this engine may then read them without the table's metadata.
         """
 
     def files(self, pointer: str) -> tuple[str, ...] | None:
-        """Return what was remembered of a pointer."""
+        """Return the files remembered for a pointer; None if there are none."""
 
     def shared(self, workers: int) -> AbstractContextManager[None]:
-        """Within it so many sessions work at a time, each with its share of the engine's threads."""
+        """Split the engine's threads among `workers` concurrent sessions while the context is open."""
 
     def flush(self) -> None:
-        """Return when every file written so far, by whichever process, would survive a loss of power."""
+        """Return once every file written so far, by any process, would survive a power failure."""
 
     def tables_read(self, sql: str) -> frozenset[TableName]:
         """Parse a user's SQL with the engine's own parser; return the tables it names.
@@ -151,4 +151,4 @@ class SqlEngine(Protocol):
         """
 
     def close(self) -> None:
-        """Release the engine."""
+        """Close the engine."""

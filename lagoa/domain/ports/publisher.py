@@ -1,4 +1,4 @@
-"""The publisher port: what moves `main`."""
+"""The publisher port: it moves `main`."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ if TYPE_CHECKING:
 
 
 class Publisher(Protocol):
-    """Moves `main`: in this process, or in a step of its own where the lake's role may not."""
+    """Moves `main`: in this process, or in the publisher process if the lake's role may not."""
 
     def publish(self, branch: str, message: str) -> Publication:
-        """Do as `lagoa.publish.work.publish`, with its errors; `PublisherFailed` when a step of its own fails."""
+        """Publish a branch, with the errors of `lagoa.publish.work.publish`; `PublisherFailed` if its process fails."""
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
-        """Do as `lagoa.publish.rollback.rollback`, likewise."""
+        """Roll `main` back, with the errors of `lagoa.publish.rollback.rollback`, and `PublisherFailed`."""
 
     def accompany(self, branch: str) -> PublisherRun:
-        """Begin with a branch that is being worked on."""
+        """Start checking a branch while it is being worked on."""
 
     def close(self) -> None:
-        """Release what is kept for the next publication."""
+        """Close what is kept open for the next publication."""
 
 
 class PublisherRun(Protocol):
-    """Checks a branch beside the work on it, and then publishes it; the results are the publisher's own."""
+    """Checks a branch in the background while it is worked on, then publishes it with the same results."""
 
     def finished(self, table: TableName, commit: str | None) -> None:
-        """Check a table whose rows are on the branch since a commit; None where nothing was committed for it."""
+        """Check a table whose rows are complete as of a commit; None if nothing was committed for it."""
 
     def audit(self) -> AuditReport:
-        """Do as `lagoa.audit.audit`, with its errors; `PublisherFailed` when a step of its own fails."""
+        """Audit the branch, with the errors of `lagoa.audit.audit`; `PublisherFailed` if the process fails."""
 
     def publish(self, message: str) -> Publication:
-        """Do as `Publisher.publish`."""
+        """Publish the branch; see `Publisher.publish`."""
 
     def close(self) -> None:
-        """Check nothing any more, until another table is finished."""
+        """Stop checking, until another table is finished."""

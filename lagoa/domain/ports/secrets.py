@@ -12,34 +12,34 @@ class Secrets(Protocol):
     """Where the credentials of one role come from. Threads may share one."""
 
     def get(self, name: str) -> SecretStr:
-        """Return the secret of a name, as it is now: one that was changed meanwhile is seen.
+        """Return the current value of a secret: changes take effect at once.
 
         Args:
-            name: small letters, digits and `-`, such as `oidc-client-secret`.
+            name: lower-case letters, digits and `-`, such as `oidc-client-secret`.
 
         Raises:
-            InvalidName: a name outside that grammar.
-            SecretNotFound: there is none of that name, or it is empty.
-            SettingsError: nothing says who asks.
-            SecretsUnavailable: the server that keeps them does not answer, or is sealed.
-            SignInFailed: it does not know who asks.
-            NotAllowed: it knows who asks, and refuses.
+            InvalidName: the name does not follow that grammar.
+            SecretNotFound: there is no secret of that name, or it is empty.
+            SettingsError: there are no credentials to sign in with.
+            SecretsUnavailable: the secrets server does not answer, or is sealed.
+            SignInFailed: it does not accept the sign-in.
+            NotAllowed: it denies access.
         """
 
 
 class Tokens(Protocol):
-    """Bearer tokens by which servers know who asks. Threads may share one."""
+    """Bearer tokens that authenticate requests to servers. Threads may share one."""
 
     role: str
-    """The role that they stand for."""
+    """The role that they authenticate."""
 
     def __call__(self) -> SecretStr:
-        """Return a token that holds.
+        """Return a valid token.
 
         Raises:
-            SignInFailed: the server that gives them out does not know who asks.
+            SignInFailed: the sign-in server does not accept the credentials.
             SignInUnavailable: it does not answer.
         """
 
     def forget(self, token: SecretStr) -> None:
-        """Give this token no more: a server refused it, though it should hold."""
+        """Do not return this token again: a server refused it, although it should be valid."""

@@ -98,7 +98,7 @@ def _group(rule: ByTime | ByBatch, column: str) -> GroupSql:
 
 def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
     intervals = Intervals(rule.grain, frozenset(_differences(work, rule, then))) | asked_intervals(work, rule)
-    if not intervals.can_be_told():
+    if not intervals.is_writable():
         raise BuildWholeError("a moment outside the years 1 to 9999 came or went")
     return intervals
 

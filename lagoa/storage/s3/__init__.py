@@ -26,12 +26,12 @@ WRITER = "lagoa-writer"
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Keys of an object store that run out by themselves.
+    """Temporary keys of an object store.
 
     Attributes:
-        access: the name that they are known by.
-        secret: what requests are signed with.
-        token: says whose they are and until when they hold.
+        access: the access key id.
+        secret: the key that signs requests.
+        token: the session token, with owner and expiry.
     """
 
     access: str
@@ -41,14 +41,14 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """An object store, and how it is reached.
+    """An object store and how to connect to it.
 
     Attributes:
-        endpoint: such as `http://127.0.0.1:9000`.
-        region: as the store calls it.
-        keys: gives keys that hold for half an hour at least.
-        role: whose keys they are, where somebody signs in.
-        timeout_s: how long it may be silent before a request counts as failed.
+        endpoint: its URL, such as `http://127.0.0.1:9000`.
+        region: the store's region.
+        keys: returns keys that are valid for at least half an hour.
+        role: the role that the keys belong to; empty without sign-in.
+        timeout_s: how long it may be silent before a request fails.
     """
 
     endpoint: str
@@ -61,12 +61,12 @@ class S3Server:
 class S3Storage(LocalStorage):
     """A `Storage` in an object store.
 
-    A table in a folder of this machine is opened, too: a lake may have had one before it had its store.
+    Tables in local folders can be opened too: a lake may have had one before it had its store.
 
     Args:
         location: such as `s3://lagoa/warehouse`.
         server: the object store.
-        home: where the files lay when the lake was made; there by default.
+        home: where the files were when the lake was created; `location` by default.
     """
 
     def __init__(self, location: str, server: S3Server, home: str = "") -> None:
@@ -84,18 +84,18 @@ class S3Storage(LocalStorage):
         return address
 
     def read(self, location: str) -> bytes:
-        """Return what a file holds; raises `OSError`, `StorageUnavailable`, `NotAllowed`."""
+        """Return the content of a file; raises `OSError`, `StorageUnavailable`, `NotAllowed`."""
         path = self.path(location)
         return self._objects.read(path) if path.startswith(S3) else super().read(location)
 
     def file_io(self, properties: Mapping[str, str]) -> FileIO:
-        """Return what PyIceberg reads and writes files with.
+        """Return the file IO for PyIceberg.
 
-        Its properties say in PyIceberg's words how the store is reached (https://py.iceberg.apache.org/configuration/#s3),
-        for tools that open a table's files by themselves.
+        Its properties describe the store in PyIceberg's terms (https://py.iceberg.apache.org/configuration/#s3),
+        for tools that open a table's files on their own.
         """
         keys = self.server.keys()
-        said = {
+        connection = {
             "s3.endpoint": self.server.endpoint,
             "s3.region": self.server.region,
             "s3.access-key-id": keys.access,
@@ -105,26 +105,26 @@ class S3Storage(LocalStorage):
             "s3.connect-timeout": str(self.server.timeout_s),
             "s3.request-timeout": str(self.server.timeout_s),
         }
-        return super().file_io({**properties, **said})
+        return super().file_io({**properties, **connection})
 
     def make_folder(self, location: str) -> None:
-        """Make a folder of this machine; in the store, an object's name may have any prefix."""
+        """Create a local folder; in the store, an object's name may have any prefix."""
         if not self.path(location).startswith(S3):
             super().make_folder(location)
 
     def discard(self, location: str) -> None:
-        """Remove a file of this machine; in the store, Lagoa's user deletes nothing, and no table has it."""
+        """Delete a local file; in the store it stays, as Lagoa's user may not delete, and no table refers to it."""
         if not self.path(location).startswith(S3):
             super().discard(location)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
-        """Return the uploads that are not at their end, by location; raises `StorageUnavailable`."""
+        """Return the uploads that were not completed, by location; raises `StorageUnavailable`."""
         from lagoa.storage.s3.remains import unfinished_uploads
 
         return unfinished_uploads(self.server, self.location)
 
     def changed_files(self) -> Sequence[Changed]:
-        """Return the files that were written over or deleted, by location; raises `StorageUnavailable`."""
+        """Return the files that were overwritten or deleted, by location; raises `StorageUnavailable`."""
         from lagoa.storage.s3.remains import changed_files
 
         return changed_files(self.server, self.location)

@@ -1,4 +1,4 @@
-"""PyIceberg's files in an object store: opened by keys that hold now, failures raised as Lagoa's."""
+"""PyIceberg's files in an object store: opened with valid keys, and with Lagoa's errors."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class S3File(PyArrowFile):
-    """One object, read and written by Arrow, on connections that all tables of a lake share.
+    """One object, read and written by Arrow over connections shared by all tables of a lake.
 
     Args:
-        location: as catalogs and metadata name it.
-        address: of the object.
-        objects: of its store.
+        location: its location in catalogs and metadata.
+        address: address of the object.
+        objects: the objects of its store.
 
     Raises:
-        StorageUnavailable, NotAllowed: from whatever is read or written by it.
+        StorageUnavailable, NotAllowed: on any read or write.
     """
 
     def __init__(self, location: str, address: str, objects: Objects) -> None:
@@ -42,22 +42,22 @@ class S3File(PyArrowFile):
             return super()._file_info()
 
     def open(self, seekable: bool = True) -> InputStream:
-        """Return the file to read; metadata is read whole, once."""
+        """Open the file for reading; metadata is read completely, and only once."""
         if not self._address.endswith(METADATA):
             with self._objects.errors_translated():
                 return super().open(seekable)
         return cast("InputStream", BytesIO(self._objects.read(self._address)))
 
     def create(self, overwrite: bool = False) -> OutputStream:
-        """Return the file to write; nothing is there before it is closed."""
-        # Nothing has the name of a new metadata file, which is drawn at random: the store need not look for it.
+        """Open the file for writing; the object does not exist until it is closed."""
+        # Names of new metadata files are random: the store need not check whether one exists.
         overwrites = overwrite or self._address.endswith(METADATA)
         with self._objects.errors_translated():
             return cast("OutputStream", _Written(super().create(overwrite=overwrites), self._address, self._objects))
 
 
 class _Written:
-    """A stream whose bytes reach the store when it is closed, not before."""
+    """A stream whose bytes reach the store only when it is closed."""
 
     def __init__(self, stream: Any, address: str, objects: Objects) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Keys of the object store: those that Lagoa signs in with, and those that run out, which it works with."""
+"""Keys of the object store: the permanent ones to sign in with, and the temporary ones for requests."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.secrets import Tokens
 
 LASTING_S = 3600
-"""How long keys hold; they are renewed after half of that."""
+"""How long keys are valid; they are renewed after half of that."""
 
 
 def signing_keys(stack: Path) -> tuple[str, SecretStr]:
-    """Return name and secret that Lagoa signs in with: from the environment, else as `lagoa stack up` drew them.
+    """Return the name and secret to sign in with: from the environment, else those that `lagoa stack up` generated.
 
     Args:
-        stack: the folder of the stack's state.
+        stack: the stack's state folder.
 
     Raises:
         SettingsError: there are none.
@@ -54,14 +54,14 @@ def _now() -> datetime:
 
 
 class RenewedKeys(ABC):
-    """Keys that are asked for when they are first needed, and again when half their time is over.
+    """Keys that are requested on first use, and renewed after half of their validity.
 
-    Threads may share one, and so may processes that were forked from one.
+    Threads may share one, and so may forked processes.
 
     Args:
-        endpoint: of the object store, which also gives the keys out.
-        clock: tells the time.
-        timeout_s: how long the store may take for an answer.
+        endpoint: URL of the object store, which also issues the keys.
+        clock: returns the time.
+        timeout_s: how long the store may take to answer.
     """
 
     def __init__(self, endpoint: str, clock: Callable[[], datetime] = _now, timeout_s: float = 15.0) -> None:
@@ -76,23 +76,23 @@ class RenewedKeys(ABC):
         self._lock = Lock()
 
     def __call__(self) -> Keys:
-        """Return keys that hold for half an hour at least.
+        """Return keys that are valid for at least half an hour.
 
         Raises:
-            SignInFailed: the store does not know who asks.
+            SignInFailed: the store does not accept the sign-in.
             StorageUnavailable: it does not answer.
-            SignInUnavailable: there is no token to be had, where the store wants one.
+            SignInUnavailable: the store requires a token, and none can be obtained.
         """
         if self._pid != os.getpid():  # in the parent process another thread may have held the lock
             self._start()
         with self._lock:
             now = self._clock()
             if self._held is None or (now - self._held[1]).total_seconds() > LASTING_S / 2:
-                self._held = self._ask(), now
+                self._held = self._request(), now
             return self._held[0]
 
     @abstractmethod
-    def _ask(self) -> Keys:
+    def _request(self) -> Keys:
         """Return new keys."""
 
 
@@ -100,11 +100,11 @@ class AssumedKeys(RenewedKeys):
     """Keys for a user of the store, who has a name and a secret (STS AssumeRole).
 
     Args:
-        endpoint: of the object store.
-        name: that is signed in with.
-        secret: of that name.
-        clock: tells the time.
-        timeout_s: how long the store may take for an answer.
+        endpoint: URL of the object store.
+        name: the user's name.
+        secret: the user's secret.
+        clock: returns the time.
+        timeout_s: how long the store may take to answer.
     """
 
     def __init__(
@@ -119,14 +119,14 @@ class AssumedKeys(RenewedKeys):
         self._name = name
         self._secret = secret
 
-    def _ask(self) -> Keys:
+    def _request(self) -> Keys:
         with extra("stack", "An object store"):
             from minio.credentials.providers import AssumeRoleProvider
             from minio.error import MinioException
             from urllib3 import PoolManager, Retry, Timeout
             from urllib3.exceptions import HTTPError
 
-        # Keys may be asked for twice: also a POST whose answer failed to come is made again.
+        # Requesting keys is idempotent: a POST without an answer can be retried too.
         patience = Retry(total=3, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None)
         try:
             found = AssumeRoleProvider(
@@ -138,21 +138,21 @@ class AssumedKeys(RenewedKeys):
             ).retrieve()
         except HTTPError as error:
             raise StorageUnavailable(self._endpoint) from error
-        except (MinioException, ValueError):  # the text of these may hold what was sent
+        except (MinioException, ValueError):  # their text may contain the request
             raise SignInFailed(f"The object store at {self._endpoint}") from None
         return Keys(found.access_key, SecretStr(found.secret_key), SecretStr(found.session_token or ""))
 
 
 class WebIdentityKeys(RenewedKeys):
-    """Keys for whoever a token stands for (STS AssumeRoleWithWebIdentity).
+    """Keys for the owner of a token (STS AssumeRoleWithWebIdentity).
 
-    The token goes in the body: in an address, as the `minio` package sends it, it would come into logs.
+    The token is sent in the body: in the URL, where the `minio` package puts it, it would get into logs.
 
     Args:
-        endpoint: of the object store.
-        tokens: who asks.
-        clock: tells the time.
-        timeout_s: how long the store may take for an answer.
+        endpoint: URL of the object store.
+        tokens: the tokens to authenticate with.
+        clock: returns the time.
+        timeout_s: how long the store may take to answer.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class WebIdentityKeys(RenewedKeys):
         super().__init__(endpoint, clock, timeout_s)
         self._tokens = tokens
 
-    def _ask(self) -> Keys:
+    def _request(self) -> Keys:
         from xml.etree.ElementTree import ParseError, fromstring
 
         with extra("stack", "An object store"):
@@ -169,19 +169,19 @@ class WebIdentityKeys(RenewedKeys):
 
         token = self._tokens()
         answer = self._send(token)
-        if answer.is_client_error:  # it was revoked, or the clocks of two servers differ
+        if answer.is_client_error:  # the token was revoked, or the servers' clocks differ
             self._tokens.forget(token)
             answer = self._send(self._tokens())
         if not answer.is_success:
             reason = f"The object store at {self._endpoint} does not accept the token of {self._tokens.role!r}"
-            raise SignInFailed(self._endpoint, reason, "Check that it knows `oidc_url`, and a policy of the role.")
+            raise SignInFailed(self._endpoint, reason, "Check that it uses `oidc_url` and has a policy of the role.")
         try:
-            found: Any = fromstring(answer.text)  # noqa: S314 - from the store that everything is entrusted to
+            found: Any = fromstring(answer.text)  # noqa: S314 - the store is trusted
             for name in ("AssumeRoleWithWebIdentityResult", "Credentials"):
                 found = find(found, name, True)
             parts = [str(findtext(found, name, True)) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
         except (ParseError, ValueError):
-            raise StorageUnavailable(self._endpoint, "it answered a sign-in with something else than keys") from None
+            raise StorageUnavailable(self._endpoint, "its answer to the sign-in contained no keys") from None
         return Keys(parts[0], SecretStr(parts[1]), SecretStr(parts[2]))
 
     def _send(self, token: SecretStr) -> httpx.Response:
@@ -189,7 +189,7 @@ class WebIdentityKeys(RenewedKeys):
             import httpx
             from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-        wanted = {
+        request = {
             "Action": "AssumeRoleWithWebIdentity",
             "Version": "2011-06-15",
             "DurationSeconds": str(LASTING_S),
@@ -203,8 +203,8 @@ class WebIdentityKeys(RenewedKeys):
         ):
             with attempt:
                 try:
-                    answer = httpx.post(self._endpoint, data=wanted, timeout=self._timeout_s)
-                except httpx.TransportError as error:  # it has the request with it, and that the token
+                    answer = httpx.post(self._endpoint, data=request, timeout=self._timeout_s)
+                except httpx.TransportError as error:  # it refers to the request, which contains the token
                     raise StorageUnavailable(self._endpoint, f"{type(error).__name__}: {error}".rstrip(": .")) from None
                 if answer.is_server_error:
                     raise StorageUnavailable(self._endpoint, f"it answered {answer.status_code}")

@@ -1,4 +1,4 @@
-"""Objects of a store, by Arrow: connections that all tables of a lake share, and metadata that is read once."""
+"""Objects of a store, by Arrow: connections shared by all tables of a lake, and a cache of metadata."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from lagoa.storage.s3 import Keys, S3Server
 
 METADATA = (".metadata.json", ".avro")
-"""How names of files end that hold metadata: they are small, and never change."""
+"""Suffixes of metadata files: they are small and never change."""
 
 _MOST_BYTES = 64 * 2**20
 
 
 class Objects:
-    """The objects of one lake; threads share them.
+    """The objects of one lake; threads may share one.
 
     Args:
         server: the object store.
@@ -37,7 +37,7 @@ class Objects:
         self._metadata: Kept[str, bytes] = Kept(_MOST_BYTES, len)
 
     def connection(self) -> FileSystem:
-        """Return Arrow's connections to the store, by keys that hold; raises what getting those does."""
+        """Return Arrow's connections to the store, with valid keys; raises the errors of getting keys."""
         with self._lock:
             keys = self._server.keys()
             if self._opened is None or self._opened[0] is not keys:
@@ -45,11 +45,11 @@ class Objects:
             return self._opened[1]
 
     def read(self, address: str) -> bytes:
-        """Return what a small file holds; one of metadata is read once.
+        """Return the content of a small file; metadata is cached.
 
         Raises:
             FileNotFoundError: there is no such file.
-            StorageUnavailable, NotAllowed: the store does not answer, or does not let it be read.
+            StorageUnavailable, NotAllowed: the store does not answer, or does not allow reading it.
         """
         content = self.kept(address)
         if content is None:
@@ -60,16 +60,16 @@ class Objects:
         return content
 
     def kept(self, address: str) -> bytes | None:
-        """Return what a metadata file holds, if that was read or written before and is still kept."""
+        """Return the content of a metadata file if it is cached."""
         return self._metadata.get(address)
 
     def keep(self, address: str, content: bytes) -> None:
-        """Keep what a metadata file holds."""
+        """Cache the content of a metadata file."""
         self._metadata.keep(address, content)
 
     @contextmanager
     def errors_translated(self) -> Iterator[None]:
-        """Raise Lagoa's errors in the place of those of the operating system's kind."""
+        """Raise Lagoa's errors instead of `OSError`."""
         try:
             yield
         except (FileNotFoundError, FileExistsError):
@@ -82,7 +82,7 @@ class Objects:
 
 
 def _connect(server: S3Server, keys: Keys) -> FileSystem:
-    """Return Arrow's connections to a store; a small file is written by one request, when it is closed."""
+    """Return Arrow's connections to a store; a small file is written in one request when it is closed."""
     from pyarrow.fs import S3FileSystem
 
     return S3FileSystem(

@@ -1,4 +1,4 @@
-"""What lies in an object store and no table shows: parts of uploads that broke off, files that were written over."""
+"""Leftovers in an object store: parts of unfinished uploads, and files that were overwritten."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 def unfinished_uploads(server: S3Server, location: str) -> list[Upload]:
-    """Return the uploads under a location of a store that are not at their end, by location.
+    """Return the uploads under a location of a store that were not completed, by location.
 
     Raises:
-        StorageUnavailable: the store does not say.
+        StorageUnavailable: the store does not list them.
     """
     found: list[Upload] = []
     key: str | None = None
     upload_id: str | None = None
     with _opened(server, location, "uploads") as (client, bucket, prefix):
         while True:
-            # Of the whole bucket: MinIO takes a prefix for the whole name of an object.
+            # Of the whole bucket: MinIO treats a prefix as the full name of an object.
             page = client._list_multipart_uploads(bucket, key_marker=key, upload_id_marker=upload_id)
             for upload in page.uploads:
                 name = unquote(upload.object_name)
@@ -42,10 +42,10 @@ def unfinished_uploads(server: S3Server, location: str) -> list[Upload]:
 
 
 def changed_files(server: S3Server, location: str) -> list[Changed]:
-    """Return the files under a location of a store that were written over with other bytes, or deleted, by location.
+    """Return the files under a location of a store that were overwritten with other bytes, or deleted, by location.
 
     Raises:
-        StorageUnavailable: the store does not say.
+        StorageUnavailable: the store does not list them.
     """
     found: list[Changed] = []
     with _opened(server, location, "versions") as (client, bucket, prefix):
@@ -55,7 +55,7 @@ def changed_files(server: S3Server, location: str) -> list[Changed]:
         for name, each in groupby(listed, key=lambda version: str(version.object_name)):
             versions = list(each)  # the newest first
             first, last = versions[-1], versions[0]
-            # The same bytes once more are a request whose answer was lost.
+            # The same bytes written again are a retried request.
             if last.is_delete_marker or last.etag != first.etag:
                 deleted = bool(last.is_delete_marker)
                 found.append(Changed(f"{S3}{bucket}/{name}", last.last_modified, deleted, str(first.version_id)))

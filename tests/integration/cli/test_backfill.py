@@ -30,5 +30,5 @@ def test_backfill_builds_again_what_is_asked_for(lake, tmp_path):
     assert "full: it was asked for" in ok(lake, "backfill", "silver.people").out
     refused = lagoa(lake, "backfill", "silver.people", "--since", "1985-02")
     assert refused.code == 1
-    assert "the first moment of a year" in refused.err
+    assert "the start of a year" in refused.err
     assert lagoa(lake, "backfill", "silver.people", "--since", "1985", "--batch", "b").code == 2

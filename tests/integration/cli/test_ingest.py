@@ -36,7 +36,7 @@ def test_ingest_as_json(lake, tmp_path):
         "monday",
     )
     assert changed.code == 1
-    assert "another content" in changed.err
+    assert "different content" in changed.err
 
 
 def test_ingest_of_a_folder_takes_the_contracts_sources(lake, tmp_path):

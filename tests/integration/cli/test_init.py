@@ -11,6 +11,6 @@ from lagoa.cli.main import app
 def test_init_refuses_a_lake_and_a_file(loaded, tmp_path):
     again = CliRunner().invoke(app, ["init", str(loaded)])
     assert again.exit_code == 1
-    assert "holds a lake already" in again.stderr
+    assert "already contains a lake" in again.stderr
     write(tmp_path, "file", "")
     assert CliRunner().invoke(app, ["init", str(tmp_path / "file")]).exit_code == 1

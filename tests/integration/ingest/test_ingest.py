@@ -151,7 +151,7 @@ def test_the_same_batch_again_is_a_no_op_that_says_so(lake: Lake, branch: str, t
 
 def test_the_same_batch_with_another_content_is_refused(lake: Lake, branch: str, tmp_path: Path) -> None:
     first = load(lake, branch, put(tmp_path, SOUND), batch="monday")
-    with pytest.raises(BatchChanged, match=r"'monday' of bronze\.sales was loaded before with another content"):
+    with pytest.raises(BatchChanged, match=r"'monday' of bronze\.sales was loaded before with different content"):
         load(lake, branch, put(tmp_path, SOUND + b"3,new,1,\n"), batch="monday")
     assert lake.resolve(branch).id == first.commit
 

@@ -217,7 +217,7 @@ def test_write_skew_is_refused(published, small):
     loader.append("bronze.pets", small.pets(3), batch="q2")
     loader.publish()
     before = head(published)
-    with pytest.raises(PublishConflict, match=r"bronze\.pets would stand there in another state") as caught:
+    with pytest.raises(PublishConflict, match=r"bronze\.pets would have a different state") as caught:
         builder.publish()
     assert caught.value.tables == (TableName.parse("gold.counts"),)
     assert "new branch" in caught.value.advice
@@ -349,7 +349,7 @@ def test_a_commit_that_does_not_stand_on_main_is_never_swapped_in(published, sma
     branch.append("bronze.people", small.people(3), batch="p2")
     before = head(published)
     crooked = Crooked(published.settings.state_folder / "catalog.db")
-    with pytest.raises(CatalogDamaged, match="does not stand on main"):
+    with pytest.raises(CatalogDamaged, match="is not based on main"):
         publish(replace(published.context, catalog=crooked), "dev")
     crooked.close()
     assert head(published) == before

@@ -113,7 +113,7 @@ def test_files_that_agree(tmp_path):
             "has no column 'ix'",
         ),
         ({"soda/silver/sale.yaml": CHECKS}, "soda/silver/sale.yaml", None, "no contract of a table silver.sale"),
-        ({"soda/silver/s-x.yaml": CHECKS}, "soda/silver/s-x.yaml", None, "is no table name"),
+        ({"soda/silver/s-x.yaml": CHECKS}, "soda/silver/s-x.yaml", None, "is not a valid table name"),
         (
             {"soda/silver/sales.yaml": CHECKS.replace("price", "prise")},
             "soda/silver/sales.yaml",

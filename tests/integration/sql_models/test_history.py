@@ -259,7 +259,7 @@ def test_observations_come_from_python_too(lake: Lake, dev: Branch) -> None:
     [
         (observed(k=pa.array([None], pa.int64())), "'k' is null in 1 observation"),
         (observed(valid_from=pa.array([None], pa.timestamp("us", "UTC"))), "'valid_from' is null in 1 observation"),
-        (observed(is_current=[True]), "have a column 'is_current' that has no place"),
+        (observed(is_current=[True]), "have an unknown column 'is_current'"),
         (observed().drop_columns(["is_deleted"]), "have no column 'is_deleted'"),
         (observed(is_deleted=["perhaps"]), "perhaps"),
     ],
@@ -273,7 +273,7 @@ def test_what_is_no_observation_leaves_no_trace(dev: Branch, rows: pa.Table, sai
 
 
 def test_a_table_without_history_takes_no_observations(dev: Branch) -> None:
-    with pytest.raises(WriteError, match=r"holds no history.*Set lagoa.materialization to scd2"):
+    with pytest.raises(WriteError, match=r"has no history.*Set lagoa.materialization to scd2"):
         dev.scd2("bronze.seen", observed())
 
 
@@ -301,14 +301,14 @@ def without(name: str) -> str:
     ("columns", "custom", "said"),
     [
         (without("valid_to"), {}, "has a column valid_to, and silver.things has none"),
-        (without("valid_to") + " valid_to:date", {}, "valid_to of versions is another column"),
+        (without("valid_to") + " valid_to:date", {}, "the column valid_to does not have the type"),
         (without("valid_to") + " valid_to:timestamptz!", {}, "Make it valid_to: timestamptz, not required"),
         (without("is_current") + " is_current:string!", {}, "Make it is_current: boolean, required"),
-        (without("k") + " k:long*", {}, "the key of versions is the thing's own key and valid_from"),
-        (without("k"), {}, "the key of versions is the thing's own key and valid_from"),
-        (f"{VERSIONS} is_deleted:boolean", {}, "is_deleted is what a SELECT marks deletions by"),
+        (without("k") + " k:long*", {}, "the key of versions is the business key followed by valid_from"),
+        (without("k"), {}, "the key of versions is the business key followed by valid_from"),
+        (f"{VERSIONS} is_deleted:boolean", {}, "is_deleted marks deletions in a SELECT"),
         (VERSIONS, {"orderBy": "v"}, "lagoa.orderBy has no meaning for scd2"),
-        (VERSIONS, {"materialization": "full"}, "lagoa.scd2 is of tables whose lagoa.materialization is scd2"),
+        (VERSIONS, {"materialization": "full"}, "lagoa.scd2 is only for tables whose lagoa.materialization is scd2"),
         (VERSIONS, {"scd2": {"deletions": "soft"}}, "Input should be 'none', 'marker' or 'missing'"),
     ],
 )

@@ -315,7 +315,7 @@ class TestALakeThatDoesNotKnowWhereItWasMade:
         shutil.copy(original / ".lagoa/catalog.db", copy / ".lagoa/catalog.db")
         shutil.copytree(original / ".lagoa/warehouse", copy / ".lagoa/warehouse", dirs_exist_ok=True)
         forget(copy)
-        with pytest.raises(SettingsError, match=r"Files of each are in the warehouse"):
+        with pytest.raises(SettingsError, match=r"Files of several of these are in the warehouse"):
             open_lake(copy)
         monkeypatch.setenv("LAGOA_WAREHOUSE_HOME", f"file://{original}/.lagoa/warehouse/")
         with open_lake(copy) as lake:

@@ -249,8 +249,16 @@ REFUSED: dict[str, tuple[Columns, Columns, str]] = {
     "in_a_struct": ({"v": "struct<a: date>"}, {"v": "struct<a: time>"}, "'v.a' is date and cannot become time"),
     "map_key": ({"v": "map<int, int>"}, {"v": "map<long, int>"}, "is map<int, int> and cannot become map<long, int>"),
     "list": ({"v": "list<int>"}, {"v": "int"}, "'v' is list<int> and cannot become int"),
-    "in_doubt": ({"v": "int"}, {"w": "long"}, "'v', which is int, is not in the contract any more. It may be w, which"),
-    "field_in_doubt": ({"v": "struct<a: int>"}, {"v": "struct<b: int>"}, "'v.a', which is int, is not in the contract"),
+    "in_doubt": (
+        {"v": "int"},
+        {"w": "long"},
+        "'v', which is int, is no longer in the contract. It may be the former name of w",
+    ),
+    "field_in_doubt": (
+        {"v": "struct<a: int>"},
+        {"v": "struct<b: int>"},
+        "'v.a', which is int, is no longer in the contract",
+    ),
     "partition": ({"k": "long", "v": "long"}, {"k": "long"}, "The table is or was partitioned by it"),
 }
 

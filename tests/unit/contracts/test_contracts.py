@@ -281,8 +281,8 @@ def test_no_folder_is_no_contracts(tmp_path):
         ("silver/deep/sales.odcs.yaml", "would not be read"),
         ("silver/sales.odcs.yml", "would not be read"),
         ("silver/sales.yaml", "would not be read"),
-        ("silver/Sales.odcs.yaml", "no table name"),
-        ("silver/a.b.odcs.yaml", "no table name"),
+        ("silver/Sales.odcs.yaml", "not a valid table name"),
+        ("silver/a.b.odcs.yaml", "not a valid table name"),
         ("quarantine/silver__sales.odcs.yaml", "Lagoa's own"),
     ],
 )
@@ -466,23 +466,23 @@ MISSING = {
     "schema is missing.": HEAD.strip() + "\n◆schema: []\n",
     "schema holds 2 tables": FULL + "  - ◆name: b\n",
     "the table has no columns": HEAD.strip() + TABLE.replace("- name", "- ◆name") + "",
-    "is no column name": with_columns("- ◆name: Sale\n  physicalType: long"),
+    "is not a valid column name": with_columns("- ◆name: Sale\n  physicalType: long"),
     "name is missing.": with_columns("- ◆physicalType: long"),
     "physicalType is missing": with_columns("- ◆name: a"),
     "stands here for the second time": with_columns(
         "- {name: a, physicalType: long}\n- {◆name: a, physicalType: long}"
     ),
     "a custom property has no name": with_table("customProperties:\n  - ◆value: 1"),
-    "lagoa.sort stands here for the second time": with_table(
+    "lagoa.sort is set twice": with_table(
         "customProperties:\n  - {property: lagoa.sort, value: []}\n  - {◆property: lagoa.sort, value: []}"
     ),
     "lagoa.sort stands at the contract's top": FULL + "customProperties:\n  - ◆{property: lagoa.sort, value: []}\n",
     "quality of a table are not read here": with_table("◆quality: [{type: sql}]"),
     "relationships of a table are not read here": with_table("◆relationships: [{from: a, to: b}]"),
-    "quality is not read here": with_columns("- name: a\n  physicalType: long\n  ◆quality: [{type: sql}]"),
-    "partitioned is not read here": with_columns("- name: a\n  physicalType: long\n  ◆partitioned: true"),
-    "items is not read here": with_columns("- name: a\n  physicalType: long\n  ◆items: {physicalType: long}"),
-    "physicalName is another name": with_columns("- name: a\n  physicalType: long\n  ◆physicalName: b"),
+    "quality is not supported": with_columns("- name: a\n  physicalType: long\n  ◆quality: [{type: sql}]"),
+    "partitioned is not supported": with_columns("- name: a\n  physicalType: long\n  ◆partitioned: true"),
+    "items is not supported": with_columns("- name: a\n  physicalType: long\n  ◆items: {physicalType: long}"),
+    "physicalName differs from name": with_columns("- name: a\n  physicalType: long\n  ◆physicalName: b"),
 }
 
 
@@ -498,21 +498,21 @@ TYPES = {
     "decimal": "Did you mean 'decimal(p, s)'?",
     "LONG": "Did you mean 'long'?",
     "decimal(39, 2)": "1 to 38 digits",
-    "decimal(2, 3)": "at most all behind the point",
-    "decimal(x, 2)": "a number must stand where 'x' is",
-    "decimal(10 2)": "',' must stand where '2' is",
-    "decimal(10, 2": "')' must stand where 'the end' is",
-    "long long": "the end must stand where 'long' is",
+    "decimal(2, 3)": "its scale is at most its precision",
+    "decimal(x, 2)": "expected a number at 'x'",
+    "decimal(10 2)": "expected ',' at '2'",
+    "decimal(10, 2": "expected ')' at 'the end'",
+    "long long": "expected the end at 'long'",
     "list": "Did you mean 'list<…>'?",
-    "list<>": "'>' is no Iceberg type",
-    "list<int, int>": "'>' must stand where ',' is",
+    "list<>": "'>' is not an Iceberg type",
+    "list<int, int>": "expected '>' at ','",
     "list<text>": "Did you mean 'string'?",
-    "map<string>": "',' must stand where '>' is",
-    "struct<a int>": "':' must stand where 'int' is",
-    "struct<a: int, a: int>": "'a' cannot be the name of another field",
-    "struct<>": "cannot be the name of another field",
+    "map<string>": "expected ',' at '>'",
+    "struct<a int>": "expected ':' at 'int'",
+    "struct<a: int, a: int>": "'a' is an invalid or duplicate field name",
+    "struct<>": "is an invalid or duplicate field name",
     "fixed": "Did you mean 'fixed[n]'?",
-    "a;b": "';' has no place in one",
+    "a;b": "unexpected ';'",
     "list<" * 30 + "int" + ">" * 30: "nested too deeply",
 }
 
@@ -525,35 +525,35 @@ def test_types_that_are_none_of_icebergs(tmp_path, kind, said):
 def test_logical_type_goes_with_the_physical_one(tmp_path):
     text = with_columns("- name: a\n  ◆logicalType: string\n  physicalType: long")
     error = refused(tmp_path, text)
-    assert "logicalType 'string' does not go with physicalType long" in error.message
+    assert "logicalType 'string' does not match physicalType long" in error.message
     assert "integer" in error.advice
 
 
 OPTIONS = {
-    "a look-ahead": ("string", "pattern: '(?=a)b'", "not known to RE2"),
-    "a look-behind": ("string", "pattern: '(?<!a)b'", "not known to RE2"),
-    "a back reference": ("string", r"pattern: '(a)\1'", "not known to RE2"),
-    "a possessive repeat": ("string", "pattern: 'a++'", "not known to RE2"),
-    "an atomic group": ("string", "pattern: '(?>a)'", "not known to RE2"),
-    "a huge repeat": ("string", "pattern: 'a{1001}'", "not known to RE2"),
-    "verbose patterns": ("string", "pattern: '(?x) a'", "not known to RE2"),
-    "an end that is Python's": ("string", "pattern: 'a\\Z'", "not known to RE2"),
-    "no pattern": ("string", "pattern: '[a'", "no regular expression"),
+    "a look-ahead": ("string", "pattern: '(?=a)b'", "not supported by RE2"),
+    "a look-behind": ("string", "pattern: '(?<!a)b'", "not supported by RE2"),
+    "a back reference": ("string", r"pattern: '(a)\1'", "not supported by RE2"),
+    "a possessive repeat": ("string", "pattern: 'a++'", "not supported by RE2"),
+    "an atomic group": ("string", "pattern: '(?>a)'", "not supported by RE2"),
+    "a huge repeat": ("string", "pattern: 'a{1001}'", "not supported by RE2"),
+    "verbose patterns": ("string", "pattern: '(?x) a'", "not supported by RE2"),
+    "an end that is Python's": ("string", "pattern: 'a\\Z'", "not supported by RE2"),
+    "no pattern": ("string", "pattern: '[a'", "not a regular expression"),
     "a pattern for numbers": ("long", "pattern: a", "is not known for long"),
-    "no text": ("string", "pattern: 1", "is no text"),
+    "no text": ("string", "pattern: 1", "is not text"),
     "an unknown format": ("string", "format: e-mail", "Did you mean 'email'?"),
     "a format of dates": ("date", "format: dd/MM/yyyy", "is not known for date"),
-    "a negative length": ("string", "minLength: -1", "no number of characters"),
-    "a length of half": ("string", "maxLength: 1.5", "no number of characters"),
-    "a length of true": ("string", "maxLength: true", "no number of characters"),
+    "a negative length": ("string", "minLength: -1", "not a number of characters"),
+    "a length of half": ("string", "maxLength: 1.5", "not a number of characters"),
+    "a length of true": ("string", "maxLength: true", "not a number of characters"),
     "a range of text": ("string", "minimum: 1", "is not known for string"),
-    "a text for a number": ("long", "minimum: '1'", "is no number"),
-    "infinity": ("double", "maximum: .inf", "is no number"),
-    "true for a number": ("double", "maximum: true", "is no number"),
-    "a number for a date": ("date", "minimum: 2016", "is no date"),
-    "a date that is none": ("date", "minimum: '2016-02-30'", "is no date"),
+    "a text for a number": ("long", "minimum: '1'", "is not a number"),
+    "infinity": ("double", "maximum: .inf", "is not a number"),
+    "true for a number": ("double", "maximum: true", "is not a number"),
+    "a number for a date": ("date", "minimum: 2016", "is not a date"),
+    "a date that is none": ("date", "minimum: '2016-02-30'", "is not a date"),
     "a zone where none is": ("timestamp", "minimum: '2016-01-01T00:00:00Z'", "has a time zone"),
-    "a moment for a time": ("time", "minimum: '2016-01-01'", "is no time"),
+    "a moment for a time": ("time", "minimum: '2016-01-01'", "is not a time"),
     "options of a boolean": ("boolean", "minimum: 1", "is not known for boolean"),
     "options of a list": ("list<int>", "minItems: 1", "is not known for list<int>"),
 }
@@ -591,15 +591,15 @@ def test_equal_limits_allow_one_value(tmp_path, kind, value):
 
 
 ENUMS = {
-    "NO without quotes": ("string", "{value: NO}", "False is no string. Put it in quotes."),
+    "NO without quotes": ("string", "{value: NO}", "False is not of type string. Put it in quotes."),
     "a number for text": ("string", "{value: 1}", "Put it in quotes."),
-    "text for a number": ("long", "{value: '1'}", "is no long"),
-    "true for a number": ("long", "{value: true}", "is no long"),
-    "a fraction for an integer": ("int", "{value: 1.5}", "is no int"),
-    "nothing": ("string", "{label: a}", "None is no string"),
+    "text for a number": ("long", "{value: '1'}", "is not of type long"),
+    "true for a number": ("long", "{value: true}", "is not of type long"),
+    "a fraction for an integer": ("int", "{value: 1.5}", "is not of type int"),
+    "nothing": ("string", "{label: a}", "None is not of type string"),
     "twice": ("string", "{value: a}, {value: a}", "is in enum twice"),
-    "a list": ("list<int>", "{value: [1]}", "is no list<int>"),
-    "no date": ("date", "{value: yesterday}", "is no date"),
+    "a list": ("list<int>", "{value: [1]}", "is not of type list<int>"),
+    "no date": ("date", "{value: yesterday}", "is not a date"),
 }
 
 
@@ -619,23 +619,23 @@ def custom(name: str, value: str) -> str:
 
 TABLES = {
     "a partition by an unknown column": (custom("lagoa.partition", "[month(sold_att)]"), "Did you mean 'sold_at'?"),
-    "an unknown transform": (custom("lagoa.partition", "[week(sold_at)]"), "is no partition field"),
-    "a bucket without a number": (custom("lagoa.partition", "[bucket(sale_id)]"), "is no partition field"),
-    "a bucket of none": (custom("lagoa.partition", "['bucket(0, sale_id)']"), "is no partition field"),
-    "a month with a number": (custom("lagoa.partition", "['month(3, sold_at)']"), "is no partition field"),
-    "a month of a number": (custom("lagoa.partition", "[month(price)]"), "month does not take price"),
+    "an unknown transform": (custom("lagoa.partition", "[week(sold_at)]"), "is not a partition field"),
+    "a bucket without a number": (custom("lagoa.partition", "[bucket(sale_id)]"), "is not a partition field"),
+    "a bucket of none": (custom("lagoa.partition", "['bucket(0, sale_id)']"), "is not a partition field"),
+    "a month with a number": (custom("lagoa.partition", "['month(3, sold_at)']"), "is not a partition field"),
+    "a month of a number": (custom("lagoa.partition", "[month(price)]"), "month does not accept price"),
     "the same field twice": (custom("lagoa.partition", "[day(sold_at), day(sold_at)]"), "and there is one"),
     "a sort by an unknown column": (custom("lagoa.sort", "[prices]"), "Did you mean 'price'?"),
-    "a sort that is none": (custom("lagoa.sort", "[price down]"), "is no sort field"),
+    "a sort that is none": (custom("lagoa.sort", "[price down]"), "is not a sort field"),
     "an order by an unknown column": (custom("lagoa.orderBy", "sold"), "no column 'sold'"),
     "a drift of an unknown column": (custom("lagoa.drift", "{prise: 0.1}"), "Did you mean 'price'?"),
-    "a dropped column that is there": (custom("lagoa.dropped", "[sold_at]"), "sold_at was dropped, and is still there"),
+    "a dropped column that is there": (custom("lagoa.dropped", "[sold_at]"), "sold_at was dropped, and still exists"),
     "a drift of no number": (custom("lagoa.drift", "{sold_at: 0.1}"), "drift is the change of a mean"),
     "an unknown encoding": (custom("lagoa.source", "{format: csv, encoding: utf-9}"), "encoding 'utf-9' is not known"),
     "one character for two": (custom("lagoa.source", "{format: csv, delimiter: '\"'}"), "must be different characters"),
     "a delimiter in Parquet": (
         custom("lagoa.source", "{format: parquet, delimiter: ','}"),
-        "delimiter is of CSV files",
+        "delimiter is an option of CSV files",
     ),
     "a lineage column of a model": (custom("lagoa.sort", "[_row]"), "no column '_row'"),
 }
@@ -662,7 +662,7 @@ KEYS = {
             "- {name: a, physicalType: long}\n"
             "- ◆{name: b, physicalType: long, customProperties: [{property: lagoa.formerName, value: a}]}"
         ),
-        "such a column is still there",
+        "that column still exists",
     ),
     "a former name of two": (
         (
@@ -676,14 +676,14 @@ KEYS = {
             "- ◆name: a\n  physicalType: 'list<struct<n: int, m: int>>'\n"
             "  customProperties: [{property: lagoa.formerFields, value: {element.n: m}}]"
         ),
-        "column a.element.n was m, and such a column is still there",
+        "column a.element.n was m, and that column still exists",
     ),
     "a former name of no field": (
         (
             "- ◆name: a\n  physicalType: 'struct<name: int>'\n"
             "  customProperties: [{property: lagoa.formerFields, value: {nam: m}}]"
         ),
-        "lagoa.formerFields names a.nam, which is not there. Did you mean 'a.name'?",
+        "lagoa.formerFields names a.nam, which does not exist. Did you mean 'a.name'?",
     ),
     "one header for two": (
         (
@@ -735,20 +735,20 @@ RULES = {
     "{by: week, input: bronze.raw}": "'time', 'batch'",
     "{by: batch, input: bronze.raw, grain: day}": "grain",
     "{by: time, column: sold, grain: day, inputs: {bronze.raw: at}}": "no column 'sold'",
-    "{by: time, column: price, grain: day, inputs: {bronze.raw: at}}": "which tells no day",
-    "{by: time, column: sold_at, grain: hour, inputs: {bronze.raw: day}}": "which tells no hour",
+    "{by: time, column: price, grain: day, inputs: {bronze.raw: at}}": "which cannot determine the day",
+    "{by: time, column: sold_at, grain: hour, inputs: {bronze.raw: day}}": "which cannot determine the hour",
     "{by: time, column: sold_at, grain: day, inputs: {}}": "at least 1 item",
     "{by: time, column: sold_at, grain: day, inputs: {bronze.rew: at}}": "has no contract",
     "{by: time, column: sold_at, grain: day, inputs: {bronze.raw: when}}": "no column 'when'",
-    "{by: time, column: sold_at, grain: day, inputs: {raw: at}}": "is no table name",
+    "{by: time, column: sold_at, grain: day, inputs: {raw: at}}": "is not a valid table name",
     "{by: batch, input: silver.sales}": "is this table itself",
     "{by: batch, input: bronze.raw}": "do not come in batches",
 }
 INCREMENTS = {
-    "none": ("- {property: lagoa.materialization,◆ value: incremental}", "what an increment is stands nowhere"),
+    "none": ("- {property: lagoa.materialization,◆ value: incremental}", "but lagoa.incremental is missing"),
     "another": (
         f"{INCREMENTAL.replace('incremental}', 'full}')}\n- {{property: lagoa.incremental,◆ value: {list(RULES)[-1]}}}",
-        "is of tables whose lagoa.materialization is incremental",
+        "is only for tables whose lagoa.materialization is incremental",
     ),
     **{
         rule: (f"{INCREMENTAL}\n- {{property: lagoa.incremental,◆ value: {rule}}}", said)
@@ -779,9 +779,9 @@ REFERENCES = {
     "an unknown table": ("silver.custmers.customer_id", "Did you mean 'silver.customers'?"),
     "an unknown column": ("silver.customers.id", "silver.customers has no such column"),
     "another type": ("silver.customers.customer_id", "is int and refers to"),
-    "no column": ("silver.customers", "names no table's column"),
-    "too little": ("customers", "names no table's column"),
-    "a list": ("[silver.customers.customer_id]", "names no table's column"),
+    "no column": ("silver.customers", "is not a column of a table"),
+    "too little": ("customers", "is not a column of a table"),
+    "a list": ("[silver.customers.customer_id]", "is not a column of a table"),
 }
 
 
@@ -803,7 +803,7 @@ def test_references_lead_to_columns(tmp_path):
 
 def test_relationships_of_other_kinds(tmp_path):
     text = "- name: a\n  physicalType: long\n  relationships:\n    - ◆type: sibling\n      to: silver.sales.a"
-    assert "type 'sibling' are not read" in refused(tmp_path, with_columns(text)).message
+    assert "type 'sibling' are not supported" in refused(tmp_path, with_columns(text)).message
     text = "- name: a\n  physicalType: long\n  ◆relationships: [{to: silver.sales.a}, {to: silver.sales.b}]"
     assert "refers to two tables" in refused(tmp_path, with_columns(text)).message
 

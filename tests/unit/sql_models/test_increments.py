@@ -269,5 +269,5 @@ def test_intervals_are_named_by_their_first_moment(grain: Grain, text: str, name
     ("day", "2026-03-01T13:00"), ("month", "2026-03-02"), ("year", "2026-02"), ("hour", "2026-03-01T13:30"), ("day", "2026-02-29"), ("day", "soon"), ("month", ""),
 ])  # fmt: skip
 def test_what_begins_no_interval_is_refused(grain: Grain, text: str) -> None:
-    with pytest.raises(InvalidName, match=f"the first moment of an? {grain}"):
+    with pytest.raises(InvalidName, match=f"the start of an? {grain}"):
         parse_number(grain, text)

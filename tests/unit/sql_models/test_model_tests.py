@@ -275,7 +275,7 @@ def test_what_cannot_be_used_is_named_by_its_line(lake, old, new, line, message)
         ("raw/things.yaml", "raw.things is made by no model"),
         ("clean/things.yml", "would not be read"),
         ("things.yaml", "would not be read"),
-        ("clean/Things.yaml", "is no table name"),
+        ("clean/Things.yaml", "is not a valid table name"),
         ("clean/more/things.yaml", "would not be read"),
     ],
 )

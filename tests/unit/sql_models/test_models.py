@@ -192,7 +192,7 @@ def test_a_contract_that_waits_for_a_model(folder: LakeFolder) -> None:
 
 def test_a_file_name_that_is_no_table(folder: LakeFolder) -> None:
     folder.model("silver.t", "select 1 as x").rename(folder.root / "transformations/silver/My Table.sql")
-    with pytest.raises(ModelError, match="is no table name"):
+    with pytest.raises(ModelError, match="is not a valid table name"):
         load(folder)
 
 

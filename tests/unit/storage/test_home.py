@@ -63,5 +63,5 @@ def test_nothing_is_guessed_where_no_file_is_there(storage):
 
 def test_nothing_is_guessed_where_pointers_do_not_agree(storage):
     put(storage, TABLE)
-    with pytest.raises(SettingsError, match=r"1 in /made, 1 in /other\. Files of each"):
+    with pytest.raises(SettingsError, match=r"1 in /made, 1 in /other\. Files of several"):
         home_of([f"/made/{TABLE}", f"/other/{TABLE}"], storage)

@@ -1,4 +1,4 @@
-"""The formats of source files: one package each, which a line in `registry` makes known to all of Lagoa."""
+"""The formats of source files: one package each, registered by one line in `registry`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes what was guessed of a table as a contract, with a comment behind each guess."""
+"""Writes what was guessed about a table as a contract, with a comment after each guess."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Form:
 
     Attributes:
         source: the form.
-        options: of its format, as `key: value` in YAML.
-        notes: what a reviewer should know of it.
+        options: the options of its format, as `key: value` in YAML.
+        notes: what a reviewer should know about it.
     """
 
     source: Source
@@ -44,8 +44,8 @@ def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: 
     file = form.source.file or ""
     records = guesses[0].records
     seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
-    yield f"# Guessed from {_comment(file)}, {seen}. Go through it before you rely on it:"
-    yield "# REVIEW marks what one file cannot tell; add descriptions and the team that answers for the table."
+    yield f"# Guessed from {_comment(file)}, {seen}. Review it before you rely on it:"
+    yield "# REVIEW marks what one file cannot show; add descriptions and the team that owns the table."
     yield "apiVersion: v3.2.0"
     yield "kind: DataContract"
     yield f"id: {table}"
@@ -57,7 +57,7 @@ def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: 
     yield f"    physicalName: {table}"
     yield "    physicalType: table"
     if key is None:
-        yield "    # REVIEW: no column surely identifies a row; give the one that does required and primaryKey."
+        yield "    # REVIEW: no column is certain to identify a row; give the one that does required and primaryKey."
     yield "    properties:"
     for guess in guesses:
         yield from _column(guess, is_key=guess is key)
@@ -70,7 +70,7 @@ def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: 
 
 
 def scalar(text: str) -> str:
-    """Return a text as YAML, quoted where it would be read as something else."""
+    """Return a text as YAML, quoted if it would otherwise be read as something else."""
     plain = _WORD.fullmatch(text) and isinstance(yaml.safe_load(text), str)
     if plain:
         return text
@@ -80,15 +80,16 @@ def scalar(text: str) -> str:
 def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
     seen = guess.records - guess.nulls
     yield f"      - name: {scalar(guess.name)}"
-    if not guess.type.startswith("map<"):  # ODCS wants parts of a map in a form that Lagoa has in its type
+    if not guess.type.startswith("map<"):  # ODCS has its own form for the parts of a map; Lagoa writes them in the type
         yield f"        logicalType: {logical_type(guess.type)}"
     kind = scalar(guess.type) if ":" in guess.type else guess.type
     yield f"        physicalType: {kind}  # {_comment(guess.why)}"
     if guess.required:
-        told = f"no value is missing in {guess.records:,} records"
-        yield f"        required: true  # {told if not guess.nulls else guess.why}"
+        complete = f"no value is missing in {guess.records:,} records"
+        yield f"        required: true  # {complete if not guess.nulls else guess.why}"
     elif not guess.nulls and guess.records >= FEW:
-        yield f"        # REVIEW required: true  # none is missing, but {guess.records:,} records do not tell"
+        few = f"{guess.records:,} records"
+        yield f"        # REVIEW required: true  # none is missing, but {few} are too few to be sure"
     if is_key:
         yield f"        primaryKey: true  # REVIEW: all {guess.distinct:,} values differ"
     elif FEW <= seen == guess.distinct and guess.type in {"long", "string"}:

@@ -1,4 +1,4 @@
-"""What the package of a format provides: how files are recognised, read and inferred, and records split again."""
+"""What each format's package provides: how files are recognised, read and inferred, and records split again."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ S = TypeVar("S", bound=Source)
 class Format(ABC, Generic[S]):
     """A format of files that tables are loaded from.
 
-    It is imported with the registry by every command that reads contracts: what reads files is imported in the methods.
+    Every command that reads contracts imports it with the registry, so the methods import what reads files.
 
     Attributes:
-        names: under which contracts have it.
-        options: what `lagoa.source` may say of its files.
+        names: its names in contracts.
+        options: what `lagoa.source` may say about its files.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -37,10 +37,10 @@ class Format(ABC, Generic[S]):
 
     @abstractmethod
     def recognises(self, file: SourceFile) -> bool:
-        """Return whether a file is of the format, by its name or its first bytes.
+        """Return whether a file has the format, by its name or its first bytes.
 
         Raises:
-            SourceError: it cannot be read.
+            SourceError: the file cannot be read.
         """
 
     @abstractmethod
@@ -48,25 +48,25 @@ class Format(ABC, Generic[S]):
         """Return the reader of a file, its header read.
 
         Raises:
-            SourceError: the file is not of the format, or does not fit the contract.
+            SourceError: the file does not have the format, or does not fit the contract.
         """
 
     @abstractmethod
     def infer(self, file: SourceFile, table: TableName) -> tuple[S, list[Guess]]:
-        """Return the form of a file that is to go into a table, and its columns; of texts the type is found later.
+        """Return the form of a file to be loaded into a table, and its columns; types of text columns are found later.
 
         Raises:
-            SourceError: the file is empty, or not to be made out.
+            SourceError: the file is empty, or its form cannot be determined.
         """
 
     def find_spelling(
         self, connection: DuckDBPyConnection, source: S, guesses: Sequence[Guess]
     ) -> tuple[S, Sequence[str]]:
-        """Return the form of a file with how its values are written, where they are text, and notes for a reviewer.
+        """Return the form of a file, completed with how its text values are written, and notes for a reviewer.
 
         Args:
-            connection: it has the table `records`, its columns by the guesses' names; what stands for null in it may be
-                made null.
+            connection: has the table `records`, with columns named as in the guesses; texts in it that mean null may
+                be made null.
             source: the form so far.
             guesses: the file's columns.
         """
@@ -74,24 +74,24 @@ class Format(ABC, Generic[S]):
         return source, ()
 
     def contract_options(self, source: S) -> Iterable[str]:
-        """Return the options of a form as a contract writes them, behind `format` and `file`: `key: value` in YAML."""
+        """Return the options of a form as a contract has them after `format` and `file`: `key: value` in YAML."""
         del source
         return ()
 
     def described(self, source: S) -> str:
-        """Return how files of a form are read, as the end of a sentence about one that cannot be; it may be empty."""
+        """Return how files of a form are read, as the end of a sentence about an unreadable file; it may be empty."""
         del source
         return ""
 
     @abstractmethod
     def split(self, contract: Contract, source: S, records: Sequence[Kept], *, alone: bool) -> list[Split]:
-        """Return the values of refused records as text, by the contract of today; or why one cannot be split.
+        """Return the values of refused records as text, by the current contract; or why one cannot be split.
 
-        A record of files of another format than the table has now is not split: its fault stays.
+        A record whose file had another format than the table has now is not split: it keeps its fault.
 
         Args:
             contract: of the table that refused the records.
             source: the form of its files.
             records: as the quarantine keeps them.
-            alone: whether lines that broken quoting spoilt are records by themselves.
+            alone: whether each line that broken quoting damaged is one record.
         """

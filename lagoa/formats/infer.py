@@ -1,4 +1,4 @@
-"""Writes a first contract for a table from a file that is to go into it."""
+"""Writes a first contract for a table from a file to be loaded into it."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 
 def infer_contract(path: Path, table: TableName) -> str:
-    """Return the text of a contract for `table` that lets the file in, and other files of its kind.
+    """Return the text of a contract for `table` that accepts the file, and other files of its kind.
 
-    Types, key and formats are guessed from the first 500,000 records, and a comment behind each guess says what it
-    stands on. The form of the file is written out, so that loading guesses nothing.
+    Types, key and formats are guessed from the first 500,000 records, and a comment after each guess gives the reason
+    for it. The form of the file is written out, so that loading guesses nothing.
 
     Args:
-        path: a file of one of the formats; those of text may be packed by gzip.
-        table: where its rows are to go.
+        path: a file in one of the formats; text files may be compressed with gzip.
+        table: the table that its rows will be loaded into.
 
     Raises:
-        SourceError: the file is missing, empty, without records, binary, a folder, or not to be made out.
-        InvalidName: the table is one that users do not write.
+        SourceError: the file is missing, empty, without records, binary, a folder, or its form cannot be determined.
+        InvalidName: the table is one that users do not write to.
     """
     if table.is_quarantine:
-        raise InvalidName("table", str(table), "another layer: quarantine is filled by Lagoa alone")
+        raise InvalidName("table", str(table), "another layer: only Lagoa writes to quarantine")
     file = SourceFile(path)
     if "\\" in file.name:
-        raise SourceError(str(path), "a contract cannot say its name, which has a backslash.", "Give it another name.")
+        raise SourceError(str(path), "its name has a backslash, which a contract cannot express.", "Rename it.")
     form = find_format(file)
     source, guesses = form.infer(file, table)
     with _records(file, table, source, guesses) as connection:
@@ -63,10 +63,10 @@ def infer_contract(path: Path, table: TableName) -> str:
 
 @contextmanager
 def _records(file: SourceFile, table: TableName, source: Source, guesses: list[Guess]) -> Iterator[DuckDBPyConnection]:
-    """Yield a connection with the table `records`: what ingest would read, its columns by their new names.
+    """Yield a connection with the table `records`: what ingest would read, with the columns' new names.
 
     Raises:
-        SourceError: there is no record, or none that can be read.
+        SourceError: there is no record, or none can be read.
     """
     import duckdb
 
@@ -83,11 +83,11 @@ def _records(file: SourceFile, table: TableName, source: Source, guesses: list[G
             stream.check()
             raise
         if not stream.received:
-            raise SourceError(str(file.path), "it has a header and no record.", "Take a file that has some.")
+            raise SourceError(str(file.path), "it has a header and no record.", "Choose a file with records.")
         names = ", ".join(name_in_sql(each.name) for each in columns)
         rule = name_in_sql(RULE)
         connection.execute(f"CREATE VIEW records AS SELECT {names} FROM seen WHERE {rule} IS NULL")  # noqa: S608
         if connection.execute("SELECT count(*) FROM records").fetchone() == (0,):
             message = f"none of its records can be read{FORMATS[source.format].described(source)}."
-            raise SourceError(str(file.path), message, "Look at the file; write the contract by hand if need be.")
+            raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
         yield connection

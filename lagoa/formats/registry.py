@@ -1,4 +1,4 @@
-"""The formats of files that tables are loaded from: one line a format, the rest is in its package."""
+"""The formats of files that tables are loaded from: one line per format, the rest is in its package."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.reading import Reader
 
 _FORMATS: tuple[Format[Any], ...] = (
-    Csv(),  # takes any text, so it comes first: see `find_format`
+    Csv(),  # accepts any text, so it comes first: see `find_format`
     Parquet(),
     Json(),
 )
 
 FORMATS = {name: each for each in _FORMATS for name in each.names}
-"""The formats by the names that contracts have for them."""
+"""The formats by their names in contracts."""
 
 
 def find_format(file: SourceFile) -> Format[Any]:
-    """Return the format that a file seems to have: the last of those that recognise it.
+    """Return the format that a file seems to have: the last format that recognises it.
 
     Raises:
         SourceError: the file cannot be read.
@@ -38,8 +38,8 @@ def open_reader(contract: Contract, file: SourceFile) -> Reader:
     """Return the reader of a file, its header read.
 
     Raises:
-        ContractError: the contract does not say how the table's files look.
-        SourceError: the file does not look so.
+        ContractError: the contract does not say what the table's files look like.
+        SourceError: the file does not look like that.
     """
     source = contract.source
     if source is None:

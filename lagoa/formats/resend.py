@@ -1,4 +1,4 @@
-"""Refused records as text again: split into the contract's columns from their bytes, as far as they can be."""
+"""Refused records as text again: split from their bytes into the contract's columns, as far as possible."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def split_records(contract: Contract, source: Source, records: Sequence[Kept], *, alone: bool) -> list[Split]:
-    """Return the values of each record by the contract of today, with what was fixed in their place.
+    """Return the values of each record by the current contract; fixed values replace those received.
 
-    A record that cannot be split counts as split when every column of it was fixed.
+    A record that cannot be split counts as split if every column of it was fixed.
 
     Args:
         contract: of the table that refused the records.
         source: the form of its files.
         records: the records.
-        alone: whether lines that broken quoting spoilt are records by themselves. They may as well be text from
-            within a field, so this is for a person to say.
+        alone: whether each line that broken quoting damaged is one record. It may also be text from within a field,
+            so a person has to decide.
     """
     found = FORMATS[source.format].split(contract, source, records, alone=alone)
     return [_fixed(contract, split, record.fixed) for split, record in zip(found, records, strict=True)]
@@ -50,12 +50,12 @@ def _fixed(contract: Contract, found: Split, fixed: Texts) -> Split:
 
 
 class TextRecords:
-    """Records whose values are text under the contract's columns, all of them: what `RowSql` judges.
+    """Records whose values are text, with all columns of the contract: the input of `RowSql`.
 
     Attributes:
         columns: the contract's columns.
         raw: a record's bytes, as SQL over the stream.
-        header: None, since the names of their fields stand in the quarantine already.
+        header: None, since the quarantine already has the names of their fields.
     """
 
     raw = name_in_sql(RAW)
@@ -66,7 +66,7 @@ class TextRecords:
         self._spelling = source.spelling
 
     def value(self, column: Column) -> Value:
-        """Return the SQL of a column's value over the stream; raises `ValueError` when no text has such values."""
+        """Return the SQL of a column's value over the stream; raises `ValueError` if text cannot express the type."""
         text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
         kind = parse_type(column.type)
         if kind.parts and not _is_made(kind):
@@ -79,17 +79,17 @@ class TextRecords:
 
 
 def _made_name(column: str) -> str:
-    """Return the name in the stream of a nested column's values; no column is named so."""
+    """Return the stream's name for the values of a nested column; no column of a contract has such a name."""
     return f"{stream_name(column)}made"
 
 
 def _misfit_name(column: str) -> str:
-    """Return the name in the stream of the mark that a nested value could not be made."""
+    """Return the stream's name for the mark that a nested value could not be made."""
     return f"{stream_name(column)}misfit"
 
 
 def _is_made(kind: IcebergType) -> bool:
-    """Return whether a type is nested and JSON has values of it."""
+    """Return whether a type is nested and JSON can express its values."""
     try:
         arrow_type(kind)
     except ValueError:
@@ -98,7 +98,7 @@ def _is_made(kind: IcebergType) -> bool:
 
 
 def nested_columns(contract: Contract, records: Sequence[Mapping[str, str | None] | None]) -> dict[str, pa.Array]:
-    """Return the values of each list, map and struct in its type, and marks where one could not be made."""
+    """Return the values of each list, map and struct column in its type, and marks where one could not be made."""
     import pyarrow as pa
 
     arrays: dict[str, pa.Array] = {}

@@ -1,4 +1,4 @@
-"""Loads files: rows as received into their table, records that cannot be taken into its quarantine, in one commit."""
+"""Loads files: rows as received into their table, refused records into its quarantine, in one commit."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ _ID_LENGTH = 16
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What became of one file.
+    """The result of loading one file.
 
     Attributes:
-        table: where its rows went.
+        table: the table that its rows were added to.
         source: the file's name.
         batch: id of the batch.
-        received: records in the file; `accepted + quarantined`, always.
+        received: records in the file; always `accepted + quarantined`.
         accepted: rows added to the table.
-        quarantined: records refused; they stand in the table's quarantine.
+        quarantined: records refused; they are in the table's quarantine.
         rules: records refused, by the first rule that each breaks.
-        missing: columns that the contract has and the file has not; they are null.
-        skipped: the same batch with the same content was there already, so nothing was done.
-        commit: id of the commit that holds it; None when skipped.
+        missing: columns of the contract that the file does not have; they are null.
+        skipped: the same batch with the same content was loaded before, so nothing was done.
+        commit: id of the commit that contains it; None if skipped.
         seconds: wall time.
     """
 
@@ -66,24 +66,24 @@ class IngestResult:
 def ingest_file(
     context: LakeContext, branch: str, table: TableName, path: Path, *, batch: str | None = None
 ) -> IngestResult:
-    """Load a file into a table, as the table's contract says.
+    """Load a file into a table according to the table's contract.
 
-    Rows, refused records and the batch's state land in one commit. The same batch with the same content again is a
-    no-op that says so.
+    Rows, refused records and the batch's state are in one commit. Loading the same batch with the same content again
+    is a no-op, and the result says so.
 
     Args:
         context: the lake.
         branch: a work branch.
-        table: it is made when it is not there yet.
+        table: the table; it is created if it does not exist.
         path: the file.
         batch: id of the batch; by default the first 16 hexadecimal digits of the SHA-256 of the file's content.
 
     Raises:
-        SourceError: the file cannot be read, or is not of the form that the contract gives.
+        SourceError: the file cannot be read, or does not have the form that the contract gives.
         ContractError: the table has no contract, or one that does not say what its files look like.
-        BatchChanged: the batch came before with another content.
+        BatchChanged: the batch was loaded before with different content.
         BatchHeld: the batch was rolled back and held.
-        RefProtected: the branch takes no writes.
+        RefProtected: the branch accepts no writes.
     """
     started = time.perf_counter()
     contract = context.contracts[table]
@@ -98,7 +98,7 @@ def ingest_file(
 
 
 class _Load:
-    """One file on its way into one table."""
+    """The load of one file into one table."""
 
     def __init__(self, contract: Contract, file: SourceFile, reader: Reader, batch: Batch) -> None:
         self._table = contract.table
@@ -111,10 +111,10 @@ class _Load:
         self._result = IngestResult(contract.table, file.name, batch.id, missing=missing)
 
     def run(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
-        """Write the rows and the refused records; return what became of them.
+        """Write the rows and the refused records; return the counts.
 
-        The file is read once. Only when its records outnumber the rows that were written, it is read a second time,
-        for those that were refused.
+        The file is read once. Only if it has more records than rows were written is it read a second time, for those
+        that were refused.
         """
         stream = self._reader.stream()
         session.register(STREAM, stream.arrow_stream())
@@ -164,7 +164,7 @@ def source_files(context: LakeContext, folder: Path) -> dict[TableName, Path]:
     """Return the files of a folder that contracts name as their sources, by table.
 
     Raises:
-        SourceError: there is no such folder, it may not be looked into, or no contract names a file in it.
+        SourceError: there is no such folder, it may not be read, or no contract names a file in it.
     """
     named = {each.table: each.source.file for each in context.contracts if each.source and each.source.file}
     try:
@@ -173,13 +173,13 @@ def source_files(context: LakeContext, folder: Path) -> dict[TableName, Path]:
         found = {table: folder / name for table, name in named.items() if (folder / name).is_file()}
     except OSError as error:
         raise SourceError(
-            str(folder), f"it cannot be looked into: {error.strerror}.", "Give this user the right to."
+            str(folder), f"it cannot be read: {error.strerror}.", "Give this user the right to read it."
         ) from error
     if not found:
         raise SourceError(
             str(folder),
             f"no contract names a file in it; they name {', '.join(sorted(set(named.values()))) or 'none'}.",
-            "Say `file: NAME` in `lagoa.source` of a contract, or load one file with `lagoa ingest FILE --into TABLE`.",
+            "Add `file: NAME` to `lagoa.source` of a contract, or load one file with `lagoa ingest FILE --into TABLE`.",
         )
     return found
 
@@ -192,9 +192,9 @@ def ingest_folder(
     workers: int | None = None,
     on_done: Callable[[IngestResult], None] | None = None,
 ) -> list[IngestResult]:
-    """Load every file of a folder that a contract names as its source, side by side, the longest first.
+    """Load every file of a folder that a contract names as its source, in parallel, the largest first.
 
-    Each file is a commit of its own on the branch. When one fails, no other is begun, those under way are finished,
+    Each file is a separate commit on the branch. If one fails, no other is started, those in progress are finished,
     and its error is raised; what was loaded stays on the branch, and loading the folder again skips it.
 
     Args:
@@ -202,10 +202,10 @@ def ingest_folder(
         branch: a work branch.
         folder: where the files are.
         workers: files loaded at a time; by default the setting `workers`.
-        on_done: called in this thread with each result as it comes.
+        on_done: called in this thread with each result as soon as it is there.
 
     Returns:
-        A result a file, by table.
+        One result per file, by table.
 
     Raises:
         LagoaError: as `ingest_file` does.

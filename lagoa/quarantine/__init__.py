@@ -1,4 +1,4 @@
-"""Records that were refused: counted, shown, exported, and sent back by way of the contract, or discarded."""
+"""Refused records: count, show, export, retry, fix and discard them."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ class BatchRecords:
 
     Attributes:
         batch: its id.
-        received: records that came: in the file; of a retry or a fix, those that it took out of the quarantine.
-        rows: rows of it that the table has now.
+        received: records in the file; for a retry or a fix, those that it accepted from the quarantine.
+        rows: its rows that the table has now.
         accepted: its records that were accepted from the quarantine since, as part of another batch.
-        waiting: its records that wait in the quarantine.
+        waiting: its records that are waiting in the quarantine.
         discarded: its records that were discarded.
     """
 
@@ -40,17 +40,17 @@ class BatchRecords:
 
     @property
     def gone(self) -> int:
-        """Records that are nowhere now: rows that were deleted or replaced since the batch was loaded."""
+        """Records that no longer exist: rows that were deleted or replaced since the batch was loaded."""
         return self.received - self.rows - self.accepted - self.waiting - self.discarded
 
 
 def list_batches(context: LakeContext, ref: str, table: TableName) -> list[BatchRecords]:
-    """Return the batches of a table that came as files or out of its quarantine, by id.
+    """Return the batches of a table that were loaded from files or accepted from its quarantine, by id.
 
-    What came through the API is not among them: nobody counted it on the way in.
+    Batches written through the API are not among them: their received records were not counted.
 
     Raises:
-        RefNotFound, TableNotFound: no such ref or table.
+        RefNotFound, TableNotFound: there is no such ref or table.
         NotAllowed: the role may not read the quarantine.
     """
     context.require_quarantine_access()

@@ -1,4 +1,4 @@
-"""What a person says instead of what was received: single columns of all records, or an edited export."""
+"""Values that a person gives to replace those received: single columns of all records, or an edited export."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _TEXTLESS = re.compile("[\0\ud800-\udfff]")  # NUL, and halves of characters
 
 
 class Edits(Protocol):
-    """Values to put in the place of those received."""
+    """Values that replace those received."""
 
     @property
     def records(self) -> Collection[tuple[str, int]]:
-        """Batch and number of each record that it names; nothing when it is for all."""
+        """Batch and number of each record that it names; empty if it applies to all."""
 
     def changes(self, record: WaitingRecord) -> Texts:
-        """Return what changes about a record, by column; all of its columns when it could not be split."""
+        """Return the changed values of a record, by column; all of its columns if it could not be split."""
 
 
 class SetColumns:
@@ -41,31 +41,31 @@ class SetColumns:
     records: Collection[tuple[str, int]] = ()
 
     def __init__(self, contract: Contract, values: Mapping[str, str | None]) -> None:
-        """Take the values, by column; a text that stands for null in the table's files is null here.
+        """Take the values, by column; a text that means null in the table's files is null here.
 
         Raises:
-            WriteError: a column that the contract does not have, or a value that is no text.
+            WriteError: a column that the contract does not have, or a value that is not text.
         """
         _check(contract, values)
         nulls = contract.source.null_texts if contract.source else ("",)
         self._values = {name: None if value in nulls else value for name, value in values.items()}
 
     def changes(self, record: WaitingRecord) -> Texts:
-        """Return the values that are others in the record."""
+        """Return the values that differ from those of the record."""
         if record.values is None:
             return {}
         return {name: value for name, value in self._values.items() if record.values[name] != value}
 
 
 class EditedFile:
-    """An export that was edited: cells that are no longer what was exported count, all others do not."""
+    """An export that was edited: only cells that differ from the export count."""
 
     def __init__(self, contract: Contract, file: Path) -> None:
-        """Read the file: `.jsonl` as JSON lines, any other as CSV, its cells between commas, semicolons or tabs.
+        """Read the file: `.jsonl` as JSON lines, any other as CSV, separated by commas, semicolons or tabs.
 
         Raises:
-            SourceError: it cannot be read, is no export, or names a record twice.
-            WriteError: a column that the contract does not have, or a value that is no text.
+            SourceError: it cannot be read, is not an export, or names a record twice.
+            WriteError: a column that the contract does not have, or a value that is not text.
         """
         self._contract = contract
         self._file = file
@@ -74,7 +74,7 @@ class EditedFile:
         self._given: dict[str, Texts] = {}
         for name, values in self._read():
             if name in self._given:
-                raise self._error(f"the record {name!r} stands there twice.", "Take one of the two away.")
+                raise self._error(f"the record {name!r} occurs twice.", "Remove one of the two.")
             _check(contract, values)
             self._given[name] = values
 
@@ -85,12 +85,12 @@ class EditedFile:
         for name in self._given:
             batch, _, number = name.rpartition("#")
             if not (batch and number.isascii() and number.isdigit()):
-                raise self._error(f"{name!r} names no record.", "It is BATCH#NUMBER, as exported: put it back.")
+                raise self._error(f"{name!r} names no record.", "It must be BATCH#NUMBER, as exported: restore it.")
             found.append((batch, int(number)))
         return found
 
     def changes(self, record: WaitingRecord) -> Texts:
-        """Return the values that were edited; all of them, for a record that could not be split and now is."""
+        """Return the values that were edited; for a record that could not be split, all of them if any is given."""
         given = self._given.get(record_id(record))
         if given is None:
             return {}
@@ -124,7 +124,7 @@ class EditedFile:
         except UnicodeDecodeError as error:
             raise self._error("it is not UTF-8.", "Save it as `CSV UTF-8`.") from error
         except csv.Error as error:
-            raise self._error(f"it is no CSV: {error}.", "Mend it.") from error
+            raise self._error(f"it is not CSV: {error}.", "Fix it.") from error
         except OSError as error:
             raise self._error(f"it cannot be read: {error.strerror}.", "Check the path.") from error
 
@@ -142,8 +142,8 @@ class EditedFile:
                 if not any(cells_):
                     continue
                 if len(cells_) != len(names):
-                    told = f"a line has {len(cells_)} cells, {len(names)} expected: {cells_[:3]}."
-                    raise self._error(told, "Mend it.")
+                    message = f"a line has {len(cells_)} cells, {len(names)} expected: {cells_[:3]}."
+                    raise self._error(message, "Fix it.")
                 row = {name: unguarded(cell) for name, cell in zip(names, cells_, strict=True)}
                 yield row.pop(RECORD), {name: cell for name, cell in row.items() if name not in FOR_READING}
         finally:
@@ -154,12 +154,12 @@ class EditedFile:
             if not line.strip():
                 continue
             try:
-                told = json.loads(line, parse_float=str, parse_int=str)
-                values = {name: _plain(value) for name, value in (told["values"] or {}).items()}
-                yield str(told["record"]), values
+                found = json.loads(line, parse_float=str, parse_int=str)
+                values = {name: _plain(value) for name, value in (found["values"] or {}).items()}
+                yield str(found["record"]), values
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                advice = 'It is {"record": …, "values": {column: text or null}}, as exported.'
-                raise self._error(f"line {number} is no record.", advice) from error
+                advice = 'It must be {"record": …, "values": {column: text or null}}, as exported.'
+                raise self._error(f"line {number} is not a record.", advice) from error
 
     def _error(self, message: str, advice: str) -> SourceError:
         return SourceError(str(self._file), message, advice)
@@ -178,4 +178,5 @@ def _check(contract: Contract, values: Mapping[str, str | None]) -> None:
             message = f"there is no column {name!r}.{near(name, known)}"
             raise WriteError(contract.table, message, f"There are {', '.join(known)}.")
         if value is not None and _TEXTLESS.search(value):
-            raise WriteError(contract.table, f"the value for {name!r} has a character that no text has.", "Mend it.")
+            message = f"the value for {name!r} has a character that text cannot contain."
+            raise WriteError(contract.table, message, "Fix it.")

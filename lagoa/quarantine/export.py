@@ -1,7 +1,7 @@
-"""Waiting records as a file that a person can open, edit and hand back: CSV for spreadsheets, or JSON lines.
+"""Waiting records as a file that a person can open, edit and return: CSV for spreadsheets, or JSON lines.
 
-A spreadsheet runs a cell that begins with one of `=+-@` as a formula, and what stands in a refused record came from
-outside: such cells get an apostrophe in front, unless they are plain numbers. It is taken away again on the way back.
+A spreadsheet runs a cell that begins with one of `=+-@` as a formula, and the content of a refused record came from
+outside: such cells get an apostrophe in front, unless they are plain numbers. It is removed when the file is read.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 RECORD, RAW = "RECORD", "RAW"
 FOR_READING = ("SOURCE", "RULE", "REASON", RAW)
-"""Columns of the file in capitals: no column of a table is written so. The record's id, and what is only to be read."""
+"""Columns of the file in capitals, as no column of a table is: the record's id, and what is only for reading."""
 
 JSON_LINES = frozenset({".jsonl", ".ndjson"})
-_BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the wide ones do so as well
+_BEGINS_FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001 - the wide ones also do
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 
 
@@ -42,9 +42,9 @@ class ExportResult:
 
     Attributes:
         table: the table that refused the records.
-        file: where they stand.
+        file: the file that contains them.
         records: how many.
-        raw: of these, how many could not be split into columns and stand there as their text alone.
+        raw: of these, how many could not be split into columns and are there only as their text.
     """
 
     table: TableName
@@ -59,8 +59,8 @@ def export_quarantine(
     """Write waiting records to a file: `.jsonl` as JSON lines, any other name as CSV.
 
     Raises:
-        SourceError: there is such a file, or it cannot be written.
-        RefNotFound, TableNotFound: no such ref; neither the table nor anything that it refused.
+        SourceError: the file exists, or it cannot be written.
+        RefNotFound, TableNotFound: there is no such ref; the ref has neither the table nor records that it refused.
         ContractError: the contract does not say what the table's files look like.
         QueryError: a condition that cannot be used.
     """
@@ -81,7 +81,7 @@ def export_quarantine(
 
 
 def record_id(record: WaitingRecord) -> str:
-    """Return what a record is called in the file; no spreadsheet takes it for a number."""
+    """Return a record's id in the file; no spreadsheet takes it for a number."""
     return f"{record.key[0]}#{record.key[2]}"
 
 
@@ -91,12 +91,12 @@ def guarded(cell: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """Return what a guarded cell stands for."""
+    """Return the original text of a guarded cell."""
     return cell[1:] if cell.startswith("'") and _BEGINS_FORMULA.match(cell) else cell
 
 
 def cells(record: WaitingRecord, contract: Contract) -> list[str]:
-    """Return a record's values as they stand in the CSV file, by the contract's columns, not guarded."""
+    """Return a record's values as in the CSV file, by the contract's columns, not guarded."""
     if record.values is None:
         return ["" for _ in contract.columns]
     null = source_of(contract).null_texts[0]
@@ -141,12 +141,12 @@ def _text(record: WaitingRecord, encoding: str) -> str:
 
 @contextmanager
 def _new_file(file: Path) -> Iterator[IO[str]]:
-    """Open a file that is not there yet; it goes again when it is not finished."""
+    """Create a file; it is deleted again if it is not finished."""
     try:
         with file.open("x", encoding="utf-8", newline="") as stream:
             yield stream
     except FileExistsError as error:
-        raise SourceError(str(file), "it is there already; it may hold edits.", "Give another name.") from error
+        raise SourceError(str(file), "it exists already and may contain edits.", "Choose another name.") from error
     except OSError as error:
         raise SourceError(str(file), f"it cannot be written: {error.strerror}.", "Check the path.") from error
     except BaseException:

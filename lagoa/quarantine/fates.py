@@ -1,4 +1,4 @@
-"""The fate of refused records: sent through the contract again as they are or mended, or discarded; one commit each."""
+"""The fate of refused records: checked by the contract again, unchanged or fixed, or discarded; one commit each."""
 
 # ruff: noqa: S608 - names are quoted, values are bound
 from __future__ import annotations
@@ -43,18 +43,18 @@ _CONSTANT = frozenset(LINEAGE_COLUMNS[:2])  # a batch, a moment; the files are t
 
 @dataclass(frozen=True, slots=True)
 class FateResult:
-    """What became of the records of one table that were meant.
+    """What became of the selected records of one table.
 
     Attributes:
         table: the table that had refused them.
         action: what was done: `retry`, `fix` or `discard`.
-        records: waiting records that were meant.
+        records: waiting records that were selected.
         accepted: of these, now rows of the table.
-        discarded: of these, waiting no more.
+        discarded: of these, no longer waiting.
         rules: of these, still waiting, by the first rule that each breaks now.
-        changed: records in which a value was put in the place of the one received, by column (`fix`).
-        batch: the batch that the accepted rows came in; None when there are none.
-        commit: id of the commit that holds all this; None when nothing changed.
+        changed: records in which a value was replaced, by column (`fix`).
+        batch: the batch of the accepted rows; None if there are none.
+        commit: id of the commit that contains all this; None if nothing changed.
         seconds: wall time.
     """
 
@@ -71,18 +71,17 @@ class FateResult:
 
     @property
     def waiting(self) -> int:
-        """How many of them still wait."""
+        """How many of them are still waiting."""
         return sum(self.rules.values())
 
 
 def retry_quarantine(
     context: LakeContext, branch: str, table: TableName, selection: Selection = Selection()
 ) -> FateResult:
-    """Send waiting records through the contract as it is now.
+    """Check waiting records by the current contract.
 
-    Those that pass become rows of the table, in a batch of its own whose id follows from the records; the others keep
-    waiting, with the rule that they break now. Rows and fates land in one commit, or nothing does. Done again it
-    finds nothing to do.
+    Those that pass become rows of the table, in a separate batch whose id follows from the records; the others keep
+    waiting, with the rule that they break now. Rows and fates are written in one commit. The operation is idempotent.
 
     Args:
         context: the lake.
@@ -91,12 +90,12 @@ def retry_quarantine(
         selection: which of them; all by default.
 
     Raises:
-        TableNotFound: the table is not there, and nothing that it refused.
+        TableNotFound: the branch has neither the table nor records that it refused.
         ContractError: it has no contract, or one that does not say what its files look like.
         QueryError: a condition that cannot be used.
-        BatchHeld: these very records were accepted before, and that was rolled back and held.
+        BatchHeld: exactly these records were accepted before, and that was rolled back and held.
         CommitLost: another writer changed the table or its quarantine meanwhile.
-        RefProtected: the branch takes no writes.
+        RefProtected: the branch accepts no writes.
     """
 
     def judge(work: _Work) -> FateResult:
@@ -108,37 +107,37 @@ def retry_quarantine(
 def fix_quarantine(
     context: LakeContext, branch: str, table: TableName, edits: Edits, selection: Selection = Selection()
 ) -> FateResult:
-    """Put values in the place of those received, and send the records that this changes through the contract.
+    """Replace values that were received, and check the records that this changes by the contract.
 
-    What was received stays in the quarantine beside what took its place. A record that still breaks a rule keeps the
-    values given and waits on. Otherwise as `retry_quarantine`.
+    The quarantine keeps what was received along with what replaces it. A record that still breaks a rule keeps the
+    given values and continues to wait. Otherwise as `retry_quarantine`.
 
     Raises:
         WriteError: an edited record that the quarantine does not have.
         LagoaError: as `retry_quarantine`.
     """
 
-    def mend(work: _Work) -> FateResult:
-        work.refuse_strangers(edits.records)
+    def fix(work: _Work) -> FateResult:
+        work.refuse_unknown(edits.records)
         records = [(record, given) for record in work.waiting if (given := edits.changes(record))]
         changed = Counter(name for _, given in records for name in given)
         work.waiting.replace(records)
         return replace(work.judge(f"fixed: {', '.join(sorted(changed))}"), changed=dict(sorted(changed.items())))
 
-    return _decide(context, branch, FateResult(table, "fix"), selection, mend)
+    return _decide(context, branch, FateResult(table, "fix"), selection, fix)
 
 
 def discard_quarantine(
     context: LakeContext, branch: str, table: TableName, reason: str, selection: Selection = Selection()
 ) -> FateResult:
-    """Let waiting records wait no more: they stay in the quarantine, marked with who did so, when and why.
+    """Discard waiting records: they stay in the quarantine, marked with who discarded them, when and why.
 
     Raises:
         WriteError: no reason is given.
         LagoaError: as `retry_quarantine`.
     """
     if not reason.strip():
-        raise WriteError(table, "records are discarded for a reason.", "Say it; it stays with them.")
+        raise WriteError(table, "a reason is required to discard records.", "Give one; it is kept with them.")
     return _decide(context, branch, FateResult(table, "discard"), selection, lambda work: work.discard(reason))
 
 
@@ -175,7 +174,7 @@ class _Fate:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A decision about some records on its way into one commit."""
+    """A decision about some records, to be written in one commit."""
 
     tx: WriteTransaction
     session: SqlSession
@@ -184,26 +183,26 @@ class _Work:
     result: FateResult
     fate: _Fate
 
-    def refuse_strangers(self, records: Collection[tuple[str, int]]) -> None:
-        """Refuse records, by batch and number, that the table's quarantine does not have, waiting or not."""
+    def refuse_unknown(self, records: Collection[tuple[str, int]]) -> None:
+        """Raise `WriteError` for a record, by batch and number, that the table's quarantine does not have."""
         import pyarrow as pa
 
         batches, numbers = zip(*records, strict=True) if records else ((), ())
         named = pa.table({"batch": pa.array(batches, pa.string()), "record": pa.array(numbers, pa.int64())})
         self.session.register("@named", named)
-        strangers = self.session.query(
+        unknown = self.session.query(
             f'SELECT n.batch, n.record FROM "@named" AS n ANTI JOIN ({refused_sql(self.result.table.quarantine)}) AS q '
             "ON q._batch_id = n.batch AND q.record = n.record ORDER BY ALL LIMIT 1"
         ).fetchall()
-        for batch, record in strangers:
+        for batch, record in unknown:
             raise WriteError(
                 self.result.table,
                 f"its quarantine has no record {record} of batch {batch!r}.",
-                "Nothing was written. Fix it on the branch, and for the table, that the records were exported from.",
+                "Nothing was written. Use the branch and the table that the records were exported from.",
             )
 
     def judge(self, reason: str) -> FateResult:
-        """Write the records that pass now into the table, and what is new about all of them into the quarantine."""
+        """Write the records that pass now into the table, and what changed about all of them into the quarantine."""
         records = self.waiting.count
         sql = RowSql(self.contract, TextRecords(self.contract, source_of(self.contract)), str(self.contract.file))
         self.session.query(f"CREATE TEMP TABLE {_REFUSED} AS {sql.refused}", ["", self.fate.at, ""]).fetchall()
@@ -232,7 +231,7 @@ class _Work:
         return replace(self.result, records=records, discarded=records)
 
     def _accept(self, sql: RowSql) -> Batch:
-        """Add the rows of the records that were not refused, each with the place that it came from."""
+        """Add the rows of the records that were not refused, each with its file and record number."""
         passed = f"SELECT {', '.join(RECORD_KEY)}, raw, fixed FROM {_RECORDS} WHERE {_PASSED}"
         self.session.query(f"CREATE TEMP TABLE {_ACCEPTED} AS {passed}").fetchall()
         fingerprint = str(RowsFingerprint(self.session, _ACCEPTED))
@@ -247,14 +246,14 @@ class _Work:
         return batch
 
     def _decided(self, fate: str) -> str:
-        """Return the query for the records that were not refused, with their fate; it takes batch and reason."""
+        """Return the query for the records that were not refused, with their fate; `_keep` binds its parameters."""
         return (
             f"SELECT * REPLACE ('{fate}' AS fate, CAST($1 AS VARCHAR) AS fate_batch, CAST($2 AS VARCHAR) AS fate_by, "
             f"CAST($3 AS TIMESTAMPTZ) AS fate_at, CAST($4 AS VARCHAR) AS fate_reason) FROM {_RECORDS} WHERE {_PASSED}"
         )
 
     def _keep(self, records: str, batch: str | None = None, reason: str | None = None) -> None:
-        """Write records into the quarantine in the place of what stands there."""
+        """Write records into the quarantine, replacing what it has for them."""
         self.session.query(
             f"CREATE TEMP TABLE {_NEWS} AS SELECT * EXCLUDE (n, received_fixed) FROM ({records})",
             [batch, self.fate.by, self.fate.at, reason] if "$1" in records else (),

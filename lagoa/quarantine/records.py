@@ -13,7 +13,7 @@ from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
-from lagoa.quarantine.waiting import Waiting, check_condition, meant
+from lagoa.quarantine.waiting import Waiting, check_condition, selection_sql
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RefusedCount:
-    """Waiting records of one batch that break one rule first.
+    """Waiting records of one batch whose first broken rule is the same.
 
     Attributes:
         table: the table that refused them.
@@ -51,19 +51,19 @@ class RefusedRecord:
 
     Attributes:
         rule: the first rule that it breaks, or broke when it was last judged.
-        column: the column that the rule is about; None when it is the whole record.
+        column: the column that the rule is about; None if it is the whole record.
         reason: what is wrong, in words.
         record: its number in its file, from 1.
-        byte_offset: where it begins in its file (unpacked), from 0; None where bytes have no place, as in Parquet.
-        raw: its bytes, line ending included; of a Parquet row, the row as JSON.
+        byte_offset: where it begins in its file (uncompressed), from 0; None if that is undefined, as in Parquet.
+        raw: its bytes, line ending included; for a Parquet row, the row as JSON.
         source: name of the file.
         batch: id of the batch.
         quarantined_at: when it was refused (UTC).
         fate: what became of it.
-        fate_by, fate_at, fate_reason: who accepted or discarded it, when (UTC) and why; None while it waits.
+        fate_by, fate_at, fate_reason: who accepted or discarded it, when (UTC) and why; None while it is waiting.
         fate_batch: batch in which it was accepted.
         fate_commit: commit in which it was accepted, as the log of the ref shows it: on main, the publication.
-        fixed: values put in the place of those received, by column.
+        fixed: values that replace those received, by column.
     """
 
     rule: str
@@ -85,10 +85,10 @@ class RefusedRecord:
 
 
 def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]:
-    """Return what waits in quarantine at a ref: a row a table, rule, batch and file, by table, then the most first.
+    """Return what is waiting in quarantine at a ref: a row per table, rule, batch and file; by table, the most first.
 
     Raises:
-        RefNotFound: no such ref.
+        RefNotFound: there is no such ref.
         NotAllowed: the role may not read the quarantine.
     """
     context.require_quarantine_access()
@@ -120,17 +120,17 @@ def show_quarantine(
 
     Args:
         context: the lake.
-        ref: where to look.
+        ref: the ref.
         table: the table that refused them.
         selection: which of them; all by default.
-        fate: only those of this fate; all of them when None.
-        limit: at most so many.
+        fate: only those with this fate; all of them if None.
+        limit: the maximum number of records.
 
     Raises:
-        RefNotFound: no such ref.
-        TableNotFound: there is neither such a table at the ref nor anything that it refused.
+        RefNotFound: there is no such ref.
+        TableNotFound: the ref has neither the table nor records that it refused.
         QueryError: a condition that cannot be used.
-        ContractError: a condition, where the contract does not say what the table's files look like.
+        ContractError: a condition is given and the contract does not say what the table's files look like.
         NotAllowed: the role may not read the quarantine.
     """
     context.require_quarantine_access()
@@ -138,7 +138,7 @@ def show_quarantine(
     if not pointers:
         return []
     check_condition(context.engine, selection.where)
-    condition, values = meant(selection, fate)
+    condition, values = selection_sql(selection, fate)
     with context.engine.session(pointers, confined=selection.where is not None) as session:
         records = refused_sql(table.quarantine)
         if selection.where is not None:
@@ -155,11 +155,11 @@ def show_quarantine(
 
 
 def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
-    """Return the pointer of a table's quarantine at a ref; nothing when the table refused no record.
+    """Return the pointer of a table's quarantine at a ref; nothing if the table refused no record.
 
     Raises:
-        RefNotFound: no such ref.
-        TableNotFound: there is neither such a table at the ref nor anything that it refused.
+        RefNotFound: there is no such ref.
+        TableNotFound: the ref has neither the table nor records that it refused.
     """
     pointers = context.pointers(ref)
     if table.quarantine in pointers:
@@ -188,6 +188,6 @@ def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Colle
 
 
 def _origin(table: TableName) -> TableName:
-    """Return the table whose quarantine this is."""
+    """Return the table that a quarantine belongs to."""
     layer, _, name = table.name.partition("__")
     return TableName((layer,), name)

@@ -1,4 +1,4 @@
-"""The refused records of a table, as text, in a session: those that a selection takes."""
+"""The refused records of a table that match a selection, as text, in a session."""
 
 # ruff: noqa: S608 - names are quoted, values bound; a condition has been through the engine's parser
 from __future__ import annotations
@@ -40,10 +40,10 @@ class WaitingRecord:
     Attributes:
         n: its number within the selection.
         key: batch, source and number in its file.
-        rule, reason: why it waits.
+        rule, reason: why it is waiting.
         raw: its bytes.
-        fixed: values put in the place of those received.
-        values: its values by column; None when it cannot be split into columns.
+        fixed: values that replace those received.
+        values: its values by column; None if it cannot be split into columns.
     """
 
     n: int
@@ -63,26 +63,26 @@ def source_of(contract: Contract) -> Source:
     """
     if contract.source is None:
         message = f"the contract of {contract.table} does not say what its files look like."
-        raise ContractError(contract.file, None, message, "Put lagoa.source back: refused records are read by it.")
+        raise ContractError(contract.file, None, message, "Restore lagoa.source: it is needed to read refused records.")
     return contract.source
 
 
 def check_condition(engine: SqlEngine, where: str | None) -> None:
-    """Let a condition pass that reads nothing but the record.
+    """Make sure that a condition reads nothing but the record.
 
     Raises:
-        QueryError: it is none, or reads a table.
+        QueryError: it is not a condition, or reads a table.
     """
     if where is not None and engine.tables_read(f"SELECT ({where}\n)"):
         raise QueryError("The condition reads a table.", "It may name the record's own columns only, which are text.")
 
 
-def meant(selection: Selection, fate: Fate | None) -> tuple[str, list[str]]:
-    """Return the condition, and the values bound in it, for what a selection says beside its own condition.
+def selection_sql(selection: Selection, fate: Fate | None) -> tuple[str, list[str]]:
+    """Return the condition, and its parameters, for rule, batch and fate; the selection's own condition is not in it.
 
     Args:
         selection: which records.
-        fate: only those of this fate; any when None.
+        fate: only those with this fate; any if None.
     """
     wanted = {"rule": selection.rule, "_batch_id": selection.batch, "coalesce(fate, 'waiting')": fate}
     given = {column: value for column, value in wanted.items() if value is not None}
@@ -92,13 +92,13 @@ def meant(selection: Selection, fate: Fate | None) -> tuple[str, list[str]]:
 class Waiting:
     """The records of a selection in a session that can read the table's quarantine.
 
-    They stand there as text in the table that `RowSql` reads, and as they are kept in `RECORDS`.
+    The session has them as text in the table that `RowSql` reads, and as the quarantine keeps them in `RECORDS`.
     """
 
     def __init__(
         self, session: SqlSession, contract: Contract, selection: Selection, fate: Fate | None = "waiting"
     ) -> None:
-        """Read the records and split them; for showing them, also those of another fate, or of any.
+        """Read the records and split them; `fate` may also be another one, or any, to show them.
 
         Raises:
             ContractError: the contract does not say what the table's files look like.
@@ -136,10 +136,10 @@ class Waiting:
         return f"SELECT * EXCLUDE (n, received_fixed) FROM {name_in_sql(RECORDS)} WHERE n IN ({kept})"
 
     def replace(self, records: Iterable[tuple[WaitingRecord, Texts]]) -> None:
-        """Put values in the place of those received, and keep no records but these.
+        """Replace values that were received, and keep only these records.
 
         Args:
-            records: each with the values that change, by column; of one that cannot be split, all columns.
+            records: each with the values that change, by column; all columns if it cannot be split.
         """
         fixed = [(each.n, each.fixed | given, {**(each.values or {}), **given}) for each, given in records]
         self._session.query(f"CREATE OR REPLACE TEMP TABLE {_TEXTS} AS SELECT * FROM {_TEXTS} WHERE false").fetchall()
@@ -153,7 +153,7 @@ class Waiting:
             ).fetchall()
 
     def _select(self, table: TableName, selection: Selection, fate: Fate | None) -> None:
-        condition, values = meant(selection, fate)
+        condition, values = selection_sql(selection, fate)
         self._session.query(
             f"CREATE OR REPLACE TEMP TABLE {name_in_sql(RECORDS)} AS "
             f"SELECT row_number() OVER (ORDER BY {_KEY}) AS n, *, fixed AS received_fixed "
@@ -193,7 +193,7 @@ class Waiting:
         return pa.table([*arrays, *nested.values()], [*schema.names, *nested])
 
     def _view(self) -> str:
-        """Return the query for what a condition can name."""
+        """Return the query with the columns that a condition can name."""
         own = {"_batch_id": "_batch_id", "_source": "source", "_row": "record", "_rule": "rule", "_reason": "reason"}
         names = [f"{column} AS {name}" for name, column in own.items() if name not in self._names]
         texts = [f"t.{name_in_sql(stream_name(name))} AS {name_in_sql(name)}" for name in self._names]

@@ -1,4 +1,4 @@
-"""How the fields of a CSV record are told apart: a dialect, and the patterns over bytes that follow from it."""
+"""How the fields of a CSV record are separated: a dialect, and the patterns over bytes that follow from it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _END = rb"(?:\r\n|\n|\r)"
 
 @dataclass(frozen=True)
 class Dialect:
-    """How the fields of a record are told apart.
+    """How the fields of a record are separated.
 
     Attributes:
         delimiter: one ASCII character.
-        quote: one ASCII character, or None where quotes mean nothing.
-        escape: one ASCII character that takes the meaning from the next; None where a quote is doubled instead.
-        encoding: UTF-8, or a codec of one byte a character.
+        quote: one ASCII character, or None if quotes have no meaning.
+        escape: one ASCII character that makes the next one literal; None if a quote is doubled instead.
+        encoding: UTF-8, or a codec with one byte per character.
         fields: number of fields of a record.
         longest: bytes within which an opened quote must be closed.
     """
@@ -41,17 +41,17 @@ class Dialect:
 
     @property
     def keeps_empty_lines(self) -> bool:
-        """Whether an empty line is a record: of one empty field."""
+        """Whether an empty line is a record with one empty field."""
         return self.fields == 1
 
     @cached_property
     def grammar(self) -> Grammar:
-        """The patterns that `split` reads by."""
+        """The patterns that `split` uses."""
         return Grammar(self)
 
 
 class Grammar:
-    """A dialect as patterns over bytes; possessive throughout, so that no input makes them go back and forth."""
+    """A dialect as patterns over bytes; possessive throughout, so that no input makes them backtrack."""
 
     def __init__(self, dialect: Dialect) -> None:
         delimiter = re.escape(dialect.delimiter)
@@ -76,7 +76,7 @@ class Grammar:
         self.line = re.compile(rb"[^\r\n]*+" + _END)
 
     def fields(self, record: bytes) -> int:
-        """Return the number of fields of a record with sound quoting."""
+        """Return the number of fields of a record with correct quoting."""
         return 1 + sum(1 for match in self.delimiters.finditer(record) if match[1])
 
 
@@ -84,7 +84,7 @@ def dialect_of(source: CsvSource, fields: int, file: str) -> Dialect:
     """Return the dialect that a contract gives.
 
     Raises:
-        SourceError: an encoding or a character that Lagoa does not read.
+        SourceError: an encoding or a character that Lagoa does not support.
     """
     try:
         encoding = codecs.lookup(source.encoding).name
@@ -99,12 +99,12 @@ def dialect_of(source: CsvSource, fields: int, file: str) -> Dialect:
         raise SourceError(
             file,
             f"Lagoa does not read the encoding {source.encoding!r}.",
-            "It reads utf-8 and encodings of one byte a character, such as latin-1 and cp1252; convert the file, for "
-            f"example with `iconv -f {source.encoding} -t utf-8`, and say utf-8 in the contract.",
+            "It reads utf-8 and encodings with one byte per character, such as latin-1 and cp1252; convert the file, "
+            f"for example with `iconv -f {source.encoding} -t utf-8`, and write utf-8 in the contract.",
         )
     for name, character in (("delimiter", source.delimiter), ("quote", source.quote), ("escape", source.escape)):
         if character and not character.isascii():
-            raise SourceError(file, f"the {name} {character!r} is no ASCII character.", "Convert the file.")
+            raise SourceError(file, f"the {name} {character!r} is not an ASCII character.", "Convert the file.")
     quote = source.quote.encode() if source.quote else None
     escape = source.escape.encode() if source.escape and source.escape != source.quote else None
     return Dialect(source.delimiter.encode(), quote, escape, encoding, fields)

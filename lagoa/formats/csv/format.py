@@ -1,4 +1,4 @@
-"""CSV as a format of the registry."""
+"""The CSV format, for the registry."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Csv(Format[CsvSource]):
     options = CsvSource
 
     def recognises(self, file: SourceFile) -> bool:
-        """Return True: a text that is of no other format is taken for CSV."""
+        """Return True: text that has no other format is taken for CSV."""
         del file
         return True
 
@@ -53,7 +53,7 @@ class Csv(Format[CsvSource]):
         return find_spelling(connection, source, guesses)
 
     def contract_options(self, source: CsvSource) -> Iterable[str]:
-        """Return the dialect as a contract writes it; see `Format.contract_options`."""
+        """Return the dialect as a contract has it; see `Format.contract_options`."""
         from lagoa.formats.csv.infer import contract_options
 
         return contract_options(source)

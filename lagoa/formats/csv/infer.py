@@ -1,4 +1,4 @@
-"""Finds out how a CSV file is written: encoding, delimiter, quotes, header, decimal mark, words for null, dates."""
+"""Determines how a CSV file is written: encoding, delimiter, quotes, header, decimal mark, words for null, dates."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _BY_HAND = "Write the contract by hand: docs/contracts.md says how."
 
 
 def infer_csv(file: SourceFile) -> tuple[CsvSource, list[Guess]]:
-    """Return the dialect of a CSV file, and its columns, by their names in the header; without one column_1 and so on.
+    """Return the dialect of a CSV file, and its columns, named as in the header; without one column_1 and so on.
 
-    The dialect is DuckDB's guess from the first records, at most 4 MiB; the encoding is UTF-8 when all of the file is
-    that, else Windows-1252, else Latin-1, which every byte is.
+    The dialect is DuckDB's guess from the first records, at most 4 MiB; the encoding is the first that can decode the
+    whole file of UTF-8, Windows-1252 and Latin-1.
 
     Raises:
-        SourceError: it is empty, binary, or no CSV that can be told; a header with a name twice or an empty one.
+        SourceError: it is empty or binary, it is not recognised as CSV, or a name in its header is empty or repeated.
     """
     head = read_head(file, "CSV")
     encoding = find_encoding(file)
@@ -66,7 +66,7 @@ def infer_csv(file: SourceFile) -> tuple[CsvSource, list[Guess]]:
 def find_spelling(
     connection: DuckDBPyConnection, source: CsvSource, guesses: Sequence[Guess]
 ) -> tuple[CsvSource, list[str]]:
-    """Return the form of a file with how its values are written, and notes; take words for null out of `records`."""
+    """Return the form of a file, completed with how its values are written, and notes; `records` gets its nulls."""
     names = [guess.name for guess in guesses]
     notes = []
     nulls = null_words(connection, names)
@@ -86,7 +86,7 @@ def find_spelling(
 
 
 def contract_options(source: CsvSource) -> Iterator[str]:
-    """Yield the options as a contract writes them, without those that are as usual; the dialect always."""
+    """Yield the options as a contract has them: the dialect, and what does not have its default value."""
     if source.date != ISO_DATE:
         yield f"date: {source.date}"
     yield f"delimiter: {json.dumps(source.delimiter)}"
@@ -102,10 +102,10 @@ def contract_options(source: CsvSource) -> Iterator[str]:
 
 
 def _sniff(file: SourceFile, text: str) -> dict[str, Any]:
-    """Return what DuckDB finds in the text; it reads files only, so that the text goes through one.
+    """Return what DuckDB finds in the text; it reads only files, so the text is written to one.
 
-    One bad record can make it take all lines before it for a preamble, or see no columns at all: then the way that
-    leaves bad records out is tried, too, and believed when it finds columns.
+    One bad record can make it take all lines before it for a preamble, or find no columns at all: then it is also run
+    ignoring bad records, and that result is used if it has columns.
     """
     with tempfile.TemporaryDirectory() as folder:
         sample = Path(folder, "sample.csv")

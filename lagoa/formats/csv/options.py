@@ -1,4 +1,4 @@
-"""What `lagoa.source` may say of CSV files."""
+"""What `lagoa.source` may say about CSV files."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class CsvSource(TextSource):
     Attributes:
         format: `csv`.
         delimiter: between fields.
-        quote: around fields; None when quotes have no meaning.
-        escape: before a quote inside quotes; None when a doubled quote stands for one.
-        header: whether the first record names the columns; without it they come in the contract's order.
-        null: an unquoted or quoted field of exactly this text is null.
+        quote: around fields; None if quotes have no meaning.
+        escape: before a quote inside quotes; None if a quote is doubled instead.
+        header: whether the first record names the columns; otherwise they are in the contract's order.
+        null: an unquoted or quoted field with exactly this text is null.
         nulls: further texts that are null, such as `NA`.
         decimal: the decimal mark of numbers.
     """
@@ -51,7 +51,7 @@ class CsvSource(TextSource):
         return Spelling(self.decimal, self.date)
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
-        """Yield what cannot be used, a dialect whose characters do not differ included."""
+        """Yield what cannot be used, such as a dialect whose characters do not differ."""
         yield from super().faults()
         if self.delimiter in {self.quote, self.escape, "\n", "\r"} or self.quote in {"\n", "\r"}:
-            yield "delimiter", "delimiter, quote and line end must be different characters.", "Mend the dialect."
+            yield "delimiter", "delimiter, quote and line end must be different characters.", "Fix the dialect."

@@ -1,7 +1,7 @@
 """Reads a CSV file block by block, once from front to back, into Arrow batches of text.
 
-Blocks of sound structure are parsed as a whole; in a block that is not, `split` takes the records apart one by one,
-and those that cannot be read come along with their bytes and the reason. So the cost of damage is that of its block.
+A block without faults is parsed as a whole. In any other block, `split` separates the records one by one, and those
+that cannot be read are returned with their bytes and the reason. So a fault slows down only its block.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CsvReader:
     Attributes:
         columns: the contract's columns that the file has, in the file's order.
         raw: a record's bytes, as SQL over the stream.
-        header: what the file calls the fields of a record.
+        header: the file's names for the fields of a record.
     """
 
     raw = name_in_sql(RAW)
@@ -58,7 +58,7 @@ class CsvReader:
         """Read the header.
 
         Args:
-            contract: of the table that the file goes to.
+            contract: of the table that the file is loaded into.
             source: the form of its files.
             file: the file.
             block: bytes read at a time.
@@ -79,8 +79,8 @@ class CsvReader:
         if not head[self._begin :]:
             raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
         kind = kind_of(head)
-        if kind and b"\0" in head:  # a text may begin so, too
-            raise SourceError(str(file.path), f"it is {kind[0]}, no CSV file.", kind[1])
+        if kind and b"\0" in head:  # text may begin like that, too
+            raise SourceError(str(file.path), f"it is {kind[0]}, not a CSV file.", kind[1])
         if source.header:
             names, stop = self._header(head)
             self._begin = stop
@@ -103,7 +103,7 @@ class CsvReader:
         return stream_schema({name: pa.string() for name in self.columns})
 
     def value(self, column: Column) -> Value:
-        """Return the SQL of a column's value over the stream; raises `ValueError` when text has no such values."""
+        """Return the SQL of a column's value over the stream; raises `ValueError` if text cannot express the type."""
         text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
         return from_text(text, made, column.type, self._spelling)
 
@@ -126,13 +126,13 @@ class CsvReader:
         if match is None or not names:
             raise SourceError(
                 str(self._file.path),
-                "its first line is no header that can be read.",
+                "its first line is not a readable header.",
                 "Check delimiter, quote, encoding and header in `lagoa.source` of the contract.",
             )
         return names, min(match.end(), len(head))
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the records; a batch holds readable ones or unreadable ones."""
+        """Yield the records; a batch has either readable or unreadable ones."""
         offset, row = self._begin, 1
         rest, final = b"", False
         with self._file.open() as stream:
@@ -171,7 +171,7 @@ class CsvReader:
         return records, values
 
     def _parse(self, text: bytes | memoryview) -> pa.Table | None:
-        """Return the values of whole records, as text, or None when one of them is bad."""
+        """Return the values of whole records, as text, or None if one of them is bad."""
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
@@ -181,7 +181,7 @@ class CsvReader:
                 text = str(text, dialect.encoding).encode()
             if not text:
                 return pa.table({name: pa.array([], pa.string()) for name in self.columns})
-            guarded = text[: len(BOM)] == BOM  # the parser would drop it, here it is text
+            guarded = text[: len(BOM)] == BOM  # the parser would drop it, but here it is text
             return arrow_csv.read_csv(
                 pa.BufferReader(b"\n" + bytes(text) if guarded else text),
                 arrow_csv.ReadOptions(
@@ -206,7 +206,7 @@ class CsvReader:
 
 
 def _readable(block: bytes, records: Records) -> bytes:
-    """Return the bytes of the good records; a CR that ends one is made CRLF, lest it meets an LF of the next."""
+    """Return the bytes of the good records; a final CR becomes CRLF, lest it combine with a following LF."""
     parts = []
     for index, (start, stop) in enumerate(zip(records.starts.tolist(), records.stops.tolist(), strict=True)):
         if index not in records.bad:
@@ -216,7 +216,7 @@ def _readable(block: bytes, records: Records) -> bytes:
 
 
 def _places(block: bytes, records: Records, offset: int, row: int) -> list[pa.Array]:
-    """Return number, offset and bytes of each record; the bytes are the block's own, not copied, where that goes."""
+    """Return number, offset and bytes of each record; the bytes are not copied from the block, where possible."""
     import numpy as np
     import pyarrow as pa
 

@@ -1,11 +1,11 @@
 """Finds where the records of CSV bytes begin and end, and which of them cannot be read.
 
-Two ways lead to the same answer. `scan` looks at a whole block at once with numpy and answers only for blocks whose
-quoting is beyond doubt; `split` goes through a block record by record and tells what is wrong with each bad one.
+Two functions give the same answer. `scan` examines a whole block at once with numpy and answers only if its quoting is
+beyond doubt; `split` goes through a block record by record and reports what is wrong with each bad one.
 
 What a record is (RFC 4180): fields between delimiters, ended by LF, CRLF, CR or the end of the file. A field is quoted
-from its first to its last byte, a quote within it doubled; or it holds no quote at all. An empty line is no record,
-except where the record has one field.
+from its first to its last byte, with quotes within it doubled; or it has no quote at all. An empty line is not a
+record, unless records have one field.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Records:
         starts: where each begins, in bytes from the start of the block.
         stops: where each ends, its line ending included.
         bad: those that cannot be read, by their index in `starts`.
-        consumed: bytes that the records take up; the rest waits for more.
+        consumed: bytes of these records; the rest needs more input.
     """
 
     starts: npt.NDArray[np.int64]
@@ -49,9 +49,9 @@ class Records:
 
 
 def scan(block: bytes, dialect: Dialect, *, final: bool) -> Records | None:
-    """Return the records of a block that begins with one, or None when its quoting needs a closer look.
+    """Return the records of a block that begins with one, or None if its quoting needs a closer look.
 
-    `final` says that the file ends with the block. The number of fields and the encoding are not looked at.
+    `final` means that the file ends with the block. The number of fields and the encoding are not checked.
     """
     import numpy as np
 
@@ -80,11 +80,11 @@ def scan(block: bytes, dialect: Dialect, *, final: bool) -> Records | None:
 
 
 def _quotes(data: npt.NDArray[np.uint8], dialect: Dialect) -> npt.NDArray[np.int64] | None:
-    """Return the places of the quotes, or None when one stands where the format has none.
+    """Return the positions of the quotes, or None if one is where the format allows none.
 
     By counting: a quote with an even number before it opens a field (or is the second of a doubled one), so a
     delimiter, a line ending or a quote comes before it; one with an odd number before it closes (or doubles) and is
-    followed by one of those. When all are so, "an even number of quotes before it" means "outside of quotes".
+    followed by one of those. If that holds for all, "an even number of quotes before it" means "outside quotes".
     """
     import numpy as np
 
@@ -102,7 +102,7 @@ def _quotes(data: npt.NDArray[np.uint8], dialect: Dialect) -> npt.NDArray[np.int
 
 
 def _line_ends(data: npt.NDArray[np.uint8], block: bytes, *, final: bool) -> npt.NDArray[np.int64]:
-    """Return the last byte of every line ending; a CR at the very end may yet become CRLF, so it waits for more."""
+    """Return the last byte of every line ending; a CR at the very end may be half of a CRLF, so it needs more input."""
     import numpy as np
 
     if b"\r" not in block:
@@ -114,9 +114,9 @@ def _line_ends(data: npt.NDArray[np.uint8], block: bytes, *, final: bool) -> npt
 def split(block: bytes, dialect: Dialect, *, final: bool) -> Records:
     """Return the records of a block that begins with one, good and bad.
 
-    A record with broken quoting spoils the lines from its first to the one in which that shows; each of them counts as
-    one bad record, since how many records they were cannot be known. Likewise all lines of a quote that stays open
-    for the dialect's `longest` or to the end of the file.
+    A record with broken quoting makes the lines from its first to the one in which that shows unreadable. Each line
+    counts as one bad record, since the number of records in them is unknown. The same goes for all lines of a quote
+    that stays open for the dialect's `longest` or to the end of the file.
     """
     import numpy as np
 
@@ -141,7 +141,7 @@ def split(block: bytes, dialect: Dialect, *, final: bool) -> Records:
 
 
 def _pieces(text: bytes, dialect: Dialect, *, final: bool) -> Iterator[tuple[int, int, Fault | None]]:
-    """Yield (start, stop, fault) for all of `text`, without a gap, up to a record that may go on after it."""
+    """Yield (start, stop, fault) for all of `text`, without a gap, up to a record that may continue after it."""
     grammar = dialect.grammar
     place = 0
     while place < len(text):
@@ -165,7 +165,7 @@ def _pieces(text: bytes, dialect: Dialect, *, final: bool) -> Iterator[tuple[int
 
 
 def _broken(text: bytes, place: int, dialect: Dialect, *, final: bool) -> tuple[int, Fault]:
-    """Return where the lines end that a record with unsound quoting spoils, or `place` when more text must come."""
+    """Return the end of the lines that a record with broken quoting makes unreadable, or `place` if more is needed."""
     grammar = dialect.grammar
     at = _end(grammar.sound, text, place)
     opened = grammar.opened.match(text, at) if grammar.opened else None
@@ -186,13 +186,13 @@ def _broken(text: bytes, place: int, dialect: Dialect, *, final: bool) -> tuple[
 
 
 def _end(pattern: re.Pattern[bytes], text: bytes, place: int) -> int:
-    """Return where a pattern that also takes nothing at all ends."""
+    """Return where the match of a pattern ends that can also match nothing."""
     match = pattern.match(text, place)
     return match.end() if match else place
 
 
 def _content_fault(record: bytes, dialect: Dialect) -> Fault | None:
-    """Return what is wrong with the text of a record of the right form."""
+    """Return what is wrong with the text of a record whose form is right."""
     if b"\0" in record:
         return _NUL
     try:

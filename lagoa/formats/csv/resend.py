@@ -1,4 +1,4 @@
-"""Splits refused CSV records into fields again, each by itself, as they are read within their file."""
+"""Splits refused CSV records into fields again, each alone, by the rules for whole files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def split_csv(contract: Contract, source: CsvSource, records: Sequence[Kept], *, alone: bool) -> list[Split]:
-    """Return the values of each record by the contract's dialect of today; see `Format.split`."""
+    """Return the values of each record by the contract's current dialect; see `Format.split`."""
     found: dict[int, Split] = {}
     by_header: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for place, record in enumerate(records):
@@ -44,7 +44,7 @@ def split_csv(contract: Contract, source: CsvSource, records: Sequence[Kept], *,
 def _split(
     contract: Contract, source: CsvSource, header: tuple[str, ...], records: Sequence[Kept], *, alone: bool
 ) -> list[Split]:
-    """Return the values of records that have the fields `header`, each read by itself."""
+    """Return the values of records that have the fields `header`, each read alone."""
     columns, fault = find_columns(contract, header)
     if fault is not None:
         return [Split(None, fault)] * len(records)
@@ -70,12 +70,12 @@ def _fault(record: Kept, dialect: Dialect, *, alone: bool) -> Fault | None:
 
 
 def _sound(contract: Contract, source: CsvSource, fields: int, raws: Sequence[bytes]) -> Iterable[Sequence[str | None]]:
-    """Return the fields of records of which each is sound by itself, by the reader of whole files."""
+    """Return the fields of records that are each readable alone, using the reader of whole files."""
     if not raws:
         return []
     form = source.model_copy(update={"header": False})
     reading = replace(contract, columns=tuple(Column(f"c{place}", "string") for place in range(fields)))
-    # A file begins with one, which is no part of its first record; a line that ends in CR would meet the next one's LF.
+    # The reader drops one BOM, so a record that begins with one keeps its own. A final CR would combine with an LF.
     content = BOM if dialect_of(source, fields, str(contract.file)).encoding == "utf-8" else b""
     content += b"".join(raw if raw.endswith(b"\n") else raw + b"\n" for raw in raws)
     with tempfile.TemporaryDirectory(prefix="lagoa-") as folder:

@@ -1,4 +1,4 @@
-"""Makes the columns of a stream from records of JSON: scalars as text, what is nested in its type."""
+"""Makes the columns of a stream from JSON records: scalars as text, nested values in their type."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class JsonValues:
-    """Records of JSON whose columns are known.
+    """JSON records whose columns are known.
 
     Attributes:
-        columns: the contract's columns; which of them a record has, it says itself.
+        columns: the contract's columns; each record may have only some of them.
         raw: a record's bytes, as SQL over the stream.
         header: None, since each record names its fields itself.
         encoding: of the records.
@@ -40,10 +40,10 @@ class JsonValues:
     header: tuple[str, ...] | None = None
 
     def __init__(self, contract: Contract, source: JsonSource, file: str) -> None:
-        """Look at the contract.
+        """Read the contract.
 
         Raises:
-            SourceError: an encoding that Lagoa does not read.
+            SourceError: an encoding that Lagoa does not support.
         """
         self.columns = tuple(column.name for column in contract.columns)
         self._contract = contract
@@ -65,17 +65,17 @@ class JsonValues:
         return stream_schema(fields)
 
     def value(self, column: Column) -> Value:
-        """Return the SQL of a column's value over the stream; raises `ValueError` when JSON has no such values."""
+        """Return the SQL of a column's value over the stream; raises `ValueError` if JSON cannot express the type."""
         kind, name = parse_type(column.type), name_in_sql(stream_name(column.name))
         if not kind.parts:
             return from_text(name, name_in_sql(column.name), column.type, self._spelling)
         arrow_type(kind)
-        if "uuid" in column.type:  # handed on as text
+        if "uuid" in column.type:  # passed on as text
             name = f"CAST({name} AS {sql_type(column.type)})"
         return Value(name, (name_in_sql(stream_name(_mark(column.name))),))
 
     def read(self, records: Sequence[bytes]) -> tuple[pa.Table, dict[int, Fault]]:
-        """Return the values of the readable records in the schema's order, and why the others are not readable."""
+        """Return the values of the readable records in the schema's order, and why the others are unreadable."""
         import pyarrow as pa
 
         found, bad = [], {}
@@ -103,7 +103,7 @@ class JsonValues:
 
 
 def _mark(column: str) -> str:
-    """Return the name of the column that says where a nested value could not be made; no column is named so."""
+    """Return the name of the column that marks where a nested value could not be made; no contract has such a name."""
     return f"{column}!"
 
 
@@ -127,6 +127,6 @@ def _encoding(source: JsonSource, file: str) -> str:
         raise SourceError(
             file,
             f"Lagoa does not read JSON in the encoding {source.encoding!r}.",
-            f"JSON is UTF-8: convert it with `iconv -f {source.encoding} -t utf-8`, and say so in the contract.",
+            f"JSON is UTF-8: convert it with `iconv -f {source.encoding} -t utf-8`, and write utf-8 in the contract.",
         )
     return encoding

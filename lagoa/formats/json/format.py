@@ -1,4 +1,4 @@
-"""JSON as a format of the registry."""
+"""The JSON format, for the registry."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Json(Format[JsonSource]):
     options = JsonSource
 
     def recognises(self, file: SourceFile) -> bool:
-        """Return whether a file is called as JSON files are."""
+        """Return whether a file has a name of JSON files."""
         return file.name.lower().removesuffix(".gz").endswith(_SUFFIXES)
 
     def reader(self, contract: Contract, source: JsonSource, file: SourceFile) -> JsonReader:
@@ -53,7 +53,7 @@ class Json(Format[JsonSource]):
         return find_dates(connection, source, guesses)
 
     def contract_options(self, source: JsonSource) -> Iterable[str]:
-        """Return encoding and form of dates as a contract writes them; see `Format.contract_options`."""
+        """Return encoding and form of dates as a contract has them; see `Format.contract_options`."""
         from lagoa.formats.json.infer import contract_options
 
         return contract_options(source)

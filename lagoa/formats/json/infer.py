@@ -1,4 +1,4 @@
-"""Finds out from a JSON file how it is written, and from its records which keys they have and what these hold."""
+"""Determines how a JSON file is written, which keys its records have, and what these contain."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 
 
 def infer_json(file: SourceFile, table: TableName) -> tuple[JsonSource, list[Guess]]:
-    """Return the form of a JSON file and its columns; scalars are texts so far, what is nested has its type.
+    """Return the form of a JSON file and its columns; scalars are still text, nested values have their type.
 
     Raises:
-        SourceError: it is empty, binary, has no record that can be read, or an empty key.
+        SourceError: it is empty or binary, has no readable record, or has an empty key.
     """
     source, shapes = _find_shapes(file, table)
     guesses = []
     for name, (key, shape) in zip(column_names(list(shapes)), shapes.items(), strict=True):
         if not key:
             raise SourceError(str(file.path), "a key of its records is empty.", "Write the file again without it.")
-        guess = Guess(name, key, "string", shape.told)
+        guess = Guess(name, key, "string", shape.description)
         if shape.kinds in ({"list"}, {"object"}):
             guess.type = nested_type(shape)
         else:
@@ -50,14 +50,14 @@ def infer_json(file: SourceFile, table: TableName) -> tuple[JsonSource, list[Gue
 def find_dates(
     connection: DuckDBPyConnection, source: JsonSource, guesses: Sequence[Guess]
 ) -> tuple[JsonSource, list[str]]:
-    """Return the form of a file with how its dates are written, and notes."""
+    """Return the form of a file, completed with how its dates are written, and notes."""
     texts = [guess.name for guess in guesses if guess.written == "text"]
     date, notes = date_form(connection, texts) if texts else (source.date, [])
     return source.model_copy(update={"date": date}), notes
 
 
 def contract_options(source: JsonSource) -> Iterator[str]:
-    """Yield the options as a contract writes them, without those that are as usual."""
+    """Yield the options as a contract has them, without those that have their default value."""
     if source.encoding != "utf-8":
         yield f"encoding: {source.encoding}"
     if source.date != ISO_DATE:
@@ -68,7 +68,7 @@ def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[s
     """Return the form of a JSON file, and the shape of each key of its first 500,000 records.
 
     Raises:
-        SourceError: it is empty, binary, or has no record that can be read.
+        SourceError: it is empty or binary, or has no readable record.
     """
     source = JsonSource(format=_form(read_head(file, "JSON")), file=file.name, encoding=find_encoding(file))
     reader = JsonReader(Contract(table, "0", file.path, "", (), source=source), source, file)
@@ -88,15 +88,15 @@ def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[s
         if seen >= RECORDS:
             break
     if not found:
-        told = f"none of its records can be read: {reasons[0]}." if reasons else "it has no record with a key."
-        raise SourceError(str(file.path), told, "Look at the file; write the contract by hand if need be.")
+        message = f"none of its records can be read: {reasons[0]}." if reasons else "it has no record with a key."
+        raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
     return source, found
 
 
 def _form(head: bytes) -> Literal["json", "jsonl"]:
-    """Return whether a text is one document or has an object on each line; an object on the one line is taken for one.
+    """Return whether a text is one document or has an object on each line; a single line with an object is a line.
 
-    Of a document of one object over several lines, the first line is no JSON and does not end as an object does.
+    If a document is one object over several lines, its first line does not end as an object does.
     """
     first = head.removeprefix(BOM).strip(SPACE).splitlines()[0].strip(SPACE)
     return "json" if first.startswith(b"[") or (first.startswith(b"{") and not first.endswith(b"}")) else "jsonl"

@@ -1,4 +1,4 @@
-"""What `lagoa.source` may say of JSON files."""
+"""What `lagoa.source` may say about JSON files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class JsonSource(TextSource):
     """The form of JSON files.
 
     Attributes:
-        format: `json` (one array of objects, or one object) or `jsonl` (one object a line).
+        format: `json` (one array of objects, or one object) or `jsonl` (one object per line).
     """
 
     files: ClassVar[str] = "JSON"

@@ -1,7 +1,7 @@
-"""Reads JSON block by block, once from front to back: one object a line, or a document of one array or one object.
+"""Reads JSON block by block, once from front to back: one object per line, or a document of one array or one object.
 
-A record that is no object, or has a key that the contract does not know, is refused with its bytes; those around it
-are not touched. A document that is not closed, or goes on behind its end, is no JSON: nothing of it is written.
+A record that is not an object, or has a key that the contract does not know, is refused with its bytes; its neighbours
+are not affected. A document that is not closed, or continues after its end, is not JSON: none of it is written.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ BLOCK = 4 * 1024 * 1024
 """Bytes read at a time."""
 
 MAX_RECORD = 64 * 1024 * 1024
-"""Bytes of the longest record, so that memory stays bounded."""
+"""Bytes of the longest record; the limit keeps memory bounded."""
 
 _UTF8 = "utf-8"
 
 
 class Block(NamedTuple):
-    """Records that follow each other: their bytes, where each begins in the file, and the number of the first."""
+    """Successive records: their bytes, where each begins in the file, and the number of the first."""
 
     records: list[bytes]
     offsets: list[int]
@@ -46,10 +46,10 @@ class JsonReader(JsonValues):
     def __init__(
         self, contract: Contract, source: JsonSource, file: SourceFile, *, block: int = BLOCK, longest: int = MAX_RECORD
     ) -> None:
-        """Look at the beginning of the file.
+        """Read the beginning of the file.
 
         Args:
-            contract: of the table that the file goes to.
+            contract: of the table that the file is loaded into.
             source: the form of its files.
             file: the file.
             block: bytes read at a time.
@@ -71,11 +71,11 @@ class JsonReader(JsonValues):
         except READ_ERRORS as error:
             raise file.unreadable(error) from error
         if kind:
-            raise self._error(f"it is {kind[0]}, no JSON file.", kind[1])
+            raise self._error(f"it is {kind[0]}, not a JSON file.", kind[1])
         if not first:
             raise self._error("it is empty.", "Check what wrote it.")
         if not self._lines and first not in {b"[", b"{"}:
-            raise self._error("it is no JSON document: it begins with neither [ nor {.", "Check what wrote it.")
+            raise self._error("it is not a JSON document: it begins with neither [ nor {.", "Check what wrote it.")
         self._array = not self._lines and first == b"["
         self._begin += self._array
 
@@ -84,7 +84,7 @@ class JsonReader(JsonValues):
         return Stream(self.schema, self._batches(), self._file)
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the records; a batch holds readable ones or unreadable ones."""
+        """Yield the records; a batch has either readable or unreadable ones."""
         import numpy as np
         import pyarrow as pa
 
@@ -92,7 +92,7 @@ class JsonReader(JsonValues):
             values, bad = self.read(block.records)
             if bad and not self._lines and not self._array:
                 raise self._error(
-                    f"it is no JSON document: {bad[0].reason}.", "Mend it; say jsonl for an object a line."
+                    f"it is not a JSON document: {bad[0].reason}.", "Fix it; use jsonl for one object per line."
                 )
             numbers = np.arange(block.row, block.row + len(block.records))
             places = [pa.array(numbers), pa.array(block.offsets, pa.int64()), pa.array(block.records, pa.binary())]
@@ -102,13 +102,13 @@ class JsonReader(JsonValues):
         """Yield the bytes of all records, some at a time.
 
         Raises:
-            SourceError: a document that does not end where it should, or a record beyond all bounds.
+            SourceError: a document that does not end where it should, or a record that is too long.
         """
         offset, row = self._begin, 1
         rest, closed = b"", False
         with self._file.open() as stream:
             stream.seek(offset)
-            while read := stream.read(max(self._block, len(rest))):  # doubled while a record goes on
+            while read := stream.read(max(self._block, len(rest))):  # doubled until a record ends
                 block = rest + read
                 if closed:
                     self._refuse_more(block, offset)
@@ -125,7 +125,7 @@ class JsonReader(JsonValues):
                 elif len(rest) > self._longest:
                     raise self._error(f"a record is longer than {self._longest:,} bytes.", "Split it, or convert it.")
             if self._array and not closed:
-                raise self._error("it breaks off: its array is not closed.", "Fetch it again; nothing was written.")
+                raise self._error("it is truncated: its array is not closed.", "Fetch it again; nothing was written.")
             if not self._array:
                 yield from _cut(rest, self._find(rest, row, final=True), offset, row)
 
@@ -139,7 +139,7 @@ class JsonReader(JsonValues):
     def _refuse_more(self, rest: bytes, offset: int) -> None:
         if rest.strip(SPACE):
             at = offset + len(rest) - len(rest.lstrip(SPACE))
-            raise self._error(f"it goes on behind its array, at byte {at}.", "Mend it; nothing was written.")
+            raise self._error(f"it continues after its array, at byte {at}.", "Fix it; nothing was written.")
 
     def _error(self, message: str, advice: str) -> SourceError:
         return SourceError(str(self._file.path), message, advice)
@@ -152,7 +152,7 @@ def _cut(block: bytes, span: Span, offset: int, row: int) -> Iterator[Block]:
 
 
 def _first(stream: Any, encoding: str) -> tuple[int, bytes]:
-    """Return where the text begins, behind a byte order mark and space, and its first byte; empty without any."""
+    """Return where the text begins, after a byte order mark and space, and its first byte; empty if there is none."""
     offset, head = 0, stream.read(len(BOM))
     if encoding == _UTF8 and head == BOM:
         offset, head = len(BOM), b""

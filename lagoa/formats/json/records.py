@@ -1,7 +1,7 @@
 """Finds where the records of JSON bytes begin and end, without reading them.
 
 In JSON lines a record is a line: no JSON text has a raw line ending inside a string. In a document that is one array,
-records are what stands between its commas; brackets and strings tell which commas those are.
+records are what is between its own commas, which are found by counting brackets outside strings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 SPACE = b" \t\r\n"
-"""What may stand between the words of JSON."""
+"""What may be between the tokens of JSON."""
 
 _COMMA = ord(",")
 
@@ -25,7 +25,7 @@ class Span:
 
     Attributes:
         edges: where each begins and ends, in bytes from the start of the block.
-        consumed: bytes that need no second look; the rest waits for more.
+        consumed: bytes that are done; the rest needs more input.
         closed: the array ends within the block, its bracket consumed.
     """
 
@@ -35,12 +35,12 @@ class Span:
 
 
 def find_lines(block: bytes, *, final: bool) -> Span:
-    """Return the lines of a block that are not blank, each with its ending; the last may end with the file."""
+    """Return the non-blank lines of a block, each with its ending; the last may end with the file."""
     edges, place = [], 0
     for line in block.splitlines(keepends=True):
         stop = place + len(line)
         if stop == len(block) and not final and not line.endswith(b"\n"):
-            break  # it goes on in the next block; a CR may be half of a CRLF
+            break  # it continues in the next block; a CR may be half of a CRLF
         if not line.isspace():
             edges.append((place, stop))
         place = stop
@@ -50,8 +50,8 @@ def find_lines(block: bytes, *, final: bool) -> Span:
 def find_items(block: bytes, *, first: bool) -> Span:
     """Return the items of an array in a block that begins with one, the array's `first` one or another.
 
-    An item that may go on after the block is left out. Brackets of different kinds are not told apart, nor is an item
-    that is not there, but for the array without any; both are found when the item is read.
+    An item that may continue after the block is left out. Kinds of brackets are not distinguished, and a missing item
+    is not noticed, except in an empty array; both are found when the item is read.
     """
     import numpy as np
 
@@ -70,10 +70,10 @@ def find_items(block: bytes, *, first: bool) -> Span:
 
 
 def _structure(block: bytes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int8]]:
-    """Return the places of brackets and commas outside strings, the depth behind each, and what each adds to it."""
+    """Return the positions of brackets and commas outside strings, the depth after each, and what each adds to it."""
     import numpy as np
 
-    # Escapes are blotted out, the doubled backslash first, so that every quote left opens or closes a string.
+    # Escapes are blanked, the doubled backslash first, so that every remaining quote opens or closes a string.
     plain = block.replace(b"\\\\", b"__").replace(b'\\"', b"__")
     data = np.frombuffer(plain, np.uint8)
     steps = np.zeros(256, np.int8)

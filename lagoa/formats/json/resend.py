@@ -1,4 +1,4 @@
-"""Splits refused JSON records into columns again: numbers as they are written, what is nested as JSON."""
+"""Splits refused JSON records into columns again: numbers as they are written, nested values as JSON."""
 
 from __future__ import annotations
 

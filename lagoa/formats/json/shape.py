@@ -1,4 +1,4 @@
-"""What the values of a key of JSON records are like, and which Iceberg type holds them all."""
+"""What the values of a key in JSON records are like, and which Iceberg type can hold them all."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Shape:
     """What the values of one key, or of one place within them, are like.
 
     Attributes:
-        kinds: the kinds of values that were seen; null is none of them.
-        whole: whether every number is a whole one that 64 bits hold.
-        items: of the values of lists.
-        fields: of the values of objects, by key.
+        kinds: the kinds of values that were seen; null does not count.
+        whole: whether every number is whole and fits into 64 bits.
+        items: the shape of the values of lists.
+        fields: the shapes of the values of objects, by key.
     """
 
     kinds: set[Kind] = field(default_factory=set)
@@ -67,20 +67,20 @@ class Shape:
 
     @property
     def written(self) -> Written:
-        """The kind of all values; text when there is none."""
+        """The kind of all values; text if there is none."""
         if len(self.kinds) > 1:
             return "several"
         return "number" if self.kinds == {"number"} else "boolean" if self.kinds == {"boolean"} else "text"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The kinds of values, in words."""
         words = " and ".join(_WORDS[kind] for kind in sorted(self.kinds)) or "no value"
         return f"{words}: kept as JSON writes them" if len(self.kinds) > 1 else words
 
 
 def nested_type(shape: Shape, depth: int = 0) -> str:
-    """Return the Iceberg type that holds every value of a shape; text holds those of several kinds, as JSON."""
+    """Return the Iceberg type that can hold every value of a shape; values of several kinds become JSON text."""
     kind = next(iter(shape.kinds)) if len(shape.kinds) == 1 else "text"
     if kind in {"number", "boolean"}:
         return "boolean" if kind == "boolean" else "long" if shape.whole else "double"
@@ -97,6 +97,6 @@ def nested_type(shape: Shape, depth: int = 0) -> str:
 
 
 def _is_struct(shape: Shape) -> bool:
-    """Return whether the keys of objects are names of fields: few, and with nothing in them that a name has not."""
+    """Return whether the keys of objects are names of fields: few, and valid as names."""
     names = {key.lower() for key in shape.fields}
     return len(names) == len(shape.fields) and 0 < len(names) <= _FIELDS and all(map(_FIELD.fullmatch, shape.fields))

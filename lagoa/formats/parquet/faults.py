@@ -1,7 +1,7 @@
 """Finds the rows of a Parquet batch that the engine must not get: it would fail on them, or change them.
 
-Those are texts that are not UTF-8, days and times beyond the years 1 to 9999, times that are none of a day or have a
-part of a microsecond, and maps with a key twice.
+Those have text that is not UTF-8, dates and times outside the years 1 to 9999, times that are not within a day or have
+a fraction of a microsecond, or maps with a key twice.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def find_faults(columns: Mapping[str, pa.Array], types: Mapping[str, str]) -> dict[int, Fault]:
-    """Return what is wrong with each bad row, by its place in the batch.
+    """Return what is wrong with each bad row, by its index in the batch.
 
     Args:
-        columns: a batch's columns as they stand in the file, by the contract's names.
+        columns: a batch's columns as they are in the file, by the contract's names.
         types: the contract's types.
     """
     faults: dict[int, Fault] = {}
@@ -44,15 +44,15 @@ def find_faults(columns: Mapping[str, pa.Array], types: Mapping[str, str]) -> di
 
 
 def as_json(columns: Mapping[str, pa.Array]) -> list[bytes]:
-    """Return bad rows as JSON. What no text can say is `{"hex": …}`, its bytes; what no day can, its number."""
+    """Return bad rows as JSON. Text that is not UTF-8 is `{"hex": …}`; a date that cannot be written is its number."""
     rows = zip(*(_shown(array) for array in columns.values()), strict=True)
     return [
-        json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=_told).encode() for row in rows
+        json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=_encoded).encode() for row in rows
     ]
 
 
 def _beyond(array: pa.Array) -> list[int]:
-    """Return the rows whose moment no other tool could say, or that would lose a part of it."""
+    """Return the rows whose moment other tools cannot represent, or would lose precision."""
     import numpy as np
     from pyarrow import compute
 
@@ -68,7 +68,7 @@ def _beyond(array: pa.Array) -> list[int]:
 
 
 def _limits(kind: pa.DataType) -> tuple[int, int, int] | None:
-    """Return the first number for a moment of a type, the one after the last, and what it must be a multiple of."""
+    """Return the first number for a moment of a type, the one after the last, and the required divisor."""
     import pyarrow as pa
 
     has = pa.types
@@ -84,7 +84,7 @@ def _limits(kind: pa.DataType) -> tuple[int, int, int] | None:
 
 
 def _undecodable(array: pa.Array) -> list[int]:
-    """Return the rows that hold a text that is not UTF-8, at any depth."""
+    """Return the rows with text that is not UTF-8, at any depth."""
     import pyarrow as pa
 
     if remade(array.type, _bytes) == array.type:
@@ -97,7 +97,7 @@ def _undecodable(array: pa.Array) -> list[int]:
 
 
 def _ambiguous(array: pa.Array) -> list[int]:
-    """Return the rows of maps that hold a key twice, which the engine has no place for."""
+    """Return the rows of maps with a key twice, which the engine does not support."""
     import pyarrow as pa
 
     if not pa.types.is_map(array.type):
@@ -127,7 +127,7 @@ def _bytes(kind: pa.DataType) -> pa.DataType:
 
 
 def _shown(array: pa.Array) -> list[Any]:
-    """Return values for JSON, bytes in the place of texts and numbers in the place of moments that cannot be said."""
+    """Return values for JSON: bytes for invalid text, numbers for moments that cannot be represented."""
     beyond = set(_beyond(array))
     if beyond:
         numbers = _numbers(array)
@@ -138,15 +138,15 @@ def _shown(array: pa.Array) -> list[Any]:
 
 
 def _numbers(array: pa.Array) -> pa.Array:
-    """Return the numbers by which moments stand in the file."""
+    """Return the numbers that represent moments in the file."""
     import pyarrow as pa
 
     narrow = pa.types.is_date32(array.type) or pa.types.is_time32(array.type)
     return array.cast(pa.int32()).cast(pa.int64()) if narrow else array.cast(pa.int64())
 
 
-def _told(value: object) -> object:
-    """Return what stands in JSON for a value that it has no word for."""
+def _encoded(value: object) -> object:
+    """Return what JSON gets for a value that it cannot express."""
     if not isinstance(value, bytes):
         return str(value)
     try:

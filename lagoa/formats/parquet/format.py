@@ -1,4 +1,4 @@
-"""Parquet as a format of the registry."""
+"""The Parquet format, for the registry."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Parquet(Format[ParquetSource]):
-    """Parquet files, which say themselves which columns they have."""
+    """Parquet files, which describe their own columns."""
 
     names = ("parquet",)
     options = ParquetSource
 
     def recognises(self, file: SourceFile) -> bool:
-        """Return whether a file begins as Parquet files do, whatever it is called; see `Format.recognises`."""
+        """Return whether a file begins as Parquet files do, whatever its name; see `Format.recognises`."""
         try:
             with file.open() as stream:
                 return stream.read(len(MAGIC)) == MAGIC
@@ -41,7 +41,7 @@ class Parquet(Format[ParquetSource]):
         return ParquetReader(contract, file)
 
     def infer(self, file: SourceFile, table: TableName) -> tuple[ParquetSource, list[Guess]]:
-        """Return the columns that a file says it has; see `Format.infer`."""
+        """Return the columns that a file declares; see `Format.infer`."""
         from lagoa.formats.parquet.infer import infer_parquet
 
         del table

@@ -1,4 +1,4 @@
-"""Reads from a Parquet file's footer which Iceberg type each of its columns has."""
+"""Reads the Iceberg type of each column from a Parquet file's footer."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def infer_parquet(file: SourceFile) -> tuple[ParquetSource, list[Guess]]:
     """Return the form of a Parquet file and its columns.
 
     Raises:
-        SourceError: it cannot be read, has a name twice, or has a type that Iceberg has no word for.
+        SourceError: it cannot be read, has a name twice, or has a type that Iceberg does not have.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -54,7 +54,7 @@ def infer_parquet(file: SourceFile) -> tuple[ParquetSource, list[Guess]]:
 
 
 def _iceberg(kind: pa.DataType) -> str:
-    """Return the Iceberg type that holds all values of an Arrow type.
+    """Return the Iceberg type that can hold all values of an Arrow type.
 
     Raises:
         ValueError: there is none.
@@ -65,7 +65,7 @@ def _iceberg(kind: pa.DataType) -> str:
         return _iceberg(kind.value_type)
     found = _PLAIN.get(str(kind)) or _with_numbers(kind) or _nested(kind)
     if found is None:
-        raise ValueError(f"the type {kind} has none in Iceberg that holds it")
+        raise ValueError(f"no type in Iceberg can hold the type {kind}")
     return found
 
 

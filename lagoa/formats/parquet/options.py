@@ -1,4 +1,4 @@
-"""What `lagoa.source` may say of Parquet files."""
+"""What `lagoa.source` may say about Parquet files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lagoa.contracts.sources import Source
 
 
 class ParquetSource(Source):
-    """The form of Parquet files, which say themselves what they hold.
+    """The form of Parquet files, which describe their own columns.
 
     Attributes:
         format: `parquet`.

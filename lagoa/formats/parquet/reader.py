@@ -1,7 +1,7 @@
 """Reads a Parquet file from its first row to its last, its columns by name.
 
-A value is taken as it is, or in the contract's type when that holds it without a loss; else the row is refused. Such a
-row has no bytes of its own in the file: the quarantine shows it as JSON.
+A value is accepted unchanged, or in the contract's type if that loses nothing; otherwise the row is refused. A row is
+not a sequence of bytes in the file: the quarantine shows it as JSON.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ParquetReader:
 
     Attributes:
         columns: the contract's columns that the file has, in the file's order.
-        header: None, since the quarantine shows a row with its names.
+        header: None, since the quarantine shows a row with its column names.
     """
 
     header: tuple[str, ...] | None = None
@@ -44,7 +44,7 @@ class ParquetReader:
         """Read the footer.
 
         Raises:
-            SourceError: it is no Parquet file, or its columns do not fit the contract.
+            SourceError: it is not a Parquet file, or its columns do not fit the contract.
         """
         self._file = file
         with self._open() as found:
@@ -95,14 +95,14 @@ class ParquetReader:
             return self._file.unreadable(failure)
         path, found = str(self._file.path), kind_of(head)
         if found and head != MAGIC:
-            return SourceError(path, f"it is {found[0]}, no Parquet file.", found[1])
+            return SourceError(path, f"it is {found[0]}, not a Parquet file.", found[1])
         if "crypt" in str(error):
             return SourceError(path, "it is encrypted.", "Decrypt it first.")
         if head != MAGIC:
             return SourceError(
                 path,
-                "it is no Parquet file.",
-                "Check what wrote it, or say its format in the contract's `lagoa.source`.",
+                "it is not a Parquet file.",
+                "Check what wrote it, or write its format in the contract's `lagoa.source`.",
             )
         return self._file.unreadable(error)
 
@@ -120,7 +120,7 @@ class ParquetReader:
                 raise self._file.unreadable(error) from error
         if row - 1 != expected:
             raise SourceError(
-                str(self._file.path), f"it says that it has {expected} rows and has {row - 1}.", "Fetch it again."
+                str(self._file.path), f"its footer declares {expected} rows, and it has {row - 1}.", "Fetch it again."
             )
 
     def _taken(self, batch: pa.RecordBatch, row: int) -> Iterator[pa.RecordBatch]:
@@ -144,7 +144,7 @@ class ParquetReader:
 
 
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return values in another type; of a time, what is beyond a microsecond was looked at before."""
+    """Return values in another type; fractions of a microsecond in times were checked before."""
     import pyarrow as pa
 
     return array if array.type == kind else array.cast(kind, safe=not pa.types.is_time(kind))

@@ -30,7 +30,7 @@ def split_row(contract: Contract, record: Kept) -> Split:
 
 
 def _read(raw: bytes) -> dict[str, Any] | None:
-    """Return the values of a row by its own names, None where the bytes are none; NaN and infinity are taken."""
+    """Return the values of a row by its own names, or None if the bytes are not a row; accept NaN and infinity."""
     try:
         found = json.loads(raw.decode(), parse_float=Number, parse_int=Number, parse_constant=Number)
     except (ValueError, RecursionError):
@@ -39,7 +39,7 @@ def _read(raw: bytes) -> dict[str, Any] | None:
 
 
 def _is_shown(value: Any, kind: IcebergType) -> bool:
-    """Return whether a row shows a value in place of one that JSON cannot say, such as bytes that are no text.
+    """Return whether a row has a substitute for a value that JSON cannot express, such as bytes that are not text.
 
     Lagoa writes these as objects where the type has none.
     """

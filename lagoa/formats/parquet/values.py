@@ -1,7 +1,7 @@
-"""What becomes of a Parquet file's types: the type in which the engine gets a column, and the value made of it.
+"""Converts a Parquet file's types: the type in which the engine gets a column, and the value made of it.
 
-A value is taken as it is, or in the contract's type when that holds it without a loss; else its row is refused. Types
-that have nothing in common are told before any row is read.
+A value is accepted unchanged, or in the contract's type if that loses nothing; otherwise its row is refused. Types
+that have nothing in common are reported before any row is read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PLAIN = frozenset({"boolean", "binary", "fixed", "uuid", "string"})
 
 
 def remade(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """Return a type with each type inside it that has no parts exchanged for another; of lists there is one kind."""
+    """Return a type with each type inside it that has no parts replaced by `leaf`; all kinds of lists become one."""
     import pyarrow as pa
 
     has = pa.types
@@ -39,14 +39,14 @@ def remade(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.
 def held(kind: pa.DataType) -> pa.DataType:
     """Return the type in which the engine gets a column.
 
-    It does not know them all, and would cut moments with a zone to microseconds, so that those in nanoseconds go as
-    UTC without one. Nothing is lost, but for times in nanoseconds: `find_faults` refuses those that have any.
+    It does not support all types, and would truncate moments with a zone to microseconds, so those in nanoseconds are
+    passed as UTC without a zone. Only times lose their nanoseconds: `find_faults` refuses those that have any.
     """
     return remade(kind, lambda each: _microseconds(_unpacked(each)))
 
 
 def unpacked(kind: pa.DataType) -> pa.DataType:
-    """Return the type of a column without dictionaries, and so on; with all that the file says."""
+    """Return the type of a column without dictionaries, extension types and the like; it can hold every value."""
     return remade(kind, _unpacked)
 
 
@@ -74,7 +74,7 @@ def _unpacked(kind: pa.DataType) -> pa.DataType:
 
 
 def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
-    """Return the value of type `wanted` that a column of type `found` holds.
+    """Return the value of type `wanted` for a column of type `found`.
 
     Args:
         sql: the column, which the engine has as `held(found)`.
@@ -116,7 +116,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) -> bool:
-    """Return whether values of one type may be values of the other; each is then looked at."""
+    """Return whether values of one type may be values of the other; each value is then checked."""
     import pyarrow as pa
 
     has = pa.types
@@ -144,7 +144,7 @@ def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) ->
 
 
 def _loses_zones(kind: pa.DataType) -> bool:
-    """Return whether moments inside a type would go without their zones, as `held` has them."""
+    """Return whether moments inside a type would lose their zones in `held`."""
     import pyarrow as pa
 
     def other(leaf: pa.DataType) -> pa.DataType:
@@ -172,7 +172,7 @@ def _parts_go_into(found: pa.DataType, kind: IcebergType) -> bool:
 
 
 def _part_goes_into(found: pa.DataType, kind: IcebergType) -> bool:
-    """Return the same for a part of a value; an integer is compared with a float as a float, which tells no loss."""
+    """Return the same for a part of a value; never for integers as floats, whose comparison as floats hides a loss."""
     import pyarrow as pa
 
     has = pa.types
@@ -184,7 +184,7 @@ def _part_goes_into(found: pa.DataType, kind: IcebergType) -> bool:
 
 
 def _unchanged(sql: str, made: str, kind: str, *, zone: str = "", back: str = "") -> Value:
-    """Return a cast that is bad where the value, cast back where that is needed, is not the one in the file."""
+    """Return a cast that is bad where the value, cast back if necessary, differs from the one in the file."""
     same = f"TRY_CAST({made} AS {back})" if back else made + zone
     return Value(
         f"TRY_CAST({sql} AS {kind}){zone}",

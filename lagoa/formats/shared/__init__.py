@@ -1,1 +1,1 @@
-"""What several formats read records, guess columns and hand rows on with."""
+"""What several formats share: reading records, guessing columns, and passing rows on."""

@@ -1,4 +1,4 @@
-"""Which column of a file is which column of a contract."""
+"""Matches the columns of a file with those of a contract."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
     A column that the contract does not require may be missing: its rows get nulls.
 
     Args:
-        contract: of the table that the file goes to.
+        contract: of the table that the file is loaded into.
         found: the names in the file, such as the fields of its header.
         source: the file, for messages.
 
     Raises:
-        SourceError: a name comes twice, is unknown, or is missing and required.
+        SourceError: a name occurs twice, is unknown, or is missing and required.
     """
     known = {column.source_name: column for column in contract.columns}
     seen: set[str] = set()
     for name in found:
         if name in seen:
-            raise SourceError(source, f"the column {_short(name)} comes twice.", "Rename or remove one of the two.")
+            raise SourceError(source, f"the column {_short(name)} occurs twice.", "Rename or remove one of the two.")
         seen.add(name)
         if name not in known:
             raise SourceError(
@@ -48,7 +48,7 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
                 f"the column {name!r} is missing, and the contract of {contract.table} requires it. "
                 f"The file has: {', '.join(map(_short, found[:_SHOWN])) or 'none'}"
                 f"{f' and {len(found) - _SHOWN:,} more' if len(found) > _SHOWN else ''}.",
-                f"Send it along, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
+                f"Add it to the file, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
             )
     return tuple(known[name].name for name in found)
 

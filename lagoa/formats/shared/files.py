@@ -1,4 +1,4 @@
-"""A source file: whether it can be read, what its content hashes to, and that it stays as it is meanwhile."""
+"""A source file: whether it can be read, the hash of its content, and whether it changed while it was read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from typing import IO, cast
 from lagoa.errors import SourceError
 
 READ_ERRORS = (OSError, EOFError, zlib.error)
-"""What reading a file raises: gzip has errors of its own for damaged ones."""
+"""What reading a file raises: gzip has its own errors for damaged files."""
 
 BOM = codecs.BOM_UTF8
-"""What a text in UTF-8 may begin with."""
+"""What UTF-8 text may begin with."""
 
 MAGIC = b"PAR1"
 """What a Parquet file begins with."""
 
 _KINDS = {
-    MAGIC: ("a Parquet file", "Say `format: parquet` in the contract's `lagoa.source`."),
+    MAGIC: ("a Parquet file", "Write `format: parquet` in the contract's `lagoa.source`."),
     b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
     b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
     b"PK\x03\x04": ("an Excel workbook or a zip file", "Save the sheet as CSV in UTF-8, or unpack the file."),
@@ -39,31 +39,31 @@ _KINDS = {
 
 
 def kind_of(head: bytes) -> tuple[str, str] | None:
-    """Return what a file is whose first bytes are no text's, and what to do with it; None when they do not tell."""
-    return next((told for magic, told in _KINDS.items() if head.startswith(magic)), None)
+    """Return what a binary file is by its first bytes, and what to do with it; None if they do not show it."""
+    return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), None)
 
 
 class SourceFile:
     """A file that rows are read from; it must not change while Lagoa reads it.
 
     Attributes:
-        path: where it lies.
+        path: its path.
         name: its name without the folders, as `_source` shows it.
-        size: its bytes.
+        size: its size in bytes.
     """
 
     def __init__(self, path: Path) -> None:
-        """Look at the file.
+        """Check the file.
 
         Raises:
-            SourceError: it is missing, no plain file, or may not be read.
+            SourceError: it is missing, is not a regular file, or may not be read.
         """
         self.path = Path(path)
         self.name = os.fsencode(self.path.name).decode("utf-8", "replace")
         try:
             self._before = self.path.stat()
             if not self.path.is_file():
-                kind = "a folder" if self.path.is_dir() else "no plain file"
+                kind = "a folder" if self.path.is_dir() else "not a regular file"
                 advice = "Name one file." if kind == "a folder" else "Copy its content to a file first."
                 raise SourceError(str(path), f"it is {kind}.", advice)
             with self.path.open("rb"):
@@ -85,16 +85,16 @@ class SourceFile:
             raise self.unreadable(error) from error
 
     def open(self) -> IO[bytes]:
-        """Open the content, unpacked where the name ends in `.gz`, in letters of any size."""
+        """Open the content, uncompressed if the name ends in `.gz` (upper or lower case)."""
         if self.path.suffix.lower() == ".gz":
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
         return self.path.open("rb", buffering=0)
 
     def check_unchanged(self) -> None:
-        """Make sure that size and time of change are as they were at the beginning.
+        """Make sure that size and modification time are those of the beginning.
 
         Raises:
-            SourceError: somebody wrote to the file, so that its hash and its rows may not belong together.
+            SourceError: somebody wrote to the file, so its hash and its rows may not belong together.
         """
         try:
             now = self.path.stat()
@@ -108,7 +108,7 @@ class SourceFile:
             )
 
     def unreadable(self, error: Exception) -> SourceError:
-        """Return the error for a file that the system or its packing does not let us read."""
+        """Return the error for a file that the system or its compression does not let us read."""
         if isinstance(error, FileNotFoundError):
             return SourceError(str(self.path), "there is no such file.", "Check the path.")
         if isinstance(error, PermissionError):

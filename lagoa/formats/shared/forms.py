@@ -1,4 +1,4 @@
-"""Finds out how the values of a text file are written: decimal mark, dates, and words that stand for null."""
+"""Determines how the values of a text file are written: decimal mark, dates, and words that mean null."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _COMPACT: DateForm = "yyyymmdd"  # is a number as well
 
 
 def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
-    """Return the decimal mark of a table of texts: a comma when numbers are written with it and none with a point.
+    """Return the decimal mark of a table of texts: a comma if numbers are written with it and none with a point.
 
-    A comma with exactly three digits behind it may part thousands, so that at least one value must have it otherwise.
+    A comma before exactly three digits may separate thousands, so at least one value must use it otherwise.
     """
     if not columns:
         return "."
@@ -36,7 +36,7 @@ def decimal_mark(connection: DuckDBPyConnection, columns: Sequence[str]) -> str:
 
 
 def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[str]:
-    """Return the words that stand for null: what a column of numbers or dates has besides, and what MySQL writes."""
+    """Return the words that mean null: those in columns otherwise of numbers or dates, and what MySQL writes."""
     words = f"({', '.join(map(text_in_sql, _NULLS))})"
     counts = [f"count_if({name} IN {words})" for name in map(name_in_sql, columns)]
     marked = connection.execute(f"SELECT {', '.join(counts)} FROM {_FIRST}").fetchone() or ()  # noqa: S608
@@ -51,13 +51,13 @@ def null_words(connection: DuckDBPyConnection, columns: Sequence[str]) -> list[s
         misfits = [f"count_if({others} AND ({misfit(name, kind, form)}))" for kind, form in kinds]
         query = f"SELECT count_if({others}), least({', '.join(misfits)}), list(DISTINCT {name}) "
         query += f"FILTER ({name} IN {words}) FROM {_FIRST}"
-        values, strange, seen = connection.execute(query).fetchone() or (0, 1, [])
-        found.update(word for word in seen if word == r"\N" or (values and not strange))
+        values, unfit, seen = connection.execute(query).fetchone() or (0, 1, [])
+        found.update(word for word in seen if word == r"\N" or (values and not unfit))
     return sorted(found)
 
 
 def date_form(connection: DuckDBPyConnection, columns: Sequence[str]) -> tuple[DateForm, list[str]]:
-    """Return how dates are written, and notes on it: the form that most columns have, ISO 8601 first."""
+    """Return how dates are written, and notes: the form that most columns have, ISO 8601 preferred."""
     firsts = ", ".join(f"any_value({name_in_sql(column)})" for column in columns)
     values = connection.execute(f"SELECT {firsts} FROM {_FIRST}").fetchone() or ()  # noqa: S608
     dated = [column for column, value in zip(columns, values, strict=True) if value and _may_be_date(value)]
@@ -66,8 +66,8 @@ def date_form(connection: DuckDBPyConnection, columns: Sequence[str]) -> tuple[D
     best = max(forms, key=lambda form: len(fits[form]))
     if fits[ISO_DATE] or not fits[best]:
         others = sorted({column for form in forms for column in fits[form]} - set(fits[ISO_DATE]))
-        told = f"dates of {', '.join(others)} are written in another way than those of others"
-        return ISO_DATE, [told] if others else []
+        note = f"dates of {', '.join(others)} are written differently from those of other columns"
+        return ISO_DATE, [note] if others else []
     twins: dict[DateForm, DateForm] = {"dd/mm/yyyy": "mm/dd/yyyy", "dd-mm-yyyy": "mm-dd-yyyy"}
     twin = twins.get(best)
     doubt = twin is not None and any(column in fits[twin] for column in fits[best])
@@ -75,7 +75,7 @@ def date_form(connection: DuckDBPyConnection, columns: Sequence[str]) -> tuple[D
 
 
 def _may_be_date(text: str) -> bool:
-    """Return whether a text begins with ten characters of which eight are digits and two the same mark."""
+    """Return whether the first ten characters of a text are eight digits and twice the same mark."""
     marks = [character for character in text[:10] if not character.isdigit()]
     return len(marks) == 2 and marks[0] == marks[1] and marks[0] in "/-."  # noqa: PLR2004 - between three numbers
 

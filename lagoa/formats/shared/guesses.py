@@ -1,7 +1,7 @@
-"""Guesses what a column is from its values, and keeps in words what each guess stands on.
+"""Guesses what a column is from its values, and keeps the reason for each guess as text.
 
-The guesses are loose on purpose: a contract that was guessed from one file must let the next one in. So a rule is
-set only when the values leave little doubt, and what is merely likely is left as a comment to be taken up.
+The guesses are loose on purpose: a contract that was guessed from one file must accept the next one. So a rule is
+set only if the values leave little doubt; what is merely likely becomes a comment for a person to decide on.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from lagoa.contracts.sources import Spelling
 
 RECORDS = 500_000
-"""Records of a file that are looked at."""
+"""Records of a file that are examined."""
 
 ENOUGH = 300
-"""Records without a null from which on a column is taken to be required.
+"""A column is taken to be required if at least so many records have no null.
 
 By the rule of three, nulls are then fewer than 1 % with 95 % confidence, which is the share of rows in quarantine
-that an audit lets pass by default.
+that an audit accepts by default.
 """
 
 FEW = 20
-"""Values below which nothing is said of a rule that they all happen to keep."""
+"""With fewer values, a rule that they all happen to keep is not mentioned."""
 
 _DISTINCT = 10
 _FIRST = 2_000
@@ -42,7 +42,7 @@ _DIGITS = 18
 _CODES = re.compile(r"cpf|cnpj|cep|zip|postal|phone|telefone|celular|fone|(^|_)(ddd|rg|ean|gtin|isbn)(_|$)")
 _MONEY = re.compile(r"price|preco|valor|amount|total|cost|custo|salar|freight|frete|payment|saldo|balance|revenue|fee")
 _STATE = re.compile(r"(^|_)(uf|estado|state)(_|$)")
-# Lengths between which a format's values lie, and the names that tell of it.
+# The shortest and longest value of a format, and the column names that suggest it.
 _FORMATS = {
     "cpf": (11, 14, re.compile("cpf")),
     "cnpj": (14, 18, re.compile("cnpj")),
@@ -67,15 +67,15 @@ class Guess:
         name: its name in the table.
         header: its name in the file.
         type: in Iceberg's spelling.
-        why: what the type stands on.
-        records: how many were looked at.
+        why: the reason for the type.
+        records: how many were examined.
         nulls: how many have no value.
-        distinct: how many values there are.
+        distinct: how many different values there are.
         required: whether nulls are to be refused.
         parsed: whether its values are texts from which the type is found; else the file gives the type.
-        written: the kind of all values, where the file tells kinds apart as JSON does.
+        written: the kind of all values, where the file distinguishes kinds as JSON does.
         format: the format that all values have.
-        likely: further rules that hold in the file, as YAML, to be taken up by hand.
+        likely: further rules that hold in the file, as YAML, for a person to adopt.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Guess:
 
     @property
     def personal(self) -> bool:
-        """Whether the values are those of persons."""
+        """Whether the values identify persons."""
         return self.format in _PERSONAL
 
 
@@ -101,7 +101,7 @@ def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, spelli
     """Complete the guess of a column of texts: counts, type, format and what is likely.
 
     Args:
-        connection: it has the table `records`.
+        connection: has the table `records`.
         column: the column's name there.
         guess: with names; the rest is filled in.
         spelling: how numbers and dates are written.
@@ -118,14 +118,14 @@ def guess_text(connection: DuckDBPyConnection, column: str, guess: Guess, spelli
 
 
 def _guess_range(connection: DuckDBPyConnection, value: str, guess: Guess) -> None:
-    """Note the range of a column of numbers or moments; what is never below zero is taken to begin there."""
+    """Note the range of a column of numbers or moments; numbers that are never negative get the minimum zero."""
     kind = guess.type.partition("(")[0]
     if kind not in NUMBERS | MOMENTS or guess.records - guess.nulls < FEW:
         return
     query = f"SELECT CAST(min({value}) AS VARCHAR), CAST(max({value}) AS VARCHAR) FROM records"  # noqa: S608
     least, greatest = connection.execute(query).fetchone() or ("", "")
     if kind in NUMBERS:
-        if "e" in least + greatest or "n" in least + greatest:  # no number as YAML writes one, or none at all
+        if "e" in least + greatest or "n" in least + greatest:  # an exponent, infinity or NaN
             return
         least = least if least.startswith("-") else "0"
     else:
@@ -134,12 +134,12 @@ def _guess_range(connection: DuckDBPyConnection, value: str, guess: Guess) -> No
 
 
 def _figures(connection: DuckDBPyConnection, name: str, spelling: Spelling) -> dict[str, str]:
-    """Return as SQL what is to be counted: misfits of the types that the first values do not rule out, and more."""
+    """Return the SQL of what to count: misfits of the types that the first values do not rule out, and more."""
     mark = spelling.decimal
     misfits = {kind: f"count_if({misfit(name, kind, spelling)})" for kind in _TYPES}
     misfits["words"] = f"count_if(lower({name}) NOT IN ('true', 'false'))"
     first = f"(SELECT {name} FROM records WHERE {name} IS NOT NULL LIMIT {_FIRST})"  # noqa: S608
-    open_still = {kind for kind, count in _counted(connection, misfits, first).items() if not count}
+    possible = {kind for kind, count in _counted(connection, misfits, first).items() if not count}
     figures = {
         "records": "count(*)",
         "present": f"count({name})",
@@ -147,7 +147,7 @@ def _figures(connection: DuckDBPyConnection, name: str, spelling: Spelling) -> d
         "longest": f"max(length({name}))",
         "shortest": f"min(length({name}))",
     }
-    if "double" in open_still:
+    if "double" in possible:
         figures |= {
             "zeros": f"count_if(regexp_matches({name}, '^ *[+-]?0[0-9]'))",
             "plus": f"count_if(starts_with({name}, '+'))",
@@ -156,10 +156,10 @@ def _figures(connection: DuckDBPyConnection, name: str, spelling: Spelling) -> d
             "fewest": f"min(length(split_part({name}, '{mark}', 2)))",
             "exponent": f"count_if(contains(lower({name}), 'e'))",
         }
-    if not open_still.isdisjoint({"date", "timestamp", "timestamptz"}):
+    if not possible.isdisjoint({"date", "timestamp", "timestamptz"}):
         offset = f"regexp_matches({name}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND length({name}) > 10"
         figures |= {"clock": f"count_if(length({name}) > 10)", "offset": f"count_if({offset})"}
-    return figures | {kind: misfits[kind] for kind in open_still}
+    return figures | {kind: misfits[kind] for kind in possible}
 
 
 def _counted(connection: DuckDBPyConnection, figures: dict[str, str], source: str = "records") -> dict[str, Any]:
@@ -169,13 +169,13 @@ def _counted(connection: DuckDBPyConnection, figures: dict[str, str], source: st
 
 
 def misfit(name: str, kind: str, spelling: Spelling) -> str:
-    """Return the condition that ingest could not make a value of a type from a text."""
+    """Return the condition under which ingest could not make a value of a type from a text."""
     made = from_text(name, "NULL", kind, spelling).sql
     return " OR ".join(f"({bad})" for bad in from_text(name, f"({made})", kind, spelling).bad)
 
 
 def _type(guess: Guess, found: dict[str, Any], spelling: Spelling) -> tuple[str, str]:
-    """Return the type that all values have, and what speaks for it."""
+    """Return the type that all values have, and the reason."""
     present = found["present"]
     seen = f"in all {present:,} values" if present > 1 else "in the one value"
     if not present:
@@ -185,38 +185,38 @@ def _type(guess: Guess, found: dict[str, Any], spelling: Spelling) -> tuple[str,
     if not found["words"] and guess.written != "text":
         return "boolean", f"true or false {seen}"
     if not found["double"] and guess.written != "text":
-        told = _code(guess, found)
-        return ("string", told) if told else _number(guess, found, seen, spelling.decimal)
+        code = _code(guess, found)
+        return ("string", code) if code else _number(guess, found, seen, spelling.decimal)
     form = "" if spelling.date == ISO_DATE else f", written {spelling.date}"
     moments = {
         f"date: dates {seen}{form}": not found["date"] and not found["clock"],
         f"timestamp: moments without a time zone {seen}{form}": not found["timestamp"] and not found["offset"],
         f"timestamptz: moments with their offset {seen}{form}": not found["timestamptz"] and found["offset"] == present,
     }
-    kind, _, why = next((told for told, holds in moments.items() if holds), "string: text").partition(": ")
+    kind, _, why = next((each for each, holds in moments.items() if holds), "string: text").partition(": ")
     return kind, why
 
 
 def _code(guess: Guess, found: dict[str, Any]) -> str | None:
-    """Return why a column of numbers is one of codes, whose digits must stay as they are; None when it is not."""
+    """Return why a column of numbers contains codes, whose digits must not change; None if it does not."""
     if _CODES.search(guess.name):
-        return "digits, and by its name a code and no number"
-    if strange := found["zeros"] + found["plus"]:
-        return f"digits, and {strange:,} of them begin with 0 or +"
+        return "digits, and by its name a code, not a number"
+    if prefixed := found["zeros"] + found["plus"]:
+        return f"digits, and {prefixed:,} of them begin with 0 or +"
     if found["longest"] > _DIGITS and not found["marked"] and not found["exponent"]:
         return f"digits, and more of them ({found['longest']}) than a number holds"
     return None
 
 
 def _number(guess: Guess, found: dict[str, Any], seen: str, mark: str) -> tuple[str, str]:
-    """Choose the type of numbers: an exact one would refuse a later value with more places, so it takes reasons."""
+    """Choose the type of numbers: decimal only for a reason, since it would refuse a later value with more places."""
     if not found["long"] and not found["marked"]:
         return "long", f"whole numbers {seen}"
     money = bool(_MONEY.search(guess.name)) and found["places"] <= 2  # noqa: PLR2004 - cents
     cents = found["places"] == found["fewest"] == 2 and found["present"] >= ENOUGH  # noqa: PLR2004
     if (money or cents) and not found["exponent"]:
-        told = "by its name an amount" if money else "every one with two places"
-        return "decimal(18, 2)", f"numbers with at most two places behind {mark!r} {seen}, {told}"
+        reason = "by its name an amount" if money else "every one with two places"
+        return "decimal(18, 2)", f"numbers with at most two places after {mark!r} {seen}, {reason}"
     return "double", f"numbers {seen}"
 
 
@@ -224,8 +224,8 @@ def guess_format(connection: DuckDBPyConnection, column: str, guess: Guess, leng
     """Look for a format or a small set of values in a column of texts."""
     present, name = guess.records - guess.nulls, name_in_sql(column)
     for format_name, (least, most, named) in _FORMATS.items():
-        told = bool(named.search(guess.name))
-        enough = told or (present >= FEW and format_name not in _NAMED_ONLY)
+        is_named = bool(named.search(guess.name))
+        enough = is_named or (present >= FEW and format_name not in _NAMED_ONLY)
         if not (enough and least <= lengths[0] and lengths[1] <= most):
             continue
         holds = FORMATS[format_name].holds(name)
@@ -242,12 +242,12 @@ def guess_format(connection: DuckDBPyConnection, column: str, guess: Guess, leng
 
 
 def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> None:
-    """Complete the guess of a column whose type the file gives: counts, and for texts a format."""
+    """Complete the guess of a column whose type the file gives: counts, and a format if it is text."""
     name = name_in_sql(column)
     nested = guess.type.endswith(">")
     figures = ["count(*)", f"count({name})", "0" if nested else f"count(DISTINCT {name})"]
     if guess.type == "string":
-        text = f"CAST({name} AS VARCHAR)"  # a column without any value has a type of its own
+        text = f"CAST({name} AS VARCHAR)"  # a column without any value has another type
         figures += [f"min(length({text}))", f"max(length({text}))"]
     row = connection.execute(f"SELECT {', '.join(figures)} FROM records").fetchone() or (0, 0, 0)  # noqa: S608
     guess.records, guess.nulls, guess.distinct = row[0], row[0] - row[1], row[2]

@@ -1,4 +1,4 @@
-"""Makes values of lists, maps and structs from JSON, each taken whole or refused."""
+"""Makes lists, maps and structs from JSON, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _FLOAT_MAX = 3.4028235677973362e38  # beyond it the nearest float of four bytes 
 
 
 class Misfit(ValueError):
-    """A value that is none of the type."""
+    """A value that does not fit the type."""
 
 
 def arrow_type(kind: IcebergType) -> pa.DataType:
-    """Return the Arrow type in which values of a type are handed on.
+    """Return the Arrow type in which values of a type are passed on.
 
     Raises:
-        ValueError: JSON has no values of the type.
+        ValueError: JSON cannot express values of the type.
     """
     import pyarrow as pa
 
@@ -51,15 +51,15 @@ def arrow_type(kind: IcebergType) -> pa.DataType:
         "timestamptz": pa.timestamp("us", "UTC"), "string": pa.string(), "uuid": pa.string(),
     }  # fmt: skip
     if kind.name not in plain:
-        raise ValueError(f"JSON does not say what a {kind} is")
+        raise ValueError(f"JSON cannot express {kind}")
     return plain[kind.name]
 
 
 def make(value: Any, kind: IcebergType) -> Any:
-    """Return a JSON value as Python has it for a type.
+    """Return a JSON value as the Python value of a type.
 
     Raises:
-        Misfit: it is none of the type, or would lose a part.
+        Misfit: it does not fit the type, or would lose a part.
     """
     if value is None:
         return None

@@ -1,7 +1,7 @@
-"""Reads one JSON text exactly: a number keeps the digits that it is written with, and what is ambiguous is refused.
+"""Reads one JSON text exactly: a number keeps the digits that it is written with, and ambiguous text is refused.
 
-Python's own decoder does the work, since it alone hands over numbers as text, sees every key of an object and takes
-nothing that JSON has not, once `NaN` and `Infinity` are refused.
+Python's own decoder does the work: it alone returns numbers as text, reports every key of an object and, once `NaN`
+and `Infinity` are refused, accepts nothing that is not JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Number(str):
 
 
 class Unreadable(ValueError):
-    """A text that is no JSON object; `fault` says why."""
+    """A text that is not a JSON object; `fault` says why."""
 
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(reason)
@@ -40,10 +40,11 @@ class Unreadable(ValueError):
 
 
 def read_object(record: bytes, encoding: str) -> dict[str, Any]:
-    """Return the object that a record holds; its values are None, bool, str, `Number`, list and dict.
+    """Return the object that a record contains; its values are None, bool, str, `Number`, list and dict.
 
     Raises:
-        Unreadable: it is not of the encoding, no JSON, no object, has a key twice or a character that no text has.
+        Unreadable: it is not in the encoding, not JSON or not an object, or has a key twice or a character that text
+            cannot contain.
     """
     try:
         text = record.decode(encoding).strip(_SPACE)
@@ -66,7 +67,7 @@ def read_object(record: bytes, encoding: str) -> dict[str, Any]:
 
 
 def text_for(value: Any, kind: IcebergType) -> str | None:
-    """Return a value as the text that is read for a column of a type: exact numbers are written out."""
+    """Return a value as the text that a column of a type is read from: exact numbers are written out."""
     return as_number_text(value) if kind.name in _EXACT else as_text(value)
 
 
@@ -82,12 +83,12 @@ def texts_for(values: list[Any], kind: IcebergType) -> list[str | None]:
 
 
 def as_text(value: Any) -> str | None:
-    """Return a value as text: a string as it is, a number as it is written, lists and objects as JSON without space."""
+    """Return a value as text: strings unchanged, numbers as they are written, lists and objects as compact JSON."""
     return value if value is None or isinstance(value, str) else dumped(value)
 
 
 def as_number_text(value: Any) -> str | None:
-    """Return a value as text, a number with an exponent written out where that is not too long."""
+    """Return a value as text; a number with an exponent is written out unless that is too long."""
     if isinstance(value, Number) and ("e" in value or "E" in value):
         exact = Decimal(value)
         if abs(exact.adjusted()) <= _LONGEST_EXPONENT:
@@ -113,7 +114,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for number, key in enumerate(keys) if key in keys[:number])
-        raise Unreadable("keys", f"the key {twice!r} stands in one object twice")
+        raise Unreadable("keys", f"the key {twice!r} occurs twice in one object")
     return found
 
 
@@ -127,7 +128,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _refuse_textless(value: Any) -> None:
-    """Refuse what an escape can write and no text has: NUL and halves of a character."""
+    """Refuse what an escape can express and text cannot contain: NUL and half characters."""
     if isinstance(value, str):
         if found := _TEXTLESS.search(value):
             if found[0] == "\0":

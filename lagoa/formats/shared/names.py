@@ -1,4 +1,4 @@
-"""What the names in a file tell: names for the columns, and which of them identifies a row."""
+"""What follows from the names in a file: names for the columns, and which column identifies a row."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KEY_TYPES = frozenset({"int", "long", "string", "uuid"})
 
 
 def column_names(headers: Sequence[str]) -> list[str]:
-    """Return a column name for each name in a file: kept when it is one, else made one; no name twice."""
+    """Return a column name for each name in a file: the name itself if it is valid, else a similar one; all differ."""
     names: list[str] = []
     for number, header in enumerate(headers, 1):
         name = header if _NAME.fullmatch(header) else plain_name(header) or f"column_{number}"
@@ -32,17 +32,17 @@ def column_names(headers: Sequence[str]) -> list[str]:
 
 
 def plain_name(header: str) -> str:
-    """Return a name of lower-case letters, digits and underscores that is like another; empty where nothing is left."""
+    """Return a similar name of lower-case letters, digits and underscores; empty if nothing is left."""
     plain = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode().lower()
     name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")[:100]
     return f"_{name}" if name[:1].isdigit() else name
 
 
 def find_key(guesses: Sequence[Guess], table: str) -> Guess | None:
-    """Return the column that identifies a row: unique, never null, and more than unique by chance.
+    """Return the column that identifies a row: unique, never null, and not unique merely by chance.
 
-    It is one of whole numbers or text; `id`, or `<table>_id`, or the first column when its name ends in `id`; in a
-    file of 300 records and more also the first of the other columns whose names end so, or the first column itself.
+    It has whole numbers or text. It is `id`, or `<table>_id`, or the first column if its name ends in `id`; in a file
+    of at least 300 records also the first other column with such a name, or the first column itself.
     """
     able = [each for each in guesses if each.type in _KEY_TYPES and each.records == each.distinct > 0]
     singular = table.removesuffix("s")

@@ -1,4 +1,4 @@
-"""What `lagoa.source` may say of files of text, whatever their format."""
+"""What `lagoa.source` may say about text files of any format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class TextSource(Source):
     """The form of files whose values are text.
 
     Attributes:
-        date: how dates are written, also those that a time follows.
+        date: how dates are written, with or without a time after them.
     """
 
     files: ClassVar[str] = "text"

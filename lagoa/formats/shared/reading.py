@@ -18,17 +18,17 @@ class Values(Protocol):
 
     @property
     def header(self) -> tuple[str, ...] | None:
-        """What the file calls the fields of a record, in their order; None where each record names them itself."""
+        """The file's names for the fields of a record, in order; None if each record names its own fields."""
 
     @property
     def raw(self) -> str:
-        """SQL over the stream: the bytes of a record, or what stands for them."""
+        """SQL over the stream: the bytes of a record, or what replaces them."""
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream.
 
         Raises:
-            ValueError: what the file holds there cannot become a value of the column's type.
+            ValueError: what the file contains there cannot become a value of the column's type.
         """
 
 

@@ -1,4 +1,4 @@
-"""Refused records: what is wrong with one, how the quarantine keeps it, and what it is split into again."""
+"""Refused records: what is wrong with one, how the quarantine keeps it, and its values once it is split again."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Kept:
 
     Attributes:
         raw: its bytes.
-        header: names of its fields in their order; None where the record names them itself.
-        fixed: values put in the place of those received.
+        header: names of its fields in order; None if the record names them itself.
+        fixed: values that replace those received.
         fault: what was wrong with it when it was last judged.
     """
 
@@ -43,16 +43,16 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What became of it: its values, all columns of the contract; or why it cannot be split into them."""
+    """A record split into all columns of the contract, or why it cannot be split."""
 
     values: Texts | None
     fault: Fault | None = None
 
 
 def find_columns(contract: Contract, names: Iterable[str]) -> tuple[list[Column], Fault | None]:
-    """Return the column of each name that a record has: its name in files, its own, or a former one; or what is wrong.
+    """Return the column for each name in a record: its name in files, its own, or a former one; or what is wrong.
 
-    Columns change between the day on which a record was refused and that on which it is split again.
+    Columns may change between the time a record is refused and the time it is split again.
     """
     known = {name: column for column in contract.columns for name in column.former_names}
     known.update({column.name: column for column in contract.columns})

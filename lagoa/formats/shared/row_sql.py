@@ -1,7 +1,7 @@
-"""The two queries over a stream of records: the rows that a table takes, and the records that it refuses.
+"""The two queries over a stream of records: the rows that a table accepts, and the records that it refuses.
 
-Both decide by one expression, the number of the first rule that a record breaks, so that each record is in exactly
-one of the two.
+Both use the same expression, the number of the first rule that a record breaks, so each record is in exactly one of
+the two.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.reading import Values
 
 STREAM = "@stream"
-"""The name under which the session knows the stream."""
+"""The stream's name in the session."""
 
 _ACCEPTED, _UNREADABLE = 0, 1
 _BROKEN = name_in_sql("@broken")
 
 
 class _Check(NamedTuple):
-    """What each record must not be: a condition in SQL, and what the quarantine says of those that are."""
+    """A condition in SQL under which a record is refused, and what the quarantine says about such records."""
 
     broken: str
     rule: str
@@ -39,17 +39,17 @@ class RowSql:
     """The queries for one file and one contract.
 
     Attributes:
-        accepted: the table's columns, lineage included, of the records that break no rule. Its parameters are the
+        accepted: the records that break no rule, with the table's columns, lineage included. Its parameters are the
             batch's id, the moment and the file's name.
-        refused: the quarantine's columns of the other records but for their fate, one row each, with the first rule
-            that it breaks. Its parameters are the same.
+        refused: the other records, one row each, with the quarantine's columns except the fate, and the first rule
+            that each breaks. Its parameters are the same.
     """
 
     def __init__(self, contract: Contract, reader: Values, file: str) -> None:
         """Write the queries.
 
         Raises:
-            SourceError: a column's values cannot be made from what the file holds.
+            SourceError: a column's values cannot be made from what the file contains.
         """
         self._values: list[str] = []
         self._checks: list[_Check] = []
@@ -67,9 +67,9 @@ class RowSql:
         parts = zip(*(check[1:] for check in self._checks), strict=True)
         texts = [[text_in_sql(text) for text in part] for part in parts]
         rule, column, reason = (f"[{', '.join(part)}][{_BROKEN} - {_UNREADABLE}]" for part in texts or [["NULL"]] * 3)
-        told = f"nullif(split_part({name_in_sql(RULE)}, '/', 2), '')"  # a reader that judges values names the column so
+        named = f"nullif(split_part({name_in_sql(RULE)}, '/', 2), '')"  # the column, if the reader refused a value
         self.refused = (
-            f"SELECT coalesce({name_in_sql(RULE)}, {rule}) AS rule, coalesce({told}, {column}) AS column_name, "  # noqa: S608
+            f"SELECT coalesce({name_in_sql(RULE)}, {rule}) AS rule, coalesce({named}, {column}) AS column_name, "  # noqa: S608
             f"coalesce({name_in_sql(REASON)}, {reason}) AS reason, {name_in_sql(ROW)} AS record, "
             f"{name_in_sql(OFFSET)} AS byte_offset, {reader.raw} AS raw, CAST($3 AS VARCHAR) AS source, "
             f"CAST($1 AS VARCHAR) AS {batch}, CAST($2 AS TIMESTAMPTZ) AS _quarantined_at, {_header(reader)} "
@@ -92,10 +92,10 @@ class RowSql:
             self._checks += [_Check(each.violated, each.id, name, each.reason) for each in rules if each.column == name]
 
     def _judged(self) -> str:
-        """Return the query for the records, their values, and the first rule that each breaks.
+        """Return the query for the records, their values, and the number of the first rule that each breaks.
 
-        That is 0 for none and 1 for a record that cannot be read at all. `random` makes it no constant of the row in
-        the engine's eyes, so that no condition on it is moved to where each value would be made again for each rule.
+        It is 0 for none, and 1 for a record that cannot be read at all. `random` keeps the engine from pushing a
+        condition on the number down, where it would compute each value again for each rule.
         """
         whens = [f"WHEN {name_in_sql(RULE)} IS NOT NULL THEN {_UNREADABLE}"]
         whens += [f"WHEN {check.broken} THEN {number}" for number, check in enumerate(self._checks, _UNREADABLE + 1)]
@@ -107,7 +107,7 @@ class RowSql:
 
 
 def _header(reader: Values) -> str:
-    """Return the file's own names of a record's fields, where they stand outside of the record."""
+    """Return the file's own names of a record's fields, if they are outside the record."""
     if reader.header is None:
         return "CAST(NULL AS VARCHAR)"
     return text_in_sql(json.dumps(reader.header, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""The records of a file as a stream of Arrow batches: what every reader hands on."""
+"""The records of a file as a stream of Arrow batches, which every reader returns."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.refused import Fault
 
 ROW, OFFSET, RAW, RULE, REASON = "@row", "@offset", "@raw", "@rule", "@reason"
-"""A record's number from 1; where its bytes begin; its bytes; why it cannot be read, if so. No column is named so."""
+"""A record's number from 1; where its bytes begin; its bytes; why it cannot be read. No column has such a name."""
 
 
 def stream_name(name: str) -> str:
-    """Return the name in the stream of a contract's column."""
+    """Return the stream's name for a column of the contract."""
     return f"@{name}@"
 
 
@@ -41,7 +41,7 @@ def to_batches(
         schema: the stream's.
         values: of the readable records, in the schema's order.
         places: number, offset and bytes of all records.
-        bad: why a record cannot be read, by its place among all of them.
+        bad: why a record cannot be read, by its index among all records.
     """
     import pyarrow as pa
 
@@ -66,7 +66,7 @@ class Stream:
 
     Attributes:
         schema: of the batches.
-        received: records handed on so far; all of the file once it was read to its end.
+        received: records passed on so far; all records of the file once it was read to its end.
     """
 
     def __init__(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch], file: SourceFile) -> None:
@@ -85,12 +85,12 @@ class Stream:
     def arrow_stream(self) -> Any:
         """Return the batches as an Arrow C stream, to be read once.
 
-        An engine pulls these one by one. From a reader pyarrow reads ahead for it, up to a gigabyte.
+        An engine pulls these one by one. With a reader, pyarrow prefetches up to a gigabyte.
         """
         return self.reader().__arrow_c_stream__()
 
     def _guarded(self) -> Iterator[pa.RecordBatch]:
-        """Yield the batches; keep the error, since an engine that pulls them hands it on as one of its own."""
+        """Yield the batches; keep the error, since an engine that pulls them raises it as one of its own."""
         try:
             for batch in self._batches:
                 self.received += batch.num_rows

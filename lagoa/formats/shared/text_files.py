@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.files import SourceFile
 
 HEAD = 4 * 1024 * 1024
-"""Bytes of the beginning that is looked at."""
+"""Bytes at the beginning that are examined."""
 
 _CHUNK = 1024 * 1024
 
 
 def read_head(file: SourceFile, form: str) -> bytes:
-    """Return the beginning of a text file of a form; raises `SourceError` when it is empty or binary."""
+    """Return the beginning of a text file; raises `SourceError` if it is empty or binary."""
     try:
         with file.open() as stream:
             head = stream.read(HEAD)
@@ -28,16 +28,16 @@ def read_head(file: SourceFile, form: str) -> bytes:
         raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
     found = kind_of(head)
     if found:
-        raise SourceError(str(file.path), f"it is {found[0]}, no {form} file.", found[1])
+        raise SourceError(str(file.path), f"it is {found[0]}, not a {form} file.", found[1])
     if b"\0" in head:
         raise SourceError(
-            str(file.path), f"it is binary, no {form} file.", "Lagoa reads CSV, JSON and Parquet: convert it."
+            str(file.path), f"it is binary, not a {form} file.", "Lagoa reads CSV, JSON and Parquet: convert it."
         )
     return head
 
 
 def find_encoding(file: SourceFile) -> str:
-    """Return the first encoding that all of the file is in."""
+    """Return the first encoding that can decode the whole file."""
     for encoding in ("utf-8", "cp1252"):
         decoder = codecs.getincrementaldecoder(encoding)()
         try:

@@ -1,7 +1,7 @@
-"""SQL that makes a value of a contract's type from what a file holds, and says when that cannot be done.
+"""SQL that makes a value of a contract's type from what a file contains, and says when that is not possible.
 
-A value is taken only when nothing of it is lost: `1.5` is no integer, `1.999` no decimal with two places, a time with
-an offset no timestamp without zone. DuckDB's own casts would round, cut and drop there without a word.
+A value is accepted only if nothing of it is lost: `1.5` is not an integer, `1.999` not a decimal with two places, a
+time with an offset not a timestamp without zone. DuckDB's own casts would silently round, truncate or drop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GRAMMAR = {
     "timestamptz": rf"{_DAY}([ T]({_CLOCK}|{_HOUR}{_SECOND}{_OFFSET}))?",
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
-"""How values of a type are written, as regular expressions for the whole text."""
+"""How values of a type are written: a regular expression for the whole text."""
 _PLAIN = Spelling()
 _DATED = frozenset({"date", "timestamp", "timestamptz"})
 _LAST = "9999-12-31 23:59:59.999999"
@@ -36,7 +36,7 @@ _LIMITS = {
     "timestamp": f"TIMESTAMP '0001-01-01' AND TIMESTAMP '{_LAST}'",
     "timestamptz": f"TIMESTAMPTZ '0001-01-01 00:00:00Z' AND TIMESTAMPTZ '{_LAST}Z'",
 }
-"""What other tools, Python among them, can say at all."""
+"""What other tools, such as Python, can represent."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Value:
 
     Attributes:
         sql: the value in the contract's type, null where it cannot be made.
-        bad: conditions under which the file holds a value that cannot be made one of this type, over what the file
-            holds and the value made. They are asked one after the other, so that a slower one runs for few values.
+        bad: conditions under which a value in the file cannot become one of this type, over the file's value and the
+            value made. They are evaluated one after the other, so a slower one runs for few values.
     """
 
     sql: str
@@ -54,16 +54,16 @@ class Value:
 
 
 def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN) -> Value:
-    """Return the value that a text stands for.
+    """Return the value that a text represents.
 
     Args:
         text: the text as SQL.
         made: how `bad` may refer to the value.
         type_name: the contract's type, in Iceberg's spelling.
-        spelling: how numbers and dates are written; a time behind a date is written as ever.
+        spelling: how numbers and dates are written; a time after a date is always written in the same way.
 
     Raises:
-        ValueError: no text stands for values of this type.
+        ValueError: text cannot express values of this type.
     """
     kind = parse_type(type_name)
     if kind.name == "string":
@@ -71,7 +71,7 @@ def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN)
     if kind.name in NUMBERS:
         return _number(text, made, kind, spelling.decimal)
     if kind.name not in GRAMMAR:
-        raise ValueError(f"a text does not say what a {kind} is")
+        raise ValueError(f"text cannot express {kind}")
     if kind.name in _DATED and spelling.date != ISO_DATE:
         text = _in_iso(text, spelling.date)
     cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
@@ -83,7 +83,7 @@ def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN)
 
 
 def _in_iso(text: str, form: str) -> str:
-    """Return a text with the date that begins it written as in ISO 8601; empty where none of the form does."""
+    """Return a text with the date at its beginning written as in ISO 8601; empty if there is none of the form."""
     groups = {"yyyy": r"(\d{4})", "mm": r"(\d\d)", "dd": r"(\d\d)"}
     words = re.findall("yyyy|mm|dd", form)
     pattern = re.sub("yyyy|mm|dd", lambda word: groups[word[0]], form.replace(".", "[.]"))
@@ -94,29 +94,29 @@ def _in_iso(text: str, form: str) -> str:
 
 
 def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
-    """Return the number that a text stands for; spaces around it do not count."""
+    """Return the number that a text represents; spaces around it are ignored."""
     pointed = f"replace({text}, ',', '.')" if decimal == "," else text
     cast = f"TRY_CAST({pointed} AS {_sql_type(kind)})"
     mark = re.escape(decimal)
     if kind.name in {"float", "double"}:
         foreign = "_." if decimal == "," else "_"
-        strange = " OR ".join(f"contains({text}, {text_in_sql(character)})" for character in foreign)
-        strange = f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {strange})"
+        marked = " OR ".join(f"contains({text}, {text_in_sql(character)})" for character in foreign)
+        unlike = f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {marked})"
         vanished = f"{made} = 0 AND regexp_matches({text}, '^[^eE]*[1-9]')"  # too small for any number but zero
-        return Value(cast, (strange, vanished))
+        return Value(cast, (unlike, vanished))
     grammar = rf"\d+({mark}0*)?"
     if kind.name == "decimal":
         places = rf"{mark}\d{{0,{kind.numbers[1]}}}0*"
         grammar = rf"(\d+({places})?|{places})"
-    # With a decimal comma a number's own text, which has a point, is not what was read.
+    # With a decimal comma, the text of the number made has a point and differs from what was read.
     misfit = _unlike(text, "NULL" if decimal == "," else made, rf" *[+-]?{grammar} *")
     return Value(cast, (f"{text} IS NOT NULL AND {made} IS NULL", misfit))
 
 
 def _unlike(text: str, made: str, grammar: str) -> str:
-    """Return the condition that a text is not of a grammar; casts by themselves are too kind.
+    """Return the condition that a text does not match a grammar; casts alone are too lenient.
 
-    A value that is written as it was read has lost nothing: only the others need the grammar, which takes longer.
+    A value whose text is the one that was read has lost nothing: only the others need the slower grammar.
     """
     return (
         f"{text} IS NOT NULL AND CAST({made} AS VARCHAR) IS DISTINCT FROM {text} "

@@ -30,7 +30,7 @@ def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
     edited = tmp_path / "edited.csv"
     told = ok(lake, "quarantine", "export", "bronze.people", edited, "--ref", "dev", "--where", "id <> '9'", "--json")
     assert told.json() == {"table": "bronze.people", "file": str(edited), "records": 2, "raw": 0}
-    assert "it is there already" in lagoa(lake, "quarantine", "export", "bronze.people", edited).err
+    assert "it exists already" in lagoa(lake, "quarantine", "export", "bronze.people", edited).err
     edited.write_text(edited.read_text("utf-8").replace("not a day", "1999-01-02"), "utf-8")
     (fixed,) = ok(lake, "quarantine", "fix", *there, "--file", edited, "--json").json()["tables"]
     assert (fixed["records"], fixed["accepted"], fixed["changed"]) == (1, 1, {"born": 1})

@@ -193,7 +193,7 @@ def test_columns_in_another_order_and_an_optional_one_missing(lake: Lake, branch
         (b"", "it is empty"),
         (b"state,price\n", "the column 'id' is missing"),
         (b"id,extra\n1,2\n", "the column 'extra' is not in the contract of bronze.sales"),
-        (b"id,id\n1,2\n", "the column 'id' comes twice"),
+        (b"id,id\n1,2\n", "the column 'id' occurs twice"),
     ],
 )
 def test_a_file_of_another_form_is_refused_whole(

@@ -376,10 +376,10 @@ NO_EXPORTS = [
     ("a.csv", b"RECORD,k\n17,1\n", "names no record"),
     ("a.csv", b"RECORD,k\nb1#1,1,2\n", "3 cells"),
     ("a.csv", b"RECORD,k\nb1#1,\xe3\n", "not UTF-8"),
-    ("a.csv", b"RECORD,k\nb1#1,\0\n", "no text has"),
-    ("a.jsonl", b'{"record": "b1#1", "values": {"k": "\\ud800"}}\n', "no text has"),
-    ("a.jsonl", b"[]\n", "line 1 is no record"),
-    ("a.jsonl", b'{"record": "b1#1"}\n', "line 1 is no record"),
+    ("a.csv", b"RECORD,k\nb1#1,\0\n", "text cannot contain"),
+    ("a.jsonl", b'{"record": "b1#1", "values": {"k": "\\ud800"}}\n', "text cannot contain"),
+    ("a.jsonl", b"[]\n", "line 1 is not a record"),
+    ("a.jsonl", b'{"record": "b1#1"}\n', "line 1 is not a record"),
     ("a.jsonl", b'{"record": "b1#1", "values": {"q": null}}\n', "no column 'q'"),
 ]
 

@@ -62,8 +62,8 @@ PATHS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "missing": (missing, "there is no such file"),
     "below a file": (through_a_file, "it cannot be read: Not a directory"),
     "a folder": (itself, "it is a folder"),
-    "a pipe": (pipe, "it is no plain file"),
-    "a device": (lambda _: Path("/dev/zero"), "it is no plain file"),
+    "a pipe": (pipe, "it is not a regular file"),
+    "a device": (lambda _: Path("/dev/zero"), "it is not a regular file"),
     "a link to itself": (loop, "it cannot be read: Too many levels of symbolic links"),
     "a name that is none": (lambda folder: folder / "a\0b", "it cannot be read: embedded null byte"),
     "a name of 5,000 letters": (lambda folder: folder / ("x" * 5000), "it cannot be read: File name too long"),
@@ -103,7 +103,7 @@ def test_a_folder_that_may_not_be_looked_into(lake: Lake, branch: Branch, tmp_pa
     if user == 0:
         os.seteuid(65_534)
     try:
-        with pytest.raises(SourceError, match="it cannot be looked into: Permission denied"):
+        with pytest.raises(SourceError, match="it cannot be read: Permission denied"):
             branch.ingest_folder(folder)
     finally:
         os.seteuid(user)

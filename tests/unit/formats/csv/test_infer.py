@@ -328,7 +328,7 @@ def test_names_of_files_that_are_no_text(tmp_path):
     path.write_text(TOUR)
     assert inferred(path, PEOPLE)[0].source.file == "a\ufffd.csv"
     (tmp_path / "a\\b.csv").write_text(TOUR)
-    with pytest.raises(SourceError, match="a contract cannot say its name"):
+    with pytest.raises(SourceError, match="which a contract cannot express"):
         infer_contract(tmp_path / "a\\b.csv", PEOPLE)
 
 
@@ -338,7 +338,7 @@ def test_paths_of_which_nothing_can_be_made(tmp_path):
     with pytest.raises(SourceError, match="folder"):
         infer_contract(tmp_path, PEOPLE)
     (tmp_path / "people.csv").write_text(TOUR)
-    with pytest.raises(InvalidName, match="filled by Lagoa alone"):
+    with pytest.raises(InvalidName, match="only Lagoa writes to quarantine"):
         infer_contract(tmp_path / "people.csv", PEOPLE.quarantine)
 
 

@@ -335,10 +335,10 @@ def test_a_header_of_another_name(tmp_path: Path) -> None:
     [
         (b"", "it is empty"),
         (b"\xef\xbb\xbf", "it is empty"),
-        (b"\nc0,c1\n", "no header that can be read"),
-        (b'c0,"c1\n', "no header that can be read"),
-        (b"\xff,c1\n", "no header that can be read"),
-        (b"c0,c1,c0\n", "the column 'c0' comes twice"),
+        (b"\nc0,c1\n", "not a readable header"),
+        (b'c0,"c1\n', "not a readable header"),
+        (b"\xff,c1\n", "not a readable header"),
+        (b"c0,c1,c0\n", "the column 'c0' occurs twice"),
         (b"c0,c1,c00\n", "the column 'c00' is not in the contract of bronze.t. Did you mean 'c0'"),
         (b"c0\n", "the column 'c1' is missing, and the contract of bronze.t requires it. The file has: 'c0'"),
         (b"c0;c1\n", "the column 'c0;c1' is not in the contract"),
@@ -358,5 +358,5 @@ def test_encodings_that_are_not_read(tmp_path: Path, encoding: str) -> None:
 
 
 def test_a_delimiter_beyond_ascii_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="the delimiter '§' is no ASCII character"):
+    with pytest.raises(SourceError, match="the delimiter '§' is not an ASCII character"):
         CsvReader(contract_of(3), CsvSource(format="csv", delimiter="§"), SourceFile(write(tmp_path, b"")))

@@ -148,7 +148,7 @@ def test_records_that_cannot_be_read_do_not_decide(tmp_path):
         (b"{}\n{}", "no record with a key"),
         (b'[{"a": 1}', "not closed"),
         (b'{"": 1}', "a key of its records is empty"),
-        (b"PK\x03\x04", "no JSON file"),
+        (b"PK\x03\x04", "not a JSON file"),
         (b'{"a": "\0"}', "binary"),
     ],
 )

@@ -200,7 +200,7 @@ def test_what_is_sound_in_a_bad_row_is_shown_as_it_is(tmp_path: Path) -> None:
 def test_files_that_are_no_parquet(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     path.write_bytes(b"a,b\n1,2\n")
-    with pytest.raises(SourceError, match="it is no Parquet file"):
+    with pytest.raises(SourceError, match="it is not a Parquet file"):
         open_reader(contract_of("int"), SourceFile(path))
     parquet.write_table(pa.table({"w": [1]}), path)
     with pytest.raises(SourceError, match="the column 'w' is not in the contract"):

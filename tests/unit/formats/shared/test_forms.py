@@ -66,7 +66,7 @@ def test_dates_that_may_be_others_are_told(tmp_path):
 def test_dates_of_two_forms(tmp_path):
     contract, text = of_columns(tmp_path, born=["31/12/1990"], sold=["2026-01-02"])
     assert types(contract) == {"born": "string", "sold": "date"}
-    assert "# REVIEW: dates of born are written in another way than those of others." in text
+    assert "# REVIEW: dates of born are written differently from those of other columns." in text
 
 
 def test_words_for_null(tmp_path):

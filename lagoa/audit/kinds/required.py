@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Required(RowRuleCheck):
-    """No value is null; the files' statistics tell how many are."""
+    """No value is null; the files' statistics show how many are."""
 
     kind: ClassVar[RuleKind] = "required"
     from_statistics: ClassVar[bool] = True

@@ -98,7 +98,7 @@ def test_checks_of_a_file_read_what_their_sql_reads():
     metric = FileCheck("silver.orders/soda/checks.metric", "m", ("select 1 from silver.people",), (other,), "hour")
     file = CheckFile(ORDERS, "x", "", (plain, metric))
     checks = Soda.of_file(file, contract(), Engine())
-    assert [(check.id, check.reads, check.asked.clock) for check in checks] == [
+    assert [(check.id, check.reads, check.in_file.clock) for check in checks] == [
         (plain.id, {ORDERS}, None),
         (metric.id, {ORDERS, PEOPLE, other}, "hour"),
     ]
@@ -228,7 +228,7 @@ def test_each_part_of_a_check_is_in_its_key_or_follows_from_what_is(check):
     ],
 )
 def test_a_result_of_freshness_rests_on_the_clock(clock, same, other):
-    fresh = replace(ONE_A_KIND["Soda"], asked=replace(FRESHNESS, clock=clock))
+    fresh = replace(ONE_A_KIND["Soda"], in_file=replace(FRESHNESS, clock=clock))
     assert key(fresh, now=NOW + same) == key(fresh)
     assert key(fresh, now=NOW + other) != key(fresh)
 

@@ -1,4 +1,4 @@
-"""Audits: every check that must hold at a commit, run or taken from an earlier run that rests on the same things."""
+"""Audits: every check that must hold at a commit, run now or reused from a run with the same inputs."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 
 def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
-    """Run every check at a ref; drift is measured against `base`. The report is kept, to be shown again.
+    """Run every check at a ref; drift is measured against `base`. The report is kept and can be shown later.
 
     Returns:
-        One result a check, in the order of their ids. A check that was not evaluated says so and blocks. Results of
-        earlier audits that rest on the same text, tables, contract and baseline are used again and marked so.
+        One result per check, in the order of their ids. A check that was not evaluated says so and blocks. Results of
+        earlier audits with the same text, tables, contract and baseline are reused and marked so.
 
     Raises:
-        RefNotFound: no such ref.
+        RefNotFound: there is no such ref.
         CheckError: a check file that cannot be run.
         ContractError: a contract that cannot be used.
-        NotAllowed: the role may not read the quarantine, which is a part of what is checked.
+        NotAllowed: the role may not read the quarantine, which is checked as well.
     """
     context.require_quarantine_access()
     commit = context.resolve(ref).id
@@ -46,7 +46,7 @@ def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
 
 
 def audit_commit(context: LakeContext, ref: str, commit: str, base: str, *, gating: bool = True) -> AuditReport:
-    """Run every check at an exact commit against an exact commit of main; `ref` is what the report is called by."""
+    """Run every check at an exact commit against an exact commit of main; `ref` is the report's name for the state."""
     started, clock = context.clock(), time.perf_counter()
     pointers = context.catalog.tables(commit)
     checks = expected_checks(context, pointers)
@@ -58,15 +58,15 @@ def audit_commit(context: LakeContext, ref: str, commit: str, base: str, *, gati
 def audit_tables(
     context: LakeContext, pointers: Pointers, tables: Iterable[TableName], base: Pointers
 ) -> list[CheckResult]:
-    """Run the checks of some tables before the audit, which then finds their results.
+    """Run the checks of some tables before the audit, which then reuses their results.
 
-    Meant for a thread of its own beside the writing. Checks that read a table which is not in `pointers` yet are left
+    Intended for a separate thread during the writing. Checks that read a table which is not in `pointers` yet are left
     to the audit.
 
     Args:
         context: the lake.
         pointers: every table that is finished, quarantine included.
-        tables: the ones to check now.
+        tables: those to check now.
         base: main's pointers.
     """
     wanted = frozenset(tables)
@@ -77,22 +77,22 @@ def audit_tables(
 def run_checks(
     context: LakeContext, checks: Sequence[Check], pointers: Pointers, base: Pointers, *, workers: int | None = None
 ) -> list[CheckResult]:
-    """Return one result a check, in their order: an earlier one where all it rests on is the same.
+    """Return one result per check, in their order: an earlier one if everything that it depends on is the same.
 
-    Tables are checked side by side on `workers` threads, by default `settings.workers`.
+    Tables are checked in parallel on `workers` threads, by default `settings.workers`.
     """
     state = State(context, pointers, base, context.clock())
     earlier = context.receipts.results([state.key(check) for check in checks])
     due = [check for check in checks if state.key(check) not in earlier]
     found = run(due, state, workers or context.settings.workers)
-    missing = "its result did not come back"
+    missing = "it returned no result"
     fresh = {check.id: found.get(check.id) or check.not_evaluated(state, missing) for check in due}
     context.receipts.remember([each for each in fresh.values() if each.outcome != "not evaluated"])
     return [fresh.get(check.id) or check.used_again(earlier[state.key(check)]) for check in checks]
 
 
 def failing_rows(context: LakeContext, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
-    """Return rows that a check of a report is about, at the report's commit; None when the check has no rows to show.
+    """Return rows that a check of a report is about, at the report's commit; None if the check has no rows to show.
 
     Raises:
         QueryError: there is no such check in the report, or its query fails.

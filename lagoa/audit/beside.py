@@ -1,4 +1,4 @@
-"""Checks beside the writing: a table's are run as soon as it is finished, and the audit finds their results."""
+"""Runs checks during the writing: those of a table as soon as it is finished; the audit reuses their results."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class AuditBeside:
-    """Checks tables of a branch that will be published, one after the other, on a thread of its own.
+    """Checks tables of a branch that will be published, one after the other, on a separate thread.
 
-    What it finds is kept with all that it rests on, so a result that is out of date by the time of the audit is not
-    used there; nothing depends on this but the time that the audit takes.
+    Each result is kept with all that it depends on, so the audit does not use one that is out of date by then. Only
+    the duration of the audit depends on this.
     """
 
     def __init__(self, context: LakeContext, branch: str) -> None:
@@ -29,14 +29,14 @@ class AuditBeside:
         self._pool = self._new_pool()
 
     def finished(self, table: TableName, commit: str | None) -> None:
-        """Check a table whose rows are on the branch since a commit; None where nothing was committed for it."""
+        """Check a table that a commit has written on the branch; None if nothing was committed for it."""
         self._newest = commit or self._newest
         self._pool.submit(self._check, table)
 
     def stop(self) -> None:
         """Wait for the table that is being checked; leave the others to the audit."""
         self._pool.shutdown(cancel_futures=True)
-        self._pool = self._new_pool()  # the branch may be worked on after it was published
+        self._pool = self._new_pool()  # the branch may be written to after it was published
 
     @staticmethod
     def _new_pool() -> ThreadPoolExecutor:
@@ -46,7 +46,7 @@ class AuditBeside:
         from lagoa.audit import audit_tables
 
         catalog = self._context.catalog
-        with suppress(LagoaError):  # the audit meets the same error, and reports it
+        with suppress(LagoaError):  # the audit gets the same error, and reports it
             if self._main is None:
                 self._main = catalog.ref(MAIN).commit
             pointers = catalog.tables(self._newest or catalog.ref(self._branch).commit)

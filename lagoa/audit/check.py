@@ -1,7 +1,7 @@
-"""What a check is: one condition on one table, which names all that its result rests on and makes that result.
+"""Defines a check: one condition on one table, which names all that its result depends on and produces that result.
 
-Each kind of check is a class of its own under `lagoa.audit.kinds`. What kinds share is here and in `lagoa.audit.bases`:
-a check is either looked up in the metadata of its table, or measured in a session of the engine.
+Each kind of check is a class under `lagoa.audit.kinds`. What kinds share is here and in `lagoa.audit.bases`: a check is
+either looked up in the metadata of its table, or measured in a session of the engine.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Check(ABC):
     """One condition on one table.
 
     Attributes:
-        kind: what the kind is called: the second part of the ids of its checks.
-        how: what measures its checks, in a word: a part of the key of their results.
+        kind: the name of the kind: the second part of the ids of its checks.
+        how: what measures its checks, in one word: a part of the key of their results.
         table: the table it is about.
-        about: what of the table: a column, several joined by `+`, or another name; empty where it is the whole table.
-        contract: the table's; None where it has none.
+        about: a column of the table, several joined by `+`, or another name; empty for the whole table.
+        contract: the table's; None if it has none.
         others: the other tables that the figure depends on.
         severity: whether a figure above the limit fails the audit or only warns.
         definition: what the check requires, as JSON: by it a later audit finds out whether the check was loosened.
@@ -63,20 +63,20 @@ class Check(ABC):
 
         Args:
             contract: the contract.
-            has_quarantine: whether there is a table of what its table refused.
+            has_quarantine: whether the quarantine of its table exists.
         """
         yield from ()
 
     @classmethod
     def weaker(cls, old: Any, new: Any) -> Iterator[str]:
-        """Yield in what a definition lets more pass than the former one, in words that follow the check's id.
+        """Yield how a definition is weaker than the former one, in words that follow the check's id.
 
-        Receipts keep definitions for good: those of every earlier Lagoa must be understood. By default whatever
-        differs is called changed.
+        Receipts keep definitions forever: those of every earlier version must be understood. By default every
+        difference is reported as changed.
 
         Args:
-            old: the former definition, as it was read from JSON.
-            new: the definition now.
+            old: the former definition, parsed from JSON.
+            new: the current definition.
         """
         for word, value in old.items():
             if new.get(word) != value:
@@ -84,7 +84,7 @@ class Check(ABC):
 
     @cached_property
     def id(self) -> str:
-        """Such as `silver.orders/required/order_id`."""
+        """The id, such as `silver.orders/required/order_id`."""
         return f"{self.table}/{self.kind}/{self.about}" if self.about else f"{self.table}/{self.kind}"
 
     @cached_property
@@ -95,10 +95,10 @@ class Check(ABC):
     @property
     @abstractmethod
     def text(self) -> str:
-        """What is measured: SQL, or what stands for it; a part of the key of the result."""
+        """What is measured: SQL, or what replaces it; a part of the key of the result."""
 
     def baseline(self, base: Pointers) -> str | None:  # noqa: ARG002 - for those that compare
-        """Return the pointer that the figure is compared with; None where it is compared with nothing."""
+        """Return the pointer that the figure is compared with; None if it is not compared."""
         return None
 
     def moment(self, now: datetime) -> str | None:  # noqa: ARG002 - for those that depend on the clock
@@ -106,20 +106,20 @@ class Check(ABC):
         return None
 
     def runner(self, state: State) -> str:
-        """Return what runs the check, with its version: a new version of it may judge otherwise."""
+        """Return what runs the check, with its version: a new version may give another result."""
         return state.context.engine.version
 
     def judged(self, state: State, figure: float, message: str, seconds: float = 0.0) -> CheckResult:
-        """Return the result of a figure: passed where it is not above the limit."""
+        """Return the result of a figure: passed if it is not above the limit."""
         broken: Outcome = "warned" if self.severity == "warn" else "failed"
         return self._result(state, "passed" if figure <= self.limit else broken, float(figure), message, seconds)
 
     def not_evaluated(self, state: State, reason: str) -> CheckResult:
-        """Return the result where nothing was measured; it blocks like one that failed."""
+        """Return the result if nothing was measured; it blocks like a failed one."""
         return self._result(state, "not evaluated", None, f"was not evaluated: {reason}", 0.0)
 
     def used_again(self, earlier: CheckResult) -> CheckResult:
-        """Return an earlier result of the same key, with what older ones lack."""
+        """Return an earlier result with the same key, completed with what older results lack."""
         return replace(self._signed(earlier), reused=True)
 
     def _result(
@@ -146,7 +146,7 @@ class Check(ABC):
 
 
 class MetadataCheck(Check):
-    """A check that the metadata of its table answers: no row is read for it."""
+    """A check that needs only the metadata of its table: no row is read for it."""
 
     @abstractmethod
     def look(self, state: State) -> CheckResult:
@@ -158,20 +158,20 @@ class SessionCheck(Check):
 
     @property
     def part(self) -> TableName | None:
-        """What it shares a session with: the checks of its table; None for those that run one by one, all together."""
+        """The checks with which it shares a session: those of its table; None for those that run one by one."""
         return self.table
 
     @property
     def opens(self) -> frozenset[TableName]:
-        """The tables that the session must know."""
+        """The tables that the session must have."""
         return self.reads
 
     @property
     @abstractmethod
     def group(self) -> Hashable:
-        """Checks of one part and one group are measured together, by the `measure` of any of them."""
+        """The group: checks of one part and one group are measured together, by the `measure` of any of them."""
 
     @classmethod
     @abstractmethod
     def measure(cls, checks: Sequence[Self], state: State, session: SqlSession) -> Iterator[CheckResult]:
-        """Yield the results of the checks of one group; one that does not come back is taken for not evaluated."""
+        """Yield the results of the checks of one group; a check without a result counts as not evaluated."""

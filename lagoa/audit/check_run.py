@@ -1,4 +1,4 @@
-"""Running checks: what can be measured together in one go, tables side by side."""
+"""Runs checks: those that can be measured together in one go, tables in parallel."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 
 def run(checks: Sequence[Check], state: State, workers: int) -> dict[str, CheckResult]:
-    """Return the results that came back, by check, with no thought of earlier ones.
+    """Return the results by check, without using earlier ones; a check may have none.
 
     Args:
-        checks: what to run.
-        state: what they are run at.
-        workers: so many threads at most; each checks one table at a time.
+        checks: the checks to run.
+        state: the state to run them at.
+        workers: the maximum number of threads; each checks one table at a time.
     """
     results: dict[str, CheckResult] = {}
     due: list[SessionCheck] = []
     for check in checks:
         absent = sorted(table for table in check.reads if table not in state.pointers)
         if absent:
-            results[check.id] = check.not_evaluated(state, f"{', '.join(map(str, absent))} is not there")
+            results[check.id] = check.not_evaluated(state, f"{', '.join(map(str, absent))} does not exist")
         elif isinstance(check, MetadataCheck):
             results[check.id] = check.look(state)
         elif isinstance(check, SessionCheck):
@@ -48,7 +48,7 @@ def run(checks: Sequence[Check], state: State, workers: int) -> dict[str, CheckR
 
 
 def _parts(checks: Sequence[SessionCheck]) -> list[list[SessionCheck]]:
-    """Return the checks in parts that can run side by side, first the one of no single table: it takes the longest."""
+    """Return the checks in parts that can run in parallel, first the one without a table, which takes longest."""
     parts: dict[TableName | None, list[SessionCheck]] = {None: []}
     for check in checks:
         parts.setdefault(check.part, []).append(check)

@@ -1,4 +1,4 @@
-"""Which checks must come back for a state: those that follow from the contracts, and those of the check files."""
+"""The checks that a state must pass: those that follow from the contracts, and those of the check files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def expected_checks(
     context: LakeContext, pointers: Pointers, tables: frozenset[TableName] | None = None
 ) -> list[Check]:
-    """Return every check that must come back for a state, by id; for some tables only when `tables` is given.
+    """Return every check that must have a result for a state, by id; only those of `tables` if given.
 
     Raises:
         CheckError: a check file that cannot be run.
@@ -42,16 +42,16 @@ def expected_checks(
 
 
 def contract_checks(contract: Contract, tables: Collection[TableName]) -> list[Check]:
-    """Return the checks of every kind that follow from a contract, given which tables are there."""
+    """Return the checks of every kind that follow from a contract, given which tables exist."""
     has_quarantine = contract.table.quarantine in tables
     return [check for kind in KINDS for check in kind.of(contract, has_quarantine=has_quarantine)]
 
 
-# One run of a lake audits table by table, then whole, then publishes: the lake keeps the checks that it has made.
+# A lake audits table by table, then all of it, then publishes: it keeps the checks that it has created.
 
 
 def _of_contract(context: LakeContext, contract: Contract, tables: Collection[TableName]) -> list[Check]:
-    # What a quarantine must be, and so its hash, follows from no word of the owner's contract, but its owner does.
+    # The contract of a quarantine, and so its hash, does not depend on the table's contract, but its owner does.
     key = ("contract", contract.table, contract.hash, contract.owner, contract.table.quarantine in tables)
     checks: list[Check] = context.kept.of(key, lambda: contract_checks(contract, tables))
     return checks
@@ -69,7 +69,7 @@ def _of_check_file(context: LakeContext, contract: Contract) -> list[Soda]:
 
 
 def _refuse_strays(context: LakeContext) -> None:
-    """Refuse check files that no table reads, such as one with a misspelt name: their checks would never run."""
+    """Refuse check files that belong to no table, such as one with a misspelt name: their checks would never run."""
     folder = context.settings.checks_folder
     for path in sorted(folder.glob("**/*.y*ml")):
         name = ".".join(path.relative_to(folder).with_suffix("").parts)
@@ -79,4 +79,4 @@ def _refuse_strays(context: LakeContext) -> None:
             known = False
         if not known:
             advice = "Check files are soda/<layer>/<table>.yaml."
-            raise CheckError(path, None, f"there is no contract of a table {name}.", advice)
+            raise CheckError(path, None, f"there is no contract for a table {name}.", advice)

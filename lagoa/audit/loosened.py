@@ -1,4 +1,4 @@
-"""Checks that guarded main's state and guard the next one no more, or less: removed, loosened, or changed."""
+"""Checks of main's state that are removed, loosened or changed in the next one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def loosened(
     tables: Collection[str],
     renames: Mapping[str, Mapping[str, str]],
 ) -> tuple[str, ...]:
-    """Return what became weaker, a sentence a check, such as `silver.orders/enum/status: removed`.
+    """Return what became weaker, one sentence per check, such as `silver.orders/enum/status: removed`.
 
     Args:
-        before: the results of the checks that guarded a state of main.
-        after: the results of those that guard what takes its place.
-        tables: the tables of the latter; checks of tables that are gone do not count.
-        renames: for each table, the name of each renamed column by its former one: its checks are the same.
+        before: the results of the checks of a state of main.
+        after: the results of the checks of the state that replaces it.
+        tables: the tables of the latter; checks of dropped tables do not count.
+        renames: for each table, the name of each renamed column by its former name: its checks are the same.
     """
     now = {each.check: each for each in after}
     found = []
@@ -41,7 +41,7 @@ def loosened(
 
 
 def _ids(was: CheckResult, renames: Mapping[str, str]) -> Iterator[str]:
-    """Yield the id of a check, and the one that it has when its columns were renamed."""
+    """Yield the id of a check, and the one that it has after its columns were renamed."""
     yield was.check
     kind, columns = _kind_and_rest(was)
     yield f"{was.table}/{kind}/{'+'.join(renames.get(name, name) for name in columns.split('+'))}"
@@ -51,13 +51,13 @@ def _weaker(was: CheckResult, now: CheckResult) -> Iterator[str]:
     if was.severity == "fail" and now.severity == "warn":
         yield "only warns now"
     if was.definition and now.definition and was.definition != now.definition:
-        # A rollback brings results back as they were kept: their kind may be gone since.
+        # A rollback restores results as they were kept: their kind may no longer exist.
         name, _ = _kind_and_rest(now)
         kind = next((each for each in KINDS if each.kind == name), Check)
         yield from kind.weaker(json.loads(was.definition), json.loads(now.definition))
 
 
 def _kind_and_rest(result: CheckResult) -> tuple[str, str]:
-    """Return the two parts of a check's id behind the table: its kind, and what it is about."""
+    """Return the two parts of a check's id after the table: its kind, and what it is about."""
     kind, _, rest = result.check.removeprefix(f"{result.table}/").partition("/")
     return kind, rest

@@ -1,4 +1,4 @@
-"""Audits that were kept: of publications, of those that were refused, and of branches that were looked at."""
+"""Kept audits: of publications, of refused publications, and of refs that were audited without publishing."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class KeptAudit:
 
     Attributes:
         receipt: what was audited, by whom, when, and every result.
-        for_publication: whether it was to let a publication through; False when a ref was only looked at.
-        published_at: when main was moved to the audited commit (UTC); None when it was not.
-        outdated: whether it was asked for by the name of a branch that has been worked on since.
+        for_publication: whether it was the gate of a publication; False if a ref was only looked at.
+        published_at: when main was moved to the audited commit (UTC); None if it was not.
+        outdated: whether it was requested by the name of a branch that has changed since.
     """
 
     receipt: Receipt
@@ -42,7 +42,7 @@ class KeptAudit:
 
     @property
     def state(self) -> str:
-        """What became of it, in a word or two: published, refused, not published, or only looked at."""
+        """Its outcome: `published`, `refused`, `not published` or `looked at`."""
         if self.published_at is not None:
             return "published"
         if not self.for_publication:
@@ -57,10 +57,10 @@ class KeptAudit:
 
 @dataclass(frozen=True, slots=True)
 class CheckRecord:
-    """What one check found in one audit.
+    """The result of one check in one audit.
 
     Attributes:
-        result: its result there.
+        result: the result.
         audit: the audit.
     """
 
@@ -69,7 +69,7 @@ class CheckRecord:
 
 
 def keep_audit(context: LakeContext, report: AuditReport) -> None:
-    """Keep the audit of a ref that was looked at, one a commit, the latest; a publication's own receipt goes before."""
+    """Keep the latest audit of a commit that was only looked at; a publication's receipt takes precedence."""
     receipt_id = hashlib.sha256(f"audit of {report.commit}".encode()).hexdigest()[:32]
     kept = context.receipts.of_commit(report.commit)
     if kept is not None and kept.id != receipt_id:
@@ -87,9 +87,9 @@ def receipt_of(
 
     Args:
         context: the lake.
-        receipt_id: what it is to be called.
+        receipt_id: its id.
         report: the audit.
-        changed: pointer of each table that is another one than on main, None for a dropped one.
+        changed: pointer of each table that differs from main's, None for a dropped one.
     """
     tables = context.catalog.tables(report.commit)
     contracts = {table: contract for table in tables if (contract := context.contracts.get(table)) is not None}
@@ -123,8 +123,8 @@ def find_audit(context: LakeContext, what: str) -> KeptAudit:
 
     Args:
         context: the lake.
-        what: a ref, whose commit was audited; the name of a branch, whose latest audit is meant, also when the branch
-            is gone; a commit id or a receipt's id, or the first 8 or more digits of one.
+        what: a ref whose commit was audited; the name of a branch, for its latest audit, even if the branch no longer
+            exists; a commit id or a receipt's id, or the first 8 or more digits of one.
 
     Raises:
         AuditNotFound: no audit was kept of it.
@@ -143,8 +143,8 @@ def check_history(context: LakeContext, check: str, limit: int = 50, *, every: b
     Args:
         context: the lake.
         check: its id, such as `silver.orders/key/order_id`.
-        limit: so many records at most.
-        every: audits that led to no publication, too.
+        limit: the maximum number of records.
+        every: include audits that led to no publication.
 
     Raises:
         QueryError: no audit has this check.
@@ -163,7 +163,7 @@ def check_history(context: LakeContext, check: str, limit: int = 50, *, every: b
 
 
 def kept_audits(context: LakeContext, *, every: bool = False) -> Iterator[KeptAudit]:
-    """Yield the audits of publications, newest first; with `every` those that led to none, too."""
+    """Yield the audits of publications, newest first; with `every` also those that led to none."""
     published = _published(context)
     if every:
         yield from (_kept(context, receipt, published) for receipt in context.receipts.newest())
@@ -197,7 +197,7 @@ def _is_tag(context: LakeContext, name: str) -> bool:
 
 
 def _moved_on(context: LakeContext, name: str, kept: KeptAudit) -> bool:
-    """Return whether a branch of this name is at another commit than the one that was audited."""
+    """Return whether a branch of this name has moved away from the commit that was audited."""
     if name != kept.receipt.branch:
         return False
     try:
@@ -216,6 +216,6 @@ def _published(context: LakeContext) -> dict[str, datetime]:
 def _kept(context: LakeContext, receipt: Receipt, published: Mapping[str, datetime]) -> KeptAudit:
     try:
         named = context.catalog.get(receipt.commit).properties.get(RECEIPT)
-    except RefNotFound:  # the catalog was put back from a backup that is older than the receipts
+    except RefNotFound:  # the catalog was restored from a backup that is older than the receipts
         named = None
     return KeptAudit(receipt, named == receipt.id, published.get(receipt.commit))

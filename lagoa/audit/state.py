@@ -1,4 +1,4 @@
-"""What an audit is of: the exact tables, main's to compare with, and the moment; and the keys of results at it."""
+"""The state that is audited: the exact tables, main's to compare with, and the time; and the keys of its results."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers
 
 FORMAT = 1
-"""Raised when a check of the same text comes to mean something else: earlier results are then not used."""
+"""Raised when the meaning of a check changes but not its text: earlier results are then not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What checks are run at.
+    """The state at which checks are run.
 
     Attributes:
         context: the lake.
-        pointers: every table there.
+        pointers: every table.
         base: main's tables, for checks that compare with them.
         now: the moment (UTC), for checks that depend on the clock.
     """
@@ -36,7 +36,7 @@ class State:
     _keys: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     def key(self, check: Check) -> str:
-        """Return the hash of all that a check's result rests on here: equal keys mean equal results."""
+        """Return the hash of all that a check's result depends on: equal keys mean equal results."""
         if check.id not in self._keys:
             parts = [
                 FORMAT,

@@ -1,1 +1,1 @@
-"""Looking at a lake: overview, queries, differences, reports, and whether all of it is sound."""
+"""Inspecting a lake: overview, queries, differences, reports, and whether it is healthy."""

@@ -1,7 +1,7 @@
-"""Whether a lake's files can be used and agree with each other: contracts, models, their tests, and checks.
+"""Whether a lake's files can be used and are consistent: contracts, models, their tests, and checks.
 
-Work stops at the first fault that it meets. Here all of them are found in one go, and none twice: what follows from a
-file that cannot be read is not told again of those that need it.
+Other commands stop at the first fault. Here all faults are reported at once, and none twice: a fault in a file is not
+reported again for the files that need it.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Consistency:
     Attributes:
         contracts: the tables whose contract can be used.
         models: the tables whose model can be used.
-        checks: the ids of all checks that can be run, those that follow from contracts among them.
+        checks: the ids of all checks that can be run, including those that follow from contracts.
         tests: how many tests of models can be run.
-        faults: all that is wrong, by file and line.
+        faults: everything that is wrong, by file and line.
     """
 
     contracts: tuple[TableName, ...]
@@ -59,9 +59,9 @@ class Consistency:
 
 
 def check_files(context: LakeContext) -> Consistency:
-    """Read every file of a lake that says what its tables are, and find all that is wrong with them.
+    """Read every file of a lake that defines its tables, and return everything that is wrong with them.
 
-    Data is not looked at. In one check, one column or one statement the first fault hides what stands behind it.
+    Data is not read. Within one check, one column or one statement the first fault hides further ones.
     """
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
@@ -85,18 +85,18 @@ def check_files(context: LakeContext) -> Consistency:
 
 
 def _ids(reading: Reading) -> Iterator[ContractError]:
-    """Yield contracts whose id is that of another, such as one that was copied."""
+    """Yield an error for each contract with the id of another, such as a copy."""
     ids = {table: str(file.data.get("id")) for table, file in reading.files.items() if table not in reading.broken}
     for table, found in ids.items():
         others = [other for other in ids if other != table and found in (ids[other], str(other))]
         if found != str(table) and others:
             file = reading.files[table]
-            message = f"id is {found!r}, and so is that of {others[0]}."
+            message = f"id is {found!r}, which belongs to {others[0]}."
             yield ContractError(file.path, file.line(("id",)), message, f"Write {table}.")
 
 
 def _follows(error: FileError, folder: Path, broken: Iterable[TableName]) -> bool:
-    """Return whether a model cannot be used because of a contract that cannot be."""
+    """Return whether a model's error is caused by a contract that cannot be used."""
     path = folder / error.file
     if path.suffix != ".sql":
         return False
@@ -149,9 +149,9 @@ def _refuse_unreadable(check: FileCheck, reads: Iterable[TableName], path: Path,
     """Raise `CheckError` when a check of a file reads a table that has no contract."""
     for table in sorted(reads):
         if table not in reading.contracts and table not in reading.broken:
-            meant = near(str(table), map(str, reading.contracts.tables))
-            message = f"{check.id.rpartition('/')[2]}: it reads {table}, which has no contract.{meant}"
-            raise CheckError(path, None, message, "Mend the name, or write that table's contract.")
+            hint = near(str(table), map(str, reading.contracts.tables))
+            message = f"{check.id.rpartition('/')[2]}: it reads {table}, which has no contract.{hint}"
+            raise CheckError(path, None, message, "Fix the name, or write that table's contract.")
 
 
 def _table_of_checks(path: Path, reading: Reading) -> TableName:
@@ -160,8 +160,8 @@ def _table_of_checks(path: Path, reading: Reading) -> TableName:
     except InvalidName as error:
         raise CheckError(path, None, error.message, error.advice) from error
     if table not in reading.contracts and table not in reading.broken:
-        message = f"there is no contract of a table {table}.{near(str(table), map(str, reading.contracts.tables))}"
-        raise CheckError(path, None, message, "Rename the file, write the contract, or take the file away.")
+        message = f"there is no contract for a table {table}.{near(str(table), map(str, reading.contracts.tables))}"
+        raise CheckError(path, None, message, "Rename the file, write the contract, or remove the file.")
     return table
 
 
@@ -181,7 +181,7 @@ def _unknown_columns(path: Path, contract: Contract) -> Iterator[FileError]:
 
 
 def _strays(context: LakeContext) -> Iterator[FileError]:
-    """Yield files that nothing reads: somebody means them to be used."""
+    """Yield an error for each file that nothing reads: it was probably written to be used."""
     settings = context.settings
     places = {
         "contract": settings.contracts_folder,

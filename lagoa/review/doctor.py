@@ -1,4 +1,4 @@
-"""Looking a lake over: its catalog and commits, receipts of what was published, the files of every table, secrets."""
+"""Checks the health of a lake: catalog and commits, receipts of publications, the files of every table, secrets."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from lagoa.storage.port import Storage
 
 REPAIR = "Stop what uses the lake and run `lagoa doctor --repair`."
-"""What to do about a catalog that is damaged."""
+"""What to do about a damaged catalog."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it should be.
+    """One fault in a lake.
 
     Attributes:
-        part: what it is about.
+        part: the part of the lake.
         message: what is wrong, and where.
         advice: what to do.
     """
@@ -49,12 +49,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What came of a damaged lake.
+    """The result of repairing a damaged lake.
 
     Attributes:
-        damaged: the folder that the damaged files lie in now, as they were.
+        damaged: the folder with the damaged files, unchanged.
         commits: how many commits the new catalog has.
-        lost: what could not be read or proven, a sentence each.
+        lost: what could not be read or verified, a sentence each.
     """
 
     damaged: Path
@@ -63,11 +63,11 @@ class Repair:
 
 
 def examine(context: LakeContext) -> list[Finding]:
-    """Return what is wrong with an open lake; an empty list when it is whole.
+    """Return what is wrong with an open lake; an empty list if it is healthy.
 
-    Every commit is proven by its hash, every publication by its receipt; of every table at the head of every branch and
-    tag the metadata is read, and each data file looked for, with its size. Secrets are asked for, and the stack's
-    credentials must be their owner's alone.
+    Every commit is verified by its hash, every publication by its receipt. For every table at the head of every branch
+    and tag, the metadata is read, and existence and size of each data file are checked. Secrets are requested, and the
+    stack's credentials must be accessible only to their owner.
     """
     found = [Finding("catalog", fault, REPAIR) for fault in context.catalog.verify()]
     return [*found, *_secrets(context), *_publications(context), *_tables(context), *_object_store(context)]
@@ -77,7 +77,7 @@ def _secrets(context: LakeContext) -> Iterator[Finding]:
     try:
         read_credentials(context.settings.state_folder / "stack" / CREDENTIALS_FILE)
         context.secrets.get("oidc-client-secret")
-    except SecretNotFound:  # it could be asked for: that is what matters
+    except SecretNotFound:  # the request succeeded: that is what matters
         return
     except LagoaError as error:
         yield Finding("secrets", error.message, error.advice)
@@ -87,53 +87,50 @@ def _publications(context: LakeContext) -> Iterator[Finding]:
     catalog = context.catalog
     published = [commit for _, commit in catalog.moves(MAIN)]
     line = catalog.log(catalog.ref(MAIN).commit)
-    strange = [commit.id for commit in line if commit.parents and commit.id not in published]
-    if strange:
-        message = f"main holds {len(strange)} commits that no publication brought there, such as {strange[0][:12]}."
-        advice = "Find out who may move main but Lagoa; `lagoa rollback REF` brings a state back that was published."
+    unpublished = [commit.id for commit in line if commit.parents and commit.id not in published]
+    if unpublished:
+        message = f"main has {len(unpublished)} commits without a publication, such as {unpublished[0][:12]}."
+        advice = "Find out who else may move main; `lagoa rollback REF` restores a state that was published."
         yield Finding("catalog", message, advice)
     missing = [commit for commit in published if context.receipts.of_commit(commit) is None]
     if missing:
         message = f"{len(missing)} publications have no receipt, such as {missing[-1][:12]}."
         advice = (
-            "What they were checked by is lost; put the receipts back from a backup. `lagoa audit main` checks anew."
+            "The results of their checks are lost; restore the receipts from a backup. `lagoa audit main` checks again."
         )
         yield Finding("receipts", message, advice)
 
 
 def _object_store(context: LakeContext) -> Iterator[Finding]:
-    advice = "If nothing is writing it, a write broke off. No table has it, and the store removes it after a day."
+    advice = "If nothing is writing it, a write was aborted. No table has it, and the store removes it after a day."
     for upload in context.storage.unfinished_uploads():
         began = f", begun {upload.begun:%Y-%m-%d %H:%M:%S} UTC" if upload.begun else ""
-        yield Finding("uploads", f"{upload.location} is an upload that has not come to its end{began}.", advice)
+        yield Finding("uploads", f"{upload.location} is an unfinished upload{began}.", advice)
     for file in context.storage.changed_files():
-        what = "deleted" if file.deleted else "written over with other bytes"
+        what = "deleted" if file.deleted else "overwritten with other bytes"
         when = f" at {file.at:%Y-%m-%d %H:%M:%S} UTC" if file.at else ""
-        back = (
-            f"Find out who did it, then make version {file.first} of the object the latest again, as the store's root."
-        )
-        yield Finding("files", f"{file.location} was {what}{when}; Lagoa never does that.", back)
+        restore = f"Find out who did it, then, as the store's root, make version {file.first} of it current again."
+        yield Finding("files", f"{file.location} was {what}{when}; Lagoa never does that.", restore)
 
 
 def _tables(context: LakeContext) -> Iterator[Finding]:
     from lagoa.catalog.ref_catalog import RefCatalog
 
-    looked_at: set[str] = set()
+    checked: set[str] = set()
     for ref in sorted(context.catalog.refs(), key=lambda each: each.name != MAIN):
         catalog = RefCatalog(context.catalog, ref.name, context.metadata)
         for table, pointer in sorted(context.catalog.tables(ref.commit).items()):
-            if pointer not in looked_at:
-                looked_at.add(pointer)
+            if pointer not in checked:
+                checked.add(pointer)
                 yield from _table(catalog, ref.name, table, pointer, context.storage)
 
 
 def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str, storage: Storage) -> Iterator[Finding]:
     advice = (
-        "Put the file back from a backup, or the table from a state that is whole: "
-        "`lagoa table restore TABLE --from REF`."
+        "Restore the file from a backup, or the table from a healthy state: `lagoa table restore TABLE --from REF`."
     )
     try:
-        table_document(pointer, storage.read)  # from the disk: what was loaded before is kept in memory
+        table_document(pointer, storage.read)  # from the disk, since the catalog keeps what it loaded before in memory
         loaded = catalog.load_table((*table.namespace, table.name))
         refuse_unreadable_table(loaded)
         faults = [fault for file in _files(loaded) if (fault := _fault(storage, loaded.io, file))]

@@ -1,4 +1,4 @@
-"""What there is at a glance: branches against main, tables with their figures."""
+"""An overview of a lake: branches compared with main, tables with their figures."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BranchState:
-    """A branch against main.
+    """A branch compared with main.
 
     Attributes:
         name: its name.
         commit: id of its head.
-        ahead: commits that main does not have; 0 when all of it is published.
-        behind: publications on main since the branch and main parted.
-        created_at: when the branch was made (UTC); None where the catalog does not keep it.
+        ahead: commits that main does not have; 0 if all of it is published.
+        behind: publications on main since the branch and main diverged.
+        created_at: when the branch was created (UTC); None if the catalog does not keep it.
         committed_at: time of its head (UTC).
         message: message of its head.
     """
@@ -50,7 +50,7 @@ class Snapshot:
         id: the snapshot's id.
         at: when it was written (UTC).
         operation: Iceberg's word for it: append, overwrite, delete, replace.
-        rows: rows of the table after it; None where the table's metadata does not say.
+        rows: rows of the table after it; None if the table's metadata does not say.
         added: rows added.
         removed: rows removed.
     """
@@ -65,13 +65,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class ColumnState:
-    """A column as the table has it.
+    """A column of a table.
 
     Attributes:
         name: its name.
         type: its type, in Iceberg's spelling.
         required: whether the table refuses null.
-        description: what it means, from the contract when the table was made.
+        description: what it means, from the contract at the time when the table was created.
     """
 
     name: str
@@ -90,7 +90,7 @@ class TableState:
         columns: its columns in order.
         partition: the fields that it is partitioned by, such as `month(sold_at)`.
         sort: the fields that its files are sorted by.
-        rows, files, bytes: of the current snapshot; None where the table's metadata does not say.
+        rows, files, bytes: of the current snapshot; None if the table's metadata does not say.
         updated_at: time of the last write (UTC).
         snapshots: the table's writes, newest first.
     """
@@ -108,7 +108,7 @@ class TableState:
 
 
 def branch_states(context: LakeContext) -> list[BranchState]:
-    """Return every branch but the publisher's own, main first, then the latest at work first."""
+    """Return every branch except the publisher's own, main first, then the most recently changed first."""
     refs = [ref for ref in context.catalog.refs() if ref.kind == "branch" and _shown(ref)]
     head = next(ref.commit for ref in refs if ref.name == MAIN)
     states = [_branch_state(context, ref, head) for ref in refs]
@@ -122,13 +122,13 @@ def _shown(ref: RefInfo) -> bool:
 def _branch_state(context: LakeContext, ref: RefInfo, head: str) -> BranchState:
     catalog = context.catalog
     commit = catalog.get(ref.commit)
-    parted = catalog.merge_base(ref.commit, head)
+    merge_base = catalog.merge_base(ref.commit, head)
     published = catalog.is_ancestor(ref.commit, head)
     return BranchState(
         name=ref.name,
         commit=ref.commit,
-        ahead=0 if published else _distance(context, ref.commit, parted),
-        behind=_distance(context, head, parted),
+        ahead=0 if published else _distance(context, ref.commit, merge_base),
+        behind=_distance(context, head, merge_base),
         created_at=ref.created_at,
         committed_at=commit.committed_at,
         message=commit.message,
@@ -136,7 +136,7 @@ def _branch_state(context: LakeContext, ref: RefInfo, head: str) -> BranchState:
 
 
 def _distance(context: LakeContext, start: str, ancestor: str) -> int:
-    """Return the first parents from `start` on that do not have `ancestor` behind them, `start` included."""
+    """Count the commits from `start` along first parents, before `ancestor` or the commit that merged it."""
     catalog = context.catalog
     return sum(1 for _ in takewhile(lambda c: c.id != ancestor and ancestor not in c.parents[1:], catalog.log(start)))
 
@@ -157,10 +157,10 @@ def table_state(context: LakeContext, table: str, ref: str) -> TableState:
 
 
 def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
-    """Return the models whose tables at a ref were built from something else, or never, and how many there are in all.
+    """Return the models whose tables at a ref are stale, and the number of all models.
 
     Raises:
-        ModelError, ContractError: one of them cannot be used.
+        ModelError, ContractError: a model or contract that cannot be used.
     """
     from lagoa.sql_models.run import lake_models
     from lagoa.sql_models.staleness import is_stale
@@ -228,7 +228,7 @@ def _snapshot(entry: Mapping[str, Any]) -> Snapshot:
 
 
 def _rows(summary: Mapping[str, str], default: int | None) -> int | None:
-    """Return the rows that a summary says; with delete files it does not say how many are left."""
+    """Return the number of rows in a summary; with delete files it does not say how many are left."""
     return None if int(summary.get("total-delete-files", 0)) else _figure(summary, "total-records", default)
 
 

@@ -16,12 +16,12 @@ def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
 
     Raises:
         QueryError: anything but one SELECT over tables of the ref, or a query that fails.
-        RefNotFound: no such ref.
-        TableNotFound: the query names a table that is not there.
-        NotAllowed: it names one that the role may not read.
+        RefNotFound: there is no such ref.
+        TableNotFound: the query names a table that does not exist at the ref.
+        NotAllowed: it names a table that the role may not read.
     """
     tables = context.engine.tables_read(query)
-    commit = context.resolve(ref)  # also where no table is read: the ref must be there
+    commit = context.resolve(ref)  # also if no table is read: the ref must exist
     pointers = context.catalog.tables(commit.id) if tables else {}
     for table in sorted(tables):
         if table.is_quarantine:

@@ -1,4 +1,4 @@
-"""The HTML report of an audit: one file without scripts or anything from elsewhere."""
+"""The HTML report of an audit: one file without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from lagoa.domain.checks import CheckResult, Outcome
 
 ROWS = 20
-"""Failing rows that are shown of a check."""
+"""Failing rows that are shown for a check."""
 
 PUBLICATIONS = 30
-"""Publications that the history of a check goes back."""
+"""Publications that the history of a check covers."""
 
 _TEMPLATES = Path(__file__).parent
 _ORDER: dict[Outcome, int] = {"failed": 0, "not evaluated": 1, "warned": 2, "passed": 3}
@@ -46,7 +46,7 @@ class Rows:
         columns: their names.
         rows: their values as text; None for a null.
         masked: names of the columns whose values are hidden.
-        error: why there are none.
+        error: why there are no rows.
     """
 
     columns: Sequence[str] = ()
@@ -71,12 +71,12 @@ class Line:
 
     @property
     def flat(self) -> bool:
-        """Whether there is nothing to see: the same figure, and the same outcome, all the time."""
+        """Whether figure and outcome are always the same."""
         return len({(each.figure, each.outcome) for each in self.results}) <= 1
 
     @cached_property
     def points(self) -> list[tuple[float, float, CheckResult, datetime]]:
-        """The place of each result that has a finite figure."""
+        """The position of each result that has a finite figure."""
         finite = {
             number: each.figure
             for number, each in enumerate(self.results)
@@ -99,9 +99,9 @@ class TableAudit:
 
     Attributes:
         name: the table's name.
-        owner: the team that answers for it.
+        owner: the team that owns it.
         contract: hash of its contract.
-        results: what blocks first, then what warns, then by id.
+        results: blocking ones first, then warnings, then by id.
     """
 
     name: str
@@ -111,13 +111,13 @@ class TableAudit:
 
     @property
     def outcomes(self) -> dict[Outcome, int]:
-        """The number of checks by outcome, for the outcomes that there are."""
+        """The number of checks by outcome, without outcomes that do not occur."""
         found = [each.outcome for each in self.results]
         return {outcome: found.count(outcome) for outcome in _ORDER if outcome in found}
 
 
 def audit_page(context: LakeContext, kept: KeptAudit, *, personal: bool = False) -> str:
-    """Return the report of an audit that was kept, as one HTML page.
+    """Return the report of a kept audit, as one HTML page.
 
     Args:
         context: the lake.
@@ -127,7 +127,7 @@ def audit_page(context: LakeContext, kept: KeptAudit, *, personal: bool = False)
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     report = kept.report
-    bad = sorted((each for each in report.results if each.outcome != "passed"), key=_gravity)
+    bad = sorted((each for each in report.results if each.outcome != "passed"), key=_by_outcome)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -158,12 +158,12 @@ def _tables(kept: KeptAudit) -> list[TableAudit]:
         by_table[result.table].append(result)
     contracts = kept.receipt.contracts
     return [
-        TableAudit(name, results[0].owner, contracts.get(name, ""), sorted(results, key=_gravity))
+        TableAudit(name, results[0].owner, contracts.get(name, ""), sorted(results, key=_by_outcome))
         for name, results in sorted(by_table.items())
     ]
 
 
-def _gravity(result: CheckResult) -> tuple[int, str]:
+def _by_outcome(result: CheckResult) -> tuple[int, str]:
     return _ORDER[result.outcome], result.check
 
 
@@ -182,7 +182,7 @@ def _lines(context: LakeContext, kept: KeptAudit) -> Mapping[str, Line]:
 
 
 def _rows(context: LakeContext, kept: KeptAudit, result: CheckResult, *, personal: bool) -> Rows:
-    """Return rows that a check is about; without those that are personal unless they are asked for."""
+    """Return rows that a check is about; personal values are hidden unless `personal`."""
     try:
         found = failing_rows(context, kept.report, result.check, ROWS)
         hidden = frozenset() if personal or found is None else _hidden(context, result, found)
@@ -198,10 +198,10 @@ def _rows(context: LakeContext, kept: KeptAudit, result: CheckResult, *, persona
 
 
 def _hidden(context: LakeContext, result: CheckResult, rows: pa.Table) -> frozenset[str]:
-    """Return the columns of a check's rows that may hold something personal.
+    """Return the columns of a check's rows that may have personal values.
 
-    A column that a table read by the check has under this name is what its contract says. Of any other name it cannot
-    be told what it was made from: it is hidden where one of those tables holds something personal at all.
+    For a column name that a table read by the check has, the contract decides. For any other name the origin is
+    unknown: it is hidden if any of those tables has personal values.
     """
     tables = context.engine.tables_read(result.samples_sql or "") | {TableName.parse(result.table)}
     contracts = [contract for table in tables if (contract := context.contracts.get(table)) is not None]

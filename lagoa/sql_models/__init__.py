@@ -28,12 +28,12 @@ class Model:
 
     Attributes:
         table: the table it makes.
-        file: where it stands.
+        file: its file.
         sql: the statement, in DuckDB's SQL, without a closing semicolon; its lines are the file's.
-        hash: of the statement's words, comments and space aside.
+        hash: of the statement's tokens, without comments and space.
         inputs: the line on which each table it reads is first named.
-        names: every name that the statement says, those that stars stand for too; what an input has beside them it
-            does not read. None where that is not certain, or not known.
+        names: every name in the statement, including those that stars expand to; it reads no other column of an input.
+            None if that is not certain, or not known.
     """
 
     table: TableName
@@ -45,10 +45,10 @@ class Model:
 
 
 class Models(Mapping[TableName, Model]):
-    """All models of a lake, in an order in which each comes after the models it reads."""
+    """All models of a lake, ordered so that each comes after the models it reads."""
 
     def __init__(self, models: Mapping[TableName, Model]) -> None:
-        """Put the models in order; raises `ModelError` with the whole path when they read each other in a circle."""
+        """Order the models; raises `ModelError` with the whole path if they read each other in a circle."""
         needs = {table: sorted(set(model.inputs) & set(models)) for table, model in sorted(models.items())}
         try:
             self._models = {table: models[table] for table in TopologicalSorter(needs).static_order()}
@@ -59,7 +59,7 @@ class Models(Mapping[TableName, Model]):
                 model.file,
                 model.inputs[path[1]],
                 f"models read each other in a circle: {' <- '.join(map(str, path))}.",
-                "Take one of these tables out of the model that reads it.",
+                "Remove one of these tables from the model that reads it.",
             ) from None
 
     def __getitem__(self, table: TableName) -> Model:
@@ -79,7 +79,7 @@ class Models(Mapping[TableName, Model]):
         """Return the models of these tables or layers and all models that they need, in order.
 
         Raises:
-            InvalidName: a name that is neither a model's nor a layer's with models.
+            InvalidName: a name that is neither that of a model nor that of a layer with models.
         """
         wanted: set[TableName] = set()
         for name in names:
@@ -103,8 +103,8 @@ def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -
 
     Raises:
         ModelError: with file and line: anything but one SELECT over tables that have a contract, an unknown or
-            ambiguous column, columns that are not the contract's, a model without a contract or the other way round,
-            models that read each other in a circle.
+            ambiguous column, columns that are not the contract's, a model without a contract or vice versa, models
+            that read each other in a circle.
     """
     models, faults = read_models(folder, contracts, cache)
     if faults:
@@ -132,7 +132,7 @@ def read_models(
         place = folder / contract.table.layer / f"{contract.table.name}.sql"
         if contract.materialization and place not in files:
             message = f"{contract.table} is to be built by a model and has none."
-            advice = f"Write {place}, or take lagoa.materialization out of the contract."
+            advice = f"Write {place}, or remove lagoa.materialization from the contract."
             faults.append(ModelError(contract.file, None, message, advice))
     known.save()
     return models, faults
@@ -169,15 +169,15 @@ def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> M
     wanted = selected_columns(contract)
     for name, line in found.columns.items():
         if name not in wanted:
-            advice = f"Add it to {contract.file}, or take it out of the SELECT."
+            advice = f"Add it to {contract.file}, or remove it from the SELECT."
             if contract.scd2 is not None and name in HISTORY_COLUMNS:
-                message = f"{name} is not observed: it follows from the observations that the SELECT yields."
-                raise ModelError(file, line, message, "Take it out of the SELECT: Lagoa writes it.")
+                message = f"{name} is not observed: it follows from the observations that the SELECT returns."
+                raise ModelError(file, line, message, "Remove it from the SELECT: Lagoa writes it.")
             raise ModelError(file, line, f"the column {name} is not in the contract of {contract.table}.", advice)
     missing = [name for name in wanted if name not in found.columns]
     if missing:
-        message = f"the SELECT lacks columns that the contract of {contract.table} asks for: {', '.join(missing)}."
-        raise ModelError(file, None, message, f"Add them, or take them out of {contract.file}.")
+        message = f"the SELECT lacks columns that the contract of {contract.table} requires: {', '.join(missing)}."
+        raise ModelError(file, None, message, f"Add them, or remove them from {contract.file}.")
     names = None
     if contract.incremental is not None:
         check_increments(file, found.resolved, contract)

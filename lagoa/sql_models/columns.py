@@ -1,4 +1,4 @@
-"""The columns that a model's SELECT yields, each name in it resolved against the contracts."""
+"""The columns that a model's SELECT returns, each name in it resolved against the contracts."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def resolve(file: Path, query: exp.Query, inputs: Iterable[TableName], contracts
     """Return a query with each name in it resolved.
 
     Args:
-        file: where the query stands, for errors.
+        file: the query's file, for errors.
         query: a parsed SELECT.
         inputs: the tables it reads, sorted.
-        contracts: theirs among others.
+        contracts: the contracts, including those of the tables.
 
     Raises:
         ModelError: a column that is unknown or ambiguous.
@@ -51,10 +51,10 @@ def resolve(file: Path, query: exp.Query, inputs: Iterable[TableName], contracts
 
 
 def output_columns(file: Path, resolved: exp.Query) -> dict[str, int | None]:
-    """Return the line, where it is known, of each column of a resolved query, by its name in lower case.
+    """Return the line, if known, of each column of a resolved query, by its name in lower case.
 
     Raises:
-        ModelError: a column without a name, one there twice, or columns that cannot be told.
+        ModelError: a column without a name, a name that occurs twice, or columns that cannot be determined.
     """
     from sqlglot import exp
 
@@ -63,18 +63,18 @@ def output_columns(file: Path, resolved: exp.Query) -> dict[str, int | None]:
         name = select.alias_or_name.lower()
         if select.is_star or select.find(exp.Columns):
             raise ModelError(
-                file, line_of(select), f"the columns of {select.sql(DIALECT)} cannot be told.", "Name each."
+                file, line_of(select), f"the columns of {select.sql(DIALECT)} cannot be determined.", "Name each."
             )
         if re.fullmatch(r"_col_\d+", name):
             raise ModelError(file, line_of(select), f"{select.this.sql(DIALECT)} has no name.", "Give it one with AS.")
         if name in columns:
-            raise ModelError(file, line_of(select), f"the column {name} comes twice.", "Give each a name of its own.")
+            raise ModelError(file, line_of(select), f"the column {name} occurs twice.", "Give each a different name.")
         columns[name] = line_of(select)
     return columns
 
 
 def _check_late_names(file: Path, query: exp.Query) -> None:
-    """Find what SQLGlot lets pass: other numbers of columns in a union, and names in HAVING, QUALIFY and ORDER BY."""
+    """Check what SQLGlot does not: the numbers of columns in a union, and names in HAVING, QUALIFY and ORDER BY."""
     from sqlglot import exp
 
     for union in query.find_all(exp.SetOperation):
@@ -93,7 +93,7 @@ def _check_late_names(file: Path, query: exp.Query) -> None:
 
 
 def _explain(file: Path, query: exp.Query, schema: Schema, error: Exception) -> ModelError:
-    """Find the line and the reason of what SQLGlot could not resolve."""
+    """Return the error, with line and reason, for what SQLGlot could not resolve."""
     from sqlglot.errors import OptimizeError
     from sqlglot.optimizer.qualify import qualify
 
@@ -112,17 +112,17 @@ def _explain(file: Path, query: exp.Query, schema: Schema, error: Exception) -> 
                 return ModelError(file, line_of(column), f"the column {column.name} is ambiguous.", advice)
             advice = near(column.name, offered, 3).strip() or f"There are: {', '.join(sorted(set(offered)))}."
             return ModelError(file, line_of(column), f"there is no column {column.sql(DIALECT)}.", advice)
-    except OptimizeError:  # not even partly: what is known is the name in the message
+    except OptimizeError:  # not even partly: only the name in the message is known
         pass
     from sqlglot import exp
 
     names = set(re.findall(r"\w+", str(error)))
     place = next((node for node in query.find_all(exp.Identifier) if node.name.lower() in names), None)
-    return ModelError(file, line_of(place) if place else None, f"{error}.", "Mend the names.")
+    return ModelError(file, line_of(place) if place else None, f"{error}.", "Fix the names.")
 
 
 def _unresolved(query: exp.Query, schema: Schema) -> Iterator[tuple[exp.Column, list[str], list[str]]]:
-    """Yield each column that has no place, with the sources that have it and the columns there are."""
+    """Yield each unresolved column, with the sources that have it and the available columns."""
     from sqlglot.optimizer.resolver import Resolver
     from sqlglot.optimizer.scope import traverse_scope
 
@@ -139,6 +139,6 @@ def _unresolved(query: exp.Query, schema: Schema) -> Iterator[tuple[exp.Column, 
 
 
 def line_of(node: exp.Expr | None) -> int | None:
-    """Return the first line that is known of a node or of what stands in it."""
+    """Return the first known line of a node or of what it contains."""
     lines = (part.meta.get("line") for part in node.walk()) if node else iter(())
     return min((line for line in lines if line), default=None)

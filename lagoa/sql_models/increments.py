@@ -1,4 +1,4 @@
-"""Whether a SELECT may be built by increments: then building some is to build them as a whole build would."""
+"""Whether a SELECT may be built by increments: building some must give what a full build gives for them."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def check_increments(file: Path, query: exp.Query, contract: Contract) -> None:
-    """Make sure that building by increments gives what building whole does.
+    """Make sure that building by increments gives the result of a full build.
 
     Args:
-        file: where the SELECT stands, for errors.
-        query: it, with every name resolved.
+        file: the file of the SELECT, for errors.
+        query: the SELECT, with every name resolved.
         contract: of the table that it makes.
 
     Raises:
-        ModelError: with the line of what looks at several increments at once, or cannot be followed.
+        ModelError: with the line of what uses several increments at once, or cannot be analysed.
     """
     from sqlglot.optimizer.scope import build_scope
 
@@ -41,32 +41,32 @@ def check_increments(file: Path, query: exp.Query, contract: Contract) -> None:
     walk = Decomposition(file, increment_inputs(rule), rule.grain if isinstance(rule, ByTime) else None)
     scope = build_scope(query)
     if scope is None:
-        raise ModelError(file, None, "this form of SQL cannot be followed.", ADVICE)
+        raise ModelError(file, None, "this form of SQL cannot be analysed.", ADVICE)
     rows = walk.rows(scope)
-    walk.check_all_seen(query)
+    walk.check_all_followed(query)
     if not isinstance(rule, ByTime):
         _check_batch_column(file, query, rows.marks.values())
     if isinstance(rule, ByTime) and rule.column not in rows.marks.values():
         found = next((each for each in query.selects if each.alias_or_name.lower() == rule.column), None)
-        message = f"that {rule.column} tells the same {rule.grain} as the rows it is made from cannot be seen."
+        message = f"it is not certain that {rule.column} is in the same {rule.grain} as the rows it is made from."
         advice = (
-            f"Take it from {listed(walk.inputs)}, as it is, by date_trunc('{rule.grain}', …) or by a cast to a date or "
-            "timestamp."
+            f"Take it from {listed(walk.inputs)}, unchanged, by date_trunc('{rule.grain}', …) or by a cast to a date "
+            "or timestamp."
         )
         raise ModelError(file, line_of(found), message, advice)
 
 
 def _check_batch_column(file: Path, query: exp.Query, marks: Collection[str]) -> None:
-    """Make sure that the table's column of batches, where it has one, is that of its input."""
+    """Make sure that the table's batch column, if it has one, is that of its input."""
     batch = LINEAGE_COLUMNS[0]
     found = next((each for each in query.selects if each.alias_or_name.lower() == batch), None)
     if found is not None and batch not in marks:
-        message = f"that {batch} tells the batch of the rows it is made from cannot be seen."
-        raise ModelError(file, line_of(found), message, "Take it from the input, as it is, or give it another name.")
+        message = f"it is not certain that {batch} is the batch of the rows it is made from."
+        raise ModelError(file, line_of(found), message, "Take it from the input unchanged, or give it another name.")
 
 
 def _without_latest(file: Path, query: exp.Query, contract: Contract) -> exp.Query:
-    """Return the query without its last step, that of each key the latest row stays: a merge does the same."""
+    """Return the query without its last step, which keeps the latest row of each key: a merge does the same."""
     from sqlglot import exp
 
     made = {each.alias_or_name.lower(): each.unalias().sql() for each in query.selects}
@@ -84,8 +84,8 @@ def _without_latest(file: Path, query: exp.Query, contract: Contract) -> exp.Que
     raise ModelError(
         file,
         line_of(qualify) if qualify else None,
-        f"new batches are merged by key, as the contract has lagoa.orderBy {contract.order_by}; that this gives what "
-        "a whole build does cannot be seen.",
+        f"new batches are merged by key, since the contract has lagoa.orderBy {contract.order_by}; it is not certain "
+        "that this gives the result of a full build.",
         f"End the SELECT with: qualify row_number() over (partition by {', '.join(contract.key)} order by "
         f"{contract.order_by} desc, …) = 1",
     )

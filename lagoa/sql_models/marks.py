@@ -1,4 +1,4 @@
-"""Expressions that tell a row's increment, and other questions about one SELECT's own expressions."""
+"""Expressions that determine a row's increment, and other questions about the expressions of one SELECT."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.intervals import Grain
 
 Marks = frozenset[tuple[str, str]]
-"""Columns that tell a row's increment: the name of the table in the SELECT, and the column's."""
+"""Columns that determine a row's increment: the table's name in the SELECT, and the column's."""
 
 _Node = TypeVar("_Node", bound="exp.Expr")
 
@@ -22,23 +22,23 @@ _FINER = {
     "month": {"MONTH"},
     "year": {"QUARTER", "YEAR"},
 }
-"""Units that lie within one hour, and what comes to them for the longer grains."""
+"""Units that are within one hour, and those that each longer grain adds."""
 
 
 def is_mark(node: exp.Expr, marks: Marks, grain: Grain | None) -> bool:
-    """Return whether an expression's value lies in the same increment as a mark, and is null only where that is.
+    """Return whether an expression's value is in the same increment as a mark, and null only if the mark is.
 
     Args:
         node: the expression.
-        marks: what tells an increment.
-        grain: of the increments; None for batches, which only the mark itself tells.
+        marks: the columns that determine an increment.
+        grain: of the increments; None for batches, which only the mark itself determines.
     """
     from sqlglot import exp
 
     node = node.unalias().unnest()
     if isinstance(node, exp.Column):
         return (node.table.lower(), node.name.lower()) in marks
-    if isinstance(node, exp.Coalesce):  # as USING writes it: both sides tell the same
+    if isinstance(node, exp.Coalesce):  # as USING writes it: both sides are equal
         return all(is_mark(each, marks, grain) for each in (node.this, *node.expressions))
     if grain is None:
         return False
@@ -64,7 +64,7 @@ def _units(grain: Grain) -> set[str]:
 
 
 def conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    """Yield the conditions that AND joins."""
+    """Yield the conditions that are joined by AND."""
     from sqlglot import exp
 
     node = node.unnest()
@@ -76,7 +76,7 @@ def conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def own_nodes(node: exp.Select, kind: type[_Node]) -> Iterator[_Node]:
-    """Yield a SELECT's nodes of a kind, those of the SELECTs inside it left out."""
+    """Yield a SELECT's nodes of a kind, without those of the SELECTs inside it."""
     from sqlglot.optimizer.scope import walk_in_scope
 
     return (each for each in walk_in_scope(node) if isinstance(each, kind))
@@ -93,9 +93,9 @@ def is_windowed(node: exp.AggFunc) -> bool:
 
 
 def has_free_column(node: exp.Select) -> bool:
-    """Return whether a column stands in the SELECT's list outside any function that SQLGlot does not know.
+    """Return whether the SELECT's list has a column outside any function that SQLGlot does not know.
 
-    Beside such a column DuckDB takes no aggregate without GROUP BY, so none of these functions can be one.
+    With such a column DuckDB accepts no aggregate without GROUP BY, so none of these functions can be one.
     """
     from sqlglot import exp
     from sqlglot.optimizer.scope import walk_in_scope
@@ -107,7 +107,7 @@ def has_free_column(node: exp.Select) -> bool:
 def names_in(query: exp.Query) -> frozenset[str] | None:
     """Return every name in a resolved query, in lower case: a column whose name is not among them is not read.
 
-    None where columns are read without being named.
+    None if columns are read without being named.
     """
     from sqlglot import exp
 
@@ -117,7 +117,7 @@ def names_in(query: exp.Query) -> frozenset[str] | None:
     return frozenset(each.name.lower() for each in query.find_all(exp.Identifier))
 
 
-def told_names(query: exp.Query) -> dict[int, str]:
-    """Return the name of each column that a query yields, by its place; those that come twice are left out."""
+def unique_names(query: exp.Query) -> dict[int, str]:
+    """Return the name of each column that a query returns, by its position, without names that occur twice."""
     names = [each.alias_or_name.lower() for each in query.selects]
     return {place: name for place, name in enumerate(names) if names.count(name) == 1}

@@ -1,4 +1,4 @@
-"""Running SQL models: the stale ones only, in the order of their dependencies, independent ones side by side."""
+"""Runs SQL models: only stale ones, in the order of their dependencies, independent ones in parallel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import InvalidName, ModelError
 from lagoa.sql_models import load_models
-from lagoa.sql_models.materialize import Again, check_asked
+from lagoa.sql_models.materialize import Again, check_requested
 from lagoa.sql_models.materialize.run import ModelResult, Run, chains_of
 
 if TYPE_CHECKING:
@@ -34,25 +34,25 @@ def transform(
     workers: int | None = None,
     on_done: Callable[[ModelResult], None] | None = None,
 ) -> list[ModelResult]:
-    """Bring the models' tables on a branch up to date, one commit a table.
+    """Bring the models' tables on a branch up to date, with one commit per table.
 
-    A model runs when the fingerprint of its table on the branch is not that of its SQL, its contract and the exact
+    A model runs if the fingerprint of its table on the branch is not that of its SQL, its contract and the exact
     states of its inputs. All models see the inputs as they were on the branch at the start, and each other's results.
 
     Args:
         context: the lake.
         branch: the work branch.
         select: names of tables or layers; the models they need run too. All models by default.
-        workers: how many models run side by side; `settings.workers` by default.
+        workers: how many models run in parallel; `settings.workers` by default.
         on_done: called with each result, in the calling thread.
 
     Returns:
-        One result a model, in the order of the dependencies.
+        One result per model, in the order of the dependencies.
 
     Raises:
-        ModelError: a model cannot be used (before anything runs), or fails. Tables finished before or beside it are
-            on the branch; those that need it are as they were. Running again goes on from there.
-        RefNotFound, RefProtected: no such branch, or one that takes no writes.
+        ModelError: a model cannot be used (before anything runs), or fails. Other tables that were finished are on the
+            branch; those that need the failed one are unchanged. Running again continues from there.
+        RefNotFound, RefProtected: there is no such branch, or it accepts no writes.
         CommitLost: another writer changed a table of a model meanwhile.
     """
     models = lake_models(context)
@@ -70,8 +70,8 @@ def backfill(
 ) -> list[ModelResult]:
     """Build a model's table again, or some of it, though nothing changed; the models that it needs run if stale.
 
-    What changed since the table was built is built along, so that it is up to date afterwards. Doing it again gives
-    the same.
+    What changed since the table was built is built as well, so that it is up to date afterwards. The operation is
+    idempotent.
 
     Args:
         context: the lake.
@@ -81,10 +81,10 @@ def backfill(
         on_done: called with each result, in the calling thread.
 
     Returns:
-        One result a model, in the order of the dependencies; that of `model` is the last.
+        One result per model, in the order of the dependencies; that of `model` is the last.
 
     Raises:
-        InvalidName: there is no such model, or what is to begin or end an interval does not.
+        InvalidName: there is no such model, or a given start or end is not that of an interval.
         ModelError: the model has no such intervals or batches; otherwise as `transform`.
         RefNotFound, RefProtected, CommitLost: as `transform`.
     """
@@ -93,7 +93,7 @@ def backfill(
     table = chosen[-1]
     if str(table) != model:
         raise InvalidName("model", model, f"a table that has a model: {', '.join(map(str, models))}")
-    check_asked(models[table], context.contracts[table], again)
+    check_requested(models[table], context.contracts[table], again)
     return _run(context, branch, models, chosen, again={table: again}, on_done=on_done)
 
 
@@ -121,11 +121,11 @@ def _check_inputs(models: Models, chosen: Sequence[TableName], pointers: Pointer
         for name, line in models[table].inputs.items():
             if name not in models and name not in pointers:
                 message = f"{table} reads {name}, which is not on {branch!r}."
-                raise ModelError(models[table].file, line, message, f"Load {name} there first.")
+                raise ModelError(models[table].file, line, message, f"Load {name} on that branch first.")
 
 
 def _failure(failed: Sequence[tuple[TableName, Exception]]) -> Exception:
-    """Return the first failure; the others are named in its notes."""
+    """Return the first failure; its notes name the others."""
     for table, error in failed[1:]:
         failed[0][1].add_note(f"{table} failed too: {error}")
     return failed[0][1]

@@ -1,4 +1,4 @@
-"""What the text of one SQL model says: the tables it reads and the columns it yields, checked before it runs."""
+"""Parses one SQL model: the tables it reads and the columns it returns, checked before it runs."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
     from lagoa.contracts import Contracts
 
 _SERIES = frozenset({"unnest", "generate_series", "generateseries", "range"})
-"""The only functions that may stand after FROM: they read nothing."""
+"""The only functions that are allowed after FROM: they read nothing."""
 
 _UNSTABLE = re.compile(
     r"(current_?|local_?)(date|time|timestamp|user|setting)|get_current_time(stamp)?|now|today|transaction_timestamp"
     r"|(gen_random_)?uuid(v4|v7)?|rand(om)?|setseed|nextval|getvariable|txid_current",
     re.IGNORECASE,
 )
-"""Functions whose value changes while the inputs stay: a model with one would never be up to date."""
+"""Functions whose value changes while the inputs do not: a model with one would never be up to date."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSql:
-    """A model's text, understood.
+    """A model's text, parsed.
 
     Attributes:
         sql: the statement without a closing semicolon; its lines are the file's.
-        digest: the text's words one by one, comments and space aside.
+        digest: the text's tokens one by one, without comments and space.
         inputs: the line on which each table it reads is first named.
-        columns: the line, where it is known, of each column it yields, by name in lower case.
+        columns: the line, if known, of each column it returns, by name in lower case.
         resolved: the statement, parsed, with each name in it resolved.
     """
 
@@ -54,7 +54,7 @@ def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
     """Parse a model and check every table and column that it names.
 
     Args:
-        file: where the text stands, for errors.
+        file: the model's file, for errors.
         text: one SELECT, in DuckDB's SQL.
         contracts: of the tables that a model may read.
 
@@ -73,7 +73,7 @@ def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
 
 
 def _one_statement(file: Path, text: str) -> list[Token]:
-    """Return the words of the one statement that stands in the text."""
+    """Return the tokens of the text, which must have exactly one statement."""
     from sqlglot import tokenize
     from sqlglot.errors import TokenError
     from sqlglot.tokenizer_core import TokenType
@@ -91,7 +91,7 @@ def _one_statement(file: Path, text: str) -> list[Token]:
     if second is not None:
         raise ModelError(file, second.line, "there is more than one statement.", advice)
     if tokens[0].token_type not in {TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN}:
-        raise ModelError(file, tokens[0].line, f"{tokens[0].text.upper()} is no SELECT.", advice)
+        raise ModelError(file, tokens[0].line, f"{tokens[0].text.upper()} is not a SELECT.", advice)
     return tokens
 
 
@@ -105,7 +105,7 @@ def _parse(file: Path, words: list[Token], statement: str) -> exp.Query:
         place = error.errors[0] if error.errors else {}
         near = str(place.get("highlight") or "the end").strip()
         reason = re.sub(r" for <class .*", "", str(place.get("description", error))).rstrip(".")
-        raise ModelError(file, place.get("line"), f"this is not SQL near {near!r}: {reason}.", "Mend it.") from error
+        raise ModelError(file, place.get("line"), f"this is not SQL near {near!r}: {reason}.", "Fix it.") from error
     refused = (exp.DDL, exp.DML, exp.Command, exp.Describe, exp.Summarize, exp.Show, exp.Into, exp.Copy)
     bad = query.find(*refused) if query else None
     if bad is not None or not isinstance(query, exp.Query):
@@ -127,8 +127,8 @@ def _refuse_unstable(file: Path, query: exp.Query) -> None:
         raise ModelError(
             file,
             line_of(node),
-            f"{name} gives other rows each time it runs.",
-            "A model must depend on its inputs alone: take the moment from the data, such as max(_ingested_at).",
+            f"{name} gives different rows each time it runs.",
+            "A model must depend only on its inputs: take the time from the data, such as max(_ingested_at).",
         )
 
 
@@ -146,15 +146,15 @@ def _inputs(file: Path, query: exp.Query, contracts: Contracts) -> dict[TableNam
     try:
         scopes = traverse_scope(query)
     except OptimizeError as error:
-        raise ModelError(file, None, f"{error}.", "Give each table an alias of its own.") from error
+        raise ModelError(file, None, f"{error}.", "Give each table a different alias.") from error
     inside = {id(table) for scope in scopes for table in scope.tables if _is_cte(table, scope.cte_sources)}
     inputs: dict[TableName, int] = {}
     for table in query.find_all(exp.Table):
         if id(table) not in inside and not _is_series(file, table):
             name = _table_name(file, table)
             if contracts.get(name) is None:
-                meant = near(str(name), map(str, contracts.tables), 3).strip()
-                advice = meant or "A table needs a data contract (iceberg/)."
+                advice = near(str(name), map(str, contracts.tables), 3).strip()
+                advice = advice or "A table needs a data contract (iceberg/)."
                 raise ModelError(file, line_of(table), f"there is no table {name}.", advice)
             line = line_of(table) or 1
             inputs[name] = min(line, inputs.get(name, line))
@@ -187,7 +187,7 @@ def _table_name(file: Path, table: exp.Table) -> TableName:
         raise ModelError(
             file,
             line_of(table),
-            f"{table.sql(DIALECT)} is no table of the lake.",
-            "Name a table as layer.table, as it stands on the branch; a path or another catalog cannot be read.",
+            f"{table.sql(DIALECT)} is not a table of the lake.",
+            "Name a table as layer.table, as it is on the branch; a path or another catalog cannot be read.",
         )
     return TableName((layer,), name)

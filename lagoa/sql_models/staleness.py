@@ -1,4 +1,4 @@
-"""Whether a model's table is what the model makes of its inputs, and what it was built from."""
+"""Whether a model's table is what the model makes from its inputs, and what it was built from."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from lagoa.sql_models import Model
 
 BUILT_ON = "lagoa.built-on"
-"""Table property of a model's table: the metadata file that the model's own follows; empty for the first."""
+"""Table property of a model's table: the metadata file before the one that the model wrote; empty for the first."""
 
 
 def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
-    """Return whether a model's table is missing at these pointers, or is not what the model made of its inputs there.
+    """Return whether a model's table is missing at these pointers, or is not what the model made from its inputs there.
 
-    That is so, too, when somebody else has written to it since.
+    It is also stale if somebody else has written to it since.
     """
     pointer = pointers.get(model.table)
     if pointer is None or any(table not in pointers for table in model.inputs):
@@ -32,7 +32,7 @@ def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
 
 
 def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:
-    """Return the hash of all that a model's table rests on: its SQL, its contract, the state of each input."""
+    """Return the hash of all that a model's table depends on: its SQL, its contract, the state of each input."""
     inputs = sorted((str(table), pointers[table]) for table in model.inputs)
     document = [model.hash, context.contracts[model.table].hash, inputs]
     return hashlib.sha256(json.dumps(document).encode()).hexdigest()
@@ -41,7 +41,7 @@ def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:
 def built_from(context: LakeContext, model: Model, pointer: str) -> Pointers | str:
     """Return the states of the inputs that a model's table at `pointer` was built from.
 
-    Or, in words, why what stands there is not what this model, as it is now, made of any states.
+    If the current model did not make what is there from any states, return the reason as text.
     """
     document = table_document(pointer, context.storage.read)
     properties = document.get("properties", {})
@@ -54,9 +54,9 @@ def built_from(context: LakeContext, model: Model, pointer: str) -> Pointers | s
 
 
 def _is_own(document: dict[str, Any]) -> bool:
-    """Whether the model itself wrote the table last.
+    """Return whether the model itself was the last to write the table.
 
-    The file before tells it, and the snapshot, as Nessie's Iceberg REST catalog writes files that name none before.
+    The previous metadata file shows it, and the snapshot, since Nessie's Iceberg REST catalog names no previous file.
     """
     before = document.get("metadata-log") or [{"metadata-file": ""}]
     properties = document.get("properties", {})

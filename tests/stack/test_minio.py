@@ -317,7 +317,7 @@ class TestWhatBreaksOff:
         put(writer, WAREHOUSE, f"{prefix}/a.parquet", b"other")
         (finding,) = examine_lake(settings)
         assert finding.part == "files"
-        assert f"s3://{WAREHOUSE}/{prefix}/a.parquet was written over" in finding.message
+        assert f"s3://{WAREHOUSE}/{prefix}/a.parquet was overwritten" in finding.message
 
     @pytest.mark.parametrize("step", ["begin", "write.files", "write.metadata"])
     def test_a_store_that_goes_away_is_told_and_the_work_done_when_it_is_back(self, folder, stack, step):

@@ -1,4 +1,4 @@
-"""Checks whose figure SQL yields, and those of them that have a query of their own."""
+"""Checks whose figure is the result of SQL, and those of them that have a separate query."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlSession
 
 Figure = float | str | None
-"""What was measured: a number, None for a null, or the text of the error that came instead."""
+"""What was measured: a number, None for a null, or the text of an error."""
 
 
 class Measured(NamedTuple):
@@ -27,7 +27,7 @@ class Measured(NamedTuple):
     Attributes:
         figure: at the audited state.
         seconds: the time it took; checks of one query share it evenly.
-        before: the same on main, for a check that compares; None where there is nothing to compare with.
+        before: the same on main, for a check that compares; None if there is nothing to compare with.
     """
 
     figure: Figure
@@ -37,10 +37,10 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SqlCheck(SessionCheck):
-    """A check whose figure is a number that SQL yields.
+    """A check whose figure is a number that SQL returns.
 
     Attributes:
-        sql: yields the figure.
+        sql: returns the figure.
         counts: what the figure counts, in words that follow it.
     """
 
@@ -60,12 +60,12 @@ class SqlCheck(SessionCheck):
         return self.judged(state, measured.figure, message, measured.seconds)
 
     def in_words(self, figure: float) -> str:
-        """Return a figure as messages have it: a whole number."""
+        """Return a figure as a whole number, as messages show it."""
         return f"{figure:,.0f}"
 
 
 class QueryCheck(SqlCheck):
-    """A check whose `sql` is a query of its own, of one row and one column."""
+    """A check whose `sql` is a complete query with one row and one column."""
 
     how: ClassVar[str] = "query"
 
@@ -83,7 +83,7 @@ class QueryCheck(SqlCheck):
 
 
 def measure(session: SqlSession, sql: str) -> tuple[list[Figure], float]:
-    """Return the figures of the one row of a query, or of an error its text alone, and the seconds it took.
+    """Return the figures in the one row of a query, or only the text of its error, and the seconds it took.
 
     Raises:
         TransientError: it says nothing about the data; the audit is to be run again.

@@ -1,4 +1,4 @@
-"""Checks of values that may come once: they count the rows beyond the first of each."""
+"""Checks of values that may occur once: they count the rows beyond the first of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RepeatedCheck(QueryCheck):
-    """No two rows have the same values in some columns; a null is equal to nothing."""
+    """No two rows have the same values in some columns; a null equals nothing."""
 
     @classmethod
     def of_columns(cls, contract: Contract, columns: Sequence[str], severity: Severity) -> Self:
@@ -33,6 +33,6 @@ class RepeatedCheck(QueryCheck):
             contract=contract,
             severity=severity,
             sql=f"SELECT ({rows}) - (SELECT count(*) FROM ({distinct}))",  # noqa: S608
-            counts=f"rows whose {', '.join(columns)} stood there before",
+            counts=f"rows that repeat the {', '.join(columns)} of another row",
             samples_sql=f"SELECT * FROM {table} WHERE ({values}) IN ({twice}) ORDER BY {values}",  # noqa: S608
         )

@@ -1,4 +1,4 @@
-"""Checks of the rules that one row decides, by which ingest refuses records: they count the rows that break one."""
+"""Checks of row rules, by which ingest refuses records: they count the rows that break one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks that aggregates answer: one scan of a table for all of them, whatever their kinds."""
+"""Checks that are aggregates: one scan of a table for all of them, whatever their kinds."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class ScanCheck(SqlCheck):
     """A check whose `sql` is an aggregate over the rows of its table.
 
     Attributes:
-        from_statistics: whether the statistics of the files answer it (`count(*)`, `count(column)`): it is then not
-            measured along with what needs a scan.
+        from_statistics: whether the statistics of the files are enough (`count(*)`, `count(column)`): it is then
+            measured separately from what needs a scan.
     """
 
     how: ClassVar[str] = "scan"
@@ -33,7 +33,7 @@ class ScanCheck(SqlCheck):
 
     @property
     def group(self) -> Hashable:
-        """All aggregates over the table that need a scan, or all that need none."""
+        """All aggregates over the table that need a scan, or all that do not."""
         return ScanCheck, self.table, self.from_statistics
 
     @classmethod
@@ -47,10 +47,10 @@ class ScanCheck(SqlCheck):
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeCheck(ScanCheck):
-    """A check whose figure is by how much an aggregate differs from main's, as a share of main's.
+    """A check whose figure is the difference between an aggregate and main's, as a share of main's.
 
     Attributes:
-        column: the column that the aggregate is of; None where it is of whole rows.
+        column: the column of the aggregate; None if it is over whole rows.
     """
 
     how: ClassVar[str] = "change"
@@ -70,7 +70,7 @@ class ChangeCheck(ScanCheck):
             return self.not_evaluated(state, f"on main: {before}")
         if before is None:
             return replace(self.judged(state, 0, f"{self.counts}: no baseline on main", seconds), figure=None)
-        now = figure or 0.0  # the mean of no rows is none
+        now = figure or 0.0  # the mean of no rows is null
         jump = abs(now - before) / abs(before) if before else (math.inf if now else 0.0)
         message = f"{self.counts} went from {before:,.6g} to {now:,.6g}, by {jump:.1%}"
         return self.judged(state, jump, message, seconds)
@@ -82,7 +82,7 @@ class ChangeCheck(ScanCheck):
 
 
 def _on_main(checks: Sequence[ChangeCheck], state: State) -> dict[str, Figure]:
-    """Return the figures of some checks of one table on main, by id; where it has no such table or column, none."""
+    """Return the figures of some checks of one table on main, by id; none if it has no such table or column."""
     pointer = checks[0].baseline(state.base) if checks else None
     if pointer is None:
         return {}
@@ -96,7 +96,7 @@ def _on_main(checks: Sequence[ChangeCheck], state: State) -> dict[str, Figure]:
 
 
 def _aggregates(session: SqlSession, checks: Sequence[ScanCheck]) -> tuple[list[Figure], float]:
-    """Measure aggregates in one scan; one by one where that fails, so that one does not take the others with it."""
+    """Measure aggregates in one scan; if that fails, one by one, so that one failure does not affect the others."""
     table = table_in_sql(checks[0].table)
     figures, seconds = measure(session, f"SELECT {', '.join(check.sql for check in checks)} FROM {table}")  # noqa: S608
     if not isinstance(figures[0], str):

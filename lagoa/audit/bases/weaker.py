@@ -19,7 +19,7 @@ def more_values(old: list[Any], new: list[Any]) -> Iterator[str]:
 
 
 def wider_bounds(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the bounds, by their signs, that let values pass which the former ones did not."""
+    """Yield the bounds that accept values which the former ones did not."""
     for strict, sign, weaker in ((">", ">=", _lower), ("<", "<=", _higher)):
         was, now = _tightest(old, sign, strict, weaker), _tightest(new, sign, strict, weaker)
         if was is None:
@@ -31,7 +31,7 @@ def wider_bounds(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str
 
 
 def higher_limit(old: Mapping[str, float], new: Mapping[str, float]) -> Iterator[str]:
-    """Yield the `limit` of a definition, a share, where it is higher than the former one."""
+    """Yield the `limit` of a definition, a share, if it is higher than the former one."""
     if new["limit"] > old["limit"]:
         yield f"up to {new['limit']:.2%} instead of {old['limit']:.2%}"
 
@@ -47,7 +47,7 @@ def _higher(a: Any, b: Any) -> bool:
 def _tightest(
     bounds: Mapping[str, Any], sign: str, strict: str, weaker: Callable[[Any, Any], bool]
 ) -> tuple[Any, str] | None:
-    """Return the bound of one side that decides, with its sign."""
+    """Return the effective bound of one side, with its sign."""
     given = [(bounds[each], each) for each in (strict, sign) if each in bounds]
     if len(given) > 1 and weaker(given[0][0], given[1][0]):
         return given[1]

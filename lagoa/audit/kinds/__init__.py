@@ -1,4 +1,4 @@
-"""The kinds of check: one line a kind, the rest is in its module."""
+"""The kinds of check: one line per kind, the rest is in its module."""
 
 from __future__ import annotations
 
@@ -43,4 +43,4 @@ KINDS: list[type[Check]] = [
     Drift,
     Soda,
 ]
-"""Every kind of check, in the order in which their checks are made; those of one name compare definitions alike."""
+"""Every kind of check, in the order in which checks are created; kinds of the same name compare definitions alike."""

@@ -1,4 +1,4 @@
-"""`t/drift/c`: the mean of a column is about main's."""
+"""`t/drift/c`: the mean of a column is close to main's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`t/enum/c`: a column has no values but those that its contract lists."""
+"""`t/enum/c`: a column has only values that its contract lists."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ class Enum(RowRuleCheck):
 
     @classmethod
     def weaker(cls, old: Any, new: Any) -> Iterator[str]:
-        """Yield the values that came in."""
+        """Yield the values that were added."""
         yield from more_values(old["enum"], new["enum"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ForeignKey(QueryCheck):
-    """Every value is in the column that it refers to; nulls pass. Another column to refer to is called changed."""
+    """Every value is in the referenced column; nulls pass. A different reference is reported as changed."""
 
     kind: ClassVar[str] = "foreign_key"
 
@@ -27,8 +27,8 @@ class ForeignKey(QueryCheck):
             if column.references is None:
                 continue
             other, key = column.references
-            # An anti join, not NOT EXISTS or NOT IN: DuckDB is a third quicker on it, and nulls among the keys do no
-            # harm.
+            # An anti join, not NOT EXISTS or NOT IN: DuckDB runs it in a third less time, and nulls among the keys do
+            # no harm.
             orphan = (
                 f"FROM {table_in_sql(contract.table)} AS o ANTI JOIN {table_in_sql(other)} AS k "
                 f"ON k.{name_in_sql(key)} = o.{name_in_sql(column.name)} WHERE o.{name_in_sql(column.name)} IS NOT NULL"
@@ -41,6 +41,6 @@ class ForeignKey(QueryCheck):
                 severity=column.severity,
                 definition=json.dumps({"foreign key": f"{other}.{key}"}),
                 sql=f"SELECT count(*) {orphan}",
-                counts=f"rows whose {column.name} is in no {other}.{key}",
+                counts=f"rows whose {column.name} is not in {other}.{key}",
                 samples_sql=f"SELECT o.* {orphan}",
             )

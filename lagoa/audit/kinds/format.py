@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 class Format(RowRuleCheck):
-    """Each value has a format that has a name; nulls pass. Another format is called changed."""
+    """Each value has a named format; nulls pass. A different format is reported as changed."""
 
     kind: ClassVar[RuleKind] = "format"

@@ -1,9 +1,9 @@
-"""`t/history/…`: the versions of things in a table of materialization `scd2` fit each other.
+"""`t/history/…`: the versions in a table of materialization `scd2` are consistent.
 
-Each is an interval, those of a thing do not overlap, at most one is current.
+Each is an interval; those of one key do not overlap, and at most one is current.
 """
 
-# ruff: noqa: S608 - names are quoted or of our own making
+# ruff: noqa: S608 - names are quoted or are constants of Lagoa
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _KIND = "history"
 
 _WRONG = {
-    TO: (f"{FROM} >= {TO}", "versions that end before they begin, or then"),
-    CURRENT: (f"{CURRENT} <> ({TO} IS NULL)", "versions that are current and over, or neither"),
+    TO: (f"{FROM} >= {TO}", "versions that end before or when they begin"),
+    CURRENT: (f"{CURRENT} <> ({TO} IS NULL)", "versions that are current and ended, or neither"),
 }
-"""What is wrong with one version, by the column that says it."""
+"""What is wrong with one version, by the column that shows it."""
 
 
 class OneVersion(ScanCheck):
-    """Each version ends after it begins, and is either current or over."""
+    """Each version ends after it begins, and is either current or ended."""
 
     kind: ClassVar[str] = _KIND
 
@@ -50,7 +50,7 @@ class OneVersion(ScanCheck):
 
 
 class VersionsOfAThing(QueryCheck):
-    """At most one version of a thing is current, and none begins before the one before it has ended."""
+    """At most one version of a key is current, and none begins before the previous one has ended."""
 
     kind: ClassVar[str] = _KIND
 
@@ -71,20 +71,20 @@ class VersionsOfAThing(QueryCheck):
             about="one_current",
             contract=contract,
             sql=f"SELECT coalesce(sum(versions - 1), 0) FROM (SELECT {key}, count(*) AS versions {twice})",
-            counts="current versions beside another one of the same thing",
+            counts="current versions in addition to another one with the same key",
             samples_sql=f"SELECT * FROM {source} WHERE {CURRENT} AND ({key}) IN (SELECT ({key}) {twice}) "
             f"ORDER BY {key}, {FROM}",
         )
 
     @classmethod
     def _intervals(cls, contract: Contract, source: str, key: str, *, gaps: bool) -> Self:
-        # Most things have one version: only the others are put in order.
+        # Most keys have one version: only the others are sorted.
         several = f"SELECT ({key}) FROM {source} GROUP BY {key} HAVING count(*) > 1"
         follow = (
             f"(SELECT *, lead({FROM}) OVER (PARTITION BY {key} ORDER BY {FROM}, {TO} NULLS LAST) AS _next_from "
             f"FROM {source} WHERE ({key}) IN ({several}))"
         )
-        if gaps:  # a thing may be gone for a while
+        if gaps:  # a key may be absent for a while
             wrong, counts = f"_next_from < {TO} OR {TO} IS NULL", "versions that end after the next one begins"
         else:
             wrong, counts = f"_next_from IS DISTINCT FROM {TO}", "versions that do not end where the next one begins"

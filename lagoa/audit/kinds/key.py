@@ -1,4 +1,4 @@
-"""`t/key/a+b`: no two rows of a table have one key."""
+"""`t/key/a+b`: no two rows of a table have the same key."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Key(RepeatedCheck):
-    """No primary key comes twice."""
+    """No primary key occurs twice."""
 
     kind: ClassVar[str] = "key"
 
     @classmethod
     def of(cls, contract: Contract, *, has_quarantine: bool) -> Iterator[Self]:
-        """Yield one check where the table has a key."""
+        """Yield one check if the table has a key."""
         if contract.key:
             yield cls.of_columns(contract, contract.key, contract.severity.get("key", "fail"))

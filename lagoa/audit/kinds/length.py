@@ -1,4 +1,4 @@
-"""`t/length/c`: the values of a column have so many characters."""
+"""`t/length/c`: the length of a column's values is within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`t/pattern/c`: a regular expression is found in each value of a column."""
+"""`t/pattern/c`: each value of a column contains a match of a regular expression."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 
 class Pattern(RowRuleCheck):
-    """A pattern is found in each value; nulls pass. Two patterns have no order: another one is called changed."""
+    """Each value contains a match; nulls pass. Patterns have no order: a different one is reported as changed."""
 
     kind: ClassVar[RuleKind] = "pattern"

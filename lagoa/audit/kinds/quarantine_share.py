@@ -1,4 +1,4 @@
-"""`t/quarantine_share`: of no batch of a table too great a share waits in quarantine."""
+"""`t/quarantine_share`: no batch of a table has too great a share of its records waiting in quarantine."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class QuarantineShare(QueryCheck):
-    """The share of the worst batch is not above the limit."""
+    """The share of the worst batch does not exceed the limit."""
 
     kind: ClassVar[str] = "quarantine_share"
 
     @classmethod
     def of(cls, contract: Contract, *, has_quarantine: bool) -> Iterator[Self]:
-        """Yield one check where the table is loaded from files; while nothing was refused it reads no quarantine."""
+        """Yield one check if the table is loaded from files; without a quarantine table it does not read one."""
         if contract.source is None:
             return
         bad = contract.table.quarantine
@@ -39,14 +39,14 @@ class QuarantineShare(QueryCheck):
             limit=contract.quarantine_share,
             threshold=f"<= {contract.quarantine_share:.2%}",
             sql=_share(contract.table, bad) if has_quarantine else "SELECT 0",
-            counts="of a batch's records wait in quarantine (the worst batch)",
+            counts="of a batch's records are waiting in quarantine (the worst batch)",
             samples_sql=f"SELECT * FROM ({with_fates(table_in_sql(bad))}) WHERE fate IS NULL"  # noqa: S608
             if has_quarantine
             else None,
         )
 
     def in_words(self, figure: float) -> str:
-        """Return a share as messages have it: in percent."""
+        """Return a share in percent, as messages show it."""
         return f"{figure:.2%}"
 
     @classmethod
@@ -56,9 +56,9 @@ class QuarantineShare(QueryCheck):
 
 
 def _share(table: TableName, bad: TableName) -> str:
-    """Return the query for the greatest share of a batch that waits."""
+    """Return the query for the greatest share of a batch that is waiting."""
     batch = name_in_sql(LINEAGE_COLUMNS[0])
-    # What waits is bad; what was accepted since or discarded was received, and is settled.
+    # What is waiting is bad; what was accepted since or discarded counts only as received.
     record = f"count(DISTINCT ({name_in_sql('source')}, record))"
     refused = (
         f"SELECT {batch}, {record} FILTER (fate IS NULL) AS bad, {record} AS refused "  # noqa: S608

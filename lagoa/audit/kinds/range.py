@@ -1,4 +1,4 @@
-"""`t/range/c`: the values of a column lie within bounds."""
+"""`t/range/c`: the values of a column are within bounds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Range(RowRuleCheck):
-    """No value lies outside the bounds; nulls pass."""
+    """No value is outside the bounds; nulls pass."""
 
     kind: ClassVar[RuleKind] = "range"
 

@@ -1,4 +1,4 @@
-"""`t/row_count`: the number of rows is about main's."""
+"""`t/row_count`: the number of rows is close to main's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class RowCount(ChangeCheck):
 
     @classmethod
     def of(cls, contract: Contract, *, has_quarantine: bool) -> Iterator[Self]:
-        """Yield one check where the contract has a limit."""
+        """Yield one check if the contract has a limit."""
         limit = contract.row_count_change
         if limit is not None:
             yield cls(

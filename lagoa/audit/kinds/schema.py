@@ -48,7 +48,7 @@ class Schema(MetadataCheck):
         wanted = {name: plain_type(kind) for name, kind in self.columns.items()}
         later = later_columns(self.table)
         wrong = [
-            f"{name} is {found.get(name, 'missing')}, the contract says {wanted.get(name, 'nothing of it')}"
+            f"{name} is {found.get(name, 'missing')}, the contract says {wanted.get(name, 'nothing about it')}"
             for name in sorted(wanted.keys() | found.keys())
             if wanted.get(name) != found.get(name) and not (name in later and name not in found)
         ]

@@ -24,7 +24,7 @@ _UNITS = {"minute": "%Y-%m-%dT%H:%M", "hour": "%Y-%m-%dT%H", "day": "%Y-%m-%d"}
 
 @dataclass(frozen=True, kw_only=True)
 class Soda(SessionCheck):
-    """One check of a check file; the file has its limit, and says what the figure is.
+    """One check of a check file, which defines its figure and limit.
 
     Attributes:
         file: the check file.
@@ -44,7 +44,7 @@ class Soda(SessionCheck):
         """Return the checks of the check file of a table.
 
         Raises:
-            CheckError: SQL that is no SELECT over tables of the lake.
+            CheckError: SQL that is not a SELECT over tables of the lake.
         """
         reads = [tables_read(file, check, engine) for check in file.checks]
         opened = frozenset[TableName]().union(*reads)
@@ -66,7 +66,7 @@ class Soda(SessionCheck):
 
     @property
     def text(self) -> str:
-        """All that the file says about it."""
+        """The check's definition in the file."""
         return self.definition
 
     def moment(self, now: datetime) -> str | None:
@@ -74,17 +74,17 @@ class Soda(SessionCheck):
         return now.strftime(_UNITS[self.entry.clock]) if self.entry.clock else None
 
     def runner(self, state: State) -> str:
-        """Return the engine, and what runs check files in it."""
+        """Return the versions of the engine and of what runs check files in it."""
         return f"{super().runner(state)}, {state.context.auditor.version}"
 
     @property
     def part(self) -> None:
-        """All check files: they go one by one."""
+        """All check files: they run one by one."""
         return None
 
     @property
     def opens(self) -> frozenset[TableName]:
-        """All that the file reads."""
+        """All tables that the file reads."""
         return self.opened
 
     @property
@@ -105,12 +105,12 @@ class Soda(SessionCheck):
         yield from (due[each.check].completed(state, each) for each in ran if each.check in due)
 
     def completed(self, state: State, ran: CheckResult) -> CheckResult:
-        """Return the result that came back of a run, with what is known here alone."""
+        """Return the result of a run, with what only this object knows."""
         return replace(self._signed(ran), key=state.key(self))
 
     @classmethod
     def weaker(cls, old: Any, new: Any) -> Iterator[str]:
-        """Compare two definitions: the type of check, its body and what it stands in, the column and the filter."""
+        """Compare two definitions: the type of check, its body and its context, which is the column and the filter."""
         was, now = _flat(old[1].get("threshold") or {}), _flat(new[1].get("threshold") or {})
         rest = [[kind, _without_words(body), context] for kind, body, context in (old, new)]
         if rest[0] != rest[1] or was.keys() != now.keys():
@@ -131,7 +131,7 @@ def tables_read(file: CheckFile, check: FileCheck, engine: SqlEngine) -> frozens
     """Return the tables that a check of a file reads: its own, those that it names, and those of its SQL.
 
     Raises:
-        CheckError: SQL that is no SELECT over tables of the lake.
+        CheckError: SQL that is not a SELECT over tables of the lake.
     """
     reads = {file.table, *check.tables}
     for query in check.queries:
@@ -148,7 +148,7 @@ def _flat(threshold: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for name, value in threshold.items():
         if isinstance(value, dict):
             found.update(_flat(value, f"{prefix}{name}."))
-        elif name != "level":  # the severity, which is compared by itself
+        elif name != "level":  # the severity, which is compared separately
             found[f"{prefix}{name}"] = value
     return found
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Uncontracted(MetadataCheck):
-    """The check that a table without a contract fails; it follows from none."""
+    """The check that a table without a contract fails."""
 
     kind: ClassVar[str] = "contract"
     how: ClassVar[str] = "contract"
@@ -27,10 +27,10 @@ class Uncontracted(MetadataCheck):
 
     @property
     def text(self) -> str:
-        """Nothing: that the check is there is all that it says."""
+        """Empty: there is nothing to measure."""
         return ""
 
     def look(self, state: State) -> CheckResult:
-        """Return that it failed, and where the contract is to be written."""
+        """Return a failed result that says where to write the contract."""
         advice = f"write iceberg/{self.table.layer}/{self.table.name}.odcs.yaml"
         return self.judged(state, 1, f"{self.table} has no contract: {advice}")

@@ -1,4 +1,4 @@
-"""`t/unique/c`: no value of a column comes twice."""
+"""`t/unique/c`: no value of a column occurs twice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Unique(RepeatedCheck):
-    """No value comes twice."""
+    """No value occurs twice."""
 
     kind: ClassVar[str] = "unique"
 
     @classmethod
     def of(cls, contract: Contract, *, has_quarantine: bool) -> Iterator[Self]:
-        """Yield a check for each unique column, but for the one that is the key: it is checked as such."""
+        """Yield a check for each unique column, except the one that is the key, which has its own check."""
         for column in contract.columns:
             if column.unique and (column.name,) != tuple(contract.key):
                 yield cls.of_columns(contract, (column.name,), column.severity)

@@ -25,9 +25,9 @@ class ColumnChange:
 
     Attributes:
         kind: what happened to it.
-        column: its name after; before, where it was removed.
-        before: its type; its name where it was renamed; `required` or `optional`. None where it was added.
-        after: likewise; None where it was removed.
+        column: its name after the change; its former name if it was removed.
+        before: its type; its name if it was renamed; `required` or `optional`. None if it was added.
+        after: likewise; None if it was removed.
     """
 
     kind: Literal["added", "removed", "renamed", "type", "nullability"]
@@ -38,7 +38,7 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """A row that differs: its values before (None where it was added) and after (None where it was removed)."""
+    """A row that differs: its values before (None if it was added) and after (None if it was removed)."""
 
     kind: Kind
     before: Mapping[str, Any] | None
@@ -53,10 +53,10 @@ class TableDiff:
         table: its name.
         kind: whether the table was added, removed, or written to.
         columns: the columns that differ.
-        key: the columns that rows are matched by; empty where rows count as they are, so that none is `changed`.
-        rows_added: rows that are there after alone.
-        rows_removed: rows that were there before alone.
-        rows_changed: rows of the same key with another value.
+        key: the columns that rows are matched by; empty if they are matched by all values, so that none is `changed`.
+        rows_added: rows that exist only after.
+        rows_removed: rows that existed only before.
+        rows_changed: rows with the same key and another value.
         samples: some of these rows, of each kind; none for a table that was added or removed.
     """
 
@@ -77,7 +77,7 @@ class LakeDiff:
     Attributes:
         a: id of the commit before.
         b: id of the commit after.
-        tables: the tables that differ, by name. One that was written to and holds the same rows is among them.
+        tables: the tables that differ, by name, including those that were written to and have the same rows.
     """
 
     a: str
@@ -90,21 +90,21 @@ def diff(
 ) -> LakeDiff:
     """Compare two refs, each at the commit it names now.
 
-    Columns are the same when they are the same field of the table, whatever their names. Rows are matched by the
-    contract's key; by all their values where there is no key, or where it is not unique. Lineage columns are not
-    compared: a row that came again in another batch is the same row. What a removed column held is not counted.
-    Data files that both sides share are not read, so the cost follows what was written between them.
+    Columns are the same if they are the same field of the table, whatever their names. Rows are matched by the
+    contract's key; by all their values if there is no key, or if it is not unique. Lineage columns are not compared: a
+    row that was loaded again in another batch is the same row. The values of a removed column are not counted. Data
+    files that both sides share are not read, so the cost depends on what was written between them.
 
     Args:
         context: the lake.
         a: the ref before.
         b: the ref after.
-        tables: look at these alone.
-        samples: how many rows of each kind to return of a table.
+        tables: compare only these.
+        samples: how many rows of each kind to return per table.
 
     Raises:
-        RefNotFound: no such ref.
-        TableUnreadable: others wrote into a table what would not be read rightly.
+        RefNotFound: there is no such ref.
+        TableUnreadable: others wrote something to a table that would not be read correctly.
     """
     before, after = context.resolve(a).id, context.resolve(b).id
     changes = sorted(context.catalog.diff(before, after).items())
@@ -127,9 +127,9 @@ def _table_diff(
 
     old, new = (readable_table(context.storage, pointer) if pointer else None for pointer in pointers)
     if old is None or new is None:
-        there = new or old
-        assert there is not None  # noqa: S101 - a pointer that differs is there on one side
-        rows, fields = there.scan().count(), there.schema().fields
+        state = new or old
+        assert state is not None  # noqa: S101 - a pointer that differs exists on one side
+        rows, fields = state.scan().count(), state.schema().fields
         if old is None:
             columns = tuple(ColumnChange("added", f.name, None, spelled(f.field_type)) for f in fields)
             return TableDiff(table, "added", columns, rows_added=rows)
@@ -151,10 +151,10 @@ def _table_diff(
 
 
 def same_columns(old: StaticTable, new: StaticTable) -> Pairs:
-    """Return each column of `new` with the column of `old` that it is, or None where it came later.
+    """Return each column of `new` with the same column of `old`, or None if it was added.
 
-    Field ids alone do not tell: two branches that each add a column give both the same id. So a column under another
-    name is the same one only if the history of one side knows the id under the name on the other.
+    Field ids are not enough: two branches that each add a column give both the same id. So a column with another name
+    is the same only if the history of one side has the id with the name on the other.
     """
     if old.metadata.table_uuid != new.metadata.table_uuid:
         by_name = {field.name: field for field in old.schema().fields}

@@ -1,4 +1,4 @@
-"""What the tables at a ref differ in from their contracts, and what the next write does about it."""
+"""How the tables at a ref differ from their contracts, and what the next write does about it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ContractDiff:
-    """One table against its contract.
+    """One table compared with its contract.
 
     Attributes:
         table: its name.
-        state: `same`; `different`; `not there`: the first write makes it; `no contract`: nothing can be written to it
-            or published.
+        state: `same`; `different`; `not there`: the first write creates it; `no contract`: it cannot be written to or
+            published.
         differences: what differs, columns first, in the contract's order.
     """
 
@@ -42,22 +42,22 @@ class ContractDiff:
 def contract_diff(
     context: LakeContext, tables: Collection[TableName] | None = None, ref: str = MAIN
 ) -> list[ContractDiff]:
-    """Compare contracts with their tables as they stand at a ref, by the very comparison that a write acts on.
+    """Compare contracts with their tables at a ref, by the same comparison that a write uses.
 
-    The next write is taken to be the one that the contract tells of: a model that is built anew (`full`, and
-    `incremental` where its contract changed) puts its rows in the place of all; any other leaves rows that are there.
+    The next write is assumed to be the one that the contract describes: a model that is built in full (`full`, and
+    `incremental` if its contract changed) replaces all rows; any other write keeps existing rows.
 
     Args:
         context: the lake.
-        tables: these alone; by default every table that has a contract or is at the ref. Of the quarantine tables,
-            which have their contracts from Lagoa, only those that differ are then returned.
-        ref: where the tables stand.
+        tables: only these; by default every table that has a contract or is at the ref. Quarantine tables, whose
+            contracts come from Lagoa, are then returned only if they differ.
+        ref: the ref of the tables.
 
     Returns:
-        One result a table, by name.
+        One result per table, by name.
 
     Raises:
-        RefNotFound: no such ref.
+        RefNotFound: there is no such ref.
         ContractError: a contract that cannot be used; a table that has none and is not at the ref.
     """
     pointers = context.pointers(ref)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lagoa.review.diff import Kind
 
 _NOT_COMPARED = frozenset({*LINEAGE_COLUMNS, "_quarantined_at"})
-"""How a row came is not what it says."""
+"""These columns say how a row was loaded, and are not part of its content."""
 
 Tasks: TypeAlias = "list[FileScanTask]"
 Pairs = list[tuple["NestedField | None", "NestedField"]]
@@ -32,7 +32,7 @@ Pairs = list[tuple["NestedField | None", "NestedField"]]
 class RowsDiff:
     """How many rows differ, and some of them as (kind, before, after).
 
-    `key` is what rows were matched by; empty when they were matched by all values.
+    `key` is what rows were matched by; empty if they were matched by all values.
     """
 
     key: tuple[str, ...]
@@ -45,12 +45,12 @@ class RowsDiff:
 def compare_rows(
     engine: SqlEngine, states: tuple[StaticTable, StaticTable], pairs: Pairs, key: Sequence[str], samples: int
 ) -> RowsDiff:
-    """Compare the rows of two states, read as the later one's columns.
+    """Compare the rows of two states, read with the later one's columns.
 
     Args:
-        engine: runs the SQL; what does not fit its memory limit it spills.
+        engine: runs the SQL; it spills what does not fit into its memory limit.
         states: the table before and after.
-        pairs: each column after, with the column before that it is.
+        pairs: each column after, with the same column before.
         key: columns that rows are matched by, if they are unique on both sides.
         samples: rows of each kind to return.
     """
@@ -72,7 +72,7 @@ def compare_rows(
 def _sides(
     session: SqlSession, states: tuple[StaticTable, StaticTable], unshared: tuple[Tasks, Tasks], pairs: Pairs
 ) -> tuple[str, str]:
-    """Return a SELECT for each side: of the files that it has alone, where that is certain to give the same rows."""
+    """Return a SELECT for each side, only over the unshared files if that is certain to give the same differences."""
     one_table = states[0].metadata.table_uuid == states[1].metadata.table_uuid
     same: Callable[[NestedField], Hashable] = attrgetter("field_id" if one_table else "name")
     sources = [_files(session, state, tasks) for state, tasks in zip(states, unshared, strict=True)]
@@ -94,7 +94,7 @@ def _identity(task: FileScanTask) -> tuple[str, ...]:
 
 
 def _files(session: SqlSession, state: StaticTable, tasks: Tasks) -> str | None:
-    """Return a table expression for some data files; None where the table must be read through its metadata."""
+    """Return a table expression for some data files; None if the table must be read through its metadata."""
     if not tasks:
         fields = state.schema().fields
         nothing = ", ".join(f"NULL::{type_in_sql(field.field_type)} AS {name_in_sql(field.name)}" for field in fields)

@@ -1,4 +1,4 @@
-"""Values of a column as it was, as values of the column as it is: what SQL it takes, nested fields included."""
+"""SQL that converts values of a column's former type to its current type, nested fields included."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def converted(
     value: str, was: IcebergType, now: IcebergType, same: Callable[[NestedField], Hashable], depth: int = 0
 ) -> str:
-    """Return the SQL that makes a value of one type of a value of another; null where there is none.
+    """Return the SQL that converts a value from one type to another; null if that is not possible.
 
     Args:
         value: the SQL of the value.
         was: its type.
-        now: the type wanted.
-        same: what tells that a field of the one is a field of the other: its id within one table, else its name.
-        depth: how many lists and maps this is within.
+        now: the required type.
+        same: what identifies a field in both types: its id within one table, else its name.
+        depth: how many lists and maps this is nested in.
     """
     if was == now:
         return value

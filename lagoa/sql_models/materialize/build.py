@@ -1,4 +1,4 @@
-"""What is to be built, what was, and the ways that take the SELECT's rows as they come."""
+"""What is to be built, what was built, and the materializations that write all rows of the SELECT."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What of a table is to be built again though nothing changed: the whole, if nothing is named.
+    """The part of a table to be built again though nothing changed: all of it, if nothing is named.
 
     Attributes:
-        start: the first interval, by its first moment; None for the first that there is.
-        end: the first interval that is left out; None when none is.
+        start: the first interval, by its first moment; None for the first that exists.
+        end: the first interval that is not included; None if all following are.
         batches: ids of batches.
     """
 
@@ -34,7 +34,7 @@ class Again:
 
     @property
     def whole(self) -> bool:
-        """Whether all of the table is meant."""
+        """Whether all of the table is to be built."""
         return self.start is None and self.end is None and not self.batches
 
 
@@ -47,8 +47,8 @@ class Build:
         branch: the work branch.
         model: the model.
         inputs: the exact state of each table that it reads.
-        properties: what its table says of this build: fingerprint, inputs, and what it follows.
-        again: what is to be built though nothing changed; None when only what changed is.
+        properties: table properties about this build: fingerprint, inputs, and the table's previous state.
+        again: what is to be built though nothing changed; None to build only what changed.
     """
 
     context: LakeContext
@@ -60,7 +60,7 @@ class Build:
 
     @property
     def message(self) -> str:
-        """Return what the commit says."""
+        """Return the commit's message."""
         return f"build {self.model.table}"
 
     def state(self, pointer: str) -> State:
@@ -74,10 +74,10 @@ class Built:
 
     Attributes:
         write: what was written.
-        commit: the commit that holds the table.
-        how: the materialization that it was in effect.
-        increments: names of the intervals or batches that were built, where it was incremental.
-        reason: why an incremental table was built whole; empty where it was not.
+        commit: the commit that contains the table.
+        how: the materialization that was used in effect.
+        increments: names of the intervals or batches that were built, if it was incremental.
+        reason: why an incremental table was built in full; empty if it was not.
     """
 
     write: WriteResult
@@ -88,7 +88,7 @@ class Built:
 
 
 def build_rows(work: Build, how: Literal["full", "merge", "scd2"], reason: str = "") -> Built:
-    """Write the rows of the SELECT: in the place of all rows, merged by the contract's key, or as observations.
+    """Write the rows of the SELECT: replacing all rows, merged by the contract's key, or as observations.
 
     Args:
         work: the model.

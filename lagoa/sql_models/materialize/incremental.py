@@ -1,6 +1,6 @@
-"""Only what is new: the intervals or batches of the inputs that changed since the table was built.
+"""Builds only what is new: the intervals or batches of the inputs that changed since the table was built.
 
-The table is afterwards what the whole SELECT makes of the whole inputs. Where that is not certain, it is built whole.
+Afterwards the table is what the whole SELECT makes from the whole inputs. If that is not certain, it is built in full.
 """
 
 # ruff: noqa: S608 - names are quoted
@@ -14,8 +14,8 @@ from lagoa.contracts.intervals import Intervals, number_sql
 from lagoa.contracts.properties import ByTime
 from lagoa.domain.sql_names import name_in_sql, table_in_sql, text_in_sql
 from lagoa.domain.tables import TableName
-from lagoa.sql_models.materialize.asked import asked_batches, asked_intervals
 from lagoa.sql_models.materialize.build import Built, build_rows
+from lagoa.sql_models.materialize.requested import requested_batches, requested_intervals
 from lagoa.sql_models.materialize.states import NotComparableError, changed_groups
 from lagoa.sql_models.staleness import BUILT_ON, built_from
 from lagoa.write import SessionQuery, Where, begin
@@ -35,11 +35,11 @@ _NEW, _OLD = "_lagoa_increment", TableName(("lagoa_before",), "target")
 
 
 class BuildWholeError(Exception):
-    """An increment is not certain to give what a whole build gives; the text says why."""
+    """An increment is not certain to give the result of a full build; the text says why."""
 
 
 def build_incremental(work: Build) -> Built:
-    """Bring a table up to date by what changed in its inputs, or build it whole and say why."""
+    """Bring a table up to date with what changed in its inputs, or build it in full and say why."""
     contract = work.context.contracts[work.model.table]
     rule = contract.incremental
     assert rule is not None  # noqa: S101 - an incremental contract has one
@@ -47,15 +47,15 @@ def build_incremental(work: Build) -> Built:
         then = _inputs_then(work)
         if isinstance(rule, ByTime):
             return _build_intervals(work, rule, _due_intervals(work, rule, then))
-        asked = asked_batches(work, rule)
-        return _build_batches(work, contract, rule, (_new_batches(work, rule, then), asked))
+        requested = requested_batches(work, rule)
+        return _build_batches(work, contract, rule, (_new_batches(work, rule, then), requested))
     except BuildWholeError as reason:
         return build_rows(work, "full", str(reason))
 
 
 def _inputs_then(work: Build) -> Pointers:
     if work.again is not None and work.again.whole:
-        raise BuildWholeError("it was asked for")
+        raise BuildWholeError("it was requested")
     pointer = work.properties[BUILT_ON]
     if not pointer:
         raise BuildWholeError("there is no table yet")
@@ -66,10 +66,10 @@ def _inputs_then(work: Build) -> Pointers:
 
 
 def _differences(work: Build, rule: ByTime | ByBatch, then: Pointers) -> set[Any]:
-    """Return the increments of which rows came, went or changed in what the model reads of them.
+    """Return the increments with rows that were added, removed or changed in the columns that the model reads.
 
     Raises:
-        BuildWholeError: an input has changed that increments are not told by, or how one has cannot be told.
+        BuildWholeError: an input has changed that does not come in increments, or the change of one is unknown.
     """
     marks, names = increment_inputs(rule), work.model.names
     read = None if names is None else names | set(marks.values())
@@ -82,7 +82,7 @@ def _differences(work: Build, rule: ByTime | ByBatch, then: Pointers) -> set[Any
             except NotComparableError as reason:
                 raise BuildWholeError(f"{table}: {reason}") from reason
             if found and table not in marks:
-                raise BuildWholeError(f"{table} has changed, which no increment is told by")
+                raise BuildWholeError(f"{table} has changed, which does not come in increments")
             changed |= found
     return changed
 
@@ -97,9 +97,9 @@ def _group(rule: ByTime | ByBatch, column: str) -> GroupSql:
 
 
 def _due_intervals(work: Build, rule: ByTime, then: Pointers) -> Intervals:
-    intervals = Intervals(rule.grain, frozenset(_differences(work, rule, then))) | asked_intervals(work, rule)
+    intervals = Intervals(rule.grain, frozenset(_differences(work, rule, then))) | requested_intervals(work, rule)
     if not intervals.is_writable():
-        raise BuildWholeError("a moment outside the years 1 to 9999 came or went")
+        raise BuildWholeError("a moment outside the years 1 to 9999 was added or removed")
     return intervals
 
 
@@ -128,15 +128,15 @@ def _new_batches(work: Build, rule: ByBatch, then: Pointers) -> list[str]:
     if changed:
         with work.context.engine.session({_OLD: then[source]}) as session:
             old = table_in_sql(_OLD)
-            seen = f"SELECT DISTINCT {name} FROM {old} WHERE {_among(column, changed)} ORDER BY ALL"
-            gone = [row[0] for row in session.query(seen).fetchall()]
-        if gone:
-            raise BuildWholeError(f"{source} has changed in batches that it had: {', '.join(gone)}")
+            built = f"SELECT DISTINCT {name} FROM {old} WHERE {_among(column, changed)} ORDER BY ALL"
+            known = [row[0] for row in session.query(built).fetchall()]
+        if known:
+            raise BuildWholeError(f"{source} has changed in batches that it already had: {', '.join(known)}")
     return changed
 
 
 def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Sequence[str], Sequence[str]]) -> Built:
-    """Build batches: new ones, and such as were asked for, whose rows may be in the table."""
+    """Build batches: new ones, and requested ones, whose rows may be in the table already."""
     from pyiceberg.expressions import In, Reference
 
     context, table, batches = work.context, work.model.table, sorted({*due[0], *due[1]})
@@ -161,9 +161,9 @@ def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Se
 
 
 def _without_ties(session: SqlSession, work: Build, contract: Contract) -> SessionQuery:
-    """Return the new rows, kept in the session, if the merge's order decides between each and the row of its key.
+    """Return the new rows, kept in the session, if the merge's order decides between each and the row with its key.
 
-    Where both are of one rank, the SELECT may decide by what is no column of the table.
+    If both have the same order, the SELECT may decide by something that is not a column of the table.
     """
     before = work.state(work.properties[BUILT_ON])
     session.stage(_NEW, work.model.sql, before.table.metadata)
@@ -173,7 +173,7 @@ def _without_ties(session: SqlSession, work: Build, contract: Contract) -> Sessi
     if session.query(f"SELECT 1 {ties} LIMIT 1").fetchall():
         other = " OR ".join(f"o.{name_in_sql(n)} IS DISTINCT FROM n.{name_in_sql(n)}" for n in before.columns)
         if session.query(f"SELECT 1 {ties} WHERE {other} LIMIT 1").fetchall():
-            message = f"rows of one key have one {contract.order_by}, in a new batch and before"
+            message = f"rows of the same key have the same {contract.order_by} in a new batch and before"
             raise BuildWholeError(message)
     return SessionQuery(session, f"SELECT * FROM {_NEW}")
 
@@ -187,7 +187,7 @@ def _among(column: str, values: Sequence[str]) -> str:
 def _narrowed(
     engine: SqlEngine, inputs: Pointers, conditions: Mapping[TableName, Sequence[str]]
 ) -> Iterator[SqlSession]:
-    """Open a session in which some tables hold only the rows that fulfil one of their conditions."""
+    """Open a session in which some tables have only the rows that fulfil one of their conditions."""
     hidden = {table: TableName((_HIDDEN,), f"input_{number}") for number, table in enumerate(conditions)}
     with engine.session({hidden.get(table, table): state for table, state in inputs.items()}) as session:
         for table, conditioned in conditions.items():

@@ -1,4 +1,4 @@
-"""Builds some models on a branch: in the order of their dependencies, independent ones side by side."""
+"""Builds some models on a branch: in the order of their dependencies, independent ones in parallel."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ModelResult:
-    """What became of one model.
+    """The result of one model.
 
     Attributes:
         table: the table it makes.
-        rows: rows written; 0 where it was skipped.
+        rows: rows written; 0 if it was skipped.
         skipped: whether the table was up to date.
         seconds: wall time.
-        commit: id of the commit that holds the table; None where it was skipped.
+        commit: id of the commit that contains the table; None if it was skipped.
         pointer: location of the table's metadata.
-        how: what was done in effect: `full`, `merge` and so on; empty where it was skipped.
-        increments: names of the intervals or batches that were built, where it was incremental.
-        reason: why an incremental table was built whole; empty where it was not.
+        how: what was done in effect: `full`, `merge` and so on; empty if it was skipped.
+        increments: names of the intervals or batches that were built, if it was incremental.
+        reason: why an incremental table was built in full; empty if it was not.
     """
 
     table: TableName
@@ -64,9 +64,9 @@ class Run:
         models: the lake's models.
         pointers: the tables that models read: the branch's at the start, then those that this run has made.
         waiting: the models that are still to be done.
-        chains: how many models come one after the other from each on.
+        chains: the length of the longest chain of models that begins with each.
         again: what is to be built though nothing changed.
-        results: what became of the others.
+        results: the results of the models that are done.
         failed: the models that failed, with their errors.
     """
 
@@ -81,7 +81,7 @@ class Run:
     failed: list[tuple[TableName, Exception]] = field(default_factory=list)
 
     def run(self, workers: int, on_done: Callable[[ModelResult], None]) -> None:
-        """Do every model that waits; after a failure, only those that run already are seen to their end."""
+        """Run every waiting model; after a failure, only finish those that are already running."""
         running: dict[Future[ModelResult], TableName] = {}
         begun = False
         with ExitStack() as sharing, ThreadPoolExecutor(workers, thread_name_prefix="lagoa-model") as pool:
@@ -89,7 +89,7 @@ class Run:
                 while len(running) < workers and (table := self._next()):
                     started = time.perf_counter()
                     if table in self.again or is_stale(self.context, self.models[table], self.pointers):
-                        if not begun:  # an engine is opened only for something to run
+                        if not begun:  # an engine is opened only if a model runs
                             sharing.enter_context(self.context.engine.shared(workers))
                             begun = True
                         running[self._start(pool, table)] = table
@@ -103,14 +103,14 @@ class Run:
                     table = running.pop(future)
                     try:
                         result = future.result()
-                    except Exception as error:  # noqa: BLE001 - raised again when nothing runs any more
+                    except Exception as error:  # noqa: BLE001 - raised again when no model is running
                         self.failed.append((table, error))
                         continue
                     self._keep(result)
                     on_done(result)
 
     def _next(self) -> TableName | None:
-        """Take the model that may run now and has the longest chain of models behind it."""
+        """Take the model that may run now and begins the longest chain of models."""
         ready = [t for t in self.waiting if all(need in self.results for need in self.models.before(t))]
         if self.failed or not ready:
             return None
@@ -135,7 +135,7 @@ class Run:
 
 
 def chains_of(models: Models, chosen: Sequence[TableName]) -> dict[TableName, int]:
-    """Return for each model how many come one after the other from it on."""
+    """Return for each model the length of the longest chain of models that begins with it."""
     chains = dict.fromkeys(chosen, 1)
     for table in reversed(chosen):
         for need in models.before(table):
@@ -166,5 +166,5 @@ def _build(work: Build) -> ModelResult:
 def _at_its_file(model: Model, error: LagoaError) -> ModelError:
     """Return an error of the engine or of the write as one of the model."""
     line = _LINE.search(error.message)
-    advice = error.advice or "Mend the model; what was finished stays, and `lagoa transform` goes on from there."
+    advice = error.advice or "Fix the model; what was finished stays, and `lagoa transform` continues from there."
     return ModelError(model.file, int(line[1]) if line else None, f"{model.table} failed: {error.message}", advice)

@@ -1,4 +1,4 @@
-"""What differs between two states of one table, told by groups of its rows."""
+"""What differs between two states of one table, by groups of its rows."""
 
 # ruff: noqa: S608 - names are quoted
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 GroupSql: TypeAlias = "Callable[[Mapping[str, str]], str]"
-"""Gives the SQL of the group that a row belongs to, for the types of a table's columns."""
+"""Returns the SQL of the group that a row belongs to, given the types of a table's columns."""
 
 
 class NotComparableError(Exception):
@@ -37,12 +37,12 @@ class State:
 
     @cached_property
     def table(self) -> StaticTable:
-        """The table, as PyIceberg has it."""
+        """The table as a PyIceberg object."""
         return table_at(self.storage, self.pointer)
 
     @cached_property
     def files(self) -> dict[tuple[str, ...], FileScanTask]:
-        """Its files, each by its path and those of what was deleted in it."""
+        """Its data files, each by its path and those of its delete files."""
         tasks = self.table.scan().plan_files()
         return {(t.file.file_path, *sorted(each.file_path for each in t.delete_files)): t for t in tasks}
 
@@ -53,34 +53,34 @@ class State:
 
     @cached_property
     def fields(self) -> dict[str, tuple[int, str]]:
-        """The id and type of each column: another id is another column, whatever its name."""
+        """The id and type of each column: columns with different ids are different, whatever their names."""
         return {field.name: (field.field_id, str(field.field_type)) for field in self.table.schema().fields}
 
 
 def changed_groups(
     session: SqlSession, before: State, after: State, group: GroupSql, names: Collection[str] | None = None
 ) -> set[Any]:
-    """Return the groups of rows that are not the same in two states of a table; empty when all are.
+    """Return the groups whose rows differ between two states of a table.
 
-    Only data files that one state has alone are read. Rows of a group are compared by their number and by the sum of
-    a 64-bit hash of each, so nothing grows with the rows, and it does not matter in which files they stand.
+    Only data files that the states do not share are read. Rows of a group are compared by their number and by the sum
+    of a 64-bit hash of each, so memory does not grow with the rows, and it does not matter in which files they are.
 
     Args:
         session: runs the SQL.
         before: one state.
-        after: of the other.
-        group: gives the SQL of a row's group, for the types of the columns.
-        names: compare these columns alone, as far as there are such; all by default.
+        after: the other.
+        group: returns the SQL of a row's group, given the types of the columns.
+        names: compare only these columns, if they exist; all by default.
 
     Raises:
-        NotComparableError: these columns differ, or the earlier state cannot be read any more.
+        NotComparableError: these columns differ, or the earlier state can no longer be read.
     """
     if before.pointer == after.pointer:
         return set()
     try:
         return _changed(session, (before, after), group, names)
     except (OSError, ValueError, QueryError) as error:
-        raise NotComparableError("its earlier state cannot be read any more") from error
+        raise NotComparableError("its earlier state can no longer be read") from error
 
 
 def _changed(
@@ -103,7 +103,7 @@ def _changed(
 
 
 def _unshared(session: SqlSession, old: State, new: State) -> list[tuple[int, str]]:
-    """Return what to read of each state, as (-1 or 1, SQL), so that what both share is left out on both sides."""
+    """Return what to read of each state, as (-1 or 1, SQL), without the files that both share."""
     own = {
         sign: (state, [task for key, task in state.files.items() if key not in other.files])
         for sign, state, other in ((-1, old, new), (1, new, old))

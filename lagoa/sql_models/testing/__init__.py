@@ -1,4 +1,4 @@
-"""Unit tests of models: given rows of the inputs, the rows that the model is to make of them."""
+"""Unit tests of models: given rows of the inputs, the rows that the model must make from them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ __all__ = ["ChangedRow", "Difference", "ModelTest", "ModelTestReport", "ModelTes
 
 @dataclass(frozen=True, slots=True)
 class ModelTestReport:
-    """What all tests that were run found.
+    """The results of all tests that were run.
 
     Attributes:
-        results: one a test, by table.
-        untested: models, of those chosen, that have no test.
+        results: one per test, by table.
+        untested: selected models that have no test.
     """
 
     results: tuple[ModelTestResult, ...]
@@ -35,7 +35,7 @@ class ModelTestReport:
 
     @property
     def failed(self) -> tuple[ModelTestResult, ...]:
-        """The results that are not as they should be."""
+        """The results of tests that did not pass."""
         return tuple(result for result in self.results if not result.passed)
 
 
@@ -47,7 +47,7 @@ def run_tests(context: LakeContext, select: Collection[str] | None = None) -> Mo
         select: names of tables or layers whose models are tested; all by default.
 
     Raises:
-        InvalidName: a name that is neither a model's nor a layer's with models.
+        InvalidName: a name that is neither that of a model nor that of a layer with models.
         ModelError, ContractError: a model or a contract that cannot be used.
         ModelTestError: a test that cannot be used.
     """

@@ -1,4 +1,4 @@
-"""What differs between the rows that a test expects and those that the model gave."""
+"""What differs between the rows that a test expects and those that the model returned."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRow:
-    """A row that is there with other values.
+    """A row that was found with other values.
 
     Attributes:
-        key: the columns of the key that are compared; empty where there are none, and one row differs.
+        key: the columns of the key that are compared; empty if there are none and one row differs.
         cells: (expected, found) of each column that differs.
     """
 
@@ -39,9 +39,9 @@ class Difference:
     """What differs, in the columns that are compared.
 
     Attributes:
-        missing: rows expected that did not come.
-        unexpected: rows that came and are not expected.
-        changed: rows of one key that differ in other columns.
+        missing: expected rows that were not found.
+        unexpected: rows that were found and are not expected.
+        changed: rows with the same key that differ in other columns.
     """
 
     missing: Sequence[Row] = ()
@@ -59,13 +59,13 @@ class Difference:
 
 
 def compare(contract: Contract, columns: Sequence[str], expected: Sequence[Row], found: Sequence[Row]) -> Difference:
-    """Compare rows in some columns, in any order; a row that comes twice must be expected twice.
+    """Compare rows in some columns, in any order; a row that occurs twice must be expected twice.
 
     Args:
         contract: of the table, for its key and the types of its columns.
-        columns: what is compared.
+        columns: the columns to compare.
         expected: the rows that the test names.
-        found: the rows that the model gave; they may have more columns.
+        found: the rows that the model returned; they may have more columns.
     """
     kinds = {name: parse_type(column.type) for name in columns if (column := contract.column(name))}
 
@@ -76,12 +76,12 @@ def compare(contract: Contract, columns: Sequence[str], expected: Sequence[Row],
     key = [name for name in contract.key if name in kinds]
     changed: list[ChangedRow] = []
     for row in list(missing):
-        there, came = ([each for each in rows if same(row, each, key)] for rows in (missing, unexpected))
-        if len(there) == len(came) == 1:
-            cells = {name: (row[name], came[0][name]) for name in columns if not same(row, came[0], [name])}
+        wanted, got = ([each for each in rows if same(row, each, key)] for rows in (missing, unexpected))
+        if len(wanted) == len(got) == 1:
+            cells = {name: (row[name], got[0][name]) for name in columns if not same(row, got[0], [name])}
             changed.append(ChangedRow({name: row[name] for name in key}, cells))
             missing = [each for each in missing if each is not row]
-            unexpected = [each for each in unexpected if each is not came[0]]
+            unexpected = [each for each in unexpected if each is not got[0]]
     return Difference(missing, [{name: row[name] for name in columns} for row in unexpected], changed)
 
 
@@ -104,7 +104,7 @@ def shown_row(row: Row) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value as a test file has it: text in quotes, null for none, moments in ISO 8601."""
+    """Return a value as in a test file: text in quotes, null for None, moments in ISO 8601."""
     match value:
         case None | bool() | str():
             text = json.dumps(value, ensure_ascii=False)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.sql_models import Model, Models
 
 FOLDER = "tests"
-"""Where tests stand, in the folder of the models."""
+"""The folder of the tests, in the folder of the models."""
 
 _FORM = f"A test file is transformations/{FOLDER}/<layer>/<table>.yaml."
 
@@ -36,17 +36,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ModelTest:
-    """One test of one model: the rows of its inputs, and the rows that it is to make of them.
+    """One test of one model: the rows of its inputs, and the rows that it must make from them.
 
     Attributes:
         table: the model's.
         name: what is tested, in words; unique within the file.
-        file: where it stands.
-        line: on which line it begins.
-        given: the rows of each input; an input that is not there has none.
-        where: a SQL condition on the rows that the model gives: only those for which it is true are compared.
-        columns: the columns that are compared; empty when no rows are expected.
-        expected: the rows that must come out, in any order.
+        file: the test's file.
+        line: the line on which it begins.
+        given: the rows of each input; an input that is not named has none.
+        where: a SQL condition on the rows that the model returns: only those for which it is true are compared.
+        columns: the columns that are compared; empty if no rows are expected.
+        expected: the rows that the model must return, in any order.
     """
 
     table: TableName
@@ -79,7 +79,7 @@ class _TestFile(YamlFile):
     _root: yaml.Node | None = None
 
     def _compose(self) -> yaml.Node | None:
-        """Return what the text is made of; it is kept, as the line of each test is asked for."""
+        """Return the parsed text; it is kept, since the line of each test is looked up in it."""
         self._root = self._root or super()._compose()
         return self._root
 
@@ -88,11 +88,11 @@ def read_tests(folder: Path, models: Models, contracts: Contracts) -> list[Model
     """Read every test file under the folder of the models.
 
     Returns:
-        The tests by table, those of a table as they stand in its file.
+        The tests by table, those of a table in the order of its file.
 
     Raises:
-        ModelTestError: with file and line: a file that would not be read, a table without model, an unknown key, table
-            or column, a value that its column cannot hold.
+        ModelTestError: with file and line: a file that would not be read, a table without a model, an unknown key,
+            table or column, a value that its column cannot hold.
     """
     found = sorted((table_of_tests(path, folder), path) for path in test_files(folder))
     return [test for _, path in found for test in read_test_file(path, folder, models, contracts)]
@@ -104,13 +104,13 @@ def read_test_file(
     """Return the tests of one file under the folder of the models; raises as `read_tests` does."""
     table = table_of_tests(path, folder)
     if table not in models:
-        advice = near(str(table), map(str, models)).strip() or "Take the file away, or write the model."
-        raise ModelTestError(path, None, f"{table} is made by no model.", advice)
+        advice = near(str(table), map(str, models)).strip() or "Remove the file, or write the model."
+        raise ModelTestError(path, None, f"no model makes {table}.", advice)
     return _Reader(_TestFile(path), models[table], contracts).tests()
 
 
 def test_files(folder: Path) -> list[Path]:
-    """Return the files among the tests under the folder of the models, whether or not they can be read."""
+    """Return the test files under the folder of the models, whether or not they can be used."""
     tests = folder / FOLDER
     return [
         path
@@ -122,10 +122,10 @@ def test_files(folder: Path) -> list[Path]:
 
 
 def table_of_tests(path: Path, folder: Path) -> TableName:
-    """Return the table that a test file is of, by its place under the folder of the models.
+    """Return the table that a test file is about, from its path under the folder of the models.
 
     Raises:
-        ModelTestError: it is not where test files are.
+        ModelTestError: it is not where test files must be.
     """
     parts = path.relative_to(folder / FOLDER).parts
     if len(parts) != 2 or path.suffix != ".yaml":  # noqa: PLR2004 - layer and file
@@ -155,7 +155,7 @@ class _Reader:
         for number, test in enumerate(self.parsed.tests):
             place = ("tests", number)
             if test.name in {other.name for other in tests}:
-                raise self.file.error((*place, "name"), f"the name {test.name!r} stands here twice.", "Choose another.")
+                raise self.file.error((*place, "name"), f"the name {test.name!r} occurs twice.", "Choose another.")
             tests.append(self._test(test, place))
         return tests
 
@@ -171,7 +171,7 @@ class _Reader:
         columns = tuple(expected[0]) if expected else ()
         for at, row in enumerate(expected):
             if row.keys() != set(columns):
-                message = "this row names other columns than the first one."
+                message = "this row has different columns from the first one."
                 raise self.file.error((*where, at), message, f"Name the same in each: {', '.join(columns)}.")
         line = self.file.line(place)
         return ModelTest(self.model.table, test.name, self.file.path, line, given, test.where, columns, expected)
@@ -180,12 +180,12 @@ class _Reader:
         table = next((table for table in self.model.inputs if str(table) == name), None)
         if table is None:
             inputs = [str(table) for table in self.model.inputs]
-            message = f"the model reads no {name}.{near(name, inputs)}"
+            message = f"the model does not read {name}.{near(name, inputs)}"
             raise self.file.error(place, message, f"It reads {', '.join(inputs) or 'no table'}.")
         return table
 
     def _rows(self, rows: list[Any], contract: Contract, place: Location) -> list[Row]:
-        """Return rows that stand as keys and values, or as lists of values under a list of the columns' names."""
+        """Return rows given as keys and values, or as lists of values after a list of the columns' names."""
         if rows and isinstance(rows[0], list):
             return [self._row(row, contract, places) for row, places in self._listed(rows, place)]
         found = []
@@ -207,7 +207,7 @@ class _Reader:
         for at, row in enumerate(rows[1:], 1):
             if not isinstance(row, list) or len(row) != len(names):
                 message = f"this row must be a list of {len(names)} values, as the first list names columns."
-                raise self.file.error((*place, at), message, "Give each a value, null where there is none.")
+                raise self.file.error((*place, at), message, "Give each a value, or null if there is none.")
             places = {name: (*place, at, column) for column, name in enumerate(names)}
             yield dict(zip(names, row, strict=True)), places
 

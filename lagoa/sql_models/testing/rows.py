@@ -1,4 +1,4 @@
-"""Rows of a test as Arrow tables, whose columns the engine reads as it reads those of the lake's tables."""
+"""Rows of a test as Arrow tables; the engine reads their columns like those of the lake's tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def arrow_rows(contract: Contract, rows: Sequence[Row]) -> pa.Table:
-    """Return rows as a table of all columns of a contract; what a row does not name is null, required or not."""
+    """Return rows as a table with all columns of a contract; what a row does not name is null, even if required."""
     import pyarrow as pa
 
     schema = pa.schema([(column.name, _arrow_type(parse_type(column.type))) for column in contract.all_columns])

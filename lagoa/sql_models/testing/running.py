@@ -1,6 +1,6 @@
-"""Runs one test: the model's SQL over the given rows, in memory, into the types of its contract."""
+"""Runs one test: the model's SQL over the given rows, in memory, with the types of its contract."""
 
-# ruff: noqa: S608 - names are quoted or of our own making
+# ruff: noqa: S608 - names are quoted or are constants of this module
 from __future__ import annotations
 
 import re
@@ -32,14 +32,14 @@ _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class ModelTestResult:
-    """What one test found.
+    """The result of one test.
 
     Attributes:
         test: the test.
         seconds: wall time.
         difference: how the rows differ from those expected, in the columns that the test names.
         broken: what else is wrong, a line each: the SQL fails, a value or a null that the table cannot hold, a row
-            that breaks a rule of the contract, a key that comes twice.
+            that breaks a rule of the contract, a key that is not unique.
     """
 
     test: ModelTest
@@ -78,7 +78,7 @@ def run_test(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelT
 
 
 def _written(session: SqlSession, select: str, contract: Contract) -> tuple[str, TableMetadata]:
-    """Return SQL for the rows that a first write of a SELECT would leave, and the table they are for."""
+    """Return SQL for the rows that a first write of a SELECT would leave, and the table's metadata."""
     metadata = _metadata(contract)
     if contract.scd2 is not None:
         select = stage_observations(SessionQuery(session, select), metadata, contract)
@@ -86,7 +86,7 @@ def _written(session: SqlSession, select: str, contract: Contract) -> tuple[str,
 
 
 def _compared(engine: SqlEngine, test: ModelTest) -> str:
-    """Return SQL for the rows that are compared; a condition is let through if it is a user's query's, of no table."""
+    """Return SQL for the rows that are compared; a condition must be allowed in queries and must not read a table."""
     if test.where is None:
         return f"SELECT * FROM {_OUTPUT}"
     if reads := engine.tables_read(f"SELECT ({test.where}\n)"):
@@ -95,7 +95,7 @@ def _compared(engine: SqlEngine, test: ModelTest) -> str:
 
 
 def _metadata(contract: Contract) -> TableMetadata:
-    """Return the metadata of the table that a first write would make."""
+    """Return the metadata of the table that a first write would create."""
     from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
     from pyiceberg.table.metadata import new_table_metadata
     from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
@@ -105,7 +105,7 @@ def _metadata(contract: Contract) -> TableMetadata:
 
 
 def _broken_rules(session: SqlSession, contract: Contract) -> Iterator[str]:
-    """Yield what of the contract does not hold for the rows, with one of them: the rules of a row, and keys."""
+    """Yield the row rules and keys of the contract that do not hold, each with one of the rows."""
     warning = {column.name for column in contract.columns if column.severity != "fail"}
     rules = [rule for rule in row_rules(contract) if rule.kind == "required" or rule.column not in warning]
     broken = session.query(
@@ -122,14 +122,14 @@ def _broken_rules(session: SqlSession, contract: Contract) -> Iterator[str]:
         ]
         if contract.key and contract.severity.get("key") != "warn":
             keys.append(contract.key)
-        queries |= {f"{', '.join(key)} comes twice": _twice(key) for key in keys}
+        queries |= {f"{', '.join(key)} is not unique": _repeated(key) for key in keys}
     for reason, sql in queries.items():
         for row in session.query(sql).arrow().to_pylist():
             known = {name: value for name, value in row.items() if value is not None}
             yield f"the contract is broken: {reason}: {shown_row(known)}"
 
 
-def _twice(key: Sequence[str]) -> str:
+def _repeated(key: Sequence[str]) -> str:
     names = [name_in_sql(name) for name in key]
-    there = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    return f"SELECT {', '.join(names)} FROM {_OUTPUT} WHERE {there} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+    present = " AND ".join(f"{name} IS NOT NULL" for name in names)
+    return f"SELECT {', '.join(names)} FROM {_OUTPUT} WHERE {present} GROUP BY ALL HAVING count(*) > 1 LIMIT 1"

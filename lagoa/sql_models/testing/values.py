@@ -1,4 +1,4 @@
-"""Values of tests: from what YAML reads to what a column holds, nothing guessed and nothing lost."""
+"""Values of tests: converts what YAML reads to what a column holds; nothing is guessed and nothing lost."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 _BITS = {"int": 32, "long": 64}
 _FLOAT_DIGITS = 15
-"""So many digits of a decimal survive YAML's floats."""
+"""Digits of a decimal that YAML's floats preserve."""
 
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 """Enough for every decimal column; what it cannot hold exactly is an error."""
 
 _INTEGER_BITS = 256
-"""More than any column holds; Python takes no text of much longer numbers."""
+"""More than any column holds; Python does not convert much longer numbers to text."""
 
 _TOLERANCES = {"double": 1e-9, "float": 1e-6}
-"""Share by which two floats may differ: sums come out otherwise in another order."""
+"""Share by which two floats may differ: the result of a sum depends on its order."""
 
 _TINY = 1e-12
 _SHOWN = 60
@@ -43,7 +43,7 @@ def read_value(value: Any, kind: IcebergType) -> Any:
         kind: the column's type.
 
     Raises:
-        NotAValue: it is no value of the type.
+        NotAValue: it is not a value of the type.
     """
     if value is None:
         return None
@@ -55,7 +55,7 @@ def read_value(value: Any, kind: IcebergType) -> Any:
 
 
 def same_value(expected: Any, found: Any, kind: IcebergType) -> bool:
-    """Return whether a value that a model gave is the expected one.
+    """Return whether a value that a model returned is the expected one.
 
     Floats may differ by a billionth of their value (`float` by a millionth); everything else is compared exactly.
     """
@@ -218,7 +218,7 @@ def _inner(value: Any, kind: IcebergType) -> Any:
 
 
 def _iso(value: Any, parse: Callable[[str], Any]) -> Any:
-    """Return what a text in quotes stands for; YAML has read a bare one already."""
+    """Return the value of a text in quotes; YAML has already converted one without quotes."""
     try:
         return parse(value) if isinstance(value, str) else value
     except ValueError:
@@ -226,7 +226,7 @@ def _iso(value: Any, parse: Callable[[str], Any]) -> Any:
 
 
 def yaml_text(value: Any) -> str:
-    """Return what YAML read, for a message: on one line, and no more of it than a line takes."""
+    """Return what YAML read, for a message: on one line, shortened if necessary."""
     if isinstance(value, bool):
         text = "true" if value else "false"
     else:

@@ -111,7 +111,7 @@ def test_a_reference_to_a_table_that_is_not_there_is_not_evaluated(lake, small):
     branch.append("bronze.pets", small.pets(1), batch="q1")
     found = result(branch.audit(), "bronze.pets/foreign_key/owner")
     assert found.outcome == "not evaluated"
-    assert "bronze.people is not there" in found.message
+    assert "bronze.people does not exist" in found.message
     with pytest.raises(AuditFailed):
         branch.publish()
 
@@ -325,7 +325,7 @@ def test_a_result_that_does_not_come_back_blocks(dev, small, lake):
     context = replace(lake.context, open_auditor=Forgetful)
     report = audit(context, "dev")
     found = result(report, "bronze.people/soda/checks.metric")
-    assert (found.outcome, found.message) == ("not evaluated", "was not evaluated: its result did not come back")
+    assert (found.outcome, found.message) == ("not evaluated", "was not evaluated: it returned no result")
     assert not report.passed
 
 

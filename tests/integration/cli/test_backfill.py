@@ -27,7 +27,7 @@ def test_backfill_builds_again_what_is_asked_for(lake, tmp_path):
     assert told["publication"] is None
     (built,) = told["tables"]
     assert (built["how"], built["increments"], built["rows"]) == ("incremental", ["1985", "1990"], 2)
-    assert "full: it was asked for" in ok(lake, "backfill", "silver.people").out
+    assert "full: it was requested" in ok(lake, "backfill", "silver.people").out
     refused = lagoa(lake, "backfill", "silver.people", "--since", "1985-02")
     assert refused.code == 1
     assert "the start of a year" in refused.err

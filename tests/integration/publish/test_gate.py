@@ -70,7 +70,7 @@ class Broken(SodaAuditor):
 
 AUDITORS = {
     "says so": (Doubting, ""),
-    "is missing": (Forgetful, "did not come back"),
+    "is missing": (Forgetful, "returned no result"),
     "fails": (Failing, "out of order"),
 }
 
@@ -121,7 +121,7 @@ def test_a_check_of_a_contract_whose_sql_breaks_blocks(dev, lake, small):
 def test_a_table_that_a_check_reads_and_that_is_not_there_blocks(lake, small):
     lake.create_branch("dev").append("bronze.pets", small.pets(1), batch="q1")
     assert refused(lake) == {
-        "bronze.pets/foreign_key/owner": ("not evaluated", "was not evaluated: bronze.people is not there")
+        "bronze.pets/foreign_key/owner": ("not evaluated", "was not evaluated: bronze.people does not exist")
     }
 
 

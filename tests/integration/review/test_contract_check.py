@@ -104,7 +104,7 @@ def test_files_that_agree(tmp_path):
             {"transformations/tests/silver/sale.yaml": TESTS},
             "transformations/tests/silver/sale.yaml",
             None,
-            "made by no model",
+            "no model makes silver.sale",
         ),
         (
             {"transformations/tests/silver/sales.yaml": TESTS.replace("{id: 1}", "{ix: 1}", 1)},
@@ -112,7 +112,7 @@ def test_files_that_agree(tmp_path):
             3,
             "has no column 'ix'",
         ),
-        ({"soda/silver/sale.yaml": CHECKS}, "soda/silver/sale.yaml", None, "no contract of a table silver.sale"),
+        ({"soda/silver/sale.yaml": CHECKS}, "soda/silver/sale.yaml", None, "no contract for a table silver.sale"),
         ({"soda/silver/s-x.yaml": CHECKS}, "soda/silver/s-x.yaml", None, "is not a valid table name"),
         (
             {"soda/silver/sales.yaml": CHECKS.replace("price", "prise")},
@@ -166,7 +166,7 @@ def test_files_that_agree(tmp_path):
             {"iceberg/silver/sales.odcs.yaml": SALES.replace("id: silver.sales", "id: bronze.sales")},
             "iceberg/silver/sales.odcs.yaml",
             3,
-            "id is 'bronze.sales', and so is that of bronze.sales",
+            "id is 'bronze.sales', which belongs to bronze.sales",
         ),
         (
             {

@@ -150,7 +150,7 @@ def test_late_corrected_and_removed_rows_touch_their_days_alone(branch: Branch) 
     built = build(branch)
     assert built["gold.daily"] == ("incremental", ("2026-01-05", "2026-02-03"), "")
     assert built["gold.latest"][0] == "full"
-    assert built["gold.doubled"][2] == "bronze.sales has changed in batches that it had: b1"
+    assert built["gold.doubled"][2] == "bronze.sales has changed in batches that it already had: b1"
 
 
 def test_the_same_rows_in_other_files_touch_nothing(branch: Branch) -> None:
@@ -169,7 +169,7 @@ def test_what_no_increment_tells_builds_whole_and_says_why(folder: LakeFolder, b
     build(branch)
     branch.append("bronze.shops", pa.table({"id": [3], "shop": ["c"]}))
     built = build(branch)
-    why = "bronze.shops has changed, which no increment is told by"
+    why = "bronze.shops has changed, which does not come in increments"
     assert built["gold.daily"] == built["gold.doubled"] == ("full", (), why)
     branch.replace("bronze.shops", "select * from bronze.shops")
     assert build(branch)["gold.daily"] == ("incremental", (), "")
@@ -214,7 +214,7 @@ def test_a_tie_that_the_merge_cannot_decide_builds_whole(branch: Branch) -> None
     load(branch, "b1", (1, None, 1, 5), (2, None, 2, 5))
     build(branch)
     load(branch, "b2", (9, None, 1, 1), (1, None, 7, 5))
-    assert build(branch)["gold.latest"][2] == "rows of one key have one seen, in a new batch and before"
+    assert build(branch)["gold.latest"][2] == "rows of the same key have the same seen in a new batch and before"
     assert (1, 7, 5) in branch.sql("select id, n, seen from gold.latest").fetchall()  # its _row is greater
     load(branch, "b3", (1, None, 7, 5))
     assert build(branch)["gold.latest"] == ("incremental", ("b3",), "")
@@ -241,7 +241,7 @@ def test_an_earlier_state_that_is_gone_builds_whole(branch: Branch) -> None:
     branch.replace("bronze.sales", "select * from bronze.sales where id < 3")
     for file in old:
         Path(file.removeprefix("file://")).unlink()
-    assert set(build(branch).values()) == {("full", (), "bronze.sales: its earlier state cannot be read any more")}
+    assert set(build(branch).values()) == {("full", (), "bronze.sales: its earlier state can no longer be read")}
 
 
 def test_an_increment_is_put_on_no_other_table_than_it_was_made_for(branch: Branch) -> None:
@@ -390,7 +390,7 @@ def test_backfill_builds_the_intervals_asked_for_and_what_changed(branch: Branch
     check(branch)
     rows = branch.sql("select * from gold.daily order by all").fetchall()
     assert told(branch.backfill("gold.daily", end="2020-01-01")) == {"gold.daily": ("incremental", (), "")}
-    assert told(branch.backfill("gold.daily")) == {"gold.daily": ("full", (), "it was asked for")}
+    assert told(branch.backfill("gold.daily")) == {"gold.daily": ("full", (), "it was requested")}
     assert branch.sql("select * from gold.daily order by all").fetchall() == rows
 
 
@@ -420,10 +420,10 @@ def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branc
     refused: list[tuple[str, dict[str, Any], type[Exception], str]] = [
         ("gold.daily", {"start": "2026-02-30"}, InvalidName, "no day name"),
         ("gold.daily", {"start": "2026-01-05T10:00"}, InvalidName, "the start of a day"),
-        ("gold.daily", {"start": "2026-01-06", "end": "2026-01-06"}, ModelError, "holds no day"),
-        ("gold.daily", {"start": "2026-01-07", "end": "2026-01-06"}, ModelError, "holds no day"),
+        ("gold.daily", {"start": "2026-01-06", "end": "2026-01-06"}, ModelError, "contains no day"),
+        ("gold.daily", {"start": "2026-01-07", "end": "2026-01-06"}, ModelError, "contains no day"),
         ("gold.daily", {"batches": ["b1"]}, ModelError, "is not built by batch"),
-        ("gold.doubled", {"batches": ["b1"]}, ModelError, "cannot be told"),
+        ("gold.doubled", {"batches": ["b1"]}, ModelError, "are unknown"),
         ("gold.doubled", {"start": "2026-01-05"}, ModelError, "is not built by time"),
         ("gold", {}, InvalidName, "a table that has a model"),
         ("bronze.sales", {}, InvalidName, "a table or layer that has models"),

@@ -1,4 +1,4 @@
-"""What is to be built again though nothing changed: the intervals or batches that somebody asked for."""
+"""The intervals or batches that a user requests to be built again though nothing changed."""
 
 # ruff: noqa: S608 - names are quoted
 from __future__ import annotations
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from lagoa.sql_models.materialize.build import Again, Build
 
 
-def check_asked(model: Model, contract: Contract, again: Again) -> None:
-    """Make sure that a model has intervals or batches of its own, where some are asked for.
+def check_requested(model: Model, contract: Contract, again: Again) -> None:
+    """Make sure that a model is built by intervals or batches if some are requested.
 
     Raises:
-        ModelError: it has none, or the range ends before it begins.
-        InvalidName: where an interval begins, or ends, is none.
+        ModelError: it is not, or the range ends before it begins.
+        InvalidName: a given start or end is not that of an interval.
     """
     rule = contract.incremental
     if again.batches:
         if not isinstance(rule, ByBatch):
-            raise _refused(model, f"{model.table} is not built by batch.", "Leave the batches out to build it whole.")
-        told = contract.order_by is not None or contract.column(increment_inputs(rule).popitem()[1]) is not None
-        if not told:
-            message = f"which rows of {model.table} came from a batch cannot be told: it has no column for it."
-            raise _refused(model, message, "Leave the batches out to build it whole.")
+            raise _refused(model, f"{model.table} is not built by batch.", "Leave the batches out to build all of it.")
+        known = contract.order_by is not None or contract.column(increment_inputs(rule).popitem()[1]) is not None
+        if not known:
+            message = f"the rows that a batch made in {model.table} are unknown: it has no column for the batch."
+            raise _refused(model, message, "Leave the batches out to build all of it.")
     if again.start is None and again.end is None:
         return
     if not isinstance(rule, ByTime):
-        raise _refused(model, f"{model.table} is not built by time.", "Leave the range out to build it whole.")
+        raise _refused(model, f"{model.table} is not built by time.", "Leave the range out to build all of it.")
     numbers = [parse_number(rule.grain, each) for each in (again.start, again.end) if each is not None]
     if numbers != sorted(set(numbers)):
-        message = f"a range from {again.start} to {again.end} holds no {rule.grain}."
+        message = f"a range from {again.start} to {again.end} contains no {rule.grain}."
         raise _refused(model, message, f"It begins with the first {rule.grain} and ends before the last date given.")
 
 
@@ -47,8 +47,8 @@ def _refused(model: Model, message: str, advice: str) -> ModelError:
     return ModelError(model.file, None, message, advice)
 
 
-def asked_intervals(work: Build, rule: ByTime) -> Intervals:
-    """Return the intervals asked for in which the inputs or the table have rows."""
+def requested_intervals(work: Build, rule: ByTime) -> Intervals:
+    """Return the requested intervals in which the inputs or the table have rows."""
     again = work.again
     if again is None:
         return Intervals(rule.grain, frozenset())
@@ -66,20 +66,20 @@ def asked_intervals(work: Build, rule: ByTime) -> Intervals:
     return Intervals(rule.grain, frozenset(row[0] for row in found))
 
 
-def asked_batches(work: Build, rule: ByBatch) -> tuple[str, ...]:
-    """Return the batches asked for.
+def requested_batches(work: Build, rule: ByBatch) -> tuple[str, ...]:
+    """Return the requested batches.
 
     Raises:
-        ModelError: the input has no rows of one.
+        ModelError: the input has no rows of one of them.
     """
     if work.again is None or not work.again.batches:
         return ()
     ((source, column),) = increment_inputs(rule).items()
     name = name_in_sql(column)
-    asked = ", ".join(map(text_in_sql, work.again.batches))
+    batches = ", ".join(map(text_in_sql, work.again.batches))
     with work.context.engine.session({source: work.inputs[source]}) as session:
         table = table_in_sql(source)
-        found = session.query(f"SELECT DISTINCT {name} FROM {table} WHERE {name} IN ({asked})").fetchall()
+        found = session.query(f"SELECT DISTINCT {name} FROM {table} WHERE {name} IN ({batches})").fetchall()
     missing = sorted(set(work.again.batches) - {row[0] for row in found})
     if missing:
         message = f"{source} has no rows of batch {', '.join(missing)}."

@@ -9,7 +9,7 @@ OLIST_DIR ?=
 .PHONY: system install demo test test-wheel test-stack test-nightly stack secrets check format bench bench-stack docs schema \
 	lock clean
 
-system:  ## what comes from Debian: the packages of infra/debian.txt that are missing, by root or sudo
+system:  ## install the missing packages of infra/debian.txt, as root or with sudo
 	infra/install_debian.sh
 
 install: $(STAMP)  ## install Lagoa and its tools into .venv, at the versions in the lock
@@ -43,7 +43,7 @@ test: install $(LINT)/.installed  ## all tests without servers; downloads PyIceb
 	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack]'
 	touch $@
 
-test-wheel: install  ## the README's tour from the wheel in a new environment; prints size and licences
+test-wheel: install  ## test the wheel in a clean environment: the README's tour, size, licenses
 	$(BIN)/python -m pytest -p no:xdist tests/wheel
 
 stack: .venv/.stack  ## start the real servers, downloaded or built the first time; needs Go and `make system`
@@ -55,9 +55,11 @@ secrets:  ## generate the secrets of docker-compose.yml into .secrets; existing 
 test-stack: .venv/.stack  ## the tests that need the real servers, on their own stack
 	tests/stack/run
 
-test-nightly: .venv/.stack  ## long tests: random files and sequences, kills at random moments, each extra installed
-	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 tests/integration/ingest/bad_files/test_fuzz.py
-	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' --ignore tests/integration/ingest/bad_files/test_fuzz.py
+FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py
+
+test-nightly: .venv/.stack  ## the long tests: random files and sequences, kills at random moments, each extra installed
+	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 $(FUZZ_TESTS)
+	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' --ignore $(FUZZ_TESTS)
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
 	FUZZ=10 tests/stack/run -m nightly
 
@@ -66,7 +68,7 @@ check: .venv/.stack $(LINT)/.linted  ## lint, types, structure, and the contract
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry . > .venv/deptry.log 2>&1 || { cat .venv/deptry.log; false; } # else it lists what is not installed
+	$(BIN)/deptry . > .venv/deptry.log 2>&1 || { cat .venv/deptry.log; false; } # hides its list of extras that are not installed
 	$(BIN)/hadolint Dockerfile infra/*/Dockerfile
 
 format: install  ## format the code

@@ -1,4 +1,4 @@
-"""Optional parts of Lagoa: what is installed by an extra (`lagoa[stack]`) is imported inside of `extra`."""
+"""Optional packages: those that an extra (`lagoa[stack]`) installs are imported inside `extra`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def extra(name: str, capability: str) -> Iterator[None]:
-    """Say how a part of Lagoa is installed where an import in this block lacks a package.
+    """Translate the error of a package that is not installed, in the block, into `PartMissing`.
 
-    A package that is there and fails to import keeps its own error: installing it again would change nothing.
+    An installed package that fails to import keeps its own error: installing it again would change nothing.
 
     Args:
         name: of the extra in pyproject.toml.
-        capability: what needs it, as the subject of a sentence.
+        capability: needs the packages; the subject of the message.
 
     Raises:
         PartMissing: a package is not installed.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from checkout import ROOT
 from marshmallow import ValidationError
 
 from lagoa.bootstrap import examine_lake
@@ -34,7 +35,7 @@ with warnings.catch_warnings(action="ignore"):  # of marshmallow, at its import
 
 pytestmark = pytest.mark.timeout(240)
 
-PAGE = Path(__file__).parents[2] / "docs" / "nessie-clients.md"
+PAGE = ROOT / "docs" / "nessie-clients.md"
 SHELL, *PYTHON = re.findall(r"^```(?:python)?\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
 PEOPLE = ContentKey(["bronze", "people"])
 NESSIE = Path(sys.executable).with_name("nessie")
@@ -209,9 +210,9 @@ def command(tmp_path):
 
 def test_the_command(command, lake, empty_nessie):
     def nessie(*arguments):
-        told = command(*arguments, NESSIE_ENDPOINT=v1(empty_nessie))
-        assert told.returncode == 0, told.stderr
-        return told.stdout
+        done = command(*arguments, NESSIE_ENDPOINT=v1(empty_nessie))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     main, first = lake.resolve(MAIN).id, lake.resolve(f"{MAIN}~1").id
     nessie("branch", "dev", MAIN)
@@ -237,12 +238,12 @@ def test_where_the_command_finds_the_server(command, empty_nessie, tmp_path):
     assert (tmp_path / ".config" / "nessie" / "config.yaml").is_file()
     assert f"Remote URL: {v1(empty_nessie)}\n" in command("remote", "show").stdout
     (tmp_path / "config.yaml").write_text("endpoint: http://elsewhere/api/v1\n")
-    told = command("config", "--get", "endpoint", NESSIEDIR=str(tmp_path))
-    assert told.stdout.strip() == "http://elsewhere/api/v1"
-    told = command("config", "--get", "endpoint", NESSIE_CLIENTDIR=str(tmp_path))
-    assert told.stdout.strip() == v1(empty_nessie)
-    told = command("--endpoint", "http://127.0.0.1:1/api/v1", "branch")
-    assert told.returncode != 0
+    done = command("config", "--get", "endpoint", NESSIEDIR=str(tmp_path))
+    assert done.stdout.strip() == "http://elsewhere/api/v1"
+    done = command("config", "--get", "endpoint", NESSIE_CLIENTDIR=str(tmp_path))
+    assert done.stdout.strip() == v1(empty_nessie)
+    done = command("--endpoint", "http://127.0.0.1:1/api/v1", "branch")
+    assert done.returncode != 0
 
 
 @pytest.fixture
@@ -299,10 +300,10 @@ def test_who_may_do_what_with_sign_in(servers, as_role, command):
     token = servers.tokens("engineer")().get_secret_value()
     signed_in = {"NESSIE_ENDPOINT": v1(servers.nessie), "NESSIE_AUTH_TYPE": "bearer", "NESSIE_AUTH_TOKEN": token}
     assert "dev" in command("branch", **signed_in).stdout
-    told = command("merge", "-b", MAIN, "-f", "dev", **signed_in)
-    assert told.returncode != 0
-    assert "Forbidden" in told.stdout + told.stderr
-    assert token not in told.stdout + told.stderr
+    done = command("merge", "-b", MAIN, "-f", "dev", **signed_in)
+    assert done.returncode != 0
+    assert "Forbidden" in done.stdout + done.stderr
+    assert token not in done.stdout + done.stderr
 
     for act in branches[1:]:
         act(engineer)
@@ -321,6 +322,6 @@ def test_what_the_page_says_to_type(lake, stack, servers, tmp_path):
         ([*python, with_token], signed_in, "['main']"),
     ):
         environment = home | variables
-        told = subprocess.run(command, cwd=stack._root, env=environment, capture_output=True, text=True, check=False)
-        assert told.returncode == 0, told.stderr
-        assert wanted in told.stdout
+        done = subprocess.run(command, cwd=stack._root, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert wanted in done.stdout

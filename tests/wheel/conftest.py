@@ -8,11 +8,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 LOCK = ROOT / "requirements.lock"
 UV = [sys.executable, "-m", "uv"]
 
@@ -55,9 +58,9 @@ class Environment:
 
     @cached_property
     def packages(self):
-        """Return name, version, licence expression, licence text and licence labels of each package."""
-        told = subprocess.run([self.python, "-c", _FACTS], check=True, capture_output=True, text=True)
-        return json.loads(told.stdout)
+        """Return name, version, license expression, license text and license labels of each package."""
+        done = subprocess.run([self.python, "-c", _FACTS], check=True, capture_output=True, text=True)
+        return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,12 @@ import subprocess
 import tomllib
 
 import pytest
+from checkout import ROOT
 from packaging.utils import canonicalize_name
 
-from tests.wheel.conftest import LOCK, ROOT, UV
-from tests.wheel.licences import not_allowed, show
-from tests.wheel.test_packages import said_size
+from tests.wheel.conftest import LOCK, UV
+from tests.wheel.licenses import not_allowed, show
+from tests.wheel.test_packages import documented_size
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 LOCKED = set(re.findall(r"^([\w.-]+)==([^\s;]+)", LOCK.read_text("utf-8"), re.MULTILINE))
@@ -28,4 +29,4 @@ def test_each_extra_alone(base, install, extra, capsys):
     assert found - LOCKED == set()
     subprocess.run([*UV, "pip", "check", "-q", "--python", environment.python], check=True)
     assert not_allowed(environment) == []
-    assert environment.megabytes - base.megabytes == pytest.approx(said_size(f"`{extra}`"), rel=0.2, abs=10)
+    assert environment.megabytes - base.megabytes == pytest.approx(documented_size(f"`{extra}`"), rel=0.2, abs=10)

@@ -6,8 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-
-from tests.wheel.conftest import ROOT
+from checkout import ROOT
 
 SETTINGS = """name = "people"
 [profiles.stack]
@@ -43,9 +42,9 @@ def lake(base, tmp_path_factory):
 )
 def test_what_needs_an_extra_names_it(lake, arguments, variables, what, package):
     keys = {"LAGOA_S3_ACCESS_KEY": "x", "LAGOA_S3_SECRET_KEY": "y"}
-    told = lake(*arguments, **keys, **variables)
-    assert (told.returncode, told.stdout) == (1, "")
-    first, second = told.stderr.splitlines()
+    done = lake(*arguments, **keys, **variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    first, second = done.stderr.splitlines()
     assert first.startswith(f"Error: {what}")
     assert first.endswith(f" needs the package {package!r}, which is not installed.")
     assert second == "Install what belongs to it: `pip install 'lagoa[stack]'`."

@@ -6,8 +6,7 @@ import re
 import subprocess
 
 import pytest
-
-from tests.wheel.conftest import ROOT
+from checkout import ROOT
 
 PEOPLE = """id,name,city,born,height
 1,João Silva,São Paulo,1990-05-17,1.81
@@ -64,14 +63,14 @@ def test_the_tour(base, tmp_path):
     (tmp_path / "more_people.csv").write_text(MORE_PEOPLE, "utf-8")
     run = {"cwd": tmp_path, "env": base.variables(tmp_path), "capture_output": True, "text": True}
 
-    told = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", shell], check=False, **run)
-    assert told.returncode == 0, told.stderr
-    assert "Traceback" not in told.stderr
-    out = told.stdout.splitlines()
+    done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", shell], check=False, **run)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    out = done.stdout.splitlines()
     counts = [out[place + 1].strip() for place, line in enumerate(out) if line.strip() == "count_star()"]
     assert counts == ["5", "5"]
     assert (tmp_path / "mylake" / "iceberg" / "bronze" / "people.odcs.yaml").is_file()
 
     code = BEFORE + python + AFTER
-    told = subprocess.run([base.python, "-c", code, str(base.folder)], check=False, **run)
-    assert told.returncode == 0, told.stderr
+    done = subprocess.run([base.python, "-c", code, str(base.folder)], check=False, **run)
+    assert done.returncode == 0, done.stderr

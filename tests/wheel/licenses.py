@@ -1,4 +1,4 @@
-"""What packages say of their licences, and whether Lagoa may stand on them."""
+"""The licenses that packages declare, and which of them Lagoa may depend on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ KNOWN = {
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # says "Dual License"
     "soda-core": "Elastic-2.0",  # say "Proprietary"; docs/decisions/01-dependencies.md
     "soda-duckdb": "Elastic-2.0",
-    "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later",  # lists both without saying that one may choose
+    "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later",  # declares both without "or"
 }
-"""Packages whose metadata does not say what their licence is."""
+"""Packages whose metadata does not say what their license is."""
 
 ALLOWED = re.compile(
     r"""
@@ -21,20 +21,20 @@ ALLOWED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-"""Licences of packages that may be used as they are by software under Apache-2.0."""
+"""Licenses of packages that may be used as they are by software under Apache-2.0."""
 
 _TITLE = 80
-"""Characters of a licence's name; what is longer is its text."""
+"""Characters of a license's name; what is longer is its text."""
 
 
-def licence(name, expression, text, labels):
-    """Return what a package says of its licence: by its expression, else its name, else its labels."""
+def license_of(name, expression, text, labels):
+    """Return what a package says of its license: by its expression, else its name, else its labels."""
     title = text if len(text) < _TITLE and "\n" not in text else ""
     return KNOWN.get(name) or expression or title or " AND ".join(label.partition(" (")[0] for label in labels)
 
 
 def allowed(said):
-    """Whether one of a licence's alternatives is allowed, all parts of it; in parentheses each of them must be."""
+    """Whether one alternative of a license is allowed with all its parts; with parentheses every part must be."""
     alternatives = [said] if "(" in said else said.split(" OR ")
     return any(
         all(ALLOWED.fullmatch(part.strip("() ")) for part in re.split(" AND | OR ", each)) for each in alternatives
@@ -42,13 +42,13 @@ def allowed(said):
 
 
 def show(environment, what):
-    """Print licences, number and size of the packages of an environment."""
+    """Print licenses, number and size of the packages of an environment."""
     for name, version, *said in environment.packages:
-        sys.stdout.write(f"\n{name:42}{version:16}{licence(name, *said)}")
+        sys.stdout.write(f"\n{name:42}{version:16}{license_of(name, *said)}")
     sys.stdout.write(f"\n{what}: {len(environment.packages)} packages, {environment.megabytes} MB\n")
 
 
 def not_allowed(environment):
-    """Return the packages of an environment whose licence is not allowed, with what they say of it."""
-    said = {name: licence(name, *said) for name, _, *said in environment.packages}
+    """Return the packages of an environment whose license is not allowed, with what they say of it."""
+    said = {name: license_of(name, *said) for name, _, *said in environment.packages}
     return [each for each in said.items() if not allowed(each[1])]

@@ -300,7 +300,7 @@ def without(name: str) -> str:
 @pytest.mark.parametrize(
     ("columns", "custom", "said"),
     [
-        (without("valid_to"), {}, "has a column valid_to, and silver.things has none"),
+        (without("valid_to"), {}, "needs a column valid_to, and silver.things has none"),
         (without("valid_to") + " valid_to:date", {}, "the column valid_to does not have the type"),
         (without("valid_to") + " valid_to:timestamptz!", {}, "Make it valid_to: timestamptz, not required"),
         (without("is_current") + " is_current:string!", {}, "Make it is_current: boolean, required"),

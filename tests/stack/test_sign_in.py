@@ -184,16 +184,16 @@ def test_what_a_role_may_not_is_told_with_who_may(lake_of, servers, role):
     before = servers.references()
     head = lake.resolve(MAIN).id
     for branch, who in REFUSED[role]:
-        with pytest.raises(NotAllowed, match=f"role '{role}' do this: make '{branch}'") as told:
+        with pytest.raises(NotAllowed, match=f"role '{role}' to do this: make '{branch}'") as told:
             lake.create_branch(branch)
         assert who in told.value.advice
     catalog = lake.context.catalog
-    with pytest.raises(NotAllowed, match=f"role '{role}' do this: move 'main'") as told:
+    with pytest.raises(NotAllowed, match=f"role '{role}' to do this: move 'main'") as told:
         catalog._assign(MAIN, head, head)
     assert told.value.advice == "The role publisher may."
     assert "Bearer" not in str(told.value)
     if role != "engineer":
-        with pytest.raises(NotAllowed, match=f"role '{role}' do this: roll main back"):
+        with pytest.raises(NotAllowed, match=f"role '{role}' to do this: roll main back"):
             lake.rollback("main~1")
     assert {name: at for name, at in servers.references().items() if "/scratch/" not in name} == before
 
@@ -227,7 +227,7 @@ def test_a_reader_sees_no_quarantine_and_is_told_so(lake_of, folder):
         lambda: lake.sql("SELECT * FROM quarantine.bronze__sellers"),
         lambda: lake.audit(MAIN),
     ):
-        with pytest.raises(NotAllowed, match="role 'reader' do this: read the quarantine"):
+        with pytest.raises(NotAllowed, match="role 'reader' to do this: read the quarantine"):
             looked_at()
 
 

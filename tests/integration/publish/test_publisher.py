@@ -106,7 +106,7 @@ def test_the_publishers_own_checkout_decides(small, tmp_path):
 def test_who_may_not_ask_is_refused_before_anything_runs(lake, tmp_path):
     nowhere = {"publisher_command": (str(tmp_path / "nowhere"),)}  # so a step could not even begin
     for role, branch in (("reader", "one"), ("reader", "run/x/1"), ("ingest", "one")):
-        with pytest.raises(NotAllowed, match=f"role '{role}' do this: publish '{branch}'") as told:
+        with pytest.raises(NotAllowed, match=f"role '{role}' to do this: publish '{branch}'") as told:
             handing_over(lake, role=role, **nowhere).context.publisher.publish(branch, "")
         assert "publisher may" in told.value.advice
     for role in ("reader", "ingest"):

@@ -38,7 +38,7 @@ Action = Literal["retry", "fix", "discard"]
 _RECORDS, _REFUSED, _ACCEPTED, _NEWS = map(name_in_sql, (RECORDS, "@refused", "@accepted", "@news"))
 _PASSED = f"n IN (SELECT {name_in_sql(ROW)} FROM {name_in_sql(STREAM)}) AND n NOT IN (SELECT record FROM {_REFUSED})"
 _ID_LENGTH = 16
-_CONSTANT = frozenset(LINEAGE_COLUMNS[:2])  # a batch, a moment; the files are those that the records came in
+_CONSTANT = frozenset(LINEAGE_COLUMNS[:2])  # the batch and the time; files and record numbers are those of the records
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def _boolean(value: Any, _: IcebergType) -> bool:
 
 def _integer(value: Any, kind: IcebergType) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise NotAValue(f"{yaml_text(value)} is no whole number.")
+        raise NotAValue(f"{yaml_text(value)} is not a whole number.")
     limit = 2 ** (_BITS[kind.name] - 1)
     if not -limit <= value < limit:
         raise NotAValue(f"{value} is beyond what {kind} holds.")
@@ -116,18 +116,18 @@ def _integer(value: Any, kind: IcebergType) -> int:
 
 def _float(value: Any, _: IcebergType) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise NotAValue(f"{yaml_text(value)} is no number.")
+        raise NotAValue(f"{yaml_text(value)} is not a number.")
     return float(value)
 
 
 def _decimal(value: Any, kind: IcebergType) -> Decimal:
     precision, scale = kind.numbers
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise NotAValue(f"{yaml_text(value)} is no number.")
+        raise NotAValue(f"{yaml_text(value)} is not a number.")
     try:
         number = Decimal(str(value))
     except InvalidOperation as error:
-        raise NotAValue(f"{yaml_text(value)} is no number.") from error
+        raise NotAValue(f"{yaml_text(value)} is not a number.") from error
     if isinstance(value, float) and len(number.as_tuple().digits) > _FLOAT_DIGITS:
         raise NotAValue(f"{value} has more digits than YAML keeps. Put it in quotes.")
     try:
@@ -142,7 +142,7 @@ def _decimal(value: Any, kind: IcebergType) -> Decimal:
 def _date(value: Any, _: IcebergType) -> date:
     found = _iso(value, date.fromisoformat)
     if isinstance(found, datetime) or not isinstance(found, date):
-        raise NotAValue(f"{yaml_text(value)} is no date. Write it as 2018-01-31.")
+        raise NotAValue(f"{yaml_text(value)} is not a date. Write it as 2018-01-31.")
     return found
 
 
@@ -164,13 +164,13 @@ def _moment(value: Any) -> datetime:
         return found
     if isinstance(found, date):
         return datetime(found.year, found.month, found.day)  # noqa: DTZ001 - the column decides on the zone
-    raise NotAValue(f"{yaml_text(value)} is no moment. Write it as 2018-01-31 09:30:00.")
+    raise NotAValue(f"{yaml_text(value)} is not a date and time. Write it as 2018-01-31 09:30:00.")
 
 
 def _time(value: Any, _: IcebergType) -> time:
     found = _iso(value, time.fromisoformat)
     if not isinstance(found, time):
-        raise NotAValue(f'{yaml_text(value)} is no time of day. Write it in quotes: "09:30:00".')
+        raise NotAValue(f'{yaml_text(value)} is not a time of day. Write it in quotes: "09:30:00".')
     return found
 
 
@@ -178,12 +178,12 @@ def _uuid(value: Any, _: IcebergType) -> UUID:
     try:
         return UUID(value)
     except (ValueError, AttributeError, TypeError) as error:
-        raise NotAValue(f"{yaml_text(value)} is no UUID.") from error
+        raise NotAValue(f"{yaml_text(value)} is not a UUID.") from error
 
 
 def _bytes(value: Any, kind: IcebergType) -> bytes:
     if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9A-Fa-f]{2})*", value):
-        raise NotAValue(f"{yaml_text(value)} is no {kind}. Write bytes as hexadecimal text, in quotes.")
+        raise NotAValue(f"{yaml_text(value)} is not {kind}. Write bytes as hexadecimal text, in quotes.")
     found = bytes.fromhex(value)
     if kind.numbers and len(found) != kind.numbers[0]:
         raise NotAValue(f"{yaml_text(value)} has {len(found)} bytes; {kind} has {kind.numbers[0]}.")
@@ -192,7 +192,7 @@ def _bytes(value: Any, kind: IcebergType) -> bytes:
 
 def _list(value: Any, kind: IcebergType) -> list[Any]:
     if not isinstance(value, list):
-        raise NotAValue(f"{yaml_text(value)} is no list.")
+        raise NotAValue(f"{yaml_text(value)} is not a list.")
     return [_inner(each, kind.parts[0][1]) for each in value]
 
 
@@ -206,7 +206,7 @@ def _struct(value: Any, kind: IcebergType) -> dict[str, Any]:
 def _map(value: Any, kind: IcebergType) -> list[tuple[Any, Any]]:
     pairs = list(value.items()) if isinstance(value, dict) else value
     if not isinstance(pairs, list) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):  # noqa: PLR2004
-        raise NotAValue(f"{yaml_text(value)} is no map: keys and values, or a list of [key, value].")
+        raise NotAValue(f"{yaml_text(value)} is not a map: keys and values, or a list of [key, value].")
     (_, key), (_, inner) = kind.parts
     return [(_inner(name, key), _inner(each, inner)) for name, each in pairs]
 

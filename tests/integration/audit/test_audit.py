@@ -93,7 +93,7 @@ def test_a_schema_that_is_not_the_contracts_fails(dev, small):
     assert (found.outcome, found.figure) == ("failed", 3)
     assert "age is int, the contract says long" in found.message
     assert "nick is missing, the contract says string" in found.message
-    assert "name is string, the contract says nothing of it" in found.message
+    assert "name is string, the contract says nothing about it" in found.message
     assert "(`lagoa contract diff bronze.people` says what to do)" in found.message
 
 

@@ -281,6 +281,8 @@ class WriteTransaction:
         target = Target(self._staged, self._context.contracts, table, replaced=how is _replaced)
         with open_rows(self._context.engine, self._staged.tables, self._branch, table, source) as given:
             rows, batch = given, options.batch
+            if batch is not None and not (batch if isinstance(batch, str) else batch.id):
+                raise WriteError(table, "the id of the batch is empty.", "Give the batch an id, or leave `batch` out.")
             if isinstance(batch, str):
                 rows, name = kept(rows)
                 fingerprint = RowsFingerprint(rows.session, name)

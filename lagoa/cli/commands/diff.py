@@ -32,8 +32,10 @@ def diff(
     before, separator, after = refs.partition("..")
     if not separator:
         before, after = "main", refs
+    if not (before and after):
+        raise typer.BadParameter(f"{refs!r} lacks a ref: write A..B, or B alone to compare it with main.")
     with open_here(ctx) as lake, working(f"comparing {before} with {after}"):
-        found = lake.diff(before or "main", after or "main")
+        found = lake.diff(before, after)
     if as_json:
         emit_json(_tell(found))
         return

@@ -33,8 +33,6 @@ NASTY = ["a'b", 'a"b', "a;drop table x", "../up", "a..b", "ümlaut", "湖", "a b
 )
 def test_names_outside_the_grammar_get_a_clear_error(loaded, command):
     for name in NASTY:
-        if (name, command[0]) == ("", "diff"):  # `main..` is main..main
-            continue
         arguments = [part.replace("NAME", name) for part in command]
         done = lagoa(loaded, arguments[0], *(["--"] if arguments[1] == "-" else []), *arguments[1:])
         assert done.code in {1, 2}, done

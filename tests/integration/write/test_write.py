@@ -265,6 +265,14 @@ def test_a_result_names_the_metadata_that_the_table_has_after_the_write(lake: La
     assert dev.merge("bronze.a", rows((1, "y", 2))).pointer == pointer() != first.pointer
 
 
+@pytest.mark.parametrize("batch", ["", Batch("", "f")])
+def test_a_batch_has_an_id(lake: Lake, dev: Branch, batch: str | Batch) -> None:
+    head = dev.head
+    with pytest.raises(WriteError, match="the id of the batch is empty"):
+        dev.append("bronze.a", rows((1, "x", 1)), batch=batch)
+    assert dev.head == head
+
+
 def test_a_batch_that_was_held_is_refused(lake: Lake, dev: Branch) -> None:
     dev.append("bronze.b", rows((1, "x"), names="k v"))
     namespaces = {("bronze",): {"lagoa.held.a.b1": "f1"}}

@@ -102,7 +102,7 @@ def test_an_empty_secret_is_none(source):
 
 @pytest.mark.parametrize("name", ["", "A", "a_b", "a b", "a/b", "../a", "-a", "a\n", "ä", "a" * 101])
 def test_a_name_outside_the_grammar_is_refused(source, name):
-    with pytest.raises(InvalidName, match="no secret name"):
+    with pytest.raises(InvalidName, match="is not a valid secret name"):
         source.secrets.get(name)
 
 

@@ -89,7 +89,7 @@ class FileWriter:
             raise WriteError(
                 self.name,
                 f"its files cannot be written: {error.strerror or error}.",
-                "Look at the free space of the disk and at the rights to the state folder, then try again.",
+                "Check the free disk space and the permissions of the state folder, then try again.",
             ) from error
         except BaseException:
             storage.discard(folder)

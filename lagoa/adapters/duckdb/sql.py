@@ -39,5 +39,5 @@ def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAll
     if isinstance(error, duckdb.OutOfMemoryException):
         advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."
     elif isinstance(error, duckdb.IOException):
-        advice = "Look at the free space of the disk and at the rights to the state folder, then try again."
+        advice = "Check the free disk space and the permissions of the state folder, then try again."
     return QueryError(str(error).strip(), advice)

@@ -86,8 +86,8 @@ def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: LakeFold
     [
         ("{format: kv, between: '||'}", "between: String should have at most 1 character"),
         ("{format: kv, betwen: '|'}", "Did you mean 'between'?"),
-        ("{format: kv, delimiter: '|'}", "delimiter is of CSV files, not of kv."),
-        ("{format: csv, between: '|'}", "between is of key-value files, not of csv."),
+        ("{format: kv, delimiter: '|'}", "delimiter is an option of CSV files, not of kv."),
+        ("{format: csv, between: '|'}", "between is an option of key-value files, not of csv."),
         ("{format: kw}", "format: Input should be 'csv', 'parquet', 'json', 'jsonl' or 'kv'; it is 'kw'."),
     ],
 )

@@ -280,8 +280,8 @@ def test_a_table_without_history_takes_no_observations(dev: Branch) -> None:
 @pytest.mark.parametrize(
     ("select", "said"),
     [
-        (SELECT, "lacks columns that the contract of silver.things asks for: is_deleted"),
-        ("select k, v, gone as is_deleted from bronze.seen", "asks for: valid_from"),
+        (SELECT, "lacks columns that the contract of silver.things requires: is_deleted"),
+        ("select k, v, gone as is_deleted from bronze.seen", "requires: valid_from"),
         (SELECT.replace(" from bronze", ", gone as is_deleted, t as valid_to from bronze"), "valid_to is not observed"),
     ],
     ids=["no marker", "no moment", "what follows"],

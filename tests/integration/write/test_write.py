@@ -375,7 +375,7 @@ def test_a_table_follows_its_contract(folder: LakeFolder, lake: Lake, dev: Branc
     ("columns", "said"),
     [
         ("k:string! v:string", "'k' is long and cannot become string"),
-        ("k:long! w:string", "'v', which is string, is not in the contract"),
+        ("k:long! w:string", "'v', which is string, is no longer in the contract"),
     ],
 )
 def test_what_a_table_cannot_become_is_said(

@@ -180,7 +180,7 @@ def test_a_full_disk(root: Path, lake: Lake, branch: Branch, tmp_path: Path) -> 
         str(path),
     ).splitlines()
     assert len(told) == 5
-    assert all("free space" in line for line in told)
+    assert all("free disk space" in line for line in told)
     result = branch.ingest(path, SALES)
     assert (result.received, result.accepted, result.quarantined) == (2, 1, 1)
 

@@ -234,6 +234,6 @@ class SqliteFile:
             if code in _ENVIRONMENT:
                 raise TerminalError(
                     f"{self.path} cannot be used: {error}.",
-                    "Look at the free space of its disk and at the rights to its file and folder, then try again.",
+                    "Check the free disk space and the permissions of its file and folder, then try again.",
                 ) from error
             raise

@@ -219,7 +219,7 @@ def _translated(path: Path) -> Iterator[None]:
         if "locked" in str(error) or "busy" in str(error):
             message = f"{path} is locked by others for longer than {BUSY_SECONDS:.0f} s."
             raise CatalogBusy(message, "Try again.") from error
-        advice = "Look at the free space of its disk and at the rights to its file and folder, then try again."
+        advice = "Check the free disk space and the permissions of its file and folder, then try again."
         raise TerminalError(f"{path} cannot be used: {error}.", advice) from error
     except sqlite3.DatabaseError as error:
         raise CatalogDamaged(f"{path}: {error}.", "Put the file back from a backup.") from error

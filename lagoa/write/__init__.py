@@ -283,35 +283,31 @@ class WriteTransaction:
             rows, batch = given, options.batch
             if batch is not None and not (batch if isinstance(batch, str) else batch.id):
                 raise WriteError(table, "the id of the batch is empty.", "Give the batch an id, or leave `batch` out.")
+            is_of: Callable[[str], bool] | None = None
             if isinstance(batch, str):
                 rows, name = kept(rows)
                 fingerprint = RowsFingerprint(rows.session, name)
-                loaded = self._loaded(target, batch, str(fingerprint), fingerprint.is_of)
-                batch = Batch(batch, str(fingerprint))
-            else:
-                loaded = batch is not None and self._loaded(
-                    target, batch.id, batch.fingerprint, partial(same, batch.fingerprint)
-                )
-            if loaded:
+                batch, is_of = Batch(batch, str(fingerprint)), fingerprint.is_of
+            if batch is not None and self._loaded(target, batch, is_of or partial(same, batch.fingerprint)):
                 return WriteResult(table, skipped=True, pointer=target.pointer)
             if target.contract is not None and target.contract.source is not None:
                 rows = with_lineage(rows, batch)
             changes = how(rows, target)
         return self._stage(target, changes, options, batch)
 
-    def _loaded(self, target: Target, batch: str, fingerprint: str, is_of: Callable[[str], bool]) -> bool:
-        """Return whether the table already contains the batch with this content.
+    def _loaded(self, target: Target, batch: Batch, is_of: Callable[[str], bool]) -> bool:
+        """Return whether the table already contains the batch; `is_of` compares a stored fingerprint with its content.
 
         Raises:
             BatchHeld: the batch with this content was rolled back and held.
             BatchChanged: the table contains the batch with different content.
         """
-        held = held_fingerprint(self._context.catalog, self._staged.base, target.name, batch)
+        held = held_fingerprint(self._context.catalog, self._staged.base, target.name, batch.id)
         if held is not None and is_of(held):
-            raise BatchHeld(target.name, batch)
-        known = self._context.batches.of(target.properties).get(batch)
+            raise BatchHeld(target.name, batch.id)
+        known = self._context.batches.of(target.properties).get(batch.id)
         if known is not None and not is_of(known.fingerprint):
-            raise BatchChanged(target.name, batch, known.fingerprint, fingerprint)
+            raise BatchChanged(target.name, batch.id, known.fingerprint, batch.fingerprint)
         return known is not None
 
     def _stage(self, target: Target, changes: FileChanges, options: _Options, batch: Batch | None) -> WriteResult:

@@ -70,6 +70,11 @@ class LocalStorage:
         """Create a folder and its parents; raises `OSError` if it exists."""
         Path(self.path(location)).mkdir(parents=True)
 
+    def disposable(self, location: str) -> Sequence[str]:
+        """Return the folders in a folder; none if it does not exist."""
+        path = Path(self.path(location))
+        return [f"{location}/{each.name}" for each in path.iterdir()] if path.is_dir() else ()
+
     def discard(self, location: str) -> None:
         """Remove a file or a folder."""
         path = Path(self.path(location))

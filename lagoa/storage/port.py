@@ -79,6 +79,9 @@ class Storage(Protocol):
     def make_folder(self, location: str) -> None:
         """Create a folder for new files; raises `OSError`."""
 
+    def disposable(self, location: str) -> Sequence[str]:
+        """Return the folders in a folder that `discard` can delete; none in a store with rules of its own."""
+
     def discard(self, location: str) -> None:
         """Delete a file, or a folder with its files, that no table refers to."""
 

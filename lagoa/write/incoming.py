@@ -7,22 +7,17 @@ incoming rows are kept separately; the intent of the write refers to their files
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagoa.storage.port import S3
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.context import LakeContext
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
-    from lagoa.storage.port import Storage
     from lagoa.write.target import Target
 
 FOLDER = "_lagoa/incoming"
@@ -61,21 +56,10 @@ def incoming_of(context: LakeContext) -> Incoming | None:
 def sweep_incoming(context: LakeContext) -> None:
     """Delete incoming rows older than `incoming_days`. In an object store a lifecycle rule does this."""
     oldest = datetime.now(UTC).date() - timedelta(days=context.settings.incoming_days)
-    for folder, day in _days(context.storage):
-        if day < oldest:
-            context.storage.discard(folder)
-
-
-def _days(storage: Storage) -> Iterator[tuple[str, date]]:
-    place = f"{storage.home}/{FOLDER}"
-    path = storage.path(place)
-    if path.startswith(S3):
-        return
-    for folder in Path(path).iterdir() if Path(path).is_dir() else ():
-        try:
-            yield f"{place}/{folder.name}", date.fromisoformat(folder.name)
-        except ValueError:  # not created by Lagoa
-            continue
+    for folder in context.storage.disposable(f"{context.storage.home}/{FOLDER}"):
+        with suppress(ValueError):  # a folder that is not ours
+            if date.fromisoformat(folder.rpartition("/")[2]) < oldest:
+                context.storage.discard(folder)
 
 
 def _plain(table: TableName, metadata: TableMetadata, place: str) -> TableMetadata:

@@ -112,6 +112,10 @@ class S3Storage(LocalStorage):
         if not self.path(location).startswith(S3):
             super().make_folder(location)
 
+    def disposable(self, location: str) -> Sequence[str]:
+        """Return the folders in a local folder; in the store, rules of the bucket delete files."""
+        return () if self.path(location).startswith(S3) else super().disposable(location)
+
     def discard(self, location: str) -> None:
         """Delete a local file; in the store it stays, as Lagoa's user may not delete, and no table refers to it."""
         if not self.path(location).startswith(S3):

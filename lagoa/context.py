@@ -8,7 +8,7 @@ from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 from lagoa.domain.refs import Ref
 from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import NotAllowed
@@ -51,7 +51,7 @@ class LakeContext:
         open_secrets: creates the source of credentials; called once, when it is first needed.
         open_publisher: creates the publisher from the context; called once, when it is first needed.
         clock: returns the time (UTC).
-        kept: cache of results derived from the lake's files, by their content.
+        cache: cache of results derived from the lake's files, by their content.
     """
 
     settings: Settings
@@ -63,7 +63,7 @@ class LakeContext:
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
     clock: Callable[[], datetime] = _now
-    kept: Kept[tuple[Hashable, ...], Any] = field(default_factory=lambda: Kept(_KEPT), init=False, repr=False)
+    cache: Cache[tuple[Hashable, ...], Any] = field(default_factory=lambda: Cache(_KEPT), init=False, repr=False)
 
     _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     _lock: RLock = field(default_factory=RLock, init=False, repr=False)

@@ -53,7 +53,7 @@ def contract_checks(contract: Contract, tables: Collection[TableName]) -> list[C
 def _of_contract(context: LakeContext, contract: Contract, tables: Collection[TableName]) -> list[Check]:
     # The contract of a quarantine, and so its hash, does not depend on the table's contract, but its owner does.
     key = ("contract", contract.table, contract.hash, contract.owner, contract.table.quarantine in tables)
-    checks: list[Check] = context.kept.of(key, lambda: contract_checks(contract, tables))
+    checks: list[Check] = context.cache.of(key, lambda: contract_checks(contract, tables))
     return checks
 
 
@@ -64,7 +64,7 @@ def _of_check_file(context: LakeContext, contract: Contract) -> list[Soda]:
         return []
     file = context.auditor.read(table, path)
     key = ("file", file.path, file.text, contract.hash, contract.owner)
-    checks: list[Soda] = context.kept.of(key, lambda: Soda.of_file(file, contract, context.engine))
+    checks: list[Soda] = context.cache.of(key, lambda: Soda.of_file(file, contract, context.engine))
     return checks
 
 

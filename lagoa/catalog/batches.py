@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 from lagoa.errors import CatalogDamaged
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class BatchFiles:
         self._storage = storage
         self._place = f"{storage.home}/_lagoa/batches"
         self._days = days
-        self._kept: Kept[str, Mapping[str, HeldBatch]] = Kept(_KEPT_FILES)
+        self._kept: Cache[str, Mapping[str, HeldBatch]] = Cache(_KEPT_FILES)
 
     def of(self, properties: Mapping[str, str]) -> TableBatches:
         """Return the batches of a table, from its properties."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_document, table_facts
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 
 if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
@@ -27,8 +27,8 @@ class MetadataFiles:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self._facts: Kept[str, TableFacts] = Kept(_FACTS)
-        self._parsed: Kept[str, TableMetadata] = Kept(_PARSED)
+        self._facts: Cache[str, TableFacts] = Cache(_FACTS)
+        self._parsed: Cache[str, TableMetadata] = Cache(_PARSED)
 
     def facts(self, pointer: str) -> TableFacts:
         """Return the facts of the table at a pointer; raises `CatalogDamaged`."""

@@ -1,1 +1,1 @@
-"""The values that every part of Lagoa uses, and the ports that adapters implement. No file is opened here."""
+"""The values that every part of Lagoa uses, the ports that adapters implement, and caches in memory and in files."""

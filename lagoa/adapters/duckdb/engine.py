@@ -21,7 +21,7 @@ from lagoa.adapters.duckdb.moved import MovedTables
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
 from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 from lagoa.domain.owners import is_running
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
@@ -73,9 +73,9 @@ class DuckDBEngine:
         self._target_file_bytes = target_file_bytes
         self._spill = spill.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
-        self._files: Kept[str, tuple[str, ...]] = Kept(_KEPT_TABLES)
-        self._readable: Kept[str, bool] = Kept(_KEPT_TABLES)
-        self._file_columns: Kept[str, frozenset[FileColumn]] = Kept(_KEPT_FILES)
+        self._files: Cache[str, tuple[str, ...]] = Cache(_KEPT_TABLES)
+        self._readable: Cache[str, bool] = Cache(_KEPT_TABLES)
+        self._file_columns: Cache[str, frozenset[FileColumn]] = Cache(_KEPT_FILES)
         self._sharing: list[int] = []
         self._moved = MovedTables(storage, self._spill / "moved")
         self._numbers = itertools.count()

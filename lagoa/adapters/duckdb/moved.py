@@ -17,7 +17,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from lagoa.catalog.table_facts import table_document
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class MovedTables:
         self._storage = storage
         self._folder = folder
         self.folder = folder if storage.home != storage.location else None
-        self._forms: Kept[str, _Form] = Kept(_FORMS)
+        self._forms: Cache[str, _Form] = Cache(_FORMS)
 
     def path(self, pointer: str) -> str:
         """Return the metadata file by which DuckDB reads the table at a pointer.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pyiceberg.types import NestedField
 
     from lagoa.adapters.duckdb.session import Means
-    from lagoa.domain.kept import Kept
+    from lagoa.domain.cache import Cache
     from lagoa.storage.port import Storage
 
 FileColumn: TypeAlias = "tuple[int | None, str, str]"
@@ -87,7 +87,7 @@ def _location_sql(storage: Storage, paths: Sequence[str], files: Sequence[DataFi
 
 
 def _columns(
-    cursor: duckdb.DuckDBPyConnection, known: Kept[str, frozenset[FileColumn]], paths: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection, known: Cache[str, frozenset[FileColumn]], paths: Sequence[str]
 ) -> set[frozenset[FileColumn]]:
     """Return the columns of files, each set of them once; those of files that are not known are kept."""
     kept = {path: known.get(path) for path in paths}

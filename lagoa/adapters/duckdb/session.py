@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from lagoa.adapters.duckdb.files import FileWriter
     from lagoa.adapters.duckdb.reading import FileColumn
-    from lagoa.domain.kept import Kept
+    from lagoa.domain.cache import Cache
     from lagoa.domain.tables import TableName
     from lagoa.storage.port import Storage
 
@@ -89,7 +89,7 @@ class Means:
     load_extension: Callable[[], None]
     scan: Callable[[str], str]
     target_bytes: int
-    file_columns: Kept[str, frozenset[FileColumn]]
+    file_columns: Cache[str, frozenset[FileColumn]]
 
 
 class DuckDBSession:

@@ -14,8 +14,8 @@ from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
 from lagoa.adapters.nessie.scratch import Scratches
 from lagoa.adapters.shared.states import KEPT_STATES, commit_lost, delta_of, tables_differing
+from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
-from lagoa.domain.kept import Kept
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
 from lagoa.domain.roles import JOURNAL, READER, SCRATCH, who_may
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
@@ -91,7 +91,7 @@ class NessieCatalog:
         self._history = History(self._http, self._no_ancestor)
         self._role = tokens.role if tokens else ""
         self._scratches = Scratches(self._http, f"{SCRATCH}{self._role}/" if tokens else SCRATCH)
-        self._contents: Kept[str, Contents] = Kept(KEPT_STATES)
+        self._contents: Cache[str, Contents] = Cache(KEPT_STATES)
         self._heads: dict[str, str] = {}  # where this process moved branches last
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
         if create:

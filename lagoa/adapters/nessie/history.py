@@ -7,8 +7,8 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.nessie.http import NotThere, at
+from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Commit
-from lagoa.domain.kept import Kept
 from lagoa.errors import RefNotFound
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class History:
     def __init__(self, http: NessieHttp, no_ancestor: str) -> None:
         self._http = http
         self._no_ancestor = no_ancestor
-        self._known: Kept[str, tuple[Commit, datetime]] = Kept(_KEPT)
+        self._known: Cache[str, tuple[Commit, datetime]] = Cache(_KEPT)
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id; raises `RefNotFound`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.adapters.shared.states import KEPT_STATES, Delta, State
 from lagoa.adapters.sqlite.history import Node, node
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,7 +16,7 @@ class States:
     """The state at each commit: its checkpoint with the deltas after it; the last ones used are kept."""
 
     def __init__(self) -> None:
-        self._kept: Kept[str, State] = Kept(KEPT_STATES)
+        self._kept: Cache[str, State] = Cache(KEPT_STATES)
 
     def at(self, db: sqlite3.Connection, commit: str) -> State:
         """Return the state at a commit; raises `RefNotFound`."""

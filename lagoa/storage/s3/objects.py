@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 from lagoa.errors import NotAllowed, StorageUnavailable
 from lagoa.storage.port import S3
 
@@ -34,7 +34,7 @@ class Objects:
         self._server = server
         self._lock = Lock()
         self._opened: tuple[Keys, FileSystem] | None = None
-        self._metadata: Kept[str, bytes] = Kept(_MOST_BYTES, len)
+        self._metadata: Cache[str, bytes] = Cache(_MOST_BYTES, len)
 
     def connection(self) -> FileSystem:
         """Return Arrow's connections to the store, with valid keys; raises the errors of getting keys."""

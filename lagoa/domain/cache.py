@@ -19,7 +19,7 @@ def _one(_: object) -> int:
     return 1
 
 
-class Kept(Generic[_K, _V]):
+class Cache(Generic[_K, _V]):
     """Cached values by key; the least recently used are evicted. Threads may share one.
 
     Args:

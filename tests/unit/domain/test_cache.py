@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from lagoa.domain.kept import Kept
+from lagoa.domain.cache import Cache
 
 
 def test_what_was_not_used_for_longest_goes():
-    kept = Kept(2)
+    kept = Cache(2)
     kept.keep("a", 1)
     kept.keep("b", 2)
     assert kept.get("a") == 1
@@ -17,7 +17,7 @@ def test_what_was_not_used_for_longest_goes():
 
 
 def test_the_limit_may_be_a_size():
-    kept = Kept(10, len)
+    kept = Cache(10, len)
     for key in "abc":
         kept.keep(key, key * 4)
     assert [kept.get(each) for each in "abc"] == [None, "bbbb", "cccc"]
@@ -26,7 +26,7 @@ def test_the_limit_may_be_a_size():
 
 
 def test_a_value_is_made_once_while_it_is_kept():
-    kept, made = Kept(2), []
+    kept, made = Cache(2), []
 
     def make():
         made.append(1)
@@ -36,7 +36,7 @@ def test_a_value_is_made_once_while_it_is_kept():
 
 
 def test_threads_share_one():
-    kept = Kept(5)
+    kept = Cache(5)
 
     def work(number):
         kept.keep(number % 9, number % 9)

@@ -1,4 +1,4 @@
-"""The contracts that were read before: one whose file is as it was is not read again."""
+"""Caches contracts, so that an unchanged file is not read again."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _READ_BY = ("open-data-contract-standard", "pydantic", "pyyaml")
 
 
 class Known:
-    """A contract that was read from a file of some content; it is put together when it is first wanted.
+    """A contract that was read from a file with a certain content; it is decoded on first access.
 
     Attributes:
         content: SHA-256 of the file.
-        hash: the contract's.
-        names: the other tables that it names, as text.
-        agrees: `agreement` of the contracts with which it was found to agree; empty when it was not compared.
+        hash: hash of the contract.
+        names: the other tables that it refers to, as text.
+        agrees: `agreement` of the contracts that it is consistent with; empty if it was not compared.
     """
 
     __slots__ = ("_contract", "_document", "agrees", "content", "hash", "names")
@@ -43,7 +43,7 @@ class Known:
 
     @classmethod
     def of(cls, contract: Contract, content: str) -> Known:
-        """Return a contract that was just read."""
+        """Return the entry of a contract that was just read."""
         named = {column.references[0] for column in contract.columns if column.references}
         inputs = increment_inputs(contract.incremental) if contract.incremental else {}
         known = cls(content, contract.hash, tuple(sorted(map(str, {*named, *inputs}))))
@@ -52,7 +52,7 @@ class Known:
 
     @classmethod
     def from_text(cls, text: str) -> Known:
-        """Return what `text` made a text of."""
+        """Return the entry that `text` encoded."""
         content, said, agrees, names, document = text.split("\t", 4)
         known = cls(content, said, tuple(names.split(",")) if names else (), agrees)
         known._document = document
@@ -60,27 +60,27 @@ class Known:
 
     @property
     def text(self) -> str:
-        """All of it as one line."""
+        """The entry as one line."""
         if not self._document and self._contract is not None:
             self._document = to_document(self._contract)
         return "\t".join((self.content, self.hash, self.agrees, ",".join(self.names), self._document))
 
     def contract(self, table: TableName, file: Path, formats: SourceFormats) -> Contract:
-        """Return the contract, as that of a table in a file; of one lake these are always the same."""
+        """Return the contract. In one lake, an entry always has the same table and file."""
         if self._contract is None:
             self._contract = from_document(self._document, table, file, formats)
         return self._contract
 
 
 class ContractCache:
-    """The contracts of one lake as they were last read, by table, in memory and in a file.
+    """The contracts of one lake as they were last read, in memory and in a file.
 
     Args:
-        file: where they are kept for the next process.
-        formats: of the files that tables are loaded from.
+        file: the file for the next process.
+        formats: the formats of the files that tables are loaded from.
 
     Attributes:
-        known: the contracts, by the names of their tables as text.
+        known: the entries, by the names of their tables as text.
     """
 
     def __init__(self, file: Path, formats: SourceFormats) -> None:
@@ -90,13 +90,13 @@ class ContractCache:
         self.known = {name: Known.from_text(text) for name, text in self._file.read().items()}
 
     def keep(self, found: Mapping[str, Known]) -> None:
-        """Keep contracts that agree with each other, in the place of all others."""
+        """Replace the entries by those of contracts that are consistent with each other."""
         if found.keys() != self.known.keys() or any(self.known[name] is not each for name, each in found.items()):
             self._file.write({name: each.text for name, each in found.items()})
         self.known = dict(found)
 
 
 def agreement(known: Known, others: Mapping[str, Known]) -> str:
-    """Return a hash of what the tables say that a contract names."""
+    """Return a hash of the contracts that a contract refers to."""
     said = (f"{name} {others[name].hash if name in others else ''}" for name in known.names)
     return hashlib.sha256("\n".join(said).encode()).hexdigest()

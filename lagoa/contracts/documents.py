@@ -1,4 +1,4 @@
-"""A contract as a JSON document, and back: what a cache keeps in the place of the file that was read."""
+"""Encodes contracts as JSON for the cache, and decodes them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from lagoa.contracts.sources import SourceFormats
 
 _ELSEWHERE = frozenset({"table", "file"})
-"""What a document leaves to who reads it: a contract says the same wherever it stands."""
+"""Fields that are not encoded: they do not depend on the content of the contract."""
 
 
 def _standard(kind: type[Contract | Column]) -> dict[str, Any]:
-    """Return the value of each field where nothing is said of it; `MISSING` where that cannot be."""
+    """Return the default of each field; `MISSING` for required ones."""
     return {
         each.name: each.default if each.default_factory is MISSING else each.default_factory() for each in fields(kind)
     }
@@ -35,19 +35,19 @@ _STANDARDS = {kind: _standard(kind) for kind in (Contract, Column)}
 
 
 def to_document(contract: Contract) -> str:
-    """Return what a contract says, beside its table's name and its file, as one line of JSON."""
+    """Return a contract as one line of JSON, without its table and file."""
     said = {name: value for name, value in _packed(contract).items() if name not in _ELSEWHERE}
     return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def from_document(document: str, table: TableName, file: Path, formats: SourceFormats) -> Contract:
-    """Return the contract that `to_document` made a document of, as that of a table in a file.
+    """Return the contract that `to_document` encoded.
 
     Args:
-        document: what it says.
+        document: the encoded contract.
         table: its table.
-        file: where it stands.
-        formats: of the files that tables are loaded from.
+        file: its file.
+        formats: the formats of the files that tables are loaded from.
     """
     said: dict[str, Any] = json.loads(document)
     _unpack(said, tuple, ("key", "partition", "sort", "dropped"))

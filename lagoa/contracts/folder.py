@@ -1,4 +1,4 @@
-"""The contracts of a folder: which there are, and whether they fit each other."""
+"""Reads the contracts in a folder and checks that they are consistent with each other."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 
 class Contracts:
-    """The contracts of a lake by table, and with them those of the quarantine tables, which follow from them."""
+    """The contracts of a lake by table, including those of its quarantine tables, which are derived from them."""
 
     def __init__(self, folder: Path, contracts: Mapping[TableName, Contract]) -> None:
-        """Hold `contracts`, which stand under `folder`."""
+        """Hold `contracts`, whose files are in `folder`."""
         self._folder = folder
         self._contracts = contracts
         self._quarantined = {table.quarantine: table for table in contracts}
 
     @classmethod
     def load(cls, folder: Path, formats: SourceFormats, cache: ContractCache | None = None) -> Contracts:
-        """Read every contract under a folder; without the folder there are none.
+        """Read every contract in a folder; a missing folder has none.
 
         Args:
-            folder: of the contracts.
-            formats: of the files that tables are loaded from.
-            cache: what was read before, of which only what changed is read again.
+            folder: the folder.
+            formats: the formats of the files that tables are loaded from.
+            cache: contracts that were read before; only changed files are read again.
 
         Raises:
-            ContractError: the first thing found that cannot be used, with its file and line.
+            ContractError: the first error, with its file and line.
         """
         reading = read_contracts(folder, formats, cache.known if cache else None)
         for fault in reading.faults:
@@ -57,11 +57,11 @@ class Contracts:
 
     @cached_property
     def tables(self) -> tuple[TableName, ...]:
-        """The tables that have a contract of their own, by name."""
+        """The tables with a contract file, by name."""
         return tuple(sorted(self._contracts, key=lambda table: (table.namespace, table.name)))
 
     def get(self, table: TableName) -> Contract | None:
-        """Return the contract of a table, or of the quarantine table of one; None when there is none."""
+        """Return the contract of a table or quarantine table, or None."""
         if table in self._contracts:
             return self._contracts[table]
         origin = self._quarantined.get(table)
@@ -87,7 +87,7 @@ class Contracts:
         return isinstance(table, TableName) and (table in self._contracts or table in self._quarantined)
 
     def __iter__(self) -> Iterator[Contract]:
-        """Yield the contracts that have a file, by table."""
+        """Yield the contracts with a file, by table."""
         return (self._contracts[table] for table in self.tables)
 
     def __len__(self) -> int:
@@ -95,14 +95,14 @@ class Contracts:
 
 
 class Reading(NamedTuple):
-    """What came of reading every contract of a folder.
+    """The result of reading every contract in a folder.
 
     Attributes:
-        contracts: those that can be used, but for what `faults` says of them.
-        known: what is known of each of these, by the name of its table as text.
-        faults: all that is wrong, by file; whether contracts fit each other is seen when the next one is asked for.
-        broken: the tables whose contract cannot be used.
-        files: the file of each table that was read now.
+        contracts: the valid contracts, apart from what `faults` reports.
+        known: the cache entry of each, by the name of its table as text.
+        faults: all errors, by file; contracts are compared with each other while this is iterated.
+        broken: the tables whose contract is invalid.
+        files: the files that were read now, by table.
     """
 
     contracts: Contracts
@@ -113,13 +113,13 @@ class Reading(NamedTuple):
 
 
 def read_contracts(folder: Path, formats: SourceFormats, known: Mapping[str, Known] | None = None) -> Reading:
-    """Read every contract under a folder, to its end where one has faults, and see whether they fit each other.
+    """Read every contract in a folder, also after errors, and check that they are consistent with each other.
 
     Args:
-        folder: of the contracts; without it there are none.
-        formats: of the files that tables are loaded from.
-        known: contracts that were read before and agreed with each other, by the names of their tables. Of these, a
-            file is read again only when its content is another, or what a contract says that it names.
+        folder: the folder; a missing one has no contracts.
+        formats: the formats of the files that tables are loaded from.
+        known: contracts that were read before and were consistent, by the names of their tables. One of them is read
+            again only if its file or a contract that it refers to has changed.
     """
     reader = _Reader(folder, formats)
     for parts in contract_files(folder):
@@ -131,7 +131,7 @@ def read_contracts(folder: Path, formats: SourceFormats, known: Mapping[str, Kno
 
 
 class _Lazily(Mapping["TableName", "Contract"]):
-    """The contracts of a folder by table, each put together when it is first wanted."""
+    """The contracts of a folder by table, each decoded on first access."""
 
     def __init__(self, folder: Path, formats: SourceFormats, known: Mapping[TableName, Known]) -> None:
         self._folder = folder
@@ -155,11 +155,11 @@ class _Reader:
     """Reads the files of a folder.
 
     Attributes:
-        faults: what is wrong with files that could not be opened, or belong nowhere.
-        files: those that were read.
-        found: what is known of each contract, from its file or from before.
-        contracts: the contracts of these.
-        broken: the tables of contracts that cannot be used.
+        faults: errors of files that cannot be opened or belong to no table.
+        files: the files that were read.
+        found: the cache entry of each contract, read now or before.
+        contracts: their contracts.
+        broken: the tables whose contract is invalid.
     """
 
     def __init__(self, folder: Path, formats: SourceFormats) -> None:
@@ -172,7 +172,7 @@ class _Reader:
         self.broken: set[TableName] = set()
 
     def open(self, parts: tuple[str, ...], known: Mapping[str, Known]) -> None:
-        """Open a file, or take its contract from those that are known."""
+        """Open a file, or use its cached contract."""
         try:
             table = table_of(self._folder, parts)
             before = known.get(str(table))
@@ -185,7 +185,7 @@ class _Reader:
             self.faults.append(error)
 
     def read(self, tables: Iterable[TableName]) -> None:
-        """Read contracts from files that are open."""
+        """Read contracts from open files."""
         for table in tables:
             file = self.files[table]
             with file.going_on():
@@ -193,7 +193,7 @@ class _Reader:
                 self.broken.remove(table)
 
     def read_again(self) -> None:
-        """Read contracts that are known, but fitted others than those that are there now."""
+        """Read cached contracts again if a contract that they refer to has changed."""
         named = self.named()
         kept = ((table, each) for table, each in self.found.items() if table not in self.files)
         again = [table for table, each in kept if each.names and each.agrees != agreement(each, named)]
@@ -203,11 +203,11 @@ class _Reader:
         self.read(table for table in again if table in self.files)
 
     def named(self) -> dict[str, Known]:
-        """Return what is known of each contract by the name of its table as text."""
+        """Return the cache entries by the names of their tables as text."""
         return {str(table): each for table, each in self.found.items()}
 
     def all_faults(self) -> Iterator[FileError]:
-        """Yield all that is wrong, by file."""
+        """Yield all errors, by file."""
         yield from self.faults
         contracts, named = self.contracts, self.named()
         for table in sorted(self.files):

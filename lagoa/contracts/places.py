@@ -1,4 +1,4 @@
-"""Where contracts stand: the files of a folder, their content, and the table that each is of."""
+"""Locates contracts: the files in a folder, their content, and the table of each."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError, InvalidName
 
 SUFFIX = ".odcs.yaml"
-"""How the name of a contract's file ends."""
+"""The suffix of a contract's file."""
 
 _PART = 1 << 16
-"""Bytes that are read at a time."""
+"""Bytes per read."""
 
 
 def contract_path(folder: Path, table: TableName) -> Path:
-    """Return where the contract of a table stands."""
+    """Return the path of a table's contract."""
     return folder / table.layer / f"{table.name}{SUFFIX}"
 
 
 def content_of(path: str) -> str:
-    """Return the SHA-256 of a file; nothing where it cannot be read. By the system's calls: there may be thousands."""
+    """Return the SHA-256 of a file; empty if it cannot be read. System calls, as there may be thousands."""
     digest = hashlib.sha256()
     try:
         file = os.open(path, os.O_RDONLY)
@@ -37,7 +37,7 @@ def content_of(path: str) -> str:
 
 
 def contract_files(folder: Path) -> list[tuple[str, ...]]:
-    """Return the way to every YAML file under a folder, hidden ones left out; and to what is called so, and is none."""
+    """Return the relative path of every YAML file in a folder, without hidden ones, and of folders with such a name."""
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -48,7 +48,7 @@ def contract_files(folder: Path) -> list[tuple[str, ...]]:
 
 
 def table_of(folder: Path, parts: tuple[str, ...]) -> TableName:
-    """Return the table whose contract stands in a file of a folder; raises `ContractError` where there is none such."""
+    """Return the table of a contract file; raises `ContractError` if it belongs to none."""
     form = f"A contract is {folder.name}/<layer>/<table>{SUFFIX}."
     if len(parts) != 2 or not parts[-1].endswith(SUFFIX):  # noqa: PLR2004 - layer and file
         path = folder.joinpath(*parts)

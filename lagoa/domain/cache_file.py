@@ -1,4 +1,4 @@
-"""What a process found out, kept in a file of the lake's state for the next one."""
+"""A cache in a file of the lake's state, for the next process."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ _OTHERS_WRITE = 0o022
 
 
 class CacheFile:
-    """Texts by key, in one file. Nothing depends on it but time.
+    """Texts by key, in one file. Nothing but speed depends on it.
 
-    What is in the file is used only where this user alone could have written it, by the same version of the code; of
-    what is damaged, only the damaged lines are left out. Processes that write at once each put a whole file in the
-    place of the one before.
+    The file is used only if this user alone could have written it, with the same version of the code; damaged lines
+    are ignored. Each process replaces the file as a whole, so that concurrent writers do not mix.
 
     Args:
-        path: the file; None keeps nothing.
-        version: of what is kept; another one's is as if it were not there.
+        path: the file; None caches nothing.
+        version: version of the content; a file with another version is ignored.
     """
 
     def __init__(self, path: Path | None, version: str) -> None:
@@ -35,7 +34,7 @@ class CacheFile:
         self._head = f"lagoa {version}".encode()
 
     def read(self) -> dict[str, str]:
-        """Return the texts by key; nothing where the file cannot be used."""
+        """Return the texts by key; none if the file cannot be used."""
         head, *lines = self._content().split(b"\n")
         if head != self._head:
             return {}
@@ -73,12 +72,12 @@ class CacheFile:
 
 @cache
 def code_version(packages: tuple[str, ...], distributions: tuple[str, ...]) -> str:
-    """Return a text that is another one as soon as something may be found out otherwise.
+    """Return a text that changes whenever the code behind cached results changes.
 
     Args:
-        packages: whose modules decide about it, or a module of one; their source counts, so that no number need be
-            raised with a change.
-        distributions: of others, which do so too; their version counts, and Python's.
+        packages: packages of Lagoa, or modules, that the results depend on; their source is hashed, so that no version
+            number has to be raised by hand.
+        distributions: other distributions that they depend on; their versions are hashed, and Python's.
     """
     from importlib.metadata import version
 

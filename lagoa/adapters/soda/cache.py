@@ -1,4 +1,4 @@
-"""The check files that were read before: one whose text is as it was is not parsed again."""
+"""Caches check files, so that an unchanged file is not parsed again."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _READ_BY = ("lagoa.adapters.soda",), ("pyyaml",)
 
 
 class CheckFileCache:
-    """Check files without a fault, as they were last read, by table, in memory and in a file.
+    """Valid check files as they were last read, by table, in memory and in a file.
 
     Args:
-        file: where they are kept for the next process; None for nowhere.
+        file: the file for the next process; None for none.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -30,10 +30,10 @@ class CheckFileCache:
         self._new: dict[str, str] = {}
 
     def get(self, table: TableName, path: Path) -> CheckFile | None:
-        """Return a table's check file if its text is that which was read before."""
+        """Return a table's check file if its text has not changed."""
         try:
             text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError):  # reading it says what is wrong
+        except (OSError, UnicodeDecodeError):  # reading it reports the error
             return None
         known = self._files.get(table)
         if known is None and str(table) in self._kept:
@@ -44,12 +44,12 @@ class CheckFileCache:
         return known
 
     def put(self, file: CheckFile) -> None:
-        """Keep a file that was read."""
+        """Cache a file that was read."""
         self._files[file.table] = file
         self._new[str(file.table)] = _to_document(file)
 
     def save(self) -> None:
-        """Keep what is new for the next process."""
+        """Write new entries for the next process."""
         if self._new:
             self._file.write(self._kept | self._new)
 

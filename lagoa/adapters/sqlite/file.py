@@ -93,6 +93,15 @@ _inherited: list[sqlite3.Connection] = []
 """Connections of the parent process after a fork: SQLite forbids even closing them, so nothing may collect them."""
 
 
+def _code(error: sqlite3.Error) -> int:
+    """Return the kind of an error: the low byte of its code. A misuse of the API carries none: 0."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
 class SqliteFile:
     """One catalog file, used by several threads and processes at once.
 
@@ -147,8 +156,7 @@ class SqliteFile:
         with self._translated(), closing(self._connect("rwc")) as connection:
             if self._known(connection):
                 return
-            (mode,) = connection.execute("pragma journal_mode = wal").fetchone()
-            if mode != "wal":
+            if self._switch_to_wal(connection) != "wal":
                 raise TerminalError(
                     f"{self.path} lies on a file system without shared memory (SQLite's WAL needs it).",
                     "Put the lake's state on a local disk.",
@@ -167,6 +175,23 @@ class SqliteFile:
         if self._pid == os.getpid():
             while self._idle:
                 self._idle.pop().close()
+
+    def _switch_to_wal(self, connection: sqlite3.Connection) -> str:
+        """Return the journal's mode after the switch.
+
+        While another process switches the same new file, SQLite fails at once instead of waiting: each holds a read
+        lock that the other would have to see released.
+        """
+        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
+
+        mode: str
+        (mode,) = Retrying(
+            retry=retry_if_exception(lambda error: isinstance(error, sqlite3.Error) and _is_busy(error)),
+            wait=wait_random(max=0.02),
+            stop=stop_after_delay(self._busy_seconds),
+            reraise=True,
+        )(lambda: connection.execute("pragma journal_mode = wal").fetchone())
+        return mode
 
     def _take(self) -> sqlite3.Connection:
         if self._pid != os.getpid():
@@ -208,13 +233,16 @@ class SqliteFile:
 
     def _known(self, connection: sqlite3.Connection) -> bool:
         """Return whether the file is a catalog of a known format; False when it is empty."""
-        (application,) = connection.execute("pragma application_id").fetchone()
-        (version,) = connection.execute("pragma user_version").fetchone()
+        # One statement, so that all is read from one state while another process creates the catalog.
+        application, version, filled = connection.execute(
+            "select application_id, user_version, exists (select 1 from sqlite_master)"
+            " from pragma_application_id, pragma_user_version"
+        ).fetchone()
         if application == APPLICATION_ID:
             if version > FORMAT:
                 raise LakeTooNew(self.path, version, FORMAT)
             return True
-        if connection.execute("select 1 from sqlite_master limit 1").fetchone():
+        if filled:
             raise CatalogDamaged(f"{self.path} is a database, but no catalog of Lagoa.", _RESTORE)
         return False
 
@@ -223,9 +251,8 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
-            # A misuse of the API carries no code; the low byte is the kind of error.
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            code = _code(error)
+            if _is_busy(error):
                 raise CatalogBusy(
                     f"{self.path} was locked by other writers for {self._busy_seconds:g} s.", "Try again."
                 ) from error

@@ -64,14 +64,15 @@ commit = catalog.commit("dev", catalog.resolve("dev").id, Change({A: "parent"}))
 print(len(list(catalog.log(commit.id))))
 """
 
+# One file after the other, as the order in which processes meet at it is chance.
 CREATOR = """
 import sys
 from pathlib import Path
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
 print("ready", flush=True)
-sys.stdin.readline()
-print(SqliteCatalog(Path(sys.argv[1])).resolve("main").id)
+for line in sys.stdin:
+    print(SqliteCatalog(Path(line.strip())).resolve("main").id, flush=True)
 """
 
 
@@ -136,5 +137,15 @@ def test_a_fork_opens_connections_of_its_own(path):
 
 
 def test_processes_that_create_at_once_make_one_root(tmp_path):
-    printed = finish([start(CREATOR, tmp_path / "new.db") for _ in range(PROCESSES)])
-    assert len(set(printed)) == 1
+    processes = [start(CREATOR) for _ in range(PROCESSES)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for number in range(50):
+        for process in processes:
+            process.stdin.write(f"{tmp_path / f'{number}.db'}\n")
+            process.stdin.flush()
+        roots = {process.stdout.readline() for process in processes}
+        assert len(roots) == 1
+        assert roots != {""}
+    for process in processes:
+        process.communicate()

@@ -21,7 +21,8 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
-from lagoa.ingest import _Load, ingest_file, ingest_folder, source_files
+from lagoa.ingest import ingest_file, ingest_folder, source_files
+from lagoa.ingest.load import _Load
 from lagoa.quarantine import Selection, show_quarantine
 from lagoa.write import begin
 

@@ -277,7 +277,7 @@ class Lake:
         return show_quarantine(self.context, ref, TableName.parse(table), select, fate=fate, limit=limit)
 
     def batches(self, table: str, ref: str = MAIN) -> list[BatchRecords]:
-        """Return the batches of a table: how many records each had, and where they are at a ref."""
+        """Return the batches of files of a table: how many records each had, and where they are at a ref."""
         from lagoa.quarantine import list_batches
 
         return list_batches(self.context, ref, TableName.parse(table))

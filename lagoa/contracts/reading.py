@@ -1,4 +1,4 @@
-"""Turns a contract's file into a `Contract`: what ODCS and the `lagoa.*` properties allow, and what fits together."""
+"""Turns a contract's file into a `Contract`: checks each part, then that the parts fit together."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ VERSIONS = ("v3.0.0", "v3.0.1", "v3.0.2", "v3.1.0", "v3.2.0")
 _Field = TypeVar("_Field")
 _TABLE: Location = ("schema", 0)
 _REFUSED = {
-    "quality": "Checks beyond the contract stand in soda/<layer>/<table>.yaml.",
+    "quality": "Checks beyond the contract belong in soda/<layer>/<table>.yaml.",
     "relationships": "Write a foreign key at its column: `relationships: [{to: layer.table.column}]`.",
 }
 
 
 def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) -> Contract:
-    """Return the contract of `table` that stands in `file`.
+    """Return the contract of `table` that `file` contains.
 
-    What it says of other tables is not looked at.
+    References to other tables are not checked here.
 
     Args:
         file: the contract's text.
@@ -51,7 +51,7 @@ def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) 
         formats: of the files that tables are loaded from.
 
     Raises:
-        ContractError: at the line of whatever cannot be used.
+        ContractError: with the line of the first error.
     """
     from open_data_contract_standard.model import OpenDataContractStandard
 
@@ -90,7 +90,7 @@ def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) 
 def _read_parts(
     file: ContractFile, found: SchemaObject, formats: SourceFormats
 ) -> tuple[tuple[Column, ...], tuple[str, ...], TableProperties, Source | None]:
-    """Return columns, key, properties and source of the table; what is asked of them later needs them all."""
+    """Return columns, key, properties and source of the table; the checks that follow need them all."""
     columns: list[Column] = []
     key: tuple[str, ...] = ()
     extra = TableProperties.model_validate({})
@@ -109,7 +109,7 @@ def _read_parts(
 
 
 def _check_fit(file: ContractFile, contract: Contract) -> None:
-    """Make sure that what the contract says of its columns goes together."""
+    """Check that the parts of the contract fit together."""
     places = _places(file)
     with file.going_on():
         _check_columns(file, contract)
@@ -133,23 +133,23 @@ def _check_head(file: ContractFile, document: OpenDataContractStandard, table: T
                 advice = "Every contract has apiVersion, kind, id, name, version and a schema."
                 raise file.error((key,), f"{key} is missing.", advice)
     if document.apiVersion and document.apiVersion not in VERSIONS:
-        message = f"apiVersion {document.apiVersion!r} is not read."
-        raise file.error(("apiVersion",), message, f"Lagoa reads {', '.join(VERSIONS)}.")
+        message = f"apiVersion {document.apiVersion!r} is not supported."
+        raise file.error(("apiVersion",), message, f"Lagoa supports {', '.join(VERSIONS)}.")
     if document.kind and document.kind != "DataContract":
-        raise file.error(("kind",), f"kind {document.kind!r} is not read.", "Write DataContract.")
+        raise file.error(("kind",), f"kind {document.kind!r} is not supported.", "Write DataContract.")
     with file.going_on():
         if document.name:
             _check_name(file, ("name",), document.name, str(table))
     for number, each in enumerate(document.customProperties or []):
         with file.going_on():
             if (each.property or "").startswith(PREFIX):
-                message = f"{each.property} stands at the contract's top."
+                message = f"{each.property} is at the top of the contract."
                 raise file.error(("customProperties", number), message, "Move it to customProperties of the table.")
 
 
 def _check_object(file: ContractFile, objects: list[SchemaObject], table: TableName) -> SchemaObject:
     if len(objects) != 1:
-        raise file.error(("schema", 1), f"schema holds {len(objects)} tables.", "Write one table in one file.")
+        raise file.error(("schema", 1), f"schema has {len(objects)} tables.", "Write one table per file.")
     found = objects[0]
     with file.going_on():
         _check_name(file, (*_TABLE, "name"), found.name, table.name)
@@ -159,7 +159,7 @@ def _check_object(file: ContractFile, objects: list[SchemaObject], table: TableN
     for key, advice in _REFUSED.items():
         with file.going_on():
             if getattr(found, key):
-                raise file.error((*_TABLE, key), f"{key} of a table are not read here.", advice)
+                raise file.error((*_TABLE, key), f"{key} of a table are not supported.", advice)
     if not found.properties:
         raise file.error((*_TABLE, "properties"), "the table has no columns.", "Name them under properties.")
     return found
@@ -167,7 +167,7 @@ def _check_object(file: ContractFile, objects: list[SchemaObject], table: TableN
 
 def _check_name(file: ContractFile, place: Location, found: str | None, wanted: str) -> None:
     if found != wanted:
-        message = f"{place[-1]} is {found!r}, and by its folder and name the file is of {wanted!r}."
+        message = f"{place[-1]} is {found!r}, but by its folder and name the file is the contract of {wanted!r}."
         raise file.error(place, message, f"Write {wanted}, or move the file.")
 
 
@@ -182,7 +182,7 @@ def _key(file: ContractFile, properties: list[Any]) -> tuple[str, ...]:
                 raise file.error((*place, "primaryKeyPosition"), f"position {position} is taken.", "Count from 1.")
             members.append((len(properties) if position in {None, -1} else position, number, each.name))
         elif position not in {None, -1}:
-            message = f"column {each.name} has a place in the key and is not in it."
+            message = f"column {each.name} has a position in the key but is not part of it."
             raise file.error((*place, "primaryKeyPosition"), message, "Add `primaryKey: true`.")
     return tuple(name for _, _, name in sorted(members))
 
@@ -193,13 +193,13 @@ def _check_columns(file: ContractFile, contract: Contract) -> None:
     for number, column in enumerate(contract.columns):
         place = (*_TABLE, "properties", number)
         if column.name in names:
-            raise file.error((*place, "name"), f"column {column.name} stands here for the second time.", "Rename one.")
+            raise file.error((*place, "name"), f"column {column.name} occurs twice.", "Rename one.")
         if contract.source and column.name in LINEAGE_COLUMNS:
-            message = f"column {column.name} is what Lagoa adds to a table with a source."
-            raise file.error((*place, "name"), message, "Take it out.")
+            message = f"column {column.name} is one that Lagoa adds to tables with a source."
+            raise file.error((*place, "name"), message, "Remove it.")
         if column.source_name in headers:
-            message = f"two columns are {column.source_name!r} in the files."
-            raise file.error(place, message, "Mend lagoa.header of one of them.")
+            message = f"two columns have the name {column.source_name!r} in the files."
+            raise file.error(place, message, "Fix lagoa.header of one of them.")
         if column.name in contract.key:
             _check_key(file, place, column)
         names.add(column.name)
@@ -208,12 +208,12 @@ def _check_columns(file: ContractFile, contract: Contract) -> None:
 
 def _check_key(file: ContractFile, place: Location, column: Column) -> None:
     if not column.required:
-        message = f"column {column.name} is in the key and not required."
+        message = f"column {column.name} is in the key but not required."
         raise file.error((*place, "primaryKey"), message, "Add `required: true`.")
     kind = parse_type(column.type)
     if kind.parts or kind.name in {"float", "double"}:
-        message = f"column {column.name} is {column.type}, and Iceberg takes no such column into a key."
-        raise file.error((*place, "primaryKey"), message, "Take another column, or another type.")
+        message = f"column {column.name} is {column.type}, and Iceberg does not allow such a column in a key."
+        raise file.error((*place, "primaryKey"), message, "Choose another column or another type.")
 
 
 def _check_table(file: ContractFile, contract: Contract) -> None:
@@ -232,7 +232,7 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
             column = _known(file, contract, place, name)
             if parse_type(column.type).name not in NUMBERS:
                 message = f"column {name} is {column.type}, and drift is the change of a mean."
-                raise file.error(place, message, "Take a column of numbers.")
+                raise file.error(place, message, "Choose a numeric column.")
     if contract.materialization == "merge" and not contract.key:
         message = "lagoa.materialization is merge, and the table has no key."
         raise file.error(places["lagoa.materialization"], message, "Give key columns `primaryKey: true`.")
@@ -245,10 +245,10 @@ def _check_partition(file: ContractFile, contract: Contract, where: Location) ->
             place = (*where, number)
             each = _parsed(file, place, PartitionField.parse, text, PARTITIONS)
             kind = _known(file, contract, place, each.column).type
-            _parsed(file, place, each.check, kind, "Take another transform.")
+            _parsed(file, place, each.check, kind, "Choose another transform.")
             if each.name in taken or (each.transform != "identity" and contract.column(each.name)):
-                message = f"{text!r} makes a field {each.name}, and there is one."
-                raise file.error(place, message, "Take one of the two out.")
+                message = f"{text!r} creates a field {each.name}, which exists already."
+                raise file.error(place, message, "Remove one of the two.")
             taken.add(each.name)
 
 
@@ -258,7 +258,7 @@ def _check_source(file: ContractFile, contract: Contract) -> None:
         return
     if contract.materialization:
         message = "the table has a lagoa.source and a lagoa.materialization."
-        advice = "Rows come from files or from a model: take one of the two out."
+        advice = "Rows come from files or from a model: remove one of the two."
         raise file.error(place["lagoa.materialization"], message, advice)
     for key, message, advice in source.faults():
         raise file.error((*place["lagoa.source"], key), message, advice)
@@ -288,4 +288,4 @@ def _ordered(file: ContractFile, contract: Contract, place: Location, name: str)
     column = _known(file, contract, place, name)
     if parse_type(column.type).parts:
         message = f"column {column.name} is {column.type}, which has no order."
-        raise file.error(place, message, "Take a column of a plain type.")
+        raise file.error(place, message, "Choose a column of a primitive type.")

@@ -1,7 +1,7 @@
 """Reads one YAML file so that every value can be traced to its line, and turns pydantic's findings into errors there.
 
-Only plain YAML is taken: one document, no anchors, no merge keys, no key twice. What a contract says must stand where
-it is read.
+Only plain YAML is accepted: one document, no anchors, no merge keys, no repeated key, so that a contract says
+everything where the reader looks for it.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """PyYAML's safe loader, quicker and with a limit to nesting.
+    """PyYAML's safe loader, faster and with limited nesting.
 
-    It decides once for each text whether it is a number, a date or just text: contracts repeat the same words, and
-    deciding takes longer than parsing. libyaml's composer has no limit of its own: it ends in a crash of the process.
+    Whether a text is a number, a date or just text is decided once per text: contracts repeat the same words, and
+    deciding takes longer than parsing. libyaml's composer has no limit: deep nesting would crash the process.
     """
 
     _tags: ClassVar[dict[str, str]] = {}
     _depth = 0
 
     def descend_resolver(self, parent: yaml.Node | None, index: object) -> None:
-        """Go one level down; path resolvers, which this stands for, are not used."""
+        """Go one level down; replaces the handling of path resolvers, which are not used."""
         del parent, index
         self._depth += 1
         if self._depth > _MAX_DEPTH:
@@ -69,8 +69,8 @@ class _Loader(_Base):  # type: ignore[misc]
         return tag
 
 
-class _Keeping(AbstractContextManager[None]):
-    """Keeps the errors of its block; every column of every contract goes through one, so it is no generator."""
+class _Collecting(AbstractContextManager[None]):
+    """Collects the errors of its block; not a generator, as every column of every contract enters one."""
 
     __slots__ = ("faults",)
 
@@ -92,10 +92,10 @@ class YamlFile:
         path: the file.
         content: SHA-256 of its bytes.
         data: its content as plain dictionaries, lists and scalars.
-        noun: what the file is, in the errors of a kind of file.
-        advice: where to start instead, when it is nothing of the sort.
-        failure: what its errors are.
-        faults: what is wrong with it, as far as it was read by `going_on`.
+        noun: what kind of file it is, for errors.
+        advice: what to do if it is not such a file.
+        failure: the class of its errors.
+        faults: the errors collected by `going_on`.
     """
 
     noun: ClassVar[str]
@@ -106,21 +106,21 @@ class YamlFile:
         """Read the file.
 
         Raises:
-            FileError: it cannot be read, or is no plain YAML of keys and values; of the kind that `failure` says.
+            FileError: it cannot be read or is not plain YAML of keys and values; an instance of `failure`.
         """
         self.path = path
         self.faults: list[FileError] = []
         self._text = self._read()
         root = self._compose()
         if not isinstance(root, yaml.MappingNode):
-            message = f"the file holds no keys and values, so it is no {self.noun}."
+            message = f"the file has no keys and values, so it is not a {self.noun}."
             raise self.failure(path, 1, message, self.advice)
         self._seen: set[int] = set()
         self.data: dict[str, Any] = self._value(root)
 
     def line(self, location: Location) -> int:
         """Return the line of a key or list item, or of the nearest one around it that is in the file; 1-based."""
-        # Composed anew: nodes are many and only an error needs them, so none are kept.
+        # Composed again: there are many nodes and only an error needs them, so they are not kept.
         node = self._compose()
         line = node.start_mark.line if node else 0
         for part in location:
@@ -136,27 +136,27 @@ class YamlFile:
         return int(line) + 1
 
     def error(self, location: Location, message: str, advice: str = "") -> FileError:
-        """Return the error that says so at the place of a value."""
+        """Return an error with the line of a value."""
         return self.failure(self.path, self.line(location), message, advice)
 
     def going_on(self) -> AbstractContextManager[None]:
-        """Keep an error that the block raises and go on behind it, so that all of them can be told."""
-        return _Keeping(self.faults)
+        """Collect an error that the block raises and continue after it, so that all errors can be reported."""
+        return _Collecting(self.faults)
 
     def stop_at_faults(self) -> None:
-        """Raise the first fault that was kept: what follows takes for granted that there is none."""
+        """Raise the first collected error: the code that follows requires that there is none."""
         if self.faults:
             raise self.faults[0]
 
     def validate(
         self, model: type[_Model], value: Any, places: Mapping[str | int, Location] = MappingProxyType({})
     ) -> _Model:
-        """Return `value` as an instance of `model`, with nothing in it that the model does not know, at any level.
+        """Return `value` as an instance of `model`; unknown keys at any level are errors.
 
         Args:
-            model: what it must be.
-            value: what the file has.
-            places: where in the file its keys stand, when `value` is no part of the file as it is.
+            model: the expected model.
+            value: the value in the file.
+            places: where in the file its keys are, if `value` is not a part of the file as it is.
 
         Raises:
             FileError: an unknown key, a missing one, or a value of the wrong kind: the first one in the file.
@@ -165,7 +165,7 @@ class YamlFile:
             return model.model_validate(value, strict=True, extra="forbid")
         except ValidationError as failure:
             found = [(cleaned(value, error["loc"]), error) for error in failure.errors(include_url=False)]
-        # Of a union every member complains; the one that came furthest into the value knows what is wrong.
+        # Every member of a union reports errors; the one that validated the deepest part is the intended one.
         deepest = [
             (place, error)
             for place, error in found
@@ -188,7 +188,7 @@ class YamlFile:
                 raise self.failure(self.path, None, f"the file is larger than {_MAX_BYTES:,} bytes.", self.advice)
             return content.decode("utf-8-sig")
         except OSError as error:
-            advice = "Look at its kind and its rights."
+            advice = "Check its type and permissions."
             raise self.failure(self.path, None, f"it cannot be read: {error.strerror}.", advice) from error
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
@@ -203,10 +203,10 @@ class YamlFile:
             mark = error.problem_mark or error.context_mark
             said = ", ".join(part for part in (error.context, error.problem) if part)
             line = mark.line + 1 if mark else None
-            raise self.failure(self.path, line, f"this is no YAML: {said}.", "Mend the text there.") from error
+            raise self.failure(self.path, line, f"this is not valid YAML: {said}.", "Fix the text there.") from error
         except yaml.YAMLError as error:
             said = " ".join(str(error).split())
-            raise self.failure(self.path, None, f"this is no YAML: {said}.", "Mend the text.") from error
+            raise self.failure(self.path, None, f"this is not valid YAML: {said}.", "Fix the text.") from error
         return node
 
     def _value(self, node: yaml.Node) -> Any:
@@ -220,27 +220,27 @@ class YamlFile:
         values: dict[str, Any] = {}
         for key, value in node.value:
             if key.tag != _TEXT:
-                raise self._at(key, "this key is no text.", "Put the key in quotes; write `<<` keys out.")
+                raise self._at(key, "this key is not a text.", "Put the key in quotes; write `<<` keys out.")
             if key.value in values:
-                raise self._at(key, f"the key {key.value!r} stands here for the second time.", "Remove one of them.")
+                raise self._at(key, f"the key {key.value!r} occurs twice.", "Remove one of them.")
             values[key.value] = self._value(value)
         return values
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         if node.tag == _TEXT:
             if "\0" in node.value:
-                raise self._at(node, "the text holds a NUL character.", "Take it out.")
+                raise self._at(node, "the text contains a NUL character.", "Remove it.")
             return node.value
         if node.tag == _BOOL and node.value.lower() in _TRUTH:
             return _TRUTH[node.value.lower()]
         if node.tag not in _SCALARS:
-            raise self._at(node, f"values marked {node.tag} are not taken.", "Write it as text, in quotes.")
+            raise self._at(node, f"values tagged {node.tag} are not allowed.", "Write it as text, in quotes.")
         try:
             return yaml.constructor.SafeConstructor().construct_object(node)
         except (ValueError, KeyError, AttributeError) as error:
-            advice = "Mend it, or put it in quotes when it is text."
+            advice = "Fix it, or put it in quotes if it is text."
             reason = f": {error}" if isinstance(error, ValueError) else ""
-            raise self._at(node, f"{node.value!r} is no value{reason}.", advice) from error
+            raise self._at(node, f"{node.value!r} is not a valid value{reason}.", advice) from error
 
     def _at(self, node: yaml.Node, message: str, advice: str) -> FileError:
         return self.failure(self.path, node.start_mark.line + 1, message, advice)
@@ -250,5 +250,5 @@ class ContractFile(YamlFile):
     """A data contract's text as values; its errors are `ContractError`."""
 
     noun = "contract"
-    advice = "Start from a contract that works, or let `lagoa contract infer` write one."
+    advice = "Start from a contract that works, or create one with `lagoa contract infer`."
     failure = ContractError

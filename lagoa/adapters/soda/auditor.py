@@ -1,7 +1,7 @@
 """Check files of Soda Core 4: `soda/<layer>/<table>.yaml`, run in a session of DuckDB.
 
-Soda drops keys it does not know without a word and calls a run with checks that were not evaluated "ok". So a file is
-read here first, strictly, and every check in it must come back evaluated.
+Soda silently drops keys that it does not know and reports a run with checks that were not evaluated as "ok". So a file
+is first read here, strictly, and a result of every check in it is required.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _parser = threading.Lock()  # two threads in Soda's YAML parser crash it
 
 
 class SodaAuditor:
-    """Runs check files by Soda Core, without its telemetry and without its log.
+    """Runs check files with Soda Core, without its telemetry and log.
 
     Args:
-        cache: a file in which what was read is kept for the next process.
+        cache: a file that keeps the parsed check files for the next process.
     """
 
     def __init__(self, cache: Path | None = None) -> None:
@@ -47,7 +47,7 @@ class SodaAuditor:
 
     @cached_property
     def version(self) -> str:
-        """Soda Core and its version; nothing of it is imported for that."""
+        """Soda Core and its version, without importing it."""
         from importlib.metadata import version
 
         return f"soda-core {version('soda-core')}"
@@ -55,7 +55,7 @@ class SodaAuditor:
     def read(self, table: TableName, path: Path, faults: list[CheckError] | None = None) -> CheckFile:
         """Read a check file; raises `CheckError` with file and line for anything that cannot be run.
 
-        Where `faults` is given, those of single checks go there, and the file comes without these checks.
+        If `faults` is given, errors of single checks are added to it, and the file is returned without these checks.
         """
         known = self._known.get(table, path)
         if known is not None:
@@ -66,22 +66,22 @@ class SodaAuditor:
         return file
 
     def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
-        """Run every check of some files in a session of DuckDB; keys are left empty."""
+        """Run every check of the files in a session of DuckDB; the results have no keys."""
         with _parser:
             source = _soda().from_existing_cursor(session.connection, name=SOURCE)
             return [result for file in files for result in _run(file, source)]
 
     def close(self) -> None:
-        """Keep what was read for the next process."""
+        """Save the parsed check files for the next process."""
         self._known.save()
 
 
 def _soda() -> Any:
-    """Import Soda, quiet and without telemetry; return its DuckDB data source."""
-    # Importing its contracts starts a thread that sends traces, unless this says no.
+    """Import Soda without its log and telemetry; return its DuckDB data source."""
+    # Otherwise, importing its contracts starts a thread that sends traces.
     os.environ["SODA_CORE_TELEMETRY_ENABLED"] = "false"
     warnings.filterwarnings("ignore", "Not fully supported for all datasources", DeprecationWarning)
-    import soda_core  # noqa: F401 - must come first: its parts import each other in a circle
+    import soda_core  # noqa: F401 - must come first: its modules import each other
     from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
 
     logging.getLogger("soda").setLevel(logging.ERROR)  # errors are collected, and shown as reasons
@@ -92,7 +92,7 @@ def _run(file: CheckFile, source: Any) -> list[CheckResult]:
     from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import ContractVerificationSession
 
-    # Behind the text, so that its line numbers stay.
+    # Appended, so that the line numbers of the text do not change.
     text = f"{file.text}\ndataset: {SOURCE}/{file.table.layer}/{file.table.name}\n"
     if not re.search(r"^columns\s*:", file.text, re.MULTILINE):
         text += "columns: []\n"
@@ -101,7 +101,7 @@ def _run(file: CheckFile, source: Any) -> list[CheckResult]:
         session = ContractVerificationSession.execute(
             contract_yaml_sources=[ContractYamlSource.from_str(text)], data_source_impls=[source]
         )
-    except Exception as error:  # noqa: BLE001 - Soda raises whatever its parts raise; none of it may pass as evaluated
+    except Exception as error:  # noqa: BLE001 - Soda passes on any exception; none may count as evaluated
         return [_not_evaluated(file, check, str(error)) for check in file.checks]
     results = [each for verified in session.contract_verification_results for each in verified.check_results]
     seconds = (time.perf_counter() - started) / max(len(file.checks), 1)

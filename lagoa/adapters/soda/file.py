@@ -76,7 +76,7 @@ class Reader:
             raise CheckError(self._path, None, f"cannot be read: {error}.", "Fix the file.") from error
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise CheckError(self._path, line, f"is no YAML: {error.problem}.", "Fix the file.") from error
+            raise CheckError(self._path, line, f"is not valid YAML: {error.problem}.", "Fix the file.") from error
         for number, line_text in enumerate(text.splitlines(), 1):
             if _VARIABLE.search(line_text):
                 raise CheckError(self._path, number, "has a variable.", "Write its value.")

@@ -304,20 +304,20 @@ def test_hidden_and_foreign_files_are_left_alone(tmp_path):
 
 
 BAD_YAML = {
-    "a: [1\n◆b: 2": "this is no YAML",
-    "a: b: c◆": "this is no YAML",
-    "\t◆a: 1": "this is no YAML",
-    "a: 1\n◆a: 2": "the key 'a' stands here for the second time",
-    "a:\n  - b: 1\n    ◆b: 2": "the key 'b' stands here for the second time",
+    "a: [1\n◆b: 2": "this is not valid YAML",
+    "a: b: c◆": "this is not valid YAML",
+    "\t◆a: 1": "this is not valid YAML",
+    "a: 1\n◆a: 2": "the key 'a' occurs twice",
+    "a:\n  - b: 1\n    ◆b: 2": "the key 'b' occurs twice",
     "a: 1\n---◆\na: 2": "another document",
     "a: ◆&x [1]\nb: *x": "an alias",
-    "a: {b: 1}\n◆<<: {c: 1}": "this key is no text",
-    "◆1: a": "this key is no text",
-    "a: 1\nb: ◆!!python/object:os.system x": "are not taken",
+    "a: {b: 1}\n◆<<: {c: 1}": "this key is not a text",
+    "◆1: a": "this key is not a text",
+    "a: 1\nb: ◆!!python/object:os.system x": "are not allowed",
     "◆- a": "no keys and values",
     "◆text": "no keys and values",
     "◆": "no keys and values",
-    "a: 1\nb: ◆2016-13-01": "'2016-13-01' is no value",
+    "a: 1\nb: ◆2016-13-01": "'2016-13-01' is not a valid value",
     'a: "\\0◆"': "a NUL character",
 }
 
@@ -456,29 +456,29 @@ MISSING = {
     "name is missing": drop("name: silver.sales"),
     "version is missing": drop("version: 1.0.0"),
     "schema is missing": "◆" + HEAD.strip() + "\n",
-    "apiVersion 'v2.2.0' is not read": FULL.replace("apiVersion: v3.1.0", "◆apiVersion: v2.2.0"),
-    "kind 'Contract' is not read": FULL.replace("kind: DataContract", "◆kind: Contract"),
-    "name is 'silver.sale', and by its folder": FULL.replace("◆name", "")
+    "apiVersion 'v2.2.0' is not supported": FULL.replace("apiVersion: v3.1.0", "◆apiVersion: v2.2.0"),
+    "kind 'Contract' is not supported": FULL.replace("kind: DataContract", "◆kind: Contract"),
+    "name is 'silver.sale', but by its folder": FULL.replace("◆name", "")
     .replace("name: silver.", "◆name: silver.", 1)
     .replace("name: silver.sales", "name: silver.sale", 1),
-    "name is 'sale', and by its folder": FULL.replace("- name: sales", "- ◆name: sale"),
+    "name is 'sale', but by its folder": FULL.replace("- name: sales", "- ◆name: sale"),
     "physicalName is 'gold.sales'": FULL.replace("physicalName: silver", "◆physicalName: gold"),
     "schema is missing.": HEAD.strip() + "\n◆schema: []\n",
-    "schema holds 2 tables": FULL + "  - ◆name: b\n",
+    "schema has 2 tables": FULL + "  - ◆name: b\n",
     "the table has no columns": HEAD.strip() + TABLE.replace("- name", "- ◆name") + "",
     "is not a valid column name": with_columns("- ◆name: Sale\n  physicalType: long"),
     "name is missing.": with_columns("- ◆physicalType: long"),
     "physicalType is missing": with_columns("- ◆name: a"),
-    "stands here for the second time": with_columns(
+    "occurs twice": with_columns(
         "- {name: a, physicalType: long}\n- {◆name: a, physicalType: long}"
     ),
     "a custom property has no name": with_table("customProperties:\n  - ◆value: 1"),
     "lagoa.sort is set twice": with_table(
         "customProperties:\n  - {property: lagoa.sort, value: []}\n  - {◆property: lagoa.sort, value: []}"
     ),
-    "lagoa.sort stands at the contract's top": FULL + "customProperties:\n  - ◆{property: lagoa.sort, value: []}\n",
-    "quality of a table are not read here": with_table("◆quality: [{type: sql}]"),
-    "relationships of a table are not read here": with_table("◆relationships: [{from: a, to: b}]"),
+    "lagoa.sort is at the top of the contract": FULL + "customProperties:\n  - ◆{property: lagoa.sort, value: []}\n",
+    "quality of a table are not supported": with_table("◆quality: [{type: sql}]"),
+    "relationships of a table are not supported": with_table("◆relationships: [{from: a, to: b}]"),
     "quality is not supported": with_columns("- name: a\n  physicalType: long\n  ◆quality: [{type: sql}]"),
     "partitioned is not supported": with_columns("- name: a\n  physicalType: long\n  ◆partitioned: true"),
     "items is not supported": with_columns("- name: a\n  physicalType: long\n  ◆items: {physicalType: long}"),
@@ -624,7 +624,7 @@ TABLES = {
     "a bucket of none": (custom("lagoa.partition", "['bucket(0, sale_id)']"), "is not a partition field"),
     "a month with a number": (custom("lagoa.partition", "['month(3, sold_at)']"), "is not a partition field"),
     "a month of a number": (custom("lagoa.partition", "[month(price)]"), "month does not accept price"),
-    "the same field twice": (custom("lagoa.partition", "[day(sold_at), day(sold_at)]"), "and there is one"),
+    "the same field twice": (custom("lagoa.partition", "[day(sold_at), day(sold_at)]"), "exists already"),
     "a sort by an unknown column": (custom("lagoa.sort", "[prices]"), "Did you mean 'price'?"),
     "a sort that is none": (custom("lagoa.sort", "[price down]"), "is not a sort field"),
     "an order by an unknown column": (custom("lagoa.orderBy", "sold"), "no column 'sold'"),
@@ -647,9 +647,9 @@ def test_table_properties_that_do_not_fit(tmp_path, text, said):
 
 
 KEYS = {
-    "an optional key": ("- name: a\n  physicalType: long\n  ◆primaryKey: true", "in the key and not required"),
-    "a floating key": ("- name: a\n  physicalType: double\n  required: true\n  ◆primaryKey: true", "into a key"),
-    "a place in no key": ("- name: a\n  physicalType: long\n  ◆primaryKeyPosition: 1", "not in it"),
+    "an optional key": ("- name: a\n  physicalType: long\n  ◆primaryKey: true", "in the key but not required"),
+    "a floating key": ("- name: a\n  physicalType: double\n  required: true\n  ◆primaryKey: true", "in a key"),
+    "a place in no key": ("- name: a\n  physicalType: long\n  ◆primaryKeyPosition: 1", "not part of it"),
     "one place for two": (
         (
             "- {name: a, physicalType: long, required: true, primaryKey: true, primaryKeyPosition: 1}\n"
@@ -690,7 +690,7 @@ KEYS = {
             "- {name: a, physicalType: long}\n"
             "- ◆{name: b, physicalType: long, customProperties: [{property: lagoa.header, value: a}]}"
         ),
-        "two columns are 'a' in the files",
+        "two columns have the name 'a' in the files",
     ),
 }
 
@@ -727,7 +727,7 @@ def test_lineage_columns_are_lagoas(tmp_path):
     text = with_columns(
         "- {◆name: _row, physicalType: long}", "customProperties: [{property: lagoa.source, value: {format: csv}}]"
     )
-    assert "what Lagoa adds" in refused(tmp_path, text).message
+    assert "one that Lagoa adds" in refused(tmp_path, text).message
 
 
 INCREMENTAL = "- {property: lagoa.materialization, value: incremental}"

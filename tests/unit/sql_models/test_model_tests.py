@@ -244,7 +244,7 @@ def test_rows_in_both_forms_with_defaults(lake):
         ("{sold_at: 2018-03-01}", "{sold: 2018-03-01}", 2, "has no column 'sold'"),
         ("      raw.things:\n        - {", "      bronze.things:\n        - {", 7, "does not read bronze.things"),
         ("price: 1.5,", "prize: 1.5,", 8, "Did you mean 'price'?"),
-        ("price: 1.5,", "price: !!timestamp soon,", 8, "'soon' is no value"),
+        ("price: 1.5,", "price: !!timestamp soon,", 8, "'soon' is not a valid value"),
         ("price: 1.5,", "price: much,", 8, "'much' is not a number"),
         ("price: 1.50,", "price: 1.505,", 10, "does not fit in decimal(6, 2)"),
         ("- {id: 1, price: 1.5, tags: [red, blue]}", "- 1", 8, "must be keys and values"),

@@ -206,7 +206,7 @@ def test_sql_that_asks_for_the_time_depends_on_the_clock(tmp_path, condition, cl
 
 
 BAD_FILES = {
-    "no YAML": ("checks: ]\n", 1, "no YAML"),
+    "no YAML": ("checks: ]\n", 1, "not valid YAML"),
     "empty": ("", None, "no checks"),
     "unknown key": ("colums: []\n", 1, "'colums'"),
     "its own dataset": ("dataset: a/b/c\nchecks: [{row_count: }]\n", 1, "'dataset'"),

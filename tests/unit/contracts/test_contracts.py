@@ -469,9 +469,7 @@ MISSING = {
     "is not a valid column name": with_columns("- ◆name: Sale\n  physicalType: long"),
     "name is missing.": with_columns("- ◆physicalType: long"),
     "physicalType is missing": with_columns("- ◆name: a"),
-    "occurs twice": with_columns(
-        "- {name: a, physicalType: long}\n- {◆name: a, physicalType: long}"
-    ),
+    "occurs twice": with_columns("- {name: a, physicalType: long}\n- {◆name: a, physicalType: long}"),
     "a custom property has no name": with_table("customProperties:\n  - ◆value: 1"),
     "lagoa.sort is set twice": with_table(
         "customProperties:\n  - {property: lagoa.sort, value: []}\n  - {◆property: lagoa.sort, value: []}"

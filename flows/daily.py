@@ -20,18 +20,20 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import lagoa
 from lagoa.errors import AuditFailed, NothingToPublish, TransientError
+from lagoa.ingest import FolderResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prefect.client.schemas.objects import State, TaskRun
+    from prefect.futures import PrefectFuture
     from prefect.tasks import Task
 
     from lagoa.branch import Branch
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.domain.tables import TableName
-    from lagoa.ingest import IngestResult
+    from lagoa.ingest import Delivery, IngestResult
     from lagoa.quarantine import RefusedCount
     from lagoa.sql_models.run import ModelResult
 
@@ -51,7 +53,7 @@ def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool
 
 @task(
     cache_policy=NO_CACHE,
-    task_run_name="ingest {table}",
+    task_run_name="ingest {table} {file.name}",
     retries=3,
     retry_delay_seconds=[1, 5, 30],
     retry_condition_fn=_is_transient,
@@ -59,6 +61,19 @@ def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool
 def ingest(branch: Branch, table: str, file: Path) -> IngestResult:
     """Load one file into its bronze table."""
     return branch.ingest(file, into=table)
+
+
+def ingest_all(branch: Branch, delivery: Delivery) -> FolderResult:
+    """Load every file of a delivery: tables at the same time, the files of one table by their names."""
+    order = sorted((at, table, file) for table, files in delivery.files.items() for at, file in enumerate(files))
+    latest: dict[TableName, PrefectFuture[IngestResult]] = {}
+    loaded = []
+    for _, table, file in order:
+        before = [latest[table]] if table in latest else None
+        latest[table] = ingest.submit(branch, str(table), file, wait_for=before, return_state=False)
+        loaded.append(latest[table])
+    results = sorted((future.result() for future in loaded), key=lambda each: (each.table, each.source))
+    return FolderResult(results, delivery)
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[1, 5, 30], retry_condition_fn=_is_transient)
@@ -117,6 +132,8 @@ def _loaded(results: Sequence[IngestResult], refused: Sequence[RefusedCount]) ->
     return [
         {
             "table": str(result.table),
+            "file": result.source,
+            "known": result.skipped,
             "received": result.received,
             "accepted": result.accepted,
             "quarantined": result.quarantined,
@@ -131,26 +148,26 @@ def daily(folder: str, lake: str = ".") -> Publication | None:
     """Load the files of a folder, build silver and gold, audit, publish.
 
     Args:
-        folder: where the files lie; each file that a contract names as its source is loaded.
+        folder: where the files lie; each must be named by a contract as its source, or ignored (`ingest_ignore`).
         lake: the lake's folder.
 
     Returns:
         The publication, or None when there was nothing new.
 
     Raises:
-        SourceError: a file that cannot be read.
+        SourceError: a file that cannot be read, or that no contract names.
         AuditFailed: a check failed; `main` is as it was, and the run's branch stays to look at.
         PublishConflict: another run published changes to the same tables.
     """
     run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
     with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
-        files = opened.source_files(Path(folder))
-        loaded = [ingest.submit(branch, str(table), file) for table, file in files.items()]
-        rows = [future.result() for future in loaded]
+        delivery = opened.delivery(Path(folder))
+        rows = ingest_all(branch, delivery)
+        get_run_logger().info("%s", rows.summary)
         create_table_artifact(
             key="rows",
             table=_loaded(rows, opened.quarantine(branch.name)),
-            description=f"rows loaded on {branch.name}, and all that wait in quarantine there",
+            description=f"{rows.summary}\n\nRows loaded on {branch.name}, and all that wait in quarantine there.",
         )
         transform(branch)
         audit(branch)

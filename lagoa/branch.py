@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Batch
     from lagoa.domain.ports.engine import QueryResult
     from lagoa.domain.receipts import Publication
-    from lagoa.ingest import IngestResult
+    from lagoa.ingest import FolderResult, IngestResult
     from lagoa.quarantine import FateResult
     from lagoa.sql_models.run import ModelResult
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
@@ -120,16 +120,27 @@ class Branch:
         from lagoa.ingest import ingest_file
 
         result = ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch)
-        self._loaded(result)
+        self._loaded([result])
         return result
 
     def ingest_folder(
-        self, folder: Path, *, on_done: Callable[[IngestResult], None] | None = None
-    ) -> list[IngestResult]:
-        """Load every file of a folder that a contract names as its source, concurrently."""
-        from lagoa.ingest import ingest_folder
+        self, folder: Path, *, ignore: Sequence[str] = (), on_done: Callable[[IngestResult], None] | None = None
+    ) -> FolderResult:
+        """Load every file of a folder that a contract names as its source: tables concurrently, files of one in order.
 
-        return ingest_folder(self._context, self.name, folder, on_done=_both(self._loaded, on_done))
+        Args:
+            folder: where the files are.
+            ignore: names or patterns of files that may be there without a contract that names them.
+            on_done: called with each result as soon as it is there.
+
+        Raises:
+            SourceError: a file is named by no contract and not ignored, or by several: then none is loaded. Or some
+                files cannot be read: then the others are loaded.
+        """
+        from lagoa.ingest import ingest_folder, read_delivery
+
+        delivery = read_delivery(self._context, folder, ignore)
+        return ingest_folder(self._context, self.name, delivery, on_done=on_done, on_table=self._loaded)
 
     def retry_quarantine(self, table: str, select: Selection = Selection()) -> FateResult:
         """Check waiting records of a table against its current contract again; those that pass are added to it."""
@@ -221,8 +232,8 @@ class Branch:
         context = self._context
         return RefCatalog(context.catalog, self.name, context.metadata, author=context.settings.author)
 
-    def _loaded(self, result: IngestResult) -> None:
-        """Called after each file that was loaded."""
+    def _loaded(self, results: Sequence[IngestResult]) -> None:
+        """Called with the results of a table's files, when the last of them was loaded."""
 
     def _built(self, result: ModelResult) -> None:
         """Called after each model that was run."""
@@ -255,10 +266,11 @@ class Run(Branch):
         """Like `Branch.publish`."""
         return self._publisher.publish(message)
 
-    def _loaded(self, result: IngestResult) -> None:
-        self.finished(result.table, result.commit)
-        if result.quarantined:
-            self.finished(result.table.quarantine, result.commit)
+    def _loaded(self, results: Sequence[IngestResult]) -> None:
+        commit = next((each.commit for each in reversed(results) if each.commit), None)
+        self.finished(results[0].table, commit)
+        if any(each.quarantined for each in results):
+            self.finished(results[0].table.quarantine, commit)
 
     def _built(self, result: ModelResult) -> None:
         self.finished(result.table, result.commit)

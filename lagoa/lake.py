@@ -11,6 +11,7 @@ from lagoa.branch import Branch, Run
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
+from lagoa.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
     from lagoa.domain.selection import Fate
+    from lagoa.ingest import Delivery
     from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.consistency import Consistency
     from lagoa.review.diff import LakeDiff
@@ -144,11 +146,32 @@ class Lake:
                 counts[table] = catalog.load_table((*table.namespace, table.name)).scan().count()
         return counts
 
-    def source_files(self, folder: Path) -> dict[TableName, Path]:
-        """Return the files of a folder that contracts name as sources, by table."""
-        from lagoa.ingest import source_files
+    def delivery(self, folder: Path, ignore: Sequence[str] = ()) -> Delivery:
+        """Return what the files of a folder are to the contracts: the files of each table, and those that are ignored.
 
-        return source_files(self.context, folder)
+        Args:
+            folder: where the files are.
+            ignore: names or patterns of files that may be there without a contract that names them.
+
+        Raises:
+            SourceError: the folder cannot be read, or a file is named by no contract and not ignored, or by several.
+        """
+        from lagoa.ingest import read_delivery
+
+        return read_delivery(self.context, folder, ignore)
+
+    def source_files(self, folder: Path) -> dict[TableName, Path]:
+        """Return the file of a folder that the contract of each table names; flows of earlier versions use it.
+
+        Raises:
+            SourceError: as `delivery` does; or a table has several files.
+        """
+        files = self.delivery(folder).files
+        for table, paths in files.items():
+            if len(paths) > 1:
+                message = f"{table} has {len(paths)} files in it; `source_files` can return one."
+                raise SourceError(str(folder), message, "Call `delivery(folder).files` in the flow.")
+        return {table: path for table, (path,) in files.items()}
 
     def changed_tables(self, commit: Commit) -> list[TableName]:
         """Return the tables that a commit changed against its first parent."""

@@ -65,6 +65,8 @@ class Settings(BaseSettings):
         memory_limit: how much memory the SQL engine may use, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
         workers: number of tables loaded or built concurrently.
+        ingest_ignore: names of files, with `*` for any characters and `?` for one, that may lie in a folder that is
+            loaded without a contract that names them.
         target_file_mb: size of a data file, in MiB.
         batch_days: how many days a table remembers its batches, to detect one that is loaded again; forever by
             default.
@@ -100,6 +102,7 @@ class Settings(BaseSettings):
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2
+    ingest_ignore: tuple[str, ...] = ()
     target_file_mb: Annotated[int, Field(ge=1, le=4096)] = 256
     batch_days: Annotated[int, Field(ge=1, le=36500)] | None = None
     incoming_days: Annotated[int, Field(ge=0, le=3650)] = 30

@@ -9,6 +9,7 @@ from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, shor
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
@@ -35,12 +36,21 @@ def publish_branch(branch: Branch, message: str = "") -> Publication | None:
 
 
 def finish(
-    results: list[dict[str, Any]], publication: Publication | None, place: Branch, *, branch: str | None, as_json: bool
+    results: list[dict[str, Any]],
+    publication: Publication | None,
+    place: Branch,
+    *,
+    branch: str | None,
+    as_json: bool,
+    more: Mapping[str, Any] = {},
 ) -> None:
-    """Say what became of work that was done on `place`: published, nothing new, or waiting on the branch named."""
+    """Say what became of work that was done on `place`: published, nothing new, or waiting on the branch named.
+
+    `more` is what else the JSON document has.
+    """
     if as_json:
         published = None if publication is None else tell_publication(publication)
-        emit_json({"branch": place.name, "tables": results, "publication": published})
+        emit_json({"branch": place.name, "tables": results, **more, "publication": published})
     elif publication is not None:
         say_published(publication)
     elif branch is None:

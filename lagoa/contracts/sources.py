@@ -29,6 +29,10 @@ DateForm = Literal[
 ISO_DATE: DateForm = "yyyy-mm-dd"
 
 
+FileName = Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
+"""The name of a file, without folders; also a pattern."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spelling:
     """How values are written in text.
@@ -47,7 +51,9 @@ class Source(BaseModel):
 
     Attributes:
         format: name of the format.
-        file: name of the file when a whole folder is loaded; None if files are always given by name.
+        file: name of the files when a whole folder is loaded, with `*` for any characters and `?` for one; None if
+            files are always given by name.
+        ignore: names of other files of such a folder, written like `file`, that no table takes.
         encoding: encoding of the text.
     """
 
@@ -57,7 +63,8 @@ class Source(BaseModel):
     """The kind of files that the options of the class are for, such as `CSV`."""
 
     format: str
-    file: Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")] | None = None
+    file: FileName | None = None
+    ignore: list[FileName] = Field(default=[])
     encoding: Annotated[str, Field(min_length=1)] = "utf-8"
 
     @property

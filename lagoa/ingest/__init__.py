@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lagoa.ingest.folder import ingest_folder, source_files
+from lagoa.ingest.delivery import Delivery, read_delivery
+from lagoa.ingest.folder import ingest_folder
 from lagoa.ingest.load import ingest_file
-from lagoa.ingest.results import IngestResult
+from lagoa.ingest.results import FolderResult, IngestResult
 
-__all__ = ["IngestResult", "ingest_file", "ingest_folder", "source_files"]
+__all__ = ["Delivery", "FolderResult", "IngestResult", "ingest_file", "ingest_folder", "read_delivery"]

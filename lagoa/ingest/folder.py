@@ -2,83 +2,117 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
 from lagoa.ingest.load import ingest_file
+from lagoa.ingest.results import FolderResult, IngestResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lagoa.context import LakeContext
     from lagoa.domain.tables import TableName
-    from lagoa.ingest.results import IngestResult
-
-
-def source_files(context: LakeContext, folder: Path) -> dict[TableName, Path]:
-    """Return the files of a folder that contracts name as their sources, by table.
-
-    Raises:
-        SourceError: there is no such folder, it may not be read, or no contract names a file in it.
-    """
-    named = {each.table: each.source.file for each in context.contracts if each.source and each.source.file}
-    try:
-        if not folder.is_dir():
-            raise SourceError(str(folder), "there is no such folder.", "Check the path.")
-        found = {table: folder / name for table, name in named.items() if (folder / name).is_file()}
-    except OSError as error:
-        raise SourceError(
-            str(folder), f"it cannot be read: {error.strerror}.", "Give this user the right to read it."
-        ) from error
-    if not found:
-        raise SourceError(
-            str(folder),
-            f"no contract names a file in it; they name {', '.join(sorted(set(named.values()))) or 'none'}.",
-            "Add `file: NAME` to `lagoa.source` of a contract, or load one file with `lagoa ingest FILE --into TABLE`.",
-        )
-    return found
+    from lagoa.ingest.delivery import Delivery
 
 
 def ingest_folder(
     context: LakeContext,
     branch: str,
-    folder: Path,
+    delivery: Delivery,
     *,
     workers: int | None = None,
     on_done: Callable[[IngestResult], None] | None = None,
-) -> list[IngestResult]:
-    """Load every file of a folder that a contract names as its source, in parallel, the largest first.
+    on_table: Callable[[Sequence[IngestResult]], None] | None = None,
+) -> FolderResult:
+    """Load the files of a folder: those of one table in the order of their names, of several tables in parallel.
 
-    Each file is a separate commit on the branch. If one fails, no other is started, those in progress are finished,
-    and its error is raised; what was loaded stays on the branch, and loading the folder again skips it.
+    Each file is a separate commit on the branch. Files that cannot be read do not stop the others: their error is
+    raised at the end. What was loaded stays on the branch, and loading the folder again skips it. After any other
+    error no further file is started, those in progress are finished, and the error is raised.
 
     Args:
         context: the lake.
         branch: a work branch.
-        folder: where the files are.
-        workers: files loaded at a time; by default the setting `workers`.
+        delivery: the files.
+        workers: tables loaded at a time; by default the setting `workers`.
         on_done: called in this thread with each result as soon as it is there.
+        on_table: called in this thread with the results of each table when its last file was loaded.
 
     Returns:
-        One result per file, by table.
+        One result per file, by table and name.
 
     Raises:
         LagoaError: as `ingest_file` does.
     """
-    files = source_files(context, folder)
-    longest_first = sorted(files, key=lambda table: files[table].stat().st_size, reverse=True)
     at_once = workers or context.settings.workers
-    results = []
+    run = _FolderRun(delivery, at_once, on_done, on_table)
     with context.engine.shared(at_once), ThreadPoolExecutor(at_once, "ingest") as pool:
-        tasks = [pool.submit(ingest_file, context, branch, table, files[table]) for table in longest_first]
+        run.run(lambda table, path: pool.submit(ingest_file, context, branch, table, path))
+    if run.failures:
+        raise _error(delivery, run.failures)
+    results = [result for table in sorted(run.results) for result in run.results[table]]
+    return FolderResult(results, delivery)
+
+
+class _FolderRun:
+    """The loading of one delivery: which files are in progress, and the results so far."""
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        at_once: int,
+        on_done: Callable[[IngestResult], None] | None,
+        on_table: Callable[[Sequence[IngestResult]], None] | None,
+    ) -> None:
+        self.results: dict[TableName, list[IngestResult]] = {table: [] for table in delivery.files}
+        self.failures: list[SourceError] = []
+        self._at_once = at_once
+        self._on_done, self._on_table = on_done, on_table
+        longest_last = sorted(delivery.files.items(), key=lambda item: sum(map(_size, item[1])))
+        self._tables = [(table, list(reversed(paths))) for table, paths in longest_last]
+
+    def run(self, load: Callable[[TableName, Path], Future[IngestResult]]) -> None:
+        """Load every file; `load` starts one."""
+        running: dict[Future[IngestResult], tuple[TableName, list[Path]]] = {}
+        while self._tables or running:
+            while self._tables and len(running) < self._at_once:
+                table, paths = self._tables.pop()
+                running[load(table, paths.pop())] = table, paths
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                table, paths = running.pop(done)
+                self._keep(table, done)
+                if paths:
+                    running[load(table, paths.pop())] = table, paths
+                elif self._on_table and self.results[table]:
+                    self._on_table(self.results[table])
+
+    def _keep(self, table: TableName, done: Future[IngestResult]) -> None:
         try:
-            for task in as_completed(tasks):
-                results.append(task.result())
-                if on_done:
-                    on_done(results[-1])
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    return sorted(results, key=lambda result: result.table)
+            result = done.result()
+        except SourceError as error:
+            self.failures.append(error)
+            return
+        self.results[table].append(result)
+        if self._on_done:
+            self._on_done(result)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it is reported when the file is read
+        return 0
+
+
+def _error(delivery: Delivery, failures: Sequence[SourceError]) -> SourceError:
+    """Return the one error, or one that has the messages of all."""
+    if len(failures) == 1:
+        return failures[0]
+    lines = "\n".join(f"  {each.message} {each.advice}" for each in sorted(failures, key=lambda each: each.source))
+    message = f"{len(failures)} of its {delivery.found} files were not loaded:\n{lines}"
+    return SourceError(
+        str(delivery.folder), message, "The other files were loaded; loading the folder again skips them."
+    )

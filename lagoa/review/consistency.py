@@ -65,7 +65,7 @@ def check_files(context: LakeContext) -> Consistency:
     """
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
-    faults: list[FileError] = [*reading.faults, *_ids(reading)]
+    faults: list[FileError] = [*reading.faults, *_ids(reading), *_same_files(reading)]
     models, errors = read_models(settings.models_folder, reading.contracts, settings.cache("models"))
     faults += [error for error in errors if not _follows(error, settings.models_folder, reading.broken)]
     try:
@@ -93,6 +93,21 @@ def _ids(reading: Reading) -> Iterator[ContractError]:
             file = reading.files[table]
             message = f"id is {found!r}, which belongs to {others[0]}."
             yield ContractError(file.path, file.line(("id",)), message, f"Write {table}.")
+
+
+def _same_files(reading: Reading) -> Iterator[ContractError]:
+    """Yield an error for each contract whose `file` is that of another: a folder with such a file is not loaded."""
+    first: dict[str, TableName] = {}
+    for contract in reading.contracts:
+        if contract.source and contract.source.file:
+            owner = first.setdefault(contract.source.file, contract.table)
+            if owner != contract.table:
+                message = f"file in lagoa.source is {contract.source.file!r}, as in the contract of {owner}."
+                advice = "Remove it from one of them: in a folder each file goes into one table."
+                file = reading.files[contract.table]
+                own = [each["property"] for each in file.data["schema"][0]["customProperties"]]
+                place = ("schema", 0, "customProperties", own.index("lagoa.source"))
+                yield ContractError(file.path, file.line(place), message, advice)
 
 
 def _follows(error: FileError, folder: Path, broken: Iterable[TableName]) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_table
-from lagoa.cli.console import count, emit_table, hint, number, seconds
+from lagoa.cli.console import count, emit_table, hint, number, say, seconds
 from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.branch import Branch
-    from lagoa.ingest import IngestResult
+    from lagoa.ingest import FolderResult, IngestResult
 
 
-def ingest(
+def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A file; or a folder of contracts' sources.")],
     into: Annotated[
@@ -31,52 +31,90 @@ def ingest(
     batch: Annotated[
         str | None, typer.Option(metavar="ID", help="The delivery's id; by default from the content.")
     ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Files that may be in the folder without a contract; repeatable."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load a file, or a folder's files, as the contracts say.
 
-    Without --branch this is done on a branch of its own, which is audited and published. Models are not run.
+    Each file of a folder must be named by one contract, or ignored. Without --branch this is done on a branch of its
+    own, which is audited and published. Models are not run.
     """
-    if source.is_dir() and (into or batch):
-        raise typer.BadParameter("--into and --batch go with one file, not with a folder.")
-    if not source.is_dir() and not into:
-        raise typer.BadParameter("Say which table the file goes into: --into LAYER.TABLE.")
-    publication = None
+    _check_usage(source, into, batch, ignore)
+    publication, folder = None, None
     with open_here(ctx) as lake, place_of(lake, "ingest", branch) as place:
-        results = _load(place, source, into, batch)
+        if into:
+            results: Sequence[IngestResult] = [_load_file(place, source, into, batch)]
+        else:
+            results = folder = _load_folder(place, source, ignore or [], as_json=as_json)
         if not as_json:
-            _show_loaded(results)
+            _show_loaded(results, folder)
         try:
             if branch is None:
                 publication = publish_branch(place, f"Load {source.name}" + (f" into {into}" if into else ""))
         finally:
             _hint_at_quarantine(results, "main" if publication else place.name)
-    finish([_tell_loaded(result) for result in results], publication, place, branch=branch, as_json=as_json)
+    more = {"delivery": _tell_delivery(folder)} if folder is not None else {}
+    finish([_tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
 
 
-def _load(place: Branch, source: Path, into: str | None, batch: str | None) -> Sequence[IngestResult]:
+def _check_usage(source: Path, into: str | None, batch: str | None, ignore: list[str] | None) -> None:
+    if source.is_dir() and (into or batch):
+        raise typer.BadParameter("--into and --batch go with one file, not with a folder.")
+    if not source.is_dir() and ignore:
+        raise typer.BadParameter("--ignore goes with a folder, not with one file.")
+    if not source.is_dir() and not into:
+        raise typer.BadParameter("Say which table the file goes into: --into LAYER.TABLE.")
+
+
+def _load_file(place: Branch, source: Path, into: str, batch: str | None) -> IngestResult:
+    with working(f"loading {source.name}"):
+        return place.ingest(source, into, batch=batch)
+
+
+def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json: bool) -> FolderResult:
+    """Load a folder; if a file fails, show what was loaded and where it is before the error is reported."""
+    from lagoa.errors import LagoaError
+
+    done: list[IngestResult] = []
     with working(f"loading {source.name}") as tell:
-        if into:
-            return [place.ingest(source, into, batch=batch)]
-        return place.ingest_folder(source, on_done=lambda r: tell(f"loading {source.name}: {r.table} is done"))
+
+        def on_done(result: IngestResult) -> None:
+            done.append(result)
+            tell(f"loading {source.name}: {result.source} is done")
+
+        try:
+            return place.ingest_folder(source, ignore=ignore, on_done=on_done)
+        except LagoaError:
+            if done and not as_json:
+                _show_files(sorted(done, key=lambda each: (each.table, each.source)))
+            if done:
+                hint(f"These files are on {place.name}: `lagoa ingest {source} --branch {place.name}` skips them.")
+            raise
 
 
-def _show_loaded(results: Sequence[IngestResult]) -> None:
-    emit_table(
-        ("table", "received", "accepted", "quarantined", "time", ""),
-        (
-            (
-                str(r.table),
-                number(r.received),
-                number(r.accepted),
-                number(r.quarantined),
-                seconds(r.seconds),
-                _note(r),
-            )
-            for r in results
-        ),
-        right=("received", "accepted", "quarantined", "time"),
-    )
+def _show_loaded(results: Sequence[IngestResult], folder: FolderResult | None) -> None:
+    if folder is None:
+        emit_table(_COLUMNS, map(_row, results), right=_NUMBERS)
+        return
+    _show_files(results)
+    say(folder.summary)
+
+
+_COLUMNS = ("table", "received", "accepted", "quarantined", "time", "")
+_NUMBERS = ("received", "accepted", "quarantined", "time")
+
+
+def _show_files(results: Sequence[IngestResult]) -> None:
+    rows = ((row[0], each.source, *row[1:]) for each in results for row in (_row(each),))
+    emit_table((_COLUMNS[0], "file", *_COLUMNS[1:]), rows, right=_NUMBERS)
+
+
+def _row(result: IngestResult) -> tuple[str, ...]:
+    counts = (number(result.received), number(result.accepted), number(result.quarantined))
+    return (str(result.table), *counts, seconds(result.seconds), _note(result))
 
 
 def _hint_at_quarantine(results: Sequence[IngestResult], ref: str) -> None:
@@ -87,6 +125,8 @@ def _hint_at_quarantine(results: Sequence[IngestResult], ref: str) -> None:
 
 
 def _note(result: IngestResult) -> str:
+    if result.duplicate_of is not None:
+        return f"the same content as {result.duplicate_of}, loaded once"
     if result.skipped:
         return f"batch {result.batch} was loaded before"
     return f"not in the file: {', '.join(result.missing)}" if result.missing else ""
@@ -95,6 +135,7 @@ def _note(result: IngestResult) -> str:
 def _tell_loaded(result: IngestResult) -> dict[str, Any]:
     return {
         "table": str(result.table),
+        "file": result.source,
         "batch": result.batch,
         "received": result.received,
         "accepted": result.accepted,
@@ -102,6 +143,20 @@ def _tell_loaded(result: IngestResult) -> dict[str, Any]:
         "rules": dict(result.rules),
         "missing": list(result.missing),
         "skipped": result.skipped,
+        "duplicate_of": result.duplicate_of,
         "commit": result.commit,
         "seconds": result.seconds,
+    }
+
+
+def _tell_delivery(folder: FolderResult) -> dict[str, Any]:
+    delivery = folder.delivery
+    return {
+        "found": delivery.found,
+        "loaded": len(folder.loaded),
+        "known": len(folder.known),
+        "duplicates": len(folder.duplicates),
+        "ignored": list(delivery.ignored),
+        "folders": list(delivery.folders),
+        "unmatched": {str(table): file for table, file in delivery.unmatched.items()},
     }

@@ -44,9 +44,46 @@ def test_ingest_of_a_folder_takes_the_contracts_sources(lake, tmp_path):
     folder.mkdir()
     write(folder, "people.csv", MORE)
     write(folder, "notes.txt", "not a source")
-    told = ok(lake, "ingest", folder, "--json").json()
-    assert [table["table"] for table in told["tables"]] == ["bronze.people"]
+    refused = lagoa(lake, "ingest", folder)
+    assert refused.code == 1
+    assert "no contract names 1 of its 2 files: notes.txt" in refused.err
+    told = ok(lake, "ingest", folder, "--ignore", "*.txt", "--json").json()
+    assert [(table["table"], table["file"]) for table in told["tables"]] == [("bronze.people", "people.csv")]
+    assert told["delivery"] == {
+        "found": 2,
+        "loaded": 1,
+        "known": 0,
+        "duplicates": 0,
+        "ignored": ["notes.txt"],
+        "folders": [],
+        "unmatched": {},
+    }
     assert counted(lake) == 5
+    again = ok(lake, "ingest", folder, "--ignore", "*.txt")
+    assert "Files: 2 found, 0 loaded, 1 loaded before" in again.out
+    assert lagoa(lake, "ingest", folder / "people.csv", "--into", "bronze.people", "--ignore", "x").code == 2
+
+
+def test_a_folder_with_a_bad_file_shows_what_was_loaded_and_where(lake, tmp_path):
+    contract = lake / "iceberg/bronze/people.odcs.yaml"
+    contract.write_text(contract.read_text().replace("file: people.csv", "file: people*.csv"))
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    write(folder, "people1.csv", MORE)
+    write(folder, "people2.csv", "")
+    done = lagoa(lake, "ingest", folder)
+    assert done.code == 1
+    assert "people2.csv: it is empty" in done.err
+    assert done.out.splitlines()[1].split()[:3] == ["bronze.people", "people1.csv", "2"]
+    (branch,) = [b["name"] for b in ok(lake, "branch", "list", "--json").json() if b["name"] != "main"]
+    assert f"lagoa ingest {folder} --branch {branch}" in done.err
+    assert counted(lake) == 3
+    write(folder, "people2.csv", MORE.replace("Bob", "Rob"))
+    again = ok(lake, "ingest", folder, "--branch", branch, "--json").json()
+    assert [(table["file"], table["skipped"]) for table in again["tables"]] == [
+        ("people1.csv", True),
+        ("people2.csv", False),
+    ]
 
 
 def test_ingest_on_a_branch_leaves_main_alone_until_it_is_published(lake, tmp_path):

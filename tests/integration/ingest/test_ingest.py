@@ -21,7 +21,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
-from lagoa.ingest import ingest_file, ingest_folder, source_files
+from lagoa.ingest import ingest_file, ingest_folder, read_delivery
 from lagoa.ingest.load import _Load
 from lagoa.quarantine import Selection, show_quarantine
 from lagoa.write import begin
@@ -298,27 +298,28 @@ def test_a_folder_is_loaded_side_by_side(lake: Lake, branch: str, tmp_path: Path
     put(tmp_path, SOUND.replace(b",", b";") + b"3;new;1;\n", "other.csv")
     put(tmp_path, b"", "unrelated.csv")
     told: list[IngestResult] = []
-    results = ingest_folder(lake.context, branch, tmp_path, on_done=told.append)
+    delivery = read_delivery(lake.context, tmp_path, ["unrelated.csv"])
+    results = ingest_folder(lake.context, branch, delivery, on_done=told.append)
     assert [(str(each.table), each.accepted) for each in results] == [("bronze.other", 3), ("bronze.sales", 2)]
     assert sorted(each.table for each in told) == [each.table for each in results]
     assert {each.id for each in lake.log(branch)} >= {each.commit for each in results}
-    assert all(each.skipped for each in ingest_folder(lake.context, branch, tmp_path, workers=1))
+    assert all(each.skipped for each in ingest_folder(lake.context, branch, delivery, workers=1))
 
 
 def test_a_folder_with_a_bad_file_keeps_the_good_ones(lake: Lake, branch: str, tmp_path: Path) -> None:
     put(tmp_path, SOUND + b"3,new,1,\n" * 100)
     put(tmp_path, b"wrong\n", "other.csv")
     with pytest.raises(SourceError, match=r"'wrong' is not in the contract of bronze\.other"):
-        ingest_folder(lake.context, branch, tmp_path)
+        lake.branch(branch).ingest_folder(tmp_path)
     assert SALES in lake.tables(branch)
     assert TableName.parse("bronze.other") not in lake.tables(branch)
 
 
-def test_a_folder_that_holds_no_known_file(lake: Lake, branch: str, tmp_path: Path) -> None:
+def test_a_folder_that_holds_no_known_file(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"no contract names a file in it; they name .*other\.csv, packed"):
-        ingest_folder(lake.context, branch, tmp_path)
+        read_delivery(lake.context, tmp_path)
     with pytest.raises(SourceError, match="there is no such folder"):
-        source_files(lake.context, tmp_path / "none")
+        read_delivery(lake.context, tmp_path / "none")
 
 
 PIECES = st.sampled_from(

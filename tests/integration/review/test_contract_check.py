@@ -199,6 +199,21 @@ def test_a_missing_model_is_told_at_its_contract(faults_of):
     assert "is to be built by a model and has none" in said
 
 
+def test_contracts_that_name_the_same_files(faults_of):
+    def contract(name: str, file: str) -> dict[str, str]:
+        text = RAW.replace("{format: csv}", f"{{format: csv, file: {file!r}}}")
+        return {
+            f"iceberg/bronze/{name}.odcs.yaml": text.replace("bronze.sales", f"bronze.{name}").replace(
+                "- name: sales", f"- name: {name}"
+            )
+        }
+
+    files = contract("more", "sales*.csv") | contract("most", "sales1.csv") | contract("other", "sales*.csv")
+    ((file, line, said),) = faults_of(files)
+    assert (file, line) == ("iceberg/bronze/other.odcs.yaml", 14)
+    assert "file in lagoa.source is 'sales*.csv', as in the contract of bronze.more" in said
+
+
 def test_models_that_read_each_other(faults_of):
     other = SALES.replace("silver.sales", "silver.other").replace("name: sales", "name: other")
     files = {

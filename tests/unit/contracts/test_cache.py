@@ -129,7 +129,7 @@ def full() -> Contract:
     )  # fmt: skip
     source = CsvSource(
         format="csv", file="a.csv", delimiter=";", quote=None, escape="\\", encoding="latin-1", header=False,
-        null="-", nulls=["NA"], decimal=",", date="dd/mm/yyyy",
+        null="-", nulls=["NA"], ignore=["*.pdf"], decimal=",", date="dd/mm/yyyy",
     )  # fmt: skip
     return Contract(
         ORDERS, "1.2.3", Path("x.yaml"), "abc", (column,), description="a", owner="b", key=("price",),

@@ -17,14 +17,17 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 import lagoa
 from lagoa.errors import NothingToPublish, TransientError
+from lagoa.ingest import FolderResult
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State, TaskRun
+    from prefect.futures import PrefectFuture
     from prefect.tasks import Task
 
     from lagoa.branch import Branch
     from lagoa.domain.receipts import Publication
-    from lagoa.ingest import IngestResult
+    from lagoa.domain.tables import TableName
+    from lagoa.ingest import Delivery, IngestResult
     from lagoa.sql_models.run import ModelResult
 
 RUN_PREFIX = "run/daily/"
@@ -41,10 +44,23 @@ def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool
     return isinstance(state.result(raise_on_failure=False), TransientError)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="ingest {table}", retries=3, retry_condition_fn=_is_transient)
+@task(cache_policy=NO_CACHE, task_run_name="ingest {table} {file.name}", retries=3, retry_condition_fn=_is_transient)
 def ingest(branch: Branch, table: str, file: Path) -> IngestResult:
     """Load one file into the table whose contract names it."""
     return branch.ingest(file, into=table)
+
+
+def ingest_all(branch: Branch, delivery: Delivery) -> FolderResult:
+    """Load every file of a delivery: tables at the same time, the files of one table by their names."""
+    order = sorted((at, table, file) for table, files in delivery.files.items() for at, file in enumerate(files))
+    latest: dict[TableName, PrefectFuture[IngestResult]] = {}
+    loaded = []
+    for _, table, file in order:
+        before = [latest[table]] if table in latest else None
+        latest[table] = ingest.submit(branch, str(table), file, wait_for=before, return_state=False)
+        loaded.append(latest[table])
+    results = sorted((future.result() for future in loaded), key=lambda each: (each.table, each.source))
+    return FolderResult(results, delivery)
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_condition_fn=_is_transient)
@@ -68,15 +84,13 @@ def daily(folder: str | None = None, lake: str = ".") -> Publication | None:
     """Load the files of a folder that contracts name as their sources, run the models, audit, publish.
 
     Args:
-        folder: where the files lie; by default the lake's folder `data`.
+        folder: where the files lie, each named by a contract or ignored (`ingest_ignore`); by default the lake's
+            folder `data`.
         lake: the lake's folder.
     """
     run_id = str(flow_run.name).removeprefix(RUN_PREFIX)
     with lagoa.open_lake(lake) as opened, opened.run("daily", run_id) as branch:
         source = Path(folder) if folder else Path(lake) / "data"
-        files = opened.source_files(source)
-        loaded = [ingest.submit(branch, str(table), file) for table, file in files.items()]
-        for future in loaded:
-            future.result()
+        get_run_logger().info("%s", ingest_all(branch, opened.delivery(source)).summary)
         transform(branch)
         return publish(branch, f"daily load of {source.name}")

@@ -1,0 +1,163 @@
+"""A delivery: what the files of a folder are to the contracts. Every one is accounted for before any is read."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lagoa.domain.file_patterns import HIDDEN, is_pattern, matches, matching
+from lagoa.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lagoa.context import LakeContext
+    from lagoa.contracts.sources import Source
+    from lagoa.domain.tables import TableName
+
+_LISTED = 10
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The files of a folder, each with what becomes of it.
+
+    Attributes:
+        folder: the folder.
+        files: the files of each table by their names, which is the order in which they are loaded.
+        ignored: names of the files that no contract names and that may be there all the same; hidden ones too.
+        folders: names of the folders in it, which are not opened.
+        unmatched: `file` of the contracts that name no file of the folder, by table.
+    """
+
+    folder: Path
+    files: Mapping[TableName, tuple[Path, ...]]
+    ignored: tuple[str, ...]
+    folders: tuple[str, ...]
+    unmatched: Mapping[TableName, str]
+
+    @property
+    def found(self) -> int:
+        """Number of files in the folder."""
+        return len({path for paths in self.files.values() for path in paths}) + len(self.ignored)
+
+
+def read_delivery(context: LakeContext, folder: Path, ignore: Sequence[str] = ()) -> Delivery:
+    """Return what the files of a folder are to the contracts' `file` in `lagoa.source`.
+
+    Args:
+        context: the lake.
+        folder: where the files are; folders in it are not opened.
+        ignore: names or patterns of files that may be there without a contract that names them; those of the setting
+            `ingest_ignore` and of `ignore` in `lagoa.source` count too.
+
+    Raises:
+        SourceError: there is no such folder, it may not be read, no contract names a file in it, a file is named by
+            several contracts, or by none and is not ignored.
+    """
+    sources = {each.table: each.source for each in context.contracts if each.source and each.source.file}
+    names, folders = _entries(folder)
+    claims = {table: matching(source.file or "", names) for table, source in sources.items()}
+    if not any(claims.values()):
+        raise _nothing_named(folder, sources)
+    _refuse_disputed(folder, sources, claims)
+    claimed = {name for found in claims.values() for name in found}
+    others = [name for name in names if name not in claimed]
+    patterns = {*ignore, *context.settings.ingest_ignore}
+    patterns |= {pattern for source in sources.values() for pattern in source.ignore}
+    unclaimed = [name for name in others if not _ignored(name, patterns)]
+    if unclaimed:
+        raise _unclaimed(folder, sources, unclaimed, len(names))
+    return Delivery(
+        folder,
+        {table: tuple(folder / name for name in found) for table, found in claims.items() if found},
+        tuple(map(shown, others)),
+        tuple(map(shown, folders)),
+        {table: sources[table].file or "" for table, found in claims.items() if not found},
+    )
+
+
+def shown(name: str) -> str:
+    """Return a file's name as text, also if its bytes are not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return the first few items of a list, and how many more it has."""
+    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
+    return f"{', '.join(items[:_LISTED])}{more}"
+
+
+def _entries(folder: Path) -> tuple[dict[str, None], list[str]]:
+    """Return the names of the files of a folder, and those of the folders in it, in order."""
+    try:
+        if not folder.is_dir():
+            raise SourceError(str(folder), "there is no such folder.", "Check the path.")
+        with os.scandir(folder) as entries:
+            found = sorted((entry.name, Path(entry.path).is_dir()) for entry in entries)
+    except OSError as error:
+        raise SourceError(
+            str(folder), f"it cannot be read: {error.strerror}.", "Give this user the right to read it."
+        ) from error
+    return {name: None for name, inner in found if not inner}, [name for name, inner in found if inner]
+
+
+def _ignored(name: str, patterns: Iterable[str]) -> bool:
+    return name.startswith(HIDDEN) or any(name == pattern or matches(pattern, name) for pattern in patterns)
+
+
+def _nothing_named(folder: Path, sources: Mapping[TableName, Source]) -> SourceError:
+    named = ", ".join(sorted({str(source.file) for source in sources.values()}))
+    return SourceError(
+        str(folder),
+        f"no contract names a file in it; they name {named or 'none'}.",
+        "Add `file: NAME` to `lagoa.source` of a contract, or load one file with `lagoa ingest FILE --into TABLE`.",
+    )
+
+
+def _refuse_disputed(
+    folder: Path, sources: Mapping[TableName, Source], claims: Mapping[TableName, Sequence[str]]
+) -> None:
+    """Raise `SourceError` for files that several contracts name."""
+    tables = defaultdict(list)
+    for table, found in claims.items():
+        for name in found:
+            tables[name].append(table)
+    disputed = {name: those for name, those in tables.items() if len(those) > 1}
+    if disputed:
+        lines = [
+            f"{shown(name)!r} by {' and '.join(f'{table} ({sources[table].file})' for table in those)}"
+            for name, those in disputed.items()
+        ]
+        raise SourceError(
+            str(folder),
+            f"files are named by several contracts: {listed(lines)}. Nothing was loaded.",
+            "Change `file` in `lagoa.source` so that one of them names each file.",
+        )
+
+
+def _unclaimed(folder: Path, sources: Mapping[TableName, Source], names: Sequence[str], found: int) -> SourceError:
+    return SourceError(
+        str(folder),
+        f"no contract names {len(names)} of its {found} files: {listed(list(map(shown, names)))}. Nothing was loaded.",
+        f"{_pattern_advice(sources, names)}Name them by `file` in `lagoa.source` of a contract, where * stands for any "
+        "characters; or say that they may be there: --ignore PATTERN, or `ingest_ignore` in lagoa.toml.",
+    )
+
+
+def _pattern_advice(sources: Mapping[TableName, Source], names: Sequence[str]) -> str:
+    """Return a pattern for a contract that names one of several files whose names differ by their digits alone."""
+    split = {name: _DIGITS.split(name) for name in names}
+    for table, source in sources.items():
+        file = source.file or ""
+        own = _DIGITS.split(file)
+        alike = [parts for parts in split.values() if parts[::2] == own[::2]]
+        if alike and not is_pattern(file):
+            pattern = "".join(text if {text} == set(others) else "*" for text, *others in zip(own, *alike, strict=True))
+            return f"If they are of {table}, write `file: {shown(pattern)}` in its contract. "
+    return ""

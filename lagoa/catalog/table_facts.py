@@ -80,10 +80,10 @@ def _type(kind: str | dict[str, Any]) -> str:
         return f"list<{_type(kind['element'])}>"
     if kind["type"] == "map":
         return f"map<{_type(kind['key'])},{_type(kind['value'])}>"
-    fields = ",".join(f"{field['name']}:{_type(field['type'])}" for field in kind["fields"])
+    fields = ",".join(f"{plain_type(field['name'])}:{_type(field['type'])}" for field in kind["fields"])
     return f"struct<{fields}>"
 
 
 def plain_type(text: str) -> str:
-    """Return a type's spelling without spaces and in lower case, for comparison."""
-    return "".join(text.split()).lower()
+    """Return a type's spelling for comparison: in lower case, without spaces and the marks around odd field names."""
+    return "".join(text.replace("`", "").split()).lower()

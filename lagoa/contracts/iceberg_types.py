@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PRIMITIVES = (
     "boolean", "int", "long", "float", "double", "date", "time", "timestamp", "timestamptz", "string", "uuid", "binary",
@@ -38,7 +38,9 @@ PARTITIONS = (
 SORTS = "Sort fields are column, column desc, and these with nulls first or nulls last."
 """The sort fields, for messages."""
 
-_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|\d+|[<>(),:\[\]])")
+_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|`[^`\s\x00-\x1f\x7f]+`|\d+|[<>(),:\[\]])")
+_PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ANY_FIELD = re.compile(r"[^`\s\x00-\x1f\x7f]+")
 _TRANSFORM = re.compile(
     r"(?P<name>[a-z]+)\(\s*(?:(?P<size>\d{1,9})\s*,\s*)?(?P<inner>[a-z_][a-z0-9_]*)\s*\)|(?P<column>[a-z_][a-z0-9_]*)"
 )
@@ -46,6 +48,9 @@ _SORT = re.compile(
     r"(?P<column>[a-z_][a-z0-9_]*)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<nulls>first|last))?", re.IGNORECASE
 )
 _MAX_PRECISION = 38
+MAX_DEPTH = 20
+"""How deep types may be nested: far beyond any table."""
+
 _TRANSFORMS = {
     "year": MOMENTS - {"time"},
     "month": MOMENTS - {"time"},
@@ -73,12 +78,23 @@ class IcebergType:
 
     def __str__(self) -> str:
         if self.name == "struct":
-            return f"struct<{', '.join(f'{name}: {kind}' for name, kind in self.parts)}>"
+            return struct_type([(name, str(kind)) for name, kind in self.parts])
         if self.parts:
             return f"{self.name}<{', '.join(str(kind) for _, kind in self.parts)}>"
         if self.name == "fixed":
             return f"fixed[{self.numbers[0]}]"
         return f"{self.name}({', '.join(map(str, self.numbers))})" if self.numbers else self.name
+
+
+def struct_type(fields: Sequence[tuple[str, str]]) -> str:
+    """Return the spelling of a struct: a name that is no plain word stands between backticks."""
+    spelled = (f"{name if _PLAIN_FIELD.fullmatch(name) else f'`{name}`'}: {kind}" for name, kind in fields)
+    return f"struct<{', '.join(spelled)}>"
+
+
+def is_field_name(name: str) -> bool:
+    """Return whether a field of a struct may have a name: no space, backtick or control character, not empty."""
+    return _ANY_FIELD.fullmatch(name) is not None
 
 
 @cache
@@ -133,7 +149,7 @@ class _Tokens:
 
     def type(self, depth: int) -> IcebergType:
         name = self.next()
-        if depth > 20:  # noqa: PLR2004 - far beyond any table
+        if depth > MAX_DEPTH:
             raise ValueError(f"{self.text!r} is nested too deeply.")
         if name in PRIMITIVES:
             return IcebergType(name)
@@ -176,7 +192,9 @@ class _Tokens:
                 if known:
                     self.next()
                 field_name = self.next()
-                if not field_name.isidentifier() or field_name.lower() in known:
+                quoted = field_name.startswith("`")
+                field_name = field_name.strip("`")
+                if not (quoted or field_name.isidentifier()) or field_name.lower() in known:
                     raise ValueError(f"{self.text!r}: {field_name!r} is an invalid or duplicate field name.")
                 known.add(field_name.lower())
                 self.expect(":")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.iceberg_types import MAX_DEPTH, is_field_name, struct_type
 from lagoa.errors import SourceError
 from lagoa.formats.parquet.options import ParquetSource
-from lagoa.formats.parquet.values import MAX_PRECISION
+from lagoa.formats.shared.arrow_types import MAX_PRECISION, is_list, unpacked
 from lagoa.formats.shared.guesses import Guess
 from lagoa.formats.shared.names import column_names
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lagoa.formats.shared.files import SourceFile
+
+_SHOWN = 80
 
 _PLAIN = {
     "bool": "boolean", "int8": "int", "int16": "int", "int32": "int", "uint8": "int", "uint16": "int", "uint32": "long",
@@ -48,25 +50,33 @@ def infer_parquet(file: SourceFile) -> tuple[ParquetSource, list[Guess]]:
         except ValueError as error:
             advice = "Write the file again with another type, or without that column."
             raise SourceError(str(file.path), f"column {field.name!r}: {error}.", advice) from error
-        why = f"the file says {field.type}"
+        why = f"the file says {field.type}" if len(str(field.type)) <= _SHOWN else "as the file says"
         guesses.append(Guess(column, field.name, kind, why, required=not field.nullable))
     return ParquetSource(format="parquet", file=file.name), guesses
 
 
-def _iceberg(kind: pa.DataType) -> str:
+def _iceberg(kind: pa.DataType, depth: int = 0) -> str:
     """Return the Iceberg type that can hold all values of an Arrow type.
 
     Raises:
         ValueError: there is none.
     """
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        return _iceberg(kind.value_type)
-    found = _PLAIN.get(str(kind)) or _with_numbers(kind) or _nested(kind)
+    if depth > MAX_DEPTH:
+        raise ValueError(f"its values are nested more than {MAX_DEPTH} deep")
+    kind = _unwrapped(kind)
+    found = _PLAIN.get(str(kind)) or _with_numbers(kind) or _nested(kind, depth + 1)
     if found is None:
         raise ValueError(f"no type in Iceberg can hold the type {kind}")
     return found
+
+
+def _unwrapped(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values of a dictionary or an extension type."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        return _unwrapped(kind.value_type)
+    return unpacked(kind) if isinstance(kind, pa.BaseExtensionType) else kind
 
 
 def _with_numbers(kind: pa.DataType) -> str | None:
@@ -84,18 +94,23 @@ def _with_numbers(kind: pa.DataType) -> str | None:
     return f"fixed[{kind.byte_width}]" if has.is_fixed_size_binary(kind) else None
 
 
-def _nested(kind: pa.DataType) -> str | None:
+def _nested(kind: pa.DataType, depth: int) -> str | None:
     import pyarrow as pa
 
-    has = pa.types
-    if has.is_list(kind) or has.is_large_list(kind) or has.is_fixed_size_list(kind):
-        return f"list<{_iceberg(kind.value_type)}>"
-    if has.is_map(kind):
-        return f"map<{_iceberg(kind.key_type)}, {_iceberg(kind.item_type)}>"
-    if (
-        has.is_struct(kind)
-        and kind.num_fields
-        and all(re.fullmatch(r"[A-Za-z_]\w*", each.name, re.ASCII) for each in kind)
-    ):
-        return f"struct<{', '.join(f'{each.name}: {_iceberg(each.type)}' for each in kind)}>"
-    return None
+    if is_list(kind):
+        return f"list<{_iceberg(kind.value_type, depth)}>"
+    if pa.types.is_map(kind):
+        return f"map<{_iceberg(kind.key_type, depth)}, {_iceberg(kind.item_type, depth)}>"
+    if not pa.types.is_struct(kind):
+        return None
+    fields = list(kind)
+    if not fields:
+        raise ValueError("it has a struct without fields")
+    for number, field in enumerate(fields):
+        if not is_field_name(field.name):
+            raise ValueError(f"a field of its struct has the name {field.name!r}")
+        for other in fields[:number]:
+            if other.name.lower() == field.name.lower():
+                twice = "twice" if other.name == field.name else f"and {field.name!r}, which differs by case only"
+                raise ValueError(f"its struct has the field {other.name!r} {twice}")
+    return struct_type([(field.name, _iceberg(field.type, depth)) for field in fields])

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import SourceError
-from lagoa.formats.parquet.faults import as_json, find_faults
-from lagoa.formats.parquet.values import held, unpacked, value_of
+from lagoa.formats.parquet.int96 import UNIT, Int96
+from lagoa.formats.shared.arrow_faults import as_json, find_faults
+from lagoa.formats.shared.arrow_types import held, recast, unpacked, value_of
 from lagoa.formats.shared.columns import match_columns
 from lagoa.formats.shared.files import MAGIC, kind_of
+from lagoa.formats.shared.refused import Fault
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
 
 if TYPE_CHECKING:
@@ -77,12 +79,12 @@ class ParquetReader:
         field = self._fields[self.columns.index(column.name)]
         return value_of(name_in_sql(stream_name(column.name)), name_in_sql(column.name), field.type, column.type)
 
-    def _open(self) -> parquet.ParquetFile:
+    def _open(self, int96: str = UNIT) -> parquet.ParquetFile:
         import pyarrow as pa
         from pyarrow import parquet
 
         try:
-            return parquet.ParquetFile(self._file.path, memory_map=False)
+            return parquet.ParquetFile(self._file.path, memory_map=False, coerce_int96_timestamp_unit=int96)
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._no_parquet(error) from error
 
@@ -110,11 +112,12 @@ class ParquetReader:
         import pyarrow as pa
 
         row = 1
+        int96 = Int96(self._open)
         with self._open() as found:
             expected = found.metadata.num_rows
             try:
                 for batch in found.iter_batches(_ROWS):
-                    yield from self._taken(batch, row)
+                    yield from self._taken(batch, row, int96)
                     row += batch.num_rows
             except pa.ArrowException as error:
                 raise self._file.unreadable(error) from error
@@ -123,28 +126,28 @@ class ParquetReader:
                 str(self._file.path), f"its footer declares {expected} rows, and it has {row - 1}.", "Fetch it again."
             )
 
-    def _taken(self, batch: pa.RecordBatch, row: int) -> Iterator[pa.RecordBatch]:
+    def _taken(self, batch: pa.RecordBatch, row: int, int96: Int96) -> Iterator[pa.RecordBatch]:
         """Yield a batch of the file, which begins with row `row`, as batches of the stream."""
         import numpy as np
         import pyarrow as pa
 
-        whole = [_cast(array, unpacked(array.type)) for array in batch.columns]
-        columns = dict(zip(self.columns, whole, strict=True))
+        columns = {name: recast(array, unpacked(array.type)) for name, array in self._named(batch).items()}
         faults = find_faults(columns, self._types)
+        texts: dict[str, dict[int, str]] = {}
+        if int96.names:
+            found = int96.misread(dict(zip(batch.schema.names, batch.columns, strict=True)), len(batch))
+            texts = {self.columns[batch.schema.names.index(name)]: each for name, each in found.items()}
+            for name, each in texts.items():
+                faults |= {index: Fault(f"type/{name}", f"{name} is no {self._types[name]}") for index in each}
         raw = pa.nulls(batch.num_rows, pa.binary())
         good = np.setdiff1d(np.arange(batch.num_rows), list(faults))
         if faults:
-            indexes = pa.array(sorted(faults))
-            shown = dict(zip(sorted(faults), as_json({n: a.take(indexes) for n, a in columns.items()}), strict=True))
+            shown = dict(zip(sorted(faults), as_json(columns, sorted(faults), texts), strict=True))
             raw = pa.array([shown.get(index) for index in range(batch.num_rows)], pa.binary())
-            whole = [array.take(pa.array(good)) for array in whole]
-        values = pa.table([_cast(array, held(array.type)) for array in whole], names=list(self.columns))
+            columns = {name: array.take(pa.array(good)) for name, array in columns.items()}
+        values = pa.table({name: recast(array, held(array.type)) for name, array in columns.items()})
         numbers = pa.array(np.arange(row, row + batch.num_rows))
         yield from to_batches(self.schema, values, [numbers, pa.nulls(batch.num_rows, pa.int64()), raw], faults)
 
-
-def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return values in another type; fractions of a microsecond in times were checked before."""
-    import pyarrow as pa
-
-    return array if array.type == kind else array.cast(kind, safe=not pa.types.is_time(kind))
+    def _named(self, batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        return dict(zip(self.columns, batch.columns, strict=True))

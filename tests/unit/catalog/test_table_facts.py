@@ -65,3 +65,12 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content):
 
 def test_spelling_does_not_count():
     assert plain_type("Struct<a: decimal(10, 2)>") == "struct<a:decimal(10,2)>"
+    assert plain_type("struct<AnoMes: long, `x-y`: map<string, long>>") == "struct<anomes:long,x-y:map<string,long>>"
+
+
+def test_names_in_structs_are_compared_as_contracts_spell_them():
+    field = {"id": 2, "name": "AnoMes", "required": False, "type": "long"}
+    odd = field | {"id": 3, "name": "regiao-imediata"}
+    column = {"id": 1, "name": "v", "required": False, "type": {"type": "struct", "fields": [field, odd]}}
+    facts = table_facts({"schema": {"type": "struct", "fields": [column]}})
+    assert facts.columns["v"] == plain_type("struct<AnoMes: long, `regiao-imediata`: long>")

@@ -79,3 +79,67 @@ def test_parquet_types_that_iceberg_lacks(tmp_path, kind):
     with pytest.raises(SourceError, match="column 'x'") as raised:
         infer_contract(path, PEOPLE)
     assert raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (pa.array([1, 0], pa.int8()).cast(pa.bool8()), "boolean"),
+        (pa.array(['{"a": 1}', None], pa.json_()), "string"),
+        (pa.array([b"0123456789abcdef"] * 2, pa.uuid()), "uuid"),
+        (pa.array([{"x-y": 1}, {"x-y": 2}]), "struct<`x-y`: long>"),
+        (pa.array([{"@id": 1, "ção": "a"}, None]), "struct<`@id`: long, `ção`: string>"),
+    ],
+    ids=str,
+)
+def test_extension_types_and_odd_fields_load(tmp_path, values, wanted):
+    path = tmp_path / "people.parquet"
+    parquet.write_table(pa.table({"x": values}), path)
+    contract = inferred(path, PEOPLE)[0]
+    assert types(contract) == {"x": wanted}
+    assert loaded(contract, path) == (2, 0)
+
+
+def nested(depth):
+    values = pa.array([1])
+    for _ in range(depth):
+        values = pa.ListArray.from_arrays([0, 1], values)
+    return values
+
+
+TWICE = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])
+BY_CASE = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "A"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (TWICE, "its struct has the field 'a' twice"),
+        (BY_CASE, "its struct has the field 'a' and 'A', which differs by case only"),
+        (pa.ListArray.from_arrays([0, 1], BY_CASE), "differs by case only"),
+        (nested(33), "nested more than 20 deep"),
+        (nested(70), "nested more than 20 deep"),
+        (nested(101), "nested more than 20 deep"),
+    ],
+)
+def test_what_no_table_can_hold_is_named(tmp_path, values, message):
+    path = tmp_path / "people.parquet"
+    parquet.write_table(pa.table({"x": values}), path)
+    with pytest.raises(SourceError, match=f"column 'x': .*{message}"):
+        infer_contract(path, PEOPLE)
+
+
+def test_a_file_without_rows_gives_a_contract(tmp_path):
+    path = tmp_path / "people.parquet"
+    parquet.write_table(pa.schema([("id", pa.int64()), ("at", pa.timestamp("us"))]).empty_table(), path)
+    contract = inferred(path, PEOPLE)[0]
+    assert types(contract) == {"id": "long", "at": "timestamp"}
+    assert loaded(contract, path) == (0, 0)
+
+
+def test_a_file_whose_rows_are_all_refused_gives_a_contract(tmp_path):
+    path = tmp_path / "people.parquet"
+    parquet.write_table(pa.table({"at": pa.array([10**18], pa.timestamp("us"))}), path)
+    contract = inferred(path, PEOPLE)[0]
+    assert types(contract) == {"at": "timestamp"}
+    assert loaded(contract, path) == (0, 1)

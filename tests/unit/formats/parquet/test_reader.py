@@ -114,6 +114,46 @@ def read(folder: Path, values: pa.Array, kind: str) -> list[Any]:
         (pa.array([0, 2**63 - 1], pa.timestamp("us")), "timestamp", [at("1970-01-01"), REFUSED]),
         (pa.array([1000, 1001], pa.time64("ns")), "time", [time(0, 0, 0, 1), REFUSED]),
         (pa.array([1, 86_400], pa.time32("s")), "time", [time(0, 0, 1), REFUSED]),
+        (
+            pa.array([1000, 1001], pa.timestamp("ns", "Asia/Tokyo")),
+            "timestamptz",
+            [at("1970-01-01 00:00:00.000001"), REFUSED],
+        ),
+        (pa.array([Decimal("0.1"), Decimal("0.12345678901234567891")]), "double", [0.1, REFUSED]),
+        (pa.array([[1.5, float("nan")], [1.5], [float("inf")], None]), "list<double>", [REFUSED, [1.5], REFUSED, None]),
+        (pa.array([{"a": float("nan")}, {"a": None}]), "struct<a: double>", [REFUSED, {"a": None}]),
+        (
+            pa.array([[("k", float("nan"))], [("k", 0.5)]], pa.map_(pa.string(), pa.float64())),
+            "map<string, double>",
+            [REFUSED, {"k": 0.5}],
+        ),
+        (
+            pa.array([[], [2**63 - 1], [0]], pa.list_(pa.timestamp("us"))),
+            "list<timestamp>",
+            [[], REFUSED, [at("1970-01-01")]],
+        ),
+        (
+            pa.array([[1001], [1000]], pa.list_(pa.timestamp("ns"))),
+            "list<timestamp>",
+            [REFUSED, [at("1970-01-01 00:00:00.000001")]],
+        ),
+        (
+            pa.array([[[2**31 - 1]], [[0]]], pa.list_(pa.list_(pa.date32()))),
+            "list<list<date>>",
+            [REFUSED, [[date(1970, 1, 1)]]],
+        ),
+        (
+            pa.array([[[("k", 1), ("k", 2)]], [[("k", 1)]]], pa.list_(pa.map_(pa.string(), pa.int32()))),
+            "list<map<string, int>>",
+            [REFUSED, [{"k": 1}]],
+        ),
+        (
+            pa.array([{"t": [1001]}, {"t": [1000]}], pa.struct([("t", pa.list_(pa.time64("ns")))])),
+            "struct<t: list<time>>",
+            [REFUSED, {"t": [time(0, 0, 0, 1)]}],
+        ),
+        (pa.array([1, 0, None], pa.int8()).cast(pa.bool8()), "boolean", [True, False, None]),
+        (pa.array(['{"a": 1}'], pa.json_()), "string", ['{"a": 1}']),
         (NOT_UTF8, "string", ["a", REFUSED, "b"]),
         (pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), NOT_UTF8), "list<string>", [REFUSED, ["b"]]),
     ],
@@ -172,6 +212,12 @@ def test_a_refused_row_is_shown_as_json(tmp_path: Path) -> None:
         ),
         (pa.array([0, 2**31 - 1], pa.date32()), "date", b'{"v": 2147483647}'),
         (pa.array([0, 86_400_000], pa.time32("ms")), "time", b'{"v": 86400000}'),
+        (pa.array([0, 2**63 - 1], pa.timestamp("ns")), "timestamp", b'{"v": "2262-04-11 23:47:16.854775807"}'),
+        (
+            pa.array([[0], [0, 10**18]], pa.list_(pa.timestamp("us"))),
+            "list<timestamp>",
+            b'{"v": [0, 1000000000000000000]}',
+        ),
     ],
 )
 def test_a_row_that_no_engine_takes_is_shown_with_what_stands_there(
@@ -195,6 +241,62 @@ def test_what_is_sound_in_a_bad_row_is_shown_as_it_is(tmp_path: Path) -> None:
         b'{"v": 2147483647, "w": "a"}',
         b'{"v": "1970-01-01", "w": {"hex": "fffe"}}',
     ]
+
+
+def spoil_days(path: Path, before: datetime, after: int) -> None:
+    """Write another number of days into a file whose moments are plain int96."""
+    days = ((before - at("1970-01-01")).days + 2_440_588).to_bytes(4, "little")
+    content = path.read_bytes()
+    assert content.count(days) == 1
+    path.write_bytes(content.replace(days, after.to_bytes(4, "little")))
+
+
+@pytest.mark.parametrize("year", [1, 1500, 2262, 9999])
+def test_int96_holds_every_year(tmp_path: Path, year: int) -> None:
+    path, moment = tmp_path / "data.parquet", at(f"{year:04}-12-31 23:59:59.999999")
+    days = (moment - at("1970-01-01")).days + 2_440_588
+    other = at("2001-02-03 23:59:59.999999")
+    table = pa.table({"v": pa.array([other, None], pa.timestamp("us"))})
+    parquet.write_table(
+        table,
+        path,
+        use_deprecated_int96_timestamps=True,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+    )
+    spoil_days(path, other, days)
+    rows = open_reader(contract_of("timestamp"), SourceFile(path)).stream().reader().read_all().to_pylist()
+    assert [(row["@v@"], row["@rule"]) for row in rows] == [(moment, None), (None, None)]
+
+
+def test_int96_beyond_every_calendar_is_refused_with_its_moment(tmp_path: Path) -> None:
+    path, other = tmp_path / "data.parquet", at("2001-02-03")
+    table = pa.table({"v": pa.array([other, None], pa.timestamp("us"))})
+    parquet.write_table(
+        table,
+        path,
+        use_deprecated_int96_timestamps=True,
+        compression="none",
+        use_dictionary=False,
+        write_statistics=False,
+    )
+    spoil_days(path, other, 2**31)
+    rows = open_reader(contract_of("timestamp"), SourceFile(path)).stream().reader().read_all().to_pylist()
+    shown = f'{{"v": "{(2**31 - 2_440_588) * 86_400_000} ms since 1970"}}'.encode()
+    assert [(row["@row"], row["@rule"], row["@raw"]) for row in rows] == [(2, None, None), (1, "type/v", shown)]
+
+
+def test_nanoseconds_in_int96_are_refused_not_cut(tmp_path: Path) -> None:
+    path = tmp_path / "data.parquet"
+    moments = pa.array([[1000], [2000, 1_000_000_001], None], pa.list_(pa.timestamp("ns")))
+    parquet.write_table(pa.table({"v": moments}), path, use_deprecated_int96_timestamps=True, row_group_size=2)
+    rows = open_reader(contract_of("list<timestamp>"), SourceFile(path)).stream().reader().read_all().to_pylist()
+    assert {row["@row"]: row["@rule"] for row in rows} == {1: None, 2: "type/v", 3: None}
+    flat = pa.array([1_000_000_001], pa.timestamp("ns"))
+    parquet.write_table(pa.table({"v": flat}), path, use_deprecated_int96_timestamps=True)
+    (row,) = open_reader(contract_of("timestamp"), SourceFile(path)).stream().reader().read_all().to_pylist()
+    assert row["@raw"] == b'{"v": "1970-01-01 00:00:01.000000001"}'
 
 
 def test_files_that_are_no_parquet(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Converts a Parquet file's types: the type in which the engine gets a column, and the value made of it.
+"""Converts Arrow's types, of Parquet files and rows in memory: how the engine gets a column, and the value made of it.
 
 A value is accepted unchanged, or in the contract's type if that loses nothing; otherwise its row is refused. Types
 that have nothing in common are reported before any row is read.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PRECISION = 38
 """Digits of the longest decimal."""
 
-_PLAIN = frozenset({"boolean", "binary", "fixed", "uuid", "string"})
+_PLAIN = frozenset({"boolean", "binary", "fixed", "uuid", "string", "time", "timestamptz"})
 
 
 def remade(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
@@ -27,7 +27,7 @@ def remade(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.
     import pyarrow as pa
 
     has = pa.types
-    if has.is_list(kind) or has.is_large_list(kind) or has.is_fixed_size_list(kind):
+    if is_list(kind):
         return pa.list_(remade(kind.value_type, leaf))
     if has.is_map(kind):
         return pa.map_(remade(kind.key_type, leaf), remade(kind.item_type, leaf))
@@ -36,11 +36,18 @@ def remade(kind: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.
     return leaf(kind)
 
 
-def held(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which the engine gets a column.
+def is_list(kind: pa.DataType) -> bool:
+    """Return whether a type is one of Arrow's lists that `remade` turns into the plain one."""
+    import pyarrow as pa
 
-    It does not support all types, and would truncate moments with a zone to microseconds, so those in nanoseconds are
-    passed as UTC without a zone. Only times lose their nanoseconds: `find_faults` refuses those that have any.
+    has = pa.types
+    return bool(has.is_list(kind) or has.is_large_list(kind) or has.is_fixed_size_list(kind))
+
+
+def held(kind: pa.DataType) -> pa.DataType:
+    """Return the type in which the engine gets a column: moments are in microseconds, those with a zone in UTC.
+
+    The engine would truncate, round or wrap others silently; `find_faults` refuses the values that do not fit before.
     """
     return remade(kind, lambda each: _microseconds(_unpacked(each)))
 
@@ -53,6 +60,10 @@ def unpacked(kind: pa.DataType) -> pa.DataType:
 def _microseconds(kind: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", "UTC" if kind.tz else None)
+    if pa.types.is_date64(kind):
+        return pa.date32()
     return pa.time64("us") if pa.types.is_time(kind) else kind
 
 
@@ -60,17 +71,34 @@ def _unpacked(kind: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
     has = pa.types
-    if has.is_dictionary(kind):
+    if has.is_dictionary(kind) or has.is_run_end_encoded(kind):
         return unpacked(kind.value_type)
-    if isinstance(kind, pa.BaseExtensionType) and not isinstance(kind, pa.UuidType):
-        return unpacked(kind.storage_type)
-    if has.is_timestamp(kind) and kind.tz and kind.unit == "ns":
-        return pa.timestamp("ns")
+    if isinstance(kind, pa.BaseExtensionType):
+        return _extended(kind)
     if has.is_float16(kind):
         return pa.float32()
     if has.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= MAX_PRECISION:
         return pa.decimal128(kind.precision, kind.scale)
     return pa.binary() if has.is_binary_view(kind) else kind
+
+
+def _extended(kind: pa.BaseExtensionType) -> pa.DataType:
+    """Return the type of an extension type's values; those of systems that Arrow knows nothing of stay as they are."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.Bool8Type):
+        return pa.bool_()
+    return kind if isinstance(kind, pa.UuidType | pa.OpaqueType) else unpacked(kind.storage_type)
+
+
+def recast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return values in another type, `unpacked` or `held`, that holds them all."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if pa.types.is_run_end_encoded(array.type):
+        array = compute.run_end_decode(array)
+    return array if array.type == kind else array.cast(kind)
 
 
 def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
@@ -88,35 +116,30 @@ def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
     import pyarrow as pa
 
     kind, has = parse_type(wanted), pa.types
-    zoned = has.is_timestamp(found) and found.tz is not None
-    if kind.parts and _loses_zones(found):
-        raise ValueError(f"the file has {found}, whose moments in nanoseconds are not read inside other values")
     found = held(found)
     if has.is_null(found):
         return Value("NULL")
-    if _is_text(found):
+    if is_text(found):
         return from_text(sql, made, wanted)
-    if not _goes_into(found, kind, zoned=zoned):
+    if not _goes_into(found, kind):
         raise ValueError(f"the file has {found}, the contract {wanted}")
     if kind.name in _PLAIN:
         return Value(sql)
-    if kind.name == "timestamptz":
-        return _unchanged(sql, made, "TIMESTAMP", zone=" AT TIME ZONE 'UTC'") if found.tz is None else Value(sql)
-    if kind.name in {"float", "double"}:
-        exact = "HUGEINT" if has.is_integer(found) else ""
-        value = _unchanged(sql, made, sql_type(wanted), back=exact)
-        return Value(value.sql, (*value.bad, f"{made} IS NOT NULL AND NOT isfinite({made})"))
-    return _unchanged(sql, made, sql_type(wanted))
+    back = ""
+    if kind.name in {"float", "double"} and not has.is_floating(found):  # comparing as floats would hide a loss
+        back = f"DECIMAL({found.precision}, {found.scale})" if has.is_decimal(found) else "HUGEINT"
+    return _unchanged(sql, made, sql_type(wanted), back=back)
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a type is one of Arrow's texts."""
     import pyarrow as pa
 
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) -> bool:
-    """Return whether values of one type may be values of the other; each value is then checked."""
+def _goes_into(found: pa.DataType, kind: IcebergType) -> bool:
+    """Return whether values of one type, as `held` gives it, may be values of the other; each value is then checked."""
     import pyarrow as pa
 
     has = pa.types
@@ -128,32 +151,20 @@ def _goes_into(found: pa.DataType, kind: IcebergType, *, zoned: bool = False) ->
             or has.is_floating(found)
             or (has.is_decimal(found) and 0 <= found.scale <= found.precision <= MAX_PRECISION)
         )
-    if kind.name == "timestamptz":
-        return zoned
     if kind.name in MOMENTS - {"time"}:
-        return bool(not zoned and (has.is_timestamp(found) or has.is_date(found)))
+        zoned = has.is_timestamp(found) and found.tz is not None
+        return (
+            zoned if kind.name == "timestamptz" else bool((has.is_timestamp(found) and not zoned) or has.is_date(found))
+        )
     same: dict[str, Callable[[pa.DataType], bool]] = {
         "boolean": has.is_boolean,
         "binary": lambda each: has.is_binary(each) or has.is_large_binary(each) or has.is_fixed_size_binary(each),
         "fixed": lambda each: has.is_fixed_size_binary(each) and each.byte_width == kind.numbers[0],
         "uuid": lambda each: isinstance(each, pa.UuidType),
         "time": has.is_time,
-        "string": _is_text,
+        "string": is_text,
     }
     return bool(same[kind.name](found))
-
-
-def _loses_zones(kind: pa.DataType) -> bool:
-    """Return whether moments inside a type would lose their zones in `held`."""
-    import pyarrow as pa
-
-    def other(leaf: pa.DataType) -> pa.DataType:
-        return pa.timestamp("ns") if pa.types.is_timestamp(leaf) and leaf.unit == "ns" else leaf
-
-    def same(leaf: pa.DataType) -> pa.DataType:
-        return leaf
-
-    return bool(remade(kind, other) != remade(kind, same))
 
 
 def _parts_go_into(found: pa.DataType, kind: IcebergType) -> bool:
@@ -172,21 +183,21 @@ def _parts_go_into(found: pa.DataType, kind: IcebergType) -> bool:
 
 
 def _part_goes_into(found: pa.DataType, kind: IcebergType) -> bool:
-    """Return the same for a part of a value; never for integers as floats, whose comparison as floats hides a loss."""
+    """Return the same for a part of a value; never for exact numbers as floats: comparing as floats hides a loss."""
     import pyarrow as pa
 
     has = pa.types
     if has.is_null(found):
         return True
-    if has.is_integer(found) and kind.name in {"float", "double"}:
+    if kind.name in {"float", "double"} and not has.is_floating(found):
         return False
-    return _goes_into(found, kind, zoned=has.is_timestamp(found) and found.tz is not None)
+    return _goes_into(found, kind)
 
 
-def _unchanged(sql: str, made: str, kind: str, *, zone: str = "", back: str = "") -> Value:
+def _unchanged(sql: str, made: str, kind: str, *, back: str = "") -> Value:
     """Return a cast that is bad where the value, cast back if necessary, differs from the one in the file."""
-    same = f"TRY_CAST({made} AS {back})" if back else made + zone
+    same = f"TRY_CAST({made} AS {back})" if back else made
     return Value(
-        f"TRY_CAST({sql} AS {kind}){zone}",
+        f"TRY_CAST({sql} AS {kind})",
         (f"{sql} IS NOT NULL AND ({made} IS NULL OR {same} IS DISTINCT FROM {sql})",),
     )

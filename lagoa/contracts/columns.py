@@ -7,7 +7,7 @@ import re
 import warnings
 from datetime import UTC, date, datetime, time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.contracts.contract import Bound, Column
 from lagoa.contracts.formats import FORMATS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.yaml_file import ContractFile
     from lagoa.errors import FileError
 
+_Text = TypeVar("_Text", bound=str)
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 _LOGICAL = {
     "int": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number", "date": "date",
@@ -86,6 +87,7 @@ class _ColumnReader:
         kind = self._type()
         extra = custom_properties(self.file, ColumnProperties, self.place, found.customProperties)
         options = self._options(kind)
+        headers = _listed(extra.header)
         return Column(
             name=self.name,
             type=str(kind),
@@ -104,7 +106,13 @@ class _ColumnReader:
             max_length=options.get("maxLength"),
             former_names=_listed(extra.former_name),
             former_fields={path: _listed(names) for path, names in extra.former_fields.items()},
-            header=extra.header,
+            header=headers[0] if headers else None,
+            other_headers=headers[1:],
+            nulls=None if extra.nulls is None else tuple(extra.nulls),
+            dates=_listed(extra.date),
+            decimal=extra.decimal,
+            thousands=extra.thousands,
+            unit=extra.unit or "",
             severity=extra.severity,
             references=self._references(),
         )
@@ -196,7 +204,7 @@ class _ColumnReader:
         raise self.file.error((*place, "to"), f"column {self.name}: {each.to!r} is not a column of a table.", advice)
 
 
-def _listed(names: str | Sequence[str] | None) -> tuple[str, ...]:
+def _listed(names: _Text | Sequence[_Text] | None) -> tuple[_Text, ...]:
     return (names,) if isinstance(names, str) else tuple(names or ())
 
 

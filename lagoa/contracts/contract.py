@@ -7,6 +7,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.contracts.sources import Spelling
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.sorting import SortOrder
 
     from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Scd2, TableRule
-    from lagoa.contracts.sources import Source
+    from lagoa.contracts.sources import DateForm, Source
     from lagoa.domain.checks import Severity
     from lagoa.domain.tables import TableName
 
@@ -52,6 +53,12 @@ class Column:
         former_names: its names before it was renamed, the latest first.
         former_fields: former names of nested fields, by their path below the column: `street`, `element.sku`.
         header: its name in source files, if that differs from `name`; see `source_name`.
+        other_headers: further names that it has in some files.
+        nulls: texts that are null in this column of source files; None if it has no list of its own.
+        dates: the forms of its dates in source files; empty if they are written as the others.
+        decimal: the decimal mark of its numbers in source files; None if it is that of the others.
+        thousands: the mark between thousands of its numbers there, empty for none; None if it is that of the others.
+        unit: what may be before or behind its numbers there; empty if nothing may.
         severity: whether a broken rule fails an audit or only warns.
         references: the table and column that must contain every value of this one (foreign key).
     """
@@ -74,13 +81,38 @@ class Column:
     former_names: tuple[str, ...] = ()
     former_fields: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     header: str | None = None
+    other_headers: tuple[str, ...] = ()
+    nulls: tuple[str, ...] | None = None
+    dates: tuple[DateForm, ...] = ()
+    decimal: str | None = None
+    thousands: str | None = None
+    unit: str = ""
     severity: Literal["fail", "warn"] = "fail"
     references: tuple[TableName, str] | None = None
 
     @property
     def source_name(self) -> str:
         """The column's name in source files."""
-        return self.header or self.name
+        return self.name if self.header is None else self.header
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """All names that the column has in source files; a file has one of them."""
+        return (self.source_name, *self.other_headers)
+
+    def spelling(self, others: Spelling) -> Spelling:
+        """Return how the column's values are written in files where those of other columns are written as `others`."""
+        return Spelling(
+            others.decimal if self.decimal is None else self.decimal,
+            self.dates or others.date,
+            others.thousands if self.thousands is None else self.thousands,
+            self.unit,
+        )
+
+    def null_texts(self, source: Source | None) -> tuple[str, ...]:
+        """Return the texts that mean null in this column of source files; null is written as the first."""
+        null, *others = source.null_texts if source else ("",)
+        return (null, *(others if self.nulls is None else self.nulls))
 
 
 _BATCH, _MOMENT, _FILE, _NUMBER = LINEAGE_COLUMNS

@@ -85,7 +85,7 @@ def _unpack(said: dict[str, Any], kind: Callable[[Any], Any], names: Iterable[st
 
 
 def _column(said: dict[str, Any]) -> Column:
-    _unpack(said, tuple, ("enum", "former_names"))
+    _unpack(said, tuple, ("enum", "former_names", "other_headers", "nulls", "dates"))
     _unpack(said, _former_fields, ("former_fields",))
     _unpack(said, _reference, ("references",))
     return Column(**said)

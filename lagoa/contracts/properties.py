@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from lagoa.contracts.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
+from lagoa.contracts.sources import DateForms, DecimalMark, ThousandsMark  # noqa: TC001
 from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
@@ -127,7 +128,13 @@ class ColumnProperties(BaseModel):
         former_name: the column's name before it was renamed; a list, the latest first, if it had several.
         former_fields: former names of nested fields, by their path below the column; an element of a list is
             `element`, a value of a map `value`: `{element.sku: code}`.
-        header: its name in the files, if that differs.
+        header: its name in the files, if that differs; a list, the present one first, if it changed over time. An empty
+            text is the name of a column without one.
+        nulls: texts that are null in this column; they replace the `nulls` of the files.
+        date: how its dates are written, if differently from the others in the files; a list for several forms.
+        decimal: the decimal mark of its numbers, if it differs.
+        thousands: the mark between thousands of its numbers; empty if there is none.
+        unit: what may be before or behind its numbers, such as `R$` or `%`.
         severity: whether a broken rule of this column fails an audit or only warns.
     """
 
@@ -137,7 +144,12 @@ class ColumnProperties(BaseModel):
         None, alias="lagoa.formerName"
     )
     former_fields: dict[Text, Text | Annotated[list[Text], Field(min_length=1)]] = Field({}, alias="lagoa.formerFields")
-    header: Text | None = Field(None, alias="lagoa.header")
+    header: str | Annotated[list[str], Field(min_length=1)] | None = Field(None, alias="lagoa.header")
+    nulls: list[str] | None = Field(None, alias="lagoa.nulls")
+    date: DateForms | None = Field(None, alias="lagoa.date")
+    decimal: DecimalMark | None = Field(None, alias="lagoa.decimal")
+    thousands: ThousandsMark | None = Field(None, alias="lagoa.thousands")
+    unit: Text | None = Field(None, alias="lagoa.unit")
     severity: Literal["fail", "warn"] = Field("fail", alias="lagoa.severity")
 
 

@@ -14,6 +14,7 @@ from lagoa.contracts.increments import check_increments
 from lagoa.contracts.properties import PREFIX, Scd2, TableProperties, custom_properties
 from lagoa.contracts.renames import check_renames
 from lagoa.contracts.scd2 import check_history
+from lagoa.contracts.source_checks import check_source
 from lagoa.contracts.sources import read_source
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import LINEAGE_COLUMNS
@@ -118,7 +119,7 @@ def _check_fit(file: ContractFile, contract: Contract) -> None:
     with file.going_on():
         _check_table(file, contract)
     with file.going_on():
-        _check_source(file, contract)
+        check_source(file, contract, places)
     with file.going_on():
         check_increments(file, contract, places)
     with file.going_on():
@@ -197,13 +198,14 @@ def _check_columns(file: ContractFile, contract: Contract) -> None:
         if contract.source and column.name in LINEAGE_COLUMNS:
             message = f"column {column.name} is one that Lagoa adds to tables with a source."
             raise file.error((*place, "name"), message, "Remove it.")
-        if column.source_name in headers:
-            message = f"two columns have the name {column.source_name!r} in the files."
-            raise file.error(place, message, "Fix lagoa.header of one of them.")
+        for name in column.source_names:
+            if name in headers:
+                message = f"two columns have the name {name!r} in the files."
+                raise file.error(place, message, "Fix lagoa.header of one of them.")
+            headers.add(name)
         if column.name in contract.key:
             _check_key(file, place, column)
         names.add(column.name)
-        headers.add(column.source_name)
 
 
 def _check_key(file: ContractFile, place: Location, column: Column) -> None:
@@ -250,18 +252,6 @@ def _check_partition(file: ContractFile, contract: Contract, where: Location) ->
                 message = f"{text!r} creates a field {each.name}, which exists already."
                 raise file.error(place, message, "Remove one of the two.")
             taken.add(each.name)
-
-
-def _check_source(file: ContractFile, contract: Contract) -> None:
-    source, place = contract.source, _places(file)
-    if source is None:
-        return
-    if contract.materialization:
-        message = "the table has a lagoa.source and a lagoa.materialization."
-        advice = "Rows come from files or from a model: remove one of the two."
-        raise file.error(place["lagoa.materialization"], message, advice)
-    for key, message, advice in source.faults():
-        raise file.error((*place["lagoa.source"], key), message, advice)
 
 
 def _places(file: ContractFile) -> dict[str, Location]:

@@ -7,6 +7,7 @@ which may import this one but not the reverse: callers that read contracts pass 
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
@@ -22,11 +23,32 @@ if TYPE_CHECKING:
     from lagoa.contracts.yaml_file import ContractFile
 
 DateForm = Literal[
-    "yyyy-mm-dd", "yyyy/mm/dd", "yyyymmdd", "dd/mm/yyyy", "dd-mm-yyyy", "dd.mm.yyyy", "mm/dd/yyyy", "mm-dd-yyyy"
+    "yyyy-mm-dd",
+    "yyyy/mm/dd",
+    "yyyymmdd",
+    "dd/mm/yyyy",
+    "dd-mm-yyyy",
+    "dd.mm.yyyy",
+    "ddmmyyyy",
+    "mm/dd/yyyy",
+    "mm-dd-yyyy",
+    "mmddyyyy",
 ]
 """How a date is written."""
 
+DateForms = DateForm | Annotated[list[DateForm], Field(min_length=1)]
+"""How the dates of a file or a column are written: in one form, or in several."""
+
 ISO_DATE: DateForm = "yyyy-mm-dd"
+
+DecimalMark = Literal[".", ","]
+
+ThousandsMark = Literal["", ".", ",", " "]
+"""What separates thousands; empty if nothing does. A space may also be a no-break space."""
+
+
+_DIGITS = str.maketrans("ymd", "000")
+_NO_UNIT = re.compile(r"\d|^[-+.,]|[-+.,]$")
 
 
 FileName = Annotated[str, Field(min_length=1, pattern=r"^[^/\\]+$")]
@@ -39,11 +61,36 @@ class Spelling:
 
     Attributes:
         decimal: the decimal mark of numbers.
-        date: how dates are written, also in timestamps.
+        date: how dates are written, also in timestamps; several forms if the text decides between them.
+        thousands: the mark between thousands of numbers; empty if there is none.
+        unit: what may be before or behind a number, such as `R$` or `%`; empty if nothing may.
     """
 
     decimal: str = "."
-    date: DateForm = ISO_DATE
+    date: DateForm | tuple[DateForm, ...] = ISO_DATE
+    thousands: str = ""
+    unit: str = ""
+
+    @property
+    def dates(self) -> tuple[DateForm, ...]:
+        """The forms of dates."""
+        return self.date if isinstance(self.date, tuple) else (self.date,)
+
+    def faults(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what contradicts itself: the option, what is wrong, what to do."""
+        if self.thousands == self.decimal:
+            message = f"the mark between thousands and the decimal mark are both {self.decimal!r}."
+            yield "thousands", message, "Give them two different marks; thousands: '' is for numbers without one."
+        seen: dict[str, DateForm] = {}
+        for form in self.dates:
+            shape = form.translate(_DIGITS)
+            if shape in seen:
+                message = f"a date may be read as {seen[shape]} and as {form}."
+                yield "date", message, "Keep one of the two: no text shows which of them it is."
+            seen[shape] = form
+        if self.unit and (self.unit != self.unit.strip() or _NO_UNIT.search(self.unit)):
+            message = f"{self.unit!r} is no unit: it has digits, a sign or a mark of numbers, or space around it."
+            yield "unit", message, "Write what is before or behind the number, such as R$, % or km/h."
 
 
 class Source(BaseModel):
@@ -61,6 +108,9 @@ class Source(BaseModel):
 
     files: ClassVar[str] = ""
     """The kind of files that the options of the class are for, such as `CSV`."""
+
+    written: ClassVar[bool] = False
+    """Whether the files have values as text, so that a column may say how its own are written."""
 
     format: str
     file: FileName | None = None
@@ -87,6 +137,7 @@ class Source(BaseModel):
                 f"the encoding {self.encoding!r} is not known.",
                 "Use one such as utf-8, latin-1 or cp1252.",
             )
+        yield from self.spelling.faults()
 
 
 class SourceFormat(Protocol):

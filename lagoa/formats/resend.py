@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.registry import FORMATS
+from lagoa.formats.shared.casts import Value
 from lagoa.formats.shared.json_nested import Misfit, arrow_type, make
 from lagoa.formats.shared.json_values import Unreadable, read_object
 from lagoa.formats.shared.refused import Split
 from lagoa.formats.shared.stream import RAW, stream_name
-from lagoa.formats.shared.values import Value, from_text
+from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,7 @@ class TextRecords:
 
     def __init__(self, contract: Contract, source: Source) -> None:
         self.columns = tuple(column.name for column in contract.columns)
-        self._spelling = source.spelling
+        self._written = source.spelling
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` if text cannot express the type."""
@@ -75,7 +76,7 @@ class TextRecords:
             return Value(name_in_sql(_made_name(column.name)), (name_in_sql(_misfit_name(column.name)),))
         if kind.name in {"binary", "fixed"}:
             return Value(f"TRY_CAST({text} AS BLOB)", (f"{text} IS NOT NULL AND {made} IS NULL",))
-        return from_text(text, made, column.type, self._spelling)
+        return from_text(text, made, column.type, column.spelling(self._written))
 
 
 def _made_name(column: str) -> str:

@@ -47,8 +47,8 @@ class SetColumns:
             WriteError: a column that the contract does not have, or a value that is not text.
         """
         _check(contract, values)
-        nulls = contract.source.null_texts if contract.source else ("",)
-        self._values = {name: None if value in nulls else value for name, value in values.items()}
+        nulls = _null_texts(contract)
+        self._values = {name: None if value in nulls[name] else value for name, value in values.items()}
 
     def changes(self, record: WaitingRecord) -> Texts:
         """Return the values that differ from those of the record."""
@@ -69,7 +69,7 @@ class EditedFile:
         """
         self._contract = contract
         self._file = file
-        self._nulls = contract.source.null_texts if contract.source else ("",)
+        self._nulls = _null_texts(contract)
         self._is_json = file.suffix in JSON_LINES
         self._given: dict[str, Texts] = {}
         for name, values in self._read():
@@ -101,11 +101,12 @@ class EditedFile:
         names = (column.name for column in self._contract.columns)
         exported = dict(zip(names, cells(record, self._contract), strict=True))
         edited = {name: value for name, value in given.items() if exported[name] != value}
-        return {name: None if value in self._nulls else value for name, value in edited.items()}
+        return {name: None if value in self._nulls[name] else value for name, value in edited.items()}
 
     def _whole(self, record: WaitingRecord, given: Texts) -> Texts:
         values = {
-            name: None if value in {"", *self._nulls} and not self._is_json else value for name, value in given.items()
+            name: None if value in {"", *self._nulls[name]} and not self._is_json else value
+            for name, value in given.items()
         }
         if not any(value is not None for value in values.values()):
             return {}
@@ -169,6 +170,11 @@ def _plain(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _null_texts(contract: Contract) -> dict[str, tuple[str, ...]]:
+    """Return the texts that mean null, by column."""
+    return {column.name: column.null_texts(contract.source) for column in contract.columns}
 
 
 def _check(contract: Contract, values: Mapping[str, str | None]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from lagoa.contracts.sources import Spelling
+from lagoa.contracts.sources import DecimalMark, Spelling, ThousandsMark
 from lagoa.formats.shared.options import TextSource
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ class CsvSource(TextSource):
         escape: before a quote inside quotes; None if a quote is doubled instead.
         header: whether the first record names the columns; otherwise they are in the contract's order.
         null: an unquoted or quoted field with exactly this text is null.
-        nulls: further texts that are null, such as `NA`.
+        nulls: further texts that are null, such as `NA`, except in columns that have their own.
         decimal: the decimal mark of numbers.
+        thousands: the mark between thousands of numbers; empty if there is none.
     """
 
     files: ClassVar[str] = "CSV"
@@ -38,7 +39,8 @@ class CsvSource(TextSource):
     header: bool = True
     null: str = ""
     nulls: list[str] = Field(default=[])
-    decimal: Literal[".", ","] = "."
+    decimal: DecimalMark = "."
+    thousands: ThousandsMark = ""
 
     @property
     def null_texts(self) -> tuple[str, ...]:
@@ -48,7 +50,7 @@ class CsvSource(TextSource):
     @property
     def spelling(self) -> Spelling:
         """How values are written."""
-        return Spelling(self.decimal, self.date)
+        return Spelling(self.decimal, self.dates, self.thousands)
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """Yield what cannot be used, such as a dialect whose characters do not differ."""

@@ -15,10 +15,10 @@ from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import SourceError
 from lagoa.formats.csv.dialect import MAX_RECORD, Dialect, dialect_of
 from lagoa.formats.csv.records import Records, scan, split
-from lagoa.formats.shared.columns import match_columns
+from lagoa.formats.shared.columns import match_columns, without
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
-from lagoa.formats.shared.values import Value, from_text
+from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Column, Contract
     from lagoa.formats.csv.options import CsvSource
+    from lagoa.formats.shared.casts import Value
     from lagoa.formats.shared.files import SourceFile
 
 BLOCK = 4 * 1024 * 1024
@@ -69,8 +70,10 @@ class CsvReader:
         """
         self._file = file
         self._block = block
-        self._nulls = list(source.null_texts)
-        self._spelling = source.spelling
+        nulls = {column.name: column.null_texts(source) for column in contract.columns}
+        self._nulls = [text for text in source.null_texts if all(text in texts for texts in nulls.values())]
+        self._own_nulls = {name: own for name, texts in nulls.items() if (own := set(texts) - set(self._nulls))}
+        self._written = source.spelling
         self._dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
         self._begin = 0
         head = self._head()
@@ -105,7 +108,7 @@ class CsvReader:
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` if text cannot express the type."""
         text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
-        return from_text(text, made, column.type, self._spelling)
+        return from_text(text, made, column.type, column.spelling(self._written))
 
     def _head(self) -> bytes:
         try:
@@ -182,7 +185,7 @@ class CsvReader:
             if not text:
                 return pa.table({name: pa.array([], pa.string()) for name in self.columns})
             guarded = text[: len(BOM)] == BOM  # the parser would drop it, but here it is text
-            return arrow_csv.read_csv(
+            found = arrow_csv.read_csv(
                 pa.BufferReader(b"\n" + bytes(text) if guarded else text),
                 arrow_csv.ReadOptions(
                     column_names=self.columns, use_threads=False, block_size=len(text) + 1, skip_rows=int(guarded)
@@ -203,6 +206,8 @@ class CsvReader:
             )
         except (pa.ArrowInvalid, UnicodeDecodeError):
             return None
+        own = [without(found[name], self._own_nulls.get(name, ())) for name in found.column_names]
+        return pa.table(own, found.column_names)
 
 
 def _readable(block: bytes, records: Records) -> bytes:

@@ -52,7 +52,7 @@ def _split(
     alone = alone or dialect.quote is None
     faults = [_fault(record, dialect, alone=alone) for record in records]
     sound = [record.raw for record, bad in zip(records, faults, strict=True) if not bad]
-    rows = iter(_sound(contract, source, len(header), sound))
+    rows = iter(_sound(contract, source, columns, sound))
     names = [column.name for column in columns]
     return [
         Split(None, bad) if bad else Split(all_columns(contract, dict(zip(names, next(rows), strict=True))))
@@ -69,14 +69,17 @@ def _fault(record: Kept, dialect: Dialect, *, alone: bool) -> Fault | None:
     return pieces.bad.get(0)
 
 
-def _sound(contract: Contract, source: CsvSource, fields: int, raws: Sequence[bytes]) -> Iterable[Sequence[str | None]]:
+def _sound(
+    contract: Contract, source: CsvSource, columns: Sequence[Column], raws: Sequence[bytes]
+) -> Iterable[Sequence[str | None]]:
     """Return the fields of records that are each readable alone, using the reader of whole files."""
     if not raws:
         return []
     form = source.model_copy(update={"header": False})
-    reading = replace(contract, columns=tuple(Column(f"c{place}", "string") for place in range(fields)))
+    each_alone = (Column(f"c{place}", "string", nulls=column.nulls) for place, column in enumerate(columns))
+    reading = replace(contract, columns=tuple(each_alone))
     # The reader drops one BOM, so a record that begins with one keeps its own. A final CR would combine with an LF.
-    content = BOM if dialect_of(source, fields, str(contract.file)).encoding == "utf-8" else b""
+    content = BOM if dialect_of(source, len(columns), str(contract.file)).encoding == "utf-8" else b""
     content += b"".join(raw if raw.endswith(b"\n") else raw + b"\n" for raw in raws)
     with tempfile.TemporaryDirectory(prefix="lagoa-") as folder:
         path = Path(folder) / "records.csv"

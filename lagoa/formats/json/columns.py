@@ -10,10 +10,12 @@ from lagoa.contracts.iceberg_types import parse_type
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
+from lagoa.formats.shared.casts import Value
+from lagoa.formats.shared.columns import without
 from lagoa.formats.shared.json_nested import Misfit, arrow_type, make
 from lagoa.formats.shared.json_values import Unreadable, read_object, texts_for
 from lagoa.formats.shared.stream import RAW, stream_name, stream_schema
-from lagoa.formats.shared.values import Value, from_text, sql_type
+from lagoa.formats.shared.values import from_text, sql_type
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,9 +50,10 @@ class JsonValues:
         self.columns = tuple(column.name for column in contract.columns)
         self._contract = contract
         self.encoding = _encoding(source, file)
-        self._spelling = source.spelling
-        self._kinds = {column.source_name: parse_type(column.type) for column in contract.columns}
-        self._known = self._kinds.keys()
+        self._written = source.spelling
+        self._kinds = [(column, parse_type(column.type)) for column in contract.columns]
+        self._renamed = [column for column in contract.columns if column.other_headers]
+        self._known = {name for column in contract.columns for name in column.source_names}
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -58,17 +61,17 @@ class JsonValues:
         import pyarrow as pa
 
         fields: dict[str, pa.DataType] = {}
-        for column, kind in zip(self.columns, self._kinds.values(), strict=True):
-            fields[column] = arrow_type(kind) if kind.parts else pa.string()
+        for column, kind in self._kinds:
+            fields[column.name] = arrow_type(kind) if kind.parts else pa.string()
             if kind.parts:
-                fields[_mark(column)] = pa.bool_()
+                fields[_mark(column.name)] = pa.bool_()
         return stream_schema(fields)
 
     def value(self, column: Column) -> Value:
         """Return the SQL of a column's value over the stream; raises `ValueError` if JSON cannot express the type."""
         kind, name = parse_type(column.type), name_in_sql(stream_name(column.name))
         if not kind.parts:
-            return from_text(name, name_in_sql(column.name), column.type, self._spelling)
+            return from_text(name, name_in_sql(column.name), column.type, column.spelling(self._written))
         arrow_type(kind)
         if "uuid" in column.type:  # passed on as text
             name = f"CAST({name} AS {sql_type(column.type)})"
@@ -85,21 +88,30 @@ class JsonValues:
             except Unreadable as error:
                 bad[number] = error.fault
         arrays: list[pa.Array] = []
-        for key, kind in self._kinds.items():
-            values = [each.get(key) for each in found]
+        for column, kind in self._kinds:
+            values = [_value(each, column.source_names) for each in found]
             if kind.parts:
                 arrays += _nested(values, kind)
             else:
-                arrays.append(pa.array(texts_for(values, kind), pa.string()))
+                texts = pa.array(texts_for(values, kind), pa.string())
+                arrays.append(without(texts, column.nulls or ()))
         return pa.Table.from_arrays(arrays, names=self.schema.names[5:]), bad
 
     def _object(self, record: bytes) -> dict[str, Any]:
         found = read_object(record, self.encoding)
         if found.keys() <= self._known:
+            for column in self._renamed:
+                if len(names := [name for name in column.source_names if name in found]) > 1:
+                    raise Unreadable("keys", f"the keys {' and '.join(map(repr, names))} are both {column.name}")
             return found
         key = next(key for key in found if key not in self._known)
         reason = f"the key {key!r} is not in the contract of {self._contract.table}.{near(key, self._known)}"
         raise Unreadable("keys", reason)
+
+
+def _value(record: dict[str, Any], names: Sequence[str]) -> Any:
+    """Return the value of the one name that a record has; None if it has none."""
+    return next((record[name] for name in names if name in record), None)
 
 
 def _mark(column: str) -> str:

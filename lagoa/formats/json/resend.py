@@ -29,4 +29,5 @@ def split_json(contract: Contract, source: JsonSource, record: Kept) -> Split:
         column.name: text_for(value, parse_type(column.type))
         for column, value in zip(columns, found.values(), strict=True)
     }
-    return Split(all_columns(contract, texts))
+    nulls = {column.name: column.nulls or () for column in columns}
+    return Split(all_columns(contract, {name: None if text in nulls[name] else text for name, text in texts.items()}))

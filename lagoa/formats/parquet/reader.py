@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pyarrow import parquet
 
     from lagoa.contracts.contract import Column, Contract
+    from lagoa.formats.shared.casts import Value
     from lagoa.formats.shared.files import SourceFile
-    from lagoa.formats.shared.values import Value
 
 _ROWS = 64 * 1024
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS, IcebergType, parse_type
-from lagoa.formats.shared.values import Value, from_text, sql_type
+from lagoa.formats.shared.casts import Value
+from lagoa.formats.shared.values import from_text, sql_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,9 @@ from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
+
+    import pyarrow as pa
 
     from lagoa.contracts.contract import Contract
 
@@ -29,28 +31,41 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
     Raises:
         SourceError: a name occurs twice, is unknown, or is missing and required.
     """
-    known = {column.source_name: column for column in contract.columns}
-    seen: set[str] = set()
+    known = {name: column for column in contract.columns for name in column.source_names}
+    seen: dict[str, str] = {}
     for name in found:
-        if name in seen:
-            raise SourceError(source, f"the column {_short(name)} occurs twice.", "Rename or remove one of the two.")
-        seen.add(name)
         if name not in known:
             raise SourceError(
                 source,
                 f"the column {_short(name)} is not in the contract of {contract.table}.{near(name, known)}",
                 f"Add it to {contract.file}, or remove it from the file.",
             )
-    for name, column in known.items():
-        if column.required and name not in seen:
+        own = known[name].name
+        if own in seen:
+            twice = "occurs twice" if seen[own] == name else f"is the column {own} again, which {_short(seen[own])} is"
+            raise SourceError(source, f"the column {_short(name)} {twice}.", "Rename or remove one of the two.")
+        seen[own] = name
+    for column in contract.columns:
+        if column.required and column.name not in seen:
+            names = " or ".join(map(_short, column.source_names))
             raise SourceError(
                 source,
-                f"the column {name!r} is missing, and the contract of {contract.table} requires it. "
+                f"the column {names} is missing, and the contract of {contract.table} requires it. "
                 f"The file has: {', '.join(map(_short, found[:_SHOWN])) or 'none'}"
                 f"{f' and {len(found) - _SHOWN:,} more' if len(found) > _SHOWN else ''}.",
                 f"Add it to the file, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
             )
     return tuple(known[name].name for name in found)
+
+
+def without(values: pa.ChunkedArray, nulls: Collection[str]) -> pa.ChunkedArray:
+    """Return texts with null where they are one of `nulls`."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if not nulls:
+        return values
+    return compute.if_else(compute.is_in(values, pa.array(sorted(nulls))), pa.scalar(None, pa.string()), values)
 
 
 def _short(name: str) -> str:

@@ -147,7 +147,7 @@ def _figures(connection: DuckDBPyConnection, name: str, spelling: Spelling) -> d
         "longest": f"max(length({name}))",
         "shortest": f"min(length({name}))",
     }
-    if "double" in possible:
+    if possible & {"long", "double"}:
         figures |= {
             "zeros": f"count_if(regexp_matches({name}, '^ *[+-]?0[0-9]'))",
             "plus": f"count_if(starts_with({name}, '+'))",
@@ -184,7 +184,7 @@ def _type(guess: Guess, found: dict[str, Any], spelling: Spelling) -> tuple[str,
         return "string", guess.why
     if not found["words"] and guess.written != "text":
         return "boolean", f"true or false {seen}"
-    if not found["double"] and guess.written != "text":
+    if not (found["long"] and found["double"]) and guess.written != "text":
         code = _code(guess, found)
         return ("string", code) if code else _number(guess, found, seen, spelling.decimal)
     form = "" if spelling.date == ISO_DATE else f", written {spelling.date}"
@@ -210,7 +210,7 @@ def _code(guess: Guess, found: dict[str, Any]) -> str | None:
 
 def _number(guess: Guess, found: dict[str, Any], seen: str, mark: str) -> tuple[str, str]:
     """Choose the type of numbers: decimal only for a reason, since it would refuse a later value with more places."""
-    if not found["long"] and not found["marked"]:
+    if not found["long"] and (not found["marked"] or found["double"]):
         return "long", f"whole numbers {seen}"
     money = bool(_MONEY.search(guess.name)) and found["places"] <= 2  # noqa: PLR2004 - cents
     cents = found["places"] == found["fewest"] == 2 and found["present"] >= ENOUGH  # noqa: PLR2004

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from lagoa.contracts.contract import Column
+    from lagoa.formats.shared.casts import Value
     from lagoa.formats.shared.stream import Stream
-    from lagoa.formats.shared.values import Value
 
 
 class Values(Protocol):

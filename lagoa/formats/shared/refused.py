@@ -56,7 +56,7 @@ def find_columns(contract: Contract, names: Iterable[str]) -> tuple[list[Column]
     """
     known = {name: column for column in contract.columns for name in column.former_names}
     known.update({column.name: column for column in contract.columns})
-    known.update({column.source_name: column for column in contract.columns})
+    known.update({name: column for column in contract.columns for name in column.source_names})
     found: list[Column] = []
     for name in names:
         if name not in known:

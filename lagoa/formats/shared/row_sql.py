@@ -9,30 +9,49 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
+from lagoa.contracts.contract import PERSONAL
 from lagoa.contracts.rules import row_rules
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import SourceError
+from lagoa.formats.shared.casts import Bad
 from lagoa.formats.shared.stream import OFFSET, REASON, ROW, RULE
 
 if TYPE_CHECKING:
-    from lagoa.contracts.contract import Contract
+    from collections.abc import Iterable
+
+    from lagoa.contracts.contract import Column, Contract
     from lagoa.formats.shared.reading import Values
 
 STREAM = "@stream"
 """The stream's name in the session."""
 
 _ACCEPTED, _UNREADABLE = 0, 1
+_SHOWN = 60
+"""Characters of a value that a reason shows."""
+
 _BROKEN = name_in_sql("@broken")
 
 
 class _Check(NamedTuple):
-    """A condition in SQL under which a record is refused, and what the quarantine says about such records."""
+    """A condition in SQL under which a record is refused, and what the quarantine says about it: the reason as SQL."""
 
     broken: str
     rule: str
     column: str
     reason: str
+
+    @classmethod
+    def of_type(cls, bad: str, column: Column) -> _Check:
+        """Return the check that a value has the column's type; the reason shows it, unless it is personal."""
+        reason = text_in_sql(f"{column.name} is no {column.type}")
+        received, advice = (bad.received, bad.advice) if isinstance(bad, Bad) else ("", "")
+        if received and column.classification != PERSONAL:
+            more = f"CASE WHEN length({received}) > {_SHOWN} THEN '…' ELSE '' END"
+            reason += f" || ': ' || chr(39) || left({received}, {_SHOWN}) || {more} || chr(39)"
+        if advice:
+            reason += f" || {text_in_sql(f'; {advice}')}"
+        return cls(bad, f"type/{column.name}", column.name, reason)
 
 
 class RowSql:
@@ -64,9 +83,9 @@ class RowSql:
             f"CAST($3 AS VARCHAR) AS {name}, {name_in_sql(ROW)} AS {row} "
             f"FROM ({self._judged()}) WHERE {_BROKEN} = {_ACCEPTED}"
         )
-        parts = zip(*(check[1:] for check in self._checks), strict=True)
-        texts = [[text_in_sql(text) for text in part] for part in parts]
-        rule, column, reason = (f"[{', '.join(part)}][{_BROKEN} - {_UNREADABLE}]" for part in texts or [["NULL"]] * 3)
+        rule = self._of_broken(text_in_sql(check.rule) for check in self._checks)
+        column = self._of_broken(text_in_sql(check.column) for check in self._checks)
+        reason = self._of_broken(check.reason for check in self._checks)
         named = f"nullif(split_part({name_in_sql(RULE)}, '/', 2), '')"  # the column, if the reader refused a value
         self.refused = (
             f"SELECT coalesce({name_in_sql(RULE)}, {rule}) AS rule, coalesce({named}, {column}) AS column_name, "  # noqa: S608
@@ -88,8 +107,14 @@ class RowSql:
             except ValueError as error:
                 raise ValueError(f"column {name!r}: {error}") from error
             self._values.append(f"{value.sql} AS {name_in_sql(name)}")
-            self._checks += [_Check(bad, f"type/{name}", name, f"{name} is no {column.type}") for bad in value.bad]
-            self._checks += [_Check(each.violated, each.id, name, each.reason) for each in rules if each.column == name]
+            self._checks += [_Check.of_type(bad, column) for bad in value.bad]
+            own = [each for each in rules if each.column == name]
+            self._checks += [_Check(each.violated, each.id, name, text_in_sql(each.reason)) for each in own]
+
+    def _of_broken(self, texts: Iterable[str]) -> str:
+        """Return the SQL of the text that belongs to the rule that a record breaks; null if it cannot be read."""
+        whens = [f"WHEN {number} THEN {text}" for number, text in enumerate(texts, _UNREADABLE + 1)]
+        return f"CASE {_BROKEN} {' '.join(whens)} END" if whens else "CAST(NULL AS VARCHAR)"
 
     def _judged(self) -> str:
         """Return the query for the records, their values, and the number of the first rule that each breaks.

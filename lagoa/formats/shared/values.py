@@ -7,11 +7,16 @@ time with an offset not a timestamp without zone. DuckDB's own casts would silen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lagoa.contracts.iceberg_types import NUMBERS, IcebergType, parse_type
+from lagoa.contracts.iceberg_types import NUMBERS, parse_type
 from lagoa.contracts.sources import ISO_DATE, Spelling
-from lagoa.domain.sql_names import TYPES, nested_in_sql, text_in_sql
+from lagoa.domain.sql_names import text_in_sql
+from lagoa.formats.shared.casts import Bad, Value, engine_type, unlike
+from lagoa.formats.shared.numbers import number_from_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _HOUR = r"([01]\d|2[0-3]):\d\d"
 _SECOND = r":\d\d(\.\d{1,6}0*)?"
@@ -39,20 +44,6 @@ _LIMITS = {
 """What other tools, such as Python, can represent."""
 
 
-@dataclass(frozen=True)
-class Value:
-    """A value as SQL.
-
-    Attributes:
-        sql: the value in the contract's type, null where it cannot be made.
-        bad: conditions under which a value in the file cannot become one of this type, over the file's value and the
-            value made. They are evaluated one after the other, so a slower one runs for few values.
-    """
-
-    sql: str
-    bad: tuple[str, ...] = ()
-
-
 def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN) -> Value:
     """Return the value that a text represents.
 
@@ -69,67 +60,35 @@ def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN)
     if kind.name == "string":
         return Value(text)
     if kind.name in NUMBERS:
-        return _number(text, made, kind, spelling.decimal)
+        return number_from_text(text, made, kind, spelling)
     if kind.name not in GRAMMAR:
         raise ValueError(f"text cannot express {kind}")
-    if kind.name in _DATED and spelling.date != ISO_DATE:
-        text = _in_iso(text, spelling.date)
-    cast = f"TRY_CAST({text} AS {_sql_type(kind)})"
+    received = text
+    if kind.name in _DATED and spelling.dates != (ISO_DATE,):
+        text = _in_iso(text, spelling.dates)
+    cast = f"TRY_CAST({text} AS {engine_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
         local = f"regexp_full_match({text}, {text_in_sql(GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
     limits = f" OR {made} NOT BETWEEN {_LIMITS[kind.name]}" if kind.name in _LIMITS else ""
-    return Value(cast, (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", _unlike(text, made, GRAMMAR[kind.name])))
+    bad = (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", unlike(text, made, GRAMMAR[kind.name]))
+    return Value(cast, tuple(Bad(each, received) for each in bad))
 
 
-def _in_iso(text: str, form: str) -> str:
-    """Return a text with the date at its beginning written as in ISO 8601; empty if there is none of the form."""
+def _in_iso(text: str, forms: Iterable[str]) -> str:
+    """Return a text with the date at its beginning written as in ISO 8601; empty if there is none of the forms."""
     groups = {"yyyy": r"(\d{4})", "mm": r"(\d\d)", "dd": r"(\d\d)"}
-    words = re.findall("yyyy|mm|dd", form)
-    pattern = re.sub("yyyy|mm|dd", lambda word: groups[word[0]], form.replace(".", "[.]"))
-    found = text_in_sql(f"^{pattern}([ T].*)?$")
-    iso = "-".join(rf"\{words.index(word) + 1}" for word in groups)
-    made = rf"regexp_replace({text}, {found}, '{iso}\4')"
-    return f"CASE WHEN {text} IS NULL THEN NULL WHEN regexp_matches({text}, {found}) THEN {made} ELSE '' END"
-
-
-def _number(text: str, made: str, kind: IcebergType, decimal: str) -> Value:
-    """Return the number that a text represents; spaces around it are ignored."""
-    pointed = f"replace({text}, ',', '.')" if decimal == "," else text
-    cast = f"TRY_CAST({pointed} AS {_sql_type(kind)})"
-    mark = re.escape(decimal)
-    if kind.name in {"float", "double"}:
-        foreign = "_." if decimal == "," else "_"
-        marked = " OR ".join(f"contains({text}, {text_in_sql(character)})" for character in foreign)
-        unlike = f"{text} IS NOT NULL AND (coalesce(NOT isfinite({made}), true) OR {marked})"
-        vanished = f"{made} = 0 AND regexp_matches({text}, '^[^eE]*[1-9]')"  # too small for any number but zero
-        return Value(cast, (unlike, vanished))
-    grammar = rf"\d+({mark}0*)?"
-    if kind.name == "decimal":
-        places = rf"{mark}\d{{0,{kind.numbers[1]}}}0*"
-        grammar = rf"(\d+({places})?|{places})"
-    # With a decimal comma, the text of the number made has a point and differs from what was read.
-    misfit = _unlike(text, "NULL" if decimal == "," else made, rf" *[+-]?{grammar} *")
-    return Value(cast, (f"{text} IS NOT NULL AND {made} IS NULL", misfit))
-
-
-def _unlike(text: str, made: str, grammar: str) -> str:
-    """Return the condition that a text does not match a grammar; casts alone are too lenient.
-
-    A value whose text is the one that was read has lost nothing: only the others need the slower grammar.
-    """
-    return (
-        f"{text} IS NOT NULL AND CAST({made} AS VARCHAR) IS DISTINCT FROM {text} "
-        f"AND NOT regexp_full_match({text}, {text_in_sql(grammar)})"
-    )
+    whens = []
+    for form in forms:
+        words = re.findall("yyyy|mm|dd", form)
+        pattern = re.sub("yyyy|mm|dd", lambda word: groups[word[0]], form.replace(".", "[.]"))
+        found = text_in_sql(f"^{pattern}([ T].*)?$")
+        iso = "-".join(rf"\{words.index(word) + 1}" for word in groups)
+        made = rf"regexp_replace({text}, {found}, '{iso}\4')"
+        whens.append(f"WHEN regexp_matches({text}, {found}) THEN {made}")
+    return f"CASE WHEN {text} IS NULL THEN NULL {' '.join(whens)} ELSE '' END"
 
 
 def sql_type(type_name: str) -> str:
     """Return DuckDB's name of a type given in Iceberg's spelling."""
-    return _sql_type(parse_type(type_name))
-
-
-def _sql_type(kind: IcebergType) -> str:
-    if kind.parts:
-        return nested_in_sql(kind.name, [(name, _sql_type(part)) for name, part in kind.parts])
-    return "BLOB" if kind.name == "fixed" else TYPES.get(kind.name, str(kind).upper())
+    return engine_type(parse_type(type_name))

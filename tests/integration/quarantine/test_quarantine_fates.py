@@ -358,7 +358,7 @@ def test_json_lines_come_back(place: Place) -> None:
     path = place.root / "edited.jsonl"
     lake.export_quarantine(A, path, "dev", Selection(where="v <> 'zz'"))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert lines[0] == {"record": "b1#1", "source": "a.csv", "rule": "type/k", "reason": "k is no int"} | {
+    assert lines[0] == {"record": "b1#1", "source": "a.csv", "rule": "type/k", "reason": "k is no int: 'x'"} | {
         "values": {"k": "x", "v": "b"}
     }
     lines[0]["values"] |= {"k": 4, "v": None}

@@ -125,11 +125,12 @@ def full() -> Contract:
         "price", "decimal(10, 2)", required=True, unique=True, description='In R$ "…"', classification="personal",
         enum=(True, 1, 1.5, "a"), pattern="^a\n\t", format="email", minimum=-1, maximum=10**30,
         exclusive_minimum=0.1, exclusive_maximum="2026-01-01", min_length=1, max_length=2, former_names=("a", "b"),
-        former_fields={"x.y": ("z",)}, header="Preço", severity="warn", references=(CUSTOMERS, "id"),
+        former_fields={"x.y": ("z",)}, header="Preço", other_headers=("Valor",), nulls=("NA",),
+        dates=("yyyymmdd",), decimal=",", thousands=".", unit="R$", severity="warn", references=(CUSTOMERS, "id"),
     )  # fmt: skip
     source = CsvSource(
         format="csv", file="a.csv", delimiter=";", quote=None, escape="\\", encoding="latin-1", header=False,
-        null="-", nulls=["NA"], ignore=["*.pdf"], decimal=",", date="dd/mm/yyyy",
+        null="-", nulls=["NA"], ignore=["*.pdf"], decimal=",", thousands=".", date=["dd/mm/yyyy", "ddmmyyyy"],
     )  # fmt: skip
     return Contract(
         ORDERS, "1.2.3", Path("x.yaml"), "abc", (column,), description="a", owner="b", key=("price",),

@@ -142,7 +142,7 @@ def test_a_line_that_is_no_object_of_the_contract_is_refused_alone(tmp_path, lin
         (
             "double",
             ["0.1", "1e-5", "1e400", '"NaN"', "11111111111111111"],
-            [0.1, 1e-5, "type/x", "type/x", 11111111111111112.0],
+            [0.1, 1e-5, "type/x", "type/x", "type/x"],
         ),
         ("boolean", ["true", "false", '"true"', '"x"', "null"], [True, False, True, "type/x", None]),
         (

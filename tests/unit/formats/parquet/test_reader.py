@@ -198,7 +198,7 @@ def test_a_refused_row_is_shown_as_json(tmp_path: Path) -> None:
         connection.register(STREAM, reader.stream().arrow_stream())
         query = f"SELECT raw, byte_offset, rule, reason FROM ({sql.refused})"
         row = connection.execute(query, ["b", at("2026-01-01T00:00:00+00:00"), "f"]).fetchone()
-    assert row == (b'{"v":"say \\"x\\""}', None, "type/v", "v is no int")
+    assert row == (b'{"v":"say \\"x\\""}', None, "type/v", "v is no int: 'say \"x\"'")
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ def connection() -> duckdb.DuckDBPyConnection:
     return found
 
 
-def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, decimal: str = ".") -> Any:
-    value = from_text("t", "v", kind, Spelling(decimal))
+def cast(
+    connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, decimal: str = ".", **spelling: Any
+) -> Any:
+    value = from_text("t", "v", kind, Spelling(decimal, **spelling))
     shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
     bad = " OR ".join(f"coalesce({each}, false)" for each in value.bad) or "false"
     found = connection.execute(
@@ -45,7 +47,15 @@ def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, dec
         ("string", " as it is ", " as it is "),
         ("int", "12", 12),
         ("int", " -7 ", -7),
-        ("int", "+007", 7),
+        ("int", "+7", 7),
+        ("int", "0", 0),
+        ("int", "-0", 0),
+        ("int", "007", REFUSED),
+        ("int", "+007", REFUSED),
+        ("int", "-007", REFUSED),
+        ("int", " 00 ", REFUSED),
+        ("int", "00.0", REFUSED),
+        ("long", "00000000", REFUSED),
         ("int", "3.0", 3),
         ("int", "3.5", REFUSED),
         ("int", "1e3", REFUSED),
@@ -62,6 +72,9 @@ def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, dec
         ("decimal(6, 2)", "1.239", REFUSED),
         ("decimal(6, 2)", "12345", REFUSED),
         ("decimal(6, 2)", "1e2", REFUSED),
+        ("decimal(6, 2)", "0.50", Decimal("0.50")),
+        ("decimal(6, 2)", "00.50", REFUSED),
+        ("decimal(18, 0)", "012345678901234567", REFUSED),
         ("decimal(6, 2)", ".", REFUSED),
         ("double", "-1.5e3", -1500.0),
         ("double", " 2 ", 2.0),
@@ -69,6 +82,23 @@ def cast(connection: duckdb.DuckDBPyConnection, text: str | None, kind: str, dec
         ("double", "inf", REFUSED),
         ("double", "1e400", REFUSED),
         ("double", "1_0", REFUSED),
+        ("double", "01.5", REFUSED),
+        ("double", "0.5", 0.5),
+        ("double", "1e05", 100_000.0),
+        ("double", "40939.112971807228", REFUSED),
+        ("double", "40939.112971807226", 40939.112971807226),
+        ("double", "0.10000000000000001", REFUSED),
+        ("double", "123456789012345", 123456789012345.0),
+        ("double", "9007199254740992", 9007199254740992.0),
+        ("double", "9007199254740993", REFUSED),
+        ("double", "1.50000000000000000000", 1.5),
+        ("double", "100000000000000000000000", 1e23),
+        ("double", "0.000000000000000000000000000001234", 1.234e-30),
+        ("double", "4.94e-324", REFUSED),
+        ("double", "5e-324", 5e-324),
+        ("float", "3.14159265", REFUSED),
+        ("float", "16777217", REFUSED),
+        ("float", "16777216", 16777216.0),
         ("double", "1,5", REFUSED),
         ("float", "0.5", 0.5),
         ("float", "1e300", REFUSED),
@@ -172,6 +202,108 @@ def test_types_that_text_cannot_say(kind: str) -> None:
 )
 def test_a_comma_as_decimal_mark(connection: duckdb.DuckDBPyConnection, kind: str, text: str, expected: Any) -> None:
     assert cast(connection, text, kind, ",") == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("int", "1.234", 1234),
+        ("int", "1234", 1234),
+        ("int", "-1.234.567", -1234567),
+        ("int", " 1.234 ", 1234),
+        ("int", "1.234,0", 1234),
+        ("int", "1.23", REFUSED),
+        ("int", "12.3456", REFUSED),
+        ("int", "1234.567", REFUSED),
+        ("int", "1..234", REFUSED),
+        ("int", "1.234.", REFUSED),
+        ("int", ".234", REFUSED),
+        ("int", "0.123", REFUSED),
+        ("int", "007", REFUSED),
+        ("decimal(9, 2)", "1.231.567,81", Decimal("1231567.81")),
+        ("decimal(9, 2)", "0,50", Decimal("0.50")),
+        ("decimal(9, 2)", ",50", Decimal("0.50")),
+        ("decimal(9, 2)", "1,234", REFUSED),
+        ("decimal(9, 2)", "1.5", REFUSED),
+        ("double", "856.680", 856680.0),
+        ("double", "1.234,5e3", 1234500.0),
+        ("double", "40.939,112971807228", REFUSED),
+    ],
+)
+def test_points_between_thousands(connection: duckdb.DuckDBPyConnection, kind: str, text: str, expected: Any) -> None:
+    assert cast(connection, text, kind, ",", thousands=".") == expected
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f"])
+def test_spaces_between_thousands(connection: duckdb.DuckDBPyConnection, space: str) -> None:
+    assert cast(connection, f"1{space}234,5", "double", ",", thousands=" ") == 1234.5
+    assert cast(connection, f"12{space}34", "int", ",", thousands=" ") is REFUSED
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "expected"),
+    [
+        ("R$", "R$ 1.234,50", Decimal("1234.50")),
+        ("R$", "R$1.234,50", Decimal("1234.50")),
+        ("R$", "-R$ 5,00", Decimal("-5.00")),
+        ("R$", "R$ -5,00", Decimal("-5.00")),
+        ("R$", "- R$ 5,00", Decimal("-5.00")),
+        ("R$", "-R$ -5,00", REFUSED),
+        ("R$", "R$\u00a07", Decimal("7.00")),
+        ("R$", "7", Decimal("7.00")),
+        ("R$", "7 R$", Decimal("7.00")),
+        ("R$", "R$ 7 R$", REFUSED),
+        ("R$", "US$ 7", REFUSED),
+        ("R$", "R$", REFUSED),
+        ("R$", "R$ 007", REFUSED),
+        ("%", "12,5%", Decimal("12.50")),
+        ("%", "12,5 %", Decimal("12.50")),
+        ("%", "12,5 %%", REFUSED),
+        ("km/h", "80km/h", Decimal("80.00")),
+    ],
+)
+def test_units(connection: duckdb.DuckDBPyConnection, unit: str, text: str, expected: Any) -> None:
+    assert cast(connection, text, "decimal(9, 2)", ",", thousands=".", unit=unit) == expected
+
+
+@pytest.mark.parametrize(
+    ("forms", "text", "expected"),
+    [
+        (("ddmmyyyy",), "31122024", date(2024, 12, 31)),
+        (("ddmmyyyy",), "1122024", REFUSED),
+        (("ddmmyyyy",), "2024-12-31", REFUSED),
+        (("ddmmyyyy",), "00000000", REFUSED),
+        (("mmddyyyy",), "12312024", date(2024, 12, 31)),
+        (("mmddyyyy",), "31122024", REFUSED),
+        (("dd/mm/yyyy", "yyyy-mm-dd"), "31/12/2024", date(2024, 12, 31)),
+        (("dd/mm/yyyy", "yyyy-mm-dd"), "2024-12-31", date(2024, 12, 31)),
+        (("dd/mm/yyyy", "ddmmyyyy"), "31122024", date(2024, 12, 31)),
+        (("dd/mm/yyyy", "ddmmyyyy"), "12/31/2024", REFUSED),
+        (("dd/mm/yyyy",), "31/12/24", REFUSED),
+    ],
+)
+def test_forms_of_dates(
+    connection: duckdb.DuckDBPyConnection, forms: tuple[Any, ...], text: str, expected: Any
+) -> None:
+    assert cast(connection, text, "date", date=forms) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(value=st.decimals(-(10**12), 10**12, places=2), mark=st.sampled_from([".", " "]))
+def test_thousands_that_are_grouped_rightly_are_read_back(
+    connection: duckdb.DuckDBPyConnection, value: Decimal, mark: str
+) -> None:
+    text = f"{value:,}".translate(str.maketrans({",": mark, ".": ","}))
+    assert cast(connection, text, "decimal(18, 2)", ",", thousands=mark) == value
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value="-1e30", max_value="1e30"))
+def test_a_double_has_the_digits_of_its_text(connection: duckdb.DuckDBPyConnection, value: Decimal) -> None:
+    found = cast(connection, str(value), "double")
+    assert found is REFUSED or Decimal(repr(found)) == value
+    if len(value.as_tuple().digits) <= 15 and (not value or abs(value) > Decimal("1e-300")):
+        assert found is not REFUSED
 
 
 ZONES = st.integers(-12, 14).map(lambda hours: timezone(timedelta(hours=hours)))

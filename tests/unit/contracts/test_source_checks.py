@@ -125,5 +125,5 @@ def test_a_column_wins_over_its_file(tmp_path: Path) -> None:
 def test_a_column_has_several_names(tmp_path: Path) -> None:
     contract = load(tmp_path, "int", {"format": "jsonl"}, {"header": ["Valor", "VALOR (R$)"], "date": None})
     assert contract.columns[0].source_names == ("Valor", "VALOR (R$)")
-    with pytest.raises(ContractError, match="two columns have the name .Valor. in the files"):
+    with pytest.raises(ContractError, match="two columns have the name 'Valor' in the files"):
         load(tmp_path, "int", CSV, {"header": ["Valor", "Valor"]})

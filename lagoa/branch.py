@@ -115,11 +115,18 @@ class Branch:
         with self.write("bring tables to their contracts") as tx:
             return tx.evolve(names)
 
-    def ingest(self, path: Path, into: str, *, batch: str | None = None) -> IngestResult:
-        """Load a file into a table by its contract; records that are refused go to quarantine."""
+    def ingest(self, path: Path, into: str, *, batch: str | None = None, member: str | None = None) -> IngestResult:
+        """Load a file into a table by its contract; records that are refused go to quarantine.
+
+        Args:
+            path: the file.
+            into: the table, `layer.table`.
+            batch: the delivery's id; by default from the file's content. The same batch again adds nothing.
+            member: name or pattern of the file to read in a zip file with several.
+        """
         from lagoa.ingest import ingest_file
 
-        result = ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch)
+        result = ingest_file(self._context, self.name, TableName.parse(into), path, batch=batch, member=member)
         self._loaded([result])
         return result
 

@@ -100,6 +100,7 @@ class Source(BaseModel):
         format: name of the format.
         file: name of the files when a whole folder is loaded, with `*` for any characters and `?` for one; None if
             files are always given by name.
+        member: name of the file that is read in a zip file with several, written like `file`.
         ignore: names of other files of such a folder, written like `file`, that no table takes.
         encoding: encoding of the text.
     """
@@ -114,6 +115,7 @@ class Source(BaseModel):
 
     format: str
     file: FileName | None = None
+    member: Annotated[str, Field(min_length=1)] | None = None
     ignore: list[FileName] = Field(default=[])
     encoding: Annotated[str, Field(min_length=1)] = "utf-8"
 

@@ -123,12 +123,12 @@ def _nothing_named(folder: Path, sources: Mapping[TableName, Source]) -> SourceE
 def _refuse_disputed(
     folder: Path, sources: Mapping[TableName, Source], claims: Mapping[TableName, Sequence[str]]
 ) -> None:
-    """Raise `SourceError` for files that several contracts name."""
+    """Raise `SourceError` for files that several contracts name, unless each reads another member of a zip file."""
     tables = defaultdict(list)
     for table, found in claims.items():
         for name in found:
             tables[name].append(table)
-    disputed = {name: those for name, those in tables.items() if len(those) > 1}
+    disputed = {name: those for name, those in tables.items() if _is_disputed([sources[table] for table in those])}
     if disputed:
         lines = [
             f"{shown(name)!r} by {' and '.join(f'{table} ({sources[table].file})' for table in those)}"
@@ -139,6 +139,11 @@ def _refuse_disputed(
             f"files are named by several contracts: {listed(lines)}. Nothing was loaded.",
             "Change `file` in `lagoa.source` so that one of them names each file.",
         )
+
+
+def _is_disputed(sources: Sequence[Source]) -> bool:
+    members = {source.member for source in sources}
+    return len(sources) > 1 and (None in members or len(members) < len(sources))
 
 
 def _unclaimed(folder: Path, sources: Mapping[TableName, Source], names: Sequence[str], found: int) -> SourceError:

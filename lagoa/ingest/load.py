@@ -32,7 +32,13 @@ _ID_LENGTH = 16
 
 
 def ingest_file(
-    context: LakeContext, branch: str, table: TableName, path: Path, *, batch: str | None = None
+    context: LakeContext,
+    branch: str,
+    table: TableName,
+    path: Path,
+    *,
+    batch: str | None = None,
+    member: str | None = None,
 ) -> IngestResult:
     """Load a file into a table according to the table's contract.
 
@@ -45,6 +51,7 @@ def ingest_file(
         table: the table; it is created if it does not exist.
         path: the file.
         batch: id of the batch; by default the first 16 hexadecimal digits of the SHA-256 of the file's content.
+        member: name or pattern of the file to read in a zip file with several; `member` of the contract applies, too.
 
     Raises:
         SourceError: the file cannot be read, or does not have the form that the contract gives.
@@ -55,7 +62,8 @@ def ingest_file(
     """
     started = time.perf_counter()
     contract = context.contracts[table]
-    file = SourceFile(path)
+    named = contract.source.member if contract.source else None
+    file = SourceFile(path, [each for each in (named, member) if each])
     reader = open_reader(contract, file)
     fingerprint = file.fingerprint()
     delivery = Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
@@ -76,7 +84,8 @@ class _Load:
         self._sql = RowSql(contract, reader, str(file.path))
         self._lineage = [batch.id, datetime.now(UTC), file.name]
         missing = tuple(column.name for column in contract.columns if column.name not in reader.columns)
-        self._result = IngestResult(contract.table, file.name, batch.id, missing=missing)
+        unread = file.member.others if file.member else ()
+        self._result = IngestResult(contract.table, file.name, batch.id, missing=missing, unread=unread)
 
     def run(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
         """Write the rows and the refused records; return the counts.

@@ -27,6 +27,7 @@ class IngestResult:
         quarantined: records refused; they are in the table's quarantine.
         rules: records refused, by the first rule that each breaks.
         missing: columns of the contract that the file does not have; they are null.
+        unread: other files of the zip file, which were not read.
         skipped: the same batch with the same content was loaded before, so nothing was done.
         duplicate_of: name of another file of the folder that has the same content and was loaded, if skipped for that.
         commit: id of the commit that contains it; None if skipped.
@@ -41,6 +42,7 @@ class IngestResult:
     quarantined: int = 0
     rules: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
     skipped: bool = False
     duplicate_of: str | None = None
     commit: str | None = None

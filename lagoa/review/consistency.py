@@ -96,11 +96,11 @@ def _ids(reading: Reading) -> Iterator[ContractError]:
 
 
 def _same_files(reading: Reading) -> Iterator[ContractError]:
-    """Yield an error for each contract whose `file` is that of another: a folder with such a file is not loaded."""
-    first: dict[str, TableName] = {}
+    """Yield an error for each contract with the `file` and `member` of another: no folder with it is loaded."""
+    first: dict[tuple[str, str | None], TableName] = {}
     for contract in reading.contracts:
         if contract.source and contract.source.file:
-            owner = first.setdefault(contract.source.file, contract.table)
+            owner = first.setdefault((contract.source.file, contract.source.member), contract.table)
             if owner != contract.table:
                 message = f"file in lagoa.source is {contract.source.file!r}, as in the contract of {owner}."
                 advice = "Remove it from one of them: in a folder each file goes into one table."

@@ -31,6 +31,9 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     batch: Annotated[
         str | None, typer.Option(metavar="ID", help="The delivery's id; by default from the content.")
     ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The file to read in a zip file with several; also a pattern.")
+    ] = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option(metavar="PATTERN", help="Files that may be in the folder without a contract; repeatable."),
@@ -42,11 +45,11 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     Each file of a folder must be named by one contract, or ignored. Without --branch this is done on a branch of its
     own, which is audited and published. Models are not run.
     """
-    _check_usage(source, into, batch, ignore)
+    _check_usage(source, {"--into": into, "--batch": batch, "--member": member}, ignore)
     publication, folder = None, None
     with open_here(ctx) as lake, place_of(lake, "ingest", branch) as place:
         if into:
-            results: Sequence[IngestResult] = [_load_file(place, source, into, batch)]
+            results: Sequence[IngestResult] = [_load_file(place, source, into, batch, member)]
         else:
             results = folder = _load_folder(place, source, ignore or [], as_json=as_json)
         if not as_json:
@@ -60,18 +63,19 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     finish([_tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
 
 
-def _check_usage(source: Path, into: str | None, batch: str | None, ignore: list[str] | None) -> None:
-    if source.is_dir() and (into or batch):
-        raise typer.BadParameter("--into and --batch go with one file, not with a folder.")
+def _check_usage(source: Path, of_file: dict[str, str | None], ignore: list[str] | None) -> None:
+    given = [name for name, value in of_file.items() if value]
+    if source.is_dir() and given:
+        raise typer.BadParameter(f"{given[0]} goes with one file, not with a folder.")
     if not source.is_dir() and ignore:
         raise typer.BadParameter("--ignore goes with a folder, not with one file.")
-    if not source.is_dir() and not into:
+    if not source.is_dir() and not of_file["--into"]:
         raise typer.BadParameter("Say which table the file goes into: --into LAYER.TABLE.")
 
 
-def _load_file(place: Branch, source: Path, into: str, batch: str | None) -> IngestResult:
+def _load_file(place: Branch, source: Path, into: str, batch: str | None, member: str | None) -> IngestResult:
     with working(f"loading {source.name}"):
-        return place.ingest(source, into, batch=batch)
+        return place.ingest(source, into, batch=batch, member=member)
 
 
 def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json: bool) -> FolderResult:
@@ -129,7 +133,11 @@ def _note(result: IngestResult) -> str:
         return f"the same content as {result.duplicate_of}, loaded once"
     if result.skipped:
         return f"batch {result.batch} was loaded before"
-    return f"not in the file: {', '.join(result.missing)}" if result.missing else ""
+    from lagoa.ingest.delivery import listed
+
+    notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
+    notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
+    return "; ".join(notes)
 
 
 def _tell_loaded(result: IngestResult) -> dict[str, Any]:
@@ -142,6 +150,7 @@ def _tell_loaded(result: IngestResult) -> dict[str, Any]:
         "quarantined": result.quarantined,
         "rules": dict(result.rules),
         "missing": list(result.missing),
+        "unread": list(result.unread),
         "skipped": result.skipped,
         "duplicate_of": result.duplicate_of,
         "commit": result.commit,

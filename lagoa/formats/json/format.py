@@ -30,7 +30,7 @@ class Json(Format[JsonSource]):
 
     def recognises(self, file: SourceFile) -> bool:
         """Return whether a file has a name of JSON files."""
-        return file.name.lower().removesuffix(".gz").endswith(_SUFFIXES)
+        return file.content_name.lower().endswith(_SUFFIXES)
 
     def reader(self, contract: Contract, source: JsonSource, file: SourceFile) -> JsonReader:
         """Return the reader of a file; see `Format.reader`."""

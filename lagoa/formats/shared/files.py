@@ -7,13 +7,22 @@ import gzip
 import hashlib
 import os
 import zlib
+from functools import cached_property
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from lagoa.errors import SourceError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.formats.shared.zip_member import Member
+
 READ_ERRORS = (OSError, EOFError, zlib.error)
 """What reading a file raises: gzip has its own errors for damaged files."""
+
+GZIP, ZIP = ".gz", ".zip"
+"""How the names of compressed files end."""
 
 BOM = codecs.BOM_UTF8
 """What UTF-8 text may begin with."""
@@ -52,13 +61,19 @@ class SourceFile:
         size: its size in bytes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, members: Sequence[str] = ()) -> None:
         """Check the file.
 
+        Args:
+            path: its path.
+            members: names or patterns that the file to read in a zip file has; needed if there are several.
+
         Raises:
-            SourceError: it is missing, is not a regular file, or may not be read.
+            SourceError: it is missing, is not a regular file, or may not be read; or it is no zip file, and a member
+                is named.
         """
         self.path = Path(path)
+        self._members = tuple(members)
         self.name = os.fsencode(self.path.name).decode("utf-8", "replace")
         try:
             self._before = self.path.stat()
@@ -71,22 +86,54 @@ class SourceFile:
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             raise self.unreadable(error) from error
         self.size = self._before.st_size
+        if members and self.path.suffix.lower() != ZIP:
+            message = f"the file {' and '.join(map(repr, members))} in it is to be read, and it is no zip file."
+            raise SourceError(str(path), message, "Remove `member` from `lagoa.source`, or --member.")
+
+    @cached_property
+    def member(self) -> Member | None:
+        """The file in a zip file that is read; None if this is no zip file by its name.
+
+        Raises:
+            SourceError: the zip file is damaged, or has not exactly one such file.
+        """
+        if self.path.suffix.lower() != ZIP:
+            return None
+        from lagoa.formats.shared.zip_files import find_member
+
+        try:
+            return find_member(self.path, self._members)
+        except OSError as error:
+            raise self.unreadable(error) from error
+
+    @property
+    def content_name(self) -> str:
+        """The name that tells the content's format: that of the file in a zip file, and without `.gz`."""
+        name = self.member.name if self.member else self.name
+        return name[: -len(GZIP)] if name.lower().endswith(GZIP) else name
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of the file's bytes, in hexadecimal digits.
+
+        If a zip file has several files, it is the SHA-256 of that and of the name of the one that is read.
 
         Raises:
             SourceError: it cannot be read.
         """
         try:
             with self.path.open("rb") as stream:
-                return hashlib.file_digest(stream, "sha256").hexdigest()
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError as error:
             raise self.unreadable(error) from error
+        if self.member and self.member.others:
+            return hashlib.sha256(f"{digest}/{self.member.name}".encode("utf-8", "surrogateescape")).hexdigest()
+        return digest
 
     def open(self) -> IO[bytes]:
-        """Open the content, uncompressed if the name ends in `.gz` (upper or lower case)."""
-        if self.path.suffix.lower() == ".gz":
+        """Open the content: uncompressed if the name ends in `.gz` or `.zip` (upper or lower case)."""
+        if self.member:
+            return self.member.open()
+        if self.path.suffix.lower() == GZIP:
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
         return self.path.open("rb", buffering=0)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import zipfile
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -231,22 +233,56 @@ def miscount(stream: Stream) -> None:
     stream.received += 1
 
 
-def test_records_that_do_not_add_up_and_files_that_change_are_not_committed(
-    lake: Lake, branch: str, tmp_path: Path
-) -> None:
+def load_meddled(lake: Lake, branch: str, path: Path, meddle: Callable[[Stream], None]) -> None:
+    """Load a file, with something done after its hash was taken and before its records are read."""
+    contract, file = lake.context.contracts[SALES], SourceFile(path)
+    job = _Load(contract, file, Meddled(open_reader(contract, file), meddle), Batch("b", file.fingerprint()))
+    with begin(lake.context, branch) as tx, lake.context.engine.session({}) as session:
+        job.run(tx, session)
+
+
+def test_records_that_do_not_add_up_are_not_committed(lake: Lake, branch: str, tmp_path: Path) -> None:
     path = put(tmp_path, SOUND)
     before = lake.resolve(branch).id
-
-    def load_meddled(meddle: Callable[[Stream], None]) -> None:
-        contract, file = lake.context.contracts[SALES], SourceFile(path)
-        job = _Load(contract, file, Meddled(open_reader(contract, file), meddle), Batch("b", file.fingerprint()))
-        with begin(lake.context, branch) as tx, lake.context.engine.session({}) as session:
-            job.run(tx, session)
-
     with pytest.raises(SourceError, match="of 3 records 2 were accepted and 0 refused; nothing was written"):
-        load_meddled(miscount)
-    with pytest.raises(SourceError, match="it changed while it was read; nothing was written"):
-        load_meddled(lambda _: path.write_bytes(SOUND + b"3,new,1,\n") and None)
+        load_meddled(lake, branch, path, miscount)
+    assert lake.resolve(branch).id == before
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as stream:
+        stream.write(b"3,new,1,\n")
+
+
+def cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 22)
+
+
+def replace_by_another(path: Path) -> None:
+    before, new = path.stat(), path.with_name("new")
+    new.write_bytes(path.read_bytes().replace(b"9.99", b"1.11"))
+    os.utime(new, ns=(before.st_atime_ns, before.st_mtime_ns))
+    new.replace(path)
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"9.99", b"1.11"))
+
+
+@pytest.mark.parametrize("change", [grow, cut, replace_by_another, overwrite])
+@pytest.mark.parametrize("name", ["sales.csv", "sales.csv.gz", "sales.csv.zip"])
+def test_files_that_change_while_they_are_read_are_not_committed(
+    lake: Lake, branch: str, tmp_path: Path, name: str, change: Callable[[Path], None]
+) -> None:
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr("sales.csv", SOUND)
+    else:
+        put(tmp_path, gzip.compress(SOUND, 0) if name.endswith(".gz") else SOUND, name)
+    before = lake.resolve(branch).id
+    with pytest.raises(SourceError) as raised:
+        load_meddled(lake, branch, tmp_path / name, lambda _: change(tmp_path / name))
+    assert "it changed while it was read" in raised.value.message or name != "sales.csv"
     assert lake.resolve(branch).id == before
 
 

@@ -130,7 +130,8 @@ def full() -> Contract:
     )  # fmt: skip
     source = CsvSource(
         format="csv", file="a.csv", delimiter=";", quote=None, escape="\\", encoding="latin-1", header=False,
-        null="-", nulls=["NA"], ignore=["*.pdf"], decimal=",", thousands=".", date=["dd/mm/yyyy", "ddmmyyyy"],
+        null="-", nulls=["NA"], ignore=["*.pdf"], member="b*.csv", decimal=",", thousands=".",
+        date=["dd/mm/yyyy", "ddmmyyyy"],
     )  # fmt: skip
     return Contract(
         ORDERS, "1.2.3", Path("x.yaml"), "abc", (column,), description="a", owner="b", key=("price",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from http import HTTPStatus
 from importlib import import_module
 from importlib.util import find_spec
 from math import ceil
@@ -101,11 +102,13 @@ class DuckDBInstance:
         self.root.execute(f"LOAD {text_in_sql(str(_extension_file(extension)))}")
 
     def read_bytes(self, location: str) -> bytes:
-        """Return what a file holds; raises `QueryError`."""
+        """Return the content of a file; raises `FileNotFoundError`, and `QueryError` if it cannot be read."""
         try:
             with self.root.cursor() as cursor:
                 row = cursor.execute("SELECT content FROM read_blob(?)", [self._storage.path(location)]).fetchone()
         except duckdb.Error as error:
+            if isinstance(error, duckdb.HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
+                raise FileNotFoundError(f"the object store has no file {location}") from error
             raise query_error(error) from error
         return bytes(row[0]) if row else b""
 

@@ -15,8 +15,8 @@ _UNREACHABLE = re.compile(r"^(?:HTTP|IO) Error: ([^\n]*?) (?:error )?for HTTP \w
 
 _FULL = "XMinioStorageFull"
 
-_STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload")
-"""Of an object store that failed by itself; or of an upload that was brought to its end, and the answer lost."""
+_STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload|IncompleteBody")
+"""Of an object store that failed, or read only a part of a body, or whose answer to a finished upload was lost."""
 
 
 class NotWritable(Exception):

@@ -187,7 +187,7 @@ def test_a_full_disk_of_the_store_is_told_and_the_job_done_when_there_is_room(sm
             free = shutil.disk_usage(small_store).free
             file.write(b"\0" * (free - 100_000))
         # When the disk fills up in the middle of a body, MinIO says only that it did not get all of it.
-        with within(GIVEN_UP_S), pytest.raises(StorageUnavailable, match="disk is full|HTTP code 400"):
+        with within(GIVEN_UP_S), pytest.raises(StorageUnavailable, match=r"disk is full|HTTP code 400"):
             load(lake, 2, MANY)
         filler.unlink()
         holds(lake, {1: 1})

@@ -143,14 +143,19 @@ class Target:
         return self.candidates(None)
 
     def candidates(self, condition: BooleanExpression | None) -> list[FileScanTask]:
-        """Return the files that may contain rows that meet a condition, by their partitions and bounds."""
+        """Return the files that may contain rows that meet a condition, by their bounds.
+
+        Not by their partitions: PyIceberg fails for conditions next to the limits of dates, and for some truncated
+        numbers leaves out files that have such rows.
+        """
         from pyiceberg.expressions import AlwaysTrue
         from pyiceberg.table import DataScan
 
         if self.table is None or self.metadata.current_snapshot_id is None:
             return []
         # With the metadata after the write: it may rename a column.
-        scan = DataScan(table_metadata=self.metadata, io=self.table.io, row_filter=condition or AlwaysTrue())
+        metadata = _without_partitions(self.metadata) if condition else self.metadata
+        scan = DataScan(table_metadata=metadata, io=self.table.io, row_filter=condition or AlwaysTrue())
         return list(scan.plan_files())
 
     def commit(
@@ -216,6 +221,20 @@ class Target:
             files = [*(path for path in old if path not in gone), *(file.file_path for file in changes.added)]
             if 0 < len(files) <= _REMEMBERED_FILES:
                 engine.remember(table.metadata_location, files)
+
+
+def _without_partitions(metadata: TableMetadata) -> TableMetadata:
+    """Return metadata by whose partition fields no file is left out."""
+    from pyiceberg.partitioning import PartitionSpec
+    from pyiceberg.transforms import VoidTransform
+
+    specs = [
+        PartitionSpec(
+            *(field.model_copy(update={"transform": VoidTransform()}) for field in spec.fields), spec_id=spec.spec_id
+        )
+        for spec in metadata.partition_specs
+    ]
+    return metadata.model_copy(update={"partition_specs": specs})
 
 
 def _refuse(name: TableName, table: Table) -> None:

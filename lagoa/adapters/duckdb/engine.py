@@ -17,7 +17,7 @@ import duckdb
 
 from lagoa.adapters.duckdb.confine import tables_read
 from lagoa.adapters.duckdb.instance import DuckDBInstance
-from lagoa.adapters.duckdb.moved import MovedTables
+from lagoa.adapters.duckdb.metadata import TableScans
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
 from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
@@ -74,10 +74,10 @@ class DuckDBEngine:
         self._spill = spill.absolute() / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._instances: dict[tuple[bool, bool], DuckDBInstance] = {}
         self._files: Cache[str, tuple[str, ...]] = Cache(_KEPT_TABLES)
-        self._readable: Cache[str, bool] = Cache(_KEPT_TABLES)
+        self._scans: Cache[str, str] = Cache(_KEPT_TABLES)
         self._file_columns: Cache[str, frozenset[FileColumn]] = Cache(_KEPT_FILES)
         self._sharing: list[int] = []
-        self._moved = MovedTables(storage, self._spill / "moved")
+        self._tables = TableScans(storage, self._spill / "metadata")
         self._numbers = itertools.count()
         self._lock = threading.Lock()
 
@@ -172,12 +172,14 @@ class DuckDBEngine:
 
     def _scan(self, instance: DuckDBInstance, pointer: str) -> str:
         """Return SQL that reads the table at a pointer through its metadata; raises `TableUnreadable`."""
-        if not self._readable.get(pointer):
-            summary = summary_of(table_document(pointer, instance.read_bytes))
-            refuse_unreadable(pointer, summary, partial(table_at, self._storage, pointer))
-            self._readable.keep(pointer, True)
+        scan = self._scans.get(pointer)
+        if scan is None:
+            document = table_document(pointer, instance.read_bytes)
+            refuse_unreadable(pointer, summary_of(document), partial(table_at, self._storage, pointer))
+            scan = self._tables.scan(pointer, document)
+            self._scans.keep(pointer, scan)
         instance.load_extension()
-        return f"iceberg_scan({text_in_sql(self._moved.path(pointer))})"
+        return scan
 
     def _instance(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         key = (confined, confined and iceberg)
@@ -215,7 +217,7 @@ class DuckDBEngine:
         if confined:
             if iceberg:
                 instance.load_extension()
-            instance.lock(self._moved.folder)
+            instance.lock(self._tables.folder)
         return instance
 
 

@@ -12,10 +12,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from pyiceberg.types import PrimitiveType
+from pyiceberg.types import BinaryType, PrimitiveType
 
 from lagoa.adapters.duckdb.casts import MARK, cast
-from lagoa.adapters.duckdb.partitions import needs_extension, order_sql, transform_sql
+from lagoa.adapters.duckdb.partitions import key_sql, needs_extension, order_sql, transform_sql, value_of_key
 from lagoa.adapters.duckdb.sql import NotWritable, query_error
 from lagoa.adapters.duckdb.statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb.types import duckdb_type, field_ids, null_inside
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionField
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
-    from pyiceberg.types import NestedField
+    from pyiceberg.types import IcebergType, NestedField
 
     from lagoa.adapters.duckdb.session import Means
     from lagoa.domain.tables import TableName
@@ -169,7 +169,8 @@ class FileWriter:
         duckdb_type(self.schema.as_struct())  # or `NotWritable`
         ids = field_ids(self.schema.fields)
         transforms = [transform_sql(field.transform, self.schema, field.source_id) for field in fields]
-        partitions = [] if single else transforms
+        kinds = [each.field_type for each in self.table.spec().partition_type(self.schema).fields]
+        partitions = [] if single else list(map(key_sql, transforms, kinds))
         order = order_sql(self.table.sort_order(), self.schema)
         select = f"SELECT {', '.join(columns)} FROM ({query}\n)"
         names = [f"_partition_{position}" for position in range(len(fields))]
@@ -192,8 +193,23 @@ class FileWriter:
         self._check_required(files)
         if single:
             files = [replace(file, partition=self._partition_of(file, fields, transforms)) for file in files]
+        elif partitions:
+            files = [self._with_values(file, transforms, kinds) for file in files]
         ordered = order != "" and not partitions  # within partitions DuckDB keeps runs in order, not the whole
         return [data_file(file, self.table, ordered=ordered) for file in files]
+
+    def _with_values(self, file: WrittenFile, transforms: list[str], kinds: Sequence[IcebergType]) -> WrittenFile:
+        """Return a file with the values of its partition in place of the keys that DuckDB wrote it by."""
+        values = {}
+        for (name, key), sql, kind in zip((file.partition or {}).items(), transforms, kinds, strict=True):
+            text, known = value_of_key(key, kind)
+            if not known:
+                path = text_in_sql(self.means.storage.path(file.path))
+                shown = f"hex({sql})" if isinstance(kind, BinaryType) else sql
+                source = f"read_parquet({path}, hive_partitioning = false)"
+                text = (self.cursor.execute(f"SELECT {shown} FROM {source} LIMIT 1").fetchone() or (None,))[0]
+            values[name] = text
+        return replace(file, partition=values)
 
     def _partition_of(
         self, file: WrittenFile, fields: Sequence[PartitionField], transforms: list[str]

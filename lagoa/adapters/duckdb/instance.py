@@ -112,14 +112,14 @@ class DuckDBInstance:
             raise query_error(error) from error
         return bytes(row[0]) if row else b""
 
-    def lock(self, moved: Path | None) -> None:
+    def lock(self, metadata: Path) -> None:
         """Open no file outside the warehouse from now on, and take no other settings.
 
         Args:
-            moved: a folder with metadata of its tables, where there is one; it is opened too.
+            metadata: a folder with metadata of its tables, which is opened too.
         """
-        folders = [self._storage.location + ("/" if isinstance(self._storage, S3Storage) else "")]
-        folders += [str(moved)] if moved else []
+        warehouse = self._storage.location + ("/" if isinstance(self._storage, S3Storage) else "")
+        folders = [warehouse, str(metadata)]
         self.root.execute(f"SET allowed_directories = [{', '.join(map(text_in_sql, folders))}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
         self._locked = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from pyiceberg.types import (
     UUIDType,
 )
 from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_micros
-from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
+from pyiceberg.utils.truncate import truncate_upper_bound_binary_string
 
 from lagoa.adapters.duckdb.sql import NotWritable
 from lagoa.catalog.sql_types import type_in_sql
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 BOUND_LENGTH = 16
 """Characters (or bytes) that a bound of a text (or binary) column keeps: Iceberg's default, `truncate(16)`."""
+
+_SURROGATES, _AFTER_SURROGATES = 0xD800, 0xE000
 
 
 def duckdb_type(iceberg: IcebergType) -> str:
@@ -158,10 +161,22 @@ def bound(iceberg: PrimitiveType, text: str, *, upper: bool) -> bytes | None:
     except ValueError:  # infinity, years before 1 or after 9999
         return None
     if isinstance(value, str) and len(value) > BOUND_LENGTH:
-        value = truncate_upper_bound_text_string(value, BOUND_LENGTH) if upper else value[:BOUND_LENGTH]
+        value = _above(value[:BOUND_LENGTH]) if upper else value[:BOUND_LENGTH]
     if isinstance(value, bytes) and len(value) > BOUND_LENGTH:
         value = truncate_upper_bound_binary_string(value, BOUND_LENGTH) if upper else value[:BOUND_LENGTH]
     return None if value is None else to_bytes(iceberg, value)
+
+
+def _above(prefix: str) -> str | None:
+    """Return the least text that is greater than every text with a prefix, and no longer; None if there is none.
+
+    PyIceberg's own function yields surrogates, which are no characters and have no UTF-8.
+    """
+    for at in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[at]) + 1
+        if code <= sys.maxunicode:
+            return prefix[:at] + chr(_AFTER_SURROGATES if code == _SURROGATES else code)
+    return None
 
 
 def parse_value(iceberg: IcebergType, text: str) -> Any:

@@ -1,11 +1,14 @@
-"""Metadata of tables whose files are elsewhere than it says, written once more for DuckDB with the places of today.
+"""Metadata of tables, written once more for DuckDB where it would not read the lake's own correctly.
 
 DuckDB opens files where a table's metadata says they are. Where a lake was moved, it is given metadata that says where
 they are now: the metadata file, its list of manifests, the manifests, and files of deleted positions, which name data
-files too. The lake's own files stay as they are. Each is written when it is first needed, into a folder of this
-process. DuckDB's own `allow_moved_paths` guesses places by `/data/` and `/metadata/` in them, and leaves out deletion
-vectors.
+files too. DuckDB's own `allow_moved_paths` guesses places by `/data/` and `/metadata/` in them, and leaves out deletion
+vectors. And it is given another metadata file for a table of whose partition values it compares some wrongly; see
+`lagoa.adapters.duckdb.pruning`. The lake's own files stay as they are. Each is written when it is first needed, into a
+folder of this process.
 """
+
+# ruff: noqa: S608 - names and texts are quoted
 
 from __future__ import annotations
 
@@ -16,8 +19,9 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from lagoa.catalog.table_facts import table_document
+from lagoa.adapters.duckdb.pruning import prune_by_bounds
 from lagoa.domain.cache import Cache
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
@@ -45,57 +49,58 @@ _HISTORY = ("metadata-log", "snapshot-log", "refs", "statistics", "partition-sta
 _FORMS = 64
 
 
-class MovedTables:
-    """The metadata by which DuckDB reads the tables of one lake; threads share one.
+class TableScans:
+    """How DuckDB reads the tables of one lake; threads share one.
 
     Args:
         storage: opens the files of the lake.
         folder: for what is written.
 
     Attributes:
-        folder: the same; None where the lake is where its metadata says.
+        folder: the same.
     """
 
     def __init__(self, storage: Storage, folder: Path) -> None:
         self._storage = storage
-        self._folder = folder
-        self.folder = folder if storage.home != storage.location else None
+        self._moved = storage.home != storage.location
+        self.folder = folder
         self._forms: Cache[str, _Form] = Cache(_FORMS)
 
-    def path(self, pointer: str) -> str:
-        """Return the metadata file by which DuckDB reads the table at a pointer.
+    def scan(self, pointer: str, document: dict[str, Any]) -> str:
+        """Return SQL that reads the table at a pointer; `document` is its metadata file, and is changed.
 
         Raises:
-            CatalogDamaged: the table's metadata file cannot be read.
-            QueryError: another file that the table needs cannot be read.
+            QueryError: a file that the table needs cannot be read, or none can be written.
         """
-        if self.folder is None:
-            return self._storage.path(pointer)
+        added = prune_by_bounds(document)
+        if not (added or self._moved):
+            return f"iceberg_scan({text_in_sql(self._storage.path(pointer))})"
         try:
-            return str(self._written(pointer, ".metadata.json", self._metadata))
+            path = self._written(pointer, ".metadata.json", lambda _: self._metadata(document))
         except (OSError, ValueError) as error:
             raise QueryError(
-                f"The metadata of the table at {pointer} cannot be rewritten for where the lake is now: {error}.",
+                f"The metadata of the table at {pointer} cannot be rewritten for the SQL engine: {error}.",
                 "Look at the free space of the state folder. Where a file is missing, put it back from a backup.",
             ) from error
+        scan = f"iceberg_scan({text_in_sql(str(path))})"
+        return f"(SELECT * EXCLUDE ({', '.join(map(name_in_sql, added))}) FROM {scan})" if added else scan
 
     def _written(self, location: str, suffix: str, content: Callable[[str], bytes]) -> Path:
         """Return the local copy of the file at a location; it is created if it is missing."""
-        path = self._folder / f"{hashlib.sha256(location.encode()).hexdigest()[:32]}{suffix}"
+        path = self.folder / f"{hashlib.sha256(location.encode()).hexdigest()[:32]}{suffix}"
         if not path.exists():
             made = content(location)
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
             part.write_bytes(made)
             part.replace(path)
         return path
 
-    def _metadata(self, pointer: str) -> bytes:
-        document = table_document(pointer, self._storage.read)
+    def _metadata(self, document: Mapping[str, Any]) -> bytes:
         current = document.get("current-snapshot-id")
         snapshots = [each for each in document.get("snapshots") or [] if each["snapshot-id"] == current]
         for each in snapshots:
-            if "manifest-list" in each:
+            if self._moved and "manifest-list" in each:
                 each["manifest-list"] = str(self._written(each["manifest-list"], ".avro", self._manifests))
         left = {name: value for name, value in document.items() if name not in _HISTORY}
         return json.dumps({**left, "snapshots": snapshots}).encode()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.iceberg_types import NUMBERS, parse_type
+from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lagoa.contracts.contract import Column, Contract
     from lagoa.contracts.findings import Location
@@ -41,6 +42,30 @@ def check_source(file: ContractFile, contract: Contract, places: dict[str, Locat
         raise file.error(places["lagoa.materialization"], message, advice)
     for key, message, advice in source.faults():
         raise file.error((*places["lagoa.source"], key), message, advice)
+    _check_names(file, contract, source.field_names or (), (*places["lagoa.source"], "header"))
+
+
+def _check_names(file: ContractFile, contract: Contract, names: Sequence[str], place: Location) -> None:
+    """Make sure that a list of names in files names columns, each once, and all that are required."""
+    if not names:
+        return
+    columns = {name: column for column in contract.columns for name in column.source_names}
+    found: dict[str, str] = {}
+    last = max((number for number, name in enumerate(names) if name), default=-1)
+    for number, name in enumerate(names):
+        if not name and name not in columns and number > last >= 0:
+            continue  # a last column without a name
+        if name not in columns:
+            message = f"header has {name!r}, and no column has this name in files.{near(name, columns)}"
+            raise file.error((*place, number), message, "Give a column this lagoa.header, or fix the name.")
+        if columns[name].name in found:
+            message = f"header has {name!r} and {found[columns[name].name]!r}, which are the same column."
+            raise file.error((*place, number), message, "Remove one of the two.")
+        found[columns[name].name] = name
+    for column in contract.columns:
+        if column.required and column.name not in found:
+            message = f"header lacks {column.source_name!r}, which is required."
+            raise file.error(place, message, "Add it, or make the column optional.")
 
 
 def _column_faults(column: Column, source: Source | None) -> Iterator[tuple[str, str, str]]:

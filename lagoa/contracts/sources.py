@@ -129,6 +129,15 @@ class Source(BaseModel):
         """How values are written in text formats."""
         return Spelling()
 
+    @property
+    def field_names(self) -> tuple[str, ...] | None:
+        """The names of the fields of a record, in order, if the contract gives them; None if each file does."""
+        return None
+
+    def undecided(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what a person has to decide before a file is loaded: the option, what is open, what to do."""
+        yield from ()
+
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """Yield errors beyond the types of single options: the option, what is wrong, what to do."""
         try:

@@ -117,7 +117,8 @@ class _Load:
                 f"of {received} records {accepted} were accepted and {refused} refused; nothing was written.",
                 "This is an error in Lagoa: report it with the contract and the file.",
             )
-        return replace(self._result, received=received, accepted=accepted, quarantined=refused, rules=rules)
+        left_out = replace(self._result, footer=stream.footer, notes=stream.notes)
+        return replace(left_out, received=received, accepted=accepted, quarantined=refused, rules=rules)
 
     def _refuse(self, tx: WriteTransaction, session: SqlSession) -> tuple[int, dict[str, int]]:
         """Write the refused records to the quarantine; return how many were written, and how many break each rule."""

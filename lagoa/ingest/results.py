@@ -28,6 +28,8 @@ class IngestResult:
         rules: records refused, by the first rule that each breaks.
         missing: columns of the contract that the file does not have; they are null.
         unread: other files of the zip file, which were not read.
+        footer: records at the end of the file that the contract says are no data; they are not among those received.
+        notes: what else of the file was left out, such as a last column without name and values.
         skipped: the same batch with the same content was loaded before, so nothing was done.
         duplicate_of: name of another file of the folder that has the same content and was loaded, if skipped for that.
         commit: id of the commit that contains it; None if skipped.
@@ -43,6 +45,8 @@ class IngestResult:
     rules: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
+    footer: int = 0
+    notes: tuple[str, ...] = ()
     skipped: bool = False
     duplicate_of: str | None = None
     commit: str | None = None

@@ -65,7 +65,7 @@ def check_files(context: LakeContext) -> Consistency:
     """
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
-    faults: list[FileError] = [*reading.faults, *_ids(reading), *_same_files(reading)]
+    faults: list[FileError] = [*reading.faults, *_ids(reading), *_same_files(reading), *_undecided(reading)]
     models, errors = read_models(settings.models_folder, reading.contracts, settings.cache("models"))
     faults += [error for error in errors if not _follows(error, settings.models_folder, reading.broken)]
     try:
@@ -104,10 +104,24 @@ def _same_files(reading: Reading) -> Iterator[ContractError]:
             if owner != contract.table:
                 message = f"file in lagoa.source is {contract.source.file!r}, as in the contract of {owner}."
                 advice = "Remove it from one of them: in a folder each file goes into one table."
-                file = reading.files[contract.table]
-                own = [each["property"] for each in file.data["schema"][0]["customProperties"]]
-                place = ("schema", 0, "customProperties", own.index("lagoa.source"))
-                yield ContractError(file.path, file.line(place), message, advice)
+                yield _source_error(reading, contract.table, (), message, advice)
+
+
+def _undecided(reading: Reading) -> Iterator[ContractError]:
+    """Yield an error for each option of a source that nobody has decided yet: no file can be loaded."""
+    for contract in reading.contracts:
+        for option, message, advice in contract.source.undecided() if contract.source else ():
+            yield _source_error(reading, contract.table, ("value", option), message, advice)
+
+
+def _source_error(
+    reading: Reading, table: TableName, place: tuple[str, ...], message: str, advice: str
+) -> ContractError:
+    """Return an error at a place in a contract's `lagoa.source`."""
+    file = reading.files[table]
+    own = [each["property"] for each in file.data["schema"][0]["customProperties"]]
+    line = file.line(("schema", 0, "customProperties", own.index("lagoa.source"), *place))
+    return ContractError(file.path, line, message, advice)
 
 
 def _follows(error: FileError, folder: Path, broken: Iterable[TableName]) -> bool:

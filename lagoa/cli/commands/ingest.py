@@ -137,7 +137,8 @@ def _note(result: IngestResult) -> str:
 
     notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
     notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
-    return "; ".join(notes)
+    notes += [f"{count(result.footer, 'record')} at the end left out as footer"] if result.footer else []
+    return "; ".join([*notes, *result.notes])
 
 
 def _tell_loaded(result: IngestResult) -> dict[str, Any]:
@@ -151,6 +152,8 @@ def _tell_loaded(result: IngestResult) -> dict[str, Any]:
         "rules": dict(result.rules),
         "missing": list(result.missing),
         "unread": list(result.unread),
+        "footer": result.footer,
+        "notes": list(result.notes),
         "skipped": result.skipped,
         "duplicate_of": result.duplicate_of,
         "commit": result.commit,

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
+from lagoa.formats.shared.utf16 import ENCODINGS as UTF16
 
 if TYPE_CHECKING:
     from lagoa.formats.csv.options import CsvSource
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 MAX_RECORD = 16 * 1024 * 1024
 """Bytes within which an opened quote must be closed, so that memory stays bounded."""
 
+_UTF8 = "utf-8"
 _END = rb"(?:\r\n|\n|\r)"
 
 
@@ -88,8 +90,9 @@ def dialect_of(source: CsvSource, fields: int, file: str) -> Dialect:
     """
     try:
         encoding = codecs.lookup(source.encoding).name
+        encoding = _UTF8 if encoding in UTF16 else encoding  # its files are read as UTF-8
         ascii_bytes = bytes(range(128))
-        known = encoding == "utf-8" or (
+        known = encoding == _UTF8 or (
             ascii_bytes.decode(encoding) == ascii_bytes.decode("ascii")
             and len(bytes(range(128, 256)).decode(encoding, "replace")) == 128  # noqa: PLR2004 - one byte, one character
         )
@@ -99,8 +102,8 @@ def dialect_of(source: CsvSource, fields: int, file: str) -> Dialect:
         raise SourceError(
             file,
             f"Lagoa does not read the encoding {source.encoding!r}.",
-            "It reads utf-8 and encodings with one byte per character, such as latin-1 and cp1252; convert the file, "
-            f"for example with `iconv -f {source.encoding} -t utf-8`, and write utf-8 in the contract.",
+            "It reads utf-8, utf-16 and encodings with one byte per character, such as latin-1 and cp1252; convert the "
+            f"file, for example with `iconv -f {source.encoding} -t utf-8`, and write utf-8 in the contract.",
         )
     for name, character in (("delimiter", source.delimiter), ("quote", source.quote), ("escape", source.escape)):
         if character and not character.isascii():

@@ -35,7 +35,9 @@ class Csv(Format[CsvSource]):
         """Return the reader of a file; see `Format.reader`."""
         from lagoa.formats.csv.reader import CsvReader
 
-        return CsvReader(contract, source, file)
+        reader = CsvReader(contract, source, file)
+        reader.check_first_records()
+        return reader
 
     def infer(self, file: SourceFile, table: TableName) -> tuple[CsvSource, list[Guess]]:
         """Return the dialect of a file, and its columns; see `Format.infer`."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Character = Annotated[str, Field(min_length=1, max_length=1)]
+Count = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class CsvSource(TextSource):
@@ -23,7 +24,10 @@ class CsvSource(TextSource):
         delimiter: between fields.
         quote: around fields; None if quotes have no meaning.
         escape: before a quote inside quotes; None if a quote is doubled instead.
-        header: whether the first record names the columns; otherwise they are in the contract's order.
+        skip: lines before the header, or before the first record if there is no header.
+        header: whether the first record names the columns; otherwise they are in the contract's order, or in the order
+            of a list of their names in files. `undecided` if a person has to say it first.
+        footer: records at the end that are no data, such as totals and notes: they are left out and counted.
         null: an unquoted or quoted field with exactly this text is null.
         nulls: further texts that are null, such as `NA`, except in columns that have their own.
         decimal: the decimal mark of numbers.
@@ -36,7 +40,9 @@ class CsvSource(TextSource):
     delimiter: Character = ","
     quote: Character | None = '"'
     escape: Character | None = None
-    header: bool = True
+    skip: Count = 0
+    header: bool | Literal["undecided"] | Annotated[list[str], Field(min_length=1)] = True
+    footer: Count = 0
     null: str = ""
     nulls: list[str] = Field(default=[])
     decimal: DecimalMark = "."
@@ -51,6 +57,20 @@ class CsvSource(TextSource):
     def spelling(self) -> Spelling:
         """How values are written."""
         return Spelling(self.decimal, self.dates, self.thousands)
+
+    @property
+    def field_names(self) -> tuple[str, ...] | None:
+        """The names of the fields of a record, if `header` is a list."""
+        return tuple(self.header) if isinstance(self.header, list) else None
+
+    def undecided(self) -> Iterator[tuple[str, str, str]]:
+        """Yield that somebody has to decide whether files have a header."""
+        if self.header == "undecided":
+            message = "nobody has decided yet whether the first line of a file is its header or a record."
+            advice = (
+                "Write `header: true`, `header: false` for the contract's order, or a list of the names in the file."
+            )
+            yield "header", message, advice
 
     def faults(self) -> Iterator[tuple[str, str, str]]:
         """Yield what cannot be used, such as a dialect whose characters do not differ."""

@@ -6,18 +6,20 @@ that cannot be read are returned with their bytes and the reason. So a fault slo
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import SourceError
-from lagoa.formats.csv.dialect import MAX_RECORD, Dialect, dialect_of
+from lagoa.formats.csv.blocks import Block, header_faults, nameless_faults, without_footer
+from lagoa.formats.csv.dialect import MAX_RECORD, dialect_of
+from lagoa.formats.csv.header import Beginning
 from lagoa.formats.csv.records import Records, scan, split
 from lagoa.formats.shared.columns import match_columns, without
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
+from lagoa.formats.shared.text_files import HEAD, open_text
 from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.casts import Value
     from lagoa.formats.shared.files import SourceFile
 
-BLOCK = 4 * 1024 * 1024
+BLOCK = HEAD
 """Bytes read at a time."""
 
 _UTF8 = "utf-8"
@@ -74,29 +76,33 @@ class CsvReader:
         self._nulls = [text for text in source.null_texts if all(text in texts for texts in nulls.values())]
         self._own_nulls = {name: own for name, texts in nulls.items() if (own := set(texts) - set(self._nulls))}
         self._written = source.spelling
-        self._dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
-        self._begin = 0
+        self._encoding = source.encoding
+        dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
         head = self._head()
-        if self._dialect.encoding == _UTF8 and head.startswith(BOM):
-            self._begin = len(BOM)
-        if not head[self._begin :]:
+        begin = len(BOM) if dialect.encoding == _UTF8 and head.startswith(BOM) else 0
+        if not head[begin:]:
             raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
         kind = kind_of(head)
         if kind and b"\0" in head:  # text may begin like that, too
             raise SourceError(str(file.path), f"it is {kind[0]}, not a CSV file.", kind[1])
-        if source.header:
-            names, stop = self._header(head)
-            self._begin = stop
-            self.columns = match_columns(contract, names, str(file.path))
-            self._dialect = replace(self._dialect, fields=len(names))
-        else:
-            self.columns = tuple(column.name for column in contract.columns)
-        names_there = {column.name: column.source_name for column in contract.columns}
-        self.header = tuple(names_there[name] for name in self.columns)
+        self._beginning = Beginning(head, begin, source, dialect, str(file.path))
+        self._header = self._beginning.header(contract)
+        self.header = self._header.names
+        self.columns = match_columns(contract, self._header.named, str(file.path))
+        self._dialect = replace(dialect, fields=len(self.header))
+        self._fields = (*self.columns, *(f"@{number}" for number in range(self._header.nameless)))
+        named = zip(self._header.named, self.columns, strict=True)
+        self._repeated = [None if name in nulls[column] else name for name, column in named]
+        self._footer = source.footer
+
+    def check_first_records(self) -> None:
+        """Make sure that the header fits the first records; see `Beginning.check_records`."""
+        replace(self._beginning, dialect=self._dialect).check_records(self._header)
 
     def stream(self) -> Stream:
         """Return the records from the first to the last, as one pass over the file."""
-        return Stream(self.schema, self._batches(), self._file)
+        notes = self._header.notes
+        return Stream(self.schema, self._batches(), self._file, footer=self._footer, notes=notes)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -112,43 +118,40 @@ class CsvReader:
 
     def _head(self) -> bytes:
         try:
-            with self._file.open() as stream:
-                return stream.read(BLOCK)
+            with open_text(self._file, self._encoding) as stream:
+                return stream.read(HEAD)
         except READ_ERRORS as error:
             raise self._file.unreadable(error) from error
 
-    def _header(self, head: bytes) -> tuple[list[str], int]:
-        """Return the names in the header, and where the first record begins."""
-        begin, grammar = self._begin, self._dialect.grammar
-        text = head if len(head) >= BLOCK or head.endswith((b"\n", b"\r")) else head + b"\n"
-        match = grammar.whole.match(text, begin)
-        try:
-            names = _fields(match[0].decode(self._dialect.encoding), self._dialect) if match else []
-        except (ValueError, csv.Error):
-            names = []
-        if match is None or not names:
-            raise SourceError(
-                str(self._file.path),
-                "its first line is not a readable header.",
-                "Check delimiter, quote, encoding and header in `lagoa.source` of the contract.",
-            )
-        return names, min(match.end(), len(head))
-
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch has either readable or unreadable ones."""
-        offset, row = self._begin, 1
+        for block in without_footer(self._blocks(), self._footer, str(self._file.path)):
+            yield from to_batches(self.schema, block.values, block.places, block.records.bad)
+
+    def _blocks(self) -> Iterator[Block]:
+        offset, row = self._header.begin, 1
         rest, final = b"", False
-        with self._file.open() as stream:
+        with open_text(self._file, self._encoding) as stream:
             stream.seek(offset)
             while not final:
                 read = stream.read(self._block)
                 final = not read
                 block = rest + read
-                records, values = self._read(block, final=final)
-                yield from to_batches(self.schema, values, _places(block, records, offset, row), records.bad)
-                rest = block[records.consumed :]
-                offset += records.consumed
-                row += len(records.starts)
+                yield (found := Block(block, offset, row, *self._judged(*self._read(block, final=final))))
+                rest = block[found.records.consumed :]
+                offset += found.records.consumed
+                row += len(found.records.starts)
+
+    def _judged(self, records: Records, values: pa.Table) -> tuple[Records, pa.Table]:
+        """Refuse the records that repeat the header, or have values in fields without a name."""
+        faults = {**nameless_faults(values, len(self.columns)), **header_faults(values, self._repeated)}
+        values = values.select(range(len(self.columns)))
+        if not faults:
+            return records, values
+        readable = [number for number in range(len(records.starts)) if number not in records.bad]
+        bad = {readable[number]: fault for number, fault in faults.items()}
+        good = [number not in faults for number in range(len(readable))]
+        return replace(records, bad={**records.bad, **bad}), values.filter(good)
 
     def _read(self, block: bytes, *, final: bool) -> tuple[Records, pa.Table]:
         """Return the records at the beginning of a block, and the values of those that can be read."""
@@ -183,12 +186,12 @@ class CsvReader:
             if dialect.encoding != _UTF8:
                 text = str(text, dialect.encoding).encode()
             if not text:
-                return pa.table({name: pa.array([], pa.string()) for name in self.columns})
+                return pa.table({name: pa.array([], pa.string()) for name in self._fields})
             guarded = text[: len(BOM)] == BOM  # the parser would drop it, but here it is text
             found = arrow_csv.read_csv(
                 pa.BufferReader(b"\n" + bytes(text) if guarded else text),
                 arrow_csv.ReadOptions(
-                    column_names=self.columns, use_threads=False, block_size=len(text) + 1, skip_rows=int(guarded)
+                    column_names=self._fields, use_threads=False, block_size=len(text) + 1, skip_rows=int(guarded)
                 ),
                 arrow_csv.ParseOptions(
                     delimiter=dialect.delimiter.decode(),
@@ -199,7 +202,7 @@ class CsvReader:
                     ignore_empty_lines=not dialect.keeps_empty_lines,
                 ),
                 arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(self.columns, pa.string()),
+                    column_types=dict.fromkeys(self._fields, pa.string()),
                     null_values=self._nulls,
                     strings_can_be_null=True,
                 ),
@@ -218,31 +221,3 @@ def _readable(block: bytes, records: Records) -> bytes:
             part = block[start:stop]
             parts.append(part + b"\n" if part.endswith(b"\r") else part)
     return b"".join(parts)
-
-
-def _places(block: bytes, records: Records, offset: int, row: int) -> list[pa.Array]:
-    """Return number, offset and bytes of each record; the bytes are not copied from the block, where possible."""
-    import numpy as np
-    import pyarrow as pa
-
-    starts, stops = records.starts, records.stops
-    if np.array_equal(starts[1:], stops[:-1]):
-        edges = np.append(starts, stops[-1:]).astype(np.int32)
-        raw = pa.Array.from_buffers(pa.binary(), len(starts), [None, pa.py_buffer(edges), pa.py_buffer(block)])
-    else:
-        raw = pa.array([block[a:b] for a, b in zip(starts.tolist(), stops.tolist(), strict=True)], pa.binary())
-    return [pa.array(np.arange(row, row + len(starts))), pa.array(starts + offset), raw]
-
-
-def _fields(record: str, dialect: Dialect) -> list[str]:
-    """Return the fields of one record."""
-    reader = csv.reader(
-        [record],
-        delimiter=dialect.delimiter.decode(),
-        quotechar=dialect.quote.decode() if dialect.quote else None,
-        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-        escapechar=dialect.escape.decode() if dialect.escape else None,
-        doublequote=dialect.escape is None,
-        strict=True,
-    )
-    return next(reader, [])

@@ -15,10 +15,10 @@ from lagoa.formats.csv.reader import CsvReader
 from lagoa.formats.csv.records import split
 from lagoa.formats.shared.files import BOM, SourceFile
 from lagoa.formats.shared.refused import Fault, Split, all_columns, find_columns
-from lagoa.formats.shared.stream import ROW, stream_name
+from lagoa.formats.shared.stream import REASON, ROW, RULE, stream_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from lagoa.contracts.contract import Contract
     from lagoa.formats.csv.dialect import Dialect
@@ -45,19 +45,19 @@ def _split(
     contract: Contract, source: CsvSource, header: tuple[str, ...], records: Sequence[Kept], *, alone: bool
 ) -> list[Split]:
     """Return the values of records that have the fields `header`, each read alone."""
-    columns, fault = find_columns(contract, header)
+    known = {name for column in contract.columns for name in column.source_names}
+    named = list(header)
+    while len(named) > 1 and not named[-1].strip() and named[-1] not in known:
+        named.pop()  # last fields without a name
+    columns, fault = find_columns(contract, named)
     if fault is not None:
         return [Split(None, fault)] * len(records)
     dialect = dialect_of(source, len(header), str(contract.file))
     alone = alone or dialect.quote is None
     faults = [_fault(record, dialect, alone=alone) for record in records]
     sound = [record.raw for record, bad in zip(records, faults, strict=True) if not bad]
-    rows = iter(_sound(contract, source, columns, sound))
-    names = [column.name for column in columns]
-    return [
-        Split(None, bad) if bad else Split(all_columns(contract, dict(zip(names, next(rows), strict=True))))
-        for bad in faults
-    ]
+    found = iter(_sound(contract, source, header, columns, sound))
+    return [Split(None, bad) if bad else next(found) for bad in faults]
 
 
 def _fault(record: Kept, dialect: Dialect, *, alone: bool) -> Fault | None:
@@ -70,16 +70,20 @@ def _fault(record: Kept, dialect: Dialect, *, alone: bool) -> Fault | None:
 
 
 def _sound(
-    contract: Contract, source: CsvSource, columns: Sequence[Column], raws: Sequence[bytes]
-) -> Iterable[Sequence[str | None]]:
-    """Return the fields of records that are each readable alone, using the reader of whole files."""
+    contract: Contract, source: CsvSource, header: Sequence[str], columns: Sequence[Column], raws: Sequence[bytes]
+) -> list[Split]:
+    """Return the values of records that are each readable alone, using the reader of whole files."""
     if not raws:
         return []
-    form = source.model_copy(update={"header": False})
-    each_alone = (Column(f"c{place}", "string", nulls=column.nulls) for place, column in enumerate(columns))
+    encoding = dialect_of(source, len(header), str(contract.file)).encoding
+    form = source.model_copy(update={"header": list(header), "skip": 0, "footer": 0, "encoding": encoding})
+    each_alone = (
+        Column(f"c{place}", "string", header=name, nulls=column.nulls)
+        for place, (name, column) in enumerate(zip(header, columns, strict=False))
+    )
     reading = replace(contract, columns=tuple(each_alone))
     # The reader drops one BOM, so a record that begins with one keeps its own. A final CR would combine with an LF.
-    content = BOM if dialect_of(source, len(columns), str(contract.file)).encoding == "utf-8" else b""
+    content = BOM if encoding == "utf-8" else b""
     content += b"".join(raw if raw.endswith(b"\n") else raw + b"\n" for raw in raws)
     with tempfile.TemporaryDirectory(prefix="lagoa-") as folder:
         path = Path(folder) / "records.csv"
@@ -91,5 +95,10 @@ def _sound(
             f"of {len(raws)} records {table.num_rows} were read again; nothing was written.",
             "This is an error in Lagoa: report it with the contract and the records.",
         )
-    values = [table.column(stream_name(column.name)).to_pylist() for column in reading.columns]
-    return zip(*values, strict=True)
+    names = [column.name for column in columns]
+    values = zip(*(table.column(stream_name(column.name)).to_pylist() for column in reading.columns), strict=True)
+    faults = zip(table.column(RULE).to_pylist(), table.column(REASON).to_pylist(), strict=True)
+    return [
+        Split(None, Fault(rule, reason)) if rule else Split(all_columns(contract, dict(zip(names, texts, strict=True))))
+        for (rule, reason), texts in zip(faults, values, strict=True)
+    ]

@@ -33,25 +33,28 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
     """
     known = {name: column for column in contract.columns for name in column.source_names}
     seen: dict[str, str] = {}
-    for name in found:
+    for number, name in enumerate(found, 1):
+        if not name.strip() and name not in known:
+            message = f"column {number} has no name in its header."
+            raise SourceError(source, message, "Name it, or write `lagoa.header: ''` for its column in the contract.")
         if name not in known:
             raise SourceError(
                 source,
-                f"the column {_short(name)} is not in the contract of {contract.table}.{near(name, known)}",
+                f"the column {short(name)} is not in the contract of {contract.table}.{near(name, known)}",
                 f"Add it to {contract.file}, or remove it from the file.",
             )
         own = known[name].name
         if own in seen:
-            twice = "occurs twice" if seen[own] == name else f"is the column {own} again, which {_short(seen[own])} is"
-            raise SourceError(source, f"the column {_short(name)} {twice}.", "Rename or remove one of the two.")
+            twice = "occurs twice" if seen[own] == name else f"is the column {own} again, which {short(seen[own])} is"
+            raise SourceError(source, f"the column {short(name)} {twice}.", "Rename or remove one of the two.")
         seen[own] = name
     for column in contract.columns:
         if column.required and column.name not in seen:
-            names = " or ".join(map(_short, column.source_names))
+            names = " or ".join(map(short, column.source_names))
             raise SourceError(
                 source,
                 f"the column {names} is missing, and the contract of {contract.table} requires it. "
-                f"The file has: {', '.join(map(_short, found[:_SHOWN])) or 'none'}"
+                f"The file has: {', '.join(map(short, found[:_SHOWN])) or 'none'}"
                 f"{f' and {len(found) - _SHOWN:,} more' if len(found) > _SHOWN else ''}.",
                 f"Add it to the file, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
             )
@@ -68,5 +71,6 @@ def without(values: pa.ChunkedArray, nulls: Collection[str]) -> pa.ChunkedArray:
     return compute.if_else(compute.is_in(values, pa.array(sorted(nulls))), pa.scalar(None, pa.string()), values)
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a name from a file for a message: quoted, and cut if it is long."""
     return repr(name if len(name) <= _LENGTH else f"{name[:_LENGTH]}…")

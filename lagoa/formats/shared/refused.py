@@ -18,7 +18,7 @@ Texts = dict[str, str | None]
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a record cannot be read: the rule it breaks (`quoting`, `fields`, `encoding`, `nul`) and a text."""
+    """Why a record cannot be read: the rule it breaks (`quoting`, `fields`, `header`, `encoding`, `nul`) and a text."""
 
     rule: str
     reason: str

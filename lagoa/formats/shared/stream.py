@@ -67,11 +67,23 @@ class Stream:
     Attributes:
         schema: of the batches.
         received: records passed on so far; all records of the file once it was read to its end.
+        footer: records at the end of the file that are no data, and not passed on.
+        notes: what else was left out.
     """
 
-    def __init__(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch], file: SourceFile) -> None:
+    def __init__(
+        self,
+        schema: pa.Schema,
+        batches: Iterator[pa.RecordBatch],
+        file: SourceFile,
+        *,
+        footer: int = 0,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self.schema = schema
         self.received = 0
+        self.footer = footer
+        self.notes = notes
         self._batches = batches
         self._file = file
         self._failure: SourceError | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
+from lagoa.formats.shared.utf16 import ENCODINGS, Utf16Stream
 
 if TYPE_CHECKING:
     from lagoa.formats.shared.files import SourceFile
@@ -15,6 +16,12 @@ HEAD = 4 * 1024 * 1024
 """Bytes at the beginning that are examined."""
 
 _CHUNK = 1024 * 1024
+
+
+def open_text(file: SourceFile, encoding: str) -> IO[bytes] | Utf16Stream:
+    """Open a text file; one in UTF-16 is read as UTF-8."""
+    name = codecs.lookup(encoding).name
+    return Utf16Stream(file.open(), name, file) if name in ENCODINGS else file.open()
 
 
 def read_head(file: SourceFile, form: str) -> bytes:

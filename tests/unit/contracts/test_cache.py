@@ -129,8 +129,8 @@ def full() -> Contract:
         dates=("yyyymmdd",), decimal=",", thousands=".", unit="R$", severity="warn", references=(CUSTOMERS, "id"),
     )  # fmt: skip
     source = CsvSource(
-        format="csv", file="a.csv", delimiter=";", quote=None, escape="\\", encoding="latin-1", header=False,
-        null="-", nulls=["NA"], ignore=["*.pdf"], member="b*.csv", decimal=",", thousands=".",
+        format="csv", file="a.csv", delimiter=";", quote=None, escape="\\", encoding="latin-1", header=["a", "b"],
+        skip=1, footer=2, null="-", nulls=["NA"], ignore=["*.pdf"], member="b*.csv", decimal=",", thousands=".",
         date=["dd/mm/yyyy", "ddmmyyyy"],
     )  # fmt: skip
     return Contract(

@@ -112,6 +112,40 @@ def test_values_that_are_no_text_are_not_written_in_any_way(
         load(tmp_path, "int", source, {"decimal": ","})
 
 
+HEADERS = {
+    "a name twice": (["v", "v"], "header has 'v' and 'v', which are the same column"),
+    "an unknown name": (["V"], "header has 'V', and no column has this name in files. Did you mean 'v'"),
+    "no name in the middle": (["", "v"], "header has '', and no column"),
+    "nothing but no name": ([""], "header has '', and no column"),
+    "no names": ([], "Input should be|List should have|must be"),
+    "a number": ([1], "must be text"),
+    "another word": ("maybe", "header"),
+}
+
+
+@pytest.mark.parametrize(("header", "message"), HEADERS.values(), ids=HEADERS)
+def test_headers_that_do_not_fit_the_columns(tmp_path: Path, header: Any, message: str) -> None:
+    with pytest.raises(ContractError, match=message) as raised:
+        load(tmp_path, "string", CSV | {"header": header}, {})
+    assert raised.value.line == 10
+
+
+def test_a_header_lacks_what_is_required(tmp_path: Path) -> None:
+    load(tmp_path, "string", CSV | {"header": ["v", ""]}, {})
+    path = tmp_path / "bronze" / "a.odcs.yaml"
+    more = "    properties:\n      - {name: w, physicalType: int, required: true}\n"
+    path.write_text(path.read_text("utf-8").replace("    properties:\n", more, 1), "utf-8")
+    with pytest.raises(ContractError, match="header lacks 'w', which is required"):
+        Contracts.load(tmp_path, FORMATS)
+
+
+@pytest.mark.parametrize("option", ["skip", "footer"])
+@pytest.mark.parametrize("value", [-1, 10_001, 1.5, "1", True])
+def test_counts_that_are_none(tmp_path: Path, option: str, value: Any) -> None:
+    with pytest.raises(ContractError, match=option):
+        load(tmp_path, "string", CSV | {option: value}, {})
+
+
 def test_a_column_wins_over_its_file(tmp_path: Path) -> None:
     options = {"decimal": ",", "thousands": ".", "date": ["dd/mm/yyyy", "ddmmyyyy"], "nulls": ["NA"]}
     contract = load(tmp_path, "int", CSV | options, {"decimal": ".", "thousands": "", "unit": "%", "nulls": []})

@@ -77,7 +77,16 @@ COLUMNS = {
     "a column twice": Case(b"id,name,id\n1,a,2\n", Refused("the column 'id' occurs twice")),
     "other case": Case(b"ID,Name\n1,a\n", Refused("the column 'ID' is not in .*Did you mean 'id'")),
     "spaces around a name": Case(b"id, name\n1,a\n", Refused("the column ' name' is not in .*Did you mean 'name'")),
-    "a column without a name": Case(b"id,\n1,a\n", Refused("the column '' is not in the contract")),
+    "a column without a name": Case(b"id,,name\n1,a,\n", Refused("column 2 has no name in its header")),
+    "a last column without a name": Case(b"id,\n1,\n2,a\n3, \n", Taken([1, 3], {"fields": 1})),
+    "the header again": Case(csv(b"1,a\n", b"id,name\n", b"2,b\n"), Taken([1, 2], {"header": 1})),
+    "records that all end in a delimiter": Case(
+        csv(b"1,a,\n", b"2,b,\n"), Refused("its 2 records have 3 fields, and the header has 2: each record ends in ','")
+    ),
+    "records that all have other fields": Case(
+        csv(b"1\n", b"2,b,c\n"), Refused("its 2 records have 1 or 3 fields, and the header has 2")
+    ),
+    "Excel's line with the delimiter": Case(b"sep=;\nid;name\n1;a\n", Refused("its line 1 is 'sep=;'")),
     "another delimiter": Case(b"id;name\n1;a\n", Refused("the column 'id;name' is not in the contract")),
     "10,000 columns": Case(
         b",".join(b"c%d" % at for at in range(10_000)) + b"\n", Refused("the column 'c0' is not in the contract")
@@ -85,7 +94,7 @@ COLUMNS = {
     "a record of 10,000 fields": Case(csv(b"1,a\n", b"," * 9_999 + b"\n"), Taken([1], {"fields": 1})),
     "no header where one should be": Case(b"1,ana\n2,bia\n", Refused("the column '1' is not in the contract")),
     "a header where none should be": Case(
-        b"id,name,n,price,ratio,day,at,moment\n1,a,,,,,,\n", Taken([1], {"type/id": 1}), "bronze.bare"
+        b"id,name,n,price,ratio,day,at,moment\n1,a,,,,,,\n", Taken([1], {"header": 1}), "bronze.bare"
     ),
     "a NUL in the header": Case(b"id,na\0me\n1,a\n", Refused("is not in the contract .*Did you mean 'name'")),
     "a header of 5 MB": Case(b"x" * 5_000_000 + b"\n", Refused("its first line is not a readable header")),

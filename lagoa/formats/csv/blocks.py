@@ -1,0 +1,122 @@
+"""Successive records of a CSV file with their values: which of them are no data, and which repeat the header."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lagoa.errors import SourceError
+from lagoa.formats.shared.refused import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    import pyarrow as pa
+
+    from lagoa.formats.csv.records import Records
+
+_HEADER = Fault("header", "the header again")
+_NAMELESS = Fault("fields", "a value in the last column, which has no name in the header")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Successive records.
+
+    Attributes:
+        text: the bytes that contain them.
+        offset: where `text` begins in the file.
+        row: the number of the first record.
+        records: where each is in `text`, and which of them cannot be read.
+        values: of those that can be read.
+    """
+
+    text: bytes
+    offset: int
+    row: int
+    records: Records
+    values: pa.Table
+
+    @property
+    def places(self) -> list[pa.Array]:
+        """Number, offset and bytes of each record; the bytes are not copied from the text, where possible."""
+        import numpy as np
+        import pyarrow as pa
+
+        starts, stops = self.records.starts, self.records.stops
+        if np.array_equal(starts[1:], stops[:-1]):
+            edges = np.append(starts, stops[-1:]).astype(np.int32)
+            raw = pa.Array.from_buffers(pa.binary(), len(starts), [None, pa.py_buffer(edges), pa.py_buffer(self.text)])
+        else:
+            pairs = zip(starts.tolist(), stops.tolist(), strict=True)
+            raw = pa.array([self.text[start:stop] for start, stop in pairs], pa.binary())
+        return [pa.array(np.arange(self.row, self.row + len(starts))), pa.array(starts + self.offset), raw]
+
+    def first(self, count: int) -> Block:
+        """Return the first so many records."""
+        bad = {number: fault for number, fault in self.records.bad.items() if number < count}
+        records = replace(self.records, starts=self.records.starts[:count], stops=self.records.stops[:count], bad=bad)
+        return replace(self, records=records, values=self.values.slice(0, len(records.starts) - len(bad)))
+
+
+def without_footer(blocks: Iterable[Block], footer: int, file: str) -> Iterator[Block]:
+    """Yield the records except the last `footer`, which are held back until the end of the file is found.
+
+    Raises:
+        SourceError: there are fewer records.
+    """
+    if not footer:
+        yield from blocks
+        return
+    held: deque[Block] = deque()
+    count = 0
+    for block in blocks:
+        held.append(block)
+        count += len(block.records.starts)
+        while count - len(held[0].records.starts) >= footer:
+            count -= len(held[0].records.starts)
+            yield held.popleft()
+    if count < footer:
+        message = f"it has {count} records, and by `footer: {footer}` the last {footer} are no data."
+        raise SourceError(file, message, "Check `footer` in `lagoa.source` of the contract, and what wrote the file.")
+    for block in held:
+        kept = min(len(block.records.starts), count - footer)
+        count -= kept
+        yield block.first(kept)
+
+
+def header_faults(values: pa.Table, names: Sequence[str | None]) -> dict[int, Fault]:
+    """Return the faults of records that are the header again, by their index.
+
+    Args:
+        values: the records.
+        names: the header as a record would have it: null for a name that is a word for null.
+    """
+    from pyarrow import compute
+
+    found = None
+    for column, name in zip(values.columns, names, strict=False):
+        same = column.is_null() if name is None else compute.fill_null(compute.equal(column, name), False)
+        found = same if found is None else compute.and_(found, same)
+        if not compute.any(found).as_py():
+            return {}
+    return dict.fromkeys(_places(found), _HEADER)
+
+
+def nameless_faults(values: pa.Table, named: int) -> dict[int, Fault]:
+    """Return the faults of records with a value behind the first `named` fields, by their index."""
+    from pyarrow import compute
+
+    faults: dict[int, Fault] = {}
+    for column in values.columns[named:]:
+        given = compute.fill_null(compute.not_equal(compute.utf8_trim_whitespace(column), ""), False)
+        faults |= dict.fromkeys(_places(given), _NAMELESS)
+    return faults
+
+
+def _places(marks: pa.ChunkedArray) -> list[int]:
+    """Return where an array is true."""
+    import numpy as np
+
+    return [int(place) for place in np.flatnonzero(marks.to_numpy())]

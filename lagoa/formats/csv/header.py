@@ -1,0 +1,179 @@
+"""Where the records of a CSV file begin, and the names of their fields: from its header, or from the contract."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.errors import SourceError
+from lagoa.formats.csv.records import split
+from lagoa.formats.shared.columns import short
+from lagoa.formats.shared.text_files import HEAD
+
+if TYPE_CHECKING:
+    from lagoa.contracts.contract import Contract
+    from lagoa.formats.csv.dialect import Dialect
+    from lagoa.formats.csv.options import CsvSource
+
+_LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_SOURCE = "in `lagoa.source` of the contract"
+_NAMES = 20
+_RECORDS = 100
+_SAMPLE = 256 * 1024
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of a record's fields.
+
+    Attributes:
+        names: the name of each field, in order.
+        begin: where the first record begins, in bytes from the start of the file.
+        nameless: how many of the last fields have no name; they must be empty.
+    """
+
+    names: tuple[str, ...]
+    begin: int
+    nameless: int
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names without those of the last fields that have none."""
+        return self.names[: len(self.names) - self.nameless]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about fields that are left out."""
+        if not self.nameless:
+            return ()
+        several = f"the last {self.nameless} columns have no names and are left out"
+        return ("the last column has no name and is left out" if self.nameless == 1 else several,)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """The beginning of a CSV file.
+
+    Attributes:
+        head: its bytes; the whole file if there are fewer than `HEAD`.
+        begin: where its text begins, after a byte order mark.
+        source: the form that the contract gives.
+        dialect: how the fields of a record are separated.
+        file: its path, for messages.
+    """
+
+    head: bytes
+    begin: int
+    source: CsvSource
+    dialect: Dialect
+    file: str
+
+    def header(self, contract: Contract) -> Header:
+        """Return the names of the fields, and where the first record begins.
+
+        Raises:
+            SourceError: the header cannot be read, or nobody has decided whether there is one.
+        """
+        begin = self._behind_skipped()
+        line = _LINE.match(self.head + b"\n", begin)
+        first = line[0].decode(self.dialect.encoding, "replace").rstrip("\r\n") if line else ""
+        for _, message, _ in self.source.undecided():
+            advice = (
+                f"The first line is {short(first)}. Write `header: true` {_SOURCE} if these are names, `header: false`"
+            )
+            raise SourceError(self.file, message, f"{advice} if they are values, or a list of the names of the fields.")
+        known = {name for column in contract.columns for name in column.source_names}
+        self._refuse_separator(first, known)
+        names = self.source.field_names or tuple(column.source_name for column in contract.columns)
+        if self.source.header is True:
+            names, begin = self._read(begin)
+        nameless = 0
+        while nameless < len(names) - 1 and not (last := names[-1 - nameless]).strip() and last not in known:
+            nameless += 1
+        return Header(names, begin, nameless)
+
+    def check_records(self, header: Header) -> None:
+        """Make sure that not every one of the first records has another number of fields than the header.
+
+        A single such record is refused by itself; if they all are, the header or the dialect is wrong.
+
+        Raises:
+            SourceError: all of the first 100 records, of at least two, have another number of fields.
+        """
+        text = self.head[header.begin : header.begin + _SAMPLE]
+        found = split(text, self.dialect, final=header.begin + len(text) == len(self.head) < HEAD)
+        edges = list(zip(found.starts.tolist(), found.stops.tolist(), strict=True))[:_RECORDS]
+        faults = [found.bad.get(number) for number in range(len(edges))]
+        if len(edges) < 2 or any(fault is None or fault.rule != "fields" for fault in faults):  # noqa: PLR2004
+            return
+        records = [text[start:stop].rstrip(b"\r\n") for start, stop in edges]
+        counts = Counter(map(self.dialect.grammar.fields, records))
+        extra = counts.keys() == {len(header.names) + 1} and all(
+            each.endswith(self.dialect.delimiter) for each in records
+        )
+        which = f"its first {_RECORDS} records" if len(edges) == _RECORDS else f"its {len(edges)} records"
+        fields = " or ".join(f"{each:,}" for each in sorted(counts)[:4])
+        message = f"{which} have {fields} fields, and the header has {len(header.names):,}"
+        if extra:
+            shown = ", ".join(map(short, header.names[:_NAMES])) + ", …" * (len(header.names) > _NAMES)
+            skip = f"`skip: {self.source.skip + 1}` and " if self.source.header is True else ""
+            raise SourceError(
+                self.file,
+                f"{message}: each record ends in {self.source.delimiter!r}, and the header does not.",
+                f"Write {skip}`header: [{shown}, '']` {_SOURCE}: so the empty last field has no name.",
+            )
+        raise SourceError(self.file, f"{message}.", f"Check delimiter, skip and header {_SOURCE}.")
+
+    def _behind_skipped(self) -> int:
+        """Return where the text after the skipped lines begins."""
+        begin = self.begin
+        for number in range(self.source.skip):
+            line = _LINE.match(self.head, begin)
+            if line is None:
+                message = (
+                    f"it has {number + (begin < len(self.head))} lines, and the contract skips {self.source.skip}."
+                )
+                raise SourceError(self.file, message, f"Check `skip` {_SOURCE}, and what wrote the file.")
+            begin = line.end()
+        return begin
+
+    def _refuse_separator(self, first: str, known: set[str]) -> None:
+        found = _SEPARATOR.fullmatch(first.strip())
+        if found and first not in known:
+            raise SourceError(
+                self.file,
+                f"its line {self.source.skip + 1} is {first!r}, with which Excel names the delimiter: it is no header.",
+                f"Write `skip: {self.source.skip + 1}` and `delimiter: {found[1]!r}` {_SOURCE}.",
+            )
+
+    def _read(self, begin: int) -> tuple[tuple[str, ...], int]:
+        """Return the names in the first record, and where the next one begins."""
+        text = self.head if len(self.head) >= HEAD or self.head.endswith((b"\n", b"\r")) else self.head + b"\n"
+        match = self.dialect.grammar.whole.match(text, begin)
+        try:
+            names = fields_of(match[0].decode(self.dialect.encoding), self.dialect) if match else []
+        except (ValueError, csv.Error):
+            names = []
+        if match is None or not names:
+            line_name = f"line {self.source.skip + 1}" if self.source.skip else "first line"
+            message = f"its {line_name} is not a readable header."
+            raise SourceError(self.file, message, f"Check delimiter, quote, encoding, skip and header {_SOURCE}.")
+        return tuple(names), min(match.end(), len(self.head))
+
+
+def fields_of(record: str, dialect: Dialect) -> list[str]:
+    """Return the fields of one record."""
+    reader = csv.reader(
+        [record],
+        delimiter=dialect.delimiter.decode(),
+        quotechar=dialect.quote.decode() if dialect.quote else None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        escapechar=dialect.escape.decode() if dialect.escape else None,
+        doublequote=dialect.escape is None,
+        strict=True,
+    )
+    return next(reader, [])

@@ -1,0 +1,236 @@
+"""Where the records of a CSV file begin and end, and the names of their fields."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lagoa.contracts.contract import Column, Contract
+from lagoa.domain.tables import TableName
+from lagoa.errors import SourceError
+from lagoa.formats import FORMATS
+from lagoa.formats.csv.options import CsvSource
+from lagoa.formats.csv.reader import CsvReader
+from lagoa.formats.shared.files import SourceFile
+
+if TYPE_CHECKING:
+    from lagoa.formats.shared.stream import Stream
+
+Row = tuple[Any, ...]
+
+
+def contract(names: str, source: CsvSource) -> Contract:
+    columns = tuple(Column(name, "string") for name in names)
+    return Contract(TableName.parse("bronze.t"), "1.0.0", Path("t.odcs.yaml"), "hash", columns, source=source)
+
+
+def opened(folder: Path, content: bytes | str, names: str = "ab", block: int = 4096, **options: Any) -> Stream:
+    path = folder / "data.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    source = CsvSource(format="csv", delimiter=options.pop("delimiter", ";"), **options)
+    reader = CsvReader(contract(names, source), source, SourceFile(path), block=block)
+    reader.check_first_records()
+    return reader.stream()
+
+
+def rows(stream: Stream, names: str = "ab") -> list[Row]:
+    """Return of each record its values, or the rule that it breaks."""
+    found = sorted(stream.reader().read_all().to_pylist(), key=lambda row: row["@row"])
+    assert [row["@row"] for row in found] == list(range(1, len(found) + 1))
+    return [(row["@rule"],) if row["@rule"] else tuple(row[f"@{name}@"] for name in names) for row in found]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_lines_before_the_header_are_skipped(tmp_path: Path, ending: str) -> None:
+    content = ending.join(['Report "of;2024', "", "a;b", "1;2", ""])
+    stream = opened(tmp_path, content, skip=2)
+    assert stream.reader().read_all()["@offset"].to_pylist() == [content.index("1;2")]
+    assert rows(opened(tmp_path, content, skip=2)) == [("1", "2")]
+    assert rows(opened(tmp_path, content, skip=3, header=False)) == [("1", "2")]
+    assert rows(opened(tmp_path, content, skip=3, header=["b", "a"])) == [("2", "1")]
+
+
+def test_lines_are_skipped_behind_a_byte_order_mark(tmp_path: Path) -> None:
+    assert rows(opened(tmp_path, "\ufeffreport\na;b\n1;2\n", skip=1)) == [("1", "2")]
+
+
+@pytest.mark.parametrize("skip", [3, 9])
+def test_more_lines_to_skip_than_there_are(tmp_path: Path, skip: int) -> None:
+    with pytest.raises(SourceError, match=f"it has 2 lines, and the contract skips {skip}"):
+        opened(tmp_path, "a;b\n1;2", skip=skip, header=False)
+
+
+def test_a_list_names_the_fields_of_a_file_without_header(tmp_path: Path) -> None:
+    stream = opened(tmp_path, "1;2\n3;4\nb;a\n5;6\n", header=["b", "a"])
+    assert rows(stream) == [("2", "1"), ("4", "3"), ("header",), ("6", "5")]
+
+
+def test_without_a_header_the_names_of_the_contract_are_one(tmp_path: Path) -> None:
+    """Else a file that has a header after all would bring a row of its names."""
+    assert rows(opened(tmp_path, "a;b\n1;2\n", header=False)) == [("header",), ("1", "2")]
+
+
+def test_nobody_has_decided_about_the_header(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nobody has decided yet") as raised:
+        opened(tmp_path, "x1;" + "y" * 500 + "\n", header="undecided")
+    assert "The first line is 'x1;yyy" in raised.value.advice
+    assert "`header: false`" in raised.value.advice
+    assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize("block", [3, 4096])
+def test_the_header_again_is_refused(tmp_path: Path, block: int) -> None:
+    content = 'a;b\n1;2\na;b\n"a";"b"\nb;a\na;x\n1;2;3\na;b'
+    stream = opened(tmp_path, content, block=block)
+    assert rows(stream) == [("1", "2"), ("header",), ("header",), ("b", "a"), ("a", "x"), ("fields",), ("header",)]
+
+
+def test_the_header_again_with_names_that_mean_null(tmp_path: Path) -> None:
+    assert rows(opened(tmp_path, "a;b\na;b\na;\n", nulls=["b"])) == [("header",), ("header",)]
+
+
+@pytest.mark.parametrize("block", [3, 4096])
+@pytest.mark.parametrize("tail", [";", ";;;", "; ;"])
+def test_last_columns_without_name_and_values_are_left_out(tmp_path: Path, tail: str, block: int) -> None:
+    stream = opened(tmp_path, f"a;b{tail}\n1;2{tail}\n3;4{tail}\n", block=block)
+    assert stream.notes
+    assert rows(stream) == [("1", "2"), ("3", "4")]
+
+
+@pytest.mark.parametrize("block", [3, 4096])
+def test_a_value_in_a_last_column_without_name_is_refused(tmp_path: Path, block: int) -> None:
+    content = 'a;b;\n1;2;\n3;4;x\n5";6;\na;b;\n7;8;9\n9;9;" "\n'
+    stream = opened(tmp_path, content, block=block)
+    assert rows(stream) == [("1", "2"), ("fields",), ("quoting",), ("header",), ("fields",), ("9", "9")]
+
+
+def test_a_list_may_have_a_last_field_without_name(tmp_path: Path) -> None:
+    assert rows(opened(tmp_path, "a;b\n1;2;\n3;4;\n", skip=1, header=["a", "b", ""])) == [("1", "2"), ("3", "4")]
+
+
+def test_a_column_without_name_that_the_contract_names(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(";b\n0;x\n1;y\n")
+    source = CsvSource(format="csv", delimiter=";")
+    columns = (Column("n", "int", header=""), Column("b", "string"))
+    found = Contract(TableName.parse("bronze.t"), "1", Path("t"), "", columns, source=source)
+    assert CsvReader(found, source, SourceFile(path)).columns == ("n", "b")
+    path.write_text("b;\nx;0\n")
+    assert CsvReader(found, source, SourceFile(path)).columns == ("b", "n")
+
+
+@pytest.mark.parametrize("names", ["", "a;;b", ";a;b"])
+def test_columns_without_name_elsewhere(tmp_path: Path, names: str) -> None:
+    with pytest.raises(SourceError, match=r"column [12] has no name|not a readable header"):
+        opened(tmp_path, f"{names}\n1;2;3\n")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lines=st.lists(st.sampled_from(["1;2", "x", '"', "3;4;5", ""]), max_size=12),
+    footer=st.integers(1, 5),
+    block=st.sampled_from([1, 5, 4096]),
+)
+def test_the_last_records_are_left_out(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[str], footer: int, block: int
+) -> None:
+    folder = tmp_path_factory.mktemp("csv")
+    content = "".join(f"{line}\n" for line in ["a;b", "0;0", *lines])
+    records = rows(opened(folder, content, block=block))
+    if len(records) < footer:
+        stream = opened(folder, content, footer=footer, block=block)
+        with pytest.raises(SourceError, match=f"it has {len(records)} records, and by `footer: {footer}`"):
+            stream.reader().read_all()
+        return
+    stream = opened(folder, content, footer=footer, block=block)
+    assert rows(stream) == records[: len(records) - footer]
+    assert (stream.received, stream.footer) == (len(records) - footer, footer)
+
+
+def test_records_that_end_in_a_delimiter_and_the_header_does_not(tmp_path: Path) -> None:
+    with pytest.raises(
+        SourceError, match="its 2 records have 3 fields, and the header has 2: each record ends in ';'"
+    ) as raised:
+        opened(tmp_path, "a;b\n1;2;\n3;4;\n")
+    assert "Write `skip: 1` and `header: ['a', 'b', '']`" in raised.value.advice
+    with pytest.raises(SourceError, match="each record ends in ';'") as raised:
+        opened(tmp_path, "1;2;\n3;4;\n", header=["a", "b"])
+    assert "Write `header: ['a', 'b', '']`" in raised.value.advice
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a;b\n1,2\n3,4\n", "its 2 records have 1 fields, and the header has 2"),
+        ("a;b\n" + "1;2;3\n" * 101, "its first 100 records have 3 fields"),
+        ("a;b\n1\n1;2;3\n1;2;3;4\n", "its 3 records have 1 or 3 or 4 fields"),
+    ],
+)
+def test_no_record_has_the_fields_of_the_header(tmp_path: Path, content: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        opened(tmp_path, content)
+
+
+@pytest.mark.parametrize("content", ["a;b\n1;2;\n3;4\n", "a;b\n1;2;\n", "a;b\n" + "1;2;3\n" * 99 + "1;2\n"])
+def test_single_records_of_other_fields_are_refused_alone(tmp_path: Path, content: str) -> None:
+    found = rows(opened(tmp_path, content))
+    assert len(found) == content.count("\n") - 1
+    assert found[0] == ("fields",)
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=,", '"sep=;"'])
+def test_the_line_in_which_excel_names_the_delimiter(tmp_path: Path, first: str) -> None:
+    with pytest.raises(SourceError, match="with which Excel names the delimiter") as raised:
+        opened(tmp_path, f"{first}\na;b\n1;2\n")
+    assert "Write `skip: 1` and `delimiter: " in raised.value.advice
+    assert rows(opened(tmp_path, f"{first}\na;b\n1;2\n", skip=1)) == [("1", "2")]
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", [True, False])
+@pytest.mark.parametrize("packed", [True, False])
+def test_utf_16_is_read(tmp_path: Path, codec: str, mark: bool, packed: bool) -> None:
+    content = ("\ufeff" * (mark and codec != "utf-16") + "a;b\r\né;😀\r\nx\r\n").encode(codec)
+    path = tmp_path / ("data.csv.gz" if packed else "data.csv")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    source = CsvSource(format="csv", delimiter=";", encoding=codec)
+    for block in (1, 3, 4096):
+        stream = CsvReader(contract("ab", source), source, SourceFile(path), block=block).stream()
+        found = stream.reader().read_all().sort_by("@row").to_pylist()
+        assert [(row["@rule"], row["@a@"], row["@b@"]) for row in found] == [(None, "é", "😀"), ("fields", None, None)]
+        assert [(row["@offset"], row["@raw"]) for row in found] == [(5, "é;😀\r\n".encode()), (14, b"x\r\n")]
+
+
+def test_half_a_character_of_utf_16_is_refused_alone(tmp_path: Path) -> None:
+    content = "a;b\n1;2\n".encode("utf-16-le") + "3;".encode("utf-16-le") + b"\x00\xd8\x0a\x00"
+    content += "5;6\n7;8".encode("utf-16-le") + b"9"
+    assert rows(opened(tmp_path, content, encoding="utf-16-le")) == [
+        ("1", "2"), ("encoding",), ("5", "6"), ("encoding",)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "message"),
+    [
+        ("a;b\n".encode("utf-16-le"), "utf-16", "it has no byte order mark"),
+        (b"\xff\xfe" + "a;b\n".encode("utf-16-le"), "utf-16-be", "its byte order mark is that of utf-16-le"),
+        (b"\xff\xfe", "utf-16", "it is empty"),
+        (b"\xff", "utf-16-le", "not a readable header"),
+    ],
+)
+def test_utf_16_that_cannot_be_read(tmp_path: Path, content: bytes, encoding: str, message: str) -> None:
+    with pytest.raises(SourceError, match=message):
+        opened(tmp_path, content, encoding=encoding)
+
+
+def test_the_registry_checks_the_first_records(tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text("a,b\n1\n2\n")
+    source = CsvSource(format="csv")
+    with pytest.raises(SourceError, match="its 2 records have 1 fields"):
+        FORMATS["csv"].reader(contract("ab", source), source, SourceFile(path))

@@ -44,6 +44,27 @@ def to_pyiceberg(kind: IcebergType, ids: Iterator[int]) -> PyIcebergType:
     return types.StructType(*fields)
 
 
+def from_pyiceberg(kind: PyIcebergType) -> IcebergType:
+    """Return a type as contracts have it, without the ids of nested fields."""
+    from pyiceberg import types
+
+    match kind:
+        case types.StructType():
+            return IcebergType(
+                "struct", (), tuple((each.name, from_pyiceberg(each.field_type)) for each in kind.fields)
+            )
+        case types.ListType():
+            return IcebergType("list", (), (("element", from_pyiceberg(kind.element_type)),))
+        case types.MapType():
+            parts = (("key", from_pyiceberg(kind.key_type)), ("value", from_pyiceberg(kind.value_type)))
+            return IcebergType("map", (), parts)
+        case types.DecimalType():
+            return IcebergType("decimal", (kind.precision, kind.scale))
+        case types.FixedType():
+            return IcebergType("fixed", (len(kind),))
+    return IcebergType(str(kind))
+
+
 def build_schema(columns: Sequence[tuple[str, str, bool, str]], key: Sequence[str]) -> Schema:
     """Return the schema of columns given as (name, type, required, description), with ids from 1.
 

@@ -38,7 +38,7 @@ PARTITIONS = (
 SORTS = "Sort fields are column, column desc, and these with nulls first or nulls last."
 """The sort fields, for messages."""
 
-_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|`[^`\s\x00-\x1f\x7f]+`|\d+|[<>(),:\[\]])")
+_TOKEN = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*|`[^`\x00-\x1f\x7f]+`|\d+|[<>(),:\[\]])")
 _PLAIN_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ANY_FIELD = re.compile(r"[^`\s\x00-\x1f\x7f]+")
 _TRANSFORM = re.compile(
@@ -93,7 +93,7 @@ def struct_type(fields: Sequence[tuple[str, str]]) -> str:
 
 
 def is_field_name(name: str) -> bool:
-    """Return whether a field of a struct may have a name: no space, backtick or control character, not empty."""
+    """Return whether a struct of files may have a field of a name: no space, backtick or control character in it."""
     return _ANY_FIELD.fullmatch(name) is not None
 
 

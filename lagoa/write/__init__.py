@@ -279,7 +279,7 @@ class WriteTransaction:
         self, table: TableName, source: Source, options: _Options, how: Callable[[SessionQuery, Target], FileChanges]
     ) -> WriteResult:
         target = Target(self._staged, self._context.contracts, table, replaced=how is _replaced)
-        with open_rows(self._context.engine, self._staged.tables, self._branch, table, source) as given:
+        with open_rows(self._context.engine, self._staged.tables, self._branch, target, source) as given:
             rows, batch = given, options.batch
             if batch is not None and not (batch if isinstance(batch, str) else batch.id):
                 raise WriteError(table, "the id of the batch is empty.", "Give the batch an id, or leave `batch` out.")

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.domain.tables import LINEAGE_COLUMNS
-from lagoa.errors import TableNotFound, WriteError
+from lagoa.errors import LagoaError, TableNotFound, WriteError
+from lagoa.write.frames import Frame
+from lagoa.write.unwritable import checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Batch
     from lagoa.domain.ports.engine import SqlEngine, SqlSession
     from lagoa.domain.tables import TableName
+    from lagoa.write.target import Target
 
 _SOURCE = "_lagoa_source"
 _KEPT = "_lagoa_kept"
@@ -49,7 +52,7 @@ Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | Sess
 
 @contextmanager
 def open_rows(
-    engine: SqlEngine, tables: Mapping[TableName, str], ref: str, target: TableName, source: Source
+    engine: SqlEngine, tables: Mapping[TableName, str], ref: str, target: Target, source: Source
 ) -> Iterator[SessionQuery]:
     """Yield the query for a source's rows; whatever is opened for it is closed afterwards.
 
@@ -63,7 +66,7 @@ def open_rows(
     Raises:
         QueryError: a user's SQL is refused.
         TableNotFound: it refers to a table that does not exist.
-        WriteError: the type of the source is not supported.
+        WriteError: the type of the source is not supported, or a value of it does not fit the table.
     """
     if isinstance(source, SessionQuery):
         yield source
@@ -72,16 +75,25 @@ def open_rows(
         for table in sorted(reads):
             if table not in tables:
                 raise TableNotFound(table, ref)
-        pointers = {table: tables[table] for table in reads | {target} if table in tables}
+        pointers = {table: tables[table] for table in reads | {target.name} if table in tables}
         with engine.session(pointers, confined=True, writes=True) as session:
-            yield SessionQuery(session, source.strip().rstrip(";"))
+            try:
+                query = checked(session, source.strip().rstrip(";"))
+            except ValueError as error:
+                raise WriteError(target.name, f"{error}.", "Give each column its own name.") from error
+            yield SessionQuery(session, query)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
+        frame = Frame(target.name, target.metadata.schema(), source)
+        query = frame.query(_SOURCE)
         with engine.session({}) as session:
-            session.register(_SOURCE, source)
-            yield SessionQuery(session, f"SELECT * FROM {_SOURCE}")
+            session.register(_SOURCE, frame)
+            try:
+                yield SessionQuery(session, query)
+            except LagoaError as error:
+                raise frame.error_of(error) from error
     else:
         raise WriteError(
-            target,
+            target.name,
             f"rows cannot come from a {type(source).__name__}.",
             "Use an Arrow table or reader, a DataFrame, or a SELECT as text.",
         )

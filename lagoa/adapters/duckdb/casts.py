@@ -26,13 +26,10 @@ from pyiceberg.types import (
 )
 
 from lagoa.adapters.duckdb.types import duckdb_type
-from lagoa.domain.sql_names import text_in_sql
+from lagoa.domain.refusals import refusal_in_sql
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
-
-MARK = "lagoa: "
-"""What the message of a value that does not fit begins with."""
 
 
 class Conversion(IntEnum):
@@ -106,7 +103,7 @@ def _struct(inside: dict[str, Any], target: StructType) -> Conversion:
 def cast(value: str, source: DuckDBPyType, target: IcebergType, column: str) -> str | None:
     """Return the SQL that casts `value` (the SQL of a column), or None where the types do not go together.
 
-    A value that the target cannot hold as it is ends the query with an error whose message begins with `MARK`.
+    A value that the target cannot hold as it is ends the query with an error; see `lagoa.domain.refusals`.
     """
     name = duckdb_type(target)
     match conversion(source, target):
@@ -116,9 +113,11 @@ def cast(value: str, source: DuckDBPyType, target: IcebergType, column: str) -> 
             return f"CAST({value} AS {name})"
         case Conversion.CHECKED:
             there = f"TRY_CAST({value} AS {name})"
-            back = f"TRY_CAST({there} AS {source})"
+            same = f"TRY_CAST({there} AS {source}) = {value}"
+            if source.id == "time_ns":  # nothing is cast back to it
+                same = f"CAST({there} AS VARCHAR) = CAST({value} AS VARCHAR)"
             return (
-                f"CASE WHEN {value} IS NULL THEN NULL WHEN {back} = {value} THEN {there} "
+                f"CASE WHEN {value} IS NULL THEN NULL WHEN {same} THEN {there} "
                 f"ELSE {_refuse(value, column, target)} END"
             )
     if source.id in {"integer", '"null"', "null", "sqlnull"}:  # a bare NULL has the type INTEGER
@@ -127,4 +126,4 @@ def cast(value: str, source: DuckDBPyType, target: IcebergType, column: str) -> 
 
 
 def _refuse(value: str, column: str, target: IcebergType) -> str:
-    return f"error({text_in_sql(f'{MARK}column {column!r} ({target}) cannot hold ')} || CAST({value} AS VARCHAR))"
+    return refusal_in_sql(f"column {column!r} ({target}) cannot hold ", value)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from pyiceberg.types import BinaryType, PrimitiveType
 
-from lagoa.adapters.duckdb.casts import MARK, cast
+from lagoa.adapters.duckdb.casts import cast
 from lagoa.adapters.duckdb.partitions import key_sql, needs_extension, order_sql, transform_sql, value_of_key
 from lagoa.adapters.duckdb.sql import NotWritable, query_error
 from lagoa.adapters.duckdb.statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb.types import duckdb_type, field_ids, null_inside
 from lagoa.catalog.table_facts import table_named
+from lagoa.domain.refusals import refusal_of
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import LagoaError, WriteError
 from lagoa.storage.port import local_path
@@ -326,8 +327,6 @@ class FileWriter:
             ) from error
 
     def _translated(self, error: duckdb.Error) -> LagoaError:
-        text = str(error)
-        if MARK in text:
-            message = text.partition(MARK)[2].splitlines()[0]
-            return WriteError(self.name, f"{message}.", "Round or cast it explicitly in the query.")
+        if reason := refusal_of(error):
+            return WriteError(self.name, f"{reason}.", "Round or cast it explicitly in the query.")
         return query_error(error)

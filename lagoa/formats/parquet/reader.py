@@ -145,7 +145,7 @@ class ParquetReader:
             shown = dict(zip(sorted(faults), as_json(columns, sorted(faults), texts), strict=True))
             raw = pa.array([shown.get(index) for index in range(batch.num_rows)], pa.binary())
             columns = {name: array.take(pa.array(good)) for name, array in columns.items()}
-        values = pa.table({name: recast(array, held(array.type)) for name, array in columns.items()})
+        values = pa.table({name: recast(array, held(array.type), checked=True) for name, array in columns.items()})
         numbers = pa.array(np.arange(row, row + batch.num_rows))
         yield from to_batches(self.schema, values, [numbers, pa.nulls(batch.num_rows, pa.int64()), raw], faults)
 

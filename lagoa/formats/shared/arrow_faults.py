@@ -68,6 +68,12 @@ def as_json(
     return [json.dumps(row, ensure_ascii=False, default=_encoded).encode() for row in rows]
 
 
+def shown(array: pa.Array, index: int) -> str:
+    """Return one value as text, as `as_json` shows it."""
+    value = _shown(array, [index])[0]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_encoded)
+
+
 def parts(array: pa.Array) -> Iterator[tuple[pa.Array, npt.NDArray[np.int64]]]:
     """Yield an array and all arrays inside it, each with the row that each of its values belongs to."""
     import numpy as np

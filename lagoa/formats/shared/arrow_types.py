@@ -92,14 +92,36 @@ def _extended(kind: pa.BaseExtensionType) -> pa.DataType:
     return kind if isinstance(kind, pa.UuidType | pa.OpaqueType) else unpacked(kind.storage_type)
 
 
-def recast(array: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return values in another type, `unpacked` or `held`, that holds them all."""
+def passed_on(kind: IcebergType) -> pa.DataType:
+    """Return the Arrow type in which values of a contract's type are passed on; UUIDs are text."""
+    import pyarrow as pa
+
+    inside = [passed_on(part) for _, part in kind.parts]
+    if kind.name == "struct":
+        return pa.struct([(name, part) for (name, _), part in zip(kind.parts, inside, strict=True)])
+    if kind.name in {"list", "map"}:
+        return pa.list_(*inside) if kind.name == "list" else pa.map_(*inside)
+    if kind.numbers:
+        return pa.decimal128(*kind.numbers) if kind.name == "decimal" else pa.binary(*kind.numbers)
+    plain = {
+        "boolean": pa.bool_(), "int": pa.int32(), "long": pa.int64(), "float": pa.float32(), "double": pa.float64(),
+        "date": pa.date32(), "time": pa.time64("us"), "timestamp": pa.timestamp("us"),
+        "timestamptz": pa.timestamp("us", "UTC"), "string": pa.string(), "uuid": pa.string(), "binary": pa.binary(),
+    }  # fmt: skip
+    return plain[kind.name]
+
+
+def recast(array: pa.Array, kind: pa.DataType, *, checked: bool = False) -> pa.Array:
+    """Return values in another type, `unpacked` or `held`, that holds them all.
+
+    `checked` says that `find_faults` has seen the values: those that only lie behind a slice or a null may be changed.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
     if pa.types.is_run_end_encoded(array.type):
         array = compute.run_end_decode(array)
-    return array if array.type == kind else array.cast(kind)
+    return array if array.type == kind else array.cast(kind, safe=not checked)
 
 
 def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:

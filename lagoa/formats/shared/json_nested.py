@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from sys import float_info
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from lagoa.formats.shared.arrow_types import passed_on
 from lagoa.formats.shared.json_values import as_number_text, as_text
 from lagoa.formats.shared.values import GRAMMAR
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _WHOLE = re.compile(r" *[+-]?[0-9]+(\.0*)? *")
 _GRAMMAR = {kind: re.compile(grammar, re.ASCII) for kind, grammar in GRAMMAR.items()}
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
-_FLOAT_MAX = 3.4028235677973362e38  # beyond it the nearest float of four bytes is infinite
 
 
 class Misfit(ValueError):
@@ -34,25 +34,11 @@ def arrow_type(kind: IcebergType) -> pa.DataType:
     Raises:
         ValueError: JSON cannot express values of the type.
     """
-    import pyarrow as pa
-
-    parts = [arrow_type(part) for _, part in kind.parts]
-    if kind.name == "struct":
-        return pa.struct([(name, part) for (name, _), part in zip(kind.parts, parts, strict=True)])
-    if kind.name == "list":
-        return pa.list_(*parts)
-    if kind.name == "map":
-        return pa.map_(*parts)
-    if kind.name == "decimal":
-        return pa.decimal128(*kind.numbers)
-    plain = {
-        "boolean": pa.bool_(), "int": pa.int32(), "long": pa.int64(), "float": pa.float32(), "double": pa.float64(),
-        "date": pa.date32(), "time": pa.time64("us"), "timestamp": pa.timestamp("us"),
-        "timestamptz": pa.timestamp("us", "UTC"), "string": pa.string(), "uuid": pa.string(),
-    }  # fmt: skip
-    if kind.name not in plain:
+    if kind.name in {"binary", "fixed"}:
         raise ValueError(f"JSON cannot express {kind}")
-    return plain[kind.name]
+    for _, part in kind.parts:
+        arrow_type(part)
+    return passed_on(kind)
 
 
 def make(value: Any, kind: IcebergType) -> Any:
@@ -126,12 +112,24 @@ def _exact(text: str, precision: int, scale: int) -> Decimal:
         raise Misfit from None
 
 
-def _float(text: str, greatest: float) -> float:
+def _double(text: str) -> float:
+    """Return the number whose shortest text is the one given; a double does not keep more digits than that."""
     exact = _decimal(text)
     found = float(exact)
-    if not abs(found) <= greatest or (found == 0 and exact):
+    if not isfinite(found) or Decimal(repr(found)) != exact:
         raise Misfit
     return found
+
+
+def _float(text: str) -> float:
+    import numpy as np
+
+    exact = _decimal(text)
+    with np.errstate(over="ignore"):
+        found = np.float32(float(exact))
+    if not np.isfinite(found) or Decimal(str(found)) != exact:
+        raise Misfit
+    return float(found)
 
 
 def _moment(text: str) -> datetime:
@@ -148,8 +146,8 @@ _NESTED: dict[str, Callable[[Any, IcebergType], Any]] = {"struct": _struct, "lis
 _MAKERS: dict[str, Callable[[str], Any]] = {
     "int": lambda text: _whole(text, 2**31),
     "long": lambda text: _whole(text, 2**63),
-    "float": lambda text: _float(text, _FLOAT_MAX),
-    "double": lambda text: _float(text, float_info.max),
+    "float": _float,
+    "double": _double,
     "boolean": lambda text: text.lower() in _TRUE,
     "date": lambda text: date.fromisoformat(text[:10]),
     "time": lambda text: time.fromisoformat(re.sub(r"(\.\d{6})0+$", r"\1", text)),

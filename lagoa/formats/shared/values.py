@@ -35,7 +35,7 @@ GRAMMAR = {
 _PLAIN = Spelling()
 _DATED = frozenset({"date", "timestamp", "timestamptz"})
 _LAST = "9999-12-31 23:59:59.999999"
-_LIMITS = {
+LIMITS = {
     "date": "DATE '0001-01-01' AND DATE '9999-12-31'",
     "time": "TIME '00:00:00' AND TIME '23:59:59.999999'",
     "timestamp": f"TIMESTAMP '0001-01-01' AND TIMESTAMP '{_LAST}'",
@@ -70,7 +70,7 @@ def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN)
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
         local = f"regexp_full_match({text}, {text_in_sql(GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
-    limits = f" OR {made} NOT BETWEEN {_LIMITS[kind.name]}" if kind.name in _LIMITS else ""
+    limits = f" OR {made} NOT BETWEEN {LIMITS[kind.name]}" if kind.name in LIMITS else ""
     bad = (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", unlike(text, made, GRAMMAR[kind.name]))
     return Value(cast, tuple(Bad(each, received) for each in bad))
 

@@ -509,7 +509,7 @@ TYPES = {
     "struct<a int>": "expected ':' at 'int'",
     "struct<a: int, a: int>": "'a' is an invalid or duplicate field name",
     "struct<`a-b`: int, `A-B`: int>": "'A-B' is an invalid or duplicate field name",
-    "struct<`a b`: int>": "unexpected '`'",
+    "struct<`a b: int>": "unexpected '`'",
     "struct<a-b: int>": "unexpected '-'",
     "struct<>": "is an invalid or duplicate field name",
     "fixed": "Did you mean 'fixed[n]'?",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
-from lagoa.errors import SourceError
+from lagoa.errors import BatchHeld, SourceError
 from lagoa.ingest.load import ingest_file
 from lagoa.ingest.results import FolderResult, IngestResult
 
@@ -29,8 +29,8 @@ def ingest_folder(
 ) -> FolderResult:
     """Load the files of a folder: those of one table in the order of their names, of several tables in parallel.
 
-    Each file is a separate commit on the branch. Files that cannot be read do not stop the others: their error is
-    raised at the end. What was loaded stays on the branch, and loading the folder again skips it. After any other
+    Each file is a separate commit on the branch. Files that cannot be read, or whose batch is held, do not stop the
+    others: their error is raised at the end. What was loaded stays on the branch, and loading the folder again skips it. After any other
     error no further file is started, those in progress are finished, and the error is raised.
 
     Args:
@@ -80,20 +80,23 @@ class _FolderRun:
         while self._tables or running:
             while self._tables and len(running) < self._at_once:
                 table, paths = self._tables.pop()
-                running[load(table, paths.pop())] = table, paths
+                running[load(table, paths[-1])] = table, paths
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 table, paths = running.pop(done)
-                self._keep(table, done)
+                self._keep(table, paths.pop(), done)
                 if paths:
-                    running[load(table, paths.pop())] = table, paths
+                    running[load(table, paths[-1])] = table, paths
                 elif self._on_table and self.results[table]:
                     self._on_table(self.results[table])
 
-    def _keep(self, table: TableName, done: Future[IngestResult]) -> None:
+    def _keep(self, table: TableName, path: Path, done: Future[IngestResult]) -> None:
         try:
             result = done.result()
         except SourceError as error:
             self.failures.append(error)
+            return
+        except BatchHeld as error:
+            self.failures.append(SourceError(str(path), error.message, error.advice))
             return
         self.results[table].append(result)
         if self._on_done:

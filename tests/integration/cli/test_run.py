@@ -52,11 +52,17 @@ def test_run_calls_the_flow_and_ends_with_its_outcome(lake):
 
 @pytest.mark.timeout(240)
 def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
+    contract = lake / "iceberg/bronze/people.odcs.yaml"
+    contract.write_text(contract.read_text().replace("file: people.csv", "file: people*.csv"))
     (lake / "data").mkdir()
-    write(lake / "data", "people.csv", MORE)
+    first, second = MORE.splitlines(keepends=True)[1:]
+    header = MORE.splitlines(keepends=True)[0]
+    write(lake / "data", "people1.csv", header + first)
+    write(lake / "data", "people2.csv", header + second)
     done = run("run", "daily", cwd=tmp_path, LAGOA_LAKE=str(lake), PREFECT_HOME=str(tmp_path / "prefect"))
     assert done.returncode == 0, done.stderr
     assert "daily is done." in done.stdout
+    assert "Files: 2 found, 2 loaded" in done.stdout + done.stderr
     assert counted(lake) == 5
     assert ok(lake, "log", "-n", 1, "--json").json()[0]["message"] == "daily load of data"
     assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]

@@ -115,6 +115,8 @@ def test_a_run_publishes_and_tells_prefect_what_it_did(server, files, tmp_path):
         received = lake.row_counts()
     artifacts = httpx.post(f"{server}/artifacts/filter", json={}, timeout=10).json()
     assert {each["key"] for each in artifacts} == {"rows", "audit", "publication"}
+    (rows,) = [each for each in artifacts if each["key"] == "rows"]
+    assert "Files: 9 found, 9 loaded, 0 loaded before" in rows["description"]
     tasks = httpx.post(f"{server}/task_runs/filter", json={}, timeout=10).json()
     assert sum(each["name"].startswith("ingest bronze.") for each in tasks) == 9
     assert sum(rows for table, rows in received.items() if table.layer == "gold") > 0

@@ -173,6 +173,23 @@ def test_several_files_of_no_use_are_all_named(lake, dev, incoming):
     assert loaded(lake) == [(2, 1), (22, -1)]
 
 
+def test_a_file_that_was_rolled_back_and_held_does_not_stop_the_others(lake, incoming):
+    later = incoming / "MOV202403.txt"
+    text = later.read_text()
+    later.unlink()
+    with lake.run("load") as branch:
+        branch.ingest_folder(incoming)
+        branch.publish()
+    lake.rollback("main~1", hold=True)
+    later.write_text(text)
+    branch = lake.create_branch("later")
+    with pytest.raises(SourceError, match=r"2 of its 3 files were not loaded") as raised:
+        branch.ingest_folder(incoming)
+    assert "MOV202401.txt: Batch" in raised.value.message
+    assert "is held" in raised.value.message
+    assert branch.sql("SELECT count(*) FROM bronze.jobs").fetchall() == [(2,)]
+
+
 def test_a_link_to_nothing_is_a_file_that_cannot_be_read(lake, dev, incoming):
     (incoming / "MOV202404.txt").symlink_to(incoming / "gone.txt")
     with pytest.raises(SourceError, match=r"MOV202404\.txt: there is no such file"):

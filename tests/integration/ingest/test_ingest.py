@@ -135,7 +135,7 @@ def test_refused_records_keep_their_bytes_place_and_reason(lake: Lake, branch: s
     assert [each.record for each in found] == list(range(2, 21, 2))
     assert all(content[each.byte_offset :].startswith(each.raw) for each in found if each.byte_offset)
     assert {(each.source, each.batch) for each in found} == {("sales.csv", "b1")}
-    assert found[0].reason == "id is no long"
+    assert found[0].reason == "id is no long: 'x'"
     assert found[5].reason == "3 fields, 4 expected"
     assert [row[0] for row in rows(lake, branch, "bronze.sales", "_row")] == list(range(1, 20, 2))
     head = lake.resolve(branch)

@@ -93,7 +93,7 @@ def audit(branch: Branch) -> AuditReport:
                 "check": r.check,
                 "outcome": r.outcome,
                 "figure": r.shown,
-                "wanted": r.threshold,
+                "expected": r.threshold,
                 "severity": r.severity,
                 "owner": r.owner,
                 "message": r.message,

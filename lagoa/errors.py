@@ -257,8 +257,9 @@ class InvalidName(TerminalError):
 class RefNotFound(TerminalError):
     """This ref names no branch, tag or commit."""
 
-    def __init__(self, ref: str, reason: str = "there is no such branch or tag") -> None:
-        super().__init__(f"{ref!r} was not found: {reason}.", "`lagoa branch list` and `lagoa log` show what exists.")
+    def __init__(self, ref: str, reason: str = "there is no such branch or tag", advice: str = "") -> None:
+        known = "`lagoa branch list`, `lagoa tag list` and `lagoa log` show what exists."
+        super().__init__(f"{ref!r} was not found: {reason}.", advice or known)
         self.ref = ref
 
 
@@ -271,10 +272,11 @@ class RefExists(TerminalError):
 
 
 class RefProtected(TerminalError):
-    """A write to `main`, a tag or a commit."""
+    """A write to `main`, a tag or a commit, or the deletion of `main`."""
 
-    def __init__(self, ref: str) -> None:
-        super().__init__(f"{ref!r} cannot be written to.", "Write to a branch (`lagoa branch create`) and publish it.")
+    def __init__(self, ref: str, *, deleting: bool = False) -> None:
+        advice = "Every lake has it." if deleting else "Write to a branch (`lagoa branch create`) and publish it."
+        super().__init__(f"{ref!r} cannot be {'deleted' if deleting else 'written to'}.", advice)
         self.ref = ref
 
 

@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as NoSetting
 
 from lagoa.domain.roles import READER, Role
+from lagoa.domain.suggestions import near
 from lagoa.errors import LakeNotFound, SettingsError
 from lagoa.storage.port import S3
 
@@ -22,6 +24,24 @@ _PLACE = r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)
 _HOME = r"^((file://)?/[^:]*|s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|)$"
 _LIBPQ = r"(sslmode|sslrootcert|sslcert|sslkey|sslcrl|channel_binding|target_session_attrs|load_balance_hosts)=[^&\s]*"
 _DATABASE = rf"^postgresql://[^/\s@?]+/[^/\s@?]+(\?{_LIBPQ}(&{_LIBPQ})*)?$"
+
+
+_WORDS = {
+    "int_parsing": "it must be a whole number",
+    "int_type": "it must be a whole number",
+    "int_from_float": "it must be a whole number",
+    "float_parsing": "it must be a number",
+    "float_type": "it must be a number",
+    "string_type": "it must be text",
+    "path_type": "it must be a path",
+    "tuple_type": "it must be a list",
+    "literal_error": "it must be {expected}",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "string_too_long": "it must have at most {max_length} characters",
+    "string_pattern_mismatch": "it is not of the form {pattern}",
+}
+"""What is wrong with a value, by pydantic's name for it."""
 
 
 def _user() -> str:
@@ -195,11 +215,23 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
         # `root` is set again last: no variable may select contracts and data of another folder than the file's.
         return Settings(root=folder, **values).model_copy(update={"root": folder.resolve(), "profile": profile})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        raise SettingsError(
-            f"{file} or LAGOA_{name.upper()}: {name}: {first['msg']}.", "Fix the value or remove it."
-        ) from error
+        raise _invalid(file, error) from error
+    except NoSetting as error:  # a list in a variable that is no JSON
+        raise SettingsError(f"A LAGOA_* variable: {error}.", 'Write a list as JSON: ["a", "b"].') from error
+
+
+def _invalid(file: Path, error: ValidationError) -> SettingsError:
+    """Return the first thing that is wrong, in words."""
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."
+        return SettingsError(f"{file}: there is no setting {name!r}.{near(name, Settings.model_fields)}", advice)
+    words = _WORDS.get(first["type"])
+    said = words.format(**first.get("ctx", {})) if words else first["msg"]
+    variable = f"LAGOA_{name.upper()}"
+    place = variable if variable in os.environ else str(file)
+    return SettingsError(f"{place}: {name}: {said}.", "Fix the value or remove it.")
 
 
 def _profile(file: Path, profiles: Any, name: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def say_results(results: Iterable[CheckResult]) -> None:
     results = list(results)
     if results:
         emit_table(
-            ("check", "outcome", "figure", "wanted", "owner", "message"),
+            ("check", "outcome", "figure", "expected", "owner", "message"),
             (
                 (
                     r.check,
@@ -80,7 +80,7 @@ def say_verdict(report: AuditReport) -> None:
     ]
     reused = sum(1 for result in report.results if result.reused)
     known = "all" if reused == len(outcomes) else f"{number(reused)} of them"
-    again = f" ({known} known from earlier)" if reused else ""
+    again = f" ({known} reused)" if reused else ""
     summary = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
     say(f"{report.ref} ({short(report.commit)}): {summary}.")
 

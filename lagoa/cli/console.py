@@ -72,13 +72,20 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def emit_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+def emit_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> None:
     """Print an aligned table.
 
     Args:
         columns: the headings.
         rows: the cells: text as it is, None as an empty cell, everything else by `str`.
         right: the headings of the right-aligned columns: numbers.
+        whole: the headings of columns that are not wrapped in a narrow terminal: names to be copied.
     """
     from rich.table import Table
 
@@ -88,7 +95,7 @@ def emit_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: 
         table.add_column(
             name,
             justify="right" if name in right else "left",
-            no_wrap=not console.is_terminal,
+            no_wrap=not console.is_terminal or name in whole,
             overflow="fold",
         )
     for row in rows:

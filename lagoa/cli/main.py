@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
 from lagoa.cli.old_names import COMMANDS as OLD_COMMANDS
 from lagoa.cli.old_names import accept_old_options, renamed
-from lagoa.cli.options import DEBUG, DebugOption, LakeOption, ProfileOption
+from lagoa.cli.options import DEBUG, HELP_NAMES, DebugOption, LakeOption, ProfileOption, hide_types_of_flags
 from lagoa.cli.registry import COMMANDS, PACKAGE
 
 
@@ -44,6 +44,7 @@ class _Commands(UserDict[str, Any]):
 
     def _equip(self, command: Any, path: str) -> None:
         command.params.extend(self._shared)
+        hide_types_of_flags(command)
         accept_old_options(command, path)
         for verb, inner in getattr(command, "commands", {}).items():
             self._equip(inner, f"{path} {verb}")
@@ -68,6 +69,11 @@ class _Lagoa(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = _Commands([option for option in self.params if option.name in {"lake", "profile", "debug"}])
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        hide_types_of_flags(self)
+        super().format_help(ctx, formatter)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; turn an error into a line on stderr and an exit code."""
@@ -97,14 +103,14 @@ app = typer.Typer(
     cls=_Lagoa,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_NAMES},
 )
 
 
 @app.callback()
 def lagoa(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and stop.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
     lake: LakeOption = None,
     profile: ProfileOption = None,

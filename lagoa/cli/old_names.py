@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from copy import copy
 from functools import partial
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from lagoa.cli.completion import completing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 COMMANDS = {"restore": "table restore", "contract check": "check", "audit report": "report"}
 """The command that each former one is now; both from the root on."""
@@ -47,9 +50,32 @@ def renamed(command: Any, old: str, new: str) -> Any:
 
 def accept_old_options(command: Any, path: str) -> None:
     """Let a command, named from the root on, take its former options, too."""
-    if path in OPTIONS:
-        normalize = partial(_new_option, OPTIONS[path])
-        command.context_settings = {**command.context_settings, "token_normalize_func": normalize}
+    if path not in OPTIONS:
+        return
+    normalize = partial(_new_option, OPTIONS[path])
+    command.context_settings = {**command.context_settings, "token_normalize_func": normalize}
+    parse = command.parse_args
+
+    def parse_args(ctx: Any, args: list[str]) -> list[str]:
+        given = _given(args, {f"--{name}" for pair in OPTIONS[path].items() for name in pair})
+        for old, new in OPTIONS[path].items():
+            if {f"--{old}", f"--{new}"} <= given:
+                raise typer.BadParameter(f"--{old} is the former name of --{new}: give one of them.")
+        return parse(ctx, args)  # type: ignore[no-any-return]
+
+    command.parse_args = parse_args
+
+
+def _given(args: Sequence[str], options: Collection[str]) -> set[str]:
+    """Return those of some options, each with a value, that are among the arguments."""
+    given, rest = set(), iter(args)
+    for arg in takewhile(lambda each: each != "--", rest):
+        name, separator, _ = arg.partition("=")
+        if name in options:
+            given.add(name)
+            if not separator:
+                next(rest, None)
+    return given
 
 
 def _new_option(new: Mapping[str, str], name: str) -> str:

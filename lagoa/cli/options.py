@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ LAKE = "lagoa.lake"
 PROFILE = "lagoa.profile"
 DEBUG = "lagoa.debug"
 LAKE_VARIABLE = "LAGOA_LAKE"
+HELP_NAMES = ["-h", "--help"]
 
 
 def _keep_lake(ctx: typer.Context, value: Path | None) -> None:
@@ -56,7 +57,7 @@ ProfileOption = Annotated[
         metavar="NAME",
         callback=_keep_profile,
         expose_value=False,
-        help="A profile of lagoa.toml, whose settings go first; by default the one that LAGOA_PROFILE names.",
+        help="The profile of lagoa.toml whose settings take precedence; by default the value of LAGOA_PROFILE.",
         rich_help_panel="Everywhere",
     ),
 ]
@@ -78,7 +79,7 @@ RefOption = Annotated[
     typer.Option(
         "--ref",
         metavar="REF",
-        help="What is read: a branch or tag, with @HASH, ~N or *TIME behind it for an older state.",
+        help="The ref to read: a branch or tag, with @HASH, ~N or *TIME after it for an older state.",
         autocompletion=complete_ref,
     ),
 ]
@@ -94,7 +95,7 @@ BranchOption = Annotated[
     typer.Option(
         "--branch",
         metavar="BRANCH",
-        help="What is written: this branch; nothing is published then.",
+        help="Write to this branch, and publish nothing.",
         autocompletion=complete_branch,
     ),
 ]
@@ -103,7 +104,7 @@ TableArgument = Annotated[
 ]
 TablesArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="TABLE", help="These tables alone.", autocompletion=complete_table),
+    typer.Argument(metavar="TABLE", help="Only these tables.", autocompletion=complete_table),
 ]
 
 
@@ -113,6 +114,14 @@ def either(argument: _T | None, option: _T | None, default: _D) -> _T | _D:
         raise typer.BadParameter(f"It is given twice, as an argument ({argument}) and as an option ({option}).")
     given = option if argument is None else argument
     return default if given is None else given
+
+
+def hide_types_of_flags(command: Any) -> None:
+    """Let the help show no type behind flags; Typer writes `<bool>`."""
+    help_option = command.get_help_option(typer.Context(command, help_option_names=HELP_NAMES))
+    for option in (*command.params, help_option):
+        if getattr(option, "is_flag", False):
+            option.metavar = ""
 
 
 def lake_folder(ctx: typer.Context) -> Path:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
 FromOption = Annotated[
     str,
-    typer.Option("--from", metavar="REF", help="The ref that it begins at.", autocompletion=complete_ref),
+    typer.Option("--from", metavar="REF", help="The ref to start from.", autocompletion=complete_ref),
 ]
 
 
@@ -27,6 +27,7 @@ def show_branches(states: Sequence[BranchState]) -> None:
     emit_table(
         ("branch", "commit", "state", "last commit", "message"),
         ((s.name, short(s.commit), state_of(s), age(s.committed_at), shorten(s.message)) for s in states),
+        whole=("branch", "commit"),
     )
 
 
@@ -46,7 +47,8 @@ def delete_refs(ctx: typer.Context, kind: Literal["branch", "tag"], names: Seque
         found = [lake.ref(name) for name in names]
         for ref in found:
             if ref.kind != kind:
-                raise RefNotFound(ref.name, f"it is a {ref.kind}, not a {kind}")
+                advice = f"`lagoa {ref.kind} delete {ref.name}` deletes it."
+                raise RefNotFound(ref.name, f"it is a {ref.kind}, not a {kind}", advice)
         for ref in found:
             lake.delete_ref(ref.name)
-            say(f"{ref.name} is gone; it was at {short(ref.commit)}.")
+            say(f"Deleted {ref.name}, which was at {short(ref.commit)}.")

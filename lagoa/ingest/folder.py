@@ -30,8 +30,8 @@ def ingest_folder(
     """Load the files of a folder: those of one table in the order of their names, of several tables in parallel.
 
     Each file is a separate commit on the branch. Files that cannot be read, or whose batch is held, do not stop the
-    others: their error is raised at the end. What was loaded stays on the branch, and loading the folder again skips it. After any other
-    error no further file is started, those in progress are finished, and the error is raised.
+    others: their error is raised at the end. After any other error no further file is started, those in progress are
+    finished, and the error is raised. What was loaded stays on the branch, and loading the folder again skips it.
 
     Args:
         context: the lake.

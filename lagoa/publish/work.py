@@ -180,7 +180,7 @@ class _Work:
         tables = sorted(self.catalog.diff(rollback.id, undone))
         advice = (
             "Create a new branch from main and run the work again there; or restore the undone state with "
-            f"`lagoa rollback {undone}`, then publish."
+            f"`lagoa rollback main@{undone[:12]}`, then publish."
         )
         reason = f"main was rolled back by {rollback.id[:12]} to before the state that the branch is based on, in"
         return self._conflict(tables, reason, advice)

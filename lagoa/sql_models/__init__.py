@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from lagoa.contracts import Contract, Contracts
 
+_NONE = "the table of a model, and the lake has no models; one is transformations/<layer>/<table>.sql"
+
 _READ_BY = ("lagoa.contracts", "lagoa.sql_models"), ("sqlglot",)
 
 
@@ -85,7 +87,8 @@ class Models(Mapping[TableName, Model]):
         for name in names:
             found = [table for table in self if name in (str(table), table.layer)]
             if not found:
-                raise InvalidName("model", name, f"a table or layer that has models: {', '.join(map(str, self))}")
+                known = f"a table or layer that has models: {', '.join(map(str, self))}" if self else _NONE
+                raise InvalidName("model", name, known)
             wanted.update(found)
         for table in reversed(list(self)):
             if table in wanted:

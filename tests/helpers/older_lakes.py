@@ -109,7 +109,7 @@ class OlderLake:
     def test_nothing_is_wrong_with_it(self, kept: Kept) -> None:
         profile = ["--profile", kept.profile] if kept.profile else []
         found = CliRunner().invoke(app, ["--lake", str(kept.folder), *profile, "doctor"])
-        assert (found.exit_code, found.stdout.strip()) == (0, "The lake is whole."), found.stderr
+        assert (found.exit_code, found.stdout.strip()) == (0, "The lake is healthy."), found.stderr
 
     @pytest.mark.parametrize("ref", [MAIN, "v1", "left"])
     def test_pyiceberg_reads_the_same(self, kept: Kept, ref: str) -> None:

@@ -134,7 +134,7 @@ class NessieCatalog:
     def delete_ref(self, name: str, expected: str) -> None:
         """Remove a branch or tag that is at `expected`. Its commits stay."""
         if name == MAIN:
-            raise RefProtected(name)
+            raise RefProtected(name, deleting=True)
         try:
             with _asking("delete", name):
                 self._http.call("DELETE", at(name, expected))

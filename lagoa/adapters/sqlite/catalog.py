@@ -118,7 +118,7 @@ class SqliteCatalog:
     def delete_ref(self, name: str, expected: str) -> None:
         """Remove a branch or tag that is at `expected`, a branch with its journal. Its commits stay."""
         if name == MAIN:
-            raise RefProtected(name)
+            raise RefProtected(name, deleting=True)
         with self._file.writing() as db:
             info = refs.read(db, name)
             if info.commit != expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from lagoa.audit.state import State
     from lagoa.domain.checks import CheckResult
     from lagoa.domain.ports.engine import SqlSession
+
+_PLURAL = re.compile(r"\b(row|version)s\b(?: that (\w+))?")
+_VERBS = {"repeat": "repeats", "end": "ends", "are": "is", "do": "does"}
 
 Figure = float | str | None
 """What was measured: a number, None for a null, or the text of an error."""
@@ -56,12 +60,18 @@ class SqlCheck(SessionCheck):
         """Return the result of what was measured."""
         if measured.figure is None or isinstance(measured.figure, str):
             return self.not_evaluated(state, measured.figure or "the query gave no value")
-        message = f"{self.in_words(measured.figure)} {self.counts}"
+        counts = _PLURAL.sub(_singular, self.counts, count=1) if measured.figure == 1 else self.counts
+        message = f"{self.in_words(measured.figure)} {counts}"
         return self.judged(state, measured.figure, message, measured.seconds)
 
     def in_words(self, figure: float) -> str:
         """Return a figure as a whole number, as messages show it."""
         return f"{figure:,.0f}"
+
+
+def _singular(plural: re.Match[str]) -> str:
+    noun, verb = plural.groups()
+    return f"{noun} that {_VERBS.get(verb, verb)}" if verb else noun
 
 
 class QueryCheck(SqlCheck):

@@ -127,8 +127,8 @@ def audit_show(  # noqa: PLR0913 - options of the command
 def audit_history(
     ctx: typer.Context,
     check: Annotated[str, typer.Argument(metavar="CHECK", help="The check's id, as `lagoa audit show` lists it.")],
-    every: Annotated[bool, typer.Option("--all", help="Audits that led to no publication, too.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="So many at most.")] = 20,
+    every: Annotated[bool, typer.Option("--all", help="Include audits that led to no publication.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="Show at most this many.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a check found over the publications, newest first."""
@@ -138,7 +138,7 @@ def audit_history(
         emit_json([_tell_record(each) for each in records])
         return
     emit_table(
-        ("time", "commit", "branch", "outcome", "figure", "wanted", "", "message"),
+        ("time", "commit", "branch", "outcome", "figure", "expected", "", "message"),
         (
             (
                 moment(record.audit.published_at or record.audit.receipt.prepared_at),

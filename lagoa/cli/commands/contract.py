@@ -35,13 +35,13 @@ def contract_infer(
     ctx: typer.Context,
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help="CSV, JSON, JSON lines or Parquet; text may be packed by gzip."),
+        typer.Argument(metavar="FILE", help="CSV, JSON, JSON lines or Parquet; text may be compressed (.gz, .zip)."),
     ],
     table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
     layer: Annotated[
-        str | None, typer.Option(metavar="LAYER", help="Each file is of the table there that is called as it is.")
+        str | None, typer.Option(metavar="LAYER", help="The layer of the tables; each is named after its file.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over contracts that are there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing contracts.")] = False,
 ) -> None:
     """Write a first contract for a table from a file: types are guessed, keys only where values are unique."""
     from lagoa.errors import TerminalError
@@ -55,7 +55,7 @@ def contract_infer(
     for file, name in _tables_of(files, table, layer):
         target = folder / name.layer / f"{name.name}.odcs.yaml"
         if target.exists() and not force:
-            raise TerminalError(f"{target} is there already.", "Edit it, or write over it with --force.")
+            raise TerminalError(f"{target} exists already.", "Edit it, or overwrite it with --force.")
         if target in targets:
             raise TerminalError(f"{targets[target][0]} and {file} are both of {name}.", "Infer them one by one.")
         targets[target] = file, name

@@ -1,4 +1,4 @@
-"""`lagoa doctor`: whether the lake is whole, and the repair of its catalog."""
+"""`lagoa doctor`: whether the lake is healthy, and the repair of its catalog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def doctor(
     ctx: typer.Context,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Put a new catalog in the place of a damaged one, with all that is whole.")
+        bool, typer.Option("--repair", help="Replace a damaged catalog by a new one with everything that is intact.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,13 +46,13 @@ def doctor(
             say(f"{finding.part}: {finding.message}")
             hint(finding.advice)
         if not findings:
-            say("The lake is whole.")
+            say("The lake is healthy.")
     if findings:
         raise typer.Exit(EXIT_ERROR)
 
 
 def _say_repaired(done: Repair) -> None:
-    say(f"A new catalog with {done.commits} commits took the place of the damaged one, which lies in {done.damaged}.")
+    say(f"A new catalog with {done.commits} commits replaced the damaged one, which is in {done.damaged}.")
     for loss in done.lost:
         say(f"lost: {loss}")
     if not done.lost:

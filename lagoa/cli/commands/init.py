@@ -11,12 +11,14 @@ from lagoa.cli.console import hint, say
 
 
 def init(
-    name: Annotated[Path, typer.Argument(metavar="NAME", help="The lake's folder; it is made when it is not there.")],
+    name: Annotated[
+        Path, typer.Argument(metavar="NAME", help="The lake's folder; it is created if it does not exist.")
+    ],
 ) -> None:
     """Make a new lake: settings, folders for contracts, models and checks, and a first flow."""
     from lagoa.templates import make_lake
 
     for file in make_lake(name):
         say(f"  {name / file}")
-    say(f"{name} is a lake.")
+    say(f"Created the lake {name}.")
     hint(f"Next: `cd {name}`, then `lagoa contract infer FILE --table LAYER.TABLE`.")

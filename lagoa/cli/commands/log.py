@@ -23,7 +23,9 @@ def log(
     ref: RefArgument = None,
     same_ref: SameRefOption = None,
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", metavar="N", min=1, help="So many commits at most.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", metavar="N", min=1, help="Show at most this many commits.")
+    ] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show the commits of a ref, newest first; on main each is a publication."""

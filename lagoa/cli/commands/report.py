@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lagoa.cli.audits import KeptArgument
-from lagoa.cli.console import hint, near, say, short
+from lagoa.cli.console import hint, moment, near, say, short
 from lagoa.cli.options import SameRefOption, either, open_here
 
 
@@ -18,7 +18,8 @@ def report(
     same_ref: SameRefOption = None,
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; audit-<commit>.html by default.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The file to write; audit-<commit>.html by default."),
     ] = None,
     personal: Annotated[bool, typer.Option("--personal", help="Show personal data, too.")] = False,
 ) -> None:
@@ -28,6 +29,7 @@ def report(
         target = output or Path(f"audit-{short(kept.receipt.commit)}.html")
         page = lake.audit_page(kept, personal=personal)
     target.write_text(page, "utf-8")
-    say(f"{near(target.resolve())} is written: the audit of {kept.receipt.branch} ({short(kept.receipt.commit)}).")
+    what = f"the publication of {moment(kept.published_at)}" if kept.published_at else kept.receipt.branch
+    say(f"{near(target.resolve())} is written: the audit of {what} ({short(kept.receipt.commit)}).")
     if not personal:
         hint("Personal data is masked in it; --personal shows it.")

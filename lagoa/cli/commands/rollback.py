@@ -20,10 +20,10 @@ def rollback(
     ctx: typer.Context,
     ref: Annotated[
         str,
-        typer.Argument(metavar="REF", help="The state to go back to, such as main~1.", autocompletion=complete_ref),
+        typer.Argument(metavar="REF", help="The state to return to, such as main~1.", autocompletion=complete_ref),
     ],
     hold: Annotated[
-        bool, typer.Option("--hold", help="Refuse the batches that thereby leave main when they are sent again.")
+        bool, typer.Option("--hold", help="Refuse the batches that this removes from main if they are loaded again.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,10 +48,10 @@ def rollback(
 def _say_unseen(publication: Publication) -> None:
     if not publication.unseen:
         return
-    say(f"{count(len(publication.unseen), 'batch', 'batches')} left main:")
+    say(f"{count(len(publication.unseen), 'batch was', 'batches were')} removed from main:")
     for batch in publication.unseen:
         say(f"  {batch}")
     if publication.held:
-        hint("They are refused when they are sent again with the same content.")
+        hint("The same content is refused if it is loaded again.")
     else:
-        hint("They load again when they are sent again; `lagoa rollback REF --hold` refuses them.")
+        hint("The same content can be loaded again; `lagoa rollback REF --hold` refuses it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from lagoa.cli.completion import complete_flow
 from lagoa.cli.console import say
-from lagoa.cli.options import PROFILE, lake_folder
+from lagoa.cli.options import DEBUG, PROFILE, lake_folder
 from lagoa.cli.publications import say_published
 from lagoa.settings import PROFILE_VARIABLE
 
@@ -32,7 +33,7 @@ def run(
         str,
         typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.", autocompletion=complete_flow),
     ],
-    arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="What the flow is given.")] = None,
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Parameters of the flow.")] = None,
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
     root = lake_folder(ctx).resolve()
@@ -41,9 +42,24 @@ def run(
     for variable, value in _PREFECT.items():
         os.environ.setdefault(variable, value)
     flow = _load(root, name)
+    if not ctx.meta.get(DEBUG):
+        _leave_out_tracebacks()
     result = flow(**_arguments(flow, arguments or [], root))
     say(f"{name} is done.")
     _say_result(result)
+
+
+def _leave_out_tracebacks() -> None:
+    """Let Prefect log an error that a user can act on, such as a failed audit, in one line."""
+    from lagoa.errors import LagoaError
+
+    def leave_out(record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], LagoaError):
+            record.exc_info = None
+        return True
+
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(leave_out)
 
 
 def _say_result(result: Any) -> None:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from lagoa.stack.run import ServerState, Stack
 
 stack = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="The real servers, without Docker: up, down, status."
+    add_completion=False, no_args_is_help=True, help="The real servers, without Docker: up, down, status, logs, env."
 )
 
 OnlyOption = Annotated[
-    str | None, typer.Option("--only", metavar="NAME,…", help="These servers alone, with what they need.")
+    str | None, typer.Option("--only", metavar="NAME,…", help="Only these servers, and the ones that they need.")
 ]
 VolumesOption = Annotated[Path, typer.Option("--volumes", metavar="DIR", help="Where the volumes are.")]
 
@@ -38,7 +38,7 @@ def stack_up(
         typer.Option("--port", metavar="NAME=N", help="Where a server listens: nessie=19220, nessie.management_port=…"),
     ] = None,
     free_ports: Annotated[
-        bool, typer.Option("--free-ports", help="Let all listen on ports that are free now.")
+        bool, typer.Option("--free-ports", help="Let all servers listen on ports that are free now.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -77,7 +77,7 @@ def stack_logs(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The server.")],
     lines: Annotated[
-        int, typer.Option("--lines", "-n", metavar="N", min=1, max=100_000, help="So many last lines.")
+        int, typer.Option("--lines", "-n", metavar="N", min=1, max=100_000, help="Show this many lines from the end.")
     ] = 50,
 ) -> None:
     """Show the end of a server's log."""
@@ -97,7 +97,7 @@ def stack_configure(
     secrets: Annotated[Path, typer.Option("--secrets", metavar="FILE", help="What `make secrets` wrote.")],
     volumes: VolumesOption = Path("/lagoa"),
 ) -> None:
-    """Write what the servers of docker-compose.yml are started with into their volumes; run in a container."""
+    """Write the configuration of the servers of docker-compose.yml into their volumes; runs in a container."""
     from lagoa.stack.containers import configure
 
     configure(_stack_root(ctx), secrets, volumes)
@@ -109,7 +109,7 @@ def stack_make_ready(
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="The servers.")],
     volumes: VolumesOption = Path("/lagoa"),
 ) -> None:
-    """Put into servers of docker-compose.yml what the others find there; run in a container."""
+    """Set up servers of docker-compose.yml with what other servers need in them; runs in a container."""
     from lagoa.stack.containers import make_ready
 
     make_ready(_stack_root(ctx), names, volumes)

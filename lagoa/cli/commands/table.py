@@ -26,21 +26,21 @@ def single_tables() -> None:
 def table_restore(
     ctx: typer.Context,
     tables: Annotated[
-        list[str], typer.Argument(metavar="TABLE", help="The tables that go back.", autocompletion=complete_table)
+        list[str], typer.Argument(metavar="TABLE", help="The tables to restore.", autocompletion=complete_table)
     ],
     source: Annotated[
         str,
         typer.Option(
             "--from",
             metavar="REF",
-            help="The state that has them right, such as main~1 or main*TIME.",
+            help="The state to restore them to, such as main~1 or main*TIME.",
             autocompletion=complete_ref,
         ),
     ],
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put tables back to what they are at another ref, with what they refused.
+    """Restore tables and their quarantines to their state at another ref.
 
     Without --branch this is done on a branch of its own, which is audited and published. Models are not run.
     """
@@ -57,12 +57,12 @@ def table_restore(
 
 def _show(result: RestoreResult, source: str) -> None:
     if not result.changed:
-        say(f"{result.table} is as it is at {source} already.")
+        say(f"{result.table} is already in the state of {source}.")
         return
-    say(f"{result.table} is back to {source}.")
+    say(f"{result.table} is restored to {source}.")
     if result.unseen:
-        batches = count(len(result.unseen), "batch", "batches")
-        hint(f"{batches} left the table, to load again when sent again: {', '.join(result.unseen)}.")
+        batches = count(len(result.unseen), "batch is", "batches are")
+        hint(f"{batches} no longer in the table, and can be loaded again: {', '.join(result.unseen)}.")
     if result.stale_inputs:
         others = ", ".join(map(str, result.stale_inputs))
         hint(f"Its model read {others} in another state: `lagoa transform` will build it again.")

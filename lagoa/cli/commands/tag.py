@@ -28,7 +28,7 @@ def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
         emit_json([_tell(ref) for ref in tags])
         return
     emit_table(
-        ("tag", "commit", "made"),
+        ("tag", "commit", "created"),
         ((ref.name, short(ref.commit), moment(ref.created_at) if ref.created_at else "") for ref in tags),
     )
 

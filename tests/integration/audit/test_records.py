@@ -222,7 +222,7 @@ def test_a_page_tells_what_failed_for_whom(lived):
         assert word in page.words, word
     assert "Owner: tests. Contract" in page.words
     assert "Blocks; owner: tests" in page.words
-    assert "1 rows that repeat the id of another row" in text
+    assert "1 row that repeats the id of another row" in text
     assert "2 rows" in page.words
     assert {"caption", "thead", "th", "main"} <= page.tags
     assert text.count("<tr>") == 1 + 2 + 1 + len(kept.report.results) + 1 + 1

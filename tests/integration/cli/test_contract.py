@@ -20,7 +20,7 @@ def test_contract_infer_takes_several_files_into_a_layer(lake, tmp_path):
     write(tmp_path, "Nova Lista.JSONL", '{"id": 1}\n')
     files = [tmp_path / "people.csv", tmp_path / "Nova Lista.JSONL"]
     done = lagoa(lake, "contract", "infer", *files, "--layer", "bronze")
-    assert (done.code, "people.odcs.yaml is there already" in done.err) == (1, True)
+    assert (done.code, "people.odcs.yaml exists already" in done.err) == (1, True)
     assert not (lake / "iceberg" / "bronze" / "nova_lista.odcs.yaml").exists()
     ok(lake, "contract", "infer", *files, "--layer", "bronze", "--force")
     assert ok(lake, "check").out.startswith("2 contracts, ")

@@ -6,5 +6,5 @@ from command_line import ok
 
 
 def test_doctor_finds_a_lake_whole(loaded):
-    assert ok(loaded, "doctor").out == "The lake is whole.\n"
+    assert ok(loaded, "doctor").out == "The lake is healthy.\n"
     assert ok(loaded, "doctor", "--json").json() == {"findings": [], "repair": None}

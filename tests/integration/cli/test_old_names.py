@@ -37,6 +37,10 @@ def test_a_former_option_does_as_the_new_one_and_names_it(lake):
     assert json.loads(ok(lake, "tables", "v0", "--json").out) == []
     assert "is now" not in ok(lake, "tag", "create", "v1", "--from", "main~1").err
 
+    twice = lagoa(lake, "branch", "create", "new", "--from", "main~1", "--at=main")
+    assert twice.code == 2
+    assert "--at is the former name of --from: give one of them" in " ".join(twice.err.split())
+
     both = lagoa(lake, "backfill", "bronze.people", "--from", "2020", "--to", "2021", "--batch", "b")
     assert both.code == 2
     assert "`--from` is now `--since`" in both.err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from command_line import MORE, counted, lagoa, ok, run, write
+from command_line import MORE, TWICE, counted, lagoa, ok, run, write
 
 FLOW = """
 from lagoa import open_lake
@@ -66,3 +66,14 @@ def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
     assert counted(lake) == 5
     assert ok(lake, "log", "-n", 1, "--json").json()[0]["message"] == "daily load of data"
     assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]
+
+
+@pytest.mark.timeout(240)
+def test_a_flow_whose_audit_fails_shows_the_checks_and_no_traceback(lake, tmp_path):
+    (lake / "data").mkdir()
+    write(lake / "data", "people.csv", TWICE)
+    done = run("run", "daily", cwd=tmp_path, LAGOA_LAKE=str(lake), PREFECT_HOME=str(tmp_path / "prefect"))
+    assert done.returncode == 3
+    assert "checks block run/daily/" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert counted(lake) == 3

@@ -8,8 +8,8 @@ from command_line import MORE, counted, lagoa, ok, write
 def test_table_restore(lake, tmp_path):
     ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people")
     done = ok(lake, "table", "restore", "bronze.people", "--from", "main~1")
-    assert done.out.startswith("bronze.people is back to main~1.")
-    assert "1 batch left the table" in done.err
+    assert done.out.startswith("bronze.people is restored to main~1.")
+    assert "1 batch is no longer in the table" in done.err
     assert counted(lake, "main") == 3
     again = ok(lake, "table", "restore", "bronze.people", "--from", "main", "--json").json()
     assert (again["tables"][0]["changed"], again["publication"]) == (False, None)

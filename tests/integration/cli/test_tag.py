@@ -15,5 +15,7 @@ def test_tags(lake):
     wrong = lagoa(lake, "branch", "delete", "v1")
     assert wrong.code == 1
     assert "is a tag" in wrong.err
+    assert "`lagoa tag delete v1` deletes it" in wrong.err
+    assert "`lagoa tag list`" in lagoa(lake, "tables", "v2").err
     ok(lake, "tag", "delete", "v1")
     assert ok(lake, "tag", "list", "--json").json() == []

@@ -238,6 +238,6 @@ def test_a_severity_that_means_nothing_is_refused(small, wrong):
 
 def test_who_answers_for_a_table_is_said(dev, lake, small):
     dev.append("bronze.people", small.people(1), batch="p2")
-    with pytest.raises(AuditFailed, match=r"bronze\.people/key/id: 1 rows .* \(owner: tests\)"):
+    with pytest.raises(AuditFailed, match=r"bronze\.people/key/id: 1 row .* \(owner: tests\)"):
         dev.publish()
     assert {each.owner for each in lake.audit_of("dev").report.results} == {"tests"}

@@ -52,7 +52,7 @@ def run(folder, *arguments):
 def test_a_whole_lake(folder):
     assert examine_lake(folder) == []
     result = run(folder)
-    assert (result.exit_code, result.stdout) == (0, "The lake is whole.\n")
+    assert (result.exit_code, result.stdout) == (0, "The lake is healthy.\n")
     assert json.loads(run(folder, "--json").stdout) == {"findings": [], "repair": None}
 
 

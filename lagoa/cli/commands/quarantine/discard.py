@@ -35,7 +35,7 @@ def discard(  # noqa: PLR0913 - options of the command
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Discard records that wait. They stay in quarantine, with who discarded them, when and why.
+    """Discard waiting records. They stay in quarantine, with who discarded them, when and why.
 
     Without --branch this is done on a branch of its own, which is audited and published.
     """

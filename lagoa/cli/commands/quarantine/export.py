@@ -27,7 +27,7 @@ def export(  # noqa: PLR0913 - options of the command
     where: WhereOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the records that wait to a file that can be edited and handed back by `fix --file`."""
+    """Write the waiting records to a file to edit and to give to `fix --file`."""
     target = either(file, output, None)
     if target is None:
         raise typer.BadParameter("Name the file to write: FILE, or --output FILE.")

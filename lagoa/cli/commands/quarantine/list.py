@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def list_waiting(ctx: typer.Context, ref: RefOption = "main", as_json: JsonOption = False) -> None:
-    """List the records that wait in quarantine by table, rule and batch."""
+    """List the waiting records in quarantine by table, rule and batch."""
     with open_here(ctx) as lake:
         refused = lake.quarantine(ref)
     if as_json:

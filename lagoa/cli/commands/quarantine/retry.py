@@ -29,7 +29,7 @@ def retry(  # noqa: PLR0913 - options of the command
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send the records that wait through the contract as it is now.
+    """Check waiting records against the contract as it is now.
 
     Without --branch this is done on a branch of its own, which is audited and published.
     """

@@ -18,7 +18,7 @@ WhereOption = Annotated[
     str | None,
     typer.Option(metavar="SQL", help="Only those for which this condition over their columns as text is true."),
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="All that wait, where nothing else says which.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All waiting records; needed if no other option selects some.")]
 
 
 def refuse_unsaid(everything: bool, *filters: str | None) -> None:

@@ -25,7 +25,7 @@ def show(  # noqa: PLR0913 - options of the command
     fate: Annotated[
         Literal["waiting", "accepted", "discarded", "any"], typer.Option(help="Only those of this fate.")
     ] = "waiting",
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="So many records at most.")] = 20,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show at most this many records.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show the records that a table refused: place, reason, received text, and their fate."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.errors import SourceError
 from lagoa.formats.csv.options import CsvSource
 from lagoa.formats.format import Format
 
@@ -33,9 +34,15 @@ class Csv(Format[CsvSource]):
 
     def reader(self, contract: Contract, source: CsvSource, file: SourceFile) -> CsvReader:
         """Return the reader of a file; see `Format.reader`."""
-        from lagoa.formats.csv.reader import CsvReader
+        from lagoa.formats.csv.reader import CsvReader, refuse_other_kinds
 
-        reader = CsvReader(contract, source, file)
+        if source.header is not True:
+            refuse_other_kinds(source, file)
+        try:
+            reader = CsvReader(contract, source, file)
+        except SourceError:
+            refuse_other_kinds(source, file)  # whose name says more than that its first line does not fit
+            raise
         reader.check_first_records()
         return reader
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lagoa.errors import SourceError
 from lagoa.formats.csv.records import split
 from lagoa.formats.shared.columns import short
+from lagoa.formats.shared.kinds import fixed_width
 from lagoa.formats.shared.text_files import HEAD
 
 if TYPE_CHECKING:
@@ -126,6 +127,11 @@ class Beginning:
                 f"{message}: each record ends in {self.source.delimiter!r}, and the header does not.",
                 f"Write {skip}`header: [{shown}, '']` {_SOURCE}: so the empty last field has no name.",
             )
+        if width := fixed_width(self.head[header.begin :], self.source.delimiter):
+            message = (
+                f"its lines all have {width} characters and no {self.source.delimiter!r}: its fields have fixed widths"
+            )
+            raise SourceError(self.file, f"{message}.", "Lagoa does not read fixed widths: convert it to CSV.")
         raise SourceError(self.file, f"{message}.", f"Check delimiter, skip and header {_SOURCE}.")
 
     def _behind_skipped(self) -> int:

@@ -18,6 +18,7 @@ from lagoa.formats.csv.header import Beginning
 from lagoa.formats.csv.records import Records, scan, split
 from lagoa.formats.shared.columns import match_columns, without
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
+from lagoa.formats.shared.kinds import kind_of_text
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
 from lagoa.formats.shared.text_files import HEAD, open_text
 from lagoa.formats.shared.values import from_text
@@ -82,6 +83,8 @@ class CsvReader:
         begin = len(BOM) if dialect.encoding == _UTF8 and head.startswith(BOM) else 0
         if not head[begin:]:
             raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
+        if not head[begin:].strip() and (source.header is True or len(contract.columns) > 1):
+            raise SourceError(str(file.path), "it is empty: it has only blank lines.", "Check what wrote it.")
         kind = kind_of(head)
         if kind and b"\0" in head:  # text may begin like that, too
             raise SourceError(str(file.path), f"it is {kind[0]}, not a CSV file.", kind[1])
@@ -211,6 +214,21 @@ class CsvReader:
             return None
         own = [without(found[name], self._own_nulls.get(name, ())) for name in found.column_names]
         return pa.table(own, found.column_names)
+
+
+def refuse_other_kinds(source: CsvSource, file: SourceFile) -> None:
+    """Refuse a file that is no table: JSON, HTML, records of fixed widths and the like.
+
+    Raises:
+        SourceError: it is one of these; or it cannot be read.
+    """
+    try:
+        with open_text(file, source.encoding) as stream:
+            head = stream.read(HEAD)
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
+    if kind := kind_of_text(head):
+        raise SourceError(str(file.path), f"it is {kind[0]}, not a CSV file.", kind[1])
 
 
 def _readable(block: bytes, records: Records) -> bytes:

@@ -30,6 +30,7 @@ BOM = codecs.BOM_UTF8
 MAGIC = b"PAR1"
 """What a Parquet file begins with."""
 
+_UTF16 = "Write `encoding: utf-16` in `lagoa.source` if it is CSV; else convert it: `iconv -f utf-16 -t utf-8`."
 _KINDS = {
     MAGIC: ("a Parquet file", "Write `format: parquet` in the contract's `lagoa.source`."),
     b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
@@ -42,8 +43,12 @@ _KINDS = {
     b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
     b"ORC": ("an ORC file", "Convert it to Parquet."),
     b"Obj\x01": ("an Avro file", "Convert it to Parquet."),
-    b"\xff\xfe": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
-    b"\xfe\xff": ("a text in UTF-16", "Convert it: `iconv -f utf-16 -t utf-8`."),
+    b"SQLite format 3\0": ("a SQLite database", "Export its tables as CSV or Parquet."),
+    b"7z\xbc\xaf": ("a 7z file", "Unpack it."),
+    b"Rar!": ("a RAR file", "Unpack it."),
+    b"ARROW1": ("an Arrow file", "Convert it to Parquet."),
+    b"\xff\xfe": ("a text in UTF-16", _UTF16),
+    b"\xfe\xff": ("a text in UTF-16", _UTF16),
 }
 
 

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
+from lagoa.formats.shared.kinds import kind_of_text
 from lagoa.formats.shared.utf16 import ENCODINGS, Utf16Stream
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def open_text(file: SourceFile, encoding: str) -> IO[bytes] | Utf16Stream:
 
 
 def read_head(file: SourceFile, form: str) -> bytes:
-    """Return the beginning of a text file; raises `SourceError` if it is empty or binary."""
+    """Return the beginning of a text file; raises `SourceError` if it is empty, binary or, for CSV, no table."""
     try:
         with file.open() as stream:
             head = stream.read(HEAD)
@@ -33,7 +34,7 @@ def read_head(file: SourceFile, form: str) -> bytes:
         raise file.unreadable(error) from error
     if not head.removeprefix(BOM).strip():
         raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
-    found = kind_of(head)
+    found = kind_of(head) or (kind_of_text(head) if form == "CSV" else None)
     if found:
         raise SourceError(str(file.path), f"it is {found[0]}, not a {form} file.", found[1])
     if b"\0" in head:

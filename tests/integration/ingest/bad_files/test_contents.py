@@ -154,7 +154,7 @@ VALUES = {
 FORMS = {
     "an empty file": Case(b"", Refused("it is empty")),
     "nothing but a byte order mark": Case(BOM, Refused("it is empty")),
-    "blank lines alone": Case(b"\n\n\n", Refused("its first line is not a readable header")),
+    "blank lines alone": Case(b"\n\n\n", Refused("it is empty: it has only blank lines")),
     "a header alone": Case(csv(), Taken([])),
     "a header alone, without a line end": Case(b"id,name", Taken([])),
     "a last line without a line end": Case(GOOD[:-1], Taken([1, 2])),

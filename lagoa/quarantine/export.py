@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING
 
 from lagoa.domain.selection import Selection
 from lagoa.errors import SourceError
+from lagoa.formats.shared.shown import shown
 from lagoa.quarantine.records import quarantine_at
 from lagoa.quarantine.waiting import Waiting, check_condition, source_of
 
@@ -136,7 +137,7 @@ class _JsonLines:
 
 
 def _text(record: WaitingRecord, encoding: str) -> str:
-    return record.raw.decode(encoding, "backslashreplace").rstrip("\r\n")
+    return shown(record.raw, encoding).rstrip("\r\n")
 
 
 @contextmanager

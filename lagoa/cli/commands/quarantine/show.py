@@ -51,7 +51,7 @@ def show(  # noqa: PLR0913 - options of the command
 
 
 def _row(record: RefusedRecord) -> list[str]:
-    raw = shorten(one_line(_raw(record).rstrip()))
+    raw = shorten(one_line(record.text.rstrip()))
     return [record.source, number(record.record), record.rule, shorten(record.reason), raw]
 
 
@@ -63,10 +63,6 @@ def _fate(record: RefusedRecord) -> str:
     return f"{record.fate}{place}{commit} by {record.fate_by}, {moment(record.fate_at)}: {record.fate_reason}"
 
 
-def _raw(record: RefusedRecord) -> str:
-    return record.raw.decode("utf-8", "backslashreplace") if record.raw is not None else ""
-
-
 def _tell(record: RefusedRecord) -> dict[str, Any]:
     return {
         "rule": record.rule,
@@ -74,7 +70,7 @@ def _tell(record: RefusedRecord) -> dict[str, Any]:
         "reason": record.reason,
         "record": record.record,
         "byte_offset": record.byte_offset,
-        "raw": _raw(record),
+        "raw": record.text,
         "source": record.source,
         "batch": record.batch,
         "quarantined_at": record.quarantined_at,

@@ -65,7 +65,8 @@ def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: 
     for note in form.notes:
         yield f"      # REVIEW: {_comment(note)}."
     yield "      - property: lagoa.source"
-    options = [f"format: {form.source.format}", f"file: {scalar(file)}", *form.options]
+    member = [f"member: {scalar(form.source.member)}"] if form.source.member else []
+    options = [f"format: {form.source.format}", f"file: {scalar(file)}", *member, *form.options]
     yield f"        value: {{{', '.join(options)}}}"
 
 

@@ -26,15 +26,16 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.guesses import Guess
 
 
-def infer_contract(path: Path, table: TableName) -> str:
+def infer_contract(path: Path, table: TableName, member: str | None = None) -> str:
     """Return the text of a contract for `table` that accepts the file, and other files of its kind.
 
     Types, key and formats are guessed from the first 500,000 records, and a comment after each guess gives the reason
     for it. The form of the file is written out, so that loading guesses nothing.
 
     Args:
-        path: a file in one of the formats; text files may be compressed with gzip.
+        path: a file in one of the formats; text files may be compressed (`.gz`, `.zip`).
         table: the table that its rows will be loaded into.
+        member: name or pattern of the file to read in a zip file with several.
 
     Raises:
         SourceError: the file is missing, empty, without records, binary, a folder, or its form cannot be determined.
@@ -42,7 +43,7 @@ def infer_contract(path: Path, table: TableName) -> str:
     """
     if table.is_quarantine:
         raise InvalidName("table", str(table), "another layer: only Lagoa writes to quarantine")
-    file = SourceFile(path)
+    file = SourceFile(path, [member] if member else [])
     if "\\" in file.name:
         raise SourceError(str(path), "its name has a backslash, which a contract cannot express.", "Rename it.")
     form = find_format(file)
@@ -57,6 +58,7 @@ def infer_contract(path: Path, table: TableName) -> str:
     key = find_key(guesses, table.name)
     for guess in guesses:
         guess.required = guess.required or guess is key or (guess.records >= ENOUGH and not guess.nulls)
+    source = source.model_copy(update={"member": member})
     written = Form(source, form.contract_options(source), notes)
     return "\n".join(contract_lines(table, written, guesses, key)) + "\n"
 

@@ -41,6 +41,9 @@ def contract_infer(
     layer: Annotated[
         str | None, typer.Option(metavar="LAYER", help="The layer of the tables; each is named after its file.")
     ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The file to read in a zip file with several; also a pattern.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing contracts.")] = False,
 ) -> None:
     """Write a first contract for a table from a file: types are guessed, keys only where values are unique."""
@@ -59,7 +62,7 @@ def contract_infer(
         if target in targets:
             raise TerminalError(f"{targets[target][0]} and {file} are both of {name}.", "Infer them one by one.")
         targets[target] = file, name
-    texts = {target: infer_contract(*each) for target, each in targets.items()}
+    texts = {target: infer_contract(*each, member) for target, each in targets.items()}
     for target, text in texts.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, "utf-8")
@@ -75,7 +78,8 @@ def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Itera
     from lagoa.formats.shared.names import plain_name
 
     for file in files:
-        stem = file.name.lower().removesuffix(".gz").rpartition(".")[0] or file.name
+        plain = file.name.lower().removesuffix(".gz").removesuffix(".zip")
+        stem = plain.rpartition(".")[0] or plain
         yield file, TableName.parse(table or f"{layer}.{plain_name(stem)}")
 
 

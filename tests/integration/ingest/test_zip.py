@@ -57,6 +57,12 @@ def test_a_contract_is_inferred_from_the_file_in_it(folder, tmp_path):
     folder.file("iceberg/bronze/cota.odcs.yaml", text)
     with folder.open() as lake:
         assert lake.create_branch("dev").ingest(path, "bronze.cota").accepted == 2
+    two = packed(tmp_path / "two.zip", jan_csv=ROWS, LEIAME_txt="read me")
+    text = infer_contract(two, TableName.parse("bronze.two"), "*.csv")
+    assert 'file: two.zip, member: "*.csv", delimiter: ' in text
+    folder.file("iceberg/bronze/two.odcs.yaml", text)
+    with folder.open() as lake:
+        assert lake.create_branch("two").ingest(two, "bronze.two").received == 3
     lines = packed(tmp_path / "lines.zip", rows_jsonl='{"a": 1}\n')
     assert "format: jsonl" in infer_contract(lines, TableName.parse("bronze.other"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.errors import SourceError
 from lagoa.formats.format import Format
 from lagoa.formats.parquet.options import ParquetSource
 from lagoa.formats.shared.files import MAGIC, READ_ERRORS
@@ -38,6 +39,7 @@ class Parquet(Format[ParquetSource]):
         from lagoa.formats.parquet.reader import ParquetReader
 
         del source
+        _refuse_packed(file)
         return ParquetReader(contract, file)
 
     def infer(self, file: SourceFile, table: TableName) -> tuple[ParquetSource, list[Guess]]:
@@ -45,6 +47,7 @@ class Parquet(Format[ParquetSource]):
         from lagoa.formats.parquet.infer import infer_parquet
 
         del table
+        _refuse_packed(file)
         return infer_parquet(file)
 
     def split(self, contract: Contract, source: ParquetSource, records: Sequence[Kept], *, alone: bool) -> list[Split]:
@@ -53,3 +56,9 @@ class Parquet(Format[ParquetSource]):
 
         del source, alone
         return [split_row(contract, record) for record in records]
+
+
+def _refuse_packed(file: SourceFile) -> None:
+    """Raise `SourceError` for a file inside another: Parquet is read from its end."""
+    if file.is_packed:
+        raise SourceError(str(file.path), "a Parquet file is not read from a compressed one.", "Unpack it first.")

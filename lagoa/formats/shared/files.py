@@ -35,7 +35,10 @@ _KINDS = {
     MAGIC: ("a Parquet file", "Write `format: parquet` in the contract's `lagoa.source`."),
     b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
     b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
-    b"PK\x03\x04": ("an Excel workbook or a zip file", "Save the sheet as CSV in UTF-8, or unpack the file."),
+    b"PK\x03\x04": (
+        "an Excel workbook or a zip file",
+        "Save the sheet as CSV in UTF-8; unpack a zip file, or let its name end in .zip.",
+    ),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV in UTF-8."),
     b"\x28\xb5\x2f\xfd": ("a zstd file", "Unpack it."),
     b"BZh": ("a bzip2 file", "Unpack it."),
@@ -110,6 +113,11 @@ class SourceFile:
             return find_member(self.path, self._members)
         except OSError as error:
             raise self.unreadable(error) from error
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether the content is compressed, by the file's name."""
+        return self.path.suffix.lower() in {GZIP, ZIP}
 
     @property
     def content_name(self) -> str:

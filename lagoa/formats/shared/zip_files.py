@@ -40,6 +40,7 @@ _DESCRIPTOR = 24
 _IN_ZIP64 = 0xFFFF_FFFF
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 _LISTED = 10
+_OFFICE = "[Content_Types].xml"
 _AGAIN = "Fetch or pack it again."
 
 
@@ -62,6 +63,9 @@ def find_member(path: Path, wanted: Sequence[str]) -> Member:
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError, EOFError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise SourceError(str(path), f"it is not a whole zip file: {reason}.", _AGAIN) from error
+    if any(info.filename == _OFFICE for info in infos):
+        message = "it is an Office document, such as an Excel workbook."
+        raise SourceError(str(path), message, "Save the sheet as CSV in UTF-8.")
     files = [info for info in infos if not info.is_dir() and not _is_system(info.filename)]
     chosen = [info for info in files if all(_is_named(info.filename, pattern) for pattern in wanted)]
     if len(chosen) != 1:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import zipfile
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
@@ -19,6 +23,7 @@ def folder(folder):
     text = {"format": "csv", "delimiter": ";"}
     folder.contract("bronze.expenses", "id:long! nome:string", source=text | {"file": "Ano-*.csv.zip"})
     folder.contract("bronze.lines", "id:long!", source={"format": "jsonl"})
+    folder.contract("bronze.packed", "id:long!", source={"format": "parquet"})
     for name in ("jan", "feb"):
         source = text | {"file": "year.zip", "member": f"{name}*.csv"}
         folder.contract(f"bronze.{name}", "id:long! nome:string", source=source)
@@ -65,6 +70,23 @@ def test_a_contract_is_inferred_from_the_file_in_it(folder, tmp_path):
         assert lake.create_branch("two").ingest(two, "bronze.two").received == 3
     lines = packed(tmp_path / "lines.zip", rows_jsonl='{"a": 1}\n')
     assert "format: jsonl" in infer_contract(lines, TableName.parse("bronze.other"))
+
+
+@pytest.mark.parametrize("name", ["rows.parquet.gz", "rows.zip"])
+def test_a_parquet_file_is_not_read_from_a_compressed_one(dev, tmp_path, name):
+    content = io.BytesIO()
+    parquet.write_table(pa.table({"id": [1]}), content)
+    if name.endswith(".zip"):
+        packed(tmp_path / name, rows_parquet=content.getvalue())
+    else:
+        (tmp_path / name).write_bytes(gzip.compress(content.getvalue()))
+    for read in (
+        lambda: infer_contract(tmp_path / name, TableName.parse("bronze.x")),
+        lambda: dev.ingest(tmp_path / name, "bronze.packed"),
+    ):
+        with pytest.raises(SourceError, match="a Parquet file is not read from a compressed one") as raised:
+            read()
+        assert raised.value.advice == "Unpack it first."
 
 
 def test_members_of_one_zip_file_go_into_several_tables(lake, dev, tmp_path):

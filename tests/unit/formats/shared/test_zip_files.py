@@ -113,6 +113,8 @@ def test_the_fingerprint_of_one_file_is_that_of_the_zip_file(tmp_path):
 def test_what_is_no_zip_file_or_has_nothing_in_it(tmp_path):
     assert "it is not a whole zip file" in refusal(put(tmp_path, b"id;name\n1;a\n"))
     assert "it is not a whole zip file" in refusal(put(tmp_path, b""))
+    office = {"[Content_Types].xml": b"<Types/>", "xl/workbook.xml": b"<workbook/>"}
+    assert "it is an Office document" in refusal(put(tmp_path, pack(office)))
     assert "no file is in it" in refusal(put(tmp_path, pack({"a/": b""})))
 
 

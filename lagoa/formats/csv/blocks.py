@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lagoa.formats.csv.records import Records
 
+_MARK = "\ufeff"
 _HEADER = Fault("header", "the header again")
 _NAMELESS = Fault("fields", "a value in the last column, which has no name in the header")
 
@@ -93,11 +94,16 @@ def header_faults(values: pa.Table, names: Sequence[str | None]) -> dict[int, Fa
         values: the records.
         names: the header as a record would have it: null for a name that is a word for null.
     """
+    import pyarrow as pa
     from pyarrow import compute
 
     found = None
-    for column, name in zip(values.columns, names, strict=False):
-        same = column.is_null() if name is None else compute.fill_null(compute.equal(column, name), False)
+    for number, (column, name) in enumerate(zip(values.columns, names, strict=False)):
+        if name is None:
+            same = column.is_null()
+        else:  # files with a byte order mark each may have been put together
+            written = [name, f"{_MARK}{name}"] if number == 0 else [name]
+            same = compute.is_in(column, pa.array(written))
         found = same if found is None else compute.and_(found, same)
         if not compute.any(found).as_py():
             return {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _SOURCE = "in `lagoa.source` of the contract"
+_DELIMITERS = (b",", b";", b"\t", b"|")
+_LINES = 50
 _NAMES = 20
 _RECORDS = 100
 _SAMPLE = 256 * 1024
@@ -97,6 +100,31 @@ class Beginning:
             nameless += 1
         return Header(names, begin, nameless)
 
+    def refuse_other_place(self, contract: Contract) -> None:
+        """Refuse a file whose header does not fit the contract, if one of its first lines does.
+
+        Raises:
+            SourceError: with the line, and the delimiter if it is another one than the contract's.
+        """
+        known = {name: column.name for column in contract.columns for name in column.source_names}
+        required = {column.name for column in contract.columns if column.required}
+        fewest = min(2, len(contract.columns))
+        lines = _LINE.finditer(self.head[: len(self.head) if len(self.head) < HEAD else _SAMPLE] + b"\n", self.begin)
+        for number, line in enumerate(islice(lines, _LINES), 1):
+            for delimiter in dict.fromkeys([self.dialect.delimiter, *_DELIMITERS]):
+                names = _names_in(line[0], replace(self.dialect, delimiter=delimiter))
+                found = [known[name] for name in names if name in known]
+                if len(found) == len(names) == len(set(found)) >= fewest and required <= set(found):
+                    raise self._other_place(number, delimiter.decode())
+
+    def _other_place(self, line: int, delimiter: str) -> SourceError:
+        options = [f"`skip: {line - 1}`"] if line != self.source.skip + 1 else []
+        options += [f"`delimiter: {delimiter!r}`"] if delimiter != self.source.delimiter else []
+        message = f"its line {line} has the columns of the contract, separated by {delimiter!r}"
+        other = f", and the contract has the delimiter {self.source.delimiter!r}" * (delimiter != self.source.delimiter)
+        other += f", and the contract has the header in line {self.source.skip + 1}" * (line != self.source.skip + 1)
+        return SourceError(self.file, f"{message}{other}.", f"Write {' and '.join(options)} {_SOURCE}.")
+
     def check_records(self, header: Header) -> None:
         """Make sure that not every one of the first records has another number of fields than the header.
 
@@ -169,6 +197,17 @@ class Beginning:
             message = f"its {line_name} is not a readable header."
             raise SourceError(self.file, message, f"Check delimiter, quote, encoding, skip and header {_SOURCE}.")
         return tuple(names), min(match.end(), len(self.head))
+
+
+def _names_in(line: bytes, dialect: Dialect) -> list[str]:
+    """Return the fields of a line without those of the end that are empty; none if it cannot be read."""
+    try:
+        names = fields_of(line.decode(dialect.encoding), dialect)
+    except (ValueError, csv.Error):
+        return []
+    while names and not names[-1].strip():
+        names.pop()
+    return names
 
 
 def fields_of(record: str, dialect: Dialect) -> list[str]:

@@ -91,7 +91,11 @@ class CsvReader:
         self._beginning = Beginning(head, begin, source, dialect, str(file.path))
         self._header = self._beginning.header(contract)
         self.header = self._header.names
-        self.columns = match_columns(contract, self._header.named, str(file.path))
+        try:
+            self.columns = match_columns(contract, self._header.named, str(file.path))
+        except SourceError:
+            self._beginning.refuse_other_place(contract)
+            raise
         self._dialect = replace(dialect, fields=len(self.header))
         self._fields = (*self.columns, *(f"@{number}" for number in range(self._header.nameless)))
         named = zip(self._header.named, self.columns, strict=True)

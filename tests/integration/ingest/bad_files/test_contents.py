@@ -87,7 +87,10 @@ COLUMNS = {
         csv(b"1\n", b"2,b,c\n"), Refused("its 2 records have 1 or 3 fields, and the header has 2")
     ),
     "Excel's line with the delimiter": Case(b"sep=;\nid;name\n1;a\n", Refused("its line 1 is 'sep=;'")),
-    "another delimiter": Case(b"id;name\n1;a\n", Refused("the column 'id;name' is not in the contract")),
+    "another delimiter": Case(b"id;name\n1;a\n", Refused("its line 1 has the columns .* separated by ';'")),
+    "lines before the header": Case(
+        b"Report\n\nid,name,\n1,a,\n", Refused("its line 3 has the columns of the contract, separated by ','")
+    ),
     "10,000 columns": Case(
         b",".join(b"c%d" % at for at in range(10_000)) + b"\n", Refused("the column 'c0' is not in the contract")
     ),

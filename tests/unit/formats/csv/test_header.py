@@ -90,6 +90,32 @@ def test_the_header_again_is_refused(tmp_path: Path, block: int) -> None:
     assert rows(stream) == [("1", "2"), ("header",), ("header",), ("b", "a"), ("a", "x"), ("fields",), ("header",)]
 
 
+def test_the_header_again_behind_a_byte_order_mark(tmp_path: Path) -> None:
+    """As in files that were put together, each with its own."""
+    assert rows(opened(tmp_path, "\ufeffa;b\n1;2\n\ufeffa;b\n3;4\n")) == [("1", "2"), ("header",), ("3", "4")]
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("Report\nof 2024;\n\nb;a\n1;2\n", "Write `skip: 3` in"),
+        ("b,a\n1,2\n", "Write `delimiter: ','` in"),
+        ("x\nb|a|\n1|2|\n", "Write `skip: 1` and `delimiter: '|'` in"),
+        ("\n".join(["x"] * 49) + "\nb\ta\n", r"Write `skip: 49` and `delimiter: '\t'` in"),
+    ],
+)
+def test_the_header_is_in_another_place(tmp_path: Path, content: str, advice: str) -> None:
+    with pytest.raises(SourceError, match=r"its line \d+ has the columns of the contract") as raised:
+        opened(tmp_path, content)
+    assert raised.value.advice.startswith(advice.replace("\\t", "\\t"))
+
+
+@pytest.mark.parametrize("content", ["x;y\na\n1;2\n", "\n".join(["x"] * 50) + "\na;b\n", 'x\n"a;b\n'])
+def test_no_other_line_is_taken_for_the_header(tmp_path: Path, content: str) -> None:
+    with pytest.raises(SourceError, match="the column 'x' is not in the contract"):
+        opened(tmp_path, content)
+
+
 def test_the_header_again_with_names_that_mean_null(tmp_path: Path) -> None:
     assert rows(opened(tmp_path, "a;b\na;b\na;\n", nulls=["b"])) == [("header",), ("header",)]
 

@@ -341,7 +341,8 @@ def test_a_header_of_another_name(tmp_path: Path) -> None:
         (b"c0,c1,c0\n", "the column 'c0' occurs twice"),
         (b"c0,c1,c00\n", "the column 'c00' is not in the contract of bronze.t. Did you mean 'c0'"),
         (b"c0\n", "the column 'c1' is missing, and the contract of bronze.t requires it. The file has: 'c0'"),
-        (b"c0;c1\n", "the column 'c0;c1' is not in the contract"),
+        (b"c0;c1\n", "its line 1 has the columns of the contract, separated by ';'"),
+        (b"c0;x\n", "the column 'c0;x' is not in the contract"),
     ],
 )
 def test_headers_that_do_not_fit(tmp_path: Path, content: bytes, message: str) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.contract import Contract
 from lagoa.contracts.sources import ISO_DATE
 from lagoa.errors import SourceError
+from lagoa.formats.json.document import find_lists
 from lagoa.formats.json.options import JsonSource
 from lagoa.formats.json.reader import JsonReader
-from lagoa.formats.json.records import SPACE
+from lagoa.formats.json.records import SPACE, find_items
 from lagoa.formats.json.shape import Shape, nested_type
+from lagoa.formats.json.titles import Titles
 from lagoa.formats.shared.files import BOM
 from lagoa.formats.shared.forms import date_form
 from lagoa.formats.shared.guesses import RECORDS, Guess
@@ -53,6 +56,10 @@ def find_dates(
     """Return the form of a file, completed with how its dates are written, and notes."""
     texts = [guess.name for guess in guesses if guess.written == "text"]
     date, notes = date_form(connection, texts) if texts else (source.date, [])
+    if source.records:
+        notes = [*notes, f"the records are the list at {source.records!r}; without `records` the file is one record"]
+    if source.headerRecord:
+        notes = [*notes, "the first record has titles; without `headerRecord` it is a row"]
     return source.model_copy(update={"date": date}), notes
 
 
@@ -60,6 +67,10 @@ def contract_options(source: JsonSource) -> Iterator[str]:
     """Yield the options as a contract has them, without those that have their default value."""
     if source.encoding != "utf-8":
         yield f"encoding: {source.encoding}"
+    if source.records:
+        yield f"records: {json.dumps(source.records, ensure_ascii=False)}"
+    if source.headerRecord:
+        yield "headerRecord: true"
     if source.date != ISO_DATE:
         yield f"date: {source.date}"
 
@@ -70,9 +81,14 @@ def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[s
     Raises:
         SourceError: it is empty or binary, or has no readable record.
     """
-    source = JsonSource(format=_form(read_head(file, "JSON")), file=file.name, encoding=find_encoding(file))
+    head = read_head(file, "JSON")
+    encoding = find_encoding(file)
+    records = _records_in(head, encoding)
+    form: Literal["json", "jsonl"] = "json" if records else _form(head)
+    source = JsonSource(format=form, file=file.name, encoding=encoding, records=records)
     reader = JsonReader(Contract(table, "0", file.path, "", (), source=source), source, file)
     found: dict[str, Shape] = {}
+    titles = Titles()
     seen = 0
     reasons: list[str] = []
     for block in reader.records():
@@ -82,6 +98,7 @@ def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[s
             except Unreadable as error:
                 reasons.append(error.fault.reason)
                 continue
+            titles.see(values)
             for key, value in values.items():
                 found.setdefault(key, Shape()).see(value)
         seen += len(block.records)
@@ -90,7 +107,22 @@ def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[s
     if not found:
         message = f"none of its records can be read: {reasons[0]}." if reasons else "it has no record with a key."
         raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
-    return source, found
+    return source.model_copy(update={"headerRecord": titles.found}), found
+
+
+def _records_in(head: bytes, encoding: str) -> str | None:
+    """Return the keys of the list that a document of one object is about; None where it is a record itself.
+
+    The list has at least two objects, and more than half of the document's bytes, as far as they were read.
+    """
+    text = head.removeprefix(BOM).strip(SPACE)
+    if not text.startswith(b"{") or (_form(head) == "jsonl" and b"\n" in text):
+        return None
+    longest = max(find_lists(text, encoding), key=lambda each: each.size, default=None)
+    if longest is None or longest.size * 2 < len(text) or any("." in key or not key for key in longest.path):
+        return None
+    items = find_items(text[longest.begin : longest.begin + longest.size], first=True)
+    return ".".join(longest.path) if len(items.edges) > 1 or not items.closed else None
 
 
 def _form(head: bytes) -> Literal["json", "jsonl"]:

@@ -1,5 +1,7 @@
 """Reads JSON block by block, once from front to back: one object per line, or a document of one array or one object.
 
+With `records`, the array is the list at these keys; what is around it is read when it ends, and must be JSON.
+
 A record that is not an object, or has a key that the contract does not know, is refused with its bytes; its neighbours
 are not affected. A document that is not closed, or continues after its end, is not JSON: none of it is written.
 """
@@ -10,8 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lagoa.errors import SourceError
 from lagoa.formats.json.columns import JsonValues
+from lagoa.formats.json.document import check_frame, find_list, find_lists
 from lagoa.formats.json.records import SPACE, Span, find_items, find_lines
+from lagoa.formats.json.titles import is_title
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
+from lagoa.formats.shared.json_values import Unreadable, as_text, read_object
 from lagoa.formats.shared.stream import Stream, to_batches
 
 if TYPE_CHECKING:
@@ -63,6 +68,9 @@ class JsonReader(JsonValues):
         self._block = block
         self._longest = longest
         self._lines = source.format == "jsonl"
+        self._path = source.path
+        self._titled = source.headerRecord
+        self._around = b""
         try:
             with file.open() as stream:
                 kind = kind_of(stream.read(BLOCK))
@@ -78,6 +86,32 @@ class JsonReader(JsonValues):
             raise self._error("it is not a JSON document: it begins with neither [ nor {.", "Check what wrote it.")
         self._array = not self._lines and first == b"["
         self._begin += self._array
+        if self._path:
+            self._begin += self._find_list()
+            self._array = True
+
+    def _find_list(self) -> int:
+        """Return how many bytes of the document come before the items of the list of records, and keep these bytes."""
+        size = self._block
+        while True:
+            with self._file.open() as stream:
+                stream.seek(self._begin)
+                head = stream.read(size)
+            try:
+                found = find_list(head, self._path, self.encoding)
+            except ValueError as error:
+                others = [".".join(each.path) for each in find_lists(head, self.encoding)]
+                advice = f"Lists of objects are at: {', '.join(others)}." if others else "It has no list of objects."
+                raise self._error(f"{error}.", f"Fix `records` in `lagoa.source`. {advice}") from error
+            if found is not None:
+                self._around = head[: found - 1]
+                return found
+            if len(head) < size:
+                raise self._error(f"it ends before {'.'.join(self._path)!r}.", "Fetch it again; nothing was written.")
+            if size > self._longest:
+                message = f"{'.'.join(self._path)!r} does not begin in its first {self._longest:,} bytes."
+                raise self._error(message, "Write the list as a file of its own.")
+            size *= 2
 
     def stream(self) -> Stream:
         """Return the records from the first to the last, as one pass over the file."""
@@ -104,37 +138,82 @@ class JsonReader(JsonValues):
         Raises:
             SourceError: a document that does not end where it should, or a record that is too long.
         """
-        offset, row = self._begin, 1
+        offset, found = self._begin, 0
         rest, closed = b"", False
         with self._file.open() as stream:
             stream.seek(offset)
             while read := stream.read(max(self._block, len(rest))):  # doubled until a record ends
                 block = rest + read
                 if closed:
-                    self._refuse_more(block, offset)
-                    offset += len(block)
+                    rest = self._after(block, offset)
+                    offset += len(block) - len(rest)
                     continue
-                span = self._find(block, row, final=False)
-                yield from _cut(block, span, offset, row)
-                row += len(span.edges)
+                span = self._find(block, first=not found, final=False)
+                yield from self._cut(block, span, offset, found)
+                found += len(span.edges)
                 offset += span.consumed
                 closed, rest = span.closed, block[span.consumed :]
                 if closed:
-                    self._refuse_more(rest, offset)
-                    offset, rest = offset + len(rest), b""
+                    tail = self._after(rest, offset)
+                    offset, rest = offset + len(rest) - len(tail), tail
                 elif len(rest) > self._longest:
-                    raise self._error(f"a record is longer than {self._longest:,} bytes.", "Split it, or convert it.")
+                    advice = "Split it, or convert it. If the records are a list inside it, write its key as `records`."
+                    raise self._error(f"a record is longer than {self._longest:,} bytes.", advice)
             if self._array and not closed:
                 raise self._error("it is truncated: its array is not closed.", "Fetch it again; nothing was written.")
             if not self._array:
-                yield from _cut(rest, self._find(rest, row, final=True), offset, row)
+                yield from self._cut(rest, self._find(rest, first=not found, final=True), offset, found)
+            elif self._path:
+                self._check_frame(rest)
 
-    def _find(self, block: bytes, row: int, *, final: bool) -> Span:
+    def _find(self, block: bytes, *, first: bool, final: bool) -> Span:
         if self._lines:
             return find_lines(block, final=final)
         if self._array:
-            return find_items(block, first=row == 1)
+            return find_items(block, first=first)
         return Span([(0, len(block))], len(block)) if final and block else Span([], 0)
+
+    def _cut(self, block: bytes, span: Span, offset: int, found: int) -> Iterator[Block]:
+        """Yield the records of a block, without the titles, after so many others of the file."""
+        edges = span.edges
+        if self._titled and not found and edges:
+            self._check_titles(block[slice(*edges[0])])
+            edges = edges[1:]
+        if edges:
+            records = [block[start:stop] for start, stop in edges]
+            yield Block(records, [offset + start for start, _ in edges], max(1, found + 1 - self._titled))
+
+    def _check_titles(self, record: bytes) -> None:
+        """Refuse a first record whose values are no titles: it would be left out."""
+        try:
+            titles = read_object(record, self.encoding)
+        except Unreadable as error:
+            raise self._error(
+                f"its first record, of titles, cannot be read: {error.fault.reason}.", "Fix it."
+            ) from error
+        for key, title in titles.items():
+            if not is_title(title):
+                raise self._error(
+                    f"its first record has {as_text(title)!r} as {key!r}, which is no title.",
+                    "Write `headerRecord: false` in `lagoa.source`, or fetch the file again.",
+                )
+
+    def _after(self, rest: bytes, offset: int) -> bytes:
+        """Return what is left to be read of the bytes after the list of records."""
+        if not self._path:
+            self._refuse_more(rest, offset)
+            return b""
+        if len(rest) > self._longest:
+            message = f"it has more than {self._longest:,} bytes after its list of records."
+            raise self._error(message, "Write the list as a file of its own.")
+        return rest
+
+    def _check_frame(self, rest: bytes) -> None:
+        try:
+            check_frame(self._around, rest, self.encoding)
+        except ValueError as error:
+            message = f"around its list of records it is no JSON: {error}."
+            raise self._error(message, "Fetch it again; nothing was written.") from error
 
     def _refuse_more(self, rest: bytes, offset: int) -> None:
         if rest.strip(SPACE):
@@ -143,12 +222,6 @@ class JsonReader(JsonValues):
 
     def _error(self, message: str, advice: str) -> SourceError:
         return SourceError(str(self._file.path), message, advice)
-
-
-def _cut(block: bytes, span: Span, offset: int, row: int) -> Iterator[Block]:
-    if span.edges:
-        records = [block[start:stop] for start, stop in span.edges]
-        yield Block(records, [offset + start for start, _ in span.edges], row)
 
 
 def _first(stream: Any, encoding: str) -> tuple[int, bytes]:

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from lagoa.formats.shared.arrow_types import passed_on
-from lagoa.formats.shared.json_values import as_number_text, as_text
+from lagoa.formats.shared.json_values import as_number_text, as_text, exact_number
 from lagoa.formats.shared.values import GRAMMAR
 
 if TYPE_CHECKING:
@@ -88,11 +88,8 @@ def _map(value: Any, kind: IcebergType) -> list[tuple[Any, Any]]:
 
 
 def _decimal(text: str) -> Decimal:
-    try:
-        found = Decimal(text.strip(" "))
-    except InvalidOperation:
-        raise Misfit from None
-    if not found.is_finite() or "_" in text:
+    found = exact_number(text.strip(" "))
+    if found is None or not found.is_finite() or "_" in text:
         raise Misfit
     return found
 

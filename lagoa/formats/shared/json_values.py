@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from json.encoder import encode_basestring
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -90,10 +90,18 @@ def as_text(value: Any) -> str | None:
 def as_number_text(value: Any) -> str | None:
     """Return a value as text; a number with an exponent is written out unless that is too long."""
     if isinstance(value, Number) and ("e" in value or "E" in value):
-        exact = Decimal(value)
-        if abs(exact.adjusted()) <= _LONGEST_EXPONENT:
+        exact = exact_number(value)
+        if exact is not None and abs(exact.adjusted()) <= _LONGEST_EXPONENT:
             return format(exact, "f")
     return as_text(value)
+
+
+def exact_number(text: str) -> Decimal | None:
+    """Return the number that a text is; None for none, and for an exponent that no number of any type has."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
 
 
 def dumped(value: Any) -> str:

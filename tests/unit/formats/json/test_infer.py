@@ -97,6 +97,13 @@ def test_types_keys_and_formats(tmp_path):
         ([{"a": 1, "A": 2}], "map<string, long>"),
         ([{"a": [1]}, {"b": None}], "struct<a: list<long>, b: string>"),
         ([{"a-b": 1}, {"c": "x"}], "map<string, string>"),
+        ([{"a-b": 1, "c": "x"}] * 2, "struct<`a-b`: long, c: string>"),
+        ([{"pt-BR": "a", "en-US": "b"}] * 2, "map<string, string>"),
+        ([{"AnoMes": 1, "UF": {"Sigla": "RO"}}], "struct<AnoMes: long, UF: struct<Sigla: string>>"),
+        ([{"id": 1812345678901234567}], "struct<id: long>"),
+        ([{"id": 2**63}], "struct<id: decimal(38, 0)>"),
+        ([[9007199254740993, 0.5]], "list<decimal(18, 1)>"),
+        ([[0.1, 1e300]], "list<double>"),
         ([{str(n): n} for n in range(3)], "map<string, long>"),
         ([{f"k{n}": n for n in range(60)}], "map<string, long>"),
         ([None, None], "string"),
@@ -128,6 +135,25 @@ def test_forms(tmp_path, name, content, form, rows):
     assert contract.source is not None
     assert contract.source.format == form
     assert loaded(contract, path) == (rows, 0)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ("40939.112971807228", "list<decimal(18, 12)>"),
+        ("0.1234567890123456789012345678901234567890", "list<string>"),
+        ("1e9999999999999999999, 1", "list<string>"),
+        ("1.5e2, 123456789012345678e-2", "list<decimal(18, 2)>"),
+        ("0.10000000000000001, 12345678901234567890.5", "list<decimal(38, 17)>"),
+        ("1e22, 0.30", "list<double>"),
+    ],
+)
+def test_the_type_of_numbers_keeps_each_of_them(tmp_path, numbers, kind):
+    path = tmp_path / "things.jsonl"
+    path.write_text(f'{{"x": [{numbers}]}}\n')
+    contract, _ = inferred(path, THINGS)
+    assert types(contract) == {"x": kind}
+    assert loaded(contract, path) == (1, 0)
 
 
 def test_records_that_cannot_be_read_do_not_decide(tmp_path):

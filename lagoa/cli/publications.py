@@ -54,7 +54,7 @@ def finish(
     elif publication is not None:
         say_published(publication)
     elif branch is None:
-        hint("Nothing new: main is as it was.")
+        hint("Nothing new: main is unchanged.")
     else:
         hint(f"Next: `lagoa diff main..{branch}`, `lagoa audit {branch}`, `lagoa publish {branch}`.")
 

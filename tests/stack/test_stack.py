@@ -105,7 +105,7 @@ def test_up_status_logs_env_down(lake):
     assert "data stays" in lagoa(lake, "stack", "down").stdout
     assert {(each.state, each.healthy) for each in stack.status()} == {("STOPPED", False)}
     assert (state / "nessie/rocksdb").is_dir()
-    assert "Nothing was up" in lagoa(lake, "stack", "down").stdout
+    assert "Nothing was running" in lagoa(lake, "stack", "down").stdout
 
 
 def test_a_file_of_another_content_is_not_run(tmp_path):

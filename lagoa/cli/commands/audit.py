@@ -1,4 +1,4 @@
-"""`lagoa audit`: run the checks, and look at audits that were kept."""
+"""`lagoa audit`: run the checks, and show stored audits."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ audit = typer.Typer(
     cls=_WithDefault,
     add_completion=False,
     no_args_is_help=True,
-    help="Run the checks at a ref (`lagoa audit REF`), and look at audits that were kept: show, history.",
+    help="Run the checks at a ref (`lagoa audit REF`), and show stored audits: show, history.",
     context_settings={"ignore_unknown_options": True},  # `lagoa audit --failed dev`: they are those of `run`
 )
 
@@ -103,7 +103,7 @@ def audit_show(  # noqa: PLR0913 - options of the command
     rows: CheckRowsOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an audit that was kept: of a publication, passed or refused, or of a branch. No check is run."""
+    """Show a stored audit: of a publication, passed or refused, or of a branch. No check is run."""
     ref = either(ref, same_ref, "main")
     with open_here(ctx) as lake:
         kept = lake.audit_of(ref)

@@ -28,7 +28,7 @@ def branch_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 @branch.command("create")
 def branch_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main") -> None:
-    """Make a branch: a name for a commit, no data is copied."""
+    """Create a branch: a name for a commit; no data is copied."""
     with open_here(ctx) as lake:
         made = lake.create_branch(name, source)
         say(f"{made.name} begins at {source} ({short(made.head)}).")
@@ -40,5 +40,5 @@ def branch_delete(
     ctx: typer.Context,
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_branch)],
 ) -> None:
-    """Remove branches; the commits that others can reach stay."""
+    """Delete branches; commits that other refs reach stay."""
     delete_refs(ctx, "branch", names)

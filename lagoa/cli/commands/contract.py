@@ -90,9 +90,9 @@ def contract_diff(
     ref: RefOption = "main",
     as_json: JsonOption = False,
 ) -> None:
-    """Show what tables differ in from their contracts, and what the next write does about it.
+    """Show how tables differ from their contracts, and what the next write does about it.
 
-    It ends with 1 where a write would be refused.
+    Exits with 1 if a write would be refused.
     """
     with open_here(ctx) as lake:
         found = lake.contract_diff(tables or None, ref)
@@ -111,7 +111,7 @@ def contract_apply(
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring tables to their contracts now, without waiting for the next write.
+    """Change tables to match their contracts now, without waiting for the next write.
 
     By default all that no model builds. Without --branch this is done on a branch of its own, which is audited and
     published.
@@ -121,9 +121,9 @@ def contract_apply(
         changed = place.evolve(tables or None)
         if not as_json:
             for table in changed:
-                say(f"{table} is as its contract says now.")
+                say(f"{table} now matches its contract.")
         if branch is None:
-            publication = publish_branch(place, "Bring tables to their contracts")
+            publication = publish_branch(place, "Change tables to match their contracts")
     finish([{"table": str(table)} for table in changed], publication, place, branch=branch, as_json=as_json)
 
 
@@ -138,15 +138,15 @@ def _show(found: list[ContractDiff], ref: str) -> None:
     absent = [str(each.table) for each in found if each.state == "not there"]
     if absent:
         names = ", ".join(absent) if len(absent) <= _LISTED else count(len(absent), "table")
-        say(f"Not at {ref}, and made by the first write: {names}.")
+        say(f"Not at {ref} yet, created by the first write: {names}.")
     same = sum(each.state == "same" for each in found)
     if same or not found:
-        say(f"As their contracts say: {count(same, 'table')}.")
+        say(f"As in their contracts: {count(same, 'table')}.")
     refused = [str(each.table) for each in found if each.refused]
     if refused:
-        hint(f"Writes to {', '.join(refused)} are refused as long as this is so.")
+        hint(f"Writes to {', '.join(refused)} are refused until this is resolved.")
     elif any(difference.effect == "evolves" for each in found for difference in each.differences):
-        hint("The next write to a table does this; `lagoa contract apply` does it without rows.")
+        hint("The next write to a table makes these changes; `lagoa contract apply` makes them without rows.")
 
 
 def _in_words(difference: Difference) -> str:

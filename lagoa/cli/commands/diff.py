@@ -72,7 +72,7 @@ def _show_tables(found: LakeDiff) -> None:
 
 def _show_columns(table: TableDiff) -> None:
     say("")
-    say(f"{table.table}: {count(len(table.columns), 'column')} differ")
+    say(f"{table.table}: {count(len(table.columns), 'column differs', 'columns differ')}")
     for change in table.columns:
         say(f"  {_in_words(change)}")
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     ctx: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A file; or a folder of contracts' sources.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A file, or a folder whose files contracts name.")
+    ],
     into: Annotated[
         str | None,
         typer.Option(metavar="TABLE", help="The table that a file goes into.", autocompletion=complete_table),

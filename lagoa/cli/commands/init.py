@@ -15,7 +15,7 @@ def init(
         Path, typer.Argument(metavar="NAME", help="The lake's folder; it is created if it does not exist.")
     ],
 ) -> None:
-    """Make a new lake: settings, folders for contracts, models and checks, and a first flow."""
+    """Create a lake: settings, folders for contracts, models and checks, and a first flow."""
     from lagoa.templates import make_lake
 
     for file in make_lake(name):

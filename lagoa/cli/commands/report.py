@@ -23,7 +23,7 @@ def report(
     ] = None,
     personal: Annotated[bool, typer.Option("--personal", help="Show personal data, too.")] = False,
 ) -> None:
-    """Write an audit that was kept as one HTML file, with failing rows and the history of each check."""
+    """Write a stored audit as one HTML file, with failing rows and the history of each check."""
     with open_here(ctx) as lake:
         kept = lake.audit_of(either(ref, same_ref, "main"))
         target = output or Path(f"audit-{short(kept.receipt.commit)}.html")

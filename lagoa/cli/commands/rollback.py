@@ -42,7 +42,7 @@ def rollback(
     else:
         say_published(publication)
         _say_unseen(publication)
-        hint(f"`lagoa rollback main@{short(publication.previous)}` takes this back.")
+        hint(f"`lagoa rollback main@{short(publication.previous)}` undoes this.")
 
 
 def _say_unseen(publication: Publication) -> None:

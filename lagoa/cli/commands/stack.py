@@ -42,7 +42,7 @@ def stack_up(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring the servers up, fetched or built the first time, and wait until each is healthy."""
+    """Start the servers, fetched or built the first time, and wait until each is healthy."""
     from lagoa.stack.run import free_ports as find_ports
 
     here = _stack(ctx)
@@ -50,22 +50,22 @@ def stack_up(
         here.choose_ports(find_ports(here.manifest))
     elif port:
         here.choose_ports(_ports(port))
-    with working("bringing the stack up") as tell:
+    with working("starting the stack") as tell:
         states = here.up(only.split(",") if only else None, tell)
     _show(states, as_json=as_json)
 
 
 @stack.command("down")
 def stack_down(ctx: typer.Context) -> None:
-    """End what `up` started. Data and credentials stay."""
-    with working("ending the stack"):
+    """Stop what `up` started. Data and credentials stay."""
+    with working("stopping the stack"):
         ran = _stack(ctx).down()
-    say("The stack is down; its data stays." if ran else "Nothing was up.")
+    say("The stack is down; its data stays." if ran else "Nothing was running.")
 
 
 @stack.command("status")
 def stack_status(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """Show each server: whether it runs and is healthy, where, with how much memory; ends with 1 when one is not."""
+    """Show each server: whether it runs and is healthy, where, with how much memory. Exits with 1 if one is not."""
     states = _stack(ctx).status()
     _show(states, as_json=as_json)
     if any(state.pid is not None and not state.healthy for state in states):

@@ -65,7 +65,7 @@ def _show(result: RestoreResult, source: str) -> None:
         hint(f"{batches} no longer in the table, and can be loaded again: {', '.join(result.unseen)}.")
     if result.stale_inputs:
         others = ", ".join(map(str, result.stale_inputs))
-        hint(f"Its model read {others} in another state: `lagoa transform` will build it again.")
+        hint(f"Its model read {others} in another state: `lagoa transform` builds it again.")
 
 
 def _tell(result: RestoreResult) -> dict[str, Any]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lagoa.domain.refs import RefInfo
 
 tag = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Tags, names of commits that stay: list, create, delete."
+    add_completion=False, no_args_is_help=True, help="Tags, fixed names of commits: list, create, delete."
 )
 
 
@@ -35,7 +35,7 @@ def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 @tag.command("create")
 def tag_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main") -> None:
-    """Give a commit a name that stays."""
+    """Create a tag: a fixed name for a commit."""
     with open_here(ctx) as lake:
         made = lake.create_tag(name, source)
     say(f"{made.name} names {source} ({short(made.commit)}).")
@@ -46,7 +46,7 @@ def tag_delete(
     ctx: typer.Context,
     names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_tag)],
 ) -> None:
-    """Remove tags."""
+    """Delete tags."""
     delete_refs(ctx, "tag", names)
 
 

@@ -31,7 +31,7 @@ def test_contract_infer_takes_several_files_into_a_layer(lake, tmp_path):
 
 
 def test_contract_diff_says_what_the_next_write_does(lake):
-    assert ok(lake, "contract", "diff").out == "As their contracts say: 1 table.\n"
+    assert ok(lake, "contract", "diff").out == "As in their contracts: 1 table.\n"
     path = lake / "iceberg" / "bronze" / "people.odcs.yaml"
     text = path.read_text("utf-8")
     path.write_text(text.replace("name: city", "name: town"), "utf-8")
@@ -55,4 +55,4 @@ def test_contract_diff_says_what_the_next_write_does(lake):
     path.rename(path.with_name("others.odcs.yaml"))
     shown = ok(lake, "contract", "diff").out
     assert "bronze.people has no contract: nothing writes to it or publishes it.\n" in shown
-    assert "Not at main, and made by the first write: bronze.others.\n" in shown
+    assert "Not at main yet, created by the first write: bronze.others.\n" in shown

@@ -39,7 +39,7 @@ def fix(  # noqa: PLR0913 - options of the command
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Put values in the place of those received, and send the records through the contract.
+    """Replace values of waiting records, and check the records against the contract again.
 
     Without --branch this is done on a branch of its own, which is audited and published.
     """

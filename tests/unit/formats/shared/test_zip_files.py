@@ -67,7 +67,8 @@ def test_folders_and_what_a_mac_adds_are_no_files(tmp_path):
     assert read(put(tmp_path, pack(members))) == TEXT
 
 
-def test_a_stream_that_was_not_measured_before(tmp_path):
+@pytest.mark.parametrize("zip64", [False, True])
+def test_a_stream_that_was_not_measured_before(tmp_path, zip64):
     class NoSeek(io.BytesIO):
         def seekable(self):
             return False
@@ -75,10 +76,13 @@ def test_a_stream_that_was_not_measured_before(tmp_path):
         def tell(self):
             raise OSError
 
-    packed = NoSeek()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.csv", "w") as target:
-        target.write(TEXT)
-    assert read(put(tmp_path, packed.getvalue())) == TEXT
+    for kind in (NoSeek, io.BytesIO):
+        packed = kind()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name in ("a.csv", "b.csv"):
+                with archive.open(name, "w", force_zip64=zip64) as target:
+                    target.write(TEXT)
+        assert read(put(tmp_path, packed.getvalue()), "a.csv") == TEXT
 
 
 def test_reading_goes_to_a_place_and_back(tmp_path):

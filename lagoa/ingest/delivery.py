@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.file_patterns import HIDDEN, is_pattern, matches, matching
 from lagoa.errors import SourceError
+from lagoa.formats.contract_text import scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -164,5 +165,5 @@ def _pattern_advice(sources: Mapping[TableName, Source], names: Sequence[str]) -
         alike = [parts for parts in split.values() if parts[::2] == own[::2]]
         if alike and not is_pattern(file):
             pattern = "".join(text if {text} == set(others) else "*" for text, *others in zip(own, *alike, strict=True))
-            return f"If they are of {table}, write `file: {shown(pattern)}` in its contract. "
+            return f"If they are of {table}, write `file: {scalar(shown(pattern))}` in its contract. "
     return ""

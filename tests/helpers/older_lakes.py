@@ -356,6 +356,8 @@ def differences(found: Any, wanted: Any, place: str = "") -> list[str]:
     if isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
         told = [differences(*pair, f"{place}/{at}") for at, pair in enumerate(zip(found, wanted, strict=True))]
         return [line for lines in told for line in lines]
+    if place.endswith("/reason") and str(found).startswith(f"{wanted}: "):
+        return []  # reasons of later versions show the value
     return [] if found == wanted else [f"{place}: {found!r} instead of {wanted!r}"]
 
 

@@ -118,7 +118,7 @@ def test_the_advice_is_the_pattern_that_takes_the_other_months(folder, incoming)
     folder.contract("bronze.jobs", "code:long! change:long", source=source)
     with folder.open() as lake, pytest.raises(SourceError, match=r"2 of its 3 files: MOV202402\.txt, ") as raised:
         lake.delivery(incoming)
-    assert "If they are of bronze.jobs, write `file: MOV*.txt`" in raised.value.advice
+    assert 'If they are of bronze.jobs, write `file: "MOV*.txt"`' in raised.value.advice
 
 
 def test_a_file_that_two_contracts_name_is_refused_with_both(folder, incoming):

@@ -13,7 +13,6 @@ from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
-from lagoa.formats.shared.shown import shown
 from lagoa.quarantine.waiting import Waiting, check_condition, selection_sql
 
 if TYPE_CHECKING:
@@ -65,7 +64,6 @@ class RefusedRecord:
         fate_batch: batch in which it was accepted.
         fate_commit: commit in which it was accepted, as the log of the ref shows it: on main, the publication.
         fixed: values that replace those received, by column.
-        encoding: of the table's files.
     """
 
     rule: str
@@ -84,12 +82,6 @@ class RefusedRecord:
     fate_batch: str | None = None
     fixed: Mapping[str, str | None] = field(default_factory=dict)
     fate_commit: str | None = None
-    encoding: str = "utf-8"
-
-    @property
-    def text(self) -> str:
-        """Its bytes as text to read; those that are invalid in the encoding are read as Windows-1252, with a mark."""
-        return shown(self.raw or b"", self.encoding)
 
 
 def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]:
@@ -159,9 +151,7 @@ def show_quarantine(
         rows = session.query(query, [*values, limit]).fetchall()
     found = [RefusedRecord(*[*row[:-1], json.loads(row[-1] or "{}")]) for row in rows]
     commits = _commits_of(context, ref, table, {each.fate_batch for each in found if each.fate_batch})
-    contract = context.contracts.get(table)
-    encoding = contract.source.encoding if contract and contract.source else "utf-8"
-    return [replace(each, fate_commit=commits.get(each.fate_batch or ""), encoding=encoding) for each in found]
+    return [replace(each, fate_commit=commits.get(each.fate_batch or "")) for each in found]
 
 
 def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:

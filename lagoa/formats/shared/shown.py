@@ -9,13 +9,15 @@ from lagoa.formats.shared.utf16 import ENCODINGS as UTF16
 _CP1252 = "lagoa.cp1252"
 
 
-def shown(raw: bytes, encoding: str) -> str:
+def shown(raw: bytes | None, encoding: str) -> str:
     """Return a record's bytes as text: those that are invalid in the encoding as Windows-1252, and a mark that says so.
 
     Args:
-        raw: the bytes as the quarantine keeps them.
+        raw: the bytes as the quarantine keeps them; None is shown as nothing.
         encoding: of the table's files; what was UTF-16 is kept as UTF-8.
     """
+    if raw is None:
+        return ""
     name = codecs.lookup(encoding).name
     name = "utf-8" if name in UTF16 else name
     try:

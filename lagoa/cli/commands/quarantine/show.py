@@ -10,6 +10,8 @@ from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, Tab
 from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
 from lagoa.cli.options import JsonOption, RefOption, open_here
 from lagoa.domain.selection import Selection
+from lagoa.domain.tables import TableName
+from lagoa.formats.shared.shown import shown
 
 if TYPE_CHECKING:
     from lagoa.quarantine import RefusedRecord
@@ -32,26 +34,28 @@ def show(  # noqa: PLR0913 - options of the command
     wanted = None if fate == "any" else fate
     with open_here(ctx) as lake:
         refused = lake.refused_records(table, ref, Selection(rule, batch), fate=wanted, limit=limit + 1)
-    shown, more = refused[:limit], len(refused) > limit
+        contract = lake.context.contracts.get(TableName.parse(table))
+    encoding = contract.source.encoding if contract and contract.source else "utf-8"
+    first, more = refused[:limit], len(refused) > limit
     if as_json:
-        emit_json([_tell(each) for each in shown])
+        emit_json([_tell(each, encoding) for each in first])
         return
-    if not shown:
+    if not first:
         kind = "record is in quarantine" if wanted is None else f"{fate} record is in quarantine"
         say(f"No {kind} for {table} at {ref}" + (f" by {rule}." if rule else "."))
         return
     columns = ["source", "record", "rule", "reason", "received"]
     emit_table(
         columns if fate == "waiting" else [*columns, "fate"],
-        (_row(each) if fate == "waiting" else [*_row(each), _fate(each)] for each in shown),
+        (_row(each, encoding) if fate == "waiting" else [*_row(each, encoding), _fate(each)] for each in first),
         right=("record",),
     )
     if more:
         hint(f"These are the first {count(limit, 'record')}; there are more: --limit N.")
 
 
-def _row(record: RefusedRecord) -> list[str]:
-    raw = shorten(one_line(record.text.rstrip()))
+def _row(record: RefusedRecord, encoding: str) -> list[str]:
+    raw = shorten(one_line(shown(record.raw, encoding).rstrip()))
     return [record.source, number(record.record), record.rule, shorten(record.reason), raw]
 
 
@@ -63,14 +67,14 @@ def _fate(record: RefusedRecord) -> str:
     return f"{record.fate}{place}{commit} by {record.fate_by}, {moment(record.fate_at)}: {record.fate_reason}"
 
 
-def _tell(record: RefusedRecord) -> dict[str, Any]:
+def _tell(record: RefusedRecord, encoding: str) -> dict[str, Any]:
     return {
         "rule": record.rule,
         "column": record.column,
         "reason": record.reason,
         "record": record.record,
         "byte_offset": record.byte_offset,
-        "raw": record.text,
+        "raw": shown(record.raw, encoding),
         "source": record.source,
         "batch": record.batch,
         "quarantined_at": record.quarantined_at,

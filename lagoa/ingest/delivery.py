@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.file_patterns import HIDDEN, is_pattern, matches, matching
 from lagoa.errors import SourceError
 from lagoa.formats.contract_text import scalar
+from lagoa.formats.shared.files import SourceFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,7 +67,7 @@ def read_delivery(context: LakeContext, folder: Path, ignore: Sequence[str] = ()
     names, folders = _entries(folder)
     claims = {table: matching(source.file or "", names) for table, source in sources.items()}
     if not any(claims.values()):
-        raise _nothing_named(folder, sources)
+        raise _nothing_named(folder, sources, list(names))
     _refuse_disputed(folder, sources, claims)
     claimed = {name for found in claims.values() for name in found}
     others = [name for name in names if name not in claimed]
@@ -88,10 +90,15 @@ def shown(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def listed(items: Sequence[str]) -> str:
-    """Return the first few items of a list, and how many more it has."""
+    """Return the first few items of a list as one line of text, and how many more it has."""
     more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    return f"{', '.join(items[:_LISTED])}{more}"
+    text = ", ".join(items[:_LISTED])
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text) + more
 
 
 def _entries(folder: Path) -> tuple[dict[str, None], list[str]]:
@@ -112,12 +119,15 @@ def _ignored(name: str, patterns: Iterable[str]) -> bool:
     return name.startswith(HIDDEN) or any(name == pattern or matches(pattern, name) for pattern in patterns)
 
 
-def _nothing_named(folder: Path, sources: Mapping[TableName, Source]) -> SourceError:
-    named = ", ".join(sorted({str(source.file) for source in sources.values()}))
+def _nothing_named(folder: Path, sources: Mapping[TableName, Source], names: Sequence[str]) -> SourceError:
+    if not names:
+        return SourceError(str(folder), "there is no file in it.", "Check the path.")
+    named = listed(sorted({shown(source.file or "") for source in sources.values()}))
     return SourceError(
         str(folder),
         f"no contract names a file in it; they name {named or 'none'}.",
-        "Add `file: NAME` to `lagoa.source` of a contract, or load one file with `lagoa ingest FILE --into TABLE`.",
+        f"{_pattern_advice(sources, names)}Add `file: NAME` to `lagoa.source` of a contract, or load one file with "
+        "`lagoa ingest FILE --into TABLE`.",
     )
 
 
@@ -129,7 +139,11 @@ def _refuse_disputed(
     for table, found in claims.items():
         for name in found:
             tables[name].append(table)
-    disputed = {name: those for name, those in tables.items() if _is_disputed([sources[table] for table in those])}
+    disputed = {
+        name: those
+        for name, those in tables.items()
+        if _is_disputed(folder / name, [sources[table] for table in those])
+    }
     if disputed:
         lines = [
             f"{shown(name)!r} by {' and '.join(f'{table} ({sources[table].file})' for table in those)}"
@@ -142,9 +156,18 @@ def _refuse_disputed(
         )
 
 
-def _is_disputed(sources: Sequence[Source]) -> bool:
-    members = {source.member for source in sources}
-    return len(sources) > 1 and (None in members or len(members) < len(sources))
+def _is_disputed(path: Path, sources: Sequence[Source]) -> bool:
+    """Return whether several sources that name a file would read the same of it."""
+    if len(sources) == 1:
+        return False
+    members = []
+    for source in sources:
+        try:
+            member = SourceFile(path, [source.member] if source.member else []).member
+        except SourceError:  # it is reported when the file is read
+            continue
+        members.append(member.name if member else None)
+    return len(set(members)) < len(members) or None in {source.member for source in sources}
 
 
 def _unclaimed(folder: Path, sources: Mapping[TableName, Source], names: Sequence[str], found: int) -> SourceError:
@@ -161,6 +184,10 @@ def _pattern_advice(sources: Mapping[TableName, Source], names: Sequence[str]) -
     split = {name: _DIGITS.split(name) for name in names}
     for table, source in sources.items():
         file = source.file or ""
+        if matching(_folded(file), {_folded(name) for name in names}):
+            return (
+                f"{table} names {shown(file)}: upper and lower case, and the encoding of accents, have to be the same. "
+            )
         own = _DIGITS.split(file)
         alike = [parts for parts in split.values() if parts[::2] == own[::2]]
         if alike and not is_pattern(file):

@@ -68,6 +68,7 @@ def test_a_file_that_no_contract_names_stops_the_folder_before_anything_is_loade
     with pytest.raises(SourceError, match=r"no contract names 2 of its 5 files: LEIAME\.pdf, mov202404\.txt") as raised:
         dev.ingest_folder(incoming)
     assert "--ignore PATTERN" in raised.value.advice
+    assert "bronze.jobs names MOV*.txt: upper and lower case" in raised.value.advice
     assert dev.head == head
     results = dev.ingest_folder(incoming, ignore=["*.pdf", "mov202404.txt"])
     assert results.delivery.ignored == ("LEIAME.pdf", "mov202404.txt")
@@ -119,6 +120,18 @@ def test_the_advice_is_the_pattern_that_takes_the_other_months(folder, incoming)
     with folder.open() as lake, pytest.raises(SourceError, match=r"2 of its 3 files: MOV202402\.txt, ") as raised:
         lake.delivery(incoming)
     assert 'If they are of bronze.jobs, write `file: "MOV*.txt"`' in raised.value.advice
+
+
+def test_a_folder_of_other_months_and_an_empty_one(folder, incoming, tmp_path):
+    source = {"format": "csv", "file": "MOV202312.txt", "delimiter": ";"}
+    folder.contract("bronze.jobs", "code:long! change:long", source=source)
+    (tmp_path / "empty").mkdir()
+    with folder.open() as lake:
+        with pytest.raises(SourceError, match=r"no contract names a file in it; they name MOV202312\.txt, ") as raised:
+            lake.delivery(incoming)
+        assert 'write `file: "MOV*.txt"`' in raised.value.advice
+        with pytest.raises(SourceError, match="there is no file in it"):
+            lake.delivery(tmp_path / "empty")
 
 
 def test_a_file_that_two_contracts_name_is_refused_with_both(folder, incoming):
@@ -203,6 +216,8 @@ def test_names_that_are_no_text(lake, dev, incoming):
     (incoming / os.fsdecode(b"\xe7")).write_text("")
     with pytest.raises(SourceError, match="1 of its 5 files: �"):
         dev.ingest_folder(incoming)
+    (incoming / os.fsdecode(b"\xe7")).rename(incoming / "a\n\x1b[31m.csv")
+    assert "1 ignored (a\\n\\x1b[31m.csv)" in dev.ingest_folder(incoming, ignore=["*.csv"]).summary
 
 
 def test_flows_of_earlier_versions_get_one_file_a_table_or_an_error(lake, incoming):

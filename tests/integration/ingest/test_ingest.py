@@ -352,6 +352,7 @@ def test_a_folder_with_a_bad_file_keeps_the_good_ones(lake: Lake, branch: str, t
 
 
 def test_a_folder_that_holds_no_known_file(lake: Lake, tmp_path: Path) -> None:
+    put(tmp_path, b"", "unrelated.csv")
     with pytest.raises(SourceError, match=r"no contract names a file in it; they name .*other\.csv, packed"):
         read_delivery(lake.context, tmp_path)
     with pytest.raises(SourceError, match="there is no such folder"):

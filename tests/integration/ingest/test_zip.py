@@ -101,6 +101,14 @@ def test_members_of_one_zip_file_go_into_several_tables(lake, dev, tmp_path):
     assert lake.sql("SELECT id FROM bronze.feb ORDER BY 1", "dev").fetchall() == [(1,), (3,)]
 
 
+def test_contracts_that_read_the_same_member_are_refused(folder, tmp_path):
+    source = {"format": "csv", "delimiter": ";", "file": "year.zip", "member": "*.csv"}
+    folder.contract("bronze.any", "id:long! nome:string", source=source)
+    packed(tmp_path / "year.zip", jan_csv=ROWS, LEIAME_txt="read me")
+    with folder.open() as lake, pytest.raises(SourceError, match=r"'year\.zip' by bronze\.any .* and bronze\.jan"):
+        lake.delivery(tmp_path)
+
+
 def test_another_member_of_the_same_zip_file_is_another_batch(dev, tmp_path):
     path = packed(tmp_path / "two.zip", a_csv=ROWS, b_csv=ROWS)
     with pytest.raises(SourceError, match=r"2 files are in it: a\.csv, b\.csv"):

@@ -14,7 +14,7 @@ from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.contracts.properties import ColumnProperties, custom_properties
 from lagoa.domain.suggestions import near
-from lagoa.domain.tables import TableName
+from lagoa.domain.tables import OWN_PREFIX, TableName
 from lagoa.errors import InvalidName
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _Text = TypeVar("_Text", bound=str)
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+_ENGINE_COLUMNS = frozenset({"file_row_number"})
 _LOGICAL = {
     "int": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number", "date": "date",
     "time": "time", "timestamp": "timestamp", "timestamptz": "timestamp", "boolean": "boolean", "list": "array",
@@ -79,6 +80,9 @@ class _ColumnReader:
             raise self.error(
                 "name", f"{self.name!r} is not a valid column name." if self.name else "name is missing.", advice
             )
+        if self.name.startswith(OWN_PREFIX) or self.name in _ENGINE_COLUMNS:
+            message = f"column {self.name}: the SQL engine adds a column of this name to the rows that it reads."
+            raise self.error("name", message, "Choose another name; the name in the files goes in lagoa.header.")
         for key, advice in _REFUSED.items():
             if getattr(found, key):
                 raise self.error(key, f"column {self.name}: {key} is not supported.", advice)

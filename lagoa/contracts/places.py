@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from lagoa.domain.tables import TableName
+from lagoa.domain.tables import ENGINE_LAYERS, TableName
 from lagoa.errors import ContractError, InvalidName
 
 SUFFIX = ".odcs.yaml"
@@ -60,4 +60,7 @@ def table_of(folder: Path, parts: tuple[str, ...]) -> TableName:
     if table.is_quarantine:
         message = "the layer quarantine is Lagoa's own, and so are its contracts."
         raise ContractError(folder.joinpath(*parts), None, message, "Take the file away.")
+    if table.layer in ENGINE_LAYERS:
+        message = f"the SQL engine has a schema {table.layer!r} of its own: tables in such a layer cannot be read."
+        raise ContractError(folder.joinpath(*parts), None, message, "Choose another name for the layer.")
     return table

@@ -11,6 +11,12 @@ from lagoa.errors import InvalidName
 QUARANTINE_LAYER = "quarantine"
 """The namespace of the quarantine tables, which contain the records that other tables refused."""
 
+ENGINE_LAYERS = frozenset({"information_schema", "pg_catalog", "main", "temp", "system", "memory"})
+"""Names that the SQL engine has for schemas of its own: no table can be in a layer of such a name."""
+
+OWN_PREFIX = "_lagoa_"
+"""Prefix of the columns that Lagoa adds to rows while it reads and writes them."""
+
 LINEAGE_COLUMNS = ("_batch_id", "_ingested_at", "_source", "_row")
 """The columns that ingest adds to each row: its batch, the time, the file's name, the record's number from 1."""
 

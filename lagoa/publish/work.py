@@ -20,6 +20,7 @@ from lagoa.write.holds import refuse_held_within
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lagoa.catalog.batches import TableBatches
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Namespace, VersionedCatalog
@@ -106,13 +107,17 @@ class _Work:
         if not net and not self.namespaces():
             raise NothingToPublish(self.branch)
         self._refuse_skew(net)
-        present = {
-            table: self.context.batches.of(self.context.metadata.facts(pointer).properties)
+        before = self.catalog.tables(self.main)
+        batches = {
+            table: (self._batches(before.get(table)), self._batches(pointer))
             for table, pointer in net.items()
             if pointer
         }
-        refuse_held_within(self.catalog, self.main, present)
+        refuse_held_within(self.catalog, self.main, batches)
         return net
+
+    def _batches(self, pointer: str | None) -> TableBatches:
+        return self.context.batches.of(self.context.metadata.facts(pointer).properties if pointer else {})
 
     def _refuse_skew(self, net: Mapping[TableName, str | None]) -> None:
         """Refuse models that were built on the branch from inputs that differ in the state to be published."""

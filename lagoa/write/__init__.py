@@ -14,10 +14,10 @@ from lagoa.catalog.batches import HeldBatch
 from lagoa.catalog.table_facts import FINGERPRINT
 from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
-from lagoa.domain.refs import Ref
-from lagoa.errors import BatchChanged, BatchHeld, CommitLost, TableNotFound, WriteError
+from lagoa.domain.refs import MAIN, Ref
+from lagoa.errors import BatchChanged, BatchHeld, CommitLost, QueryError, TableNotFound, WriteError
 from lagoa.write.fingerprints import RowsFingerprint, same
-from lagoa.write.holds import held_fingerprint
+from lagoa.write.holds import held_batches
 from lagoa.write.incoming import incoming_of
 from lagoa.write.merge import delete_rows, merge_rows
 from lagoa.write.overwrite import Where, overwrite_rows
@@ -222,18 +222,22 @@ class WriteTransaction:
 
         Raises:
             TableNotFound: there is no such table.
-            QueryError: the condition is invalid, or reads something other than tables of the branch.
+            QueryError: the condition is invalid, depends on chance or the time, or reads something other than tables
+                of the branch.
         """
         tables = self._staged.tables
         if table not in tables:
             raise TableNotFound(table, self._branch)
         engine = self._context.engine
-        reads = engine.tables_read(f"SELECT ({predicate}\n)")
+        reads = engine.tables_read(f"SELECT ({predicate}\n)", repeatable=True)
         for other in sorted(reads - tables.keys()):
             raise TableNotFound(other, self._branch)
         target = Target(self._staged, self._context.contracts, table)
         with engine.session({name: tables[name] for name in reads | {table}}, confined=True) as session:
-            changes = delete_rows(session, target, predicate)
+            try:
+                changes = delete_rows(session, target, predicate)
+            except QueryError as error:
+                raise _of_condition(table, predicate, error) from error
         return self._stage(target, changes, _Options("delete"), None)
 
     def evolve(self, tables: Sequence[TableName]) -> list[TableName]:
@@ -302,10 +306,12 @@ class WriteTransaction:
             BatchHeld: the batch with this content was rolled back and held.
             BatchChanged: the table contains the batch with different content.
         """
-        held = held_fingerprint(self._context.catalog, self._staged.base, target.name, batch.id)
-        if held is not None and is_of(held):
-            raise BatchHeld(target.name, batch.id)
+        catalog = self._context.catalog
         known = self._context.batches.of(target.properties).get(batch.id)
+        for commit in {self._staged.base, catalog.ref(MAIN).commit}:  # `main` may have held it since the branch began
+            for held, fingerprint in held_batches(catalog, commit, target.name).items():
+                if (held == batch.id or known is None) and is_of(fingerprint):
+                    raise BatchHeld(target.name, held)
         if known is not None and not is_of(known.fingerprint):
             raise BatchChanged(target.name, batch.id, known.fingerprint, batch.fingerprint)
         return known is not None
@@ -373,6 +379,12 @@ class WriteTransaction:
             else:
                 fault_point("write.committed")
                 return
+
+
+def _of_condition(table: TableName, predicate: str, error: QueryError) -> QueryError:
+    """Return an engine's error about a condition without the query around the condition."""
+    said = error.message.splitlines()[0].rstrip(".")
+    return QueryError(f"The condition {predicate!r} fails for {table}: {said}.", error.advice)
 
 
 def _appended(rows: SessionQuery, target: Target) -> FileChanges:

@@ -62,6 +62,12 @@ def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = Fal
     return any(each.effect == "evolves" for each in comparison.differences)
 
 
+def same_columns(transaction: Transaction, other: TableMetadata) -> None:
+    """Stage the columns and the sort order of another state of the same table."""
+    metadata = transaction.table_metadata
+    transaction._apply((*_schema_updates(metadata, other.schema()), *_sort_updates(metadata, other.sort_order())), ())
+
+
 def _refusal(table: TableName, refused: Sequence[Difference]) -> WriteError:
     first = refused[0]
     message = f"column {first.column!r} is {first.before} and cannot become {first.after}"

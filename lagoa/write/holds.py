@@ -40,26 +40,30 @@ def with_holds(
     return dict(changed)
 
 
-def held_fingerprint(catalog: VersionedCatalog, commit: str, table: TableName, batch: str) -> str | None:
-    """Return the fingerprint of a batch that is held at a commit; None if it is not held."""
-    return catalog.namespaces(commit).get(table.namespace, {}).get(_property(table, batch))
+def held_batches(catalog: VersionedCatalog, commit: str, table: TableName) -> dict[str, str]:
+    """Return the fingerprint of each batch of a table that is held at a commit, by the batch's id."""
+    prefix = _property(table, "")
+    properties = catalog.namespaces(commit).get(table.namespace, {})
+    return {name.removeprefix(prefix): value for name, value in properties.items() if name.startswith(prefix)}
 
 
-def refuse_held_within(catalog: VersionedCatalog, commit: str, tables: Mapping[TableName, TableBatches]) -> None:
-    """Refuse tables that contain a batch which is held at a commit.
+def refuse_held_within(
+    catalog: VersionedCatalog, commit: str, tables: Mapping[TableName, tuple[TableBatches, TableBatches]]
+) -> None:
+    """Refuse tables with a batch that is held at a commit, under whatever id its content was loaded.
+
+    Args:
+        catalog: the catalog.
+        commit: the commit with the holds.
+        tables: by table, its batches there, and those that it will have.
 
     Raises:
         BatchHeld: with the first such batch.
     """
-    namespaces = catalog.namespaces(commit)
-    for table, batches in tables.items():
-        prefix = _property(table, "")
-        for mark, fingerprint in namespaces.get(table.namespace, {}).items():
-            if mark.startswith(prefix):
-                batch = mark.removeprefix(prefix)
-                found = batches.get(batch)
-                if found is not None and same(fingerprint, found.fingerprint):
-                    raise BatchHeld(table, batch)
+    for table, (before, after) in tables.items():
+        for held, fingerprint in held_batches(catalog, commit, table).items():
+            if any(same(fingerprint, each.fingerprint) for each in after.missing_from(before).values()):
+                raise BatchHeld(table, held)
 
 
 def _property(table: TableName, batch: str) -> str:

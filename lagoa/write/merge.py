@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lagoa.write.target import Target
 
 _NEW, _HITS = "_lagoa_new", "_lagoa_hits"
+_OLDER = "_lagoa_older"
 _ROW = LINEAGE_COLUMNS[3]
 _BOUNDED = {"int", "long", "string", "date", "timestamp", "timestamptz"}
 
@@ -94,15 +95,15 @@ def _find_hits(session: SqlSession, part: Part, key: Sequence[str], order_by: st
     if order_by is None:
         return rows_by_file(session, part, joined)
     file = FILE_COLUMN if part.by_file else f"'' AS {FILE_COLUMN}"
+    keys = ", ".join(f"n.{name_in_sql(name)}" for name in key)
     existing, new = f"o.{name_in_sql(order_by)}", f"n.{name_in_sql(order_by)}"
     older = f"coalesce({existing} > {new}, {existing} IS NOT NULL AND {new} IS NULL)"
     session.query(
-        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, n.rowid AS row_new, {older} AS older "
-        f"FROM {part.sql} {joined}"
+        f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, {older} AS {_OLDER}, {keys} FROM {part.sql} {joined}"
     ).fetchall()
-    losers = f"SELECT row_new FROM {_HITS} WHERE older"
-    session.query(f"DELETE FROM {_NEW} WHERE rowid IN ({losers})").fetchall()
-    session.query(f"DELETE FROM {_HITS} WHERE row_new IN ({losers})").fetchall()
+    losers = f"({_listed(key)}) IN (SELECT {_listed(key)} FROM {_HITS} WHERE {_OLDER})"
+    session.query(f"DELETE FROM {_NEW} WHERE {losers}").fetchall()
+    session.query(f"DELETE FROM {_HITS} WHERE {losers}").fetchall()
     return dict(session.query(f"SELECT {FILE_COLUMN}, count(*) FROM {_HITS} GROUP BY ALL").fetchall())
 
 

@@ -10,6 +10,7 @@ from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.refs import Ref
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
+from lagoa.write.evolution import same_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,6 +60,8 @@ def restore_tables(
     wanted = {each: then.get(each) for table in tables for each in (table, table.quarantine)}
     changed = {table: pointer for table, pointer in wanted.items() if pointer != now.get(table)}
     staged.point(changed)
+    for table in now.keys() & {table for table, pointer in changed.items() if pointer}:
+        _keep_dropped(context, staged, table, now[table])
     after = staged.tables
     results = [
         RestoreResult(
@@ -70,6 +73,32 @@ def restore_tables(
         for table in tables
     ]
     return results, sorted(changed)
+
+
+def _keep_dropped(context: LakeContext, staged: StagedCatalog, table: TableName, now: str) -> None:
+    """Give a restored table the columns that it had before it was restored, if one of them replaced a dropped one.
+
+    That is one that has a dropped column's name, or whose predecessor the contract lists as dropped for good: rows of
+    the restored state would show the values of the dropped column under it.
+    """
+    from lagoa.write.transactions import KeptTransaction
+
+    restored = staged.load_table((*table.namespace, table.name))
+    before, then = context.metadata.parsed(now), restored.metadata
+    if before.table_uuid != then.table_uuid:
+        return
+    contract = context.contracts.get(table)
+    ids = {before.schema().find_column_name(number): number for number in before.schema().field_ids}
+    dropped = {
+        name
+        for number in then.schema().field_ids
+        if (name := then.schema().find_column_name(number)) and number not in ids.values()
+    }
+    if dropped.isdisjoint({*ids, *(contract.dropped if contract else ())}):
+        return
+    transaction = KeptTransaction(restored)
+    same_columns(transaction, before)
+    transaction.commit_transaction()
 
 
 def _removed_batches(context: LakeContext, now: str | None, then: str) -> tuple[str, ...]:

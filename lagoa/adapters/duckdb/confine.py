@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.sql_names import text_in_sql
-from lagoa.domain.tables import TableName
+from lagoa.domain.tables import ENGINE_LAYERS, TableName
 from lagoa.errors import InvalidName, QueryError
 
 if TYPE_CHECKING:
@@ -33,9 +33,24 @@ _REFUSED_FUNCTIONS = frozenset(
         "col_description", "obj_description", "shobj_description",
     }
 )  # fmt: skip
+CHANGING_FUNCTIONS = frozenset(
+    {
+        "age", "current_catalog", "current_database", "current_date", "current_localtime", "current_localtimestamp",
+        "current_role", "current_schema", "current_schemas", "current_time", "current_timestamp", "current_user",
+        "gen_random_uuid", "get_current_time", "get_current_timestamp", "localtime", "localtimestamp", "now", "random",
+        "session_user", "today", "transaction_timestamp", "user", "uuid", "uuidv4", "uuidv7", "version",
+    }
+)  # fmt: skip
+"""Functions whose result depends on more than their arguments, besides those that are always refused."""
+
 _REFUSED_PREFIXES = ("pg_", "has_", "inet_", "__internal", "duckdb_", "read_", "parquet_", "pragma_")
 _PG_HARMLESS = frozenset({"pg_typeof", "pg_size_pretty"})
-_OWN_SCHEMAS = frozenset({"information_schema", "pg_catalog", "main", "temp", "system", "memory"})
+_AS_COLUMNS = frozenset(
+    {"current_catalog", "current_date", "current_role", "current_schema", "current_time", "current_timestamp",
+     "current_user", "localtime", "localtimestamp", "session_user", "user"}
+)  # fmt: skip
+"""Functions that SQL writes without parentheses, so that they are parsed as columns."""
+
 _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
 _SOURCES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY", "PIVOT"})
 _EXPRESSIONS = frozenset(
@@ -47,7 +62,7 @@ _EXPRESSIONS = frozenset(
 _MAX_LENGTH = 1_000_000
 
 
-def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str) -> frozenset[TableName]:
+def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str, *, repeatable: bool = False) -> frozenset[TableName]:
     """Return the tables that a user's query names; see `SqlEngine.tables_read`."""
     import duckdb
 
@@ -59,23 +74,26 @@ def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str) -> frozenset[TableN
     except duckdb.Error as error:
         raise QueryError(str(error).strip(), _ADVICE) from error
     try:
-        return _walked(json.loads(str(row[0])) if row else {"error": True}, sql)
+        parsed = json.loads(str(row[0])) if row else {"error": True}
+        if parsed["error"]:
+            raise _not_parsed(cursor, parsed, sql)
+        return _walked(parsed, repeatable=repeatable)
     except RecursionError as error:
         raise QueryError("The query is nested too deeply.", "Break it up with WITH.") from error
 
 
-def _walked(parsed: dict[str, Any], sql: str) -> frozenset[TableName]:
-    if parsed["error"]:
-        raise _not_parsed(parsed, sql)
+def _walked(parsed: dict[str, Any], *, repeatable: bool) -> frozenset[TableName]:
     statements = parsed["statements"]
     if len(statements) != 1:
         raise QueryError(f"{len(statements)} statements were given.", _ADVICE)
-    walk = _Walk()
+    walk = _Walk(repeatable=repeatable)
     walk.visit(statements[0]["node"], frozenset())
     return frozenset(walk.tables)
 
 
-def _not_parsed(parsed: dict[str, Any], sql: str) -> QueryError:
+def _not_parsed(cursor: duckdb.DuckDBPyConnection, parsed: dict[str, Any], sql: str) -> QueryError:
+    import duckdb
+
     message = str(parsed.get("error_message", "")).splitlines()[0]
     if parsed.get("error_type") == "parser":
         at = f" (character {parsed['position']})" if parsed.get("position") else ""
@@ -86,14 +104,29 @@ def _not_parsed(parsed: dict[str, Any], sql: str) -> QueryError:
             "PIVOT as a statement is not taken.",
             "Write `SELECT * FROM layer.table PIVOT (… FOR column IN ('a', 'b'))`, or sum(x) FILTER (column = 'a').",
         )
-    return QueryError(f"Only SELECT is taken, not {first or 'this'}.", _ADVICE)
+    try:
+        statements = cursor.extract_statements(sql)
+    except duckdb.Error:
+        statements = []
+    if len(statements) != 1:
+        return QueryError(f"{len(statements) or 'No'} statements were given.", _ADVICE)
+    kind = statements[0].type.name
+    return QueryError(message if kind == "SELECT" else f"Only SELECT is taken, not {kind}.", _ADVICE)
+
+
+def _changing(what: str) -> QueryError:
+    return QueryError(
+        f"The condition depends on {what}, which gives another result each time.",
+        f"Write the value itself. Not taken here are samples and {', '.join(sorted(CHANGING_FUNCTIONS))}.",
+    )
 
 
 class _Walk:
     """Goes through a parsed query, collects tables and refuses what is not on the lists."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, repeatable: bool) -> None:
         self.tables: set[TableName] = set()
+        self._repeatable = repeatable
 
     def visit(self, part: Any, scope: frozenset[str]) -> None:
         """Check a part; `scope` has the names of the common table expressions that can be read there."""
@@ -105,6 +138,8 @@ class _Walk:
                 self._node(part, scope)
             elif "class" in part:
                 self._expression(part, scope)
+            elif part.get("sample") and self._repeatable:
+                raise _changing("a sample")
             elif "sample" in part:
                 self._source(part, scope)
             else:
@@ -118,6 +153,8 @@ class _Walk:
     def _node(self, node: dict[str, Any], scope: frozenset[str]) -> None:
         if node["type"] not in _NODES:
             raise QueryError(f"{node['type']} is not taken.", _ADVICE)
+        if self._repeatable and node.get("sample"):
+            raise _changing("a sample")
         for entry in node["cte_map"]["map"]:
             self.visit(entry["value"], scope)
             scope |= {entry["key"].lower()}
@@ -135,6 +172,12 @@ class _Walk:
         if kind not in _EXPRESSIONS:
             raise QueryError(f"{kind} expressions are not taken.", _ADVICE)
         name = str(expression.get("function_name", "")).lower()
+        names = expression.get("column_names") or []
+        if len(names) == 1 and names[0].lower() in _AS_COLUMNS:
+            name = names[0].lower()
+        two_moments = name == "age" and len(expression["children"]) > 1
+        if self._repeatable and name in CHANGING_FUNCTIONS and not two_moments:
+            raise _changing(name)
         refused = name in _REFUSED_FUNCTIONS or name.startswith(_REFUSED_PREFIXES)
         if refused and name not in _PG_HARMLESS:
             raise QueryError(
@@ -164,7 +207,7 @@ class _Walk:
     def _table(self, source: dict[str, Any], scope: frozenset[str]) -> None:
         catalog, layer, name = (source[key].lower() for key in ("catalog_name", "schema_name", "table_name"))
         shown = ".".join(filter(None, (catalog, layer, name)))
-        if catalog or layer in _OWN_SCHEMAS:
+        if catalog or layer in ENGINE_LAYERS:
             raise QueryError(f"{shown} is no table of the lake.", _ADVICE)
         if source.get("at_clause"):
             raise QueryError(f"AT after {shown} is not taken.", "Query another ref: `lagoa sql --ref main~1 …`.")

@@ -127,10 +127,10 @@ class DuckDBEngine:
         """Return when all files are on the disk; one call for all of them is quicker than one for each."""
         os.sync()
 
-    def tables_read(self, sql: str) -> frozenset[TableName]:
+    def tables_read(self, sql: str, *, repeatable: bool = False) -> frozenset[TableName]:
         """Parse a user's SQL with DuckDB's own parser; return the tables it names; see `SqlEngine.tables_read`."""
         with self._instance(confined=True, iceberg=False).root.cursor() as cursor:
-            return tables_read(cursor, sql)
+            return tables_read(cursor, sql, repeatable=repeatable)
 
     def remember(self, pointer: str, files: Sequence[str]) -> None:
         """Say that the table at `pointer` consists of exactly these files, written under its current schema.
@@ -158,7 +158,8 @@ class DuckDBEngine:
         self.close()
 
     def _session(self, instance: DuckDBInstance, views: Mapping[TableName, str], *, named: bool) -> DuckDBSession:
-        name = f"lagoa_{next(self._numbers)}" if named else None
+        # No layer has this name: a reference to either of two would be ambiguous.
+        name = f'"lagoa {next(self._numbers)}"' if named else None
         scan = partial(self._scan, instance)
         means = Means(self._storage, instance.load_extension, scan, self._target_file_bytes, self._file_columns)
         return DuckDBSession(instance.root, name, views, means)

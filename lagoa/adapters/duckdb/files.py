@@ -80,8 +80,8 @@ class FileWriter:
             try:
                 files = self._copy(query, parameters, columns, folder, constant)
             except NotWritable as reason:
-                log.warning("%s: PyIceberg writes the files, which is slower: %s", self.name, reason)
-                files = self._write_by_pyiceberg(query, parameters)
+                log.warning("%s: Arrow writes the files, which is slower: %s", self.name, reason)
+                files = self._write_by_arrow(query, parameters, folder)
         except duckdb.Error as error:
             storage.discard(folder)
             raise self._translated(error) from error
@@ -148,7 +148,7 @@ class FileWriter:
         target = self.schema.find_field(name).field_type
         try:
             duckdb_type(target)
-        except NotWritable:  # PyIceberg will write it, and checks it
+        except NotWritable:  # Arrow will write it, and checks it
             return name_in_sql(name)
         value = cast(name_in_sql(name), source, target, name)
         if value is None:
@@ -301,10 +301,11 @@ class FileWriter:
                 "Leave these rows out or fill the column; nothing was written.",
             )
 
-    def _write_by_pyiceberg(self, query: str, parameters: Sequence[Any]) -> list[DataFile]:
+    def _write_by_arrow(self, query: str, parameters: Sequence[Any], folder: str) -> list[DataFile]:
         """Write what DuckDB cannot: its rows go through Arrow, in memory."""
         from pyiceberg.exceptions import NotInstalledError
-        from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
+
+        from lagoa.adapters.duckdb.arrow_files import arrow_schema, write_arrow
 
         self.stage(_STAGED, query, parameters)
         try:
@@ -313,11 +314,13 @@ class FileWriter:
         finally:
             self.cursor.execute(f"DROP TABLE IF EXISTS {_STAGED}")
         try:
-            rows = rows.cast(schema_to_pyarrow(self.schema, include_field_ids=False))
+            rows = rows.cast(arrow_schema(self.schema))
+        except NotWritable as error:
+            raise WriteError(self.name, f"{error}.", "Use binary in place of fixed[n] there.") from error
         except (ValueError, NotImplementedError) as error:  # pyarrow's errors are ValueErrors
             raise WriteError(self.name, f"a value does not fit: {error}.", "Cast it in the query.") from error
         try:
-            return list(_dataframe_to_data_files(self.table, rows, self.means.storage.file_io(self.table.properties)))
+            return write_arrow(self.table, rows, folder, self.means.storage)
         except NotInstalledError as error:
             raise WriteError(
                 self.name,

@@ -99,7 +99,7 @@ class DuckDBSession:
 
     Args:
         root: the DuckDB instance.
-        name: the session's database, unique within the instance; None for a session without tables.
+        name: the session's database in SQL, unique within the instance; None for a session without tables.
         views: SQL that reads each table.
         means: what the engine does for its sessions.
     """

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _OUTCOMES: dict[str, Outcome] = {"PASSED": "passed", "WARN": "warned", "FAILED": "failed"}
 
+_TOLERATED_S = 300
+"""How far in the future a time may be: clocks differ."""
+
 _parser = threading.Lock()  # two threads in Soda's YAML parser crash it
 
 
@@ -69,7 +72,7 @@ class SodaAuditor:
         """Run every check of the files in a session of DuckDB; the results have no keys."""
         with _parser:
             source = _soda().from_existing_cursor(session.connection, name=SOURCE)
-            return [result for file in files for result in _run(file, source)]
+            return [result for file in files for result in _run(file, source, session.connection)]
 
     def close(self) -> None:
         """Save the parsed check files for the next process."""
@@ -88,7 +91,7 @@ def _soda() -> Any:
     return DuckDBDataSourceImpl
 
 
-def _run(file: CheckFile, source: Any) -> list[CheckResult]:
+def _run(file: CheckFile, source: Any, connection: Any) -> list[CheckResult]:
     from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import ContractVerificationSession
 
@@ -112,12 +115,29 @@ def _run(file: CheckFile, source: Any) -> list[CheckResult]:
         if record.levelno >= logging.ERROR
     ]
     known = {f"{file.table}/soda/{each.check.relative_path}": each for each in results}
-    return [
-        _result(file, check, known[check.id], seconds)
-        if check.id in known and known[check.id].outcome.name in _OUTCOMES
-        else _not_evaluated(file, check, "; ".join(errors) or "Soda gave no reason")
-        for check in file.checks
-    ]
+    found = []
+    for check in file.checks:
+        evaluated = check.id in known and known[check.id].outcome.name in _OUTCOMES
+        reason = _no_figure(check, connection) if evaluated else "; ".join(errors) or "Soda gave no reason"
+        found.append(_not_evaluated(file, check, reason) if reason else _result(file, check, known[check.id], seconds))
+    return found
+
+
+def _no_figure(check: FileCheck, connection: Any) -> str:
+    """Return why a check's SQL gives no figure; empty if it does. Soda takes the first value of the first row."""
+    kind, body, _ = json.loads(check.definition)
+    queries = {}
+    if kind == "metric" and body.get("query"):
+        queries["query"] = str(body["query"]).strip().rstrip(";")
+    if body.get("rows_tested_query"):
+        queries["rows_tested_query"] = str(body["rows_tested_query"]).strip().rstrip(";")
+    for key, sql in queries.items():
+        rows = connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 2").fetchall()  # noqa: S608 - of a check file
+        if len(rows) != 1:
+            return f"the {key} gives {'more than one row' if rows else 'no row'}: it must give one row with one value"
+        if len(rows[0]) != 1:
+            return f"the {key} gives {len(rows[0])} columns: it must give one row with one value"
+    return ""
 
 
 def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> CheckResult:
@@ -126,6 +146,9 @@ def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> C
     suffix = " %" if unit == "percent" else f" {unit}" if unit and unit != "count" else ""
     figure = result.threshold_value
     outcome = _OUTCOMES[result.outcome.name]
+    future = kind == "freshness" and _in_future(body.get("threshold", {}), result)
+    if future:
+        outcome = "warned" if check.severity == "warn" else "failed"
     threshold = result.check.threshold
     if outcome == "warned" and result.check.warn_threshold is not None:
         threshold = result.check.warn_threshold
@@ -135,6 +158,8 @@ def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> C
         if threshold is not None and getattr(threshold, name) is not None
     )
     shown = "no value" if figure is None else f"{figure:g}{suffix}"
+    if future:
+        shown = f"the newest value, {result.max_timestamp}, is in the future"
     return CheckResult(
         check=check.id,
         table=str(file.table),
@@ -146,6 +171,13 @@ def _result(file: CheckFile, check: FileCheck, result: Any, seconds: float) -> C
         key="",
         samples_sql=_samples(file.table, kind, body, context),
     )
+
+
+def _in_future(threshold: dict[str, Any], result: Any) -> bool:
+    """Return whether the newest value is later than now, which is not fresh, unless the threshold allows it."""
+    least = {"must_be_greater_than", "must_be_greater_than_or_equal", "must_be_between"}
+    seconds = result.freshness_in_seconds
+    return seconds is not None and seconds < -_TOLERATED_S and least.isdisjoint(threshold)
 
 
 def _not_evaluated(file: CheckFile, check: FileCheck, reason: str) -> CheckResult:

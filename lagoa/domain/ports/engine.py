@@ -143,11 +143,16 @@ class SqlEngine(Protocol):
     def flush(self) -> None:
         """Return once every file written so far, by any process, would survive a power failure."""
 
-    def tables_read(self, sql: str) -> frozenset[TableName]:
+    def tables_read(self, sql: str, *, repeatable: bool = False) -> frozenset[TableName]:
         """Parse a user's SQL with the engine's own parser; return the tables it names.
 
+        Args:
+            sql: the query.
+            repeatable: whether it must give the same result each time it is run.
+
         Raises:
-            QueryError: anything but one SELECT over named tables: another statement, a table function, a path.
+            QueryError: anything but one SELECT over named tables: another statement, a table function, a path; or what
+                depends on chance or the time, where that is not allowed.
         """
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from lagoa.errors import (
     RefNotFound,
 )
 from lagoa.publish import ROLLBACK
-from lagoa.write.holds import held_fingerprint
+from lagoa.write.holds import held_batches
 
 PEOPLE = TableName.parse("bronze.people")
 
@@ -160,17 +160,27 @@ def test_a_held_batch_is_refused_and_mended_content_is_not(twice, small):
     with pytest.raises(BatchHeld, match="batch-two") as caught:
         again.append("bronze.people", small.people(2), batch="batch-two")
     assert (caught.value.table, caught.value.batch) == (PEOPLE, "batch-two")
+    with pytest.raises(BatchHeld, match="batch-two"):
+        again.append("bronze.people", small.people(2), batch="under another id")
     again.append("bronze.people", small.people(3), batch="batch-two")
     again.publish()
     assert people(twice) == [1, 3]
 
 
+IDS = ("batch-two", "under another id")
+
+
 def test_a_held_batch_does_not_come_in_by_an_older_branch(twice, small):
-    branch = twice.create_branch("older", at="main~1")
-    branch.append("bronze.people", small.people(2), batch="batch-two")
+    branches = {each: twice.create_branch(f"older-{number}", at="main~1") for number, each in enumerate(IDS)}
+    for batch, branch in branches.items():
+        branch.append("bronze.people", small.people(2), batch=batch)
+    late = twice.create_branch("late", at="main~1")
     twice.rollback("main~1", hold=True)
-    with pytest.raises(BatchHeld, match="batch-two"):
-        branch.publish()
+    for batch, branch in branches.items():
+        with pytest.raises(BatchHeld, match="batch-two"):
+            branch.publish()
+        with pytest.raises(BatchHeld, match="batch-two"):
+            late.append("bronze.people", small.people(2), batch=batch)
     assert people(twice) == [1]
 
 
@@ -187,9 +197,9 @@ def test_rolling_forward_lifts_the_hold(twice):
     properties = twice.catalog().load_table("bronze.people").properties
     fingerprint = twice.context.batches.of(properties).get("batch-two").fingerprint
     twice.rollback("main~1", hold=True)
-    assert held_fingerprint(catalog, head(twice), PEOPLE, "batch-two") == fingerprint
+    assert held_batches(catalog, head(twice), PEOPLE) == {"batch-two": fingerprint}
     twice.rollback(undone)
-    assert held_fingerprint(catalog, head(twice), PEOPLE, "batch-two") is None
+    assert held_batches(catalog, head(twice), PEOPLE) == {}
 
 
 def test_a_branch_from_the_undone_range_is_refused_and_told_how_to_be_restored(twice, small):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
 
 from lagoa.domain.commits import INTENTS
@@ -88,6 +89,48 @@ def test_a_held_batch_does_not_come_back_this_way(twice):
     work.restore(["bronze.people", "bronze.pets"], "main~1")
     with pytest.raises(BatchHeld):
         work.publish()
+
+
+@pytest.mark.parametrize("for_good", [True, False])
+def test_a_column_that_replaced_a_dropped_one_stays_empty(folder, for_good):
+    def write(columns, ids, restored="", **custom):
+        folder.contract("bronze.t", columns, **custom)
+        with folder.open() as lake:
+            work = lake.create_branch(f"work-{ids}")
+            if restored:
+                work.restore(["bronze.t"], restored)
+            values = {"id": [ids], **({"note": [f"note {ids}"]} if "note" in columns else {})}
+            work.append("bronze.t", pa.table(values | ({"x": [1]} if "x" in columns else {})))
+            work.publish()
+            by_pyiceberg = lake.catalog().load_table("bronze.t").scan().to_arrow().to_pylist()
+            found = lake.sql("from bronze.t order by id").arrow().to_pylist()
+            assert sorted(by_pyiceberg, key=lambda row: row["id"]) == found
+            return [row.get("note", "none") for row in found]
+
+    write("id:long* note:string", 1)
+    dropped = {"dropped": ["note"]} if for_good else {}
+    assert write("id:long* x:long" if for_good else "id:long*", 2, **dropped) == ["none", "none"]
+    if for_good:  # the column was taken out for good, and no other has its name yet
+        assert write("id:long* x:long", 3, restored="main~1", **dropped) == ["none", "none"]
+    assert write("id:long* note:string x:long", 4)[-1] == "note 4"
+    first = "main~3" if for_good else "main~2"
+    assert write("id:long* note:string x:long", 5, restored=first) == [None, "note 5"]
+
+
+def test_a_column_that_was_dropped_by_mistake_is_restored(folder):
+    for columns, ids in (("id:long* note:string", 1), ("id:long*", 2)):
+        folder.contract("bronze.t", columns)
+        with folder.open() as lake:
+            values = {"id": [ids], **({"note": ["kept"]} if "note" in columns else {})}
+            work = lake.create_branch(f"work-{ids}")
+            work.append("bronze.t", pa.table(values))
+            work.publish()
+    folder.contract("bronze.t", "id:long* note:string")
+    with folder.open() as lake:
+        work = lake.create_branch("back")
+        work.restore(["bronze.t"], "main~1")
+        work.append("bronze.t", pa.table({"id": [3], "note": ["new"]}))
+        assert lake.sql("select note from bronze.t order by id", "back").fetchall() == [("kept",), ("new",)]
 
 
 def test_a_table_takes_its_quarantine_with_it(small, tmp_path):

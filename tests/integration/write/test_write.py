@@ -277,9 +277,43 @@ def test_a_batch_that_was_held_is_refused(lake: Lake, dev: Branch) -> None:
     dev.append("bronze.b", rows((1, "x"), names="k v"))
     namespaces = {("bronze",): {"lagoa.held.a.b1": "f1"}}
     lake.context.catalog.commit("dev", dev.head, Change(message="hold", namespaces=namespaces))
-    with pytest.raises(BatchHeld):
-        dev.append("bronze.a", rows((1, "x", 1)), batch=Batch("b1", "f1"))
+    for name in ("b1", "another id"):
+        with pytest.raises(BatchHeld, match="'b1'"):
+            dev.append("bronze.a", rows((1, "x", 1)), batch=Batch(name, "f1"))
     assert dev.append("bronze.a", rows((1, "x", 1)), batch=Batch("b1", "f2")).rows_added == 1
+
+
+@pytest.mark.parametrize(
+    ("predicate", "what"),
+    [
+        ("random() < 0.5", "random"),
+        ("v = uuid()::varchar", "uuid"),
+        ("k in (select k from bronze.b where random() > 0)", "random"),
+        ("now() > timestamptz '2020-01-01'", "now"),
+        ("current_date > date '2020-01-01'", "current_date"),
+        ("CURRENT_TIMESTAMP is null", "current_timestamp"),
+        ("age(timestamp '2020-01-01') > interval 1 day", "age"),
+        ("k in (select k from bronze.b using sample 1)", "a sample"),
+        ("k in (select k from bronze.b tablesample 50%)", "a sample"),
+    ],
+)
+def test_a_delete_by_chance_or_by_the_clock_is_refused(dev: Branch, predicate: str, what: str) -> None:
+    dev.append("bronze.a", rows(*((number, "x", 1) for number in range(100))))
+    dev.append("bronze.b", rows((1, "x"), names="k v"))
+    head = dev.head
+    with pytest.raises(QueryError, match=rf"depends on {what},"):
+        dev.delete("bronze.a", predicate)
+    assert dev.head == head
+    assert dev.delete("bronze.a", "age(timestamp '2020-01-02', timestamp '2020-01-01') < interval 9 day").rows_removed
+
+
+@pytest.mark.parametrize("predicate", ["missing = 1", "v::int = 1", "sum(k) > 1"])
+def test_an_error_in_a_delete_shows_the_condition_only(dev: Branch, predicate: str) -> None:
+    dev.append("bronze.a", rows((1, "x", 1)))
+    with pytest.raises(QueryError) as caught:
+        dev.delete("bronze.a", predicate)
+    assert predicate in caught.value.message
+    assert not {"LINE", "SELECT", "read_parquet", "_lagoa"} & set(caught.value.message.replace("(", " ").split())
 
 
 def test_lineage_is_filled_where_it_is_missing(folder: LakeFolder, lake: Lake, dev: Branch) -> None:
@@ -416,3 +450,29 @@ def test_a_table_with_delete_files_of_others_is_read_through(lake: Lake, dev: Br
 def add_position_delete(lake: Lake, value: str) -> None:
     """Do as Trino's DELETE does: a file of (path, position), committed in a delete manifest."""
     delete_positions(lake.catalog("dev").load_table("bronze.a"), "v", value)
+
+
+@pytest.mark.parametrize("name", ["lagoa_0.a", "lagoa_1.select", "default.all", "select.from"])
+def test_layers_and_tables_of_any_name(folder: LakeFolder, name: str) -> None:
+    folder.contract(name, "id:long* rowid:long filename:string seen:long", orderBy="seen")
+    quoted = ".".join(f'"{part}"' for part in name.split("."))
+    with folder.open() as lake:
+        work = lake.create_branch("work")
+        for rowid, seen in ((7, 1), (8, 0)):  # the second is older
+            values = {"id": [1, 2], "rowid": [rowid, None], "filename": ["f", None], "seen": [seen, seen]}
+            work.merge(name, pa.table({**values, "rowid": pa.array(values["rowid"], pa.int64())}))
+        work.publish()
+        assert lake.sql(f"select id, rowid, filename, seen from {quoted} order by id").fetchall() == [
+            (1, 7, "f", 1),
+            (2, None, None, 1),
+        ]
+
+
+@pytest.mark.parametrize("layer", ["main", "temp", "system", "memory", "information_schema", "pg_catalog"])
+def test_a_layer_named_as_a_schema_of_the_engine_is_refused(folder: LakeFolder, layer: str) -> None:
+    folder.contract(f"{layer}.t", "id:long*")
+    with folder.open() as lake:
+        (fault,) = lake.check_contracts().faults
+        assert f"has a schema '{layer}' of its own" in fault.message
+        with pytest.raises(ContractError, match="of its own"):
+            lake.create_branch("work").append(f"{layer}.t", pa.table({"id": [1]}))

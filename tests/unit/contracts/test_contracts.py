@@ -469,6 +469,8 @@ MISSING = {
     "is not a valid column name": with_columns("- ◆name: Sale\n  physicalType: long"),
     "name is missing.": with_columns("- ◆physicalType: long"),
     "physicalType is missing": with_columns("- ◆name: a"),
+    "the SQL engine adds a column of this name": with_columns("- ◆name: _lagoa_file\n  physicalType: long"),
+    "column file_row_number: the SQL engine adds": with_columns("- ◆name: file_row_number\n  physicalType: long"),
     "occurs twice": with_columns("- {name: a, physicalType: long}\n- {◆name: a, physicalType: long}"),
     "a custom property has no name": with_table("customProperties:\n  - ◆value: 1"),
     "lagoa.sort is set twice": with_table(

@@ -414,7 +414,7 @@ def test_a_sorted_table_has_files_that_do_not_overlap(catalog: InMemoryCatalog, 
         assert len(list(table.scan(row_filter=_equal("k", 500)).plan_files())) == 1
 
 
-def test_what_duckdb_cannot_write_pyiceberg_writes_and_says_so(
+def test_what_duckdb_cannot_write_arrow_writes_and_says_so(
     engine: DuckDBEngine, catalog: InMemoryCatalog, caplog: pytest.LogCaptureFixture
 ) -> None:
     table = create(
@@ -430,6 +430,70 @@ def test_what_duckdb_cannot_write_pyiceberg_writes_and_says_so(
             session.write("select 'abcd'::blob c, 1 i", table.metadata)
         with pytest.raises(WriteError, match="'i' is required and null in 1 row"):
             session.write("select 'abc'::blob c, null i", table.metadata)
+
+
+NESTED: dict[str, list[Any]] = {
+    "map(varchar, double)": [{"k": 1.0}, None, {}, {"k": None}],
+    "map(varchar, struct(a integer))": [{"k": {"a": 1}}, None, {}, {"k": None}, {"k": {"a": None}}],
+    "map(varchar, integer[])": [{"k": [1]}, None, {}, {"k": None}, {"k": []}],
+    "struct(a varchar, b integer)[]": [[{"a": "x", "b": 1}], None, [], [None], [{"a": None, "b": None}]],
+    "integer[][]": [[[1]], None, [], [None], [[]], [[None]]],
+    "struct(l struct(a integer)[])": [{"l": [{"a": 1}]}, None, {"l": None}, {"l": []}, {"l": [None]}],
+}
+
+
+@pytest.mark.parametrize("partitioned", [False, True])
+@pytest.mark.parametrize("kind", NESTED)
+def test_nested_nulls_next_to_a_fixed_column(
+    engine: DuckDBEngine, catalog: InMemoryCatalog, kind: str, partitioned: bool
+) -> None:
+    import pyarrow as pa
+
+    struct = StructType(NestedField(11, "a", IntegerType()))
+    types: dict[str, Any] = {
+        "map(varchar, double)": MapType(5, StringType(), 6, DoubleType(), value_required=False),
+        "map(varchar, struct(a integer))": MapType(5, StringType(), 6, struct, value_required=False),
+        "map(varchar, integer[])": MapType(
+            5, StringType(), 6, ListType(7, IntegerType(), element_required=False), value_required=False
+        ),
+        "struct(a varchar, b integer)[]": ListType(
+            5, StructType(NestedField(6, "a", StringType()), NestedField(7, "b", IntegerType())), element_required=False
+        ),
+        "integer[][]": ListType(5, ListType(6, IntegerType(), element_required=False), element_required=False),
+        "struct(l struct(a integer)[])": StructType(NestedField(5, "l", ListType(6, struct, element_required=False))),
+    }
+    fields = NestedField(1, "i", IntegerType()), NestedField(2, "c", FixedType(3)), NestedField(3, "x", types[kind])
+    spec = PartitionSpec(PartitionField(1, 1000, IdentityTransform(), "p")) if partitioned else PartitionSpec()
+    table = create(catalog, *fields, partition_spec=spec)
+    values = NESTED[kind]
+    with engine.session({}) as session:
+        rows = {"i": range(len(values)), "x": [list(each.items()) if _is_map(each, kind) else each for each in values]}
+        session.register("given", pa.table(rows | {"c": [b"abc"] * len(values)}, schema=_arrow(kind)))
+        files = session.write("select * from given", table.metadata)
+    with table.transaction() as tx, tx.update_snapshot().fast_append() as append:
+        for file in files:
+            append.append_data_file(file)
+    assert read(engine, table, "select x from bronze.t order by i") == [(each,) for each in values]
+    assert sum(file.record_count for file in files) == table.scan().to_arrow().num_rows == len(values)
+    assert len(files) == (len(values) if partitioned else 1)
+
+
+def _is_map(value: Any, kind: str) -> bool:
+    return isinstance(value, dict) and kind.startswith("map")
+
+
+def _arrow(kind: str) -> Any:
+    import pyarrow as pa
+
+    struct = pa.struct([("a", pa.int32())])
+    return pa.schema([("i", pa.int32()), ("x", {
+        "map(varchar, double)": pa.map_(pa.string(), pa.float64()),
+        "map(varchar, struct(a integer))": pa.map_(pa.string(), struct),
+        "map(varchar, integer[])": pa.map_(pa.string(), pa.list_(pa.int32())),
+        "struct(a varchar, b integer)[]": pa.list_(pa.struct([("a", pa.string()), ("b", pa.int32())])),
+        "integer[][]": pa.list_(pa.list_(pa.int32())),
+        "struct(l struct(a integer)[])": pa.struct([("l", pa.list_(struct))]),
+    }[kind]), ("c", pa.binary())])  # fmt: skip
 
 
 def test_a_source_five_times_the_memory_limit_goes_through(catalog: InMemoryCatalog, tmp_path: Path) -> None:

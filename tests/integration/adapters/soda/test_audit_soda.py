@@ -99,6 +99,44 @@ def test_each_type_of_check_passes_and_fails(check):
     assert by_id["checks.freshness"].threshold == "< 24 hour"
 
 
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        ("query: select 1 from silver.orders limit 2", "the query gives more than one row"),
+        ("query: select id from silver.orders where false", ""),
+        ("query: 'select count(*), 5 from silver.orders'", "the query gives 2 columns"),
+        ("expression: id * 0 + 1", ""),
+    ],
+)
+def test_a_metric_is_one_value(check, metric, why):
+    (result,) = check(f"""
+        checks:
+          - metric: {{{metric}, threshold: {{must_be: 1}}}}
+    """)
+    assert result.outcome == "not evaluated"
+    assert why in result.message
+
+
+@pytest.mark.parametrize(
+    ("interval", "threshold", "outcome"),
+    [
+        ("100 year", "must_be_less_than: 24", "failed"),
+        ("1 hour", "must_be_less_than: 24", "failed"),
+        ("1 hour", "level: warn, must_be_less_than: 24", "warned"),
+        ("1 minute", "must_be_less_than: 24", "passed"),
+        ("1 hour", "must_be_between: {greater_than: -2, less_than: 24}", "passed"),
+    ],
+)
+def test_a_time_in_the_future_is_not_fresh(check, session, interval, threshold, outcome):
+    session.connection.execute(f"update silver.orders set seen = now() + interval {interval} where id = 1")
+    (result,) = check(f"""
+        checks:
+          - freshness: {{column: seen, threshold: {{unit: hour, {threshold}}}}}
+    """)
+    assert result.outcome == outcome
+    assert ("is in the future" in result.message) is (outcome != "passed")
+
+
 def test_failing_rows_have_a_query(check, session):
     results = check("""
         columns:

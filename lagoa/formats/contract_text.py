@@ -25,27 +25,30 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
-    """The form of a file, for a contract.
+class Draft:
+    """The form of the files of a table, for a contract.
 
     Attributes:
         source: the form.
         options: the options of its format, as `key: value` in YAML.
         notes: what a reviewer should know about it.
+        files: the names of the files that it was guessed from.
     """
 
     source: Source
     options: Iterable[str]
     notes: Sequence[str]
+    files: Sequence[str]
 
 
-def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: Guess | None) -> Iterator[str]:
+def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key: Guess | None) -> Iterator[str]:
     """Yield the lines of a contract in YAML, with notes on the form of the file."""
-    file = form.source.file or ""
+    file = draft.source.file or ""
     records = guesses[0].records
-    seen = f"{'its first ' if records >= RECORDS else ''}{records:,} records"
-    yield f"# Guessed from {_comment(file)}, {seen}. Review it before you rely on it:"
-    yield "# REVIEW marks what one file cannot show; add descriptions and the team that owns the table."
+    first = f"its first {RECORDS:,}" if not guesses[0].parsed and records >= RECORDS else f"{records:,}"
+    names = _comment(draft.files[0]) if len(draft.files) == 1 else f"{len(draft.files):,} files {_comment(file)}"
+    yield f"# Guessed from {names}, {first} records. Review it before you rely on it:"
+    yield "# REVIEW marks what a file cannot show; add descriptions and the team that owns the table."
     yield "apiVersion: v3.2.0"
     yield "kind: DataContract"
     yield f"id: {table}"
@@ -62,11 +65,11 @@ def contract_lines(table: TableName, form: Form, guesses: Sequence[Guess], key: 
     for guess in guesses:
         yield from _column(guess, is_key=guess is key)
     yield "    customProperties:"
-    for note in form.notes:
+    for note in draft.notes:
         yield f"      # REVIEW: {_comment(note)}."
     yield "      - property: lagoa.source"
-    member = [f"member: {scalar(form.source.member)}"] if form.source.member else []
-    options = [f"format: {form.source.format}", f"file: {scalar(file)}", *member, *form.options]
+    member = [f"member: {scalar(draft.source.member)}"] if draft.source.member else []
+    options = [f"format: {draft.source.format}", f"file: {scalar(file)}", *member, *draft.options]
     yield f"        value: {{{', '.join(options)}}}"
 
 
@@ -75,20 +78,33 @@ def scalar(text: str) -> str:
     plain = _WORD.fullmatch(text) and isinstance(yaml.safe_load(text), str)
     if plain:
         return text
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False))
+    return _CONTROL.sub(_escaped, json.dumps(text, ensure_ascii=False))
 
 
 def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
-    seen = guess.records - guess.nulls
     yield f"      - name: {scalar(guess.name)}"
+    for note in guess.notes:
+        yield f"        # REVIEW: {guess.name}: {_comment(note)}."
     if not guess.type.startswith("map<"):  # ODCS has its own form for the parts of a map; Lagoa writes them in the type
         yield f"        logicalType: {logical_type(guess.type)}"
     kind = scalar(guess.type) if ":" in guess.type else guess.type
     yield f"        physicalType: {kind}  # {_comment(guess.why)}"
+    yield from _rules(guess, is_key=is_key)
+    properties = dict(guess.properties)
+    if guess.header != guess.name:
+        properties["lagoa.header"] = scalar(guess.header)
+    if properties:
+        yield "        customProperties:"
+        for name in sorted(properties):
+            yield f"          - {{property: {name}, value: {_CONTROL.sub(_escaped, properties[name])}}}"
+
+
+def _rules(guess: Guess, *, is_key: bool) -> Iterator[str]:
+    seen = guess.records - guess.nulls
     if guess.required:
         complete = f"no value is missing in {guess.records:,} records"
         yield f"        required: true  # {complete if not guess.nulls else guess.why}"
-    elif not guess.nulls and guess.records >= FEW:
+    elif not guess.nulls and not guess.offered and guess.records >= FEW:
         few = f"{guess.records:,} records"
         yield f"        # REVIEW required: true  # none is missing, but {few} are too few to be sure"
     if is_key:
@@ -102,9 +118,10 @@ def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
         yield f"        logicalTypeOptions: {{format: {guess.format}}}  # every value is {words}"
     for likely in guess.likely:
         yield f"        # REVIEW {_comment(likely)}  # holds for all {seen:,} values"
-    if guess.header != guess.name:
-        yield "        customProperties:"
-        yield f"          - {{property: lagoa.header, value: {scalar(guess.header)}}}"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _comment(text: str) -> str:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
-from lagoa.contracts.sources import Source
+from lagoa.contracts.sources import ISO_DATE, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from duckdb import DuckDBPyConnection
-
     from lagoa.contracts.contract import Contract
     from lagoa.domain.tables import TableName
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.reading import Reader
     from lagoa.formats.shared.refused import Kept, Split
+    from lagoa.formats.shared.scan import Last, Refused, Scan
 
 S = TypeVar("S", bound=Source)
 
@@ -52,26 +52,43 @@ class Format(ABC, Generic[S]):
         """
 
     @abstractmethod
-    def infer(self, file: SourceFile, table: TableName) -> tuple[S, list[Guess]]:
+    def infer(self, file: SourceFile, table: TableName, given: Given, findings: Findings) -> tuple[S, list[Guess]]:
         """Return the form of a file to be loaded into a table, and its columns; types of text columns are found later.
+
+        Args:
+            file: the file.
+            table: the table.
+            given: what is known about it.
+            findings: gets notes for a reviewer, and what was tried.
 
         Raises:
             SourceError: the file is empty, or its form cannot be determined.
         """
 
-    def find_spelling(
-        self, connection: DuckDBPyConnection, source: S, guesses: Sequence[Guess]
-    ) -> tuple[S, Sequence[str]]:
-        """Return the form of a file, completed with how its text values are written, and notes for a reviewer.
+    def for_infer(self, source: S) -> S:
+        """Return the form with which a file's records are read to guess from them."""
+        return source
+
+    def find_footer(self, given: Given, scan: Scan, last: Sequence[Last], refused: Sequence[Refused]) -> int:
+        """Return how many records at the end of a file are no data; see `Scan.read`."""
+        del given, scan, last, refused
+        return 0
+
+    def complete(self, source: S, guesses: Sequence[Guess], scan: Scan, given: Given, findings: Findings) -> S:
+        """Complete the guesses of text columns; return the form with how their values are written.
 
         Args:
-            connection: has the table `records`, with columns named as in the guesses; texts in it that mean null may
-                be made null.
             source: the form so far.
-            guesses: the file's columns.
+            guesses: of the columns.
+            scan: what the pass over the files saw.
+            given: what is known about them.
+            findings: gets notes for a reviewer.
         """
-        del connection, guesses
-        return source, ()
+        from lagoa.formats.shared.text_columns import Usual, guess_columns
+
+        usual = Usual(date=given.date or ISO_DATE)
+        findings.notes += guess_columns(guesses, scan.columns, usual)
+        return source.model_copy(update={"date": usual.date})
 
     def contract_options(self, source: S) -> Iterable[str]:
         """Return the options of a form as a contract has them after `format` and `file`: `key: value` in YAML."""

@@ -1,71 +1,181 @@
-"""Writes a first contract for a table from a file to be loaded into it."""
+"""Writes a first contract for a table from files to be loaded into it."""
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.contract import Column, Contract
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import InvalidName, SourceError
-from lagoa.formats.contract_text import Form, contract_lines
+from lagoa.formats.contract_text import Draft, contract_lines
 from lagoa.formats.registry import FORMATS, find_format, open_reader
 from lagoa.formats.shared.files import SourceFile
-from lagoa.formats.shared.guesses import ENOUGH, RECORDS, guess_text, guess_typed
+from lagoa.formats.shared.given import Findings, Given
+from lagoa.formats.shared.guesses import ENOUGH, RECORDS, formats_of, guess_typed
+from lagoa.formats.shared.lines import with_lines
 from lagoa.formats.shared.names import find_key
+from lagoa.formats.shared.profile import Profile
+from lagoa.formats.shared.scan import Scan
 from lagoa.formats.shared.stream import RULE, stream_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from duckdb import DuckDBPyConnection
 
     from lagoa.contracts.sources import Source
     from lagoa.domain.tables import TableName
+    from lagoa.formats.format import Format
     from lagoa.formats.shared.guesses import Guess
 
+_SHOWN = 20
 
-def infer_contract(path: Path, table: TableName, member: str | None = None) -> str:
-    """Return the text of a contract for `table` that accepts the file, and other files of its kind.
 
-    Types, key and formats are guessed from the first 500,000 records, and a comment after each guess gives the reason
-    for it. The form of the file is written out, so that loading guesses nothing.
+def infer_contract(
+    path: Path | Sequence[Path], table: TableName, given: Given | None = None, findings: Findings | None = None
+) -> str:
+    """Return the text of a contract for `table` that accepts the files, and other files of their kind.
+
+    Types, key and formats are guessed from all records, and a comment after each guess gives the reason for it. The
+    form of the files is written out, so that loading guesses nothing.
 
     Args:
-        path: a file in one of the formats; text files may be compressed (`.gz`, `.zip`).
-        table: the table that its rows will be loaded into.
-        member: name or pattern of the file to read in a zip file with several.
+        path: a file in one of the formats, or several with the same columns; text may be compressed (`.gz`, `.zip`).
+        table: the table that their rows will be loaded into.
+        given: what is known about them; the rest is guessed under it.
+        findings: gets what was tried, and why something was taken.
 
     Raises:
-        SourceError: the file is missing, empty, without records, binary, a folder, or its form cannot be determined.
+        SourceError: a file is missing, empty, without records, binary, a folder, or its form cannot be determined.
         InvalidName: the table is one that users do not write to.
     """
     if table.is_quarantine:
         raise InvalidName("table", str(table), "another layer: only Lagoa writes to quarantine")
-    file = SourceFile(path, [member] if member else [])
-    if "\\" in file.name:
-        raise SourceError(str(path), "its name has a backslash, which a contract cannot express.", "Rename it.")
-    form = find_format(file)
-    source, guesses = form.infer(file, table)
-    with _records(file, table, source, guesses) as connection:
-        source, notes = form.find_spelling(connection, source, guesses)
-        for guess in guesses:
-            if guess.parsed:
-                guess_text(connection, guess.name, guess, source.spelling)
-            else:
-                guess_typed(connection, guess.name, guess)
+    given, findings = given or Given(), findings or Findings()
+    members = [given.member] if given.member else []
+    files = [SourceFile(each, members) for each in ([path] if isinstance(path, Path) else path)]
+    for file in files:
+        if "\\" in file.name:
+            message = "its name has a backslash, which a contract cannot express."
+            raise SourceError(str(file.path), message, "Rename it.")
+    form = find_format(files[0])
+    for file in files[1:]:
+        if find_format(file) is not form:
+            raise SourceError(str(file.path), f"it has another format than {files[0].name}.", "Infer them one by one.")
+    source, guesses = form.infer(files[0], table, given, findings)
+    source = _look_at(files, table, (form, source), guesses, given, findings)
     key = find_key(guesses, table.name)
     for guess in guesses:
-        guess.required = guess.required or guess is key or (guess.records >= ENOUGH and not guess.nulls)
-    source = source.model_copy(update={"member": member})
-    written = Form(source, form.contract_options(source), notes)
-    return "\n".join(contract_lines(table, written, guesses, key)) + "\n"
+        complete = guess.records >= ENOUGH and not guess.nulls and not guess.offered
+        guess.required = guess.required or guess is key or complete
+    findings.tried += [f"{guess.name}: {guess.type}, {guess.why}" for guess in guesses]
+    draft = Draft(source, form.contract_options(source), findings.notes, [file.name for file in files])
+    return with_lines("\n".join(contract_lines(table, draft, guesses, key)) + "\n", files, source.encoding)
+
+
+def _look_at(
+    files: Sequence[SourceFile],
+    table: TableName,
+    form: tuple[Format[Any], Source],
+    guesses: list[Guess],
+    given: Given,
+    findings: Findings,
+) -> Source:
+    """Complete the guesses of all columns from the records; return the form with how their values are written."""
+    kind, source = form
+    texts = [guess for guess in guesses if guess.parsed]
+    typed = [guess for guess in guesses if not guess.parsed]
+    if typed:
+        with _records(files[0], table, source, guesses) as connection:
+            for guess in typed:
+                guess_typed(connection, guess.name, guess)
+    if texts:
+        profile = Profile([formats_of(guess.name) for guess in texts])
+        scan = Scan(profile, [guess.name for guess in texts])
+        _take_given_nulls(files[0], guesses, given)
+        columns = tuple(
+            Column(guess.name, guess.type, header=guess.header, nulls=tuple(guess.null_words) or None)
+            for guess in guesses
+        )
+        readable = kind.for_infer(source)
+        for file in files:
+            contract = Contract(table, "0", file.path, "", columns, source=readable)
+            try:
+                stream = open_reader(contract, file).stream()
+            except SourceError as error:
+                if file is files[0]:
+                    raise
+                message = f"it is no file of the table of {files[0].name}: {error}"
+                raise SourceError(str(file.path), message, "Infer them one by one.") from error
+            scan.read(stream, partial(kind.find_footer, given, scan))
+        profile.finish()
+        _check(files[0], scan, source)
+        source = kind.complete(source, texts, scan, given, findings)
+        _drop_nameless(guesses, findings)
+    many = {"file": _pattern(files)} if len(files) > 1 else {}
+    return source.model_copy(update={"member": given.member, **many})
+
+
+def _drop_nameless(guesses: list[Guess], findings: Findings) -> None:
+    """Leave out a last column without a name and values, which ingest leaves out, too; note others without a name."""
+    if len(guesses) > 1 and not guesses[-1].header and guesses[-1].nulls == guesses[-1].records:
+        findings.notes.append("the last column has no name and no value: it is left out")
+        guesses.pop()
+    for number, guess in enumerate(guesses, 1):
+        if not guess.header:
+            findings.notes.append(f"column {number} has no name in the header, and is {guess.name} in the table")
+
+
+def _take_given_nulls(file: SourceFile, guesses: Sequence[Guess], given: Given) -> None:
+    """Keep the words for null that are given for columns, those for all columns among them.
+
+    Raises:
+        SourceError: there is no such column.
+    """
+    for column, word in given.nulls:
+        chosen = [guess for guess in guesses if column in {"*", guess.name, guess.header}]
+        if not chosen:
+            names = ", ".join(repr(guess.header) for guess in guesses[:_SHOWN])
+            raise SourceError(
+                str(file.path), f"it has no column {column!r} to take {word!r} for null in.", f"It has {names}."
+            )
+        for guess in chosen:
+            guess.null_words.append(word)
+            if column != "*":
+                guess.properties["lagoa.nulls"] = json.dumps(guess.null_words, ensure_ascii=False)
+
+
+def _check(file: SourceFile, scan: Scan, source: Source) -> None:
+    """Raise `SourceError` if there is no record that can be read."""
+    if not scan.received:
+        raise SourceError(str(file.path), "it has a header and no record.", "Choose a file with records.")
+    if not scan.readable:
+        why = f": {scan.refused[0].reason}" if scan.refused else ""
+        message = f"none of its records can be read{FORMATS[source.format].described(source)}{why}."
+        raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
+
+
+def _pattern(files: Sequence[SourceFile]) -> str:
+    """Return a pattern that all names fit: what they have in common, with `*` for what differs."""
+    names = [file.name for file in files]
+    begin = _common(names)
+    end = _common([name[len(begin) :][::-1] for name in names])[::-1]
+    return f"{begin}*{end}"
+
+
+def _common(names: Sequence[str]) -> str:
+    """Return the beginning that all names have."""
+    return "".join(each[0] for each in takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False)))
 
 
 @contextmanager
 def _records(file: SourceFile, table: TableName, source: Source, guesses: list[Guess]) -> Iterator[DuckDBPyConnection]:
-    """Yield a connection with the table `records`: what ingest would read, with the columns' new names.
+    """Yield a connection with the table `records`: what ingest would read of the first records, with the new names.
 
     Raises:
         SourceError: there is no record, or none can be read.

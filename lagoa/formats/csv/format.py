@@ -11,14 +11,14 @@ from lagoa.formats.format import Format
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from duckdb import DuckDBPyConnection
-
     from lagoa.contracts.contract import Contract
     from lagoa.domain.tables import TableName
     from lagoa.formats.csv.reader import CsvReader
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.refused import Kept, Split
+    from lagoa.formats.shared.scan import Last, Refused, Scan
 
 
 class Csv(Format[CsvSource]):
@@ -46,20 +46,32 @@ class Csv(Format[CsvSource]):
         reader.check_first_records()
         return reader
 
-    def infer(self, file: SourceFile, table: TableName) -> tuple[CsvSource, list[Guess]]:
-        """Return the dialect of a file, and its columns; see `Format.infer`."""
+    def infer(
+        self, file: SourceFile, table: TableName, given: Given, findings: Findings
+    ) -> tuple[CsvSource, list[Guess]]:
+        """Return the form of a file, and its columns; see `Format.infer`."""
         from lagoa.formats.csv.infer import infer_csv
 
         del table
-        return infer_csv(file)
+        return infer_csv(file, given, findings)
 
-    def find_spelling(
-        self, connection: DuckDBPyConnection, source: CsvSource, guesses: Sequence[Guess]
-    ) -> tuple[CsvSource, Sequence[str]]:
-        """Return words for null, decimal mark and form of dates; see `Format.find_spelling`."""
-        from lagoa.formats.csv.infer import find_spelling
+    def for_infer(self, source: CsvSource) -> CsvSource:
+        """Return the form without a doubt about the header: the first record is then looked at as the others are."""
+        return source.model_copy(update={"header": False}) if source.header == "undecided" else source
 
-        return find_spelling(connection, source, guesses)
+    def find_footer(self, given: Given, scan: Scan, last: Sequence[Last], refused: Sequence[Refused]) -> int:
+        """Return how many records at the end are totals or notes; see `Format.find_footer`."""
+        from lagoa.formats.csv.footer import find_footer
+
+        return find_footer(scan.columns, last, refused) if given.footer is None else 0
+
+    def complete(
+        self, source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Given, findings: Findings
+    ) -> CsvSource:
+        """Complete the guesses, and the form with footer, decimal mark and dates; see `Format.complete`."""
+        from lagoa.formats.csv.complete import complete
+
+        return complete(source, guesses, scan, given, findings)
 
     def contract_options(self, source: CsvSource) -> Iterable[str]:
         """Return the dialect as a contract has it; see `Format.contract_options`."""

@@ -1,155 +1,172 @@
-"""Determines how a CSV file is written: encoding, delimiter, quotes, header, decimal mark, words for null, dates."""
+"""Determines the form of a CSV file: encoding, lines before the table, delimiter, quotes, header."""
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import json
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lagoa.contracts.sources import ISO_DATE
-from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import SourceError
+from lagoa.formats.csv.delimiter import DELIMITERS, Trial, candidates, find_dialect, separator_line
+from lagoa.formats.csv.first_record import Header, find_header, is_value
+from lagoa.formats.csv.names import Names
 from lagoa.formats.csv.options import CsvSource
-from lagoa.formats.shared.forms import date_form, decimal_mark, null_words
+from lagoa.formats.csv.sample import fields_of, rows_of
+from lagoa.formats.shared.files import BOM
 from lagoa.formats.shared.guesses import Guess
-from lagoa.formats.shared.names import column_names
-from lagoa.formats.shared.text_files import HEAD, find_encoding, read_head
+from lagoa.formats.shared.kinds import fixed_width
+from lagoa.formats.shared.text_files import HEAD, find_encoding, find_utf16, read_head
+from lagoa.formats.shared.utf16 import ENCODINGS as UTF16
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from duckdb import DuckDBPyConnection
+    from collections.abc import Iterator
 
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
 
+_UTF8 = "utf-8"
 _BY_HAND = "Write the contract by hand: docs/contracts.md says how."
+_SAMPLE = 1024 * 1024
+_TITLES = 50
+_SHOWN = 5
 
 
-def infer_csv(file: SourceFile) -> tuple[CsvSource, list[Guess]]:
-    """Return the dialect of a CSV file, and its columns, named as in the header; without one column_1 and so on.
-
-    The dialect is DuckDB's guess from the first records, at most 4 MiB; the encoding is the first that can decode the
-    whole file of UTF-8, Windows-1252 and Latin-1.
+def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSource, list[Guess]]:
+    """Return the form of a CSV file, and its columns, named as in the header; without one column_1 and so on.
 
     Raises:
-        SourceError: it is empty or binary, it is not recognised as CSV, or a name in its header is empty or repeated.
+        SourceError: it is empty or binary, it has another form than CSV, or its table has no header that can be read.
     """
-    head = read_head(file, "CSV")
-    encoding = find_encoding(file)
-    text = head.decode("utf-8-sig" if encoding == "utf-8" else encoding, "ignore")
-    found = _sniff(file, text if len(head) < HEAD else text[: text.rfind("\n") + 1])
-    if found["SkipRows"]:
-        message = f"its table begins after {found['SkipRows']} other lines."
-        raise SourceError(str(file.path), message, "Remove them, so that the first line is the header.")
-    quote = found["Quote"] if found["Quote"] not in {None, "", "(empty)"} else '"'
-    escape = found["Escape"] if found["Escape"] not in {None, "", "(empty)", quote} else None
+    encoding, data = _sample(file, given, findings)
+    first = data.decode("utf-8", "replace").lstrip("\ufeff")
+    try:
+        skip, trial = _table(file, data, first, given, findings)
+        record = trial.records[trial.start]
+        fields = fields_of(record, trial.marks)
+        rows = rows_of(list(trial.records[trial.start + 1 :]), trial.marks, len(fields))
+    except csv.Error as error:
+        message = f"a field of its first lines cannot be read: {error}."
+        raise SourceError(str(file.path), message, _BY_HAND) from error
+    before, skip = skip, skip + record.line - 1
+    header = _header(fields, rows, given)
+    findings.tried.append(f"header: {_in_yaml(header.found)}, since {header.why}")
+    if skip and given.skip is None:
+        findings.notes.append(f"the table begins in line {skip + 1}; {_lines(skip)} before it left out")
+    if header.found == "undecided":
+        findings.notes.append(
+            f"line {skip + 1} has {', '.join(map(repr, fields[:_SHOWN]))}: {header.why}; it may be a header or a "
+            "record: write header: false if it is the first record; if it is a header, run infer again with --header"
+        )
+    if trial.marks.quote is None:
+        line = next((each.line for each in trial.records if b'"' in each.text), 1)
+        findings.notes.append(f"quotes mean nothing (quote: null): fields have one inside, as in line {before + line}")
+    names = Names.of(file, given, header.found, trial)
+    findings.notes += names.notes
     source = CsvSource(
         format="csv",
         file=file.name,
-        delimiter=found["Delimiter"],
-        quote=quote,
-        escape=escape,
+        skip=skip + (record.text.count(b"\n") + 1 if names.replace_header else 0),
+        delimiter=trial.marks.delimiter,
+        quote=trial.marks.quote,
+        escape=trial.marks.escape,
         encoding=encoding,
-        header=bool(found["HasHeader"]),
+        header=names.fields if names.replace_header or given.names else header.found,
+        nulls=[word for column, word in given.nulls if column == "*"],
     )
-    headers = _names(file, source, text)
-    guesses = [
-        Guess(column, header if source.header else column, "string", "", parsed=True)
-        for column, header in zip(column_names(headers), headers, strict=True)
-    ]
-    return source, guesses
+    return source, [Guess(column, name, "string", "", parsed=True) for column, name in names.columns]
 
 
-def find_spelling(
-    connection: DuckDBPyConnection, source: CsvSource, guesses: Sequence[Guess]
-) -> tuple[CsvSource, list[str]]:
-    """Return the form of a file, completed with how its values are written, and notes; `records` gets its nulls."""
-    names = [guess.name for guess in guesses]
-    notes = []
-    nulls = null_words(connection, names)
-    if nulls:
-        words = f"[{', '.join(map(text_in_sql, nulls))}]"
-        values = (
-            f"CASE WHEN NOT list_contains({words}, {name}) THEN {name} END AS {name}"
-            for name in map(name_in_sql, names)
-        )
-        connection.execute(f"CREATE TABLE plain AS SELECT {', '.join(values)} FROM records")  # noqa: S608
-        connection.execute("CREATE OR REPLACE VIEW records AS SELECT * FROM plain")
-        notes = [f"{', '.join(nulls)} is null in every column"]
-    decimal = decimal_mark(connection, names)
-    date, doubt = date_form(connection, names)
-    update = {"nulls": nulls, "decimal": decimal, "date": date}
-    return source.model_copy(update=update), doubt + notes
+def _lines(count: int) -> str:
+    return f"the {count} lines" if count > 1 else "the line"
+
+
+def _sample(file: SourceFile, given: Given, findings: Findings) -> tuple[str, bytes]:
+    """Return the encoding of a file, and whole lines from its beginning in UTF-8."""
+    wide = find_utf16(file) if given.encoding is None else None
+    head = read_head(file, "CSV", given.encoding or wide or _UTF8)
+    encoding = given.encoding or wide or find_encoding(file)
+    why = "given" if given.encoding else "by its bytes" if wide else "most lines with other bytes than ASCII fit it"
+    findings.tried.append(f"encoding: {encoding}, {why}")
+    text = head.decode(_UTF8 if codecs.lookup(encoding).name in UTF16 else encoding, "replace")
+    if len(head) >= HEAD:
+        text = text[: text.rfind("\n") + 1] or text
+    if len(text) > _SAMPLE and text.count("\n", 0, _SAMPLE) > _TITLES:
+        text = text[: text.rfind("\n", 0, _SAMPLE) + 1]
+    return encoding, text.encode()
+
+
+def _table(file: SourceFile, data: bytes, first: str, given: Given, findings: Findings) -> tuple[int, Trial]:
+    """Return how many lines are skipped in any case, and the dialect and begin of the table after them."""
+    mark = separator_line(first) if given.skip is None else None
+    if mark:
+        findings.notes.append(f"line 1 is Excel's 'sep={mark}', which names the delimiter")
+    skip = 1 if mark else given.skip or 0
+    body = data.removeprefix(BOM)
+    for _ in range(skip):
+        body = body.partition(b"\n")[2]
+    if not body.strip():
+        raise SourceError(str(file.path), f"nothing is left after {_lines(skip)} to skip.", "Skip fewer lines.")
+    delimiters = [given.delimiter] if given.delimiter else [mark] if mark else DELIMITERS
+    headless = given.header is False or bool(given.names)
+    try:
+        found, trials = find_dialect(body, list(candidates(body, delimiters)), headless=headless)
+    except ValueError as error:
+        advice = "Run it again with --skip N for the lines before the header, or with --no-header."
+        raise SourceError(str(file.path), f"{error}.", advice) from error
+    if found.fields == 1 and (width := fixed_width(body, "".join(DELIMITERS))):
+        message = f"its lines all have {width} characters and no delimiter: its fields have fixed widths."
+        raise SourceError(str(file.path), message, "Lagoa does not read fixed widths: convert it to CSV.")
+    found = _after_titles(found)
+    findings.tried += [*map(str, trials), f"taken: {found}"]
+    return skip, found
+
+
+def _after_titles(trial: Trial) -> Trial:
+    """Return the trial without leading titles in the width of the table: only their first field is filled."""
+    start = trial.start
+    for index in range(start, min(start + _TITLES, len(trial.records))):
+        record = trial.records[index]
+        if record.fields != trial.fields or trial.fields < 2:  # noqa: PLR2004 - a title needs a field beside it
+            continue
+        fields = fields_of(record, trial.marks)
+        if all(fields[:-1]) and not any(map(is_value, fields)):
+            return Trial(trial.marks, trial.records, index, trial.fields, trial.fit - (index - start))
+        if any(fields[1:]) or not fields[0]:
+            break
+    return trial
+
+
+def _header(fields: list[str], rows: list[list[str]], given: Given) -> Header:
+    """Return whether the table's first record is a header."""
+    if given.names or given.header is not None:
+        return Header(given.header or False, "the names are given" if given.names else "it is given")
+    header = find_header(fields, rows)
+    return header if rows or header.found != "undecided" else Header(True, "it is the only line")
 
 
 def contract_options(source: CsvSource) -> Iterator[str]:
     """Yield the options as a contract has them: the dialect, and what does not have its default value."""
     if source.date != ISO_DATE:
-        yield f"date: {source.date}"
+        yield f"date: {_in_yaml(source.date)}"
     yield f"delimiter: {json.dumps(source.delimiter)}"
     yield f"quote: {json.dumps(source.quote)}"
     if source.escape is not None:
         yield f"escape: {json.dumps(source.escape)}"
     yield f"encoding: {source.encoding}"
-    yield f"header: {str(source.header).lower()}"
+    if source.skip:
+        yield f"skip: {source.skip}"
+    yield f"header: {_in_yaml(source.header)}"
+    if source.footer:
+        yield f"footer: {source.footer}"
     if source.nulls:
         yield f"nulls: {json.dumps(source.nulls, ensure_ascii=False)}"
     if source.decimal != ".":
         yield f"decimal: {json.dumps(source.decimal)}"
+    if source.thousands:
+        yield f"thousands: {json.dumps(source.thousands)}"
 
 
-def _sniff(file: SourceFile, text: str) -> dict[str, Any]:
-    """Return what DuckDB finds in the text; it reads only files, so the text is written to one.
-
-    One bad record can make it take all lines before it for a preamble, or find no columns at all: then it is also run
-    ignoring bad records, and that result is used if it has columns.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        sample = Path(folder, "sample.csv")
-        sample.write_text(text, "utf-8", newline="")
-        strict = _sniffed(sample, "")
-        if strict is not None and not strict["SkipRows"] and len(strict["Columns"]) > 1:
-            return strict
-        tolerant = _sniffed(sample, ", strict_mode = false, ignore_errors = true")
-    found = [each for each in (tolerant, strict) if each is not None]
-    if not found:
-        raise SourceError(str(file.path), "no delimiter makes a table of it.", _BY_HAND)
-    return max(found, key=lambda each: (len(each["Columns"]) > 1 and not each["SkipRows"], each is strict))
-
-
-def _sniffed(sample: Path, options: str) -> dict[str, Any] | None:
-    import duckdb
-
-    with duckdb.connect() as connection:
-        query = f"SELECT * FROM sniff_csv(?, comment = ''{options})"  # noqa: S608
-        try:
-            cursor = connection.execute(query, [str(sample)])
-        except duckdb.Error:
-            return None
-        names = [each[0] for each in cursor.description or []]
-        return dict(zip(names, cursor.fetchone() or (), strict=True))
-
-
-def _names(file: SourceFile, source: CsvSource, text: str) -> list[str]:
-    records = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=source.delimiter,
-        quotechar=source.quote,
-        escapechar=source.escape,
-        doublequote=source.escape is None,
-    )
-    try:
-        first = next(records, [])
-    except csv.Error as error:
-        raise SourceError(str(file.path), f"its first line cannot be read: {error}.", _BY_HAND) from error
-    if not source.header:
-        return [f"column_{number}" for number in range(1, len(first) + 1)]
-    for number, name in enumerate(first, 1):
-        if not name:
-            raise SourceError(str(file.path), f"column {number} has no name in the header.", "Give it one.")
-        if name in first[: number - 1]:
-            raise SourceError(str(file.path), f"the header has {name!r} twice.", "Rename or remove one of the two.")
-    return first
+def _in_yaml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -10,12 +10,11 @@ from lagoa.formats.json.options import JsonSource
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from duckdb import DuckDBPyConnection
-
     from lagoa.contracts.contract import Contract
     from lagoa.domain.tables import TableName
     from lagoa.formats.json.reader import JsonReader
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.refused import Kept, Split
 
@@ -38,19 +37,13 @@ class Json(Format[JsonSource]):
 
         return JsonReader(contract, source, file)
 
-    def infer(self, file: SourceFile, table: TableName) -> tuple[JsonSource, list[Guess]]:
+    def infer(
+        self, file: SourceFile, table: TableName, given: Given, findings: Findings
+    ) -> tuple[JsonSource, list[Guess]]:
         """Return the form of a file, and its columns; see `Format.infer`."""
         from lagoa.formats.json.infer import infer_json
 
-        return infer_json(file, table)
-
-    def find_spelling(
-        self, connection: DuckDBPyConnection, source: JsonSource, guesses: Sequence[Guess]
-    ) -> tuple[JsonSource, Sequence[str]]:
-        """Return the form of dates; see `Format.find_spelling`."""
-        from lagoa.formats.json.infer import find_dates
-
-        return find_dates(connection, source, guesses)
+        return infer_json(file, table, given, findings)
 
     def contract_options(self, source: JsonSource) -> Iterable[str]:
         """Return encoding and form of dates as a contract has them; see `Format.contract_options`."""

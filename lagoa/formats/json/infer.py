@@ -15,28 +15,26 @@ from lagoa.formats.json.records import SPACE, find_items
 from lagoa.formats.json.shape import Shape, nested_type
 from lagoa.formats.json.titles import Titles
 from lagoa.formats.shared.files import BOM
-from lagoa.formats.shared.forms import date_form
 from lagoa.formats.shared.guesses import RECORDS, Guess
 from lagoa.formats.shared.json_values import Unreadable, read_object
 from lagoa.formats.shared.names import column_names
 from lagoa.formats.shared.text_files import find_encoding, read_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from duckdb import DuckDBPyConnection
+    from collections.abc import Iterator
 
     from lagoa.domain.tables import TableName
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
 
 
-def infer_json(file: SourceFile, table: TableName) -> tuple[JsonSource, list[Guess]]:
+def infer_json(file: SourceFile, table: TableName, given: Given, findings: Findings) -> tuple[JsonSource, list[Guess]]:
     """Return the form of a JSON file and its columns; scalars are still text, nested values have their type.
 
     Raises:
         SourceError: it is empty or binary, has no readable record, or has an empty key.
     """
-    source, shapes = _find_shapes(file, table)
+    source, shapes = _find_shapes(file, table, given)
     guesses = []
     for name, (key, shape) in zip(column_names(list(shapes)), shapes.items(), strict=True):
         if not key:
@@ -47,20 +45,12 @@ def infer_json(file: SourceFile, table: TableName) -> tuple[JsonSource, list[Gue
         else:
             guess.parsed, guess.written = True, shape.written
         guesses.append(guess)
-    return source, guesses
-
-
-def find_dates(
-    connection: DuckDBPyConnection, source: JsonSource, guesses: Sequence[Guess]
-) -> tuple[JsonSource, list[str]]:
-    """Return the form of a file, completed with how its dates are written, and notes."""
-    texts = [guess.name for guess in guesses if guess.written == "text"]
-    date, notes = date_form(connection, texts) if texts else (source.date, [])
-    if source.records:
-        notes = [*notes, f"the records are the list at {source.records!r}; without `records` the file is one record"]
+    if source.records and not given.records:
+        note = f"the records are the list at {source.records!r}; without `records` the file is one record"
+        findings.notes.append(note)
     if source.headerRecord:
-        notes = [*notes, "the first record has titles; without `headerRecord` it is a row"]
-    return source.model_copy(update={"date": date}), notes
+        findings.notes.append("the first record has titles; without `headerRecord` it is a row")
+    return source, guesses
 
 
 def contract_options(source: JsonSource) -> Iterator[str]:
@@ -75,15 +65,15 @@ def contract_options(source: JsonSource) -> Iterator[str]:
         yield f"date: {source.date}"
 
 
-def _find_shapes(file: SourceFile, table: TableName) -> tuple[JsonSource, dict[str, Shape]]:
+def _find_shapes(file: SourceFile, table: TableName, given: Given) -> tuple[JsonSource, dict[str, Shape]]:
     """Return the form of a JSON file, and the shape of each key of its first 500,000 records.
 
     Raises:
         SourceError: it is empty or binary, or has no readable record.
     """
     head = read_head(file, "JSON")
-    encoding = find_encoding(file)
-    records = _records_in(head, encoding)
+    encoding = given.encoding or find_encoding(file)
+    records = given.records or _records_in(head, encoding)
     form: Literal["json", "jsonl"] = "json" if records else _form(head)
     source = JsonSource(format=form, file=file.name, encoding=encoding, records=records)
     reader = JsonReader(Contract(table, "0", file.path, "", (), source=source), source, file)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
     from lagoa.formats.parquet.reader import ParquetReader
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.refused import Kept, Split
 
@@ -42,11 +43,13 @@ class Parquet(Format[ParquetSource]):
         _refuse_packed(file)
         return ParquetReader(contract, file)
 
-    def infer(self, file: SourceFile, table: TableName) -> tuple[ParquetSource, list[Guess]]:
+    def infer(
+        self, file: SourceFile, table: TableName, given: Given, findings: Findings
+    ) -> tuple[ParquetSource, list[Guess]]:
         """Return the columns that a file declares; see `Format.infer`."""
         from lagoa.formats.parquet.infer import infer_parquet
 
-        del table
+        del table, given, findings
         _refuse_packed(file)
         return infer_parquet(file)
 

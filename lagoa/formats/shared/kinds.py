@@ -23,7 +23,10 @@ _HTML: Kind = (
     "Look at it in a browser: it may be an error page or a login. Get the data itself, and fetch it again.",
 )
 _XML: Kind = ("an XML document", "Lagoa reads CSV, JSON and Parquet: convert it.")
-_JSON: Kind = ("JSON", "Write `format: json` in `lagoa.source` of the contract, or `jsonl` for one object per line.")
+_JSON: Kind = (
+    "JSON",
+    "Give it a name that ends in .json, or in .jsonl for one object per line; the contract's format is json or jsonl.",
+)
 _SPED: Kind = (
     "a SPED file, whose records are of several kinds",
     "Each kind is a table of its own: cut out its lines, as by `grep '^|C100|'`, and load them with `delimiter: '|'`.",

@@ -22,13 +22,14 @@ _KEY_TYPES = frozenset({"int", "long", "string", "uuid"})
 
 def column_names(headers: Sequence[str]) -> list[str]:
     """Return a column name for each name in a file: the name itself if it is valid, else a similar one; all differ."""
-    names: list[str] = []
+    names: dict[str, None] = {}  # in order
+    taken = set(headers)
     for number, header in enumerate(headers, 1):
         name = header if _NAME.fullmatch(header) else plain_name(header) or f"column_{number}"
-        while name in names or name in LINEAGE_COLUMNS or (name in headers and name != header):
+        while name in names or name in LINEAGE_COLUMNS or (name in taken and name != header):
             name = f"{name}_{number}"
-        names.append(name)
-    return names
+        names[name] = None
+    return list(names)
 
 
 def plain_name(header: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import IO, TYPE_CHECKING
 
 from lagoa.errors import SourceError
@@ -11,12 +12,18 @@ from lagoa.formats.shared.kinds import kind_of_text
 from lagoa.formats.shared.utf16 import ENCODINGS, Utf16Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lagoa.formats.shared.files import SourceFile
 
 HEAD = 4 * 1024 * 1024
 """Bytes at the beginning that are examined."""
 
 _CHUNK = 1024 * 1024
+_LONGEST = 16 * _CHUNK
+_NOT_ASCII = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
+_ENCODINGS = ("utf-8", "cp1252")
+_FEW_NULS, _MANY_NULS = 0.05, 0.35
 
 
 def open_text(file: SourceFile, encoding: str) -> IO[bytes] | Utf16Stream:
@@ -25,10 +32,14 @@ def open_text(file: SourceFile, encoding: str) -> IO[bytes] | Utf16Stream:
     return Utf16Stream(file.open(), name, file) if name in ENCODINGS else file.open()
 
 
-def read_head(file: SourceFile, form: str) -> bytes:
-    """Return the beginning of a text file; raises `SourceError` if it is empty, binary or, for CSV, no table."""
+def read_head(file: SourceFile, form: str, encoding: str = "utf-8") -> bytes:
+    """Return the beginning of a text file, in UTF-8 if its encoding is UTF-16.
+
+    Raises:
+        SourceError: it is empty, binary or, for CSV, no table.
+    """
     try:
-        with file.open() as stream:
+        with open_text(file, encoding) as stream:
             head = stream.read(HEAD)
     except READ_ERRORS as error:
         raise file.unreadable(error) from error
@@ -37,7 +48,7 @@ def read_head(file: SourceFile, form: str) -> bytes:
     found = kind_of(head) or (kind_of_text(head) if form == "CSV" else None)
     if found:
         raise SourceError(str(file.path), f"it is {found[0]}, not a {form} file.", found[1])
-    if b"\0" in head:
+    if head.count(b"\0") > len(head) * _FEW_NULS:
         raise SourceError(
             str(file.path), f"it is binary, not a {form} file.", "Lagoa reads CSV, JSON and Parquet: convert it."
         )
@@ -45,17 +56,64 @@ def read_head(file: SourceFile, form: str) -> bytes:
 
 
 def find_encoding(file: SourceFile) -> str:
-    """Return the first encoding that can decode the whole file."""
-    for encoding in ("utf-8", "cp1252"):
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            with file.open() as stream:
-                while chunk := stream.read(_CHUNK):
-                    decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            continue
-        except READ_ERRORS as error:
-            raise file.unreadable(error) from error
-        return encoding
-    return "latin-1"
+    """Return the encoding that most lines with other bytes than ASCII are written in.
+
+    A line that is wrongly encoded is a fault of its record: it says nothing about the others. A byte order mark of
+    UTF-8 says what the whole file is meant to be.
+    """
+    fits = dict.fromkeys(_ENCODINGS, 0)
+    others = 0
+    for lines in _lines_not_ascii(file):
+        if not others and lines[0].startswith(BOM):
+            return "utf-8"
+        others += len(lines)
+        for encoding in _ENCODINGS:
+            fits[encoding] += _decodable(lines, encoding)
+    if fits["utf-8"] * 2 >= others:
+        return "utf-8"
+    return "cp1252" if fits["cp1252"] * 2 >= others else "latin-1"
+
+
+def find_utf16(file: SourceFile) -> str | None:
+    """Return which UTF-16 a file is in: by its byte order mark, or by a NUL in every other byte; None if it is not."""
+    try:
+        with file.open() as stream:
+            head = stream.read(_CHUNK)
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    nuls = [head[place::2].count(0) for place in (0, 1)]
+    if max(nuls) < len(head) * _MANY_NULS or min(nuls) > len(head) * _FEW_NULS:
+        return None
+    return "utf-16-be" if nuls[0] > nuls[1] else "utf-16-le"
+
+
+def _lines_not_ascii(file: SourceFile) -> Iterator[list[bytes]]:
+    """Yield the lines that have other bytes than ASCII, those of a block together."""
+    rest = b""
+    try:
+        with file.open() as stream:
+            while chunk := stream.read(_CHUNK):
+                whole, end, rest = (rest + chunk).rpartition(b"\n")
+                if not end and len(rest) < _LONGEST:
+                    continue
+                block, rest = (whole, rest) if end else (rest, b"")
+                if not block.isascii() and (lines := _NOT_ASCII.findall(block)):
+                    yield lines
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
+    if not rest.isascii():
+        yield _NOT_ASCII.findall(rest)
+
+
+def _decodable(lines: list[bytes], encoding: str) -> int:
+    """Return how many of the lines an encoding can decode; usually all or none, so all are tried together first."""
+    try:
+        b"\n".join(lines).decode(encoding)
+    except UnicodeDecodeError:
+        if len(lines) == 1:
+            return 0
+        half = len(lines) // 2
+        return _decodable(lines[:half], encoding) + _decodable(lines[half:], encoding)
+    return len(lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.formats.format import Format
-from lagoa.formats.shared.forms import date_form
 from lagoa.formats.shared.guesses import Guess
 from lagoa.formats.shared.names import column_names
 from lagoa.formats.shared.refused import Split
@@ -16,11 +15,10 @@ from toy_format.reader import KvReader, pairs, split_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from duckdb import DuckDBPyConnection
-
     from lagoa.contracts import Contract
     from lagoa.domain.tables import TableName
     from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.given import Findings, Given
     from lagoa.formats.shared.refused import Kept
 
 
@@ -36,20 +34,16 @@ class Kv(Format[KvSource]):
     def reader(self, contract: Contract, source: KvSource, file: SourceFile) -> KvReader:
         return KvReader(contract, source, file)
 
-    def infer(self, file: SourceFile, table: TableName) -> tuple[KvSource, list[Guess]]:
-        del table
+    def infer(
+        self, file: SourceFile, table: TableName, given: Given, findings: Findings
+    ) -> tuple[KvSource, list[Guess]]:
+        del table, given, findings
         lines = read_head(file, "key-value").splitlines()
         between = "|" if b"|" in lines[0] else ";"
         source = KvSource(format="kv", file=file.name, encoding=find_encoding(file), between=between)
         keys = list(dict.fromkeys(key for line in lines for key in pairs(source, line)))
         names = zip(column_names(keys), keys, strict=True)
         return source, [Guess(name, key, "string", "", parsed=True) for name, key in names]
-
-    def find_spelling(
-        self, connection: DuckDBPyConnection, source: KvSource, guesses: Sequence[Guess]
-    ) -> tuple[KvSource, Sequence[str]]:
-        date, notes = date_form(connection, [guess.name for guess in guesses])
-        return source.model_copy(update={"date": date}), notes
 
     def contract_options(self, source: KvSource) -> Iterator[str]:
         yield f"between: '{source.between}'"

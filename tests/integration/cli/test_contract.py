@@ -26,8 +26,41 @@ def test_contract_infer_takes_several_files_into_a_layer(lake, tmp_path):
     assert ok(lake, "check").out.startswith("2 contracts, ")
     twice = lagoa(lake, "contract", "infer", files[1], write(tmp_path, "nova-lista.json", "[]"), "--layer", "raw")
     assert (twice.code, "are both of raw.nova_lista" in twice.err) == (1, True)
-    assert lagoa(lake, "contract", "infer", *files, "--table", "bronze.x").code == 2
+    mixed = lagoa(lake, "contract", "infer", *files, "--table", "bronze.x")
+    assert (mixed.code, "it has another format than people.csv" in mixed.err) == (1, True)
     assert lagoa(lake, "contract", "infer", files[0]).code == 2
+
+
+def test_contract_infer_takes_a_folder_and_what_is_known(lake, tmp_path):
+    folder = tmp_path / "caged"
+    folder.mkdir()
+    for month in (1, 2):
+        write(folder, f"MOV20260{month}.txt", f"relatório\n2026-0{month};-1;1.234\n2026-0{month};1;5.678\nfim\n")
+    options = ["--no-header", "--names", "mes,saldo,n", "--skip", 1, "--footer", 1, "--null", "-1:saldo"]
+    done = ok(
+        lake,
+        "contract",
+        "infer",
+        folder,
+        "--table",
+        "bronze.mov",
+        *options,
+        "--decimal",
+        ",",
+        "--delimiter",
+        ";",
+        "--explain",
+    )
+    assert "header: false, since the names are given\n" in done.out
+    assert "n: long, whole numbers in all 4 values\n" in done.out
+    assert "mov.odcs.yaml is written; " in done.out
+    text = (lake / "iceberg" / "bronze" / "mov.odcs.yaml").read_text("utf-8")
+    assert 'file: "MOV20260*.txt"' in text
+    assert '{property: lagoa.nulls, value: ["-1"]}' in text
+    ok(lake, "ingest", folder)
+    rows = ok(lake, "sql", "select saldo, n from bronze.mov order by n", "--json").json()["rows"]
+    assert rows == [[None, 1234], [None, 1234], [1, 5678], [1, 5678]]
+    assert lagoa(lake, "contract", "infer", folder, "--table", "bronze.other", "--date", "yyyy").code == 2
 
 
 def test_contract_diff_says_what_the_next_write_does(lake):

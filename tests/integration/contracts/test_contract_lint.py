@@ -53,7 +53,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         text = infer_contract(folder.root / file, TableName.parse(f"bronze.{name}"))
         folder.file(f"iceberg/bronze/{name}.odcs.yaml", text)
         taken_up = text.replace("        # REVIEW ", "        ").replace(f"bronze.{name}", f"bronze.{name}2")
-        taken_up = taken_up.replace(f"- name: {name}", f"- name: {name}2")
+        taken_up = taken_up.replace(f"- name: {name}", f"- name: {name}2").replace(file, f"other_{file}")
         folder.file(f"iceberg/bronze/{name}2.odcs.yaml", taken_up)
     with folder.open() as lake:
         yield lake

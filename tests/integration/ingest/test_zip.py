@@ -14,6 +14,7 @@ from pyarrow import parquet
 from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
 from lagoa.formats.infer import infer_contract
+from lagoa.formats.shared.given import Given
 
 ROWS = "id;nome\n1;Conceição\n2;São João\nx;\n"
 
@@ -63,7 +64,7 @@ def test_a_contract_is_inferred_from_the_file_in_it(folder, tmp_path):
     with folder.open() as lake:
         assert lake.create_branch("dev").ingest(path, "bronze.cota").accepted == 2
     two = packed(tmp_path / "two.zip", jan_csv=ROWS, LEIAME_txt="read me")
-    text = infer_contract(two, TableName.parse("bronze.two"), "*.csv")
+    text = infer_contract(two, TableName.parse("bronze.two"), Given(member="*.csv"))
     assert 'file: two.zip, member: "*.csv", delimiter: ' in text
     folder.file("iceberg/bronze/two.odcs.yaml", text)
     with folder.open() as lake:

@@ -64,9 +64,29 @@ def test_dates_that_may_be_others_are_told(tmp_path):
 
 
 def test_dates_of_two_forms(tmp_path):
-    contract, text = of_columns(tmp_path, born=["31/12/1990"], sold=["2026-01-02"])
-    assert types(contract) == {"born": "string", "sold": "date"}
-    assert "# REVIEW: dates of born are written differently from those of other columns." in text
+    contract, _ = of_columns(tmp_path, born=["31/12/1990"], sold=["2026-01-02"], closed=["02/01/2026"])
+    assert types(contract) == {"born": "date", "sold": "date", "closed": "date"}
+    assert contract.source is not None
+    assert contract.source.spelling.date == "yyyy-mm-dd"
+    assert [column.dates for column in contract.columns] == [("dd/mm/yyyy",), (), ("dd/mm/yyyy",)]
+
+
+def test_eight_digits_are_dates_only_by_name_or_number(tmp_path):
+    few = ["20260102", "20260203"]
+    many = [f"2026{month:02}{day:02}" for month in (1, 2) for day in range(1, 16)]
+    assert types(of_columns(tmp_path, x=few)[0]) == {"x": "long"}
+    for form, values in {
+        "yyyymmdd": few,
+        "ddmmyyyy": ["31122026", "01022026"],
+        "mmddyyyy": ["12312026", "01022026"],
+    }.items():
+        contract, _ = of_columns(tmp_path, dt_obito=[*values, "00000000", "0", ""], x=["a"] * (len(values) + 3))
+        assert types(contract)["dt_obito"] == "date"
+        assert contract.source is not None
+        assert contract.source.spelling.date == form
+        assert contract.columns[0].nulls == ("0", "00000000")
+    assert types(of_columns(tmp_path, x=many)[0]) == {"x": "date"}
+    assert types(of_columns(tmp_path, x=[*many, "99999999"])[0]) == {"x": "long"}
 
 
 def test_words_for_null(tmp_path):
@@ -86,14 +106,16 @@ def test_words_for_null(tmp_path):
         "note": "string",
     }
     assert contract.source is not None
-    assert (contract.source.nulls, contract.source.decimal) == (["-", "NA", "NULL", r"\N"], ",")
-    assert r"# REVIEW: -, NA, NULL, \N is null in every column." in text
+    assert (contract.source.null_texts, contract.source.spelling.decimal) == (("",), ",")
+    assert [column.nulls for column in contract.columns] == [("NA",), ("-", "NA"), ("NULL",), None, (r"\N",)]
+    assert "# REVIEW: age: 'NA' (1, line 3) is null in this column." in text
+    assert "# REVIEW: state: '-' (1, line 4), 'NA' (1, line 2) stays text; if it means null, write " in text
 
 
 def test_words_that_are_none_for_null(tmp_path):
     contract, _ = of_columns(tmp_path, state=["NA", "SP"], only=["NULL", "-"], mixed=["1", "x"])
-    assert contract.source is not None
-    assert contract.source.nulls == []
+    assert [column.nulls for column in contract.columns] == [None, None, None]
+    assert set(types(contract).values()) == {"string"}
 
 
 def test_dates_in_json_alone_where_they_are_text(tmp_path):

@@ -1,89 +1,25 @@
-"""`lagoa contract`."""
+"""`lagoa contract diff` and `apply`: contracts and the tables that follow them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, near, say, shorten
+from lagoa.cli.console import count, emit_json, hint, say, shorten
 from lagoa.cli.errors import EXIT_ERROR
-from lagoa.cli.options import BranchOption, JsonOption, RefOption, TablesArgument, lake_folder, open_here
+from lagoa.cli.options import BranchOption, JsonOption, RefOption, TablesArgument, open_here
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from lagoa.contracts.fields import Difference
-    from lagoa.domain.tables import TableName
     from lagoa.review.diff.contracts import ContractDiff
-
-contract = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Data contracts: infer one from a file, compare them with their tables, apply them.",
-)
 
 _SIGNS = {"added": "+", "dropped": "-"}
 _LISTED = 5
 
 
-@contract.command("infer")
-def contract_infer(
-    ctx: typer.Context,
-    files: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE", help="CSV, JSON, JSON lines or Parquet; text may be compressed (.gz, .zip)."),
-    ],
-    table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
-    layer: Annotated[
-        str | None, typer.Option(metavar="LAYER", help="The layer of the tables; each is named after its file.")
-    ] = None,
-    member: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The file to read in a zip file with several; also a pattern.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite existing contracts.")] = False,
-) -> None:
-    """Write a first contract for a table from a file: types are guessed, keys only where values are unique."""
-    from lagoa.errors import TerminalError
-    from lagoa.formats.infer import infer_contract
-    from lagoa.settings import load_settings
-
-    if (table is None) == (layer is None) or (table and len(files) > 1):
-        raise typer.BadParameter("Say --table LAYER.TABLE for one file, or --layer LAYER.")
-    folder = load_settings(lake_folder(ctx)).contracts_folder
-    targets: dict[Path, tuple[Path, TableName]] = {}
-    for file, name in _tables_of(files, table, layer):
-        target = folder / name.layer / f"{name.name}.odcs.yaml"
-        if target.exists() and not force:
-            raise TerminalError(f"{target} exists already.", "Edit it, or overwrite it with --force.")
-        if target in targets:
-            raise TerminalError(f"{targets[target][0]} and {file} are both of {name}.", "Infer them one by one.")
-        targets[target] = file, name
-    texts = {target: infer_contract(*each, member) for target, each in targets.items()}
-    for target, text in texts.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, "utf-8")
-        say(f"{near(target)} is written.")
-    file, name = next(iter(targets.values()))
-    drafts = "it" if len(files) == 1 else "them"
-    hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {file} --into {name}`.")
-
-
-def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Iterator[tuple[Path, TableName]]:
-    """Yield each file with the table it is of: the one that is named, or one of a layer that is called as the file."""
-    from lagoa.domain.tables import TableName
-    from lagoa.formats.shared.names import plain_name
-
-    for file in files:
-        plain = file.name.lower().removesuffix(".gz").removesuffix(".zip")
-        stem = plain.rpartition(".")[0] or plain
-        yield file, TableName.parse(table or f"{layer}.{plain_name(stem)}")
-
-
-@contract.command("diff")
 def contract_diff(
     ctx: typer.Context,
     tables: TablesArgument = None,
@@ -104,7 +40,6 @@ def contract_diff(
         raise typer.Exit(EXIT_ERROR)
 
 
-@contract.command("apply")
 def contract_apply(
     ctx: typer.Context,
     tables: TablesArgument = None,

@@ -1,0 +1,156 @@
+"""`lagoa contract infer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
+
+import typer
+
+from lagoa.cli.console import count, hint, near, say
+from lagoa.cli.options import lake_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lagoa.contracts.sources import DateForm
+    from lagoa.domain.tables import TableName
+    from lagoa.formats.shared.given import Given
+
+_MARKS = {"\\t": "\t", "tab": "\t"}
+
+
+def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
+    ctx: typer.Context,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE",
+            help="CSV, JSON, JSON lines or Parquet; text may be compressed (.gz, .zip). With --table, several "
+            "files or a folder are looked at together.",
+        ),
+    ],
+    table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(metavar="LAYER", help="The layer of the tables; each is named after its file.")
+    ] = None,
+    member: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The file to read in a zip file with several; also a pattern.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing contracts.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print what was tried, and why it was taken.")] = False,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first record names the columns.")
+    ] = None,
+    names: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="The names of the columns, if no record has them.")
+    ] = None,
+    skip: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines before the header to skip.")] = None,
+    footer: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Records at the end that are no data, such as totals.")
+    ] = None,
+    null: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD[:COLUMN]", help="A word that is null, in all columns or one; may be repeated."),
+    ] = None,
+    decimal: Annotated[
+        Literal[".", ","] | None, typer.Option(metavar="MARK", help="The decimal mark, '.' or ','.")
+    ] = None,
+    thousands: Annotated[
+        Literal[".", ",", " "] | None, typer.Option(metavar="MARK", help="The mark between thousands.")
+    ] = None,
+    delimiter: Annotated[str | None, typer.Option(metavar="MARK", help="The mark between fields.")] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Such as utf-8, cp1252 or utf-16.")] = None,
+    date: Annotated[str | None, typer.Option(metavar="FORM", help="How dates are written, such as ddmmyyyy.")] = None,
+    records: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where the list of records is inside a JSON document: value.")
+    ] = None,
+) -> None:
+    """Write a first contract for a table from files: types are guessed, keys only where values are unique."""
+    from lagoa.errors import TerminalError
+    from lagoa.formats.shared.given import Given
+    from lagoa.settings import load_settings
+
+    if (table is None) == (layer is None):
+        raise typer.BadParameter("Say --table LAYER.TABLE for the files of one table, or --layer LAYER.")
+    given = Given(
+        header=header,
+        names=tuple(name.strip() for name in names.split(",")) if names else (),
+        skip=skip,
+        footer=footer,
+        nulls=tuple(_null(each) for each in null or ()),
+        decimal=decimal,
+        thousands=thousands,
+        delimiter=_MARKS.get(delimiter, delimiter) if delimiter else None,
+        encoding=encoding,
+        date=_date(date),
+        records=records,
+        member=member,
+    )
+    folder = load_settings(lake_folder(ctx)).contracts_folder
+    targets: dict[Path, tuple[Sequence[Path], TableName]] = {}
+    for group, name in _tables_of(files, table, layer):
+        target = folder / name.layer / f"{name.name}.odcs.yaml"
+        if target.exists() and not force:
+            raise TerminalError(f"{target} exists already.", "Edit it, or overwrite it with --force.")
+        if target in targets:
+            raise TerminalError(f"{targets[target][0][0]} and {group[0]} are both of {name}.", "Infer them one by one.")
+        targets[target] = group, name
+    texts = {target: _inferred(group, name, given, explain=explain) for target, (group, name) in targets.items()}
+    for target, text in texts.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, "utf-8")
+        marked = text.count("# REVIEW") - 1  # the line that says what REVIEW is
+        say(f"{near(target)} is written; {count(marked, 'line')} marked REVIEW.")
+    group, name = next(iter(targets.values()))
+    drafts = "it" if len(targets) == 1 else "them"
+    hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {group[0]} --into {name}`.")
+
+
+def _inferred(files: Sequence[Path], table: TableName, given: Given, *, explain: bool) -> str:
+    from lagoa.formats.infer import infer_contract
+    from lagoa.formats.shared.given import Findings
+
+    findings = Findings()
+    try:
+        return infer_contract(files, table, given, findings)
+    finally:
+        for line in findings.tried if explain else ():
+            say(line)
+
+
+def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Iterator[tuple[Sequence[Path], TableName]]:
+    """Yield files with the table they are of: the one that is given, or one of a layer that is called as the file."""
+    from lagoa.domain.tables import TableName
+    from lagoa.errors import SourceError
+    from lagoa.formats.shared.names import plain_name
+
+    found: list[Path] = []
+    for file in files:
+        inside = [file]
+        if file.is_dir():
+            inside = sorted(each for each in file.iterdir() if each.is_file() and each.name[:1] != ".")
+        if not inside:
+            raise SourceError(str(file), "it is a folder without files.", "Give the path of a file.")
+        found += inside
+    if table:
+        yield found, TableName.parse(table)
+        return
+    for file in found:
+        plain = file.name.lower().removesuffix(".gz").removesuffix(".zip")
+        stem = plain.rpartition(".")[0] or plain
+        yield [file], TableName.parse(f"{layer}.{plain_name(stem)}")
+
+
+def _null(text: str) -> tuple[str, str]:
+    """Return the column and the word of an option; `*` for all columns."""
+    word, _, column = text.rpartition(":")
+    return (column, word) if word and column else ("*", text)
+
+
+def _date(form: str | None) -> DateForm | None:
+    from lagoa.contracts.sources import DateForm
+
+    if form is not None and form not in get_args(DateForm):
+        raise typer.BadParameter(f"--date is one of {', '.join(get_args(DateForm))}, not {form!r}.")
+    return cast("DateForm | None", form)

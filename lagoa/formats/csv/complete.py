@@ -1,0 +1,51 @@
+"""Completes what is known about a CSV file after the pass over it: footer, decimal mark, dates, refused records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.sources import ISO_DATE
+from lagoa.formats.shared.text_columns import Usual, guess_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.formats.csv.options import CsvSource
+    from lagoa.formats.shared.given import Findings, Given
+    from lagoa.formats.shared.guesses import Guess
+    from lagoa.formats.shared.scan import Scan
+
+
+def complete(source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Given, findings: Findings) -> CsvSource:
+    """Complete the guesses of all columns; return the form with how their values are written."""
+    usual = Usual(source.delimiter, given.decimal or "", given.date or ISO_DATE, by_column=True)
+    doubts = guess_columns(guesses, scan.columns, usual)
+    _note_footer(scan, findings)
+    _note_refused(scan, findings)
+    findings.notes += doubts
+    footer = given.footer or (scan.footers[0] if len(set(scan.footers)) == 1 else 0)
+    return source.model_copy(
+        update={"decimal": usual.mark, "date": usual.date, "footer": footer, "thousands": given.thousands or ""}
+    )
+
+
+def _note_footer(scan: Scan, findings: Findings) -> None:
+    if not any(scan.footers):
+        return
+    if len(set(scan.footers)) == 1:
+        findings.notes.append(
+            f"the last {scan.footers[0]} records are no data, but totals or notes: they are left out; "
+            "without footer they are read as records"
+        )
+    else:
+        counts = ", ".join(map(str, scan.footers))
+        findings.notes.append(f"the files end with different numbers of records that are no data: {counts}")
+
+
+def _note_refused(scan: Scan, findings: Findings) -> None:
+    if not scan.rules:
+        return
+    rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(scan.rules.items()))
+    shown = "; ".join(f"line @{each.place}@: {each.reason}" for each in scan.refused)
+    seen = f"{sum(scan.rules.values()):,} of {scan.received:,} records"
+    findings.notes.append(f"{seen} cannot be read and go to quarantine ({rules}): {shown}")

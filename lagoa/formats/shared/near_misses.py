@@ -1,0 +1,106 @@
+"""Notes what nearly holds in a column of texts: numbers or dates but for a few values, and words that may mean null."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from lagoa.formats.shared.null_words import CODES
+from lagoa.formats.shared.number_forms import body, readings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lagoa.formats.shared.guesses import Guess
+    from lagoa.formats.shared.profile import Form
+
+_MOST = 0.8
+_LEAST = 3
+_SHOWN = 3
+
+
+def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:
+    """Note that all but some values of a column of texts are numbers, or dates; and its words for null."""
+    present = sum(form.count for form in forms.values())
+    for kind, fitting in (("dates", _dates(forms)), ("numbers", _numbers(forms))):
+        count = sum(forms[name].count for name in fitting)
+        if _LEAST <= count < present and count >= present * _MOST:
+            misfits = {name: form for name, form in forms.items() if name not in fitting}
+            values = [value for form in misfits.values() for value in (form.values or {})]
+            known = all(form.values is not None for form in misfits.values())
+            nulls = in_yaml([*values, *words, *guess.null_words])
+            advice = f"if these mean null, write the type and {_property(nulls)}; " if known else ""
+            guess.notes.append(
+                f"all but {present - count:,} of {present:,} are {kind}: {_examples(misfits)}; {advice}"
+                "with the type alone, their records go to quarantine"
+            )
+            guess.offered = True
+            return
+    offer(guess, words)
+
+
+def offer(guess: Guess, words: Mapping[str, Form]) -> None:
+    """Note the words in a column of texts that may mean null; they stay texts."""
+    found = sorted(set(words) - set(json.loads(guess.properties.get("lagoa.nulls", "[]"))))
+    if found:
+        counts = ", ".join(f"{word!r} ({words[word].count:,}, line @{words[word].offset}@)" for word in found)
+        nulls = in_yaml([*found, *json.loads(guess.properties.get("lagoa.nulls", "[]")), *guess.null_words])
+        guess.notes.append(f"{counts} stays text; if it means null, write {_property(nulls)}")
+        guess.offered = True
+
+
+def offer_numbers(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:
+    """Note numbers that may mean null: -9999, and the only negative ones if they are such as -1."""
+    negative = {name: form for name, form in forms.items() if (parts := body(name)) and parts[1] == "-"}
+    values = {value: found for form in negative.values() for value, found in (form.values or {"": (0, 0)}).items()}
+    certain = bool(values) and set(values) <= CODES | set(words)
+    found = values if certain else {word: (form.count, form.offset) for word, form in words.items()}
+    if not found:
+        return
+    counts = ", ".join(f"{value!r} ({count:,}, line @{offset}@)" for value, (count, offset) in sorted(found.items()))
+    nulls = in_yaml([*found, *json.loads(guess.properties.get("lagoa.nulls", "[]")), *guess.null_words])
+    guess.notes.append(f"{counts} is read as a number; if it means null, write {_property(nulls)}")
+    guess.offered = True
+
+
+def in_yaml(words: Iterable[str]) -> str:
+    """Return a list of words as YAML, each once."""
+    return json.dumps(sorted(set(words)), ensure_ascii=False)
+
+
+def _numbers(forms: Mapping[str, Form]) -> set[str]:
+    """Return the forms that are numbers written in the same way: most values of those that are numbers."""
+    found = {name for name in forms if (parts := body(name)) and "z" not in parts[2] and readings({name: forms[name]})}
+    return found if readings({name: forms[name] for name in found}) else set()
+
+
+def _dates(forms: Mapping[str, Form]) -> set[str]:
+    """Return the forms that are dates of one kind: all their values are."""
+    by_mark: dict[str, set[str]] = {}
+    for name, form in forms.items():
+        if any(dates.zoned == form.count and dates.plausible == form.count for dates in form.dates.values()):
+            by_mark.setdefault(re.sub("[9z].*?9(?=[-/.]|$)", "", name[:10]), set()).add(name)
+    return max(by_mark.values(), key=lambda names: sum(forms[name].count for name in names), default=set())
+
+
+def _examples(misfits: Mapping[str, Form]) -> str:
+    """Return the first few values that do not fit, with their number and line."""
+    found: list[tuple[int, str]] = []
+    for form in misfits.values():
+        if form.values is None:
+            found.append((form.offset, f"{form.count:,} such as {_short(form.first)} (line @{form.offset}@)"))
+        for value, (count, offset) in (form.values or {}).items():
+            often = f"{count:,} times, first in line" if count > 1 else "line"
+            found.append((offset, f"{_short(value)} ({often} @{offset}@)"))
+    found.sort()
+    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    return ", ".join(text for _, text in found[:_SHOWN]) + more
+
+
+def _property(nulls: str) -> str:
+    return f"`{{property: lagoa.nulls, value: {nulls}}}` in its customProperties"
+
+
+def _short(text: str, length: int = 40) -> str:
+    return repr(text if len(text) <= length else f"{text[:length]}…")

@@ -1,0 +1,154 @@
+"""What columns of texts are taken for: numbers that hold every digit, codes, and what nearly is a number or a date."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from inferring import inferred, loaded, types
+
+from lagoa.domain.tables import TableName
+from lagoa.formats.infer import infer_contract
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lagoa.contracts import Contract
+
+THINGS = TableName.parse("bronze.things")
+
+
+def of_columns(folder: Path, delimiter: str = ";", **columns: list[str]) -> tuple[Contract, str]:
+    """Infer from a CSV file of these columns, and make sure that all of it gets in."""
+    rows = zip(*columns.values(), strict=True)
+    path = folder / "things.csv"
+    path.write_text("\n".join(delimiter.join(row) for row in [tuple(columns), *rows]) + "\n", "utf-8")
+    contract, text = inferred(path, THINGS)
+    assert loaded(contract, path) == (len(next(iter(columns.values()))), 0)
+    return contract, text
+
+
+DIGITS = {
+    "places beyond a double": (["40939.112971807228", "1.5"], "decimal(38, 12)"),
+    "sixteen digits and one with a place": (["9007199254740993", "9007199254740992.5"], "decimal(38, 1)"),
+    "an amount of 19 digits": (["12345678901234567.89", "1.10"], "decimal(38, 2)"),
+    "fifteen digits": (["123456789.123456", "1.5"], "double"),
+    "the largest long": (["9223372036854775807", "-9223372036854775808"], "long"),
+    "beyond the largest long": (["9223372036854775808"], "string"),
+    "more than a decimal holds": (["1" * 20 + "." + "1" * 19], "string"),
+    "scientific": (["1.5e10", "2E-5", "3"], "double"),
+    "scientific, beyond a double": (["1.2345678901234567e5"], "string"),
+    "scientific, out of range": (["1.5e400"], "string"),
+    "codes with E": (["12E4", "34E10", "7E3"], "string"),
+    "codes with e": (["6e71", "1234"], "string"),
+    "versions": (["1.9", "1.10", "1.1"], "string"),
+    "lists of codes": (["5914600,8230000", "4772500"], "string"),
+    "coordinates": (["-28,20083225", "-49,77916659"], "double"),
+    "without a leading zero": ([",8", "1,1"], "double"),
+    "leading zeros late": ([*map(str, range(10, 60)), "07"], "string"),
+    "thousands": (["1.234.567", "12.345", "999"], "long"),
+    "thousands and places": (["1.231.567,81", "-3.858,20", "70,67"], "double"),
+    "thousands with a space": (["1 234 567", "12 345"], "long"),
+    "thousands, or places": (["856.680", "7.973"], "string"),
+    "places that begin with 0": (["0.680", "7.973"], "double"),
+    "grouped wrongly": (["1.2345.678", "1"], "string"),
+    "money with its unit": (["R$ 1.234,56", "R$ 7,00"], "double"),
+    "percent": (["12,5%", "3,25%"], "double"),
+}
+
+
+@pytest.mark.parametrize(("values", "kind"), DIGITS.values(), ids=DIGITS)
+def test_no_digit_is_lost(tmp_path, values, kind):
+    assert types(of_columns(tmp_path, name=["x"] * len(values), n=values)[0])["n"] == kind
+
+
+def test_a_mark_is_a_fact_of_a_column(tmp_path):
+    contract, text = of_columns(
+        tmp_path, name=["A", "B"], pop=["1.234", "12.345"], pib=["10,50", "7,2"], lat=["-23.5", "-7.25"]
+    )
+    assert types(contract) == {"name": "string", "pop": "string", "pib": "double", "lat": "double"}
+    contract, text = of_columns(tmp_path, name=["A", "B"], pop=["1.234", "12.345"], pib=["10,50", "7,25"])
+    assert types(contract)["pop"] == "long"
+    assert "pop: '1.234' has three digits after '.', as all of them: it is taken for the mark between thousands" in text
+    contract, text = of_columns(tmp_path, ",", name=["A", "B"], weight=["1.234", "12.345"])
+    assert types(contract)["weight"] == "double"
+    assert "weight: '1.234' has three digits after '.', as all of them: it is taken for the decimal mark" in text
+
+
+CODES = {
+    "cod_ibge": (["3300100", "3300101"], "string"),
+    "CO_CNES": (["2000007", "2000014"], "string"),
+    "cod_cliente": (["100000", "100001"], "string"),
+    "cod": (["9", "10", "11"], "long"),
+    "nr_turno": (["1", "2"], "long"),
+    "nr_idade": (["30", "31"], "long"),
+    "sq_candidato": (["117499092896"], "string"),
+    "id_servidor": (["80000000", "80000001"], "string"),
+    "id": (["80000000", "80000001"], "long"),
+    "matricula": (["1", "22"], "string"),
+    "x": (["52998224725", "11144477735", "39053344705"], "string"),
+    "y": (["11222333000181", "11444777000161", "11222333000181"], "string"),
+    "z": (["11222333000182", "11444777000161", "11222333000181"], "long"),
+}
+
+
+@pytest.mark.parametrize(("name", "values", "kind"), [(name, *case) for name, case in CODES.items()])
+def test_codes_stay_text(tmp_path, name, values, kind):
+    contract, text = of_columns(tmp_path, ";", name=["a"] * len(values), **{name: values})
+    assert types(contract)[name.lower()] == kind
+    assert kind == "long" or f"REVIEW: {name.lower()}: digits, " in text
+
+
+def test_near_misses_are_said_with_the_edit_that_takes_them(tmp_path):
+    count = 40
+    _, text = of_columns(
+        tmp_path,
+        sold=[*(f"{n % 28 + 1:02}/01/2026" for n in range(count)), "Data da Coleta"],
+        price=[*(f"{n},50" for n in range(count)), "Valor de Venda"],
+        level=[*map(str, range(count - 2)), "S/N", "S/N", "-"],
+        either=[*map(str, range(20)), *["x"] * 21],
+    )
+    line = count + 2
+    assert f"REVIEW: sold: all but 1 of 41 are dates: 'Data da Coleta' (line {line}); if these mean null" in text
+    assert f"REVIEW: price: all but 1 of 41 are numbers: 'Valor de Venda' (line {line}); if these mean null" in text
+    assert f"level: all but 2 of 40 are numbers: 'S/N' (2 times, first in line {count})" in text
+    assert '`{property: lagoa.nulls, value: ["-", "S/N"]}`' in text
+    assert "REVIEW: either" not in text
+
+
+def test_words_for_null_are_taken_by_column(tmp_path):
+    count = 300
+    contract, text = of_columns(
+        tmp_path,
+        code=["NA", *(f"C{n}" for n in range(count))],
+        km=["(null)", *(f"{n},5" for n in range(count))],
+        born=["00/00/0000", *(f"{n % 28 + 1:02}/01/1990" for n in range(count))],
+        rain=["-9999", *(f"{n},1" for n in range(count))],
+        balance=["-1", *map(str, range(count))],
+        delta=["-1", "-7", *map(str, range(count - 1))],
+    )
+    kinds = {"code": "string", "km": "double", "born": "date", "rain": "double", "balance": "long", "delta": "long"}
+    assert types(contract) == kinds
+    nulls = {column.name: column.nulls for column in contract.columns if column.nulls}
+    assert nulls == {"km": ("(null)",), "born": ("00/00/0000",)}
+    assert "REVIEW: code: 'NA' (1, line 2) stays text; if it means null, write `{property: lagoa.nulls, value: " in text
+    assert "REVIEW: rain: '-9999' (1, line 2) is read as a number; if it means null, write" in text
+    assert "REVIEW: balance: '-1' (1, line 2) is read as a number; if it means null, write" in text
+    assert "REVIEW: delta" not in text
+    assert [column.name for column in contract.columns if column.required] == ["code", "delta"]
+
+
+def test_a_type_holds_the_last_of_many_records(tmp_path):
+    path = tmp_path / "things.csv"
+    path.write_text("id,a,b,c\n" + "1,2,2026-01-02,true\n" * 600_000 + "1,2.5,x,maybe\n", "utf-8")
+    contract, text = inferred(path, THINGS)
+    assert types(contract) == {"id": "long", "a": "double", "b": "string", "c": "string"}
+    assert "# Guessed from things.csv, 600,001 records." in text
+    assert "b: all but 1 of 600,001 are dates: 'x' (line 600,002)" in text
+
+
+def test_many_columns_are_read_in_one_pass(tmp_path):
+    path = tmp_path / "things.csv"
+    names = ",".join(f"c{n}" for n in range(3_000))
+    path.write_text(names + "\n" + "".join(",".join([str(row)] * 3_000) + "\n" for row in range(20)), "utf-8")
+    assert infer_contract(path, THINGS).count("physicalType: long") == 3_000

@@ -210,8 +210,8 @@ def test_a_branch_from_the_undone_range_is_refused_and_told_how_to_be_restored(t
     with pytest.raises(PublishConflict, match="rolled back") as caught:
         branch.publish()
     assert caught.value.tables == (PEOPLE,)
-    assert f"lagoa rollback {undone}" in caught.value.advice
-    twice.rollback(undone)
+    assert f"lagoa rollback main@{undone[:12]}`" in caught.value.advice
+    twice.rollback(f"main@{undone[:12]}")
     branch.publish()
     assert people(twice) == [1, 2, 3]
 

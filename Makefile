@@ -55,11 +55,11 @@ secrets:  ## generate the secrets of docker-compose.yml into .secrets; existing 
 test-stack: .venv/.stack  ## the tests that need the real servers, on their own stack
 	tests/stack/run
 
-FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py
+FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py tests/integration/ingest/test_every_entrance.py
 
 test-nightly: .venv/.stack  ## the long tests: random files and sequences, kills at random moments, each extra installed
 	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 $(FUZZ_TESTS)
-	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' --ignore $(FUZZ_TESTS)
+	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
 	FUZZ=10 tests/stack/run -m nightly
 

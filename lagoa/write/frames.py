@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _ROW = "@row"
 _BATCH = 64 * 1024
-_LOSSY = re.compile(r"\bTIME WITH TIME ZONE|\bBIT\b|\bUHUGEINT\b")
+_LOSSY = re.compile(r"\bTIME WITH TIME ZONE|\bBIT\b|\bUHUGEINT\b|\bObject\b")  # of DuckDB and of Polars
 ADVICE = "Nothing was written. Convert the value before, or leave the row out; docs/values.md has what each type takes."
 _MISSING = "Where NaN stands for a missing number, `rows.convert_dtypes()` makes it null."
 
@@ -99,10 +99,10 @@ class Frame:
 
         if self._of_pandas:
             return self._frame_opened(source)
-        if _LOSSY.search(" ".join(map(str, getattr(source, "types", None) or ()))):
-            kinds = ", ".join(f"{name} {kind}" for name, kind in zip(source.columns, source.types, strict=True))
-            message = f"the relation has a type that Arrow cannot express exactly: {kinds}."
-            raise self._error(message, "Cast TIME WITH TIME ZONE, BIT and UHUGEINT in its query.")
+        lossy = [str(kind) for kind in _own_types(source) if _LOSSY.search(str(kind))]
+        if lossy:
+            message = f"the rows have a column of {lossy[0]}, of which Arrow gets another value."
+            raise self._error(message, "Cast it to a type that Arrow has: a text, a timestamp, a decimal.")
         try:
             return pa.RecordBatchReader.from_stream(source)
         except Exception as error:  # of whatever library the source is from
@@ -200,6 +200,11 @@ class Frame:
         arrays = [recast(array, held(array.type), checked=True) for array in columns.values()]
         numbers = pa.array(np.arange(row, row + batch.num_rows))
         return pa.RecordBatch.from_arrays([numbers, *arrays], schema=schema)
+
+
+def _own_types(source: Any) -> list[Any]:
+    """Return the types of a source's columns in its own words: a relation of DuckDB, a frame of Polars."""
+    return [*(getattr(source, "types", None) or ()), *(getattr(source, "dtypes", None) or ())]
 
 
 def _first_line(error: Exception) -> str:

@@ -80,7 +80,9 @@ def _unpacked(kind: pa.DataType) -> pa.DataType:
         return pa.float32()
     if has.is_decimal(kind) and 0 <= kind.scale <= kind.precision <= MAX_PRECISION:
         return pa.decimal128(kind.precision, kind.scale)
-    return pa.binary() if has.is_binary_view(kind) else kind
+    if has.is_string_view(kind):
+        return pa.large_string()
+    return pa.large_binary() if has.is_binary_view(kind) else kind
 
 
 def _extended(kind: pa.BaseExtensionType) -> pa.DataType:
@@ -121,6 +123,9 @@ def recast(array: pa.Array, kind: pa.DataType, *, checked: bool = False) -> pa.A
 
     if pa.types.is_run_end_encoded(array.type):
         array = compute.run_end_decode(array)
+    if pa.types.is_dictionary(array.type):  # Arrow takes no views out of one
+        values = recast(array.dictionary, unpacked(array.type.value_type))
+        array = pa.DictionaryArray.from_arrays(array.indices, values)
     return array if array.type == kind else array.cast(kind, safe=not checked)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from lagoa.formats.csv.records import Records
 
+_UTF8 = "utf-8"
+UTF8_LETTERS = re.compile(rb"[\xc2-\xc5][\x80-\xbf]|\xe2[\x80\x82\x84][\x80-\xbf]")
 _MARK = "\ufeff"
 _HEADER = Fault("header", "the header again")
 _NAMELESS = Fault("fields", "a value in the last column, which has no name in the header")
@@ -85,6 +88,28 @@ def without_footer(blocks: Iterable[Block], footer: int, file: str) -> Iterator[
         kept = min(len(block.records.starts), count - footer)
         count -= kept
         yield block.first(kept)
+
+
+def encoding_faults(text: bytes, records: Records, encoding: str) -> dict[int, Fault]:
+    """Return the faults of records in UTF-8 among those of a single-byte encoding, by their index in `records`.
+
+    Any byte is a character there, so `São` in UTF-8 would become `SÃ£o`. The bytes of the letters and signs of European
+    languages in UTF-8 are no words of them in these encodings.
+    """
+    import numpy as np
+
+    if encoding == _UTF8 or text.isascii():
+        return {}
+    places = [match.start() for match in UTF8_LETTERS.finditer(text)]
+    numbers = set((np.searchsorted(records.starts, places, "right") - 1).tolist())
+    fault = Fault("encoding", f"its text is UTF-8, not {encoding}")
+    pairs = {number: text[records.starts[number] : records.stops[number]] for number in numbers if number >= 0}
+    return {number: fault for number, record in pairs.items() if is_utf8(record)}
+
+
+def is_utf8(text: bytes) -> bool:
+    """Return whether a text has letters of European languages in UTF-8, and nothing else beyond ASCII."""
+    return not text.isascii() and UTF8_LETTERS.sub(b"", text).isascii()
 
 
 def header_faults(values: pa.Table, names: Sequence[str | None]) -> dict[int, Fault]:

@@ -34,14 +34,18 @@ class Csv(Format[CsvSource]):
 
     def reader(self, contract: Contract, source: CsvSource, file: SourceFile) -> CsvReader:
         """Return the reader of a file; see `Format.reader`."""
-        from lagoa.formats.csv.reader import CsvReader, refuse_other_kinds
+        from lagoa.formats.csv.others import refuse_other_encoding, refuse_other_kinds
+        from lagoa.formats.csv.reader import CsvReader
+        from lagoa.formats.shared.text_files import read_beginning
 
+        head = read_beginning(file, source.encoding)
+        refuse_other_encoding(head, source, file)
         if source.header is not True:
-            refuse_other_kinds(source, file)
+            refuse_other_kinds(head, file)
         try:
             reader = CsvReader(contract, source, file)
         except SourceError:
-            refuse_other_kinds(source, file)  # whose name says more than that its first line does not fit
+            refuse_other_kinds(head, file)  # whose name says more than that its first line does not fit
             raise
         reader.check_first_records()
         return reader

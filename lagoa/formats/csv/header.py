@@ -155,6 +155,12 @@ class Beginning:
                 f"{message}: each record ends in {self.source.delimiter!r}, and the header does not.",
                 f"Write {skip}`header: [{shown}, '']` {_SOURCE}: so the empty last field has no name.",
             )
+        if header.nameless and counts.keys() == {len(header.named)}:
+            raise SourceError(
+                self.file,
+                f"{message}: the header ends in {self.source.delimiter!r}, and the records do not.",
+                f"Write `skip: {self.source.skip + 1}` and a list of the names as `header` {_SOURCE}.",
+            )
         if width := fixed_width(self.head[header.begin :], self.source.delimiter):
             message = (
                 f"its lines all have {width} characters and no {self.source.delimiter!r}: its fields have fixed widths"

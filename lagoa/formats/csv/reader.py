@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import SourceError
-from lagoa.formats.csv.blocks import Block, header_faults, nameless_faults, without_footer
+from lagoa.formats.csv.blocks import Block, encoding_faults, header_faults, nameless_faults, without_footer
 from lagoa.formats.csv.dialect import MAX_RECORD, dialect_of
 from lagoa.formats.csv.header import Beginning
 from lagoa.formats.csv.records import Records, scan, split
 from lagoa.formats.shared.columns import match_columns, without
-from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
-from lagoa.formats.shared.kinds import kind_of_text
+from lagoa.formats.shared.files import BOM, kind_of
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
-from lagoa.formats.shared.text_files import HEAD, open_text
+from lagoa.formats.shared.text_files import HEAD, open_text, read_beginning
 from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ class CsvReader:
         self._written = source.spelling
         self._encoding = source.encoding
         dialect = replace(dialect_of(source, len(contract.columns), str(file.path)), longest=longest)
-        head = self._head()
+        head = read_beginning(file, source.encoding)
         begin = len(BOM) if dialect.encoding == _UTF8 and head.startswith(BOM) else 0
         if not head[begin:]:
             raise SourceError(str(file.path), "it is empty, without even a header.", "Check what wrote it.")
@@ -123,13 +122,6 @@ class CsvReader:
         text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
         return from_text(text, made, column.type, column.spelling(self._written))
 
-    def _head(self) -> bytes:
-        try:
-            with open_text(self._file, self._encoding) as stream:
-                return stream.read(HEAD)
-        except READ_ERRORS as error:
-            raise self._file.unreadable(error) from error
-
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch has either readable or unreadable ones."""
         for block in without_footer(self._blocks(), self._footer, str(self._file.path)):
@@ -144,21 +136,21 @@ class CsvReader:
                 read = stream.read(self._block)
                 final = not read
                 block = rest + read
-                yield (found := Block(block, offset, row, *self._judged(*self._read(block, final=final))))
+                yield (found := Block(block, offset, row, *self._judged(block, *self._read(block, final=final))))
                 rest = block[found.records.consumed :]
                 offset += found.records.consumed
                 row += len(found.records.starts)
 
-    def _judged(self, records: Records, values: pa.Table) -> tuple[Records, pa.Table]:
-        """Refuse the records that repeat the header, or have values in fields without a name."""
+    def _judged(self, block: bytes, records: Records, values: pa.Table) -> tuple[Records, pa.Table]:
+        """Refuse the records that repeat the header, have values in fields without a name, or another encoding."""
         faults = {**nameless_faults(values, len(self.columns)), **header_faults(values, self._repeated)}
         values = values.select(range(len(self.columns)))
-        if not faults:
+        encoded = encoding_faults(block, records, self._dialect.encoding)
+        if not faults and not encoded:
             return records, values
         readable = [number for number in range(len(records.starts)) if number not in records.bad]
-        bad = {readable[number]: fault for number, fault in faults.items()}
-        good = [number not in faults for number in range(len(readable))]
-        return replace(records, bad={**records.bad, **bad}), values.filter(good)
+        bad = {**encoded, **{readable[number]: fault for number, fault in faults.items()}, **records.bad}
+        return replace(records, bad=bad), values.filter([number not in bad for number in readable])
 
     def _read(self, block: bytes, *, final: bool) -> tuple[Records, pa.Table]:
         """Return the records at the beginning of a block, and the values of those that can be read."""
@@ -218,21 +210,6 @@ class CsvReader:
             return None
         own = [without(found[name], self._own_nulls.get(name, ())) for name in found.column_names]
         return pa.table(own, found.column_names)
-
-
-def refuse_other_kinds(source: CsvSource, file: SourceFile) -> None:
-    """Refuse a file that is no table: JSON, HTML, records of fixed widths and the like.
-
-    Raises:
-        SourceError: it is one of these; or it cannot be read.
-    """
-    try:
-        with open_text(file, source.encoding) as stream:
-            head = stream.read(HEAD)
-    except READ_ERRORS as error:
-        raise file.unreadable(error) from error
-    if kind := kind_of_text(head):
-        raise SourceError(str(file.path), f"it is {kind[0]}, not a CSV file.", kind[1])
 
 
 def _readable(block: bytes, records: Records) -> bytes:

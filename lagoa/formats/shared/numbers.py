@@ -21,6 +21,9 @@ _FLOATS = r"\s*[+-]?(\d+({mark}\d*)?|{mark}\d+)([eE][+-]?\d+)?\s*"
 _EXACT = {"float": (6, 1.2e-38), "double": (15, 2.3e-308)}
 """A number with so many digits, that is not smaller, is kept exactly: its shortest text has the same digits."""
 
+_GROUP = 3
+"""Digits between two marks of thousands."""
+
 _SPACES = " \u00a0\u202f"
 _SPACE = f"[{_SPACES}]"
 
@@ -33,7 +36,8 @@ def number_from_text(text: str, made: str, kind: IcebergType, spelling: Spelling
     pointed = f"replace({text}, ',', '.')" if decimal == "," else text
     # With a decimal comma, the text of the number made has a point and differs from what was read.
     same = "NULL" if decimal == "," else made
-    code = f"{text} IS NOT NULL AND CAST({same} AS VARCHAR) IS DISTINCT FROM {text} AND regexp_matches({text}, {_CODE})"
+    other = f"{text} IS NOT NULL AND CAST({same} AS VARCHAR) IS DISTINCT FROM {text}"
+    code = f"{other} AND regexp_matches({text}, {_CODE})"
     bad = [Bad(code, received, "a leading zero is part of a code, so the column must be a string")]
     mark = re.escape(decimal)
     if kind.name in _EXACT:
@@ -48,6 +52,10 @@ def number_from_text(text: str, made: str, kind: IcebergType, spelling: Spelling
         if kind.name == "decimal":
             places = rf"{mark}\d{{0,{kind.numbers[1]}}}0*"
             grammar = rf"(\d+({places})?|{places})"
+        if not spelling.thousands and (not kind.numbers or kind.numbers[1] < _GROUP):
+            grouped = text_in_sql(rf" *[+-]?[1-9]\d{{0,2}}{mark}000 *")
+            advice = f"{decimal}000 may be thousands or places: say in lagoa.thousands if they are thousands"
+            bad.append(Bad(f"{other} AND regexp_full_match({text}, {grouped})", received, advice))
         bad.append(Bad(f"{text} IS NOT NULL AND {made} IS NULL", received))
         bad.append(Bad(unlike(text, same, rf" *[+-]?{grammar} *"), received))
     return Value(f"TRY_CAST({pointed} AS {engine_type(kind)})", tuple(bad))

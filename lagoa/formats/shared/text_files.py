@@ -32,17 +32,26 @@ def open_text(file: SourceFile, encoding: str) -> IO[bytes] | Utf16Stream:
     return Utf16Stream(file.open(), name, file) if name in ENCODINGS else file.open()
 
 
+def read_beginning(file: SourceFile, encoding: str) -> bytes:
+    """Return the first `HEAD` bytes of a text file, in UTF-8 if its encoding is UTF-16.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        with open_text(file, encoding) as stream:
+            return stream.read(HEAD)
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
+
+
 def read_head(file: SourceFile, form: str, encoding: str = "utf-8") -> bytes:
     """Return the beginning of a text file, in UTF-8 if its encoding is UTF-16.
 
     Raises:
         SourceError: it is empty, binary or, for CSV, no table.
     """
-    try:
-        with open_text(file, encoding) as stream:
-            head = stream.read(HEAD)
-    except READ_ERRORS as error:
-        raise file.unreadable(error) from error
+    head = read_beginning(file, encoding)
     if not head.removeprefix(BOM).strip():
         raise SourceError(str(file.path), "it is empty.", "Check what wrote it.")
     found = kind_of(head) or (kind_of_text(head) if form == "CSV" else None)

@@ -46,6 +46,21 @@ def test_one_bad_byte_refuses_one_record(folder: LakeFolder, mark: bytes, record
     assert json.loads(shown.stdout)[0]["raw"].rstrip() == text
 
 
+def test_a_record_in_utf_8_is_loaded_once_the_contract_says_so(folder: LakeFolder) -> None:
+    source = {"format": "csv", "delimiter": ";", "encoding": "cp1252"}
+    folder.contract(TABLE, "code:int name:string", source=source, quarantineShare=1)
+    file = folder.file("cities.csv", "code;name\n1;Olímpia\n".encode("cp1252") + "2;São Paulo\n".encode())
+    with folder.open() as lake:
+        branch = lake.create_branch("dev")
+        assert branch.ingest(file, TABLE).rules == {"encoding": 1}
+        assert branch.retry_quarantine(TABLE).accepted == 0
+    folder.contract(TABLE, "code:int name:string", source=source | {"encoding": "utf-8"}, quarantineShare=1)
+    with folder.open() as lake:
+        assert lake.branch("dev").retry_quarantine(TABLE).accepted == 1
+        rows = lake.sql(f"SELECT name FROM {TABLE} ORDER BY code", "dev").fetchall()
+    assert rows == [("Olímpia",), ("São Paulo",)]
+
+
 @pytest.mark.parametrize(("encoding", "text"), [("latin-1", "x;São\n"), ("cp1252", "x;€\n"), ("utf-16", "x;São\n")])
 def test_records_of_other_encodings_are_shown_as_text(folder: LakeFolder, encoding: str, text: str) -> None:
     source = {"format": "csv", "delimiter": ";", "encoding": encoding}

@@ -189,6 +189,41 @@ def test_records_that_end_in_a_delimiter_and_the_header_does_not(tmp_path: Path)
     assert "Write `header: ['a', 'b', '']`" in raised.value.advice
 
 
+def test_a_header_that_ends_in_a_delimiter_and_the_records_do_not(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="the header ends in ';', and the records do not") as raised:
+        opened(tmp_path, "a;b;\n1;2\n3;4\n")
+    assert "Write `skip: 1` and a list" in raised.value.advice
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+@pytest.mark.parametrize("block", [9, 4096])
+def test_a_record_in_utf_8_is_refused_among_those_of_another_encoding(
+    tmp_path: Path, encoding: str, block: int
+) -> None:
+    """Each of its bytes is a character there, so that `São` would become `SÃ£o`."""
+    content = "a;b\n1;São\n".encode("latin-1") + "2;São\n".encode() + "3;É»\n4;x\n5;ÃO\n".encode("latin-1")
+    content += "6;\u2013\n".encode() + "7;São".encode() + " João\n".encode("latin-1")
+    found = rows(opened(tmp_path, content, encoding=encoding, block=block))
+    assert [row if len(row) == 1 else row[0] for row in found] == [
+        "1",
+        ("encoding",),
+        "3",
+        "4",
+        "5",
+        ("encoding",),
+        "7",
+    ]
+
+
+@pytest.mark.parametrize("content", ["a;b\n1;São\n2;x\n".encode(), b"\xef\xbb\xbfa;b\n1;x\n", "á;b\n".encode()])
+def test_a_file_in_utf_8_is_refused_where_another_encoding_is_agreed(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    source = CsvSource(format="csv", delimiter=";", encoding="latin-1")
+    with pytest.raises(SourceError, match="its text is UTF-8, and the contract says latin-1"):
+        FORMATS["csv"].reader(contract("ab", source), source, SourceFile(path))
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

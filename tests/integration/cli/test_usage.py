@@ -59,3 +59,11 @@ def test_usage_errors_end_with_2(loaded, tmp_path):
         ("log", "--nonsense"),
     ):
         assert lagoa(loaded, *arguments).code == 2, arguments
+
+
+@pytest.mark.parametrize("command", [(), ("audit", "run"), ("stack", "up"), ("ingest",), ("quarantine", "retry")])
+def test_the_help_shows_no_type_behind_a_flag(tmp_path, command):
+    done = lagoa(tmp_path, *command, "--help")
+    assert done.code == 0
+    assert "--help" in done.out
+    assert "<bool>" not in done.out

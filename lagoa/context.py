@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lagoa.domain.cache import Cache
 from lagoa.domain.refs import Ref
 from lagoa.domain.roles import PUBLISHER, roles_may
-from lagoa.errors import NotAllowed
+from lagoa.errors import LakeClosed, NotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -31,6 +31,16 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _KEPT = 50_000
+
+
+class _Closed:
+    """In the place of a service of a lake that was closed: every use of it is an error."""
+
+    def __init__(self, lake: str) -> None:
+        self._lake = lake
+
+    def __getattr__(self, name: str) -> Any:
+        raise LakeClosed(self._lake)
 
 
 def _now() -> datetime:
@@ -143,13 +153,17 @@ class LakeContext:
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
         """Return the service of this name, created on first use."""
         with self._lock:
+            if isinstance(self.catalog, _Closed):
+                raise LakeClosed(self.settings.name)
             if name not in self._opened:
                 self._opened[name] = make()
             service: _T = self._opened[name]
             return service
 
     def close(self) -> None:
-        """Close every service that was opened."""
+        """Close every service that was opened; each later use raises `LakeClosed`, except another `close`."""
+        if isinstance(self.catalog, _Closed):
+            return
         if "publisher" in self._opened:
             self.publisher.close()
         if "engine" in self._opened:
@@ -158,3 +172,5 @@ class LakeContext:
             self.auditor.close()
         self.receipts.close()
         self.catalog.close()
+        for name in ("receipts", "catalog"):
+            object.__setattr__(self, name, _Closed(self.settings.name))

@@ -14,7 +14,7 @@ LagoaError
     ├── NotAllowed              a server denies the request to this user or role
     ├── SecretNotFound          there is no secret of this name
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
-    ├── LakeNotFound, LakeExists, LakeTooNew, CatalogDamaged
+    ├── LakeNotFound, LakeExists, LakeTooNew, LakeClosed, CatalogDamaged
     ├── PartMissing             an optional package is not installed
     ├── PublisherFailed         the publisher process ended without an answer
     ├── StackError              a server of the stack cannot be fetched, built or started
@@ -173,6 +173,13 @@ class SecretNotFound(TerminalError):
 
 class SettingsError(TerminalError):
     """A value in lagoa.toml or in a LAGOA_* variable cannot be used."""
+
+
+class LakeClosed(TerminalError):
+    """A lake, or a branch of it, is used after the lake was closed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The lake {name!r} is closed.", "Open it again with `lagoa.open_lake`.")
 
 
 class StackError(TerminalError):

@@ -324,7 +324,7 @@ class Lake:
         return publications(self.context, limit)
 
     def close(self) -> None:
-        """Close the catalog and the SQL engine."""
+        """Close the catalog and the SQL engine; the lake and its branches cannot be used any more (`LakeClosed`)."""
         self.context.close()
 
     def __enter__(self) -> Self:

@@ -13,9 +13,23 @@ if TYPE_CHECKING:
     from lagoa.catalog.table_facts import TableFacts
     from lagoa.storage.port import Storage
 
-_FACTS = 2048
-_PARSED = 512
-"""How many files are cached: as facts, and as PyIceberg's objects, which take milliseconds to parse."""
+_FACTS = 32 * 1024**2
+_PARSED = 64 * 1024**2
+"""How many bytes are cached: of facts, and of PyIceberg's objects, which take milliseconds to parse."""
+
+_PER_FILE, _PER_SNAPSHOT, _PER_FIELD, _PER_COLUMN = 16_000, 4_500, 1_500, 200
+"""About how many bytes a file, and each part of it, takes in memory, as measured."""
+
+
+def _facts_size(facts: TableFacts) -> int:
+    texts = sum(len(key) + len(value) for key, value in facts.properties.items())
+    return 1_000 + _PER_COLUMN * len(facts.columns) + texts
+
+
+def _parsed_size(metadata: TableMetadata) -> int:
+    fields = sum(len(schema.fields) for schema in metadata.schemas)
+    texts = sum(len(key) + len(value) for key, value in metadata.properties.items())
+    return _PER_FILE + _PER_SNAPSHOT * len(metadata.snapshots) + _PER_FIELD * fields + texts
 
 
 class MetadataFiles:
@@ -27,8 +41,8 @@ class MetadataFiles:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        self._facts: Cache[str, TableFacts] = Cache(_FACTS)
-        self._parsed: Cache[str, TableMetadata] = Cache(_PARSED)
+        self._facts: Cache[str, TableFacts] = Cache(_FACTS, _facts_size)
+        self._parsed: Cache[str, TableMetadata] = Cache(_PARSED, _parsed_size)
 
     def facts(self, pointer: str) -> TableFacts:
         """Return the facts of the table at a pointer; raises `CatalogDamaged`."""

@@ -85,7 +85,15 @@ def _secrets(context: LakeContext) -> Iterator[Finding]:
 
 def _publications(context: LakeContext) -> Iterator[Finding]:
     catalog = context.catalog
-    published = [commit for _, commit in catalog.moves(MAIN)]
+    moves, now = catalog.moves(MAIN), context.clock()
+    published = [commit for _, commit in moves]
+    ahead = [moment for moment, _ in moves if moment > now]
+    if ahead:
+        message = f"{len(ahead)} publications have times to come, up to {ahead[-1]:%Y-%m-%d %H:%M} UTC."
+        advice = (
+            "The clock was ahead, or is behind: check it. main*<time> cannot name a state since then; name commits."
+        )
+        yield Finding("receipts", message, advice)
     line = catalog.log(catalog.ref(MAIN).commit)
     unpublished = [commit.id for commit in line if commit.parents and commit.id not in published]
     if unpublished:

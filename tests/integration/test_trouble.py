@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import lagoa
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.cli.main import app
+from lagoa.errors import LakeClosed
 from lagoa.lake import Lake
 
 TABLES = ("people", "pets")
@@ -160,6 +161,28 @@ def test_a_full_disk_is_an_error_and_nothing_is_lost(folder, limit):
 def state(folder):
     with lagoa.open_lake(folder) as lake:
         return lake.resolve("main").id, lake.tables()
+
+
+def test_a_closed_lake_and_its_branches_say_so(folder):
+    lake = lagoa.open_lake(folder)
+    work = lake.create_branch("work")
+    lake.sql("select 1").fetchall()
+    lake.close()
+    lake.close()
+    uses = {
+        "sql": lambda: lake.sql("select 1"),
+        "refs": lake.refs,
+        "publications": lake.publications,
+        "append": lambda: work.append("bronze.people", pa.table({"id": [9], "name": ["x"]})),
+        "head": lambda: work.head,
+        "publish": work.publish,
+        "audit": work.audit,
+        "run": lambda: lake.run("again"),
+    }
+    for use in uses.values():
+        with pytest.raises(LakeClosed, match="'test' is closed"):
+            use()
+    assert people(folder) == [1]
 
 
 def test_settings_that_cannot_be_read_are_told_with_their_place(folder):

@@ -13,7 +13,7 @@ from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
 from lagoa.adapters.nessie.scratch import Scratches
-from lagoa.adapters.shared.states import KEPT_STATES, commit_lost, delta_of, tables_differing
+from lagoa.adapters.shared.states import KEPT_STATES, clock_was_ahead, commit_lost, delta_of, tables_differing
 from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
@@ -318,11 +318,16 @@ class NessieCatalog:
             raise RefNotFound(str(ref), "only a branch that is published to, such as main, knows its state by time")
         if moment > max([self._options.clock(), *(at for at, _ in newest)]):
             raise RefNotFound(str(ref), "that moment has not come")
-        first = None
+        found, first, after = None, None, moment
         for moved_at, commit in chain(newest, moves):
             if moved_at <= moment:
-                return commit
-            first = commit
+                found = commit
+                break
+            first, after = commit, moved_at
+        if moment <= self._options.clock() < after:
+            raise clock_was_ahead(ref)
+        if found:
+            return found
         return self._history.get(first).parents[0] if first else head
 
     def _of_prefix(self, ref: Ref, head: str) -> str:

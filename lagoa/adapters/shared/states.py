@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from lagoa.domain.tables import TableName
-from lagoa.errors import CommitLost, InvalidName
+from lagoa.errors import CommitLost, InvalidName, RefNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from lagoa.domain.commits import Change
     from lagoa.domain.ports.catalog import Namespace, Pointers
+    from lagoa.domain.refs import Ref
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -143,3 +144,10 @@ def _apply(before: Mapping[_K, _V], changes: Mapping[_K, _V | None]) -> dict[_K,
 def canonical(value: object) -> str:
     """Return JSON of which there is one text for each value."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
+def clock_was_ahead(ref: Ref) -> RefNotFound:
+    """Return the error for a time since which the journal has only moves of times to come."""
+    return RefNotFound(
+        str(ref), "the moves of the branch since then have times to come, as the clock was ahead; name a commit instead"
+    )

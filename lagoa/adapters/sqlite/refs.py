@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.adapters.shared.states import clock_was_ahead
 from lagoa.adapters.sqlite.history import from_micros, is_ancestor, node, to_micros
 from lagoa.domain.refs import MAIN, Ref, RefInfo
 from lagoa.errors import RefNotFound
@@ -68,6 +69,11 @@ def at_time(db: sqlite3.Connection, ref: Ref, at: datetime, now: datetime) -> st
     (last,) = db.execute("select coalesce(max(moved_at), 0) from moves where branch = ?", (ref.name,)).fetchone()
     if moment > max(to_micros(now), last):
         raise RefNotFound(str(ref), "that moment has not come")
+    after = db.execute(
+        "select min(moved_at) from moves where branch = ? and moved_at > ?", (ref.name, moment)
+    ).fetchone()
+    if moment <= to_micros(now) < (after[0] or 0):
+        raise clock_was_ahead(ref)
     if first is None:
         return read(db, ref.name).commit
     return str(before[2] if before else first[1])

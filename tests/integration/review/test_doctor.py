@@ -56,6 +56,18 @@ def test_a_whole_lake(folder):
     assert json.loads(run(folder, "--json").stdout) == {"findings": [], "repair": None}
 
 
+def test_publications_of_times_to_come(folder):
+    with closing(sqlite3.connect(folder / ".lagoa/catalog.db")) as db:
+        two_years = 730 * 86_400_000_000
+        db.execute(
+            "update moves set moved_at = moved_at + ? where moved_at = (select max(moved_at) from moves)", [two_years]
+        )
+        db.commit()
+    (finding,) = examine_lake(folder)
+    assert "1 publications have times to come, up to 20" in finding.message
+    assert run(folder).exit_code == 1
+
+
 def test_a_damaged_catalog_is_told_by_every_command_and_brought_back(folder):
     spoil(folder / ".lagoa/catalog.db", 0)
     refused = CliRunner().invoke(app, ["--lake", str(folder), "log"])

@@ -156,6 +156,22 @@ class TestTheClock:
             for commit, moment in moves:  # the last ones lie after the clock: they have come all the same
                 assert catalog.resolve(f"main*{moment.isoformat()}").id == commit
 
+    def test_that_was_ahead_leaves_times_that_name_no_state(self, path):
+        clock = Clock()
+        with closing(SqliteCatalog(path, clock=clock)) as catalog:
+            first, _ = self.publish(catalog, "one"), self.publish(catalog, "two")
+            then = clock.now
+            clock.now += timedelta(days=730)
+            self.publish(catalog, "three")
+            clock.now = then + timedelta(hours=1)
+            self.publish(catalog, "four")
+            for moment in (then + timedelta(minutes=1), clock.now):
+                with pytest.raises(RefNotFound, match="the clock was ahead"):
+                    catalog.resolve(f"main*{moment.isoformat()}")
+            assert catalog.resolve(f"main*{first[1].isoformat()}").id == first[0]
+            clock.now += timedelta(days=731)
+            assert catalog.resolve(f"main*{clock.now.isoformat()}") == catalog.resolve(MAIN)
+
     def test_is_asked_for_commits(self, path):
         clock = Clock()
         with closing(SqliteCatalog(path, clock=clock)) as catalog:

@@ -7,6 +7,7 @@ reported again for the files that need it.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from lagoa.audit.expected import contract_checks
 from lagoa.audit.kinds.soda import tables_read
 from lagoa.contracts import read_contracts
 from lagoa.contracts.yaml_file import YamlFile
+from lagoa.domain.file_patterns import is_pattern, matches
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
@@ -96,15 +98,23 @@ def _ids(reading: Reading) -> Iterator[ContractError]:
 
 
 def _same_files(reading: Reading) -> Iterator[ContractError]:
-    """Yield an error for each contract with the `file` and `member` of another: no folder with it is loaded."""
-    first: dict[tuple[str, str | None], TableName] = {}
-    for contract in reading.contracts:
-        if contract.source and contract.source.file:
-            owner = first.setdefault((contract.source.file, contract.source.member), contract.table)
-            if owner != contract.table:
-                message = f"file in lagoa.source is {contract.source.file!r}, as in the contract of {owner}."
-                advice = "Remove it from one of them: in a folder each file goes into one table."
-                yield _source_error(reading, contract.table, (), message, advice)
+    """Yield an error for each contract whose `file` another names for sure: no folder with such a file is loaded.
+
+    Contracts that read different members of a zip file do not compete.
+    """
+    named = [(each.table, each.source.file, each.source.member) for each in reading.contracts if each.source]
+    files = [(table, file, member) for table, file, member in named if file]
+    patterns = [each for each in files if is_pattern(each[1])]
+    before: dict[str, list[tuple[TableName, str, str | None]]] = defaultdict(list)
+    for table, file, member in files:
+        matching = [] if is_pattern(file) else [each for each in patterns if matches(each[1], file)]
+        rivals = (each for each in (*before[file], *matching) if None in {member, each[2]} or member == each[2])
+        rival = next(rivals, None)
+        before[file].append((table, file, member))
+        if rival:
+            message = f"file in lagoa.source is {file!r}; the contract of {rival[0]} has {rival[1]!r}."
+            advice = "Change one of them: in a folder each file goes into one table."
+            yield _source_error(reading, table, (), message, advice)
 
 
 def _undecided(reading: Reading) -> Iterator[ContractError]:

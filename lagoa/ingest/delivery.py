@@ -71,7 +71,7 @@ def read_delivery(context: LakeContext, folder: Path, ignore: Sequence[str] = ()
     _refuse_disputed(folder, sources, claims)
     claimed = {name for found in claims.values() for name in found}
     others = [name for name in names if name not in claimed]
-    patterns = {*ignore, *context.settings.ingest_ignore}
+    patterns = {*([ignore] if isinstance(ignore, str) else ignore), *context.settings.ingest_ignore}
     patterns |= {pattern for source in sources.values() for pattern in source.ignore}
     unclaimed = [name for name in others if not _ignored(name, patterns)]
     if unclaimed:

@@ -95,6 +95,9 @@ def test_ignoring_everything_else_does_not_ignore_what_a_contract_names(lake, de
     results = dev.ingest_folder(incoming, ignore=["*"])
     assert len(results.loaded) == 3
     assert results.delivery.ignored == ("notes.txt",)
+    with pytest.raises(SourceError, match=r"1 of its 4 files: notes\.txt"):
+        dev.ingest_folder(incoming, ignore="*.pdf")  # one pattern, not six
+    assert dev.ingest_folder(incoming, ignore="*.txt").delivery.ignored == ("notes.txt",)
 
 
 def test_a_pattern_takes_no_hidden_file(lake, dev, incoming, folder):

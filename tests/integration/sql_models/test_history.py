@@ -326,7 +326,7 @@ def test_nothing_is_deleted_where_nothing_is_said(tmp_path: Path) -> None:
 
 
 def test_values_of_any_type_make_versions(tmp_path: Path) -> None:
-    """Dates as moments; nested values, decimals and doubles are compared as what they are; a key may have two columns."""
+    """Dates as moments; nested values and numbers are compared as what they are; a key may have two columns."""
     kinds = {"f": "double", "d": "decimal(9, 2)", "l": "list<long>", "s": "struct<a: long, b: string>"}
     columns = {"k": "long*", "place": "string*", **kinds}
     columns |= {"valid_from": "date*", "valid_to": "date", "is_current": "boolean!"}

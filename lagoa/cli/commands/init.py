@@ -20,5 +20,6 @@ def init(
 
     for file in make_lake(name):
         say(f"  {name / file}")
-    say(f"Created the lake {name}.")
-    hint(f"Next: `cd {name}`, then `lagoa contract infer FILE --table LAYER.TABLE`.")
+    say(f"Created the lake {name.absolute().name}.")
+    there = "" if name.resolve() == Path.cwd() else f"`cd {name}`, then "
+    hint(f"Next: {there}`lagoa contract infer FILE --table LAYER.TABLE`.")

@@ -145,8 +145,9 @@ class Beginning:
             each.endswith(self.dialect.delimiter) for each in records
         )
         which = f"its first {_RECORDS} records" if len(edges) == _RECORDS else f"its {len(edges)} records"
+        noun = "field" if counts.keys() == {1} else "fields"
         fields = " or ".join(f"{each:,}" for each in sorted(counts)[:4])
-        message = f"{which} have {fields} fields, and the header has {len(header.names):,}"
+        message = f"{which} have {fields} {noun}, and the header has {len(header.names):,}"
         if extra:
             shown = ", ".join(map(short, header.names[:_NAMES])) + ", …" * (len(header.names) > _NAMES)
             skip = f"`skip: {self.source.skip + 1}` and " if self.source.header is True else ""

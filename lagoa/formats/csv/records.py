@@ -203,4 +203,7 @@ def _content_fault(record: bytes, dialect: Dialect) -> Fault | None:
 
 
 def _fields_fault(record: bytes, dialect: Dialect) -> Fault:
-    return Fault("fields", f"{dialect.grammar.fields(record)} fields, {dialect.fields} expected")
+    fields = dialect.grammar.fields(record)
+    extra = fields == dialect.fields + 1 and record.rstrip(b"\r\n").endswith(dialect.delimiter)
+    more = "; it ends in a delimiter" if extra else ""
+    return Fault("fields", f"{fields} {'field' if fields == 1 else 'fields'}, {dialect.fields} expected{more}")

@@ -227,7 +227,7 @@ def test_a_file_in_utf_8_is_refused_where_another_encoding_is_agreed(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("a;b\n1,2\n3,4\n", "its 2 records have 1 fields, and the header has 2"),
+        ("a;b\n1,2\n3,4\n", "its 2 records have 1 field, and the header has 2"),
         ("a;b\n" + "1;2;3\n" * 101, "its first 100 records have 3 fields"),
         ("a;b\n1\n1;2;3\n1;2;3;4\n", "its 3 records have 1 or 3 or 4 fields"),
     ],
@@ -242,6 +242,13 @@ def test_single_records_of_other_fields_are_refused_alone(tmp_path: Path, conten
     found = rows(opened(tmp_path, content))
     assert len(found) == content.count("\n") - 1
     assert found[0] == ("fields",)
+
+
+def test_the_reason_tells_a_delimiter_at_the_end(tmp_path: Path) -> None:
+    found = opened(tmp_path, "a;b\n1;2;\n1;2;3\n1\n1;2\n").reader().read_all().sort_by("@row")["@reason"].to_pylist()
+    assert found == [
+        "3 fields, 2 expected; it ends in a delimiter", "3 fields, 2 expected", "1 field, 2 expected", None
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=,", '"sep=;"'])
@@ -293,5 +300,5 @@ def test_the_registry_checks_the_first_records(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("a,b\n1\n2\n")
     source = CsvSource(format="csv")
-    with pytest.raises(SourceError, match="its 2 records have 1 fields"):
+    with pytest.raises(SourceError, match="its 2 records have 1 field,"):
         FORMATS["csv"].reader(contract("ab", source), source, SourceFile(path))

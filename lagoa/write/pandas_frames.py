@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.formats.shared.arrow_types import passed_on
 from lagoa.formats.shared.json_nested import Misfit
-from lagoa.write.objects import value_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,7 +13,10 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.iceberg_types import IcebergType
 
-_QUICK = {("string", "string"), ("integer", "int"), ("integer", "long"), ("decimal", "decimal"), ("boolean", "boolean")}
+_QUICK = {
+    ("string", "string"), ("integer", "int"), ("integer", "long"), ("floating", "double"), ("decimal", "decimal"),
+    ("boolean", "boolean"),
+}  # fmt: skip
 """Columns of objects that are all of one kind, and the types into which Arrow itself converts them exactly."""
 
 _SHOWN = 100
@@ -49,7 +51,8 @@ def array_of(column: pd.Series[Any], kind: IcebergType | None) -> tuple[pa.Array
     """
     import pyarrow as pa
 
-    if column.dtype != object or kind is None:
+    missing = kind is not None and kind.name not in {"float", "double"} and bool(column.isna().all())
+    if (column.dtype != object and not missing) or kind is None:
         try:
             # NaN stays NaN: in a column of numbers it is a result as well as a missing value.
             array = _whole(pa.array(column, from_pandas=column.dtype == object))
@@ -73,10 +76,12 @@ def _made(column: pd.Series[Any], kind: IcebergType) -> pa.Array:
     import pandas as pd
     import pyarrow as pa
 
+    from lagoa.write.objects import value_from
+
     wanted = passed_on(kind)
     if (pd.api.types.infer_dtype(column, skipna=True), kind.name) in _QUICK:
         try:
-            return _whole(pa.array(column, wanted, from_pandas=True))
+            return _whole(pa.array(column, wanted, from_pandas=kind.name != "double"))  # NaN of a double is no null
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             pass  # one of them does not fit: which one is found below
     values = []

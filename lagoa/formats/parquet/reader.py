@@ -138,7 +138,8 @@ class ParquetReader:
             found = int96.misread(dict(zip(batch.schema.names, batch.columns, strict=True)), len(batch))
             texts = {self.columns[batch.schema.names.index(name)]: each for name, each in found.items()}
             for name, each in texts.items():
-                faults |= {index: Fault(f"type/{name}", f"{name} is no {self._types[name]}") for index in each}
+                reason = f"{name} is no {self._types[name]}: microseconds do not hold it"
+                faults |= {index: Fault(f"type/{name}", reason) for index in each}
         raw = pa.nulls(batch.num_rows, pa.binary())
         good = np.setdiff1d(np.arange(batch.num_rows), list(faults))
         if faults:

@@ -38,8 +38,8 @@ def find_faults(columns: Mapping[str, pa.Array], types: Mapping[str, str]) -> di
     faults: dict[int, Fault] = {}
     for name, array in columns.items():
         misfits, beyond = _misfits(array)
-        for index in sorted({*misfits, *beyond}):
-            faults.setdefault(index, Fault(f"type/{name}", f"{name} is no {types[name]}"))
+        for index, why in {**misfits, **beyond}.items():
+            faults.setdefault(index, Fault(f"type/{name}", f"{name} is no {types[name]}: {why}"))
         undecodable = _undecodable(array)
         for index in undecodable:
             faults.setdefault(index, Fault("encoding", f"{name} is not utf-8"))
@@ -96,16 +96,22 @@ def _parts(array: pa.Array, rows: npt.NDArray[np.int64]) -> Iterator[tuple[pa.Ar
             yield from _parts(child, rows)
 
 
-def _misfits(array: pa.Array) -> tuple[set[int], set[int]]:
-    """Return the rows with a value that the engine would change, and those with a moment that nobody can write."""
-    misfits: set[int] = set()
-    beyond: set[int] = set()
+def _misfits(array: pa.Array) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the rows with a value that the engine would change, and those with a moment that nobody can write; why."""
+    import pyarrow as pa
+
+    misfits: dict[int, str] = {}
+    beyond: dict[int, str] = {}
     for part, rows in parts(array):
+        has = pa.types
         inexact, outside = _inexact(part), _outside(part)
         if inexact is not None:
-            misfits.update(rows[inexact].tolist())
+            why = "it has a part of a microsecond" if has.is_temporal(part.type) else "it is NaN, infinite or too long"
+            misfits |= dict.fromkeys(rows[inexact].tolist(), why)
         if outside is not None:
-            beyond.update(rows[outside].tolist())
+            why = "it is not within a day" if has.is_time(part.type) else "it is no day of the years 1 to 9999"
+            why = "it is outside the years 1 to 9999" if has.is_timestamp(part.type) else why
+            beyond |= dict.fromkeys(rows[outside].tolist(), why)
     return misfits, beyond
 
 

@@ -257,6 +257,13 @@ def test_a_query_yields_no_value_that_tables_do_not_have(folder, lake: Lake, val
         written(folder, lake, kind, query if source == "sql" else duckdb.sql(query))
 
 
+@pytest.mark.parametrize("kind", ["string", "date", "long", "list<long>"])
+def test_a_column_without_any_value_fits_every_type(folder, lake: Lake, kind: str) -> None:
+    assert written(folder, lake, kind, pd.DataFrame({"v": [NAN, NAN]})) == [None, None]
+    assert written(folder, lake, kind, pd.DataFrame({"v": []})) == []
+    assert written(folder, lake, kind, pl.DataFrame({"v": [None]})) == [None]
+
+
 def test_a_batch_of_rows_that_do_not_fit_is_told_alike(folder, lake: Lake, dev: Branch) -> None:
     folder.contract("bronze.t", "v:int")
     with pytest.raises(WriteError, match=r"cannot hold 1099511627776 in row 2\."):

@@ -231,6 +231,24 @@ def test_a_row_that_no_engine_takes_is_shown_with_what_stands_there(
     assert bad[0]["@rule"] in {"encoding", "type/v"}
 
 
+@pytest.mark.parametrize(
+    ("values", "kind", "why"),
+    [
+        (pa.array([float("nan")]), "double", "NaN, infinite"),
+        (pa.array([[1001]], pa.list_(pa.timestamp("ns"))), "list<timestamp>", "a part of a microsecond"),
+        (pa.array([2**62], pa.timestamp("us")), "timestamp", "outside the years 1 to 9999"),
+        (pa.array([2**31 - 1], pa.date32()), "date", "no day of the years 1 to 9999"),
+        (pa.array([86_400], pa.time32("s")), "time", "not within a day"),
+    ],
+)
+def test_the_reason_says_what_is_wrong_with_a_value(tmp_path: Path, values: pa.Array, kind: str, why: str) -> None:
+    path = tmp_path / "data.parquet"
+    parquet.write_table(pa.table({"v": values}), path)
+    (row,) = open_reader(contract_of(kind), SourceFile(path)).stream().reader().read_all().to_pylist()
+    assert f"v is no {kind}: it is" in row["@reason"] or f"v is no {kind}: it has" in row["@reason"]
+    assert why in row["@reason"]
+
+
 def test_what_is_sound_in_a_bad_row_is_shown_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "data.parquet"
     parquet.write_table(pa.table({"v": pa.array([2**31 - 1, 0], pa.date32()), "w": NOT_UTF8.slice(0, 2)}), path)

@@ -7,10 +7,12 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import tempfile
 import threading
 import uuid
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import duckdb
@@ -28,7 +30,6 @@ from lagoa.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     import pyarrow as pa
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 _KEPT_TABLES, _KEPT_FILES = 4096, 65_536
 """Of how many tables and data files an engine keeps what it knows; more than a few states of a large lake have."""
+
+_PROBE = 1 << 16
+"""Bytes that must be free for the spill folder to be used."""
 
 _DEFAULT_SHARE = 0.8  # of the memory that the process may use is DuckDB's own limit
 
@@ -188,11 +192,27 @@ class DuckDBEngine:
             if key not in self._instances:
                 if not self._instances:
                     _sweep(self._spill.parent)
-                    self._spill.mkdir(parents=True, exist_ok=True)  # DuckDB makes the folder in it, when it spills
+                    self._make_spill()
                 self._instances[key] = self._start(confined=confined, iceberg=iceberg)
             instance = self._instances[key]
         instance.open_store()
         return instance
+
+    def _make_spill(self) -> None:
+        """Create the folder for what is spilled; elsewhere if the lake is on a disk that is full or cannot be written.
+
+        DuckDB makes folders in it when it spills: without it, what fits in memory still runs.
+        """
+        try:
+            self._spill.mkdir(parents=True, exist_ok=True)
+            probe = self._spill / "probe"
+            probe.write_bytes(bytes(_PROBE))  # a full disk may still take a folder
+            probe.unlink()
+        except OSError:
+            self._spill = Path(tempfile.gettempdir()) / f"lagoa-{self._spill.name}"
+            self._tables.folder = self._spill / "metadata"
+            with suppress(OSError):
+                self._spill.mkdir(mode=0o700, exist_ok=True)
 
     def _start(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:
         percent = self._memory_limit.endswith("%")

@@ -8,6 +8,7 @@ from collections import deque
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
 if TYPE_CHECKING:
@@ -23,14 +24,6 @@ _RESTORE = (
     "Put the lake's state folder back from a backup, whole: the tables' files lie beside the catalog. "
     "Or bring back what can still be read: `lagoa doctor --repair`. Nothing was changed."
 )
-_ENVIRONMENT = {
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-}
-
 JOINT = "(merged is not null or parent is null or parent <> seq - 1)"
 """True of a commit that is not simply the next one on top of the row before; the rest need not be read to walk back."""
 
@@ -153,7 +146,15 @@ class SqliteFile:
             fill: writes the first rows; not called when another process was first.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._translated(), closing(self._connect("rwc")) as connection:
+        with self._translated():
+            try:
+                self._create(fill)
+            except sqlite3.Error as error:  # a catalog that cannot be written is still read
+                if _code(error) not in NOT_WRITABLE or not (self.path.is_file() and self.path.stat().st_size):
+                    raise
+
+    def _create(self, fill: Callable[[sqlite3.Connection], None]) -> None:
+        with closing(self._connect("rwc")) as connection:
             if self._known(connection):
                 return
             if self._switch_to_wal(connection) != "wal":
@@ -202,14 +203,22 @@ class SqliteFile:
             return self._idle.pop()
         except IndexError:
             pass
-        connection = self._connect("rw")
-        if not self._known(connection):
+        try:
+            connection = self._connect("rw")
+            known = self._known(connection)
+        except sqlite3.Error as error:
+            if _code(error) not in NOT_WRITABLE:
+                raise
+            connection = connect_readonly(self.path, self._busy_seconds)
+            known = self._known(connection)
+        if not known:
             connection.close()
             raise CatalogDamaged(f"{self.path} is empty: it is no catalog.", _RESTORE)
         return connection
 
     def _give(self, connection: sqlite3.Connection) -> None:
-        if connection.in_transaction or len(self._idle) >= _MAX_IDLE:
+        passing = isinstance(connection, ReadOnly) and not connection.lasting
+        if passing or connection.in_transaction or len(self._idle) >= _MAX_IDLE:
             connection.close()
         else:
             self._idle.append(connection)
@@ -258,7 +267,7 @@ class SqliteFile:
                 ) from error
             if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise CatalogDamaged(f"{self.path} is damaged or is no SQLite file: {error}.", _RESTORE) from error
-            if code in _ENVIRONMENT:
+            if code in NOT_WRITABLE:
                 raise TerminalError(
                     f"{self.path} cannot be used: {error}.",
                     "Check the free disk space and the permissions of its file and folder, then try again.",

@@ -18,6 +18,7 @@ from lagoa.adapters.shared.receipt_documents import (
     write_receipt,
     write_results,
 )
+from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
 if TYPE_CHECKING:
@@ -72,14 +73,23 @@ class SqliteReceipts:
     def __init__(self, path: Path, owner: str = "") -> None:
         self._path = path
         self._owner = owner
-        self._connect()
+        self._readonly = False
         with _translated(path):
-            self._prepare_file()
+            try:
+                self._connect()
+                self._prepare_file()
+            except sqlite3.OperationalError as error:  # receipts that cannot be written are still read
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NOT_WRITABLE or not path.is_file():
+                    raise
+                self._readonly = True
+                self._connect()
 
     def _connect(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        with _translated(self._path):
+        if self._readonly:
+            self._db: sqlite3.Connection = connect_readonly(self._path, BUSY_SECONDS)
+        else:
             self._db = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             # A receipt must outlive a power cut: main moves right after it.
             self._db.execute("pragma synchronous = full")
@@ -91,6 +101,9 @@ class SqliteReceipts:
             self._connect()
         with self._lock, _translated(self._path):
             yield self._db
+            if isinstance(self._db, ReadOnly) and not self._db.lasting:
+                self._db.close()
+                self._db = connect_readonly(self._path, BUSY_SECONDS)
 
     def _prepare_file(self) -> None:
         found = _format(self._db)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from functools import partial
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.contract import Column, Contract
+from lagoa.domain.file_patterns import common_pattern
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import InvalidName, SourceError
 from lagoa.formats.contract_text import Draft, contract_lines
@@ -117,7 +117,7 @@ def _look_at(
         _check(files[0], scan, source)
         source = kind.complete(source, texts, scan, given, findings)
         _drop_nameless(guesses, findings)
-    many = {"file": _pattern(files)} if len(files) > 1 else {}
+    many = {"file": common_pattern([file.name for file in files])} if len(files) > 1 else {}
     return source.model_copy(update={"member": given.member, **many})
 
 
@@ -158,19 +158,6 @@ def _check(file: SourceFile, scan: Scan, source: Source) -> None:
         why = f": {scan.refused[0].reason}" if scan.refused else ""
         message = f"none of its records can be read{FORMATS[source.format].described(source)}{why}."
         raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
-
-
-def _pattern(files: Sequence[SourceFile]) -> str:
-    """Return a pattern that all names fit: what they have in common, with `*` for what differs."""
-    names = [file.name for file in files]
-    begin = _common(names)
-    end = _common([name[len(begin) :][::-1] for name in names])[::-1]
-    return f"{begin}*{end}"
-
-
-def _common(names: Sequence[str]) -> str:
-    """Return the beginning that all names have."""
-    return "".join(each[0] for each in takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False)))
 
 
 @contextmanager

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagoa.domain.file_patterns import HIDDEN, is_pattern, matches, matching
+from lagoa.domain.file_patterns import HIDDEN, common_pattern, differ_in_digits, is_pattern, matches, matching
 from lagoa.errors import SourceError
 from lagoa.formats.contract_text import scalar
 from lagoa.formats.shared.files import SourceFile
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 _LISTED = 10
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,16 +179,14 @@ def _unclaimed(folder: Path, sources: Mapping[TableName, Source], names: Sequenc
 
 def _pattern_advice(sources: Mapping[TableName, Source], names: Sequence[str]) -> str:
     """Return a pattern for a contract that names one of several files whose names differ by their digits alone."""
-    split = {name: _DIGITS.split(name) for name in names}
     for table, source in sources.items():
         file = source.file or ""
         if matching(_folded(file), {_folded(name) for name in names}):
             return (
                 f"{table} names {shown(file)}: upper and lower case, and the encoding of accents, have to be the same. "
             )
-        own = _DIGITS.split(file)
-        alike = [parts for parts in split.values() if parts[::2] == own[::2]]
+        alike = [name for name in names if differ_in_digits(name, file)]
         if alike and not is_pattern(file):
-            pattern = "".join(text if {text} == set(others) else "*" for text, *others in zip(own, *alike, strict=True))
-            return f"If they are of {table}, write `file: {scalar(shown(pattern))}` in its contract. "
+            pattern = scalar(shown(common_pattern([file, *alike])))
+            return f"If they are of {table}, write `file: {pattern}` in its contract. "
     return ""

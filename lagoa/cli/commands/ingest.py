@@ -69,6 +69,8 @@ def _check_usage(source: Path, of_file: dict[str, str | None], ignore: list[str]
     given = [name for name, value in of_file.items() if value]
     if source.is_dir() and given:
         raise typer.BadParameter(f"{given[0]} goes with one file, not with a folder.")
+    if not of_file["--into"] and not source.exists():
+        raise typer.BadParameter(f"There is no file or folder {source}.")
     if not source.is_dir() and ignore:
         raise typer.BadParameter("--ignore goes with a folder, not with one file.")
     if not source.is_dir() and not of_file["--into"]:

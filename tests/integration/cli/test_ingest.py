@@ -61,6 +61,8 @@ def test_ingest_of_a_folder_takes_the_contracts_sources(lake, tmp_path):
     assert counted(lake) == 5
     again = ok(lake, "ingest", folder, "--ignore", "*.txt")
     assert "Files: 2 found, 0 loaded, 1 loaded before" in again.out
+    nowhere = lagoa(lake, "ingest", tmp_path / "none", "--ignore", "x")
+    assert (nowhere.code, "There is no file or folder" in nowhere.err) == (2, True)
     assert lagoa(lake, "ingest", folder / "people.csv", "--into", "bronze.people", "--ignore", "x").code == 2
 
 

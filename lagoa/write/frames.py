@@ -15,7 +15,7 @@ from lagoa.domain.refusals import refusal_in_sql, refusal_of
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import WriteError
 from lagoa.formats.shared.arrow_faults import find_faults, shown
-from lagoa.formats.shared.arrow_types import held, is_text, recast, unpacked, value_of
+from lagoa.formats.shared.arrow_types import held, is_text, recast, short_type, unpacked, value_of
 from lagoa.formats.shared.casts import Value
 from lagoa.formats.shared.stream import stream_name
 from lagoa.formats.shared.values import sql_type
@@ -146,7 +146,7 @@ class Frame:
             return Value(source)
         if field.name in self._made:
             return Value(f"CAST({source} AS {sql_type(str(kind))})" if "uuid" in str(kind) else source)
-        message = f"column {field.name!r} is {kind} and the rows have {field.type} there."
+        message = f"column {field.name!r} is {kind} and the rows have {short_type(field.type)} there."
         mismatch = self._error(message, "Convert the column before.")
         if is_text(held(field.type)) and kind.name not in {"string", "uuid"}:
             raise mismatch

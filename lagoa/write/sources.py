@@ -47,7 +47,11 @@ class SessionQuery:
 
 
 Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
-"""A source of rows; a text is a user's SELECT over the branch."""
+"""A source of rows; a text is a user's SELECT over the branch.
+
+Whatever gives an Arrow stream is one, too: a frame of Polars, a relation of DuckDB. docs/values.md has what happens to
+each kind of value.
+"""
 
 
 @contextmanager
@@ -95,7 +99,7 @@ def open_rows(
         raise WriteError(
             target.name,
             f"rows cannot come from a {type(source).__name__}.",
-            "Use an Arrow table or reader, a DataFrame, or a SELECT as text.",
+            "Use an Arrow table or reader, a DataFrame of pandas or Polars, or a SELECT as text.",
         )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_PRECISION = 38
 """Digits of the longest decimal."""
 
+_SHOWN = 200
 _PLAIN = frozenset({"boolean", "binary", "fixed", "uuid", "string", "time", "timestamptz"})
 
 
@@ -150,13 +151,19 @@ def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
     if is_text(found):
         return from_text(sql, made, wanted)
     if not _goes_into(found, kind):
-        raise ValueError(f"the file has {found}, the contract {wanted}")
+        raise ValueError(f"the file has {short_type(found)}, the contract {wanted}")
     if kind.name in _PLAIN:
         return Value(sql)
     back = ""
     if kind.name in {"float", "double"} and not has.is_floating(found):  # comparing as floats would hide a loss
         back = f"DECIMAL({found.precision}, {found.scale})" if has.is_decimal(found) else "HUGEINT"
     return _unchanged(sql, made, sql_type(wanted), back=back)
+
+
+def short_type(kind: pa.DataType) -> str:
+    """Return a type as text, for a message."""
+    text = str(kind)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -207,7 +214,8 @@ def _parts_go_into(found: pa.DataType, kind: IcebergType) -> bool:
         return False
     fields = {field.name: field.type for field in found}
     names = dict(kind.parts)
-    return fields.keys() == names.keys() and all(_part_goes_into(fields[name], names[name]) for name in names)
+    once = len(fields) == found.num_fields  # a field that is there twice would be lost
+    return once and fields.keys() == names.keys() and all(_part_goes_into(fields[name], names[name]) for name in names)
 
 
 def _part_goes_into(found: pa.DataType, kind: IcebergType) -> bool:

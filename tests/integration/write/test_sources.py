@@ -225,6 +225,12 @@ def test_rows_that_cannot_be_taken_are_told_in_our_words(folder, lake: Lake, row
     assert "query" not in raised.value.advice.lower()
 
 
+def test_a_field_that_is_there_twice_is_not_lost(folder, lake: Lake) -> None:
+    twice = pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"])
+    with pytest.raises(WriteError, match="the rows have struct"):
+        written(folder, lake, "struct<a: long>", pa.table({"v": twice}))
+
+
 def test_a_named_index_is_a_column(folder, lake: Lake, dev: Branch) -> None:
     folder.contract("bronze.t", "k:string v:long")
     dev.append("bronze.t", pd.DataFrame({"k": ["a", "b", "a"], "v": [1, 2, 3]}).groupby("k").sum())

@@ -181,6 +181,8 @@ def test_values(tmp_path: Path, values: pa.Array, kind: str, expected: list[Any]
         (pa.array([[1]]), "list<double>"),
         (pa.array([{"a": 1, "b": 2}]), "struct<a: int>"),
         (pa.array([{"b": 2}]), "struct<a: int>"),
+        (pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "a"]), "struct<a: int>"),
+        (pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], ["a", "A"]), "struct<a: int>"),
         (pa.array([1], pa.duration("s")), "long"),
     ],
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.optional import extra
 from lagoa.domain.roles import PUBLISHER
-from lagoa.errors import CatalogDamaged, SecretsUnavailable, StackError
+from lagoa.errors import CatalogDamaged, LagoaError, SecretsUnavailable, StackError
 from lagoa.settings import Settings, load_settings
 from lagoa.storage.home import home_of
 from lagoa.storage.local import LocalStorage
@@ -219,6 +219,14 @@ def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
         return [Finding("catalog", error.message, REPAIR)]
     except (SecretsUnavailable, StackError) as error:  # there are no credentials to sign in with
         return [Finding("secrets", error.message, error.advice)]
+
+
+def moved_from(folder: str | Path | Settings = ".") -> str | None:
+    """Return the warehouse that a lake was created with, if its files are elsewhere now; else, or on an error, None."""
+    with suppress(LagoaError), open_lake(folder) as lake:
+        storage = lake.context.storage
+        return storage.home if storage.home != storage.location else None
+    return None
 
 
 def repair_lake(folder: str | Path | Settings = ".") -> Repair:

@@ -27,7 +27,7 @@ def doctor(
 
     Nothing else may use the lake during a repair. The damaged files are kept.
     """
-    from lagoa.bootstrap import examine_lake, repair_lake
+    from lagoa.bootstrap import examine_lake, moved_from, repair_lake
     from lagoa.settings import load_settings
 
     lake = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
@@ -37,11 +37,16 @@ def doctor(
         if repair and any(finding.part == "catalog" for finding in findings):
             done = repair_lake(lake)
             findings = examine_lake(lake)
+        home = moved_from(lake)
     if as_json:
-        emit_json({"findings": [asdict(each) for each in findings], "repair": asdict(done) if done else None})
+        found = {"findings": [asdict(each) for each in findings], "repair": asdict(done) if done else None}
+        emit_json({**found, "moved_from": home})
     else:
         if done:
             _say_repaired(done)
+        if home:
+            say(f"The lake was moved or copied: its metadata names files in {home}.")
+            hint(f"They are read and written in {lake.warehouse_location}; nothing needs to be done.")
         for finding in findings:
             say(f"{finding.part}: {finding.message}")
             hint(finding.advice)

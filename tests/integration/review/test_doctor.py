@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -53,7 +54,18 @@ def test_a_whole_lake(folder):
     assert examine_lake(folder) == []
     result = run(folder)
     assert (result.exit_code, result.stdout) == (0, "The lake is healthy.\n")
-    assert json.loads(run(folder, "--json").stdout) == {"findings": [], "repair": None}
+    assert json.loads(run(folder, "--json").stdout) == {"findings": [], "repair": None, "moved_from": None}
+
+
+def test_a_copy_says_where_its_files_were(folder, tmp_path_factory):
+    copy = tmp_path_factory.mktemp("uma cópia") / "lago número 2"
+    shutil.copytree(folder, copy)
+    assert examine_lake(copy) == []
+    result = run(copy)
+    assert result.exit_code == 0
+    assert f"names files in {folder}/.lagoa/warehouse." in result.stdout
+    assert f"read and written in {copy}/.lagoa/warehouse;" in " ".join(result.output.split())
+    assert json.loads(run(copy, "--json").stdout)["moved_from"] == f"{folder}/.lagoa/warehouse"
 
 
 def test_publications_of_times_to_come(folder):

@@ -46,7 +46,8 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
         own = known[name].name
         if own in seen:
             twice = "occurs twice" if seen[own] == name else f"is the column {own} again, which {short(seen[own])} is"
-            raise SourceError(source, f"the column {short(name)} {twice}.", "Rename or remove one of the two.")
+            advice = "Rename or remove one of the two; of CSV, `skip: 1` and a list as `header` rename them."
+            raise SourceError(source, f"the column {short(name)} {twice}.", advice)
         seen[own] = name
     for column in contract.columns:
         if column.required and column.name not in seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.sources import ISO_DATE
 from lagoa.formats.shared.text_columns import Usual, guess_columns
@@ -15,18 +15,19 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.scan import Scan
 
+_OTHER: dict[str, Literal[".", ","]] = {".": ",", ",": "."}
+
 
 def complete(source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Given, findings: Findings) -> CsvSource:
     """Complete the guesses of all columns; return the form with how their values are written."""
-    usual = Usual(source.delimiter, given.decimal or "", given.date or ISO_DATE, by_column=True)
+    decimal: Literal["", ".", ","] = given.decimal or _OTHER.get(given.thousands or "") or ""
+    usual = Usual(source.delimiter, decimal, given.date or ISO_DATE, by_column=True)
     doubts = guess_columns(guesses, scan.columns, usual)
     _note_footer(scan, findings)
     _note_refused(scan, findings)
     findings.notes += doubts
     footer = given.footer or (scan.footers[0] if len(set(scan.footers)) == 1 else 0)
-    return source.model_copy(
-        update={"decimal": usual.mark, "date": usual.date, "footer": footer, "thousands": given.thousands or ""}
-    )
+    return source.model_copy(update={"decimal": usual.mark, "date": usual.date, "footer": footer})
 
 
 def _note_footer(scan: Scan, findings: Findings) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 DELIMITERS = (";", ",", "\t", "|")
 """What may separate fields, unless somebody says otherwise."""
 
+RARE = ("^", "~", "#", "\x01", "\x1f")
+"""What separates fields in a few files: only where nothing else does."""
+
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 _MOST = 0.5
 _NEARLY = 0.9

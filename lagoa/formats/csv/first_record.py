@@ -88,7 +88,7 @@ def _by_words(first: Sequence[str], below: Sequence[Sequence[str]]) -> Header:
     known = [cell for cell in first if plain_name(cell) in _KNOWN or _SNAKE.fullmatch(cell)]
     twice = [cell for cell, count in Counter(first).items() if cell and count > 1]
     again = [cell for cell, values in zip(first, below, strict=True) if cell and cell in values]
-    if known and not again:
+    if len(known) * 2 >= len(first) and not again:
         return Header(True, f"{known[0]!r} is a name as headers have it")
     if (again or twice) and not known:
         return Header(False, f"{(again or twice)[0]!r} occurs again as a value")

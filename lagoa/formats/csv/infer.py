@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.sources import ISO_DATE
 from lagoa.errors import SourceError
-from lagoa.formats.csv.delimiter import DELIMITERS, Trial, candidates, find_dialect, separator_line
+from lagoa.formats.csv.delimiter import DELIMITERS, RARE, Trial, candidates, find_dialect, separator_line
 from lagoa.formats.csv.first_record import Header, find_header, is_value
 from lagoa.formats.csv.names import Names
 from lagoa.formats.csv.options import CsvSource
@@ -30,6 +30,7 @@ _UTF8 = "utf-8"
 _BY_HAND = "Write the contract by hand: docs/contracts.md says how."
 _SAMPLE = 1024 * 1024
 _TITLES = 50
+_NEARLY_ALL = 0.95
 _SHOWN = 5
 
 
@@ -43,14 +44,13 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
     first = data.decode("utf-8", "replace").lstrip("\ufeff")
     try:
         skip, trial = _table(file, data, first, given, findings)
-        record = trial.records[trial.start]
-        fields = fields_of(record, trial.marks)
-        rows = rows_of(list(trial.records[trial.start + 1 :]), trial.marks, len(fields))
+        trial, header = _find_header(trial, given)
     except csv.Error as error:
         message = f"a field of its first lines cannot be read: {error}."
         raise SourceError(str(file.path), message, _BY_HAND) from error
+    record = trial.records[trial.start]
+    fields = fields_of(record, trial.marks)
     before, skip = skip, skip + record.line - 1
-    header = _header(fields, rows, given)
     findings.tried.append(f"header: {_in_yaml(header.found)}, since {header.why}")
     if skip and given.skip is None:
         findings.notes.append(f"the table begins in line {skip + 1}; {_lines(skip)} before it left out")
@@ -112,13 +112,16 @@ def _table(file: SourceFile, data: bytes, first: str, given: Given, findings: Fi
     headless = given.header is False or bool(given.names)
     try:
         found, trials = find_dialect(body, list(candidates(body, delimiters)), headless=headless)
+        if found.fields == 1 and delimiters is DELIMITERS:
+            rare, more = find_dialect(body, list(candidates(body, RARE)), headless=headless)
+            trials += more
+            found = rare if rare.fields > 1 and rare.share > _NEARLY_ALL else found
     except ValueError as error:
         advice = "Run it again with --skip N for the lines before the header, or with --no-header."
         raise SourceError(str(file.path), f"{error}.", advice) from error
     if found.fields == 1 and (width := fixed_width(body, "".join(DELIMITERS))):
         message = f"its lines all have {width} characters and no delimiter: its fields have fixed widths."
         raise SourceError(str(file.path), message, "Lagoa does not read fixed widths: convert it to CSV.")
-    found = _after_titles(found)
     findings.tried += [*map(str, trials), f"taken: {found}"]
     return skip, found
 
@@ -138,8 +141,22 @@ def _after_titles(trial: Trial) -> Trial:
     return trial
 
 
-def _header(fields: list[str], rows: list[list[str]], given: Given) -> Header:
-    """Return whether the table's first record is a header."""
+def _find_header(trial: Trial, given: Given) -> tuple[Trial, Header]:
+    """Return the trial with the record in which the table begins, and whether that is a header.
+
+    Lines are left out as titles only above a header: if there is none, they may be records.
+    """
+    titled = _after_titles(trial)
+    header = _header(titled, given)
+    if titled is not trial and header.found is not True:
+        return trial, _header(trial, given)
+    return titled, header
+
+
+def _header(trial: Trial, given: Given) -> Header:
+    """Return whether the first record of the table is a header."""
+    fields = fields_of(trial.records[trial.start], trial.marks)
+    rows = rows_of(list(trial.records[trial.start + 1 :]), trial.marks, len(fields))
     if given.names or given.header is not None:
         return Header(given.header or False, "the names are given" if given.names else "it is given")
     header = find_header(fields, rows)
@@ -164,8 +181,6 @@ def contract_options(source: CsvSource) -> Iterator[str]:
         yield f"nulls: {json.dumps(source.nulls, ensure_ascii=False)}"
     if source.decimal != ".":
         yield f"decimal: {json.dumps(source.decimal)}"
-    if source.thousands:
-        yield f"thousands: {json.dumps(source.thousands)}"
 
 
 def _in_yaml(value: object) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from lagoa.contracts.columns import logical_type
 from lagoa.contracts.sources import ISO_DATE, DateForm
 from lagoa.formats.shared.number_forms import Marks, may_be_grouped, readings
 from lagoa.formats.shared.profile import WORD
@@ -20,6 +22,7 @@ DateKind = Literal["date", "timestamp", "timestamptz"]
 
 _FORMS: frozenset[str] = frozenset(get_args(DateForm))
 _COMPACT = 8
+_ORDERS = ("ymd", "dmy", "mdy")
 _MANY = 20
 _OFFSET = re.compile(r".*:.*(Z|[+-]99(:?99)?)")
 _DATED = re.compile(
@@ -32,16 +35,29 @@ class DateReading:
     """A way in which all values of a column are dates or moments.
 
     Attributes:
-        form: how the date is written.
+        forms: how the date is written; several if a column has several ways.
         kind: the type.
         least: the first of them, in ISO 8601.
         greatest: the last.
     """
 
-    form: DateForm
+    forms: tuple[DateForm, ...]
     kind: DateKind
     least: str
     greatest: str
+
+    @property
+    def form(self) -> DateForm | None:
+        """How the date is written, if there is one way."""
+        return self.forms[0] if len(self.forms) == 1 else None
+
+    def __str__(self) -> str:
+        return " or ".join(self.forms)
+
+    @property
+    def in_yaml(self) -> str:
+        """The forms as a contract has them."""
+        return self.form or f"[{', '.join(self.forms)}]"
 
 
 def plain_forms(column: Column) -> dict[str, Form]:
@@ -64,16 +80,40 @@ def date_readings(forms: Mapping[str, Form], name: str) -> list[DateReading]:
         return []
     if compact and not _DATED.search(name) and sum(form.distinct for form in dated.values()) < _MANY:
         return []
-    found = []
-    for order in ("ymd", "dmy", "mdy"):
-        forms_of_order = {_date_form(key, order) for key in dated}
-        kind = _kind(dated, order, compact=compact)
-        if kind and len(forms_of_order) == 1 and (form := forms_of_order.pop()) in _FORMS:
-            dates = [each.dates[order] for each in dated.values()]
-            least = min((each.least for each in dates if each.least), default="")
-            greatest = max((each.greatest for each in dates if each.greatest), default="")
-            found.append(DateReading(cast("DateForm", form), kind, least, greatest))
-    return found
+    found = [reading for order in _ORDERS if (reading := _reading(dated, order, compact=compact))]
+    return found or _several_forms(dated)
+
+
+def _reading(dated: Mapping[str, Form], order: str, *, compact: bool) -> DateReading | None:
+    """Return the values as dates whose parts come in an order and are written in one way; None if they are not."""
+    written = {_date_form(key, order) for key in dated}
+    kind = _kind(dated, order, compact=compact)
+    if kind is None or len(written) > 1 or (form := written.pop()) not in _FORMS:
+        return None
+    dates = [each.dates[order] for each in dated.values()]
+    least = min((each.least for each in dates if each.least), default="")
+    greatest = max((each.greatest for each in dates if each.greatest), default="")
+    return DateReading((cast("DateForm", form),), kind, least, greatest)
+
+
+def _several_forms(dated: Mapping[str, Form]) -> list[DateReading]:
+    """Return the values as dates written in several ways, if each way leaves no doubt about the order of its parts."""
+    ways: dict[str, dict[str, Form]] = {}
+    for key, form in dated.items():
+        ways.setdefault(re.sub("[9z]+", lambda digits: str(len(digits[0])), key[: len(ISO_DATE)]), {})[key] = form
+    parts = []
+    for forms in ways.values():
+        compact = all(len(key) == _COMPACT for key in forms)
+        found = [reading for order in _ORDERS if (reading := _reading(forms, order, compact=compact))]
+        if len(ways) == 1 or len(found) != 1:
+            return []
+        parts += found
+    kinds = {part.kind for part in parts}
+    if "timestamptz" in kinds:
+        return []
+    kind: DateKind = "timestamp" if "timestamp" in kinds else "date"
+    written = tuple(form for part in parts for form in part.forms)
+    return [DateReading(written, kind, min(part.least for part in parts), max(part.greatest for part in parts))]
 
 
 def _date_form(form: str, order: str) -> str:
@@ -100,16 +140,16 @@ def _kind(forms: Mapping[str, Form], order: str, *, compact: bool) -> DateKind |
 
 def usual_date(columns: Iterable[Sequence[DateReading]]) -> tuple[DateForm, list[str]]:
     """Return the form of most dates, ISO 8601 preferred, and a doubt about it."""
-    several = [found for found in columns if found]
-    counts = Counter(reading.form for found in several for reading in found)
+    several = [found for found in columns if found and found[0].form]
+    counts = Counter(reading.form for found in several for reading in found if reading.form)
     if not counts or counts[ISO_DATE]:
         return ISO_DATE, []
-    sure = Counter(found[0].form for found in several if len(found) == 1)
+    sure = Counter(found[0].form for found in several if len(found) == 1 and found[0].form)
     best = (sure or counts).most_common(1)[0][0]
     if not sure or best not in sure:
         best = "dd/mm/yyyy" if counts["dd/mm/yyyy"] else best
     doubtful = [found for found in several if best in {reading.form for reading in found}]
-    twins = {reading.form for found in doubtful for reading in found} - {best}
+    twins = {reading.form for found in doubtful for reading in found if reading.form} - {best}
     if sure or not twins:
         return best, []
     return best, [f"dates are read as {best}, and {min(twins)} fits as well"]
@@ -154,12 +194,33 @@ def settle(forms: Mapping[str, Form], usual: str, delimiter: str) -> tuple[Marks
             grouped,
             f"{doubt}: it is taken for the mark between thousands, as {usual!r} is the decimal mark elsewhere",
         )
-    return None, f"{doubt}: it may be the decimal mark (write type double), or {as_thousands}"
+    return None, f"{doubt}: it may be the decimal mark ({edit('double', {})}), or {as_thousands}"
 
 
 def _advice(grouped: Marks) -> str:
-    other = "," if grouped.thousands == "." else "."
-    return (
-        f"write type long, and `{{property: lagoa.thousands, value: '{grouped.thousands}'}}` and "
-        f"`{{property: lagoa.decimal, value: '{other}'}}` in its customProperties"
-    )
+    return edit("double" if grouped.decimal else "long", marks_as_properties(grouped, ""))
+
+
+def marks_as_properties(marks: Marks, usual: str) -> dict[str, str]:
+    """Return the custom properties, as YAML, of a column whose numbers are written in a way of their own.
+
+    Args:
+        marks: how they are written.
+        usual: the decimal mark of the file.
+    """
+    found = {}
+    decimal = marks.decimal or {".": ",", ",": "."}.get(marks.thousands, usual)
+    if decimal != usual:
+        found["lagoa.decimal"] = json.dumps(decimal)
+    if marks.thousands:
+        found["lagoa.thousands"] = json.dumps(marks.thousands)
+    if marks.unit:
+        found["lagoa.unit"] = json.dumps(marks.unit)
+    return found
+
+
+def edit(kind: str, properties: Mapping[str, str]) -> str:
+    """Return what to write in a contract for a column of a type, with custom properties as YAML."""
+    listed = ", ".join(f"{{property: {name}, value: {value}}}" for name, value in properties.items())
+    also = f", and in customProperties: {listed}" if listed else ""
+    return f"write logicalType: {logical_type(kind)}, physicalType: {kind}{also}"

@@ -6,38 +6,65 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from lagoa.formats.shared.forms import date_readings, edit, marks_as_properties, settle
 from lagoa.formats.shared.null_words import CODES
-from lagoa.formats.shared.number_forms import body, readings
+from lagoa.formats.shared.number_forms import body, extent, readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.profile import Form
+    from lagoa.formats.shared.text_columns import Usual
 
 _MOST = 0.8
 _LEAST = 3
 _SHOWN = 3
+_LONG, _EXACT = 19, 15
 
 
-def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:
-    """Note that all but some values of a column of texts are numbers, or dates; and its words for null."""
+def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form], usual: Usual) -> None:
+    """Note that all but some values of a column of texts are numbers, or dates; and its words for null.
+
+    Args:
+        guess: of the column; gets the notes.
+        forms: of its values, without words for null.
+        words: its words for null.
+        usual: how most values of the file are written.
+    """
     present = sum(form.count for form in forms.values())
     for kind, fitting in (("dates", _dates(forms)), ("numbers", _numbers(forms))):
         count = sum(forms[name].count for name in fitting)
-        if _LEAST <= count < present and count >= present * _MOST:
-            misfits = {name: form for name, form in forms.items() if name not in fitting}
-            values = [value for form in misfits.values() for value in (form.values or {})]
-            known = all(form.values is not None for form in misfits.values())
+        taken = {name: forms[name] for name in fitting}
+        if not (_LEAST <= count < present and count >= present * _MOST and (found := _as_column(guess, taken, usual))):
+            continue
+        misfits = {name: form for name, form in forms.items() if name not in fitting}
+        values = [value for form in misfits.values() for value in (form.values or {})]
+        if all(form.values is not None for form in misfits.values()):
             nulls = in_yaml([*values, *words, *guess.null_words])
-            advice = f"if these mean null, write the type and {_property(nulls)}; " if known else ""
-            guess.notes.append(
-                f"all but {present - count:,} of {present:,} are {kind}: {_examples(misfits)}; {advice}"
-                "with the type alone, their records go to quarantine"
-            )
-            guess.offered = True
-            return
+            null = f"if these mean null, {edit(found[0], {**found[1], 'lagoa.nulls': nulls})}"
+        else:
+            null = edit(*found)
+        guess.notes.append(
+            f"all but {present - count:,} of {present:,} are {kind}: {_examples(misfits)}; {null}; "
+            "without lagoa.nulls for them, their records go to quarantine"
+        )
+        guess.offered = True
+        return
     offer(guess, words)
+
+
+def _as_column(guess: Guess, forms: Mapping[str, Form], usual: Usual) -> tuple[str, dict[str, str]] | None:
+    """Return the type and the custom properties of a column that has only values of these forms; None if it is text."""
+    if dates := date_readings(forms, guess.name):
+        reading = next((each for each in dates if each.form == usual.date), dates[0])
+        return reading.kind, {} if reading.form == usual.date else {"lagoa.date": reading.in_yaml}
+    marks, _ = settle(forms, usual.decimal, usual.delimiter)
+    if marks is None or not usual.by_column:
+        return None
+    digits = extent(forms, marks)
+    kind = "long" if not marks.decimal and digits.whole < _LONG else "double" if digits.digits <= _EXACT else None
+    return (kind, marks_as_properties(marks, usual.mark)) if kind else None
 
 
 def offer(guess: Guess, words: Mapping[str, Form]) -> None:

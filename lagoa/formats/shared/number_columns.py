@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.formats.shared import near_misses
 from lagoa.formats.shared.codes import code_name, named_code
-from lagoa.formats.shared.forms import settle
+from lagoa.formats.shared.forms import marks_as_properties, settle
 from lagoa.formats.shared.guesses import ENOUGH, note_range
 from lagoa.formats.shared.null_words import NUMBERS
 from lagoa.formats.shared.number_forms import Extent, Marks, body, exponent, extent, is_list
@@ -130,7 +129,7 @@ def _choose(text: TextColumn, forms: Mapping[str, Form], marks: Marks, exponents
         guess.why = f"numbers of up to {found.digits} digits, more than a double holds, {text.seen}"
     else:
         guess.type, guess.why = _with_places(text, found, marks, bool(exponents))
-    _write_marks(text, marks)
+    guess.properties |= marks_as_properties(marks, text.usual.mark)
     note_range(guess, format(found.least, "f"), format(found.greatest, "f"))
     return None
 
@@ -138,10 +137,11 @@ def _choose(text: TextColumn, forms: Mapping[str, Form], marks: Marks, exponents
 def _with_places(text: TextColumn, found: Extent, marks: Marks, exponents: bool) -> tuple[str, str]:
     """Return the type of numbers with places, and the reason."""
     guess = text.guess
-    money = bool(_MONEY.search(guess.name)) and found.places <= _CENTS
+    money = ("$" in marks.unit or bool(_MONEY.search(guess.name))) and found.places <= _CENTS
     cents = found.places == found.fewest == _CENTS and guess.records - guess.nulls >= ENOUGH
     if (money or cents) and not exponents:
-        reason = "by its name an amount" if money else "every one with two places"
+        named = "by its unit an amount" if "$" in marks.unit else "by its name an amount"
+        reason = named if money else "every one with two places"
         return "decimal(18, 2)", f"numbers with at most two places after {marks.decimal!r} {text.seen}, {reason}"
     return "double", f"numbers {text.seen}"
 
@@ -150,14 +150,3 @@ def _decimal(found: Extent) -> str:
     """Return a decimal that holds all digits there are, with room for some more before the mark."""
     precision = _USUAL if found.whole + found.places + _SPARE <= _USUAL else _MOST_DIGITS
     return f"decimal({precision}, {found.places})"
-
-
-def _write_marks(text: TextColumn, marks: Marks) -> None:
-    """Set the properties of a column whose numbers are written differently from those of the file."""
-    decimal = marks.decimal or {".": ",", ",": "."}.get(marks.thousands, text.usual.mark)
-    if decimal != text.usual.mark:
-        text.guess.properties["lagoa.decimal"] = json.dumps(decimal)
-    if marks.thousands:
-        text.guess.properties["lagoa.thousands"] = json.dumps(marks.thousands)
-    if marks.unit:
-        text.guess.properties["lagoa.unit"] = json.dumps(marks.unit)

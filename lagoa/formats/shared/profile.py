@@ -7,6 +7,7 @@ the number of forms, not of records; work is linear in values, however many colu
 
 from __future__ import annotations
 
+import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -29,9 +30,10 @@ TEXT, TRUTH, WORD = "text", "truth", "!"
 KNOWN = 10
 """Up to so many different values of a form are known one by one."""
 
-_CELLS = 1_000_000
+_CELLS = 250_000
 _FORMS = 500
 _LONGEST = 40
+_MEMORY = "80MB"
 _HASHES = 1_000_000
 _DATE = "^(9999[-/]99[-/]99|99[-/.]99[-/.]9999|[9z]9999999$)"
 _NUMERIC = "[0-9 .,:/+()TZeEUS%R$\u00a0-]*[0-9][0-9 .,:/+()TZeEUS%R$\u00a0-]*"
@@ -167,12 +169,15 @@ class Profile:
         """Prepare for columns; for each, the formats to look for with the shortest and longest value of each."""
         import duckdb
 
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": _MEMORY, "threads": 2, "temp_directory": tempfile.gettempdir(),
+        }  # fmt: skip
         self.columns = [Column(formats=set(each)) for each in formats]
         self._lengths = formats
         self._hashes: dict[int, list[npt.NDArray[np.uint64]]] = {place: [] for place in range(len(formats))}
         self._repeating: set[int] = set()
         self._kept = 0
-        self._connection = duckdb.connect(config={"memory_limit": "64MB", "threads": 2, "preserve_insertion_order": False})
+        self._connection = duckdb.connect(config=config)
 
     def see(self, values: pa.Table, offsets: pa.ChunkedArray) -> None:
         """Add records: their values by column, and where each begins."""

@@ -136,7 +136,7 @@ def _guess(text: TextColumn, dates: Sequence[DateReading]) -> None:
         text.take_nulls(text.words.keys() | _zeros(text.forms).keys())
     elif guess.written == "text" or not guess_number(text):
         text.keep_text("text")
-        near_misses.note(guess, text.forms, text.words)
+        near_misses.note(guess, text.forms, text.words, text.usual)
 
 
 def _zeros(forms: Mapping[str, Form]) -> dict[str, Form]:
@@ -151,10 +151,10 @@ def _guess_date(text: TextColumn, found: Sequence[DateReading]) -> bool:
     if reading.form != usual.date:
         if not usual.by_column:
             return False
-        guess.properties["lagoa.date"] = reading.form
+        guess.properties["lagoa.date"] = reading.in_yaml
         if len(found) > 1:
-            guess.notes.append(f"dates are read as {reading.form}, and {found[1].form} fits as well")
-    written = "" if reading.form == ISO_DATE else f", written {reading.form}"
+            guess.notes.append(f"dates are read as {reading}, and {found[1]} fits as well")
+    written = "" if reading.form == ISO_DATE else f", written {reading}"
     guess.type, guess.why = reading.kind, f"{_KINDS[reading.kind]} {text.seen}{written}"
     length = _DATE if reading.kind == "date" else None
     zone = "+00:00" if reading.kind == "timestamptz" else ""

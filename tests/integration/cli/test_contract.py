@@ -60,7 +60,9 @@ def test_contract_infer_takes_a_folder_and_what_is_known(lake, tmp_path):
     ok(lake, "ingest", folder)
     rows = ok(lake, "sql", "select saldo, n from bronze.mov order by n", "--json").json()["rows"]
     assert rows == [[None, 1234], [None, 1234], [1, 5678], [1, 5678]]
-    assert lagoa(lake, "contract", "infer", folder, "--table", "bronze.other", "--date", "yyyy").code == 2
+    wrong = (["--date", "yyyy"], ["--delimiter", ";;"], ["--encoding", "none"], ["--decimal", ",", "--thousands", ","])
+    for option in wrong:
+        assert lagoa(lake, "contract", "infer", folder, "--table", "bronze.other", *option).code == 2
 
 
 def test_contract_diff_says_what_the_next_write_does(lake):

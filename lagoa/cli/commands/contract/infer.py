@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
@@ -81,12 +82,14 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         nulls=tuple(_null(each) for each in null or ()),
         decimal=decimal,
         thousands=thousands,
-        delimiter=_MARKS.get(delimiter, delimiter) if delimiter else None,
-        encoding=encoding,
+        delimiter=_mark(delimiter),
+        encoding=_encoding(encoding),
         date=_date(date),
         records=records,
         member=member,
     )
+    if given.decimal and given.decimal == given.thousands:
+        raise typer.BadParameter("--decimal and --thousands are different marks.")
     folder = load_settings(lake_folder(ctx)).contracts_folder
     targets: dict[Path, tuple[Sequence[Path], TableName]] = {}
     for group, name in _tables_of(files, table, layer):
@@ -140,6 +143,20 @@ def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Itera
         plain = file.name.lower().removesuffix(".gz").removesuffix(".zip")
         stem = plain.rpartition(".")[0] or plain
         yield [file], TableName.parse(f"{layer}.{plain_name(stem)}")
+
+
+def _mark(text: str | None) -> str | None:
+    found = _MARKS.get(text, text) if text else text
+    if found is not None and (len(found) != 1 or not found.isascii()):
+        raise typer.BadParameter(f"--delimiter is one ASCII character, or tab, not {text!r}.")
+    return found
+
+
+def _encoding(name: str | None) -> str | None:
+    try:
+        return name and codecs.lookup(name).name and name
+    except LookupError as error:
+        raise typer.BadParameter(f"--encoding {name!r} is not known; it is one such as utf-8 or cp1252.") from error
 
 
 def _null(text: str) -> tuple[str, str]:

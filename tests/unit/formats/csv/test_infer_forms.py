@@ -75,6 +75,7 @@ def test_a_decimal_comma_is_no_delimiter(tmp_path):
         ("municipio,2020,2021,2022\nSao Paulo,10,20,30\nPoa,1,2,3\n", True, 2),
         ("cidade,2020,2022\nSao Paulo,2019,2021\nPoa,2018,2022\n", False, 3),
         ("produto,01/2026,02/2026\nA,10,20\nB,1,2\n", True, 2),
+        ("a^b\n1^x\n2^y\n", True, 2),
         ("nome,cidade\nAna,Poá\nBia,São Paulo\n", True, 2),
         ("razao_social;nome_fantasia\nLOJA ALFA;ALFA\nCASA BETA;BETA\n", True, 2),
         ("sku,qty\n12E4,1\n34E10,2\n", True, 2),
@@ -95,6 +96,11 @@ def test_the_first_record_is_a_header_only_if_something_says_so(tmp_path, text, 
     assert loaded(decided, tmp_path / "sales.csv") == (rows, 0)
     decided = read_back(tmp_path, SALES, infer_contract(tmp_path / "sales.csv", SALES, Given(header=True)))
     assert loaded(decided, tmp_path / "sales.csv") == (rows - 1, 0)
+
+
+def test_a_first_record_with_one_value_is_no_title_without_a_header(tmp_path):
+    _, source, _ = of_text(tmp_path, "Total;;\nATIVA;LOJA ALFA;SP\nBAIXADA;PADARIA BETA;RJ\n")
+    assert (source.header, source.skip) == ("undecided", 0)
 
 
 AROUND = {

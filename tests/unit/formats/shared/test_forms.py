@@ -71,6 +71,17 @@ def test_dates_of_two_forms(tmp_path):
     assert [column.dates for column in contract.columns] == [("dd/mm/yyyy",), (), ("dd/mm/yyyy",)]
 
 
+def test_several_forms_in_one_column(tmp_path):
+    contract, _ = of_columns(
+        tmp_path,
+        sold=["31/12/1990", "2026-01-02", "01/02/2026"],
+        seen=["31/12/1990 10:00:00", "2026-01-02", ""],
+        doubt=["01/02/2026", "2026-01-02", "03/04/2026"],
+    )
+    assert types(contract) == {"sold": "date", "seen": "timestamp", "doubt": "string"}
+    assert [column.dates for column in contract.columns[:2]] == [("dd/mm/yyyy", "yyyy-mm-dd")] * 2
+
+
 def test_eight_digits_are_dates_only_by_name_or_number(tmp_path):
     few = ["20260102", "20260203"]
     many = [f"2026{month:02}{day:02}" for month in (1, 2) for day in range(1, 16)]
@@ -113,7 +124,7 @@ def test_words_for_null(tmp_path):
 
 
 def test_words_that_are_none_for_null(tmp_path):
-    contract, _ = of_columns(tmp_path, state=["NA", "SP"], only=["NULL", "-"], mixed=["1", "x"])
+    contract, _ = of_columns(tmp_path, state=["NA", "SP"], name=["NULL", "-"], mixed=["1", "x"])
     assert [column.nulls for column in contract.columns] == [None, None, None]
     assert set(types(contract).values()) == {"string"}
 

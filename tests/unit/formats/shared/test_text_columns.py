@@ -52,7 +52,7 @@ DIGITS = {
     "thousands, or places": (["856.680", "7.973"], "string"),
     "places that begin with 0": (["0.680", "7.973"], "double"),
     "grouped wrongly": (["1.2345.678", "1"], "string"),
-    "money with its unit": (["R$ 1.234,56", "R$ 7,00"], "double"),
+    "money with its unit": (["R$ 1.234,56", "R$ 7,00"], "decimal(18, 2)"),
     "percent": (["12,5%", "3,25%"], "double"),
 }
 
@@ -109,10 +109,16 @@ def test_near_misses_are_said_with_the_edit_that_takes_them(tmp_path):
         either=[*map(str, range(20)), *["x"] * 21],
     )
     line = count + 2
-    assert f"REVIEW: sold: all but 1 of 41 are dates: 'Data da Coleta' (line {line}); if these mean null" in text
-    assert f"REVIEW: price: all but 1 of 41 are numbers: 'Valor de Venda' (line {line}); if these mean null" in text
+    date = "logicalType: date, physicalType: date, and in customProperties: {property: lagoa.date, value: dd/mm/yyyy}"
+    price = 'logicalType: number, physicalType: double, and in customProperties: {property: lagoa.decimal, value: ","}'
+    assert (
+        f"sold: all but 1 of 41 are dates: 'Data da Coleta' (line {line}); if these mean null, write {date}, " in text
+    )
+    assert (
+        f"price: all but 1 of 41 are numbers: 'Valor de Venda' (line {line}); if these mean null, write {price}" in text
+    )
     assert f"level: all but 2 of 40 are numbers: 'S/N' (2 times, first in line {count})" in text
-    assert '`{property: lagoa.nulls, value: ["-", "S/N"]}`' in text
+    assert 'customProperties: {property: lagoa.nulls, value: ["-", "S/N"]}; without' in text
     assert "REVIEW: either" not in text
 
 

@@ -81,6 +81,9 @@ class Branch:
     ) -> WriteResult:
         """Update rows with the same key and add the others; of several rows of a key the latest by `order_by` wins.
 
+        Without `order_by`, and among equals, incoming rows replace existing ones, and of several incoming rows the one
+        with the greatest `_row` stays, then the one with the greatest values column by column.
+
         `key` and `order_by` come from the contract by default.
         """
         with self.write(f"merge into {table}") as tx:

@@ -202,6 +202,21 @@ def test_the_table_functions_allowed_exist_and_open_no_file() -> None:
     assert {name for (name,) in found} >= _TABLE_FUNCTIONS
 
 
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("select 1 where false; drop table bronze.t", "2 statements were given"),
+        ("select 1; select 2", "2 statements were given"),
+        ("with x as (select 1 as a) insert into bronze.t select * from x", "not INSERT"),
+        ("-- a comment\ndrop table bronze.t", "not DROP"),
+        ("update bronze.t set a = 1", "not UPDATE"),
+    ],
+)
+def test_what_is_not_one_select_is_named(engine: DuckDBEngine, sql: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        engine.tables_read(sql)
+
+
 def test_a_query_nested_without_end_is_refused_politely(engine: DuckDBEngine) -> None:
     with pytest.raises(QueryError):
         engine.tables_read("select " + "abs(" * 900 + "1" + ")" * 900)

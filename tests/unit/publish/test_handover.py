@@ -46,7 +46,7 @@ CLASSES = [kind for kind in vars(errors).values() if isinstance(kind, type) and 
 
 
 def made(kind):
-    parameters = inspect.signature(kind).parameters.values()
+    parameters = [each for each in inspect.signature(kind).parameters.values() if each.kind != each.KEYWORD_ONLY]
     return kind(
         *(3 if each.annotation == "int" else VALUES.get(each.name, f"some {each.name} é") for each in parameters)
     )

@@ -48,6 +48,8 @@ def infer_json(file: SourceFile, table: TableName, given: Given, findings: Findi
     if source.records and not given.records:
         note = f"the records are the list at {source.records!r}; without `records` the file is one record"
         findings.notes.append(note)
+    if source.format == "json" and not source.records:
+        findings.notes.extend(_lists_inside(file, source))
     if source.headerRecord:
         findings.notes.append("the first record has titles; without `headerRecord` it is a row")
     return source, guesses
@@ -76,6 +78,15 @@ def _find_shapes(file: SourceFile, table: TableName, given: Given) -> tuple[Json
     records = given.records or _records_in(head, encoding)
     form: Literal["json", "jsonl"] = "json" if records else _form(head)
     source = JsonSource(format=form, file=file.name, encoding=encoding, records=records)
+    found, titled = _shapes_of(file, table, source)
+    if titled:
+        source = source.model_copy(update={"headerRecord": True})
+        found, _ = _shapes_of(file, table, source)
+    return source, found
+
+
+def _shapes_of(file: SourceFile, table: TableName, source: JsonSource) -> tuple[dict[str, Shape], bool]:
+    """Return the shape of each key of the first records, and whether the first of them has titles."""
     reader = JsonReader(Contract(table, "0", file.path, "", (), source=source), source, file)
     found: dict[str, Shape] = {}
     titles = Titles()
@@ -97,7 +108,7 @@ def _find_shapes(file: SourceFile, table: TableName, given: Given) -> tuple[Json
     if not found:
         message = f"none of its records can be read: {reasons[0]}." if reasons else "it has no record with a key."
         raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
-    return source.model_copy(update={"headerRecord": titles.found}), found
+    return found, titles.found
 
 
 def _records_in(head: bytes, encoding: str) -> str | None:
@@ -113,6 +124,14 @@ def _records_in(head: bytes, encoding: str) -> str | None:
         return None
     items = find_items(text[longest.begin : longest.begin + longest.size], first=True)
     return ".".join(longest.path) if len(items.edges) > 1 or not items.closed else None
+
+
+def _lists_inside(file: SourceFile, source: JsonSource) -> Iterator[str]:
+    """Yield a note on the lists of objects in a document that is one record."""
+    text = read_head(file, "JSON").removeprefix(BOM).strip(SPACE)
+    lists = [".".join(each.path) for each in find_lists(text, source.encoding)] if text.startswith(b"{") else []
+    if lists:
+        yield f"the file is one record; if its records are a list inside, write it as `records`: {', '.join(lists)}"
 
 
 def _form(head: bytes) -> Literal["json", "jsonl"]:

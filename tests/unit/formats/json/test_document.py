@@ -124,12 +124,15 @@ def test_infer_finds_the_list(tmp_path):
 
 
 @pytest.mark.parametrize("document", [{"id": 1, "tags": [{"a": 1}]}, {"id": "x" * 99, "tags": [{"a": 1}, {"a": 2}]}])
-def test_a_document_that_is_a_record_stays_one(tmp_path, document):
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_document_that_is_a_record_stays_one(tmp_path, document, indent):
     path = tmp_path / "things.json"
-    path.write_text(json.dumps(document))
-    contract, _ = inferred(path, TABLE)
+    path.write_text(json.dumps(document, indent=indent))
+    contract, text = inferred(path, TABLE)
     assert types(contract)["tags"] == "list<struct<a: long>>"
     assert loaded(contract, path) == (1, 0)
+    assert contract.source is not None
+    assert contract.source.format == "jsonl" or "write it as `records`: tags" in text
 
 
 TITLES = {"NC": "Nível (Código)", "NN": "Nível", "V": "Valor", "D1C": "Ano (Código)"}
@@ -144,6 +147,14 @@ def test_a_record_of_titles_is_no_row(tmp_path):
     assert contract.source.model_dump(exclude_defaults=True)["headerRecord"] is True
     assert loaded(contract, path) == (3, 0)
     assert "# REVIEW: the first record has titles" in text
+
+
+def test_titles_do_not_decide_on_the_types(tmp_path):
+    path = tmp_path / "things.json"
+    path.write_text(json.dumps([TITLES, *[{"NC": 1, "NN": "Brasil", "V": each, "D1C": "2020"} for each in (1.5, 2)]]))
+    contract, _ = inferred(path, TABLE)
+    assert types(contract) == {"nc": "long", "nn": "string", "v": "double", "d1c": "string"}
+    assert loaded(contract, path) == (2, 0)
 
 
 @pytest.mark.parametrize("block", [1, 1 << 20])

@@ -57,7 +57,7 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
     if header.found == "undecided":
         findings.notes.append(
             f"line {skip + 1} has {', '.join(map(repr, fields[:_SHOWN]))}: {header.why}; it may be a header or a "
-            "record: write header: false if it is the first record; if it is a header, run infer again with --header"
+            "record: write header: true if it is a header, header: false if it is the first record"
         )
     if trial.marks.quote is None:
         line = next((each.line for each in trial.records if b'"' in each.text), 1)
@@ -75,7 +75,11 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
         header=names.fields if names.replace_header or given.names else header.found,
         nulls=[word for column, word in given.nulls if column == "*"],
     )
-    return source, [Guess(column, name, "string", "", parsed=True) for column, name in names.columns]
+    guesses = [Guess(column, name, "string", "", parsed=True) for column, name in names.columns]
+    if header.found == "undecided" and all(fields) and len(set(fields)) == len(fields):
+        for guess, name in zip(guesses, fields, strict=True):  # so that both decisions are a single edit
+            guess.properties["lagoa.header"] = json.dumps([guess.name, name], ensure_ascii=False)
+    return source, guesses
 
 
 def _lines(count: int) -> str:

@@ -94,6 +94,8 @@ def test_the_first_record_is_a_header_only_if_something_says_so(tmp_path, text, 
         loaded(contract, tmp_path / "sales.csv")
     decided = read_back(tmp_path, SALES, written.replace("header: undecided", "header: false"))
     assert loaded(decided, tmp_path / "sales.csv") == (rows, 0)
+    decided = read_back(tmp_path, SALES, written.replace("header: undecided", "header: true"))
+    assert loaded(decided, tmp_path / "sales.csv") == (rows - 1, 0)
     decided = read_back(tmp_path, SALES, infer_contract(tmp_path / "sales.csv", SALES, Given(header=True)))
     assert loaded(decided, tmp_path / "sales.csv") == (rows - 1, 0)
 

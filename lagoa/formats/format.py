@@ -30,9 +30,11 @@ class Format(ABC, Generic[S]):
     Attributes:
         names: its names in contracts.
         options: what `lagoa.source` may say about its files.
+        given: what of `Given` may be known about its files.
     """
 
     names: ClassVar[tuple[str, ...]]
+    given: ClassVar[frozenset[str]] = frozenset()
     options: type[S]
 
     @abstractmethod

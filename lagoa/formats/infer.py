@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,7 @@ def infer_contract(
     for file in files[1:]:
         if find_format(file) is not form:
             raise SourceError(str(file.path), f"it has another format than {files[0].name}.", "Infer them one by one.")
+    _check_given(files[0], form, given)
     source, guesses = form.infer(files[0], table, given, findings)
     source = _look_at(files, table, (form, source), guesses, given, findings)
     key = find_key(guesses, table.name)
@@ -76,6 +78,15 @@ def infer_contract(
     findings.tried += [f"{guess.name}: {guess.type}, {guess.why}" for guess in guesses]
     draft = Draft(source, form.contract_options(source), findings.notes, [file.name for file in files])
     return with_lines("\n".join(contract_lines(table, draft, guesses, key)) + "\n", files, source.encoding)
+
+
+def _check_given(file: SourceFile, form: Format[Any], given: Given) -> None:
+    """Raise `SourceError` if something is given that files of the format do not have."""
+    known = {each.name for each in fields(given) if getattr(given, each.name) not in {None, ()}}
+    for name in sorted(known - form.given - {"member"}):
+        kind = form.options.files or form.names[0]
+        message = f"{name} is given, which {kind} files do not have; by its name or its content it is {kind}."
+        raise SourceError(str(file.path), message, "Leave the option out.")
 
 
 def _look_at(
@@ -97,7 +108,7 @@ def _look_at(
     if texts:
         profile = Profile([formats_of(guess.name) for guess in texts])
         scan = Scan(profile, [guess.name for guess in texts])
-        _take_given_nulls(files[0], guesses, given)
+        _take_given_nulls(files[0], kind, guesses, given)
         columns = tuple(
             Column(guess.name, guess.type, header=guess.header, nulls=tuple(guess.null_words) or None)
             for guess in guesses
@@ -131,7 +142,7 @@ def _drop_nameless(guesses: list[Guess], findings: Findings) -> None:
             findings.notes.append(f"column {number} has no name in the header, and is {guess.name} in the table")
 
 
-def _take_given_nulls(file: SourceFile, guesses: Sequence[Guess], given: Given) -> None:
+def _take_given_nulls(file: SourceFile, form: Format[Any], guesses: Sequence[Guess], given: Given) -> None:
     """Keep the words for null that are given for columns, those for all columns among them.
 
     Raises:
@@ -146,7 +157,7 @@ def _take_given_nulls(file: SourceFile, guesses: Sequence[Guess], given: Given) 
             )
         for guess in chosen:
             guess.null_words.append(word)
-            if column != "*":
+            if column != "*" or "nulls" not in form.options.model_fields:
                 guess.properties["lagoa.nulls"] = json.dumps(guess.null_words, ensure_ascii=False)
 
 

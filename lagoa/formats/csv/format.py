@@ -26,6 +26,9 @@ class Csv(Format[CsvSource]):
 
     names = ("csv",)
     options = CsvSource
+    given = frozenset(
+        {"header", "names", "skip", "footer", "nulls", "decimal", "thousands", "delimiter", "encoding", "date"}
+    )
 
     def recognises(self, file: SourceFile) -> bool:
         """Return True: text that has no other format is taken for CSV."""

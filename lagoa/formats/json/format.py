@@ -26,6 +26,7 @@ class Json(Format[JsonSource]):
 
     names = ("json", "jsonl")
     options = JsonSource
+    given = frozenset({"nulls", "encoding", "date", "records"})
 
     def recognises(self, file: SourceFile) -> bool:
         """Return whether a file has a name of JSON files."""

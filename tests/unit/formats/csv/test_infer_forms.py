@@ -214,6 +214,26 @@ def test_what_is_given_is_not_guessed(tmp_path):
         infer_contract(path, SALES, Given(skip=2, nulls=(("none", "-"),)))
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "given"),
+    [
+        ("a.csv", "a;b\n1;2\n", Given(records="value")),
+        ("a.json", '[{"a": 1}, {"a": 2}]', Given(skip=1)),
+        ("a.jsonl", '{"a": 1}\n', Given(header=False)),
+    ],
+)
+def test_what_files_of_a_format_do_not_have_cannot_be_given(tmp_path, name, content, given):
+    (tmp_path / name).write_text(content, "utf-8")
+    with pytest.raises(SourceError, match=r"is given, which (CSV|JSON) files do not have"):
+        infer_contract(tmp_path / name, SALES, given)
+
+
+def test_words_for_null_are_given_for_json_as_well(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": "x", "b": "NA"}\n{"a": "NA", "b": "y"}\n', "utf-8")
+    text = infer_contract(tmp_path / "a.jsonl", SALES, Given(nulls=(("*", "NA"), ("b", "y"))))
+    assert [column.nulls for column in read_back(tmp_path, SALES, text).columns] == [("NA",), ("NA", "y")]
+
+
 def test_files_of_one_table_are_looked_at_together(tmp_path):
     (tmp_path / "mov202601.csv").write_text("cod;n;valor\n1000000;1;1,50\n2000000;2;2,50\n", "utf-8")
     (tmp_path / "mov202602.csv").write_text("cod;n;valor\n0000007;x;1,55\n3000000;2;2,25\n4000000;3;2,25\n", "utf-8")

@@ -44,6 +44,8 @@ def guess_number(text: TextColumn) -> bool:
     marks, doubt = (
         (Marks(_mark(exponents)), "") if not plain else settle(plain, text.usual.decimal, text.usual.delimiter)
     )
+    if exponents and marks:
+        marks = _with_exponents(marks, exponents)
     if not forms or (marks is None and not doubt) or (marks and not _can_be_written(marks, text.usual)):
         return False
     prefixed = _prefixed(forms) if text.guess.written != "number" else None
@@ -61,6 +63,15 @@ def guess_number(text: TextColumn) -> bool:
     text.take_nulls(text.words.keys() - numbers.keys())
     near_misses.offer_numbers(text.guess, forms, numbers)
     return True
+
+
+def _with_exponents(marks: Marks, exponents: set[str]) -> Marks | None:
+    """Return how numbers are written of which some have an exponent; None if these are written differently."""
+    used = {mark for mark in ".," if any(mark in name for name in exponents)} | ({marks.decimal} - {""})
+    unit = any((body(name) or ("",))[0] for name in exponents)
+    if marks.thousands or marks.unit or unit or len(used) > 1:
+        return None
+    return Marks("," if "," in used else "." if used else "")
 
 
 def _can_be_written(marks: Marks, usual: Usual) -> bool:

@@ -281,11 +281,8 @@ def columns(draw: st.DrawFn) -> tuple[str, bool, pa.Array]:
     cut = draw(st.integers(0, len(values)))
     kind = SHAPES[shape].format(pair.kind, pair.kind)
     if shape == "struct":
-        return (
-            kind,
-            pair.natural,
-            pa.StructArray.from_arrays([flat, flat.take(pa.array(range(len(flat))[::-1]))], ["A", "b-c"]),
-        )
+        fields = [flat, array_of(values[::-1], pair.arrow)]
+        return kind, pair.natural, pa.StructArray.from_arrays(fields, ["A", "b-c"])
     offsets = pa.array([0, cut, cut, len(values)], pa.int32())
     if shape == "list":
         return kind, pair.natural, pa.ListArray.from_arrays(offsets, flat)
@@ -306,6 +303,8 @@ def _pandas(array: pa.Array, kind: str) -> Given:
     series = _frame(array).to_pandas()["v"]
     if series.dtype == object:
         return series, [meaning_of_object(each, kind) for each in series]
+    if kind not in {"float", "double"} and series.isna().all():  # there is no value, whatever the type
+        return series, [None] * len(series)
     return series, meanings(pa.array(series, from_pandas=False))
 
 

@@ -209,9 +209,9 @@ class DuckDBEngine:
             probe.write_bytes(bytes(_PROBE))  # a full disk may still take a folder
             probe.unlink()
         except OSError:
-            self._spill = Path(tempfile.gettempdir()) / f"lagoa-{self._spill.name}"
-            self._tables.folder = self._spill / "metadata"
-            with suppress(OSError):
+            with suppress(OSError):  # raised if no folder for temporary files can be written, either
+                self._spill = Path(tempfile.gettempdir()) / f"lagoa-{self._spill.name}"
+                self._tables.folder = self._spill / "metadata"
                 self._spill.mkdir(mode=0o700, exist_ok=True)
 
     def _start(self, *, confined: bool, iceberg: bool) -> DuckDBInstance:

@@ -92,18 +92,24 @@ def readings(forms: Mapping[str, Form]) -> list[Marks]:
     for (decimal, thousands), grammar in _GRAMMARS.items():
         if not all(grammar.fullmatch(each) for each in digits) or not any(thousands in each for each in digits):
             continue
+        if thousands and any(_begins_with_zero(form) for key, form in forms.items() if thousands in key):
+            continue
         marks = Marks(decimal if any(decimal in each for each in digits) else "", thousands, (parts[0] or ("",))[0])
         if marks not in found:
             found.append(marks)
     return found
 
 
+def _begins_with_zero(form: Form) -> bool:
+    """Return whether a number of a form begins with 0: the least of its texts does, then."""
+    return form.least.lstrip(" +-R$US\u00a0").startswith("0")
+
+
 def may_be_grouped(forms: Mapping[str, Form], mark: str) -> bool:
     """Return whether every number with a mark has it only before its last three digits, and none begins with 0."""
     marked = [(parts[2], form) for name, form in forms.items() if (parts := body(name)) and mark in parts[2]]
     return bool(marked) and all(
-        _GROUPS[mark].fullmatch(digits) and not form.least.lstrip(" +-R$US\u00a0").startswith("0")
-        for digits, form in marked
+        _GROUPS[mark].fullmatch(digits) and not _begins_with_zero(form) for digits, form in marked
     )
 
 

@@ -84,6 +84,8 @@ class TextColumn:
             self.guess.properties["lagoa.nulls"] = near_misses.in_yaml([*taken, *self.guess.null_words])
             self.guess.offered = True
             forms = _zeros(self.forms) | self.words
+            self.guess.nulls += sum(forms[word].count for word in taken)
+            self.guess.distinct -= min(len(taken), self.guess.distinct)
             counts = ", ".join(f"{word!r} ({forms[word].count:,}, line @{forms[word].offset}@)" for word in taken)
             self.guess.notes.append(f"{counts} is null in this column")
 

@@ -55,6 +55,7 @@ DIGITS = {
     "thousands with a space": (["1 234 567", "12 345"], "long"),
     "thousands, or places": (["856.680", "7.973"], "string"),
     "places that begin with 0": (["0.680", "7.973"], "double"),
+    "thousands, and places that begin with 0": (["1.234.567", "-0.444"], "string"),
     "grouped wrongly": (["1.2345.678", "1"], "string"),
     "money with its unit": (["R$ 1.234,56", "R$ 7,00"], "decimal(18, 2)"),
     "percent": (["12,5%", "3,25%"], "double"),
@@ -146,6 +147,12 @@ def test_words_for_null_are_taken_by_column(tmp_path):
     assert "REVIEW: balance: '-1' (1, line 2) is read as a number; if it means null, write" in text
     assert "REVIEW: delta" not in text
     assert [column.name for column in contract.columns if column.required] == ["code", "delta"]
+
+
+def test_a_column_with_a_word_for_null_is_no_key(tmp_path):
+    contract, _ = of_columns(tmp_path, id=["a", r"\N", "c"], id_x=["1", "NA", "3"], name=["x", "y", "z"])
+    assert contract.key == ()
+    assert [column.nulls for column in contract.columns] == [(r"\N",), ("NA",), None]
 
 
 def test_a_type_holds_the_last_of_many_records(tmp_path):

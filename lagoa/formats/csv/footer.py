@@ -20,7 +20,7 @@ def find_footer(columns: Sequence[Column], last: Sequence[Last], refused: Sequen
     """Return how many records at the end of a file are no data.
 
     These are notes, a text in one field where records have three or more; and totals: records that lack values of
-    columns where no record before lacks one, be it the first, half of them, or a single one next to a word for a total.
+    columns where no record before lacks one, and have a word for a total. Without the word they may be data.
 
     Args:
         columns: of the records before the last ones.
@@ -31,8 +31,7 @@ def find_footer(columns: Sequence[Column], last: Sequence[Last], refused: Sequen
     found = {each.row: len(columns) > 2 and _is_note(each) for each in refused}  # noqa: PLR2004 - else it may be cut off
     for each in last:
         missing = [place for place in complete if each.values[place] is None]
-        many = 0 in missing or len(missing) * 2 >= len(complete)
-        found[each.row] = bool(missing) and (many or any(value and _TOTAL.search(value) for value in each.values))
+        found[each.row] = bool(missing) and any(value and _TOTAL.search(value) for value in each.values)
     count = 0
     for row in sorted(found, reverse=True)[:_MOST]:
         if not found[row]:

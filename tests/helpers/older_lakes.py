@@ -109,7 +109,8 @@ class OlderLake:
     def test_nothing_is_wrong_with_it(self, kept: Kept) -> None:
         profile = ["--profile", kept.profile] if kept.profile else []
         found = CliRunner().invoke(app, ["--lake", str(kept.folder), *profile, "doctor"])
-        assert (found.exit_code, found.stdout.strip()) == (0, "The lake is healthy."), found.stderr
+        # Where it is not in the place in which it was made, a line above says so.
+        assert (found.exit_code, found.stdout.splitlines()[-1:]) == (0, ["The lake is healthy."]), found.stderr
 
     @pytest.mark.parametrize("ref", [MAIN, "v1", "left"])
     def test_pyiceberg_reads_the_same(self, kept: Kept, ref: str) -> None:

@@ -143,6 +143,8 @@ class CsvReader:
 
     def _judged(self, block: bytes, records: Records, values: pa.Table) -> tuple[Records, pa.Table]:
         """Refuse the records that repeat the header, have values in fields without a name, or another encoding."""
+        import pyarrow as pa
+
         faults = {**nameless_faults(values, len(self.columns)), **header_faults(values, self._repeated)}
         values = values.select(range(len(self.columns)))
         encoded = encoding_faults(block, records, self._dialect.encoding)
@@ -150,7 +152,8 @@ class CsvReader:
             return records, values
         readable = [number for number in range(len(records.starts)) if number not in records.bad]
         bad = {**encoded, **{readable[number]: fault for number, fault in faults.items()}, **records.bad}
-        return replace(records, bad=bad), values.filter([number not in bad for number in readable])
+        kept = pa.array([number not in bad for number in readable], pa.bool_())
+        return replace(records, bad=bad), values.filter(kept)
 
     def _read(self, block: bytes, *, final: bool) -> tuple[Records, pa.Table]:
         """Return the records at the beginning of a block, and the values of those that can be read."""

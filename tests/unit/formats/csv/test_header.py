@@ -215,6 +215,12 @@ def test_a_record_in_utf_8_is_refused_among_those_of_another_encoding(
     ]
 
 
+def test_a_block_without_a_record_that_can_be_read(tmp_path: Path) -> None:
+    content = "a;b\n1;São\n".encode("latin-1") + "2;São;x\n".encode()
+    found = rows(opened(tmp_path, content, encoding="latin-1", block=10))
+    assert [row if len(row) == 1 else row[0] for row in found] == ["1", ("fields",)]
+
+
 @pytest.mark.parametrize("content", ["a;b\n1;São\n2;x\n".encode(), b"\xef\xbb\xbfa;b\n1;x\n", "á;b\n".encode()])
 def test_a_file_in_utf_8_is_refused_where_another_encoding_is_agreed(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "data.csv"

@@ -1,4 +1,4 @@
-"""How long tests by chance look: with `FUZZ=20` they try 20 times as many examples (`make test-nightly`)."""
+"""How long property tests look: `FUZZ=20` (`make test-nightly`) is 20 times as many examples, others each time."""
 
 from __future__ import annotations
 

@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
 
-SETTINGS = settings(
-    deadline=None, derandomize=FACTOR == 1, database=None, suppress_health_check=list(HealthCheck), print_blob=False
-)
+SETTINGS = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False)
 pytestmark = pytest.mark.timeout(300 if FACTOR == 1 else 0)
 
 SECOND = 10**9
@@ -535,7 +533,6 @@ def test_each_value_is_exact_or_refused(lakes: Lakes) -> None:
     @settings(
         max_examples=many(15),
         deadline=None,
-        derandomize=FACTOR == 1,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

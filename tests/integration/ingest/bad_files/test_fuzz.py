@@ -46,7 +46,6 @@ def fuzz(examples: int) -> Any:
     return settings(
         max_examples=many(examples),
         deadline=SECONDS * 1000,
-        derandomize=FACTOR == 1,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -194,7 +194,7 @@ def test_without_sign_in_nothing_but_the_doctor_notices_a_main_that_was_moved(ne
     lake.create_branch("dev").append("bronze.people", small.people(3, age=-1))
     nessie.merge("dev", MAIN)
     found = [each.message for each in examine_lake(lake.context.settings)]
-    assert f"main holds 1 commits that no publication brought there, such as {head(nessie, MAIN)[:12]}." in found
+    assert f"main has 1 commits without a publication, such as {head(nessie, MAIN)[:12]}." in found
 
 
 @pytest.fixture

@@ -180,10 +180,11 @@ def test_threads_share_a_store(store):
 
 
 def _prepare_many(folder, start: int) -> None:
-    store = SqliteReceipts(folder / "receipts.db")
-    for number in range(start, start + 20):
-        store.prepare(receipt(number))
-    store.close()
+    for file in range(20):  # several, as the order in which the processes meet at a new one is chance
+        store = SqliteReceipts(folder / f"{file}.db")
+        for number in range(start, start + 3):
+            store.prepare(receipt(number))
+        store.close()
 
 
 def test_processes_share_a_sqlite_file(tmp_path):
@@ -194,9 +195,10 @@ def test_processes_share_a_sqlite_file(tmp_path):
     for worker in workers:
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0]
-    store = SqliteReceipts(tmp_path / "receipts.db")
-    assert all(store.get(receipt(number).id) for start in (100, 200) for number in range(start, start + 20))
-    store.close()
+    for file in range(20):
+        store = SqliteReceipts(tmp_path / f"{file}.db")
+        assert all(store.get(receipt(number).id) for start in (100, 200) for number in range(start, start + 3))
+        store.close()
 
 
 def test_a_store_works_on_in_a_forked_child(tmp_path):

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
+from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
 if TYPE_CHECKING:
@@ -86,15 +87,6 @@ _inherited: list[sqlite3.Connection] = []
 """Connections of the parent process after a fork: SQLite forbids even closing them, so nothing may collect them."""
 
 
-def _code(error: sqlite3.Error) -> int:
-    """Return the kind of an error: the low byte of its code. A misuse of the API carries none: 0."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return _code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
 class SqliteFile:
     """One catalog file, used by several threads and processes at once.
 
@@ -150,14 +142,14 @@ class SqliteFile:
             try:
                 self._create(fill)
             except sqlite3.Error as error:  # a catalog that cannot be written is still read
-                if _code(error) not in NOT_WRITABLE or not (self.path.is_file() and self.path.stat().st_size):
+                if error_code(error) not in NOT_WRITABLE or not (self.path.is_file() and self.path.stat().st_size):
                     raise
 
     def _create(self, fill: Callable[[sqlite3.Connection], None]) -> None:
         with closing(self._connect("rwc")) as connection:
             if self._known(connection):
                 return
-            if self._switch_to_wal(connection) != "wal":
+            if switch_to_wal(connection, self._busy_seconds) != "wal":
                 raise TerminalError(
                     f"{self.path} lies on a file system without shared memory (SQLite's WAL needs it).",
                     "Put the lake's state on a local disk.",
@@ -177,23 +169,6 @@ class SqliteFile:
             while self._idle:
                 self._idle.pop().close()
 
-    def _switch_to_wal(self, connection: sqlite3.Connection) -> str:
-        """Return the journal's mode after the switch.
-
-        While another process switches the same new file, SQLite fails at once instead of waiting: each holds a read
-        lock that the other would have to see released.
-        """
-        from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
-
-        mode: str
-        (mode,) = Retrying(
-            retry=retry_if_exception(lambda error: isinstance(error, sqlite3.Error) and _is_busy(error)),
-            wait=wait_random(max=0.02),
-            stop=stop_after_delay(self._busy_seconds),
-            reraise=True,
-        )(lambda: connection.execute("pragma journal_mode = wal").fetchone())
-        return mode
-
     def _take(self) -> sqlite3.Connection:
         if self._pid != os.getpid():
             _inherited.extend(self._idle)
@@ -207,7 +182,7 @@ class SqliteFile:
             connection = self._connect("rw")
             known = self._known(connection)
         except sqlite3.Error as error:
-            if _code(error) not in NOT_WRITABLE:
+            if error_code(error) not in NOT_WRITABLE:
                 raise
             connection = connect_readonly(self.path, self._busy_seconds)
             known = self._known(connection)
@@ -260,8 +235,8 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
-            code = _code(error)
-            if _is_busy(error):
+            code = error_code(error)
+            if is_busy(error):
                 raise CatalogBusy(
                     f"{self.path} was locked by other writers for {self._busy_seconds:g} s.", "Try again."
                 ) from error

@@ -19,6 +19,7 @@ from lagoa.adapters.shared.receipt_documents import (
     write_results,
 )
 from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
+from lagoa.adapters.sqlite.wal import error_code, switch_to_wal
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class SqliteReceipts:
                 self._connect()
                 self._prepare_file()
             except sqlite3.OperationalError as error:  # receipts that cannot be written are still read
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in NOT_WRITABLE or not path.is_file():
+                if error_code(error) not in NOT_WRITABLE or not path.is_file():
                     raise
                 self._readonly = True
                 self._connect()
@@ -110,7 +111,7 @@ class SqliteReceipts:
         if found > FORMAT:
             self._db.close()
             raise LakeTooNew(self._path, found, FORMAT)
-        self._db.execute("pragma journal_mode = wal")
+        switch_to_wal(self._db, BUSY_SECONDS)
         if found < FORMAT:
             with self._transaction() as db:
                 if _format(db) == 1:  # again: another process may have been first

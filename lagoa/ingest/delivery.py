@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.domain.file_patterns import HIDDEN, common_pattern, differ_in_digits, is_pattern, matches, matching
+from lagoa.domain.lists import listed
 from lagoa.errors import SourceError
 from lagoa.formats.contract_text import scalar
 from lagoa.formats.shared.files import SourceFile
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.contracts.sources import Source
     from lagoa.domain.tables import TableName
-
-_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +89,6 @@ def shown(name: str) -> str:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def listed(items: Sequence[str]) -> str:
-    """Return the first few items of a list as one line of text, and how many more it has."""
-    more = f" and {len(items) - _LISTED} more" if len(items) > _LISTED else ""
-    text = ", ".join(items[:_LISTED])
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text) + more
 
 
 def _entries(folder: Path) -> tuple[dict[str, None], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lagoa.ingest.delivery import listed
+from lagoa.domain.lists import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.iceberg_schema import from_pyiceberg
+from lagoa.domain.lists import repeated
 from lagoa.domain.refusals import refusal_in_sql, refusal_of
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import WriteError
@@ -133,7 +134,7 @@ class Frame:
 
     def _check_names(self) -> None:
         names = [field.name for field in self._fields]
-        twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+        twice = repeated(names)
         if twice is not None:
             raise self._error(f"the rows have the column {twice!r} twice.", "Rename or remove one of the two.")
         if not names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.lists import repeated
 from lagoa.formats.shared.arrow_types import passed_on
 from lagoa.formats.shared.json_nested import Misfit
 
@@ -35,7 +36,7 @@ def frame_of(source: Any) -> pd.DataFrame:
     odd = [name for name in names if not isinstance(name, str)]
     if odd:
         raise ValueError(f"the rows have a column with the name {odd[0]!r}, which is no text")
-    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    twice = repeated(names)
     if twice is not None:
         where = ", once as its index" if twice in levels else ""
         raise ValueError(f"the rows have the column {twice!r} twice{where}")

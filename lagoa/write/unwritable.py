@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import repeated
 from lagoa.domain.refusals import refusal_in_sql
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.shared.arrow_types import is_list
@@ -28,7 +29,7 @@ def checked(session: SqlSession, query: str) -> str:
         ValueError: it has a column twice.
     """
     names = [row[0].lower() for row in session.query(f"DESCRIBE {query}").fetchall()]
-    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    twice = repeated(names)
     if twice is not None:
         raise ValueError(f"the query has the column {twice!r} twice")
     schema = session.query(f"SELECT * FROM ({query}\n) LIMIT 0").arrow().schema

@@ -12,6 +12,7 @@ from lagoa.cli.console import count, emit_table, hint, number, say, seconds
 from lagoa.cli.options import BranchOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
+from lagoa.domain.lists import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,8 +138,6 @@ def _note(result: IngestResult) -> str:
         return f"the same content as {result.duplicate_of}, loaded once"
     if result.skipped:
         return f"batch {result.batch} was loaded before"
-    from lagoa.ingest.delivery import listed
-
     notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
     notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
     notes += [f"{count(result.footer, 'record')} at the end left out as footer"] if result.footer else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import listed
 from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError
 
@@ -55,8 +56,7 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
             raise SourceError(
                 source,
                 f"the column {names} is missing, and the contract of {contract.table} requires it. "
-                f"The file has: {', '.join(map(short, found[:_SHOWN])) or 'none'}"
-                f"{f' and {len(found) - _SHOWN:,} more' if len(found) > _SHOWN else ''}.",
+                f"The file has: {listed(list(map(short, found)), _SHOWN) or 'none'}.",
                 f"Add it to the file, check the delimiter in `lagoa.source`, or make it optional in {contract.file}.",
             )
     return tuple(known[name].name for name in found)

@@ -14,6 +14,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lagoa.contracts.iceberg_types import INTEGERS
+from lagoa.domain.lists import repeated
 from lagoa.formats.shared.refused import Fault
 
 if TYPE_CHECKING:
@@ -120,8 +121,7 @@ def dumped(value: Any) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for number, key in enumerate(keys) if key in keys[:number])
+        twice = repeated(key for key, _ in pairs)
         raise Unreadable("keys", f"the key {twice!r} occurs twice in one object")
     return found
 

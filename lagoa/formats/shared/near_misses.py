@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import listed
 from lagoa.formats.shared.forms import date_readings, edit, marks_as_properties, settle
 from lagoa.formats.shared.null_words import CODES
 from lagoa.formats.shared.number_forms import body, extent, readings
@@ -121,8 +122,7 @@ def _examples(misfits: Mapping[str, Form]) -> str:
             often = f"{count:,} times, first in line" if count > 1 else "line"
             found.append((offset, f"{_short(value)} ({often} @{offset}@)"))
     found.sort()
-    more = f" and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
-    return ", ".join(text for _, text in found[:_SHOWN]) + more
+    return listed([text for _, text in found], _SHOWN)
 
 
 def _property(nulls: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING
 
 from lagoa.domain.file_patterns import HIDDEN, matches
+from lagoa.domain.lists import listed
 from lagoa.errors import SourceError
 from lagoa.formats.shared.zip_member import Member
 
@@ -39,7 +40,6 @@ _DESCRIPTOR = 24
 
 _IN_ZIP64 = 0xFFFF_FFFF
 _METHODS = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
-_LISTED = 10
 _OFFICE = "[Content_Types].xml"
 _AGAIN = "Fetch or pack it again."
 
@@ -116,8 +116,7 @@ def _not_one(path: Path, files: Sequence[str], chosen: Sequence[str], wanted: Se
     """Return the error for a zip file that has none or several of the wanted files."""
     if not files:
         return SourceError(str(path), "no file is in it.", "Check what packed it.")
-    names = ", ".join((chosen or files)[:_LISTED])
-    names += f" and {len(chosen or files) - _LISTED:,} more" if len(chosen or files) > _LISTED else ""
+    names = listed(chosen or files)
     advice = (
         "Name one: `member: NAME` in `lagoa.source` of the contract, or --member NAME; * stands for any characters."
     )

@@ -1,0 +1,30 @@
+"""Lists of names, as messages have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_Name = TypeVar("_Name")
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return the first `most` names of a list as one line of text, and how many more it has.
+
+    Characters that are not printable are escaped: names come from outside, and messages go to terminals.
+    """
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    text = ", ".join(names[:most])
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text) + more
+
+
+def repeated(names: Iterable[_Name]) -> _Name | None:
+    """Return the first name that occurs a second time; None if there is none."""
+    seen: set[_Name] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

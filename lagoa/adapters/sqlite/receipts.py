@@ -19,7 +19,7 @@ from lagoa.adapters.shared.receipt_documents import (
     write_results,
 )
 from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
-from lagoa.adapters.sqlite.wal import error_code, switch_to_wal
+from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if "locked" in str(error) or "busy" in str(error):
+        if is_busy(error):
             message = f"{path} is locked by others for longer than {BUSY_SECONDS:.0f} s."
             raise CatalogBusy(message, "Try again.") from error
         advice = "Check the free disk space and the permissions of its file and folder, then try again."

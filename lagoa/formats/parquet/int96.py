@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 UNIT = "us"
 """The unit in which moments are read."""
 
+_PHYSICAL = "INT96"
 _CHECKED = ("ms", "ns")
 _FURTHEST = 9 * 10**15  # milliseconds from 1970 that microseconds hold
 
@@ -32,15 +33,18 @@ class Int96:
         names: the columns' names in the file.
 
     Args:
-        open_in: opens the file, with such moments in a unit.
+        file: the file, with such moments in `UNIT`.
+        open_in: opens it again, with such moments in another unit.
     """
 
-    def __init__(self, open_in: Callable[[str], parquet.ParquetFile]) -> None:
-        files = {unit: open_in(unit) for unit in (UNIT, *_CHECKED)}
-        plain = files[UNIT].schema_arrow
-        self.names = [field.name for field in plain if files["ns"].schema_arrow.field(field.name).type != field.type]
-        self._files = {unit: files[unit] for unit in _CHECKED}
-        self._rows = {unit: _Rows(self._files[unit], self.names) for unit in _CHECKED}
+    def __init__(self, file: parquet.ParquetFile, open_in: Callable[[str], parquet.ParquetFile]) -> None:
+        self.names: list[str] = []
+        self._rows: dict[str, _Rows] = {}
+        if any(file.schema.column(number).physical_type == _PHYSICAL for number in range(len(file.schema))):
+            files = {unit: open_in(unit) for unit in _CHECKED}
+            others = files["ns"].schema_arrow
+            self.names = [each.name for each in file.schema_arrow if others.field(each.name).type != each.type]
+            self._rows = {unit: _Rows(files[unit], self.names) for unit in _CHECKED}
 
     def misread(self, columns: Mapping[str, pa.Array], count: int) -> dict[str, dict[int, str]]:
         """Return the next rows whose moments microseconds do not hold, by column, with the moment where it is one.
@@ -83,7 +87,7 @@ class _Rows:
     """Columns of a file, so many rows at a time as the caller wants."""
 
     def __init__(self, file: parquet.ParquetFile, names: list[str]) -> None:
-        self._batches: Iterator[pa.RecordBatch] = iter(file.iter_batches(columns=names) if names else ())
+        self._batches: Iterator[pa.RecordBatch] = file.iter_batches(columns=names)
         self._left: list[pa.RecordBatch] = []
 
     def take(self, count: int) -> pa.RecordBatch:

@@ -112,8 +112,8 @@ class ParquetReader:
         import pyarrow as pa
 
         row = 1
-        int96 = Int96(self._open)
         with self._open() as found:
+            int96 = Int96(found, self._open)
             expected = found.metadata.num_rows
             try:
                 for batch in found.iter_batches(_ROWS):

@@ -24,7 +24,6 @@ DELIMITERS = (";", ",", "\t", "|")
 RARE = ("^", "~", "#", "\x01", "\x1f")
 """What separates fields in a few files: only where nothing else does."""
 
-_SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 _MOST = 0.5
 _NEARLY = 0.9
 _ENOUGH = 100
@@ -57,12 +56,6 @@ class Trial:
         first = self.records[self.start].line
         seen = f"{self.fit:,} of {len(self.records):,} records have {self.fields} fields"
         return f"{self.marks}: {seen}, from line {first}"
-
-
-def separator_line(text: str) -> str | None:
-    """Return the delimiter that Excel's first line `sep=;` names; None if there is no such line."""
-    found = _SEPARATOR.fullmatch(text.partition("\n")[0])
-    return found[1] if found else None
 
 
 def find_dialect(data: bytes, candidates: Sequence[Marks], *, headless: bool) -> tuple[Trial, list[Trial]]:

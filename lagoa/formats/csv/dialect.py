@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ MAX_RECORD = 16 * 1024 * 1024
 
 _UTF8 = "utf-8"
 _END = rb"(?:\r\n|\n|\r)"
+_SEPARATOR = re.compile(r'\s*"?sep=([^\r\n])"?\s*', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,30 @@ class Grammar:
     def fields(self, record: bytes) -> int:
         """Return the number of fields of a record with correct quoting."""
         return 1 + sum(1 for match in self.delimiters.finditer(record) if match[1])
+
+
+def fields_in(record: str, dialect: Dialect, *, strict: bool = False) -> list[str]:
+    """Return the fields of one record.
+
+    Raises:
+        csv.Error: a field is too long, or with `strict` its quoting is broken.
+    """
+    reader = csv.reader(
+        [record],
+        delimiter=dialect.delimiter.decode(),
+        quotechar=dialect.quote.decode() if dialect.quote else None,
+        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
+        escapechar=dialect.escape.decode() if dialect.escape else None,
+        doublequote=dialect.escape is None,
+        strict=strict,
+    )
+    return next(reader, [])
+
+
+def separator_line(line: str) -> str | None:
+    """Return the delimiter that Excel's first line `sep=;` names; None if it is no such line."""
+    found = _SEPARATOR.fullmatch(line)
+    return found[1] if found else None
 
 
 def dialect_of(source: CsvSource, fields: int, file: str) -> Dialect:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lagoa.errors import SourceError
+from lagoa.formats.csv.dialect import fields_in, separator_line
 from lagoa.formats.csv.records import split
 from lagoa.formats.shared.columns import short
 from lagoa.formats.shared.kinds import fixed_width
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from lagoa.formats.csv.options import CsvSource
 
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
-_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _SOURCE = "in `lagoa.source` of the contract"
 _DELIMITERS = (b",", b";", b"\t", b"|")
 _LINES = 50
@@ -183,12 +183,12 @@ class Beginning:
         return begin
 
     def _refuse_separator(self, first: str, known: set[str]) -> None:
-        found = _SEPARATOR.fullmatch(first.strip())
-        if found and first not in known:
+        mark = separator_line(first)
+        if mark and first not in known:
             raise SourceError(
                 self.file,
                 f"its line {self.source.skip + 1} is {first!r}, with which Excel names the delimiter: it is no header.",
-                f"Write `skip: {self.source.skip + 1}` and `delimiter: {found[1]!r}` {_SOURCE}.",
+                f"Write `skip: {self.source.skip + 1}` and `delimiter: {mark!r}` {_SOURCE}.",
             )
 
     def _read(self, begin: int) -> tuple[tuple[str, ...], int]:
@@ -196,7 +196,7 @@ class Beginning:
         text = self.head if len(self.head) >= HEAD or self.head.endswith((b"\n", b"\r")) else self.head + b"\n"
         match = self.dialect.grammar.whole.match(text, begin)
         try:
-            names = fields_of(match[0].decode(self.dialect.encoding), self.dialect) if match else []
+            names = fields_in(match[0].decode(self.dialect.encoding), self.dialect, strict=True) if match else []
         except (ValueError, csv.Error):
             names = []
         if match is None or not names:
@@ -209,23 +209,9 @@ class Beginning:
 def _names_in(line: bytes, dialect: Dialect) -> list[str]:
     """Return the fields of a line without those of the end that are empty; none if it cannot be read."""
     try:
-        names = fields_of(line.decode(dialect.encoding), dialect)
+        names = fields_in(line.decode(dialect.encoding), dialect, strict=True)
     except (ValueError, csv.Error):
         return []
     while names and not names[-1].strip():
         names.pop()
     return names
-
-
-def fields_of(record: str, dialect: Dialect) -> list[str]:
-    """Return the fields of one record."""
-    reader = csv.reader(
-        [record],
-        delimiter=dialect.delimiter.decode(),
-        quotechar=dialect.quote.decode() if dialect.quote else None,
-        quoting=csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE,
-        escapechar=dialect.escape.decode() if dialect.escape else None,
-        doublequote=dialect.escape is None,
-        strict=True,
-    )
-    return next(reader, [])

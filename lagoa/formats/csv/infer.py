@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.sources import ISO_DATE
 from lagoa.errors import SourceError
-from lagoa.formats.csv.delimiter import DELIMITERS, RARE, Trial, candidates, find_dialect, separator_line
+from lagoa.formats.csv.delimiter import DELIMITERS, RARE, Trial, candidates, find_dialect
+from lagoa.formats.csv.dialect import separator_line
 from lagoa.formats.csv.first_record import Header, find_header, is_value
 from lagoa.formats.csv.names import Names
 from lagoa.formats.csv.options import CsvSource
@@ -103,7 +104,7 @@ def _sample(file: SourceFile, given: Given, findings: Findings) -> tuple[str, by
 
 def _table(file: SourceFile, data: bytes, first: str, given: Given, findings: Findings) -> tuple[int, Trial]:
     """Return how many lines are skipped in any case, and the dialect and begin of the table after them."""
-    mark = separator_line(first) if given.skip is None else None
+    mark = separator_line(first.partition("\n")[0]) if given.skip is None else None
     if mark:
         findings.notes.append(f"line 1 is Excel's 'sep={mark}', which names the delimiter")
     skip = 1 if mark else given.skip or 0

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from lagoa.formats.csv.dialect import Dialect
+from lagoa.formats.csv.dialect import Dialect, fields_in
 from lagoa.formats.csv.records import split
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +22,11 @@ class Marks:
     delimiter: str
     quote: str | None = '"'
     escape: str | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect of records with two fields: with one, an empty line would be a record."""
+        return Dialect(self.delimiter.encode(), _ascii(self.quote), _ascii(self.escape), "utf-8", 2)
 
     def __str__(self) -> str:
         quote = f"quote {self.quote!r}" if self.quote else "without quotes"
@@ -49,8 +50,7 @@ class Record:
 
 def read_records(data: bytes, marks: Marks) -> list[Record]:
     """Return the records of some bytes in UTF-8; empty lines are none."""
-    # Two fields: with one, an empty line would be a record.
-    dialect = Dialect(marks.delimiter.encode(), _ascii(marks.quote), _ascii(marks.escape), "utf-8", 2)
+    dialect = marks.dialect
     found = split(data, dialect, final=True)
     grammar, records, line, end = dialect.grammar, [], 1, 0
     for index, (start, stop) in enumerate(zip(found.starts.tolist(), found.stops.tolist(), strict=True)):
@@ -70,7 +70,7 @@ def fields_of(record: Record, marks: Marks) -> list[str]:
     Raises:
         csv.Error: a field is too long.
     """
-    return next(_parsed([record.text.decode("utf-8", "replace")], marks), [])
+    return fields_in(record.text.decode("utf-8", "replace"), marks.dialect)
 
 
 def rows_of(records: list[Record], marks: Marks, fields: int, cells: int = 200_000) -> list[list[str]]:
@@ -80,17 +80,6 @@ def rows_of(records: list[Record], marks: Marks, fields: int, cells: int = 200_0
         return [fields_of(record, marks) for record in chosen]
     except csv.Error:
         return []
-
-
-def _parsed(lines: list[str], marks: Marks) -> Iterator[list[str]]:
-    return csv.reader(
-        lines,
-        delimiter=marks.delimiter,
-        quotechar=marks.quote,
-        quoting=csv.QUOTE_MINIMAL if marks.quote else csv.QUOTE_NONE,
-        escapechar=marks.escape,
-        doublequote=marks.escape is None,
-    )
 
 
 def _line_ends(data: bytes) -> int:

@@ -257,7 +257,7 @@ def test_the_reason_tells_a_delimiter_at_the_end(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("first", ["sep=;", "SEP=,", '"sep=;"'])
+@pytest.mark.parametrize("first", ["sep=;", "SEP=,", '"sep=;"', "sep=\t"])
 def test_the_line_in_which_excel_names_the_delimiter(tmp_path: Path, first: str) -> None:
     with pytest.raises(SourceError, match="with which Excel names the delimiter") as raised:
         opened(tmp_path, f"{first}\na;b\n1;2\n")

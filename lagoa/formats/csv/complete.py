@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.sources import ISO_DATE
+from lagoa.formats.shared.number_forms import OTHER_MARK
 from lagoa.formats.shared.text_columns import Usual, guess_columns
 
 if TYPE_CHECKING:
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.scan import Scan
 
-_OTHER: dict[str, Literal[".", ","]] = {".": ",", ",": "."}
-
 
 def complete(source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Given, findings: Findings) -> CsvSource:
     """Complete the guesses of all columns; return the form with how their values are written."""
-    decimal: Literal["", ".", ","] = given.decimal or _OTHER.get(given.thousands or "") or ""
+    decimal: Literal["", ".", ","] = given.decimal or OTHER_MARK.get(given.thousands or "") or ""
     usual = Usual(source.delimiter, decimal, given.date or ISO_DATE, by_column=True)
     doubts = guess_columns(guesses, scan.columns, usual)
     _note_footer(scan, findings)

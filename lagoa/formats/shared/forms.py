@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from lagoa.contracts.columns import logical_type
 from lagoa.contracts.sources import ISO_DATE, DateForm
-from lagoa.formats.shared.number_forms import Marks, may_be_grouped, readings
+from lagoa.formats.shared.number_forms import OTHER_MARK, Marks, may_be_grouped, readings
 from lagoa.formats.shared.profile import WORD
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def usual_decimal(columns: Iterable[Mapping[str, Form]]) -> Literal["", ".", ","
     for forms in columns:
         found = readings(forms)
         if len(found) == 1 or (found and not found[0].thousands and not may_be_grouped(forms, found[0].decimal or ".")):
-            marks.add(found[0].decimal or {".": ",", ",": "."}.get(found[0].thousands, ""))
+            marks.add(found[0].decimal or OTHER_MARK.get(found[0].thousands, ""))
     marks.discard("")
     return cast("Literal['.', ',']", marks.pop()) if len(marks) == 1 else ""
 
@@ -209,7 +209,7 @@ def marks_as_properties(marks: Marks, usual: str) -> dict[str, str]:
         usual: the decimal mark of the file.
     """
     found = {}
-    decimal = marks.decimal or {".": ",", ",": "."}.get(marks.thousands, usual)
+    decimal = marks.decimal or OTHER_MARK.get(marks.thousands) or usual
     if decimal != usual:
         found["lagoa.decimal"] = json.dumps(decimal)
     if marks.thousands:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.lists import listed
 from lagoa.formats.shared.forms import date_readings, edit, marks_as_properties, settle
 from lagoa.formats.shared.null_words import CODES
-from lagoa.formats.shared.number_forms import body, extent, readings
+from lagoa.formats.shared.number_forms import EXACT_DIGITS, body, extent, readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST = 0.8
 _LEAST = 3
 _SHOWN = 3
-_LONG, _EXACT = 19, 15
+_LONG = 19
 
 
 def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form], usual: Usual) -> None:
@@ -42,7 +42,7 @@ def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form], usu
         misfits = {name: form for name, form in forms.items() if name not in fitting}
         values = [value for form in misfits.values() for value in (form.values or {})]
         if all(form.values is not None for form in misfits.values()):
-            nulls = in_yaml([*values, *words, *guess.null_words])
+            nulls = _with_nulls(guess, [*values, *words])
             null = f"if these mean null, {edit(found[0], {**found[1], 'lagoa.nulls': nulls})}"
         else:
             null = edit(*found)
@@ -64,17 +64,16 @@ def _as_column(guess: Guess, forms: Mapping[str, Form], usual: Usual) -> tuple[s
     if marks is None or not usual.by_column:
         return None
     digits = extent(forms, marks)
-    kind = "long" if not marks.decimal and digits.whole < _LONG else "double" if digits.digits <= _EXACT else None
+    kind = "long" if not marks.decimal and digits.whole < _LONG else "double" if digits.digits <= EXACT_DIGITS else None
     return (kind, marks_as_properties(marks, usual.mark)) if kind else None
 
 
 def offer(guess: Guess, words: Mapping[str, Form]) -> None:
     """Note the words in a column of texts that may mean null; they stay texts."""
-    found = sorted(set(words) - set(json.loads(guess.properties.get("lagoa.nulls", "[]"))))
+    found = sorted(set(words) - set(_taken(guess)))
     if found:
         counts = ", ".join(f"{word!r} ({words[word].count:,}, line @{words[word].offset}@)" for word in found)
-        nulls = in_yaml([*found, *json.loads(guess.properties.get("lagoa.nulls", "[]")), *guess.null_words])
-        guess.notes.append(f"{counts} stays text; if it means null, write {_property(nulls)}")
+        guess.notes.append(f"{counts} stays text; if it means null, write {_property(_with_nulls(guess, found))}")
         guess.offered = True
 
 
@@ -87,14 +86,24 @@ def offer_numbers(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, F
     if not found:
         return
     counts = ", ".join(f"{value!r} ({count:,}, line @{offset}@)" for value, (count, offset) in sorted(found.items()))
-    nulls = in_yaml([*found, *json.loads(guess.properties.get("lagoa.nulls", "[]")), *guess.null_words])
-    guess.notes.append(f"{counts} is read as a number; if it means null, write {_property(nulls)}")
+    guess.notes.append(f"{counts} is read as a number; if it means null, write {_property(_with_nulls(guess, found))}")
     guess.offered = True
 
 
 def in_yaml(words: Iterable[str]) -> str:
     """Return a list of words as YAML, each once."""
     return json.dumps(sorted(set(words)), ensure_ascii=False)
+
+
+def _taken(guess: Guess) -> list[str]:
+    """Return the words that are null in a column already."""
+    words: list[str] = json.loads(guess.properties.get("lagoa.nulls", "[]"))
+    return words
+
+
+def _with_nulls(guess: Guess, words: Iterable[str]) -> str:
+    """Return the words that are null in a column already, and some more, as YAML."""
+    return in_yaml([*words, *_taken(guess), *guess.null_words])
 
 
 def _numbers(forms: Mapping[str, Form]) -> set[str]:

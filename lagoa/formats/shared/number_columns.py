@@ -10,7 +10,7 @@ from lagoa.formats.shared.codes import code_name, named_code
 from lagoa.formats.shared.forms import marks_as_properties, settle
 from lagoa.formats.shared.guesses import ENOUGH, note_range
 from lagoa.formats.shared.null_words import NUMBERS
-from lagoa.formats.shared.number_forms import Extent, Marks, body, exponent, extent, is_list
+from lagoa.formats.shared.number_forms import EXACT_DIGITS, Extent, Marks, body, exponent, extent, is_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.profile import Form
     from lagoa.formats.shared.text_columns import TextColumn, Usual
 
-_EXACT = 15
 _MOST_DIGITS = 38
 _CENTS = 2
 _USUAL = 18
@@ -133,7 +132,7 @@ def _choose(text: TextColumn, forms: Mapping[str, Form], marks: Marks, exponents
         if not -_LONG <= found.least <= found.greatest < _LONG:
             return f"digits, and more of them ({found.digits}) than a number holds"
         guess.type, guess.why = "long", f"whole numbers {text.seen}"
-    elif found.digits > _EXACT:
+    elif found.digits > EXACT_DIGITS:
         if exponents or found.whole + found.places > _MOST_DIGITS:
             return f"numbers of up to {found.digits} digits, more than a number holds"
         guess.type = _decimal(found)

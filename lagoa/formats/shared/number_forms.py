@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from lagoa.contracts.sources import DecimalMark, ThousandsMark
     from lagoa.formats.shared.profile import Form
 
+EXACT_DIGITS = 15
+"""Digits of a number that a double always keeps."""
+
+OTHER_MARK: dict[str, Literal[".", ","]] = {".": ",", ",": "."}
+"""The decimal mark that goes with a mark between thousands."""
+
 _SPACE = "[ \u00a0]*"
 _UNIT = r"R\$|US\$|\$"
 _PARTS = re.compile(

@@ -271,20 +271,24 @@ def spoil_days(path: Path, before: datetime, after: int) -> None:
     path.write_bytes(content.replace(days, after.to_bytes(4, "little")))
 
 
-@pytest.mark.parametrize("year", [1, 1500, 2262, 9999])
-def test_int96_holds_every_year(tmp_path: Path, year: int) -> None:
-    path, moment = tmp_path / "data.parquet", at(f"{year:04}-12-31 23:59:59.999999")
-    days = (moment - at("1970-01-01")).days + 2_440_588
-    other = at("2001-02-03 23:59:59.999999")
-    table = pa.table({"v": pa.array([other, None], pa.timestamp("us"))})
+def write_plain_int96(path: Path, moment: datetime) -> None:
+    """Write a file of a moment and a null in int96, whose bytes are as they are in memory."""
     parquet.write_table(
-        table,
+        pa.table({"v": pa.array([moment, None], pa.timestamp("us"))}),
         path,
         use_deprecated_int96_timestamps=True,
         compression="none",
         use_dictionary=False,
         write_statistics=False,
     )
+
+
+@pytest.mark.parametrize("year", [1, 1500, 2262, 9999])
+def test_int96_holds_every_year(tmp_path: Path, year: int) -> None:
+    path, moment = tmp_path / "data.parquet", at(f"{year:04}-12-31 23:59:59.999999")
+    days = (moment - at("1970-01-01")).days + 2_440_588
+    other = at("2001-02-03 23:59:59.999999")
+    write_plain_int96(path, other)
     spoil_days(path, other, days)
     rows = open_reader(contract_of("timestamp"), SourceFile(path)).stream().reader().read_all().to_pylist()
     assert [(row["@v@"], row["@rule"]) for row in rows] == [(moment, None), (None, None)]
@@ -292,15 +296,7 @@ def test_int96_holds_every_year(tmp_path: Path, year: int) -> None:
 
 def test_int96_beyond_every_calendar_is_refused_with_its_moment(tmp_path: Path) -> None:
     path, other = tmp_path / "data.parquet", at("2001-02-03")
-    table = pa.table({"v": pa.array([other, None], pa.timestamp("us"))})
-    parquet.write_table(
-        table,
-        path,
-        use_deprecated_int96_timestamps=True,
-        compression="none",
-        use_dictionary=False,
-        write_statistics=False,
-    )
+    write_plain_int96(path, other)
     spoil_days(path, other, 2**31)
     rows = open_reader(contract_of("timestamp"), SourceFile(path)).stream().reader().read_all().to_pylist()
     shown = f'{{"v": "{(2**31 - 2_440_588) * 86_400_000} ms since 1970"}}'.encode()

@@ -10,6 +10,7 @@ import typer
 
 from lagoa.cli.console import count, hint, near, say
 from lagoa.cli.options import lake_folder
+from lagoa.domain.file_patterns import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -132,7 +133,7 @@ def _tables_of(files: list[Path], table: str | None, layer: str | None) -> Itera
     for file in files:
         inside = [file]
         if file.is_dir():
-            inside = sorted(each for each in file.iterdir() if each.is_file() and each.name[:1] != ".")
+            inside = sorted(each for each in file.iterdir() if each.is_file() and not each.name.startswith(HIDDEN))
         if not inside:
             raise SourceError(str(file), "it is a folder without files.", "Give the path of a file.")
         found += inside

@@ -112,7 +112,7 @@ def _rules(guess: Guess, *, is_key: bool) -> Iterator[str]:
     elif FEW <= seen == guess.distinct and guess.type in {"long", "string"}:
         yield f"        # REVIEW unique: true  # all {guess.distinct:,} values differ"
     if guess.personal:
-        yield "        classification: personal  # REVIEW"
+        yield f"        classification: personal  # REVIEW: it seems to be {guess.personal}; remove this if it is not"
     if guess.format:
         words = FORMATS[guess.format].words
         yield f"        logicalTypeOptions: {{format: {guess.format}}}  # every value is {words}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.formats.shared.personal import personal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -46,8 +47,6 @@ _FORMATS = {
     "ipv4": (7, 15, re.compile(r"(^|_)ip")),
 }
 _NAMED_ONLY = frozenset({"cep", "uf"})
-_PERSONAL = frozenset({"cpf", "email"})
-
 
 Written = Literal["text", "number", "boolean", "several"]
 
@@ -93,9 +92,9 @@ class Guess:
     null_words: list[str] = field(default_factory=list)
 
     @property
-    def personal(self) -> bool:
-        """Whether the values identify persons."""
-        return self.format in _PERSONAL
+    def personal(self) -> str:
+        """What the values seem to be of persons, such as `a telephone number`; empty for nothing."""
+        return personal(self.name, self.type, self.format)
 
 
 def formats_of(name: str) -> dict[str, tuple[int, int]]:

@@ -72,7 +72,12 @@ def test_types_keys_and_formats(tmp_path):
         "email": "email",
         "state": "uf",
     }
-    assert [column.name for column in contract.columns if column.classification] == ["customer_cpf", "email"]
+    assert [column.name for column in contract.columns if column.classification] == [
+        "customer_cpf",
+        "email",
+        "born",
+        "address",
+    ]
     assert contract.source is not None
     assert (contract.source.format, contract.source.file) == ("jsonl", "things.jsonl")
     assert loaded(contract, tmp_path / "things.jsonl") == (40, 0)

@@ -273,11 +273,20 @@ class Lake:
 
         return audit_page(self.context, kept, personal=personal)
 
-    def failing_rows(self, report: AuditReport, check: str, limit: int = 20) -> pa.Table | None:
-        """Return failing rows of a check of a report; None if it has no rows to show."""
-        from lagoa.audit import failing_rows
+    def failing_rows(
+        self, report: AuditReport, check: str, limit: int = 20, *, personal: bool = True
+    ) -> pa.Table | None:
+        """Return failing rows of a check of a report; None if it has no rows to show.
 
-        return failing_rows(self.context, report, check, limit)
+        Without `personal`, values of columns that contracts classify as personal are replaced by `•••`.
+        """
+        from lagoa.audit import failing_rows
+        from lagoa.review.personal import masked, personal_columns
+
+        rows = failing_rows(self.context, report, check, limit)
+        if personal or rows is None:
+            return rows
+        return masked(rows, personal_columns(self.context, report.result(check), rows))
 
     def quarantine(self, ref: str = MAIN) -> list[RefusedCount]:
         """Return the waiting records in quarantine at a ref: one row per table, rule, batch and file."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import count, emit_rows, emit_table, number, paint, say, seconds, short, shorten
+from lagoa.cli.console import count, emit_pairs, emit_rows, emit_table, number, say, say_parts, seconds, short
+from lagoa.cli.layout import Painted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 _ROWS = 20
+_ORDER = {"failed": 0, "not evaluated": 1, "warned": 2}
 COLOURS = {"passed": "green", "warned": "yellow", "failed": "red", "not evaluated": "red"}
 
 KeptArgument = Annotated[
@@ -32,35 +35,73 @@ KeptArgument = Annotated[
 
 
 def failing(
-    lake: Lake, report: AuditReport, results: Iterable[CheckResult] | None = None
+    lake: Lake, report: AuditReport, results: Iterable[CheckResult] | None = None, *, personal: bool
 ) -> dict[str, pa.Table | None]:
-    """Return rows of each check that did not pass."""
+    """Return rows of each check that did not pass; personal values are masked unless `personal`."""
     bad = (each for each in (report.results if results is None else results) if each.outcome in {"failed", "warned"})
-    return {each.check: lake.failing_rows(report, each.check, _ROWS) for each in bad}
+    return {each.check: lake.failing_rows(report, each.check, _ROWS, personal=personal) for each in bad}
 
 
-def say_results(results: Iterable[CheckResult]) -> None:
-    """Print a table of results."""
-    results = list(results)
+def say_audit(
+    report: AuditReport,
+    results: Sequence[CheckResult],
+    samples: dict[str, pa.Table | None],
+    *,
+    passed: bool,
+    every: bool,
+) -> None:
+    """Print results: those that did not pass first, and again at the end if others come between; then the verdict.
+
+    Args:
+        report: the audit.
+        results: those of its results that are shown.
+        samples: rows of checks that did not pass.
+        passed: whether those that passed are shown, too: their number for each table.
+        every: whether each of them is shown.
+    """
+    bad = sorted((each for each in results if each.outcome != "passed"), key=lambda each: _ORDER[each.outcome])
+    good = [each for each in results if each.outcome == "passed"] if passed or every else []
+    _say_bad(bad)
+    if bad and good:
+        say("")
+    if every:
+        _say_each(good)
+    else:
+        _say_by_table(good, results)
+    _say_rows(samples)
+    if bad and (good or any(rows is not None and rows.num_rows for rows in samples.values())):
+        say("")
+        _say_bad(bad)
+    _say_verdict(report)
+
+
+def _say_bad(results: Sequence[CheckResult]) -> None:
+    """Print each result on a line that is never cut."""
+    for each in results:
+        expected = f" (expected {each.threshold})" if each.threshold else ""
+        say_parts(Painted(each.outcome, COLOURS[each.outcome]), f" {each.summary}{expected}")
+
+
+def _say_by_table(passed: Sequence[CheckResult], results: Sequence[CheckResult]) -> None:
+    """Print a line for each table of which a check passed."""
+    counted, of = Counter(each.table for each in passed), Counter(each.table for each in results)
+    emit_pairs(
+        (table, f"{number(n)} passed" if n == of[table] else f"{number(n)} of {number(of[table])} passed")
+        for table, n in sorted(counted.items())
+    )
+
+
+def _say_each(results: Sequence[CheckResult]) -> None:
     if results:
         emit_table(
-            ("check", "outcome", "figure", "expected", "owner", "message"),
-            (
-                (
-                    r.check,
-                    paint(r.outcome, COLOURS[r.outcome]),
-                    r.shown,
-                    r.threshold,
-                    r.owner,
-                    "" if r.outcome == "passed" else shorten(r.message, 100),
-                )
-                for r in results
-            ),
+            ("check", "outcome", "figure", "expected", "owner"),
+            ((r.check, Painted(r.outcome, COLOURS[r.outcome]), r.shown, r.threshold, r.owner) for r in results),
             right=("figure",),
+            first_out=("owner",),
         )
 
 
-def say_rows(samples: dict[str, pa.Table | None]) -> None:
+def _say_rows(samples: dict[str, pa.Table | None]) -> None:
     """Print the rows that checks failed for."""
     for check, table in samples.items():
         if table is None or table.num_rows == 0:
@@ -68,11 +109,9 @@ def say_rows(samples: dict[str, pa.Table | None]) -> None:
         say("")
         say(f"{check}: {'the first ' if table.num_rows == _ROWS else ''}{count(table.num_rows, 'row')}")
         emit_rows(table.column_names, [list(row.values()) for row in table.to_pylist()])
-    if samples:
-        say("")
 
 
-def say_verdict(report: AuditReport) -> None:
+def _say_verdict(report: AuditReport) -> None:
     """Print how many checks passed, warned and failed."""
     outcomes = [result.outcome for result in report.results]
     parts = [

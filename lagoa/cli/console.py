@@ -9,7 +9,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path, PurePath
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+from lagoa.cli.layout import GAP, Heading, Painted, fit, laid_out, measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,18 +21,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SHORT_HASH = 12
-_UNLIMITED = 1_000_000
 _CELL = 60
 _KIB = 1024.0
+_NAMES = frozenset({"branch", "check", "commit", "model", "table", "tag"})
+_NUMBERS = int | float | Decimal
+_UNCUT = _NUMBERS | date | time | timedelta
 
 
 @cache
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _UNLIMITED
-    return Console(stderr=stderr, width=width, highlight=False, emoji=False, markup=False, soft_wrap=True)
+    return Console(stderr=stderr, highlight=False, emoji=False, markup=False, soft_wrap=True)
 
 
 def stdout() -> Console:
@@ -44,6 +48,12 @@ def stderr() -> Console:
 def say(text: str) -> None:
     """Print a line of the result."""
     sys.stdout.write(f"{text}\n")
+
+
+def say_parts(*parts: Painted | str) -> None:
+    """Print a line of the result, parts of which have a colour in a terminal."""
+    cells = [part if isinstance(part, Painted) else Painted(part) for part in parts]
+    _print_line(cells, terminal=sys.stdout.isatty())
 
 
 def hint(text: str) -> None:
@@ -78,45 +88,60 @@ def emit_table(
     *,
     right: Sequence[str] = (),
     whole: Sequence[str] = (),
+    first_out: Sequence[str] = (),
 ) -> None:
-    """Print an aligned table.
+    """Print an aligned table. In a terminal it is made to fit: long values are cut, and columns left out if need be.
 
     Args:
-        columns: the headings.
+        columns: the headings. Names of tables, branches, tags, commits and checks are always shown in full.
         rows: the cells: text as it is, None as an empty cell, everything else by `str`.
-        right: the headings of the right-aligned columns: numbers.
-        whole: the headings of columns that are not wrapped in a narrow terminal: names to be copied.
+        right: the headings of the right-aligned columns: numbers, which are not cut.
+        whole: the headings of further columns that are not cut.
+        first_out: the headings of the columns that are left out first; by default those in the middle.
     """
-    from rich.table import Table
+    headings = [Heading(name, name in right, name in {*right, *whole, *_NAMES}, name in _NAMES) for name in columns]
+    _print_table(headings, [[_cell(value) for value in row] for row in rows], map(columns.index, first_out))
 
-    console = stdout()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_edge=False)
-    for name in columns:
-        table.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=not console.is_terminal or name in whole,
-            overflow="fold",
+
+def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: Sequence[str] = ()) -> None:
+    """Print rows of data: numbers to the right, NULL where there is no value; fits a terminal as `emit_table` does.
+
+    Numbers and times are not cut, nor are the values of the columns in `whole`.
+    """
+    headings = []
+    for place, name in enumerate(columns):
+        values = [row[place] for row in rows if row[place] is not None]
+        headings.append(Heading(name, _are_all(values, _NUMBERS), name in whole or _are_all(values, _UNCUT)))
+    _print_table(headings, [[_cell(_datum(value)) for value in row] for row in rows])
+
+
+def _print_table(
+    headings: Sequence[Heading], cells: Sequence[Sequence[Painted]], first_out: Iterable[int] = ()
+) -> None:
+    terminal = sys.stdout.isatty()
+    widths = fit(measured(headings, cells), get_terminal_size().columns if terminal else None, list(first_out))
+    for row in ([Painted(heading.name, "bold") for heading in headings], *cells):
+        _print_line(laid_out(row, headings, widths), " " * GAP, terminal=terminal)
+    shown = sum(width is not None for width in widths)
+    if shown < len(widths):
+        hint(
+            f"{count(len(widths), 'column')}, {number(shown)} shown; --json has all, and so does a pipe (`| less -S`)."
         )
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    if console.is_terminal:
-        console.print(table)
+
+
+def _print_line(cells: Iterable[Painted], gap: str = "", *, terminal: bool) -> None:
+    if not terminal:
+        say(gap.join(cell.text for cell in cells).rstrip())
         return
-    with console.capture() as captured:
-        console.print(table)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    from rich.text import Text
+
+    line = Text(gap).join(Text(cell.text, style=cell.colour) for cell in cells)
+    line.rstrip()
+    stdout().print(line)
 
 
-def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows of data: numbers to the right, NULL where there is no value, long values cut in a terminal."""
-    right = [name for place, name in enumerate(columns) if _are_numbers([row[place] for row in rows])]
-    emit_table(columns, ([_datum(value) for value in row] for row in rows), right=right)
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    given = [value for value in values if value is not None]
-    return bool(given) and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in given)
+def _are_all(values: Sequence[Any], kinds: Any) -> bool:
+    return bool(values) and all(isinstance(value, kinds) and not isinstance(value, bool) for value in values)
 
 
 def _datum(value: Any) -> str:
@@ -124,7 +149,7 @@ def _datum(value: Any) -> str:
         return "NULL"
     if isinstance(value, bytes | bytearray):
         value = value.decode("utf-8", "backslashreplace").rstrip("\r\n")
-    return shorten(one_line(text_of(value)))
+    return text_of(value)
 
 
 def text_of(value: Any) -> str:
@@ -151,21 +176,18 @@ def emit_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values, one pair a line, the values under each other."""
     pairs = list(pairs)
     width = max((len(name) for name, _ in pairs), default=0)
+    room = get_terminal_size().columns - width - GAP
     for name, value in pairs:
-        say(f"{name:<{width}}  {value}")
+        lines = [value]
+        if sys.stdout.isatty():  # between words only: no number and no name is broken
+            lines = wrap(value, max(room, 1), break_long_words=False, break_on_hyphens=False) or [""]
+        say(f"{name:<{width}}  {lines[0]}")
+        for line in lines[1:]:
+            say(f"{'':<{width}}  {line}")
 
 
-def _cell(value: Any) -> Any:
-    from rich.text import Text
-
-    return value if isinstance(value, Text) else Text("" if value is None else one_line(value))
-
-
-def paint(text: str, colour: str) -> Any:
-    """Return a cell that has a colour in a terminal."""
-    from rich.text import Text
-
-    return Text(text, style=colour)
+def _cell(value: Any) -> Painted:
+    return value if isinstance(value, Painted) else Painted("" if value is None else one_line(value))
 
 
 def one_line(value: Any) -> str:

@@ -73,6 +73,10 @@ DebugOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 FailedOption = Annotated[bool, typer.Option("--failed", help="List only the checks that did not pass.")]
+EveryCheckOption = Annotated[bool, typer.Option("--all", help="List each check that passed, not one line a table.")]
+PersonalOption = Annotated[
+    bool, typer.Option("--personal", help="Show the values of columns that contracts classify as personal, too.")
+]
 CheckRowsOption = Annotated[bool, typer.Option("--rows", help="Show the rows that checks failed for.")]
 RefOption = Annotated[
     str,

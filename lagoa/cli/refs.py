@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import age, count, emit_table, number, say, short, shorten
+from lagoa.cli.console import age, count, emit_table, number, say, short
 from lagoa.cli.options import open_here
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ def show_branches(states: Sequence[BranchState]) -> None:
     """Print branches with their state against main."""
     emit_table(
         ("branch", "commit", "state", "last commit", "message"),
-        ((s.name, short(s.commit), state_of(s), age(s.committed_at), shorten(s.message)) for s in states),
-        whole=("branch", "commit"),
+        ((s.name, short(s.commit), state_of(s), age(s.committed_at), s.message) for s in states),
+        whole=("state", "last commit"),
+        first_out=("message", "last commit"),
     )
 
 

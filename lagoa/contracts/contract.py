@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 PERSONAL = "personal"
-"""Classification of a column with personal data: reports hide its values."""
+"""Classification of a column with personal data: its values are hidden in rows that failed or were refused."""
 
 Bound = int | float | str
 """A limit of a range: a number, or a date, time or timestamp in ISO 8601."""
@@ -40,7 +40,7 @@ class Column:
         required: no nulls.
         unique: no duplicate values; nulls do not count.
         description: its meaning.
-        classification: such as `personal`; values of such a column are hidden in reports.
+        classification: such as `personal`; values of such a column are hidden in failing rows.
         enum: the allowed values; empty if any is allowed. Dates and timestamps are in ISO 8601.
         pattern: regular expression (RE2) that must be found in the value; anchor it for the whole value.
         format: `email`, `uuid`, `cpf` and so on; see `lagoa.contracts.formats`.

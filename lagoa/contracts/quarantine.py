@@ -57,7 +57,7 @@ def quarantine_contract(origin: Contract) -> Contract:
     The values of records are classified as personal if any column of the table is.
     """
     columns: tuple[Column, ...] = QUARANTINE_COLUMNS
-    if any(column.classification == PERSONAL for column in origin.columns):
+    if has_personal_values(origin):
         columns = tuple(replace(each, classification=PERSONAL) if each.name in _VALUES else each for each in columns)
     return Contract(
         table=origin.table.quarantine,
@@ -69,6 +69,11 @@ def quarantine_contract(origin: Contract) -> Contract:
         owner=origin.owner,
         key=RECORD_KEY,
     )
+
+
+def has_personal_values(origin: Contract) -> bool:
+    """Return whether records that a table refuses may have personal values."""
+    return any(column.classification == PERSONAL for column in origin.columns)
 
 
 def later_columns(table: TableName) -> frozenset[str]:

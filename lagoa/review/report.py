@@ -13,14 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.audit import failing_rows
 from lagoa.audit.records import kept_audits
-from lagoa.contracts.contract import PERSONAL
-from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
+from lagoa.review.personal import masked, personal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    import pyarrow as pa
 
     from lagoa.audit.records import KeptAudit
     from lagoa.context import LakeContext
@@ -185,37 +182,21 @@ def _rows(context: LakeContext, kept: KeptAudit, result: CheckResult, *, persona
     """Return rows that a check is about; personal values are hidden unless `personal`."""
     try:
         found = failing_rows(context, kept.report, result.check, ROWS)
-        hidden = frozenset() if personal or found is None else _hidden(context, result, found)
+        hidden = frozenset() if personal or found is None else personal_columns(context, result, found)
     except LagoaError as error:
         return Rows(error=error.message)
     if found is None:
         return Rows()
     return Rows(
         found.column_names,
-        [[_text(value, hidden=name in hidden) for name, value in row.items()] for row in found.to_pylist()],
+        [[_text(value) for value in row.values()] for row in masked(found, hidden).to_pylist()],
         hidden,
     )
 
 
-def _hidden(context: LakeContext, result: CheckResult, rows: pa.Table) -> frozenset[str]:
-    """Return the columns of a check's rows that may have personal values.
-
-    For a column name that a table read by the check has, the contract decides. For any other name the origin is
-    unknown: it is hidden if any of those tables has personal values.
-    """
-    tables = context.engine.tables_read(result.samples_sql or "") | {TableName.parse(result.table)}
-    contracts = [contract for table in tables if (contract := context.contracts.get(table)) is not None]
-    columns = [column for contract in contracts for column in contract.all_columns]
-    secret = {column.name for column in columns if column.classification == PERSONAL}
-    if not secret and len(contracts) == len(tables):
-        return frozenset()
-    plain = {column.name for column in columns} - secret
-    return frozenset(rows.column_names) - plain
-
-
-def _text(value: Any, *, hidden: bool) -> str | None:
-    if value is None or hidden:
-        return None if value is None else "•••"
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
     text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
     return f"{text[:_CELL]}…" if len(text) > _CELL else text
 

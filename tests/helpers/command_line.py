@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from typing import NamedTuple
 
 from typer.testing import CliRunner
@@ -61,6 +63,22 @@ def run(*command, cwd, **variables):
     environment = {**kept, **variables}
     line = [sys.executable, "-m", "lagoa.cli", *map(str, command)]
     return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
+
+
+def in_terminal(lake, *arguments, columns=80):
+    """Return the lines that a command prints in a terminal so wide, both what is result and what is not, uncoloured."""
+    controller, terminal = pty.openpty()
+    line = [sys.executable, "-m", "lagoa.cli", "--lake", str(lake), *map(str, arguments)]
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "dumb"}
+    with subprocess.Popen(line, cwd=lake, env=environment, stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        printed = b""
+        with suppress(OSError):  # Linux reports the end of a terminal so
+            while part := os.read(controller, 65536):
+                printed += part
+    os.close(controller)
+    assert process.returncode == 0, printed
+    return printed.decode().replace("\r", "").splitlines()
 
 
 def write(folder, name, text):

@@ -12,19 +12,31 @@ from lagoa.cli.audits import (
     COLOURS,
     KeptArgument,
     failing,
-    say_results,
-    say_rows,
-    say_verdict,
+    say_audit,
     tell_report,
     tell_rows,
 )
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, hint, moment, paint, say, short, shorten
+from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, hint, moment, say, short
 from lagoa.cli.errors import EXIT_AUDIT_FAILED
-from lagoa.cli.options import CheckRowsOption, FailedOption, JsonOption, SameRefOption, either, open_here
+from lagoa.cli.layout import Painted
+from lagoa.cli.options import (
+    CheckRowsOption,
+    EveryCheckOption,
+    FailedOption,
+    JsonOption,
+    PersonalOption,
+    SameRefOption,
+    either,
+    open_here,
+)
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
     from lagoa.audit.records import CheckRecord, KeptAudit
     from lagoa.domain.checks import AuditReport, CheckResult
 
@@ -57,7 +69,7 @@ audit = typer.Typer(
 
 
 @audit.command(_RUN)
-def audit_run(
+def audit_run(  # noqa: PLR0913 - options of the command
     ctx: typer.Context,
     ref: Annotated[
         str | None,
@@ -65,8 +77,10 @@ def audit_run(
     ] = None,
     same_ref: SameRefOption = None,
     *,
+    every: EveryCheckOption = False,
     failed: FailedOption = False,
     rows: CheckRowsOption = False,
+    personal: PersonalOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run every check at a ref; publishing does the same and moves main only if all pass."""
@@ -77,13 +91,12 @@ def audit_run(
         with working(f"auditing {ref}"):
             report = lake.audit(ref)
         publishable = ref != "main" and any(each.name == ref and each.kind == "branch" for each in lake.refs())
-        samples = failing(lake, report) if rows else {}
+        samples = failing(lake, report, personal=personal) if rows else {}
     if as_json:
         emit_json({**tell_report(report), "rows": tell_rows(samples)})
     else:
-        say_results(each for each in report.results if not (failed or rows) or each.outcome != "passed")
-        say_rows(samples)
-        say_verdict(report)
+        say_audit(report, report.results, samples, passed=not (failed or rows), every=every)
+        _hint_at_personal(samples, personal=personal)
         if report.passed and publishable:
             hint(f"Next: `lagoa publish {ref}`.")
         elif not report.passed:
@@ -99,8 +112,10 @@ def audit_show(  # noqa: PLR0913 - options of the command
     same_ref: SameRefOption = None,
     *,
     check: Annotated[list[str] | None, typer.Option("--check", metavar="ID", help="Only this check.")] = None,
+    every: EveryCheckOption = False,
     failed: FailedOption = False,
     rows: CheckRowsOption = False,
+    personal: PersonalOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show a stored audit: of a publication, passed or refused, or of a branch. No check is run."""
@@ -108,15 +123,14 @@ def audit_show(  # noqa: PLR0913 - options of the command
     with open_here(ctx) as lake:
         kept = lake.audit_of(ref)
         results = _chosen(kept.report, check or [])
-        samples = failing(lake, kept.report, results) if rows else {}
+        samples = failing(lake, kept.report, results, personal=personal) if rows else {}
     if as_json:
         told = {**_tell_kept(kept), "checks": [asdict(each) for each in results]}
         emit_json({**told, "rows": tell_rows(samples)})
         return
     _say_kept(kept)
-    say_results(each for each in results if not (failed or rows) or each.outcome != "passed")
-    say_rows(samples)
-    say_verdict(kept.report)
+    say_audit(kept.report, results, samples, passed=not (failed or rows), every=every or bool(check))
+    _hint_at_personal(samples, personal=personal)
     if kept.outdated:
         hint(f"{ref} has been worked on since: `lagoa audit run {ref}` checks what it is now.")
     if not rows and any(each.outcome != "passed" and each.samples_sql for each in results):
@@ -144,16 +158,23 @@ def audit_history(
                 moment(record.audit.published_at or record.audit.receipt.prepared_at),
                 short(record.audit.receipt.commit),
                 record.audit.receipt.branch,
-                paint(record.result.outcome, COLOURS[record.result.outcome]),
+                Painted(record.result.outcome, COLOURS[record.result.outcome]),
                 record.result.shown,
                 record.result.threshold,
                 "" if record.audit.published_at else "not published",
-                "" if record.result.outcome == "passed" else shorten(record.result.message, 100),
+                "" if record.result.outcome == "passed" else record.result.message,
             )
             for record in records
         ),
         right=("figure",),
+        whole=("time", "outcome", ""),
+        first_out=("message", "branch", "expected"),
     )
+
+
+def _hint_at_personal(samples: Mapping[str, pa.Table | None], *, personal: bool) -> None:
+    if not personal and any(rows is not None and rows.num_rows for rows in samples.values()):
+        hint("Personal data is masked; --personal shows it.")
 
 
 def _tell_kept(kept: KeptAudit) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lagoa.review.diff import ColumnChange, LakeDiff, RowChange, TableDiff
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
@@ -89,7 +91,13 @@ def _show_rows(table: TableDiff) -> None:
     names = list(dict.fromkeys(name for row in table.samples for name in (row.after or row.before or {})))
     say("")
     say(f"{table.table}, some of its rows:")
-    emit_rows(("", *names), [[_SIGNS[row.kind], *(_datum(row, name) for name in names)] for row in table.samples])
+    rows = [[_SIGNS[row.kind], *(_datum(row, name) for name in names)] for row in table.samples]
+    emit_rows(("", *names), rows, whole=[name for name in names if _is_short(table.samples, name)])
+
+
+def _is_short(rows: Sequence[RowChange], name: str) -> bool:
+    """Return whether no value of a column is text: both ends of a change of numbers are shown in full."""
+    return not any(isinstance((side or {}).get(name), str | bytes) for row in rows for side in (row.before, row.after))
 
 
 def _datum(row: RowChange, name: str) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, short, shorten
+from lagoa.cli.console import count, emit_json, emit_table, hint, short
 from lagoa.cli.console import moment as local
 from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
 
@@ -44,12 +44,14 @@ def log(
                 short(entry["commit"]),
                 local(entry["published_at"] or entry["committed_at"]),
                 entry["author"],
-                shorten(entry["message"]),
+                entry["message"],
                 _changed(entry["tables"]),
                 _checks(entry["audit"], entry["loosened"]),
             )
             for entry in told
         ),
+        whole=("time", "changed", "checks"),
+        first_out=("author", "changed"),
     )
     if len(commits) > limit:
         hint(f"There are older commits: `lagoa log {ref} --limit {limit * 5}`.")

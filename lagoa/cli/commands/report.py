@@ -9,7 +9,7 @@ import typer
 
 from lagoa.cli.audits import KeptArgument
 from lagoa.cli.console import hint, moment, near, say, short
-from lagoa.cli.options import SameRefOption, either, open_here
+from lagoa.cli.options import PersonalOption, SameRefOption, either, open_here
 
 
 def report(
@@ -21,7 +21,7 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The file to write; audit-<commit>.html by default."),
     ] = None,
-    personal: Annotated[bool, typer.Option("--personal", help="Show personal data, too.")] = False,
+    personal: PersonalOption = False,
 ) -> None:
     """Write a stored audit as one HTML file, with failing rows and the history of each check."""
     with open_here(ctx) as lake:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, near, number, say, shorten, size
+from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, near, number, say, size
 from lagoa.cli.options import JsonOption, RefOption, TableArgument, open_here
 from lagoa.cli.table_states import number_of, tell_table
 
@@ -35,7 +35,8 @@ def show(
     say("")
     emit_table(
         ("column", "type", "required", "description"),
-        ((c.name, c.type, "yes" if c.required else "", shorten(c.description)) for c in state.columns),
+        ((c.name, c.type, "yes" if c.required else "", c.description) for c in state.columns),
+        whole=("column",),
     )
     if state.snapshots:
         say("")
@@ -46,6 +47,7 @@ def show(
                 for s in _latest(state)
             ),
             right=("added", "removed", "rows"),
+            whole=("written",),
         )
 
 

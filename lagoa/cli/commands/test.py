@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_model
-from lagoa.cli.console import count, emit_json, emit_table, hint, near, number, one_line, paint, say, seconds
+from lagoa.cli.console import count, emit_json, emit_table, hint, near, number, one_line, say, seconds
 from lagoa.cli.errors import EXIT_ERROR
+from lagoa.cli.layout import Painted
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
@@ -45,7 +46,7 @@ def _show(report: ModelTestReport) -> None:
         emit_table(
             ("model", "test", "outcome"),
             (
-                (str(r.test.table), r.test.name, paint(_outcome(r), "green" if r.passed else "red"))
+                (str(r.test.table), r.test.name, Painted(_outcome(r), "green" if r.passed else "red"))
                 for r in report.results
             ),
         )

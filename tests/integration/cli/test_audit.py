@@ -15,7 +15,21 @@ def test_a_failed_audit_ends_with_3_and_leaves_main(lake, tmp_path):
     assert audit.code == 3
     assert "cannot be published" in audit.err
     assert "failed" in audit.out
-    assert "Zoe" in audit.out or "3" in audit.out
+    lines = audit.out.splitlines()
+    (failed,) = {line for line in lines if line.startswith("failed ")}
+    assert failed == "failed bronze.people/key/id: 1 row that repeats the id of another row (expected = 0)"
+    assert lines[0] == lines[-2] == failed, "first, and last behind the rows"
+    assert "Zoe" not in audit.out
+    assert "•••" in audit.out
+    assert "Personal data is masked" in audit.err
+    assert "Zoe" in lagoa(lake, "audit", "dev", "--rows", "--personal").out
+    grouped = lagoa(lake, "audit", "dev").out.splitlines()
+    assert grouped[0] == grouped[-2] == failed
+    assert "bronze.people" in grouped[2]
+    assert grouped[2].endswith("3 of 4 passed"), grouped
+    every = lagoa(lake, "audit", "dev", "--all").out
+    assert "bronze.people/schema" in every
+    assert "bronze.people/schema" not in "".join(grouped)
     published = lagoa(lake, "publish", "dev")
     assert published.code == 3
     assert published.out == ""
@@ -40,7 +54,7 @@ def test_a_refused_audit_is_shown_again_with_its_rows(lake, tmp_path):
         ("bronze.people/key/id", "failed", "fail")
     ]
     assert (told["for_publication"], told["published_at"], told["passed"]) == (True, None, False)
-    assert len(told["rows"]["bronze.people/key/id"]) == 2
+    assert [row["name"] for row in told["rows"]["bronze.people/key/id"]] == ["•••", "•••"]
     assert ok(lake, "audit", "show", told["receipt"][:10], "--json").json()["commit"] == told["commit"]
     assert lagoa(lake, "audit", "show", "dev", "--check", "nosuch").code == 1
 

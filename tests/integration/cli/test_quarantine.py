@@ -12,10 +12,15 @@ def test_quarantine_shows_what_was_refused(lake, tmp_path):
     (refused,) = ok(lake, "quarantine", "list", "--ref", "dev", "--json").json()
     assert (refused["table"], refused["records"], refused["source"]) == ("bronze.people", 1, "wrong.csv")
     assert "wrong.csv" in ok(lake, "quarantine", "list", "--ref", "dev").out
-    (record,) = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--json").json()
+    there = ("quarantine", "show", "bronze.people", "--ref", "dev")
+    (record,) = ok(lake, *there, "--personal", "--json").json()
     assert record["record"] == 1
     assert record["raw"] == "6,Eve,Rio,not a day\n"
-    assert "6,Eve,Rio,not a day" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev").out
+    assert "6,Eve,Rio,not a day" in ok(lake, *there, "--personal").out
+    masked = ok(lake, *there)
+    assert masked.out.splitlines()[1].split()[-1] == "•••"
+    assert "Eve" not in masked.out + str(ok(lake, *there, "--json").json())
+    assert "--personal shows them" in masked.err
     by_rule = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--rule", "no/such", "--json")
     assert by_rule.json() == []
     assert "No record waits in quarantine" in ok(lake, "quarantine", "list").out
@@ -49,12 +54,16 @@ def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
         (1, 1, 0, 0, 0, 0),
     }
     assert "discarded" in ok(lake, "quarantine", "batches", "bronze.people", "--ref", "dev").out
-    shown = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "any", "--json").json()
+    shown = ok(
+        lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "any", "--personal", "--json"
+    ).json()
     assert [(each["fate"], each["fixed"]) for each in shown] == [
         ("accepted", {"born": "1999-01-02"}),
         ("accepted", {"born": "2000-02-29"}),
         ("discarded", {}),
     ]
+    masked = ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "any", "--json").json()
+    assert [each["fixed"] for each in masked] == [{"born": "•••"}, {"born": "•••"}, {}]
     assert "a test" in ok(lake, "quarantine", "show", "bronze.people", "--ref", "dev", "--fate", "discarded").out
     ok(lake, "publish", "dev")
     assert ok(lake, "status", "--json").json()["quarantine"] == {"quarantine.bronze__people": 0}

@@ -23,4 +23,5 @@ def batches(ctx: typer.Context, table: TableArgument, ref: RefOption = "main", a
         ("batch", *figures),
         ([each.batch, *(number(getattr(each, figure)) for figure in figures)] for each in batches),
         right=figures,
+        whole=("batch",),
     )

@@ -27,6 +27,8 @@ def list_waiting(ctx: typer.Context, ref: RefOption = "main", as_json: JsonOptio
         ("table", "rule", "records", "source", "batch", "first refused"),
         ((str(r.table), r.rule, number(r.records), r.source, r.batch, moment(r.first_seen)) for r in refused),
         right=("records",),
+        whole=("rule", "first refused"),
+        first_out=("first refused", "source"),
     )
     at = "" if ref == "main" else f" --ref {ref}"
     hint(f"Next: `lagoa quarantine show {refused[0].table}{at}`.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument
-from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
-from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, say, short
+from lagoa.cli.options import JsonOption, PersonalOption, RefOption, open_here
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.formats.shared.shown import shown
@@ -28,15 +29,21 @@ def show(  # noqa: PLR0913 - options of the command
         Literal["waiting", "accepted", "discarded", "any"], typer.Option(help="Only those of this fate.")
     ] = "waiting",
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="Show at most this many records.")] = 20,
+    personal: PersonalOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the records that a table refused: place, reason, received text, and their fate."""
+    from lagoa.contracts.quarantine import has_personal_values
+
     wanted = None if fate == "any" else fate
     with open_here(ctx) as lake:
         refused = lake.refused_records(table, ref, Selection(rule, batch), fate=wanted, limit=limit + 1)
         contract = lake.context.contracts.get(TableName.parse(table))
-    encoding = contract.source.encoding if contract and contract.source else "utf-8"
+    hides = not personal and (contract is None or has_personal_values(contract))
+    encoding = contract.source.encoding if contract and contract.source and not hides else "utf-8"
     first, more = refused[:limit], len(refused) > limit
+    if hides:
+        first = [_masked(each) for each in first]
     if as_json:
         emit_json([_tell(each, encoding) for each in first])
         return
@@ -49,14 +56,22 @@ def show(  # noqa: PLR0913 - options of the command
         columns if fate == "waiting" else [*columns, "fate"],
         (_row(each, encoding) if fate == "waiting" else [*_row(each, encoding), _fate(each)] for each in first),
         right=("record",),
+        whole=("rule",),
     )
     if more:
         hint(f"These are the first {count(limit, 'record')}; there are more: --limit N.")
+    if hides:
+        hint("Records with personal data are masked; --personal shows them.")
 
 
 def _row(record: RefusedRecord, encoding: str) -> list[str]:
-    raw = shorten(one_line(shown(record.raw, encoding).rstrip()))
-    return [record.source, number(record.record), record.rule, shorten(record.reason), raw]
+    return [record.source, number(record.record), record.rule, record.reason, shown(record.raw, encoding).rstrip()]
+
+
+def _masked(record: RefusedRecord) -> RefusedRecord:
+    from lagoa.review.personal import HIDDEN
+
+    return replace(record, raw=HIDDEN.encode(), fixed=dict.fromkeys(record.fixed, HIDDEN))
 
 
 def _fate(record: RefusedRecord) -> str:

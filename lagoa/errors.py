@@ -335,6 +335,15 @@ class SourceError(TerminalError):
     def __init__(self, source: str, message: str, advice: str = "") -> None:
         super().__init__(f"{source}: {message}", advice)
         self.source = source
+        self.reason = message
+
+
+class UnknownColumn(SourceError):
+    """A source file has a column that the contract lacks."""
+
+    def __init__(self, source: str, column: str, message: str, advice: str) -> None:
+        super().__init__(source, message, advice)
+        self.column = column
 
 
 class BatchChanged(TerminalError):

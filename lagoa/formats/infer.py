@@ -15,6 +15,7 @@ from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import InvalidName, SourceError
 from lagoa.formats.contract_text import Draft, contract_lines
 from lagoa.formats.registry import FORMATS, find_format, open_reader
+from lagoa.formats.several_files import infer_widest
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.given import Findings, Given
 from lagoa.formats.shared.guesses import ENOUGH, RECORDS, formats_of, guess_typed
@@ -69,7 +70,8 @@ def infer_contract(
         if find_format(file) is not form:
             raise SourceError(str(file.path), f"it has another format than {files[0].name}.", "Infer them one by one.")
     _check_given(files[0], form, given)
-    source, guesses = form.infer(files[0], table, given, findings)
+    widest, source, guesses = infer_widest(files, table, form, given, findings)
+    files.sort(key=lambda file: file is not widest)  # the others keep their order
     source = _look_at(files, table, (form, source), guesses, given, findings)
     key = find_key(guesses, table.name)
     for guess in guesses:
@@ -115,14 +117,7 @@ def _look_at(
         )
         readable = kind.for_infer(source)
         for file in files:
-            contract = Contract(table, "0", file.path, "", columns, source=readable)
-            try:
-                stream = open_reader(contract, file).stream()
-            except SourceError as error:
-                if file is files[0]:
-                    raise
-                message = f"it is no file of the table of {files[0].name}: {error}"
-                raise SourceError(str(file.path), message, "Infer them one by one.") from error
+            stream = open_reader(Contract(table, "0", file.path, "", columns, source=readable), file).stream()
             scan.read(stream, partial(kind.find_footer, given, scan))
         profile.finish()
         _check(files[0], scan, source)

@@ -53,6 +53,21 @@ class Dialect:
         """The patterns that `split` uses."""
         return Grammar(self)
 
+    @cached_property
+    def _escapes(self) -> re.Pattern[bytes]:
+        escape = re.escape(self.escape or b"")
+        special = escape + re.escape((self.quote or b"") + self.delimiter)
+        return re.compile(rb"(%s[%s\r\n])|%s" % (escape, special, escape))
+
+    def with_plain_escapes(self, text: bytes) -> bytes:
+        r"""Return a text whose escape characters are doubled where they escape nothing.
+
+        A parser would drop them there: MySQL's `\N` would become `N`, and `C:\novo` of Spark `C:novo`.
+        """
+        if not self.escape or self.escape not in text:
+            return text
+        return self._escapes.sub(lambda found: found[1] or found[0] * 2, text)
+
 
 class Grammar:
     """A dialect as patterns over bytes; possessive throughout, so that no input makes them backtrack."""
@@ -90,6 +105,8 @@ def fields_in(record: str, dialect: Dialect, *, strict: bool = False) -> list[st
     Raises:
         csv.Error: a field is too long, or with `strict` its quoting is broken.
     """
+    if dialect.escape:
+        record = dialect.with_plain_escapes(record.encode()).decode()
     reader = csv.reader(
         [record],
         delimiter=dialect.delimiter.decode(),

@@ -187,6 +187,8 @@ class CsvReader:
         try:
             if dialect.encoding != _UTF8:
                 text = str(text, dialect.encoding).encode()
+            if dialect.escape:
+                text = dialect.with_plain_escapes(bytes(text))
             if not text:
                 return pa.table({name: pa.array([], pa.string()) for name in self._fields})
             guarded = text[: len(BOM)] == BOM  # the parser would drop it, but here it is text

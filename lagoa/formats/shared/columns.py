@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.lists import listed
 from lagoa.domain.suggestions import near
-from lagoa.errors import SourceError
+from lagoa.errors import SourceError, UnknownColumn
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -39,8 +39,9 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
             message = f"column {number} has no name in its header."
             raise SourceError(source, message, "Name it, or write `lagoa.header: ''` for its column in the contract.")
         if name not in known:
-            raise SourceError(
+            raise UnknownColumn(
                 source,
+                name,
                 f"the column {short(name)} is not in the contract of {contract.table}.{near(name, known)}",
                 f"Add it to {contract.file}, or remove it from the file.",
             )

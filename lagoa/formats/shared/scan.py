@@ -98,7 +98,7 @@ class Scan:
         tail: pa.Table | None = None
         bad: deque[Refused] = deque()
         for batch in stream.reader():
-            table = pa.Table.from_batches([batch])
+            table = self._with_all_columns(pa.Table.from_batches([batch]))
             if batch.num_rows and batch.column(RULE).null_count == 0:
                 bad.extend(self._refused(table))
                 while len(bad) > TAIL:
@@ -127,6 +127,15 @@ class Scan:
         if tail is not None:
             self._see(tail.slice(0, sum(first is None or each.row < first for each in last)))
         self.footers.append(footer)
+
+    def _with_all_columns(self, table: pa.Table) -> pa.Table:
+        """Return records with nulls for the columns that their file lacks."""
+        import pyarrow as pa
+
+        for name in self._names:
+            if name not in table.column_names:
+                table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
+        return table
 
     def _refuse(self, record: Refused) -> None:
         self.rules[record.rule] += 1

@@ -242,3 +242,30 @@ def test_files_of_one_table_are_looked_at_together(tmp_path):
     assert "# Guessed from 2 files" in text
     assert "physicalType: string  # digits, and 1 of them begin with 0 or +" in text
     assert "n: all but 1 of 5 are numbers: 'x' (line 2 of mov202602.csv)" in text
+
+
+def test_a_column_that_some_files_lack_is_null_there(tmp_path):
+    contents = {
+        "mov1.csv": "cod;n\n01;1\n02;2\n",
+        "mov2.csv": "cod;n;obs\n03;3;x\n",
+        "mov3.csv": "cod;n;obs;uf\n04;4;y;SP\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    paths = [tmp_path / name for name in contents]
+    text = infer_contract(paths, SALES)
+    contract = read_back(tmp_path, SALES, text)
+    assert types(contract) == {"cod": "string", "n": "long", "obs": "string", "uf": "string"}
+    assert [loaded(contract, path) for path in paths] == [(2, 0), (1, 0), (1, 0)]
+    assert "REVIEW: the column 'uf' is not in mov1.csv, mov2.csv: it is null there" in text
+    assert infer_contract(paths[::-1], SALES).count("it is null there") == 2
+
+
+def test_files_of_one_table_that_each_have_an_own_column_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("cod;old\n1;x\n", "utf-8")
+    (tmp_path / "b.csv").write_text("cod;new\n1;x\n", "utf-8")
+    with pytest.raises(SourceError, match=r"a\.csv: it has the column 'old', and b\.csv has another instead"):
+        infer_contract([tmp_path / "a.csv", tmp_path / "b.csv"], SALES)
+    (tmp_path / "b.csv").write_text("cod|old\n1|x\n", "utf-8")
+    with pytest.raises(SourceError, match=r"b\.csv: it is no file of the table of a\.csv: its line 1 has the columns"):
+        infer_contract([tmp_path / "a.csv", tmp_path / "b.csv"], SALES)

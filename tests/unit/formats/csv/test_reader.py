@@ -284,12 +284,16 @@ def test_damaged_gzip_is_told(tmp_path: Path) -> None:
         (CsvSource(format="csv", quote="'"), b"c0,c1\n'a,b',\"\n", [("a,b", '"')]),
         (CsvSource(format="csv", escape="\\"), b'c0,c1\n"a\\"b",c\\,d\n', [('a"b', "c,d")]),
         (CsvSource(format="csv", escape="\\"), b'c0,c1\n"a\\\nb",\\\\\n', [("a\nb", "\\")]),
+        (CsvSource(format="csv", escape="\\"), b'c0,c1\n\\N,"C:\\novo"\n', [("\\N", "C:\\novo")]),
         (CsvSource(format="csv", null="NA"), b'c0,c1\nNA,\n"NA",x\n', [(None, ""), (None, "x")]),
         (CsvSource(format="csv", encoding="latin-1"), b"c0,c1\n\xe9,\xff\n", [("é", "ÿ")]),
         (CsvSource(format="csv", encoding="cp1252"), b"c0,c1\n\x80,b\n", [("€", "b")]),
         (CsvSource(format="csv", header=False), b"a,b\nc,d\n", [("a", "b"), ("c", "d")]),
     ],
-    ids=["semicolon", "no quote", "other quote", "escape", "escaped end", "null", "latin-1", "cp1252", "no header"],
+    ids=[
+        "semicolon", "no quote", "other quote", "escape", "escaped end", "escapes nothing", "null", "latin-1", "cp1252",
+        "no header",
+    ],
 )  # fmt: skip
 def test_dialects(tmp_path: Path, source: CsvSource, content: bytes, expected: list[tuple[str | None, ...]]) -> None:
     path = tmp_path / "data.csv"

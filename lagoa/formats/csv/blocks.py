@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from lagoa.formats.csv.footer import Footer
     from lagoa.formats.csv.records import Records
 
 _UTF8 = "utf-8"
@@ -63,31 +64,61 @@ class Block:
         records = replace(self.records, starts=self.records.starts[:count], stops=self.records.stops[:count], bad=bad)
         return replace(self, records=records, values=self.values.slice(0, len(records.starts) - len(bad)))
 
+    def raw(self, number: int) -> bytes:
+        """Return the bytes of one record by its index."""
+        return self.text[self.records.starts[number] : self.records.stops[number]]
 
-def without_footer(blocks: Iterable[Block], footer: int, file: str) -> Iterator[Block]:
-    """Yield the records except the last `footer`, which are held back until the end of the file is found.
+    def only(self, number: int, fault: Fault) -> Block:
+        """Return one record by its index, refused."""
+        starts, stops = self.records.starts[number : number + 1], self.records.stops[number : number + 1]
+        records = replace(self.records, starts=starts, stops=stops, bad={0: fault})
+        return replace(self, row=self.row + number, records=records, values=self.values.slice(0, 0))
+
+    @property
+    def lacking(self) -> set[int]:
+        """The places of columns in which some record has no value."""
+        return {place for place, column in enumerate(self.values.columns) if column.null_count}
+
+
+def without_footer(blocks: Iterable[Block], footer: Footer, file: str) -> Iterator[Block]:
+    """Yield the records except those of the footer, which are held back until the end of the file is found.
+
+    A record that the footer would leave out, and that may be data, is refused.
 
     Raises:
         SourceError: there are fewer records.
     """
-    if not footer:
+    if not footer.count:
         yield from blocks
         return
     held: deque[Block] = deque()
-    count = 0
+    count, lacking = 0, set[int]()
     for block in blocks:
         held.append(block)
         count += len(block.records.starts)
-        while count - len(held[0].records.starts) >= footer:
+        while count - len(held[0].records.starts) >= footer.count:
             count -= len(held[0].records.starts)
+            lacking |= held[0].lacking
             yield held.popleft()
-    if count < footer:
-        message = f"it has {count} records, and by `footer: {footer}` the last {footer} are no data."
+    if count < footer.count:
+        message = f"it has {count} records, and by `footer: {footer.count}` the last {footer.count} are no data."
         raise SourceError(file, message, "Check `footer` in `lagoa.source` of the contract, and what wrote the file.")
     for block in held:
-        kept = min(len(block.records.starts), count - footer)
+        kept = min(len(block.records.starts), count - footer.count)
         count -= kept
-        yield block.first(kept)
+        yield (data := block.first(kept))
+        lacking |= data.lacking
+        for number in range(kept, len(block.records.starts)):
+            raw, fault = block.raw(number), block.records.bad.get(number)
+            if fault is None:
+                values = block.first(number + 1).values.slice(len(block.first(number).values))
+                fault = footer.fault(values, set(range(values.num_columns)) - lacking)
+            elif footer.has_other_fields(raw):
+                fault = None
+            if fault:
+                yield block.only(number, fault)
+            else:
+                footer.left_out += 1
 
 
 def encoding_faults(text: bytes, records: Records, encoding: str) -> dict[int, Fault]:

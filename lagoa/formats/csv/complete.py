@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.sources import ISO_DATE
+from lagoa.formats.csv.footer import is_total
 from lagoa.formats.shared.number_forms import OTHER_MARK
 from lagoa.formats.shared.text_columns import Usual, guess_columns
 
@@ -22,10 +23,11 @@ def complete(source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Giv
     decimal: Literal["", ".", ","] = given.decimal or OTHER_MARK.get(given.thousands or "") or ""
     usual = Usual(source.delimiter, decimal, given.date or ISO_DATE, by_column=True)
     doubts = guess_columns(guesses, scan.columns, usual)
+    footer = given.footer or (scan.footers[0] if len(set(scan.footers)) == 1 else 0)
     _note_footer(scan, findings)
+    _note_total(scan, findings, footer)
     _note_refused(scan, findings)
     findings.notes += doubts
-    footer = given.footer or (scan.footers[0] if len(set(scan.footers)) == 1 else 0)
     return source.model_copy(update={"decimal": usual.mark, "date": usual.date, "footer": footer})
 
 
@@ -42,7 +44,24 @@ def _note_footer(scan: Scan, findings: Findings) -> None:
         findings.notes.append(f"the files end with different numbers of records that are no data: {counts}")
 
 
+def _note_total(scan: Scan, findings: Findings, footer: int) -> None:
+    """Note that the last record of a file is complete as all others, and has a word for a total."""
+    for last in scan.ends:
+        if total := next((value for value in last.values if value and is_total(value)), None):
+            findings.notes.append(
+                f"the last record has {total!r} (line @{last.place}@) and is read as the others: if it is no data, "
+                f"write footer: {footer + 1}"
+            )
+            return
+
+
 def _note_refused(scan: Scan, findings: Findings) -> None:
+    if scan.rules.pop("footer", 0):
+        findings.notes.append(
+            "among the records that footer leaves out is one as those before it: it goes to quarantine if all of its "
+            "values are of their columns' types"
+        )
+        scan.refused = [each for each in scan.refused if each.rule != "footer"]
     if not scan.rules:
         return
     rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(scan.rules.items()))

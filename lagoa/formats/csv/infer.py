@@ -74,6 +74,7 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
         escape=trial.marks.escape,
         encoding=encoding,
         header=names.fields if names.replace_header or given.names else header.found,
+        footer=given.footer or 0,
         nulls=[word for column, word in given.nulls if column == "*"],
     )
     guesses = [Guess(column, name, "string", "", parsed=True) for column, name in names.columns]

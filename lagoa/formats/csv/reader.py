@@ -14,6 +14,7 @@ from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import SourceError
 from lagoa.formats.csv.blocks import Block, encoding_faults, header_faults, nameless_faults, without_footer
 from lagoa.formats.csv.dialect import MAX_RECORD, dialect_of
+from lagoa.formats.csv.footer import Footer
 from lagoa.formats.csv.header import Beginning
 from lagoa.formats.csv.records import Records, scan, split
 from lagoa.formats.shared.columns import match_columns, without
@@ -100,6 +101,8 @@ class CsvReader:
         named = zip(self._header.named, self.columns, strict=True)
         self._repeated = [None if name in nulls[column] else name for name, column in named]
         self._footer = source.footer
+        own = {column.name: column for column in contract.columns}
+        self._contracted = [own[name] for name in self.columns]
 
     def check_first_records(self) -> None:
         """Make sure that the header fits the first records; see `Beginning.check_records`."""
@@ -107,8 +110,9 @@ class CsvReader:
 
     def stream(self) -> Stream:
         """Return the records from the first to the last, as one pass over the file."""
+        footer = Footer(self._footer, self._dialect, self._contracted, self.value)
         notes = self._header.notes
-        return Stream(self.schema, self._batches(), self._file, footer=self._footer, notes=notes)
+        return Stream(self.schema, self._batches(footer), self._file, footer=lambda: footer.left_out, notes=notes)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -122,9 +126,9 @@ class CsvReader:
         text, made = name_in_sql(stream_name(column.name)), name_in_sql(column.name)
         return from_text(text, made, column.type, column.spelling(self._written))
 
-    def _batches(self) -> Iterator[pa.RecordBatch]:
+    def _batches(self, footer: Footer) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch has either readable or unreadable ones."""
-        for block in without_footer(self._blocks(), self._footer, str(self._file.path)):
+        for block in without_footer(self._blocks(), footer, str(self._file.path)):
             yield from to_batches(self.schema, block.values, block.places, block.records.bad)
 
     def _blocks(self) -> Iterator[Block]:

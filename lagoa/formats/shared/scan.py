@@ -67,6 +67,7 @@ class Scan:
         rules: how many records break which rule of readability.
         refused: the first few of them.
         footers: how many records at the end of each file are no data.
+        ends: the last readable record of each file above them.
     """
 
     def __init__(self, profile: Profile, columns: Sequence[str]) -> None:
@@ -75,6 +76,7 @@ class Scan:
         self.rules: Counter[str] = Counter()
         self.refused: list[Refused] = []
         self.footers: list[int] = []
+        self.ends: list[Last] = []
         self._profile = profile
         self._names = [stream_name(name) for name in columns]
 
@@ -125,7 +127,9 @@ class Scan:
             if first is None or each.row < first:
                 self._refuse(each)
         if tail is not None:
-            self._see(tail.slice(0, sum(first is None or each.row < first for each in last)))
+            kept = [each for each in last if first is None or each.row < first]
+            self.ends += kept[-1:]
+            self._see(tail.slice(0, len(kept)))
         self.footers.append(footer)
 
     def _with_all_columns(self, table: pa.Table) -> pa.Table:

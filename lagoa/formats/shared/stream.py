@@ -8,7 +8,7 @@ from lagoa.errors import SourceError
 from lagoa.formats.shared.files import READ_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
 
@@ -67,7 +67,6 @@ class Stream:
     Attributes:
         schema: of the batches.
         received: records passed on so far; all records of the file once it was read to its end.
-        footer: records at the end of the file that are no data, and not passed on.
         notes: what else was left out.
     """
 
@@ -77,16 +76,21 @@ class Stream:
         batches: Iterator[pa.RecordBatch],
         file: SourceFile,
         *,
-        footer: int = 0,
+        footer: Callable[[], int] = int,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.schema = schema
         self.received = 0
-        self.footer = footer
+        self._footer = footer
         self.notes = notes
         self._batches = batches
         self._file = file
         self._failure: SourceError | None = None
+
+    @property
+    def footer(self) -> int:
+        """Records at the end of the file that are no data, and were not passed on; 0 until it was read to its end."""
+        return self._footer()
 
     def reader(self) -> pa.RecordBatchReader:
         """Return the batches, to be read once."""

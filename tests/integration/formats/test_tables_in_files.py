@@ -56,6 +56,20 @@ def test_the_command_says_what_was_left_out(folder: LakeFolder) -> None:
     assert found["notes"] == ["the last column has no name and is left out"]
 
 
+def test_a_file_without_its_total_loses_no_record(folder: LakeFolder) -> None:
+    folder.contract(TABLE, COLUMNS, source=SOURCE | {"footer": 1}, quarantineShare=1)
+    file = folder.file("units.csv", "code;people\n01;5\n02;6\n")
+    with folder.open() as lake:
+        branch = lake.create_branch("dev")
+        result = branch.ingest(file, TABLE)
+        assert (result.received, result.accepted, result.rules, result.footer) == (2, 1, {"footer": 1}, 0)
+        (refused,) = show_quarantine(lake.context, "dev", TableName.parse(TABLE))
+        assert (refused.record, refused.raw) == (2, b"02;6\n")
+        assert refused.reason == "a record as those before it, where `footer: 1` expects a total or a note"
+        assert branch.retry_quarantine(TABLE).accepted == 1
+        assert lake.sql(f"SELECT code, people FROM {TABLE} ORDER BY 1", "dev").fetchall() == [("01", 5), ("02", 6)]
+
+
 def test_records_are_retried_with_their_header(folder: LakeFolder) -> None:
     folder.contract(TABLE, "code:int people:int", source=SOURCE, quarantineShare=1)
     file = folder.file("units.csv", "code;people;\na;5;\ncode;people;\nb;7;9\n1;1;\n")

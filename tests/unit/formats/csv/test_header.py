@@ -162,7 +162,7 @@ def test_columns_without_name_elsewhere(tmp_path: Path, names: str) -> None:
     footer=st.integers(1, 5),
     block=st.sampled_from([1, 5, 4096]),
 )
-def test_the_last_records_are_left_out(
+def test_the_last_records_are_left_out_or_refused_if_they_may_be_data(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], footer: int, block: int
 ) -> None:
     folder = tmp_path_factory.mktemp("csv")
@@ -173,9 +173,42 @@ def test_the_last_records_are_left_out(
         with pytest.raises(SourceError, match=f"it has {len(records)} records, and by `footer: {footer}`"):
             stream.reader().read_all()
         return
+    whole = opened(folder, content, block=block).reader().read_all().sort_by("@row").to_pylist()
+    edge = len(whole) - footer
+    kept = whole[:edge] + [{**each, "@rule": each["@rule"] or "footer"} for each in whole[edge:] if is_pair(each)]
     stream = opened(folder, content, footer=footer, block=block)
-    assert rows(stream) == records[: len(records) - footer]
-    assert (stream.received, stream.footer) == (len(records) - footer, footer)
+    found = stream.reader().read_all().sort_by("@row").to_pylist()
+    assert [(each["@row"], each["@raw"], each["@rule"]) for each in found] == [
+        (each["@row"], each["@raw"], each["@rule"]) for each in kept
+    ]
+    assert (stream.received, stream.footer) == (len(kept), len(whole) - len(kept))
+
+
+def is_pair(record: dict[str, Any]) -> bool:
+    return bool(record["@raw"].count(b";") == 1)
+
+
+@pytest.mark.parametrize("block", [5, 4096])
+def test_what_tells_a_footer_from_the_records_before_it(tmp_path: Path, block: int) -> None:
+    path = tmp_path / "data.csv"
+    columns = (Column("uf", "string"), Column("people", "int"), Column("note", "string"))
+    source = CsvSource(format="csv", delimiter=";", footer=1)
+    contract = Contract(TableName.parse("bronze.t"), "1", Path("t"), "", columns, source=source)
+    left_out = ["Total;3;b", "Brasil;3;b", "Sum of both;x;b", ";3;b", ";;", "Fonte: IBGE;;", "Fonte: IBGE", "Total;3"]
+    refused = {
+        "TO;3;b": "footer",
+        "TO;3;": "footer",
+        'T"O;3;b': "quoting",
+        "T\0O;3;b": "nul",
+        "uf;people;note": "header",
+    }
+    for last in [*left_out, *refused]:
+        path.write_text(f"uf;people;note\nSP;1;a\nRJ;2;\n{last}\n")
+        stream = CsvReader(contract, source, SourceFile(path), block=block).stream()
+        rules = stream.reader().read_all().sort_by("@row").column("@rule").to_pylist()
+        assert (rules, stream.footer) == (([None, None, refused[last]], 0) if last in refused else ([None, None], 1)), (
+            last
+        )
 
 
 def test_records_that_end_in_a_delimiter_and_the_header_does_not(tmp_path: Path) -> None:

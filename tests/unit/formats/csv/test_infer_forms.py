@@ -117,6 +117,10 @@ AROUND = {
     ),
     "Excel's line": ("sep=;\na;b\n1;2\n3;4\n", {"skip": 1, "delimiter": ";"}),
     "an empty line": ("\n\na;b\n1;2\n3;4\n", {"skip": 2}),
+    "notes as wide as the table": (
+        "loja;uf;valor\n" + "".join(f"L{n};SP;{n},50\n" for n in range(30)) + ";;\nFonte: nós;;\n",
+        {"footer": 2},
+    ),
     "totals": ("loja;uf;valor\n" + "".join(f"L{n};SP;{n},50\n" for n in range(30)) + "Total;;99,00\n", {"footer": 1}),
     "a note": ("loja;uf;valor\n" + "".join(f"L{n};SP;{n},50\n" for n in range(30)) + "Fonte: nós\n", {"footer": 1}),
 }
@@ -269,3 +273,16 @@ def test_files_of_one_table_that_each_have_an_own_column_are_refused(tmp_path):
     (tmp_path / "b.csv").write_text("cod|old\n1|x\n", "utf-8")
     with pytest.raises(SourceError, match=r"b\.csv: it is no file of the table of a\.csv: its line 1 has the columns"):
         infer_contract([tmp_path / "a.csv", tmp_path / "b.csv"], SALES)
+
+
+def test_a_total_that_lacks_nothing_is_for_a_reviewer(tmp_path):
+    records = "".join(f"U{n};{n};{n},5\n" for n in range(30))
+    contract, source, text = of_text(tmp_path, f"uf;n;valor\n{records}TOTAL GERAL;435;450,0\n")
+    assert source.footer == 0
+    assert (
+        "the last record has 'TOTAL GERAL' (line 32) and is read as the others: if it is no data, write footer: 1"
+        in text
+    )
+    edited = read_back(tmp_path, SALES, text.replace("header: true", "header: true, footer: 1"))
+    assert loaded(edited, tmp_path / "sales.csv") == (30, 0)
+    assert loaded(contract, tmp_path / "sales.csv") == (31, 0)

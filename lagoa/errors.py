@@ -264,9 +264,11 @@ class InvalidName(TerminalError):
 class RefNotFound(TerminalError):
     """This ref names no branch, tag or commit."""
 
-    def __init__(self, ref: str, reason: str = "there is no such branch or tag", advice: str = "") -> None:
+    def __init__(
+        self, ref: str, reason: str = "there is no such branch or tag", advice: str = "", similar: str = ""
+    ) -> None:
         known = "`lagoa branch list`, `lagoa tag list` and `lagoa log` show what exists."
-        super().__init__(f"{ref!r} was not found: {reason}.", advice or known)
+        super().__init__(f"{ref!r} was not found: {reason}.{similar}", advice or known)
         self.ref = ref
 
 
@@ -303,8 +305,8 @@ class NotASuccessor(TerminalError):
 class TableNotFound(TerminalError):
     """The table does not exist at this ref."""
 
-    def __init__(self, table: TableName, ref: str) -> None:
-        super().__init__(f"There is no table {table} at {ref!r}.", "`lagoa tables` lists the tables of a ref.")
+    def __init__(self, table: TableName, ref: str, similar: str = "") -> None:
+        super().__init__(f"There is no table {table} at {ref!r}.{similar}", f"`lagoa tables {ref}` lists its tables.")
         self.table = table
         self.ref = ref
 

@@ -201,6 +201,21 @@ class Lake:
 
         return run_tests(self.context, select)
 
+    def models(self, select: Collection[str] | None = None) -> list[TableName]:
+        """Return the tables that models build, in the order of their dependencies.
+
+        Args:
+            select: names of tables or layers: only these, and the models they need.
+
+        Raises:
+            ModelError, ContractError: a model or contract that cannot be used.
+            InvalidName: nothing of this name has a model.
+        """
+        from lagoa.sql_models.run import lake_models
+
+        models = lake_models(self.context)
+        return list(models) if select is None else models.select(select)
+
     def stale_models(self, ref: str = MAIN) -> tuple[list[TableName], int]:
         """Return the models that `transform` would run at a ref, and the number of all models."""
         from lagoa.review.overview import stale_models

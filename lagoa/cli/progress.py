@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from itertools import count
 from threading import Timer
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from rich.progress import Progress, TaskID
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
+    from lagoa.domain.tables import TableName
     from lagoa.stack.artefacts import Fetched
 
 _PATIENCE = 0.5
@@ -50,6 +52,20 @@ def working(what: str) -> Iterator[Callable[[str | Fetched], None]]:
         delayed.cancel()
         delayed.join()
         progress.stop()
+
+
+def counting(tell: Callable[[str], None], models: Callable[[], Collection[TableName]]) -> Callable[[object], None]:
+    """Return what is called after each model: it tells how many of all are done, `3/26 models`.
+
+    Args:
+        tell: shows a text, as `working` yields it.
+        models: gives the models that are run; called only if a person looks on.
+    """
+    if not sys.stderr.isatty():
+        return lambda _: None
+    total, done = len(models()), count(1)
+    tell(f"running models: 0/{total} models")
+    return lambda _: tell(f"running models: {next(done)}/{total} models")
 
 
 def _progress() -> Progress:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+import re
+from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,15 +13,34 @@ _LENGTH = 80
 """Characters of a word that are compared: the cost grows with the square of its length."""
 
 
-def near(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6) -> str:
+_ALIKE = 0.72
+"""Similarity of names that people choose, below which the resemblance is chance: `payments` and `shipments`."""
+
+_END = re.compile(r"[^./]*$")
+
+
+def near_name(name: object, known: Iterable[object]) -> str:
+    """Return ` Did you mean …?` with the most similar table, branch or tag; empty if none is similar to `name`."""
+    return near(str(name), map(str, known), ends=_ALIKE)
+
+
+def near(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6, ends: float = 0.6) -> str:
     """Return ` Did you mean …?` with the most similar known words; empty if none is similar to `word`.
+
+    Of names in parts, such as `bronze.orders`, the last parts must be similar, too: a common prefix says nothing.
 
     Args:
         word: the unknown word; case does not matter.
         known: the valid words.
         most: the maximum number of suggestions, the most similar first.
         alike: the least similarity, from 0 to 1.
+        ends: the least similarity of the last parts.
     """
     plain = {each.casefold(): each for each in known}
-    found = get_close_matches(word.strip().casefold()[:_LENGTH], plain, most, alike)
-    return f" Did you mean {' or '.join(repr(plain[each]) for each in found)}?" if found else ""
+    text = word.strip().casefold()[:_LENGTH]
+    found = [each for each in get_close_matches(text, plain, max(len(plain), 1), alike) if _of_ends(text, each) >= ends]
+    return f" Did you mean {' or '.join(repr(plain[each]) for each in found[:most])}?" if found else ""
+
+
+def _of_ends(word: str, known: str) -> float:
+    return SequenceMatcher(None, *(_END.findall(each)[0] for each in (word, known))).ratio()

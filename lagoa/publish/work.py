@@ -18,7 +18,7 @@ from lagoa.publish.moves import ROLLBACK
 from lagoa.write.holds import refuse_held_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lagoa.catalog.batches import TableBatches
     from lagoa.context import LakeContext
@@ -131,9 +131,20 @@ class _Work:
         if stale:
             others = sorted(set().union(*models.values()))
             reason = f"{', '.join(map(str, others))} would have a different state than the one that built"
-            own = net.keys() >= set(others)
-            advice = "Run the models again on the branch (`lagoa transform`), then publish." if own else ""
-            raise self._conflict(stale, reason, advice)
+            raise self._conflict(stale, reason, self._skew_advice(stale, others, net))
+
+    def _skew_advice(
+        self, stale: Sequence[TableName], others: Sequence[TableName], net: Mapping[TableName, str | None]
+    ) -> str:
+        """Return what makes models fit their inputs; empty if the work has to be done again because main moved on."""
+        build = f"Run the models again on the branch (`lagoa transform {self.branch}`), then publish."
+        if net.keys() >= set(others):
+            return build
+        moved = self.catalog.diff(self.parted, self.main)
+        if not moved.keys().isdisjoint(others):
+            return ""
+        names = " ".join(map(str, [*stale, *others]))  # the models were restored to a state that other inputs built
+        return f"{build} Or restore the inputs from the same ref, too: `lagoa table restore {names} --from REF`."
 
     def namespaces(self) -> dict[Namespace, Mapping[str, str] | None]:
         """Return the namespaces that the branch created, changed or removed, and main did not change meanwhile."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.catalog.table_facts import plain_type, table_document
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 
@@ -152,7 +153,7 @@ def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     name = TableName.parse(table)
     pointers = context.pointers(ref)
     if name not in pointers:
-        raise TableNotFound(name, ref)
+        raise TableNotFound(name, ref, near_name(name, pointers))
     return _table_state(context, name, pointers[name])
 
 

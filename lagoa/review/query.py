@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.suggestions import near_name
 from lagoa.errors import TableNotFound
 
 if TYPE_CHECKING:
@@ -27,5 +28,5 @@ def run_query(context: LakeContext, query: str, ref: str) -> QueryResult:
         if table.is_quarantine:
             context.require_quarantine_access()
         if table not in pointers:
-            raise TableNotFound(table, ref)
+            raise TableNotFound(table, ref, near_name(table, pointers))
     return context.engine.session({table: pointers[table] for table in tables}, confined=True).query(query)

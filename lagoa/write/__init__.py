@@ -15,6 +15,7 @@ from lagoa.catalog.table_facts import FINGERPRINT
 from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN, Ref
+from lagoa.domain.suggestions import near_name
 from lagoa.errors import BatchChanged, BatchHeld, CommitLost, QueryError, TableNotFound, WriteError
 from lagoa.write.fingerprints import RowsFingerprint, same
 from lagoa.write.holds import held_batches
@@ -227,11 +228,11 @@ class WriteTransaction:
         """
         tables = self._staged.tables
         if table not in tables:
-            raise TableNotFound(table, self._branch)
+            raise TableNotFound(table, self._branch, near_name(table, tables))
         engine = self._context.engine
         reads = engine.tables_read(f"SELECT ({predicate}\n)", repeatable=True)
         for other in sorted(reads - tables.keys()):
-            raise TableNotFound(other, self._branch)
+            raise TableNotFound(other, self._branch, near_name(other, tables))
         target = Target(self._staged, self._context.contracts, table)
         with engine.session({name: tables[name] for name in reads | {table}}, confined=True) as session:
             try:
@@ -251,7 +252,7 @@ class WriteTransaction:
         changed = []
         for table in tables:
             if table not in self._staged.tables:
-                raise TableNotFound(table, self._branch)
+                raise TableNotFound(table, self._branch, near_name(table, self._staged.tables))
             target = Target(self._staged, self._context.contracts, self._context.contracts[table].table)
             if target.evolves:
                 written = target.commit(FileChanges(), {}, self._context.engine).metadata

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.refs import Ref
+from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 from lagoa.write.evolution import same_columns
@@ -55,7 +56,7 @@ def restore_tables(
     then = catalog.tables(catalog.resolve(Ref.parse(source)).id)
     for table in tables:
         if table not in then:
-            raise TableNotFound(table, source)
+            raise TableNotFound(table, source, near_name(table, then))
     now = staged.tables
     wanted = {each: then.get(each) for table in tables for each in (table, table.quarantine)}
     changed = {table: pointer for table, pointer in wanted.items() if pointer != now.get(table)}

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import LagoaError, TableNotFound, WriteError
 from lagoa.write.frames import Frame
@@ -78,7 +79,7 @@ def open_rows(
         reads = engine.tables_read(source)
         for table in sorted(reads):
             if table not in tables:
-                raise TableNotFound(table, ref)
+                raise TableNotFound(table, ref, near_name(table, tables))
         pointers = {table: tables[table] for table in reads | {target.name} if table in tables}
         with engine.session(pointers, confined=True, writes=True) as session:
             try:

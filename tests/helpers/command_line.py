@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -69,7 +70,7 @@ def in_terminal(lake, *arguments, columns=80):
     """Return the lines that a command prints in a terminal so wide, both what is result and what is not, uncoloured."""
     controller, terminal = pty.openpty()
     line = [sys.executable, "-m", "lagoa.cli", "--lake", str(lake), *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "dumb"}
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
     with subprocess.Popen(line, cwd=lake, env=environment, stdin=terminal, stdout=terminal, stderr=terminal) as process:
         os.close(terminal)
         printed = b""
@@ -78,7 +79,8 @@ def in_terminal(lake, *arguments, columns=80):
                 printed += part
     os.close(controller)
     assert process.returncode == 0, printed
-    return printed.decode().replace("\r", "").splitlines()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed.decode())
+    return text.replace("\r\n", "\n").replace("\r", "\n").splitlines()  # what progress overwrites is a line, too
 
 
 def write(folder, name, text):

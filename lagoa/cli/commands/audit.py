@@ -100,7 +100,8 @@ def audit_run(  # noqa: PLR0913 - options of the command
         if report.passed and publishable:
             hint(f"Next: `lagoa publish {ref}`.")
         elif not report.passed:
-            hint("This cannot be published." + ("" if rows else f" `lagoa audit show {ref} --rows` shows the rows."))
+            what = "This cannot be published." if publishable else "These checks do not pass here now."
+            hint(what + ("" if rows else f" `lagoa audit {ref} --rows` shows the rows."))
     if not report.passed:
         raise typer.Exit(EXIT_AUDIT_FAILED)
 

@@ -9,7 +9,7 @@ import typer
 from lagoa.cli.built import show_built, tell_built
 from lagoa.cli.completion import complete_model
 from lagoa.cli.options import BranchOption, JsonOption, open_here
-from lagoa.cli.progress import working
+from lagoa.cli.progress import counting, working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 
@@ -38,9 +38,8 @@ def backfill(  # noqa: PLR0913, PLR0917 - options of the command
     publication = None
     with open_here(ctx) as lake, place_of(lake, "backfill", branch) as place:
         with working(f"building {model}") as tell:
-            results = place.backfill(
-                model, start=start, end=end, batches=batch or (), on_done=lambda r: tell(f"{r.table} is done")
-            )
+            on_done = counting(tell, lambda: lake.models([model]))
+            results = place.backfill(model, start=start, end=end, batches=batch or (), on_done=on_done)
         if not as_json:
             show_built(results)
         if branch is None:

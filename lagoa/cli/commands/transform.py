@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lagoa.cli.built import show_built, tell_built
 from lagoa.cli.completion import complete_branch, complete_model
 from lagoa.cli.options import JsonOption, either, open_here
-from lagoa.cli.progress import working
+from lagoa.cli.progress import counting, working
 from lagoa.cli.publications import finish, place_of, publish_branch
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from lagoa.branch import Branch
+    from lagoa.lake import Lake
 
 
 def transform(
@@ -44,11 +50,24 @@ def transform(
     """
     branch = either(branch, same_branch, None)
     publication = None
-    with open_here(ctx) as lake, place_of(lake, "transform", branch) as place:
+    with open_here(ctx) as lake, _place(lake, branch) as place:
         with working("running models") as tell:
-            results = place.transform(select, on_done=lambda r: tell(f"running models: {r.table} is done"))
+            results = place.transform(select, on_done=counting(tell, lambda: lake.models(select)))
         if not as_json:
             show_built(results)
         if branch is None:
             publication = publish_branch(place, "Run the models")
     finish([tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
+
+
+def _place(lake: Lake, branch: str | None) -> AbstractContextManager[Branch]:
+    """Return where the models are run; a model or layer in the place of the branch is taken for a slip."""
+    from lagoa.errors import RefNotFound
+
+    try:
+        return place_of(lake, "transform", branch)
+    except RefNotFound as error:
+        if any(branch in {str(table), table.layer} for table in lake.models()):
+            advice = f"The argument is a branch; for models it is `lagoa transform --select {branch}`."
+            raise RefNotFound(error.ref, advice=advice) from error
+        raise

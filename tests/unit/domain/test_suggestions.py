@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import near, near_name
 
 KNOWN = ("order_id", "order_di", "price", "Ünit")
 
@@ -32,3 +32,21 @@ def test_a_word_must_be_as_like_as_is_said():
 
 def test_only_the_beginning_of_a_long_word_is_compared():
     assert near("x" * 10_000_000, ["x" * 80]) == f" Did you mean {'x' * 80!r}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "said"),
+    [
+        ("bronze.ordrs", ["bronze.orders", "silver.orders"], " Did you mean 'bronze.orders'?"),
+        ("silver.orders", ["bronze.orders"], " Did you mean 'bronze.orders'?"),
+        ("bronze.abc", ["bronze.xyz", "bronze.orders"], ""),
+        ("feature/abc", ["feature/xyz"], ""),
+        ("feature/login", ["feature/logins"], " Did you mean 'feature/logins'?"),
+        ("mian", ["main", "dev"], " Did you mean 'main'?"),
+        ("dve", ["main", "dev"], ""),
+        ("payments", ["shipments"], ""),
+        ("prod", ["main", "dev"], ""),
+    ],
+)
+def test_a_table_or_branch_is_offered_only_if_its_own_name_is_alike(name, known, said):
+    assert near_name(name, known) == said

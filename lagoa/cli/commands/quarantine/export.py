@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, Tab
 from lagoa.cli.console import count, emit_json, hint, number, say
 from lagoa.cli.options import JsonOption, RefOption, either, open_here
 from lagoa.domain.selection import Selection
+
+if TYPE_CHECKING:
+    from lagoa.lake import Lake
 
 
 def export(  # noqa: PLR0913 - options of the command
@@ -32,6 +35,7 @@ def export(  # noqa: PLR0913 - options of the command
     if target is None:
         raise typer.BadParameter("Name the file to write: FILE, or --output FILE.")
     with open_here(ctx) as lake:
+        on = _branch_of(lake, ref)
         result = lake.export_quarantine(table, target, ref, Selection(rule, batch, where))
     if as_json:
         emit_json({"table": str(result.table), "file": target, "records": result.records, "raw": result.raw})
@@ -39,4 +43,12 @@ def export(  # noqa: PLR0913 - options of the command
     unsplit = f"; {number(result.raw)} of them could not be split into columns" if result.raw else ""
     say(f"{count(result.records, 'record')} written to {target}{unsplit}.")
     if result.records:
-        hint(f"Next: edit it, then `lagoa quarantine fix {table} --file {target}`.")
+        hint(f"Next: edit it, then `lagoa quarantine fix {table} --file {target}{on}`.")
+
+
+def _branch_of(lake: Lake, ref: str) -> str:
+    """Return the option by which the records of a ref are fixed where they are: on that branch, or for main on none."""
+    if ref == "main":
+        return ""
+    there = any(each.name == ref and each.kind == "branch" for each in lake.refs())
+    return f" --branch {ref if there else 'BRANCH'}"

@@ -72,6 +72,7 @@ def infer_contract(
     _check_given(files[0], form, given)
     widest, source, guesses = infer_widest(files, table, form, given, findings)
     files.sort(key=lambda file: file is not widest)  # the others keep their order
+    _check_names(files[0], guesses)
     source = _look_at(files, table, (form, source), guesses, given, findings)
     key = find_key(guesses, table.name)
     for guess in guesses:
@@ -89,6 +90,14 @@ def _check_given(file: SourceFile, form: Format[Any], given: Given) -> None:
         kind = form.options.files or form.names[0]
         message = f"{name} is given, which {kind} files do not have; by its name or its content it is {kind}."
         raise SourceError(str(file.path), message, "Leave the option out.")
+
+
+def _check_names(file: SourceFile, guesses: Sequence[Guess]) -> None:
+    """Raise `SourceError` if a name in the file has a character that a contract cannot express."""
+    for number, guess in enumerate(guesses, 1):
+        if "\0" in f"{guess.header}{guess.type}":
+            message = f"the name of column {number} or of a field in it has a NUL character: {guess.header!r}."
+            raise SourceError(str(file.path), message, "Correct the file.")
 
 
 def _look_at(

@@ -56,7 +56,7 @@ class Names:
 
     def _fit(self, trial: Trial) -> None:
         """Let the names be as many as the fields of most records, which may end with a delimiter or not."""
-        below = trial.records[trial.start + 1 :]
+        below = [record for record in trial.records[trial.start + 1 :] if record.fields]
         usual = Counter(record.fields for record in below).most_common(1)
         fields, line = len(self.fields), trial.records[trial.start].line
         if not usual or usual[0][0] == fields or usual[0][1] * 2 <= len(below):

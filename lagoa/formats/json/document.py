@@ -65,13 +65,20 @@ def find_lists(head: bytes, encoding: str) -> list[List]:
 def _values(head: bytes, deepest: int, encoding: str) -> Iterator[tuple[tuple[str, ...], bytes, int]]:
     """Yield the values of objects that only objects are around: their keys, their first byte, and where that ends.
 
-    The end of a list is yielded as `]` with its keys, the end of the document as no byte.
+    The end of a list is yielded as `]` with its keys, the end of the document as no byte. Nothing is
+    yielded after a key that cannot be read.
     """
     keys: list[str] = []
     depth, last, is_value = 0, b"", False
     for text, place in _tokens(head):
         if text == b":" and depth == len(keys) + 1 and depth <= deepest:
-            keys.append(json.loads(last.decode(encoding)))
+            try:
+                key = json.loads(last.decode(encoding))
+            except ValueError:
+                return
+            if not isinstance(key, str):
+                return
+            keys.append(key)
             is_value = True
             continue
         if is_value:

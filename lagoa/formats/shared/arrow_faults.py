@@ -207,12 +207,20 @@ def _is_valid(array: pa.Array) -> bool:
 def _ambiguous(array: pa.Array) -> list[int]:
     """Return the rows of maps with a key twice, which the engine does not support."""
     import pyarrow as pa
+    from pyarrow import compute
 
     found: set[int] = set()
     for part, rows in parts(array):
-        if pa.types.is_map(part.type):
-            keys = ([repr(key) for key, _ in row or ()] for row in part.to_pylist())
-            found.update(int(row) for row, each in zip(rows, keys, strict=True) if len(set(each)) < len(each))
+        if not pa.types.is_map(part.type):
+            continue
+        key = remade(part.type.key_type, lambda each: _number(_bytes(each)))  # Python has no object for some moments
+        entries = part.cast(pa.list_(pa.struct([("key", part.type.key_type), ("value", part.type.item_type)])))
+        keys = entries.flatten().field(0).cast(key).to_pylist()
+        seen: set[tuple[int, str]] = set()
+        for each in zip(compute.list_parent_indices(entries).to_pylist(), map(repr, keys), strict=True):
+            if each in seen:
+                found.add(int(rows[each[0]]))
+            seen.add(each)
     return sorted(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import gzip
 import io
@@ -234,15 +235,17 @@ def contracts(draw: st.DrawFn) -> bytes:
         holder, key = places[draw(st.integers(0, len(places) - 1))]
         change = draw(st.sampled_from(["other", "other", "gone", "more", "wrapped"]))
         if change == "other":
-            holder[key] = draw(JUNK)
+            holder[key] = copy.deepcopy(draw(JUNK))
         elif change == "gone":
             del holder[key]
         elif change == "wrapped":
             holder[key] = draw(st.sampled_from([[holder[key]], {"value": holder[key]}, [holder[key]] * 2]))
         elif isinstance(holder, dict):
-            holder[draw(st.sampled_from(["unknown", "name", "type", "items", "quality", "required"]))] = draw(JUNK)
+            holder[draw(st.sampled_from(["unknown", "name", "type", "items", "quality", "required"]))] = copy.deepcopy(
+                draw(JUNK)
+            )
         else:
-            holder.append(draw(JUNK))
+            holder.append(copy.deepcopy(draw(JUNK)))
     return json.dumps(document).encode("utf-8", "surrogatepass")
 
 

@@ -301,6 +301,8 @@ REFUSED = {
     "blank": (b"\n \n", "it is empty"),
     "a byte order mark alone": (b"\xef\xbb\xbf\n", "it is empty"),
     "a header beyond all bounds": (b"x" * 200_000 + b",y\n1,2\n", "cannot be read: field larger"),
+    "NUL in a name": (b"a\0b,c\n1,2\n", "binary|NUL character"),
+    "a header and an open quote": (b'id\n"', "a quote or an escape that is not closed"),
     "a header alone": (b"id,name\n", "a header and no record"),
     "binary": (b"id,name\n1,\0\0\n", "it is binary"),
     "Excel": (b"PK\x03\x04rest", "an Excel workbook or a zip"),

@@ -93,6 +93,12 @@ def test_lists_are_found_with_their_keys():
     assert find_lists(head[: head.index(b'"b')], "utf-8")[-1].path == ("d", "value")
 
 
+@pytest.mark.parametrize("bad", [b'{"\\id": [{"a": 1}]}', b'{1: [{"a": 1}]}', b'{"b": 1, x: [{"a": 1}]}'])
+def test_no_list_is_found_behind_a_key_that_is_no_text(bad):
+    assert find_lists(bad, "utf-8") == []
+    assert [each.path for each in find_lists(b'{"first": [{"a": 1}], ' + bad[1:], "utf-8")] == [("first",)]
+
+
 keys = st.sampled_from(["value", "a", "b", '\\"[', "é"])
 inner = st.recursive(
     st.none() | st.integers() | st.text(max_size=5),

@@ -104,6 +104,15 @@ class Branch:
         with self.write(f"restore {', '.join(tables)} from {source}") as tx:
             return tx.restore([TableName.parse(table) for table in tables], source)
 
+    def drop(self, table: str) -> None:
+        """Remove a table and its quarantine; `restore` brings them back from any state that has them.
+
+        Raises:
+            TableNotFound: there is no such table.
+        """
+        with self.write(f"drop {table}") as tx:
+            tx.drop(TableName.parse(table))
+
     def evolve(self, tables: Sequence[str] | None = None) -> list[TableName]:
         """Change tables to match their contracts, as the next write would, without rows; return those that changed.
 

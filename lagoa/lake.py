@@ -95,9 +95,14 @@ class Lake:
         """Create a tag: a permanent name of a commit."""
         return self.context.catalog.create_tag(name, self._commit_of(at))
 
-    def delete_ref(self, name: str) -> None:
-        """Delete a branch or a tag; commits that other refs can reach stay."""
-        self.context.catalog.delete_ref(name, self.context.catalog.ref(name).commit)
+    def delete_ref(self, name: str, commit: str | None = None) -> None:
+        """Delete a branch or a tag; commits that other refs can reach stay.
+
+        Args:
+            name: its name.
+            commit: delete it only if it is at this commit; else raise `CommitLost`.
+        """
+        self.context.catalog.delete_ref(name, commit or self.context.catalog.ref(name).commit)
 
     def ref(self, name: str) -> RefInfo:
         """Return a branch or tag by its name; raises `RefNotFound`, `InvalidName`."""
@@ -215,6 +220,17 @@ class Lake:
 
         models = lake_models(self.context)
         return list(models) if select is None else models.select(select)
+
+    def readers(self, table: str) -> list[TableName]:
+        """Return the tables of the models that read a table.
+
+        Raises:
+            ModelError, ContractError: a model or contract that cannot be used.
+        """
+        from lagoa.sql_models.run import lake_models
+
+        name = TableName.parse(table)
+        return [each for each, model in lake_models(self.context).items() if name in model.inputs]
 
     def stale_models(self, ref: str = MAIN) -> tuple[list[TableName], int]:
         """Return the models that `transform` would run at a ref, and the number of all models."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -78,6 +79,8 @@ PersonalOption = Annotated[
     bool, typer.Option("--personal", help="Show the values of columns that contracts classify as personal, too.")
 ]
 CheckRowsOption = Annotated[bool, typer.Option("--rows", help="Show the rows that checks failed for.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")]
 RefOption = Annotated[
     str,
     typer.Option(
@@ -118,6 +121,15 @@ def either(argument: _T | None, option: _T | None, default: _D) -> _T | _D:
         raise typer.BadParameter(f"It is given twice, as an argument ({argument}) and as an option ({option}).")
     given = option if argument is None else argument
     return default if given is None else given
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if a person agrees, or `--yes` is given; a usage error where nobody can be asked."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("Give --yes to do this without a question.")
+    typer.confirm(question, abort=True, err=True)
 
 
 def hide_types_of_flags(command: Any) -> None:

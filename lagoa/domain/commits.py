@@ -72,7 +72,7 @@ class Batch:
 INTENTS = "lagoa.intents"
 """Commit property: JSON list with the intent of each write of the commit."""
 
-IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore", "evolve"]
+IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore", "drop", "evolve"]
 
 
 @dataclass(frozen=True, slots=True)

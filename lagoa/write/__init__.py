@@ -273,6 +273,24 @@ class WriteTransaction:
         self._intents.extend(Intent("restore", str(table)) for table in changed)
         return results
 
+    def drop(self, table: TableName) -> None:
+        """Remove a table and its quarantine from the branch; their files stay for the states that have them.
+
+        Raises:
+            TableNotFound: there is no such table.
+            WriteError: it is the quarantine of a table that stays.
+        """
+        tables = self._staged.tables
+        if table not in tables:
+            raise TableNotFound(table, self._branch, near_name(table, tables))
+        if table.is_quarantine and any(each.quarantine == table for each in tables):
+            raise WriteError(
+                table, "a quarantine is dropped with its table.", "Drop the table that refused its records."
+            )
+        gone: dict[TableName, str | None] = {each: None for each in (table, table.quarantine) if each in tables}
+        self._staged.point(gone)
+        self._intents.extend(Intent("drop", str(each)) for each in gone)
+
     def __enter__(self) -> Self:
         return self
 

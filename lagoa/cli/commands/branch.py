@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lagoa.cli.completion import complete_branch
-from lagoa.cli.console import emit_json, hint, say, short
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.console import count, emit_json, hint, say, short
+from lagoa.cli.options import DryRunOption, JsonOption, YesOption, confirm, open_here
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs, show_branches
+
+if TYPE_CHECKING:
+    from lagoa.review.overview import BranchState
 
 branch = typer.Typer(add_completion=False, no_args_is_help=True, help="Branches: list, create, delete.")
 
@@ -38,7 +42,39 @@ def branch_create(ctx: typer.Context, name: NameArgument, source: FromOption = "
 @branch.command("delete")
 def branch_delete(
     ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_branch)],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_branch)
+    ] = None,
+    *,
+    merged: Annotated[bool, typer.Option("--merged", help="All branches of which main has every commit.")] = False,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Delete branches; commits that other refs reach stay."""
-    delete_refs(ctx, "branch", names)
+    if merged == bool(names):
+        raise typer.BadParameter("Name branches, or give --merged for all of which main has every commit.")
+    if names and (dry_run or yes):
+        raise typer.BadParameter("--dry-run and --yes go with --merged.")
+    if names:
+        delete_refs(ctx, "branch", names)
+        return
+    with open_here(ctx) as lake:
+        found = [
+            state for state in lake.branches() if state.name != "main" and not state.ahead and not _is_new_run(state)
+        ]
+        if not found:
+            hint("There is no branch of which main has every commit.")
+            return
+        show_branches(found)
+        if dry_run:
+            return
+        confirm(f"Delete {count(len(found), 'branch', 'branches')}?", yes=yes)
+        for state in found:
+            lake.delete_ref(state.name, state.commit)  # not if somebody has written to it meanwhile
+            say(f"Deleted {state.name}, which was at {short(state.commit)}.")
+
+
+def _is_new_run(state: BranchState) -> bool:
+    """Return whether a run may be working on a branch that it has not written to yet."""
+    age = None if state.created_at is None else datetime.now(UTC) - state.created_at
+    return state.name.startswith("run/") and (age is None or age < timedelta(days=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from command_line import lagoa, ok
+from command_line import MORE, lagoa, ok, write
 
 
 def test_branches(lake):
@@ -20,3 +20,24 @@ def test_branches(lake):
     assert len(ok(lake, "branch", "list", "--json").json()) == 3
     assert ok(lake, "branch", "delete", "dev", "old").out.startswith("Deleted dev, which was at ")
     assert len(ok(lake, "branch", "list", "--json").json()) == 1
+
+
+def test_branches_that_main_has_are_deleted_together(lake, tmp_path):
+    ok(lake, "branch", "create", "merged")
+    ok(lake, "branch", "create", "old", "--from", "main~1")
+    ok(lake, "branch", "create", "run/daily/now")
+    ok(lake, "branch", "create", "work")
+    ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people", "--branch", "work")
+    tried = ok(lake, "branch", "delete", "--merged", "--dry-run")
+    assert {line.split()[0] for line in tried.out.splitlines()[1:]} == {"merged", "old"}
+    unasked = lagoa(lake, "branch", "delete", "--merged")
+    assert (unasked.code, "--yes" in unasked.err) == (2, True)
+    assert len(ok(lake, "branch", "list", "--json").json()) == 5
+    done = ok(lake, "branch", "delete", "--merged", "--yes")
+    assert "Deleted merged, which was at" in done.out
+    assert {b["name"] for b in ok(lake, "branch", "list", "--json").json()} == {"main", "work", "run/daily/now"}
+    assert "no branch" in ok(lake, "branch", "delete", "--merged", "--yes").err
+    ok(lake, "publish", "work")
+    assert "work" in ok(lake, "branch", "delete", "--merged", "--dry-run").out
+    for wrong in ((), ("work", "--merged"), ("work", "--dry-run")):
+        assert lagoa(lake, "branch", "delete", *wrong).code == 2

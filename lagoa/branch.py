@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.commits import Batch
-    from lagoa.domain.ports.engine import QueryResult
     from lagoa.domain.receipts import Publication
     from lagoa.ingest import FolderResult, IngestResult
     from lagoa.quarantine import FateResult
+    from lagoa.review.query import Result
     from lagoa.sql_models.run import ModelResult
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
 
@@ -41,6 +41,9 @@ class Branch:
     def __init__(self, context: LakeContext, name: str) -> None:
         self._context = context
         self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r}>"
 
     @property
     def head(self) -> str:
@@ -238,7 +241,7 @@ class Branch:
         """
         return self._context.publisher.publish(self.name, message)
 
-    def sql(self, query: str) -> QueryResult:
+    def sql(self, query: str) -> Result:
         """Run a SELECT over the current state of this branch."""
         from lagoa.review.query import run_query
 

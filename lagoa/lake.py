@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers
-    from lagoa.domain.ports.engine import QueryResult
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
     from lagoa.domain.selection import Fate
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from lagoa.review.diff import LakeDiff
     from lagoa.review.diff.contracts import ContractDiff
     from lagoa.review.overview import BranchState, TableState
+    from lagoa.review.query import Result
     from lagoa.settings import Settings
     from lagoa.sql_models.testing import ModelTestReport
 
@@ -53,8 +53,8 @@ class Lake:
         """The settings of the lake."""
         return self.context.settings
 
-    def sql(self, query: str, ref: str = MAIN) -> QueryResult:
-        """Run a SELECT over the tables of one commit; the result is read once: `.arrow()`, `.df()`, `.fetchall()`.
+    def sql(self, query: str, ref: str = MAIN) -> Result:
+        """Run a SELECT over the tables of one commit; read its result by `.arrow()`, `.df()`, `.fetchall()`.
 
         Raises:
             QueryError: anything but one SELECT over tables of the ref, or a query that fails.
@@ -366,6 +366,9 @@ class Lake:
     def close(self) -> None:
         """Close the catalog and the SQL engine; the lake and its branches cannot be used any more (`LakeClosed`)."""
         self.context.close()
+
+    def __repr__(self) -> str:
+        return f"<Lake {self.settings.name!r} in {self.settings.root}>"
 
     def __enter__(self) -> Self:
         return self

@@ -113,15 +113,10 @@ def _say_rows(samples: dict[str, pa.Table | None]) -> None:
 
 def _say_verdict(report: AuditReport) -> None:
     """Print how many checks passed, warned and failed."""
-    outcomes = [result.outcome for result in report.results]
-    parts = [
-        f"{number(outcomes.count(o))} {o}" for o in ("passed", "warned", "failed", "not evaluated") if o in outcomes
-    ]
     reused = sum(1 for result in report.results if result.reused)
-    known = "all" if reused == len(outcomes) else f"{number(reused)} of them"
+    known = "all" if reused == len(report.results) else f"{number(reused)} of them"
     again = f" ({known} reused)" if reused else ""
-    summary = ", ".join([count(len(outcomes), "check"), *parts]) + f"{again}, in {seconds(report.seconds)}"
-    say(f"{report.ref} ({short(report.commit)}): {summary}.")
+    say(f"{report.ref} ({short(report.commit)}): {report.counted}{again}, in {seconds(report.seconds)}.")
 
 
 def tell_report(report: AuditReport) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
+from lagoa.domain.notebooks import html_table
 from lagoa.domain.suggestions import near
 from lagoa.errors import QueryError
 
@@ -141,6 +142,23 @@ class AuditReport:
         message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
         suggestion = near(check, (each.check for each in self.results), 3, alike=0.85).strip()
         raise QueryError(message, suggestion or f"`lagoa audit show {self.commit[:12]}` lists them.")
+
+    def __repr__(self) -> str:
+        return f"<AuditReport of {self.ref} ({self.commit[:12]}): {self.counted}>"
+
+    def _repr_html_(self) -> str:
+        """Return the results as HTML, those that did not pass first, for a notebook."""
+        columns = ("check", "outcome", "figure", "expected", "message")
+        results = sorted(self.results, key=lambda each: (each.outcome == "passed", each.check))
+        rows = [(each.check, each.outcome, each.shown, each.threshold, each.message) for each in results]
+        return html_table(columns, rows, f"{self.ref} ({self.commit[:12]}): {self.counted}")
+
+    @property
+    def counted(self) -> str:
+        """How many checks there are, and how many of each outcome: `25 checks, 23 passed, 2 failed`."""
+        outcomes = [result.outcome for result in self.results]
+        parts = [f"{outcomes.count(each):,} {each}" for each in get_args(Outcome) if each in outcomes]
+        return ", ".join([f"{len(outcomes):,} check{'s' if len(outcomes) != 1 else ''}", *parts])
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from lagoa.domain.checks import AuditReport
 
+_LISTED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -44,6 +46,9 @@ class Receipt:
     held: bool = False
     loosened: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Receipt {self.id[:12]} of {self.branch}: {self.report!r}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Publication:
@@ -70,3 +75,9 @@ class Publication:
     unseen: tuple[str, ...] = ()
     held: bool = False
     loosened: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        more = len(self.tables) - _LISTED
+        tables = ", ".join(self.tables[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+        moment = f"{self.published_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"<Publication {self.commit[:12]}, {moment}: {tables}; {self.report.counted}>"

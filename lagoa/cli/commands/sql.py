@@ -15,7 +15,7 @@ from lagoa.cli.options import JsonOption, RefOption, open_here
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lagoa.domain.ports.engine import QueryResult
+    from lagoa.review.query import Result
 
 SHOWN = 50
 _AT_ONCE = 10_000
@@ -45,7 +45,7 @@ def sql(
             _print_table(result, limit or SHOWN)
 
 
-def _print_table(result: QueryResult, limit: int) -> None:
+def _print_table(result: Result, limit: int) -> None:
     rows = result.fetchmany(limit + 1)
     emit_rows(list(result.columns), rows[:limit])
     if len(rows) > limit:
@@ -54,7 +54,7 @@ def _print_table(result: QueryResult, limit: int) -> None:
         hint("No rows.")
 
 
-def _print_json(result: QueryResult, limit: int | None) -> None:
+def _print_json(result: Result, limit: int | None) -> None:
     rows = list(_rows(result, None if limit is None else limit + 1))
     shown = rows[:limit]
     emit_json(
@@ -63,13 +63,13 @@ def _print_json(result: QueryResult, limit: int | None) -> None:
     )
 
 
-def _print_csv(result: QueryResult, limit: int | None) -> None:
+def _print_csv(result: Result, limit: int | None) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.columns)
     writer.writerows([text_of(value) for value in row] for row in _rows(result, limit))
 
 
-def _rows(result: QueryResult, limit: int | None) -> Iterator[tuple[object, ...]]:
+def _rows(result: Result, limit: int | None) -> Iterator[tuple[object, ...]]:
     left = math.inf if limit is None else limit
     while left > 0 and (rows := result.fetchmany(int(min(left, _AT_ONCE)))):
         yield from rows

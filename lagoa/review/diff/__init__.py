@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.catalog.readable import readable_table
+from lagoa.domain.notebooks import html_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -83,6 +84,19 @@ class LakeDiff:
     a: str
     b: str
     tables: tuple[TableDiff, ...]
+
+    def __repr__(self) -> str:
+        tables = f"{len(self.tables)} table{'s differ' if len(self.tables) != 1 else ' differs'}"
+        return f"<LakeDiff {self.a[:12]}..{self.b[:12]}: {tables}>"
+
+    def _repr_html_(self) -> str:
+        """Return the tables that differ as HTML, for a notebook."""
+        columns = ("table", "", "rows added", "changed", "removed", "columns that differ")
+        rows = [
+            (each.table, each.kind, each.rows_added, each.rows_changed, each.rows_removed, len(each.columns))
+            for each in self.tables
+        ]
+        return html_table(columns, rows)
 
 
 def diff(

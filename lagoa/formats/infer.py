@@ -170,7 +170,7 @@ def _check(file: SourceFile, scan: Scan, source: Source) -> None:
     if not scan.received:
         raise SourceError(str(file.path), "it has a header and no record.", "Choose a file with records.")
     if not scan.readable:
-        why = f": {scan.refused[0].reason}" if scan.refused else ""
+        why = f": {scan.refused[0].reason}, first in record {scan.refused[0].row:,}" if scan.refused else ""
         message = f"none of its records can be read{FORMATS[source.format].described(source)}{why}."
         raise SourceError(str(file.path), message, "Check the file; write the contract by hand if necessary.")
 

@@ -22,6 +22,10 @@ _UTF8 = "utf-8"
 UTF8_LETTERS = re.compile(rb"[\xc2-\xc5][\x80-\xbf]|\xe2[\x80\x82\x84][\x80-\xbf]")
 _MARK = "\ufeff"
 _HEADER = Fault("header", "the header again")
+_REORDERED = Fault("header", "the header again, with its columns in another order")
+_SURE = 3
+"""Names in another order that are no values by chance."""
+
 _NAMELESS = Fault("fields", "a value in the last column, which has no name in the header")
 
 
@@ -144,7 +148,7 @@ def is_utf8(text: bytes) -> bool:
 
 
 def header_faults(values: pa.Table, names: Sequence[str | None]) -> dict[int, Fault]:
-    """Return the faults of records that are the header again, by their index.
+    """Return the faults of records that are the header again, in any order, by their index.
 
     Args:
         values: the records.
@@ -153,17 +157,26 @@ def header_faults(values: pa.Table, names: Sequence[str | None]) -> dict[int, Fa
     import pyarrow as pa
     from pyarrow import compute
 
+    known = [name for name in names if name is not None]
+    # Files with a byte order mark each may have been put together. A null is one of the names if one of them is.
+    written = pa.array(
+        [*known, *(f"{_MARK}{name}" for name in known[:1]), *([None] if None in names else [])], pa.string()
+    )
     found = None
-    for number, (column, name) in enumerate(zip(values.columns, names, strict=False)):
-        if name is None:
-            same = column.is_null()
-        else:  # files with a byte order mark each may have been put together
-            written = [name, f"{_MARK}{name}"] if number == 0 else [name]
-            same = compute.is_in(column, pa.array(written))
+    for column in values.columns[: len(names)]:
+        same = compute.is_in(column, written)
         found = same if found is None else compute.and_(found, same)
         if not compute.any(found).as_py():
             return {}
-    return dict.fromkeys(_places(found), _HEADER)
+    faults = {}
+    for place in _places(found):
+        record = [column[place].as_py() for column in values.columns[: len(names)]]
+        record[0] = record[0] and record[0].removeprefix(_MARK)
+        if record == list(names):
+            faults[place] = _HEADER
+        elif len(names) >= _SURE and sorted(record, key=str) == sorted(names, key=str):
+            faults[place] = _REORDERED
+    return faults
 
 
 def nameless_faults(values: pa.Table, named: int) -> dict[int, Fault]:

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.formats.csv.first_record import is_value
+from lagoa.formats.csv.first_record import is_period, is_value
 from lagoa.formats.csv.sample import Marks, Record, fields_of, read_records
 
 if TYPE_CHECKING:
@@ -155,5 +155,6 @@ def _begins(trial: Trial) -> bool:
     below = trial.records[trial.start + 1 :][:_ENOUGH]
     rows = [fields_of(each, trial.marks) for each in below if each.fields == trial.fields]
     names = [name for name in header if name]
+    values = [name for name in names if is_value(name) and not is_period(name)]
     told = any(rows and all(is_value(row[place]) for row in rows if row[place]) for place in range(len(header)))
-    return len(names) >= len(header) - 1 and not any(map(is_value, names)) and told
+    return len(names) >= len(header) - 1 and not values and told

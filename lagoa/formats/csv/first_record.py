@@ -52,6 +52,11 @@ def is_value(text: str) -> bool:
     return any(pattern.fullmatch(text) for pattern in (_NUMBER, _DATE, _WORDS))
 
 
+def is_period(text: str) -> bool:
+    """Return whether a text is a year or a month, as a pivoted table has them in its header."""
+    return bool(_PERIOD.fullmatch(text))
+
+
 def find_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Header:
     """Return whether the first record of a table is a header.
 
@@ -62,7 +67,7 @@ def find_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Header:
     below = [[row[place] for row in rows if row[place] and row[place] not in NULL_WORDS] for place in range(len(first))]
     periods = _periods(first, below)
     if periods and len(periods) == len([cell for cell in first if cell]):
-        return Header("undecided", "all of its fields are years or months")
+        return _of_periods(first, below, first[min(periods)])
     data, names = [], []
     for place, (cell, values) in enumerate(zip(first, below, strict=True)):
         if not cell or cell in NULL_WORDS or place in periods:
@@ -81,6 +86,16 @@ def find_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Header:
     if periods:
         return Header(True, f"{first[min(periods)]!r} and so on are years or months of a pivoted table, next to a name")
     return _by_words(first, below)
+
+
+def _of_periods(first: Sequence[str], below: Sequence[Sequence[str]], example: str) -> Header:
+    """Decide on a record with nothing but years or months: next to texts without a name they are a header."""
+    nameless = [values for cell, values in zip(first, below, strict=True) if not cell and values]
+    if any(not any(map(is_value, values)) for values in nameless):
+        return Header(
+            True, f"{example!r} and so on are years or months of a pivoted table, next to texts without a name"
+        )
+    return Header("undecided", "all of its fields are years or months")
 
 
 def _by_words(first: Sequence[str], below: Sequence[Sequence[str]]) -> Header:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.sources import ISO_DATE
@@ -18,7 +19,7 @@ from lagoa.formats.csv.sample import fields_of, rows_of
 from lagoa.formats.shared.files import BOM
 from lagoa.formats.shared.guesses import Guess
 from lagoa.formats.shared.kinds import fixed_width
-from lagoa.formats.shared.text_files import HEAD, find_encoding, find_utf16, read_head
+from lagoa.formats.shared.text_files import HEAD, OLD_ENCODINGS, find_encoding, find_utf16, read_head
 from lagoa.formats.shared.utf16 import ENCODINGS as UTF16
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.given import Findings, Given
 
 _UTF8 = "utf-8"
+_SPACED = re.compile(rb'[;,\t|] +"')
+_WORD = re.compile(r"[^\W\d_]*[^\W\d_\x00-\x7f][^\W\d_]*")
 _BY_HAND = "Write the contract by hand: docs/contracts.md says how."
 _SAMPLE = 1024 * 1024
 _TITLES = 50
@@ -96,6 +99,9 @@ def _sample(file: SourceFile, given: Given, findings: Findings) -> tuple[str, by
     why = "given" if given.encoding else "by its bytes" if wide else "most lines with other bytes than ASCII fit it"
     findings.tried.append(f"encoding: {encoding}, {why}")
     text = head.decode(_UTF8 if codecs.lookup(encoding).name in UTF16 else encoding, "replace")
+    if not given.encoding and encoding in OLD_ENCODINGS and (word := _WORD.search(text)):
+        other = word[0].encode(encoding).decode("cp1252", "replace")
+        findings.notes.append(f"the encoding is {encoding} by its letters: {word[0]!r} would be {other!r} in cp1252")
     if len(head) >= HEAD:
         text = text[: text.rfind("\n") + 1] or text
     if len(text) > _SAMPLE and text.count("\n", 0, _SAMPLE) > _TITLES:
@@ -124,6 +130,9 @@ def _table(file: SourceFile, data: bytes, first: str, given: Given, findings: Fi
             found = rare if rare.fields > 1 and rare.share > _NEARLY_ALL else found
     except ValueError as error:
         advice = "Run it again with --skip N for the lines before the header, or with --no-header."
+        if spaced := _SPACED.search(body):
+            line = body.count(b"\n", 0, spaced.start()) + skip + 1
+            advice = f"In line {line} a space is before a quote, which is no quote then: remove such spaces."
         raise SourceError(str(file.path), f"{error}.", advice) from error
     if found.fields == 1 and (width := fixed_width(body, "".join(DELIMITERS))):
         message = f"its lines all have {width} characters and no delimiter: its fields have fixed widths."
@@ -142,7 +151,7 @@ def _after_titles(trial: Trial) -> Trial:
         fields = fields_of(record, trial.marks)
         if all(fields[:-1]) and not any(map(is_value, fields)):
             return Trial(trial.marks, trial.records, index, trial.fields, trial.fit - (index - start))
-        if any(fields[1:]) or not fields[0]:
+        if any(fields[1:]):
             break
     return trial
 

@@ -101,8 +101,8 @@ class CsvReader:
         named = zip(self._header.named, self.columns, strict=True)
         self._repeated = [None if name in nulls[column] else name for name, column in named]
         self._footer = source.footer
-        own = {column.name: column for column in contract.columns}
-        self._contracted = [own[name] for name in self.columns]
+        by_name = {column.name: column for column in contract.columns}
+        self._contracted = [by_name[name] for name in self.columns]
 
     def check_first_records(self) -> None:
         """Make sure that the header fits the first records; see `Beginning.check_records`."""

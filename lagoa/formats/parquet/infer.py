@@ -91,7 +91,8 @@ def _with_numbers(kind: pa.DataType) -> str | None:
         return f"decimal({kind.precision}, {kind.scale})"
     if isinstance(kind, pa.UuidType):
         return "uuid"
-    return f"fixed[{kind.byte_width}]" if has.is_fixed_size_binary(kind) else None
+    # DuckDB writes no `fixed`, and Arrow none to a table that is partitioned by day, as bronze tables are.
+    return "binary" if has.is_fixed_size_binary(kind) else None
 
 
 def _nested(kind: pa.DataType, depth: int) -> str | None:

@@ -6,7 +6,7 @@ import re
 
 _ALWAYS = re.compile(
     r"cpf|cnpj|cep|zip|postal|phone|telefone|celular|fone|cnes|cnae|ibge|matricula|"
-    r"(^|_)(ddd|rg|ean|gtin|isbn|ncm|cbo|nis|pis|pasep|nire|crm)(_|$)"
+    r"(^|_)cbo|(^|_)(ddd|rg|ean|gtin|isbn|ncm|nis|pis|pasep|nire|crm)(_|$)"
 )
 _OF_ONE_LENGTH = re.compile(r"^cod|codigo|(^|_)(cod|code|cd|co|nr|sq|num_titulo|inscricao|protocolo)(_|$)|^id_")
 _QUANTITY = re.compile(

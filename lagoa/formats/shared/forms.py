@@ -65,11 +65,11 @@ def plain_forms(column: Column) -> dict[str, Form]:
     return {name: form for name, form in column.forms.items() if not name.startswith(WORD)}
 
 
-def date_readings(forms: Mapping[str, Form], name: str) -> list[DateReading]:
+def date_readings(forms: Mapping[str, Form], name: str, expected: DateForm = ISO_DATE) -> list[DateReading]:
     """Return the ways in which all values of some forms are dates; a 0 may stand for a missing one of eight digits.
 
-    Eight digits are a date only if the column's name suggests one or there are many different ones, all of them of
-    the years from 1850 to 2100: a number is one by chance.
+    Eight digits are a date only if the column's name suggests one, there are many different ones or somebody expects
+    dates of digits, and all of them are of the years from 1850 to 2100: a number is one by chance.
     """
     dated = {key: form for key, form in forms.items() if form.dates}
     others = {key: form for key, form in forms.items() if not form.dates}
@@ -78,7 +78,8 @@ def date_readings(forms: Mapping[str, Form], name: str) -> list[DateReading]:
         compact and form.values is not None and set(form.values) == {"0"} for form in others.values()
     ):
         return []
-    if compact and not _DATED.search(name) and sum(form.distinct for form in dated.values()) < _MANY:
+    few = sum(form.distinct for form in dated.values()) < _MANY
+    if compact and few and not expected.isalpha() and not _DATED.search(name):
         return []
     found = [reading for order in _ORDERS if (reading := _reading(dated, order, compact=compact))]
     return found or _several_forms(dated)

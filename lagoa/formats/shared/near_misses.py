@@ -14,10 +14,12 @@ from lagoa.formats.shared.number_forms import EXACT_DIGITS, body, extent, readin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lagoa.contracts.sources import DateForm
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.profile import Form
     from lagoa.formats.shared.text_columns import Usual
 
+_COMPACT: DateForm = "yyyymmdd"
 _MOST = 0.8
 _LEAST = 3
 _SHOWN = 3
@@ -88,6 +90,14 @@ def offer_numbers(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, F
     counts = ", ".join(f"{value!r} ({count:,}, line @{offset}@)" for value, (count, offset) in sorted(found.items()))
     guess.notes.append(f"{counts} is read as a number; if it means null, write {_property(_with_nulls(guess, found))}")
     guess.offered = True
+
+
+def offer_dates(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:
+    """Note digits of which all are dates, and too few different ones to be sure."""
+    for reading in date_readings(forms, guess.name, _COMPACT):
+        nulls = {"lagoa.nulls": _with_nulls(guess, words)} if words else {}
+        dates = edit(reading.kind, {"lagoa.date": reading.in_yaml, **nulls})
+        guess.notes.append(f"all values may be dates ({reading}); if they are, {dates}")
 
 
 def in_yaml(words: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from lagoa.formats.shared.null_words import NUMBERS
 from lagoa.formats.shared.number_forms import EXACT_DIGITS, Extent, Marks, body, exponent, extent, is_list
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lagoa.formats.shared.profile import Form
     from lagoa.formats.shared.text_columns import TextColumn, Usual
@@ -26,6 +26,10 @@ _LONG = 2**63
 _EXPONENT_DIGITS = 2
 _CHECKED = 3
 _MONEY = re.compile(r"price|preco|valor|amount|total|cost|custo|salar|freight|frete|payment|saldo|balance|revenue|fee")
+_PERIOD = re.compile(
+    r"^(data?|date|ds|ano|mes|m_s|year|month|period\w*|competencia\w*|referencia\w*|trimestre)(_|$)|_mes$|_ano$"
+)
+_MONTHLY = re.compile(r"9999[.,]99")
 _VERSION = re.compile(r"vers(ion|ao)|release")
 
 
@@ -95,12 +99,19 @@ def _code(text: TextColumn, forms: Mapping[str, Form], exponents: set[str]) -> s
     digits = [found[2] for name in forms if (found := body(name))]
     if all(set(each) <= {"9"} for each in digits):
         return _whole_code(text, {len(each) for each in digits})
-    name, twins = text.guess.name, text.column.twins
+    return _marked_code(text, forms, exponents, digits)
+
+
+def _marked_code(text: TextColumn, forms: Mapping[str, Form], exponents: set[str], digits: Sequence[str]) -> str | None:
+    """Return why digits with marks or exponents are codes; None if they are not."""
+    name, twins, first = text.guess.name, text.column.twins, next(iter(forms.values())).first
     if is_list(forms) or (named_code(name) and not exponents):
-        return f"{next(iter(forms.values())).first!r} may be codes with a mark between them, not a number"
+        return f"{first!r} may be codes with a mark between them, not a number"
     if exponents and not any(exponent(each) == "scientific" for each in exponents):
         example = next(forms[each].first for each in exponents)
         return f"{example!r} may be a code, not a number with an exponent"
+    if _PERIOD.search(name) and all(map(_MONTHLY.fullmatch, digits)):
+        return f"{first!r} may be a year and a month, not a number"
     if twins and (_VERSION.search(name) or _like_versions(digits)):
         return f"{twins[0]!r} and {twins[1]!r} are different texts and the same number"
     return None
@@ -114,7 +125,7 @@ def _whole_code(text: TextColumn, lengths: set[int]) -> str | None:
     return f"digits, and all have the check digits of a {min(checked).upper()}" if checked else None
 
 
-def _like_versions(digits: list[str]) -> bool:
+def _like_versions(digits: Sequence[str]) -> bool:
     return all(len(each) <= _CENTS for found in digits for each in re.split("[.,]", found))
 
 

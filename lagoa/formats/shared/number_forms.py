@@ -19,7 +19,8 @@ EXACT_DIGITS = 15
 OTHER_MARK: dict[str, Literal[".", ","]] = {".": ",", ",": "."}
 """The decimal mark that goes with a mark between thousands."""
 
-_SPACE = "[ \u00a0]*"
+_SPACES = {0xA0: " ", 0x202F: " "}
+_SPACE = " *"
 _UNIT = r"R\$|US\$|\$"
 _PARTS = re.compile(
     rf"{_SPACE}({_UNIT})?{_SPACE}([+-]?)(?:({_UNIT}){_SPACE})?([9z][9.,eE+ -]*|[.,]9+){_SPACE}(%?){_SPACE}"
@@ -75,7 +76,7 @@ class Extent:
 
 def body(form: str) -> tuple[str, str, str] | None:
     """Return unit, sign and digits of a form; None if it is no number's."""
-    found = _PARTS.fullmatch(form)
+    found = _PARTS.fullmatch(form.translate(_SPACES))
     return (found[1] or found[3] or found[5] or "", found[2], found[4].strip()) if found else None
 
 
@@ -98,7 +99,9 @@ def readings(forms: Mapping[str, Form]) -> list[Marks]:
     for (decimal, thousands), grammar in _GRAMMARS.items():
         if not all(grammar.fullmatch(each) for each in digits) or not any(thousands in each for each in digits):
             continue
-        if thousands and any(_begins_with_zero(form) for key, form in forms.items() if thousands in key):
+        if thousands and any(
+            _begins_with_zero(form) for key, form in forms.items() if thousands in key.translate(_SPACES)
+        ):
             continue
         marks = Marks(decimal if any(decimal in each for each in digits) else "", thousands, (parts[0] or ("",))[0])
         if marks not in found:
@@ -129,7 +132,7 @@ def is_list(forms: Mapping[str, Form]) -> bool:
 
 def value(text: str, marks: Marks) -> Decimal:
     """Return the number that a text is."""
-    plain = re.sub(r"[R$US%\u00a0 ]", "", text)
+    plain = re.sub(r"[R$US%\u00a0\u202f ]", "", text)
     plain = plain.replace(marks.thousands, "") if marks.thousands else plain
     return Decimal(plain.replace(",", ".") if marks.decimal == "," else plain)
 

@@ -107,12 +107,16 @@ def guess_columns(guesses: Sequence[Guess], columns: Sequence[Column], usual: Us
     texts = [TextColumn.of(guess, column, usual) for guess, column in zip(guesses, columns, strict=True)]
     if usual.by_column and not usual.decimal:
         usual.decimal = usual_decimal(each.forms for each in texts if not named_code(each.guess.name))
-    dates = [date_readings(each.forms, each.guess.name) if _may_be_date(each.guess) else [] for each in texts]
+    dates = [
+        date_readings(each.forms, each.guess.name, usual.date) if _may_be_date(each.guess) else [] for each in texts
+    ]
     doubts: list[str] = []
     if usual.date == ISO_DATE:
         usual.date, doubts = usual_date(dates)
     for text, found in zip(texts, dates, strict=True):
         _guess(text, found)
+        if usual.by_column and not found and _may_be_date(text.guess):
+            near_misses.offer_dates(text.guess, text.forms, text.words)
     return doubts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections import Counter
 from typing import IO, TYPE_CHECKING
 
 from lagoa.errors import SourceError
@@ -23,6 +24,14 @@ _CHUNK = 1024 * 1024
 _LONGEST = 16 * _CHUNK
 _NOT_ASCII = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
 _ENCODINGS = ("utf-8", "cp1252")
+OLD_ENCODINGS = ("cp850", "mac_roman")
+"""Encodings of DOS and of old Macintosh, which are told by the letters in words."""
+
+_IN_WORDS = re.compile(rb"(?<=[A-Za-z])[\x80-\xff](?=([A-Za-z]))")
+_LETTERS = frozenset("áàâãéêíóôõúüçÁÀÂÃÉÊÍÓÔÕÚÜÇ")
+_ANY_LETTERS = _LETTERS | frozenset("äèëìîïòöùûñåæøðþßýÿœšžÄÈËÌÎÏÒÖÙÛÑÅÆØÐÞÝŸŒŠŽ")
+_FEW_LETTERS, _ALL_LETTERS = 0.8, 0.95
+_SEEN = 2_000
 _FEW_NULS, _MANY_NULS = 0.05, 0.35
 
 
@@ -68,19 +77,39 @@ def find_encoding(file: SourceFile) -> str:
     """Return the encoding that most lines with other bytes than ASCII are written in.
 
     A line that is wrongly encoded is a fault of its record: it says nothing about the others. A byte order mark of
-    UTF-8 says what the whole file is meant to be.
+    UTF-8 says what the whole file is meant to be. Of two encodings with one byte per character, letters in words tell.
     """
     fits = dict.fromkeys(_ENCODINGS, 0)
     others = 0
+    seen: list[bytes] = []
     for lines in _lines_not_ascii(file):
         if not others and lines[0].startswith(BOM):
             return "utf-8"
         others += len(lines)
+        seen += lines[: _SEEN - len(seen)]
         for encoding in _ENCODINGS:
             fits[encoding] += _decodable(lines, encoding)
     if fits["utf-8"] * 2 >= others:
         return "utf-8"
-    return "cp1252" if fits["cp1252"] * 2 >= others else "latin-1"
+    return _old_encoding(seen) or ("cp1252" if fits["cp1252"] * 2 >= others else "latin-1")
+
+
+def _old_encoding(lines: list[bytes]) -> str | None:
+    """Return the encoding of DOS or of old Macintosh in which words have letters of Portuguese.
+
+    In cp1252 such words have signs inside, or capital letters (`A‡Æo` is `Ação` in cp850).
+    """
+    found = Counter((match[0], match[1].isupper()) for line in lines for match in _IN_WORDS.finditer(line))
+
+    def share(encoding: str, letters: frozenset[str]) -> float:
+        decoded = ((bytes_.decode(encoding, "replace"), upper, count) for (bytes_, upper), count in found.items())
+        return sum(count for text, upper, count in decoded if text in letters and text.isupper() == upper) / total
+
+    total = found.total()
+    if not total or share("cp1252", _ANY_LETTERS) > _FEW_LETTERS:
+        return None
+    best = max(OLD_ENCODINGS, key=lambda encoding: share(encoding, _LETTERS))
+    return best if share(best, _LETTERS) > _ALL_LETTERS else None
 
 
 def find_utf16(file: SourceFile) -> str | None:

@@ -116,6 +116,14 @@ def test_no_other_line_is_taken_for_the_header(tmp_path: Path, content: str) -> 
         opened(tmp_path, content)
 
 
+def test_the_header_again_in_another_order(tmp_path: Path) -> None:
+    content = "a;b;c\nb;c;a\na;a;c\n\ufeffa;b;c\nc;b;a\n1;b;c\n"
+    values = [("header",), ("a", "a", "c"), ("header",), ("header",), ("1", "b", "c")]
+    assert rows(opened(tmp_path, content, "abc"), "abc") == values
+    assert rows(opened(tmp_path, "a;b;c\n;a;c\na;c;\n", "abc", nulls=["b"]), "abc") == [("header",), ("header",)]
+    assert rows(opened(tmp_path, "a;b\nb;a\n")) == [("b", "a")]  # two values may be the names by chance
+
+
 def test_the_header_again_with_names_that_mean_null(tmp_path: Path) -> None:
     assert rows(opened(tmp_path, "a;b\na;b\na;\n", nulls=["b"])) == [("header",), ("header",)]
 

@@ -111,6 +111,15 @@ AROUND = {
         "Vendas;;\nGerado hoje;;\n\ndata;loja;valor\n01/02/2026;A;1,5\n",
         {"skip": 3},
     ),
+    "titles with a line of delimiters": ("Vendas;;\n;;\nuf;loja;valor\nSP;A;1,5\n", {"skip": 2}),
+    "a title above years": (
+        '"Óbitos"\n"Município";"2019";"2020"\n' + "".join(f'"M{n}";{n};{n}\n' for n in range(9)),
+        {"skip": 1},
+    ),
+    "a header of two lines, the second of years": (
+        '"Tabela 6579"\n"Município";"Ano"\n"";"2019";"2020"\n' + "".join(f'"M{n}";{n};{n}\n' for n in range(9)),
+        {"skip": 2, "header": True},
+    ),
     "keys before the table": (
         "UF:;DF\nESTACAO:;BRASILIA\nData;Hora;Chuva\n" + "".join(f"2026/01/{n:02};{n};,8\n" for n in range(1, 20)),
         {"skip": 2},
@@ -154,6 +163,27 @@ def test_headers_that_lack_a_name(tmp_path, text, found, said):
     assert types(contract) == found
     assert said in written
     assert loaded(contract, tmp_path / "sales.csv") == (text.count("\n") - 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp850", "Ação São função"), ("cp850", "SÃO PÚBLICO AGÊNCIA"), ("mac_roman", "Ação não câmbio"),
+        ("cp1252", "Ação São função d\u2019água"), ("cp1252", "SÃO MUNICÍPIO"), ("cp1252", "Malmö på får"),
+        ("cp1252", "Größe Straße København"), ("latin-1", "élève hôpital maïs"),
+    ],
+)  # fmt: skip
+def test_the_encoding_is_told_by_the_letters_in_words(tmp_path, encoding, words):
+    contract, source, text = of_text(tmp_path, "cod;nome\n" + f"1;{words}\n" * 3, encoding)
+    assert source.encoding == ("cp1252" if encoding == "latin-1" else encoding)
+    assert (f"the encoding is {encoding} by its letters: " in text) == (encoding in {"cp850", "mac_roman"})
+    assert loaded(contract, tmp_path / "sales.csv") == (3, 0)
+
+
+def test_a_space_before_a_quote_is_named(tmp_path):
+    with pytest.raises(SourceError) as raised:
+        of_text(tmp_path, "id, nome\n" + '1, "Silva, Ana"\n' * 9)
+    assert raised.value.advice == "In line 2 a space is before a quote, which is no quote then: remove such spaces."
 
 
 def test_the_encoding_is_that_of_most_lines_that_show_it(tmp_path):

@@ -87,6 +87,7 @@ def test_parquet_types_that_iceberg_lacks(tmp_path, kind):
         (pa.array([1, 0], pa.int8()).cast(pa.bool8()), "boolean"),
         (pa.array(['{"a": 1}', None], pa.json_()), "string"),
         (pa.array([b"0123456789abcdef"] * 2, pa.uuid()), "uuid"),
+        (pa.array([b"abcd", b"efgh"], pa.binary(4)), "binary"),
         (pa.array([{"x-y": 1}, {"x-y": 2}]), "struct<`x-y`: long>"),
         (pa.array([{"@id": 1, "ção": "a"}, None]), "struct<`@id`: long, `ção`: string>"),
     ],

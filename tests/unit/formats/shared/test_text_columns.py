@@ -9,6 +9,7 @@ from inferring import inferred, loaded, types
 
 from lagoa.domain.tables import TableName
 from lagoa.formats.infer import infer_contract
+from lagoa.formats.shared.given import Given
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,7 @@ DIGITS = {
     "thousands": (["1.234.567", "12.345", "999"], "long"),
     "thousands and places": (["1.231.567,81", "-3.858,20", "70,67"], "double"),
     "thousands with a space": (["1 234 567", "12 345"], "long"),
+    "thousands with spaces that do not break": (["1\u00a0234\u00a0567", "12\u202f345"], "long"),
     "thousands, or places": (["856.680", "7.973"], "string"),
     "places that begin with 0": (["0.680", "7.973"], "double"),
     "thousands, and places that begin with 0": (["1.234.567", "-0.444"], "string"),
@@ -60,6 +62,33 @@ DIGITS = {
     "money with its unit": (["R$ 1.234,56", "R$ 7,00"], "decimal(18, 2)"),
     "percent": (["12,5%", "3,25%"], "double"),
 }
+
+
+PERIODS = {
+    "data": (["1980.01", "1980.10"], "string"),
+    "Mês": (["1980,01", "1980,10"], "string"),
+    "valor": (["1980.01", "1980.10"], "decimal(18, 2)"),
+    "data_base": (["1980.125", "1980.10"], "double"),
+}
+
+
+@pytest.mark.parametrize(("name", "values", "kind"), [(name, *case) for name, case in PERIODS.items()])
+def test_a_year_and_a_month_are_no_number(tmp_path, name, values, kind):
+    contract, text = of_columns(tmp_path, **{name: values}, uf=["SP", "RJ"])
+    assert [*types(contract).values()] == [kind, "string"]
+    assert (kind == "string") == ("may be a year and a month, not a number; it stays text" in text)
+
+
+def test_digits_that_may_be_dates_are_for_a_reviewer_or_for_the_option(tmp_path):
+    columns = {"x": ["a", "b"], "begin": ["20070701", "20180131"], "end": ["20201231", "00000000"]}
+    contract, text = of_columns(tmp_path, **columns)
+    assert [*types(contract).values()] == ["string", "long", "string"]
+    written = "(yyyymmdd); if they are, write logicalType: date, physicalType: date, and in customProperties: "
+    assert f"begin: all values may be dates {written}{{property: lagoa.date, value: yyyymmdd}}." in text
+    nulls = '{property: lagoa.nulls, value: ["00000000"]}'
+    assert f"end: all values may be dates {written}{{property: lagoa.date, value: yyyymmdd}}, {nulls}." in text
+    text = infer_contract(tmp_path / "things.csv", THINGS, Given(date="yyyymmdd"))
+    assert text.count("physicalType: date") == 2
 
 
 @pytest.mark.parametrize(("values", "kind"), DIGITS.values(), ids=DIGITS)
@@ -85,6 +114,7 @@ CODES = {
     "CO_CNES": (["2000007", "2000014"], "string"),
     "cod_cliente": (["100000", "100001"], "string"),
     "cod": (["9", "10", "11"], "long"),
+    "cbo2002ocup": (["521110", "411005"], "string"),
     "nr_turno": (["1", "2"], "long"),
     "nr_idade": (["30", "31"], "long"),
     "sq_candidato": (["117499092896"], "string"),
@@ -132,16 +162,25 @@ def test_words_for_null_are_taken_by_column(tmp_path):
     contract, text = of_columns(
         tmp_path,
         code=["NA", *(f"C{n}" for n in range(count))],
+        ratio=["...", *(f"{n},25" for n in range(count))],
         km=["(null)", *(f"{n},5" for n in range(count))],
         born=["00/00/0000", *(f"{n % 28 + 1:02}/01/1990" for n in range(count))],
         rain=["-9999", *(f"{n},1" for n in range(count))],
         balance=["-1", *map(str, range(count))],
         delta=["-1", "-7", *map(str, range(count - 1))],
     )
-    kinds = {"code": "string", "km": "double", "born": "date", "rain": "double", "balance": "long", "delta": "long"}
+    kinds = {
+        "code": "string",
+        "ratio": "decimal(18, 2)",
+        "km": "double",
+        "born": "date",
+        "rain": "double",
+        "balance": "long",
+        "delta": "long",
+    }
     assert types(contract) == kinds
     nulls = {column.name: column.nulls for column in contract.columns if column.nulls}
-    assert nulls == {"km": ("(null)",), "born": ("00/00/0000",)}
+    assert nulls == {"ratio": ("...",), "km": ("(null)",), "born": ("00/00/0000",)}
     assert "REVIEW: code: 'NA' (1, line 2) stays text; if it means null, write `{property: lagoa.nulls, value: " in text
     assert "REVIEW: rain: '-9999' (1, line 2) is read as a number; if it means null, write" in text
     assert "REVIEW: balance: '-1' (1, line 2) is read as a number; if it means null, write" in text

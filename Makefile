@@ -6,8 +6,11 @@ LINT := .venv-datacontract
 LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 
-.PHONY: system install demo test test-wheel test-stack test-nightly stack secrets check format bench bench-stack docs schema \
+.PHONY: help system install demo test test-wheel test-stack test-nightly stack secrets check format bench bench-stack docs schema \
 	lock clean
+
+help:  ## print what make can do
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 system:  ## install the missing packages of infra/debian.txt, as root or with sudo
 	infra/install_debian.sh

@@ -227,11 +227,13 @@ class LakeNotFound(TerminalError):
 
 
 class LakeExists(TerminalError):
-    """The folder already contains a lake."""
+    """The folder already contains a lake, or lies inside of one."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} already contains a lake.", "Choose another folder.")
+    def __init__(self, folder: Path, around: Path | None = None) -> None:
+        what = f"lies in the lake {around}" if around else "already contains a lake"
+        super().__init__(f"{folder} {what}.", "Choose another folder: one lake cannot be in another.")
         self.folder = folder
+        self.around = around
 
 
 class LakeTooNew(TerminalError):

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
+from lagoa.cli.examples import epilog
 from lagoa.cli.old_names import COMMANDS as OLD_COMMANDS
 from lagoa.cli.old_names import accept_old_options, renamed
 from lagoa.cli.options import DEBUG, HELP_NAMES, DebugOption, LakeOption, ProfileOption, hide_types_of_flags
@@ -45,6 +46,7 @@ class _Commands(UserDict[str, Any]):
     def _equip(self, command: Any, path: str) -> None:
         command.params.extend(self._shared)
         hide_types_of_flags(command)
+        command.epilog = epilog(path)
         accept_old_options(command, path)
         for verb, inner in getattr(command, "commands", {}).items():
             self._equip(inner, f"{path} {verb}")

@@ -25,11 +25,14 @@ def make_lake(folder: Path) -> list[Path]:
         The files written, relative to the folder. Files that are there already are left as they are.
 
     Raises:
-        LakeExists: the folder holds a lake.
+        LakeExists: the folder holds a lake, or lies in the folder of one.
         TerminalError: there is something else of that name.
     """
     if (folder / "lagoa.toml").exists():
         raise LakeExists(folder)
+    for above in folder.resolve().parents:
+        if (above / "lagoa.toml").exists():
+            raise LakeExists(folder, above)
     if folder.exists() and not folder.is_dir():
         raise TerminalError(f"{folder} is there already, and is no folder.", "Choose another name.")
     name = folder.resolve().name or "lake"

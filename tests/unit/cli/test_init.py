@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -58,3 +59,14 @@ def test_a_file_is_no_place_for_a_lake(tmp_path):
     (tmp_path / "lake").write_text("", "utf-8")
     with pytest.raises(TerminalError, match="no folder"):
         make_lake(tmp_path / "lake")
+
+
+@pytest.mark.parametrize("place", ["inner", "iceberg/inner", "."])
+def test_no_lake_is_made_in_another_one(tmp_path, monkeypatch, place):
+    make_lake(tmp_path / "mylake")
+    monkeypatch.chdir(tmp_path / "mylake" / "flows")
+    folder = tmp_path / "mylake" / place if place != "." else Path()
+    with pytest.raises(LakeExists, match=r"lies in the lake .*mylake"):
+        make_lake(folder)
+    assert not (folder / "lagoa.toml").exists()
+    make_lake(tmp_path / "beside")

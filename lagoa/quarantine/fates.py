@@ -22,7 +22,7 @@ from lagoa.formats.shared.stream import ROW
 from lagoa.quarantine.records import refused_sql
 from lagoa.quarantine.waiting import RECORDS, Waiting, check_condition, source_of
 from lagoa.write import SessionQuery, begin
-from lagoa.write.fingerprints import RowsFingerprint, digest_of
+from lagoa.write.fingerprints import digest_of, given_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -235,7 +235,7 @@ class _Work:
         """Add the rows of the records that were not refused, each with its file and record number."""
         passed = f"SELECT {', '.join(RECORD_KEY)}, raw, fixed FROM {_RECORDS} WHERE {_PASSED}"
         self.session.query(f"CREATE TEMP TABLE {_ACCEPTED} AS {passed}").fetchall()
-        fingerprint = str(RowsFingerprint(self.session, _ACCEPTED))
+        fingerprint = given_rows(self.session, _ACCEPTED)
         batch = Batch(f"{self.result.action}-{digest_of(fingerprint)[:_ID_LENGTH]}", fingerprint)
         rows = (
             f"SELECT a.* REPLACE (w.source AS _source, w.record AS _row) "

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.batches import HeldBatch
@@ -17,7 +18,8 @@ from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN, Ref
 from lagoa.domain.suggestions import near_name
 from lagoa.errors import BatchChanged, BatchHeld, CommitLost, QueryError, TableNotFound, WriteError
-from lagoa.write.fingerprints import RowsFingerprint, same
+from lagoa.write.deliveries import KeptDelivery, stored_fingerprint
+from lagoa.write.fingerprints import same
 from lagoa.write.holds import held_batches
 from lagoa.write.incoming import incoming_of
 from lagoa.write.merge import delete_rows, merge_rows
@@ -303,35 +305,61 @@ class WriteTransaction:
     ) -> WriteResult:
         target = Target(self._staged, self._context.contracts, table, replaced=how is _replaced)
         with open_rows(self._context.engine, self._staged.tables, self._branch, target, source) as given:
-            rows, batch = given, options.batch
-            if batch is not None and not (batch if isinstance(batch, str) else batch.id):
+            batch = options.batch
+            name = batch.id if isinstance(batch, Batch) else batch
+            if name == "":
                 raise WriteError(table, "the id of the batch is empty.", "Give the batch an id, or leave `batch` out.")
-            is_of: Callable[[str], bool] | None = None
+            rows = with_lineage(given, name) if target.has_lineage else given
+            changes: FileChanges | None = None
             if isinstance(batch, str):
-                rows, name = kept(rows)
-                fingerprint = RowsFingerprint(rows.session, name)
-                batch, is_of = Batch(batch, str(fingerprint)), fingerprint.is_of
-            if batch is not None and self._loaded(target, batch, is_of or partial(same, batch.fingerprint)):
-                return WriteResult(table, skipped=True, pointer=target.pointer)
-            if target.contract is not None and target.contract.source is not None:
-                rows = with_lineage(rows, batch)
-            changes = how(rows, target)
+                changes, batch = self._deliver(target, rows, batch, how)
+            elif batch is None or not self._loaded(target, batch, partial(_given_again, batch)):
+                changes = how(rows, target)
+        if changes is None:
+            return WriteResult(table, skipped=True, pointer=target.pointer)
         return self._stage(target, changes, options, batch)
 
-    def _loaded(self, target: Target, batch: Batch, is_of: Callable[[str], bool]) -> bool:
-        """Return whether the table already contains the batch; `is_of` compares a stored fingerprint with its content.
+    def _deliver(
+        self, target: Target, rows: SessionQuery, name: str, how: Callable[[SessionQuery, Target], FileChanges]
+    ) -> tuple[FileChanges | None, Batch]:
+        """Write a batch of this id, without files if the table already contains it; return it with its fingerprint."""
+        if how in _WRITES_ALL and not any(self._comparable(target, name)):
+            changes = how(rows, target)
+            return changes, Batch(name, stored_fingerprint(target, rows, changes.added))
+        rows, table = kept(rows)
+        delivery = KeptDelivery(self._context, self._commits, target, rows, table)
+        batch = Batch(name, delivery.fingerprint)
+        if self._loaded(target, batch, delivery.is_of):
+            return None, batch
+        return how(rows, target), batch
+
+    @property
+    def _commits(self) -> Sequence[str]:
+        """The commits whose histories concern a table of the branch: `main` may have got a batch since it began."""
+        return list(dict.fromkeys([self._staged.base, self._context.catalog.ref(MAIN).commit]))
+
+    def _comparable(self, target: Target, batch: str) -> tuple[HeldBatch | None, set[tuple[str, str]]]:
+        """Return the batch of this id that the table contains; and id and fingerprint of its batches that are held."""
+        held = (held_batches(self._context.catalog, commit, target.name).items() for commit in self._commits)
+        return self._context.batches.of(target.properties).get(batch), set(chain.from_iterable(held))
+
+    def _loaded(self, target: Target, batch: Batch, is_of: Callable[[str, str], bool]) -> bool:
+        """Return whether the table already contains the batch.
+
+        Args:
+            target: the table.
+            batch: the batch.
+            is_of: whether its content is that of a batch with this id and stored fingerprint.
 
         Raises:
             BatchHeld: the batch with this content was rolled back and held.
             BatchChanged: the table contains the batch with different content.
         """
-        catalog = self._context.catalog
-        known = self._context.batches.of(target.properties).get(batch.id)
-        for commit in {self._staged.base, catalog.ref(MAIN).commit}:  # `main` may have held it since the branch began
-            for held, fingerprint in held_batches(catalog, commit, target.name).items():
-                if (held == batch.id or known is None) and is_of(fingerprint):
-                    raise BatchHeld(target.name, held)
-        if known is not None and not is_of(known.fingerprint):
+        known, held = self._comparable(target, batch.id)
+        for name, fingerprint in sorted(held):
+            if (name == batch.id or known is None) and is_of(name, fingerprint):
+                raise BatchHeld(target.name, name)
+        if known is not None and not is_of(batch.id, known.fingerprint):
             raise BatchChanged(target.name, batch.id, known.fingerprint, batch.fingerprint)
         return known is not None
 
@@ -400,6 +428,10 @@ class WriteTransaction:
                 return
 
 
+def _given_again(batch: Batch, _: str, fingerprint: str) -> bool:
+    return same(batch.fingerprint, fingerprint)
+
+
 def _of_condition(table: TableName, predicate: str, error: QueryError) -> QueryError:
     """Return an engine's error about a condition without the query around the condition."""
     said = error.message.splitlines()[0].rstrip(".")
@@ -419,3 +451,7 @@ def _replaced(rows: SessionQuery, target: Target) -> FileChanges:
         sql = f"SELECT count(*) FROM {rows.session.table_at(target.evolved)}"  # noqa: S608 - no user input
         removed = rows.session.query(sql).fetchall()[0][0]
     return FileChanges(files, old, sum(file.record_count for file in files), removed)
+
+
+_WRITES_ALL = frozenset({_appended, _replaced})
+"""Writes whose files are the incoming rows."""

@@ -62,13 +62,24 @@ class Frame:
         self._batches = self._opened(source)
         self._check_names()
 
-    def query(self, stream: str) -> str:
-        """Return the SELECT of the values in the table's types, over the stream under its name in the session.
+    @property
+    def names(self) -> set[str]:
+        """Names of the columns."""
+        return {field.name for field in self._fields}
+
+    def query(self, stream: str, number: str | None = None) -> str:
+        """Return the SELECT of the values in the table's types.
+
+        Args:
+            stream: name of the rows in the session.
+            number: name of a further column with the number of the row, from 1.
 
         Raises:
             WriteError: a column's type is one that the table's column cannot take.
         """
         made, chosen = [], []
+        if number:
+            chosen.append(f"{name_in_sql(_ROW)} AS {number}")
         for field in self._fields:
             value = self._value(field)
             name = name_in_sql(field.name)

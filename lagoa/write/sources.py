@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from lagoa.domain.commits import Batch
     from lagoa.domain.ports.engine import SqlEngine, SqlSession
     from lagoa.domain.tables import TableName
     from lagoa.write.target import Target
 
 _SOURCE = "_lagoa_source"
 _KEPT = "_lagoa_kept"
+_ROW = LINEAGE_COLUMNS[3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,14 @@ class SessionQuery:
         sql: one SELECT.
         parameters: values bound to it.
         constant: columns with the same value in all rows.
+        filled: lineage columns that the source did not give.
     """
 
     session: SqlSession
     sql: str
     parameters: Sequence[Any] = ()
     constant: frozenset[str] = frozenset()
+    filled: frozenset[str] = frozenset()
 
 
 Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
@@ -89,11 +91,12 @@ def open_rows(
             yield SessionQuery(session, query)
     elif hasattr(source, "__arrow_c_stream__") or hasattr(source, "iloc"):
         frame = Frame(target.name, target.metadata.schema(), source)
-        query = frame.query(_SOURCE)
+        filled = {_ROW} - frame.names if target.has_lineage else set()
+        query = frame.query(_SOURCE, *filled)
         with engine.session({}) as session:
             session.register(_SOURCE, frame)
             try:
-                yield SessionQuery(session, query)
+                yield SessionQuery(session, query, filled=frozenset(filled))
             except LagoaError as error:
                 raise frame.error_of(error) from error
     else:
@@ -107,24 +110,25 @@ def open_rows(
 def kept(rows: SessionQuery) -> tuple[SessionQuery, str]:
     """Run a query once and store its rows; return a query for them and the name of their temporary table."""
     rows.session.query(f"CREATE OR REPLACE TEMP TABLE {_KEPT} AS {rows.sql}", rows.parameters).fetchall()
-    return SessionQuery(rows.session, f"SELECT * FROM {_KEPT}"), _KEPT
+    return replace(rows, sql=f"SELECT * FROM {_KEPT}", parameters=()), _KEPT
 
 
-def with_lineage(rows: SessionQuery, batch: Batch | None) -> SessionQuery:
+def with_lineage(rows: SessionQuery, batch: str | None) -> SessionQuery:
     """Return the query with missing lineage columns added: batch (or a generated id), time, `api`, number from 1."""
     have = set(rows.session.columns(rows.sql, rows.parameters))
     values = {
-        LINEAGE_COLUMNS[0]: (batch.id if batch else uuid.uuid4().hex[:16], "VARCHAR"),
+        LINEAGE_COLUMNS[0]: (batch or uuid.uuid4().hex[:16], "VARCHAR"),
         LINEAGE_COLUMNS[1]: (datetime.now(UTC).isoformat(), "TIMESTAMPTZ"),
         LINEAGE_COLUMNS[2]: ("api", "VARCHAR"),
     }
     missing = {name: value for name, value in values.items() if name not in have}
     first = len(rows.parameters) + 1
     extra = [f"CAST(${first + at} AS {kind}) AS {name}" for at, (name, (_, kind)) in enumerate(missing.items())]
-    if LINEAGE_COLUMNS[3] not in have:
-        extra.append(f"row_number() OVER () AS {LINEAGE_COLUMNS[3]}")
+    filled = rows.filled | set(LINEAGE_COLUMNS) - have
+    if _ROW not in have:
+        extra.append(f"row_number() OVER () AS {_ROW}")
     if not extra:
         return rows
     sql = f"SELECT *, {', '.join(extra)} FROM ({rows.sql}\n)"
     given = [*rows.parameters, *(value for value, _ in missing.values())]
-    return replace(rows, sql=sql, parameters=given, constant=rows.constant | missing.keys())
+    return replace(rows, sql=sql, parameters=given, constant=rows.constant | missing.keys(), filled=filled)

@@ -119,6 +119,11 @@ class Target:
         return self.metadata.properties
 
     @property
+    def has_lineage(self) -> bool:
+        """Whether its rows have lineage columns."""
+        return self.contract is not None and self.contract.source is not None
+
+    @property
     def columns(self) -> list[str]:
         """Names of the table's columns."""
         return [each.name for each in self.metadata.schema().fields]

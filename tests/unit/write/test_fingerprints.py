@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
-from lagoa.errors import LakeTooNew
-from lagoa.write import fingerprints
-from lagoa.write.fingerprints import RowsFingerprint, digest_of, same
+from lagoa.write.fingerprints import GIVEN, STORED, digest_of, function_of, given_rows, same, stored_rows
 
 HASH = "a" * 64
 
 
-class Rows:
-    """A session whose rows have this hash by each function."""
+class Session:
+    """What the functions need of a session."""
+
+    def __init__(self) -> None:
+        self.query = duckdb.connect().execute
 
 
-@pytest.fixture
-def functions():
-    """Two functions of rows, the second of which is today's."""
-    kept = dict(fingerprints.FUNCTIONS)
-    fingerprints.FUNCTIONS.update({"rows-1": lambda *_: "one", "rows-2": lambda *_: "two"})
-    yield
-    fingerprints.FUNCTIONS.clear()
-    fingerprints.FUNCTIONS.update(kept)
+def fingerprint_of(rows: str, columns: tuple[str, ...] = ("id", "name")) -> str:
+    return stored_rows(Session(), f"(VALUES {rows}) AS t(id, name)", columns)
 
 
-def test_a_batch_that_came_by_an_older_function_is_compared_by_that_one(functions):
-    rows = RowsFingerprint(Rows(), "rows")
-    assert rows.is_of("rows-1:one")
-    assert rows.is_of("rows-2:two")
-    assert not rows.is_of("rows-2:one")
-    assert rows.is_of("one")  # of the first version, which put no function in front
+ROWS = "(1, 'a'), (2, 'b'), (2, 'b'), (NULL, NULL)"
+OTHERS = [
+    "(1, 'a'), (2, 'b'), (NULL, NULL)",
+    "(1, 'a'), (2, 'b'), (2, 'b'), (2, 'b')",
+    "(1, 'b'), (2, 'a'), (2, 'b'), (NULL, NULL)",
+    "(1, 'a'), (2, 'b'), (2, 'b'), (NULL, '')",
+    "(1, 'a'), (2, 'b'), (2, 'b'), (0, NULL)",
+    "(1, 'a'), (3, 'b'), (1, 'b'), (NULL, NULL)",
+    "(1, 'a'), (1, 'a'), (2, 'b'), (NULL, NULL)",
+]
 
 
-def test_rows_are_no_file(functions):
-    assert not RowsFingerprint(Rows(), "rows").is_of("sha256:one")
+@pytest.mark.parametrize("rows", OTHERS)
+def test_other_rows_have_another_fingerprint(rows):
+    assert fingerprint_of(rows) != fingerprint_of(ROWS)
+    assert given_rows(Session(), f"(VALUES {rows})") != given_rows(Session(), f"(VALUES {ROWS})")
 
 
-def test_a_function_of_a_newer_version_is_no_changed_batch(functions):
-    with pytest.raises(LakeTooNew, match="format 7"):
-        RowsFingerprint(Rows(), "rows").is_of("rows-7:whatever")
+def test_the_order_of_the_rows_does_not_matter():
+    other = "(NULL, NULL), (2, 'b'), (1, 'a'), (2, 'b')"
+    assert fingerprint_of(other) == fingerprint_of(ROWS)
+    assert given_rows(Session(), f"(VALUES {other})") == given_rows(Session(), f"(VALUES {ROWS})")
+
+
+def test_only_the_given_columns_count():
+    assert fingerprint_of("(1, 'a')", ("id",)) == fingerprint_of("(1, 'b')", ("id",)) != fingerprint_of("(1, 'a')")
+    assert fingerprint_of("('a', 'b')") != fingerprint_of("('b', 'a')")
+
+
+def test_no_rows_have_a_fingerprint_without_a_source():
+    empty = stored_rows(Session(), "(SELECT * FROM (VALUES (1)) AS t(id) WHERE false)", ["id"])
+    assert stored_rows(Session(), None, ["id"]) == empty
+
+
+def test_each_carries_its_function():
+    assert function_of(fingerprint_of(ROWS)) == STORED
+    assert function_of(given_rows(Session(), "(VALUES (1))")) == function_of(HASH) == GIVEN
+    assert function_of(f"sha256:{HASH}") == "sha256"
 
 
 @pytest.mark.parametrize(

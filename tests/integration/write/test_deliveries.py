@@ -10,7 +10,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lagoa.catalog.batches import BatchFiles
 from lagoa.domain.commits import Batch
 from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged, BatchHeld, LakeTooNew
@@ -35,14 +34,13 @@ def folder(folder: LakeFolder) -> LakeFolder:
     return folder
 
 
-def rows(*keys: int, kind: pa.DataType = pa.int64()) -> pa.Table:
+def rows(*keys: int, kind: str = "int64") -> pa.Table:
     return pa.table({"k": pa.array(keys, kind), "v": [f"v{key}" for key in keys], "n": [Decimal(key) for key in keys]})
 
 
 def fingerprint(lake: Lake, batch: str, table: TableName = TABLE) -> str:
     context = lake.context
-    batches: BatchFiles = context.batches
-    held = batches.of(context.metadata.facts(context.pointers("dev")[table]).properties).get(batch)
+    held = context.batches.of(context.metadata.facts(context.pointers("dev")[table]).properties).get(batch)
     assert held is not None
     return held.fingerprint
 
@@ -50,7 +48,7 @@ def fingerprint(lake: Lake, batch: str, table: TableName = TABLE) -> str:
 def test_rows_are_recognised_from_whatever_they_come(lake: Lake, dev: Branch) -> None:
     assert dev.append("bronze.a", rows(1, 2), batch="b").rows_added == 2
     assert fingerprint(lake, "b").startswith("rows-2:")
-    small = rows(2, 1, kind=pa.int16())
+    small = rows(2, 1, kind="int16")
     for again in (
         small,
         small.to_reader(),

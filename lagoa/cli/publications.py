@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, short
 from lagoa.cli.progress import working
+from lagoa.domain.lists import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,6 +74,9 @@ def say_published(publication: Publication) -> None:
         say(f"{count(len(publication.loosened), 'check')} used to be stricter:")
         for sentence in publication.loosened:
             say(f"  {sentence}")
+    if publication.uncommitted:
+        files = listed(publication.uncommitted, _LISTED)
+        hint(f"Warning: this was published with declarations that are not committed to git: {files}.")
 
 
 def tell_publication(publication: Publication) -> dict[str, Any]:
@@ -87,5 +91,7 @@ def tell_publication(publication: Publication) -> dict[str, Any]:
         "unseen": list(publication.unseen),
         "held": publication.held,
         "loosened": list(publication.loosened),
+        "git": publication.git or None,
+        "uncommitted": list(publication.uncommitted),
         "audit": {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")},
     }

@@ -31,6 +31,8 @@ class Receipt:
         unseen: batches that a rollback withdraws, as `table: batch id`.
         held: whether those batches are refused if they are loaded again.
         loosened: checks of main's previous state that are removed or less strict now, a sentence each.
+        git: id of the git commit that was checked out in the lake's folder; empty if there was none.
+        uncommitted: contracts, models and check files that were not as in that commit: their paths in the repository.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Receipt:
     unseen: tuple[str, ...] = ()
     held: bool = False
     loosened: tuple[str, ...] = ()
+    git: str = ""
+    uncommitted: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Receipt {self.id[:12]} of {self.branch}: {self.report!r}>"
@@ -64,6 +68,8 @@ class Publication:
         unseen: batches that a rollback withdrew, as `table: batch id`.
         held: whether those batches are refused if they are loaded again.
         loosened: checks of main's previous state that are removed or less strict now, a sentence each.
+        git: id of the git commit that was checked out in the lake's folder; empty if there was none.
+        uncommitted: contracts, models and check files that were not as in that commit: their paths in the repository.
     """
 
     commit: str
@@ -75,6 +81,8 @@ class Publication:
     unseen: tuple[str, ...] = ()
     held: bool = False
     loosened: tuple[str, ...] = ()
+    git: str = ""
+    uncommitted: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         more = len(self.tables) - _LISTED

@@ -16,6 +16,7 @@ from lagoa.domain.faults import fault_point
 from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
+from lagoa.publish.git import git_state
 from lagoa.publish.moves import published, was_published
 from lagoa.write.incoming import sweep_incoming
 
@@ -80,12 +81,18 @@ def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publicati
     properties = {**proposal.change.properties, RECEIPT: receipt_id}
     commit = context.catalog.commit(candidate, proposal.base, replace(proposal.change, properties=properties))
     fault_point("publish.committed")
-    with ThreadPoolExecutor(1, "lagoa-flush") as executor:
+    with ThreadPoolExecutor(2, "lagoa-flush") as executor:
+        git = executor.submit(git_state, context.settings)
         flushed = executor.submit(context.engine.flush)  # main must not point to files that a power failure could lose
         report = audit_commit(context, proposal.branch, commit.id, proposal.base, gating=proposal.gating)
         flushed.result()
+        declared = git.result()
     receipt = replace(
-        receipt_of(context, receipt_id, report, proposal.change.tables), unseen=proposal.unseen, held=proposal.held
+        receipt_of(context, receipt_id, report, proposal.change.tables),
+        unseen=proposal.unseen,
+        held=proposal.held,
+        git=declared.commit,
+        uncommitted=declared.uncommitted,
     )
     if proposal.gating and not report.passed:
         context.receipts.prepare(receipt)  # stored for display only: its commit never gets to main

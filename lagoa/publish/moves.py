@@ -46,6 +46,8 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
         unseen=receipt.unseen,
         held=receipt.held,
         loosened=receipt.loosened,
+        git=receipt.git,
+        uncommitted=receipt.uncommitted,
     )
 
 

@@ -29,7 +29,7 @@ def read_receipt(document: str) -> Receipt:
     report["results"] = tuple(CheckResult(**result) for result in report["results"])
     report["started_at"] = datetime.fromisoformat(report["started_at"])
     found["prepared_at"] = datetime.fromisoformat(found["prepared_at"])
-    for name in ("unseen", "loosened"):  # the second is not in receipts of the first Lagoa
+    for name in ("unseen", "loosened", "uncommitted"):  # the latter two are not in receipts of the first Lagoa
         found[name] = tuple(found.get(name, ()))
     return Receipt(**found, report=AuditReport(**report))
 

@@ -193,6 +193,8 @@ def _tell_kept(kept: KeptAudit) -> dict[str, Any]:
         "unseen": list(receipt.unseen),
         "held": receipt.held,
         "loosened": list(receipt.loosened),
+        "git": receipt.git or None,
+        "uncommitted": list(receipt.uncommitted),
         "gating": receipt.report.gating,
         **tell_report(receipt.report),
     }
@@ -209,6 +211,8 @@ def _say_kept(kept: KeptAudit) -> None:
             ("by", f"{receipt.author}, {moment(kept.published_at or receipt.prepared_at)}"),
             ("changed", ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")),
             *(("loosened", each) for each in receipt.loosened),
+            *([("git", receipt.git)] if receipt.git else []),
+            *(("uncommitted", each) for each in receipt.uncommitted),
         ]
     )
     say("")

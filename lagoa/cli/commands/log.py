@@ -70,6 +70,8 @@ def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str
         "receipt": receipt.id if receipt else None,
         "audit": _outcomes(receipt) if receipt else None,
         "loosened": list(receipt.loosened) if receipt else [],
+        "git": (receipt.git or None) if receipt else None,
+        "uncommitted": list(receipt.uncommitted) if receipt else [],
     }
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_PLAIN = yaml.resolver.Resolver()
+_TEXT = "tag:yaml.org,2002:str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,8 @@ def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key
 
 def scalar(text: str) -> str:
     """Return a text as YAML, quoted if it would otherwise be read as something else."""
-    plain = _WORD.fullmatch(text) and isinstance(yaml.safe_load(text), str)
-    if plain:
+    tag = _PLAIN.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    if _WORD.fullmatch(text) and tag == _TEXT:
         return text
     return _CONTROL.sub(_escaped, json.dumps(text, ensure_ascii=False))
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.guesses import Guess
 
 _SHOWN = 20
+_MOST_COLUMNS = 10_000
+"""Minutes and gigabytes would pass with more."""
 
 
 def infer_contract(
@@ -71,6 +73,9 @@ def infer_contract(
             raise SourceError(str(file.path), f"it has another format than {files[0].name}.", "Infer them one by one.")
     _check_given(files[0], form, given)
     widest, source, guesses = infer_widest(files, table, form, given, findings)
+    if len(guesses) > _MOST_COLUMNS:
+        message = f"it has {len(guesses):,} columns, and {_MOST_COLUMNS:,} are the most that are looked at."
+        raise SourceError(str(widest.path), message, "Check its delimiter; turn columns into rows with what wrote it.")
     files.sort(key=lambda file: file is not widest)  # the others keep their order
     _check_names(files[0], guesses)
     source = _look_at(files, table, (form, source), guesses, given, findings)

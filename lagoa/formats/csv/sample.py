@@ -73,7 +73,7 @@ def fields_of(record: Record, marks: Marks) -> list[str]:
     return fields_in(record.text.decode("utf-8", "replace"), marks.dialect)
 
 
-def rows_of(records: list[Record], marks: Marks, fields: int, cells: int = 200_000) -> list[list[str]]:
+def rows_of(records: list[Record], marks: Marks, fields: int, cells: int = 60_000) -> list[list[str]]:
     """Return the values of the first records with a number of fields, at most about a number of cells."""
     chosen = [record for record in records if record.fields == fields][: max(20, cells // max(fields, 1))]
     try:

@@ -30,6 +30,7 @@ _PERIOD = re.compile(
     r"^(data?|date|ds|ano|mes|m_s|year|month|period\w*|competencia\w*|referencia\w*|trimestre)(_|$)|_mes$|_ano$"
 )
 _MONTHLY = re.compile(r"9999[.,]99")
+_CURRENCY = re.compile("[$€£]")
 _VERSION = re.compile(r"vers(ion|ao)|release")
 
 
@@ -158,10 +159,10 @@ def _choose(text: TextColumn, forms: Mapping[str, Form], marks: Marks, exponents
 def _with_places(text: TextColumn, found: Extent, marks: Marks, exponents: bool) -> tuple[str, str]:
     """Return the type of numbers with places, and the reason."""
     guess = text.guess
-    money = ("$" in marks.unit or bool(_MONEY.search(guess.name))) and found.places <= _CENTS
+    money = (_CURRENCY.search(marks.unit) or bool(_MONEY.search(guess.name))) and found.places <= _CENTS
     cents = found.places == found.fewest == _CENTS and guess.records - guess.nulls >= ENOUGH
     if (money or cents) and not exponents:
-        named = "by its unit an amount" if "$" in marks.unit else "by its name an amount"
+        named = "by its unit an amount" if _CURRENCY.search(marks.unit) else "by its name an amount"
         reason = named if money else "every one with two places"
         return "decimal(18, 2)", f"numbers with at most two places after {marks.decimal!r} {text.seen}, {reason}"
     return "double", f"numbers {text.seen}"

@@ -21,9 +21,14 @@ OTHER_MARK: dict[str, Literal[".", ","]] = {".": ",", ",": "."}
 
 _SPACES = {0xA0: " ", 0x202F: " "}
 _SPACE = " *"
-_UNIT = r"R\$|US\$|\$"
+BEFORE = r"R\$|US\$|\$|€|£"
+"""Units before numbers, as a pattern."""
+
+BEHIND = "%|kg|km/h|hab/km²|km²|km|cm|mm|m²|m³|ha|kWh|MWh|GWh|kW|MW|GW|°C|ºC|€"
+"""Units behind numbers, as a pattern: those that are no end of a code, as a single letter may be."""
+
 _PARTS = re.compile(
-    rf"{_SPACE}({_UNIT})?{_SPACE}([+-]?)(?:({_UNIT}){_SPACE})?([9z][9.,eE+ -]*|[.,]9+){_SPACE}(%?){_SPACE}"
+    rf"{_SPACE}({BEFORE})?{_SPACE}([+-]?)(?:({BEFORE}){_SPACE})?([9z][9.,eE+ -]*|[.,]9+){_SPACE}({BEHIND})?{_SPACE}"
 )
 _GRAMMARS: dict[tuple[DecimalMark, ThousandsMark], re.Pattern[str]] = {
     (".", ""): re.compile(r"[9z]*(\.9+)?"),
@@ -111,7 +116,7 @@ def readings(forms: Mapping[str, Form]) -> list[Marks]:
 
 def _begins_with_zero(form: Form) -> bool:
     """Return whether a number of a form begins with 0: the least of its texts does, then."""
-    return form.least.lstrip(" +-R$US\u00a0").startswith("0")
+    return form.least.lstrip(" +-R$US€£\u00a0\u202f").startswith("0")
 
 
 def may_be_grouped(forms: Mapping[str, Form], mark: str) -> bool:
@@ -132,7 +137,7 @@ def is_list(forms: Mapping[str, Form]) -> bool:
 
 def value(text: str, marks: Marks) -> Decimal:
     """Return the number that a text is."""
-    plain = re.sub(r"[R$US%\u00a0\u202f ]", "", text)
+    plain = re.sub(rf"{BEFORE}|({BEHIND})[\u00a0\u202f ]*$|[\u00a0\u202f ]", "", text)
     plain = plain.replace(marks.thousands, "") if marks.thousands else plain
     return Decimal(plain.replace(",", ".") if marks.decimal == "," else plain)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.formats import FORMATS
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.formats.shared.null_words import NULL_WORDS
+from lagoa.formats.shared.number_forms import BEFORE, BEHIND
 from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
@@ -36,8 +37,13 @@ _LONGEST = 40
 _MEMORY = "80MB"
 _HASHES = 1_000_000
 _DATE = "^(9999[-/]99[-/]99|99[-/.]99[-/.]9999|[9z]9999999$)"
-_NUMERIC = "[0-9 .,:/+()TZeEUS%R$\u00a0\u202f-]*[0-9][0-9 .,:/+()TZeEUS%R$\u00a0\u202f-]*"
-_ZEROS = r"^ *[+-]?0[0-9]+([.,][0-9]+)? *$|^ *[+-]?0[0-9]{1,2}([.,][0-9]{3})+([.,][0-9]+)? *$"
+_NUMERIC = (
+    f"[0-9 .,:/+()TZeEUS%R$€£\u00a0\u202f-]*[0-9][0-9 .,:/+()TZeEUS%R$€£\u00a0\u202f-]*(({BEHIND})[ \u00a0\u202f]*)?"
+)
+_ZEROS = (
+    rf"^ *({BEFORE})? *[+-]?({BEFORE})? *"
+    rf"0([0-9]+([.,][0-9]+)?|[0-9]{{1,2}}([.,][0-9]{{3}})+([.,][0-9]+)?) *({BEHIND})? *$"
+)
 _PLAUSIBLE = "BETWEEN '1850' AND '2100'"
 
 

@@ -136,8 +136,9 @@ class Scan:
         """Return records with nulls for the columns that their file lacks."""
         import pyarrow as pa
 
+        own = set(table.column_names)
         for name in self._names:
-            if name not in table.column_names:
+            if name not in own:
                 table = table.append_column(name, pa.nulls(table.num_rows, pa.string()))
         return table
 

@@ -22,7 +22,6 @@ HEAD = 4 * 1024 * 1024
 
 _CHUNK = 1024 * 1024
 _LONGEST = 16 * _CHUNK
-_NOT_ASCII = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
 _ENCODINGS = ("utf-8", "cp1252")
 OLD_ENCODINGS = ("cp850", "mac_roman")
 """Encodings of DOS and of old Macintosh, which are told by the letters in words."""
@@ -137,12 +136,16 @@ def _lines_not_ascii(file: SourceFile) -> Iterator[list[bytes]]:
                 if not end and len(rest) < _LONGEST:
                     continue
                 block, rest = (whole, rest) if end else (rest, b"")
-                if not block.isascii() and (lines := _NOT_ASCII.findall(block)):
+                if lines := _not_ascii(block):
                     yield lines
     except READ_ERRORS as error:
         raise file.unreadable(error) from error
-    if not rest.isascii():
-        yield _NOT_ASCII.findall(rest)
+    if lines := _not_ascii(rest):
+        yield lines
+
+
+def _not_ascii(block: bytes) -> list[bytes]:
+    return [] if block.isascii() else [line for line in block.splitlines() if not line.isascii()]
 
 
 def _decodable(lines: list[bytes], encoding: str) -> int:

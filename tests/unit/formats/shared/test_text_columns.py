@@ -8,6 +8,7 @@ import pytest
 from inferring import inferred, loaded, types
 
 from lagoa.domain.tables import TableName
+from lagoa.errors import SourceError
 from lagoa.formats.infer import infer_contract
 from lagoa.formats.shared.given import Given
 
@@ -61,6 +62,13 @@ DIGITS = {
     "grouped wrongly": (["1.2345.678", "1"], "string"),
     "money with its unit": (["R$ 1.234,56", "R$ 7,00"], "decimal(18, 2)"),
     "percent": (["12,5%", "3,25%"], "double"),
+    "euros": (["€ 1.234,50", "€ 7,00"], "decimal(18, 2)"),
+    "euros behind": (["1.234,50 €", "7,00 €"], "decimal(18, 2)"),
+    "weights": (["1.234,5 kg", "-7 kg"], "double"),
+    "areas": (["12 km²", "1.234.567km²"], "long"),
+    "several units": (["12 kg", "7 km"], "string"),
+    "a letter behind": (["12m", "7m"], "string"),
+    "codes with a unit": (["007 ha", "12 ha"], "string"),
 }
 
 
@@ -201,6 +209,13 @@ def test_a_type_holds_the_last_of_many_records(tmp_path):
     assert types(contract) == {"id": "long", "a": "double", "b": "string", "c": "string"}
     assert "# Guessed from things.csv, 600,001 records." in text
     assert "b: all but 1 of 600,001 are dates: 'x' (line 600,002)" in text
+
+
+def test_more_columns_than_are_looked_at_are_refused(tmp_path):
+    path = tmp_path / "things.csv"
+    path.write_text(";".join(f"c{n}" for n in range(10_001)) + "\n" + ";".join(["1"] * 10_001) + "\n", "utf-8")
+    with pytest.raises(SourceError, match="it has 10,001 columns, and 10,000 are the most that are looked at"):
+        infer_contract(path, THINGS)
 
 
 def test_many_columns_are_read_in_one_pass(tmp_path):

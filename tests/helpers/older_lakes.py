@@ -66,6 +66,10 @@ _FURTHER = {"orders": "csv", "customers": "jsonl"}
 _MOMENTS = {"_ingested_at", "_quarantined_at", "received_at"}
 
 
+_LATER = {"git", "uncommitted"}
+"""Of publications: what the first Lagoa did not keep, and what is empty therefore."""
+
+
 class Kept:
     """A lake as it was left, put where it opens.
 
@@ -393,7 +397,7 @@ class _Look:
             "log": {name: [each.id for each in log] for name, log in logs.items()},
             "commits": {each.id: self._commit(each) for log in logs.values() for each in log},
             "states": {ref: self._state(ref) for ref in [*states, *(name for name in refs if name != MAIN)]},
-            "publications": [{**_plain(each), "report": self._report(each.report)} for each in published],
+            "publications": [self._publication(each) for each in published],
             "by_time": {_plain(each.published_at): self._at(each.published_at) for each in published},
             "audits": [self._audit(each.audit) for each in lake.check_history(CHECK, every=True)],
             "audit_of": {name: self._audit_of(name) for name in [*states, *refs, *(each.commit for each in published)]},
@@ -460,6 +464,10 @@ class _Look:
             "gating": report.gating,
             "results": self._keep("results", results),
         }
+
+    def _publication(self, publication: Any) -> dict[str, Any]:
+        told = {**_plain(publication), "report": self._report(publication.report)}
+        return {name: value for name, value in told.items() if value or name not in _LATER}
 
     def _audit(self, kept: Any) -> dict[str, Any]:
         receipt = kept.receipt

@@ -1,4 +1,4 @@
-"""An append to MinIO beside DuckDB's plain COPY to the same MinIO."""
+"""An append through `Branch` to MinIO beside DuckDB's plain COPY to the same MinIO."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import lagoa
 from benchmarks.figures import Figure
 from benchmarks.stack_servers import PROFILE
-from benchmarks.write import TABLE, fill, pairs, write_contract
-from lagoa.write import SessionQuery, begin
+from benchmarks.write import PARQUET, TABLE, base_rows, pairs, write_contract
 
 if TYPE_CHECKING:
     from benchmarks.stack_servers import Servers, Size
@@ -18,7 +17,7 @@ LIMIT = 1.25
 
 
 class WriteFigures:
-    """Measures appends to a table that is made by them, of rows that DuckDB has in memory.
+    """Measures appends to a table that is made by them, of an Arrow table.
 
     Args:
         servers: the stack.
@@ -36,17 +35,17 @@ class WriteFigures:
         (root / "lagoa.toml").write_text(self._servers.profile(name), "utf-8")
         write_contract(root)
         with lagoa.open_lake(root, PROFILE) as lake, lake.context.engine.session({}) as session:
-            fill(session, self._size.rows)
+            rows = base_rows(self._size.rows)
+            session.register("base", rows)
             branches = [lake.create_branch(f"{name}/append-{number}") for number in range(self._size.pairs + 1)]
             files = itertools.count()
 
             def ours(number: int) -> None:
-                with begin(lake.context, branches[number + 1].name) as tx:
-                    tx.append(TABLE, SessionQuery(session, "SELECT * FROM base"))
+                branches[number + 1].append(TABLE, rows)
 
             def theirs(_: int) -> None:
                 to = f"{lake.settings.warehouse_location}/plain/{next(files)}.parquet"
-                session.query(f"COPY base TO '{to}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
+                session.query(f"COPY (FROM base) TO '{to}' ({PARQUET})").fetchall()
 
             ratio, mine, other = pairs(ours, theirs, self._size.pairs)
         what = f"append of {self._size.rows:,} rows x 6 columns to MinIO, table made and committed"

@@ -1,4 +1,4 @@
-"""The write path beside plain DuckDB, DuckLake and PyIceberg: append, read back, merge."""
+"""Writes through `Branch` beside plain DuckDB, DuckLake and PyIceberg: append, read back, merge."""
 
 from __future__ import annotations
 
@@ -13,26 +13,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import polars as pl
 
 from benchmarks.figures import Figure
 from lagoa.bootstrap import open_lake
-from lagoa.domain.tables import TableName
-from lagoa.write import SessionQuery, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lagoa.domain.ports.engine import SqlSession
+    import pyarrow as pa
+
     from lagoa.lake import Lake
+    from lagoa.write import Source
 
 ROWS = 10_000_000
 MERGED = 1_000_000
 UPSERT_SHARE = 100  # PyIceberg's upsert is measured on this part of the rows
 PAIRS = 5
-LIMIT_APPEND = LIMIT_READ = 1.10
+LIMIT_READ = 1.10
 LIMIT_MERGE = 1.25
 
-TABLE = TableName(("bench",), "facts")
+TABLE = "bench.facts"
+LOADED = "an-Arrow-table/0"
+"""A branch on which the table has its rows."""
+
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+"""As tables are written."""
 _CONTRACT = """
 apiVersion: v3.1.0
 kind: DataContract
@@ -78,26 +84,21 @@ class _Bench:
     Attributes:
         folder: for files; emptied in the end.
         lake: a lake with one contract.
-        session: holds the rows: `base` of the table, `news` to merge, half of them with keys of the base.
-        rows: number of rows in `base`.
-        merged: number of rows in `news`.
+        connection: DuckDB alone, which reads the rows as `base` and `news`.
+        base: the table's rows.
+        news: rows to merge, half of them with keys of the base.
     """
 
     folder: Path
     lake: Lake
-    session: SqlSession
-    rows: int
-    merged: int
+    connection: duckdb.DuckDBPyConnection
+    base: pa.Table
+    news: pa.Table
 
-    def load(self, branch: str, rows: str = "base") -> None:
-        """Append to the table of a branch, which makes it when it is not there."""
-        with begin(self.lake.context, branch) as tx:
-            tx.append(TABLE, SessionQuery(self.session, f"SELECT * FROM {rows}"))
-
-    def plain(self, name: str, query: str = "SELECT * FROM base") -> Path:
-        """Write a query as plain Parquet."""
+    def plain(self, name: str, query: str = "FROM base") -> Path:
+        """Write a query as plain Parquet, compressed like the tables."""
         path = self.folder / f"{name}.parquet"
-        self.session.query(f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)").fetchall()
+        self.connection.execute(f"COPY ({query}) TO '{path}' ({PARQUET})")
         return path
 
 
@@ -107,11 +108,12 @@ def run(rows: int = ROWS, merged: int = MERGED) -> list[Figure]:
         folder = Path(name)
         (folder / "lagoa.toml").write_text('name = "bench"\n')
         write_contract(folder)
-        with open_lake(folder) as lake, lake.context.engine.session({}) as session:
-            fill(session, rows)
-            session.query(f"CREATE TEMP TABLE news AS {_rows(_news(rows, merged), '1')}").fetchall()
-            bench = _Bench(folder, lake, session, rows, merged)
-            return [_append(bench), _read(bench), *_merge(bench), _ducklake(bench), _upsert(bench)]
+        with open_lake(folder) as lake, closing(duckdb.connect()) as connection:
+            base, news = base_rows(rows), _news_rows(rows, merged)
+            connection.register("base", base)
+            connection.register("news", news)
+            bench = _Bench(folder, lake, connection, base, news)
+            return [*_append(bench), _read(bench), *_merge(bench), _ducklake(bench), _upsert(bench)]
 
 
 def write_contract(lake: Path) -> None:
@@ -121,9 +123,20 @@ def write_contract(lake: Path) -> None:
     contract.write_text(_CONTRACT)
 
 
-def fill(session: SqlSession, rows: int) -> None:
-    """Make so many rows of the table in a session, as `base`."""
-    session.query(f"CREATE TEMP TABLE base AS {_rows(f'unnest(range({rows}))')}").fetchall()
+def base_rows(rows: int) -> pa.Table:
+    """Return so many rows of the table."""
+    with closing(duckdb.connect()) as connection:
+        return connection.execute(base_sql(rows)).to_arrow_table()
+
+
+def base_sql(rows: int) -> str:
+    """Return the SELECT of so many rows of the table."""
+    return _rows(f"unnest(range({rows}))")
+
+
+def _news_rows(rows: int, merged: int) -> pa.Table:
+    with closing(duckdb.connect()) as connection:
+        return connection.execute(_rows(_news(rows, merged), "1")).to_arrow_table()
 
 
 def pairs(
@@ -148,53 +161,66 @@ def _seconds(call: Callable[[int], object], number: int) -> float:
     return time.perf_counter() - start
 
 
-def _append(bench: _Bench) -> Figure:
-    for number in range(-1, PAIRS):
-        bench.lake.create_branch(f"append-{number + 1}")
-    ratio, ours, theirs = pairs(
-        lambda number: bench.load(f"append-{number + 1}"), lambda number: bench.plain(f"append-{number}")
-    )
-    name = f"append of {bench.rows:,} rows x 6 columns, table made and committed"
-    return Figure(name, ratio, "x", LIMIT_APPEND, f"DuckDB COPY to Parquet: {theirs:.2f} s", f"{ours:.2f} s")
+def _append(bench: _Bench) -> list[Figure]:
+    sources: dict[str, tuple[Callable[[], Source], str | None, float]] = {
+        "an Arrow table": (lambda: bench.base, None, 1.3),
+        "an Arrow table with a batch id": (lambda: bench.base, "b1", 1.5),
+        "an Arrow reader": (bench.base.to_reader, None, 1.6),
+        "a relation of DuckDB": (lambda: bench.connection.table("base"), None, 1.6),
+        "a frame of Polars": (lambda: pl.from_arrow(bench.base), None, 1.6),
+    }
+    return [_append_of(bench, what, *each) for what, each in sources.items()]
+
+
+def _append_of(bench: _Bench, what: str, source: Callable[[], Source], batch: str | None, limit: float) -> Figure:
+    name = what.replace(" ", "-")
+    branches = [bench.lake.create_branch(f"{name}/{number}") for number in range(PAIRS + 1)]
+
+    def ours(number: int) -> None:
+        branches[number + 1].append(TABLE, source(), batch=batch)
+
+    ratio, mine, other = pairs(ours, lambda number: bench.plain(f"append-{number}"))
+    rows = bench.base.num_rows
+    files = branches[0].catalog().load_table(TABLE).inspect.files()["file_size_in_bytes"].to_pylist()
+    share = sum(files) / (bench.folder / "append-0.parquet").stat().st_size
+    note = f"{mine:.2f} s; files of {sum(files) / 2**20:.0f} MiB, {share:.2f} x"
+    return Figure(f"append of {rows:,} rows x 6 columns, {what}", ratio, "x", limit, f"COPY: {other:.2f} s", note)
 
 
 def _read(bench: _Bench) -> Figure:
     plain = bench.folder / "append-0.parquet"
     query = "SELECT store, category, sum(amount), count(*), max(sold_at) FROM {} GROUP BY ALL ORDER BY ALL"
-    # An engine of its own, which has not written the files and so goes through the table's metadata.
+    # A lake of its own, which has not written the files and so goes through the table's metadata.
     with open_lake(bench.folder) as reader:
-        connection = reader.context.engine.session({})
 
         def ours(number: int) -> None:
             del number
-            reader.sql(query.format("bench.facts"), "append-1").fetchall()
+            reader.sql(query.format(TABLE), LOADED).fetchall()
 
         def theirs(number: int) -> None:
             del number
-            connection.query(query.format(f"read_parquet('{plain}')")).fetchall()
+            bench.connection.execute(query.format(f"read_parquet('{plain}')")).fetchall()
 
         ratio, mine, other = pairs(ours, theirs)
-        connection.close()
-    name = f"group-by over the table of {bench.rows:,} rows, another process than the writer's"
+    name = f"group-by over the table of {bench.base.num_rows:,} rows, another process than the writer's"
     peer = f"plain Parquet: {other * 1000:.0f} ms"
     return Figure(name, ratio, "x", LIMIT_READ, peer, f"{mine * 1000:.0f} ms, parsing and confinement included")
 
 
 def _merge(bench: _Bench) -> list[Figure]:
     """Merge into branches of one table: each starts from the same 10M rows, by a pointer."""
-    for number in range(-1, PAIRS):
-        bench.lake.create_branch(f"merge-{number + 1}", at="append-1")
+    branches = [bench.lake.create_branch(f"merge-{number}", at=LOADED) for number in range(PAIRS + 1)]
     old = bench.folder / "append-0.parquet"
+    merged = bench.news.num_rows
 
     def ours(number: int) -> None:
-        with begin(bench.lake.context, f"merge-{number + 1}") as tx:
-            result = tx.merge(TABLE, SessionQuery(bench.session, "SELECT * FROM news"))
-        if (result.rows_added, result.rows_removed) != (bench.merged, bench.merged // 2):
+        result = branches[number + 1].merge(TABLE, bench.news)
+        if (result.rows_added, result.rows_removed) != (merged, merged // 2):
             raise AssertionError(f"the merge did something else: {result}")
 
     by_hand = f"SELECT * FROM news UNION ALL SELECT o.* FROM read_parquet('{old}') o ANTI JOIN news n USING (id)"
     ratio, mine, other = pairs(ours, lambda number: bench.plain(f"merge-{number}", by_hand))
-    what = f"merge of {bench.merged:,} rows, half new, into {bench.rows:,}"
+    what = f"merge of {merged:,} rows, half new, into {bench.base.num_rows:,}"
     peer = f"copy-on-write by hand in DuckDB: {other:.2f} s"
     return [Figure(f"{what}, keys all over the table", ratio, "x", LIMIT_MERGE, peer, f"{mine:.2f} s")]
 
@@ -208,7 +234,7 @@ def _ducklake(bench: _Bench) -> Figure:
         / "extensions" / f"v{duckdb.__version__}" / "ducklake.duckdb_extension"
     )  # fmt: skip
     base = bench.plain("lake-base")
-    news = bench.plain("lake-news", "SELECT * FROM news")
+    news = bench.plain("lake-news", "FROM news")
     times = []
     for number in range(PAIRS):
         place = bench.folder / f"ducklake-{number}"
@@ -229,16 +255,14 @@ def _ducklake(bench: _Bench) -> Figure:
 
 def _upsert(bench: _Bench) -> Figure:
     """Measure PyIceberg's upsert beside ours on a part of the rows: whole, it takes a quarter of an hour."""
-    rows, merged = bench.rows // UPSERT_SHARE, bench.merged // UPSERT_SHARE
-    bench.session.query(f"CREATE OR REPLACE TEMP TABLE part AS {_rows(f'unnest(range({rows}))')}").fetchall()
-    bench.lake.create_branch("upsert-theirs")
-    bench.load("upsert-theirs", "part")
-    bench.lake.create_branch("upsert-ours", at="upsert-theirs")
-    news = bench.session.query(_rows(_news(rows, merged), "1")).arrow()
-    table = bench.lake.catalog("upsert-theirs").load_table("bench.facts")
+    rows, merged = bench.base.num_rows // UPSERT_SHARE, bench.news.num_rows // UPSERT_SHARE
+    bench.lake.create_branch("upsert-theirs").append(TABLE, bench.base.slice(0, rows))
+    branch = bench.lake.create_branch("upsert-ours", at="upsert-theirs")
+    news = _news_rows(rows, merged)
+    table = bench.lake.catalog("upsert-theirs").load_table(TABLE)
     fits = news.select(table.schema().column_names).cast(table.schema().as_arrow())
     start = time.perf_counter()
-    bench.lake.branch("upsert-ours").merge("bench.facts", news)
+    branch.merge(TABLE, news)
     ours = time.perf_counter() - start
     start = time.perf_counter()
     table.upsert(fits, join_cols=["id"])

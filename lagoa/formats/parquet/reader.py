@@ -141,8 +141,8 @@ class ParquetReader:
                 reason = f"{name} is no {self._types[name]}: microseconds do not hold it"
                 faults |= {index: Fault(f"type/{name}", reason) for index in each}
         raw = pa.nulls(batch.num_rows, pa.binary())
-        good = np.setdiff1d(np.arange(batch.num_rows), list(faults))
         if faults:
+            good = np.setdiff1d(np.arange(batch.num_rows), list(faults))
             shown = dict(zip(sorted(faults), as_json(columns, sorted(faults), texts), strict=True))
             raw = pa.array([shown.get(index) for index in range(batch.num_rows)], pa.binary())
             columns = {name: array.take(pa.array(good)) for name, array in columns.items()}

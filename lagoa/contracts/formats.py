@@ -48,7 +48,6 @@ def _checked(pattern: str, weights: Sequence[Sequence[int]]) -> Callable[[str], 
     A character counts as its code minus that of `0`: digits as themselves, letters from 17 (A) on, as the Receita
     Federal defines it for the alphanumeric CNPJ. A number of one repeated digit is invalid.
     """
-
     digits = [
         f"({' + '.join(f'(ord(plain[{place}]) - 48) * {weight}' for place, weight in enumerate(each, 1))})"
         f" * 10 % 11 % 10 = ord(plain[{len(each) + 1}]) - 48"

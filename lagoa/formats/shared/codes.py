@@ -8,7 +8,10 @@ _ALWAYS = re.compile(
     r"cpf|cnpj|cep|zip|postal|phone|telefone|celular|fone|cnes|cnae|ibge|matricula|"
     r"(^|_)cbo|(^|_)(ddd|rg|ean|gtin|isbn|ncm|nis|pis|pasep|nire|crm)(_|$)"
 )
-_OF_ONE_LENGTH = re.compile(r"^cod|codigo|(^|_)(cod|code|cd|co|nr|sq|num_titulo|inscricao|protocolo)(_|$)|^id_")
+_OF_ONE_LENGTH = re.compile(
+    r"^cod|codigo|^id_|"
+    r"(^|_)(cod|code|cd|co|nr|sq|num_titulo|inscricao|protocolo|municipio|uasg|siafi|subclasse)(_|$)"
+)
 _QUANTITY = re.compile(
     r"(^|_)(idade|ano|mes|dia|hora|qtd|qt|quantidade|valor|vl|vr|total|turno|ordem|dias|anos|parcelas?)(_|$)"
 )

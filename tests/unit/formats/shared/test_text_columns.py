@@ -123,6 +123,8 @@ CODES = {
     "cod_cliente": (["100000", "100001"], "string"),
     "cod": (["9", "10", "11"], "long"),
     "cbo2002ocup": (["521110", "411005"], "string"),
+    "municipio": (["355030", "330455"], "string"),
+    "qtd_municipio": (["35", "33"], "long"),
     "nr_turno": (["1", "2"], "long"),
     "nr_idade": (["30", "31"], "long"),
     "sq_candidato": (["117499092896"], "string"),

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
+from lagoa.prefect.server import begin_server
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,15 +31,14 @@ KPIS = Path(__file__).with_name("demo_kpis.sql")
 def main(folder: str | None = None) -> None:
     """Run the main job on the files of a folder and show what came of it."""
     console = Console()
-    source = Path(folder) if folder else _generated(console)
     if folder:
-        name = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]
+        name = hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:8]
         os.environ.setdefault("LAGOA_STATE", f".lagoa/olist-{name}")
-    # Said before Prefect is imported, which reads its settings then.
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    begin_server(Path())
+    source = Path(folder) if folder else _generated(console)
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")  # read when Prefect is imported
     began = time.perf_counter()
-    with console.status("Starting Prefect and running the flow `daily`"):
+    with console.status("Running the flow `daily` on the lake's Prefect server"):
         from flows.daily import daily
 
         daily(str(source))

@@ -17,6 +17,7 @@ LagoaError
     ├── LakeNotFound, LakeExists, LakeTooNew, LakeClosed, CatalogDamaged
     ├── PartMissing             an optional package is not installed
     ├── PublisherFailed         the publisher process ended without an answer
+    ├── FlowServerFailed        the lake's Prefect server does not start
     ├── StackError              a server of the stack cannot be fetched, built or started
     ├── InvalidName             an invalid name of a branch, tag, table, column or secret
     ├── RefNotFound, RefExists, RefProtected
@@ -213,6 +214,19 @@ class PublisherFailed(TerminalError):
         )
         self.what = what
         self.reason = reason
+
+
+class FlowServerFailed(TerminalError):
+    """The Prefect server of the lake does not start or does not answer."""
+
+    def __init__(self, reason: str, log: Path, log_end: str = "") -> None:
+        shown = f"\nThe end of {log}:\n{log_end}\n" if log_end else ""
+        super().__init__(
+            f"The lake's Prefect server: {reason}.{shown}",
+            f"Set PREFECT_API_URL to a server of your own, or remove {log.parent}, which has the history of runs.",
+        )
+        self.reason = reason
+        self.log = log
 
 
 class LakeNotFound(TerminalError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 EXAMPLES = {
     "init": ["lagoa init mylake"],
     "status": ["lagoa status"],
-    "run": ["lagoa run daily", "lagoa run daily source=data/2026-11-20"],
+    "run": ["lagoa run daily", "lagoa run daily folder=data/2026-11-20"],
     "ingest": ["lagoa ingest people.csv --into bronze.people", "lagoa ingest delivery/ --branch dev"],
     "transform": ["lagoa transform", "lagoa transform dev --select silver.orders"],
     "backfill": ["lagoa backfill gold.sales_by_day --since 2026-03-01 --until 2026-04-01"],
@@ -50,6 +50,8 @@ EXAMPLES = {
         "lagoa quarantine fix bronze.people --set born=1999-01-02 --where \"id = '6'\"",
     ],
     "quarantine discard": ['lagoa quarantine discard bronze.people --batch 06136457c7a2da37 --reason "sent twice"'],
+    "flow up": ["lagoa flow up"],
+    "flow down": ["lagoa flow down"],
     "stack up": ["lagoa stack up", "lagoa stack up --only nessie,minio"],
     "stack down": ["lagoa stack down"],
     "stack status": ["lagoa stack status"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DAILY, LOOK, CARE = "Daily path", "Look", "Care"
 REFS, TABLES, CONTRACTS, QUARANTINE = "Branches and tags", "Tables", "Contracts", "Quarantine"
-STACK = "The stack"
+FLOWS, STACK = "Flows", "The stack"
 
 PACKAGE = "lagoa.cli.commands"
 
@@ -32,6 +32,7 @@ COMMANDS = {
     "table": (".table", TABLES),
     "contract": (".contract", CONTRACTS),
     "quarantine": (".quarantine", QUARANTINE),
+    "flow": (".flow", FLOWS),
     "stack": (".stack", STACK),
 }
 """The module (with a dot: of `PACKAGE`) has a function of the command's name, or a `typer.Typer` with its verbs."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _RENAMED = {"gitignore": ".gitignore"}  # a .gitignore of its own would hide templates from the wheel
-_FILLED = {"lagoa.toml", "README.md"}
+_FILLED = {"lagoa.toml", "README.md", "prefect.yaml"}
 
 
 def make_lake(folder: Path) -> list[Path]:

@@ -28,7 +28,12 @@ def run_daily(folder, *options):
             "daily",
             f"folder={folder / 'data'}",
         ],
-        env={**os.environ, "PREFECT_HOME": str(folder / "prefect"), "PREFECT_LOGGING_LEVEL": "WARNING"},
+        env={
+            **os.environ,
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_LOGGING_LEVEL": "WARNING",
+            "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a busy machine does not keep its 20
+        },
         capture_output=True,
         text=True,
         check=False,

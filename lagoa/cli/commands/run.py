@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,19 +11,20 @@ import typer
 
 from lagoa.cli.completion import complete_flow
 from lagoa.cli.console import say
-from lagoa.cli.options import DEBUG, PROFILE, lake_folder
+from lagoa.cli.options import PROFILE, lake_folder
 from lagoa.cli.publications import say_published
 from lagoa.settings import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
-
+_OF_A_LAKE = "lagoa.prefect"
+"""What a file imports whose flow runs on the lake's server."""
 _PREFECT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a busy machine does not keep its 20
 }
-"""What Prefect is run with unless the environment says otherwise."""
+"""What other flows run with, on Prefect's temporary server, unless the environment says otherwise."""
 
 
 def run(
@@ -39,27 +39,10 @@ def run(
     root = lake_folder(ctx).resolve()
     if PROFILE in ctx.meta:
         os.environ[PROFILE_VARIABLE] = ctx.meta[PROFILE]  # the flow opens the lake itself
-    for variable, value in _PREFECT.items():
-        os.environ.setdefault(variable, value)
     flow = _load(root, name)
-    if not ctx.meta.get(DEBUG):
-        _leave_out_tracebacks()
     result = flow(**_arguments(flow, arguments or [], root))
     say(f"{name} is done.")
     _say_result(result)
-
-
-def _leave_out_tracebacks() -> None:
-    """Let Prefect log an error that a user can act on, such as a failed audit, in one line."""
-    from lagoa.errors import LagoaError
-
-    def leave_out(record: logging.LogRecord) -> bool:
-        if record.exc_info and isinstance(record.exc_info[1], LagoaError):
-            record.exc_info = None
-        return True
-
-    for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(leave_out)
 
 
 def _say_result(result: Any) -> None:
@@ -76,6 +59,8 @@ def _load(root: Path, name: str) -> Callable[..., Any]:
     from importlib import import_module
 
     from lagoa.errors import InvalidName, TerminalError
+    from lagoa.prefect.logs import shorten_errors
+    from lagoa.prefect.server import begin_server
 
     if not name.isidentifier():
         raise InvalidName("flow", name, "letters, digits and underscores, as a Python file is named")
@@ -84,6 +69,12 @@ def _load(root: Path, name: str) -> Callable[..., Any]:
         known = sorted(path.stem for path in file.parent.glob("*.py") if not path.stem.startswith("_"))
         advice = f"There are: {', '.join(known)}." if known else f"A flow is a function in {file.parent}."
         raise TerminalError(f"There is no flow {name!r} ({file}).", advice)
+    if _OF_A_LAKE in file.read_text("utf-8"):
+        begin_server(root)
+    else:
+        for variable, value in _PREFECT.items():
+            os.environ.setdefault(variable, value)
+    shorten_errors()
     sys.path.insert(0, str(root))
     flow = getattr(import_module(f"flows.{name}"), name, None)
     if not callable(flow):

@@ -23,15 +23,19 @@ _LISTED = 5
 
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show the lake at a glance: main, its last publication, branches, models, quarantine."""
+    from lagoa.prefect.server import LakeServer
+
     with open_here(ctx) as lake:
         states, branches = lake.describe(), lake.branches()
         published = lake.publications(1)
         models = _models(lake)
         waiting = _waiting(lake, states)
+        server = LakeServer(lake.settings.state_folder).running()
         lake_is = {"name": lake.settings.name, "folder": lake.settings.root}
     last = published[0] if published else None
     if as_json:
-        emit_json(_tell(lake_is, states, branches, last, models, waiting))
+        flows = {"flow_server": server.url if server else None}
+        emit_json(_tell(lake_is, states, branches, last, models, waiting) | flows)
         return
     emit_pairs(
         [
@@ -41,6 +45,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
             ("tables", _tables([state for state in states if not _is_quarantine(state)])),
             ("models", _in_words(models)),
             ("quarantine", _quarantine(waiting) if lake.settings.sees_quarantine else "not for the role reader"),
+            *([("flow runs", f"{server.url} (`lagoa flow down` ends this server)")] if server else []),
         ]
     )
     others = [branch for branch in branches if branch.name != "main"]

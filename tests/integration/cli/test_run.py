@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import pytest
@@ -50,8 +52,8 @@ def test_run_calls_the_flow_and_ends_with_its_outcome(lake):
     assert "has no flow 'empty'" in lagoa(lake, "run", "empty").err
 
 
-@pytest.mark.timeout(240)
-def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
+@pytest.mark.timeout(300)
+def test_the_flow_of_a_new_lake_loads_transforms_and_publishes_on_the_lakes_own_server(lake, tmp_path):
     contract = lake / "iceberg/bronze/people.odcs.yaml"
     contract.write_text(contract.read_text().replace("file: people.csv", "file: people*.csv"))
     (lake / "data").mkdir()
@@ -59,21 +61,39 @@ def test_the_flow_of_a_new_lake_loads_transforms_and_publishes(lake, tmp_path):
     header = MORE.splitlines(keepends=True)[0]
     write(lake / "data", "people1.csv", header + first)
     write(lake / "data", "people2.csv", header + second)
-    done = run("run", "daily", cwd=tmp_path, LAGOA_LAKE=str(lake), PREFECT_HOME=str(tmp_path / "prefect"))
-    assert done.returncode == 0, done.stderr
-    assert "daily is done." in done.stdout
-    assert "Files: 2 found, 2 loaded" in done.stdout + done.stderr
-    assert counted(lake) == 5
-    assert ok(lake, "log", "-n", 1, "--json").json()[0]["message"] == "daily load of data"
-    assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]
+    where = {"LAGOA_LAKE": str(lake), "HOME": str(tmp_path / "home")}  # no settings of Prefect that a user has
+    limit = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
+    try:
+        done = run("run", "daily", cwd=tmp_path, **where, **limit)
+        assert done.returncode == 0, done.stderr
+        assert "daily is done." in done.stdout
+        assert "Files: 2 found, 2 loaded" in done.stderr
+        assert counted(lake) == 5
+        published = ok(lake, "log", "-n", 1, "--json").json()[0]
+        assert published["message"] == "daily load of data"
+        assert f"main moved to {published['commit'][:12]}" in done.stderr
+        assert [b["name"] for b in ok(lake, "branch", "list", "--json").json()] == ["main"]
+        url = ok(lake, "status", "--json").json()["flow_server"]
+        assert url in done.stderr
+        assert url in ok(lake, "status").out
+        assert ok(lake, "flow", "up").out == f"{url}\n"
 
+        called = [sys.executable, "-c", "from flows.daily import daily; assert daily() is None"]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        python = subprocess.run(called, cwd=lake, env=kept | where, stderr=subprocess.PIPE, text=True, check=False)
+        assert python.returncode == 0, python.stderr
+        assert url in python.stderr
+        assert "has no changes that main does not have" in python.stderr
 
-@pytest.mark.timeout(240)
-def test_a_flow_whose_audit_fails_shows_the_checks_and_no_traceback(lake, tmp_path):
-    (lake / "data").mkdir()
-    write(lake / "data", "people.csv", TWICE)
-    done = run("run", "daily", cwd=tmp_path, LAGOA_LAKE=str(lake), PREFECT_HOME=str(tmp_path / "prefect"))
-    assert done.returncode == 3
-    assert "checks block run/daily/" in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    assert counted(lake) == 3
+        write(lake / "data", "people3.csv", TWICE)
+        failed = run("run", "daily", cwd=tmp_path, **where)
+        assert failed.returncode == 3
+        assert "checks block run/daily/" in failed.stderr
+        assert failed.stderr.count("bronze.people/key/id") == 2  # in the task's log, and by the command
+        assert "Traceback" not in failed.stderr + failed.stdout
+        assert counted(lake) == 5
+    finally:
+        ended = ok(lake, "flow", "down").out
+    assert ended == "The server has ended.\n"
+    assert ok(lake, "flow", "down").out == "No server was running.\n"
+    assert ok(lake, "status", "--json").json()["flow_server"] is None

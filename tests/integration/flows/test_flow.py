@@ -1,14 +1,11 @@
-"""The flow `daily` on a Prefect server that is there, and on one of its own."""
+"""The flow `daily` of the reference lake on a Prefect server: what Prefect is told, and what becomes of main."""
 
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -16,146 +13,103 @@ from checkout import ROOT
 
 import lagoa
 from flows.sources.olist import generate
+from lagoa.prefect.server import LakeServer
 from lagoa.settings import load_settings
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SCALE = 0.01
-START_S = 90
+RUNS = """
+import sys
+from flows.daily import daily
+from lagoa.errors import AuditFailed
+good, broken = sys.argv[1:]
+print(daily(good).commit)
+assert daily(good) is None
+try:
+    daily(broken)
+except AuditFailed as failed:
+    print(failed.report.ref)
+"""
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-    prefect = {
-        "PREFECT_HOME": str(home),
-        "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    }
-    return {**kept, **prefect, **more}
+class Ran(NamedTuple):
+    """What three runs left: one with new files, one with the same files, one with a broken file."""
 
-
-@contextmanager
-def prefect_server(home: Path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    log = home / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment(home), stdout=output, stderr=output)
-    try:
-        deadline = time.monotonic() + START_S
-        while True:
-            assert process.poll() is None, f"the server ended: {log.read_text()[-2000:]}"
-            try:
-                if httpx.get(f"{url}/health", timeout=2).is_success:
-                    break
-            except httpx.TransportError:
-                pass
-            assert time.monotonic() < deadline, f"the server is not up: {log.read_text()[-2000:]}"
-            time.sleep(0.2)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
+    lake: lagoa.Lake
+    api: str
+    published: str
+    failed: str
+    said: str
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("olist")
-    generate(folder, scale=SCALE)
-    return folder
-
-
-def run_daily(folder: Path, state: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    home = state.parent / "prefect-home"
-    home.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-c", f"from flows.daily import daily; daily({str(folder)!r})"],
-        check=False,
-        cwd=ROOT,
-        env=environment(home, LAGOA_STATE=str(state), **more),
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-
-
-def opened(state: Path) -> lagoa.Lake:
-    return lagoa.open_lake(load_settings(ROOT).model_copy(update={"state": state}))
-
-
-def newest_run(url: str) -> dict[str, object]:
-    query = {"sort": "START_TIME_DESC", "limit": 1}
-    return httpx.post(f"{url}/flow_runs/filter", json=query, timeout=10).json()[0]
-
-
-def test_a_run_publishes_and_tells_prefect_what_it_did(server, files, tmp_path):
-    state = tmp_path / "state"
-    ended = run_daily(files, state, PREFECT_API_URL=server)
-    assert ended.returncode == 0, ended.stderr
-    run = newest_run(server)
-    assert run["state_type"] == "COMPLETED"
-    with opened(state) as lake:
-        newest = lake.log()[0]
-        assert newest.properties["lagoa.branch"] == run["name"]
-        assert run["name"] not in {ref.name for ref in lake.refs()}  # all of it is on main
-        received = lake.row_counts()
-    artifacts = httpx.post(f"{server}/artifacts/filter", json={}, timeout=10).json()
-    assert {each["key"] for each in artifacts} == {"rows", "audit", "publication"}
-    (rows,) = [each for each in artifacts if each["key"] == "rows"]
-    assert "Files: 9 found, 9 loaded, 0 loaded before" in rows["description"]
-    tasks = httpx.post(f"{server}/task_runs/filter", json={}, timeout=10).json()
-    assert sum(each["name"].startswith("ingest bronze.") for each in tasks) == 9
-    assert sum(rows for table, rows in received.items() if table.layer == "gold") > 0
-
-    again = run_daily(files, state, PREFECT_API_URL=server)
-    assert again.returncode == 0, again.stderr
-    with opened(state) as lake:
-        assert lake.log()[0].id == newest.id  # the same files again bring nothing
-
-
-def test_a_failed_audit_ends_the_run_failed_and_leaves_main_alone(server, files, tmp_path):
-    state, broken = tmp_path / "state", tmp_path / "broken"
-    broken.mkdir()
-    for file in files.iterdir():
-        (broken / file.name).write_bytes(file.read_bytes())
+def ran(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flow")
+    good, broken = folder / "good", folder / "broken"
+    generate(good, scale=SCALE)
+    generate(broken, scale=SCALE)
     payments = broken / "olist_order_payments_dataset.csv"
     header, *lines = payments.read_text().splitlines(keepends=True)
     # More rows than the contract allows have a payment that is no number.
-    bad = len(lines) // 10
-    lines = [line.rsplit(",", 1)[0] + ",many\n" if n < bad else line for n, line in enumerate(lines)]
-    payments.write_text("".join([header, *lines]))
+    payments.write_text("".join([header, *(line.rsplit(",", 1)[0] + ",many\n" for line in lines)]))
 
-    ended = run_daily(broken, state, PREFECT_API_URL=server)
+    server = LakeServer(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+        api = server.wait().api
+    try:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+        done = subprocess.run(
+            [sys.executable, "-c", RUNS, str(good), str(broken)],
+            check=False,
+            cwd=ROOT,
+            env={**kept, "LAGOA_STATE": str(folder / "state"), "PREFECT_API_URL": api},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        published, failed = done.stdout.split()
+        settings = load_settings(ROOT).model_copy(update={"state": folder / "state"})
+        with lagoa.open_lake(settings) as lake:
+            yield Ran(lake, api, published, failed, done.stderr)
+    finally:
+        server.stop()
 
-    assert ended.returncode != 0
-    assert "AuditFailed" in ended.stderr
-    run = newest_run(server)
-    assert run["state_type"] == "FAILED"
-    with opened(state) as lake:
-        assert not lake.tables()
-        branch = next(ref for ref in lake.refs() if ref.name == run["name"])
-        assert lake.tables(branch.name)
-        blocking = {each.check for each in lake.audit_of(branch.name).report.blocking}
-        assert "bronze.order_payments/quarantine_share" in blocking
+
+def listed(ran, what, **query):
+    return httpx.post(f"{ran.api}/{what}/filter", json=query, timeout=20).raise_for_status().json()
 
 
-def test_a_run_brings_up_a_server_of_its_own(files, tmp_path):
-    state = tmp_path / "state"
-    ended = run_daily(files, state)
-    assert ended.returncode == 0, ended.stderr
-    with opened(state) as lake:
-        assert len(lake.log()) == 2
+def test_a_run_publishes_and_the_same_files_again_bring_nothing(ran):
+    newest = ran.lake.log()[0]
+    assert newest.id == ran.published
+    assert len(ran.lake.log()) == 2
+    assert sum(rows for table, rows in ran.lake.row_counts().items() if table.layer == "gold") > 0
+    first, again, failed = listed(ran, "flow_runs", sort="START_TIME_ASC")
+    assert [run["state_type"] for run in (first, again, failed)] == ["COMPLETED", "COMPLETED", "FAILED"]
+    assert newest.properties["lagoa.branch"] == first["name"]
+    assert {ref.name for ref in ran.lake.refs()} == {"main", failed["name"]}
+
+
+def test_artifacts_tasks_and_logs_say_rows_quarantine_and_commit(ran):
+    artifacts = [each for each in listed(ran, "artifacts") if each["key"]]
+    assert {each["key"] for each in artifacts} == {"rows", "audit", "publication"}
+    described = [each["description"] for each in artifacts if each["key"] == "rows"]
+    assert sum("Files: 9 found, 9 loaded, 0 loaded before" in each for each in described) == 1
+    (publication,) = [each for each in artifacts if each["key"] == "publication"]
+    assert ran.published[:12] in publication["data"]
+    tasks = listed(ran, "task_runs")
+    assert sum(each["name"].startswith("ingest bronze.") for each in tasks) == 27
+    assert {tag for each in tasks for tag in each["tags"]} == {"ingest", "transform", "audit", "publish"}
+    logs = {each["message"] for each in listed(ran, "logs", limit=200)}
+    assert any(each.startswith(f"main moved to {ran.published[:12]}") for each in logs)
+
+
+def test_a_failed_audit_ends_the_run_failed_and_leaves_main_alone(ran):
+    assert listed(ran, "flow_runs", sort="START_TIME_DESC")[0]["name"] == ran.failed
+    assert ran.lake.tables(ran.failed)
+    blocking = {each.check for each in ran.lake.audit_of(ran.failed).report.blocking}
+    assert "bronze.order_payments/quarantine_share" in blocking
+    assert "Traceback" not in ran.said
+    assert ran.said.count("order_payments/quarantine_share") == 1

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lagoa.errors import LakeExists, TerminalError
 from lagoa.settings import Settings, find_lake, load_settings
@@ -18,6 +19,7 @@ FILES = {
     "flows/daily.py",
     "iceberg/README.md",
     "lagoa.toml",
+    "prefect.yaml",
     "soda/README.md",
     "transformations/README.md",
 }
@@ -37,6 +39,7 @@ def test_a_new_lake_has_its_files_and_can_be_opened(tmp_path):
 def test_any_folder_name_makes_valid_settings(tmp_path, name):
     make_lake(tmp_path / name)
     assert load_settings(tmp_path / name).name == name
+    assert yaml.safe_load((tmp_path / name / "prefect.yaml").read_text("utf-8"))["name"] == name
 
 
 def test_every_setting_stands_in_the_file(tmp_path):

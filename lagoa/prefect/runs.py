@@ -1,0 +1,113 @@
+"""The flow of a lake, and the run that joins the tasks on one branch."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+
+from prefect.context import get_settings_context
+from prefect.flows import Flow
+from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.utilities.callables import get_call_parameters
+
+import lagoa
+from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
+from lagoa.prefect.logs import shorten_errors
+from lagoa.prefect.server import LakeServer
+from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
+from lagoa.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_TABLES_AT_ONCE = 2
+_DEFAULT_PROFILE = "ephemeral"  # Prefect's own, of those who have made none
+
+
+class LakeFlow(Flow[_P, _R]):
+    """A Prefect flow that runs on the lake's own server when it is called, unless Prefect is configured for another."""
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run the flow and return what its function returns; raises what it raises."""
+        if _is_configured():
+            return super().__call__(*args, **options)
+        given = {key: value for key, value in options.items() if key not in {"return_state", "wait_for"}}
+        settings = load_settings(Path(get_call_parameters(self.fn, args, given).get("lake", ".")))
+        server = LakeServer(settings.state_folder)
+        server.begin()
+        with temporary_settings({PREFECT_API_URL: server.wait().api, PREFECT_HOME: str(server.home)}):
+            return super().__call__(*args, **options)
+
+
+@overload
+def flow(function: Callable[_P, _R], /) -> LakeFlow[_P, _R]: ...
+
+
+@overload
+def flow(**options: Any) -> Callable[[Callable[_P, _R]], LakeFlow[_P, _R]]: ...
+
+
+def flow(function: Callable[_P, _R] | None = None, /, **options: Any) -> Any:
+    """Make a function the flow of a lake: `@flow`, or `@flow(retries=1)` with options of Prefect's `flow`.
+
+    A parameter `lake` is the lake's folder.
+
+    Returns:
+        A flow of Prefect, whose runs are named like their branches: `run/<flow>/<time>-<random>`.
+    """
+    if function is None:
+        return lambda decorated: flow(decorated, **options)
+    name = options.get("name", function.__name__)
+    runner: Any = ThreadPoolTaskRunner(max_workers=_TABLES_AT_ONCE)
+    return LakeFlow(function, **{"flow_run_name": lambda: _new_branch(name), "task_runner": runner} | options)
+
+
+def lake_run(folder: str | Path, lake: str | Path = ".") -> Publication | None:
+    """Load the files of a folder on a branch of its own, run the models, audit, publish; called in a flow.
+
+    Args:
+        folder: where the files are; each is named by a contract as its source, or ignored (`ingest_ignore`).
+        lake: the lake's folder.
+
+    Returns:
+        The publication, or None if there was nothing new.
+
+    Raises:
+        SourceError: a file that cannot be read, or that no contract names.
+        AuditFailed: a check failed; `main` is unchanged, and the branch stays to look at.
+        PublishConflict: another run published changes to the same tables.
+    """
+    name, folder = str(flow_run.flow_name), Path(folder)
+    run_id = str(flow_run.name).removeprefix(f"run/{name}/")
+    with lagoa.open_lake(lake) as opened, opened.run(name, run_id) as branch:
+        rows = ingest_all(branch, opened.delivery(folder))
+        report_rows(branch, rows, opened.quarantine(branch.name))
+        transform(branch)
+        audit(branch)
+        return publish(branch, f"{name} load of {folder.name}")
+
+
+def _is_configured() -> bool:
+    """Whether the user chose where Prefect's state lies: by variables, a file of settings or a profile."""
+    context = get_settings_context()
+    settings = context.settings
+    return (
+        settings.api.url is not None
+        or "home" in settings.model_fields_set
+        or "connection_url" in settings.server.database.model_fields_set
+        or context.profile.name != _DEFAULT_PROFILE
+    )
+
+
+def _new_branch(flow_name: str) -> str:
+    return f"run/{flow_name}/{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+shorten_errors()

@@ -1,0 +1,147 @@
+"""Tasks on a run's branch. Each is one call of `Branch`, with its result as log or artifact."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from lagoa.errors import AuditFailed, NothingToPublish, TransientError
+from lagoa.ingest import FolderResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from prefect.client.schemas.objects import State, TaskRun
+    from prefect.futures import PrefectFuture
+    from prefect.tasks import Task
+
+    from lagoa.branch import Branch
+    from lagoa.domain.checks import AuditReport
+    from lagoa.domain.receipts import Publication
+    from lagoa.domain.tables import TableName
+    from lagoa.ingest import Delivery, IngestResult
+    from lagoa.quarantine import RefusedCount
+    from lagoa.sql_models.run import ModelResult
+
+
+def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool:
+    """Try again only what may go better the next time; a bad file or a failed check will not."""
+    return isinstance(state.result(raise_on_failure=False), TransientError)
+
+
+_RETRIED: dict[str, Any] = {"retries": 3, "retry_delay_seconds": [1, 5, 30], "retry_condition_fn": _is_transient}
+
+
+@task(cache_policy=NO_CACHE, task_run_name="ingest {table} {file.name}", tags={"ingest"}, **_RETRIED)
+def ingest(branch: Branch, table: str, file: Path) -> IngestResult:
+    """Load one file into the table whose contract names it; `branch.ingest` says what is returned and raised."""
+    return branch.ingest(file, into=table)
+
+
+def ingest_all(branch: Branch, delivery: Delivery) -> FolderResult:
+    """Load every file of a delivery by `ingest`: tables at the same time, the files of one table by their names."""
+    order = sorted((at, table, file) for table, files in delivery.files.items() for at, file in enumerate(files))
+    latest: dict[TableName, PrefectFuture[IngestResult]] = {}
+    loaded = []
+    for _, table, file in order:
+        before = [latest[table]] if table in latest else None
+        latest[table] = ingest.submit(branch, str(table), file, wait_for=before, return_state=False)
+        loaded.append(latest[table])
+    results = sorted((future.result() for future in loaded), key=lambda each: (each.table, each.source))
+    return FolderResult(results, delivery)
+
+
+@task(cache_policy=NO_CACHE, tags={"transform"}, **_RETRIED)
+def transform(branch: Branch) -> list[ModelResult]:
+    """Run the models whose inputs have changed, in the order of their inputs; return one result per model."""
+    results = branch.transform()
+    built = [result for result in results if not result.skipped]
+    get_run_logger().info("Models: %d built, %d up to date.", len(built), len(results) - len(built))
+    return results
+
+
+@task(cache_policy=NO_CACHE, tags={"audit"})
+def audit(branch: Branch) -> AuditReport:
+    """Run every check and keep the outcomes as artifact `audit`.
+
+    Raises:
+        AuditFailed: a check failed. It is not tried again: no retry makes bad data good.
+    """
+    report = branch.audit()
+    create_table_artifact(
+        key="audit",
+        table=[
+            {
+                "check": r.check,
+                "outcome": r.outcome,
+                "figure": r.shown,
+                "expected": r.threshold,
+                "severity": r.severity,
+                "owner": r.owner,
+                "message": r.message,
+            }
+            for r in report.results
+        ],
+        description=f"{len(report.results)} checks at {report.commit[:12]}",
+    )
+    if not report.passed:
+        raise AuditFailed(report)
+    return report
+
+
+@task(cache_policy=NO_CACHE, tags={"publish"}, **_RETRIED)
+def publish(branch: Branch, message: str) -> Publication | None:
+    """Move main to the branch's state, with the commits as artifact `publication`; None if the branch has nothing new.
+
+    Raises:
+        AuditFailed: a check failed; `main` is unchanged.
+        PublishConflict: another run published changes to the same tables.
+    """
+    try:
+        publication = branch.publish(message)
+    except NothingToPublish as nothing:
+        get_run_logger().info("%s", nothing)
+        return None
+    create_markdown_artifact(
+        key="publication",
+        markdown=f"`main` moved from `{publication.previous[:12]}` to `{publication.commit[:12]}` at "
+        f"{publication.published_at:%Y-%m-%d %H:%M:%S} UTC; {len(publication.tables)} tables, receipt "
+        f"`{publication.receipt}`.",
+    )
+    get_run_logger().info("main moved to %s; tables: %d.", publication.commit[:12], len(publication.tables))
+    return publication
+
+
+def report_rows(branch: Branch, rows: FolderResult, refused: Sequence[RefusedCount]) -> None:
+    """Keep as artifact `rows` what became of each file's records, and how many of its table wait in quarantine.
+
+    Args:
+        branch: where the files were loaded.
+        rows: what `ingest_all` returned.
+        refused: all records that wait on the branch, whenever they came.
+    """
+    get_run_logger().info("%s", rows.summary)
+    waiting: Counter[TableName] = Counter()
+    for each in refused:
+        waiting[each.table] += each.records
+    create_table_artifact(
+        key="rows",
+        table=[
+            {
+                "table": str(result.table),
+                "file": result.source,
+                "known": result.skipped,
+                "received": result.received,
+                "accepted": result.accepted,
+                "quarantined": result.quarantined,
+                "waiting": waiting[result.table],
+            }
+            for result in rows
+        ],
+        description=f"{rows.summary}\n\nRows loaded on {branch.name}, and all that wait in quarantine there.",
+    )

@@ -9,10 +9,13 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from threading import Thread
 from typing import NamedTuple
 
+import pytest
 from typer.testing import CliRunner
 
+from lagoa.cli import console
 from lagoa.cli.main import app
 
 PEOPLE = """id,name,city,born
@@ -69,18 +72,29 @@ def run(*command, cwd, **variables):
 def in_terminal(lake, *arguments, columns=80):
     """Return the lines that a command prints in a terminal so wide, both what is result and what is not, uncoloured."""
     controller, terminal = pty.openpty()
-    line = [sys.executable, "-m", "lagoa.cli", "--lake", str(lake), *map(str, arguments)]
-    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
-    with subprocess.Popen(line, cwd=lake, env=environment, stdin=terminal, stdout=terminal, stderr=terminal) as process:
-        os.close(terminal)
-        printed = b""
-        with suppress(OSError):  # Linux reports the end of a terminal so
-            while part := os.read(controller, 65536):
-                printed += part
-    os.close(controller)
-    assert process.returncode == 0, printed
+    printed = bytearray()
+    reader = Thread(target=_read_all, args=(controller, printed))
+    reader.start()
+    console._console.cache_clear()  # it knows whether it writes to a terminal
+    with pytest.MonkeyPatch.context() as patch, os.fdopen(terminal, "w", 1, "utf-8") as stream:
+        patch.setenv("COLUMNS", str(columns))
+        patch.setenv("TERM", "xterm")
+        patch.setattr(sys, "stdout", stream)
+        patch.setattr(sys, "stderr", stream)
+        patch.chdir(lake)
+        code = app([str(argument) for argument in arguments], standalone_mode=False)
+    reader.join()
+    console._console.cache_clear()
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed.decode())
+    assert not code, text
     return text.replace("\r\n", "\n").replace("\r", "\n").splitlines()  # what progress overwrites is a line, too
+
+
+def _read_all(controller, printed):
+    with suppress(OSError):  # Linux reports the end of a terminal so
+        while part := os.read(controller, 65536):
+            printed += part
+    os.close(controller)
 
 
 def write(folder, name, text):

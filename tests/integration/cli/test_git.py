@@ -6,7 +6,7 @@ import os
 import subprocess
 
 import pytest
-from command_line import MORE, TWICE, lagoa, new_lake, ok, run, write
+from command_line import MORE, TWICE, counted, lagoa, new_lake, ok, write
 
 CONTRACT = "iceberg/bronze/people.odcs.yaml"
 NEVER = ("core.fsmonitor", "core.pager", "core.sshCommand", "core.editor")
@@ -22,16 +22,37 @@ def git(folder, *arguments):
     return done.stdout.strip()
 
 
+def in_work_tree(folder):
+    """Return a lake whose folder is in a work tree, with everything committed."""
+    lake = new_lake(folder)
+    git(folder, "init")
+    git(folder, "add", "lake")
+    git(folder, "commit", "-m", "The lake")
+    return lake
+
+
 @pytest.fixture
 def lake(tmp_path):
-    """Return a lake whose folder is in a work tree, with a branch that is ready to be published."""
-    lake = new_lake(tmp_path)
-    git(tmp_path, "init")
-    git(tmp_path, "add", "lake")
-    git(tmp_path, "commit", "-m", "The lake")
+    """Return such a lake with a branch that is ready to be published."""
+    lake = in_work_tree(tmp_path)
     ok(lake, "branch", "create", "dev")
     ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people", "--branch", "dev")
     return lake
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """Return such a lake for tests that only publish."""
+    return in_work_tree(tmp_path_factory.mktemp("git"))
+
+
+def ready(lake, folder):
+    """Return a new branch with a row of its own."""
+    number = counted(lake) + 1
+    ok(lake, "branch", "create", f"row-{number}")
+    row = write(folder, f"row-{number}.csv", f"id,name,city,born\n{number},Ann,Köln,1970-01-01\n")
+    ok(lake, "ingest", row, "--into", "bronze.people", "--branch", f"row-{number}")
+    return f"row-{number}"
 
 
 def newest(lake):
@@ -101,24 +122,20 @@ def test_no_program_of_the_repository_runs(lake, tmp_path):
     ["#!/bin/sh\nexec sleep 60\n", "#!/bin/sh\nexit 128\n", "#!/bin/sh\nprintf 'nonsense\\0# branch.oid'\n", None],
     ids=["slow", "failing", "other", "none"],
 )
-def test_a_git_that_does_not_answer_stops_no_publication(lake, tmp_path, program):
-    folder = tmp_path / "bin"
-    folder.mkdir()
+def test_a_git_that_does_not_answer_stops_no_publication(shared, tmp_path, monkeypatch, program):
+    branch = ready(shared, tmp_path)
     if program is not None:
-        write(folder, "git", program).chmod(0o755)
-    path = str(folder) if program is None else f"{folder}:{os.environ['PATH']}"
-    done = run("--lake", lake, "publish", "dev", "--json", cwd=tmp_path, PATH=path)
-    assert done.returncode == 0, done.stderr
-    assert '"git": null' in done.stdout
+        write(tmp_path, "git", program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path) if program is None else f"{tmp_path}:{os.environ['PATH']}")
+    assert ok(shared, "publish", branch, "--json").json()["git"] is None
 
 
-def test_a_repository_that_a_variable_names_is_not_this_one(lake, tmp_path):
-    other = tmp_path / "other"
-    other.mkdir()
-    git(other, "init")
-    git(other, "commit", "--allow-empty", "-m", "Another")
-    done = run("--lake", lake, "publish", "dev", "--json", cwd=tmp_path, GIT_DIR=str(other / ".git"))
-    assert f'"git": "{git(lake, "rev-parse", "HEAD")}"' in done.stdout
+def test_a_repository_that_a_variable_names_is_not_this_one(shared, tmp_path, monkeypatch):
+    git(tmp_path, "init")
+    git(tmp_path, "commit", "--allow-empty", "-m", "Another")
+    branch = ready(shared, tmp_path)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    assert ok(shared, "publish", branch, "--json").json()["git"] == git(shared, "rev-parse", "HEAD")
 
 
 def test_a_refused_publication_keeps_it_too(lake, tmp_path):

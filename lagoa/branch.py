@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
     from lagoa.ingest import FolderResult, IngestResult
     from lagoa.quarantine import FateResult
+    from lagoa.review.plan import PublicationPlan
     from lagoa.review.query import Result
     from lagoa.sql_models.run import ModelResult
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
@@ -240,6 +241,17 @@ class Branch:
             PublishConflict: `main` has since changed the same tables, or inputs of this branch's models.
         """
         return self._context.publisher.publish(self.name, message)
+
+    def plan_publication(self) -> PublicationPlan:
+        """Return what `publish` would do now; nothing is done.
+
+        Raises:
+            NothingToPublish, PublishConflict, BatchHeld: what would stop it.
+        """
+        from lagoa.publish.work import net_change
+        from lagoa.review.plan import plan_publication
+
+        return plan_publication(self._context, self.name, net_change(self._context, self.name))
 
     def sql(self, query: str) -> Result:
         """Run a SELECT over the current state of this branch."""

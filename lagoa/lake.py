@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lagoa.review.diff import LakeDiff
     from lagoa.review.diff.contracts import ContractDiff
     from lagoa.review.overview import BranchState, TableState
+    from lagoa.review.plan import Plan
     from lagoa.review.query import Result
     from lagoa.settings import Settings
     from lagoa.sql_models.testing import ModelTestReport
@@ -237,6 +238,37 @@ class Lake:
         from lagoa.review.overview import stale_models
 
         return stale_models(self.context, ref)
+
+    def plan(
+        self,
+        source: Path | None = None,
+        ref: str = MAIN,
+        *,
+        into: str | None = None,
+        ignore: Sequence[str] = (),
+        select: Collection[str] | None = None,
+    ) -> Plan:
+        """Return what loading a file or folder and running the models after it would do; nothing is done.
+
+        Args:
+            source: a folder as of `Branch.ingest_folder`, or a file that goes into the table `into`.
+            ref: where it would begin.
+            into: the table of a file.
+            ignore: names or patterns of files that may be in the folder without a contract.
+            select: tables or layers of models; all models by default.
+
+        Raises:
+            SourceError, ModelError, ContractError, CheckError, RefNotFound: what would stop it.
+        """
+        from lagoa.ingest.delivery import Delivery, read_delivery
+        from lagoa.review.plan import plan
+
+        delivery = None
+        if source is not None and into is not None:
+            delivery = Delivery(source.parent, {TableName.parse(into): (source,)}, (), (), {})
+        elif source is not None:
+            delivery = read_delivery(self.context, source, ignore)
+        return plan(self.context, ref, delivery, select)
 
     def checks(self) -> list[str]:
         """Return the ids of all checks that would run if every table with a contract existed.

@@ -5,6 +5,7 @@ from __future__ import annotations
 EXAMPLES = {
     "init": ["lagoa init mylake"],
     "status": ["lagoa status"],
+    "plan": ["lagoa plan delivery/", "lagoa plan --select silver.orders"],
     "run": ["lagoa run daily", "lagoa run daily folder=data/2026-11-20"],
     "ingest": ["lagoa ingest people.csv --into bronze.people", "lagoa ingest delivery/ --branch dev"],
     "transform": ["lagoa transform", "lagoa transform dev --select silver.orders"],
@@ -14,7 +15,7 @@ EXAMPLES = {
     "audit run": ["lagoa audit dev", "lagoa audit dev --rows"],
     "audit show": ["lagoa audit show main", "lagoa audit show dev --check silver.orders/key/order_id --rows"],
     "audit history": ["lagoa audit history silver.orders/row_count"],
-    "publish": ["lagoa publish dev", 'lagoa publish dev -m "Orders of November"'],
+    "publish": ["lagoa publish dev --dry-run", "lagoa publish dev", 'lagoa publish dev -m "Orders of November"'],
     "rollback": ["lagoa rollback main~1", "lagoa rollback main*2026-11-20 --hold"],
     "log": ["lagoa log", "lagoa log dev -n 5"],
     "diff": ["lagoa diff dev", "lagoa diff main~1..main --rows"],

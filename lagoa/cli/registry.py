@@ -11,6 +11,7 @@ PACKAGE = "lagoa.cli.commands"
 COMMANDS = {
     "init": (".init", DAILY),
     "status": (".status", DAILY),
+    "plan": (".plan", DAILY),
     "run": (".run", DAILY),
     "ingest": (".ingest", DAILY),
     "transform": (".transform", DAILY),

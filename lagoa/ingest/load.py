@@ -65,12 +65,16 @@ def ingest_file(
     named = contract.source.member if contract.source else None
     file = SourceFile(path, [each for each in (named, member) if each])
     reader = open_reader(contract, file)
-    fingerprint = file.fingerprint()
-    delivery = Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
-    load = _Load(contract, file, reader, delivery)
+    load = _Load(contract, file, reader, batch_of(file, batch))
     with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
         result = load.run(tx, session)
     return replace(result, commit=tx.commit.id if tx.commit else None, seconds=time.perf_counter() - started)
+
+
+def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
+    """Return the batch that a file is, under an id or that of its content; raises `SourceError`."""
+    fingerprint = file.fingerprint()
+    return Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
 
 
 class _Load:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.commits import INTENTS, Change
@@ -49,28 +49,40 @@ def publish(context: LakeContext, branch: str, message: str = "") -> Publication
         BatchHeld: the branch contains a batch that was rolled back and held since.
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
     """
-    ref = context.catalog.ref(branch)
-    if ref.kind != "branch" or branch == MAIN or branch.startswith(CANDIDATE_PREFIX):
-        raise RefProtected(branch)
+    head = _head(context, branch)
     sweep(context)
     fault_point("publish.begun")
     for _ in range(context.settings.publish_tries):
-        base = context.catalog.ref(MAIN).commit
-        work = _Work(context, branch, ref.commit, base, context.catalog.merge_base(base, ref.commit))
-        work.refuse_undone()
+        work = _Work.of(context, branch, head)
         change = Change(
             tables=work.tables(),
             message=message or f"Publish {branch}",
             namespaces=work.namespaces(),
             properties={BRANCH: branch, INTENTS: work.intents()},
             author=context.settings.author,
-            merged=ref.commit,
+            merged=head,
         )
         try:
-            return land(context, Proposal(branch, base, change))
+            return land(context, Proposal(branch, work.main, change))
         except CommitLost:
             continue
     raise PublishContended(branch, context.settings.publish_tries)
+
+
+def net_change(context: LakeContext, branch: str) -> dict[TableName, str | None]:
+    """Return what publishing a branch would change: the new pointer of each table, None for one that is dropped.
+
+    Raises:
+        NothingToPublish, PublishConflict, BatchHeld, RefNotFound, RefProtected: as `publish`.
+    """
+    return _Work.of(context, branch, _head(context, branch)).tables()
+
+
+def _head(context: LakeContext, branch: str) -> str:
+    ref = context.catalog.ref(branch)
+    if ref.kind != "branch" or branch == MAIN or branch.startswith(CANDIDATE_PREFIX):
+        raise RefProtected(branch)
+    return ref.commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,14 @@ class _Work:
     head: str
     main: str
     parted: str
+
+    @classmethod
+    def of(cls, context: LakeContext, branch: str, head: str) -> Self:
+        """Return a branch against main; raises `PublishConflict` if a rollback undid what the branch is based on."""
+        base = context.catalog.ref(MAIN).commit
+        work = cls(context, branch, head, base, context.catalog.merge_base(base, head))
+        work.refuse_undone()
+        return work
 
     @property
     def catalog(self) -> VersionedCatalog:

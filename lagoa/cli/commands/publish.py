@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lagoa.cli.completion import complete_branch
-from lagoa.cli.console import emit_json, hint, say
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.console import count, emit_json, emit_table, hint, number, say
+from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.publications import publish_branch, say_published, tell_publication
+from lagoa.cli.table_states import number_of
+
+if TYPE_CHECKING:
+    from lagoa.branch import Branch
+    from lagoa.review.plan import PublicationPlan
 
 
 def publish(
@@ -18,10 +23,14 @@ def publish(
         str, typer.Argument(metavar="BRANCH", help="The branch to publish.", autocompletion=complete_branch)
     ],
     message: Annotated[str, typer.Option("--message", "-m", help="The message in the log.")] = "",
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Move main to a branch's changes, if every check passes there."""
     with open_here(ctx) as lake:
+        if dry_run:
+            _show_plan(lake.branch(branch), as_json=as_json)
+            return
         publication = publish_branch(lake.branch(branch), message)
     if as_json:
         emit_json(None if publication is None else tell_publication(publication))
@@ -30,3 +39,33 @@ def publish(
     else:
         say_published(publication)
         hint(f"{branch} stays; `lagoa branch delete {branch}` removes it.")
+
+
+def _show_plan(branch: Branch, *, as_json: bool) -> None:
+    from lagoa.errors import NothingToPublish
+
+    try:
+        plan = branch.plan_publication()
+    except NothingToPublish:
+        plan = None
+    if as_json:
+        emit_json(plan and _tell_plan(plan))
+    elif plan is None:
+        say(f"Nothing to publish: main has all of {branch.name}.")
+    else:
+        emit_table(
+            ("table", "rows on main", "rows after"),
+            ((str(table), *map(number_of, rows)) for table, rows in plan.tables.items()),
+            right=("rows on main", "rows after"),
+        )
+        known = f"{number(plan.answered)} known from before" if plan.answered else "none known from before"
+        say(f"Checks: {count(len(plan.checks), 'check')} would run, {known}.")
+        hint(f"Nothing was done. Next: `lagoa publish {branch.name}`.")
+
+
+def _tell_plan(plan: PublicationPlan) -> dict[str, Any]:
+    return {
+        "branch": plan.branch,
+        "tables": {str(table): {"before": before, "after": after} for table, (before, after) in plan.tables.items()},
+        "checks": {"known": plan.answered, "due": list(plan.checks)},
+    }

@@ -89,7 +89,7 @@ class Format(ABC, Generic[S]):
         from lagoa.formats.shared.text_columns import Usual, guess_columns
 
         usual = Usual(date=given.date or ISO_DATE)
-        findings.notes += guess_columns(guesses, scan.columns, usual)
+        findings.notes += [*guess_columns(guesses, scan.columns, usual), *scan.refusals()]
         return source.model_copy(update={"date": usual.date})
 
     def contract_options(self, source: S) -> Iterable[str]:

@@ -93,7 +93,9 @@ def without_footer(blocks: Iterable[Block], footer: Footer, file: str) -> Iterat
         SourceError: there are fewer records.
     """
     if not footer.count:
-        yield from blocks
+        for block in blocks:
+            footer.see(block.values)
+            yield block
         return
     held: deque[Block] = deque()
     count, lacking = 0, set[int]()
@@ -103,6 +105,7 @@ def without_footer(blocks: Iterable[Block], footer: Footer, file: str) -> Iterat
         while count - len(held[0].records.starts) >= footer.count:
             count -= len(held[0].records.starts)
             lacking |= held[0].lacking
+            footer.see(held[0].values)
             yield held.popleft()
     if count < footer.count:
         message = f"it has {count} records, and by `footer: {footer.count}` the last {footer.count} are no data."
@@ -111,18 +114,24 @@ def without_footer(blocks: Iterable[Block], footer: Footer, file: str) -> Iterat
         kept = min(len(block.records.starts), count - footer.count)
         count -= kept
         yield (data := block.first(kept))
+        footer.see(data.values)
         lacking |= data.lacking
-        for number in range(kept, len(block.records.starts)):
-            raw, fault = block.raw(number), block.records.bad.get(number)
-            if fault is None:
-                values = block.first(number + 1).values.slice(len(block.first(number).values))
-                fault = footer.fault(values, set(range(values.num_columns)) - lacking)
-            elif footer.has_other_fields(raw):
-                fault = None
-            if fault:
-                yield block.only(number, fault)
-            else:
-                footer.left_out += 1
+        yield from _doubtful(block, kept, footer, lacking)
+
+
+def _doubtful(block: Block, first: int, footer: Footer, lacking: set[int]) -> Iterator[Block]:
+    """Yield the records from one on that must not be left out, each refused; count those that may."""
+    for number in range(first, len(block.records.starts)):
+        fault = block.records.bad.get(number)
+        if fault is None:
+            values = block.first(number + 1).values.slice(len(block.first(number).values))
+            fault = footer.fault(values, set(range(values.num_columns)) - lacking)
+        elif footer.has_other_fields(block.raw(number)):
+            fault = None
+        if fault:
+            yield block.only(number, fault)
+        else:
+            footer.left_out += 1
 
 
 def encoding_faults(text: bytes, records: Records, encoding: str) -> dict[int, Fault]:

@@ -26,7 +26,8 @@ def complete(source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Giv
     footer = given.footer or (scan.footers[0] if len(set(scan.footers)) == 1 else 0)
     _note_footer(scan, findings)
     _note_total(scan, findings, footer)
-    _note_refused(scan, findings)
+    _note_filled_footer(scan, findings)
+    findings.notes += scan.refusals()
     findings.notes += doubts
     return source.model_copy(update={"decimal": usual.mark, "date": usual.date, "footer": footer})
 
@@ -55,16 +56,11 @@ def _note_total(scan: Scan, findings: Findings, footer: int) -> None:
             return
 
 
-def _note_refused(scan: Scan, findings: Findings) -> None:
+def _note_filled_footer(scan: Scan, findings: Findings) -> None:
+    """Note that a record which the given footer leaves out is like those before it; no reading found it bad."""
     if scan.rules.pop("footer", 0):
         findings.notes.append(
             "among the records that footer leaves out is one as those before it: it goes to quarantine if all of its "
             "values are of their columns' types"
         )
         scan.refused = [each for each in scan.refused if each.rule != "footer"]
-    if not scan.rules:
-        return
-    rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(scan.rules.items()))
-    shown = "; ".join(f"line @{each.place}@: {each.reason}" for each in scan.refused)
-    seen = f"{sum(scan.rules.values()):,} of {scan.received:,} records"
-    findings.notes.append(f"{seen} cannot be read and go to quarantine ({rules}): {shown}")

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.formats.shared.columns import short
 from lagoa.formats.shared.refused import Fault
 from lagoa.formats.shared.stream import stream_name
 
@@ -41,6 +42,7 @@ class Footer:
     Attributes:
         count: how many the contract says.
         left_out: how many were left out, once the file was read to its end.
+        last: the values of the last readable record before them.
     """
 
     def __init__(
@@ -53,10 +55,26 @@ class Footer:
         """Prepare for a file in a dialect with some columns, and what makes their values from texts."""
         self.count = count
         self.left_out = 0
+        self.last: list[str | None] = []
         self._dialect = dialect
         self._required = {place for place, column in enumerate(columns) if column.required}
         self._columns = columns
         self._value = value
+
+    def see(self, records: pa.Table) -> None:
+        """Keep the last of some records that are data."""
+        if records.num_rows:
+            self.last = [column[-1].as_py() for column in records.columns]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know about the end of the file: that the last row may be a total or a note."""
+        present = [value for value in self.last if value]
+        told = [value for value in present if is_total(value) or (len(present) == 1 and is_note(value))]
+        if not told or len(present) == len(self.last):
+            return ()
+        rest = f"if it is no data, `footer: {self.count + 1}` leaves it out"
+        return (f"the last row has {short(told[0])} and lacks other values: {rest}",)
 
     def fault(self, record: pa.Table, complete: Collection[int]) -> Fault | None:
         """Return why a record must not be left out: nothing tells it from those before it.

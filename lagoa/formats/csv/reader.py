@@ -111,8 +111,13 @@ class CsvReader:
     def stream(self) -> Stream:
         """Return the records from the first to the last, as one pass over the file."""
         footer = Footer(self._footer, self._dialect, self._contracted, self.value)
-        notes = self._header.notes
-        return Stream(self.schema, self._batches(footer), self._file, footer=lambda: footer.left_out, notes=notes)
+        return Stream(
+            self.schema,
+            self._batches(footer),
+            self._file,
+            footer=lambda: footer.left_out,
+            notes=lambda: self._header.notes + footer.notes,
+        )
 
     @cached_property
     def schema(self) -> pa.Schema:

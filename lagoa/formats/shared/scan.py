@@ -85,6 +85,15 @@ class Scan:
         """What was seen of each column so far."""
         return self._profile.columns
 
+    def refusals(self) -> list[str]:
+        """Return a note on the records that could not be read, if there are any."""
+        if not self.rules:
+            return []
+        rules = ", ".join(f"{count:,} by {rule}" for rule, count in sorted(self.rules.items()))
+        shown = "; ".join(f"line @{each.place}@: {each.reason}" for each in self.refused)
+        seen = f"{self.rules.total():,} of {self.received:,} records"
+        return [f"{seen} cannot be read and go to quarantine ({rules}): {shown}"]
+
     def read(self, stream: Stream, find_footer: FindFooter) -> None:
         """Read a file.
 

@@ -67,7 +67,6 @@ class Stream:
     Attributes:
         schema: of the batches.
         received: records passed on so far; all records of the file once it was read to its end.
-        notes: what else was left out.
     """
 
     def __init__(
@@ -77,12 +76,12 @@ class Stream:
         file: SourceFile,
         *,
         footer: Callable[[], int] = int,
-        notes: tuple[str, ...] = (),
+        notes: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self.schema = schema
         self.received = 0
         self._footer = footer
-        self.notes = notes
+        self._notes = notes
         self._batches = batches
         self._file = file
         self._failure: SourceError | None = None
@@ -91,6 +90,11 @@ class Stream:
     def footer(self) -> int:
         """Records at the end of the file that are no data, and were not passed on; 0 until it was read to its end."""
         return self._footer()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else was left out, or may have to be; all of it once the file was read to its end."""
+        return self._notes()
 
     def reader(self) -> pa.RecordBatchReader:
         """Return the batches, to be read once."""

@@ -138,7 +138,8 @@ def _guess(text: TextColumn, dates: Sequence[DateReading]) -> None:
     elif text.forms.keys() == {TRUTH} and guess.written != "text":
         guess.type, guess.why = "boolean", f"true or false {text.seen}"
         text.take_nulls(text.words.keys())
-    elif dates and _guess_date(text, dates):
+    elif dates:
+        _guess_date(text, dates)
         text.take_nulls(text.words.keys() | _zeros(text.forms).keys())
     elif guess.written == "text" or not guess_number(text):
         text.keep_text("text")
@@ -150,13 +151,11 @@ def _zeros(forms: Mapping[str, Form]) -> dict[str, Form]:
     return {"0": form for form in forms.values() if form.values is not None and set(form.values) == {"0"}}  # noqa: B035
 
 
-def _guess_date(text: TextColumn, found: Sequence[DateReading]) -> bool:
-    """Set the type of a column of dates; return False if the file's form of dates is another one, and the only one."""
+def _guess_date(text: TextColumn, found: Sequence[DateReading]) -> None:
+    """Set the type of a column of dates, and their form if that of the file is another one."""
     guess, usual = text.guess, text.usual
     reading = next((each for each in found if each.form == usual.date), found[0])
     if reading.form != usual.date:
-        if not usual.by_column:
-            return False
         guess.properties["lagoa.date"] = reading.in_yaml
         if len(found) > 1:
             guess.notes.append(f"dates are read as {reading}, and {found[1]} fits as well")
@@ -165,4 +164,3 @@ def _guess_date(text: TextColumn, found: Sequence[DateReading]) -> bool:
     length = _DATE if reading.kind == "date" else None
     zone = "+00:00" if reading.kind == "timestamptz" else ""
     note_range(guess, reading.least[:length] + zone, reading.greatest[:length] + zone)
-    return True

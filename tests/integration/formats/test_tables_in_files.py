@@ -70,6 +70,17 @@ def test_a_file_without_its_total_loses_no_record(folder: LakeFolder) -> None:
         assert lake.sql(f"SELECT code, people FROM {TABLE} ORDER BY 1", "dev").fetchall() == [("01", 5), ("02", 6)]
 
 
+@pytest.mark.parametrize(("footer", "end"), [(0, "Total;9\n"), (0, "Fonte: IBGE;\n"), (1, "Total;9\nNota: x;\n")])
+def test_a_last_row_that_may_be_no_data_is_said(folder: LakeFolder, footer: int, end: str) -> None:
+    folder.contract(TABLE, "code:string people:int note:string", source=SOURCE | {"footer": footer})
+    file = folder.file("units.csv", "code;people;note\n01;5;a\n" + end.replace("\n", ";\n"))
+    with folder.open() as lake:
+        result = lake.create_branch("dev").ingest(file, TABLE)
+        assert (result.accepted, result.quarantined, result.footer) == (2, 0, footer)
+        (note,) = result.notes
+        assert f"lacks other values: if it is no data, `footer: {footer + 1}` leaves it out" in note
+
+
 def test_records_are_retried_with_their_header(folder: LakeFolder) -> None:
     folder.contract(TABLE, "code:int people:int", source=SOURCE, quarantineShare=1)
     file = folder.file("units.csv", "code;people;\na;5;\ncode;people;\nb;7;9\n1;1;\n")

@@ -218,3 +218,13 @@ def test_whatever_is_in_a_file_its_contract_lets_it_in(tmp_path_factory, records
     path.write_text(json.dumps(records, indent=1) if as_document else lines, "utf-8")
     contract, _ = inferred(path, THINGS)
     assert loaded(contract, path) == (len(records), 0)
+
+
+def test_dates_of_several_forms_and_unreadable_records(tmp_path):
+    path = tmp_path / "people.jsonl"
+    good = '{"born": "2001-12-31", "seen": "31/12/2001"}\n' * 3
+    path.write_text(good + '{"born": NaN}\n', "utf-8")
+    contract, text = inferred(path, THINGS)
+    assert types(contract) == {"born": "date", "seen": "date"}
+    assert loaded(contract, path) == (3, 1)
+    assert "REVIEW: 1 of 4 records cannot be read and go to quarantine (1 by json): line 4: NaN is no JSON" in text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lagoa.audit.loosened import loosened
 from lagoa.domain.receipts import Receipt
 from lagoa.domain.refs import MAIN, Ref, is_id
-from lagoa.errors import AuditNotFound, RefNotFound
+from lagoa.errors import AuditNotFound, InvalidName, RefNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -181,7 +181,12 @@ def _by_id(context: LakeContext, what: str) -> Receipt | None:
 
 
 def _by_ref(context: LakeContext, what: str) -> Receipt | None:
-    ref = Ref.parse(what)
+    try:
+        ref = Ref.parse(what)
+    except InvalidName:
+        if is_id(what):  # of a commit that was not audited, or of none
+            return None
+        raise
     if str(ref) == ref.name != MAIN and not _is_tag(context, what):
         receipt = context.receipts.of_branch(ref.name)
         if receipt is not None:

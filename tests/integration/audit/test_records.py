@@ -118,8 +118,9 @@ def test_where_no_audit_was_kept(lived, shared):
     lived.create_branch("new").append("bronze.people", shared.people(9), batch="p9")
     with pytest.raises(AuditNotFound, match="lagoa audit run new"):
         lived.audit_of("new")
-    with pytest.raises(AuditNotFound):
-        lived.audit_of("dev~1")
+    for unaudited in ("dev~1", lived.resolve("dev~1").id, "0" * 64):
+        with pytest.raises(AuditNotFound):
+            lived.audit_of(unaudited)
     with pytest.raises(RefNotFound):
         lived.audit_of("no-such")
     with pytest.raises(RefNotFound):

@@ -100,7 +100,9 @@ def emit_table(
         first_out: the headings of the columns that are left out first; by default those in the middle.
     """
     headings = [Heading(name, name in right, name in {*right, *whole, *_NAMES}, name in _NAMES) for name in columns]
-    _print_table(headings, [[_cell(value) for value in row] for row in rows], map(columns.index, first_out))
+    _print_table(
+        headings, [[_cell(value) for value in row] for row in rows], [columns.index(name) for name in first_out]
+    )
 
 
 def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: Sequence[str] = ()) -> None:
@@ -116,12 +118,12 @@ def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: S
 
 
 def _print_table(
-    headings: Sequence[Heading], cells: Sequence[Sequence[Painted]], first_out: Iterable[int] = ()
+    headings: Sequence[Heading], cells: Sequence[Sequence[Painted]], first_out: Sequence[int] = ()
 ) -> None:
     terminal = sys.stdout.isatty()
-    widths = fit(measured(headings, cells), get_terminal_size().columns if terminal else None, list(first_out))
+    widths = fit(measured(headings, cells), get_terminal_size().columns if terminal else None, first_out)
     for row in ([Painted(heading.name, "bold") for heading in headings], *cells):
-        _print_line(laid_out(row, headings, widths), " " * GAP, terminal=terminal)
+        _print_line(laid_out(row, headings, widths, first_out), " " * GAP, terminal=terminal)
     shown = sum(width is not None for width in widths)
     if shown < len(widths):
         hint(

@@ -71,6 +71,8 @@ class Width:
 def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] = ()) -> list[int | None]:
     """Return the width of each column, None for one that is left out: as few as possible, from the middle.
 
+    A mark takes the place of columns that are left out, except for those in `first_out`, which are dispensable.
+
     Args:
         columns: their widths; the first one is never left out.
         room: characters of a line; None for no limit.
@@ -80,10 +82,10 @@ def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] =
         return [column.most for column in columns]
     shown = set(range(len(columns)))
     for place in _dispensable(columns, first_out):
-        if _needed(columns, shown) <= room:
+        if _needed(columns, shown, first_out) <= room:
             break
         shown.remove(place)
-    spare = max(0, room - _needed(columns, shown))
+    spare = max(0, room - _needed(columns, shown, first_out))
     widths: list[int | None] = [None] * len(columns)
     growing = sorted(shown, key=lambda place: columns[place].most - columns[place].least)
     for number, place in enumerate(growing):
@@ -102,10 +104,22 @@ def _dispensable(columns: Sequence[Width], first_out: Collection[int]) -> Iterat
             yield place
 
 
-def _needed(columns: Sequence[Width], shown: Collection[int]) -> int:
+def _needed(columns: Sequence[Width], shown: Collection[int], first_out: Collection[int]) -> int:
+    marks = len(_marked([place in shown for place in range(len(columns))], first_out))
     widths = [columns[place].least for place in shown]
-    gaps = sum(1 for place in range(1, len(columns)) if place not in shown and place - 1 in shown)
-    return sum(widths) + len(MARK) * gaps + GAP * (len(widths) + gaps - 1)
+    return sum(widths) + len(MARK) * marks + GAP * (len(widths) + marks - 1)
+
+
+def _marked(shown: Sequence[bool], first_out: Collection[int]) -> set[int]:
+    """Return the places of columns that are left out in whose place a mark stands: the first one of a gap."""
+    marked, in_gap = set(), False
+    for place, is_shown in enumerate(shown):
+        if is_shown:
+            in_gap = False
+        elif place not in first_out and not in_gap:
+            marked.add(place)
+            in_gap = True
+    return marked
 
 
 def measured(headings: Sequence[Heading], cells: Sequence[Sequence[Painted]]) -> list[Width]:
@@ -119,13 +133,19 @@ def measured(headings: Sequence[Heading], cells: Sequence[Sequence[Painted]]) ->
     ]
 
 
-def laid_out(row: Sequence[Painted], headings: Sequence[Heading], widths: Sequence[int | None]) -> Iterator[Painted]:
+def laid_out(
+    row: Sequence[Painted],
+    headings: Sequence[Heading],
+    widths: Sequence[int | None],
+    first_out: Collection[int] = (),
+) -> Iterator[Painted]:
     """Yield the cells of a row as wide as they are shown, and a mark where columns are left out."""
     from rich.cells import cell_len, set_cell_size
 
+    marked = _marked([width is not None for width in widths], first_out)
     for place, (cell, width) in enumerate(zip(row, widths, strict=True)):
         if width is None:
-            if widths[place - 1] is not None:
+            if place in marked:
                 yield Painted(MARK, "dim")
             continue
         missing = width - cell_len(cell.text)

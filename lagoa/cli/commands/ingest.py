@@ -118,7 +118,7 @@ _NUMBERS = ("received", "accepted", "quarantined", "time")
 
 def _show_files(results: Sequence[IngestResult]) -> None:
     rows = ((row[0], each.source, *row[1:]) for each in results for row in (_row(each),))
-    emit_table((_COLUMNS[0], "file", *_COLUMNS[1:]), rows, right=_NUMBERS)
+    emit_table((_COLUMNS[0], "file", *_COLUMNS[1:]), rows, right=_NUMBERS, first_out=("time", "file"))
 
 
 def _row(result: IngestResult) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _note(result: IngestResult) -> str:
     if result.duplicate_of is not None:
         return f"the same content as {result.duplicate_of}, loaded once"
     if result.skipped:
-        return f"batch {result.batch} was loaded before"
+        return f"loaded before, as batch {result.batch}"
     notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
     notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
     notes += [f"{count(result.footer, 'record')} at the end left out as footer"] if result.footer else []

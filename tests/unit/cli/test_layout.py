@@ -31,8 +31,11 @@ def test_columns_are_left_out_from_the_middle():
 def test_names_stay_and_others_go_before():
     assert of((5, 60, True, True), (5, 30, True, True), (5, 10), room=80) == [60, 30, None]
     columns = [Width(5, 20, True), Width(5, 30), Width(5, 30, True), Width(5, 20, True)]
-    assert fit(columns, 75, [3]) == [20, 18, 30, None]
+    assert fit(columns, 75, [3]) == [20, 21, 30, None]
     assert fit(columns, 60, [3]) == [20, 30, None, None]
+    row = [Painted("x" * 20), Painted("y" * 30), Painted("z" * 30), Painted("w" * 20)]
+    shown = list(laid_out(row, [Heading("")] * 4, fit(columns, 75, [3]), [3]))
+    assert [cell.text[-1] for cell in shown] == ["x", "…", "z"], "what is dispensable leaves no mark"
 
 
 @given(WIDTHS, st.integers(20, 200))

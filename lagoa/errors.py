@@ -270,9 +270,9 @@ class CatalogDamaged(TerminalError):
 class InvalidName(TerminalError):
     """An invalid name of a branch, tag, table, column or secret."""
 
-    def __init__(self, kind: str, name: str, rule: str) -> None:
+    def __init__(self, kind: str, name: str, rule: str, similar: str = "") -> None:
         shown = name if len(name) <= 80 else f"{name[:80]}… ({len(name)} characters)"  # noqa: PLR2004 - one line
-        super().__init__(f"{shown!r} is not a valid {kind} name.", f"Expected: {rule}.")
+        super().__init__(f"{shown!r} is not a valid {kind} name.{similar}", f"Expected: {rule}.")
         self.kind = kind
         self.name = name
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import HISTORY_COLUMNS, selected_columns
 from lagoa.domain.cache_file import CacheFile, code_version
+from lagoa.domain.lists import listed
+from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
 
@@ -87,8 +89,8 @@ class Models(Mapping[TableName, Model]):
         for name in names:
             found = [table for table in self if name in (str(table), table.layer)]
             if not found:
-                known = f"a table or layer that has models: {', '.join(map(str, self))}" if self else _NONE
-                raise InvalidName("model", name, known)
+                known = f"a table or layer that has models: {listed(list(map(str, self)))}" if self else _NONE
+                raise InvalidName("model", name, known, near_name(name, self))
             wanted.update(found)
         for table in reversed(list(self)):
             if table in wanted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import listed
 from lagoa.errors import InvalidName, ModelError
 from lagoa.sql_models import load_models
 from lagoa.sql_models.materialize import Again, check_requested
@@ -92,7 +93,7 @@ def backfill(
     chosen = models.select([model])
     table = chosen[-1]
     if str(table) != model:
-        raise InvalidName("model", model, f"a table that has a model: {', '.join(map(str, models))}")
+        raise InvalidName("model", model, f"a table that has a model: {listed(list(map(str, models)))}")
     check_requested(models[table], context.contracts[table], again)
     return _run(context, branch, models, chosen, again={table: again}, on_done=on_done)
 

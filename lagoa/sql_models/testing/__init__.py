@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import listed
+from lagoa.domain.suggestions import near_name
 from lagoa.errors import InvalidName
 from lagoa.sql_models import load_models
 from lagoa.sql_models.testing.comparing import ChangedRow, Difference
@@ -63,5 +65,6 @@ def run_tests(context: LakeContext, select: Collection[str] | None = None) -> Mo
 def _chosen(models: Models, select: Collection[str] | None) -> list[TableName]:
     for name in select or ():
         if not any(name in (str(table), table.layer) for table in models):
-            raise InvalidName("model", name, f"a table or layer that has models: {', '.join(map(str, models))}")
+            known = f"a table or layer that has models: {listed(list(map(str, models)))}"
+            raise InvalidName("model", name, known, near_name(name, models))
     return sorted(table for table in models if select is None or {str(table), table.layer} & set(select))

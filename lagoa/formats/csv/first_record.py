@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"\s*(R\$|US\$|\$)?\s*[+-]?(\d+([.,\s]\d+)*|[.,]\d+)([eE][+-]?\d+)?\s*%?\s*")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
-_PERIOD = re.compile(r"(19|20)\d\d([-/]?(0[1-9]|1[0-2])([-/](0[1-9]|[12]\d|3[01]))?)?|(0[1-9]|1[0-2])/(19|20)\d\d")
+_PERIOD = re.compile(
+    r"(19|20)\d\d([-/]?(0[1-9]|1[0-2])([-/](0[1-9]|[12]\d|3[01]))?)?|((0[1-9]|[12]\d|3[01])/)?(0[1-9]|1[0-2])/(19|20)\d\d"
+)
 _WORDS = re.compile(r"(?i)true|false")
 _KNOWN = frozenset(
     {
@@ -137,5 +139,11 @@ def _periods(first: Sequence[str], below: Sequence[Sequence[str]]) -> set[int]:
     if not places or any(values and all(map(_PERIOD.fullmatch, values)) for values in (below[each] for each in places)):
         return set()
     cells = [first[place] for place in places]
-    rising = sorted(set(cells))
+    rising = sorted(set(cells), key=_in_order)
     return set(places) if cells in (rising, rising[::-1]) else set()
+
+
+def _in_order(period: str) -> list[str]:
+    """Return the parts of a period from the year on."""
+    parts = re.split("[-/]", period)
+    return parts if len(parts[0]) > len(parts[-1]) or len(parts) == 1 else parts[::-1]

@@ -61,7 +61,8 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
     if header.found == "undecided":
         findings.notes.append(
             f"line {skip + 1} has {', '.join(map(repr, fields[:_SHOWN]))}: {header.why}; it may be a header or a "
-            "record: write header: true if it is a header, header: false if it is the first record"
+            "record: write header: true if it is a header, header: false if it is the first record; or run infer again "
+            "with --header or --no-header, which types depend on"
         )
     if trial.marks.quote is None:
         line = next((each.line for each in trial.records if b'"' in each.text), 1)

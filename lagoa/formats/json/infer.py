@@ -48,7 +48,7 @@ def infer_json(file: SourceFile, table: TableName, given: Given, findings: Findi
     if source.records and not given.records:
         note = f"the records are the list at {source.records!r}; without `records` the file is one record"
         findings.notes.append(note)
-    if source.format == "json" and not source.records:
+    if not source.records:
         findings.notes.extend(_lists_inside(file, source))
     if source.headerRecord:
         findings.notes.append("the first record has titles; without `headerRecord` it is a row")
@@ -129,9 +129,11 @@ def _records_in(head: bytes, encoding: str) -> str | None:
 def _lists_inside(file: SourceFile, source: JsonSource) -> Iterator[str]:
     """Yield a note on the lists of objects in a document that is one record."""
     text = read_head(file, "JSON").removeprefix(BOM).strip(SPACE)
-    lists = [".".join(each.path) for each in find_lists(text, source.encoding)] if text.startswith(b"{") else []
+    one = text.startswith(b"{") and (source.format == "json" or b"\n" not in text)
+    lists = [".".join(each.path) for each in find_lists(text, source.encoding)] if one else []
     if lists:
-        yield f"the file is one record; if its records are a list inside, write it as `records`: {', '.join(lists)}"
+        named = " or ".join(f"--records {each}" for each in lists)
+        yield f"the file is one record; if its records are a list inside, infer it again with {named}"
 
 
 def _form(head: bytes) -> Literal["json", "jsonl"]:

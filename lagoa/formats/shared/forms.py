@@ -87,7 +87,7 @@ def date_readings(forms: Mapping[str, Form], name: str, expected: DateForm = ISO
 
 def _reading(dated: Mapping[str, Form], order: str, *, compact: bool) -> DateReading | None:
     """Return the values as dates whose parts come in an order and are written in one way; None if they are not."""
-    written = {_date_form(key, order) for key in dated}
+    written = {date_form(key, order) for key in dated}
     kind = _kind(dated, order, compact=compact)
     if kind is None or len(written) > 1 or (form := written.pop()) not in _FORMS:
         return None
@@ -117,7 +117,7 @@ def _several_forms(dated: Mapping[str, Form]) -> list[DateReading]:
     return [DateReading(written, kind, min(part.least for part in parts), max(part.greatest for part in parts))]
 
 
-def _date_form(form: str, order: str) -> str:
+def date_form(form: str, order: str) -> str:
     """Return how the date at the beginning of values of a form is written, for an order of its parts."""
     marks = [each for each in (form[2:3], form[4:5]) if each in {"-", "/", "."}]
     mark = marks[0] if marks else ""

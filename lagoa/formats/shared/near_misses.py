@@ -6,8 +6,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.sources import ISO_DATE
 from lagoa.domain.lists import listed
-from lagoa.formats.shared.forms import date_readings, edit, marks_as_properties, settle
+from lagoa.formats.shared.forms import date_form, date_readings, edit, marks_as_properties, settle
 from lagoa.formats.shared.null_words import CODES
 from lagoa.formats.shared.number_forms import EXACT_DIGITS, body, extent, readings
 
@@ -54,7 +55,25 @@ def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form], usu
         )
         guess.offered = True
         return
+    _note_impossible(guess, forms, usual)
     offer(guess, words)
+
+
+def _note_impossible(guess: Guess, forms: Mapping[str, Form], usual: Usual) -> None:
+    """Note that all values but a few are dates of one form, and these are no days of the calendar."""
+    if len(forms) != 1 or not usual.by_column:
+        return
+    ((name, form),) = forms.items()
+    order, dates = max(form.dates.items(), key=lambda item: item[1].local, default=("", None))
+    if dates is None or not (max(_LEAST, form.count * _MOST) <= dates.local < form.count):
+        return
+    kind = "date" if len(name) <= len(ISO_DATE) else "timestamp"
+    written = date_form(name, order)
+    properties = {} if written == usual.date else {"lagoa.date": written}
+    guess.notes.append(
+        f"all but {form.count - dates.local:,} of {form.count:,} are dates ({written}), and these are no days of the "
+        f"calendar; if they are to go to quarantine, {edit(kind, properties)}"
+    )
 
 
 def _as_column(guess: Guess, forms: Mapping[str, Form], usual: Usual) -> tuple[str, dict[str, str]] | None:

@@ -75,6 +75,8 @@ def test_a_decimal_comma_is_no_delimiter(tmp_path):
         ("municipio,2020,2021,2022\nSao Paulo,10,20,30\nPoa,1,2,3\n", True, 2),
         ("cidade,2020,2022\nSao Paulo,2019,2021\nPoa,2018,2022\n", False, 3),
         ("produto,01/2026,02/2026\nA,10,20\nB,1,2\n", True, 2),
+        ("produto,12/2025,01/2026\nA,10,20\nB,1,2\n", True, 2),
+        ("uf;31/01/2026;01/02/2026\nSP;10;20\nRJ;1;2\n", True, 2),
         ("a^b\n1^x\n2^y\n", True, 2),
         ("nome,cidade\nAna,Poá\nBia,São Paulo\n", True, 2),
         ("razao_social;nome_fantasia\nLOJA ALFA;ALFA\nCASA BETA;BETA\n", True, 2),

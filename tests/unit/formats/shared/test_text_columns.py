@@ -167,6 +167,15 @@ def test_near_misses_are_said_with_the_edit_that_takes_them(tmp_path):
     assert "REVIEW: either" not in text
 
 
+def test_days_that_are_none_of_the_calendar_are_said(tmp_path):
+    days = [*(f"{n % 28 + 1:02}/02/2026" for n in range(40)), "31/02/2026"]
+    contract, text = of_columns(tmp_path, id=[*map(str, range(41))], sold=days)
+    assert types(contract)["sold"] == "string"
+    date = "logicalType: date, physicalType: date, and in customProperties: {property: lagoa.date, value: dd/mm/yyyy}"
+    assert f"no days of the calendar; if they are to go to quarantine, write {date}." in text
+    assert "sold: all but 1 of 41 are dates (dd/mm/yyyy), and these are" in text
+
+
 def test_words_for_null_are_taken_by_column(tmp_path):
     count = 300
     contract, text = of_columns(

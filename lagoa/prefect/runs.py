@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
@@ -16,10 +17,11 @@ from prefect.utilities.callables import get_call_parameters
 
 import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
+from lagoa.errors import LagoaError
 from lagoa.prefect.logs import shorten_errors
 from lagoa.prefect.server import LakeServer
 from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
-from lagoa.settings import load_settings
+from lagoa.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +44,7 @@ class LakeFlow(Flow[_P, _R]):
         settings = load_settings(Path(get_call_parameters(self.fn, args, given).get("lake", ".")))
         server = LakeServer(settings.state_folder)
         server.begin()
+        _prepare(settings)
         with temporary_settings({PREFECT_API_URL: server.wait().api, PREFECT_HOME: str(server.home)}):
             return super().__call__(*args, **options)
 
@@ -87,11 +90,24 @@ def lake_run(folder: str | Path, lake: str | Path = ".") -> Publication | None:
     name, folder = str(flow_run.flow_name), Path(folder)
     run_id = str(flow_run.name).removeprefix(f"run/{name}/")
     with lagoa.open_lake(lake) as opened, opened.run(name, run_id) as branch:
-        rows = ingest_all(branch, opened.delivery(folder))
+        with opened.context.engine.shared(_TABLES_AT_ONCE):
+            rows = ingest_all(branch, opened.delivery(folder))
         report_rows(branch, rows, opened.quarantine(branch.name))
         transform(branch)
         audit(branch)
         return publish(branch, f"{name} load of {folder.name}")
+
+
+def _prepare(settings: Settings) -> None:
+    """Read contracts, models and check files, and import what does, while the server starts.
+
+    The lake keeps what it read in files, which the run finds.
+    """
+    with suppress(LagoaError), lagoa.open_lake(settings) as opened:  # the run gets the same error, and reports it
+        opened.checks()
+        opened.stale_models()
+        with opened.context.engine.session({}) as session:
+            opened.context.auditor.run((), session)
 
 
 def _is_configured() -> bool:

@@ -82,6 +82,7 @@ def listed(ran, what, **query):
 
 
 def test_a_run_publishes_and_the_same_files_again_bring_nothing(ran):
+    assert not (ran.lake.settings.state_folder / "prefect").exists()  # Prefect has a server of its user's
     newest = ran.lake.log()[0]
     assert newest.id == ran.published
     assert len(ran.lake.log()) == 2

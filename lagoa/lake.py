@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lagoa.review.plan import Plan
     from lagoa.review.query import Result
     from lagoa.settings import Settings
+    from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.testing import ModelTestReport
 
 
@@ -285,6 +286,24 @@ class Lake:
         from lagoa.review.diff.contracts import contract_diff
 
         return contract_diff(self.context, None if tables is None else [TableName.parse(each) for each in tables], ref)
+
+    def draft_contracts(self, models: Collection[str] | None = None, ref: str = MAIN) -> list[ContractDraft]:
+        """Return first contracts for models that have none, and for those without one that they read; write nothing.
+
+        Columns, types, what is never null and keys follow from the SELECTs and the contracts of what they read.
+
+        Args:
+            models: names of tables or layers; all models by default.
+            ref: where the data is looked at for what these do not show.
+
+        Raises:
+            InvalidName: nothing of this name has a model.
+            TerminalError: a named table has a contract already.
+            ModelError: a model cannot be used.
+        """
+        from lagoa.sql_models.drafting import draft_contracts
+
+        return draft_contracts(self.context, models, ref)
 
     def check_contracts(self) -> Consistency:
         """Read all contracts, models, model tests and checks, and return everything that is wrong with them."""

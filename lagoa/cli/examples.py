@@ -38,6 +38,7 @@ EXAMPLES = {
     "contract infer": [
         "lagoa contract infer people.csv --table bronze.people",
         "lagoa contract infer data/*.csv --layer bronze",
+        "lagoa contract infer --model silver.orders",
     ],
     "contract diff": ["lagoa contract diff", "lagoa contract diff bronze.people --ref dev"],
     "contract apply": ["lagoa contract apply bronze.people"],

@@ -11,6 +11,7 @@ import yaml
 
 from lagoa.contracts.columns import logical_type
 from lagoa.contracts.formats import FORMATS
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.shared.guesses import FEW, RECORDS
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key
     yield f"  - name: {scalar(table.name)}"
     yield f"    physicalName: {table}"
     yield "    physicalType: table"
-    if key is None:
-        yield "    # REVIEW: no column is certain to identify a row; give the one that does required and primaryKey."
+    yield from _key_lines(key)
     yield "    properties:"
     for guess in guesses:
         yield from _column(guess, is_key=guess is key)
@@ -73,6 +73,16 @@ def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key
     member = [f"member: {scalar(draft.source.member)}"] if draft.source.member else []
     options = [f"format: {draft.source.format}", f"file: {scalar(file)}", *member, *draft.options]
     yield f"        value: {{{', '.join(options)}}}"
+
+
+def _key_lines(key: Guess | None) -> Iterator[str]:
+    """Yield what identifies a record, as comments: a later delivery may repeat its key, as each stays in the table."""
+    if key is None:
+        yield "    # REVIEW: no column is certain to identify a record; a model that keeps one row a record needs one."
+        return
+    name = name_in_sql(key.name)
+    yield f"    # {key.name} identifies a record. Each delivery stays in this table; a model keeps the latest with"
+    yield f"    # qualify row_number() over (partition by {name} order by _ingested_at desc, _row desc) = 1"
 
 
 def scalar(text: str) -> str:
@@ -110,7 +120,8 @@ def _rules(guess: Guess, *, is_key: bool) -> Iterator[str]:
         few = f"{guess.records:,} records"
         yield f"        # REVIEW required: true  # none is missing, but {few} are too few to be sure"
     if is_key:
-        yield f"        primaryKey: true  # REVIEW: all {guess.distinct:,} values differ"
+        differ = f"all {guess.distinct:,} values differ"
+        yield f"        # REVIEW primaryKey: true  # {differ}; only if no later delivery repeats one"
     elif FEW <= seen == guess.distinct and guess.type in {"long", "string"}:
         yield f"        # REVIEW unique: true  # all {guess.distinct:,} values differ"
     if guess.personal:

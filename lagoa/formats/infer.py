@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.guesses import Guess
 
 _SHOWN = 20
+_NO_DATA = frozenset({".sql", ".md", ".py", ".ipynb", ".yaml", ".yml", ".toml"})
+"""Of files that are written by people and not by systems: as CSV they would be read, and make no sense."""
+
 _MOST_COLUMNS = 10_000
 """Minutes and gigabytes would pass with more."""
 
@@ -64,6 +67,10 @@ def infer_contract(
     members = [given.member] if given.member else []
     files = [SourceFile(each, members) for each in ([path] if isinstance(path, Path) else path)]
     for file in files:
+        if file.path.suffix.lower() in _NO_DATA:
+            model = "For a model's table it is `lagoa contract infer --model layer.table`."
+            advice = model if file.path.suffix.lower() == ".sql" else "Choose a file of records."
+            raise SourceError(str(file.path), f"a {file.path.suffix} file is no data.", advice)
         if "\\" in file.name:
             message = "its name has a backslash, which a contract cannot express."
             raise SourceError(str(file.path), message, "Rename it.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
@@ -89,13 +89,18 @@ class Models(Mapping[TableName, Model]):
         for name in names:
             found = [table for table in self if name in (str(table), table.layer)]
             if not found:
-                known = f"a table or layer that has models: {listed(list(map(str, self)))}" if self else _NONE
-                raise InvalidName("model", name, known, near_name(name, self))
+                raise unknown_model(name, self)
             wanted.update(found)
         for table in reversed(list(self)):
             if table in wanted:
                 wanted.update(self.before(table))
         return [table for table in self if table in wanted]
+
+
+def unknown_model(name: str, tables: Collection[TableName]) -> InvalidName:
+    """Return the error for a name that is neither that of one of these models nor that of a layer with some."""
+    known = f"a table or layer that has models: {listed(list(map(str, tables)))}" if tables else _NONE
+    return InvalidName("model", name, known, near_name(name, tables))
 
 
 def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -> Models:
@@ -127,7 +132,7 @@ def read_models(
     files = sorted(folder.glob("*/*.sql"))
     for file in files:
         try:
-            contract, text = _contract_of(file, contracts), _text_of(file)
+            contract, text = _contract_of(file, contracts), text_of(file)
             models[contract.table] = known.get(contract, file, text, contracts) or known.put(
                 _check(contract, file, text, contracts), text, contracts
             )
@@ -143,7 +148,8 @@ def read_models(
     return models, faults
 
 
-def _text_of(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """Return the text of a model's file; raises `ModelError` if it is not UTF-8."""
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
@@ -157,7 +163,7 @@ def _contract_of(file: Path, contracts: Contracts) -> Contract:
         raise ModelError(file, None, error.message, error.advice) from error
     contract = contracts.get(table)
     if contract is None:
-        advice = f"Write iceberg/{table.layer}/{table.name}.odcs.yaml, or remove the model."
+        advice = f"Let `lagoa contract infer --model {table}` draft it, or remove the model."
         raise ModelError(file, None, f"{table} has no data contract.", advice)
     if contract.materialization is None:
         advice = f"Set lagoa.materialization, such as to full, in {contract.file}, or remove the model."

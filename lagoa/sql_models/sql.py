@@ -65,11 +65,27 @@ def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
     statement = text[: words[-1].end + 1]
     query = _parse(file, words, statement)
     _refuse_unstable(file, query)
-    inputs = _inputs(file, query, contracts)
+    inputs = _inputs(file, query)
+    for name, line in sorted(inputs.items(), key=lambda each: each[1]):
+        if contracts.get(name) is None:
+            advice = near(str(name), map(str, contracts.tables), 3).strip()
+            raise ModelError(
+                file, line, f"there is no table {name}.", advice or "A table needs a data contract (iceberg/)."
+            )
     resolved = resolve(file, query, inputs, contracts)
     columns = output_columns(file, resolved)
     digest = "\n".join(text[word.start : word.end + 1] for word in words)
     return ModelSql(statement, digest, inputs, columns, resolved)
+
+
+def tables_named(file: Path, text: str) -> dict[TableName, int]:
+    """Return the line on which each table that a model reads is first named; the tables need no contract.
+
+    Raises:
+        ModelError: it is not one SELECT over tables of the lake.
+    """
+    words = _one_statement(file, text)
+    return _inputs(file, _parse(file, words, text[: words[-1].end + 1]))
 
 
 def _one_statement(file: Path, text: str) -> list[Token]:
@@ -138,7 +154,7 @@ def _function(node: exp.Func) -> str:
     return node.name if isinstance(node, exp.Anonymous) else node.sql_name()
 
 
-def _inputs(file: Path, query: exp.Query, contracts: Contracts) -> dict[TableName, int]:
+def _inputs(file: Path, query: exp.Query) -> dict[TableName, int]:
     from sqlglot import exp
     from sqlglot.errors import OptimizeError
     from sqlglot.optimizer.scope import traverse_scope
@@ -152,10 +168,6 @@ def _inputs(file: Path, query: exp.Query, contracts: Contracts) -> dict[TableNam
     for table in query.find_all(exp.Table):
         if id(table) not in inside and not _is_series(file, table):
             name = _table_name(file, table)
-            if contracts.get(name) is None:
-                advice = near(str(name), map(str, contracts.tables), 3).strip()
-                advice = advice or "A table needs a data contract (iceberg/)."
-                raise ModelError(file, line_of(table), f"there is no table {name}.", advice)
             line = line_of(table) or 1
             inputs[name] = min(line, inputs.get(name, line))
     return dict(sorted(inputs.items()))

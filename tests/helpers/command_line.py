@@ -108,6 +108,8 @@ def new_lake(folder):
     assert CliRunner().invoke(app, ["init", str(lake)]).exit_code == 0
     people = write(folder, "people.csv", PEOPLE)
     ok(lake, "contract", "infer", people, "--table", "bronze.people")
+    contract = lake / "iceberg" / "bronze" / "people.odcs.yaml"
+    contract.write_text(contract.read_text("utf-8").replace("# REVIEW primaryKey", "primaryKey"), "utf-8")
     ok(lake, "ingest", people, "--into", "bronze.people")
     return lake
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -32,6 +33,12 @@ def written(folder: Path, table: TableName, text: str) -> Contract:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
     return Contracts.load(folder / "iceberg", FORMATS)[table]
+
+
+def offered_key(contract: Contract) -> tuple[str, ...]:
+    """Return the columns that an inferred contract names as what identifies a record; none is the table's own key."""
+    assert contract.key == ()
+    return tuple(re.findall(r"^    # (\w+) identifies a record", contract.file.read_text("utf-8"), re.MULTILINE))
 
 
 def loaded(contract: Contract, path: Path) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from lagoa.audit.check import SessionCheck
@@ -84,12 +84,18 @@ class QueryCheck(SqlCheck):
         """All queries of a session: they run one after the other."""
         return QueryCheck
 
+    def cause(self, session: SqlSession) -> str:  # noqa: ARG002 - for those that look for it
+        """Return why the check did not pass and what to do, to follow its message; empty if that is not known."""
+        return ""
+
     @classmethod
     def measure(cls, checks: Sequence[Self], state: State, session: SqlSession) -> Iterator[CheckResult]:
         """Run the query of each."""
         for check in checks:
             figures, seconds = measure(session, check.sql)
-            yield check.found(state, Measured(figures[0], seconds))
+            result = check.found(state, Measured(figures[0], seconds))
+            cause = check.cause(session) if result.outcome in {"failed", "warned"} else ""
+            yield replace(result, message=result.message + cause)
 
 
 def measure(session: SqlSession, sql: str) -> tuple[list[Figure], float]:

@@ -46,7 +46,7 @@ def infer_parquet(file: SourceFile) -> tuple[ParquetSource, list[Guess]]:
             message = f"it has two columns {field.name!r}."
             raise SourceError(str(file.path), message, "Rename or remove one of the two.")
         try:
-            kind = _iceberg(field.type)
+            kind = iceberg_type(field.type)
         except ValueError as error:
             advice = "Write the file again with another type, or without that column."
             raise SourceError(str(file.path), f"column {field.name!r}: {error}.", advice) from error
@@ -55,7 +55,7 @@ def infer_parquet(file: SourceFile) -> tuple[ParquetSource, list[Guess]]:
     return ParquetSource(format="parquet", file=file.name), guesses
 
 
-def _iceberg(kind: pa.DataType, depth: int = 0) -> str:
+def iceberg_type(kind: pa.DataType, depth: int = 0) -> str:
     """Return the Iceberg type that can hold all values of an Arrow type.
 
     Raises:
@@ -99,9 +99,9 @@ def _nested(kind: pa.DataType, depth: int) -> str | None:
     import pyarrow as pa
 
     if is_list(kind):
-        return f"list<{_iceberg(kind.value_type, depth)}>"
+        return f"list<{iceberg_type(kind.value_type, depth)}>"
     if pa.types.is_map(kind):
-        return f"map<{_iceberg(kind.key_type, depth)}, {_iceberg(kind.item_type, depth)}>"
+        return f"map<{iceberg_type(kind.key_type, depth)}, {iceberg_type(kind.item_type, depth)}>"
     if not pa.types.is_struct(kind):
         return None
     fields = list(kind)
@@ -114,4 +114,4 @@ def _nested(kind: pa.DataType, depth: int) -> str | None:
             if other.name.lower() == field.name.lower():
                 twice = "twice" if other.name == field.name else f"and {field.name!r}, which differs by case only"
                 raise ValueError(f"its struct has the field {other.name!r} {twice}")
-    return struct_type([(field.name, _iceberg(field.type, depth)) for field in fields])
+    return struct_type([(field.name, iceberg_type(field.type, depth)) for field in fields])

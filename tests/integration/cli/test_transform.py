@@ -38,13 +38,13 @@ def test_the_model_of_getting_started_works(lake):
     page = (ROOT / "docs" / "getting-started.md").read_text("utf-8")
     blocks = {
         "transformations/silver/adults.sql": "sql",
-        "iceberg/silver/adults.odcs.yaml": "yaml",
         "transformations/tests/silver/adults.yaml": "yaml",
     }
     for path, language in blocks.items():
         (lake / path).parent.mkdir(parents=True)
         block = page.split(f"`{path}`")[1].split(f"```{language}\n")[1].split("```")[0]
         (lake / path).write_text(block, "utf-8")
+    ok(lake, "contract", "infer", "--model", "silver.adults")
     assert "2 contracts, 1 model" in ok(lake, "check").out
     assert "1 test of 1 model: all passed" in ok(lake, "test").out
     assert "silver.adults" in ok(lake, "transform").out

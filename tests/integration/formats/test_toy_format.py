@@ -52,7 +52,7 @@ def test_a_contract_is_inferred(folder: LakeFolder) -> None:
     assert "value: {format: kv, file: people.kv, between: '|', date: dd/mm/yyyy}" in text
     assert "physicalType: long  # whole numbers in all 2 values" in text
     assert "physicalType: date  # dates in all 2 values, written dd/mm/yyyy" in text
-    assert "primaryKey: true" in text
+    assert "# REVIEW primaryKey: true" in text
 
 
 def test_files_are_loaded_and_refused_records_fixed_and_retried(folder: LakeFolder) -> None:

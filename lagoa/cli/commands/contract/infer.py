@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 import typer
 
 from lagoa.cli.console import count, hint, near, say
-from lagoa.cli.options import lake_folder
+from lagoa.cli.options import lake_folder, open_here
 from lagoa.domain.file_patterns import HIDDEN
 
 if TYPE_CHECKING:
@@ -25,13 +25,20 @@ _MARKS = {"\\t": "\t", "tab": "\t"}
 def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
     ctx: typer.Context,
     files: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="FILE",
             help="CSV, JSON, JSON lines or Parquet; text may be compressed (.gz, .zip). With --table, several "
             "files or a folder are looked at together.",
         ),
-    ],
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE",
+            help="In place of files: the table of a model, a layer, or `all`; may be repeated.",
+        ),
+    ] = None,
     table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
     layer: Annotated[
         str | None, typer.Option(metavar="LAYER", help="The layer of the tables; each is named after its file.")
@@ -68,11 +75,18 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         str | None, typer.Option(metavar="PATH", help="Where the list of records is inside a JSON document: value.")
     ] = None,
 ) -> None:
-    """Write a first contract for a table from files: types are guessed, keys only where values are unique."""
+    """Write a first contract for a table from files, whose types are guessed, or from the SELECT of a model."""
     from lagoa.errors import TerminalError
     from lagoa.formats.shared.given import Given
     from lagoa.settings import load_settings
 
+    if model:
+        if files or table or layer:
+            raise typer.BadParameter("--model is given in place of files, --table and --layer.")
+        _draft(ctx, model)
+        return
+    if not files:
+        raise typer.BadParameter("Give the files of a table, or --model for that of a model.")
     if (table is None) == (layer is None):
         raise typer.BadParameter("Say --table LAYER.TABLE for the files of one table, or --layer LAYER.")
     given = Given(
@@ -102,13 +116,30 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         targets[target] = group, name
     texts = {target: _inferred(group, name, given, explain=explain) for target, (group, name) in targets.items()}
     for target, text in texts.items():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, "utf-8")
-        marked = text.count("# REVIEW") - 1  # the line that says what REVIEW is
-        say(f"{near(target)} is written; {count(marked, 'line')} marked REVIEW.")
+        _write(target, text)
     group, name = next(iter(targets.values()))
     drafts = "it" if len(targets) == 1 else "them"
     hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {group[0]} --into {name}`.")
+
+
+def _draft(ctx: typer.Context, names: list[str]) -> None:
+    """Draft the contracts of models."""
+    with open_here(ctx) as lake:
+        drafts = lake.draft_contracts(None if "all" in names else names)
+    for draft in drafts:
+        _write(draft.file, draft.text)
+    if drafts:
+        them = "it" if len(drafts) == 1 else "them"
+        hint(f"Read {them}, and correct what is marked. Next: `lagoa check`, then `lagoa transform`.")
+    else:
+        hint("Every model has a contract: `lagoa contract update TABLE` adds what is new in one.")
+
+
+def _write(target: Path, text: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text, "utf-8")
+    marked = text.count("# REVIEW") - text.count("# REVIEW marks")  # the line that says what REVIEW is
+    say(f"{near(target)} is written; {count(marked, 'line')} marked REVIEW.")
 
 
 def _inferred(files: Sequence[Path], table: TableName, given: Given, *, explain: bool) -> str:

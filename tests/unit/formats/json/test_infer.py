@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inferring import inferred, loaded, types
+from inferring import inferred, loaded, offered_key, types
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
@@ -66,7 +66,7 @@ def test_types_keys_and_formats(tmp_path):
         "items": "list<struct<sku: string, n: long>>",
         "attributes": "map<string, long>",
     }
-    assert contract.key == ("id",)
+    assert offered_key(contract) == ("id",)
     assert {column.name: column.format for column in contract.columns if column.format} == {
         "customer_cpf": "cpf",
         "email": "email",

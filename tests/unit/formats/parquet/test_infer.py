@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from inferring import inferred, loaded, types
+from inferring import inferred, loaded, offered_key, types
 from pyarrow import parquet
 
 from lagoa.domain.tables import TableName
@@ -64,7 +64,7 @@ def test_parquet(tmp_path):
     assert contract.column("id").required
     assert contract.column("id").header == "Id"
     assert contract.column("email").format == "email"
-    assert contract.key == ("id",)
+    assert offered_key(contract) == ("id",)
     assert loaded(contract, path) == (2, 0)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from prefect.context import get_settings_context
+from prefect.exceptions import ParameterTypeError
 from prefect.flows import Flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
@@ -17,7 +18,7 @@ from prefect.utilities.callables import get_call_parameters
 
 import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
-from lagoa.errors import LagoaError
+from lagoa.errors import LagoaError, TerminalError
 from lagoa.prefect.logs import shorten_errors
 from lagoa.prefect.server import LakeServer
 from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
@@ -47,6 +48,14 @@ class LakeFlow(Flow[_P, _R]):
         _prepare(settings)
         with temporary_settings({PREFECT_API_URL: server.wait().api, PREFECT_HOME: str(server.home)}):
             return super().__call__(*args, **options)
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the parameters as the types of the flow; raises TerminalError for a value that is of none."""
+        try:
+            return super().validate_parameters(parameters)
+        except ParameterTypeError as error:
+            what = "; ".join(line.removeprefix(" - ") for line in str(error).splitlines()[1:])
+            raise TerminalError(f"Parameters of the flow {self.name!r}: {what}.", "Correct the value.") from None
 
 
 @overload

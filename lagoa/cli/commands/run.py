@@ -25,6 +25,8 @@ _PREFECT = {
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # a busy machine does not keep its 20
 }
 """What other flows run with, on Prefect's temporary server, unless the environment says otherwise."""
+_TEXT = {str, "str", "str | None"}
+"""Annotations of parameters whose values are not read as JSON."""
 
 
 def run(
@@ -95,7 +97,7 @@ def _arguments(flow: Callable[..., Any], given: Sequence[str], root: Path) -> di
             raise typer.BadParameter(f"{argument!r} is not of the form key=value.")
         if key not in parameters:
             raise typer.BadParameter(f"The flow takes no {key!r}; it takes {', '.join(parameters) or 'nothing'}.")
-        values[key] = text if parameters[key].annotation in {str, "str"} else _value(text)
+        values[key] = text if parameters[key].annotation in _TEXT else _value(text)
     missing = [n for n, p in parameters.items() if p.default is p.empty and n not in values]
     if missing:
         raise typer.BadParameter(f"The flow needs {', '.join(f'{name}=…' for name in missing)}.")

@@ -19,6 +19,7 @@ PARTS = {
     "contracts": "Contracts",
     "startup": "The command line",
     "demo": "The demo",
+    "tpch": "Lines written by hand",
 }
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lagoa.review.query import Result
     from lagoa.settings import Settings
     from lagoa.sql_models.drafting import ContractDraft
+    from lagoa.sql_models.drafting.update import ContractUpdate
     from lagoa.sql_models.testing import ModelTestReport
 
 
@@ -304,6 +305,24 @@ class Lake:
         from lagoa.sql_models.drafting import draft_contracts
 
         return draft_contracts(self.context, models, ref)
+
+    def update_contract(self, table: str, file: Path | None = None) -> ContractUpdate:
+        """Return a contract with the columns that a file or the table's model has and it lacks; write nothing.
+
+        Types are widened where values need it and Iceberg allows it. Comments, order and everything else stay.
+
+        Args:
+            table: the table.
+            file: a file of it; without one, its model is looked at.
+
+        Raises:
+            ContractError: there is no contract, or its columns are written in brackets.
+            ModelError, SourceError: the model or the file cannot be used.
+            TerminalError: there is neither a model nor a file.
+        """
+        from lagoa.sql_models.drafting.update import update_contract
+
+        return update_contract(self.context, TableName.parse(table), file)
 
     def check_contracts(self) -> Consistency:
         """Read all contracts, models, model tests and checks, and return everything that is wrong with them."""

@@ -40,6 +40,10 @@ EXAMPLES = {
         "lagoa contract infer data/*.csv --layer bronze",
         "lagoa contract infer --model silver.orders",
     ],
+    "contract update": [
+        "lagoa contract update bronze.people people2.csv --dry-run",
+        "lagoa contract update silver.orders",
+    ],
     "contract diff": ["lagoa contract diff", "lagoa contract diff bronze.people --ref dev"],
     "contract apply": ["lagoa contract apply bronze.people"],
     "quarantine list": ["lagoa quarantine list --ref dev"],

@@ -65,7 +65,7 @@ def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key
     yield from _key_lines(key)
     yield "    properties:"
     for guess in guesses:
-        yield from _column(guess, is_key=guess is key)
+        yield from guess_lines(guess, is_key=guess is key)
     yield "    customProperties:"
     for note in draft.notes:
         yield f"      # REVIEW: {_comment(note)}."
@@ -93,7 +93,8 @@ def scalar(text: str) -> str:
     return _CONTROL.sub(_escaped, json.dumps(text, ensure_ascii=False))
 
 
-def _column(guess: Guess, *, is_key: bool) -> Iterator[str]:
+def guess_lines(guess: Guess, *, is_key: bool = False) -> Iterator[str]:
+    """Yield the lines of a column, as an item of `properties`."""
     yield f"      - name: {scalar(guess.name)}"
     for note in guess.notes:
         yield f"        # REVIEW: {guess.name}: {_comment(note)}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +61,39 @@ def infer_contract(
         SourceError: a file is missing, empty, without records, binary, a folder, or its form cannot be determined.
         InvalidName: the table is one that users do not write to.
     """
+    given, findings = given or Given(), findings or Findings()
+    found = look_at(path, table, given, findings)
+    key = find_key(found.guesses, table.name)
+    for guess in found.guesses:
+        complete = guess.records >= ENOUGH and not guess.nulls and not guess.offered
+        guess.required = guess.required or guess is key or complete
+    findings.tried += [f"{guess.name}: {guess.type}, {guess.why}" for guess in found.guesses]
+    source, files = found.source, found.files
+    draft = Draft(
+        source, FORMATS[source.format].contract_options(source), findings.notes, [file.name for file in files]
+    )
+    return with_lines("\n".join(contract_lines(table, draft, found.guesses, key)) + "\n", files, source.encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the files of a table show.
+
+    Attributes:
+        source: their form.
+        guesses: their columns.
+        files: the files, that with most columns first.
+    """
+
+    source: Source
+    guesses: list[Guess]
+    files: list[SourceFile]
+
+
+def look_at(path: Path | Sequence[Path], table: TableName, given: Given, findings: Findings) -> Seen:
+    """Return the form and the columns of files; arguments and errors are those of `infer_contract`."""
     if table.is_quarantine:
         raise InvalidName("table", str(table), "another layer: only Lagoa writes to quarantine")
-    given, findings = given or Given(), findings or Findings()
     members = [given.member] if given.member else []
     files = [SourceFile(each, members) for each in ([path] if isinstance(path, Path) else path)]
     for file in files:
@@ -86,13 +116,7 @@ def infer_contract(
     files.sort(key=lambda file: file is not widest)  # the others keep their order
     _check_names(files[0], guesses)
     source = _look_at(files, table, (form, source), guesses, given, findings)
-    key = find_key(guesses, table.name)
-    for guess in guesses:
-        complete = guess.records >= ENOUGH and not guess.nulls and not guess.offered
-        guess.required = guess.required or guess is key or complete
-    findings.tried += [f"{guess.name}: {guess.type}, {guess.why}" for guess in guesses]
-    draft = Draft(source, form.contract_options(source), findings.notes, [file.name for file in files])
-    return with_lines("\n".join(contract_lines(table, draft, guesses, key)) + "\n", files, source.encoding)
+    return Seen(source, guesses, files)
 
 
 def _check_given(file: SourceFile, form: Format[Any], given: Given) -> None:

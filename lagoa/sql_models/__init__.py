@@ -180,7 +180,7 @@ def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> M
     wanted = selected_columns(contract)
     for name, line in found.columns.items():
         if name not in wanted:
-            advice = f"Add it to {contract.file}, or remove it from the SELECT."
+            advice = f"Let `lagoa contract update {contract.table}` add it, or remove it from the SELECT."
             if contract.scd2 is not None and name in HISTORY_COLUMNS:
                 message = f"{name} is not observed: it follows from the observations that the SELECT returns."
                 raise ModelError(file, line, message, "Remove it from the SELECT: Lagoa writes it.")

@@ -43,7 +43,7 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
                 source,
                 name,
                 f"the column {short(name)} is not in the contract of {contract.table}.{near(name, known)}",
-                f"Add it to {contract.file}, or remove it from the file.",
+                f"Let `lagoa contract update {contract.table} {source}` add it, or remove it from the file.",
             )
         own = known[name].name
         if own in seen:

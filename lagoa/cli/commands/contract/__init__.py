@@ -1,4 +1,4 @@
-"""`lagoa contract`: `infer.py` drafts contracts from files, `states.py` compares them with their tables."""
+"""`lagoa contract`: `infer.py` drafts contracts, `update.py` adds to them, `states.py` compares them with tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import typer
 
 from lagoa.cli.commands.contract.infer import contract_infer
 from lagoa.cli.commands.contract.states import contract_apply, contract_diff
+from lagoa.cli.commands.contract.update import contract_update
 
 contract = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Data contracts: infer one from a file, compare them with their tables, apply them.",
+    help="Data contracts: infer them from files and models, add to them, compare them with their tables, apply them.",
 )
 contract.command("infer")(contract_infer)
+contract.command("update")(contract_update)
 contract.command("diff")(contract_diff)
 contract.command("apply")(contract_apply)

@@ -1,0 +1,94 @@
+"""Changes single places in the text of a contract; every other character stays: comments, order, quotes, line ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lagoa.errors import ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+_DRAFTED = 6
+"""Spaces before the dash of a column in the lines that are added."""
+
+
+class ContractEdits:
+    """The text of a contract that can be read, with what is to be changed in it."""
+
+    def __init__(self, file: Path) -> None:
+        """Read the file."""
+        self.file = file
+        self.before = file.read_bytes().decode("utf-8")
+        self._changes: list[tuple[int, int, str]] = []
+        schema = _value(yaml.compose(self.before, yaml.SafeLoader), "schema")
+        self._columns = _value(schema.value[0], "properties")
+
+    @property
+    def after(self) -> str:
+        """The text with the changes."""
+        text = self.before
+        for start, end, new in sorted(self._changes, reverse=True):
+            text = text[:start] + new + text[end:]
+        return text
+
+    def add_columns(self, columns: Sequence[Sequence[str]]) -> None:
+        """Add columns after the last one, each as the lines of an item with six spaces before its dash.
+
+        Raises:
+            ContractError: the columns are written in brackets.
+        """
+        if not columns:
+            return
+        if self._columns.flow_style:
+            advice = "Write each column on lines of its own, or add them by hand:\n" + "\n".join(
+                map("\n".join, columns)
+            )
+            raise ContractError(
+                self.file, self._columns.start_mark.line + 1, "the columns are written in brackets.", advice
+            )
+        lines = self.before.splitlines(keepends=True)
+        newline = "\r\n" if lines[0].endswith("\r\n") else "\n"
+        indent = self._columns.start_mark.column
+        last = max(_ends(self._columns))
+        while not lines[last].strip():  # after a text in several lines
+            last -= 1
+        while last + 1 < len(lines) and _is_comment_below(lines[last + 1], indent):
+            last += 1
+        place = sum(map(len, lines[: last + 1]))
+        added = "".join(" " * indent + line[_DRAFTED:] + newline for column in columns for line in column)
+        self._changes.append((place, place, added if lines[last].endswith("\n") else newline + added))
+
+    def change_type(self, column: str, kind: str) -> None:
+        """Write another type for a column."""
+        for item in self._columns.value:
+            if _value(item, "name").value == column:
+                node = _value(item, "physicalType")
+                quote = node.style or ""
+                self._changes.append((node.start_mark.index, node.end_mark.index, f"{quote}{kind}{quote}"))
+
+
+def _value(node: Any, key: str) -> Any:
+    return next(value for name, value in node.value if name.value == key)
+
+
+def _ends(node: Any) -> Iterator[int]:
+    """Yield the lines, from 0, on which parts of a node end; PyYAML's own end is after blank lines and comments."""
+    if isinstance(node, yaml.ScalarNode):
+        block = node.style in {"|", ">"}
+        yield max(node.start_mark.line, node.end_mark.line - 1) if block else node.end_mark.line
+    elif node.flow_style:
+        yield node.end_mark.line
+    else:
+        for each in node.value:
+            for part in each if isinstance(each, tuple) else (each,):
+                yield from _ends(part)
+
+
+def _is_comment_below(line: str, indent: int) -> bool:
+    """Return whether a line is a comment within an item that is indented so far."""
+    plain = line.lstrip(" ")
+    return plain.startswith("#") and len(line) - len(plain) > indent

@@ -1,0 +1,96 @@
+"""Adds to a contract what a file, or the SELECT of its model, has and it lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lagoa.contracts.edits import ContractEdits
+from lagoa.contracts.scd2 import DELETED, HISTORY_COLUMNS
+from lagoa.errors import TerminalError
+from lagoa.formats.update import Changes, changes_for_file
+from lagoa.sql_models import text_of
+from lagoa.sql_models.drafting.analysis import analyse
+from lagoa.sql_models.drafting.draft import model_columns
+from lagoa.sql_models.drafting.text import column_lines
+from lagoa.sql_models.sql import read_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lagoa.context import LakeContext
+    from lagoa.contracts import Contract
+    from lagoa.domain.tables import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class ContractUpdate:
+    """What is to be added to a contract; nothing is written.
+
+    Attributes:
+        table: the table.
+        file: the contract.
+        before: its text.
+        after: the text with what is added.
+        added: the names of the new columns.
+        types: the wider type of columns.
+        left: what is not changed, and what somebody may do, a sentence each.
+    """
+
+    table: TableName
+    file: Path
+    before: str
+    after: str
+    added: tuple[str, ...]
+    types: dict[str, str]
+    left: tuple[str, ...]
+
+
+def update_contract(context: LakeContext, table: TableName, path: Path | None) -> ContractUpdate:
+    """Return a contract with the columns that a file, or the table's model, has and it lacks.
+
+    Args:
+        context: the lake.
+        table: the table.
+        path: a file; None for the model.
+
+    Raises:
+        ContractError: there is no contract, or its columns are written in brackets.
+        ModelError, SourceError: the model or the file cannot be used.
+        TerminalError: nothing is given that the contract could be compared with.
+    """
+    contract = context.contracts[table]
+    changes = _changes_for_model(context, contract) if path is None else changes_for_file(contract, path)
+    edits = ContractEdits(contract.file)
+    edits.add_columns(list(changes.added.values()))
+    for column, kind in changes.types.items():
+        edits.change_type(column, kind)
+    added = tuple(changes.added)
+    return ContractUpdate(table, contract.file, edits.before, edits.after, added, changes.types, tuple(changes.left))
+
+
+def _changes_for_model(context: LakeContext, contract: Contract) -> Changes:
+    table = contract.table
+    file = context.settings.models_folder / table.layer / f"{table.name}.sql"
+    if not file.exists():
+        advice = f"Give a file: `lagoa contract update {table} FILE`."
+        raise TerminalError(f"{table} has no model, and no file is given.", advice)
+    found = read_model(file, text_of(file), context.contracts)
+    rows = analyse(found.resolved, context.contracts)
+    drafts = {each.column.name: each for each in model_columns(context, file, found, rows, context.contracts)}
+    changes = Changes()
+    history = {*HISTORY_COLUMNS, DELETED} if contract.scd2 is not None else set()
+    for name, draft in drafts.items():
+        known = contract.column(name)
+        if known is not None:
+            changes.compare(known, draft.column.type, file.name)
+        elif name not in history:
+            whole = contract.materialization == "full"  # rows that stay have no value
+            column = draft.column if whole else replace(draft.column, required=False)
+            changes.added[name] = list(column_lines(replace(draft, column=column)))
+    changes.left += [
+        f"{column.name} is not in {file.name}: remove it from the contract by hand if it is to go"
+        for column in contract.columns
+        if column.name not in drafts and column.name not in history
+    ]
+    return changes

@@ -54,8 +54,8 @@ def test_a_database_of_an_earlier_prefect_needs_migrations(tmp_path):
 
 
 def statements(script):
-    """Return the lines of each statement, sorted: migrations write the foreign keys of a table in a random order."""
-    return [sorted(line.rstrip(", ") for line in each.splitlines()) for each in script.split(";\n")]
+    """Return each statement and its lines, sorted: migrations create foreign keys and indexes in a random order."""
+    return sorted(sorted(line.rstrip(", ") for line in each.splitlines()) for each in script.split(";\n"))
 
 
 @pytest.mark.nightly

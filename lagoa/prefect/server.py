@@ -185,9 +185,10 @@ def write_running(lock: int, running: Running) -> None:
 
 def begin_server(lake: Path) -> None:
     """Begin to start the lake's server beside the import of Prefect, if it is clear that the run will use it."""
-    chosen = _CHOICES & os.environ.keys()
+    if _CHOICES & os.environ.keys():
+        return
     settings = (Path.home() / ".prefect/profiles.toml", Path("prefect.toml"), Path(".env"))
-    if not chosen and not any(file.exists() for file in settings):
+    if not any(file.exists() for file in settings):
         LakeServer(load_settings(lake).state_folder).begin()
 
 

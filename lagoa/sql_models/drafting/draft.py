@@ -76,7 +76,7 @@ def draft_of(
     found = read_model(file, text, contracts)
     rows = analyse(found.resolved, contracts)
     columns = model_columns(context, file, found, rows, contracts)
-    figures = _figures(context, file, found, columns, pointers)
+    figures = _figures(context, file, found, columns, pointers, distinct=not any(rows.keys))
     key, notes = _key(table, rows, columns, figures)
     drafts = [_with_figures(each, figures) for each in columns]
     shown = f"transformations/{table.layer}/{file.name}"
@@ -149,13 +149,19 @@ def _iceberg_type(file: Path, name: str, kind: pa.DataType, found: ModelSql) -> 
 
 
 def _figures(
-    context: LakeContext, file: Path, found: ModelSql, columns: Sequence[DraftColumn], pointers: Pointers
+    context: LakeContext,
+    file: Path,
+    found: ModelSql,
+    columns: Sequence[DraftColumn],
+    pointers: Pointers,
+    *,
+    distinct: bool,
 ) -> Figures:
-    """Return what the data shows, if all that a model reads is there."""
+    """Return what the data shows, if all that a model reads is there; different values only with `distinct`."""
     if not found.inputs or not found.inputs.keys() <= pointers.keys():
         return Figures(0, {}, {})
     names = [each.column.name for each in columns]
-    flat = {each.column.name for each in columns if not each.column.type.endswith(">")}
+    flat = {each.column.name for each in columns if distinct and not each.column.type.endswith(">")}
     counts = [f"count({name_in_sql(name)})" for name in names]
     counts += [f"count(DISTINCT {name_in_sql(name)})" if name in flat else "0" for name in names]
     query = f"SELECT count(*), {', '.join(counts)} FROM ({found.sql}\n)"  # noqa: S608 - a model and quoted names
@@ -164,8 +170,8 @@ def _figures(
             row = session.query(query).fetchall()[0]
     except QueryError as error:
         raise _at_its_file(file, error) from error
-    present, distinct = row[1 : len(names) + 1], row[len(names) + 1 :]
-    return Figures(row[0], dict(zip(names, present, strict=True)), dict(zip(names, distinct, strict=True)))
+    present, different = row[1 : len(names) + 1], row[len(names) + 1 :]
+    return Figures(row[0], dict(zip(names, present, strict=True)), dict(zip(names, different, strict=True)))
 
 
 def _with_figures(draft: DraftColumn, figures: Figures) -> DraftColumn:

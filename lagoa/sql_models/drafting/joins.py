@@ -29,6 +29,7 @@ class Joined:
         outer: the sources whose columns are null where a join found no row.
         filled: the columns, as `text` writes them, that a condition leaves without nulls.
         equal: for columns that a condition makes equal to another, that one.
+        joined_by: pairs of columns that joins compare, both ways.
     """
 
     sources: Mapping[str, Rows]
@@ -36,6 +37,7 @@ class Joined:
     outer: set[str] = field(default_factory=set)
     filled: set[str] = field(default_factory=set)
     equal: dict[str, str] = field(default_factory=dict)
+    joined_by: set[tuple[str, str]] = field(default_factory=set)
 
     def column(self, node: exp.Column) -> Made | None:
         """Return what is known of a column; None if it is of no source."""
@@ -54,7 +56,7 @@ class Joined:
 
         node = self.unwrapped(node)
         if isinstance(node, exp.Column):
-            return self.same(f"{node.table}.{node.name.lower()}")
+            return self.same(_raw(node))
         return node.sql(DIALECT)
 
     def same(self, text: str) -> str:
@@ -68,18 +70,52 @@ class Joined:
         from sqlglot import exp
 
         node = node.unalias().unnest()
-        if isinstance(node, exp.Coalesce) and isinstance(node.this, exp.Column):
-            parts = [node.this, *node.expressions]
-            using = all(isinstance(each, exp.Column) and each.name == node.this.name for each in parts)
-            if using and node.this.table not in self.outer:
+        if isinstance(node, exp.Coalesce) and isinstance(node.this, exp.Column) and node.this.table not in self.outer:
+            pairs = [(_raw(node.this), _raw(each)) for each in node.expressions if isinstance(each, exp.Column)]
+            if len(pairs) == len(node.expressions) and self.joined_by.issuperset(pairs):
                 return node.this
         return node
 
     def make_equal(self, terms: Iterable[exp.Expr]) -> None:
         """Take the columns that conditions make equal for the same."""
-        for one, other in _equalities(terms):
+        for one, other in self.equalities(terms):
             if other is not None and (first := self.text(one)) != (second := self.text(other)):
                 self.equal[second] = first
+
+    def equalities(self, terms: Iterable[exp.Expr]) -> Iterator[tuple[exp.Column, exp.Column | None]]:
+        """Yield columns with the column that they are equal to, both ways, or None for a value; both of one type."""
+        from sqlglot import exp
+
+        for term in terms:
+            plain = term.unnest()
+            if isinstance(plain, exp.Column):  # a condition by itself
+                yield plain, None
+            elif isinstance(plain, exp.EQ):
+                ends = self.unwrapped(plain.this), self.unwrapped(plain.expression)
+                for one, other in (ends, ends[::-1]):
+                    if isinstance(one, exp.Column) and self._compares_as_is(one, other):
+                        yield one, other if isinstance(other, exp.Column) else None
+
+    def _compares_as_is(self, one: exp.Column, other: exp.Expr) -> bool:
+        """Return whether values are compared without a cast, by which several may become one: '01' and '1'."""
+        from sqlglot import exp
+
+        kind = self._type(one)
+        if isinstance(other, exp.Literal):
+            return kind != "string" or bool(other.is_string)
+        return isinstance(other, exp.Column) and (None in {kind, self._type(other)} or kind == self._type(other))
+
+    def _type(self, node: exp.Column) -> str | None:
+        """Return the type of a column, numbers that are compared exactly being of one; None if it is not known."""
+        made = self.column(node)
+        if made is None or made.origin is None or not made.origin.same:
+            return None
+        kind = made.origin.column.type
+        return "long" if kind == "int" else kind
+
+
+def _raw(node: exp.Column) -> str:
+    return f"{node.table}.{node.name.lower()}"
 
 
 def join_sides(node: exp.Select, sources: Mapping[str, Rows]) -> Joined:
@@ -99,7 +135,9 @@ def join_sides(node: exp.Select, sources: Mapping[str, Rows]) -> Joined:
         before.append(join.this.alias_or_name)
     joined.make_equal(terms)
     inner = [join.args.get("on") for join in node.args.get("joins") or [] if not join.args.get("side")]
-    joined.filled |= {joined.text(column) for each in (where, *inner) for column in without_nulls(each)}
+    joined.filled |= {joined.text(column) for column in without_nulls(where)}
+    found = [column for each in inner for column in without_nulls(each)]
+    joined.filled |= {joined.text(column) for column in found if column.table not in joined.outer}
     joined.keys = [] if node.args.get("laterals") else [frozenset(map(joined.same, key)) for key in joined.keys]
     return joined
 
@@ -134,6 +172,7 @@ def _join(joined: Joined, join: exp.Join, before: list[str], where: list[exp.Exp
     terms = list(conjuncts(on)) if on is not None else []
     if kind in {"SEMI", "ANTI"}:
         return
+    joined.joined_by |= {(_raw(one), _raw(other)) for one, other in joined.equalities(terms) if other is not None}
     joined.outer |= {"LEFT": {name}, "RIGHT": set(before), "FULL": {name, *before}}.get(side, set())
     if method == "ASOF":  # a row of the left side finds one row at most
         return
@@ -156,27 +195,10 @@ def _fixed(joined: Joined, terms: Iterable[exp.Expr], name: str, before: Collect
     """Return the columns of each side of a join that have one value in what a row of the other side finds."""
     return {
         joined.text(one)
-        for one, other in _equalities(terms)
+        for one, other in joined.equalities(terms)
         if (one.table == name and (other is None or other.table in before))
         or (one.table in before and (other is None or other.table == name))
     }
-
-
-def _equalities(terms: Iterable[exp.Expr]) -> Iterator[tuple[exp.Column, exp.Column | None]]:
-    """Yield columns with the column that they are equal to, both ways, or None for a value."""
-    from sqlglot import exp
-
-    for term in terms:
-        plain = term.unnest()
-        if isinstance(plain, exp.Column):  # a condition by itself
-            yield plain, None
-        elif isinstance(plain, exp.EQ):
-            ends = plain.this.unnest(), plain.expression.unnest()
-            for one, other in (ends, ends[::-1]):
-                if isinstance(one, exp.Column) and isinstance(other, exp.Column):
-                    yield one, other
-                elif isinstance(one, exp.Column) and isinstance(other, exp.Literal):
-                    yield one, None
 
 
 def numbers_first(term: exp.Expr) -> exp.Expr | None:

@@ -80,6 +80,28 @@ def test_a_contract_is_never_written_over_by_a_draft(lake):
     assert contract_of(lake, "silver/orders") == before
 
 
+def test_what_the_data_suggests_is_marked(lake, tmp_path):
+    rows = "".join(f"{n},x,{n // 24 * n or ''}\n" for n in range(1, 26))
+    people = write(tmp_path, "people.csv", f"number,name,city\n{rows}")
+    ok(lake, "contract", "infer", people, "--table", "bronze.people")
+    ok(lake, "branch", "create", "dev")
+    ok(lake, "ingest", people, "--into", "bronze.people", "--branch", "dev")
+    write(
+        lake / "transformations" / "silver", "people.sql", "select number as people_id, name, city from bronze.people"
+    )
+    try:
+        ok(lake, "contract", "infer", "--model", "silver.people", "--ref", "dev")
+        text = contract_of(lake, "silver/people")
+        assert "# REVIEW: all 25 values of people_id differ; if it identifies a row, give it required and" in text
+        assert text.count("# REVIEW required: true  # no value is missing in 25 rows") == 2
+        (lake / "iceberg" / "silver" / "people.odcs.yaml").unlink()
+        ok(lake, "contract", "infer", "--model", "silver.people")
+        assert "no columns are certain to identify a row; give those that do" in contract_of(lake, "silver/people")
+    finally:
+        (lake / "transformations" / "silver" / "people.sql").unlink()
+        (lake / "iceberg" / "silver" / "people.odcs.yaml").unlink(missing_ok=True)
+
+
 def test_what_is_no_data_is_refused(lake, tmp_path):
     model = lake / "transformations" / "silver" / "orders.sql"
     refused = lagoa(lake, "contract", "infer", model, "--table", "silver.other")

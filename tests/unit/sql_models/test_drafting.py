@@ -25,6 +25,7 @@ KEY = ID | {"primaryKey": True}
 TABLES = {
     "s.orders": {"id": KEY, "customer": ID, "state": "string", "n": "long", "day": ID},
     "s.customers": {"id": KEY, "name": {"physicalType": "string", "classification": "personal"}, "city": ID},
+    "s.texts": {"id": ID, "text": {"physicalType": "string", "required": True, "unique": True}},
     "s.items": {"order_id": KEY, "place": KEY, "price": "double"},
     "s.versions": {
         "id": KEY,
@@ -46,6 +47,15 @@ CASES = {
     "or": ("select id, state from s.orders where state is not null or n > 1", "id", "id"),
     "inner join to its key": ("select o.id, c.city, c.name from s.orders o join s.customers c on c.id = o.customer", "id", "id city"),
     "using": ("select id, city, n from s.orders join s.customers using (id)", "id", "id city"),
+    "using, three tables": ("select id, o.n from s.orders o join s.customers c using (id) left join s.versions v using (id)", "", "id"),
+    "using, one row each": ("select id, o.n, c.city from s.orders o left join s.customers c using (id) left join s.customers d using (id)", "id", "id"),
+    "coalesce of others": ("select coalesce(o.n, c.n) as n, c.city from s.orders o join (select id, city, city as n from s.customers) c on c.id = o.id", "", "n city"),
+    "coalesce of keys": ("select coalesce(o.id, c.id) as id from s.orders o join s.customers c on c.id = o.customer", "", "id"),
+    "inner, then right join": ("select o.id, c.city, i.order_id from s.orders o join s.customers c on c.id = o.id right join s.items i on i.order_id = o.id and i.place = o.n", "", "order_id"),
+    "numbers as texts": ("select o.id, t.text from s.orders o left join s.texts t on t.text = o.id", "", "id"),
+    "a number for a text": ("select c.id, t.id as t from s.customers c join s.texts t on t.text = 1", "", "id t"),
+    "names of columns in another order": ("select t.id, t.n from (select n, id from s.orders) as t(id, n)", "n", "n"),
+    "with, names in another order": ("with t(id, n) as (select n, id from s.orders) select id, n from t", "n", "n"),
     "the other side of an equality": ("select c.id from s.orders o join s.customers c on c.id = o.id", "id", "id"),
     "left join to its key": ("select o.id, c.city, c.id as c from s.orders o left join s.customers c on c.id = o.customer", "id", "id"),
     "left join, then a condition": ("select o.id, c.city from s.orders o left join s.customers c on c.id = o.customer where c.city = 2", "id", "id city"),
@@ -119,6 +129,8 @@ def some_rows(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> N
     connection.execute("create table s.orders (id bigint, customer bigint, state varchar, n bigint, day bigint)")
     connection.execute("create table s.customers (id bigint, name varchar, city bigint)")
     connection.execute("create table s.items (order_id bigint, place bigint, price double)")
+    connection.execute("create table s.texts (id bigint, text varchar)")
+    connection.execute("insert into s.texts values (1, '1'), (1, '01'), (2, '2'), (3, '02'), (3, '3')")
     connection.execute(
         "create table s.versions (id bigint, valid_from timestamp, valid_to timestamp, is_current boolean, x bigint)"
     )

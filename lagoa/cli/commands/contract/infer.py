@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 import typer
 
 from lagoa.cli.console import count, hint, near, say
-from lagoa.cli.options import lake_folder, open_here
+from lagoa.cli.options import RefOption, lake_folder, open_here
 from lagoa.domain.file_patterns import HIDDEN
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
             help="In place of files: the table of a model, a layer, or `all`; may be repeated.",
         ),
     ] = None,
+    ref: RefOption = "main",
     table: Annotated[str | None, typer.Option(metavar="TABLE", help="The table it goes into: layer.table.")] = None,
     layer: Annotated[
         str | None, typer.Option(metavar="LAYER", help="The layer of the tables; each is named after its file.")
@@ -83,7 +84,7 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
     if model:
         if files or table or layer:
             raise typer.BadParameter("--model is given in place of files, --table and --layer.")
-        _draft(ctx, model)
+        _draft(ctx, model, ref)
         return
     if not files:
         raise typer.BadParameter("Give the files of a table, or --model for that of a model.")
@@ -122,10 +123,10 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
     hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {group[0]} --into {name}`.")
 
 
-def _draft(ctx: typer.Context, names: list[str]) -> None:
+def _draft(ctx: typer.Context, names: list[str], ref: str) -> None:
     """Draft the contracts of models."""
     with open_here(ctx) as lake:
-        drafts = lake.draft_contracts(None if "all" in names else names)
+        drafts = lake.draft_contracts(None if "all" in names else names, ref)
     for draft in drafts:
         _write(draft.file, draft.text)
     if drafts:

@@ -79,7 +79,7 @@ class Contracts:
                 contract_path(self._folder, table),
                 None,
                 f"{table} has no contract.{near(str(table), map(str, self._contracts))}",
-                f"Write it there, or let `lagoa contract infer FILE --table {table}` do so from a file.",
+                f"`lagoa contract infer` drafts it from a file (`FILE --table {table}`), a model (`--model {table}`).",
             )
         return contract
 

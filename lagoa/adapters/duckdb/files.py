@@ -126,8 +126,10 @@ class FileWriter:
     def _columns(self, query: str, parameters: Sequence[Any]) -> list[str]:
         """Return the SQL of each of the table's columns, cast from what the query yields."""
         described = self.cursor.execute(f"SELECT * FROM ({query}\n) LIMIT 0", list(parameters)).description
-        types: dict[str, DuckDBPyType] = {name: kind for name, kind, *_ in described}
         wanted = [field.name for field in self.schema.fields]
+        types: dict[str, DuckDBPyType] = {  # case does not matter in SQL: `AS Total` is the column total
+            name.lower() if name.lower() in wanted else name: kind for name, kind, *_ in described
+        }
         missing = [field.name for field in self.schema.fields if field.name not in types]
         if missing:
             raise WriteError(

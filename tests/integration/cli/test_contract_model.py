@@ -19,7 +19,7 @@ select order_id, customer_id, email, lower(email) as mail, sold_on, amount
 from bronze.orders
 qualify row_number() over (partition by order_id order by _ingested_at desc, _row desc) = 1
 """
-SALES = """select cast(date_trunc('month', sold_on) as date) as month, count(*) as orders, sum(amount) as amount
+SALES = """select cast(date_trunc('month', sold_on) as date) as month, count(*) as Orders, sum(amount) as amount
 from silver.orders
 group by 1
 """

@@ -108,7 +108,14 @@ def _say_rows(samples: dict[str, pa.Table | None]) -> None:
             continue
         say("")
         say(f"{check}: {'the first ' if table.num_rows == _ROWS else ''}{count(table.num_rows, 'row')}")
-        emit_rows(table.column_names, [list(row.values()) for row in table.to_pylist()])
+        shown = table.select(_why_first(table.column_names)) if check.endswith("/quarantine_share") else table
+        emit_rows(shown.column_names, [list(row.values()) for row in shown.to_pylist()])
+
+
+def _why_first(columns: Sequence[str]) -> list[str]:
+    """Return the columns of refused records, why at one end, where at the other: a terminal leaves out the middle."""
+    why, where = ("rule", "reason"), ("source", "record")
+    return [*why, *(name for name in columns if name not in why + where), *where]
 
 
 def _say_verdict(report: AuditReport) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import age, count, emit_table, number, say, short
+from lagoa.cli.console import age, emit_table, number, say, short
 from lagoa.cli.options import open_here
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def state_of(branch: BranchState) -> str:
     """Return how a branch compares with main, in words."""
     if branch.name == "main":
         return ""
-    ahead = f"{count(branch.ahead, 'commit')} ahead of main" if branch.ahead else "main has all of it"
+    ahead = f"{number(branch.ahead)} ahead of main" if branch.ahead else "main has all of it"
     return f"{ahead}, {number(branch.behind)} behind" if branch.behind else ahead
 
 

@@ -64,7 +64,7 @@ def _show_tables(found: LakeDiff) -> None:
                 number(table.rows_added),
                 number(table.rows_changed),
                 number(table.rows_removed),
-                ", ".join(table.key) if table.kind == "changed" else f"table {table.kind}",
+                ", ".join(table.key) or "all values" if table.kind == "changed" else f"table {table.kind}",
             )
             for table in found.tables
         ),

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.lists import listed
-from lagoa.domain.suggestions import near_name
-from lagoa.errors import InvalidName
-from lagoa.sql_models import load_models
+from lagoa.sql_models import load_models, unknown_model
 from lagoa.sql_models.testing.comparing import ChangedRow, Difference
 from lagoa.sql_models.testing.reading import ModelTest, read_tests
 from lagoa.sql_models.testing.running import ModelTestResult, run_test
@@ -65,6 +62,5 @@ def run_tests(context: LakeContext, select: Collection[str] | None = None) -> Mo
 def _chosen(models: Models, select: Collection[str] | None) -> list[TableName]:
     for name in select or ():
         if not any(name in (str(table), table.layer) for table in models):
-            known = f"a table or layer that has models: {listed(list(map(str, models)))}"
-            raise InvalidName("model", name, known, near_name(name, models))
+            raise unknown_model(name, models)
     return sorted(table for table in models if select is None or {str(table), table.layer} & set(select))

@@ -96,7 +96,7 @@ def test_ingest_on_a_branch_leaves_main_alone_until_it_is_published(lake, tmp_pa
 
     (state,) = [b for b in ok(lake, "branch", "list", "--json").json() if b["name"] == "dev"]
     assert (state["ahead"], state["behind"]) == (1, 0)
-    assert "1 commit ahead of main" in ok(lake, "branch", "list").out
+    assert "1 ahead of main" in ok(lake, "branch", "list").out
 
     diff = ok(lake, "diff", "main..dev", "--json").json()
     (table,) = diff["tables"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from command_line import in_terminal, new_lake, ok, write
+from command_line import in_terminal, lagoa, new_lake, ok, write
 
 BRANCH = "feature/a-name-that-is-long-enough"
 NUMBERS = [f"number_{place}" for place in range(12)]
@@ -100,3 +100,22 @@ def test_long_values_of_a_summary_are_wrapped_between_words(wide):
     told = [line[11:] for line in lines[start : start + 3]]
     assert " ".join(told).startswith(purpose)
     assert all(len(line) <= 40 for line in lines[start : start + 3])
+
+
+def test_refused_records_that_fail_an_audit_are_shown_with_rule_reason_and_place(wide):
+    assert lagoa(wide, "audit", BRANCH).code == 3
+    lines = in_terminal(wide, "audit", "show", BRANCH, "--rows")
+    place = next(place for place, line in enumerate(lines) if line.startswith("rule "))
+    shown = lines[place].split()
+    assert (shown[:2], shown[-2:]) == (["rule", "reason"], ["source", "record"])
+    assert lines[place + 1].startswith("type/id ")
+    assert lines[place + 1].endswith(" 2")
+
+
+def test_a_branch_is_listed_with_its_commit_and_state_against_main(wide, tmp_path):
+    ok(wide, "contract", "infer", write(tmp_path, "o.csv", "id\n1\n"), "--table", "bronze.others")
+    ok(wide, "ingest", tmp_path / "o.csv", "--into", "bronze.others")
+    (listed,) = (line for line in in_terminal(wide, "branch", "list") if line.startswith(BRANCH))
+    commit = ok(wide, "log", BRANCH, "--json").json()[0]["commit"][:12]
+    assert listed.split() == [BRANCH, commit, "1", "ahead", "of", "main,", "1", "behind"]
+    assert "all values" in ok(wide, "diff", BRANCH).out, "no key matches the rows"

@@ -6,6 +6,7 @@ from command_line import lagoa, ok, write
 
 
 def test_tests_of_models_say_what_differs(lake):
+    assert "the lake has no models" in lagoa(lake, "test", "silver.people").err.replace("\n", " ")
     contract = (lake / "iceberg" / "bronze" / "people.odcs.yaml").read_text("utf-8")
     contract = contract.replace("bronze", "silver").split("      - property: lagoa.source")[0]
     (lake / "iceberg" / "silver").mkdir()

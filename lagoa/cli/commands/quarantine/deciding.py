@@ -27,6 +27,9 @@ def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[
         if branch is None and result.commit is not None:
             done = {"retry": "Retry", "fix": "Fix", "discard": "Discard"}[result.action]
             publication = publish_branch(place, f"{done} records that {result.table} refused")
+    if branch is not None and result.commit is None and not as_json:
+        hint(f"Nothing new: {branch} is unchanged.")
+        return
     finish([_tell(result)], publication, place, branch=branch, as_json=as_json)
 
 
@@ -37,7 +40,8 @@ def _show(result: FateResult) -> None:
         f"{number(result.waiting)} still waiting" if result.waiting else "",
     ]
     if not result.records:
-        say(f"{result.table}: no waiting record is {'changed by this' if result.action == 'fix' else 'selected'}.")
+        same = ", or all of them have these values" if result.action == "fix" else ""
+        say(f"{result.table}: no waiting record is selected{same}.")
         return
     say(f"{result.table}: {count(result.records, 'record')}, {', '.join(filter(None, parts))}.")
     if result.changed:

@@ -37,6 +37,7 @@ VALUES = {
     "tables": [TableName(("bronze",), "orders"), TableName(("deep", "er"), "orders")],
     "path": Path("/lake/catalog.db"),
     "folder": Path("/lake"),
+    "log": Path("/lake/server.log"),
     "file": Path("iceberg/bronze/orders.odcs.yaml"),
     "line": 7,
 }

@@ -43,7 +43,9 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
                 source,
                 name,
                 f"the column {short(name)} is not in the contract of {contract.table}.{near(name, known)}",
-                f"Let `lagoa contract update {contract.table} {source}` add it, or remove it from the file.",
+                f"Let `lagoa contract update {contract.table} {source}` add it, or remove it from the file."
+                if any(each in known for each in found)
+                else "None of the columns of the file is: check the table, and `lagoa.source` in its contract.",
             )
         own = known[name].name
         if own in seen:

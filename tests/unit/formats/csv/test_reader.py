@@ -347,6 +347,8 @@ def test_a_header_of_another_name(tmp_path: Path) -> None:
         (b"c0\n", "the column 'c1' is missing, and the contract of bronze.t requires it. The file has: 'c0'"),
         (b"c0;c1\n", "its line 1 has the columns of the contract, separated by ';'"),
         (b"c0;x\n", "the column 'c0;x' is not in the contract"),
+        (b"x,y\n", "None of the columns of the file is: check the table"),
+        (b"c0,y\n", "Let `lagoa contract update bronze.t .*data.csv` add it"),
     ],
 )
 def test_headers_that_do_not_fit(tmp_path: Path, content: bytes, message: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lagoa.domain.notebooks import html_table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -89,3 +91,9 @@ class Publication:
         tables = ", ".join(self.tables[:_LISTED]) + (f" and {more} more" if more > 0 else "")
         moment = f"{self.published_at:%Y-%m-%d %H:%M:%S} UTC"
         return f"<Publication {self.commit[:12]}, {moment}: {tables}; {self.report.counted}>"
+
+    def _repr_html_(self) -> str:
+        """Return the tables that it changed as HTML, for a notebook."""
+        moment = f"{self.published_at:%Y-%m-%d %H:%M:%S} UTC"
+        note = f"main moved to {self.commit[:12]}, published {moment}: {self.report.counted}"
+        return html_table(("table",), ((table,) for table in self.tables), note)

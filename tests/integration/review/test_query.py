@@ -87,6 +87,8 @@ def test_values_are_short_in_a_session(people, small):
     assert repr(people) == f"<Lake 'pets' in {small.root}>"
     assert repr(people.branch("dev")) == "<Branch 'dev'>"
     assert repr(publication).startswith(f"<Publication {publication.commit[:12]}, 20")
+    assert f"main moved to {publication.commit[:12]}, published 20" in publication._repr_html_()
+    assert publication._repr_html_().count("<tr>") == 1 + len(publication.tables)
     assert repr(publication).endswith(f"bronze.people; {len(publication.report.results)} checks, 5 passed>")
     assert repr(people.audit_of("main").receipt).startswith("<Receipt ")
     assert repr(people.sql("select 1 as a, 2 as b")) == "<Result: 2 columns: a, b>"

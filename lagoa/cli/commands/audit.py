@@ -174,7 +174,10 @@ def audit_history(
 
 
 def _hint_at_personal(samples: Mapping[str, pa.Table | None], *, personal: bool) -> None:
-    if not personal and any(rows is not None and rows.num_rows for rows in samples.values()):
+    from lagoa.review.personal import HIDDEN
+
+    shown = (row for rows in samples.values() if rows is not None for row in rows.to_pylist())
+    if not personal and any(HIDDEN in row.values() for row in shown):
         hint("Personal data is masked; --personal shows it.")
 
 

@@ -110,6 +110,7 @@ def test_refused_records_that_fail_an_audit_are_shown_with_rule_reason_and_place
     assert (shown[:2], shown[-2:]) == (["rule", "reason"], ["source", "record"])
     assert lines[place + 1].startswith("type/id ")
     assert lines[place + 1].endswith(" 2")
+    assert not any("Personal data is masked" in line for line in lines), "no column of it is personal"
 
 
 def test_a_branch_is_listed_with_its_commit_and_state_against_main(wide, tmp_path):

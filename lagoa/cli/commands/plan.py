@@ -103,9 +103,7 @@ def _show_models(found: Plan) -> None:
 
 def _show_checks(found: Plan) -> None:
     if found.checks:
-        say(
-            f"Checks: {number(sum(found.checks.values()))} of {count(len(found.checks), 'table')} concern what changes."
-        )
+        say(f"Checks: {number(sum(found.checks.values()))}, for {count(len(found.checks), 'table')} that would change.")
 
 
 def _tell(found: Plan) -> dict[str, Any]:

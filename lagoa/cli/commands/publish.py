@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_branch
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, say
+from lagoa.cli.console import emit_json, emit_table, hint, number, say
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.publications import publish_branch, say_published, tell_publication
 from lagoa.cli.table_states import number_of
@@ -59,7 +59,7 @@ def _show_plan(branch: Branch, *, as_json: bool) -> None:
             right=("rows on main", "rows after"),
         )
         known = f"{number(plan.answered)} known from before" if plan.answered else "none known from before"
-        say(f"Checks: {count(len(plan.checks), 'check')} would run, {known}.")
+        say(f"Checks: {number(len(plan.checks))} would run, {known}.")
         hint(f"Nothing was done. Next: `lagoa publish {branch.name}`.")
 
 

@@ -446,10 +446,14 @@ class AuditFailed(TerminalError):
         bad = report.blocking
         listed = "; ".join(result.summary for result in bad[:5])
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - five lines are read
+        refused = [str(result.table) for result in bad if result.check.endswith("/quarantine_share")]
+        records = (
+            f" `lagoa quarantine show {refused[0]} --ref {report.ref}` shows the refused records." if refused else ""
+        )
         super().__init__(
             f"{len(bad)} of {len(report.results)} checks block {report.ref}: {listed}{more}.",
-            f"main is unchanged. `lagoa audit show {report.ref} --rows` shows them; fix the data on the branch and "
-            "publish again.",
+            f"main is unchanged. `lagoa audit show {report.ref} --rows` shows them.{records} Correct the data on the "
+            "branch, then publish it.",
         )
         self.report = report
 

@@ -14,6 +14,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from lagoa.cli.layout import GAP, Heading, Painted, fit, laid_out, measured
+from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,13 +109,17 @@ def emit_table(
 def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: Sequence[str] = ()) -> None:
     """Print rows of data: numbers to the right, NULL where there is no value; fits a terminal as `emit_table` does.
 
-    Numbers and times are not cut, nor are the values of the columns in `whole`.
+    Numbers and times are not cut, nor are the values of the columns in `whole`. Columns that ingest adds are left out
+    before any other.
     """
     headings = []
     for place, name in enumerate(columns):
         values = [row[place] for row in rows if row[place] is not None]
         headings.append(Heading(name, _are_all(values, _NUMBERS), name in whole or _are_all(values, _UNCUT)))
-    _print_table(headings, [[_cell(_datum(value)) for value in row] for row in rows])
+    lineage = [
+        place for name in reversed(LINEAGE_COLUMNS) for place, each in enumerate(columns) if each == name and place
+    ]
+    _print_table(headings, [[_cell(_datum(value)) for value in row] for row in rows], lineage)
 
 
 def _print_table(

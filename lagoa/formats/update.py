@@ -70,6 +70,9 @@ def changes_for_file(contract: Contract, path: Path) -> Changes:
     changes = Changes()
     known = {name: column for column in contract.columns for name in column.source_names}
     found = {known[guess.header].name for guess in seen.guesses if guess.header in known}
+    if not found:
+        message = f"none of its columns is in the contract of {contract.table}: it seems to be of another table."
+        raise SourceError(str(path), message, "Check the table and the path.")
     for guess in seen.guesses:
         if guess.header not in known:
             _rename(guess, {column.name for column in contract.all_columns} | changes.added.keys())

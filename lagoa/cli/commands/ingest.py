@@ -137,7 +137,7 @@ def _note(result: IngestResult) -> str:
     if result.duplicate_of is not None:
         return f"the same content as {result.duplicate_of}, loaded once"
     if result.skipped:
-        return f"loaded before, as batch {result.batch}"
+        return f"loaded before: {result.batch}"
     notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
     notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
     notes += [f"{count(result.footer, 'record')} at the end left out as footer"] if result.footer else []

@@ -110,6 +110,7 @@ def test_what_cannot_be_compared_is_an_error(lake, tmp_path):
         ("bronze.sales",): "bronze.sales has no model, and no file is given",
         ("silver.sales", file): "silver.sales is not loaded from files",
         ("bronze.none", file): "bronze.none has no contract",
+        ("bronze.sales", write(tmp_path, "other.csv", "a,b\n1,2\n")): "none of its columns is in the contract",
     }
     for given, message in errors.items():
         done = lagoa(lake, "contract", "update", *given)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from command_line import MORE, TWICE, counted, lagoa, new_lake, ok, write
+import re
+
+from command_line import MORE, TWICE, WRONG, counted, lagoa, new_lake, ok, write
 
 
 def test_ingest_publishes_and_says_what_it_did(tmp_path):
@@ -127,3 +129,10 @@ def test_an_ingest_that_fails_its_audit_leaves_its_branch_to_look_at(lake, tmp_p
     assert branch.startswith("run/ingest/")
     assert branch in done.err
     assert counted(lake) == 3
+
+
+def test_an_audit_that_fails_for_refused_records_says_where_they_are(lake, tmp_path):
+    done = lagoa(lake, "ingest", write(tmp_path, "wrong.csv", WRONG), "--into", "bronze.people")
+    assert done.code == 3
+    command = re.search(r"lagoa (quarantine show bronze.people --ref \S+)`", done.err.replace("\n", " "))
+    assert "not a day" in ok(lake, *command[1].split(), "--personal").out

@@ -36,6 +36,7 @@ def test_columns_in_the_middle_are_left_out_and_values_are_cut(wide):
     assert "a long comm" in row
     assert row.count("…") == 2, "the end of the comment, and the columns"
     assert set(row.split()) & {f"{1234567 + place}.25" for place in range(12)}, "numbers are whole"
+    assert not set(shown) & {"_batch_id", "_ingested_at", "_source", "_row"}, "which give way to data"
     assert notice.startswith(f"18 columns, {len(shown) - 1} shown")
 
 

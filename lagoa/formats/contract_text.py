@@ -93,6 +93,11 @@ def scalar(text: str) -> str:
     return _CONTROL.sub(_escaped, json.dumps(text, ensure_ascii=False))
 
 
+def escaped(line: str) -> str:
+    """Return a line of YAML whose control characters, which only its quoted texts have, are written as escapes."""
+    return _CONTROL.sub(_escaped, line)
+
+
 def guess_lines(guess: Guess, *, is_key: bool = False) -> Iterator[str]:
     """Yield the lines of a column, as an item of `properties`."""
     yield f"      - name: {scalar(guess.name)}"

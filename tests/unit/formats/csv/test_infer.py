@@ -369,3 +369,9 @@ def test_whatever_is_in_a_file_its_contract_lets_it_in(tmp_path_factory, columns
     assert contract.source is not None
     if contract.source.header is True and contract.source.delimiter == ",":
         assert loaded(contract, path) == (len(rows), 0), json.dumps(rows)
+
+
+def test_names_with_control_characters_are_escaped_in_lists_too(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_bytes(b"id,\x7f\n1,2,\n3,4,\n")
+    assert inferred(path, PEOPLE)[0].source.header == ["id", "\x7f", ""]

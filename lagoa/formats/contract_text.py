@@ -72,7 +72,7 @@ def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key
     yield "      - property: lagoa.source"
     member = [f"member: {scalar(draft.source.member)}"] if draft.source.member else []
     options = [f"format: {draft.source.format}", f"file: {scalar(file)}", *member, *draft.options]
-    yield f"        value: {{{', '.join(options)}}}"
+    yield f"        value: {{{_CONTROL.sub(_escaped, ', '.join(options))}}}"
 
 
 def _key_lines(key: Guess | None) -> Iterator[str]:
@@ -91,11 +91,6 @@ def scalar(text: str) -> str:
     if _WORD.fullmatch(text) and tag == _TEXT:
         return text
     return _CONTROL.sub(_escaped, json.dumps(text, ensure_ascii=False))
-
-
-def escaped(line: str) -> str:
-    """Return a line of YAML whose control characters, which only its quoted texts have, are written as escapes."""
-    return _CONTROL.sub(_escaped, line)
 
 
 def guess_lines(guess: Guess, *, is_key: bool = False) -> Iterator[str]:

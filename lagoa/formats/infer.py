@@ -13,7 +13,7 @@ from lagoa.contracts.contract import Column, Contract
 from lagoa.domain.file_patterns import common_pattern
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import InvalidName, SourceError
-from lagoa.formats.contract_text import Draft, contract_lines, escaped
+from lagoa.formats.contract_text import Draft, contract_lines
 from lagoa.formats.registry import FORMATS, find_format, open_reader
 from lagoa.formats.several_files import infer_widest
 from lagoa.formats.shared.files import SourceFile
@@ -72,8 +72,7 @@ def infer_contract(
     draft = Draft(
         source, FORMATS[source.format].contract_options(source), findings.notes, [file.name for file in files]
     )
-    lines = map(escaped, contract_lines(table, draft, found.guesses, key))
-    return with_lines("\n".join(lines) + "\n", files, source.encoding)
+    return with_lines("\n".join(contract_lines(table, draft, found.guesses, key)) + "\n", files, source.encoding)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,40 @@ class _Options:
     received: Callable[[], int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """The batches that a new one of a table is compared with.
+
+    Attributes:
+        commits: the commits whose histories have them.
+        known: the batch of the same id that the table contains.
+        held: id and fingerprint of the batches that were rolled back and held.
+    """
+
+    commits: Collection[str]
+    known: HeldBatch | None
+    held: frozenset[tuple[str, str]]
+
+    def has(self, table: TableName, batch: Batch, is_of: Callable[[str, str], bool]) -> bool:
+        """Return whether the table already contains the batch.
+
+        Args:
+            table: the table.
+            batch: the batch.
+            is_of: whether its content is that of a batch with this id and stored fingerprint.
+
+        Raises:
+            BatchHeld: the batch with this content was rolled back and held.
+            BatchChanged: the table contains the batch with different content.
+        """
+        for name, fingerprint in sorted(self.held):
+            if (name == batch.id or self.known is None) and is_of(name, fingerprint):
+                raise BatchHeld(table, name)
+        if self.known is not None and not is_of(batch.id, self.known.fingerprint):
+            raise BatchChanged(table, batch.id, self.known.fingerprint, batch.fingerprint)
+        return self.known is not None
+
+
 def begin(context: LakeContext, branch: str, message: str = "") -> WriteTransaction:
     """Begin a commit over any number of tables of a branch; use it as a context manager.
 
@@ -313,7 +347,9 @@ class WriteTransaction:
             changes: FileChanges | None = None
             if isinstance(batch, str):
                 changes, batch = self._deliver(target, rows, batch, how)
-            elif batch is None or not self._loaded(target, batch, partial(_given_again, batch)):
+            elif batch is None or not self._earlier(target, batch.id).has(
+                target.name, batch, partial(_given_again, batch)
+            ):
                 changes = how(rows, target)
         if changes is None:
             return WriteResult(table, skipped=True, pointer=target.pointer)
@@ -323,45 +359,24 @@ class WriteTransaction:
         self, target: Target, rows: SessionQuery, name: str, how: Callable[[SessionQuery, Target], FileChanges]
     ) -> tuple[FileChanges | None, Batch]:
         """Write a batch of this id, without files if the table already contains it; return it with its fingerprint."""
-        if how in _WRITES_ALL and not any(self._comparable(target, name)):
+        earlier = self._earlier(target, name)
+        if how in _WRITES_ALL and not (earlier.known or earlier.held):
             changes = how(rows, target)
             return changes, Batch(name, stored_fingerprint(target, rows, changes.added))
         rows, table = kept(rows)
-        delivery = KeptDelivery(self._context, self._commits, target, rows, table)
+        delivery = KeptDelivery(self._context, earlier.commits, target, rows, table)
         batch = Batch(name, delivery.fingerprint)
-        if self._loaded(target, batch, delivery.is_of):
+        if earlier.has(target.name, batch, delivery.is_of):
             return None, batch
         return how(rows, target), batch
 
-    @property
-    def _commits(self) -> Sequence[str]:
-        """The commits whose histories concern a table of the branch: `main` may have got a batch since it began."""
-        return list(dict.fromkeys([self._staged.base, self._context.catalog.ref(MAIN).commit]))
-
-    def _comparable(self, target: Target, batch: str) -> tuple[HeldBatch | None, set[tuple[str, str]]]:
-        """Return the batch of this id that the table contains; and id and fingerprint of its batches that are held."""
-        held = (held_batches(self._context.catalog, commit, target.name).items() for commit in self._commits)
-        return self._context.batches.of(target.properties).get(batch), set(chain.from_iterable(held))
-
-    def _loaded(self, target: Target, batch: Batch, is_of: Callable[[str, str], bool]) -> bool:
-        """Return whether the table already contains the batch.
-
-        Args:
-            target: the table.
-            batch: the batch.
-            is_of: whether its content is that of a batch with this id and stored fingerprint.
-
-        Raises:
-            BatchHeld: the batch with this content was rolled back and held.
-            BatchChanged: the table contains the batch with different content.
-        """
-        known, held = self._comparable(target, batch.id)
-        for name, fingerprint in sorted(held):
-            if (name == batch.id or known is None) and is_of(name, fingerprint):
-                raise BatchHeld(target.name, name)
-        if known is not None and not is_of(batch.id, known.fingerprint):
-            raise BatchChanged(target.name, batch.id, known.fingerprint, batch.fingerprint)
-        return known is not None
+    def _earlier(self, target: Target, batch: str) -> _Earlier:
+        """Return what a batch of this id has to be compared with."""
+        catalog = self._context.catalog
+        commits = {self._staged.base, catalog.ref(MAIN).commit}  # `main` may have held one since the branch began
+        held = (held_batches(catalog, commit, target.name).items() for commit in commits)
+        known = self._context.batches.of(target.properties).get(batch)
+        return _Earlier(commits, known, frozenset(chain.from_iterable(held)))
 
     def _stage(self, target: Target, changes: FileChanges, options: _Options, batch: Batch | None) -> WriteResult:
         fault_point("write.files")

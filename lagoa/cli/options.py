@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from lagoa.cli.completion import complete_branch, complete_ref, complete_table
+from lagoa.cli.completion import complete_branch, complete_model, complete_ref, complete_table
 
 if TYPE_CHECKING:
     from lagoa.lake import Lake
@@ -104,6 +104,21 @@ BranchOption = Annotated[
         metavar="BRANCH",
         help="Write to this branch, and publish nothing.",
         autocompletion=complete_branch,
+    ),
+]
+IntoOption = Annotated[
+    str | None, typer.Option(metavar="TABLE", help="The table that a file goes into.", autocompletion=complete_table)
+]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Files that may be in the folder without a contract; repeatable."),
+]
+SelectOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TABLE",
+        help="Only this model or layer and the models that it needs; may be repeated.",
+        autocompletion=complete_model,
     ),
 ]
 TableArgument = Annotated[

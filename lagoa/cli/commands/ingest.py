@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.completion import complete_table
 from lagoa.cli.console import count, emit_table, hint, number, say, seconds
-from lagoa.cli.options import BranchOption, JsonOption, open_here
+from lagoa.cli.options import BranchOption, IgnoreOption, IntoOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
 from lagoa.domain.lists import listed
@@ -26,10 +25,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     source: Annotated[
         Path, typer.Argument(metavar="FILE|FOLDER", help="A file, or a folder whose files contracts name.")
     ],
-    into: Annotated[
-        str | None,
-        typer.Option(metavar="TABLE", help="The table that a file goes into.", autocompletion=complete_table),
-    ] = None,
+    into: IntoOption = None,
     branch: BranchOption = None,
     batch: Annotated[
         str | None, typer.Option(metavar="ID", help="The delivery's id; by default from the content.")
@@ -37,10 +33,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     member: Annotated[
         str | None, typer.Option(metavar="NAME", help="The file to read in a zip file with several; also a pattern.")
     ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Files that may be in the folder without a contract; repeatable."),
-    ] = None,
+    ignore: IgnoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load a file, or a folder's files, as the contracts say.

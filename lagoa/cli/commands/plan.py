@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.completion import complete_model, complete_table
 from lagoa.cli.console import count, emit_json, emit_table, hint, number, say, short, size
-from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.options import IgnoreOption, IntoOption, JsonOption, RefOption, SelectOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of
 from lagoa.domain.lists import listed
@@ -24,23 +23,10 @@ def plan(  # noqa: PLR0913 - options of the command
         Path | None, typer.Argument(metavar="FILE|FOLDER", help="What would be loaded before the models run.")
     ] = None,
     *,
-    into: Annotated[
-        str | None,
-        typer.Option(metavar="TABLE", help="The table that a file goes into.", autocompletion=complete_table),
-    ] = None,
+    into: IntoOption = None,
     ref: RefOption = "main",
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TABLE",
-            help="Only this model or layer and the models that it needs; may be repeated.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Files that may be in the folder without a contract; repeatable."),
-    ] = None,
+    select: SelectOption = None,
+    ignore: IgnoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what `ingest`, `transform` and `publish` would do: new files, stale models and why, and checks.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lagoa.cli.built import show_built, tell_built
-from lagoa.cli.completion import complete_branch, complete_model
-from lagoa.cli.options import JsonOption, either, open_here
+from lagoa.cli.completion import complete_branch
+from lagoa.cli.options import JsonOption, SelectOption, either, open_here
 from lagoa.cli.progress import counting, working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
@@ -34,14 +34,7 @@ def transform(
         typer.Option("--branch", metavar="BRANCH", help="The same as BRANCH.", autocompletion=complete_branch),
     ] = None,
     *,
-    select: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TABLE",
-            help="Only this model or layer and the models that it needs; may be repeated.",
-            autocompletion=complete_model,
-        ),
-    ] = None,
+    select: SelectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Run the models whose inputs, SQL or contract have changed.

@@ -145,7 +145,7 @@ def _distance(context: LakeContext, start: str, ancestor: str) -> int:
 def table_states(context: LakeContext, ref: str) -> list[TableState]:
     """Return all tables at a ref, by name."""
     pointers = context.pointers(ref)
-    return [_table_state(context, table, pointers[table]) for table in sorted(pointers)]
+    return [state_at(context, table, pointers[table]) for table in sorted(pointers)]
 
 
 def table_state(context: LakeContext, table: str, ref: str) -> TableState:
@@ -154,7 +154,7 @@ def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     pointers = context.pointers(ref)
     if name not in pointers:
         raise TableNotFound(name, ref, near_name(name, pointers))
-    return _table_state(context, name, pointers[name])
+    return state_at(context, name, pointers[name])
 
 
 def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
@@ -171,7 +171,8 @@ def stale_models(context: LakeContext, ref: str) -> tuple[list[TableName], int]:
     return [table for table, model in models.items() if is_stale(context, model, pointers)], len(models)
 
 
-def _table_state(context: LakeContext, table: TableName, location: str) -> TableState:
+def state_at(context: LakeContext, table: TableName, location: str) -> TableState:
+    """Return a table at a pointer."""
     document = table_document(location, context.storage.read)
     schema = _current(document["schemas"], "schema-id", document["current-schema-id"])
     names = {field["id"]: field["name"] for field in schema["fields"]}

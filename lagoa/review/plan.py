@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from lagoa.audit.expected import expected_checks
 from lagoa.audit.state import State
-from lagoa.catalog.table_facts import FINGERPRINT, table_document
 from lagoa.domain.refs import MAIN
 from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.delivery import shown
 from lagoa.ingest.load import batch_of
-from lagoa.review.overview import table_state
+from lagoa.review.overview import state_at
 from lagoa.sql_models.run import lake_models
-from lagoa.sql_models.staleness import built_from, is_stale
+from lagoa.sql_models.staleness import WRITTEN_BY_OTHERS, built_from, is_stale
 from lagoa.write.evolution import CONTRACT
 from lagoa.write.holds import held_batches
 
@@ -136,7 +135,7 @@ def plan(
     loaded = {each.table for each in files if each.state == "new"}
     models = lake_models(context)
     chosen = models.select(select) if select is not None else list(models)
-    runs = _models(context, ref, models, chosen, loaded)
+    runs = _models(context, pointers, models, chosen, loaded)
     changed = loaded | {each.table for each in runs}
     after = {**dict.fromkeys(changed, ""), **pointers}
     checks = Counter(check.table for check in expected_checks(context, after) if check.reads & changed)
@@ -169,12 +168,12 @@ def plan_publication(context: LakeContext, branch: str, net: Mapping[TableName, 
     checks = expected_checks(context, after)
     known = context.receipts.results([state.key(check) for check in checks])
     due = tuple(check.id for check in checks if state.key(check) not in known)
-    tables = {table: (_rows(context, table, MAIN, base), _rows(context, table, branch, after)) for table in sorted(net)}
+    tables = {table: (_rows(context, table, base), _rows(context, table, after)) for table in sorted(net)}
     return PublicationPlan(branch, tables, len(checks) - len(due), due)
 
 
-def _rows(context: LakeContext, table: TableName, ref: str, pointers: Pointers) -> int | None:
-    return table_state(context, str(table), ref).rows if table in pointers else None
+def _rows(context: LakeContext, table: TableName, pointers: Pointers) -> int | None:
+    return state_at(context, table, pointers[table]).rows if table in pointers else None
 
 
 def _files(context: LakeContext, commit: str, pointers: Pointers, delivery: Delivery) -> Iterator[PlannedFile]:
@@ -200,10 +199,9 @@ def _files(context: LakeContext, commit: str, pointers: Pointers, delivery: Deli
 
 
 def _models(
-    context: LakeContext, ref: str, models: Models, chosen: Sequence[TableName], loaded: Collection[TableName]
+    context: LakeContext, pointers: Pointers, models: Models, chosen: Sequence[TableName], loaded: Collection[TableName]
 ) -> list[PlannedModel]:
     """Return the chosen models that would run, given which tables get rows before."""
-    pointers = context.pointers(ref)
     runs: dict[TableName, PlannedModel] = {}
     for table in chosen:
         model = models[table]
@@ -221,7 +219,7 @@ def _models(
             reasons = own + reasons
             how = "full" if how == "incremental" and whole else how
         if reasons:
-            runs[table] = PlannedModel(table, tuple(reasons), how, _rows(context, table, ref, pointers))
+            runs[table] = PlannedModel(table, tuple(reasons), how, _rows(context, table, pointers))
     return list(runs.values())
 
 
@@ -232,9 +230,8 @@ def _reasons(context: LakeContext, model: Model, pointers: Pointers) -> tuple[li
     if not isinstance(then, str):
         changed = [name for name in model.inputs if pointers.get(name) != then[name]]
         return [f"{name} has changed" if name in pointers else f"{name} is missing" for name in changed], False
-    properties = table_document(pointer, context.storage.read).get("properties", {})
-    if FINGERPRINT not in properties:
-        return ["somebody else has written to the table"], True
-    if properties.get(CONTRACT) != context.contracts[model.table].hash:
-        return ["its contract has changed"], True
-    return [then if then.startswith("somebody") else "its SQL has changed"], True
+    if then == WRITTEN_BY_OTHERS:
+        return [then], True
+    contract = context.contracts[model.table]
+    changed_contract = context.metadata.facts(pointer).properties.get(CONTRACT) != contract.hash
+    return ["its contract has changed" if changed_contract else "its SQL has changed"], True

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 BUILT_ON = "lagoa.built-on"
 """Table property of a model's table: the metadata file before the one that the model wrote; empty for the first."""
 
+WRITTEN_BY_OTHERS = "somebody else has written to the table"
+
 
 def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
     """Return whether a model's table is missing at these pointers, or is not what the model made from its inputs there.
@@ -46,7 +48,7 @@ def built_from(context: LakeContext, model: Model, pointer: str) -> Pointers | s
     document = table_document(pointer, context.storage.read)
     properties = document.get("properties", {})
     if INPUTS not in properties or not _is_own(document):
-        return "somebody else has written to the table"
+        return WRITTEN_BY_OTHERS
     inputs = {TableName.parse(name): state for name, state in json.loads(properties[INPUTS]).items()}
     if inputs.keys() != model.inputs.keys() or properties.get(FINGERPRINT) != fingerprint(context, model, inputs):
         return "its SQL or contract has changed"

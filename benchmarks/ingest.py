@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from benchmarks.commands import lagoa
 from benchmarks.figures import Figure
 from benchmarks.write import PARQUET, base_sql, pairs
 
@@ -29,13 +30,13 @@ def _file(rows: int, name: str, written: str, reader: str, limit: float) -> Figu
         file, lake = Path(folder, f"facts.{name}"), Path(folder, "lake")
         with closing(duckdb.connect()) as connection:
             connection.execute(f"COPY ({base_sql(rows)}) TO '{file}' (FORMAT {name}, {written})")
-        _lagoa(folder, "init", "lake")
-        _lagoa(str(lake), "contract", "infer", str(file), "--table", TABLE)
+        lagoa(folder, "init", "lake")
+        lagoa(str(lake), "contract", "infer", str(file), "--table", TABLE)
         for number in range(-1, PAIRS):
-            _lagoa(str(lake), "branch", "create", f"b{number + 1}")
+            lagoa(str(lake), "branch", "create", f"b{number + 1}")
 
         def ours(number: int) -> None:
-            _lagoa(str(lake), "ingest", str(file), "--into", TABLE, "--branch", f"b{number + 1}")
+            lagoa(str(lake), "ingest", str(file), "--into", TABLE, "--branch", f"b{number + 1}")
 
         def theirs(number: int) -> None:
             target = f"{folder}/plain-{number}.parquet"
@@ -46,7 +47,3 @@ def _file(rows: int, name: str, written: str, reader: str, limit: float) -> Figu
         size = file.stat().st_size / 1e6
     what = f"`lagoa ingest` of a file of {size:,.0f} MB, {rows:,} rows x 6 columns, {name}"
     return Figure(what, ratio, "x", limit, f"{reader} and COPY in DuckDB: {other:.2f} s", f"{mine:.2f} s")
-
-
-def _lagoa(folder: str, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "lagoa.cli", *arguments], cwd=folder, check=True, capture_output=True)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import lagoa
+from benchmarks.commands import lagoa as run_lagoa
 from benchmarks.figures import Figure
 
 ROUNDS = 9
@@ -22,7 +23,7 @@ def run() -> list[Figure]:
     """Measure the commands that should feel immediate; takes about ten seconds."""
     compileall.compile_dir(Path(lagoa.__file__).parent, quiet=1)  # as an installed package is
     with tempfile.TemporaryDirectory() as folder:
-        _lagoa("init", "lake", cwd=folder)
+        run_lagoa(folder, "init", "lake")
         lake = str(Path(folder) / "lake")
         python = _median([sys.executable, "-c", "pass"], lake)
         return [
@@ -36,10 +37,6 @@ def run() -> list[Figure]:
             )
             for arguments, limit in COMMANDS
         ]
-
-
-def _lagoa(*arguments: str, cwd: str) -> None:
-    subprocess.run([sys.executable, "-m", "lagoa.cli", *arguments], cwd=cwd, check=True, capture_output=True)
 
 
 def _median(command: list[str], cwd: str) -> float:

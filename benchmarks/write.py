@@ -8,13 +8,13 @@ import tempfile
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
+from benchmarks.commands import extension
 from benchmarks.figures import Figure
 from lagoa.bootstrap import open_lake
 
@@ -226,13 +226,9 @@ def _merge(bench: _Bench) -> list[Figure]:
 
 
 def _ducklake(bench: _Bench) -> Figure:
-    package = find_spec("duckdb_extension_ducklake")
-    if package is None or not package.submodule_search_locations:
+    file = extension("ducklake")
+    if file is None:
         return Figure("DuckLake's MERGE", float("nan"), "s", note="not installed: duckdb-extension-ducklake")
-    file = (
-        Path(package.submodule_search_locations[0])
-        / "extensions" / f"v{duckdb.__version__}" / "ducklake.duckdb_extension"
-    )  # fmt: skip
     base = bench.plain("lake-base")
     news = bench.plain("lake-news", "FROM news")
     times = []

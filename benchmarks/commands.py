@@ -1,0 +1,27 @@
+"""What benchmarks run beside Lagoa's API: its commands, each in a process of its own, and extensions of DuckDB."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+
+def lagoa(folder: Path | str, *arguments: object) -> None:
+    """Run a command in a folder; raises `RuntimeError` with what it printed, if it fails."""
+    command = [sys.executable, "-m", "lagoa.cli", *map(str, arguments)]
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[2:])} failed:\n{done.stdout}\n{done.stderr}")
+
+
+def extension(name: str) -> Path | None:
+    """Return the file of an extension of DuckDB that its package brings; None if that is not installed."""
+    package = find_spec(f"duckdb_extension_{name}")
+    if package is None or not package.submodule_search_locations:
+        return None
+    place = Path(package.submodule_search_locations[0], "extensions", f"v{duckdb.__version__}")
+    return place / f"{name}.duckdb_extension"

@@ -13,6 +13,7 @@ PARTS = {
     "main_job": "The main job",
     "write": "Writing and reading",
     "ingest": "Ingest",
+    "infer": "Drafts of contracts",
     "incremental": "Increments",
     "publish": "Publishing",
     "catalog": "The catalog",

@@ -93,9 +93,13 @@ class Grammar:
         self.plain = re.compile(plain + b"*+", re.DOTALL)
         self.delimiters = re.compile(skipped, re.DOTALL)
         self.line = re.compile(rb"[^\r\n]*+" + _END)
+        self._delimiter = dialect.delimiter
+        self._marks = [mark for mark in (dialect.quote, dialect.escape) if mark]
 
     def fields(self, record: bytes) -> int:
         """Return the number of fields of a record with correct quoting."""
+        if not any(mark in record for mark in self._marks):
+            return 1 + record.count(self._delimiter)
         return 1 + sum(1 for match in self.delimiters.finditer(record) if match[1])
 
 

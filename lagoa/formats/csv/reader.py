@@ -20,7 +20,7 @@ from lagoa.formats.csv.records import Records, scan, split
 from lagoa.formats.shared.columns import match_columns, without
 from lagoa.formats.shared.files import BOM, kind_of
 from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
-from lagoa.formats.shared.text_files import HEAD, open_text, read_beginning
+from lagoa.formats.shared.text_files import open_text, read_beginning
 from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.casts import Value
     from lagoa.formats.shared.files import SourceFile
 
-BLOCK = HEAD
-"""Bytes read at a time."""
+BLOCK = 2 * 1024 * 1024
+"""Bytes read at a time: twice as many take 35 MB more for the positions in them, and are no faster."""
 
 _UTF8 = "utf-8"
 

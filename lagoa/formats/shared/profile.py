@@ -32,6 +32,10 @@ KNOWN = 10
 """Up to so many different values of a form are known one by one."""
 
 _CELLS = 250_000
+_FEW = (
+    "SELECT c, s, v, n, r FROM seen SEMI JOIN (SELECT c, s FROM seen GROUP BY c, s "  # noqa: S608
+    f"HAVING count(*) <= {KNOWN}) USING (c, s) ORDER BY r"
+)
 _FORMS = 500
 _LONGEST = 40
 _MEMORY = "80MB"
@@ -235,18 +239,18 @@ class Profile:
         dates: dict[tuple[int, str], dict[str, Dates]] = defaultdict(dict)
         for c, s, order, *found in self._connection.execute(_dates_sql()).fetchall():
             dates[c, s][order] = Dates(*found)
+        values: dict[tuple[int, str], dict[str, tuple[int, int]]] = defaultdict(dict)
+        for c, s, v, n, r in self._connection.execute(_FEW).fetchall():
+            values[c, s][v] = n, r
         query = (
-            "SELECT c, s, sum(n)::BIGINT, count(*), min_by(v, r), min(r), min(v), max(v), min(length(v)), "  # noqa: S608
-            f"max(length(v)), min_by(struct_pack(v := v, n := n, r := r), r, {KNOWN + 1}) FROM seen GROUP BY c, s"
+            "SELECT c, s, sum(n)::BIGINT, count(*), min_by(v, r), min(r), min(v), max(v), min(length(v)), "
+            "max(length(v)) FROM seen GROUP BY c, s"
         )
-        for c, s, *figures, values in self._connection.execute(query).fetchall():
-            count, distinct, first, offset, least, greatest, shortest, longest = figures
+        for c, s, *figures in self._connection.execute(query).fetchall():
+            count, distinct, *_ = figures
             if count > distinct:
                 self._repeating.add(c)
-            known = {each["v"]: (each["n"], each["r"]) for each in values} if len(values) <= KNOWN else None
-            form = Form(
-                count, distinct, first, offset, least, greatest, shortest, longest, known, dates.get((c, s), {})
-            )
+            form = Form(*figures, values.get((c, s)), dates.get((c, s), {}))
             forms = self.columns[c].forms
             name = s if s in forms or len(forms) < _FORMS else TEXT
             if name in forms:

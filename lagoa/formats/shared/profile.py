@@ -247,10 +247,13 @@ class Profile:
             "max(length(v)) FROM seen GROUP BY c, s"
         )
         for c, s, *figures in self._connection.execute(query).fetchall():
-            count, distinct, *_ = figures
+            count, distinct, first, offset, least, greatest, shortest, longest = figures
             if count > distinct:
                 self._repeating.add(c)
-            form = Form(*figures, values.get((c, s)), dates.get((c, s), {}))
+            known = values.get((c, s))
+            form = Form(
+                count, distinct, first, offset, least, greatest, shortest, longest, known, dates.get((c, s), {})
+            )
             forms = self.columns[c].forms
             name = s if s in forms or len(forms) < _FORMS else TEXT
             if name in forms:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 GAP = 2
 """Spaces between two columns."""
@@ -15,7 +16,7 @@ MARK = "…"
 """Stands for the end of a value that was cut, and for columns that are left out."""
 
 _CELL, _HEADING = 12, 16
-"""The least width to which a text and a heading are cut."""
+"""The least width to which a text and a heading are cut; a heading only if it is twice as wide as its values."""
 
 
 class Painted(NamedTuple):
@@ -50,12 +51,14 @@ class Width:
         cells: of the widest cell.
         whole: whether no value is cut.
         kept: whether the column is never left out.
+        unlike: how much of the heading tells it from the others, with the mark of a cut.
     """
 
     heading: int
     cells: int
     whole: bool = False
     kept: bool = False
+    unlike: int = 0
 
     @property
     def most(self) -> int:
@@ -65,7 +68,8 @@ class Width:
     @property
     def least(self) -> int:
         """The width below which it is left out instead."""
-        return max(min(self.heading, _HEADING), self.cells if self.whole else min(self.cells, _CELL))
+        cells = self.cells if self.whole else min(self.cells, _CELL)
+        return max(min(self.heading, max(_HEADING, 2 * cells, self.unlike)), cells)
 
 
 def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] = ()) -> list[int | None]:
@@ -86,14 +90,21 @@ def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] =
             break
         shown.remove(place)
     spare = max(0, room - _needed(columns, shown, first_out))
-    widths: list[int | None] = [None] * len(columns)
-    growing = sorted(shown, key=lambda place: columns[place].most - columns[place].least)
+    least = {place: columns[place].least for place in sorted(shown)}
+    headed, spare = _grown(least, {place: max(width, columns[place].heading) for place, width in least.items()}, spare)
+    grown, _ = _grown(headed, {place: columns[place].most for place in least}, spare)
+    return [grown.get(place) for place in range(len(columns))]
+
+
+def _grown(widths: Mapping[int, int], wanted: Mapping[int, int], spare: int) -> tuple[dict[int, int], int]:
+    """Return the widths of columns with a fair share each of the spare room, and what is left of that."""
+    grown = dict(widths)
+    growing = sorted(widths, key=lambda place: wanted[place] - widths[place])
     for number, place in enumerate(growing):
-        column = columns[place]
-        more = min(column.most - column.least, spare // (len(growing) - number))
-        widths[place] = column.least + more
+        more = min(wanted[place] - widths[place], spare // (len(growing) - number))
+        grown[place] += more
         spare -= more
-    return widths
+    return grown, spare
 
 
 def _dispensable(columns: Sequence[Width], first_out: Collection[int]) -> Iterator[int]:
@@ -128,9 +139,20 @@ def measured(headings: Sequence[Heading], cells: Sequence[Sequence[Painted]]) ->
 
     widest = [max((cell_len(row[place].text) for row in cells), default=0) for place in range(len(headings))]
     return [
-        Width(cell_len(heading.name), width, heading.whole, heading.kept)
-        for heading, width in zip(headings, widest, strict=True)
+        Width(cell_len(heading.name), width, heading.whole, heading.kept, cell_len(start) + len(MARK))
+        for heading, width, start in zip(headings, widest, _unlike([each.name for each in headings]), strict=True)
     ]
+
+
+def _unlike(names: Sequence[str]) -> list[str]:
+    """Return the start of each name that no other name has; of equal names, all."""
+    order = sorted(range(len(names)), key=names.__getitem__)
+    shared = [0] * len(names)  # a name has most in common with one next to it
+    for one, other in pairwise(order):
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(names[one], names[other], strict=False))
+        length = sum(1 for _ in same)
+        shared[one], shared[other] = max(shared[one], length), max(shared[other], length)
+    return [name[: length + 1] for name, length in zip(names, shared, strict=True)]
 
 
 def laid_out(

@@ -38,6 +38,28 @@ def test_names_stay_and_others_go_before():
     assert [cell.text[-1] for cell in shown] == ["x", "…", "z"], "what is dispensable leaves no mark"
 
 
+def heads(names, cells, room, whole=True):
+    headings = [Heading(name, whole=whole) for name in names]
+    rows = [[Painted("x" * cells) for _ in names]]
+    widths = fit(measured(headings, rows), room)
+    return [cell.text.strip() for cell in laid_out([Painted(name) for name in names], headings, widths)]
+
+
+def test_values_are_cut_before_their_headings():
+    names = ["delivered_to_the_carrier", "delivered_to_the_customer"]
+    assert heads(names, 40, 60, whole=False) == names
+    assert heads(["order_purchase_time", "approved_at_time"], 10, 40) == ["order_purchase_time", "approved_at_time"]
+
+
+def test_a_heading_far_wider_than_its_values_is_cut_to_what_no_other_heading_is():
+    names = ["share_of_households_with_water", "number_of_pupils_in_primary_schools", "n"]
+    assert heads(names, 1, 40) == ["share_of_househo…", "number_of_pupils_…", "n"]
+    alike = ["population_of_the_municipality_2020", "population_of_the_municipality_2021", "n"]
+    assert heads(alike, 1, 80) == alike
+    assert heads(alike, 1, 45) == [alike[0], "…", "n"], "left out, since cut it would be equal to the first one"
+    assert heads(["count", "count"], 1, 40) == ["count", "count"], "a SELECT may name two columns alike"
+
+
 @given(WIDTHS, st.integers(20, 200))
 def test_what_is_shown_fits_unless_a_single_column_does_not(columns, room):
     widths = fit(columns, room)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 from lagoa.domain.refs import MAIN
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
-from lagoa.errors import LagoaError
+from lagoa.errors import LagoaError, RefNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,11 +40,23 @@ class Branch:
     """
 
     def __init__(self, context: LakeContext, name: str) -> None:
-        self._context = context
+        self._lake = context
         self.name = name
+
+    @property
+    def _context(self) -> LakeContext:
+        return self._lake
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r}>"
+
+    def _repr_html_(self) -> str | None:
+        """Return the tables that it changed as HTML, for a notebook; None if it does not exist any more."""
+        from lagoa.review.notebooks import branch_html
+
+        with suppress(LagoaError):
+            return branch_html(self._context, self.name)
+        return None
 
     @property
     def head(self) -> str:
@@ -277,12 +289,29 @@ class Run(Branch):
     """A branch `run/<name>/<id>` made for one piece of work: `with lake.run("daily") as branch`.
 
     Tables are checked in the background as they are finished. Leaving it deletes the branch if all of it was
-    published, and otherwise keeps it for inspection; only `publish` moves `main`.
+    published, and otherwise keeps it for inspection; only `publish` moves `main`. After that a deleted one raises
+    `RefNotFound`; one that is kept works as before.
     """
 
     def __init__(self, context: LakeContext, name: str) -> None:
         super().__init__(context, name)
         self._publisher = context.publisher.accompany(name)
+        self._end: Literal["", "deleted", "kept"] = ""
+
+    @property
+    def _context(self) -> LakeContext:
+        self._refuse_deleted()
+        return self._lake
+
+    def _refuse_deleted(self) -> None:
+        if self._end == "deleted":
+            reason = "its `with` block has ended, which deleted it since main has all of it"
+            advice = "Read main: `lake.sql(…)`. To write, begin another run: `with lake.run(…) as branch:`."
+            raise RefNotFound(self.name, reason, advice)
+
+    def __repr__(self) -> str:
+        ends = {"": "", "deleted": ": main has all of it, deleted", "kept": ": kept, main does not have all of it"}
+        return f"<Run {self.name!r}{ends[self._end]}>"
 
     def finished(self, table: TableName, commit: str | None) -> None:
         """Start checking a table in the background; its rows are complete as of this commit, or earlier if None."""
@@ -294,10 +323,12 @@ class Run(Branch):
 
     def audit(self) -> AuditReport:
         """Like `Branch.audit`; if the publisher process publishes, with its checks and results."""
+        self._refuse_deleted()
         return self._publisher.audit()
 
     def publish(self, message: str = "") -> Publication:
         """Like `Branch.publish`."""
+        self._refuse_deleted()
         return self._publisher.publish(message)
 
     def _loaded(self, results: Sequence[IngestResult]) -> None:
@@ -313,14 +344,20 @@ class Run(Branch):
         """Return the branch."""
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        """Delete the branch if `main` has all of it."""
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Delete the branch if `main` has all of it; else note in the error of the work that it is kept."""
         self.stop()
-        catalog = self._context.catalog
+        catalog = self._lake.catalog
         with suppress(LagoaError):  # must not hide an error of the work, nor fail a publication that succeeded
             head = catalog.ref(self.name).commit
             if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
                 catalog.delete_ref(self.name, head)
+                self._end = "deleted"
+            else:
+                self._end = "kept"
+        if error is not None and self._end == "kept":
+            opened = f"`lake.branch({self.name!r})` opens it"
+            error.add_note(f"The branch is kept: {opened}, `lagoa branch delete {self.name}` deletes it.")
 
 
 def _both(first: Callable[[_T], None], second: Callable[[_T], None] | None) -> Callable[[_T], None]:

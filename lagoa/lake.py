@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Self
@@ -11,7 +12,7 @@ from lagoa.branch import Branch, Run
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
-from lagoa.errors import SourceError
+from lagoa.errors import LagoaError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -142,17 +143,13 @@ class Lake:
     def row_counts(self, ref: str = MAIN) -> dict[TableName, int]:
         """Return the number of rows of each table at a ref, from its metadata if possible."""
         catalog = self.catalog(ref)
-        counts = {}
-        for table in sorted(self.tables(ref)):
-            snapshot = catalog.load_table((*table.namespace, table.name)).current_snapshot()
-            summary = snapshot.summary if snapshot else None
-            if summary is None:
-                counts[table] = 0
-            elif summary["total-delete-files"] in {None, "0"} and summary["total-records"] is not None:
-                counts[table] = int(summary["total-records"])
-            else:
-                counts[table] = catalog.load_table((*table.namespace, table.name)).scan().count()
-        return counts
+        return {
+            table: catalog.load_table((*table.namespace, table.name)).scan().count()
+            if state.rows is None
+            else state.rows
+            for state in self.describe(ref)
+            for table in [state.table]
+        }
 
     def delivery(self, folder: Path, ignore: Sequence[str] = ()) -> Delivery:
         """Return what the files of a folder are to the contracts: the files of each table, and those that are ignored.
@@ -439,6 +436,14 @@ class Lake:
 
     def __repr__(self) -> str:
         return f"<Lake {self.settings.name!r} in {self.settings.root}>"
+
+    def _repr_html_(self) -> str | None:
+        """Return the tables of main as HTML, for a notebook; None if they cannot be read, as in a closed lake."""
+        from lagoa.review.notebooks import lake_html
+
+        with suppress(LagoaError):
+            return lake_html(self.context)
+        return None
 
     def __enter__(self) -> Self:
         return self

@@ -40,6 +40,9 @@ class KeptAudit:
     published_at: datetime | None
     outdated: bool = False
 
+    def __repr__(self) -> str:
+        return f"<KeptAudit, {self.state}: {self.report!r}>"
+
     @property
     def state(self) -> str:
         """Its outcome: `published`, `refused`, `not published` or `looked at`."""

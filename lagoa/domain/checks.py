@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
 from lagoa.domain.suggestions import near
 from lagoa.errors import QueryError
@@ -53,6 +54,9 @@ class CheckResult:
     severity: Severity = "fail"
     owner: str = ""
     definition: str = ""
+
+    def __repr__(self) -> str:
+        return f"<CheckResult {self.outcome}, {self.summary}>"
 
     @property
     def blocks(self) -> bool:
@@ -158,7 +162,7 @@ class AuditReport:
         """How many checks there are, and how many of each outcome: `25 checks, 23 passed, 2 failed`."""
         outcomes = [result.outcome for result in self.results]
         parts = [f"{outcomes.count(each):,} {each}" for each in get_args(Outcome) if each in outcomes]
-        return ", ".join([f"{len(outcomes):,} check{'s' if len(outcomes) != 1 else ''}", *parts])
+        return ", ".join([counted(len(outcomes), "check"), *parts])
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.domain.notebooks import moment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -31,6 +33,9 @@ class Commit:
     author: str
     committed_at: datetime
     properties: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Commit {self.id[:12]}, {moment(self.committed_at)}, {self.author}: {self.message!r}>"
 
 
 @dataclass(frozen=True, slots=True)

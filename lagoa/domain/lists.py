@@ -20,6 +20,11 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text) + more
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return `1 row`, `2 rows`, `1,550,000 rows`."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def repeated(names: Iterable[_Name]) -> _Name | None:
     """Return the first name that occurs a second time; None if there is none."""
     seen: set[_Name] = set()

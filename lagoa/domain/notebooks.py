@@ -1,14 +1,21 @@
-"""What a notebook shows of a value: a table in HTML, in which every text is escaped."""
+"""What a session shows of a value: one line of text; in a notebook a table in HTML, in which every text is escaped."""
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 _CELL = 200
 """Characters of a value; a cell may hold megabytes."""
+
+
+def moment(value: datetime) -> str:
+    """Return a time in UTC: `2026-11-20 05:00:00 UTC`."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], note: str = "") -> str:

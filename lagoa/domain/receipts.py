@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.notebooks import html_table
+from lagoa.domain.notebooks import html_table, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +89,9 @@ class Publication:
     def __repr__(self) -> str:
         more = len(self.tables) - _LISTED
         tables = ", ".join(self.tables[:_LISTED]) + (f" and {more} more" if more > 0 else "")
-        moment = f"{self.published_at:%Y-%m-%d %H:%M:%S} UTC"
-        return f"<Publication {self.commit[:12]}, {moment}: {tables}; {self.report.counted}>"
+        return f"<Publication {self.commit[:12]}, {moment(self.published_at)}: {tables}; {self.report.counted}>"
 
     def _repr_html_(self) -> str:
         """Return the tables that it changed as HTML, for a notebook."""
-        moment = f"{self.published_at:%Y-%m-%d %H:%M:%S} UTC"
-        note = f"main moved to {self.commit[:12]}, published {moment}: {self.report.counted}"
+        note = f"main moved to {self.commit[:12]}, published {moment(self.published_at)}: {self.report.counted}"
         return html_table(("table",), ((table,) for table in self.tables), note)

@@ -118,3 +118,6 @@ class RefInfo:
     kind: Literal["branch", "tag"]
     commit: str
     created_at: datetime | None
+
+    def __repr__(self) -> str:
+        return f"<RefInfo {self.kind} {self.name!r} at {self.commit[:12]}>"

@@ -57,5 +57,8 @@ class TableName:
         """Whether this is the quarantine of a table."""
         return self.namespace == (QUARANTINE_LAYER,)
 
+    def __repr__(self) -> str:
+        return f"<TableName {self}>"
+
     def __str__(self) -> str:
         return ".".join((*self.namespace, self.name))

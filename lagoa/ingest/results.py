@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from lagoa.domain.lists import listed
+from lagoa.domain.lists import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -51,6 +51,11 @@ class IngestResult:
     duplicate_of: str | None = None
     commit: str | None = None
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        refused = f", {self.quarantined:,} in quarantine" if self.quarantined else ""
+        done = "loaded before" if self.skipped else f"{counted(self.accepted, 'row')} added{refused}"
+        return f"<IngestResult {self.table} from {self.source!r}: {done}>"
 
 
 class FolderResult(list[IngestResult]):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lagoa.contracts.quarantine import RECORD_KEY
 from lagoa.domain.commits import Batch
+from lagoa.domain.lists import counted
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.suggestions import near_name
@@ -69,6 +70,10 @@ class FateResult:
     batch: str | None = None
     commit: str | None = None
     seconds: float = 0.0
+
+    def __repr__(self) -> str:
+        found = f"{counted(self.records, 'record')}, {self.accepted:,} accepted, {self.discarded:,} discarded"
+        return f"<FateResult {self.action} of {self.table}: {found}, {self.waiting:,} waiting>"
 
     @property
     def waiting(self) -> int:

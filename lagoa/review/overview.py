@@ -8,6 +8,8 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from lagoa.catalog.table_facts import plain_type, table_document
+from lagoa.domain.lists import counted
+from lagoa.domain.notebooks import moment
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import TableName
@@ -41,6 +43,15 @@ class BranchState:
     created_at: datetime | None
     committed_at: datetime
     message: str
+
+    def __repr__(self) -> str:
+        return f"<BranchState {self.name!r} at {self.commit[:12]}: {self.distance}>"
+
+    @property
+    def distance(self) -> str:
+        """What main does not have of it, and the other way round: `2 commits not on main, 1 publication behind`."""
+        behind = f", {counted(self.behind, 'publication')} behind" if self.behind else ""
+        return f"{counted(self.ahead, 'commit')} not on main{behind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,10 @@ class TableState:
     updated_at: datetime
     snapshots: tuple[Snapshot, ...]
 
+    def __repr__(self) -> str:
+        rows = "" if self.rows is None else f", {counted(self.rows, 'row')}"
+        return f"<TableState {self.table}: {counted(len(self.columns), 'column')}{rows}, {moment(self.updated_at)}>"
+
 
 def branch_states(context: LakeContext) -> list[BranchState]:
     """Return every branch except the publisher's own, main first, then the most recently changed first."""
@@ -114,6 +129,12 @@ def branch_states(context: LakeContext) -> list[BranchState]:
     head = next(ref.commit for ref in refs if ref.name == MAIN)
     states = [_branch_state(context, ref, head) for ref in refs]
     return sorted(states, key=lambda state: (state.name != MAIN, -state.committed_at.timestamp(), state.name))
+
+
+def branch_state(context: LakeContext, name: str) -> BranchState:
+    """Return a branch compared with main; raises `RefNotFound`."""
+    catalog = context.catalog
+    return _branch_state(context, catalog.ref(name), catalog.ref(MAIN).commit)
 
 
 def _shown(ref: RefInfo) -> bool:

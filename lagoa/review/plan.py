@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lagoa.audit.expected import expected_checks
 from lagoa.audit.state import State
+from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN
 from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.delivery import shown
@@ -90,6 +91,10 @@ class Plan:
     up_to_date: int
     checks: Mapping[TableName, int]
 
+    def __repr__(self) -> str:
+        done = f"{counted(len(self.files), 'file')}, {counted(len(self.models), 'model')}"
+        return f"<Plan from {self.ref!r} ({self.commit[:12]}): {done}, {counted(sum(self.checks.values()), 'check')}>"
+
 
 @dataclass(frozen=True, slots=True)
 class PublicationPlan:
@@ -106,6 +111,10 @@ class PublicationPlan:
     tables: Mapping[TableName, tuple[int | None, int | None]]
     answered: int
     checks: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        done = f"{counted(len(self.tables), 'table')}, {counted(len(self.checks), 'check')} to run"
+        return f"<PublicationPlan of {self.branch!r}: {done}, {self.answered:,} known>"
 
 
 def plan(

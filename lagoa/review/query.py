@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
 from lagoa.domain.suggestions import near_name
 from lagoa.errors import TableNotFound
@@ -65,7 +66,7 @@ class Result:
 
     def __repr__(self) -> str:
         names = ", ".join(self._columns[:_SHOWN]) + (", …" if len(self._columns) > _SHOWN else "")
-        return f"<Result: {len(self._columns)} column{'s' if len(self._columns) != 1 else ''}: {names}>"
+        return f"<Result: {counted(len(self._columns), 'column')}: {names}>"
 
     def _repr_html_(self) -> str:
         """Return the first rows as HTML, for a notebook."""

@@ -15,6 +15,7 @@ from lagoa.catalog.batches import HeldBatch
 from lagoa.catalog.table_facts import FINGERPRINT
 from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
+from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN, Ref
 from lagoa.domain.suggestions import near_name
 from lagoa.errors import BatchChanged, BatchHeld, CommitLost, QueryError, TableNotFound, WriteError
@@ -60,6 +61,11 @@ class WriteResult:
     files: int = 0
     skipped: bool = False
     pointer: str | None = None
+
+    def __repr__(self) -> str:
+        removed = f", {self.rows_removed:,} removed" if self.rows_removed else ""
+        done = "loaded before" if self.skipped else f"{counted(self.rows_added, 'row')} added{removed}"
+        return f"<WriteResult {self.table}: {done}>"
 
 
 @dataclass(frozen=True, slots=True)

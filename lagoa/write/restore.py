@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import INPUTS
+from lagoa.domain.lists import counted
 from lagoa.domain.refs import Ref
 from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import TableName
@@ -36,6 +37,14 @@ class RestoreResult:
     changed: bool
     unseen: tuple[str, ...] = ()
     stale_inputs: tuple[TableName, ...] = ()
+
+    def __repr__(self) -> str:
+        parts = [
+            "restored" if self.changed else "as it was",
+            f"without {len(self.unseen):,} of its batches" if self.unseen else "",
+            f"{counted(len(self.stale_inputs), 'input')} changed since" if self.stale_inputs else "",
+        ]
+        return f"<RestoreResult {self.table}: {', '.join(filter(None, parts))}>"
 
 
 def restore_tables(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.catalog.readable import readable_table
+from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class LakeDiff:
     tables: tuple[TableDiff, ...]
 
     def __repr__(self) -> str:
-        tables = f"{len(self.tables)} table{'s differ' if len(self.tables) != 1 else ' differs'}"
+        tables = f"{counted(len(self.tables), 'table')} differ{'s' if len(self.tables) == 1 else ''}"
         return f"<LakeDiff {self.a[:12]}..{self.b[:12]}: {tables}>"
 
     def _repr_html_(self) -> str:

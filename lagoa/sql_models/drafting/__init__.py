@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from lagoa.contracts import Contracts
+from lagoa.domain.lists import counted
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError, TerminalError
 from lagoa.sql_models import text_of, unknown_model
@@ -35,6 +36,9 @@ class ContractDraft:
     table: TableName
     file: Path
     text: str
+
+    def __repr__(self) -> str:
+        return f"<ContractDraft of {self.table} for {self.file}: {counted(self.text.count(chr(10)), 'line')}>"
 
 
 def draft_contracts(context: LakeContext, names: Collection[str] | None, ref: str) -> list[ContractDraft]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.edits import ContractEdits
 from lagoa.contracts.scd2 import DELETED, HISTORY_COLUMNS
+from lagoa.domain.lists import counted
 from lagoa.errors import TerminalError
 from lagoa.formats.update import Changes, changes_for_file
 from lagoa.sql_models import text_of
@@ -44,6 +45,11 @@ class ContractUpdate:
     added: tuple[str, ...]
     types: dict[str, str]
     left: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        types = f", {counted(len(self.types), 'wider type')}" if self.types else ""
+        left = f", {len(self.left):,} left to you" if self.left else ""
+        return f"<ContractUpdate of {self.table}: {counted(len(self.added), 'new column')}{types}{left}>"
 
 
 def update_contract(context: LakeContext, table: TableName, path: Path | None) -> ContractUpdate:

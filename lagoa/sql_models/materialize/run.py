@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
+from lagoa.domain.lists import counted
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.sql_models.materialize import Build, build
 from lagoa.sql_models.staleness import BUILT_ON, fingerprint, is_stale
@@ -52,6 +53,10 @@ class ModelResult:
     how: str = ""
     increments: tuple[str, ...] = ()
     reason: str = ""
+
+    def __repr__(self) -> str:
+        done = "up to date" if self.skipped else f"{counted(self.rows, 'row')} written, {self.how}"
+        return f"<ModelResult {self.table}: {done}>"
 
 
 @dataclass

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+from small_lake import PEOPLE
+
+from lagoa.errors import RefNotFound
 
 ATTACK = "<script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
 
@@ -11,6 +14,7 @@ ATTACK = "<script>alert('x')</script>&\"<img src=x onerror=alert(1)>"
 @pytest.fixture
 def people(small):
     """A lake in which three people are published, one of them with an attack for a name."""
+    small.contract("bronze.people", PEOPLE, source={"format": "csv", "delimiter": ","})
     with small.open() as lake:
         dev = lake.create_branch("dev")
         dev.append("bronze.people", pa.concat_tables([small.people(1, 2), small.people(3, name=ATTACK, age=None)]))
@@ -89,7 +93,88 @@ def test_values_are_short_in_a_session(people, small):
     assert repr(publication).startswith(f"<Publication {publication.commit[:12]}, 20")
     assert f"main moved to {publication.commit[:12]}, published 20" in publication._repr_html_()
     assert publication._repr_html_().count("<tr>") == 1 + len(publication.tables)
-    assert repr(publication).endswith(f"bronze.people; {len(publication.report.results)} checks, 5 passed>")
+    assert repr(publication).endswith(f"bronze.people; {len(publication.report.results)} checks, 6 passed>")
     assert repr(people.audit_of("main").receipt).startswith("<Receipt ")
     assert repr(people.sql("select 1 as a, 2 as b")) == "<Result: 2 columns: a, b>"
     assert len(repr(people.sql(f"select {', '.join(f'{n} as column_{n}' for n in range(500))}"))) < 400
+
+
+def test_results_are_one_short_line_in_a_session(people, small):
+    with people.run("load") as run:
+        written = run.append("bronze.pets", small.pets(1, 2), batch="b1")
+        assert repr(written) == "<WriteResult bronze.pets: 2 rows added>"
+        assert repr(run.append("bronze.pets", small.pets(1, 2), batch="b1")).endswith("bronze.pets: loaded before>")
+        assert repr(run.delete("bronze.pets", "id = 2")).endswith("bronze.pets: 0 rows added, 1 removed>")
+        assert repr(run.transform()) == "[<ModelResult gold.counts: 1 row written, full>]"
+        assert repr(run.transform()) == "[<ModelResult gold.counts: up to date>]"
+        (state,) = [each for each in people.branches() if each.name == run.name]
+        assert repr(state) == f"<BranchState '{run.name}' at {run.head[:12]}: 3 commits not on main>"
+        commit = people.resolve(run.name)
+        assert repr(commit).startswith(f"<Commit {commit.id[:12]}, 20")
+        assert repr(commit).endswith(f" UTC, ana: '{commit.message}'>")
+        assert repr(people.ref("main")) == f"<RefInfo branch 'main' at {people.resolve('main').id[:12]}>"
+        assert repr(people.describe_table("bronze.pets", run.name)).startswith(
+            "<TableState bronze.pets: 3 columns, 1 row"
+        )
+        assert repr(list(people.tables())) == "[<TableName bronze.people>]"
+        report = run.audit()
+        assert repr(report.result("bronze.pets/key/id")).startswith("<CheckResult passed, bronze.pets/key/id: ")
+        assert repr(people.plan(ref=run.name)).endswith(": 0 files, 0 models, 0 checks>")
+        assert repr(run.plan_publication()).startswith(f"<PublicationPlan of '{run.name}': 2 tables, ")
+    assert repr(run) == f"<Run '{run.name}': kept, main does not have all of it>"
+
+
+def test_a_run_says_after_its_block_what_became_of_its_branch(people, small):
+    with people.run("load") as run:
+        run.append("bronze.pets", small.pets(1))
+        run.publish()
+    for use in (
+        run.audit,
+        run.publish,
+        run.transform,
+        lambda: run.head,
+        lambda: run.append("bronze.pets", small.pets(2)),
+    ):
+        with pytest.raises(
+            RefNotFound, match=r"`with` block has ended, which deleted it since main has all of it.*"
+        ) as e:
+            use()
+        assert "`with lake.run(…) as branch:`" in e.value.advice
+    run = people.run("load")
+    with pytest.raises(ValueError, match="broken") as raised:
+        broken(run, small.pets(2))
+    opened = f"`lake.branch('{run.name}')` opens it, `lagoa branch delete {run.name}` deletes it."
+    assert raised.value.__notes__ == [f"The branch is kept: {opened}"]
+    assert people.branch(run.name).head == run.head, "it works as before"
+    with pytest.raises(ValueError, match="broken") as raised:
+        broken(people.run("load"))
+    assert not hasattr(raised.value, "__notes__"), "nothing was done on it, so it is deleted"
+
+
+def broken(run, pets=None):
+    with run:
+        if pets:
+            run.append("bronze.pets", pets)
+        raise ValueError("broken")
+
+
+def test_a_lake_and_a_branch_in_a_notebook(people, small):
+    (small.root / "people.csv").write_text("id,name,age\n7,eva,3\nx,rui,4\n")
+    html = people._repr_html_()
+    assert "<td>bronze.people</td><td>3</td><td>7</td>" in html
+    assert f"main at {people.resolve('main').id[:12]}, 1 branch beside it" in html
+    with people.run("load") as run:
+        loaded = run.ingest(small.root / "people.csv", "bronze.people")
+        assert repr(loaded) == "<IngestResult bronze.people from 'people.csv': 1 row added, 1 in quarantine>"
+        html = run._repr_html_()
+        assert "<td>bronze.people</td><td>4</td><td>7</td>" in html
+        assert "1 commit not on main; 2 tables changed" in html
+        done = run.discard_quarantine("bronze.people", "no person")
+        assert repr(done).startswith(
+            "<FateResult discard of bronze.people: 1 record, 0 accepted, 1 discarded, 0 waiting"
+        )
+        run.publish()
+    assert run._repr_html_() is None
+    assert repr(run) == f"<Run '{run.name}': main has all of it, deleted>"
+    people.close()
+    assert people._repr_html_() is None

@@ -55,6 +55,8 @@ class FateResult:
         discarded: of these, no longer waiting.
         rules: of these, still waiting, by the first rule that each breaks now.
         changed: records in which a value was replaced, by column (`fix`).
+        unsplit: waiting records that are not among these, because they could not be split into columns: a condition on
+            columns does not select them, and no single value of them can be replaced.
         batch: the batch of the accepted rows; None if there are none.
         commit: id of the commit that contains all this; None if nothing changed.
         seconds: wall time.
@@ -67,6 +69,7 @@ class FateResult:
     discarded: int = 0
     rules: Mapping[str, int] = field(default_factory=dict)
     changed: Mapping[str, int] = field(default_factory=dict)
+    unsplit: int = 0
     batch: str | None = None
     commit: str | None = None
     seconds: float = 0.0
@@ -128,7 +131,9 @@ def fix_quarantine(
         records = [(record, given) for record in work.waiting if (given := edits.changes(record))]
         changed = Counter(name for _, given in records for name in given)
         work.waiting.replace(records)
-        return replace(work.judge(f"fixed: {', '.join(sorted(changed))}"), changed=dict(sorted(changed.items())))
+        result = work.judge(f"fixed: {', '.join(sorted(changed))}")
+        unsplit = result.unsplit if edits.records else work.waiting.unsplit
+        return replace(result, changed=dict(sorted(changed.items())), unsplit=unsplit)
 
     return _decide(context, branch, FateResult(table, "fix"), selection, fix)
 
@@ -165,6 +170,7 @@ def _decide(
         with context.engine.session(quarantine, confined=selection.where is not None) as session:
             waiting = Waiting(session, contract, selection)
             fate = _Fate(context.settings.author, datetime.now(UTC))
+            result = replace(result, unsplit=waiting.left_out)
             result = do(_Work(tx, session, contract, waiting, result, fate))
     commit = tx.commit.id if tx.commit else None
     return replace(result, commit=commit, seconds=time.perf_counter() - started)

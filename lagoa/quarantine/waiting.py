@@ -93,6 +93,10 @@ class Waiting:
     """The records of a selection in a session that can read the table's quarantine.
 
     The session has them as text in the table that `RowSql` reads, and as the quarantine keeps them in `RECORDS`.
+
+    Attributes:
+        unsplit: how many cannot be split into columns, before the condition selected some.
+        left_out: how many of these the condition did not select.
     """
 
     def __init__(
@@ -110,8 +114,10 @@ class Waiting:
         self._names = [column.name for column in contract.columns]
         self._select(contract.table.quarantine, selection, fate)
         self._split(alone=selection.alone)
+        self.unsplit = self._count_unsplit()
         if selection.where is not None:
             self._keep(f"SELECT n FROM ({self._view()}) WHERE ({selection.where}\n)")
+        self.left_out = self.unsplit - self._count_unsplit()
 
     @property
     def count(self) -> int:
@@ -168,6 +174,10 @@ class Waiting:
             kept = [_kept(*row[1:]) for row in rows]
             split = split_records(self._contract, self._source, kept, alone=alone)
             self._insert([row[0] for row in rows], split)
+
+    def _count_unsplit(self) -> int:
+        broken = f"SELECT count(*) FROM {_TEXTS} WHERE {name_in_sql(RULE)} IS NOT NULL"
+        return int(self._session.query(broken).fetchall()[0][0])
 
     def _insert(self, numbers: Sequence[int], records: Sequence[Split]) -> None:
         self._session.register("@chunk", self._table(numbers, records))

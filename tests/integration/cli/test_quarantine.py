@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 from command_line import WRONG, counted, lagoa, ok, write
 
 
@@ -70,5 +72,29 @@ def test_refused_records_are_fixed_retried_and_discarded(lake, tmp_path):
     ok(lake, "publish", "dev")
     assert ok(lake, "status", "--json").json()["quarantine"] == {"quarantine.bronze__people": 0}
     assert lagoa(lake, "quarantine", "retry", "bronze.people", "--json").json()["publication"] is None
+    assert_the_way_for_records_without_columns(lake, tmp_path)
     for wrong in (("fix",), ("fix", "--set", "born"), ("fix", "--set", "born=1"), ("discard", "--reason", "x")):
         assert lagoa(lake, "quarantine", wrong[0], "bronze.people", *wrong[1:]).code == 2, wrong
+
+
+def assert_the_way_for_records_without_columns(lake, tmp_path):
+    """A record with too many fields is left out by `--where`, which says how it is fixed; that works."""
+    bad, there = tmp_path / "bad.csv", ("bronze.people", "--branch", "more")
+    ok(lake, "branch", "create", "more")
+    ok(lake, "ingest", write(tmp_path, "fields.csv", WRONG + "7,Ivo,Rio,1999-01-02,x\n"), "--into", *there)
+    done = ok(lake, "quarantine", "fix", *there, "--set", "born=1999-01-02", "--where", "id IN ('6', '7')")
+    assert "1 record, 1 accepted." in done.out
+    hints = " ".join(done.err.split())
+    assert "1 waiting record that cannot be split into columns is left out: --set and conditions on columns" in hints
+    assert "`lagoa quarantine export bronze.people bad.csv --ref more`, fill in their empty cells, then" in hints
+    assert "`lagoa quarantine fix bronze.people --file bad.csv --branch more`." in hints
+    ok(lake, "quarantine", "export", "bronze.people", bad, "--ref", "more")
+    head, record = bad.read_text("utf-8").splitlines()
+    values = {"id": "7", "name": "Ivo", "city": "Rio", "born": "1999-01-02"}
+    cells = zip(head.split(","), next(csv.reader([record])), strict=True)
+    with bad.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([head.split(","), [values.get(name, cell) for name, cell in cells]])
+    (fixed,) = ok(lake, "quarantine", "fix", *there, "--file", bad, "--json").json()["tables"]
+    assert (fixed["accepted"], fixed["unsplit"]) == (1, 0)
+    skipped = ok(lake, "quarantine", "retry", *there, "--where", "id = '7'").err
+    assert "cannot be split" not in skipped

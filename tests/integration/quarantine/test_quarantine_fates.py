@@ -307,6 +307,9 @@ def test_values_take_the_place_of_those_received(place: Place) -> None:
     assert (record.raw, record.fixed, record.fate_reason) == (b"x,q\n", {"k": "5", "v": "a"}, "fixed: v")
     everywhere = branch.fix_quarantine(A, {"k": "7", "v": ""})  # a record of three fields has no columns to set
     assert (everywhere.records, table(lake)[-1], waiting(lake)) == (1, (7, None), {4: "fields"})
+    assert (half.unsplit, everywhere.unsplit) == (1, 1), "neither a condition on columns nor a value applies to it"
+    for where, unsplit in (("k = '3'", 1), ("_row = 4", 0), ("_rule = 'fields'", 0)):
+        assert branch.retry_quarantine(A, Selection(where=where)).unsplit == unsplit, where
     with pytest.raises(WriteError, match="Did you mean"):
         branch.fix_quarantine(A, {"vv": "a"})
 

@@ -24,6 +24,7 @@ def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[
         result = do(place)
         if not as_json:
             _show(result)
+            _hint_unsplit(result, branch)
         if branch is None and result.commit is not None:
             done = {"retry": "Retry", "fix": "Fix", "discard": "Discard"}[result.action]
             publication = publish_branch(place, f"{done} records that {result.table} refused")
@@ -52,6 +53,21 @@ def _show(result: FateResult) -> None:
         hint(f"The rows came into {result.table} as batch {result.batch}.")
 
 
+def _hint_unsplit(result: FateResult, branch: str | None) -> None:
+    """Say which records are left out since they have no columns, and how they are selected or fixed."""
+    if not result.unsplit:
+        return
+    records = count(result.unsplit, "waiting record")
+    left = f"{records} that cannot be split into columns {'is' if result.unsplit == 1 else 'are'} left out"
+    if result.action != "fix":
+        hint(f"{left}: --rule, --batch and conditions on _rule, _row and _reason select such records.")
+        return
+    at = f" --ref {branch}" if branch else ""
+    hint(f"{left}: --set and conditions on columns need columns. To fix them, give all of their columns:")
+    hint(f"`lagoa quarantine export {result.table} bad.csv{at}`, fill in their empty cells, then")
+    hint(f"`lagoa quarantine fix {result.table} --file bad.csv{f' --branch {branch}' if branch else ''}`.")
+
+
 def _tell(result: FateResult) -> dict[str, Any]:
     return {
         "table": str(result.table),
@@ -62,6 +78,7 @@ def _tell(result: FateResult) -> dict[str, Any]:
         "waiting": result.waiting,
         "rules": dict(result.rules),
         "changed": dict(result.changed),
+        "unsplit": result.unsplit,
         "batch": result.batch,
         "commit": result.commit,
         "seconds": result.seconds,

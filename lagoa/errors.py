@@ -268,11 +268,11 @@ class CatalogDamaged(TerminalError):
 
 
 class InvalidName(TerminalError):
-    """An invalid name of a branch, tag, table, column or secret."""
+    """An invalid name of a branch, tag, table, column or secret, or an unknown one of a model."""
 
-    def __init__(self, kind: str, name: str, rule: str, similar: str = "") -> None:
+    def __init__(self, kind: str, name: str, rule: str, similar: str = "", fault: str = "") -> None:
         shown = name if len(name) <= 80 else f"{name[:80]}… ({len(name)} characters)"  # noqa: PLR2004 - one line
-        super().__init__(f"{shown!r} is not a valid {kind} name.{similar}", f"Expected: {rule}.")
+        super().__init__(f"{shown!r} {fault or f'is not a valid {kind} name'}.{similar}", f"Expected: {rule}.")
         self.kind = kind
         self.name = name
 

@@ -113,7 +113,7 @@ class _Step:
             self._open(request).context.refresh()
             return self._open(request).rollback(request["rollback"], hold=request["hold"])
         run = self._run_of(request)
-        if request.get("anew"):
+        if request.get("refresh"):
             self._open(request).context.refresh()
         return run.audit() if "audit" in request else run.publish(request["message"])
 

@@ -57,7 +57,8 @@ def parse_number(grain: Grain, text: str) -> int:
         number = _number(grain, start)
         if _start(grain, number) == start:
             return number
-    raise InvalidName(grain, text, f"the start of {'an' if grain == 'hour' else 'a'} {grain}: {_NAMES[grain]}")
+    start_of = f"the start of {'an' if grain == 'hour' else 'a'} {grain}"
+    raise InvalidName(grain, text, f"{start_of}, such as {_NAMES[grain]}", fault=f"is not {start_of}")
 
 
 def _parsed(text: str) -> datetime | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _DIGITS = re.compile(r"([0-9]+)")
+_NUMBER = re.compile(r"[ _.(-]*[0-9][0-9_.-]*\)?")
 
 HIDDEN = "."
 """What the name of a hidden file begins with: only a pattern that begins so, too, matches it."""
@@ -38,6 +39,15 @@ def matching(pattern: str, names: Collection[str]) -> list[str]:
 def differ_in_digits(one: str, other: str) -> bool:
     """Return whether two names are the same but for digits, as those of months and parts are."""
     return _DIGITS.split(one)[::2] == _DIGITS.split(other)[::2]
+
+
+def has_number_more(one: str, other: str) -> bool:
+    """Return whether one of two names is the other with a number in it: `orders.csv` and `orders2.csv`."""
+    short, long = sorted((one, other), key=len)
+    begin = len(_common([short, long]))
+    rest = len(short) - begin
+    end = len(_common([short[::-1], long[::-1]]))
+    return end >= rest and bool(_NUMBER.fullmatch(long[begin : len(long) - rest]))
 
 
 def common_pattern(names: Sequence[str]) -> str:

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagoa.domain.file_patterns import HIDDEN, common_pattern, differ_in_digits, is_pattern, matches, matching
+from lagoa.domain.file_patterns import (
+    HIDDEN,
+    common_pattern,
+    differ_in_digits,
+    has_number_more,
+    is_pattern,
+    matches,
+    matching,
+)
 from lagoa.domain.lists import listed
 from lagoa.errors import SourceError
 from lagoa.formats.contract_text import scalar
@@ -170,15 +178,16 @@ def _unclaimed(folder: Path, sources: Mapping[TableName, Source], names: Sequenc
 
 
 def _pattern_advice(sources: Mapping[TableName, Source], names: Sequence[str]) -> str:
-    """Return a pattern for a contract that names one of several files whose names differ by their digits alone."""
+    """Return a pattern for a contract that names one of several files whose names differ by a number alone."""
     for table, source in sources.items():
         file = source.file or ""
         if matching(_folded(file), {_folded(name) for name in names}):
             return (
                 f"{table} names {shown(file)}: upper and lower case, and the encoding of accents, have to be the same. "
             )
-        alike = [name for name in names if differ_in_digits(name, file)]
+        alike = [name for name in names if differ_in_digits(name, file) or has_number_more(name, file)]
         if alike and not is_pattern(file):
             pattern = scalar(shown(common_pattern([file, *alike])))
-            return f"If they are of {table}, write `file: {pattern}` in its contract. "
+            those = f"{listed(list(map(shown, alike)), 3)} {'is' if len(alike) == 1 else 'are'}"
+            return f"If {those} of {table}, write `file: {pattern}` in its contract. "
     return ""

@@ -54,7 +54,7 @@ class PublisherProcess:
     def publish(self, branch: str, message: str) -> Publication:
         """See the port `Publisher`."""
         _check(self._settings, f"publish {branch!r}.", who_may_move(branch))
-        return self._process.request(branch, {"branch": branch, "message": message, "anew": True}, Publication)
+        return self._process.request(branch, {"branch": branch, "message": message, "refresh": True}, Publication)
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""

@@ -100,7 +100,8 @@ class Models(Mapping[TableName, Model]):
 def unknown_model(name: str, tables: Collection[TableName]) -> InvalidName:
     """Return the error for a name that is neither that of one of these models nor that of a layer with some."""
     known = f"a table or layer that has models: {listed(list(map(str, tables)))}" if tables else _NONE
-    return InvalidName("model", name, known, near_name(name, tables))
+    similar = near_name(name, [*tables, *{table.layer for table in tables}])
+    return InvalidName("model", name, known, similar, "is neither a model nor a layer with models")
 
 
 def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -> Models:

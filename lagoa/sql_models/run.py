@@ -93,7 +93,8 @@ def backfill(
     chosen = models.select([model])
     table = chosen[-1]
     if str(table) != model:
-        raise InvalidName("model", model, f"a table that has a model: {listed(list(map(str, models)))}")
+        known = f"one of its models: {listed([str(each) for each in models if each.layer == model])}"
+        raise InvalidName("model", model, known, fault="is a layer, and one model is built at a time")
     check_requested(models[table], context.contracts[table], again)
     return _run(context, branch, models, chosen, again={table: again}, on_done=on_done)
 

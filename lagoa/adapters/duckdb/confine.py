@@ -67,7 +67,7 @@ def tables_read(cursor: duckdb.DuckDBPyConnection, sql: str, *, repeatable: bool
     import duckdb
 
     if len(sql) > _MAX_LENGTH:
-        raise QueryError(f"The query has {len(sql):,} characters.", f"At most {_MAX_LENGTH:,} are taken.")
+        raise QueryError(f"The query has {len(sql):,} characters.", f"At most {_MAX_LENGTH:,} are allowed.")
     try:
         # A text_in_sql, not a bound value: to bind one, DuckDB imports pandas, which takes most of a second.
         row = cursor.execute(f"SELECT json_serialize_sql({text_in_sql(sql)})").fetchone()
@@ -101,7 +101,7 @@ def _not_parsed(cursor: duckdb.DuckDBPyConnection, parsed: dict[str, Any], sql: 
     first = sql.split(maxsplit=1)[0].upper() if sql.split() else ""
     if first == "PIVOT":
         return QueryError(
-            "PIVOT as a statement is not taken.",
+            "PIVOT as a statement is not allowed.",
             "Write `SELECT * FROM layer.table PIVOT (… FOR column IN ('a', 'b'))`, or sum(x) FILTER (column = 'a').",
         )
     try:
@@ -111,13 +111,13 @@ def _not_parsed(cursor: duckdb.DuckDBPyConnection, parsed: dict[str, Any], sql: 
     if len(statements) != 1:
         return QueryError(f"{len(statements) or 'No'} statements were given.", _ADVICE)
     kind = statements[0].type.name
-    return QueryError(message if kind == "SELECT" else f"Only SELECT is taken, not {kind}.", _ADVICE)
+    return QueryError(message if kind == "SELECT" else f"Only a SELECT can be run here, not {kind}.", _ADVICE)
 
 
 def _changing(what: str) -> QueryError:
     return QueryError(
         f"The condition depends on {what}, which gives another result each time.",
-        f"Write the value itself. Not taken here are samples and {', '.join(sorted(CHANGING_FUNCTIONS))}.",
+        f"Write the value itself. Not allowed here are samples and {', '.join(sorted(CHANGING_FUNCTIONS))}.",
     )
 
 
@@ -152,7 +152,7 @@ class _Walk:
 
     def _node(self, node: dict[str, Any], scope: frozenset[str]) -> None:
         if node["type"] not in _NODES:
-            raise QueryError(f"{node['type']} is not taken.", _ADVICE)
+            raise QueryError(f"{node['type']} is not allowed.", _ADVICE)
         if self._repeatable and node.get("sample"):
             raise _changing("a sample")
         for entry in node["cte_map"]["map"]:
@@ -170,7 +170,7 @@ class _Walk:
         if kind == "PARAMETER":
             raise QueryError("The query has a parameter.", "Write the value into the query.")
         if kind not in _EXPRESSIONS:
-            raise QueryError(f"{kind} expressions are not taken.", _ADVICE)
+            raise QueryError(f"{kind} expressions are not allowed.", _ADVICE)
         name = str(expression.get("function_name", "")).lower()
         names = expression.get("column_names") or []
         if len(names) == 1 and names[0].lower() in _AS_COLUMNS:
@@ -181,25 +181,25 @@ class _Walk:
         refused = name in _REFUSED_FUNCTIONS or name.startswith(_REFUSED_PREFIXES)
         if refused and name not in _PG_HARMLESS:
             raise QueryError(
-                f"The function {name} is not taken: it reaches beyond the tables of the lake.", "Leave it out."
+                f"The function {name} is not allowed: it reaches beyond the tables of the lake.", "Leave it out."
             )
         if expression.get("catalog") or expression.get("schema") not in {None, "", "main"}:
-            raise QueryError(f"The function {name} is not taken under another schema.", "Name it alone.")
+            raise QueryError(f"The function {name} is not allowed under another schema.", "Name it alone.")
         self._children(expression, scope)
 
     def _source(self, source: dict[str, Any], scope: frozenset[str]) -> None:
         kind = source["type"]
         if kind == "SHOW_REF":
-            raise QueryError("SHOW, DESCRIBE and SUMMARIZE are not taken.", "`lagoa show` describes a table.")
+            raise QueryError("SHOW, DESCRIBE and SUMMARIZE are not allowed.", "`lagoa show` describes a table.")
         if kind not in _SOURCES:
-            raise QueryError(f"{kind} is not taken in FROM.", _ADVICE)
+            raise QueryError(f"{kind} is not allowed in FROM.", _ADVICE)
         if kind == "BASE_TABLE":
             self._table(source, scope)
         elif kind == "TABLE_FUNCTION":
             name = str(source["function"].get("function_name", "")).lower()
             if name not in _TABLE_FUNCTIONS:
                 raise QueryError(
-                    f"The table function {name or '?'} is not taken.",
+                    f"The table function {name or '?'} is not allowed.",
                     f"Those taken are {', '.join(sorted(_TABLE_FUNCTIONS))}; load files with `lagoa ingest`.",
                 )
         self._children(source, scope)
@@ -210,7 +210,7 @@ class _Walk:
         if catalog or layer in ENGINE_LAYERS:
             raise QueryError(f"{shown} is no table of the lake.", _ADVICE)
         if source.get("at_clause"):
-            raise QueryError(f"AT after {shown} is not taken.", "Query another ref: `lagoa sql --ref main~1 …`.")
+            raise QueryError(f"AT after {shown} is not allowed.", "Query another ref: `lagoa sql --ref main~1 …`.")
         if (name if not layer else shown) in scope and layer in {"", "recurring"}:
             return
         try:

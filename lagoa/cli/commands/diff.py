@@ -56,7 +56,7 @@ def diff(
 
 def _show_tables(found: LakeDiff) -> None:
     emit_table(
-        ("", "table", "rows added", "changed", "removed", "matched by"),
+        ("", "table", "rows added", "changed", "removed", "compared by"),
         (
             (
                 _SIGNS[table.kind],

@@ -75,6 +75,7 @@ def test_a_model_in_the_place_of_a_branch(lake):
         (("quarantine", "batches", "bronze.peoples"), "bronze.people"),
         (("table", "restore", "silver.people", "--from", "main~1"), "bronze.people"),
         (("transform", "--select", "silver.poeple"), "silver.people"),
+        (("transform", "--select", "sliver"), "silver"),
         (("backfill", "silver.peoples"), "silver.people"),
         (("test", "silver.poeple"), "silver.people"),
         (("run", "dayly"), "daily"),

@@ -122,7 +122,16 @@ def test_the_advice_is_the_pattern_that_takes_the_other_months(folder, incoming)
     folder.contract("bronze.jobs", "code:long! change:long", source=source)
     with folder.open() as lake, pytest.raises(SourceError, match=r"2 of its 3 files: MOV202402\.txt, ") as raised:
         lake.delivery(incoming)
-    assert 'If they are of bronze.jobs, write `file: "MOV*.txt"`' in raised.value.advice
+    assert 'If MOV202402.txt, MOV202403.txt are of bronze.jobs, write `file: "MOV*.txt"`' in raised.value.advice
+
+
+def test_the_advice_is_the_pattern_that_takes_a_second_file(folder, tmp_path):
+    folder.contract("bronze.orders", "id:long", source={"format": "csv", "file": "orders.csv"})
+    for name in ("orders.csv", "orders2.csv", "people.csv"):
+        folder.file(f"in/{name}", "id\n1\n")
+    with folder.open() as lake, pytest.raises(SourceError, match=r"orders2\.csv, people\.csv") as raised:
+        lake.delivery(folder.root / "in")
+    assert 'If orders2.csv is of bronze.orders, write `file: "orders*.csv"` in its contract.' in raised.value.advice
 
 
 def test_a_folder_of_other_months_and_an_empty_one(folder, incoming, tmp_path):

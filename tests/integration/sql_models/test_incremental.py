@@ -418,7 +418,7 @@ def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branc
     load(branch, "b1", *FIRST)
     head = branch.head
     refused: list[tuple[str, dict[str, Any], type[Exception], str]] = [
-        ("gold.daily", {"start": "2026-02-30"}, InvalidName, "is not a valid day name"),
+        ("gold.daily", {"start": "2026-02-30"}, InvalidName, "'2026-02-30' is not the start of a day"),
         ("gold.daily", {"start": "2026-01-05T10:00"}, InvalidName, "the start of a day"),
         ("gold.daily", {"start": "2026-01-06", "end": "2026-01-06"}, ModelError, "contains no day"),
         ("gold.daily", {"start": "2026-01-07", "end": "2026-01-06"}, ModelError, "contains no day"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lagoa.domain.file_patterns import common_pattern, matches, matching
+from lagoa.domain.file_patterns import common_pattern, has_number_more, matches, matching
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,27 @@ def test_a_plain_name_is_found_as_it_is():
         (["sp.csv", "rj.csv"], "*.csv"),
         (["K3241.K03200Y0.D61108.ESTABELE", "K3241.K03200Y1.D61108.ESTABELE"], "K3241.K03200Y*.D61108.ESTABELE"),
         (["a", "b"], "*"),
+        (["orders.csv", "orders2.csv", "orders_2024-02.csv"], "orders*.csv"),
     ],
 )
 def test_the_pattern_of_several_names(names, pattern):
     assert common_pattern(names) == pattern
     assert all(matches(pattern, name) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("other", "does"),
+    [
+        ("orders2.csv", True),
+        ("orders (1).csv", True),
+        ("orders_2024-02.csv", True),
+        ("2orders.csv", True),
+        ("orders.csv", False),
+        ("orders_new.csv", False),
+        ("orders2.csv.gz", False),
+        ("order2.csv", False),
+    ],
+)
+def test_a_name_with_a_number_more(other, does):
+    assert has_number_more("orders.csv", other) is does
+    assert has_number_more(other, "orders.csv") is does

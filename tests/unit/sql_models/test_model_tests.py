@@ -387,7 +387,7 @@ def test_sql_that_fails_is_told_with_its_line(lake):
         ("id in (select id from raw.things)", ["`where` names raw.things: it is a condition on the model's own rows."]),
         ("nothing > 1", ['Binder Error: Referenced column "nothing" not found in FROM clause! (line 1)']),
         ("id >", ["The query cannot be read"]),
-        ("id > (select count(*) from read_csv('x.csv'))", ["The table function read_csv is not taken"]),
+        ("id > (select count(*) from read_csv('x.csv'))", ["The table function read_csv is not allowed"]),
     ],
 )
 def test_a_condition_takes_some_rows_into_the_comparison(lake, where, lines):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.commits import Batch
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
-from lagoa.errors import LagoaError, SourceError
+from lagoa.errors import LagoaError, QueryError, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.row_sql import STREAM, RowSql
@@ -21,11 +23,14 @@ from lagoa.write.fingerprints import FILE
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pyarrow as pa
+
     from lagoa.context import LakeContext
     from lagoa.contracts.contract import Contract
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
     from lagoa.formats.shared.reading import Reader
+    from lagoa.formats.shared.stream import EngineScan
     from lagoa.write import WriteTransaction
 
 _ID_LENGTH = 16
@@ -66,9 +71,16 @@ def ingest_file(
     file = SourceFile(path, [each for each in (named, member) if each])
     reader = open_reader(contract, file)
     load = _Load(contract, file, reader, batch_of(file, batch))
-    with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
-        result = load.run(tx, session)
-    return replace(result, commit=tx.commit.id if tx.commit else None, seconds=time.perf_counter() - started)
+
+    def loaded(scan: EngineScan | None) -> IngestResult:
+        with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
+            result = load.run(tx, session, scan)
+        return replace(result, commit=tx.commit.id if tx.commit else None, seconds=time.perf_counter() - started)
+
+    if reader.scan is not None:
+        with suppress(QueryError):  # the stream has the place and the reason of what the engine cannot read
+            return loaded(reader.scan)
+    return loaded(None)
 
 
 def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
@@ -91,14 +103,20 @@ class _Load:
         unread = file.member.others if file.member else ()
         self._result = IngestResult(contract.table, file.name, batch.id, missing=missing, unread=unread)
 
-    def run(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
+    def run(self, tx: WriteTransaction, session: SqlSession, scan: EngineScan | None = None) -> IngestResult:
         """Write the rows and the refused records; return the counts.
 
-        The file is read once. Only if it has more records than rows were written is it read a second time, for those
-        that were refused.
+        The file is read once, by the engine itself where there is a `scan`. Only if it has more records than rows were
+        written is it read a second time, for those that were refused.
+
+        Raises:
+            QueryError: with a `scan`, the engine cannot read the file.
         """
         stream = self._reader.stream()
-        session.register(STREAM, stream.arrow_stream())
+        if scan is not None and self._scans(session, scan, stream.schema):
+            stream.received = scan.rows
+        else:
+            session.register(STREAM, stream.arrow_stream())
         try:
             written = tx.append(
                 self._table,
@@ -123,6 +141,13 @@ class _Load:
             )
         left_out = replace(self._result, footer=stream.footer, notes=stream.notes)
         return replace(left_out, received=received, accepted=accepted, quarantined=refused, rules=rules)
+
+    def _scans(self, session: SqlSession, scan: EngineScan, wanted: pa.Schema) -> bool:
+        """Let the engine read the file in place of the stream, if it finds the same types there."""
+        view = name_in_sql(STREAM)
+        session.query(f"CREATE TEMP VIEW {view} AS {scan.sql}").fetchall()
+        found = session.query(f"SELECT * FROM {view} LIMIT 0").arrow().schema  # noqa: S608
+        return scan.has_types_of(found, wanted)
 
     def _refuse(self, tx: WriteTransaction, session: SqlSession) -> tuple[int, dict[str, int]]:
         """Write the refused records to the quarantine; return how many were written, and how many break each rule."""

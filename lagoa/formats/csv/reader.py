@@ -49,6 +49,7 @@ class CsvReader:
     """
 
     raw = name_in_sql(RAW)
+    scan = None
 
     def __init__(
         self,

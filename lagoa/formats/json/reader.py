@@ -48,6 +48,8 @@ class Block(NamedTuple):
 class JsonReader(JsonValues):
     """A JSON file whose columns are known."""
 
+    scan = None
+
     def __init__(
         self, contract: Contract, source: JsonSource, file: SourceFile, *, block: int = BLOCK, longest: int = MAX_RECORD
     ) -> None:

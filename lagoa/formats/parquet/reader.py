@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import SourceError
 from lagoa.formats.parquet.int96 import UNIT, Int96
+from lagoa.formats.parquet.scan import engine_scan
 from lagoa.formats.shared.arrow_faults import as_json, find_faults
 from lagoa.formats.shared.arrow_types import held, recast, unpacked, value_of
 from lagoa.formats.shared.columns import match_columns
@@ -51,7 +52,8 @@ class ParquetReader:
         self._file = file
         with self._open() as found:
             self._fields = list(found.schema_arrow)
-        self.columns = match_columns(contract, [field.name for field in self._fields], str(file.path))
+            self.columns = match_columns(contract, [field.name for field in self._fields], str(file.path))
+            self.scan = engine_scan(file.path, self.columns, found)
         self._types = {column.name: column.type for column in contract.columns}
 
     @property

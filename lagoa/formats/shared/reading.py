@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from lagoa.contracts.contract import Column
     from lagoa.formats.shared.casts import Value
-    from lagoa.formats.shared.stream import Stream
+    from lagoa.formats.shared.stream import EngineScan, Stream
 
 
 class Values(Protocol):
@@ -34,6 +34,10 @@ class Values(Protocol):
 
 class Reader(Values, Protocol):
     """A source file whose columns are known."""
+
+    @property
+    def scan(self) -> EngineScan | None:
+        """How the engine reads the file by itself; None if it has to be passed the stream."""
 
     def stream(self) -> Stream:
         """Return all records of the file, as one pass over it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import READ_ERRORS
@@ -59,6 +59,26 @@ def to_batches(
         yield pa.RecordBatch.from_arrays([*places, *faultless, *columns], schema=schema)
     if bad:
         yield pa.RecordBatch.from_arrays(unreadable, schema=schema)
+
+
+class EngineScan(NamedTuple):
+    """How an engine reads a file by itself.
+
+    Attributes:
+        sql: the query for what the stream has, except unreadable rows: they have a rule here, but no reason.
+        rows: how many the file says it has.
+    """
+
+    sql: str
+    rows: int
+
+    @staticmethod
+    def has_types_of(found: pa.Schema, stream: pa.Schema) -> bool:
+        """Return whether the rows that an engine reads have the types of those of the stream."""
+        import pyarrow as pa
+
+        wanted = [pa.string() if pa.types.is_large_string(kind) else kind for kind in stream.types]
+        return bool(found.names == stream.names and found.types == wanted)
 
 
 class Stream:

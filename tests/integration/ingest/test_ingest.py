@@ -219,6 +219,8 @@ def test_a_file_that_breaks_off_changes_nothing(lake: Lake, branch: str, tmp_pat
 class Meddled:
     """A reader to whose every pass something is done."""
 
+    scan = None
+
     def __init__(self, reader: Reader, meddle: Callable[[Stream], None]) -> None:
         self.columns, self.header, self.raw, self.value = reader.columns, reader.header, reader.raw, reader.value
         self._reader, self._meddle = reader, meddle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -67,8 +68,18 @@ class ContractEdits:
         for item in self._columns.value:
             if _value(item, "name").value == column:
                 node = _value(item, "physicalType")
-                quote = node.style or ""
-                self._changes.append((node.start_mark.index, node.end_mark.index, f"{quote}{kind}{quote}"))
+                start, end = node.start_mark.index, node.end_mark.index
+                self._changes.append((start, end, _styled(kind, node.style, self.before[start:end])))
+
+
+def _styled(text: str, style: str | None, before: str) -> str:
+    """Return a text as YAML in the quotes of the one that it replaces; lines below their key become one."""
+    if style is None:
+        return text
+    if style == "'":
+        return f"'{text.replace(style, style * 2)}'"
+    line_end = before[len(before.rstrip()) :] if style in {"|", ">"} else ""
+    return json.dumps(text, ensure_ascii=False) + line_end
 
 
 def _value(node: Any, key: str) -> Any:

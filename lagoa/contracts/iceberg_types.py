@@ -97,35 +97,6 @@ def is_field_name(name: str) -> bool:
     return _ANY_FIELD.fullmatch(name) is not None
 
 
-def widened(was: str, found: str) -> str | None:
-    """Return the type that holds all values of two types, if Iceberg can make the first that one; None if not.
-
-    That is `int` to `long`, `float` to `double`, and a decimal to more digits.
-    """
-    one, other = parse_type(was), parse_type(found)
-    if (one.name, other.name) in {("int", "long"), ("float", "double")}:
-        return found
-    more = one.name == other.name == "decimal" and one.numbers[1] == other.numbers[1]
-    return found if more and one.numbers[0] < other.numbers[0] else None
-
-
-def holds(kind: str, found: str) -> bool:
-    """Return whether values of a type that was found may be values of another: each is checked where they are read."""
-    one, other = parse_type(kind), parse_type(found)
-    if one.name == "decimal" and other.name == "decimal":
-        whole = [each.numbers[0] - each.numbers[1] for each in (one, other)]
-        return one.numbers[1] >= other.numbers[1] and whole[0] >= whole[1]
-    wider = {
-        "long": {"int"},
-        "decimal": {"int", "long"},
-        "float": {"int", "long", "decimal"},
-        "double": {"int", "long", "float", "decimal"},
-        "timestamp": {"date"},
-        "timestamptz": {"timestamp", "date"},
-    }
-    return str(one) == str(other) or other.name in wider.get(one.name, ())
-
-
 @cache
 def parse_type(text: str) -> IcebergType:
     """Parse a type in Iceberg's spelling: `long`, `decimal(10, 2)`, `list<string>`, `struct<a: int, b: date>`.

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts import Column
-from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS, holds, parse_type, widened
+from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS, parse_type
 from lagoa.contracts.sources import ISO_DATE
+from lagoa.contracts.widening import extended, holds, widened
 from lagoa.errors import SourceError
 from lagoa.formats.contract_text import guess_lines, scalar
 from lagoa.formats.infer import look_at
@@ -36,21 +37,33 @@ class Changes:
 
     Attributes:
         added: the lines of each new column, by its name.
-        types: the wider type of columns.
+        fields: the paths of new fields of nested columns: `address.zip`, `items.element.sku`.
+        types: the new type of columns: a wider one, or one with these fields.
         left: what is not changed, and what somebody may do, a sentence each.
     """
 
     added: dict[str, list[str]] = field(default_factory=dict)
+    fields: list[str] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
     def compare(self, column: Column, found: str, where: str) -> None:
         """Note what a type that was found for a column means for the contract."""
+        if self.extend(column, found, widen=True):
+            return
         if (wider := widened(column.type, found)) is not None:
             self.types[column.name] = wider
         elif not holds(column.type, found):
             what = f"{column.name} is {column.type} in the contract and {found} in {where}"
             self.left.append(f"{what}, to which no table can be changed without a loss: use another name, or cast it")
+
+    def extend(self, column: Column, found: str, *, widen: bool = False) -> bool:
+        """Add the nested fields that a type has and a column lacks; return whether this changed its type."""
+        kind, paths = extended(column.type, found, widen=widen) if column.type.endswith(">") else (column.type, [])
+        if kind != column.type:
+            self.types[column.name] = kind
+            self.fields += [f"{column.name}.{path}" for path in paths]
+        return kind != column.type
 
 
 def changes_for_file(contract: Contract, path: Path) -> Changes:
@@ -74,7 +87,9 @@ def changes_for_file(contract: Contract, path: Path) -> Changes:
         message = f"none of its columns is in the contract of {contract.table}: it seems to be of another table."
         raise SourceError(str(path), message, "Check the table and the path.")
     for guess in seen.guesses:
-        if guess.header not in known:
+        if guess.header in known:
+            changes.extend(known[guess.header], guess.type)
+        else:
             _rename(guess, {column.name for column in contract.all_columns} | changes.added.keys())
             guess.required = False  # the rows that are there have no value
             guess.properties.update(_written(guess, seen.source, source))
@@ -122,7 +137,10 @@ def _written(guess: Guess, found: Source, source: Source) -> Iterator[tuple[str,
 def _compare(changes: Changes, contract: Contract, path: Path, new: Sequence[Guess]) -> None:
     """Read the file as ingest would, and take a wider type where it lets more records in."""
     added = [Column(each.name, "string" if each.parsed else each.type, header=each.header) for each in new]
-    known = {each.name: replace(each, required=False) for each in contract.columns}
+    types = changes.types
+    known = {
+        each.name: replace(each, required=False, type=types.get(each.name, each.type)) for each in contract.columns
+    }
     tried = replace(contract, columns=(*known.values(), *added))
     refused, seen = _refused(tried, path), set[str]()
     while name := next((each for each in known if each in refused and each not in seen), None):

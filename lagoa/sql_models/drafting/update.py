@@ -33,8 +33,8 @@ class ContractUpdate:
         file: the contract.
         before: its text.
         after: the text with what is added.
-        added: the names of the new columns.
-        types: the wider type of columns.
+        added: the names of the new columns, and the paths of new fields in nested ones, such as `address.zip`.
+        types: the new type of columns: a wider one, or one with these fields.
         left: what is not changed, and what somebody may do, a sentence each.
     """
 
@@ -47,13 +47,13 @@ class ContractUpdate:
     left: tuple[str, ...]
 
     def __repr__(self) -> str:
-        types = f", {counted(len(self.types), 'wider type')}" if self.types else ""
+        types = f", {counted(len(self.types), 'new type')}" if self.types else ""
         left = f", {len(self.left):,} left to you" if self.left else ""
         return f"<ContractUpdate of {self.table}: {counted(len(self.added), 'new column')}{types}{left}>"
 
 
 def update_contract(context: LakeContext, table: TableName, path: Path | None) -> ContractUpdate:
-    """Return a contract with the columns that a file, or the table's model, has and it lacks.
+    """Return a contract with the columns and nested fields that a file, or the table's model, has and it lacks.
 
     Args:
         context: the lake.
@@ -71,7 +71,7 @@ def update_contract(context: LakeContext, table: TableName, path: Path | None) -
     edits.add_columns(list(changes.added.values()))
     for column, kind in changes.types.items():
         edits.change_type(column, kind)
-    added = tuple(changes.added)
+    added = (*changes.added, *changes.fields)
     return ContractUpdate(table, contract.file, edits.before, edits.after, added, changes.types, tuple(changes.left))
 
 

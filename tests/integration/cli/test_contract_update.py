@@ -91,6 +91,28 @@ def test_values_that_are_of_no_wider_type_are_counted(lake, tmp_path):
     assert "id is long, and 2 of the values in sales9.csv cannot be: their records go to quarantine" in left
 
 
+def test_new_fields_inside_structs_are_added(lake, tmp_path):
+    first = write(tmp_path, "orders.jsonl", '{"id": 1, "to": {"city": "Rio"}, "items": [{"sku": "a", "n": 1}]}\n')
+    more = '{"id": 2, "to": {"zip": "1", "city": "Rio", "at": {"x": 1.5}}, "items": [{"sku": "a", "tags": ["t"]}]}\n'
+    second = write(tmp_path, "orders2.jsonl", more)
+    ok(lake, "contract", "infer", first, "--table", "bronze.nested")
+    ok(lake, "ingest", first, "--into", "bronze.nested")
+    refused = lagoa(lake, "ingest", second, "--into", "bronze.nested", "--branch", "main")
+    assert refused.code == 1
+    done = ok(lake, "contract", "update", "bronze.nested", second)
+    assert done.out == "+ to.zip\n+ to.at\n+ items.element.tags\n"
+    text = (lake / "iceberg" / "bronze" / "nested.odcs.yaml").read_text("utf-8")
+    assert '"struct<city: string, zip: string, at: struct<x: double>>"  #' in text
+    assert '"list<struct<sku: string, n: long, tags: list<string>>>"  #' in text
+    ok(lake, "ingest", second, "--into", "bronze.nested")
+    rows = ok(lake, "sql", 'select id, "to", items from bronze.nested order by id', "--json").json()["rows"]
+    assert rows == [
+        [1, {"city": "Rio", "zip": None, "at": None}, [{"sku": "a", "n": 1, "tags": None}]],
+        [2, {"city": "Rio", "zip": "1", "at": {"x": 1.5}}, [{"sku": "a", "n": None, "tags": ["t"]}]],
+    ]
+    assert "has all columns already" in ok(lake, "contract", "update", "bronze.nested", second).err
+
+
 def test_files_say_their_own_types(lake, tmp_path):
     small = pa.table({"id": pa.array([1], pa.int32()), "x": pa.array([1.5], pa.float32())})
     parquet.write_table(small, tmp_path / "small.parquet")

@@ -56,6 +56,21 @@ def test_a_type_changes_within_its_quotes(tmp_path):
     assert edited(tmp_path, TEXT, types=["a", "b"]) == wanted.replace(LAST, LAST + ADDED)
 
 
+def test_a_nested_type_is_quoted_as_the_one_before(tmp_path):
+    file, kind = tmp_path / "x.odcs.yaml", "struct<a: int, `it's`: string>"
+    spelled = {
+        '"struct<a: int>"  # a reason': f'"{kind}"  # a reason',
+        "'struct<a: int>'": "'struct<a: int, `it''s`: string>'",
+        ">-\n          struct<\n          a: int>\n": f'"{kind}"\n',
+    }
+    for before, after in spelled.items():
+        text = f"schema:\n- properties:\n    - name: a\n      physicalType: {before}\n      required: true\n"
+        file.write_text(text)
+        edits = ContractEdits(file)
+        edits.change_type("a", kind)
+        assert edits.after == text.replace(before, after)
+
+
 def test_line_ends_indents_and_the_end_of_the_file_are_kept(tmp_path):
     windows = TEXT.replace("\n", "\r\n")
     assert edited(tmp_path, windows) == windows.replace(LAST[:-1] + "\r\n", (LAST + ADDED).replace("\n", "\r\n"))

@@ -23,7 +23,7 @@ def contract_update(
     ] = None,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add to a contract the columns that a file or the table's model has and it lacks, and widen types that need it.
+    """Add to a contract the columns and nested fields that a file or the table's model has, and widen types.
 
     Everything else in the contract stays as it is written; nothing is removed.
     """
@@ -44,7 +44,8 @@ def _show(update: ContractUpdate, name: str, *, dry_run: bool) -> None:
     for column in update.added if not dry_run else ():
         say(f"+ {column}")
     for column, kind in update.types.items() if not dry_run else ():
-        say(f"~ {column}: {kind}")
+        if not any(each.startswith(f"{column}.") for each in update.added):
+            say(f"~ {column}: {kind}")
     for each in update.left:
         say(f"Not changed: {each}.")
     if update.after == update.before:

@@ -67,20 +67,14 @@ def _check_batch_column(file: Path, query: exp.Query, marks: Collection[str]) ->
 
 def _without_latest(file: Path, query: exp.Query, contract: Contract) -> exp.Query:
     """Return the query without its last step, which keeps the latest row of each key: a merge does the same."""
-    from sqlglot import exp
-
     made = {each.alias_or_name.lower(): each.unalias().sql() for each in query.selects}
     key, order = {made[name] for name in contract.key}, made[contract.order_by or ""]
+    step = latest_step(query)
+    if step is not None and step[0] == key and step[1].this.sql() == order:
+        query = query.copy()
+        query.set("qualify", None)
+        return query
     qualify = query.args.get("qualify")
-    test = qualify.this if qualify else None
-    window = test.this if isinstance(test, exp.EQ) and test.expression == exp.Literal.number(1) else None
-    if isinstance(window, exp.Window) and isinstance(window.this, exp.RowNumber) and window.args.get("order"):
-        first = window.args["order"].expressions[0]
-        latest = first.this.sql() == order and first.args.get("desc") and not first.args.get("nulls_first")
-        if latest and {each.sql() for each in window.args.get("partition_by") or []} == key:
-            query = query.copy()
-            query.set("qualify", None)
-            return query
     raise ModelError(
         file,
         line_of(qualify) if qualify else None,
@@ -89,3 +83,18 @@ def _without_latest(file: Path, query: exp.Query, contract: Contract) -> exp.Que
         f"End the SELECT with: qualify row_number() over (partition by {', '.join(contract.key)} order by "
         f"{contract.order_by} desc, …) = 1",
     )
+
+
+def latest_step(query: exp.Query) -> tuple[set[str], exp.Ordered] | None:
+    """Return the key, as SQL, and the order of the rows if a SELECT ends by keeping the latest row of each key."""
+    from sqlglot import exp
+
+    qualify = query.args.get("qualify")
+    test = qualify.this if qualify else None
+    window = test.this if isinstance(test, exp.EQ) and test.expression == exp.Literal.number(1) else None
+    if not (isinstance(window, exp.Window) and isinstance(window.this, exp.RowNumber) and window.args.get("order")):
+        return None
+    first = window.args["order"].expressions[0]
+    if not first.args.get("desc") or first.args.get("nulls_first"):
+        return None
+    return {each.sql() for each in window.args.get("partition_by") or []}, first

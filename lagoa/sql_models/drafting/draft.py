@@ -15,6 +15,7 @@ from lagoa.formats.shared.guesses import FEW, Guess
 from lagoa.formats.shared.names import find_key
 from lagoa.sql_models import text_of
 from lagoa.sql_models.drafting.analysis import analyse
+from lagoa.sql_models.drafting.options import build_options
 from lagoa.sql_models.drafting.text import DraftColumn, TableDraft, personal_review
 from lagoa.sql_models.sql import read_model
 from lagoa.sql_models.testing.rows import arrow_rows
@@ -84,7 +85,8 @@ def draft_of(
     own = tuple(each.column for each in drafts)
     description = _described(text)
     contract = Contract(table, "0.1.0", target, "", own, description, key=tuple(key), materialization="full")
-    return TableDraft(table, shown, drafts, key, description, notes), contract
+    options = build_options(file, found.resolved, contract, {each: contracts[each] for each in found.inputs})
+    return TableDraft(table, shown, drafts, key, description, notes, options), contract
 
 
 def model_columns(

@@ -43,6 +43,7 @@ class TableDraft:
         key: the columns that identify a row; empty if none are certain to.
         description: what a row is; empty if nothing says so.
         notes: what a reviewer should know.
+        options: comments with other ways to build the table.
     """
 
     table: TableName
@@ -51,6 +52,7 @@ class TableDraft:
     key: Sequence[str]
     description: str
     notes: Sequence[str]
+    options: Sequence[str]
 
 
 def draft_text(draft: TableDraft) -> str:
@@ -74,6 +76,7 @@ def _lines(draft: TableDraft) -> Iterator[str]:
         position = draft.key.index(each.column.name) + 1 if each.column.name in draft.key else 0
         yield from column_lines(each, position)
     yield from ("    customProperties:", "      - property: lagoa.materialization", "        value: full")
+    yield from draft.options
 
 
 def column_lines(draft: DraftColumn, position: int = 0) -> Iterator[str]:

@@ -48,8 +48,8 @@ def contract_of(lake, table):
 
 def test_models_need_nothing_but_their_sql(lake):
     drafted = ok(lake, "contract", "infer", "--model", "gold.sales")  # with what it reads
-    assert "silver/orders.odcs.yaml is written; 1 line marked REVIEW." in drafted.out
-    assert "gold/sales.odcs.yaml is written; 1 line marked REVIEW." in drafted.out
+    assert "silver/orders.odcs.yaml is written; 3 lines marked REVIEW." in drafted.out
+    assert "gold/sales.odcs.yaml is written; 2 lines marked REVIEW." in drafted.out
     assert "nothing is wrong" in ok(lake, "check").out
     ok(lake, "transform")
     orders = ok(lake, "sql", "select order_id, amount from silver.orders order by 1", "--json").json()["rows"]

@@ -17,9 +17,9 @@ from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.shared.personal import personal
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from collections.abc import Collection, Sequence
 
-    from lagoa.formats.shared.profile import Column
+    from duckdb import DuckDBPyConnection
 
 RECORDS = 500_000
 """Records of a file whose type is known that are examined."""
@@ -106,16 +106,22 @@ def formats_of(name: str) -> dict[str, tuple[int, int]]:
     }
 
 
-def find_format(guess: Guess, column: Column) -> None:
-    """Set the format of a column of texts, if all values have one; else note a small set of values."""
+def set_format(guess: Guess, formats: Collection[str], values: Collection[str] | None) -> None:
+    """Set the format of a column of texts, if all values have one; else note a small set of values.
+
+    Args:
+        guess: of the column.
+        formats: those that all values have, of `formats_of` its name.
+        values: the different values; None if there are many.
+    """
     present = guess.records - guess.nulls
     for name, (_, _, named) in _FORMATS.items():
-        if name in column.formats and (named.search(guess.name) or present >= FEW):
+        if name in formats and (named.search(guess.name) or present >= FEW):
             guess.format = name
             return
-    values = column.values
     if values and 1 < len(values) <= DISTINCT and present >= max(FEW, len(values) * 5):
-        _note_values(guess, sorted(values))
+        found = ", ".join(f"{{value: {json.dumps(value, ensure_ascii=False)}}}" for value in sorted(values))
+        guess.likely.append(f"enum: [{found}]")
 
 
 def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> None:
@@ -129,7 +135,7 @@ def guess_typed(connection: DuckDBPyConnection, column: str, guess: Guess) -> No
     row = connection.execute(f"SELECT {', '.join(figures)} FROM records").fetchone() or (0, 0, 0)  # noqa: S608
     guess.records, guess.nulls, guess.distinct = row[0], row[0] - row[1], row[2]
     if guess.type == "string" and row[1]:
-        _guess_format(connection, column, guess, (row[3], row[4]))
+        set_format(guess, _formats_in(connection, guess, name, row[3:]), _few_values(connection, guess, name))
     elif not nested:
         _guess_range(connection, name, guess)
 
@@ -155,24 +161,19 @@ def _guess_range(connection: DuckDBPyConnection, value: str, guess: Guess) -> No
         note_range(guess, least, greatest)
 
 
-def _guess_format(connection: DuckDBPyConnection, column: str, guess: Guess, lengths: tuple[int, int]) -> None:
-    """Look for a format or a small set of values in a column of texts."""
-    present, name = guess.records - guess.nulls, name_in_sql(column)
-    for format_name, (least, most, named) in _FORMATS.items():
-        is_named = bool(named.search(guess.name))
-        enough = is_named or (present >= FEW and format_name not in _NAMED_ONLY)
-        if not (enough and least <= lengths[0] and lengths[1] <= most):
-            continue
-        holds = FORMATS[format_name].holds(name)
-        query = f"SELECT count_if(NOT {holds}) FROM records"  # noqa: S608
-        if (connection.execute(query).fetchone() or (1,))[0] == 0:
-            guess.format = format_name
-            return
-    if 1 < guess.distinct <= DISTINCT and present >= FEW and present >= guess.distinct * 5:
-        query = f"SELECT DISTINCT {name} FROM records WHERE {name} IS NOT NULL ORDER BY 1"  # noqa: S608
-        _note_values(guess, [row[0] for row in connection.execute(query).fetchall()])
+def _formats_in(connection: DuckDBPyConnection, guess: Guess, column: str, lengths: Sequence[int]) -> list[str]:
+    """Return the formats that all values of a column of texts have, whose shortest and longest have these lengths."""
+    shortest, longest = lengths
+    names = [name for name, (least, most) in formats_of(guess.name).items() if least <= shortest and longest <= most]
+    if not names:
+        return []
+    broken = ", ".join(f"count_if(NOT {FORMATS[name].holds(column)})" for name in names)
+    counts = connection.execute(f"SELECT {broken} FROM records").fetchone() or ()  # noqa: S608 - a quoted name
+    return [name for name, count in zip(names, counts, strict=True) if not count]
 
 
-def _note_values(guess: Guess, values: list[str]) -> None:
-    found = ", ".join(f"{{value: {json.dumps(value, ensure_ascii=False)}}}" for value in values)
-    guess.likely.append(f"enum: [{found}]")
+def _few_values(connection: DuckDBPyConnection, guess: Guess, column: str) -> list[str] | None:
+    if guess.distinct > DISTINCT:
+        return None
+    query = f"SELECT DISTINCT {column} FROM records WHERE {column} IS NOT NULL"  # noqa: S608 - a quoted name
+    return [row[0] for row in connection.execute(query).fetchall()]

@@ -9,7 +9,7 @@ from lagoa.contracts.sources import ISO_DATE, DateForm
 from lagoa.formats.shared import near_misses
 from lagoa.formats.shared.codes import named_code
 from lagoa.formats.shared.forms import date_readings, plain_forms, usual_date, usual_decimal
-from lagoa.formats.shared.guesses import find_format, note_range
+from lagoa.formats.shared.guesses import note_range, set_format
 from lagoa.formats.shared.profile import TRUTH, WORD
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class TextColumn:
         """Set the type of a column of texts; only MySQL's word for null is none of its values."""
         self.guess.type, self.guess.why = "string", why
         self.take_nulls(self.words.keys() & {_MYSQL_NULL})
-        find_format(self.guess, self.column)
+        set_format(self.guess, self.column.formats, self.column.values)
 
 
 def guess_columns(guesses: Sequence[Guess], columns: Sequence[Column], usual: Usual) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lagoa.review.overview import BranchState, TableState
     from lagoa.review.plan import Plan
     from lagoa.review.query import Result
+    from lagoa.sandbox import Sandbox
     from lagoa.settings import Settings
     from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.drafting.update import ContractUpdate
@@ -98,6 +99,36 @@ class Lake:
     def create_tag(self, name: str, at: str = MAIN) -> RefInfo:
         """Create a tag: a permanent name of a commit."""
         return self.context.catalog.create_tag(name, self._commit_of(at))
+
+    def create_sandbox(self, name: str, at: str = MAIN, lives: timedelta = timedelta(days=7)) -> Sandbox:
+        """Create a sandbox: the branch `sandbox/<name>` with a time to live; no data is copied.
+
+        Raises:
+            InvalidName: of the name, or of a time to live that is not between a minute and a year.
+            RefExists: there is one of this name.
+            RefNotFound: there is no ref `at`.
+        """
+        from lagoa.sandbox import create_sandbox
+
+        return create_sandbox(self.context, name, self._commit_of(at), lives)
+
+    def sandboxes(self) -> list[Sandbox]:
+        """Return all sandboxes, by name; those whose time is over are there until somebody deletes them."""
+        from lagoa.sandbox import sandboxes
+
+        return sandboxes(self.context)
+
+    def sandbox(self, name: str) -> Sandbox:
+        """Return a sandbox; raises `RefNotFound`, `InvalidName`."""
+        from lagoa.sandbox import sandbox
+
+        return sandbox(self.context, name)
+
+    def extend_sandbox(self, name: str, lives: timedelta = timedelta(days=7)) -> Sandbox:
+        """Let a sandbox end `lives` from now; raises `RefNotFound`, `InvalidName`."""
+        from lagoa.sandbox import extend_sandbox
+
+        return extend_sandbox(self.context, name, lives)
 
     def delete_ref(self, name: str, commit: str | None = None) -> None:
         """Delete a branch or a tag; commits that other refs can reach stay.

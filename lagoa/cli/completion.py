@@ -53,6 +53,14 @@ def complete_tag(ctx: typer.Context) -> list[str]:
     return [ref.name for ref in _refs(ctx) if ref.kind == "tag"]
 
 
+@_quietly
+def complete_sandbox(ctx: typer.Context) -> list[str]:
+    """Offer the sandboxes."""
+    from lagoa.sandbox import PREFIX
+
+    return [ref.name.removeprefix(PREFIX) for ref in _refs(ctx) if ref.name.startswith(PREFIX)]
+
+
 def complete_range(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the branches and tags for either end of `A..B`."""
     before, dots, _ = incomplete.rpartition("..")

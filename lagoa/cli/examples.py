@@ -33,6 +33,10 @@ EXAMPLES = {
     "tag list": ["lagoa tag list"],
     "tag create": ["lagoa tag create closing-2026-11", "lagoa tag create closing-2026-10 --from main*2026-11-01"],
     "tag delete": ["lagoa tag delete closing-2026-10"],
+    "sandbox list": ["lagoa sandbox list"],
+    "sandbox create": ["lagoa sandbox create ana", "lagoa sandbox create closing --from main~1 --ttl 12h"],
+    "sandbox extend": ["lagoa sandbox extend ana --ttl 30d"],
+    "sandbox delete": ["lagoa sandbox delete ana", "lagoa sandbox delete --expired"],
     "table restore": ["lagoa table restore silver.orders --from main~1"],
     "table drop": ["lagoa table drop bronze.people --branch dev"],
     "contract infer": [

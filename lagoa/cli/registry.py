@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DAILY, LOOK, CARE = "Daily path", "Look", "Care"
-REFS, TABLES, CONTRACTS, QUARANTINE = "Branches and tags", "Tables", "Contracts", "Quarantine"
+REFS, TABLES, CONTRACTS, QUARANTINE = "Branches, tags and sandboxes", "Tables", "Contracts", "Quarantine"
 FLOWS, STACK = "Flows", "The stack"
 
 PACKAGE = "lagoa.cli.commands"
@@ -30,6 +30,7 @@ COMMANDS = {
     "doctor": (".doctor", CARE),
     "branch": (".branch", REFS),
     "tag": (".tag", REFS),
+    "sandbox": (".sandbox", REFS),
     "table": (".table", TABLES),
     "contract": (".contract", CONTRACTS),
     "quarantine": (".quarantine", QUARANTINE),

@@ -25,6 +25,8 @@ JOURNAL = "lagoa/journal"
 _RUN = "run/"
 _OWN = "dev/"
 """Branches `dev/<name>/…` belong to the user of that name, an engineer."""
+_SANDBOX = "sandbox/"
+"""Branches `sandbox/<name>` and `sandbox/<name>_…` likewise."""
 
 
 def who_may_move(branch: str) -> tuple[Role, ...]:
@@ -43,6 +45,8 @@ def who_may(branch: str) -> str:
     if branch.startswith(_OWN):
         owner = branch.removeprefix(_OWN).partition("/")[0]
         return f"The engineer {owner!r} may, and the role {PUBLISHER}: `dev/<name>/…` belongs to one user."
+    if branch.startswith(_SANDBOX):
+        return f"The engineer whose name it begins with may (`sandbox/<name>`, `sandbox/<name>_…`), and {PUBLISHER}."
     return roles_may(who_may_move(branch))
 
 

@@ -22,3 +22,4 @@ def test_work_is_done_on_the_others():
 
 def test_a_branch_of_ones_own_is_nobody_elses():
     assert who_may("dev/ana/idea").startswith("The engineer 'ana' may, and the role publisher")
+    assert who_may("sandbox/ana_churn").startswith("The engineer whose name it begins with may")

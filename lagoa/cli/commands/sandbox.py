@@ -1,0 +1,105 @@
+"""`lagoa sandbox`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lagoa.cli.completion import complete_sandbox
+from lagoa.cli.console import emit_json, emit_table, hint, moment, say, short
+from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.refs import FromOption, NameArgument
+
+if TYPE_CHECKING:
+    from lagoa.sandbox import Sandbox
+
+sandbox = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Sandboxes, branches with a time to live: list, create, delete."
+)
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+TtlOption = Annotated[
+    str, typer.Option("--ttl", metavar="TIME", help="Its time to live from now: such as 30m, 12h, 7d or 2w.")
+]
+
+
+@sandbox.command("list")
+def sandbox_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """List the sandboxes and when they end."""
+    with open_here(ctx) as lake:
+        found = lake.sandboxes()
+    if as_json:
+        emit_json([{**asdict(each), "expired": each.expired} for each in found])
+        return
+    emit_table(
+        ("sandbox", "branch", "commit", "author", "ends"),
+        ((each.name, each.branch, short(each.commit), each.author, _end(each)) for each in found),
+        whole=("ends",),
+        first_out=("commit", "author"),
+    )
+    if any(each.expired for each in found):
+        hint("`lagoa sandbox delete --expired` deletes those whose time is over.")
+
+
+@sandbox.command("create")
+def sandbox_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main", ttl: TtlOption = "7d") -> None:
+    """Create a sandbox: a branch with a time to live; no data is copied."""
+    lives = _time(ttl)
+    with open_here(ctx) as lake:
+        made = lake.create_sandbox(name, source, lives)
+        folder = lake.settings.root
+    say(f"The sandbox {name} is the branch {made.branch}, begins at {source} and ends {_end(made)}.")
+    say(
+        f'  SQL      lagoa sql --ref {made.branch} "select …"\n'
+        f'  Python   lagoa.open_lake({str(folder)!r}).sql("select …", "{made.branch}").df()\n'
+        f'  Iceberg  lagoa.open_lake({str(folder)!r}).catalog("{made.branch}")'
+    )
+    hint(f"Next: `lagoa transform {made.branch}`, `lagoa diff main..{made.branch}`, `lagoa publish {made.branch}`.")
+
+
+@sandbox.command("extend")
+def sandbox_extend(ctx: typer.Context, name: NameArgument, ttl: TtlOption = "7d") -> None:
+    """Let a sandbox end later, or earlier."""
+    lives = _time(ttl)
+    with open_here(ctx) as lake:
+        say(f"The sandbox {name} ends {_end(lake.extend_sandbox(name, lives))}.")
+
+
+@sandbox.command("delete")
+def sandbox_delete(
+    ctx: typer.Context,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="Their names.", autocompletion=complete_sandbox)
+    ] = None,
+    *,
+    expired: Annotated[bool, typer.Option("--expired", help="All whose time is over.")] = False,
+) -> None:
+    """Delete sandboxes; commits that other refs reach stay."""
+    if expired == bool(names):
+        raise typer.BadParameter("Name sandboxes, or give --expired for all whose time is over.")
+    with open_here(ctx) as lake:
+        found = [lake.sandbox(name) for name in names or ()] or [each for each in lake.sandboxes() if each.expired]
+        for each in found:
+            lake.delete_ref(each.branch, each.commit)  # not if somebody has written to it meanwhile
+            say(f"Deleted the sandbox {each.name}, which was at {short(each.commit)}.")
+    if not found:
+        hint("There is no sandbox whose time is over.")
+
+
+def _time(text: str) -> timedelta:
+    """Return a time to live; raises `BadParameter`."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([mhdw])", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no time to live: give a number and m, h, d or w, such as 12h.")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _end(found: Sandbox) -> str:
+    """Return when a sandbox ends, for a table or a sentence."""
+    if found.ends_at is None:
+        return "when it is deleted"
+    return f"{moment(found.ends_at)}{', which is over' if found.expired else ''}"

@@ -43,7 +43,7 @@ test: install $(LINT)/.installed  ## all tests without servers; downloads PyIceb
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .venv/.stack: $(STAMP)
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack]'
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack,trino]'
 	touch $@
 
 test-wheel: install  ## test the wheel in a clean environment: the README's tour, size, licenses

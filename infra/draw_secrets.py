@@ -21,6 +21,7 @@ NAMES = (
     "minio-root-password",
     "minio-nessie",
     "audit-token",
+    "trino-internal",
     "prefect-api",
     *(
         f"{what}-{role}"

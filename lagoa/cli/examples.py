@@ -69,6 +69,9 @@ EXAMPLES = {
     "stack env": ['eval "$(lagoa stack env)"'],
     "stack configure": ["lagoa stack configure --secrets .secrets/credentials.json"],
     "stack make-ready": ["lagoa stack make-ready nessie minio"],
+    "stack user add": ["lagoa stack user add ana --role reader"],
+    "stack user list": ["lagoa stack user list"],
+    "stack user remove": ["lagoa stack user remove ana"],
 }
 """By command, from the root on."""
 

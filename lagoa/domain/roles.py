@@ -13,6 +13,9 @@ Role = Literal["reader", "ingest", "engineer", "publisher"]
 
 PUBLISHER: Role = "publisher"
 
+SqlRole = Literal["reader", "ingest", "engineer"]
+"""Roles whose users query over SQL: all but the publisher, as whom nobody signs in."""
+
 READER: Role = "reader"
 """Cannot read the quarantine, which contains records as they were received."""
 

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ from lagoa.domain.optional import extra
 from lagoa.errors import StackError
 
 if TYPE_CHECKING:
-    from lagoa.stack.manifest import Artefact
+    from lagoa.stack.manifest import Artefact, Part
 
 Build = Callable[[Path, Sequence[str]], None]
 """Builds options into an unpacked folder; raises `StackError`."""
@@ -80,7 +81,10 @@ def fetch(root: Path, name: str, artefact: Artefact, tell: Tell, build: Build | 
         if artefact.go:
             return _go(root, name, artefact, tell)
         file = _maven(name, artefact, tell)
-        return _unpacked(name, artefact, file, tell, build) if artefact.folder else file
+        if not artefact.folder:
+            return file
+        parts = [(part, _maven(name, part, tell)) for part in artefact.parts]
+        return _unpacked(name, artefact, (file, parts), tell, build)
 
 
 @contextmanager
@@ -108,25 +112,44 @@ def _system(name: str, artefact: Artefact) -> Path:
     return program.parent
 
 
-def _unpacked(name: str, artefact: Artefact, file: Path, tell: Tell, build: Build | None) -> Path:
-    """Return the folder that a zip unpacks to, with the manifest's options built in."""
-    key = hashlib.sha256("\n".join(artefact.build).encode()).hexdigest()[:8]
-    path = file.parent / key / str(artefact.folder)
+def _unpacked(
+    name: str, artefact: Artefact, files: tuple[Path, Sequence[tuple[Part, Path]]], tell: Tell, build: Build | None
+) -> Path:
+    """Return the folder that a file unpacks to, with its parts in it and the manifest's options built in."""
+    file, parts = files
+    made_of = [*artefact.build, *(f"{part.sha256} {part.place}" for part, _ in parts)]
+    path = file.parent / hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8] / str(artefact.folder)
     if path.is_dir():
         return path
-    tell(f"building {name}; this takes a minute, once")
+    tell(f"building {name}; this takes a minute, once" if build else f"unpacking {name}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        with zipfile.ZipFile(file) as packed:
-            packed.extractall(folder)  # its hash is known, so is what lies in it
-        made = Path(folder) / str(artefact.folder)
+        made = _unpack(file, Path(folder), artefact.folder)
+        for part, packed in parts:
+            place = made / part.place
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if part.folder is None:
+                shutil.copy(packed, place)
+            else:
+                _unpack(packed, Path(folder), part.folder).rename(place)
         if build is not None:
             build(made, artefact.build)
         made.rename(path)
     return path
 
 
-def _maven(name: str, artefact: Artefact, tell: Tell) -> Path:
+def _unpack(file: Path, folder: Path, made: str | None) -> Path:
+    """Unpack a file, whose hash is known, and so what lies in it; return the folder that it unpacks to."""
+    if file.suffix == ".zip":
+        with zipfile.ZipFile(file) as packed:
+            packed.extractall(folder)  # noqa: S202
+    else:
+        with tarfile.open(file) as packed:
+            packed.extractall(folder, filter="data")
+    return folder / str(made)
+
+
+def _maven(name: str, artefact: Artefact | Part, tell: Tell) -> Path:
     file = str(artefact.file)
     path = cache_folder() / str(artefact.sha256)[:16] / file
     if path.is_file():

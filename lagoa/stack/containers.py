@@ -44,6 +44,9 @@ PUBLISH = "publish"
 
 PREFECT_PORT = 4200
 
+TRINO_HOME = Path("/usr/lib/trino")
+"""Where the official image has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -178,9 +181,9 @@ def _postgres(site: Site) -> None:
     write_private(site.folder / "postgresql.conf", lines)
 
 
-def _server(site: Site) -> None:
+def _server(site: Site, program: Path = Path("/opt/server")) -> None:
     """Write what `lagoa stack up` writes, and into a file what that gives the server as its environment."""
-    launch = SERVERS[site.name].configure(site, Path("/opt") / site.name)
+    launch = SERVERS[site.name].configure(site, program)
     lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in launch.environment.items())
     write_private(site.folder / "environment", lines)
 
@@ -191,6 +194,7 @@ CONTAINERS: Mapping[str, Container] = {
     "vault": Container(LAGOA, _server),
     "minio": Container(LAGOA, _server),
     "nessie": Container((10000, 10001), _server),
+    "trino": Container((1000, 1000), lambda site: _server(site, TRINO_HOME)),
     "audit": Container(LAGOA, _server),
 }
 """By server. The numbers of users are those of the images."""

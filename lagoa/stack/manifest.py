@@ -20,15 +20,47 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+PACKED = (".zip", ".tar.gz")
+"""Endings of files that are unpacked."""
+
+
+class Part(BaseModel):
+    """A further file of a server, from Maven Central.
+
+    Attributes:
+        maven: coordinates, as those of the server.
+        file: name of the file that they give; one that is packed is unpacked.
+        sha256: of that file.
+        bytes: its size.
+        folder: that a packed file unpacks to.
+        place: where it is put in the server's folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    maven: str
+    file: str
+    sha256: Sha256
+    bytes: int
+    folder: str | None = None
+    place: Annotated[str, Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$")]
+
+    @model_validator(mode="after")
+    def _folder_of_packed(self) -> Self:
+        _check_folder(self.file, self.folder)
+        return self
+
+
 class Artefact(BaseModel):
     """Where a server comes from: Maven Central, sources of the Go module proxy, this machine, or Lagoa itself.
 
     Attributes:
         maven: coordinates, `group:artifact:version:packaging[:classifier]`.
-        file: name of the file that they give; a zip is unpacked.
+        file: name of the file that they give; one that is packed is unpacked.
         sha256: of that file.
         bytes: its size.
-        folder: that a zip unpacks to.
+        folder: that a packed file unpacks to.
+        parts: further files that are put into that folder.
         build: options that are built into what was unpacked.
         go: folder of a module whose go.mod and go.sum pin the sources.
         package: the package that is built.
@@ -54,6 +86,7 @@ class Artefact(BaseModel):
     sha256: Sha256 | None = None
     bytes: int | None = None
     folder: str | None = None
+    parts: tuple[Part, ...] = ()
     build: tuple[str, ...] = ()
     go: str | None = None
     package: str | None = None
@@ -87,13 +120,19 @@ class Artefact(BaseModel):
             raise ValueError("one of `maven`, `go`, `system` and `module` says where it comes from")
         if self.maven is not None and not (self.file and self.sha256 and self.bytes):
             raise ValueError("`maven` goes with `file`, `sha256` and `bytes`")
-        if (self.file or "").endswith(".zip") != (self.folder is not None):
-            raise ValueError("a zip goes with the `folder` that it unpacks to, and nothing else does")
+        _check_folder(self.file or "", self.folder)
+        if self.parts and self.folder is None:
+            raise ValueError("`parts` go with the `folder` that they are put into")
         if self.system is not None and not (self.locate and self.program):
             raise ValueError("`system` goes with `locate` and `program`")
         if self.go is not None and not (self.package and self.version):
             raise ValueError("`go` goes with `package` and `version`")
         return self
+
+
+def _check_folder(file: str, folder: str | None) -> None:
+    if file.endswith(PACKED) != (folder is not None):
+        raise ValueError("a zip or tar.gz goes with the `folder` that it unpacks to, and nothing else does")
 
 
 PORTS = ("port", "management_port", "console_port")

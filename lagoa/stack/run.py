@@ -16,6 +16,8 @@ from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.server import Launch, Site, write_private
+from lagoa.stack.servers.trino import CA
+from lagoa.stack.servers.trino.users import Users
 from lagoa.stack.supervisor import Supervisor
 from lagoa.storage.s3 import WRITER
 
@@ -132,6 +134,8 @@ class Stack:
         found = {f"LAGOA_{name.upper()}_URL": SERVERS[name].url(each) for name, each in self.manifest.items()}
         if "keycloak" in self.manifest:
             found["LAGOA_OIDC_URL"] = found["LAGOA_KEYCLOAK_URL"]
+        if "trino" in self.manifest:
+            found["LAGOA_TRINO_CA"] = str(self._state / "trino" / CA)
         if "minio" in self.manifest:
             found["LAGOA_S3_ENDPOINT"] = found["LAGOA_MINIO_URL"]
             if not self.manifest["minio"].sign_in:
@@ -141,19 +145,31 @@ class Stack:
 
     def log(self, name: str, lines: int) -> str:
         """Return the end of a server's log; raises `StackError` for a name that is none."""
-        self._ordered([name])
+        self._check_name(name)
         return self._supervisor.last_lines(name, lines)
+
+    def users(self, volumes: Path | None = None) -> Users:
+        """Return who signs in to Trino, here or in containers; raises `StackError` if there is no Trino.
+
+        Args:
+            volumes: where the volumes of the containers are.
+        """
+        self._check_name("trino")
+        return Users((volumes or self._state) / "trino")
 
     def _credentials(self) -> Credentials:
         return Credentials(self._state / "credentials.json")
+
+    def _check_name(self, name: str) -> None:
+        if name not in self.manifest:
+            raise StackError(name, "it is no server of the stack.", f"There are: {', '.join(self.manifest)}.")
 
     def _ordered(self, only: Iterable[str] | None) -> list[str]:
         """Return servers with what they need, which comes first; all when none are named."""
         found: list[str] = []
 
         def add(name: str) -> None:
-            if name not in self.manifest:
-                raise StackError(name, "it is no server of the stack.", f"There are: {', '.join(self.manifest)}.")
+            self._check_name(name)
             for need in SERVERS[name].needs(self.manifest[name]):
                 add(need)
             if name not in found:

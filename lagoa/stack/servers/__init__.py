@@ -9,6 +9,7 @@ from lagoa.stack.servers.keycloak import KEYCLOAK
 from lagoa.stack.servers.minio import MINIO
 from lagoa.stack.servers.nessie import NESSIE
 from lagoa.stack.servers.postgres import POSTGRES
+from lagoa.stack.servers.trino import TRINO
 from lagoa.stack.servers.vault import VAULT
 
 if TYPE_CHECKING:
@@ -23,5 +24,6 @@ SERVERS: Mapping[str, Server] = {
     "nessie": NESSIE,
     "vault": VAULT,
     "audit": AUDIT,
+    "trino": TRINO,
 }
 """Each by its name in the manifest."""

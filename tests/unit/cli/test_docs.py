@@ -108,7 +108,7 @@ def test_shared_options_are_documented_and_taken_by_every_command():
 
 
 def test_every_command_is_tested():
-    places = ("integration/cli/test_*.py", "stack/test_stack.py", "unit/stack/test_compose.py")
+    places = ("integration/cli/test_*.py", "stack/test_stack.py", "unit/stack/test_*.py")
     tests = "".join(file.read_text("utf-8") for place in places for file in (ROOT / "tests").glob(place))
     calls = {name: ", ".join(f'"{part}"' for part in name.split()) for name in COMMANDS}
     assert [name for name, call in calls.items() if call not in tests] == []

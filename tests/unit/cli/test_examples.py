@@ -14,12 +14,12 @@ from lagoa.cli.main import app
 ROOT_COMMAND = typer.main.get_command(app)
 
 
-def commands():
-    for name in ROOT_COMMAND.commands:
-        command = ROOT_COMMAND.commands[name]
+def commands(group=ROOT_COMMAND, path=""):
+    for name in group.commands:
+        command = group.commands[name]
         if not command.hidden:
-            inner = getattr(command, "commands", None)
-            yield from (f"{name} {verb}" for verb, each in inner.items() if not each.hidden) if inner else (name,)
+            place = f"{path} {name}".strip()
+            yield from commands(command, place) if hasattr(command, "commands") else (place,)
 
 
 @pytest.mark.parametrize("path", list(commands()))

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 from lagoa.cli.main import app
 from lagoa.errors import StackError
-from lagoa.stack.containers import CONTAINERS, LAGOA, PREFECT_PORT, ROLES, configure, in_containers
+from lagoa.stack.containers import CONTAINERS, LAGOA, PREFECT_PORT, ROLES, TRINO_HOME, configure, in_containers
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
 from lagoa.stack.servers import SERVERS
@@ -75,11 +75,11 @@ def _as_new_as(tag, artefact):
 
 
 def pinned(compose):
-    """Every image has an exact version: at least two numbers, or what a Go module calls a version."""
+    """Every image has an exact version: two numbers, what a Go module calls a version, or a number like Trino's."""
     found = []
     for name, service in compose["services"].items():
         image, _, tag = service.get("image", "").rpartition(":")
-        if not image or not re.match(r"v?\d+\.\d+", tag):
+        if not image or not re.match(r"v?\d+\.\d+|\d{3}$", tag):
             found.append(f"{name}: {service.get('image')} is not pinned")
     return found
 
@@ -371,6 +371,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
         "vault": set(),
         "minio": {"minio-root-user", "minio-root-password", "audit-token"},
         "nessie": {"postgres-nessie", "minio-nessie"},
+        "trino": {"trino-internal", "oidc-client-reader"},
         "audit": {"audit-token"},
         "prefect": {"postgres-prefect", "prefect-api"},
         **{name: {each.format(role) for each in of_role} | prefect[role] for name, role in ROLES.items()},
@@ -420,6 +421,9 @@ def test_servers_are_started_as_they_are_configured(tmp_path):
         launch = SERVERS[name].configure(Site(name, ROOT, tmp_path / name, credentials, manifest), Path(name))
         words = [str(word).replace(str(tmp_path), "/lagoa") for word in launch.command[1:]]
         assert services[name]["command"] == words
+    trino = SERVERS["trino"].configure(Site("trino", ROOT, tmp_path / "trino", credentials, manifest), TRINO_HOME)
+    words = [str(word).replace(str(tmp_path), "/lagoa") for word in trino.command[1:]]
+    assert services["trino"]["command"][-1].endswith(f'exec "$$JAVA_HOME/bin/java" {shlex.join(words)}')
     audit = SERVERS["audit"].configure(Site("audit", ROOT, tmp_path / "audit", credentials, manifest), Path("python"))
     assert services["audit"]["command"][-1].endswith(f"exec {shlex.join(audit.command)}")
     assert services["prefect"]["user"] == services["worker"]["user"] == ":".join(map(str, LAGOA))

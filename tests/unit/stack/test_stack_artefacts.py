@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,8 @@ from lagoa.stack.manifest import Artefact
 from lagoa.stack.servers.nessie import read_rules
 
 TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+JAR = {"maven": "a:b:1:jar", "file": "b.jar", "sha256": "0" * 64, "bytes": 1}
+ZIP = {"maven": "a:b:1:zip", "file": "b.zip", "sha256": "0" * 64, "bytes": 1, "folder": "b"}
 SYSTEM = {"system": "oracle", "program": "database", "port": 1521, "minimum": 14}
 
 
@@ -116,6 +119,46 @@ class TestZip:
         assert len(set(found)) == len(built) == 1
 
 
+class TestParts:
+    def cached(self, tmp_path, name, **files):
+        """Put a packed file into the cache, as a fetch would; return what the manifest says of it."""
+        path = tmp_path / name
+        if name.endswith(".tar.gz"):
+            with tarfile.open(path, "w:gz") as packed:
+                for file, text in files.items():
+                    (tmp_path / "one").write_text(text)
+                    packed.add(tmp_path / "one", f"{name.partition('.')[0]}/{file}")
+        elif name.endswith(".zip"):
+            with zipfile.ZipFile(path, "w") as packed:
+                for file, text in files.items():
+                    packed.writestr(f"{name.partition('.')[0]}/{file}", text)
+        else:
+            path.write_text(files["text"])
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        kept = cache_folder() / sha256[:16] / name
+        kept.parent.mkdir(parents=True)
+        path.rename(kept)
+        entry = {"maven": "org.example:it:1:x", "file": name, "sha256": sha256, "bytes": kept.stat().st_size}
+        return entry | ({"folder": name.partition(".")[0]} if "." in name and not name.endswith(".jar") else {})
+
+    def test_a_server_is_put_together_of_its_parts_and_again_when_one_changes(self, tmp_path):
+        server = self.cached(tmp_path, "server.tar.gz", program="program")
+        plugin = self.cached(tmp_path, "plugin.zip", code="first") | {"place": "plugin/mine"}
+        jar = self.cached(tmp_path, "driver.jar", text="jar") | {"place": "lib/driver.jar"}
+
+        def get(*parts):
+            return ask(tmp_path, **server, parts=parts, port=8000)
+
+        first = get(plugin, jar)
+        found = {str(path.relative_to(first)): path.read_text() for path in first.rglob("*") if path.is_file()}
+        assert found == {"program": "program", "plugin/mine/code": "first", "lib/driver.jar": "jar"}
+        assert get(plugin, jar) == first
+        other = get(self.cached(tmp_path, "plugin.zip", code="second") | {"place": "plugin/mine"})
+        assert (other / "plugin/mine/code").read_text() == "second"
+        assert not (other / "lib").exists()
+        assert (first / "plugin/mine/code").read_text() == "first"
+
+
 BARS = """
 import time
 from lagoa.cli.progress import working
@@ -164,6 +207,11 @@ class TestProgress:
         {"maven": "a:b:1:zip", "file": "b.zip", "sha256": "0" * 64, "bytes": 1},
         {"maven": "a:b:1:jar", "file": "b.jar", "sha256": "0" * 64, "bytes": 1, "folder": "b"},
         {"go": "infra/go/b", "package": "b", "version": "v1", "store": "memory"},
+        {**JAR, "parts": [{**JAR, "place": "lib/b.jar"}]},
+        {**ZIP, "parts": [{**JAR, "place": "../b.jar"}]},
+        {**ZIP, "parts": [{**JAR, "place": "/b.jar"}]},
+        {**ZIP, "parts": [JAR]},
+        {**ZIP, "parts": [{**JAR, "file": "b.tar.gz", "place": "lib"}]},
     ],
 )
 def test_an_entry_that_does_not_say_where_a_server_comes_from_is_refused(entry):

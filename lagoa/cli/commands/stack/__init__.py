@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lagoa.cli.commands.stack.here import root_here, stack_here
+from lagoa.cli.commands.stack.user import user
 from lagoa.cli.console import emit_json, emit_table, hint, say, size
 from lagoa.cli.errors import EXIT_ERROR
-from lagoa.cli.options import JsonOption, lake_folder
+from lagoa.cli.options import JsonOption
 from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lagoa.stack.run import ServerState, Stack
+    from lagoa.stack.run import ServerState
 
 stack = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="The real servers, without Docker: up, down, status, logs, env."
+    add_completion=False,
+    no_args_is_help=True,
+    help="The real servers, without Docker: up, down, status, logs, env, user.",
 )
+stack.add_typer(user, name="user")
 
 OnlyOption = Annotated[
     str | None, typer.Option("--only", metavar="NAME,…", help="Only these servers, and the ones that they need.")
@@ -45,7 +50,7 @@ def stack_up(
     """Start the servers, fetched or built the first time, and wait until each is healthy."""
     from lagoa.stack.run import free_ports as find_ports
 
-    here = _stack(ctx)
+    here = stack_here(ctx)
     if free_ports:
         here.choose_ports(find_ports(here.manifest))
     elif port:
@@ -59,14 +64,14 @@ def stack_up(
 def stack_down(ctx: typer.Context) -> None:
     """Stop what `up` started. Data and credentials stay."""
     with working("stopping the stack"):
-        ran = _stack(ctx).down()
+        ran = stack_here(ctx).down()
     say("The stack is down; its data stays." if ran else "Nothing was running.")
 
 
 @stack.command("status")
 def stack_status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show each server: whether it runs and is healthy, where, with how much memory. Exits with 1 if one is not."""
-    states = _stack(ctx).status()
+    states = stack_here(ctx).status()
     _show(states, as_json=as_json)
     if any(state.pid is not None and not state.healthy for state in states):
         raise typer.Exit(EXIT_ERROR)
@@ -81,13 +86,13 @@ def stack_logs(
     ] = 50,
 ) -> None:
     """Show the end of a server's log."""
-    say(_stack(ctx).log(name, lines))
+    say(stack_here(ctx).log(name, lines))
 
 
 @stack.command("env")
 def stack_env(ctx: typer.Context) -> None:
     """Print what programs need to find the servers, credentials included: `eval "$(lagoa stack env)"`."""
-    for name, value in _stack(ctx).environment().items():
+    for name, value in stack_here(ctx).environment().items():
         say(f"export {name}={shlex.quote(value)}")
 
 
@@ -100,7 +105,7 @@ def stack_configure(
     """Write the configuration of the servers of docker-compose.yml into their volumes; runs in a container."""
     from lagoa.stack.containers import configure
 
-    configure(_stack_root(ctx), secrets, volumes)
+    configure(root_here(ctx), secrets, volumes)
 
 
 @stack.command("make-ready")
@@ -112,21 +117,7 @@ def stack_make_ready(
     """Set up servers of docker-compose.yml with what other servers need in them; runs in a container."""
     from lagoa.stack.containers import make_ready
 
-    make_ready(_stack_root(ctx), names, volumes)
-
-
-def _stack(ctx: typer.Context) -> Stack:
-    from lagoa.settings import load_settings
-    from lagoa.stack.run import Stack
-
-    settings = load_settings(lake_folder(ctx))
-    return Stack(settings.root, settings.state_folder / "stack")
-
-
-def _stack_root(ctx: typer.Context) -> Path:
-    from lagoa.settings import load_settings
-
-    return load_settings(lake_folder(ctx)).root
+    make_ready(root_here(ctx), names, volumes)
 
 
 def _ports(words: Sequence[str]) -> dict[str, dict[str, int]]:

@@ -1,0 +1,356 @@
+"""Published data over SQL, as an analyst gets it from Trino: what it shows, to whom, and what it refuses."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+import requests
+from lakes import LakeFolder
+from sqlalchemy import create_engine, text
+from trino.auth import BasicAuthentication
+from trino.dbapi import connect
+from trino.exceptions import HttpError, TrinoUserError
+
+from lagoa.stack.run import Stack
+from tests.stack.test_sign_in import Servers
+from tests.stack.test_stack import wait_until
+
+pytestmark = pytest.mark.timeout(300)
+
+ANA = {
+    "id": 1,
+    "name": "Ana Conceição",
+    "phone": "11-99999-0001",
+    "born": date(1990, 2, 28),
+    "income": Decimal("1234.50"),
+    "spent": Decimal("99999999.99"),
+    "weight": 0.1,
+    "active": True,
+    "seen": datetime(2026, 3, 1, 12, 30, 15, 123456),  # noqa: DTZ001 - a timestamp without zone
+    "paid": datetime(2026, 3, 1, 15, 30, 15, 123456, tzinfo=UTC),
+    "tags": ["é", "日本"],
+}
+"""A row of gold.customers; `name`, `phone`, `born` and `income` are personal."""
+
+TYPES = pa.schema(
+    {
+        "id": pa.int64(),
+        "name": pa.string(),
+        "phone": pa.string(),
+        "born": pa.date32(),
+        "income": pa.decimal128(10, 2),
+        "spent": pa.decimal128(10, 2),
+        "weight": pa.float64(),
+        "active": pa.bool_(),
+        "seen": pa.timestamp("us"),
+        "paid": pa.timestamp("us", "UTC"),
+        "tags": pa.list_(pa.string()),
+    }
+)
+PERSONAL = {"name", "phone", "born", "income"}
+SHOWN = {name: None if name in PERSONAL else value for name, value in ANA.items()}
+
+
+class Analyst:
+    """Somebody who signs in to a Trino."""
+
+    def __init__(self, stack, name, password):
+        self._where = stack.manifest["trino"]
+        self.ca = stack.environment()["LAGOA_TRINO_CA"]
+        self.name = name
+        self.password = password
+
+    def connect(self, **options):
+        sign_in = {"user": self.name, "auth": BasicAuthentication(self.name, self.password)}
+        where = {"host": self._where.host, "port": self._where.port, "http_scheme": "https", "verify": self.ca}
+        return connect(**{**where, **sign_in, "catalog": "lake", "max_attempts": 1, **options})
+
+    def rows(self, sql, **options):
+        with closing(self.connect(**options)) as connection:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            found = cursor.fetchall()
+            self.columns = [column[0] for column in cursor.description or ()]
+            return [tuple(row) for row in found]
+
+    def url(self):
+        return f"trino://{self.name}:{self.password}@{self._where.address}/lake/gold"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_other_certificates():
+    """Let nothing go before the certificate that a client is given, as these variables do with `requests`."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            patch.delenv(name, raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def stack(signed, tmp_path_factory):
+    """Return the stack, seen from a lake with tables in three layers, whose state is published."""
+    servers = Servers(signed)
+    servers.empty()
+    folder = LakeFolder(tmp_path_factory.mktemp("lake"))
+    (folder.root / "infra").symlink_to(signed._root / "infra")
+    (folder.root / ".lagoa").mkdir()
+    (folder.root / ".lagoa/stack").symlink_to(signed._state)
+    folder.settings(
+        catalog="nessie",
+        nessie_url=servers.nessie,
+        warehouse=f"s3://lagoa/warehouse/{uuid.uuid4().hex}",
+        s3_endpoint=servers.s3,
+        sign_in="oidc",
+        oidc_url=servers.oidc,
+    )
+    kinds = {"id": "long*", "name": "string!", "phone": "string", "born": "date", "income": "decimal(10, 2)"}
+    kinds |= {"spent": "decimal(10, 2)", "weight": "double", "active": "boolean", "seen": "timestamp"}
+    kinds |= {"paid": "timestamptz", "tags": "list<string>"}
+    columns = {
+        name: {"physicalType": kind} | ({"classification": "personal"} if name in PERSONAL else {})
+        for name, kind in kinds.items()
+    }
+    people = {"id": "long*", "name": {"physicalType": "string", "classification": "personal"}}
+    folder.contract("bronze.people", people)
+    folder.contract("silver.people", people)
+    folder.contract("gold.customers", columns)
+    folder.contract("gold.sales", "day:date* amount:decimal(10,2)")
+    here = Stack(folder.root, folder.root / ".lagoa/stack")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in servers.environment.items():  # the other stack's stand there, and go before the file
+            if name not in {"LAGOA_TRINO_URL", "LAGOA_TRINO_CA"}:
+                patch.setenv(name, value)
+        here.up(["trino"])
+        with folder.open() as lake:
+            publish(lake)
+    return here
+
+
+def publish(lake):
+    branch = lake.create_branch("first")
+    for table in ("bronze.people", "silver.people"):
+        branch.append(table, pa.table({"id": [1], "name": ["Ana"]}))
+    branch.append("gold.customers", pa.Table.from_pylist([ANA, {"id": 2, "name": "Zé"}], TYPES))
+    sales = {"day": pa.array([date(2026, 3, 1)]), "amount": pa.array([Decimal("0.10")], pa.decimal128(10, 2))}
+    branch.append("gold.sales", pa.table(sales))
+    branch.publish()
+
+
+@pytest.fixture(scope="module")
+def analyst(stack):
+    """Return what makes a user of a role."""
+    made = []
+
+    def make(role):
+        name = f"{role}-{uuid.uuid4().hex[:6]}"
+        password = stack.users().add(name, role)
+        made.append(name)
+        who = Analyst(stack, name, password)
+        wait_until(lambda: refusal(who, "SELECT 1") is None)
+        return who
+
+    yield make
+    for name in made:
+        stack.users().remove(name)
+
+
+@pytest.fixture(scope="module")
+def reader(analyst):
+    return analyst("reader")
+
+
+@pytest.fixture(scope="module")
+def engineer(analyst):
+    return analyst("engineer")
+
+
+class TestWhatIsShown:
+    def test_values_come_as_they_were_published_and_personal_ones_as_null(self, reader):
+        first, second = reader.rows("SELECT * FROM gold.customers ORDER BY id")
+        assert dict(zip(reader.columns, first, strict=True)) == SHOWN
+        assert second == (2, *[None] * 10)
+        assert reader.rows("SELECT count(name), count(phone), min(born), max(income) FROM gold.customers") == [
+            (0, 0, None, None)
+        ]
+        assert reader.rows("SELECT id FROM gold.customers WHERE phone IS NULL AND name IS NULL ORDER BY id") == [
+            (1,),
+            (2,),
+        ]
+
+    def test_sqlalchemy_and_pandas_read_it(self, reader):
+        engine = create_engine(reader.url(), connect_args={"http_scheme": "https", "verify": reader.ca})
+        with engine.connect() as connection:
+            where = text("SELECT day, amount FROM sales WHERE amount < :most")
+            assert connection.execute(where, {"most": Decimal(1)}).all() == [(date(2026, 3, 1), Decimal("0.10"))]
+            assert engine.dialect.get_table_names(connection, "gold") == ["customers", "sales"]
+            columns = {
+                column["name"]: str(column["type"]) for column in engine.dialect.get_columns(connection, "sales")
+            }
+            assert columns == {"day": "DATE", "amount": "DECIMAL(10, 2)"}
+            frame = pd.read_sql(
+                text("SELECT id, spent, paid FROM customers WHERE id = 1"), connection, coerce_float=False
+            )
+        engine.dispose()
+        assert frame["paid"][0] == pd.Timestamp(ANA["paid"])
+        assert frame["spent"][0] == ANA["spent"]
+
+    def test_a_moment_is_shown_in_any_zone(self, reader):
+        ((there,),) = reader.rows("SELECT paid AT TIME ZONE 'America/Sao_Paulo' FROM gold.customers WHERE id = 1")
+        assert there == ANA["paid"]
+        assert there.utcoffset() == timedelta(hours=-3)
+
+    def test_each_role_sees_its_layers(self, reader, engineer, analyst):
+        tables = (
+            "SELECT table_schema, table_name FROM information_schema.tables "
+            "WHERE table_schema NOT LIKE '%info%' ORDER BY 1, 2"
+        )
+        gold = [("gold", "customers"), ("gold", "sales")]
+        assert reader.rows(tables) == gold
+        assert engineer.rows(tables) == [*gold, ("silver", "people")]
+        assert engineer.rows("SELECT * FROM silver.people") == [(1, None)]
+        assert analyst("ingest").rows("SELECT * FROM silver.people") == [(1, None)]
+        for who, table in ((reader, "silver.people"), (reader, "bronze.people"), (engineer, "bronze.people")):
+            with pytest.raises(TrinoUserError, match=r"Access Denied|does not exist"):
+                who.rows(f"SELECT * FROM {table}")
+
+
+REFUSED = [
+    "INSERT INTO gold.sales VALUES (DATE '2026-01-01', 1)",
+    "UPDATE gold.sales SET amount = 1",
+    "DELETE FROM gold.sales",
+    "MERGE INTO gold.sales s USING gold.sales t ON s.day = t.day WHEN MATCHED THEN DELETE",
+    "TRUNCATE TABLE gold.sales",
+    "CREATE TABLE gold.mine (a int)",
+    "CREATE TABLE gold.mine AS SELECT * FROM gold.sales",
+    "DROP TABLE gold.sales",
+    "ALTER TABLE gold.sales ADD COLUMN a int",
+    "ALTER TABLE gold.sales RENAME TO gold.other",
+    "ALTER TABLE gold.sales SET PROPERTIES format_version = 1",
+    "COMMENT ON TABLE gold.sales IS 'x'",
+    "CREATE VIEW gold.v AS SELECT * FROM gold.sales",
+    "CREATE SCHEMA mine",
+    "DROP SCHEMA gold CASCADE",
+    "ANALYZE gold.sales",
+    "ALTER TABLE gold.sales EXECUTE optimize",
+    "ALTER TABLE gold.sales EXECUTE optimize_manifests",
+    "ALTER TABLE gold.sales EXECUTE remove_orphan_files(retention_threshold => '100d')",
+    "ALTER TABLE gold.sales EXECUTE expire_snapshots(retention_threshold => '100d')",
+    "ALTER TABLE gold.sales EXECUTE drop_extended_stats",
+    "ALTER TABLE gold.sales EXECUTE rollback_to_snapshot(1)",
+    "CALL lake.system.rollback_to_snapshot('gold', 'sales', 1)",
+    "CALL lake.system.register_table('gold', 'mine', 's3://lagoa/warehouse/x')",
+    "CALL lake.system.unregister_table('gold', 'sales')",
+    "CALL system.runtime.kill_query('20260101_000000_00000_aaaaa', 'x')",
+    "SET SESSION lake.remove_orphan_files_min_retention = '0s'",
+    "SET SESSION lake.expire_snapshots_min_retention = '0s'",
+    "CREATE CATALOG mine USING iceberg WITH (\"iceberg.catalog.type\" = 'rest')",
+    "DROP CATALOG lake",
+    "GRANT SELECT ON gold.sales TO USER ana",
+    "CREATE ROLE boss",
+    "ALTER SCHEMA gold SET AUTHORIZATION ana",
+    "SET SESSION AUTHORIZATION boss",
+    "SELECT * FROM TABLE(lake.system.table_changes('gold', 'customers', 1, 2))",
+    'SELECT * FROM gold."customers$files"',
+    'SELECT * FROM gold."customers$partitions"',
+    'SELECT * FROM gold."customers$history"',
+    'SELECT * FROM gold."customers$snapshots"',
+    'SELECT * FROM gold."customers$manifests"',
+    'SELECT * FROM gold."customers$all_manifests"',
+    'SELECT * FROM gold."customers$entries"',
+    'SELECT * FROM gold."customers$all_entries"',
+    'SELECT * FROM gold."customers$properties"',
+    'SELECT * FROM gold."customers$refs"',
+    'SELECT * FROM gold."customers$metadata_log_entries"',
+    'SELECT * FROM gold."CUSTOMERS$FILES"',
+    "SELECT * FROM system.runtime.tasks",
+    "SELECT * FROM system.runtime.transactions",
+    "SELECT * FROM system.runtime.nodes",
+]
+
+
+ODD = [
+    ('SELECT * FROM gold."customers$data"', "TABLE_NOT_FOUND"),
+    ('SELECT * FROM gold."customers@first"', "TABLE_NOT_FOUND"),
+    ("SELECT * FROM gold.customers FOR VERSION AS OF BIGINT '1'", "INVALID_ARGUMENTS"),
+    ("SELECT * FROM gold.customers FOR VERSION AS OF 'first'", "INVALID_ARGUMENTS"),
+    ("SELECT * FROM gold.customers FOR TIMESTAMP AS OF TIMESTAMP '2020-01-01 00:00:00 UTC'", "INVALID_ARGUMENTS"),
+]
+"""What leads to other states of a table elsewhere."""
+
+
+class TestWhatIsRefused:
+    def test_nobody_writes_or_looks_behind_the_masks(self, reader, engineer):
+        wanted = dict.fromkeys(REFUSED, "PERMISSION_DENIED") | dict(ODD)
+        assert {sql: refusal(reader, sql) for sql in wanted} == wanted
+        writes = [sql for sql in REFUSED if not sql.startswith("SELECT")]
+        assert {sql: refusal(engineer, sql) for sql in writes} == dict.fromkeys(writes, "PERMISSION_DENIED")
+
+    def test_what_is_known_of_a_table_shows_no_masked_value(self, reader):
+        told = [*reader.rows("SHOW STATS FOR gold.customers"), *reader.rows('SELECT "$partition" FROM gold.customers')]
+        told += reader.rows("EXPLAIN ANALYZE VERBOSE SELECT * FROM gold.customers WHERE income > 1000")
+        assert not [value for value in map(str, told) for name in PERSONAL if str(ANA[name]) in value]
+
+    def test_queries_of_others_are_hidden(self, reader, engineer):
+        assert engineer.rows("SELECT 'of the engineer'") == [("of the engineer",)]
+        own = 'SELECT DISTINCT "user" FROM system.runtime.queries'
+        assert reader.rows(own) == [(reader.name,)]
+
+    def test_who_does_not_sign_in_gets_nothing(self, stack, reader):
+        answers = {
+            auth: requests.post(
+                f"{stack.environment()['LAGOA_TRINO_URL']}/v1/statement",
+                data="SELECT 1",
+                auth=auth,
+                headers={"X-Trino-User": reader.name},
+                verify=reader.ca,
+                timeout=30,
+            ).status_code
+            for auth in (None, (reader.name, "wrong"), ("nobody", reader.password))
+        }
+        assert set(answers.values()) == {401}
+        assert refusal(Analyst(stack, reader.name, "wrong"), "SELECT 1") == "401"
+        assert refusal(reader, "SELECT 1", user="ana") == "PERMISSION_DENIED"  # as somebody else
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{stack.manifest['trino'].port}/v1/info", timeout=30)
+
+    def test_one_without_a_role_may_nothing_and_one_who_is_removed_neither(self, stack):
+        users = stack.users()
+        guest = Analyst(stack, "guest", users.add("guest", "reader"))
+        wait_until(lambda: refusal(guest, "SELECT 1") is None)
+        groups = stack._state / "trino/users/groups"
+        groups.write_text(groups.read_text().replace("guest", "somebody"))
+        wait_until(lambda: refusal(guest, "SELECT 1") == "PERMISSION_DENIED")
+        users.remove("guest")
+        wait_until(lambda: refusal(guest, "SELECT 1") == "401")
+
+
+class TestThatItFollows:
+    def test_a_contract_that_classifies_another_column_masks_it_without_a_restart(self, stack, reader):
+        path = stack._root / "iceberg/gold/sales.odcs.yaml"
+        before = path.read_text()
+        amount = '"name": "amount",'
+        path.write_text(before.replace(amount, f'{amount} "classification": "personal",'))
+        try:
+            stack.up(["trino"])
+            wait_until(lambda: reader.rows("SELECT amount FROM gold.sales") == [(None,)])
+        finally:
+            path.write_text(before)
+            stack.up(["trino"])
+        wait_until(lambda: reader.rows("SELECT amount FROM gold.sales") == [(Decimal("0.10"),)])
+
+
+def refusal(who, sql, **options):
+    """Return the name of the error by which a statement is refused, or 401; None for one that goes through."""
+    try:
+        who.rows(sql, **options)
+    except TrinoUserError as error:
+        return error.error_name
+    except HttpError as error:
+        return str(error).removeprefix("error ")[:3]
+    return None

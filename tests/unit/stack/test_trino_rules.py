@@ -1,0 +1,182 @@
+"""What Trino is told: access rules from the policy and the contracts, its users, its certificate, its further files."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import stat
+
+import bcrypt
+import pytest
+from command_line import lagoa, ok
+from lakes import LakeFolder
+
+from lagoa.errors import ContractError, InvalidName, SettingsError, StackError
+from lagoa.stack.policy import read_policy
+from lagoa.stack.servers.trino.certificate import make_certificate
+from lagoa.stack.servers.trino.rules import FILE, write_rules
+from lagoa.stack.servers.trino.users import Users
+
+POLICY = 'masked = ["personal", "secret"]\n[layers]\nreader = ["gold"]\nengineer = ["silver", "gold"]\n'
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make a lake with contracts and a policy."""
+    folder = LakeFolder(tmp_path / "lake")
+    folder.file("infra/policy.toml", POLICY)
+    personal = {"physicalType": "string", "classification": "personal", "lagoa.formerName": "call"}
+    folder.contract("gold.customers", {"id": "long*", "phone": personal, "code": {"physicalType": "string"}})
+    folder.contract("silver.sales", {"id": "long*", "why": {"physicalType": "string", "classification": "secret"}})
+    folder.contract("bronze.sales", "id:long*")
+    return folder
+
+
+def rules(folder):
+    write_rules(folder.root, folder.root)
+    return json.loads((folder.root / FILE).read_text())
+
+
+class TestRules:
+    def test_each_layer_is_for_its_roles_and_what_contracts_classify_is_null_under_all_its_names(self, folder):
+        lake = [rule for rule in rules(folder)["tables"] if rule["catalog"] == "lake"]
+        common = {"catalog": "lake", "privileges": ["SELECT"]}
+
+        def null(*names):
+            return [{"name": name, "mask": "NULL"} for name in (*names, "$partition")]
+
+        assert lake == [
+            {
+                **common,
+                "group": "reader|engineer",
+                "schema": "gold",
+                "table": "customers",
+                "columns": null("phone", "call"),
+            },
+            {**common, "group": "engineer", "schema": "silver", "table": "sales", "columns": null("why")},
+        ]
+
+    def test_what_is_not_allowed_is_denied_as_lists_that_are_missing_would_allow(self, folder):
+        found = rules(folder)
+        for name in ("schemas", "functions", "procedures", "impersonation", "authorization", "system_information"):
+            assert found[name] == []
+        assert found["catalogs"][-1] == {"allow": "none"}
+
+    def test_a_contract_that_cannot_be_read_leaves_the_rules_as_they_were(self, folder):
+        before = rules(folder)
+        folder.file("iceberg/gold/customers.odcs.yaml", "kind: [")
+        with pytest.raises(ContractError):
+            write_rules(folder.root, folder.root)
+        assert json.loads((folder.root / FILE).read_text()) == before
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            None,
+            "masked = [",
+            'masked = ["personal"]\n',
+            'masked = "personal"\n[layers]\nreader = ["gold"]\n',
+            'masked = []\n[layers]\npublisher = ["gold"]\n',
+            'masked = []\n[layers]\nreader = ["gold|.*"]\n',
+            "masked = []\nother = 1\n[layers]\n",
+        ],
+    )
+    def test_a_policy_that_says_something_else_is_refused(self, folder, text):
+        path = folder.root / "infra/policy.toml"
+        path.unlink()
+        if text is not None:
+            path.write_text(text)
+        with pytest.raises(SettingsError, match=r"policy\.toml"):
+            read_policy(folder.root)
+
+
+class TestUsers:
+    def test_who_is_added_has_a_role_and_a_password_of_which_the_hash_alone_is_kept(self, tmp_path):
+        users = Users(tmp_path)
+        users.prepare()
+        password = users.add("ana.souza", "reader")
+        assert users.add("bo", "engineer") != password
+        assert users.all() == {"ana.souza": "reader", "bo": "engineer"}
+        assert (tmp_path / "users/groups").read_text() == "reader:ana.souza\nengineer:bo\n"
+        first = (tmp_path / "users/passwords").read_text().splitlines()[0]
+        name, _, hashed = first.partition(":")
+        assert name == "ana.souza"
+        assert hashed.startswith("$2y$")
+        assert bcrypt.checkpw(password.encode(), hashed.encode())
+        users.prepare()
+        users.remove("bo")
+        assert users.all() == {"ana.souza": "reader"}
+        for path in (tmp_path / "users").iterdir():
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+    @pytest.mark.parametrize("name", ["", "Ana", "a:b", "a,b", "a\nb", "1a", "a b", "é", "a" * 64])
+    def test_a_name_that_would_break_the_files_is_refused(self, tmp_path, name):
+        with pytest.raises(InvalidName, match="not a valid user name"):
+            Users(tmp_path).add(name, "reader")
+
+    def test_nobody_is_added_twice_or_removed_who_is_not_there(self, tmp_path):
+        users = Users(tmp_path)
+        users.add("ana", "reader")
+        with pytest.raises(StackError, match="there is a user 'ana'"):
+            users.add("ana", "engineer")
+        with pytest.raises(StackError, match="there is no user 'bo'"):
+            users.remove("bo")
+        assert users.all() == {"ana": "reader"}
+
+    @pytest.mark.parametrize("volumes", [False, True])
+    def test_the_commands(self, folder, tmp_path, volumes):
+        port = '[trino]\nmodule = "lagoa.stack"\nport = 8443\n'
+        folder.file("infra/stack.toml", port)
+        where = ("--volumes", tmp_path / "volumes") if volumes else ()
+        password = ok(folder.root, "stack", "user", "add", "ana", "--role", "engineer", *where).out.strip()
+        assert len(password) == 32
+        assert ok(folder.root, "stack", "user", "list", "--json", *where).json() == [
+            {"name": "ana", "role": "engineer"}
+        ]
+        assert "ana   engineer" in ok(folder.root, "stack", "user", "list", *where).out
+        kept = (tmp_path / "volumes" if volumes else folder.root / ".lagoa/stack") / "trino/users"
+        assert password not in "".join(path.read_text() for path in kept.iterdir())
+        assert lagoa(folder.root, "stack", "user", "add", "bo", "--role", "publisher", *where).code == 2
+        ok(folder.root, "stack", "user", "remove", "ana", *where)
+        assert ok(folder.root, "stack", "user", "list", "--json", *where).json() == []
+        folder.file("infra/stack.toml", port.replace("trino", "audit"))
+        refused = lagoa(folder.root, "stack", "user", "list", *where)
+        assert (refused.code, "no server of the stack" in refused.err) == (1, True)
+
+
+class TestCertificate:
+    def test_it_is_made_once_and_clients_that_are_strict_trust_it(self, tmp_path):
+        authority, server = tmp_path / "ca.pem", tmp_path / "server.pem"
+        make_certificate(authority, server, "trino")
+        before = server.read_bytes()
+        make_certificate(authority, server, "trino")
+        assert server.read_bytes() == before
+        assert stat.S_IMODE(server.stat().st_mode) == 0o600
+        assert b"PRIVATE KEY" not in authority.read_bytes()
+        for name in ("localhost", "127.0.0.1", "trino"):
+            assert handshake(authority, server, name)
+        with pytest.raises(ssl.SSLCertVerificationError, match="example"):
+            handshake(authority, server, "example.org")
+
+    def test_one_of_two_files_is_not_enough(self, tmp_path):
+        make_certificate(tmp_path / "ca.pem", tmp_path / "server.pem", "trino")
+        (tmp_path / "ca.pem").unlink()
+        make_certificate(tmp_path / "ca.pem", tmp_path / "server.pem", "trino")
+        assert handshake(tmp_path / "ca.pem", tmp_path / "server.pem", "trino")
+
+
+def handshake(authority, server, name):
+    """Sign in to a server by its name, in memory; return the version that was agreed upon."""
+    mine, theirs = ssl.create_default_context(cafile=authority), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    mine.verify_flags |= ssl.VERIFY_X509_STRICT
+    theirs.load_cert_chain(server)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = mine.wrap_bio(to_client, to_server, server_hostname=name)
+    peer = theirs.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(4):
+        for side in (client, peer):
+            try:
+                side.do_handshake()
+            except ssl.SSLWantReadError:
+                continue
+    return client.version()

@@ -45,6 +45,7 @@ An error has fields that identify what failed, and its text ends with what to do
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
 
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.tables import TableName
+
+
+_COMMIT = re.compile(r"[0-9a-f]{8,64}")
 
 
 class LagoaError(Exception):
@@ -284,6 +288,8 @@ class RefNotFound(TerminalError):
         self, ref: str, reason: str = "there is no such branch or tag", advice: str = "", similar: str = ""
     ) -> None:
         known = "`lagoa branch list`, `lagoa tag list` and `lagoa log` show what exists."
+        if _COMMIT.fullmatch(ref):
+            known = f"To name a commit, put the branch or tag that has it before it: main@{ref}."
         super().__init__(f"{ref!r} was not found: {reason}.{similar}", advice or known)
         self.ref = ref
 
@@ -446,10 +452,10 @@ class AuditFailed(TerminalError):
         bad = report.blocking
         listed = "; ".join(result.summary for result in bad[:5])
         more = f"; and {len(bad) - 5} more" if len(bad) > 5 else ""  # noqa: PLR2004 - five lines are read
-        refused = [str(result.table) for result in bad if result.check.endswith("/quarantine_share")]
-        records = (
-            f" `lagoa quarantine show {refused[0]} --ref {report.ref}` shows the refused records." if refused else ""
-        )
+        shown = [
+            f" `lagoa quarantine show {each} --ref {report.ref}` shows refused records." for each in report.refusing
+        ]
+        records = shown[0] if shown else ""
         super().__init__(
             f"{len(bad)} of {len(report.results)} checks block {report.ref}: {listed}{more}.",
             f"main is unchanged. `lagoa audit show {report.ref} --rows` shows them.{records} Correct the data on the "

@@ -106,20 +106,28 @@ def emit_table(
     )
 
 
-def emit_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: Sequence[str] = ()) -> None:
+def emit_rows(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    whole: Sequence[str] = (),
+    first_out: Sequence[str] = (),
+) -> None:
     """Print rows of data: numbers to the right, NULL where there is no value; fits a terminal as `emit_table` does.
 
     Numbers and times are not cut, nor are the values of the columns in `whole`. Columns that ingest adds are left out
-    before any other.
+    before any other, then those without any value, then those in `first_out`.
     """
-    headings = []
+    headings, empty = [], []
     for place, name in enumerate(columns):
         values = [row[place] for row in rows if row[place] is not None]
+        empty += [place] if place and not values and name not in LINEAGE_COLUMNS else []
         headings.append(Heading(name, _are_all(values, _NUMBERS), name in whole or _are_all(values, _UNCUT)))
     lineage = [
         place for name in reversed(LINEAGE_COLUMNS) for place, each in enumerate(columns) if each == name and place
     ]
-    _print_table(headings, [[_cell(_datum(value)) for value in row] for row in rows], lineage)
+    others = [columns.index(name) for name in first_out if columns.index(name) not in (*lineage, *empty)]
+    _print_table(headings, [[_cell(_datum(value)) for value in row] for row in rows], [*lineage, *empty, *others])
 
 
 def _print_table(

@@ -15,8 +15,8 @@ GAP = 2
 MARK = "…"
 """Stands for the end of a value that was cut, and for columns that are left out."""
 
-_CELL, _HEADING = 12, 16
-"""The least width to which a text and a heading are cut; a heading only if it is twice as wide as its values."""
+_CELL, _HEADING, _LONG = 12, 16, 24
+"""The least width to which a text and a heading are cut; a heading up to the last only if it is twice its values."""
 
 
 class Painted(NamedTuple):
@@ -69,7 +69,7 @@ class Width:
     def least(self) -> int:
         """The width below which it is left out instead."""
         cells = self.cells if self.whole else min(self.cells, _CELL)
-        return max(min(self.heading, max(_HEADING, 2 * cells, self.unlike)), cells)
+        return max(min(self.heading, max(_HEADING, min(2 * cells, _LONG), self.unlike)), cells)
 
 
 def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] = ()) -> list[int | None]:
@@ -85,10 +85,15 @@ def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] =
     if room is None:
         return [column.most for column in columns]
     shown = set(range(len(columns)))
+    removed = []
     for place in _dispensable(columns, first_out):
         if _needed(columns, shown, first_out) <= room:
             break
         shown.remove(place)
+        removed.append(place)
+    for place in reversed(removed):  # a wide one went after it
+        if _needed(columns, shown | {place}, first_out) <= room:
+            shown.add(place)
     spare = max(0, room - _needed(columns, shown, first_out))
     least = {place: columns[place].least for place in sorted(shown)}
     headed, spare = _grown(least, {place: max(width, columns[place].heading) for place, width in least.items()}, spare)
@@ -109,10 +114,11 @@ def _grown(widths: Mapping[int, int], wanted: Mapping[int, int], spare: int) -> 
 
 def _dispensable(columns: Sequence[Width], first_out: Collection[int]) -> Iterator[int]:
     yield from first_out
-    middle = len(columns) / 2  # of an even number, the right one of the two in the middle goes first
-    for place in sorted(range(1, len(columns)), key=lambda place: abs(place - middle)):
-        if not columns[place].kept and place not in first_out:
-            yield place
+    others = [place for place in range(len(columns)) if place not in first_out]
+    middle = len(others) / 2  # of an even number, the right one of the two in the middle goes first
+    for number in sorted(range(1, len(others)), key=lambda number: abs(number - middle)):
+        if not columns[others[number]].kept:
+            yield others[number]
 
 
 def _needed(columns: Sequence[Width], shown: Collection[int], first_out: Collection[int]) -> int:

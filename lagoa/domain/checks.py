@@ -170,6 +170,11 @@ class AuditReport:
         return tuple(result for result in self.results if result.blocks)
 
     @property
+    def refusing(self) -> tuple[str, ...]:
+        """The tables that block a publication by their share of refused records."""
+        return tuple(result.table for result in self.blocking if result.check.endswith("/quarantine_share"))
+
+    @property
     def passed(self) -> bool:
         """Whether this state may be published."""
         return not self.blocking

@@ -15,6 +15,7 @@ MAIN = "main"
 CANDIDATE_PREFIX = "lagoa/candidate/"
 """Only the publisher uses branches with this prefix."""
 
+_SURELY_AN_ID = 16  # digits from which on Nessie takes a name for a commit
 _MAX_NAME = 200
 
 _REF_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*(?:[./][A-Za-z0-9_-]+)*")
@@ -45,7 +46,7 @@ def check_ref_name(name: str) -> str:
         len(name) > _MAX_NAME
         or not _REF_NAME.fullmatch(name)
         or name in {"HEAD", "DETACHED"}
-        or (is_id(name) and len(name) >= 16)  # noqa: PLR2004 - Nessie's limit
+        or (is_id(name) and len(name) >= _SURELY_AN_ID)
     ):
         rule = (
             f"a letter, then letters, digits, '_' and '-' in parts joined by single '.' or '/', at most {_MAX_NAME}"
@@ -81,7 +82,10 @@ class Ref:
         match = _REF.fullmatch(text)
         if match is None:
             raise InvalidName("ref", text, "a branch or tag, optionally followed by @hash, ~number or *time")
-        name = check_ref_name(match["name"])
+        name = match["name"]
+        if is_id(name) and (name[0].isdigit() or len(name) >= _SURELY_AN_ID):
+            raise InvalidName("ref", text, f"a commit behind the branch or tag that has it, such as main@{text}")
+        check_ref_name(name)
         commit, back, at = match["hash"], match["back"], match["at"]
         if commit is not None and not is_id(commit):
             raise InvalidName("ref", text, "8 to 64 hexadecimal digits after @")

@@ -169,11 +169,12 @@ def _is_disputed(path: Path, sources: Sequence[Source]) -> bool:
 
 
 def _unclaimed(folder: Path, sources: Mapping[TableName, Source], names: Sequence[str], found: int) -> SourceError:
+    advice = _pattern_advice(sources, names)
     return SourceError(
         str(folder),
         f"no contract names {len(names)} of its {found} files: {listed(list(map(shown, names)))}. Nothing was loaded.",
-        f"{_pattern_advice(sources, names)}Name them by `file` in `lagoa.source` of a contract, where * stands for any "
-        "characters; or say that they may be there: --ignore PATTERN, or `ingest_ignore` in lagoa.toml.",
+        f"{advice}{'Or name' if advice else 'Name'} them by `file` in `lagoa.source` of a contract, where * stands for "
+        "any characters; or say that they may be there: --ignore PATTERN, or `ingest_ignore` in lagoa.toml.",
     )
 
 

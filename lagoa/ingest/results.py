@@ -94,12 +94,12 @@ class FolderResult(list[IngestResult]):
     def summary(self) -> str:
         """What became of every file of the folder, in one to three lines."""
         delivery = self.delivery
-        counts = [
-            f"{len(self.loaded)} loaded",
-            f"{len(self.known)} loaded before",
-            f"{len(self.duplicates)} of the same content as another",
-            f"{len(delivery.ignored)} ignored",
-        ]
+        others = {
+            "loaded before": len(self.known),
+            "of the same content as another": len(self.duplicates),
+            "ignored": len(delivery.ignored),
+        }
+        counts = [f"{len(self.loaded)} loaded", *(f"{n} {what}" for what, n in others.items() if n)]
         names = f" ({listed(delivery.ignored)})" if delivery.ignored else ""
         lines = [f"Files: {delivery.found} found, {', '.join(counts)}{names}."]
         if delivery.folders:

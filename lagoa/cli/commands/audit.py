@@ -102,6 +102,8 @@ def audit_run(  # noqa: PLR0913 - options of the command
         elif not report.passed:
             what = "This cannot be published." if publishable else "These checks do not pass here now."
             hint(what + ("" if rows else f" `lagoa audit {ref} --rows` shows the rows."))
+            for table in report.refusing:
+                hint(f"`lagoa quarantine show {table} --ref {ref}` shows the refused records.")
     if not report.passed:
         raise typer.Exit(EXIT_AUDIT_FAILED)
 

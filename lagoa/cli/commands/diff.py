@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_range
-from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, say, text_of
+from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, one_line, say, shorten, text_of
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.review.diff import ColumnChange, LakeDiff, RowChange, TableDiff
+
+_SIDE = 24
+"""Characters to which each end of a change of texts is cut in a terminal."""
 
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -88,11 +91,15 @@ def _in_words(change: ColumnChange) -> str:
 
 
 def _show_rows(table: TableDiff) -> None:
-    names = list(dict.fromkeys(name for row in table.samples for name in (row.after or row.before or {})))
+    found = list(dict.fromkeys(name for row in table.samples for name in (row.after or row.before or {})))
+    changed = [name for name in found if any(_differs(row, name) for row in table.samples)]
+    same = [name for name in found if name not in (*table.key, *changed)] if changed else []
+    names = [*(name for name in found if name in table.key and name not in changed), *changed] if changed else found
     say("")
     say(f"{table.table}, some of its rows:")
-    rows = [[_SIGNS[row.kind], *(_datum(row, name) for name in names)] for row in table.samples]
-    emit_rows(("", *names), rows, whole=[name for name in names if _is_short(table.samples, name)])
+    rows = [[_SIGNS[row.kind], *(_datum(row, name) for name in (*names, *same))] for row in table.samples]
+    whole = [name for name in (*names, *same) if name in changed or _is_short(table.samples, name)]
+    emit_rows(("", *names, *same), rows, whole=whole, first_out=same[::-1])
 
 
 def _is_short(rows: Sequence[RowChange], name: str) -> bool:
@@ -100,15 +107,20 @@ def _is_short(rows: Sequence[RowChange], name: str) -> bool:
     return not any(isinstance((side or {}).get(name), str | bytes) for row in rows for side in (row.before, row.after))
 
 
+def _differs(row: RowChange, name: str) -> bool:
+    return row.kind == "changed" and (row.before or {}).get(name) != (row.after or {}).get(name)
+
+
 def _datum(row: RowChange, name: str) -> Any:
     before, after = ((side or {}).get(name) for side in (row.before, row.after))
-    if row.kind == "changed" and before != after:
+    if _differs(row, name):
         return f"{_text(before)} -> {_text(after)}"
     return before if row.after is None else after
 
 
 def _text(value: Any) -> str:
-    return "NULL" if value is None else text_of(value)
+    text = "NULL" if value is None else one_line(text_of(value))
+    return shorten(text, _SIDE) if isinstance(value, str) else text
 
 
 def _tell(found: LakeDiff) -> dict[str, Any]:

@@ -115,7 +115,8 @@ def _show_files(results: Sequence[IngestResult]) -> None:
 
 
 def _row(result: IngestResult) -> tuple[str, ...]:
-    counts = (number(result.received), number(result.accepted), number(result.quarantined))
+    figures = (result.received, result.accepted, result.quarantined)
+    counts = ("", "", "") if result.skipped else tuple(map(number, figures))
     return (str(result.table), *counts, seconds(result.seconds), _note(result))
 
 
@@ -130,7 +131,7 @@ def _note(result: IngestResult) -> str:
     if result.duplicate_of is not None:
         return f"the same content as {result.duplicate_of}, loaded once"
     if result.skipped:
-        return f"loaded before: {result.batch}"
+        return "loaded before"
     notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
     notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
     notes += [f"{count(result.footer, 'record')} at the end left out as footer"] if result.footer else []

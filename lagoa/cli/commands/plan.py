@@ -77,7 +77,7 @@ def _show_files(found: Plan) -> None:
 def _show_models(found: Plan) -> None:
     if found.models:
         emit_table(
-            ("model", "rows now", "built", "since"),
+            ("model", "rows now", "built", "why"),
             ((str(each.table), number_of(each.rows), each.how, listed(each.reasons)) for each in found.models),
             right=("rows now",),
         )

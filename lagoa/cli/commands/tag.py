@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_tag
-from lagoa.cli.console import emit_json, emit_table, moment, say, short
+from lagoa.cli.console import emit_json, emit_table, hint, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs
 
@@ -26,6 +26,10 @@ def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
         tags = [ref for ref in lake.refs() if ref.kind == "tag"]
     if as_json:
         emit_json([_tell(ref) for ref in tags])
+        return
+    if not tags:
+        say("There is no tag.")
+        hint("Next: `lagoa tag create NAME` names the state of main.")
         return
     emit_table(
         ("tag", "commit", "created"),

@@ -95,6 +95,12 @@ def test_what_was_meant(lake, command, meant):
     assert f"Did you mean {meant!r}?" in done.err
 
 
+@pytest.mark.parametrize("commit", ["794ba36b8e6e", "fb9e0a36b8e6", "fb9e0a36b8e6fb9e0a36b8e6"])
+def test_a_commit_is_named_behind_a_branch(lake, commit):
+    done = lagoa(lake, "diff", f"{commit}..main")
+    assert (done.code, f"main@{commit}" in done.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     "command", [("show", "bronze.abc"), ("log", "production"), ("publish", "feature")], ids=" ".join
 )

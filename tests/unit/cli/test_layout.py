@@ -32,7 +32,8 @@ def test_names_stay_and_others_go_before():
     assert of((5, 60, True, True), (5, 30, True, True), (5, 10), room=80) == [60, 30, None]
     columns = [Width(5, 20, True), Width(5, 30), Width(5, 30, True), Width(5, 20, True)]
     assert fit(columns, 75, [3]) == [20, 21, 30, None]
-    assert fit(columns, 60, [3]) == [20, 30, None, None]
+    assert fit(columns, 60, [3]) == [20, None, 30, None]
+    assert fit(columns, 75, [2]) == [20, 30, None, 20], "what is dispensable does not move the middle"
     row = [Painted("x" * 20), Painted("y" * 30), Painted("z" * 30), Painted("w" * 20)]
     shown = list(laid_out(row, [Heading("")] * 4, fit(columns, 75, [3]), [3]))
     assert [cell.text[-1] for cell in shown] == ["x", "…", "z"], "what is dispensable leaves no mark"
@@ -58,6 +59,11 @@ def test_a_heading_far_wider_than_its_values_is_cut_to_what_no_other_heading_is(
     assert heads(alike, 1, 80) == alike
     assert heads(alike, 1, 45) == [alike[0], "…", "n"], "left out, since cut it would be equal to the first one"
     assert heads(["count", "count"], 1, 40) == ["count", "count"], "a SELECT may name two columns alike"
+
+
+def test_a_narrow_column_comes_back_where_a_wide_one_went_after_it():
+    columns = [Width(5, 10, True), Width(5, 40, True), Width(5, 10, True), Width(5, 10, True)]
+    assert fit(columns, 50) == [10, None, 10, 10]
 
 
 @given(WIDTHS, st.integers(20, 200))

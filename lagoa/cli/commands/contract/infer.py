@@ -118,9 +118,13 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
     texts = {target: _inferred(group, name, given, explain=explain) for target, (group, name) in targets.items()}
     for target, text in texts.items():
         _write(target, text)
-    group, name = next(iter(targets.values()))
+    (first, *others), name = next(iter(targets.values()))
     drafts = "it" if len(targets) == 1 else "them"
-    hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {group[0]} --into {name}`.")
+    together = (others or len(targets) > 1) and len(
+        {file.parent for group, _ in targets.values() for file in group}
+    ) == 1
+    load = first.parent if together else f"{first} --into {name}"
+    hint(f"Read {drafts}, and correct the guesses. Next: `lagoa ingest {load}`.")
 
 
 def _draft(ctx: typer.Context, names: list[str], ref: str) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument
-from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, say, short
+from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
 from lagoa.cli.options import JsonOption, PersonalOption, RefOption, open_here
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
@@ -51,13 +54,13 @@ def show(  # noqa: PLR0913 - options of the command
         kind = "record is in quarantine" if wanted is None else f"{fate} record is in quarantine"
         say(f"No {kind} for {table} at {ref}" + (f" by {rule}." if rule else "."))
         return
-    columns = ["source", "record", "rule", "reason", "received"]
-    emit_table(
-        columns if fate == "waiting" else [*columns, "fate"],
-        (_row(each, encoding) if fate == "waiting" else [*_row(each, encoding), _fate(each)] for each in first),
-        right=("record",),
-        whole=("rule",),
-    )
+    columns = ["source", "record", "rule", "reason", "received", *([] if fate == "waiting" else ["fate"])]
+    rows = [[*_row(each, encoding), *([] if fate == "waiting" else [_fate(each)])] for each in first]
+    if sys.stdout.isatty():  # texts that matter most, and are too wide for columns
+        for row in rows:
+            _show_one(*row)
+    else:
+        emit_table(columns, rows, right=("record",))
     if more:
         hint(f"These are the first {count(limit, 'record')}; there are more: --limit N.")
     if hides:
@@ -66,6 +69,15 @@ def show(  # noqa: PLR0913 - options of the command
 
 def _row(record: RefusedRecord, encoding: str) -> list[str]:
     return [record.source, number(record.record), record.rule, record.reason, shown(record.raw, encoding).rstrip()]
+
+
+def _show_one(source: str, record: str, rule: str, reason: str, *texts: str) -> None:
+    say(one_line(f"{source}, record {record}: {rule}"))
+    room = get_terminal_size().columns - 2
+    for line in wrap(one_line(reason), max(room, 1), break_long_words=False, break_on_hyphens=False):
+        say(f"  {line}")
+    for text in texts:
+        say(f"  {shorten(one_line(text), room)}")
 
 
 def _masked(record: RefusedRecord) -> RefusedRecord:

@@ -331,6 +331,29 @@ def test_parquet(lake: Lake, branch: str, tmp_path: Path) -> None:
     assert found[0].raw == b'{"price":2.999,"id":2,"state":"paid","sold_at":null}'
 
 
+@pytest.mark.parametrize("encoding", ["PLAIN", "BYTE_STREAM_SPLIT"])  # the engine cannot read the other one
+def test_parquet_that_the_engine_may_read_by_itself(lake: Lake, branch: str, tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "packed.parquet"
+    table = pa.table(
+        {
+            "id": pa.array([1, 2, None, 4, 5], pa.int32()),
+            "state": pa.array(["new", "paid", "new", "paid", "paid"]),
+            "price": pa.array([1.5, 2.999, None, float("nan"), 0.25]),
+            "sold_at": pa.array([0, 1, 2, 3, 253_402_300_800_000_000], pa.timestamp("us")),
+        }
+    )
+    parquet.write_table(table, path, use_dictionary=False, column_encoding=dict.fromkeys(["id"], encoding))
+    packed = TableName.parse("bronze.packed")
+    result = load(lake, branch, path, table=packed)
+    assert (result.received, result.accepted, result.quarantined) == (5, 1, 4)
+    assert dict(result.rules) == {"required/id": 1, "type/price": 2, "type/sold_at": 1}
+    assert rows(lake, branch, "bronze.packed", "id, price, _row") == [(1, Decimal("1.50"), 1)]
+    found = {each.record: each for each in show_quarantine(lake.context, branch, packed)}
+    assert found[4].reason == "price is no decimal(8, 2): it is NaN, infinite or too long"
+    assert "outside the years 1 to 9999" in found[5].reason
+    assert load(lake, branch, path, table=packed).skipped
+
+
 def test_a_folder_is_loaded_side_by_side(lake: Lake, branch: str, tmp_path: Path) -> None:
     put(tmp_path, SOUND)
     put(tmp_path, SOUND.replace(b",", b";") + b"3;new;1;\n", "other.csv")

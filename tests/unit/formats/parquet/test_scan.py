@@ -68,7 +68,7 @@ def contract_of(*columns: Column) -> Contract:
 def opened(path: Path, values: pa.Array | pa.Table, kind: str, **options: Any) -> tuple[Contract, Reader]:
     table = values if isinstance(values, pa.Table) else pa.table({"v": values})
     path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(table, path, row_group_size=2, **options)
+    parquet.write_table(table, path, **{"row_group_size": 2, **options})
     contract = contract_of(*(Column(name, kind, required=False) for name in table.column_names))
     return contract, open_reader(contract, SourceFile(path))
 
@@ -98,6 +98,43 @@ def test_the_engine_takes_the_rows_that_it_gets_through_arrow(tmp_path: Path, ki
             through_arrow = accepted(contract, reader, by_itself=False)
             assert accepted(contract, reader, by_itself=True) == through_arrow
             assert through_arrow
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_dictionary": False},
+        {"data_page_version": "2.0"},
+        {"store_decimal_as_integer": True},
+        {"compression": "brotli"},
+    ],
+)
+@pytest.mark.parametrize("kind", READ)
+def test_files_are_written_in_many_ways(tmp_path: Path, kind: str, options: dict[str, Any]) -> None:
+    values = pa.chunked_array([READ[kind][0]] * 50).combine_chunks()
+    contract, reader = opened(tmp_path / "t.parquet", values, kind, data_page_size=64, **options)
+    assert accepted(contract, reader, by_itself=True) == accepted(contract, reader, by_itself=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "encoding"),
+    [
+        ("long", "DELTA_BINARY_PACKED"), ("timestamp", "DELTA_BINARY_PACKED"), ("double", "BYTE_STREAM_SPLIT"),
+        ("string", "DELTA_BYTE_ARRAY"), ("string", "DELTA_LENGTH_BYTE_ARRAY"), ("boolean", "RLE"),
+    ],
+)  # fmt: skip
+def test_values_are_encoded_in_many_ways(tmp_path: Path, kind: str, encoding: str) -> None:
+    encoded = {"use_dictionary": False, "column_encoding": {"v": encoding}}
+    contract, reader = opened(tmp_path / "t.parquet", READ[kind][0], kind, **encoded)
+    assert accepted(contract, reader, by_itself=True) == accepted(contract, reader, by_itself=False)
+
+
+def test_an_encoding_that_the_engine_does_not_know_is_left_to_arrow(tmp_path: Path) -> None:
+    split = {"use_dictionary": False, "column_encoding": {"v": "BYTE_STREAM_SPLIT"}}
+    contract, reader = opened(tmp_path / "t.parquet", pa.array([1, None, 3]), "long", **split)
+    with pytest.raises(duckdb.Error, match="BYTE_STREAM_SPLIT"):
+        accepted(contract, reader, by_itself=True)
+    assert accepted(contract, reader, by_itself=False) == [("1", 1), (None, 2), ("3", 3)]
 
 
 @pytest.mark.parametrize(("kind", "values"), NOT_READ.items())

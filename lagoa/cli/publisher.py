@@ -26,6 +26,7 @@ from lagoa.domain.roles import PUBLISHER
 
 if TYPE_CHECKING:
     from lagoa.branch import Run
+    from lagoa.context import LakeContext
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
@@ -115,7 +116,10 @@ class _Step:
         run = self._run_of(request)
         if request.get("refresh"):
             self._open(request).context.refresh()
-        return run.audit() if "audit" in request else run.publish(request["message"])
+        if "audit" in request:
+            return run.audit()
+        _mask(self._open(request).context)
+        return run.publish(request["message"])
 
     def _run_of(self, request: dict[str, Any]) -> Run:
         from lagoa.branch import Run
@@ -135,6 +139,16 @@ class _Step:
             own = {"role": PUBLISHER, "author": request["author"]}
             self._lake = open_lake(load_settings(self._folder, self._profile).model_copy(update=own))
         return self._lake
+
+
+def _mask(context: LakeContext) -> None:
+    """Let the Trino of the lake's own stack mask what the contracts classify, before main has it."""
+    from lagoa.stack.policy import PLACE
+    from lagoa.stack.servers.trino.rules import FILE, write_rules
+
+    root, trino = context.settings.root, context.settings.state_folder / "stack" / "trino"
+    if (trino / FILE).exists() and (root / PLACE).exists():
+        write_rules(root, trino, context.contracts)
 
 
 if __name__ == "__main__":

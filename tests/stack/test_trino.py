@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -331,18 +332,30 @@ class TestWhatIsRefused:
 
 
 class TestThatItFollows:
-    def test_a_contract_that_classifies_another_column_masks_it_without_a_restart(self, stack, reader):
+    def test_a_publication_is_seen_and_masked_by_the_contracts_that_it_was_published_by(self, stack, reader):
         path = stack._root / "iceberg/gold/sales.odcs.yaml"
-        before = path.read_text()
         amount = '"name": "amount",'
-        path.write_text(before.replace(amount, f'{amount} "classification": "personal",'))
-        try:
-            stack.up(["trino"])
-            wait_until(lambda: reader.rows("SELECT amount FROM gold.sales") == [(None,)])
-        finally:
-            path.write_text(before)
-            stack.up(["trino"])
-        wait_until(lambda: reader.rows("SELECT amount FROM gold.sales") == [(Decimal("0.10"),)])
+        path.write_text(path.read_text().replace(amount, f'{amount} "classification": "personal",'))
+        day = pa.table({"day": pa.array([date(2026, 3, 2)])})
+        with LakeFolder(stack._root).open() as lake:
+            branch = lake.create_branch("second")
+            branch.append("gold.sales", day.append_column("amount", pa.array([Decimal("7.00")], pa.decimal128(10, 2))))
+            branch.publish()
+        rows = [(date(2026, 3, 1), None), (date(2026, 3, 2), None)]
+        wait_until(lambda: reader.rows("SELECT * FROM gold.sales ORDER BY day") == rows)
+
+    def test_a_policy_and_contracts_that_changed_apply_after_up_without_a_restart(self, stack, engineer):
+        contract = stack._root / "iceberg/silver/people.odcs.yaml"
+        contract.write_text(contract.read_text().replace('"personal"', '"public"'))
+        (pid,) = [state.pid for state in stack.up(["trino"]) if state.name == "trino"]
+        wait_until(lambda: engineer.rows("SELECT * FROM silver.people") == [(1, "Ana")])
+        assert [state.pid for state in stack.status() if state.name == "trino"] == [pid]
+
+    def test_it_signs_in_again_when_its_token_has_expired(self, signed, reader):
+        with Servers(signed).tokens_that_last("reader", 2):
+            for _ in range(2):
+                assert reader.rows("SELECT count(*) FROM gold.customers") == [(2,)]
+                time.sleep(3)
 
 
 def refusal(who, sql, **options):

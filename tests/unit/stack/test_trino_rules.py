@@ -8,14 +8,20 @@ import stat
 
 import bcrypt
 import pytest
+from checkout import ROOT
 from command_line import lagoa, ok
 from lakes import LakeFolder
 
-from lagoa.errors import ContractError, InvalidName, SettingsError, StackError
+from lagoa.contracts import Contracts
+from lagoa.errors import InvalidName, SettingsError, StackError
+from lagoa.formats import FORMATS
 from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.trino.certificate import make_certificate
 from lagoa.stack.servers.trino.rules import FILE, write_rules
 from lagoa.stack.servers.trino.users import Users
+
+PERSONAL = ("customer_id", "customer_unique_id", "zip_code_prefix", "city")
+"""Of gold.dim_customer of the reference lake."""
 
 POLICY = 'masked = ["personal", "secret"]\n[layers]\nreader = ["gold"]\nengineer = ["silver", "gold"]\n'
 
@@ -33,7 +39,8 @@ def folder(tmp_path):
 
 
 def rules(folder):
-    write_rules(folder.root, folder.root)
+    contracts = Contracts.load(folder.root / "iceberg", FORMATS)
+    write_rules(folder.root, folder.root, contracts)
     return json.loads((folder.root / FILE).read_text())
 
 
@@ -43,7 +50,7 @@ class TestRules:
         common = {"catalog": "lake", "privileges": ["SELECT"]}
 
         def null(*names):
-            return [{"name": name, "mask": "NULL"} for name in (*names, "$partition")]
+            return [{"name": name, "mask": "NULL"} for name in ("$partition", *names)]
 
         assert lake == [
             {
@@ -51,7 +58,7 @@ class TestRules:
                 "group": "reader|engineer",
                 "schema": "gold",
                 "table": "customers",
-                "columns": null("phone", "call"),
+                "columns": null("call", "phone"),
             },
             {**common, "group": "engineer", "schema": "silver", "table": "sales", "columns": null("why")},
         ]
@@ -62,12 +69,34 @@ class TestRules:
             assert found[name] == []
         assert found["catalogs"][-1] == {"allow": "none"}
 
-    def test_a_contract_that_cannot_be_read_leaves_the_rules_as_they_were(self, folder):
+    def test_a_column_that_was_masked_stays_so_until_its_contract_has_it_unclassified(self, folder):
+        rules(folder)
+
+        def masked():
+            (found,) = [rule for rule in rules(folder)["tables"] if rule.get("table") == "customers"]
+            return [column["name"] for column in found.get("columns", ())]
+
+        folder.contract("gold.customers", "id:long* code:string")  # a rollback brings the column back
+        assert masked() == ["$partition", "call", "phone"]
+        folder.contract("gold.customers", "id:long* code:string phone:string")
+        assert masked() == ["$partition", "call"]
+
+    def test_a_policy_that_cannot_be_read_leaves_the_rules_as_they_were(self, folder):
         before = rules(folder)
-        folder.file("iceberg/gold/customers.odcs.yaml", "kind: [")
-        with pytest.raises(ContractError):
-            write_rules(folder.root, folder.root)
+        folder.file("infra/policy.toml", "masked")
+        with pytest.raises(SettingsError):
+            rules(folder)
         assert json.loads((folder.root / FILE).read_text()) == before
+
+    def test_those_of_the_reference_lake_mask_the_keys_of_customers(self, tmp_path):
+        write_rules(ROOT, tmp_path, Contracts.load(ROOT / "iceberg", FORMATS))
+        tables = json.loads((tmp_path / FILE).read_text())["tables"]
+        masked = {
+            f"{each['schema']}.{each.get('table')}": [c["name"] for c in each.get("columns", ())] for each in tables
+        }
+        assert masked["gold.dim_customer"] == ["$partition", *sorted(PERSONAL)]
+        assert masked["gold.kpi_sales_daily"] == []
+        assert not [name for name in masked if name.startswith("bronze.")]
 
     @pytest.mark.parametrize(
         "text",

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.contracts import Contracts
 from lagoa.domain.optional import extra
 from lagoa.domain.roles import READER
+from lagoa.formats import FORMATS
+from lagoa.settings import load_settings
 from lagoa.stack.servers.keycloak import realm_url
 from lagoa.stack.servers.minio.objects import REGION, WAREHOUSE
 from lagoa.stack.servers.server import Launch, Server, Site, java, write_private
@@ -49,7 +52,7 @@ def _configure(site: Site, distribution: Path) -> Launch:
     etc = site.folder / "etc"
     make_certificate(site.folder / CA, etc / "server.pem", site.name)
     Users(site.folder).prepare()
-    write_rules(site.root, site.folder)
+    _make_ready(site)
     for name, settings in _files(site, distribution).items():
         write_private(etc / name, "".join(f"{key}={value}\n" for key, value in settings.items()))
     environment = {_SECRET: site.secret("trino-internal")}
@@ -57,6 +60,11 @@ def _configure(site: Site, distribution: Path) -> Launch:
         environment[_CREDENTIAL] = f"lagoa-{READER}:{site.secret(f'oidc-client-{READER}')}"
     classes = ["-cp", f"{distribution / 'lib'}/*", "-Dconfig=etc/config.properties", "io.trino.server.TrinoServer"]
     return Launch([*java(site.folder), *_JAVA, *classes], environment)
+
+
+def _make_ready(site: Site) -> None:
+    """Write the rules by the contracts as they are now."""
+    write_rules(site.root, site.folder, Contracts.load(load_settings(site.root).contracts_folder, FORMATS))
 
 
 def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
@@ -166,6 +174,6 @@ TRINO = Server(
     url=_url,
     answers=_answers,
     configure=_configure,
-    make_ready=lambda site: write_rules(site.root, site.folder),
+    make_ready=_make_ready,
     needs=_needs,
 )

@@ -7,20 +7,18 @@ and what no rule allows is denied. A list that is empty denies; one that is miss
 from __future__ import annotations
 
 import json
-import re
+import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contracts import Contracts
-from lagoa.formats import FORMATS
-from lagoa.settings import load_settings
 from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.server import write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from lagoa.contracts import Contract
+    from lagoa.contracts import Contract, Contracts
     from lagoa.stack.policy import Policy
 
 CATALOG = "lake"
@@ -29,34 +27,55 @@ CATALOG = "lake"
 FILE = "etc/rules.json"
 """In the server's folder."""
 
+_PARTITION = "$partition"
+"""A hidden column, with values of the columns that a table is partitioned by."""
 
-def write_rules(root: Path, folder: Path) -> None:
+
+def write_rules(root: Path, folder: Path, contracts: Contracts) -> None:
     """Write the rules of a lake for its Trino, which reads them within a second.
 
     Args:
-        root: the lake's folder, with policy and contracts.
+        root: the lake's folder, with the policy.
         folder: the server's.
+        contracts: of the lake.
 
     Raises:
-        SettingsError: the policy cannot be read.
-        ContractError: a contract cannot; the former rules stay.
+        SettingsError: the policy cannot be read; the former rules stay.
     """
-    contracts = Contracts.load(load_settings(root).contracts_folder, FORMATS)
-    rules = access_rules(read_policy(root), [contracts[table] for table in contracts.tables])
-    partial = folder / f"{FILE}.partial"
+    path = folder / FILE
+    former = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    rules = access_rules(read_policy(root), [contracts[table] for table in contracts.tables], _masked(former))
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
     write_private(partial, json.dumps(rules, indent=1))
-    partial.replace(folder / FILE)
+    owner = path.parent.stat()  # in a container another user than the one who writes
+    os.chown(partial, owner.st_uid, owner.st_gid)
+    partial.replace(path)
 
 
-def access_rules(policy: Policy, contracts: Sequence[Contract]) -> dict[str, Any]:
-    """Return the rules by which each role reads its layers' tables on `lake`, masked, and nobody does anything else."""
+def _masked(rules: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the columns that rules mask, by table."""
+    tables = (rule for rule in rules.get("tables", ()) if "columns" in rule)
+    return {f"{rule['schema']}.{rule['table']}": [each["name"] for each in rule["columns"]] for rule in tables}
+
+
+def access_rules(
+    policy: Policy, contracts: Sequence[Contract], former: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Return the rules by which each role reads its layers' tables on `lake`, masked, and nobody does anything else.
+
+    Args:
+        policy: who reads which layer, and what is masked.
+        contracts: of the tables.
+        former: columns that were masked, by table; those that a contract has no more stay so, for a state of the table
+            that has them still.
+    """
     everybody = "|".join(policy.layers)
     system = {"group": everybody, "catalog": "system", "privileges": ["SELECT"]}
     return {
         "catalogs": [{"group": everybody, "catalog": f"{CATALOG}|system", "allow": "read-only"}, {"allow": "none"}],
         "schemas": [],
         "tables": [
-            *(rule for contract in contracts if (rule := _table(policy, contract))),
+            *(rule for each in contracts if (rule := _table(policy, each, former.get(str(each.table), ())))),
             {**system, "schema": "jdbc|metadata"},  # what clients list tables and types by
             {**system, "schema": "runtime", "table": "queries"},  # of which everybody sees their own
         ],
@@ -70,18 +89,21 @@ def access_rules(policy: Policy, contracts: Sequence[Contract]) -> dict[str, Any
     }
 
 
-def _table(policy: Policy, contract: Contract) -> dict[str, Any] | None:
+def _table(policy: Policy, contract: Contract, former: Sequence[str]) -> dict[str, Any] | None:
     """Return the rule of one table; None when no role reads its layer.
 
     It allows nothing else than the table: `t$files` and others have the smallest and largest values of each column.
+    Names of tables are those of contracts, in which nothing has a meaning in a regular expression.
     """
     readers = policy.readers(contract.table.layer)
     if not readers:
         return None
     rule: dict[str, Any] = {"group": "|".join(readers), "catalog": CATALOG, "privileges": ["SELECT"]}
-    rule |= {"schema": re.escape(contract.table.layer), "table": re.escape(contract.table.name)}
+    rule |= {"schema": contract.table.layer, "table": contract.table.name}
+    there = {column.name for column in contract.columns}
     masked = [column for column in contract.columns if column.classification in policy.masked]
-    names = [name for column in masked for name in (column.name, *column.former_names)]
+    names = {name for column in masked for name in (column.name, *column.former_names)}
+    names |= {name for name in former if name not in there}
     if names:
-        rule["columns"] = [{"name": name, "mask": "NULL"} for name in (*names, "$partition")]
+        rule["columns"] = [{"name": name, "mask": "NULL"} for name in sorted({*names, _PARTITION})]
     return rule

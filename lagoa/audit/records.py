@@ -70,6 +70,9 @@ class CheckRecord:
     result: CheckResult
     audit: KeptAudit
 
+    def __repr__(self) -> str:
+        return f"<CheckRecord of {self.audit.report.ref} ({self.audit.report.commit[:12]}): {self.result!r}>"
+
 
 def keep_audit(context: LakeContext, report: AuditReport) -> None:
     """Keep the latest audit of a commit that was only looked at; a publication's receipt takes precedence."""

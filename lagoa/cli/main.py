@@ -45,6 +45,7 @@ class _Commands(UserDict[str, Any]):
 
     def _equip(self, command: Any, path: str) -> None:
         command.params.extend(self._shared)
+        command.help = _reflowed(command.help or "")
         hide_types_of_flags(command)
         command.epilog = epilog(path)
         accept_old_options(command, path)
@@ -54,6 +55,11 @@ class _Commands(UserDict[str, Any]):
     def _find(self, path: str) -> Any:
         name, _, verb = path.partition(" ")
         return self[name].commands[verb] if verb else self[name]
+
+
+def _reflowed(text: str) -> str:
+    """Return a help text with a line for each paragraph: those of a docstring are not those of a terminal."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _command(name: str, module: str) -> Any:

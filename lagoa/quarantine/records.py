@@ -84,6 +84,9 @@ class RefusedRecord:
     fixed: Mapping[str, str | None] = field(default_factory=dict)
     fate_commit: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<RefusedRecord {self.record:,} of {self.source!r}, {self.fate}: {self.rule}>"
+
 
 def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]:
     """Return what is waiting in quarantine at a ref: a row per table, rule, batch and file; by table, the most first.

@@ -16,6 +16,7 @@ from lagoa.audit.kinds.soda import tables_read
 from lagoa.contracts import read_contracts
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.file_patterns import is_pattern, matches
+from lagoa.domain.lists import counted
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
@@ -58,6 +59,16 @@ class Consistency:
     checks: tuple[str, ...]
     tests: int
     faults: tuple[FileError, ...]
+
+    def __repr__(self) -> str:
+        found = {
+            "contract": len(self.contracts),
+            "model": len(self.models),
+            "test": self.tests,
+            "check": len(self.checks),
+        }
+        usable = ", ".join(counted(number, noun) for noun, number in found.items())
+        return f"<Consistency: {usable}; {counted(len(self.faults), 'fault')}>"
 
 
 def check_files(context: LakeContext) -> Consistency:

@@ -12,7 +12,7 @@ from lagoa.cli.options import PROFILE, lake_folder
 if TYPE_CHECKING:
     from lagoa.prefect.server import LakeServer
 
-flow = typer.Typer(add_completion=False, no_args_is_help=True, help="The Prefect server of this lake.")
+flow = typer.Typer(add_completion=False, no_args_is_help=True, help="The Prefect server of this lake: up, down.")
 
 
 @flow.command()

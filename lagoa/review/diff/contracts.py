@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class ContractDiff:
     table: TableName
     state: Literal["same", "different", "not there", "no contract"]
     differences: tuple[Difference, ...] = ()
+
+    def __repr__(self) -> str:
+        found = f", {counted(len(self.differences), 'difference')}" if self.differences else ""
+        return f"<ContractDiff {self.table}: {self.state}{found}>"
 
     @property
     def refused(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import counted
 from lagoa.sql_models import load_models, unknown_model
 from lagoa.sql_models.testing.comparing import ChangedRow, Difference
 from lagoa.sql_models.testing.reading import ModelTest, read_tests
@@ -31,6 +32,10 @@ class ModelTestReport:
 
     results: tuple[ModelTestResult, ...]
     untested: tuple[TableName, ...]
+
+    def __repr__(self) -> str:
+        tests = f"{counted(len(self.results), 'test')}, {len(self.failed):,} failed"
+        return f"<ModelTestReport: {tests}, {counted(len(self.untested), 'model')} without tests>"
 
     @property
     def failed(self) -> tuple[ModelTestResult, ...]:

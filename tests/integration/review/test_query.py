@@ -119,6 +119,11 @@ def test_results_are_one_short_line_in_a_session(people, small):
         assert repr(list(people.tables())) == "[<TableName bronze.people>]"
         report = run.audit()
         assert repr(report.result("bronze.pets/key/id")).startswith("<CheckResult passed, bronze.pets/key/id: ")
+        (record,) = people.check_history("bronze.pets/key/id", every=True)
+        assert repr(record).startswith(f"<CheckRecord of {run.name} ({run.head[:12]}): <CheckResult passed, ")
+        assert repr(people.contract_diff(["bronze.pets"], run.name)) == "[<ContractDiff bronze.pets: same>]"
+        assert repr(people.check_contracts()).startswith("<Consistency: 3 contracts, 1 model, 0 tests, ")
+        assert repr(people.test_models()) == "<ModelTestReport: 0 tests, 0 failed, 1 model without tests>"
         assert repr(people.plan(ref=run.name)).endswith(": 0 files, 0 models, 0 checks>")
         assert repr(run.plan_publication()).startswith(f"<PublicationPlan of '{run.name}': 2 tables, ")
     assert repr(run) == f"<Run '{run.name}': kept, main does not have all of it>"
@@ -169,6 +174,8 @@ def test_a_lake_and_a_branch_in_a_notebook(people, small):
         html = run._repr_html_()
         assert "<td>bronze.people</td><td>4</td><td>7</td>" in html
         assert "1 commit not on main; 2 tables changed" in html
+        (refused,) = people.refused_records("bronze.people", run.name)
+        assert repr(refused) == "<RefusedRecord 2 of 'people.csv', waiting: type/id>"
         done = run.discard_quarantine("bronze.people", "no person")
         assert repr(done).startswith(
             "<FateResult discard of bronze.people: 1 record, 0 accepted, 1 discarded, 0 waiting"

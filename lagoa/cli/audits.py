@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 _ROWS = 20
+_TELLING = ("source", "record", "rule", "reason", "raw")
+"""Columns of refused records that a terminal shows before the others."""
+
 _ORDER = {"failed": 0, "not evaluated": 1, "warned": 2}
 COLOURS = {"passed": "green", "warned": "yellow", "failed": "red", "not evaluated": "red"}
 
@@ -108,14 +111,11 @@ def _say_rows(samples: dict[str, pa.Table | None]) -> None:
             continue
         say("")
         say(f"{check}: {'the first ' if table.num_rows == _ROWS else ''}{count(table.num_rows, 'row')}")
-        shown = table.select(_why_first(table.column_names)) if check.endswith("/quarantine_share") else table
-        emit_rows(shown.column_names, [list(row.values()) for row in shown.to_pylist()])
-
-
-def _why_first(columns: Sequence[str]) -> list[str]:
-    """Return the columns of refused records, why at one end, where at the other: a terminal leaves out the middle."""
-    why, where = ("rule", "reason"), ("source", "record")
-    return [*why, *(name for name in columns if name not in why + where), *where]
+        others = [each for each in table.column_names if each not in _TELLING]
+        refused = check.endswith("/quarantine_share")
+        shown = table.select([*_TELLING, *others]) if refused else table
+        rows = [list(row.values()) for row in shown.to_pylist()]
+        emit_rows(shown.column_names, rows, first_out=others[::-1] if refused else ())
 
 
 def _say_verdict(report: AuditReport) -> None:

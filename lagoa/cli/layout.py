@@ -15,6 +15,9 @@ GAP = 2
 MARK = "…"
 """Stands for the end of a value that was cut, and for columns that are left out."""
 
+_ENOUGH = 40
+"""The width of a text for which dispensable columns are left out."""
+
 _CELL, _HEADING, _LONG = 12, 16, 24
 """The least width to which a text and a heading are cut; a heading up to the last only if it is twice its values."""
 
@@ -66,6 +69,11 @@ class Width:
         return max(self.heading, self.cells)
 
     @property
+    def shown(self) -> int:
+        """The width in which enough is shown for others to be left out for it."""
+        return max(self.least, min(self.most, _ENOUGH))
+
+    @property
     def least(self) -> int:
         """The width below which it is left out instead."""
         cells = self.cells if self.whole else min(self.cells, _CELL)
@@ -80,19 +88,19 @@ def fit(columns: Sequence[Width], room: int | None, first_out: Collection[int] =
     Args:
         columns: their widths; the first one is never left out.
         room: characters of a line; None for no limit.
-        first_out: places of columns that are left out before any other, in this order.
+        first_out: places of columns that are left out before any other, in this order, and before texts are cut.
     """
     if room is None:
         return [column.most for column in columns]
     shown = set(range(len(columns)))
     removed = []
     for place in _dispensable(columns, first_out):
-        if _needed(columns, shown, first_out) <= room:
+        if _needed(columns, shown, first_out, whole=place in first_out) <= room:
             break
         shown.remove(place)
         removed.append(place)
-    for place in reversed(removed):  # a wide one went after it
-        if _needed(columns, shown | {place}, first_out) <= room:
+    for place in reversed(removed):  # a wide one went after it; what is dispensable costs the others nothing
+        if _needed(columns, shown | {place}, first_out, whole=place in first_out) <= room:
             shown.add(place)
     spare = max(0, room - _needed(columns, shown, first_out))
     least = {place: columns[place].least for place in sorted(shown)}
@@ -121,9 +129,11 @@ def _dispensable(columns: Sequence[Width], first_out: Collection[int]) -> Iterat
             yield others[number]
 
 
-def _needed(columns: Sequence[Width], shown: Collection[int], first_out: Collection[int]) -> int:
+def _needed(
+    columns: Sequence[Width], shown: Collection[int], first_out: Collection[int], *, whole: bool = False
+) -> int:
     marks = len(_marked([place in shown for place in range(len(columns))], first_out))
-    widths = [columns[place].least for place in shown]
+    widths = [columns[place].shown if whole else columns[place].least for place in shown]
     return sum(widths) + len(MARK) * marks + GAP * (len(widths) + marks - 1)
 
 

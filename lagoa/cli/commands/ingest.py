@@ -111,7 +111,7 @@ _NUMBERS = ("received", "accepted", "quarantined", "time")
 
 def _show_files(results: Sequence[IngestResult]) -> None:
     rows = ((row[0], each.source, *row[1:]) for each in results for row in (_row(each),))
-    emit_table((_COLUMNS[0], "file", *_COLUMNS[1:]), rows, right=_NUMBERS, first_out=("time", "file"))
+    emit_table((_COLUMNS[0], "file", *_COLUMNS[1:]), rows, right=_NUMBERS, first_out=("time",))
 
 
 def _row(result: IngestResult) -> tuple[str, ...]:

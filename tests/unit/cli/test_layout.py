@@ -64,6 +64,9 @@ def test_a_heading_far_wider_than_its_values_is_cut_to_what_no_other_heading_is(
 def test_a_narrow_column_comes_back_where_a_wide_one_went_after_it():
     columns = [Width(5, 10, True), Width(5, 40, True), Width(5, 10, True), Width(5, 10, True)]
     assert fit(columns, 50) == [10, None, 10, 10]
+    dispensable = [Width(5, 10, True), Width(5, 50), Width(5, 40, True), Width(5, 10, True)]
+    assert fit(dispensable, 80, [3, 2]) == [10, 50, None, 10], "it fits beside all that is whole"
+    assert fit(dispensable, 60, [3, 2]) == [10, 48, None, None], "it would cut another to less than 40"
 
 
 @given(WIDTHS, st.integers(20, 200))

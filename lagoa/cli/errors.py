@@ -54,12 +54,17 @@ def show_error(message: str, advice: str = "") -> None:
     if not sys.stderr.isatty():
         sys.stderr.write(f"Error: {message}\n" + (f"{advice}\n" if advice else ""))
         return
+    from rich.console import Group
+    from rich.padding import Padding
     from rich.panel import Panel
     from rich.text import Text
 
     from lagoa.cli.console import stderr
 
-    text = Text(message)
-    if advice:
-        text.append(f"\n{advice}", style="dim")
-    stderr().print(Panel(text, title="Error", title_align="left", border_style="red"), soft_wrap=False)
+    lines = [(line.lstrip(), len(line) - len(line.lstrip())) for line in message.splitlines()]
+    parts = [
+        Padding(Text(line), (0, 0, 0, indent)) for line, indent in lines
+    ]  # the rest of a long line keeps its indent
+    panel = Panel(Group(*parts, *([Text(advice, style="dim")] if advice else [])), title="Error", title_align="left")
+    panel.border_style = "red"
+    stderr().print(panel, soft_wrap=False)

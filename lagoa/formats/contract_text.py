@@ -11,6 +11,7 @@ import yaml
 
 from lagoa.contracts.columns import logical_type
 from lagoa.contracts.formats import FORMATS
+from lagoa.domain.lists import counted
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.shared.guesses import FEW, RECORDS
 
@@ -48,9 +49,11 @@ def contract_lines(table: TableName, draft: Draft, guesses: Sequence[Guess], key
     """Yield the lines of a contract in YAML, with notes on the form of the file."""
     file = draft.source.file or ""
     records = guesses[0].records
-    first = f"its first {RECORDS:,}" if not guesses[0].parsed and records >= RECORDS else f"{records:,}"
+    first = (
+        f"its first {RECORDS:,} records" if not guesses[0].parsed and records >= RECORDS else counted(records, "record")
+    )
     names = _comment(draft.files[0]) if len(draft.files) == 1 else f"{len(draft.files):,} files {_comment(file)}"
-    yield f"# Guessed from {names}, {first} records. Review it before you rely on it:"
+    yield f"# Guessed from {names}, {first}. Review it before you rely on it:"
     yield "# REVIEW marks what a file cannot show; add descriptions and the team that owns the table."
     yield "apiVersion: v3.2.0"
     yield "kind: DataContract"
@@ -115,7 +118,7 @@ def guess_lines(guess: Guess, *, is_key: bool = False) -> Iterator[str]:
 def _rules(guess: Guess, *, is_key: bool) -> Iterator[str]:
     seen = guess.records - guess.nulls
     if guess.required:
-        complete = f"no value is missing in {guess.records:,} records"
+        complete = f"no value is missing in {counted(guess.records, 'record')}"
         yield f"        required: true  # {complete if not guess.nulls else guess.why}"
     elif not guess.nulls and not guess.offered and guess.records >= FEW:
         few = f"{guess.records:,} records"

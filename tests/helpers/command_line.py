@@ -69,7 +69,7 @@ def run(*command, cwd, **variables):
     return subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
 
 
-def in_terminal(lake, *arguments, columns=80):
+def in_terminal(lake, *arguments, columns=80, code=0):
     """Return the lines that a command prints in a terminal so wide, both what is result and what is not, uncoloured."""
     controller, terminal = pty.openpty()
     printed = bytearray()
@@ -82,11 +82,11 @@ def in_terminal(lake, *arguments, columns=80):
         patch.setattr(sys, "stdout", stream)
         patch.setattr(sys, "stderr", stream)
         patch.chdir(lake)
-        code = app([str(argument) for argument in arguments], standalone_mode=False)
+        ended = app([str(argument) for argument in arguments], standalone_mode=False)
     reader.join()
     console._console.cache_clear()
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", printed.decode())
-    assert not code, text
+    assert (ended or 0) == code, text
     return text.replace("\r\n", "\n").replace("\r", "\n").splitlines()  # what progress overwrites is a line, too
 
 

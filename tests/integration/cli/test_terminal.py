@@ -119,3 +119,9 @@ def test_a_branch_is_listed_with_its_commit_and_state_against_main(wide, tmp_pat
     commit = ok(wide, "log", BRANCH, "--json").json()[0]["commit"][:12]
     assert listed.split() == [BRANCH, commit, "1", "ahead", "of", "main,", "1", "behind"]
     assert "all values" in ok(wide, "diff", BRANCH).out, "no key matches the rows"
+
+
+def test_a_long_line_of_an_error_keeps_its_indent(wide):
+    lines = in_terminal(wide, "publish", BRANCH, code=3)
+    place = next(place for place, line in enumerate(lines) if "bronze.measures/quarantine_share" in line)
+    assert [line[:5] for line in lines[place : place + 2]] == ["│   b", "│   i"], "\n".join(lines)

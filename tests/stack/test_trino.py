@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import time
 import uuid
 from contextlib import closing
@@ -16,13 +19,26 @@ from lakes import LakeFolder
 from sqlalchemy import create_engine, text
 from trino.auth import BasicAuthentication
 from trino.dbapi import connect
-from trino.exceptions import HttpError, TrinoUserError
+from trino.exceptions import HttpError, TrinoConnectionError, TrinoUserError
 
+from lagoa.stack.artefacts import fetch
+from lagoa.stack.manifest import Artefact
 from lagoa.stack.run import Stack
+from lagoa.stack.servers.server import java
+from lagoa.stack.servers.trino import TRINO
+from tests.stack.breaking import kill, within
 from tests.stack.test_sign_in import Servers
 from tests.stack.test_stack import wait_until
 
 pytestmark = pytest.mark.timeout(300)
+
+CLI = Artefact(
+    maven="io.trino:trino-cli:476:jar:executable",
+    file="trino-cli-476-executable.jar",
+    sha256="fe4e9c7fb569cd67673afa1622945f6308e1e59bdb825419352b80887661757b",
+    bytes=18634579,
+    port=1,
+)
 
 ANA = {
     "id": 1,
@@ -356,6 +372,42 @@ class TestThatItFollows:
             for _ in range(2):
                 assert reader.rows("SELECT count(*) FROM gold.customers") == [(2,)]
                 time.sleep(3)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(600)
+class TestWhatTakesLonger:
+    def test_the_cli_of_trino_reads_it(self, stack, reader, tmp_path):
+        jar = fetch(stack._root, "trino-cli", CLI, print)
+        url = stack.environment()["LAGOA_TRINO_URL"]
+        command = [*java(tmp_path), "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-jar", jar, "--server", url]
+        command += ["--user", reader.name]
+        command += ["--password", "--truststore-path", reader.ca, "--catalog", "lake", "--schema", "gold"]
+        command += [
+            "--output-format",
+            "JSON",
+            "--execute",
+            "SELECT id, name, spent, tags[2] AS tag FROM customers WHERE id = 1",
+        ]
+        environment = {**os.environ, "TRINO_PASSWORD": reader.password}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {"id": 1, "name": None, "spent": "99999999.99", "tag": "日本"}
+        wrong = {**environment, "TRINO_PASSWORD": "wrong"}
+        done = subprocess.run(command, env=wrong, capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, "Authentication failed" in done.stderr) == (1, True)
+
+    def test_one_that_is_down_is_told_and_one_that_dies_comes_back(self, stack, reader):
+        stack._supervisor.end("trino")
+        with within(20), pytest.raises(TrinoConnectionError, match="refused"):
+            reader.rows("SELECT 1")
+        (state,) = [state for state in stack.status() if state.name == "trino"]
+        assert (state.state, state.healthy, state.pid) == ("STOPPED", False, None)
+        stack.up(["trino"])
+        assert reader.rows("SELECT count(*) FROM gold.customers") == [(2,)]
+        kill(stack, "trino")
+        wait_until(lambda: TRINO.serves(stack.manifest["trino"]), 180)
+        assert reader.rows("SELECT count(*) FROM gold.customers") == [(2,)]
 
 
 def refusal(who, sql, **options):

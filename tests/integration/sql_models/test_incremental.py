@@ -425,7 +425,7 @@ def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branc
         ("gold.daily", {"batches": ["b1"]}, ModelError, "is not built by batch"),
         ("gold.doubled", {"batches": ["b1"]}, ModelError, "are unknown"),
         ("gold.doubled", {"start": "2026-01-05"}, ModelError, "is not built by time"),
-        ("gold", {}, InvalidName, "a table that has a model"),
+        ("gold", {}, InvalidName, "'gold' is a layer"),
         ("bronze.sales", {}, InvalidName, "a table or layer that has models"),
     ]
     for model, asked, error, message in refused:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 import warnings
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -34,6 +34,8 @@ _LOGICAL = {
     "time": "time", "timestamp": "timestamp", "timestamptz": "timestamp", "boolean": "boolean", "list": "array",
     "map": "map", "struct": "object",
 }  # fmt: skip
+_SHOWN = 60
+_LONGEST_TEXT = 2**31 - 1
 _TEXT_OPTIONS = ("minLength", "maxLength", "pattern", "format")
 _RANGE_OPTIONS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _REFUSED = {
@@ -221,8 +223,8 @@ def _option(key: str, value: Any, kind: IcebergType) -> Any:
     if key in _RANGE_OPTIONS:
         return _bound(value, kind)
     if key in {"minLength", "maxLength"}:
-        if type(value) is not int or value < 0:
-            raise ValueError(f"{value!r} is not a number of characters.")
+        if type(value) is not int or not 0 <= value <= _LONGEST_TEXT:
+            raise ValueError(f"{_short(value)} is not a number of characters.")
         return value
     if not isinstance(value, str) or not value:
         raise ValueError(f"{value!r} is not text; put it in quotes.")
@@ -236,8 +238,8 @@ def _option(key: str, value: Any, kind: IcebergType) -> Any:
 def _bound(value: Any, kind: IcebergType) -> Bound:
     if kind.name in MOMENTS:
         return str(_plain(value, kind))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is not a number.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_held(value):
+        raise ValueError(f"{_short(value)} is not a number that a column can have.")
     return value
 
 
@@ -251,14 +253,25 @@ def _plain(value: Any, kind: IcebergType) -> bool | float | str:
         return value
     if kind.name in INTEGERS and type(value) is int:
         return value
-    if kind.name in NUMBERS - INTEGERS and type(value) in {int, float} and math.isfinite(value):
+    if kind.name in NUMBERS - INTEGERS and type(value) in {int, float} and _is_held(value):
         return float(value) if type(value) is float else int(value)
     if kind.name in {"string", "uuid"} and isinstance(value, str):
         return value
     if kind.name in MOMENTS:
         return _moment(value, kind.name)
     quotes = " Put it in quotes." if kind.name == "string" and value is not None else ""
-    raise ValueError(f"{value!r} is not of type {kind}.{quotes}")
+    raise ValueError(f"{_short(value)} is not of type {kind}.{quotes}")
+
+
+def _is_held(number: float) -> bool:
+    """Return whether a number is one, and no larger than the largest double."""
+    return abs(number) <= sys.float_info.max
+
+
+def _short(value: Any) -> str:
+    """Return a value for a message; a number may have thousands of digits."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _moment(value: Any, kind: str) -> str:

@@ -82,10 +82,15 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
         nulls=[word for column, word in given.nulls if column == "*"],
     )
     guesses = [Guess(column, name, "string", "", parsed=True) for column, name in names.columns]
-    if header.found == "undecided" and all(fields) and len(set(fields)) == len(fields):
+    if header.found == "undecided" and all(map(_may_be_name, fields)) and len(set(fields)) == len(fields):
         for guess, name in zip(guesses, fields, strict=True):  # so that both decisions are a single edit
             guess.properties["lagoa.header"] = json.dumps([guess.name, name], ensure_ascii=False)
     return source, guesses
+
+
+def _may_be_name(field: str) -> bool:
+    """Return whether a contract can have a field as a column's name in files."""
+    return bool(field) and "\0" not in field
 
 
 def _lines(count: int) -> str:

@@ -552,6 +552,8 @@ OPTIONS = {
     "a range of text": ("string", "minimum: 1", "is not known for string"),
     "a text for a number": ("long", "minimum: '1'", "is not a number"),
     "infinity": ("double", "maximum: .inf", "is not a number"),
+    "a number of many digits": ("decimal(8, 2)", f"minimum: 1{'0' * 400}", "0… is not a number that a column can have"),
+    "a length of many digits": ("string", f"minLength: 1{'0' * 400}", "0… is not a number of characters"),
     "true for a number": ("double", "maximum: true", "is not a number"),
     "a number for a date": ("date", "minimum: 2016", "is not a date"),
     "a date that is none": ("date", "minimum: '2016-02-30'", "is not a date"),
@@ -601,6 +603,7 @@ ENUMS = {
     "a fraction for an integer": ("int", "{value: 1.5}", "is not of type int"),
     "nothing": ("string", "{label: a}", "None is not of type string"),
     "twice": ("string", "{value: a}, {value: a}", "is in enum twice"),
+    "a number of many digits": ("decimal(8, 2)", f"{{value: 1{'0' * 400}}}", "0… is not of type decimal(8, 2)"),
     "a list": ("list<int>", "{value: [1]}", "is not of type list<int>"),
     "no date": ("date", "{value: yesterday}", "is not a date"),
 }

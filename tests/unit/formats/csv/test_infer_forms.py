@@ -107,6 +107,12 @@ def test_a_first_record_with_one_value_is_no_title_without_a_header(tmp_path):
     assert (source.header, source.skip) == ("undecided", 0)
 
 
+def test_a_first_record_that_no_contract_can_name_is_left_out_of_it(tmp_path):
+    _, source, written = of_text(tmp_path, "idididididname\0\nname")
+    assert source.header == "undecided"
+    assert "lagoa.header" not in written
+
+
 AROUND = {
     "a title": ("Relatório de vendas\nloja;valor\nA;1,50\nB;2,50\n", {"skip": 1}),
     "a title in the width of the table": (

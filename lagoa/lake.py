@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lagoa.review.query import Result
     from lagoa.sandbox import Sandbox
     from lagoa.settings import Settings
+    from lagoa.sql_models.dialects.target import Engine
     from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.drafting.update import ContractUpdate
     from lagoa.sql_models.testing import ModelTestReport
@@ -352,11 +353,15 @@ class Lake:
 
         return update_contract(self.context, TableName.parse(table), file)
 
-    def check_contracts(self) -> Consistency:
-        """Read all contracts, models, model tests and checks, and return everything that is wrong with them."""
+    def check_contracts(self, engine: Engine | None = None) -> Consistency:
+        """Read all contracts, models, model tests and checks, and return everything that is wrong with them.
+
+        Args:
+            engine: `spark` or `trino`: also return what in the models would give other rows there than on DuckDB.
+        """
         from lagoa.review.consistency import check_files
 
-        return check_files(self.context)
+        return check_files(self.context, engine)
 
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return the differences from `a` to `b`: tables, schemas, rows by key."""

@@ -11,7 +11,7 @@ EXAMPLES = {
     "transform": ["lagoa transform", "lagoa transform dev --select silver.orders"],
     "backfill": ["lagoa backfill gold.sales_by_day --since 2026-03-01 --until 2026-04-01"],
     "test": ["lagoa test", "lagoa test silver.orders --require-tests"],
-    "check": ["lagoa check"],
+    "check": ["lagoa check", "lagoa check --engine spark"],
     "audit run": ["lagoa audit dev", "lagoa audit dev --rows"],
     "audit show": ["lagoa audit show main", "lagoa audit show dev --check silver.orders/key/order_id --rows"],
     "audit history": ["lagoa audit history silver.orders/row_count"],

@@ -22,6 +22,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.formats import FORMATS
 from lagoa.sql_models import Models, read_models
+from lagoa.sql_models.dialects import engine_faults
 from lagoa.sql_models.testing.reading import FOLDER as TESTS
 from lagoa.sql_models.testing.reading import read_test_file, table_of_tests, test_files
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lagoa.contracts import Contract, Reading
     from lagoa.domain.checks import FileCheck
     from lagoa.sql_models import Model
+    from lagoa.sql_models.dialects.target import Engine
 
 _PARTS = 2  # layer and file
 _FORMS = {
@@ -71,10 +73,14 @@ class Consistency:
         return f"<Consistency: {usable}; {counted(len(self.faults), 'fault')}>"
 
 
-def check_files(context: LakeContext) -> Consistency:
+def check_files(context: LakeContext, engine: Engine | None = None) -> Consistency:
     """Read every file of a lake that defines its tables, and return everything that is wrong with them.
 
     Data is not read. Within one check, one column or one statement the first fault hides further ones.
+
+    Args:
+        context: the lake.
+        engine: if given, each construct of a model counts with which this engine would give other rows than DuckDB.
     """
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
@@ -85,6 +91,8 @@ def check_files(context: LakeContext) -> Consistency:
         Models(models)
     except FileError as error:
         faults.append(error)
+    if engine is not None:
+        faults += [fault for model in models.values() for fault in engine_faults(model, engine, reading.contracts)]
     tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
     checks, errors_of_checks = _read_checks(context, reading)
     faults += [*errors_of_tests, *errors_of_checks, *_strays(context)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from lagoa.errors import FileError
 
 
-def check(ctx: typer.Context, as_json: JsonOption = False) -> None:
+EngineOption = Annotated[
+    Literal["spark", "trino"] | None,
+    typer.Option("--engine", help="Also list what in the models would give other rows on this engine than on DuckDB."),
+]
+
+
+def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption = False) -> None:
     """Read all declarations of the lake (contracts, models, their tests, check files) and list what is wrong."""
     with open_here(ctx) as lake:
-        found = lake.check_contracts()
+        found = lake.check_contracts(engine)
     if as_json:
         emit_json(
             {

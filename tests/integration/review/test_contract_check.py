@@ -86,6 +86,17 @@ def test_files_that_agree(tmp_path):
     assert {"silver.sales/soda/columns.price.checks.missing", "silver.sales/required/id"} <= set(found.checks)
 
 
+def test_what_an_engine_would_do_differently_counts_only_when_it_is_named(tmp_path):
+    lake_of(tmp_path, {**SOUND, "transformations/silver/sales.sql": f"{MODEL}where hash(id) > 0\n"})
+    with open_lake(tmp_path) as lake:
+        assert lake.check_contracts().faults == ()
+        (fault,) = lake.check_contracts(engine="trino").faults
+    assert (fault.line, "Trino: HASH(sales.id)" in fault.message) == (len(MODEL.splitlines()) + 1, True)
+    told = CliRunner().invoke(app, ["--lake", str(tmp_path), "check", "--engine", "spark"])
+    assert told.exit_code == 1
+    assert "transformations/silver/sales.sql:3: Spark: HASH(sales.id)" in told.stdout
+
+
 @pytest.mark.parametrize(
     ("files", "place", "line", "said"),
     [

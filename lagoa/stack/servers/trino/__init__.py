@@ -12,8 +12,8 @@ from lagoa.settings import load_settings
 from lagoa.stack.servers.keycloak import realm_url
 from lagoa.stack.servers.minio.objects import REGION, WAREHOUSE
 from lagoa.stack.servers.server import Launch, Server, Site, java, write_private
-from lagoa.stack.servers.trino.rules import CATALOG, write_rules
-from lagoa.stack.servers.trino.users import GROUPS, PASSWORDS, Users
+from lagoa.stack.servers.trino.rules import CATALOG, FILE, write_rules
+from lagoa.stack.servers.trino.users import GROUPS, PASSWORDS, USERS, Users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,22 +69,21 @@ def _make_ready(site: Site) -> None:
 
 def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
     """Return the settings by file; paths in them are relative to the server's folder, which it runs in."""
-    users = {f"file.{what}-file": f"users/{file}" for what, file in (("password", PASSWORDS), ("group", GROUPS))}
     return {
         "config.properties": _server(site, distribution),
         "password-authenticator.properties": {
             "password-authenticator.name": "file",
-            "file.password-file": users["file.password-file"],
+            "file.password-file": f"{USERS}/{PASSWORDS}",
             "file.refresh-period": _REFRESH,
         },
         "group-provider.properties": {
             "group-provider.name": "file",
-            "file.group-file": users["file.group-file"],
+            "file.group-file": f"{USERS}/{GROUPS}",
             "file.refresh-period": _REFRESH,
         },
         "access-control.properties": {
             "access-control.name": "file",
-            "security.config-file": "etc/rules.json",
+            "security.config-file": FILE,
             "security.refresh-period": _REFRESH,
         },
         f"catalog/{CATALOG}.properties": _catalog(site),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-PASSWORDS, GROUPS = "passwords", "groups"
-"""Files of the folder `users`: a name and a hash a line, a role and its users a line."""
+USERS, PASSWORDS, GROUPS = "users", "passwords", "groups"
+"""A folder and its files: a name and a hash a line, a role and its users a line."""
 
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 _RULE = "lower-case letters, digits, '.', '_' and '-', starting with a letter, at most 63 characters: `ana.souza`"
@@ -37,7 +37,7 @@ class Users:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / "users"
+        self._folder = folder / USERS
 
     def prepare(self) -> None:
         """Make the files that are not there; without them Trino does not start."""

@@ -14,7 +14,7 @@ from lagoa.errors import SourceError
 from lagoa.formats.parquet.int96 import UNIT, Int96
 from lagoa.formats.parquet.scan import engine_scan
 from lagoa.formats.shared.arrow_faults import as_json, find_faults
-from lagoa.formats.shared.arrow_types import held, recast, unpacked, value_of
+from lagoa.formats.shared.arrow_types import held, picked, recast, unpacked, value_of
 from lagoa.formats.shared.columns import match_columns
 from lagoa.formats.shared.files import MAGIC, kind_of
 from lagoa.formats.shared.refused import Fault
@@ -147,7 +147,7 @@ class ParquetReader:
             good = np.setdiff1d(np.arange(batch.num_rows), list(faults))
             shown = dict(zip(sorted(faults), as_json(columns, sorted(faults), texts), strict=True))
             raw = pa.array([shown.get(index) for index in range(batch.num_rows)], pa.binary())
-            columns = {name: array.take(pa.array(good)) for name, array in columns.items()}
+            columns = {name: picked(array, good) for name, array in columns.items()}
         values = pa.table({name: recast(array, held(array.type), checked=True) for name, array in columns.items()})
         numbers = pa.array(np.arange(row, row + batch.num_rows))
         yield from to_batches(self.schema, values, [numbers, pa.nulls(batch.num_rows, pa.int64()), raw], faults)

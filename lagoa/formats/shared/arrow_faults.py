@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lagoa.formats.shared.arrow_types import is_list, remade
+from lagoa.formats.shared.arrow_types import is_list, picked, remade
 from lagoa.formats.shared.refused import Fault
 
 if TYPE_CHECKING:
@@ -238,7 +238,7 @@ def _shown(whole: pa.Array, indexes: Sequence[int]) -> list[Any]:
     """Return values for JSON: bytes for invalid text, numbers for moments that cannot be represented."""
     import pyarrow as pa
 
-    array = whole.take(pa.array(indexes, pa.int64()))
+    array = picked(whole, indexes)
     _, beyond = _misfits(array)
     plain = array.cast(remade(array.type, _bytes)) if _undecodable(array) else array
     plain = plain.cast(remade(plain.type, lambda each: pa.string() if pa.types.is_temporal(each) else each))

@@ -15,6 +15,7 @@ from lagoa.formats.shared.values import from_text, sql_type
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
     import pyarrow as pa
 
 MAX_PRECISION = 38
@@ -127,7 +128,24 @@ def recast(array: pa.Array, kind: pa.DataType, *, checked: bool = False) -> pa.A
     if pa.types.is_dictionary(array.type):  # Arrow takes no views out of one
         values = recast(array.dictionary, unpacked(array.type.value_type))
         array = pa.DictionaryArray.from_arrays(array.indices, values)
-    return array if array.type == kind else array.cast(kind, safe=not checked)
+    if array.type == kind:
+        return array
+    if "map<" in str(kind):
+        array = picked(array, range(len(array)))
+    return array.cast(kind, safe=not checked)
+
+
+def picked(array: pa.Array, indexes: npt.ArrayLike) -> pa.Array:
+    """Return the values of an array at indexes, in their order.
+
+    Arrow's `take` gives the keys of maps a bitmap of nulls, and a cast of such keys then ends the process.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    places = np.asarray(indexes, np.int64)
+    runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1) if len(places) else [places]
+    return pa.concat_arrays([array.slice(int(run[0]) if len(run) else 0, len(run)) for run in runs])
 
 
 def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:

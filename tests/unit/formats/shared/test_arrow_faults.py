@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from lagoa.formats.shared.arrow_faults import as_json, find_faults
+from lagoa.formats.shared.arrow_types import picked, recast
 
 BEYOND = 2**63 - 1
 MOMENT = pa.timestamp("us", "UTC")
@@ -33,3 +34,14 @@ def test_moments_as_keys_of_a_map():
     assert sorted(faults) == [0, 1]
     assert "twice" in faults[1].reason
     assert b"9223372036854775807" in as_json({"m": array}, [0])[0]
+
+
+@pytest.mark.parametrize("indexes", [[], [0], [2], [0, 1, 2], [0, 2], [2, 0, 1], [1, 3, 4]])
+def test_rows_are_picked_so_that_maps_can_be_cast(indexes: list[int]) -> None:
+    kind = pa.map_(pa.string(), pa.timestamp("us"))
+    rows = [[("a", 1), ("b", None)], None, [], [("c", 2)], [("d", 3)]]
+    array = pa.array([*rows, [("z", 9)]], kind)
+    for whole in (array, array.take(pa.array(range(6))), pa.concat_arrays([array, array]).slice(6)):
+        assert recast(whole, pa.map_(pa.large_string(), pa.timestamp("us"))).cast(kind).to_pylist() == array.to_pylist()
+        found = picked(whole, indexes).cast(pa.map_(pa.large_string(), pa.string()))
+        assert found.cast(kind).to_pylist() == [array[index].as_py() for index in indexes]

@@ -18,7 +18,7 @@ from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
-from lagoa.stack.servers import SERVERS
+from lagoa.stack.servers import SERVERS, trino
 from lagoa.stack.servers.postgres import SETTINGS
 from lagoa.stack.servers.server import Site, write_private
 
@@ -188,13 +188,19 @@ def _server(site: Site, program: Path = Path("/opt/server")) -> None:
     write_private(site.folder / "environment", lines)
 
 
+def _trino(site: Site) -> None:
+    """Write the same, and the rules by the contracts of this image: no job makes it ready, as that needs no server."""
+    _server(site, TRINO_HOME)
+    trino.make_ready(site)
+
+
 CONTAINERS: Mapping[str, Container] = {
     "postgres": Container((999, 999), _postgres),
     "keycloak": Container((1000, 0), _server),
     "vault": Container(LAGOA, _server),
     "minio": Container(LAGOA, _server),
     "nessie": Container((10000, 10001), _server),
-    "trino": Container((1000, 1000), lambda site: _server(site, TRINO_HOME)),
+    "trino": Container((1000, 1000), _trino),
     "audit": Container(LAGOA, _server),
 }
 """By server. The numbers of users are those of the images."""

@@ -13,9 +13,13 @@ from command_line import lagoa, ok
 from lakes import LakeFolder
 
 from lagoa.contracts import Contracts
-from lagoa.errors import InvalidName, SettingsError, StackError
+from lagoa.errors import ContractError, InvalidName, SettingsError, StackError
 from lagoa.formats import FORMATS
+from lagoa.stack.credentials import Credentials
+from lagoa.stack.manifest import read_manifest
 from lagoa.stack.policy import read_policy
+from lagoa.stack.servers.server import Site
+from lagoa.stack.servers.trino import TRINO
 from lagoa.stack.servers.trino.certificate import make_certificate
 from lagoa.stack.servers.trino.rules import FILE, write_rules
 from lagoa.stack.servers.trino.users import Users
@@ -87,6 +91,20 @@ class TestRules:
         with pytest.raises(SettingsError):
             rules(folder)
         assert json.loads((folder.root / FILE).read_text()) == before
+
+    def test_a_wrong_contract_does_not_hold_up_a_start(self, tmp_path):
+        folder = LakeFolder(tmp_path / "lake")
+        folder.file("infra/policy.toml", POLICY)
+        credentials = Credentials(tmp_path / "credentials.json")
+        site = Site("trino", folder.root, tmp_path / "trino", credentials, read_manifest(ROOT))
+        TRINO.configure(site, tmp_path)
+        before = (site.folder / FILE).read_text()
+        folder.contract("gold.customers", "id:long*")
+        folder.file("iceberg/gold/sales.odcs.yaml", "kind: [")
+        TRINO.configure(site, tmp_path)
+        with pytest.raises(ContractError):
+            TRINO.make_ready(site)
+        assert (site.folder / FILE).read_text() == before
 
     def test_those_of_the_reference_lake_mask_the_keys_of_customers(self, tmp_path):
         write_rules(ROOT, tmp_path, Contracts.load(ROOT / "iceberg", FORMATS))

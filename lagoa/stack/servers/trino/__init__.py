@@ -52,7 +52,8 @@ def _configure(site: Site, distribution: Path) -> Launch:
     etc = site.folder / "etc"
     make_certificate(site.folder / CA, etc / "server.pem", site.name)
     Users(site.folder).prepare()
-    _make_ready(site)
+    if not (site.folder / FILE).exists():  # without one it does not start; later a wrong contract need not hold it up
+        make_ready(site)
     for name, settings in _files(site, distribution).items():
         write_private(etc / name, "".join(f"{key}={value}\n" for key, value in settings.items()))
     environment = {_SECRET: site.secret("trino-internal")}
@@ -62,8 +63,13 @@ def _configure(site: Site, distribution: Path) -> Launch:
     return Launch([*java(site.folder), *_JAVA, *classes], environment)
 
 
-def _make_ready(site: Site) -> None:
-    """Write the rules by the contracts as they are now."""
+def make_ready(site: Site) -> None:
+    """Write the rules by the contracts as they are now.
+
+    Raises:
+        SettingsError: the policy cannot be read; the former rules stay.
+        ContractError: a contract cannot; likewise.
+    """
     write_rules(site.root, site.folder, Contracts.load(load_settings(site.root).contracts_folder, FORMATS))
 
 
@@ -173,6 +179,6 @@ TRINO = Server(
     url=_url,
     answers=_answers,
     configure=_configure,
-    make_ready=_make_ready,
+    make_ready=make_ready,
     needs=_needs,
 )

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from contextlib import contextmanager
+from datetime import timedelta
 from urllib.parse import quote
 
 import httpx
@@ -160,6 +161,22 @@ def test_an_engineer_works_on_branches_and_hands_over(lake_of):
     assert (lake.resolve(MAIN).id, lake.tables()) == (back.commit, {})
 
 
+def test_an_engineer_has_sandboxes(lake_of):
+    lake = lake_of("engineer")
+    made = lake.create_sandbox("engineer_churn")
+    lake.branch(made.branch).append("bronze.sellers", sellers())
+    later = lake.extend_sandbox("engineer_churn", timedelta(days=30))
+    assert later.ends_at - made.ends_at > timedelta(days=22)
+    assert [(each.name, each.ends_at, each.expired) for each in lake.sandboxes()] == [
+        ("engineer_churn", later.ends_at, False)
+    ]
+    lake.branch(made.branch).publish()
+    assert lake.row_counts() == dict.fromkeys(lake.tables(), 1)
+    found = lake.sandbox("engineer_churn")
+    lake.delete_ref(found.branch, found.commit)
+    assert lake.sandboxes() == []
+
+
 def test_a_failed_audit_of_the_publishers_is_told(lake_of):
     lake = lake_of("engineer")
     branch = lake.create_branch("work")
@@ -174,7 +191,7 @@ def test_a_failed_audit_of_the_publishers_is_told(lake_of):
 REFUSED = {
     "reader": [("work", "engineer and publisher"), ("run/x/1", "ingest, engineer and publisher")],
     "ingest": [("work", "engineer and publisher"), (f"{CANDIDATE_PREFIX}x", "publisher")],
-    "engineer": [(f"{CANDIDATE_PREFIX}x", "publisher"), ("dev/somebody/x", "somebody")],
+    "engineer": [(f"{CANDIDATE_PREFIX}x", "publisher"), ("dev/somebody/x", "somebody"), ("sandbox/ana", "begins with")],
 }
 
 

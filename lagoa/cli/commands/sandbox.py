@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lagoa.sandbox import Sandbox
 
 sandbox = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Sandboxes, branches with a time to live: list, create, delete."
+    add_completion=False, no_args_is_help=True, help="Sandboxes, branches that end: list, create, extend, delete."
 )
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

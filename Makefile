@@ -46,6 +46,10 @@ test: install $(LINT)/.installed  ## all tests without servers; downloads PyIceb
 	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack,trino]'
 	touch $@
 
+.venv/.spark: .venv/.stack
+	$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock pyspark # has no wheel, and is built by itself
+	touch $@
+
 test-wheel: install  ## test the wheel in a clean environment: the README's tour, size, licenses
 	$(BIN)/python -m pytest -p no:xdist tests/wheel
 
@@ -55,7 +59,8 @@ stack: .venv/.stack  ## start the real servers, downloaded or built the first ti
 secrets:  ## generate the secrets of docker-compose.yml into .secrets; existing ones are kept
 	$(PYTHON) infra/draw_secrets.py .secrets/credentials.json
 
-test-stack: .venv/.stack  ## the tests that need the real servers, on their own stack
+test-stack: .venv/.spark  ## the tests that need the real servers, on their own stack, and models on Spark
+	$(BIN)/python -m pytest -p no:xdist tests/engines
 	tests/stack/run
 
 FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py tests/integration/ingest/test_every_entrance.py

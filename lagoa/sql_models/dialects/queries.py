@@ -88,6 +88,9 @@ def _unnest(node: exp.Select, to: Target) -> None:
     each.replace(value)
     source = to.say("UNNEST(:x)", x=each.this)
     source.set("alias", exp.TableAlias(this=exp.to_identifier("_unnested"), columns=[exp.to_identifier("value")]))
+    if to.engine == "trino" and node.args.get("from_") is None:
+        node.set("from_", exp.From(this=source))
+        return
     node.append("joins", exp.Join(this=source, kind="CROSS"))
 
 

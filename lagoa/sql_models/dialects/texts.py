@@ -236,5 +236,7 @@ def format_time(node: exp.Expr, to: Target) -> exp.Expr:
     name = "DATE_FORMAT"
     from sqlglot import exp
 
-    at_time = to.pick(spark="CAST(:x AS TIMESTAMP_NTZ)", trino="CAST(:x AS TIMESTAMP(6))", x=node.this)
+    at_time = to.pick(
+        spark="CAST(:x AS TIMESTAMP_NTZ)", trino="DATE_TRUNC('SECOND', CAST(:x AS TIMESTAMP(6)))", x=node.this
+    )
     return exp.Anonymous(this=name, expressions=[at_time, text_of(made[0 if to.engine == "spark" else 1])])

@@ -120,7 +120,7 @@ REWRITTEN = [
     (
         "strftime(t, '%Y-%m')",
         "DATE_FORMAT(CAST(t.t AS TIMESTAMP_NTZ), 'yyyy-MM')",
-        "DATE_FORMAT(CAST(t.t AS TIMESTAMP(6)), '%Y-%m')",
+        "DATE_FORMAT(DATE_TRUNC('SECOND', CAST(t.t AS TIMESTAMP(6))), '%Y-%m')",
     ),
     ("b is true", "COALESCE(t.b = TRUE, FALSE)", "COALESCE(t.b = TRUE, FALSE)"),
     ("coalesce(x, p)", "COALESCE(t.x, CAST(t.p AS DOUBLE))", "COALESCE(t.x, CAST(t.p AS DOUBLE))"),

@@ -9,6 +9,7 @@ from lagoa.sql_models.columns import DIALECT, line_of
 from lagoa.sql_models.dialects.target import WRITTEN, Engine, Refused, Target, family, family_of, scale, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from sqlglot import exp
@@ -112,20 +113,39 @@ class _Work:
         kinds = {
             column.name: exp.DataType.build(sql_type(column.type), dialect=DIALECT) for column in contract.all_columns
         }
-        for column in query.selects:
-            value, kind = column.unalias(), kinds.get(column.alias_or_name.lower())
-            if kind is None or value.type is None or kind == value.type or family(value) == family_of(kind) == "other":
-                continue
-            if not _widens(value, kind):
-                advice = f"Cast it in the model: CAST(… AS {kind.sql(DIALECT)})."
-                message = (
-                    f"{column.alias_or_name} is {value.type.sql(DIALECT)}, and {kind.sql(DIALECT)} in the contract."
-                )
-                self.faults.append(ModelError(self._file, line_of(column), f"{self._to}: {message}", advice))
-                continue
-            cast = exp.Cast(this=value.copy(), to=kind.copy())
-            cast.type = kind.copy()
-            value.replace(cast)
+        names = [each.lower() for each in query.named_selects]
+        for select in _sides(query):
+            for name, column in zip(names, select.selects, strict=False):
+                if name in kinds:
+                    self._cast_column(name, column, kinds[name])
+
+    def _cast_column(self, name: str, column: exp.Expr, kind: exp.DataType) -> None:
+        from sqlglot import exp
+
+        value = column.unalias()
+        if value.type is None or kind == value.type or family(value) == family_of(kind) == "other":
+            return
+        if not _widens(value, kind):
+            advice = f"Cast it in the model: CAST(… AS {kind.sql(DIALECT)})."
+            message = f"{name} is {value.type.sql(DIALECT)}, and {kind.sql(DIALECT)} in the contract."
+            self.faults.append(ModelError(self._file, _near_line(column), f"{self._to}: {message}", advice))
+            return
+        cast = exp.Cast(this=value.copy(), to=kind.copy())
+        cast.type = kind.copy()
+        value.replace(cast)
+
+
+def _sides(query: exp.Query) -> Iterator[exp.Query]:
+    """Yield each SELECT whose rows are among those of the result."""
+    from sqlglot import exp
+
+    if isinstance(query, exp.SetOperation):
+        yield from _sides(query.left)
+        yield from _sides(query.right)
+    elif isinstance(query, exp.Subquery):
+        yield from _sides(query.this)
+    else:
+        yield query
 
 
 def _widens(value: exp.Expr, kind: exp.DataType) -> bool:

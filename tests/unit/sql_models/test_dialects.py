@@ -229,6 +229,12 @@ def test_the_result_has_the_types_of_the_contract_and_a_cast_that_may_lose_somet
     assert "p is DOUBLE, and DECIMAL(10, 2) in the contract" in fault.message
 
 
+def test_each_side_of_a_union_has_the_types_of_the_contract():
+    sql = "select p from silver.t union all (select v from silver.u union all select 0)"
+    made = for_engine(model(sql), "spark", contracts("p:decimal(20,2)"))
+    assert made.count("AS DECIMAL(20, 2))") == 3
+
+
 def test_columns_of_any_type_pass_as_they_are():
     for engine in ENGINES:
         assert "l" in for_engine(

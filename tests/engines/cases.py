@@ -98,7 +98,7 @@ EXPRESSIONS: dict[str, list[str]] = {
     "greatest": ["greatest(i, j)", "least(i, j, 3)", "greatest(p, q)", "least(d, e)", "greatest(t, u)", "least(w, 'b')",
                  "greatest(x, p)"],
     "trim": ["trim(s)", "ltrim(s)", "rtrim(s)", "trim(s, ' ' || chr(9))", "ltrim(s, 'a ')", "trim(s, '-')"],
-    "texts": ["lower(w)", "upper(w)", "lower(s)", "upper(s)", "length(s)", "s || w", "concat(s, w, '!')", "replace(s, 'a', '-')",
+    "texts": ["lower(w)", "upper(w)", "lower(s)", "upper(s)", "upper('Straße' || w)", "lower('ΟΔΟΣ ' || w)", "length(s)", "s || w", "concat(s, w, '!')", "replace(s, 'a', '-')",
               "translate(s, 'áàâãç', 'aaaac')", "lpad(w, 3, '0')", "rpad(s, 4, '.')", "md5(s)", "sha256(s)"],
     "parts of texts": ["substr(s, 2)", "substr(s, 1, 3)", "substring(s from 3 for 2)", "left(s, 2)", "right(s, 3)",
                        "split_part(s, '-', 1)", "split_part(s, '-', 2)", "split_part(s, '-', 9)", "split_part(s, ' - ', 1)"],

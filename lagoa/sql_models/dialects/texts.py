@@ -31,9 +31,11 @@ def text_of(value: str) -> exp.Expr:
 
 
 def change_case(node: exp.Expr, to: Target) -> exp.Expr:
-    """Pass lower() and upper() of texts."""
+    """Write lower() and upper(), letter by letter: Spark makes SS of ß, and another letter of a Σ that ends a word."""
     require(node.this, _TEXT, f"{node.key}()", "Cast it to varchar.")
-    return node
+    if node.key == "upper":
+        return to.say("UPPER(REPLACE(:x, 'ß', 'ẞ'))", x=node.this)
+    return to.pick(spark="LOWER(REPLACE(:x, 'Σ', 'σ'))", trino="LOWER(:x)", x=node.this)
 
 
 def join_texts(node: exp.Expr, to: Target) -> exp.Expr:

@@ -35,7 +35,7 @@ def change_case(node: exp.Expr, to: Target) -> exp.Expr:
     require(node.this, _TEXT, f"{node.key}()", "Cast it to varchar.")
     if node.key == "upper":
         return to.say("UPPER(REPLACE(:x, 'ß', 'ẞ'))", x=node.this)
-    return to.pick(spark="LOWER(REPLACE(:x, 'Σ', 'σ'))", trino="LOWER(:x)", x=node.this)
+    return to.pick(spark="LOWER(REPLACE(:x, 'Σ', '\u03c3'))", trino="LOWER(:x)", x=node.this)
 
 
 def join_texts(node: exp.Expr, to: Target) -> exp.Expr:

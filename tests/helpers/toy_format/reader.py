@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 class KvReader:
     """A key-value file whose columns are known."""
 
+    scan = None
+
     raw = name_in_sql(RAW)
     header = None
 

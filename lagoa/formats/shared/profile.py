@@ -31,14 +31,14 @@ TEXT, TRUTH, WORD = "text", "truth", "!"
 KNOWN = 10
 """Up to so many different values of a form are known one by one."""
 
-_CELLS = 250_000
+_CELLS = 200_000
 _FEW = (
     "SELECT c, s, v, n, r FROM seen SEMI JOIN (SELECT c, s FROM seen GROUP BY c, s "  # noqa: S608
     f"HAVING count(*) <= {KNOWN}) USING (c, s) ORDER BY r"
 )
 _FORMS = 500
 _LONGEST = 40
-_MEMORY = "80MB"
+_MEMORY = "60MB"
 _HASHES = 1_000_000
 _DATE = "^(9999[-/]99[-/]99|99[-/.]99[-/.]9999|[9z]9999999$)"
 _NUMERIC = (

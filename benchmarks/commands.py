@@ -10,12 +10,17 @@ from pathlib import Path
 import duckdb
 
 
+def command(*arguments: object) -> list[str]:
+    """Return a command of `lagoa` as a process of its own."""
+    return [sys.executable, "-m", "lagoa.cli", *map(str, arguments)]
+
+
 def lagoa(folder: Path | str, *arguments: object) -> None:
     """Run a command in a folder; raises `RuntimeError` with what it printed, if it fails."""
-    command = [sys.executable, "-m", "lagoa.cli", *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    line = command(*arguments)
+    done = subprocess.run(line, cwd=folder, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command[2:])} failed:\n{done.stdout}\n{done.stderr}")
+        raise RuntimeError(f"{' '.join(line[2:])} failed:\n{done.stdout}\n{done.stderr}")
 
 
 def extension(name: str) -> Path | None:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.commands import lagoa
+from benchmarks.commands import command, lagoa
 from benchmarks.figures import Figure
 from benchmarks.write import base_sql
 
@@ -41,10 +41,10 @@ def run(rows: int = ROWS) -> list[Figure]:
 
 def _infer(file: Path, table: str) -> tuple[float, float]:
     """Return the seconds and the peak of the memory in MiB that the command takes in a process of its own."""
-    command = [sys.executable, "-m", "lagoa.cli", "contract", "infer", str(file), "--table", table]
+    line = command("contract", "infer", file, "--table", table)
     start = time.perf_counter()
-    with subprocess.Popen(command, cwd=file.parent / "lake", stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(line, cwd=file.parent / "lake", stdout=subprocess.DEVNULL) as process:
         _, process.returncode, used = os.wait4(process.pid, 0)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command[2:])} failed")
+        raise RuntimeError(f"{' '.join(line[2:])} failed")
     return time.perf_counter() - start, used.ru_maxrss / 1024

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import lagoa
+from benchmarks.commands import command
 from benchmarks.commands import lagoa as run_lagoa
 from benchmarks.figures import Figure
 
@@ -29,7 +30,7 @@ def run() -> list[Figure]:
         return [
             Figure(
                 f"lagoa {' '.join(arguments)}",
-                _median([sys.executable, "-m", "lagoa.cli", *arguments], lake),
+                _median(command(*arguments), lake),
                 "s",
                 limit,
                 peer=f"Python alone: {python:.2f} s",
@@ -39,11 +40,11 @@ def run() -> list[Figure]:
         ]
 
 
-def _median(command: list[str], cwd: str) -> float:
+def _median(line: list[str], cwd: str) -> float:
     environment = {key: value for key, value in os.environ.items() if key != "LAGOA_LAKE"}
     times = []
     for _ in range(ROUNDS):
         start = time.perf_counter()
-        subprocess.run(command, cwd=cwd, env=environment, check=True, capture_output=True)
+        subprocess.run(line, cwd=cwd, env=environment, check=True, capture_output=True)
         times.append(time.perf_counter() - start)
     return statistics.median(times)

@@ -13,6 +13,7 @@ from lagoa.contracts.contract import Bound, Column
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.contracts.properties import ColumnProperties, custom_properties
+from lagoa.domain.lists import cut
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import OWN_PREFIX, TableName
 from lagoa.errors import InvalidName
@@ -270,8 +271,7 @@ def _is_held(number: float) -> bool:
 
 def _short(value: Any) -> str:
     """Return a value for a message; a number may have thousands of digits."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return cut(repr(value), _SHOWN)
 
 
 def _moment(value: Any, kind: str) -> str:

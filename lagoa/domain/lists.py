@@ -1,4 +1,4 @@
-"""Lists of names, as messages have them."""
+"""Lists of names, counts and long texts, as messages have them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     text = ", ".join(names[:most])
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text) + more
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text, or its first `most` characters and an ellipsis."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

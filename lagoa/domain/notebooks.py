@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.lists import cut
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
@@ -40,4 +42,4 @@ def _cell(value: Any) -> str:
     from html import escape
 
     text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    return escape(f"{text[:_CELL]}…" if len(text) > _CELL else text)
+    return escape(cut(text, _CELL))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.audit import failing_rows
 from lagoa.audit.records import kept_audits
+from lagoa.domain.lists import cut
 from lagoa.errors import LagoaError
 from lagoa.review.personal import masked, personal_columns
 
@@ -198,7 +199,7 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    return f"{text[:_CELL]}…" if len(text) > _CELL else text
+    return cut(text, _CELL)
 
 
 def _moment(value: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lagoa.domain.lists import repeated
+from lagoa.domain.lists import cut, repeated
 from lagoa.formats.shared.arrow_types import passed_on
 from lagoa.formats.shared.json_nested import Misfit
 
@@ -95,5 +95,4 @@ def _made(column: pd.Series[Any], kind: IcebergType) -> pa.Array:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value) if isinstance(value, str | bytes | list | dict | tuple) else str(value)
-    return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text
+    return cut(repr(value) if isinstance(value, str | bytes | list | dict | tuple) else str(value), _SHOWN)

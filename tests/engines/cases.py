@@ -13,6 +13,7 @@ from lagoa.contracts import Column, Contract, Contracts
 from lagoa.domain.tables import TableName
 from lagoa.sql_models import Model
 from lagoa.sql_models.dialects import for_engine
+from tests.engines.comparing import type_name
 
 EDGES = {
     "id": "int", "i": "int", "j": "int", "n": "long", "p": "decimal(10, 2)", "q": "decimal(18, 4)", "x": "double",
@@ -204,6 +205,14 @@ def fill(connection) -> None:
         values = ", ".join(VALUES[name][at % len(VALUES[name])] for name in EDGES if name != "id")
         connection.execute(f"INSERT INTO silver.edges VALUES ({at}, {values})")
     connection.execute(f"INSERT INTO silver.other VALUES {OTHER_ROWS}")
+
+
+def in_duckdb(name: str, duck) -> tuple[str, dict[str, str], list]:
+    """Return the statement of a case, and the types and rows that it gives on DuckDB."""
+    sql = statement(name)
+    found = duck.execute(sql)
+    rows = found.fetchall()
+    return sql, {each[0]: type_name(str(each[1]), "duckdb") for each in found.description}, rows
 
 
 def rows_of(table: str, duck, kinds: dict[str, str]) -> str:

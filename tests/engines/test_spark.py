@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engines.cases import EXPRESSIONS, STATEMENTS, in_engine, statement
+from tests.engines.cases import EXPRESSIONS, STATEMENTS, in_duckdb, in_engine
 from tests.engines.comparing import differences, type_name
 
 pytestmark = [
@@ -16,10 +16,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("name", [*EXPRESSIONS, *STATEMENTS])
 def test_spark_gives_what_duckdb_gives(name, duck, spark):
-    sql = statement(name)
-    ours = duck.execute(sql)
-    rows = ours.fetchall()
-    columns = {each[0]: type_name(str(each[1]), "duckdb") for each in ours.description}
+    sql, columns, rows = in_duckdb(name, duck)
     frame = spark.sql(in_engine(sql, "spark"))
     theirs = {each.name: type_name(each.dataType.simpleString(), "spark") for each in frame.schema.fields}
     got = [tuple(row.values()) for row in frame.toArrow().to_pylist()]

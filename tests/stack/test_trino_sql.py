@@ -12,8 +12,8 @@ from trino.auth import BasicAuthentication
 from trino.dbapi import connect
 from trino.exceptions import HttpError, TrinoConnectionError, TrinoUserError
 
-from tests.engines.cases import EXPRESSIONS, STATEMENTS, fill, statement
-from tests.engines.comparing import differences, type_name
+from tests.engines.cases import EXPRESSIONS, STATEMENTS, fill, in_duckdb
+from tests.engines.comparing import differences
 from tests.engines.trino import run
 from tests.stack.test_stack import wait_until
 
@@ -61,10 +61,7 @@ def _answers(connection):
 
 @pytest.mark.parametrize("name", [*EXPRESSIONS, *STATEMENTS])
 def test_trino_gives_what_duckdb_gives(name, duck, trino):
-    sql = statement(name)
-    ours = duck.execute(sql)
-    rows = ours.fetchall()
-    columns = {each[0]: type_name(str(each[1]), "duckdb") for each in ours.description}
+    sql, columns, rows = in_duckdb(name, duck)
     theirs, got = run(trino, sql, duck)
     assert theirs == columns
     assert differences(list(columns), rows, got) == []

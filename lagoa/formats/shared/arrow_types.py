@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.iceberg_types import MOMENTS, NUMBERS, IcebergType, parse_type
+from lagoa.domain.lists import cut
 from lagoa.formats.shared.casts import Value
 from lagoa.formats.shared.values import from_text, sql_type
 
@@ -180,8 +181,7 @@ def value_of(sql: str, made: str, found: pa.DataType, wanted: str) -> Value:
 
 def short_type(kind: pa.DataType) -> str:
     """Return a type as text, for a message."""
-    text = str(kind)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return cut(str(kind), _SHOWN)
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.domain.lists import listed
+from lagoa.domain.lists import cut, listed
 from lagoa.domain.suggestions import near
 from lagoa.errors import SourceError, UnknownColumn
 
@@ -77,4 +77,4 @@ def without(values: pa.ChunkedArray, nulls: Collection[str]) -> pa.ChunkedArray:
 
 def short(name: str) -> str:
     """Return a name from a file for a message: quoted, and cut if it is long."""
-    return repr(name if len(name) <= _LENGTH else f"{name[:_LENGTH]}…")
+    return repr(cut(name, _LENGTH))

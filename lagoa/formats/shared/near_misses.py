@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.sources import ISO_DATE
-from lagoa.domain.lists import listed
+from lagoa.domain.lists import cut, listed
 from lagoa.formats.shared.forms import date_form, date_readings, edit, marks_as_properties, settle
 from lagoa.formats.shared.null_words import CODES
 from lagoa.formats.shared.number_forms import EXACT_DIGITS, body, extent, readings
@@ -168,4 +168,4 @@ def _property(nulls: str) -> str:
 
 
 def _short(text: str, length: int = 40) -> str:
-    return repr(text if len(text) <= length else f"{text[:length]}…")
+    return repr(cut(text, length))

@@ -9,6 +9,8 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from lagoa.domain.lists import cut
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -231,7 +233,7 @@ def yaml_text(value: Any) -> str:
         text = "true" if value else "false"
     else:
         text = value.isoformat() if isinstance(value, date) else repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return cut(text, _SHOWN)
 
 
 _READERS: dict[str, Callable[[Any, IcebergType], Any]] = {

@@ -125,3 +125,12 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
         os.fchmod(file.fileno(), 0o600)  # it may have been there with another mode
         file.write(text)
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Write such a file whole or not at all, for the owner of its folder; in containers that is not the writer."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    write_private(partial, text)
+    owner = path.parent.stat()
+    os.chown(partial, owner.st_uid, owner.st_gid)
+    partial.replace(path)

@@ -7,12 +7,11 @@ and what no rule allows is denied. A list that is empty denies; one that is miss
 from __future__ import annotations
 
 import json
-import os
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lagoa.stack.policy import read_policy
-from lagoa.stack.servers.server import write_private
+from lagoa.stack.servers.server import replace_private
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,11 +44,7 @@ def write_rules(root: Path, folder: Path, contracts: Contracts) -> None:
     path = folder / FILE
     former = json.loads(path.read_text("utf-8")) if path.exists() else {}
     rules = access_rules(read_policy(root), [contracts[table] for table in contracts.tables], _masked(former))
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
-    write_private(partial, json.dumps(rules, indent=1))
-    owner = path.parent.stat()  # in a container another user than the one who writes
-    os.chown(partial, owner.st_uid, owner.st_gid)
-    partial.replace(path)
+    replace_private(path, json.dumps(rules, indent=1))
 
 
 def _masked(rules: Mapping[str, Any]) -> dict[str, list[str]]:

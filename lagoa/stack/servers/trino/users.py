@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from lagoa.domain.optional import extra
 from lagoa.domain.roles import SqlRole
 from lagoa.errors import InvalidName, StackError
-from lagoa.stack.servers.server import write_private
+from lagoa.stack.servers.server import replace_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,11 +104,7 @@ class Users:
         self._write(GROUPS, "".join(f"{role}:{','.join(names)}\n" for role, names in members.items() if names))
 
     def _write(self, name: str, text: str) -> None:
-        partial = self._folder / f"{name}.partial"
-        write_private(partial, text)
-        owner = self._folder.stat()  # in a container another user than the one who writes
-        os.chown(partial, owner.st_uid, owner.st_gid)
-        partial.replace(self._folder / name)
+        replace_private(self._folder / name, text)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -180,7 +180,7 @@ class Profile:
         import duckdb
 
         config: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": _MEMORY, "threads": 1, "temp_directory": tempfile.gettempdir(),
+            "memory_limit": _MEMORY, "threads": 2, "temp_directory": tempfile.gettempdir(),
         }  # fmt: skip
         self.columns = [Column(formats=set(each)) for each in formats]
         self._lengths = formats

@@ -83,7 +83,7 @@ def open_rows(
             if table not in tables:
                 raise TableNotFound(table, ref, near_name(table, tables))
         pointers = {table: tables[table] for table in reads | {target.name} if table in tables}
-        with engine.session(pointers, confined=True, writes=True) as session:
+        with engine.session(pointers, confined=True) as session:
             try:
                 query = checked(session, source.strip().rstrip(";"))
             except ValueError as error:

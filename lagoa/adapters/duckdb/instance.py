@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from lagoa.adapters.duckdb.sql import NotWritable, query_error
+from lagoa.adapters.duckdb.sql import query_error
 from lagoa.domain.optional import extra
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
@@ -41,18 +41,16 @@ class DuckDBInstance:
         self.confined = confined
         self._lock = threading.Lock()
         self._loaded = False
-        self._locked = False
 
     def load_extension(self) -> None:
         """Load the iceberg extension, once, from its wheel: nothing is downloaded."""
         with self._lock:
             if self._loaded:
                 return
-            if self._locked:
-                raise NotWritable("the iceberg extension cannot be loaded into a locked engine")
             try:
                 for name in _EXTENSIONS:
                     self._load(name)
+                self.root.execute("SET allow_unsigned_extensions = false")  # nothing else is to be loaded
             except duckdb.Error as error:
                 raise query_error(error) from error
             self._loaded = True
@@ -122,7 +120,6 @@ class DuckDBInstance:
         folders = [warehouse, str(metadata)]
         self.root.execute(f"SET allowed_directories = [{', '.join(map(text_in_sql, folders))}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
-        self._locked = True
 
 
 def _limits(silent_s: float) -> str:

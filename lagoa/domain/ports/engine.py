@@ -118,11 +118,10 @@ class SqlEngine(Protocol):
     def version(self) -> str:
         """The engine and its version: results of a different one are not reused."""
 
-    def session(self, tables: Pointers, *, confined: bool = False, writes: bool = False) -> SqlSession:
+    def session(self, tables: Pointers, *, confined: bool = False) -> SqlSession:
         """Open a session in which each of `tables` can be read by its name.
 
-        `confined` is for a user's SQL: the session can then open nothing outside the warehouse. Whether such a session
-        `writes` must be given in advance.
+        `confined` is for a user's SQL: the session can then open nothing outside the warehouse.
         """
 
     def session_of(self, tables: Mapping[TableName, pa.Table]) -> SqlSession:

@@ -10,12 +10,14 @@ import pytest
 
 from lagoa.adapters.duckdb.confine import _REFUSED_FUNCTIONS, _REFUSED_PREFIXES, _TABLE_FUNCTIONS
 from lagoa.adapters.duckdb.engine import DuckDBEngine
+from lagoa.adapters.duckdb.instance import _extension_file
 from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError
 from lagoa.storage.local import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +177,17 @@ def test_ordinary_sql_passes_and_its_tables_are_told(engine: DuckDBEngine, sql: 
 def test_the_engine_itself_is_locked_for_a_users_sql(engine: DuckDBEngine, sql: str) -> None:
     with engine.session({}, confined=True) as session, pytest.raises(QueryError):
         session.query(sql).fetchall()
+
+
+def test_no_other_extension_can_be_loaded_beside_those_of_the_engine(engine: DuckDBEngine, tmp_path: Path) -> None:
+    unsigned = tmp_path / "other.duckdb_extension"
+    content = bytearray(_extension_file("avro").read_bytes())
+    content[-1] ^= 1  # the signature is at the end
+    unsigned.write_bytes(content)
+    for confined in (True, False):
+        engine._instance(confined=confined).load_extension()
+        with engine.session({}, confined=confined) as session, pytest.raises(QueryError, match="signature|disabled"):
+            session.query(f"LOAD '{unsigned}'").fetchall()
 
 
 def test_objects_of_the_process_are_no_tables(engine: DuckDBEngine) -> None:

@@ -186,7 +186,7 @@ def test_no_other_extension_can_be_loaded_beside_those_of_the_engine(engine: Duc
     unsigned.write_bytes(content)
     for confined in (True, False):
         engine._instance(confined=confined).load_extension()
-        with engine.session({}, confined=confined) as session, pytest.raises(QueryError, match="signature|disabled"):
+        with engine.session({}, confined=confined) as session, pytest.raises(QueryError, match=r"signature|disabled"):
             session.query(f"LOAD '{unsigned}'").fetchall()
 
 

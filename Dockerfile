@@ -20,7 +20,7 @@ COPY lagoa lagoa
 RUN tools/bin/python -m hatchling build -t wheel \
     && tools/bin/uv pip install --no-cache --compile-bytecode --no-deps --python /opt/lagoa/bin/python dist/*.whl
 
-FROM python:3.11.14-slim-bookworm
+FROM python:3.11.14-slim-bookworm AS lagoa
 # Not pinned: Debian keeps only the latest version of a package.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -44,3 +44,31 @@ ENV PATH=/opt/lagoa/bin:$PATH \
     HOME=/tmp
 USER 10001:10001
 CMD ["lagoa", "--help"]
+
+FROM build AS pyspark
+RUN tools/bin/uv pip install --no-cache --compile-bytecode --python /opt/lagoa/bin/python -c requirements.lock pyspark
+
+FROM maven:3.9.11-eclipse-temurin-17 AS jars
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+WORKDIR /jars
+# The parts of Spark in infra/stack.toml.
+RUN mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory=. \
+        -Dartifact=org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.12.0:jar \
+    && mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory=. \
+        -Dartifact=org.apache.iceberg:iceberg-aws-bundle:1.12.0:jar \
+    && { echo 3123c3798af642dd537230923548e013ef41cc28b6626e5225808cf5670a0f82 iceberg-spark-runtime-4.1_2.13-1.12.0.jar; \
+        echo dd7e49ffa4ac9b215bed846581991259e3aec9bb2fa08d6cec029c46cd66d957 iceberg-aws-bundle-1.12.0.jar; } \
+    | sha256sum --check -
+
+# Spark runs Python in its workers, which must be the one that applications run on: it is the same image, with Java.
+FROM lagoa AS spark
+USER 0:0
+# Not pinned: Debian keeps only the latest version of a package.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends openjdk-17-jre-headless procps \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o lagoa -g lagoa -m 0700 /lagoa/spark/work
+COPY --from=pyspark /opt/lagoa /opt/lagoa
+COPY --from=jars /jars /opt/lagoa/lib/python3.11/site-packages/pyspark/jars
+USER 10001:10001

@@ -53,7 +53,7 @@ test: install $(LINT)/.installed  ## all tests without servers; downloads PyIceb
 test-wheel: install  ## test the wheel in a clean environment: the README's tour, size, licenses
 	$(BIN)/python -m pytest -p no:xdist tests/wheel
 
-stack: .venv/.stack  ## start the real servers, downloaded or built the first time; needs Go and `make system`
+stack: .venv/.spark  ## start the real servers, downloaded or built the first time; needs Go and `make system`
 	$(BIN)/lagoa stack up
 
 secrets:  ## generate the secrets of docker-compose.yml into .secrets; existing ones are kept

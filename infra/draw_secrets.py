@@ -22,6 +22,7 @@ NAMES = (
     "minio-nessie",
     "audit-token",
     "trino-internal",
+    "spark",
     "prefect-api",
     *(
         f"{what}-{role}"

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.optional import extra
 from lagoa.errors import StackError
+from lagoa.stack.packages import installed
 
 if TYPE_CHECKING:
     from lagoa.stack.manifest import Artefact, Part
@@ -80,6 +81,10 @@ def fetch(root: Path, name: str, artefact: Artefact, tell: Tell, build: Build | 
     with _alone(name):
         if artefact.go:
             return _go(root, name, artefact, tell)
+        if artefact.pypi:
+            for part in artefact.parts:
+                _maven(name, part, tell)
+            return installed(name, artefact)
         file = _maven(name, artefact, tell)
         if not artefact.folder:
             return file
@@ -149,9 +154,14 @@ def _unpack(file: Path, folder: Path, made: str | None) -> Path:
     return folder / str(made)
 
 
+def kept_at(artefact: Artefact | Part) -> Path:
+    """Return where the cache has a file of Maven Central, once it has been fetched."""
+    return cache_folder() / str(artefact.sha256)[:16] / str(artefact.file)
+
+
 def _maven(name: str, artefact: Artefact | Part, tell: Tell) -> Path:
     file = str(artefact.file)
-    path = cache_folder() / str(artefact.sha256)[:16] / file
+    path = kept_at(artefact)
     if path.is_file():
         return path
     tell(f"fetching {name}")

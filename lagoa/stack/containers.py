@@ -18,7 +18,7 @@ from lagoa.domain.roles import PUBLISHER
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
-from lagoa.stack.servers import SERVERS, trino
+from lagoa.stack.servers import SERVERS, spark, trino
 from lagoa.stack.servers.postgres import SETTINGS
 from lagoa.stack.servers.server import Site, write_private
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from lagoa.domain.roles import Role
     from lagoa.stack.manifest import Artefact
+    from lagoa.stack.servers.server import Launch
 
 CREDENTIALS = Path("credentials") / CREDENTIALS_FILE
 """Among the volumes: what `make secrets` drew, and what Vault has drawn since."""
@@ -46,6 +47,9 @@ PREFECT_PORT = 4200
 
 TRINO_HOME = Path("/usr/lib/trino")
 """Where the official image has it."""
+
+SPARK_HOME = Path("/opt/lagoa/lib/python3.11/site-packages/pyspark")
+"""Where the image of this repository has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,10 @@ def _postgres(site: Site) -> None:
 
 def _server(site: Site, program: Path = Path("/opt/server")) -> None:
     """Write what `lagoa stack up` writes, and into a file what that gives the server as its environment."""
-    launch = SERVERS[site.name].configure(site, program)
+    _write_environment(site, SERVERS[site.name].configure(site, program))
+
+
+def _write_environment(site: Site, launch: Launch) -> None:
     lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in launch.environment.items())
     write_private(site.folder / "environment", lines)
 
@@ -194,6 +201,11 @@ def _trino(site: Site) -> None:
     trino.make_ready(site)
 
 
+def _spark(site: Site) -> None:
+    """Write what master and workers are started with; the jars that applications need are in the image."""
+    _write_environment(site, spark.daemons(site, SPARK_HOME))
+
+
 CONTAINERS: Mapping[str, Container] = {
     "postgres": Container((999, 999), _postgres),
     "keycloak": Container((1000, 0), _server),
@@ -201,6 +213,7 @@ CONTAINERS: Mapping[str, Container] = {
     "minio": Container(LAGOA, _server),
     "nessie": Container((10000, 10001), _server),
     "trino": Container((1000, 1000), _trino),
+    "spark": Container(LAGOA, _spark),
     "audit": Container(LAGOA, _server),
 }
 """By server. The numbers of users are those of the images."""

@@ -33,7 +33,7 @@ class Part(BaseModel):
         sha256: of that file.
         bytes: its size.
         folder: that a packed file unpacks to.
-        place: where it is put in the server's folder.
+        place: where it is put in the server's folder; of one from PyPI, in that of the stack's state.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,7 +52,7 @@ class Part(BaseModel):
 
 
 class Artefact(BaseModel):
-    """Where a server comes from: Maven Central, sources of the Go module proxy, this machine, or Lagoa itself.
+    """Where a server comes from: Maven Central, sources of the Go module proxy, this machine, PyPI, or Lagoa itself.
 
     Attributes:
         maven: coordinates, `group:artifact:version:packaging[:classifier]`.
@@ -64,12 +64,17 @@ class Artefact(BaseModel):
         build: options that are built into what was unpacked.
         go: folder of a module whose go.mod and go.sum pin the sources.
         package: the package that is built.
-        version: of that package, as go.mod has it.
+        version: of that package, as go.mod has it; of a package of Python, what its version begins with.
         system: package of the machine.
         locate: the command that prints the folder of its programs.
         program: that is the server; `program --version` prints its version.
         minimum: the first part of the version that it must have at least.
         module: of Lagoa that is the server.
+        pypi: package of Python that is installed with Lagoa, and has the server in it.
+        java: the versions of the machine's Java that it runs on; not set for servers that run on the one from PyPI.
+        workers: processes of a Spark that compute.
+        cores: of each of them.
+        memory: of each of them, for the processes of applications.
         store: what a Nessie keeps its commits in.
         sign_in: whether it lets in only who signed in at Keycloak.
         port: where the server listens.
@@ -96,6 +101,11 @@ class Artefact(BaseModel):
     program: str | None = None
     minimum: int = 0
     module: Annotated[str, Field(pattern=r"^lagoa(\.\w+)+$")] | None = None
+    pypi: Annotated[str, Field(pattern=r"^\w+$")] | None = None
+    java: tuple[int, ...] = ()
+    workers: Annotated[int, Field(ge=1)] = 1
+    cores: Annotated[int, Field(ge=1)] = 1
+    memory: Annotated[str, Field(pattern=r"^[1-9]\d*[mg]$")] = "1g"
     store: Literal["rocksdb", "postgres"] = "rocksdb"
     sign_in: bool = False
     port: Port
@@ -116,13 +126,15 @@ class Artefact(BaseModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if sum(each is not None for each in (self.maven, self.go, self.system, self.module)) != 1:
-            raise ValueError("one of `maven`, `go`, `system` and `module` says where it comes from")
+        if sum(each is not None for each in (self.maven, self.go, self.system, self.module, self.pypi)) != 1:
+            raise ValueError("one of `maven`, `go`, `system`, `module` and `pypi` says where it comes from")
         if self.maven is not None and not (self.file and self.sha256 and self.bytes):
             raise ValueError("`maven` goes with `file`, `sha256` and `bytes`")
         _check_folder(self.file or "", self.folder)
-        if self.parts and self.folder is None:
+        if self.parts and self.folder is None and self.pypi is None:
             raise ValueError("`parts` go with the `folder` that they are put into")
+        if self.pypi is not None and not self.version:
+            raise ValueError("`pypi` goes with `version`")
         if self.system is not None and not (self.locate and self.program):
             raise ValueError("`system` goes with `locate` and `program`")
         if self.go is not None and not (self.package and self.version):

@@ -7,7 +7,7 @@ import socket
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.optional import extra
 from lagoa.errors import StackError
@@ -16,6 +16,7 @@ from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.server import Launch, Site, write_private
+from lagoa.stack.servers.spark import CLIENT
 from lagoa.stack.servers.trino import CA
 from lagoa.stack.servers.trino.users import Users
 from lagoa.stack.supervisor import Supervisor
@@ -43,9 +44,9 @@ class ServerState:
         name: its name.
         state: the supervisor's word for it: RUNNING, STOPPED, BACKOFF, FATAL; STOPPED when nothing runs at all.
         healthy: whether it reports that it is healthy.
-        pid: its process; None when it does not run.
+        pid: its process, that of its master if it has workers; None when it does not run.
         url: where clients find it.
-        memory: resident bytes of it and its children.
+        memory: resident bytes of it, its workers and all their children.
     """
 
     name: str
@@ -126,8 +127,8 @@ class Stack:
 
     def status(self) -> list[ServerState]:
         """Return how each server of the manifest is."""
-        kept = self._supervisor.states()
-        return [self._state_of(name, kept=name in kept) for name in self.manifest]
+        kept = self._supervisor.processes()
+        return [self._state_of(name, kept.get(name, {})) for name in self.manifest]
 
     def environment(self) -> dict[str, str]:
         """Return the variables by which programs find the servers; with keys of MinIO where nobody signs in."""
@@ -136,6 +137,8 @@ class Stack:
             found["LAGOA_OIDC_URL"] = found["LAGOA_KEYCLOAK_URL"]
         if "trino" in self.manifest:
             found["LAGOA_TRINO_CA"] = str(self._state / "trino" / CA)
+        if "spark" in self.manifest:
+            found["LAGOA_SPARK_CONF"] = str(self._state / "spark" / CLIENT)
         if "minio" in self.manifest:
             found["LAGOA_S3_ENDPOINT"] = found["LAGOA_MINIO_URL"]
             if not self.manifest["minio"].sign_in:
@@ -144,8 +147,13 @@ class Stack:
         return found
 
     def log(self, name: str, lines: int) -> str:
-        """Return the end of a server's log; raises `StackError` for a name that is none."""
-        self._check_name(name)
+        """Return the end of a server's log, or of that of a worker, as `spark-worker-1`.
+
+        Raises:
+            StackError: there is no server of that name.
+        """
+        if not (self._supervisor.logs / f"{name}.log").exists():
+            self._check_name(name)
         return self._supervisor.last_lines(name, lines)
 
     def users(self, volumes: Path | None = None) -> Users:
@@ -231,23 +239,21 @@ class Stack:
                 raise StackError(name, message, f"Its whole log is {self._supervisor.logs / f'{name}.log'}.")
             time.sleep(0.3)
 
-    def _state_of(self, name: str, *, kept: bool) -> ServerState:
+    def _state_of(self, name: str, kept: Mapping[str, Mapping[str, Any]]) -> ServerState:
         artefact = self.manifest[name]
         url = SERVERS[name].url(artefact)
         if not kept:
             return ServerState(name, "STOPPED", False, None, url, 0)
-        state = self._supervisor.state(name)
-        pid = state["pid"] or None
-        return ServerState(name, state["statename"], SERVERS[name].serves(artefact), pid, url, _memory(pid))
+        state, pid = kept[name]["statename"], kept[name]["pid"] or None
+        memory = sum(_memory(each["pid"]) for each in kept.values() if each["pid"])
+        return ServerState(name, state, SERVERS[name].serves(artefact), pid, url, memory)
 
 
-def _memory(pid: int | None) -> int:
+def _memory(pid: int) -> int:
     """Return the resident bytes of a process and its children; 0 when it has just ended."""
     with extra("stack", "`lagoa stack`"):
         import psutil
 
-    if pid is None:
-        return 0
     try:
         process = psutil.Process(pid)
         return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))

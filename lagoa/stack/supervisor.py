@@ -43,9 +43,9 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [include]
 files = {programs}/*.conf
 """
-_PROGRAM = """[program:{name}]
+_PROGRAM = """[program:{program}]
 command = {command}
-directory = {folder}
+directory = {folder}/{name}
 environment = {environment}
 autostart = false
 autorestart = true
@@ -57,7 +57,7 @@ killasgroup = true
 stopsignal = {stop_signal}
 {user}
 redirect_stderr = true
-stdout_logfile = {logs}/{name}.log
+stdout_logfile = {logs}/{program}.log
 stdout_logfile_maxbytes = {log_bytes}
 stdout_logfile_backups = 3
 """
@@ -122,28 +122,27 @@ class Supervisor:
             time.sleep(0.05)
 
     def run(self, name: str) -> None:
-        """Start a server, unless it runs."""
-        if self.state(name)["statename"] not in _RUNNING:
-            self._call("startProcess", name, False)
+        """Start those processes of a server that do not run."""
+        self._call("startProcessGroup", name, False)
 
     def end(self, name: str) -> None:
-        """End a server and wait for it."""
-        if self.state(name)["statename"] in {*_RUNNING, "BACKOFF"}:
-            self._call("stopProcess", name, True)
+        """End the processes of a server and wait for them."""
+        self._call("stopProcessGroup", name, True)
 
     def state(self, name: str) -> dict[str, Any]:
-        """Return what the supervisor knows of a server: `statename`, `pid`, `exitstatus`, `spawnerr`."""
-        return dict(self._call("getProcessInfo", name))
+        """Return what the supervisor knows of a server's own process: `statename`, `pid`, `exitstatus`, `spawnerr`."""
+        return dict(self._call("getProcessInfo", f"{name}:{name}"))
 
-    def states(self) -> dict[str, str]:
-        """Return the state of each server that it keeps; none when it does not run itself."""
-        if not self.is_running:
-            return {}
-        return {each["name"]: each["statename"] for each in self._call("getAllProcessInfo")}
+    def processes(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Return the processes of each server that it keeps, by name, as `state` has them; none if it does not run."""
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for each in self._call("getAllProcessInfo") if self.is_running else ():
+            found.setdefault(each["group"], {})[each["name"]] = each
+        return found
 
     def running(self) -> list[str]:
         """Return the servers that run, or are about to."""
-        return [name for name, state in self.states().items() if state in _RUNNING]
+        return [name for name, kept in self.processes().items() if kept[name]["statename"] in _RUNNING]
 
     def last_lines(self, name: str, count: int = 20) -> str:
         """Return the end of a server's log."""
@@ -170,14 +169,18 @@ class Supervisor:
         head = _HEAD.format(**known, socket=self._socket, programs=self._programs, user=user)
         write_private(self._configuration, head)
         for name, launch in launches.items():
-            text = _PROGRAM.format(
-                name=name,
-                command=" ".join(_quoted(part) for part in launch.command),
-                environment=",".join(f"{key}={_quoted(value)}" for key, value in launch.environment.items()),
-                stop_signal=launch.stop_signal,
-                user=f"user = {launch.user}" if launch.user else "",
-                **{**known, "folder": self._folder / name},
-            )
+            programs = {name: launch, **{f"{name}-{end}": each for end, each in launch.beside.items()}}
+            text = f"[group:{name}]\nprograms = {','.join(programs)}\n"
+            for program, each in programs.items():
+                text += _PROGRAM.format(
+                    name=name,
+                    program=program,
+                    command=" ".join(_quoted(part) for part in each.command),
+                    environment=",".join(f"{key}={_quoted(value)}" for key, value in each.environment.items()),
+                    stop_signal=each.stop_signal,
+                    user=f"user = {each.user}" if each.user else "",
+                    **known,
+                )
             write_private(self._programs / f"{name}.conf", text)
 
     def _call(self, method: str, *arguments: Any) -> Any:

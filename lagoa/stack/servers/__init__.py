@@ -9,6 +9,7 @@ from lagoa.stack.servers.keycloak import KEYCLOAK
 from lagoa.stack.servers.minio import MINIO
 from lagoa.stack.servers.nessie import NESSIE
 from lagoa.stack.servers.postgres import POSTGRES
+from lagoa.stack.servers.spark import SPARK
 from lagoa.stack.servers.trino import TRINO
 from lagoa.stack.servers.vault import VAULT
 
@@ -25,5 +26,6 @@ SERVERS: Mapping[str, Server] = {
     "vault": VAULT,
     "audit": AUDIT,
     "trino": TRINO,
+    "spark": SPARK,
 }
 """Each by its name in the manifest."""

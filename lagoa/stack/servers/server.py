@@ -55,12 +55,14 @@ class Launch:
         environment: further settings, secrets included.
         user: whom it runs as, when that is not whom Lagoa runs as.
         stop_signal: the signal that stops it.
+        beside: further processes of the same server, by the end of their name: each is started, watched and ended, too.
     """
 
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     stop_signal: str = "TERM"
+    beside: Mapping[str, Launch] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

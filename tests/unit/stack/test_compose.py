@@ -22,19 +22,29 @@ from typer.testing import CliRunner
 
 from lagoa.cli.main import app
 from lagoa.errors import StackError
-from lagoa.stack.containers import CONTAINERS, LAGOA, PREFECT_PORT, ROLES, TRINO_HOME, configure, in_containers
+from lagoa.stack.containers import (
+    CONTAINERS,
+    LAGOA,
+    PREFECT_PORT,
+    ROLES,
+    SPARK_HOME,
+    TRINO_HOME,
+    configure,
+    in_containers,
+)
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
-from lagoa.stack.servers import SERVERS
+from lagoa.stack.servers import SERVERS, spark
 from lagoa.stack.servers.server import Site
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 MANIFEST = read_manifest(ROOT)
+LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
 DRAW = ROOT / "infra" / "draw_secrets.py"
 
 JOBS = {"configure", "prefect-ready", "lagoa", *(f"{name}-ready" for name in MANIFEST)}
-OTHERS = {"prefect", "worker", "publisher"}
+OTHERS = {"prefect", "worker", "publisher", "spark-worker"}
 """Services that run on, besides the servers of the manifest."""
 
 _SECRET = re.compile(r"(?i)(password|passwd|secret|token|api_?key|auth_string)")
@@ -53,7 +63,7 @@ def of_manifest(compose, manifest=MANIFEST):
     for name in manifest.keys() & services.keys():
         service, artefact = services[name], manifest[name]
         tag = str(service.get("image", "")).rpartition(":")[2]
-        if _version(artefact) not in {tag, f"v{tag}"} and not _as_new_as(tag, artefact):
+        if _version(artefact) not in {tag, f"v{tag}"} and not _is_one_of(tag, artefact):
             found.append(f"{name} is {tag}, not {_version(artefact)}")
         published = {int(str(each).rpartition(":")[2]) for each in service.get("ports", ())}
         if published - set(artefact.ports):
@@ -69,7 +79,10 @@ def _version(artefact):
     return artefact.version or (artefact.maven or "::").split(":")[2]
 
 
-def _as_new_as(tag, artefact):
+def _is_one_of(tag, artefact):
+    """Whether a tag is a version that the manifest admits, where that names no single one."""
+    if artefact.pypi:
+        return tag.startswith(artefact.version) and f"\n{artefact.pypi}=={tag} " in LOCK
     major = tag.split(".")[0]
     return artefact.system is not None and major.isdigit() and int(major) >= artefact.minimum
 
@@ -212,6 +225,7 @@ def _without(service, key):
         (of_manifest, lambda compose: compose["services"].update(redis={}), "redis is no server"),
         (of_manifest, _with("nessie", image="ghcr.io/projectnessie/nessie:0.98.0"), "nessie is 0.98.0, not 0.99.0"),
         (of_manifest, _with("postgres", image="postgres:9.6"), "postgres is 9.6"),
+        (of_manifest, _with("spark", image="lagoa-spark:4.1.0"), "spark is 4.1.0"),
         (of_manifest, _with("keycloak", ports=["127.0.0.1:8180:8080"]), "keycloak publishes {8080}"),
         (of_manifest, _with("nessie", healthcheck={"test": ["CMD", "true"]}), "nessie is not looked at"),
         (pinned, _with("minio", image="lagoa-minio:latest"), "lagoa-minio:latest is not pinned"),
@@ -273,6 +287,11 @@ def test_images_are_built_as_lagoa_stack_up_builds():
     for name in ("minio", "vault"):
         assert f'go build -ldflags "-s -w" -o /out/{name} {MANIFEST[name].package}\n' in go
         assert COMPOSE["services"][name]["build"] == {"context": "infra/go", "target": name}
+    assert COMPOSE["services"]["spark"]["build"] == COMPOSE["services"]["spark-worker"]["build"]
+    image = (ROOT / "Dockerfile").read_text("utf-8")
+    for part in MANIFEST["spark"].parts:
+        assert f"-Dartifact={part.maven} " in image
+        assert f"echo {part.sha256} {part.file};" in image
     keycloak = (ROOT / "infra/keycloak/Dockerfile").read_text("utf-8")
     assert f"FROM quay.io/keycloak/keycloak:{_version(MANIFEST['keycloak'])}\n" in keycloak
     assert f"kc.sh build {shlex.join(MANIFEST['keycloak'].build)}\n" in keycloak
@@ -301,7 +320,7 @@ def _answering(status):
     return server
 
 
-@pytest.mark.parametrize("name", ["keycloak", "nessie", "audit", "prefect", "worker"])
+@pytest.mark.parametrize("name", ["keycloak", "nessie", "audit", "spark", "prefect", "worker"])
 @pytest.mark.parametrize(("status", "well"), [(200, True), (503, False), (None, False)])
 def test_health_checks_tell_well_from_unwell(name, status, well):
     _, program, *words = COMPOSE["services"][name]["healthcheck"]["test"]
@@ -373,6 +392,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
         "nessie": {"postgres-nessie", "minio-nessie"},
         "trino": {"trino-internal", "oidc-client-reader"},
         "audit": {"audit-token"},
+        "spark": {"spark"},
         "prefect": {"postgres-prefect", "prefect-api"},
         **{name: {each.format(role) for each in of_role} | prefect[role] for name, role in ROLES.items()},
     }
@@ -424,6 +444,11 @@ def test_servers_are_started_as_they_are_configured(tmp_path):
     trino = SERVERS["trino"].configure(Site("trino", ROOT, tmp_path / "trino", credentials, manifest), TRINO_HOME)
     words = [str(word).replace(str(tmp_path), "/lagoa") for word in trino.command[1:]]
     assert services["trino"]["command"][-1].endswith(f'exec "$$JAVA_HOME/bin/java" {shlex.join(words)}')
+    master = spark.daemons(Site("spark", ROOT, tmp_path / "spark", credentials, manifest), SPARK_HOME)
+    for service, launch in {"spark": master, "spark-worker": master.beside["worker-1"]}.items():
+        words = [str(word).replace(str(tmp_path), "/lagoa") for word in launch.command]
+        assert services[service]["command"][-1].endswith(f"exec {shlex.join(words)}")
+    assert services["spark-worker"]["scale"] == len(master.beside)
     audit = SERVERS["audit"].configure(Site("audit", ROOT, tmp_path / "audit", credentials, manifest), Path("python"))
     assert services["audit"]["command"][-1].endswith(f"exec {shlex.join(audit.command)}")
     assert services["prefect"]["user"] == services["worker"]["user"] == ":".join(map(str, LAGOA))

@@ -5,9 +5,10 @@ STAMP := .venv/.installed
 LINT := .venv-datacontract
 LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
+unexport PYTHONDONTWRITEBYTECODE # else each process compiles what was changed, and each run of pytest all tests
 
-.PHONY: help system install demo test test-wheel test-stack test-nightly stack secrets check format bench bench-stack docs schema \
-	lock clean
+.PHONY: help system install demo test test-slow test-wheel test-stack test-nightly stack secrets check format bench bench-stack docs \
+	schema lock clean
 
 help:  ## print what make can do
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,9 +39,12 @@ $(LINT)/.linted: $(LINT)/.installed tests/datacontract/lint.py $(wildcard iceber
 	$(LINT)/bin/python tests/datacontract/lint.py iceberg
 	touch $@
 
-test: install $(LINT)/.installed  ## all tests without servers; downloads PyIceberg's own catalog tests the first time, pinned by hash
+test: install $(LINT)/.installed  ## the tests without servers; downloads PyIceberg's own catalog tests the first time, pinned by hash
 	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: install  ## the rest of them: random sequences, kills at each point, lakes of earlier versions, flows as processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow and not nightly'
 
 .venv/.stack: $(STAMP)
 	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,stack,trino]'
@@ -66,7 +70,7 @@ test-stack: .venv/.spark  ## the tests that need the real servers, on their own 
 FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py tests/integration/ingest/test_every_entrance.py
 
 test-nightly: .venv/.stack  ## the long tests: random files and sequences, kills at random moments, each extra installed
-	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 $(FUZZ_TESTS)
+	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 -m 'not nightly' $(FUZZ_TESTS)
 	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
 	FUZZ=10 tests/stack/run -m nightly

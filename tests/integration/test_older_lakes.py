@@ -14,6 +14,7 @@ def kept(tmp_path):
     return Kept("embedded-0.1", unpack("embedded-0.1", tmp_path / "elsewhere"))
 
 
+@pytest.mark.slow
 class TestEmbedded(OlderLake):
     """All of `OlderLake`, on a SQLite catalog and files of this machine."""
 

@@ -55,7 +55,7 @@ def run(folder, kind, *arguments):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", MOUNT)
+@pytest.mark.parametrize("kind", ["read-only", pytest.param("full", marks=pytest.mark.slow)])
 def test_everything_is_read_and_a_write_is_refused(folder, kind):
     found = run(folder, kind, "sql", "select id from bronze.people where born < timestamp '1970-01-01'")
     assert (found.returncode, found.stdout.split()) == (0, ["id", "1"]), found.stderr

@@ -72,6 +72,7 @@ def csv(folder, name, *ids):
 
 
 class TestTwoRunsAtOnce:
+    @pytest.mark.slow
     def test_on_two_tables_both_are_published(self, folder):
         files = {table: csv(folder, f"{table}.csv", 2, 3) for table in TABLES}
         runs = [start(folder, "ingest", file, "--into", f"bronze.{table}") for table, file in files.items()]
@@ -90,6 +91,7 @@ class TestTwoRunsAtOnce:
         assert finish(start(folder, "ingest", file, "--into", "bronze.people"))[0] == 0
         assert people(folder) == [1, 2, 3]
 
+    @pytest.mark.slow
     def test_of_two_deliveries_none_is_lost(self, folder):
         files = [csv(folder, f"{number}.csv", number) for number in (2, 3)]
         runs = {file: start(folder, "ingest", file, "--into", "bronze.people") for file in files}
@@ -145,7 +147,7 @@ def test_a_clock_that_jumps_back_mixes_nothing_up(folder):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
-@pytest.mark.parametrize("limit", [2_000, 60_000])
+@pytest.mark.parametrize("limit", [2_000, pytest.param(60_000, marks=pytest.mark.slow)])
 def test_a_full_disk_is_an_error_and_nothing_is_lost(folder, limit):
     """No file may grow beyond the limit, as on a disk that is full: sooner or later in the work."""
     file = csv(folder, "people.csv", *range(2, 20_000))

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
+from tests.integration.publish.conftest import processes  # noqa: F401 - a fixture
 from tests.integration.publish.test_kill import (  # noqa: F401 - tests and their fixtures
     LOAD,
     loaded,
-    processes,
     run,
     test_a_load_killed_at_any_step_is_finished_by_running_it_again,
     test_a_rollback_killed_at_any_step_is_finished_by_running_it_again,

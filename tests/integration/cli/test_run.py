@@ -52,6 +52,7 @@ def test_run_calls_the_flow_and_ends_with_its_outcome(lake):
     assert "has no flow 'empty'" in lagoa(lake, "run", "empty").err
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_flow_of_a_new_lake_loads_transforms_and_publishes_on_the_lakes_own_server(lake, tmp_path):
     contract = lake / "iceberg/bronze/people.odcs.yaml"

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lagoa.branch import Branch
 
 SETTINGS = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False)
-pytestmark = pytest.mark.timeout(300 if FACTOR == 1 else 0)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 if FACTOR == 1 else 0)]
 
 SECOND = 10**9
 DECIMALS = Context(prec=80)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import random
 import signal
 import time
@@ -53,28 +52,6 @@ ROLLBACK = DIE + dedent("""
 ROUNDS = many(3)
 """How often a load is killed at some moment of it."""
 
-PRELOADED = [
-    "lagoa.adapters.soda.auditor",
-    "lagoa.adapters.duckdb.engine",
-    "lagoa.ingest",
-    "lagoa.lake",
-    "lagoa.publish.rollback",
-    "lagoa.sql_models.run",
-    "open_data_contract_standard.model",
-    "pandas",
-    "pyiceberg.io.pyarrow",
-    "pyiceberg.table",
-    "sqlglot.generators.duckdb",
-]
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Return a maker of processes in which everything is imported already, and nothing was run."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
-
 
 @pytest.fixture
 def run(processes, loaded):
@@ -104,6 +81,14 @@ def no_receipt_is_missing(lake) -> bool:
     return all(lake.context.receipts.get(commit.properties[RECEIPT]).commit == commit.id for commit in commits)
 
 
+def at_each_of(*steps: str) -> pytest.MarkDecorator:
+    """Run a test for each step; those around the swap in `make test`, too."""
+    around = {"publish.receipt", "publish.swapped"}
+    return pytest.mark.parametrize(
+        "step", [step if step in around else pytest.param(step, marks=pytest.mark.slow) for step in steps]
+    )
+
+
 def candidates(lake) -> list[str]:
     return [ref.name for ref in lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)]
 
@@ -119,7 +104,7 @@ def loaded(shared):
         yield lake
 
 
-@pytest.mark.parametrize("step", faults.STEPS)
+@at_each_of(*faults.STEPS)
 def test_a_load_killed_at_any_step_is_finished_by_running_it_again(loaded, run, step):
     number = 10 + faults.STEPS.index(step)
     before, publications = ids(loaded), len(loaded.publications())
@@ -137,7 +122,7 @@ def test_a_load_killed_at_any_step_is_finished_by_running_it_again(loaded, run, 
     assert candidates(loaded) == []
 
 
-@pytest.mark.parametrize("step", [step for step in faults.STEPS if step.startswith("publish.")])
+@at_each_of(*(step for step in faults.STEPS if step.startswith("publish.")))
 def test_a_rollback_killed_at_any_step_is_finished_by_running_it_again(loaded, shared, run, step):
     number = 100 + faults.STEPS.index(step)
     target, before, publications = loaded.resolve(MAIN).id, ids(loaded), len(loaded.publications())

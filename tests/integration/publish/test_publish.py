@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import threading
 import time
@@ -364,14 +363,13 @@ def _publish(root, branch: str, answers) -> None:
             answers.put((branch, type(error).__name__))
 
 
-def test_processes_on_one_table_publish_once(published, small):
+def test_processes_on_one_table_publish_once(published, small, processes):
     for name in ("one", "two"):
         published.create_branch(name).append("bronze.people", small.people(len(name) + ord(name[0])), batch=name)
     published.create_branch("three").append("bronze.pets", small.pets(9), batch="three")
-    spawn = multiprocessing.get_context("spawn")
-    answers = spawn.Queue()
+    answers = processes.Queue()
     names = ("one", "two", "three")
-    workers = [spawn.Process(target=_publish, args=(small.root, name, answers)) for name in names]
+    workers = [processes.Process(target=_publish, args=(small.root, name, answers)) for name in names]
     for worker in workers:
         worker.start()
     outcomes = dict(answers.get(timeout=60) for _ in workers)
@@ -382,9 +380,9 @@ def test_processes_on_one_table_publish_once(published, small):
     assert len(rows(published, "bronze.people")) == 3
 
 
-def test_candidates_of_dead_publishers_are_swept(published, small):
+def test_candidates_of_dead_publishers_are_swept(published, small, processes):
     catalog = published.context.catalog
-    finished = multiprocessing.get_context("spawn").Process(target=print)
+    finished = processes.Process(target=print)
     finished.start()
     finished.join()
     mine = []

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
+import pytest
 from effort import many
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -146,7 +147,7 @@ class Histories(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-TestHistories = Histories.TestCase
+TestHistories = pytest.mark.slow(Histories.TestCase)
 TestHistories.settings = settings(
     max_examples=many(6),
     stateful_step_count=8,

@@ -166,6 +166,7 @@ def lakes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Lake]]
         yield {"marker": marker, "missing": missing}
 
 
+@pytest.mark.slow
 @settings(max_examples=many(8), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     batches=st.lists(st.lists(_SEEN, max_size=6), min_size=1, max_size=4),

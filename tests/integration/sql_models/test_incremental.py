@@ -343,6 +343,7 @@ def interrupted(branch: Branch, after: int) -> None:
         faults.set_hook(None)
 
 
+@pytest.mark.slow
 @settings(max_examples=many(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(first=ROWS, steps=st.lists(STEPS, min_size=2, max_size=7))
 def test_any_history_gives_what_a_whole_build_gives(

@@ -318,6 +318,7 @@ def sql_of(oracle: Oracle, number: int, comment: str = "") -> str:
     return comment + "\nunion all ".join(parts)
 
 
+@pytest.mark.slow
 @settings(max_examples=many(4), deadline=None, suppress_health_check=list(HealthCheck))
 @given(reads=st.lists(INPUTS, min_size=2, max_size=4), steps=st.lists(STEPS, min_size=1, max_size=3))
 def test_any_graph_after_any_changes_is_as_if_built_from_scratch(

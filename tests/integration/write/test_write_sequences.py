@@ -8,6 +8,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pytest
 from effort import many
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -149,7 +150,7 @@ class Writes(RuleBasedStateMachine):
             shutil.rmtree(self.root)
 
 
-TestWrites = Writes.TestCase
+TestWrites = pytest.mark.slow(Writes.TestCase)
 TestWrites.settings = settings(
     max_examples=many(6), stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -116,6 +116,7 @@ def test_a_commit_that_was_tampered_with_is_told(tmp_path, history):
     check(path, history)
 
 
+@pytest.mark.slow
 @settings(max_examples=many(25), deadline=None)
 @given(places=st.sets(st.integers(0, 100_000), min_size=1, max_size=4))
 def test_whatever_page_is_lost_what_comes_back_is_right(tmp_path_factory, history, places):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 GUESSED = TableName.parse("bronze.guessed")
 SECONDS = 20
 
-pytestmark = pytest.mark.timeout(120 if FACTOR == 1 else 0)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 if FACTOR == 1 else 0)]
 
 
 def fuzz(examples: int) -> Any:

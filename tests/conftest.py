@@ -7,8 +7,8 @@ from effort import FACTOR
 from hypothesis import settings
 from lakes import LakeFolder
 
-# `make test test-slow` try the same examples everywhere, so that they fail for a change and not by chance; the nightly tests
-# try others each time.
+# `make test test-slow` try the same examples everywhere, so that they fail for a change and not by chance; the nightly
+# tests try others each time.
 settings.register_profile("lagoa", derandomize=FACTOR == 1)
 settings.load_profile("lagoa")
 

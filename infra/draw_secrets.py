@@ -23,6 +23,8 @@ NAMES = (
     "audit-token",
     "trino-internal",
     "spark",
+    "trino-sandboxes",
+    "oidc-client-sandbox",
     "prefect-api",
     *(
         f"{what}-{role}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.optional import extra
-from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.roles import PUBLISHER, READER
 from lagoa.errors import CatalogDamaged, LagoaError, SecretsUnavailable, StackError
 from lagoa.settings import Settings, load_settings
 from lagoa.storage.home import home_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlEngine
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets, Tokens
+    from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.domain.refs import RefInfo
     from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
@@ -86,6 +87,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_auditor=open_auditor,
             open_secrets=open_secrets,
             open_publisher=_publisher_of(tokens),
+            sql_catalogs=_sql_catalogs(settings),
         )
     )
 
@@ -194,6 +196,17 @@ def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) ->
     return NessieCatalog(settings.nessie_url, tokens, create=tokens is None, options=options)
 
 
+def _sql_catalogs(settings: Settings) -> SqlCatalogs | None:
+    """Return the catalogs of sandboxes on the Trino of the lake's own stack; None if there is none."""
+    if settings.catalog != "nessie":
+        return None
+    from lagoa.adapters.trino.catalogs import TrinoCatalogs, access_of
+
+    stack = settings.state_folder / "stack"
+    access = access_of(stack, settings.nessie_url)
+    return TrinoCatalogs(stack, access) if access else None
+
+
 def refs_on_disk(settings: Settings) -> list[RefInfo]:
     """Return the branches and tags of a SQLite catalog for shell completion, without creating or waiting for anything.
 
@@ -270,6 +283,28 @@ def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]
     tokens = OidcTokens(realm, PUBLISHER, secret) if realm else None
     with closing(NessieCatalog(url, tokens)) as catalog:
         catalog.make_journal()
+
+
+def prepare_sandboxes(url: str, realm: str | None, secret: Callable[[], SecretStr], stack: Path) -> None:
+    """Let Trino have the catalogs of just the sandboxes that there are, as a reader of the branches.
+
+    Args:
+        url: URL of Nessie's API, version 2.
+        realm: URL of the realm that issues tokens; None without sign-in.
+        secret: returns the secret of the reader's client.
+        stack: the stack's state folder.
+    """
+    with extra("stack", "Nessie"):
+        from lagoa.adapters.nessie.catalog import NessieCatalog
+        from lagoa.adapters.oidc.tokens import OidcTokens
+        from lagoa.adapters.trino.catalogs import TrinoCatalogs, access_of
+    from lagoa.sandbox import follow
+
+    access = access_of(stack, url)
+    if access is not None:
+        tokens = OidcTokens(realm, READER, secret) if realm else None
+        with closing(NessieCatalog(url, tokens)) as catalog:
+            follow(catalog, TrinoCatalogs(stack, access))
 
 
 def prepare_receipts(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:

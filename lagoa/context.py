@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlEngine
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
+    from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.settings import Settings
     from lagoa.storage.port import Storage
 
@@ -60,6 +61,7 @@ class LakeContext:
         open_auditor: creates the runner of check files; called once, when it is first needed.
         open_secrets: creates the source of credentials; called once, when it is first needed.
         open_publisher: creates the publisher from the context; called once, when it is first needed.
+        sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         clock: returns the time (UTC).
         cache: cache of results derived from the lake's files, by their content.
     """
@@ -72,6 +74,7 @@ class LakeContext:
     open_auditor: Callable[[], Auditor]
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
+    sql_catalogs: SqlCatalogs | None = None
     clock: Callable[[], datetime] = _now
     cache: Cache[tuple[Hashable, ...], Any] = field(default_factory=lambda: Cache(_KEPT), init=False, repr=False)
 

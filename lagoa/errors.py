@@ -8,6 +8,7 @@ LagoaError
 │   ├── StorageUnavailable      the object store does not answer
 │   ├── SignInUnavailable       the sign-in server does not answer
 │   ├── SecretsUnavailable      the secrets server does not answer, or is sealed
+│   ├── SqlServerUnavailable    the SQL server of the sandboxes' catalogs does not answer
 │   └── PublishContended        `main` moved during every attempt to publish
 └── TerminalError               a retry cannot succeed: fix the cause first
     ├── SignInFailed            a server does not accept the sign-in
@@ -118,6 +119,17 @@ class SecretsUnavailable(TransientError):
         )
         self.server = server
         self.reason = reason
+
+
+class SqlServerUnavailable(TransientError):
+    """The SQL server that has a catalog for each sandbox does not answer."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"{server}: Trino does not answer, and so the catalogs of sandboxes stay as they are.",
+            "Check that it runs (`lagoa stack status`; `lagoa stack up` starts it), then try again.",
+        )
+        self.server = server
 
 
 class SignInUnavailable(TransientError):

@@ -101,23 +101,39 @@ class Lake:
         """Create a tag: a permanent name of a commit."""
         return self.context.catalog.create_tag(name, self._commit_of(at))
 
-    def create_sandbox(self, name: str, at: str = MAIN, lives: timedelta = timedelta(days=7)) -> Sandbox:
+    def create_sandbox(
+        self, name: str, at: str = MAIN, lives: timedelta = timedelta(days=7), *, read_only: bool = False
+    ) -> Sandbox:
         """Create a sandbox: the branch `sandbox/<name>` with a time to live; no data is copied.
+
+        On a stack with Trino it is also the catalog `sandbox_<name>` there; one that is `read_only` shows the commit
+        of `at` for ever.
 
         Raises:
             InvalidName: of the name, or of a time to live that is not between a minute and a year.
             RefExists: there is one of this name.
             RefNotFound: there is no ref `at`.
+            SqlServerUnavailable, StackError: Trino does not answer, or refuses.
         """
         from lagoa.sandbox import create_sandbox
 
-        return create_sandbox(self.context, name, self._commit_of(at), lives)
+        return create_sandbox(self.context, name, self._commit_of(at), lives, read_only=read_only)
 
     def sandboxes(self) -> list[Sandbox]:
         """Return all sandboxes, by name; those whose time is over are there until somebody deletes them."""
         from lagoa.sandbox import sandboxes
 
         return sandboxes(self.context)
+
+    def follow_sandboxes(self) -> None:
+        """Let the stack's Trino, if there is one, have the catalogs of just the sandboxes that there are.
+
+        Raises:
+            SqlServerUnavailable, StackError: Trino does not answer, or refuses.
+        """
+        from lagoa.sandbox import follow_sandboxes
+
+        follow_sandboxes(self.context)
 
     def sandbox(self, name: str) -> Sandbox:
         """Return a sandbox; raises `RefNotFound`, `InvalidName`."""
@@ -132,13 +148,19 @@ class Lake:
         return extend_sandbox(self.context, name, lives)
 
     def delete_ref(self, name: str, commit: str | None = None) -> None:
-        """Delete a branch or a tag; commits that other refs can reach stay.
+        """Delete a branch or a tag; commits that other refs can reach stay. With a sandbox its catalog on Trino goes.
 
         Args:
             name: its name.
             commit: delete it only if it is at this commit; else raise `CommitLost`.
         """
-        self.context.catalog.delete_ref(name, commit or self.context.catalog.ref(name).commit)
+        from lagoa.sandbox import PREFIX, delete_sandbox
+
+        commit = commit or self.context.catalog.ref(name).commit
+        if name.startswith(PREFIX):
+            delete_sandbox(self.context, name, commit)
+        else:
+            self.context.catalog.delete_ref(name, commit)
 
     def ref(self, name: str) -> RefInfo:
         """Return a branch or tag by its name; raises `RefNotFound`, `InvalidName`."""

@@ -34,7 +34,10 @@ EXAMPLES = {
     "tag create": ["lagoa tag create closing-2026-11", "lagoa tag create closing-2026-10 --from main*2026-11-01"],
     "tag delete": ["lagoa tag delete closing-2026-10"],
     "sandbox list": ["lagoa sandbox list"],
-    "sandbox create": ["lagoa sandbox create ana", "lagoa sandbox create closing --from main~1 --ttl 12h"],
+    "sandbox create": [
+        "lagoa sandbox create ana",
+        "lagoa sandbox create closing --from closing-2026-10 --read-only --ttl 30d",
+    ],
     "sandbox extend": ["lagoa sandbox extend ana --ttl 30d"],
     "sandbox delete": ["lagoa sandbox delete ana", "lagoa sandbox delete --expired"],
     "table restore": ["lagoa table restore silver.orders --from main~1"],

@@ -16,6 +16,8 @@ PUBLISHER: Role = "publisher"
 SqlRole = Literal["reader", "ingest", "engineer"]
 """Roles whose users query over SQL: all but the publisher, as whom nobody signs in."""
 
+ENGINEER: Role = "engineer"
+
 READER: Role = "reader"
 """Cannot read the quarantine, which contains records as they were received."""
 
@@ -49,7 +51,10 @@ def who_may(branch: str) -> str:
         owner = branch.removeprefix(_OWN).partition("/")[0]
         return f"The engineer {owner!r} may, and the role {PUBLISHER}: `dev/<name>/…` belongs to one user."
     if branch.startswith(_SANDBOX):
-        return f"The engineer whose name it begins with may (`sandbox/<name>`, `sandbox/<name>_…`), and {PUBLISHER}."
+        return (
+            f"The engineer whose name it begins with may (`sandbox/<name>`, `sandbox/<name>_…`), the role {ENGINEER}, "
+            f"as which Lagoa works, and {PUBLISHER}."
+        )
     return roles_may(who_may_move(branch))
 
 

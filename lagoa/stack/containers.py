@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
-from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD
+from lagoa.domain.roles import ENGINEER, PUBLISHER
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
@@ -99,6 +100,8 @@ def configure(root: Path, secrets: Path, folder: Path) -> None:
     client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
     for name, role in ROLES.items():
         _write_role(folder / name, role, credentials)
+        if role == ENGINEER and "trino" in manifest:
+            _let_make_catalogs(folder / name, folder / "trino", credentials)
         if role != PUBLISHER:  # runs no flow
             _write_profile(folder / name, client)
         _hand_over(folder / name, LAGOA)
@@ -151,6 +154,14 @@ def _write_role(folder: Path, role: str, credentials: Credentials) -> None:
     write_private(folder / CREDENTIALS_FILE, json.dumps(own, indent=1))
 
 
+def _let_make_catalogs(folder: Path, site: Path, credentials: Credentials) -> None:
+    """Write what the catalogs of sandboxes are made with, where `lagoa stack up` has it."""
+    for name in (ACCESS_FILE, trino.CA):
+        write_private(folder / "trino" / name, (site / name).read_text("utf-8"))
+    own = read_credentials(folder / CREDENTIALS_FILE) | {PASSWORD: credentials[PASSWORD].get_secret_value()}
+    write_private(folder / CREDENTIALS_FILE, json.dumps(own, indent=1))
+
+
 def _write_profile(folder: Path, settings: Mapping[str, str]) -> None:
     """Write settings of Prefect, secrets among them, as the profile that PREFECT_PROFILES_PATH names."""
     lines = "".join(f'{name} = "{value}"\n' for name, value in settings.items())
@@ -198,7 +209,7 @@ def _write_environment(site: Site, launch: Launch) -> None:
 def _trino(site: Site) -> None:
     """Write the same, and the rules by the contracts of this image: no job makes it ready, as that needs no server."""
     _server(site, TRINO_HOME)
-    trino.make_ready(site)
+    trino.make_rules(site)
 
 
 def _spark(site: Site) -> None:

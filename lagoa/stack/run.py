@@ -17,7 +17,7 @@ from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.server import Launch, Site, write_private
 from lagoa.stack.servers.spark import CLIENT
-from lagoa.stack.servers.trino import CA
+from lagoa.stack.servers.trino import CA, make_rules
 from lagoa.stack.servers.trino.users import Users
 from lagoa.stack.supervisor import Supervisor
 from lagoa.storage.s3 import WRITER
@@ -163,7 +163,8 @@ class Stack:
             volumes: where the volumes of the containers are.
         """
         self._check_name("trino")
-        return Users((volumes or self._state) / "trino")
+        site = self._site("trino", volumes or self._state)
+        return Users(site.folder, lambda: make_rules(site))
 
     def _credentials(self) -> Credentials:
         return Credentials(self._state / "credentials.json")
@@ -201,8 +202,8 @@ class Stack:
         site.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return SERVERS[name].configure(site, file)
 
-    def _site(self, name: str) -> Site:
-        return Site(name, self._root, self._state / name, self._credentials(), self.manifest)
+    def _site(self, name: str, state: Path | None = None) -> Site:
+        return Site(name, self._root, (state or self._state) / name, self._credentials(), self.manifest)
 
     def _check_ports(self, name: str) -> None:
         for port in self.manifest[name].ports:

@@ -190,8 +190,12 @@ def test_a_failed_audit_of_the_publishers_is_told(lake_of):
 
 REFUSED = {
     "reader": [("work", "engineer and publisher"), ("run/x/1", "ingest, engineer and publisher")],
-    "ingest": [("work", "engineer and publisher"), (f"{CANDIDATE_PREFIX}x", "publisher")],
-    "engineer": [(f"{CANDIDATE_PREFIX}x", "publisher"), ("dev/somebody/x", "somebody"), ("sandbox/ana", "begins with")],
+    "ingest": [
+        ("work", "engineer and publisher"),
+        ("sandbox/ana", "begins with"),
+        (f"{CANDIDATE_PREFIX}x", "publisher"),
+    ],
+    "engineer": [(f"{CANDIDATE_PREFIX}x", "publisher"), ("dev/somebody/x", "somebody")],
 }
 
 

@@ -13,8 +13,12 @@ from lagoa.cli.completion import complete_sandbox
 from lagoa.cli.console import emit_json, emit_table, hint, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.refs import FromOption, NameArgument
+from lagoa.connect import trino_of
+from lagoa.domain.ports.sql_catalogs import catalog_of
+from lagoa.errors import SqlServerUnavailable, StackError
 
 if TYPE_CHECKING:
+    from lagoa.lake import Lake
     from lagoa.sandbox import Sandbox
 
 sandbox = typer.Typer(
@@ -29,9 +33,10 @@ TtlOption = Annotated[
 
 @sandbox.command("list")
 def sandbox_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
-    """List the sandboxes and when they end."""
+    """List the sandboxes and when they end; catalogs of them that are missing on Trino are made."""
     with open_here(ctx) as lake:
         found = lake.sandboxes()
+        _follow(lake)
     if as_json:
         emit_json([{**asdict(each), "expired": each.expired} for each in found])
         return
@@ -46,17 +51,35 @@ def sandbox_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 
 
 @sandbox.command("create")
-def sandbox_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main", ttl: TtlOption = "7d") -> None:
-    """Create a sandbox: a branch with a time to live; no data is copied."""
+def sandbox_create(
+    ctx: typer.Context,
+    name: NameArgument,
+    source: FromOption = "main",
+    ttl: TtlOption = "7d",
+    *,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Over SQL, show the state of --from for ever; needs Trino.")
+    ] = False,
+) -> None:
+    """Create a sandbox: a branch with a time to live, on the stack a catalog of Trino, too; no data is copied."""
     lives = _time(ttl)
     with open_here(ctx) as lake:
-        made = lake.create_sandbox(name, source, lives)
+        made = lake.create_sandbox(name, source, lives, read_only=read_only)
+        trino = trino_of(lake.context, catalog_of(name))
         folder = lake.settings.root
     say(f"The sandbox {name} is the branch {made.branch}, begins at {source} and ends {_end(made)}.")
+    if trino is not None:
+        say(
+            f"On Trino it is the catalog {trino.catalog}{', which nobody writes' if read_only else ''}:\n"
+            f"  JDBC        {trino.jdbc}\n  SQLAlchemy  {trino.sqlalchemy}\n  Trino CLI   {trino.cli}"
+        )
+    if read_only:
+        hint(f"`lagoa sandbox extend {name}` lets it end later.")
+        return
     say(
-        f'  SQL      lagoa sql --ref {made.branch} "select …"\n'
-        f'  Python   lagoa.open_lake({str(folder)!r}).sql("select …", "{made.branch}").df()\n'
-        f'  Iceberg  lagoa.open_lake({str(folder)!r}).catalog("{made.branch}")'
+        f'  SQL         lagoa sql --ref {made.branch} "select …"\n'
+        f'  Python      lagoa.open_lake({str(folder)!r}).sql("select …", "{made.branch}").df()\n'
+        f'  PyIceberg   lagoa.open_lake({str(folder)!r}).catalog("{made.branch}")'
     )
     hint(f"Next: `lagoa transform {made.branch}`, `lagoa diff main..{made.branch}`, `lagoa publish {made.branch}`.")
 
@@ -88,6 +111,14 @@ def sandbox_delete(
             say(f"Deleted the sandbox {each.name}, which was at {short(each.commit)}.")
     if not found:
         hint("There is no sandbox whose time is over.")
+
+
+def _follow(lake: Lake) -> None:
+    """Let Trino have just the sandboxes that there are; if it does not answer, say so."""
+    try:
+        lake.follow_sandboxes()
+    except (SqlServerUnavailable, StackError) as error:
+        hint(f"{error.message} {error.advice}")
 
 
 def _time(text: str) -> timedelta:

@@ -99,3 +99,11 @@ def test_a_branch_that_somebody_called_like_a_sandbox(lake):
     assert "when it is deleted" in ok(lake, "sandbox", "list").out
     ok(lake, "sandbox", "extend", "old", "--ttl", "30m")
     assert ok(lake, "sandbox", "list", "--json").json()[0]["ends_at"]
+
+
+def test_one_that_is_read_only_needs_trino(lake):
+    refused = lagoa(lake, "sandbox", "create", "closing", "--from", "main~1", "--read-only")
+    assert refused.code == 1
+    assert "only a stack with Trino" in refused.err
+    assert "`lagoa sql --ref TAG`" in refused.err
+    assert ok(lake, "sandbox", "list", "--json").json() == []

@@ -382,7 +382,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
     drawn = json.loads(secrets.read_text("utf-8"))
     texts = {name: _texts(tmp_path / name) for name in (*MANIFEST, *ROLES, "prefect")}
     held = {name: {key for key, value in drawn.items() if value in text} for name, text in texts.items()}
-    prefect = {"publisher": set(), "ingest": {"prefect-api"}, "engineer": {"prefect-api"}}
+    further = {"publisher": set(), "ingest": {"prefect-api"}, "engineer": {"prefect-api", "trino-sandboxes"}}
     of_role = {"vault-role-id-{}", "vault-secret-id-{}", "postgres-lagoa-{}"}
     assert held == {
         "postgres": {"postgres-admin"},
@@ -390,11 +390,11 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
         "vault": set(),
         "minio": {"minio-root-user", "minio-root-password", "audit-token"},
         "nessie": {"postgres-nessie", "minio-nessie"},
-        "trino": {"trino-internal", "oidc-client-reader"},
+        "trino": {"trino-internal", "oidc-client-reader", "oidc-client-sandbox"},
         "audit": {"audit-token"},
         "spark": {"spark"},
         "prefect": {"postgres-prefect", "prefect-api"},
-        **{name: {each.format(role) for each in of_role} | prefect[role] for name, role in ROLES.items()},
+        **{name: {each.format(role) for each in of_role} | further[role] for name, role in ROLES.items()},
     }
     for file in tmp_path.rglob("*"):
         if file.is_file():

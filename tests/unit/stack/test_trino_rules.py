@@ -69,15 +69,32 @@ class TestRules:
 
     def test_what_is_not_allowed_is_denied_as_lists_that_are_missing_would_allow(self, folder):
         found = rules(folder)
-        for name in ("schemas", "functions", "procedures", "impersonation", "authorization", "system_information"):
+        for name in ("functions", "procedures", "impersonation", "authorization", "system_information"):
             assert found[name] == []
+        assert found["schemas"] == []
         assert found["catalogs"][-1] == {"allow": "none"}
+
+    def test_owners_write_in_their_sandboxes_what_has_no_masks_and_what_is_their_own(self, folder):
+        folder.contract("gold.sales", "id:long*")
+        for name, role in (("ana.souza", "engineer"), ("bo", "engineer"), ("rui", "reader")):
+            Users(folder.root).add(name, role)
+        found = rules(folder)
+        of_owners = [rule for rule in found["tables"] if "user" in rule]
+        own = {"group": "engineer", "privileges": ["SELECT", "INSERT", "UPDATE", "DELETE", "OWNERSHIP", "GRANT_SELECT"]}
+        ana = {"user": r"ana\.souza", "catalog": "sandbox_ana_souza(_[a-z0-9_]*)?", **own}
+        bo = {"user": "bo", "catalog": "sandbox_bo(_[a-z0-9_]*)?", **own}
+        gold = {"schema": "gold", "table": "sales", "filter": "true"}
+        assert of_owners == [{**ana, **gold}, {**ana, "schema": "own"}, {**bo, **gold}, {**bo, "schema": "own"}]
+        assert [(rule["user"], rule["schema"]) for rule in found["schemas"]] == [(r"ana\.souza", "own"), ("bo", "own")]
+        of_sandboxes = [rule for rule in found["tables"] if rule["catalog"] == "sandbox_[a-z0-9_]+"]
+        assert {rule["filter"] for rule in of_sandboxes} == {"true"}
 
     def test_a_column_that_was_masked_stays_so_until_its_contract_has_it_unclassified(self, folder):
         rules(folder)
 
         def masked():
-            (found,) = [rule for rule in rules(folder)["tables"] if rule.get("table") == "customers"]
+            found, sandboxes = [rule for rule in rules(folder)["tables"] if rule.get("table") == "customers"]
+            assert found.get("columns") == sandboxes.get("columns")
             return [column["name"] for column in found.get("columns", ())]
 
         folder.contract("gold.customers", "id:long* code:string")  # a rollback brings the column back
@@ -140,7 +157,7 @@ class TestRules:
 class TestUsers:
     def test_who_is_added_has_a_role_and_a_password_of_which_the_hash_alone_is_kept(self, tmp_path):
         users = Users(tmp_path)
-        users.prepare()
+        users.prepare("of Lagoa's own")
         password = users.add("ana.souza", "reader")
         assert users.add("bo", "engineer") != password
         assert users.all() == {"ana.souza": "reader", "bo": "engineer"}
@@ -150,7 +167,7 @@ class TestUsers:
         assert name == "ana.souza"
         assert hashed.startswith("$2y$")
         assert bcrypt.checkpw(password.encode(), hashed.encode())
-        users.prepare()
+        users.prepare("of Lagoa's own")
         users.remove("bo")
         assert users.all() == {"ana.souza": "reader"}
         for path in (tmp_path / "users").iterdir():
@@ -160,6 +177,19 @@ class TestUsers:
     def test_a_name_that_would_break_the_files_is_refused(self, tmp_path, name):
         with pytest.raises(InvalidName, match="not a valid user name"):
             Users(tmp_path).add(name, "reader")
+
+    def test_an_engineer_is_in_the_rules_before_they_can_sign_in_and_shares_no_sandboxes(self, tmp_path):
+        seen = []
+        users = Users(tmp_path, lambda: seen.append((users.engineers(), list(users.all()))))
+        users.add("ana", "engineer")
+        users.add("rui", "reader")
+        assert seen == [(["ana"], [])]
+        for name in ("ana_x", "ana.x", "ana-x"):
+            with pytest.raises(StackError, match="would be those of 'ana'"):
+                users.add(name, "engineer")
+        users.add("ana.x", "reader")
+        users.add("anabel", "engineer")
+        assert users.engineers() == ["ana", "anabel"]
 
     def test_nobody_is_added_twice_or_removed_who_is_not_there(self, tmp_path):
         users = Users(tmp_path)

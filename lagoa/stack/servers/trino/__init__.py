@@ -1,4 +1,4 @@
-"""Trino (https://trino.io/docs/current/admin/properties.html): published data over SQL, for BI, read-only."""
+"""Trino (https://trino.io/docs/current/admin/properties.html): published data over SQL, read-only, and sandboxes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts import Contracts
 from lagoa.domain.optional import extra
+from lagoa.domain.ports.sql_catalogs import PASSWORD, catalog_of
 from lagoa.domain.roles import READER
 from lagoa.formats import FORMATS
 from lagoa.settings import load_settings
 from lagoa.stack.servers.keycloak import realm_url
-from lagoa.stack.servers.minio.objects import REGION, WAREHOUSE
 from lagoa.stack.servers.server import Launch, Server, Site, java, write_private
+from lagoa.stack.servers.trino.catalogs import CREDENTIALS, published, signs_in, write_access
 from lagoa.stack.servers.trino.rules import CATALOG, FILE, write_rules
-from lagoa.stack.servers.trino.users import GROUPS, PASSWORDS, USERS, Users
+from lagoa.stack.servers.trino.users import GROUPS, OWN, PASSWORDS, USERS, Users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 CA = "ca.pem"
 """In the server's folder, the certificate by which clients know it."""
 
-_SECRET, _CREDENTIAL = "TRINO_INTERNAL_SECRET", "TRINO_CATALOG_CREDENTIAL"
-"""Variables of its process: the secrets that its files name as `${ENV:…}`."""
+_SECRET = "TRINO_INTERNAL_SECRET"  # noqa: S105 - a name
+"""Variable of its process, which its files name as `${ENV:…}`."""
 
 _JAVA = (
     "-Xms256m",
@@ -51,19 +52,23 @@ def _configure(site: Site, distribution: Path) -> Launch:
 
     etc = site.folder / "etc"
     make_certificate(site.folder / CA, etc / "server.pem", site.name)
-    Users(site.folder).prepare()
+    Users(site.folder).prepare(site.secret(PASSWORD))
+    for file in (etc / "catalog").glob(f"{catalog_of('')}*.properties"):
+        file.unlink()  # what it kept may name other addresses than those of today; `make_ready` makes it again
+    write_access(site, _url(site.artefact))
     if not (site.folder / FILE).exists():  # without one it does not start; later a wrong contract need not hold it up
-        make_ready(site)
+        make_rules(site)
     for name, settings in _files(site, distribution).items():
         write_private(etc / name, "".join(f"{key}={value}\n" for key, value in settings.items()))
     environment = {_SECRET: site.secret("trino-internal")}
-    if _signs_in(site):
-        environment[_CREDENTIAL] = f"lagoa-{READER}:{site.secret(f'oidc-client-{READER}')}"
+    if signs_in(site):
+        for role, variable in CREDENTIALS.items():
+            environment[variable] = f"lagoa-{role}:{site.secret(f'oidc-client-{role}')}"
     classes = ["-cp", f"{distribution / 'lib'}/*", "-Dconfig=etc/config.properties", "io.trino.server.TrinoServer"]
     return Launch([*java(site.folder), *_JAVA, *classes], environment)
 
 
-def make_ready(site: Site) -> None:
+def make_rules(site: Site) -> None:
     """Write the rules by the contracts as they are now.
 
     Raises:
@@ -71,6 +76,16 @@ def make_ready(site: Site) -> None:
         ContractError: a contract cannot; likewise.
     """
     write_rules(site.root, site.folder, Contracts.load(load_settings(site.root).contracts_folder, FORMATS))
+
+
+def _make_ready(site: Site) -> None:
+    """Write the rules, and make the catalogs of the sandboxes that there are."""
+    from lagoa.bootstrap import prepare_sandboxes
+
+    make_rules(site)
+    nessie = f"http://{site.manifest['nessie'].address}/api/v2"
+    realm = realm_url(site.manifest["keycloak"]) if signs_in(site) else None
+    prepare_sandboxes(nessie, realm, lambda: site.credentials[f"oidc-client-{READER}"], site.folder.parent)
 
 
 def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
@@ -82,6 +97,10 @@ def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
             "file.password-file": f"{USERS}/{PASSWORDS}",
             "file.refresh-period": _REFRESH,
         },
+        "own-authenticator.properties": {
+            "password-authenticator.name": "file",
+            "file.password-file": f"{USERS}/{OWN}",
+        },
         "group-provider.properties": {
             "group-provider.name": "file",
             "file.group-file": f"{USERS}/{GROUPS}",
@@ -92,7 +111,7 @@ def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
             "security.config-file": FILE,
             "security.refresh-period": _REFRESH,
         },
-        f"catalog/{CATALOG}.properties": _catalog(site),
+        f"catalog/{CATALOG}.properties": published(site),
     }
 
 
@@ -105,13 +124,15 @@ def _server(site: Site, distribution: Path) -> dict[str, object]:
         "node.bind-ip": site.artefact.bind,
         "node.internal-address": "127.0.0.1",
         "plugin.dir": distribution / "plugin",
-        "catalog.config-dir": "etc/catalog",
+        # Catalogs of sandboxes are made by SQL, and kept in files beside that of the published data.
+        "catalog.management": "dynamic",
         "discovery.uri": f"https://127.0.0.1:{site.artefact.port}",
         "http-server.http.enabled": "false",
         "http-server.https.enabled": "true",
         "http-server.https.port": site.artefact.port,
         "http-server.https.keystore.path": "etc/server.pem",
         "http-server.authentication.type": "PASSWORD",
+        "password-authenticator.config-files": "etc/password-authenticator.properties,etc/own-authenticator.properties",
         "internal-communication.https.required": "true",
         "internal-communication.https.keystore.path": "etc/server.pem",
         "internal-communication.https.truststore.path": CA,
@@ -121,38 +142,6 @@ def _server(site: Site, distribution: Path) -> dict[str, object]:
         "query.max-memory-per-node": "300MB",
         "memory.heap-headroom-per-node": "150MB",
     }
-
-
-def _catalog(site: Site) -> dict[str, object]:
-    """Settings of the published data: over Nessie as the reader, with keys for the files that run out."""
-    settings: dict[str, object] = {
-        "connector.name": "iceberg",
-        "iceberg.catalog.type": "rest",
-        "iceberg.rest-catalog.uri": f"http://{site.manifest['nessie'].address}/iceberg/main",
-        "iceberg.rest-catalog.warehouse": WAREHOUSE,
-        "iceberg.rest-catalog.vended-credentials-enabled": "true",
-        # Rules for tables stop no table procedure such as remove_orphan_files; this does.
-        "iceberg.security": "READ_ONLY",
-        "fs.native-s3.enabled": "true",
-        "s3.endpoint": f"http://{site.manifest['minio'].address}",
-        "s3.region": REGION,
-        "s3.path-style-access": "true",
-    }
-    if _signs_in(site):
-        token = f"{realm_url(site.manifest['keycloak'])}/protocol/openid-connect/token"
-        settings |= {
-            "iceberg.rest-catalog.security": "OAUTH2",
-            "iceberg.rest-catalog.oauth2.credential": f"${{ENV:{_CREDENTIAL}}}",
-            "iceberg.rest-catalog.oauth2.server-uri": token,
-            "iceberg.rest-catalog.oauth2.scope": "profile",
-            # It would renew a token by exchanging it, which Keycloak refuses; each request to Nessie gets a new one.
-            "iceberg.rest-catalog.oauth2.token-refresh-enabled": "false",
-        }
-    return settings
-
-
-def _signs_in(site: Site) -> bool:
-    return site.manifest["nessie"].sign_in
 
 
 def _answers(artefact: Artefact) -> bool:
@@ -179,6 +168,6 @@ TRINO = Server(
     url=_url,
     answers=_answers,
     configure=_configure,
-    make_ready=make_ready,
+    make_ready=_make_ready,
     needs=_needs,
 )

@@ -7,11 +7,16 @@ and what no rule allows is denied. A list that is empty denies; one that is miss
 from __future__ import annotations
 
 import json
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.ports.sql_catalogs import catalog_of
+from lagoa.domain.roles import ENGINEER
 from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.server import replace_private
+from lagoa.stack.servers.trino.catalogs import ADMIN
+from lagoa.stack.servers.trino.users import Users, sandbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +35,25 @@ _PARTITION = "$partition"
 """A hidden column, with values of the columns that a table is partitioned by."""
 
 
+_SANDBOXES = catalog_of("[a-z0-9_]+")
+"""The catalogs of sandboxes, as a pattern."""
+
+_OWN = "own"
+"""The schema of a sandbox in which its owner makes tables that no contract describes."""
+
+_OF_OWNERS = ["SELECT", "INSERT", "UPDATE", "DELETE", "OWNERSHIP", "GRANT_SELECT"]
+
+
+_NO_PROCEDURES = {"filter": "true"}
+"""With a filter of rows, even one that all pass, Trino refuses table procedures such as `optimize`; no rule does."""
+
+
 def write_rules(root: Path, folder: Path, contracts: Contracts) -> None:
     """Write the rules of a lake for its Trino, which reads them within a second.
 
     Args:
         root: the lake's folder, with the policy.
-        folder: the server's.
+        folder: the server's, with its users.
         contracts: of the lake.
 
     Raises:
@@ -43,7 +61,8 @@ def write_rules(root: Path, folder: Path, contracts: Contracts) -> None:
     """
     path = folder / FILE
     former = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    rules = access_rules(read_policy(root), [contracts[table] for table in contracts.tables], _masked(former))
+    tables = [contracts[table] for table in contracts.tables]
+    rules = access_rules(read_policy(root), tables, _masked(former), Users(folder).engineers())
     replace_private(path, json.dumps(rules, indent=1))
 
 
@@ -54,29 +73,43 @@ def _masked(rules: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def access_rules(
-    policy: Policy, contracts: Sequence[Contract], former: Mapping[str, Sequence[str]] = MappingProxyType({})
+    policy: Policy,
+    contracts: Sequence[Contract],
+    former: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    engineers: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the rules by which each role reads its layers' tables on `lake`, masked, and nobody does anything else.
+    """Return the rules by which each role reads its layers' tables, masked, and owners of sandboxes write to theirs.
 
     Args:
         policy: who reads which layer, and what is masked.
         contracts: of the tables.
         former: columns that were masked, by table; those that a contract has no more stay so, for a state of the table
             that has them still.
+        engineers: the users who own sandboxes.
     """
     everybody = "|".join(policy.layers)
+    admin = {"user": ADMIN, "catalog": _SANDBOXES}
+    owners = [{"user": re.escape(user), "group": ENGINEER, "catalog": _owned(user)} for user in engineers]
     system = {"group": everybody, "catalog": "system", "privileges": ["SELECT"]}
+    read = [rule for each in contracts if (rule := _table(policy, each, former.get(str(each.table), ())))]
     return {
-        "catalogs": [{"group": everybody, "catalog": f"{CATALOG}|system", "allow": "read-only"}, {"allow": "none"}],
-        "schemas": [],
+        "catalogs": [
+            {**admin, "allow": "owner"},
+            *({**owner, "allow": "all"} for owner in owners),
+            {"group": everybody, "catalog": f"{CATALOG}|{_SANDBOXES}|system", "allow": "read-only"},
+            {"allow": "none"},
+        ],
+        "schemas": [{**owner, "schema": _OWN, "owner": True} for owner in owners],
         "tables": [
-            *(rule for each in contracts if (rule := _table(policy, each, former.get(str(each.table), ())))),
+            *({**rule, "catalog": CATALOG} for rule in read),
+            *({**owner, **tables} for owner in owners for tables in _written(read)),
+            *({**rule, "catalog": _SANDBOXES, **_NO_PROCEDURES} for rule in read),
             {**system, "schema": "jdbc|metadata"},  # what clients list tables and types by
             {**system, "schema": "runtime", "table": "queries"},  # of which everybody sees their own
         ],
         "functions": [],  # table_changes would show rows without masks
         "procedures": [],
-        "queries": [{"group": everybody, "allow": ["execute"]}],
+        "queries": [{"user": ADMIN, "allow": ["execute"]}, {"group": everybody, "allow": ["execute"]}],
         "catalog_session_properties": [],
         "impersonation": [],
         "authorization": [],
@@ -84,8 +117,13 @@ def access_rules(
     }
 
 
+def _owned(user: str) -> str:
+    """Return the pattern of the catalogs of an engineer's sandboxes."""
+    return f"{catalog_of(sandbox_of(user))}(_[a-z0-9_]*)?"
+
+
 def _table(policy: Policy, contract: Contract, former: Sequence[str]) -> dict[str, Any] | None:
-    """Return the rule of one table; None when no role reads its layer.
+    """Return the rule of one table without a catalog; None when no role reads its layer.
 
     It allows nothing else than the table: `t$files` and others have the smallest and largest values of each column.
     Names of tables are those of contracts, in which nothing has a meaning in a regular expression.
@@ -93,7 +131,7 @@ def _table(policy: Policy, contract: Contract, former: Sequence[str]) -> dict[st
     readers = policy.readers(contract.table.layer)
     if not readers:
         return None
-    rule: dict[str, Any] = {"group": "|".join(readers), "catalog": CATALOG, "privileges": ["SELECT"]}
+    rule: dict[str, Any] = {"group": "|".join(readers), "privileges": ["SELECT"]}
     rule |= {"schema": contract.table.layer, "table": contract.table.name}
     there = {column.name for column in contract.columns}
     masked = [column for column in contract.columns if column.classification in policy.masked]
@@ -102,3 +140,16 @@ def _table(policy: Policy, contract: Contract, former: Sequence[str]) -> dict[st
     if names:
         rule["columns"] = [{"name": name, "mask": "NULL"} for name in sorted({*names, _PARTITION})]
     return rule
+
+
+def _written(read: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what owners write in their sandboxes: the tables that they read whole, and any in a schema of their own.
+
+    The latter have no filter, with which Trino refuses UPDATE and MERGE, too: no other branch has files of theirs.
+    """
+    whole: dict[str, list[str]] = {}
+    for rule in read:
+        if ENGINEER in rule["group"].split("|") and "columns" not in rule:
+            whole.setdefault(rule["schema"], []).append(rule["table"])
+    tables = [{"schema": schema, "table": "|".join(names), **_NO_PROCEDURES} for schema, names in whole.items()]
+    return [{**each, "privileges": _OF_OWNERS} for each in (*tables, {"schema": _OWN})]

@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
 from lagoa.domain.optional import extra
-from lagoa.domain.roles import SqlRole
+from lagoa.domain.roles import ENGINEER, SqlRole
 from lagoa.errors import InvalidName, StackError
 from lagoa.stack.servers.server import replace_private
+from lagoa.stack.servers.trino.catalogs import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-USERS, PASSWORDS, GROUPS = "users", "passwords", "groups"
-"""A folder and its files: a name and a hash a line, a role and its users a line."""
+USERS, PASSWORDS, GROUPS, OWN = "users", "passwords", "groups", "own"
+"""A folder and its files: a name and a hash a line, a role and its users a line, and the hash of Lagoa's own user."""
 
 _NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}")
 _RULE = "lower-case letters, digits, '.', '_' and '-', starting with a letter, at most 63 characters: `ana.souza`"
@@ -34,17 +35,29 @@ class Users:
 
     Args:
         folder: of the server.
+        changed: called for an engineer who is added, before they can sign in; writes the rules, which name engineers.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changed: Callable[[], None] = lambda: None) -> None:
         self._folder = folder / USERS
+        self._changed = changed
 
-    def prepare(self) -> None:
-        """Make the files that are not there; without them Trino does not start."""
+    def prepare(self, password: str) -> None:
+        """Make the files that are not there, without which Trino does not start, and let in Lagoa's own user.
+
+        Args:
+            password: of that user, who makes the catalogs of sandboxes.
+        """
         with self._locked():
+            if not self._lets_in(password):
+                self._write(OWN, f"{ADMIN}:{_hash(password)}\n")
             for name in (PASSWORDS, GROUPS):
                 if not (self._folder / name).exists():
                     self._write(name, "")
+
+    def engineers(self) -> list[str]:
+        """Return who owns sandboxes, by name, with one who is just being added."""
+        return sorted(name for name, role in self._roles().items() if role == ENGINEER)
 
     def all(self) -> dict[str, str]:
         """Return the role of each user, by name; empty for one that is in no role, who may do nothing."""
@@ -60,19 +73,19 @@ class Users:
         """
         if not _NAME.fullmatch(name):
             raise InvalidName("user", name, _RULE)
-        with extra("stack", "`lagoa stack`"):
-            import bcrypt
-
         with self._locked():
             hashes = self._hashes()
             if name in hashes:
                 advice = f"For another password, `lagoa stack user remove {name}` first."
                 raise StackError("trino", f"there is a user {name!r}.", advice)
+            roles = self._roles()
+            if role == ENGINEER:
+                _check_sandboxes(name, [other for other, own in roles.items() if own == ENGINEER and other in hashes])
             password = secrets.token_urlsafe(_LENGTH)
-            # Trino knows this form by the name 2y alone, and computes it often; a random password needs no more rounds.
-            hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_ROUNDS)).decode().replace("$2b$", "$2y$", 1)
-            self._write_groups({**self._roles(), name: role})  # first, so that nobody signs in before they have a role
-            self._write_passwords({**hashes, name: hashed})
+            self._write_groups({**roles, name: role})  # first, so that nobody signs in before they have a role
+            if role == ENGINEER:
+                self._changed()
+            self._write_passwords({**hashes, name: _hash(password)})
         return password
 
     def remove(self, name: str) -> None:
@@ -83,6 +96,14 @@ class Users:
                 raise StackError("trino", f"there is no user {name!r}.", "`lagoa stack user list` has all users.")
             self._write_passwords({key: value for key, value in hashes.items() if key != name})
             self._write_groups({key: value for key, value in roles.items() if key != name})
+
+    def _lets_in(self, password: str) -> bool:
+        """Return whether Lagoa's own user signs in with this password already."""
+        with extra("stack", "`lagoa stack`"):
+            import bcrypt
+
+        _, _, hashed = next(iter(self._lines(OWN)), "").partition(":")
+        return bool(hashed) and bcrypt.checkpw(password.encode(), hashed.encode())
 
     def _hashes(self) -> dict[str, str]:
         pairs = (line.partition(":") for line in self._lines(PASSWORDS))
@@ -113,3 +134,26 @@ class Users:
         with os.fdopen(os.open(self._folder / "lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def sandbox_of(user: str) -> str:
+    """Return the name that the sandboxes of an engineer begin with; more may follow after `_`."""
+    return re.sub(r"[.-]", "_", user)
+
+
+def _check_sandboxes(name: str, others: Sequence[str]) -> None:
+    """Raise `StackError` for a user whose sandboxes would be another's, too."""
+    mine = f"{sandbox_of(name)}_"
+    for other in others:
+        theirs = f"{sandbox_of(other)}_"
+        if mine.startswith(theirs) or theirs.startswith(mine):
+            message = f"sandboxes of {name!r} would be those of {other!r}, too: they begin with the name and '_'."
+            raise StackError("trino", message, "Take a name that neither begins with the other.")
+
+
+def _hash(password: str) -> str:
+    with extra("stack", "`lagoa stack`"):
+        import bcrypt
+
+    # Trino knows this form by the name 2y alone, and computes it often; a random password needs no more rounds.
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(_ROUNDS)).decode().replace("$2b$", "$2y$", 1)

@@ -69,7 +69,7 @@ test-stack: .venv/.spark  ## the tests that need the real servers, on their own 
 
 FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py tests/integration/ingest/test_every_entrance.py
 
-test-nightly: .venv/.stack  ## the long tests: random files and sequences, kills at random moments, each extra installed
+test-nightly: .venv/.spark  ## the long tests: random files and sequences, kills at random moments, each extra installed
 	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 -m 'not nightly' $(FUZZ_TESTS)
 	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
@@ -90,7 +90,7 @@ format: install  ## format the code
 bench: install  ## measure every figure that needs no servers and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-bench-stack: .venv/.stack  ## measure the stack's figures, on its own servers, and write their section of that page
+bench-stack: .venv/.spark  ## measure the stack's figures, on its own servers, and write their section of that page
 	$(BIN)/python -m benchmarks.stack
 
 docs: install  ## build the documentation into site/

@@ -64,7 +64,7 @@ class Artefact(BaseModel):
         build: options that are built into what was unpacked.
         go: folder of a module whose go.mod and go.sum pin the sources.
         package: the package that is built.
-        version: of that package, as go.mod has it; of a package of Python, what its version begins with.
+        version: of that package, as go.mod has it; of a package of Python, its first two numbers.
         system: package of the machine.
         locate: the command that prints the folder of its programs.
         program: that is the server; `program --version` prints its version.

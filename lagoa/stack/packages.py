@@ -28,8 +28,8 @@ def installed(name: str, artefact: Artefact) -> Path:
     found = find_spec(package)
     if found is None or found.origin is None:
         raise StackError(name, f"it needs the package {package!r}, which is not installed.", advice)
-    if not version(package).startswith(str(artefact.version)):
-        raise StackError(name, f"{package} {artefact.version}* is needed; there is {version(package)}.", advice)
+    if not version(package).startswith(f"{artefact.version}."):
+        raise StackError(name, f"{package} {artefact.version} is needed; there is {version(package)}.", advice)
     if artefact.java:
         _check_java(name, artefact.java)
     return Path(found.origin).parent

@@ -82,7 +82,7 @@ def _version(artefact):
 def _is_one_of(tag, artefact):
     """Whether a tag is a version that the manifest admits, where that names no single one."""
     if artefact.pypi:
-        return tag.startswith(artefact.version) and f"\n{artefact.pypi}=={tag} " in LOCK
+        return tag.startswith(f"{artefact.version}.") and f"\n{artefact.pypi}=={tag} " in LOCK
     major = tag.split(".")[0]
     return artefact.system is not None and major.isdigit() and int(major) >= artefact.minimum
 

@@ -11,7 +11,7 @@ from lagoa.errors import StackError
 from lagoa.stack.artefacts import fetch
 from lagoa.stack.manifest import Artefact
 
-HTTPX = {"pypi": "httpx", "version": httpx.__version__, "port": 8000}
+HTTPX = {"pypi": "httpx", "version": httpx.__version__.rpartition(".")[0], "port": 8000}
 JAVA = """#!/bin/sh
 echo 'openjdk version "{}" 2025-04-15' >&2
 exit {}
@@ -46,7 +46,7 @@ def test_its_folder_is_that_of_the_package(tmp_path, java):
     ("entry", "told"),
     [
         ({"pypi": "no_such_package"}, r"needs the package 'no_such_package'(.|\n)*pip install 'lagoa\[http\]'"),
-        ({"version": "4.1."}, rf"httpx 4\.1\.\* is needed; there is {httpx.__version__}"),
+        ({"version": "4.1"}, rf"httpx 4\.1 is needed; there is {httpx.__version__}"),
     ],
 )
 def test_a_package_that_is_not_there_or_of_another_version_is_told(tmp_path, java, entry, told):

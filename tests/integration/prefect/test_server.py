@@ -45,6 +45,7 @@ def headers(port, **sent):
     return answer
 
 
+@pytest.mark.slow
 def test_two_runs_start_one_server_which_is_private_and_is_replaced_by_another_version(server, tmp_path):
     runs = [
         subprocess.Popen([sys.executable, "-c", START, str(tmp_path)], stdout=subprocess.PIPE, text=True)

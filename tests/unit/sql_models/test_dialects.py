@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -248,10 +249,16 @@ def test_names_are_quoted_and_comments_stay_behind():
     assert "shop" not in sql
 
 
+@cache
+def reference_lake() -> tuple[Contracts, dict[TableName, Model]]:
+    """Return its contracts and models."""
+    known = read_contracts(ROOT / "iceberg", FORMATS).contracts
+    return known, dict(load_models(ROOT / "transformations", known))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_model_of_the_reference_lake_runs_on_every_engine(engine):
-    known = read_contracts(ROOT / "iceberg", FORMATS).contracts
-    models = load_models(ROOT / "transformations", known)
+    known, models = reference_lake()
     assert len(models) == 26
     for each in models.values():
         assert for_engine(each, engine, known)

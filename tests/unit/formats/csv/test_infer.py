@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inferring import inferred, loaded, offered_key, types, written
@@ -352,7 +353,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=many(12), deadline=None)
 @given(
     columns=st.lists(VALUES, min_size=1, max_size=3).flatmap(
         lambda first: st.lists(st.lists(VALUES, min_size=len(first), max_size=len(first)), min_size=1, max_size=12)

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inferring import inferred, loaded, offered_key, types
@@ -210,7 +211,7 @@ values = st.recursive(
 keys = st.sampled_from(["a", "b", "A", "id", "Valor (R$)", "é"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=many(15), deadline=None)
 @given(st.lists(st.dictionaries(keys, values, min_size=1), min_size=1, max_size=6), st.booleans())
 def test_whatever_is_in_a_file_its_contract_lets_it_in(tmp_path_factory, records, as_document):
     path = tmp_path_factory.mktemp("json") / ("things.json" if as_document else "things.jsonl")

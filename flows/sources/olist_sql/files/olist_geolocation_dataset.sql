@@ -4,12 +4,14 @@ with counted as (
     select
         *,
         (sum(density) over (order by prefix) - density) * getvariable('points') // sum(density) over () as first_point,
-        sum(density) over (order by prefix) * getvariable('points') // sum(density) over () as end_point
+        sum(density) over (order by prefix) * getvariable('points') // sum(density) over () as end_point,
+        strip_accents(city) as plain
     from prefixes
     where mapped
+    order by prefix
 ), points as (
     select
-        prefix, city, strip_accents(city) as plain, state, lat, lng, place, end_point - first_point as points,
+        prefix, city, plain, state, lat, lng, place, end_point - first_point as points,
         unnest(range(first_point::bigint, end_point::bigint)) as point
     from counted
 ), drawn as (
@@ -26,4 +28,3 @@ select
     if(noise('spelling', point) % 100 < 18, city, plain) as geolocation_city,
     state as geolocation_state
 from drawn
-order by point

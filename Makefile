@@ -39,11 +39,11 @@ $(LINT)/.linted: $(LINT)/.installed tests/datacontract/lint.py $(wildcard iceber
 	$(LINT)/bin/python tests/datacontract/lint.py iceberg
 	touch $@
 
-test: install $(LINT)/.installed  ## the tests without servers; downloads PyIceberg's own catalog tests the first time, pinned by hash
-	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
+test: install $(LINT)/.installed  ## the tests without servers, but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: install  ## the rest of them: random sequences, kills at each point, lakes of earlier versions, flows as processes
+test-slow: install  ## the slow ones: random sequences, kills at each point, earlier lakes, PyIceberg's own tests (downloaded)
+	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow and not nightly'
 
 .venv/.stack: $(STAMP)

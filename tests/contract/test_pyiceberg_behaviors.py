@@ -44,6 +44,7 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_all_hold_on_a_branch_but_the_exceptions(folder):
     command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-c", "pytest.ini", "--junitxml=report.xml"]
     command += ["-p", "lazy_fixtures", "-p", "no:cacheprovider", "-p", "no:xdist", "tests/catalog"]

@@ -147,6 +147,7 @@ def test_the_step_stays_for_the_next_publication_and_reads_the_contracts_anew(ca
     assert not steps()
 
 
+@pytest.mark.slow
 def test_after_a_step_that_died_another_one_is_asked(caller, small):
     with caller.run("load") as run:
         run.append("bronze.people", small.people(1))
@@ -170,6 +171,7 @@ def test_no_other_roles_results_pass_for_the_publishers(tmp_path):
         assert {own.results(["key"])["key"].outcome, other.results(["key"])["key"].outcome} == {"failed", "passed"}
 
 
+@pytest.mark.slow
 def test_it_is_ended_after_its_time(lake, small):
     caller = handing_over(lake, publisher_limit_s=0)
     branch = load(caller, small.people(1))
@@ -200,6 +202,7 @@ with lagoa.open_lake(sys.argv[1]) as lake:
 """
 
 
+@pytest.mark.slow
 def test_it_ends_with_its_caller_and_main_is_whole(lake, small):
     load(lake, small.people(1))
     before = lake.resolve(MAIN).id

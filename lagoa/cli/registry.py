@@ -27,6 +27,7 @@ COMMANDS = {
     "show": (".show", LOOK),
     "sql": (".sql", LOOK),
     "report": (".report", LOOK),
+    "connect": (".connect", CARE),
     "doctor": (".doctor", CARE),
     "branch": (".branch", REFS),
     "tag": (".tag", REFS),

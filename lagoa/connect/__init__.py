@@ -1,16 +1,101 @@
-"""What clients need to connect to a lake."""
+"""What clients need to connect to a lake, as text: a further one is a module in `clients`, and a line here."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
 
-from lagoa.connect.target import Trino
+from lagoa.connect.target import Iceberg, Target, Trino
+from lagoa.domain.ports.sql_catalogs import catalog_of
+from lagoa.domain.refs import MAIN
+from lagoa.errors import StackError
+from lagoa.sandbox import sandbox, shown_ref
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lagoa.context import LakeContext
+
+PUBLISHED = "lake"
+"""The catalog of Trino that shows `main`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A kind of client.
+
+    Attributes:
+        needs: what it connects to: Trino, Nessie's REST catalog, or any lake.
+        note: what else there is to do, if its text cannot say so.
+    """
+
+    needs: Literal["trino", "nessie", "lake"]
+    note: str = ""
+
+
+CLIENTS: Mapping[str, Client] = MappingProxyType({
+    "dbeaver": Client("trino"),
+    "powerbi": Client("trino", "Make the DSN with an ODBC driver for Trino; `lagoa connect trino` has the address."),
+    "tableau": Client("trino"),
+    "looker": Client("trino"),
+    "superset": Client("trino"),
+    "metabase": Client("trino"),
+    "trino": Client("trino"),
+    "sqlalchemy": Client("trino"),
+    "spark": Client("nessie"),
+    "pyiceberg": Client("lake"),
+    "duckdb": Client("lake"),
+})  # fmt: skip
+"""By name."""
+
+
+def connect(context: LakeContext, client: str, name: str | None = None) -> str:
+    """Return what a client needs, without a password.
+
+    Args:
+        context: the lake.
+        client: one of `CLIENTS`.
+        name: a sandbox; what is published by default.
+
+    Raises:
+        StackError: the lake has no server that this client connects to.
+        RefNotFound, InvalidName: there is no such sandbox.
+    """
+    target = _target(context, name)
+    if CLIENTS[client].needs == "trino" and target.trino is None:
+        raise _missing(client, "Trino")
+    if CLIENTS[client].needs == "nessie" and target.iceberg is None:
+        raise _missing(client, "Nessie")
+    given = {"trino": target.trino, "nessie": target.iceberg, "lake": target}[CLIENTS[client].needs]
+    return str(import_module(f"lagoa.connect.clients.{client}").text(given))
 
 
 def trino_of(context: LakeContext, catalog: str) -> Trino | None:
     """Return a catalog on the Trino of a lake's stack; None if there is none."""
     server = context.sql_catalogs
     return Trino(server.url, server.certificate, catalog) if server is not None else None
+
+
+def _target(context: LakeContext, name: str | None) -> Target:
+    settings = context.settings
+    ref = shown_ref(sandbox(context, name)) if name else MAIN
+    iceberg = None
+    if settings.catalog == "nessie":
+        base = settings.nessie_url.removesuffix("/api/v2")
+        tokens = f"{settings.oidc_url}/protocol/openid-connect/token" if settings.sign_in == "oidc" else ""
+        iceberg = Iceberg(f"{base}/iceberg/{quote(ref, safe='')}", tokens)
+    trino = trino_of(context, catalog_of(name) if name else PUBLISHED)
+    return Target(settings.root, ref, trino, iceberg)
+
+
+def _missing(client: str, server: str) -> StackError:
+    works = [name for name, each in CLIENTS.items() if each.needs == "lake"]
+    message = f"it connects to {server}, which this lake does not have."
+    advice = (
+        "On the stack it works: `lagoa stack up`, with the profile of `docs/stack.md`. Without a server there are "
+        f"{' and '.join(f'`lagoa connect {name}`' for name in works)}, and `lagoa sql --csv` for a file."
+    )
+    return StackError(client, message, advice)

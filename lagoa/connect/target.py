@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+USER, PASSWORD = "USER", "PASSWORD"
+"""Placeholders: nothing that is printed or written has a name or a secret of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +28,58 @@ class Trino:
     catalog: str
 
     @property
-    def address(self) -> str:
-        """Host and port."""
-        return urlsplit(self.url).netloc
+    def host(self) -> str:
+        """Where it listens, without the port."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def port(self) -> int:
+        """The port there."""
+        return urlsplit(self.url).port or 443
 
     @property
     def jdbc(self) -> str:
         """The address for JDBC, without user and password."""
-        return f"jdbc:trino://{self.address}/{self.catalog}/gold?SSL=true&SSLTrustStorePath={self.certificate}"
+        trusted = quote(str(self.certificate))
+        return f"jdbc:trino://{self.host}:{self.port}/{self.catalog}/gold?SSL=true&SSLTrustStorePath={trusted}"
 
     @property
     def sqlalchemy(self) -> str:
-        """The address for SQLAlchemy, with placeholders of user and password."""
-        return f"trino://USER:PASSWORD@{self.address}/{self.catalog}/gold"
+        """The address for SQLAlchemy."""
+        return f"trino://{USER}:{PASSWORD}@{self.host}:{self.port}/{self.catalog}/gold"
 
     @property
     def cli(self) -> str:
         """The command of the Trino CLI."""
         where = f"--server {self.url} --truststore-path {self.certificate}"
-        return f"trino {where} --user USER --password --catalog {self.catalog} --schema gold"
+        return f"trino {where} --user {USER} --password --catalog {self.catalog} --schema gold"
+
+
+@dataclass(frozen=True, slots=True)
+class Iceberg:
+    """Iceberg's REST catalog of the stack's Nessie, at a ref.
+
+    Attributes:
+        uri: of the ref.
+        tokens: where programs sign in; empty where nobody does.
+    """
+
+    uri: str
+    tokens: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A lake at a ref.
+
+    Attributes:
+        folder: the lake's.
+        ref: `main`, or what a sandbox shows.
+        trino: its catalog over SQL; None where there is none.
+        iceberg: its catalog of tables for programs; None where there is none.
+    """
+
+    folder: Path
+    ref: str
+    trino: Trino | None
+    iceberg: Iceberg | None

@@ -146,9 +146,13 @@ def follow(catalog: VersionedCatalog, catalogs: SqlCatalogs) -> None:
         _make(catalogs, _found(catalog, wanted[name]))
 
 
+def shown_ref(found: Sandbox) -> str:
+    """Return the ref that SQL servers show: the branch, or for ever one commit of it."""
+    return f"{found.branch}@{found.shows}" if found.shows else found.branch
+
+
 def _make(catalogs: SqlCatalogs, made: Sandbox) -> None:
-    ref = f"{made.branch}@{made.shows}" if made.shows else made.branch
-    catalogs.make(made.name, ref, read_only=bool(made.shows))
+    catalogs.make(made.name, shown_ref(made), read_only=bool(made.shows))
 
 
 def sandbox(context: LakeContext, name: str) -> Sandbox:

@@ -1,0 +1,1 @@
+"""One module a client: what it needs, as text."""

@@ -1,0 +1,18 @@
+"""DBeaver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lagoa.connect.target import Trino
+
+
+def text(trino: Trino) -> str:
+    """Return what is entered for a connection."""
+    return f"""\
+# DBeaver: New connection, Trino, Connect by: URL. It fetches the driver itself.
+URL:      {trino.jdbc}
+Username: your user of Trino (lagoa stack user add)
+Password: that user's
+"""

@@ -1,0 +1,16 @@
+"""The Trino CLI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lagoa.connect.target import Trino
+
+
+def text(trino: Trino) -> str:
+    """Return the command."""
+    return f"""\
+# io.trino:trino-cli:476:jar:executable of Maven Central, with Java 11 or later; TRINO_PASSWORD has the password.
+{trino.cli}
+"""

@@ -1,0 +1,139 @@
+"""Clients that are not Lagoa's, connected as `lagoa connect` says, and what BI tools send by themselves."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_line import ok
+
+from lagoa.stack.artefacts import fetch
+from lagoa.stack.manifest import Artefact
+from tests.stack.trino_lake import analysts, lake_on
+
+pytestmark = pytest.mark.timeout(300)
+
+JDBC = Artefact(
+    maven="io.trino:trino-jdbc:476",
+    file="trino-jdbc-476.jar",
+    sha256="a3736d21609a5a317d2ce88b3835e312e9b6f41393c1d4b09f2ad6e7aeb3bb90",
+    bytes=12766107,
+    port=1,
+)
+
+METADATA = {
+    # Superset and SQLAlchemy
+    "SELECT schema_name FROM lake.information_schema.schemata WHERE schema_name NOT LIKE 'info%'": [("gold",)],
+    "SELECT table_name FROM lake.information_schema.tables WHERE table_schema = 'gold' ORDER BY 1": [
+        ("customers",),
+        ("sales",),
+    ],
+    "SELECT table_name FROM lake.information_schema.views WHERE table_schema = 'gold'": [],
+    "SELECT column_name, data_type, is_nullable FROM lake.information_schema.columns "
+    "WHERE table_schema = 'gold' AND table_name = 'sales' ORDER BY ordinal_position": [
+        ("day", "date", "NO"),
+        ("amount", "decimal(10,2)", "YES"),
+    ],
+    # Metabase
+    "SHOW SCHEMAS FROM lake": [("gold",)],
+    "SHOW TABLES FROM lake.gold": [("customers",), ("sales",)],
+    "DESCRIBE lake.gold.sales": [("day", "date", "", ""), ("amount", "decimal(10,2)", "", "")],
+    # DBeaver and Tableau, through the JDBC driver
+    "SELECT TABLE_CAT FROM system.jdbc.catalogs ORDER BY 1": [("lake",), ("system",)],
+    "SELECT TABLE_SCHEM, TABLE_CATALOG FROM system.jdbc.schemas "
+    "WHERE TABLE_CATALOG = 'lake' AND TABLE_SCHEM LIKE 'g%'": [("gold", "lake")],
+    "SELECT TABLE_CAT, TABLE_SCHEM, TABLE_NAME, TABLE_TYPE FROM system.jdbc.tables "
+    "WHERE TABLE_CAT = 'lake' AND TABLE_SCHEM LIKE 'gold' ESCAPE '\\' AND TABLE_TYPE IN ('TABLE', 'VIEW') ORDER BY 3": [
+        ("lake", "gold", "customers", "TABLE"),
+        ("lake", "gold", "sales", "TABLE"),
+    ],
+    "SELECT COLUMN_NAME, TYPE_NAME FROM system.jdbc.columns "
+    "WHERE TABLE_CAT = 'lake' AND TABLE_SCHEM = 'gold' AND TABLE_NAME = 'sales' ORDER BY ORDINAL_POSITION": [
+        ("day", "date"),
+        ("amount", "decimal(10,2)"),
+    ],
+    "SELECT count(*) > 10 FROM system.jdbc.types": [(True,)],
+    "SELECT 1 WHERE 1 = 0": [],
+    "SELECT * FROM (SELECT amount FROM lake.gold.sales) t LIMIT 0": [],
+}
+
+
+@pytest.fixture(scope="module")
+def stack(signed, tmp_path_factory):
+    with lake_on(signed, tmp_path_factory.mktemp("lake")) as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def reader(stack):
+    with analysts(stack) as make:
+        yield make("reader")
+
+
+def test_statements_about_tables_by_bi_tools(reader):
+    assert {sql: reader.rows(sql) for sql in METADATA} == METADATA
+
+
+def test_prepared_statements(reader):
+    with reader.connect() as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT count(*) FROM gold.sales WHERE amount < ? AND day > DATE '2026-01-01'", (1,))
+        assert cursor.fetchall() == [[1]]
+        cursor.execute("PREPARE few FROM SELECT id FROM gold.customers WHERE id < ?")
+        cursor.fetchall()
+
+
+def run(code, **environment):
+    """Run Python code as somebody would who has put it into a file."""
+    known = {name: value for name, value in os.environ.items() if not name.endswith("CA_BUNDLE")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, env={**known, **environment}, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_sqlalchemy_as_it_is_printed(stack, reader):
+    code = ok(stack._root, "connect", "sqlalchemy").out
+    assert reader.password not in code
+    printed = run(code, LAGOA_TRINO_USER=reader.name, LAGOA_TRINO_PASSWORD=reader.password)
+    assert "customers" in printed
+
+
+def test_pyiceberg_by_the_file_that_is_written(stack, tmp_path):
+    ok(stack._root, "connect", "pyiceberg", "--out", tmp_path / ".pyiceberg.yaml")
+    secret = stack._credentials()["oidc-client-reader"].get_secret_value()
+    assert secret not in (tmp_path / ".pyiceberg.yaml").read_text()
+    code = (
+        "from pyiceberg.catalog import load_catalog\n"
+        "print(load_catalog('lake').load_table('gold.sales').scan().to_arrow().to_pylist())"
+    )
+    environment = {"PYICEBERG_HOME": str(tmp_path), "PYICEBERG_CATALOG__LAKE__CREDENTIAL": f"lagoa-reader:{secret}"}
+    assert "Decimal('0.10')" in run(code, **environment)
+
+
+@pytest.mark.nightly
+def test_jdbc_as_bi_tools_use_it(stack, reader):
+    if shutil.which("javac") is None:
+        pytest.skip("java runs a source file only where a JDK is installed")
+    jar = fetch(stack._root, "trino-jdbc", JDBC, print)
+    (url,) = re.findall(r"jdbc:trino:\S+", ok(stack._root, "connect", "dbeaver").out)
+    source = Path(__file__).with_name("Jdbc.java")
+    command = ["java", "-cp", jar, source, url, reader.name, "lake"]
+    environment = {**os.environ, "TRINO_PASSWORD": reader.password}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "schemas [gold]",
+        "tables [customers, sales]",
+        "columns [date, decimal(10,2)]",
+        "keys []",
+        "of decimal(10,2)",
+        "rows [0.10]",
+    ]

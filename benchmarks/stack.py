@@ -1,7 +1,7 @@
-"""`python -m benchmarks.stack [--small]`: the figures of the stack, on servers of their own.
+"""`python -m benchmarks.stack [--small] [--bi]`: the figures of the stack, on servers of their own.
 
-The whole takes about ten minutes and writes its section of docs/benchmarks.md; `--small` is a look at a part of the
-rows, commits and branches, and writes nothing.
+The whole takes about ten minutes and writes its sections of docs/benchmarks.md; `--small` is a look at a part of the
+rows, commits and branches, and writes nothing. `--bi` measures only SQL for BI.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from benchmarks.stack_catalog import CatalogFigures
 from benchmarks.stack_history import grow
 from benchmarks.stack_job import JobFigures
 from benchmarks.stack_servers import FULL, SMALL, Servers, Size, server_versions
+from benchmarks.stack_trino import TrinoFigures
 from benchmarks.stack_write import WriteFigures
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def run(size: Size) -> list[Figure]:
         grow(servers, size)
         after = [figure for part in parts for figure in _shown(part.measure("grown"))]
         return [*figures, *before, *_growth(before, after, size)]
+
+
+def run_bi(size: Size) -> list[Figure]:
+    """Measure SQL for BI on a fresh stack."""
+    with tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name, Servers(Path(name), "trino") as servers:
+        return _shown(TrinoFigures(servers, size).measure())
 
 
 def _shown(figures: list[Figure]) -> list[Figure]:
@@ -69,11 +76,14 @@ def main(options: Sequence[str]) -> None:
     """Measure, print, and write the section unless only a part was measured."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers are ended on the way out
     small = "--small" in options
-    text = as_markdown(run(SMALL if small else FULL))
-    sys.stdout.write(text + "\n")
-    if not small:
-        when = f"Measured by `make bench-stack`, on servers of its own.\n\n- {datetime.now(UTC):%Y-%m-%d}\n"
-        write({"The stack": f"{when}- {machine()}\n- {versions()}; {server_versions()}\n\n{text}"})
+    size = SMALL if small else FULL
+    when = f"Measured by `make bench-stack`, on servers of its own.\n\n- {datetime.now(UTC):%Y-%m-%d}\n"
+    parts = {"SQL for BI": run_bi} if "--bi" in options else {"The stack": run, "SQL for BI": run_bi}
+    for name, measure in parts.items():
+        text = as_markdown(measure(size))
+        sys.stdout.write(text + "\n")
+        if not small:
+            write({name: f"{when}- {machine()}\n- {versions()}; {server_versions()}\n\n{text}"})
 
 
 if __name__ == "__main__":

@@ -66,10 +66,12 @@ class Servers:
 
     Args:
         folder: for their data; and for lakes.
+        only: the server that is brought up with what it needs; all by default.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, only: str | None = None) -> None:
         self.folder = folder
+        self._only = ("--only", only) if only else ()
         self._home = folder / "home"
         self._seconds = 0.0
         self.empty: str | None = None
@@ -83,7 +85,7 @@ class Servers:
         shutil.copytree(ROOT / "infra", self._home / "infra")
         began = time.perf_counter()
         try:
-            self._lagoa("up", "--free-ports")
+            self._lagoa("up", "--free-ports", *self._only)
         except BaseException:
             self._lagoa("down")
             raise
@@ -100,8 +102,7 @@ class Servers:
     def figures(self) -> list[Figure]:
         """Return how long they took until all were well, from nothing but cached artefacts, and what they hold then."""
         time.sleep(REST_S)
-        states = json.loads(self._lagoa("status", "--json"))
-        memory = {state["name"]: state["memory"] / 2**20 for state in states}
+        memory = self.memory()
         note = ", ".join(f"{name} {mib:,.0f}" for name, mib in memory.items())
         return [
             Figure(
@@ -113,6 +114,15 @@ class Servers:
             ),
             Figure("memory of the servers at rest", sum(memory.values()), "MiB", MEMORY_LIMIT_MIB, note=note),
         ]
+
+    @property
+    def state(self) -> Path:
+        """The folder of the servers' data."""
+        return self._home / ".lagoa" / "stack"
+
+    def memory(self) -> dict[str, float]:
+        """Return the resident MiB of each server."""
+        return {state["name"]: state["memory"] / 2**20 for state in json.loads(self._lagoa("status", "--json"))}
 
     def profile(self, warehouse: str) -> str:
         """Return the settings of a lake on the stack, with files in a place of its own, as TOML."""

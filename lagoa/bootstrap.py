@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.optional import extra
+from lagoa.domain.refs import MAIN
 from lagoa.domain.roles import PUBLISHER, READER
 from lagoa.errors import CatalogDamaged, LagoaError, SecretsUnavailable, StackError
 from lagoa.settings import Settings, load_settings
@@ -285,7 +286,7 @@ def prepare_catalog(url: str, realm: str | None, secret: Callable[[], SecretStr]
         catalog.make_journal()
 
 
-def prepare_sandboxes(url: str, realm: str | None, secret: Callable[[], SecretStr], stack: Path) -> None:
+def prepare_catalogs(url: str, realm: str | None, secret: Callable[[], SecretStr], stack: Path, *, pin: bool) -> None:
     """Let Trino have the catalogs of just the sandboxes that there are, as a reader of the branches.
 
     Args:
@@ -293,6 +294,7 @@ def prepare_sandboxes(url: str, realm: str | None, secret: Callable[[], SecretSt
         realm: URL of the realm that issues tokens; None without sign-in.
         secret: returns the secret of the reader's client.
         stack: the stack's state folder.
+        pin: also make the catalog that shows one commit of main.
     """
     with extra("stack", "Nessie"):
         from lagoa.adapters.nessie.catalog import NessieCatalog
@@ -304,7 +306,10 @@ def prepare_sandboxes(url: str, realm: str | None, secret: Callable[[], SecretSt
     if access is not None:
         tokens = OidcTokens(realm, READER, secret) if realm else None
         with closing(NessieCatalog(url, tokens)) as catalog:
-            follow(catalog, TrinoCatalogs(stack, access))
+            catalogs = TrinoCatalogs(stack, access)
+            follow(catalog, catalogs)
+            if pin:
+                catalogs.pin(catalog.ref(MAIN).commit)
 
 
 def prepare_receipts(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:

@@ -26,7 +26,11 @@ EXAMPLES = {
         'lagoa sql --ref dev --csv "select * from silver.orders" > orders.csv',
     ],
     "report": ["lagoa report main -o audit.html"],
-    "connect": ["lagoa connect sqlalchemy", "lagoa connect tableau --sandbox ana --out ana.tds"],
+    "connect": [
+        "lagoa connect sqlalchemy",
+        "lagoa connect tableau --sandbox ana --out ana.tds",
+        "lagoa connect metabase --pinned",
+    ],
     "doctor": ["lagoa doctor"],
     "branch list": ["lagoa branch list"],
     "branch create": ["lagoa branch create dev", "lagoa branch create fix --from main~1"],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from lagoa.connect.target import Iceberg, Target, Trino
-from lagoa.domain.ports.sql_catalogs import catalog_of
+from lagoa.domain.ports.sql_catalogs import PINNED, PUBLISHED, catalog_of
 from lagoa.domain.refs import MAIN
 from lagoa.errors import StackError
 from lagoa.sandbox import sandbox, shown_ref
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lagoa.context import LakeContext
-
-PUBLISHED = "lake"
-"""The catalog of Trino that shows `main`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +49,27 @@ CLIENTS: Mapping[str, Client] = MappingProxyType({
 """By name."""
 
 
-def connect(context: LakeContext, client: str, name: str | None = None) -> str:
+def connect(context: LakeContext, client: str, name: str | None = None, *, pinned: bool = False) -> str:
     """Return what a client needs, without a password.
 
     Args:
         context: the lake.
         client: one of `CLIENTS`.
         name: a sandbox; what is published by default.
+        pinned: all published tables at one commit, for a client of Trino; their catalog is made if it is missing.
 
     Raises:
         StackError: the lake has no server that this client connects to.
         RefNotFound, InvalidName: there is no such sandbox.
     """
-    target = _target(context, name)
+    catalog = PINNED if pinned else catalog_of(name) if name else PUBLISHED
+    target = _target(context, name, catalog)
     if CLIENTS[client].needs == "trino" and target.trino is None:
         raise _missing(client, "Trino")
     if CLIENTS[client].needs == "nessie" and target.iceberg is None:
         raise _missing(client, "Nessie")
+    if pinned and context.sql_catalogs is not None and not context.sql_catalogs.is_pinned():
+        context.sql_catalogs.pin(context.resolve(MAIN).id)
     given = {"trino": target.trino, "nessie": target.iceberg, "lake": target}[CLIENTS[client].needs]
     return str(import_module(f"lagoa.connect.clients.{client}").text(given))
 
@@ -79,7 +80,7 @@ def trino_of(context: LakeContext, catalog: str) -> Trino | None:
     return Trino(server.url, server.certificate, catalog) if server is not None else None
 
 
-def _target(context: LakeContext, name: str | None) -> Target:
+def _target(context: LakeContext, name: str | None, catalog: str) -> Target:
     settings = context.settings
     ref = shown_ref(sandbox(context, name)) if name else MAIN
     iceberg = None
@@ -87,8 +88,7 @@ def _target(context: LakeContext, name: str | None) -> Target:
         base = settings.nessie_url.removesuffix("/api/v2")
         tokens = f"{settings.oidc_url}/protocol/openid-connect/token" if settings.sign_in == "oidc" else ""
         iceberg = Iceberg(f"{base}/iceberg/{quote(ref, safe='')}", tokens)
-    trino = trino_of(context, catalog_of(name) if name else PUBLISHED)
-    return Target(settings.root, ref, trino, iceberg)
+    return Target(settings.root, ref, trino_of(context, catalog), iceberg)
 
 
 def _missing(client: str, server: str) -> StackError:

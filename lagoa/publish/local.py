@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lagoa.audit import audit
 from lagoa.audit.beside import AuditBeside
+from lagoa.errors import PartMissing, SqlServerUnavailable, StackError
 from lagoa.publish.rollback import rollback
 from lagoa.publish.work import publish
 
@@ -28,11 +30,11 @@ class LocalPublisher:
 
     def publish(self, branch: str, message: str) -> Publication:
         """See the port `Publisher`."""
-        return publish(self._context, branch, message)
+        return _shown(self._context, publish(self._context, branch, message))
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
-        return rollback(self._context, to, hold=hold)
+        return _shown(self._context, rollback(self._context, to, hold=hold))
 
     def accompany(self, branch: str) -> LocalPublisherRun:
         """See the port `Publisher`."""
@@ -67,8 +69,21 @@ class LocalPublisherRun:
     def publish(self, message: str) -> Publication:
         """See the port `PublisherRun`."""
         self._beside.stop()
-        return publish(self._context, self._branch, message)
+        return _shown(self._context, publish(self._context, self._branch, message))
 
     def close(self) -> None:
         """See the port `PublisherRun`."""
         self._beside.stop()
+
+
+def _shown(context: LakeContext, publication: Publication) -> Publication:
+    """Let the catalog of Trino that shows one commit, if there is such a one, show this publication.
+
+    Main has moved: if Trino fails, that catalog stays at the commit before until the next publication.
+    """
+    catalogs = context.sql_catalogs
+    if catalogs is not None:
+        with suppress(SqlServerUnavailable, StackError, PartMissing):
+            if catalogs.is_pinned():
+                catalogs.pin(publication.commit)
+    return publication

@@ -15,7 +15,9 @@ from trino.auth import BasicAuthentication
 from trino.dbapi import connect
 from trino.exceptions import HttpError, TrinoUserError
 
+from lagoa.domain.ports.sql_catalogs import PASSWORD
 from lagoa.stack.run import Stack
+from lagoa.stack.servers.trino.catalogs import ADMIN
 from tests.stack.test_sign_in import Servers
 from tests.stack.test_stack import wait_until
 
@@ -63,7 +65,9 @@ class Analyst:
 
     def connect(self, **options):
         sign_in = {"user": self.name, "auth": BasicAuthentication(self.name, self.password)}
-        where = {"host": self._where.host, "port": self._where.port, "http_scheme": "https", "verify": self.ca}
+        session = requests.Session()
+        session.trust_env, session.verify = False, self.ca  # REQUESTS_CA_BUNDLE goes before the certificate
+        where = {"host": self._where.host, "port": self._where.port, "http_scheme": "https", "http_session": session}
         return connect(**{**where, **sign_in, "catalog": "lake", "max_attempts": 1, **options})
 
     def rows(self, sql, **options):
@@ -149,6 +153,11 @@ def analysts(stack):
     yield make
     for name in made:
         stack.users().remove(name)
+
+
+def as_admin(stack):
+    """Return the user as whom Lagoa makes catalogs."""
+    return Analyst(stack, ADMIN, stack._credentials()[PASSWORD].get_secret_value())
 
 
 def refusal(who, sql, **options):

@@ -10,7 +10,8 @@ from urllib.parse import quote, urlsplit
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.domain.optional import extra
-from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD, catalog_of
+from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD, PINNED, catalog_of
+from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import SqlServerUnavailable, StackError
 
@@ -70,17 +71,31 @@ class TrinoCatalogs:
 
     def names(self) -> set[str]:  # noqa: D102 - as the port has it
         prefix = catalog_of("")
-        found = (str(catalog) for (catalog,) in self._run("SHOW CATALOGS"))
-        return {catalog.removeprefix(prefix) for catalog in found if catalog.startswith(prefix)}
+        return {catalog.removeprefix(prefix) for catalog in self._catalogs() if catalog.startswith(prefix)}
 
     def make(self, name: str, ref: str, *, read_only: bool) -> None:  # noqa: D102
-        properties = dict(self._access.read_only if read_only else self._access.writable)
-        properties["iceberg.rest-catalog.uri"] = f"{self._access.iceberg}/{quote(ref, safe='')}"
-        settings = ", ".join(f"{name_in_sql(key)} = {text_in_sql(value)}" for key, value in properties.items())
-        self._run(f"CREATE CATALOG {name_in_sql(catalog_of(name))} USING iceberg WITH ({settings})")
+        self._create(catalog_of(name), ref, self._access.read_only if read_only else self._access.writable)
 
     def drop(self, name: str) -> None:  # noqa: D102
-        self._run(f"DROP CATALOG IF EXISTS {name_in_sql(catalog_of(name))}")
+        self._drop(catalog_of(name))
+
+    def is_pinned(self) -> bool:  # noqa: D102
+        return PINNED in self._catalogs()
+
+    def pin(self, commit: str) -> None:  # noqa: D102
+        self._drop(PINNED)
+        self._create(PINNED, f"{MAIN}@{commit}", self._access.read_only)
+
+    def _catalogs(self) -> list[str]:
+        return [str(catalog) for (catalog,) in self._run("SHOW CATALOGS")]
+
+    def _create(self, catalog: str, ref: str, properties: Mapping[str, str]) -> None:
+        full = {**properties, "iceberg.rest-catalog.uri": f"{self._access.iceberg}/{quote(ref, safe='')}"}
+        settings = ", ".join(f"{name_in_sql(key)} = {text_in_sql(value)}" for key, value in full.items())
+        self._run(f"CREATE CATALOG {name_in_sql(catalog)} USING iceberg WITH ({settings})")
+
+    def _drop(self, catalog: str) -> None:
+        self._run(f"DROP CATALOG IF EXISTS {name_in_sql(catalog)}")
 
     def _run(self, sql: str) -> list[list[Any]]:
         """Return the rows of a statement."""

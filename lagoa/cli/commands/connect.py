@@ -22,6 +22,9 @@ def connect(
         str | None,
         typer.Option("--sandbox", metavar="NAME", help="A sandbox, not main.", autocompletion=complete_sandbox),
     ] = None,
+    pinned: Annotated[
+        bool, typer.Option("--pinned", help="All published tables at one commit; for clients of Trino.")
+    ] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write it to this file.")] = None,
 ) -> None:
     """Print what a client needs to query the lake: address, certificate, settings; never a password."""
@@ -31,8 +34,10 @@ def connect(
 
     if client not in CLIENTS:
         raise typer.BadParameter(f"{client!r} is none of {', '.join(CLIENTS)}.{near(client, CLIENTS)}")
+    if pinned and (sandbox or CLIENTS[client].needs != "trino"):
+        raise typer.BadParameter("--pinned goes with a client of Trino, and with no --sandbox.")
     with open_here(ctx) as lake:
-        text = text_for(lake.context, client, sandbox)
+        text = text_for(lake.context, client, sandbox, pinned=pinned)
     if out is None:
         say(text.rstrip())
     else:

@@ -15,6 +15,10 @@ PASSWORD = "trino-sandboxes"  # noqa: S105 - a name
 """The name, in the stack's credentials, of the password of the user that makes them and may do nothing else."""
 
 
+PUBLISHED, PINNED = "lake", "lake_pinned"
+"""The catalogs of what is published: each table as it is just then, and all tables at one commit."""
+
+
 def catalog_of(sandbox: str) -> str:
     """Return the name of the catalog of a sandbox."""
     return f"sandbox_{sandbox}"
@@ -46,3 +50,9 @@ class SqlCatalogs(Protocol):
 
     def drop(self, name: str) -> None:
         """Remove the catalog of a sandbox, if it has one."""
+
+    def is_pinned(self) -> bool:
+        """Return whether there is a catalog that shows all published tables at one commit."""
+
+    def pin(self, commit: str) -> None:
+        """Let that catalog show a commit of main; for a moment there is none, and queries of it fail."""

@@ -50,8 +50,8 @@ def rules(folder):
 
 class TestRules:
     def test_each_layer_is_for_its_roles_and_what_contracts_classify_is_null_under_all_its_names(self, folder):
-        lake = [rule for rule in rules(folder)["tables"] if rule["catalog"] == "lake"]
-        common = {"catalog": "lake", "privileges": ["SELECT"]}
+        lake = [rule for rule in rules(folder)["tables"] if rule["catalog"] == "lake|lake_pinned"]
+        common = {"catalog": "lake|lake_pinned", "privileges": ["SELECT"]}
 
         def null(*names):
             return [{"name": name, "mask": "NULL"} for name in ("$partition", *names)]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lagoa.contracts import Contracts
 from lagoa.domain.optional import extra
-from lagoa.domain.ports.sql_catalogs import PASSWORD, catalog_of
+from lagoa.domain.ports.sql_catalogs import PASSWORD, PINNED, PUBLISHED, catalog_of
 from lagoa.domain.roles import READER
 from lagoa.formats import FORMATS
 from lagoa.settings import load_settings
 from lagoa.stack.servers.keycloak import realm_url
 from lagoa.stack.servers.server import Launch, Server, Site, java, write_private
 from lagoa.stack.servers.trino.catalogs import CREDENTIALS, published, signs_in, write_access
-from lagoa.stack.servers.trino.rules import CATALOG, FILE, write_rules
+from lagoa.stack.servers.trino.rules import FILE, write_rules
 from lagoa.stack.servers.trino.users import GROUPS, OWN, PASSWORDS, USERS, Users
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ def _configure(site: Site, distribution: Path) -> Launch:
     Users(site.folder).prepare(site.secret(PASSWORD))
     for file in (etc / "catalog").glob(f"{catalog_of('')}*.properties"):
         file.unlink()  # what it kept may name other addresses than those of today; `make_ready` makes it again
+    with suppress(FileNotFoundError):
+        (etc / "catalog" / f"{PINNED}.properties").rename(etc / PINNED)  # likewise
     write_access(site, _url(site.artefact))
     if not (site.folder / FILE).exists():  # without one it does not start; later a wrong contract need not hold it up
         make_rules(site)
@@ -80,12 +84,15 @@ def make_rules(site: Site) -> None:
 
 def _make_ready(site: Site) -> None:
     """Write the rules, and make the catalogs of the sandboxes that there are."""
-    from lagoa.bootstrap import prepare_sandboxes
+    from lagoa.bootstrap import prepare_catalogs
 
     make_rules(site)
     nessie = f"http://{site.manifest['nessie'].address}/api/v2"
     realm = realm_url(site.manifest["keycloak"]) if signs_in(site) else None
-    prepare_sandboxes(nessie, realm, lambda: site.credentials[f"oidc-client-{READER}"], site.folder.parent)
+    pinned = site.folder / "etc" / PINNED
+    secret = partial(site.credentials.__getitem__, f"oidc-client-{READER}")
+    prepare_catalogs(nessie, realm, secret, site.folder.parent, pin=pinned.exists())
+    pinned.unlink(missing_ok=True)
 
 
 def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
@@ -111,7 +118,7 @@ def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
             "security.config-file": FILE,
             "security.refresh-period": _REFRESH,
         },
-        f"catalog/{CATALOG}.properties": published(site),
+        f"catalog/{PUBLISHED}.properties": published(site),
     }
 
 

@@ -11,7 +11,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lagoa.domain.ports.sql_catalogs import catalog_of
+from lagoa.domain.ports.sql_catalogs import PINNED, PUBLISHED, catalog_of
 from lagoa.domain.roles import ENGINEER
 from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.server import replace_private
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from lagoa.contracts import Contract, Contracts
     from lagoa.stack.policy import Policy
 
-CATALOG = "lake"
-"""The catalog of what is published."""
-
 FILE = "etc/rules.json"
 """In the server's folder."""
 
 _PARTITION = "$partition"
 """A hidden column, with values of the columns that a table is partitioned by."""
 
+
+_LAKE = f"{PUBLISHED}|{PINNED}"
+"""The catalogs of what is published, as a pattern."""
 
 _SANDBOXES = catalog_of("[a-z0-9_]+")
 """The catalogs of sandboxes, as a pattern."""
@@ -88,7 +88,7 @@ def access_rules(
         engineers: the users who own sandboxes.
     """
     everybody = "|".join(policy.layers)
-    admin = {"user": ADMIN, "catalog": _SANDBOXES}
+    admin = {"user": ADMIN, "catalog": f"{_SANDBOXES}|{PINNED}"}
     owners = [{"user": re.escape(user), "group": ENGINEER, "catalog": _owned(user)} for user in engineers]
     system = {"group": everybody, "catalog": "system", "privileges": ["SELECT"]}
     read = [rule for each in contracts if (rule := _table(policy, each, former.get(str(each.table), ())))]
@@ -96,12 +96,12 @@ def access_rules(
         "catalogs": [
             {**admin, "allow": "owner"},
             *({**owner, "allow": "all"} for owner in owners),
-            {"group": everybody, "catalog": f"{CATALOG}|{_SANDBOXES}|system", "allow": "read-only"},
+            {"group": everybody, "catalog": f"{_LAKE}|{_SANDBOXES}|system", "allow": "read-only"},
             {"allow": "none"},
         ],
         "schemas": [{**owner, "schema": _OWN, "owner": True} for owner in owners],
         "tables": [
-            *({**rule, "catalog": CATALOG} for rule in read),
+            *({**rule, "catalog": _LAKE} for rule in read),
             *({**owner, **tables} for owner in owners for tables in _written(read)),
             *({**rule, "catalog": _SANDBOXES, **_NO_PROCEDURES} for rule in read),
             {**system, "schema": "jdbc|metadata"},  # what clients list tables and types by

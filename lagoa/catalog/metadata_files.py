@@ -8,6 +8,7 @@ from lagoa.catalog.table_facts import table_document, table_facts
 from lagoa.domain.cache import Cache
 
 if TYPE_CHECKING:
+    from pyiceberg.io import OutputFile
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.catalog.table_facts import TableFacts
@@ -30,6 +31,18 @@ def _parsed_size(metadata: TableMetadata) -> int:
     fields = sum(len(schema.fields) for schema in metadata.schemas)
     texts = sum(len(key) + len(value) for key, value in metadata.properties.items())
     return _PER_FILE + _PER_SNAPSHOT * len(metadata.snapshots) + _PER_FIELD * fields + texts
+
+
+def write_metadata(metadata: TableMetadata, file: OutputFile) -> None:
+    """Write a metadata file; raises `OSError`.
+
+    A table without a snapshot has the id -1, as Iceberg's Java library writes it: Nessie opens no other.
+    """
+    from pyiceberg.serializers import ToOutputFile
+
+    if metadata.current_snapshot_id is None:
+        metadata = metadata.model_copy(update={"current_snapshot_id": -1})
+    ToOutputFile.table_metadata(metadata, file)
 
 
 class MetadataFiles:

@@ -21,6 +21,7 @@ from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.typedef import EMPTY_DICT
 
+from lagoa.catalog.metadata_files import write_metadata
 from lagoa.catalog.ref_namespaces import RefNamespaces, RefState
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged
@@ -209,7 +210,7 @@ class RefCatalog(RefNamespaces):
         return Table((*name.namespace, name.name), metadata, location, io, self)
 
     def _write(self, staged: StagedTable) -> None:
-        self._write_metadata(staged.metadata, staged.io, staged.metadata_location)
+        write_metadata(staged.metadata, staged.io.new_output(staged.metadata_location))
         self._files.keep(staged.metadata_location, staged.metadata)
 
 

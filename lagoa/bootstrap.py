@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
 from lagoa.domain.roles import PUBLISHER, READER
-from lagoa.errors import CatalogDamaged, LagoaError, SecretsUnavailable, StackError
+from lagoa.errors import CatalogDamaged, LagoaError, SecretsUnavailable, SettingsError, StackError
 from lagoa.settings import Settings, load_settings
 from lagoa.storage.home import home_of
 from lagoa.storage.local import LocalStorage
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pydantic import SecretStr
 
+    from lagoa.adapters.nessie.catalog import NessieCatalog
+    from lagoa.adapters.oidc.tokens import OidcTokens
     from lagoa.context import LakeContext
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
-    from lagoa.domain.ports.engine import SqlEngine
+    from lagoa.domain.ports.engine import ModelEngine, SqlEngine
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets, Tokens
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
@@ -89,11 +91,12 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_secrets=open_secrets,
             open_publisher=_publisher_of(tokens),
             sql_catalogs=_sql_catalogs(settings),
+            open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
         )
     )
 
 
-def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> Tokens | None:
+def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> OidcTokens | None:
     """Return the tokens to authenticate with; None without sign-in."""
     if settings.sign_in == "none":
         return None
@@ -118,6 +121,54 @@ def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:
         return PublisherProcess(context.settings)
 
     return open_publisher
+
+
+def _model_engine_of(
+    settings: Settings, storage: Storage, catalog: VersionedCatalog, tokens: OidcTokens | None
+) -> Callable[[], ModelEngine] | None:
+    """Return the factory of the engine that models run on; None if that is the embedded one."""
+    if settings.engine == "duckdb" or (settings.engine == "auto" and settings.catalog != "nessie"):
+        return None
+
+    def open_engine() -> ModelEngine:
+        from lagoa.adapters.nessie.catalog import NessieCatalog
+
+        if not isinstance(catalog, NessieCatalog):
+            message = f"{settings.engine.capitalize()} reads the tables by itself, and cannot read a SQLite catalog."
+            raise SettingsError(message, 'Use the stack (`--profile stack`), or `engine = "duckdb"`.')
+        make = _trino_engine if settings.engine == "trino" else _spark_engine
+        return make(settings, storage, catalog, tokens)
+
+    return open_engine
+
+
+def _spark_engine(
+    settings: Settings, storage: Storage, catalog: NessieCatalog, tokens: OidcTokens | None
+) -> ModelEngine:
+    from lagoa.adapters.nessie.iceberg import rest_address, rest_catalog
+    from lagoa.adapters.spark.engine import SparkEngine
+    from lagoa.adapters.spark.session import SparkOptions, conf_folder, master_in
+
+    conf = conf_folder(settings.root, settings.spark_conf, settings.state_folder / "stack")
+    options = SparkOptions(
+        master=settings.spark_master or master_in(conf),
+        address=rest_address(settings.nessie_url),
+        catalog=partial(rest_catalog, settings.s3_endpoint, settings.s3_region, tokens),
+        conf=conf,
+    )
+    return SparkEngine(options, storage, catalog.lend)
+
+
+def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog, _: OidcTokens | None) -> ModelEngine:
+    from lagoa.adapters.trino.engine import TrinoEngine
+    from lagoa.adapters.trino.server import access_of
+
+    stack = settings.state_folder / "stack"
+    access = access_of(stack, settings.nessie_url)
+    if access is None:
+        message = f"The stack of this lake ({stack}) has no Trino beside its Nessie."
+        raise SettingsError(message, "Start it with `lagoa stack up --only trino`, on this machine.")
+    return TrinoEngine(stack, access, storage, catalog.lend)
 
 
 def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, VersionedCatalog]:
@@ -201,7 +252,8 @@ def _sql_catalogs(settings: Settings) -> SqlCatalogs | None:
     """Return the catalogs of sandboxes on the Trino of the lake's own stack; None if there is none."""
     if settings.catalog != "nessie":
         return None
-    from lagoa.adapters.trino.catalogs import TrinoCatalogs, access_of
+    from lagoa.adapters.trino.catalogs import TrinoCatalogs
+    from lagoa.adapters.trino.server import access_of
 
     stack = settings.state_folder / "stack"
     access = access_of(stack, settings.nessie_url)
@@ -299,7 +351,8 @@ def prepare_catalogs(url: str, realm: str | None, secret: Callable[[], SecretStr
     with extra("stack", "Nessie"):
         from lagoa.adapters.nessie.catalog import NessieCatalog
         from lagoa.adapters.oidc.tokens import OidcTokens
-        from lagoa.adapters.trino.catalogs import TrinoCatalogs, access_of
+        from lagoa.adapters.trino.catalogs import TrinoCatalogs
+    from lagoa.adapters.trino.server import access_of
     from lagoa.sandbox import follow
 
     access = access_of(stack, url)

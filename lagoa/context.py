@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
-    from lagoa.domain.ports.engine import SqlEngine
+    from lagoa.domain.ports.engine import ModelEngine, SqlEngine
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
@@ -62,6 +62,7 @@ class LakeContext:
         open_secrets: creates the source of credentials; called once, when it is first needed.
         open_publisher: creates the publisher from the context; called once, when it is first needed.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
+        open_model_engine: creates the engine that models run on; None if that is the SQL engine.
         clock: returns the time (UTC).
         cache: cache of results derived from the lake's files, by their content.
     """
@@ -75,6 +76,7 @@ class LakeContext:
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
     sql_catalogs: SqlCatalogs | None = None
+    open_model_engine: Callable[[], ModelEngine] | None = None
     clock: Callable[[], datetime] = _now
     cache: Cache[tuple[Hashable, ...], Any] = field(default_factory=lambda: Cache(_KEPT), init=False, repr=False)
 
@@ -85,6 +87,11 @@ class LakeContext:
     def engine(self) -> SqlEngine:
         """The SQL engine."""
         return self._once("engine", self.open_engine)
+
+    @property
+    def model_engine(self) -> ModelEngine | None:
+        """The engine that models run on; None if that is the SQL engine."""
+        return self._once("model engine", self.open_model_engine) if self.open_model_engine else None
 
     @property
     def auditor(self) -> Auditor:
@@ -169,6 +176,8 @@ class LakeContext:
             return
         if "publisher" in self._opened:
             self.publisher.close()
+        if "model engine" in self._opened:
+            self._opened["model engine"].close()
         if "engine" in self._opened:
             self.engine.close()
         if "auditor" in self._opened:

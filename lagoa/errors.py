@@ -109,6 +109,18 @@ class StorageUnavailable(TransientError):
         self.reason = reason
 
 
+class EngineUnavailable(TransientError):
+    """The engine that models run on does not start or does not answer."""
+
+    def __init__(self, engine: str, reason: str) -> None:
+        super().__init__(
+            f"{engine} {reason}.",
+            "Nothing was committed. Check that it runs (`lagoa stack status`), or use `--engine duckdb`.",
+        )
+        self.engine = engine
+        self.reason = reason
+
+
 class SecretsUnavailable(TransientError):
     """The secrets server does not answer, or is sealed."""
 

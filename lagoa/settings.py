@@ -19,6 +19,7 @@ from lagoa.storage.port import S3
 
 SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"
+ENGINE_VARIABLE = "LAGOA_ENGINE"
 
 _PLACE = r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)$"
 _HOME = r"^((file://)?/[^:]*|s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|)$"
@@ -82,6 +83,13 @@ class Settings(BaseSettings):
         timeout_s: how long Nessie, PostgreSQL and the sign-in server may take to answer, and how long the object store
             may be silent, before a request fails.
         patience_s: how long a request to Nessie, PostgreSQL or the sign-in server is retried after transient failures.
+        engine: what runs the models: DuckDB in this process; Spark or Trino, which read and write the tables of a lake
+            on Nessie by themselves; or `auto`, which takes Spark for a model whose inputs are large.
+        engine_limit_gb: from how many GB of data files on the inputs of a model are large.
+        spark_master: the Spark that does it: `local[*]` or `local[2]` for one that this process starts, `spark://…` for
+            a cluster, `sc://…` for a server of Spark Connect; by default what `spark_conf` says.
+        spark_conf: Spark's folder of settings, with `spark-defaults.conf`; relative to `root`. By default that of the
+            variable `SPARK_CONF_DIR`, else that of the stack of the same lake.
         memory_limit: how much memory the SQL engine may use, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
         workers: number of tables loaded or built concurrently.
@@ -119,6 +127,10 @@ class Settings(BaseSettings):
     postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
     timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
     patience_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
+    engine: Literal["duckdb", "spark", "trino", "auto"] = "duckdb"
+    engine_limit_gb: Annotated[float, Field(gt=0)] = 20.0
+    spark_master: Annotated[str, Field(pattern=r"^(local(\[(\d+|\*)\])?|(spark|sc)://[^/\s@]+(/\S*)?|)$")] = ""
+    spark_conf: Path | None = None
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -20,6 +20,7 @@ _D = TypeVar("_D")
 LAKE = "lagoa.lake"
 PROFILE = "lagoa.profile"
 DEBUG = "lagoa.debug"
+ENGINE = "lagoa.engine"
 LAKE_VARIABLE = "LAGOA_LAKE"
 HELP_NAMES = ["-h", "--help"]
 
@@ -38,6 +39,11 @@ def _keep_profile(ctx: typer.Context, value: str | None) -> None:
 def _keep_debug(ctx: typer.Context, value: bool) -> None:
     if value:
         ctx.meta[DEBUG] = True
+
+
+def _keep_engine(ctx: typer.Context, value: str | None) -> None:
+    if value is not None:
+        ctx.meta[ENGINE] = value
 
 
 LakeOption = Annotated[
@@ -121,6 +127,15 @@ SelectOption = Annotated[
         autocompletion=complete_model,
     ),
 ]
+EngineOption = Annotated[
+    Literal["duckdb", "spark", "trino", "auto"] | None,
+    typer.Option(
+        "--engine",
+        callback=_keep_engine,
+        expose_value=False,
+        help="What runs the models; by default the setting `engine`.",
+    ),
+]
 TableArgument = Annotated[
     str, typer.Argument(metavar="TABLE", help="The table: layer.table.", autocompletion=complete_table)
 ]
@@ -166,5 +181,9 @@ def lake_folder(ctx: typer.Context) -> Path:
 def open_here(ctx: typer.Context) -> Lake:
     """Open the lake that a command means."""
     from lagoa.bootstrap import open_lake
+    from lagoa.settings import load_settings
 
-    return open_lake(lake_folder(ctx), ctx.meta.get(PROFILE))
+    settings = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
+    if ENGINE in ctx.meta:
+        settings = settings.model_copy(update={"engine": ctx.meta[ENGINE]})
+    return open_lake(settings)

@@ -14,6 +14,7 @@ from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.delivery import shown
 from lagoa.ingest.load import batch_of
 from lagoa.review.overview import state_at
+from lagoa.sql_models.engine_choice import engine_of
 from lagoa.sql_models.run import lake_models
 from lagoa.sql_models.staleness import WRITTEN_BY_OTHERS, built_from, is_stale
 from lagoa.write.evolution import CONTRACT
@@ -59,12 +60,16 @@ class PlannedModel:
         reasons: why it runs.
         how: how it is built: full, incremental, merge or scd2.
         rows: number of rows of its table now; None if it is not there yet, or the table's metadata does not say.
+        engine: what it runs on: `duckdb` or `spark`.
+        input_bytes: size of the data files of its inputs now, by which `engine = "auto"` decides.
     """
 
     table: TableName
     reasons: tuple[str, ...]
     how: str
     rows: int | None
+    engine: str
+    input_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +233,8 @@ def _models(
             reasons = own + reasons
             how = "full" if how == "incremental" and whole else how
         if reasons:
-            runs[table] = PlannedModel(table, tuple(reasons), how, _rows(context, table, pointers))
+            on = engine_of(context, model, pointers)
+            runs[table] = PlannedModel(table, tuple(reasons), how, _rows(context, table, pointers), *on)
     return list(runs.values())
 
 

@@ -460,12 +460,12 @@ def _of_condition(table: TableName, predicate: str, error: QueryError) -> QueryE
 
 
 def _appended(rows: SessionQuery, target: Target) -> FileChanges:
-    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters, constant=rows.constant)
+    files = rows.write(target.metadata)
     return FileChanges(files, rows_added=sum(file.record_count for file in files))
 
 
 def _replaced(rows: SessionQuery, target: Target) -> FileChanges:
-    files = rows.session.write(rows.sql, target.metadata, parameters=rows.parameters, constant=rows.constant)
+    files = rows.write(target.metadata)
     old = [task.file for task in target.tasks]
     removed = sum(file.record_count for file in old)
     if any(task.delete_files for task in target.tasks):

@@ -6,6 +6,7 @@ incoming rows are kept separately; the intent of the write refers to their files
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
+    from lagoa.storage.port import Storage
     from lagoa.write.target import Target
 
 FOLDER = "_lagoa/incoming"
@@ -50,7 +52,15 @@ def incoming_of(context: LakeContext) -> Incoming | None:
     """Return where a lake keeps incoming rows; None if it keeps none."""
     if not context.settings.incoming_days:
         return None
-    return Incoming(f"{context.storage.home}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}")
+    return Incoming(_today(context.storage))
+
+
+def passing_folder(storage: Storage) -> str:
+    """Return a new folder for files that are needed for a moment; it is deleted with the incoming rows of its day.
+
+    Its name is short: temporary keys of an object store name it several times, in 2,048 characters.
+    """
+    return f"{_today(storage)}/{secrets.token_hex(8)}"
 
 
 def sweep_incoming(context: LakeContext) -> None:
@@ -60,6 +70,10 @@ def sweep_incoming(context: LakeContext) -> None:
         with suppress(ValueError):  # a folder that is not ours
             if date.fromisoformat(folder.rpartition("/")[2]) < oldest:
                 context.storage.discard(folder)
+
+
+def _today(storage: Storage) -> str:
+    return f"{storage.home}/{FOLDER}/{datetime.now(UTC):%Y-%m-%d}"
 
 
 def _plain(table: TableName, metadata: TableMetadata, place: str) -> TableMetadata:

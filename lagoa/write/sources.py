@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.domain.ports.engine import SqlEngine, SqlSession
     from lagoa.domain.tables import TableName
@@ -47,6 +49,10 @@ class SessionQuery:
     parameters: Sequence[Any] = ()
     constant: frozenset[str] = frozenset()
     filled: frozenset[str] = frozenset()
+
+    def write(self, table: TableMetadata) -> list[DataFile]:
+        """Run the query and write its rows as data files of a table; see `SqlSession.write`."""
+        return self.session.write(self.sql, table, parameters=self.parameters, constant=self.constant)
 
 
 Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"

@@ -14,7 +14,7 @@ SCALE = 0.02
 _MOMENTS = (LINEAGE_COLUMNS[1], "_quarantined_at", "valid_from")
 
 
-def run_daily(folder, *options):
+def run_daily(folder, *options, engine=None):
     """Run the daily flow on the files in `data` of a lake's folder."""
     done = subprocess.run(
         [
@@ -27,6 +27,7 @@ def run_daily(folder, *options):
             "run",
             "daily",
             f"folder={folder / 'data'}",
+            *([f"--engine={engine}"] if engine else []),
         ],
         env={
             **os.environ,

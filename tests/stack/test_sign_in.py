@@ -95,6 +95,10 @@ class Servers:
 
 @pytest.fixture
 def folder(tmp_path, servers, monkeypatch):
+    return reference_lake(tmp_path, servers, monkeypatch)
+
+
+def reference_lake(tmp_path, servers, monkeypatch):
     """Make a lake of the reference lake's files, to be run embedded and on the stack, with nothing in it."""
     servers.empty()
     for name, value in servers.environment.items():  # the other stack's stand there, and go before the file

@@ -105,6 +105,19 @@ class Scratches:
         with self._lock:
             self._idle.append(scratch)
 
+    @contextmanager
+    def lent(self, commit: str) -> Iterator[Scratch]:
+        """Lend a branch that is at a commit, which others may move; it is removed afterwards.
+
+        Raises:
+            RefNotFound: there is no such commit.
+        """
+        scratch = self._take(commit)
+        try:
+            yield scratch
+        finally:
+            scratch.remove()
+
     def close(self) -> None:
         """Remove the branches that are idle."""
         with self._lock:

@@ -79,7 +79,7 @@ class OidcTokens:
     ) -> None:
         self.role = role
         self._issuer = issuer.rstrip("/")
-        self._client = f"lagoa-{role}"
+        self._id = f"lagoa-{role}"
         self._secret = secret
         self._options = options or OidcOptions()
         self._held: _Held | None = None
@@ -111,6 +111,19 @@ class OidcTokens:
                 except TransientError:  # there is time yet
                     self._pause_until = self._options.clock() + _PAUSE_S
             return held.token
+
+    def client(self) -> tuple[str, str, SecretStr]:
+        """Return what another program needs to get tokens as this client: the server's address for that, id, secret.
+
+        Raises:
+            SignInFailed, SignInUnavailable: the server does not describe itself.
+            LagoaError: the client's secret cannot be had.
+        """
+        try:
+            with httpx.Client(timeout=self._options.timeout_s) as http:
+                return self._endpoint(http), self._id, self._secret()
+        except httpx.TransportError as error:
+            raise SignInUnavailable(self._issuer, f"{type(error).__name__}: {error}".rstrip(": ")) from None
 
     def forget(self, token: SecretStr) -> None:
         """Give this token no more: a server refused it, though it should hold."""
@@ -154,16 +167,16 @@ class OidcTokens:
             raise SignInFailed(self._issuer, reason, advice) from None
 
     def _form(self, secret: SecretStr) -> str:
-        client = BackendApplicationClient(self._client)
+        client = BackendApplicationClient(self._id)
         return str(client.prepare_request_body(include_client_id=True, client_secret=secret.get_secret_value()))
 
     def _read(self, answer: httpx.Response) -> tuple[SecretStr, float]:
         self._refuse_stumble(answer)
         try:
-            found = BackendApplicationClient(self._client).parse_request_body_response(answer.text)
+            found = BackendApplicationClient(self._id).parse_request_body_response(answer.text)
         except OAuth2Error as error:
-            reason = f"{self._issuer} does not accept the client {self._client!r} ({error.error})"
-            advice = f"Check the secret `oidc-client-secret` of {self._client!r}, and that the client is enabled there."
+            reason = f"{self._issuer} does not accept the client {self._id!r} ({error.error})"
+            advice = f"Check the secret `oidc-client-secret` of {self._id!r}, and that the client is enabled there."
             raise SignInFailed(self._issuer, reason, advice) from None
         return SecretStr(found["access_token"]), float(found.get("expires_in") or _LIFE_S)
 

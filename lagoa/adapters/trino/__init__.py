@@ -1,1 +1,1 @@
-"""Catalogs of sandboxes on Trino."""
+"""Catalogs of sandboxes, and models, on Trino."""

@@ -8,7 +8,7 @@ import typer
 
 from lagoa.cli.built import show_built, tell_built
 from lagoa.cli.completion import complete_model
-from lagoa.cli.options import BranchOption, JsonOption, open_here
+from lagoa.cli.options import BranchOption, EngineOption, JsonOption, open_here
 from lagoa.cli.progress import counting, working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
@@ -27,6 +27,7 @@ def backfill(  # noqa: PLR0913, PLR0917 - options of the command
         list[str] | None, typer.Option(metavar="ID", help="Only this batch of the input; may be repeated.")
     ] = None,
     branch: BranchOption = None,
+    engine: EngineOption = None,  # noqa: ARG001 - kept by its callback
     as_json: JsonOption = False,
 ) -> None:
     """Build a model's table again though nothing changed: some intervals or batches of it, or the whole.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.console import count, emit_json, emit_table, hint, number, say, short, size
-from lagoa.cli.options import IgnoreOption, IntoOption, JsonOption, RefOption, SelectOption, open_here
+from lagoa.cli.options import EngineOption, IgnoreOption, IntoOption, JsonOption, RefOption, SelectOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of
 from lagoa.domain.lists import listed
@@ -27,6 +27,7 @@ def plan(  # noqa: PLR0913 - options of the command
     ref: RefOption = "main",
     select: SelectOption = None,
     ignore: IgnoreOption = None,
+    engine: EngineOption = None,  # noqa: ARG001 - kept by its callback
     as_json: JsonOption = False,
 ) -> None:
     """Show what `ingest`, `transform` and `publish` would do: new files, stale models and why, and checks.
@@ -44,12 +45,13 @@ def plan(  # noqa: PLR0913 - options of the command
         raise typer.BadParameter(advice)
     with open_here(ctx) as lake, working("comparing"):
         found = lake.plan(source, ref, into=into, ignore=ignore or [], select=select)
+        engines = lake.settings.engine != "duckdb"
     if as_json:
         emit_json(_tell(found))
         return
     if source is not None:
         _show_files(found)
-    _show_models(found)
+    _show_models(found, engines=engines)
     _show_checks(found)
     if not found.checks:
         say(f"Nothing would change at {ref} ({short(found.commit)}).")
@@ -74,12 +76,21 @@ def _show_files(found: Plan) -> None:
     say("")
 
 
-def _show_models(found: Plan) -> None:
+def _show_models(found: Plan, *, engines: bool) -> None:
     if found.models:
         emit_table(
-            ("model", "rows now", "built", "why"),
-            ((str(each.table), number_of(each.rows), each.how, listed(each.reasons)) for each in found.models),
-            right=("rows now",),
+            ("model", "rows now", "built", *(("on", "inputs") if engines else ()), "why"),
+            (
+                (
+                    str(each.table),
+                    number_of(each.rows),
+                    each.how,
+                    *((each.engine, size(each.input_bytes)) if engines else ()),
+                    listed(each.reasons),
+                )
+                for each in found.models
+            ),
+            right=("rows now", "inputs"),
         )
     total = len(found.models) + found.up_to_date
     if total:
@@ -109,7 +120,14 @@ def _tell(found: Plan) -> dict[str, Any]:
         "ignored": list(found.ignored),
         "unmatched": {str(table): file for table, file in found.unmatched.items()},
         "models": [
-            {"table": str(each.table), "reasons": list(each.reasons), "how": each.how, "rows": each.rows}
+            {
+                "table": str(each.table),
+                "reasons": list(each.reasons),
+                "how": each.how,
+                "rows": each.rows,
+                "engine": each.engine,
+                "input_bytes": each.input_bytes,
+            }
             for each in found.models
         ],
         "up_to_date": found.up_to_date,

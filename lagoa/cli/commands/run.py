@@ -11,9 +11,9 @@ import typer
 
 from lagoa.cli.completion import complete_flow
 from lagoa.cli.console import say
-from lagoa.cli.options import PROFILE, lake_folder
+from lagoa.cli.options import ENGINE, PROFILE, EngineOption, lake_folder
 from lagoa.cli.publications import say_published
-from lagoa.settings import PROFILE_VARIABLE
+from lagoa.settings import ENGINE_VARIABLE, PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,11 +36,14 @@ def run(
         typer.Argument(metavar="NAME", help="The flow `NAME` of flows/NAME.py.", autocompletion=complete_flow),
     ],
     arguments: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Parameters of the flow.")] = None,
+    engine: EngineOption = None,  # noqa: ARG001 - kept by its callback
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
     root = lake_folder(ctx).resolve()
     if PROFILE in ctx.meta:
         os.environ[PROFILE_VARIABLE] = ctx.meta[PROFILE]  # the flow opens the lake itself
+    if ENGINE in ctx.meta:
+        os.environ[ENGINE_VARIABLE] = ctx.meta[ENGINE]
     flow = _load(root, name)
     result = flow(**_arguments(flow, arguments or [], root))
     say(f"{name} is done.")

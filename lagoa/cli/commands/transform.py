@@ -8,7 +8,7 @@ import typer
 
 from lagoa.cli.built import show_built, tell_built
 from lagoa.cli.completion import complete_branch
-from lagoa.cli.options import JsonOption, SelectOption, either, open_here
+from lagoa.cli.options import EngineOption, JsonOption, SelectOption, either, open_here
 from lagoa.cli.progress import counting, working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
@@ -35,6 +35,7 @@ def transform(
     ] = None,
     *,
     select: SelectOption = None,
+    engine: EngineOption = None,  # noqa: ARG001 - kept by its callback
     as_json: JsonOption = False,
 ) -> None:
     """Run the models whose inputs, SQL or contract have changed.

@@ -1,8 +1,8 @@
-"""The SQL engine port: it runs SQL over tables and writes their files."""
+"""The ports of SQL engines: they run SQL over tables and write their files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -109,6 +109,33 @@ class SqlSession(Protocol):
 
     def __exit__(self, *exc: object) -> None:
         """Close the session."""
+
+
+class ModelEngine(Protocol):
+    """Another engine, which can run the SELECT of a model in place of `SqlEngine`; it commits nothing."""
+
+    @property
+    def name(self) -> Literal["spark", "trino"]:
+        """Its name: the dialect of the SQL that it runs."""
+
+    def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
+        """Run a query, write its rows as the data files of a table, and return the pointer of a table of these files.
+
+        Nobody else knows that pointer; it is readable for a day at least. The files stay.
+
+        Args:
+            query: one SELECT in this engine's SQL, which yields the table's columns under their names, in any order.
+            tables: the exact pointer of each table that the query names.
+            table: the metadata that the files must match: field ids, partition, sort order. Without a location of its
+                own they are as temporary as the pointer.
+
+        Raises:
+            QueryError: the query fails, a value does not fit the table, or a required one is null.
+            EngineUnavailable: the engine does not start or does not answer.
+        """
+
+    def close(self) -> None:
+        """End what the engine runs for this process."""
 
 
 class SqlEngine(Protocol):

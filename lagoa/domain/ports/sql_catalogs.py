@@ -12,7 +12,10 @@ ACCESS_FILE = "sandboxes.json"
 """In the folder of the stack's Trino: what catalogs are made with."""
 
 PASSWORD = "trino-sandboxes"  # noqa: S105 - a name
-"""The name, in the stack's credentials, of the password of the user that makes them and may do nothing else."""
+"""The name, in the stack's credentials, of the password of the user that makes catalogs and runs models."""
+
+MODELS = "model_"
+"""What the names of catalogs begin with that show a branch to one model that runs on Trino."""
 
 
 PUBLISHED, PINNED = "lake", "lake_pinned"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lagoa.sql_models.materialize.rows import rows_of
 from lagoa.sql_models.materialize.states import State
-from lagoa.write import SessionQuery, begin
+from lagoa.write import begin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +50,7 @@ class Build:
         inputs: the exact state of each table that it reads.
         properties: table properties about this build: fingerprint, inputs, and the table's previous state.
         again: what is to be built though nothing changed; None to build only what changed.
+        query: the SELECT in the SQL of the engine that runs it; None if that is the SQL engine.
     """
 
     context: LakeContext
@@ -57,6 +59,7 @@ class Build:
     inputs: Pointers
     properties: Mapping[str, str]
     again: Again | None = None
+    query: str | None = None
 
     @property
     def message(self) -> str:
@@ -95,8 +98,7 @@ def build_rows(work: Build, how: Literal["full", "merge", "scd2"], reason: str =
         how: its materialization.
         reason: why an incremental table is built in full.
     """
-    with work.context.engine.session(work.inputs) as session, begin(work.context, work.branch, work.message) as tx:
+    with rows_of(work, combined=how != "full") as rows, begin(work.context, work.branch, work.message) as tx:
         write = {"full": tx.replace, "merge": tx.merge, "scd2": tx.scd2}[how]
-        rows = SessionQuery(session, work.model.sql)
         result = write(work.model.table, rows, kind="model", properties=work.properties)
     return Built(result, tx.commit, how, reason=reason)

@@ -6,7 +6,6 @@ Afterwards the table is what the whole SELECT makes from the whole inputs. If th
 # ruff: noqa: S608 - names are quoted
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.increments import increment_inputs
@@ -16,21 +15,20 @@ from lagoa.domain.sql_names import name_in_sql, table_in_sql, text_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.sql_models.materialize.build import Built, build_rows
 from lagoa.sql_models.materialize.requested import requested_batches, requested_intervals
+from lagoa.sql_models.materialize.rows import rows_of
 from lagoa.sql_models.materialize.states import NotComparableError, changed_groups
 from lagoa.sql_models.staleness import BUILT_ON, built_from
 from lagoa.write import SessionQuery, Where, begin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lagoa.contracts import Contract
     from lagoa.contracts.properties import ByBatch
     from lagoa.domain.ports.catalog import Pointers
-    from lagoa.domain.ports.engine import SqlEngine, SqlSession
     from lagoa.sql_models.materialize.build import Build
     from lagoa.sql_models.materialize.states import GroupSql
 
-_HIDDEN = "lagoa_whole"
 _NEW, _OLD = "_lagoa_increment", TableName(("lagoa_before",), "target")
 
 
@@ -109,14 +107,13 @@ def _build_intervals(work: Build, rule: ByTime, intervals: Intervals) -> Built:
         name: intervals.conditions(column, work.state(work.inputs[name]).columns[column])
         for name, column in increment_inputs(rule).items()
     }
-    with _narrowed(context.engine, work.inputs, narrowed) as session, begin(context, work.branch, work.message) as tx:
+    with rows_of(work, narrowed, combined=True) as rows, begin(context, work.branch, work.message) as tx:
         tx.expect(table, work.properties[BUILT_ON])
         kind = work.state(work.properties[BUILT_ON]).columns[rule.column]
         conditions = intervals.conditions(rule.column, kind)
         where = Where(
             " OR ".join(f"({each})" for each in conditions) or "false", intervals.expressions(rule.column, kind)
         )
-        rows = SessionQuery(session, work.model.sql)
         result = tx.overwrite(table, rows, where, kind="model", properties=work.properties)
     return Built(result, tx.commit, "incremental", tuple(intervals.names()))
 
@@ -142,15 +139,14 @@ def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Se
     context, table, batches = work.context, work.model.table, sorted({*due[0], *due[1]})
     ((source, column),) = increment_inputs(rule).items()
     among = _among(column, batches)
+    combined = contract.order_by is not None or bool(due[1])
     with (
-        _narrowed(context.engine, work.inputs, {source: [among]}) as session,
+        rows_of(work, {source: [among]}, combined=combined) as rows,
         begin(context, work.branch, work.message) as tx,
     ):
         tx.expect(table, work.properties[BUILT_ON])
-        rows = SessionQuery(session, work.model.sql)
         if contract.order_by is not None:
-            rows = _without_ties(session, work, contract)
-            result = tx.merge(table, rows, kind="model", properties=work.properties)
+            result = tx.merge(table, _without_ties(rows, work, contract), kind="model", properties=work.properties)
         elif due[1]:
             ids: set[Any] = set(batches)
             where = Where(among, [In(term=Reference(column), values=ids)])
@@ -160,13 +156,13 @@ def _build_batches(work: Build, contract: Contract, rule: ByBatch, due: tuple[Se
     return Built(result, tx.commit, "incremental", tuple(batches))
 
 
-def _without_ties(session: SqlSession, work: Build, contract: Contract) -> SessionQuery:
+def _without_ties(rows: SessionQuery, work: Build, contract: Contract) -> SessionQuery:
     """Return the new rows, kept in the session, if the merge's order decides between each and the row with its key.
 
     If both have the same order, the SELECT may decide by something that is not a column of the table.
     """
-    before = work.state(work.properties[BUILT_ON])
-    session.stage(_NEW, work.model.sql, before.table.metadata)
+    before, session = work.state(work.properties[BUILT_ON]), rows.session
+    session.stage(_NEW, rows.sql, before.table.metadata)
     same = [name_in_sql(name) for name in (*contract.key, contract.order_by or "")]
     equal = " AND ".join(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in same)
     ties = f"FROM {session.table_at(before.pointer)} AS o JOIN {_NEW} AS n ON {equal}"
@@ -181,18 +177,3 @@ def _without_ties(session: SqlSession, work: Build, contract: Contract) -> Sessi
 def _among(column: str, values: Sequence[str]) -> str:
     listed = ", ".join(map(text_in_sql, values))
     return f"{name_in_sql(column)} IN ({listed})" if listed else "false"
-
-
-@contextmanager
-def _narrowed(
-    engine: SqlEngine, inputs: Pointers, conditions: Mapping[TableName, Sequence[str]]
-) -> Iterator[SqlSession]:
-    """Open a session in which some tables have only the rows that fulfil one of their conditions."""
-    hidden = {table: TableName((_HIDDEN,), f"input_{number}") for number, table in enumerate(conditions)}
-    with engine.session({hidden.get(table, table): state for table, state in inputs.items()}) as session:
-        for table, conditioned in conditions.items():
-            source = f"{name_in_sql(_HIDDEN)}.{name_in_sql(hidden[table].name)}"
-            parts = " UNION ALL ".join(f"SELECT * FROM {source} WHERE {each}" for each in conditioned or ["false"])
-            session.query(f"CREATE SCHEMA IF NOT EXISTS {name_in_sql(table.layer)}").fetchall()
-            session.query(f"CREATE VIEW {table_in_sql(table)} AS {parts}").fetchall()
-        yield session

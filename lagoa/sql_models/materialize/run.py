@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
 from lagoa.domain.lists import counted
 from lagoa.errors import ModelError, QueryError, WriteError
+from lagoa.sql_models.engine_choice import engine_of
 from lagoa.sql_models.materialize import Build, build
 from lagoa.sql_models.staleness import BUILT_ON, fingerprint, is_stale
 
@@ -71,6 +72,7 @@ class Run:
         waiting: the models that are still to be done.
         chains: the length of the longest chain of models that begins with each.
         again: what is to be built though nothing changed.
+        queries: SELECTs in the SQL of another engine, which runs them.
         results: the results of the models that are done.
         failed: the models that failed, with their errors.
     """
@@ -82,6 +84,7 @@ class Run:
     waiting: list[TableName]
     chains: Mapping[TableName, int]
     again: Mapping[TableName, Again]
+    queries: dict[TableName, str] = field(default_factory=dict)
     results: dict[TableName, ModelResult] = field(default_factory=dict)
     failed: list[tuple[TableName, Exception]] = field(default_factory=list)
 
@@ -95,6 +98,7 @@ class Run:
                     started = time.perf_counter()
                     if table in self.again or is_stale(self.context, self.models[table], self.pointers):
                         if not begun:  # an engine is opened only if a model runs
+                            self._check_engine(table)
                             sharing.enter_context(self.context.engine.shared(workers))
                             begun = True
                         running[self._start(pool, table)] = table
@@ -114,6 +118,28 @@ class Run:
                     self._keep(result)
                     on_done(result)
 
+    def _check_engine(self, first: TableName) -> None:
+        """Check that another engine can run the first model and all that wait.
+
+        Raises:
+            ModelError: it would run one with other rows than DuckDB; nothing has run then.
+        """
+        if self.context.model_engine is not None and self.context.settings.engine != "auto":
+            for table in (first, *self.waiting):
+                self._query(self.models[table])
+
+    def _query(self, model: Model) -> str | None:
+        """Return a model's SELECT in the SQL of the engine that runs it; None if that is the SQL engine."""
+        engine = self.context.model_engine
+        chosen = engine_of(self.context, model, self.pointers)[0] if self.context.settings.engine == "auto" else ""
+        if engine is None or chosen == "duckdb":
+            return None
+        if model.table not in self.queries:
+            from lagoa.sql_models.dialects import for_engine
+
+            self.queries[model.table] = for_engine(model, engine.name, self.context.contracts)
+        return self.queries[model.table]
+
     def _next(self) -> TableName | None:
         """Take the model that may run now and begins the longest chain of models."""
         ready = [t for t in self.waiting if all(need in self.results for need in self.models.before(t))]
@@ -131,7 +157,9 @@ class Run:
             INPUTS: json.dumps({str(name): pointer for name, pointer in sorted(inputs.items())}),
             BUILT_ON: self.pointers.get(table, ""),
         }
-        return pool.submit(_build, Build(self.context, self.branch, model, inputs, properties, self.again.get(table)))
+        again, query = self.again.get(table), self._query(model)
+        work = Build(self.context, self.branch, model, inputs, properties, again, query)
+        return pool.submit(_build, work)
 
     def _keep(self, result: ModelResult) -> None:
         self.results[result.table] = result

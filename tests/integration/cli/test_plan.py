@@ -126,3 +126,15 @@ def test_a_dry_run_names_a_conflict(lake, tmp_path):
         ok(lake, "ingest", write(tmp_path, f"{name}.csv", text), "--into", "bronze.people", "--branch", name)
     ok(lake, "publish", "one")
     assert lagoa(lake, "publish", "two", "--dry-run").code == 4
+
+
+def test_engines_are_shown_with_the_size_of_the_inputs(lake):
+    shown = ok(lake, "plan", "--engine", "spark").out
+    assert [word for line in shown.splitlines()[:3] for word in line.split() if word in {"on", "spark", "KiB"}]
+    planned = ok(lake, "plan", "--engine", "auto", "--json").json()["models"]  # no lake in a folder is read by Spark
+    assert {each["engine"] for each in planned} == {"duckdb"}
+    assert max(each["input_bytes"] for each in planned) > 100
+    failed = lagoa(lake, "transform", "--engine", "spark")
+    assert failed.code == 1
+    assert "cannot read a SQLite catalog" in failed.err
+    assert "spark" not in ok(lake, "plan").out

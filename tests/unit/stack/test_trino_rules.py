@@ -79,7 +79,9 @@ class TestRules:
         for name, role in (("ana.souza", "engineer"), ("bo", "engineer"), ("rui", "reader")):
             Users(folder.root).add(name, role)
         found = rules(folder)
-        of_owners = [rule for rule in found["tables"] if "user" in rule]
+        lagoa, *of_owners = (rule for rule in found["tables"] if "user" in rule)
+        assert lagoa["catalog"] == "model_[a-z0-9_]+"
+        assert lagoa["privileges"] == ["SELECT", "INSERT"]
         own = {"group": "engineer", "privileges": ["SELECT", "INSERT", "UPDATE", "DELETE", "OWNERSHIP", "GRANT_SELECT"]}
         ana = {"user": r"ana\.souza", "catalog": "sandbox_ana_souza(_[a-z0-9_]*)?", **own}
         bo = {"user": "bo", "catalog": "sandbox_bo(_[a-z0-9_]*)?", **own}

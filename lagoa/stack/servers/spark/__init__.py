@@ -32,6 +32,19 @@ WORK = "work"
 
 _SECRET = "spark"  # noqa: S105 - the name of a credential
 
+_LOG = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+"""
+"""How an application logs: Spark's own default announces itself, and warns of a library that no one misses."""
+
 
 def _configure(site: Site, home: Path) -> Launch:
     shutil.rmtree(site.folder / WORK, ignore_errors=True)
@@ -131,6 +144,7 @@ def _write_client(site: Site) -> None:
         "spark.executor.extraClassPath": f"{jars}/*",
     }
     _write(site.folder / CLIENT / "spark-defaults.conf", settings)
+    write_private(site.folder / CLIENT / "log4j2.properties", _LOG)
 
 
 def _write(path: Path, settings: Mapping[str, object]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts import Contracts
 from lagoa.domain.optional import extra
-from lagoa.domain.ports.sql_catalogs import PASSWORD, PINNED, PUBLISHED, catalog_of
+from lagoa.domain.ports.sql_catalogs import MODELS, PASSWORD, PINNED, PUBLISHED, catalog_of
 from lagoa.domain.roles import READER
 from lagoa.formats import FORMATS
 from lagoa.settings import load_settings
@@ -55,8 +55,8 @@ def _configure(site: Site, distribution: Path) -> Launch:
     etc = site.folder / "etc"
     make_certificate(site.folder / CA, etc / "server.pem", site.name)
     Users(site.folder).prepare(site.secret(PASSWORD))
-    for file in (etc / "catalog").glob(f"{catalog_of('')}*.properties"):
-        file.unlink()  # what it kept may name other addresses than those of today; `make_ready` makes it again
+    for file in (file for kind in (catalog_of(""), MODELS) for file in (etc / "catalog").glob(f"{kind}*.properties")):
+        file.unlink()  # what it kept may name other addresses than those of today; `make_ready` makes sandboxes again
     with suppress(FileNotFoundError):
         (etc / "catalog" / f"{PINNED}.properties").rename(etc / PINNED)  # likewise
     write_access(site, _url(site.artefact))

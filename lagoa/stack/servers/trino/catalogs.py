@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from lagoa.stack.servers.server import Site
 
 SANDBOX = "sandbox"
-"""The role of Keycloak that writes sandboxes, and nothing else: Trino's alone."""
+"""The role of Keycloak that writes sandboxes, and the results of models on Lagoa's hidden branches: Trino's alone."""
 
 CREDENTIALS = {READER: "TRINO_CATALOG_CREDENTIAL", SANDBOX: "TRINO_SANDBOX_CREDENTIAL"}
 """Variables of its process by role: the secrets that catalogs name as `${ENV:…}`."""
 
 ADMIN = "_lagoa"
-"""The user that makes catalogs of sandboxes; no other user's name can begin so."""
+"""The user that makes catalogs, and runs models; no other user's name can begin so."""
 
 _NEVER = "36500d"
 

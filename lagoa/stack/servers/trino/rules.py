@@ -11,7 +11,7 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from lagoa.domain.ports.sql_catalogs import PINNED, PUBLISHED, catalog_of
+from lagoa.domain.ports.sql_catalogs import MODELS, PINNED, PUBLISHED, catalog_of
 from lagoa.domain.roles import ENGINEER
 from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.server import replace_private
@@ -88,7 +88,8 @@ def access_rules(
         engineers: the users who own sandboxes.
     """
     everybody = "|".join(policy.layers)
-    admin = {"user": ADMIN, "catalog": f"{_SANDBOXES}|{PINNED}"}
+    admin = {"user": ADMIN, "catalog": f"{_SANDBOXES}|{PINNED}|{MODELS}[a-z0-9_]+"}
+    models = {"user": ADMIN, "catalog": f"{MODELS}[a-z0-9_]+", "schema": ".*", "privileges": ["SELECT", "INSERT"]}
     owners = [{"user": re.escape(user), "group": ENGINEER, "catalog": _owned(user)} for user in engineers]
     system = {"group": everybody, "catalog": "system", "privileges": ["SELECT"]}
     read = [rule for each in contracts if (rule := _table(policy, each, former.get(str(each.table), ())))]
@@ -101,6 +102,7 @@ def access_rules(
         ],
         "schemas": [{**owner, "schema": _OWN, "owner": True} for owner in owners],
         "tables": [
+            models,
             *({**rule, "catalog": _LAKE} for rule in read),
             *({**owner, **tables} for owner in owners for tables in _written(read)),
             *({**rule, "catalog": _SANDBOXES, **_NO_PROCEDURES} for rule in read),

@@ -1,0 +1,101 @@
+"""Models on Spark: it reads the lake's tables and writes the files of its results; Lagoa commits them."""
+
+# ruff: noqa: S608 - names are quoted, the query is Lagoa's own
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.adapters.shared.engine_files import RESULT, build_files
+from lagoa.adapters.spark.session import first_line, session_at, start
+from lagoa.errors import EngineUnavailable, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    from pyiceberg.table.metadata import TableMetadata
+    from pyspark.sql import SparkSession
+
+    from lagoa.adapters.shared.engine_files import LentBranch
+    from lagoa.adapters.spark.session import SparkOptions
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.storage.port import Storage
+
+_AWAY = re.compile(
+    r"SparkContext (was|has been) (shut ?down|stopped)|stopped SparkContext|masters are unresponsive"
+    r"|StatusCode.UNAVAILABLE|ServiceFailureException|ServiceUnavailableException|NotAuthorizedException|RESTException|SdkClientException"
+)
+"""In what Spark says when itself, Nessie or the object store fails, not the query."""
+
+
+class SparkEngine:
+    """A `ModelEngine` on Spark, which is started when the first model runs; threads may share one.
+
+    Args:
+        options: where Spark is.
+        storage: opens the lake's files.
+        lend: makes a branch that has exactly some tables.
+    """
+
+    name: Literal["spark"] = "spark"
+
+    def __init__(
+        self,
+        options: SparkOptions,
+        storage: Storage,
+        lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
+    ) -> None:
+        self._options, self._storage, self._lend = options, storage, lend
+        self._spark: SparkSession | None = None
+        self._lock = Lock()
+
+    def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
+        """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
+        columns = [field.name for field in table.schema().fields]
+        return build_files(self._storage, self._lend, tables, table, partial(self._insert, query, columns))
+
+    def close(self) -> None:
+        """End Spark, or the connection to it."""
+        with self._lock:
+            spark, self._spark = self._spark, None
+        if spark is not None:
+            spark.stop()
+
+    def _insert(self, query: str, columns: Sequence[str], branch: str) -> None:
+        spark = self._started()  # imports PySpark, which two threads must not do at a time
+        from py4j.protocol import Py4JError, Py4JJavaError
+        from pyspark.errors import PySparkException
+
+        listed = ", ".join(map(_quoted, columns))
+        try:
+            session = session_at(spark, self._options, branch)
+            session.sql(f"INSERT INTO {RESULT} ({listed}) SELECT {listed} FROM (\n{query}\n)")
+        except (PySparkException, Py4JJavaError) as error:
+            if _AWAY.search(str(error)):
+                raise self._away(spark, error) from error
+            raise QueryError(f"Spark: {first_line(error)}.", "Fix the query and run it again.") from error
+        except (Py4JError, OSError) as error:  # the process is gone
+            raise self._away(spark, error) from error
+
+    def _away(self, spark: SparkSession, error: Exception) -> EngineUnavailable:
+        """Return the error, and have the next query start Spark again."""
+        with self._lock:
+            if self._spark is spark:
+                self._spark = None
+        with suppress(Exception):  # whatever is left of it
+            spark.stop()
+        return EngineUnavailable("Spark", f"failed while a query ran: {first_line(error)}")
+
+    def _started(self) -> SparkSession:
+        with self._lock:
+            if self._spark is None:
+                self._spark = start(self._options)
+            return self._spark
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"

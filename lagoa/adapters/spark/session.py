@@ -1,0 +1,159 @@
+"""Spark sessions of this process, and the tables of a branch in them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from lagoa.domain.optional import extra
+from lagoa.errors import EngineUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pyspark.sql import SparkSession
+
+CATALOG = "lagoa"
+"""The catalog of a session whose tables are those of one branch."""
+
+CONNECT = "sc://"
+"""What the address of a server of Spark Connect begins with."""
+
+_HERE = "127.0.0.1"
+_WAIT_S = 5
+
+_OF_SPARK = {
+    "spark.driver.host": _HERE,
+    "spark.driver.bindAddress": _HERE,
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "FATAL",
+    "spark.redaction.regex": "(?i)secret|password|token|access[.]?key|credential",
+}
+_OF_SESSION = {  # what the SQL of models is written for; see `lagoa.sql_models.dialects`
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.storeAssignmentPolicy": "ANSI",
+}
+
+
+@dataclass(frozen=True)
+class SparkOptions:
+    """Where Spark is, and how it finds the lake's tables.
+
+    Attributes:
+        master: `local[*]` or `local[n]` for one in this process, `spark://…` for a cluster, `sc://…` for a server of
+            Spark Connect.
+        address: of Nessie's Iceberg REST catalog; the name of a branch is added to it.
+        catalog: returns Iceberg's settings of a catalog there, by their names below `spark.sql.catalog.<name>`.
+        conf: Spark's folder of settings, such as its jars, memory, the secret of a cluster. Spark reads it itself, so
+            that no secret is among its arguments.
+    """
+
+    master: str
+    address: str
+    catalog: Callable[[], Mapping[str, str]]
+    conf: Path
+
+
+def conf_folder(root: Path, given: Path | None, stack: Path) -> Path:
+    """Return Spark's folder of settings; see `Settings.spark_conf`.
+
+    Raises:
+        SettingsError: there is none, or it has no `spark-defaults.conf`.
+    """
+    variable = os.environ.get("SPARK_CONF_DIR")
+    folder = root / given if given else Path(variable) if variable else stack / "spark" / "client"
+    if not (folder / "spark-defaults.conf").is_file():
+        message = f"Spark has no settings: there is no {folder / 'spark-defaults.conf'}."
+        raise SettingsError(message, "Start it with `lagoa stack up --only spark`, or set `spark_conf`.")
+    return folder
+
+
+def master_in(folder: Path) -> str:
+    """Return the master that a folder of settings names; a Spark in this process if it names none."""
+    lines = (folder / "spark-defaults.conf").read_text("utf-8").splitlines()
+    found = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("spark.master ")]
+    return found[-1] if found else "local[*]"
+
+
+def start(options: SparkOptions) -> SparkSession:
+    """Start Spark, or connect to it; raises `EngineUnavailable`."""
+    with extra("spark", 'Spark (`engine = "spark"`)'):
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+
+    _probe(options.master)
+    builder: Any = SparkSession.builder.appName("lagoa")
+    if options.master.startswith(CONNECT):
+        builder = builder.remote(options.master)
+    else:
+        builder = builder.master(options.master)
+        for name, value in _OF_SPARK.items():
+            builder = builder.config(name, value)
+    try:
+        with _surroundings(options.conf):
+            session: SparkSession = builder.getOrCreate()
+    except (PySparkException, Py4JError, OSError) as error:
+        reason = f"at {options.master} does not start: {first_line(error)}"
+        raise EngineUnavailable("Spark", reason) from error
+    return session
+
+
+def session_at(spark: SparkSession, options: SparkOptions, branch: str) -> SparkSession:
+    """Return a session of its own in which each table of a branch is named by its layer and name."""
+    connect = options.master.startswith(CONNECT)
+    session: SparkSession = spark.builder.remote(options.master).create() if connect else spark.newSession()
+    catalog = {
+        "": "org.apache.iceberg.spark.SparkCatalog",
+        ".uri": f"{options.address}/{quote(branch, safe='')}",
+        ".cache-enabled": "false",
+        **{f".{name}": value for name, value in options.catalog().items()},
+    }
+    for name, value in _OF_SESSION.items():
+        session.conf.set(name, value)
+    for name, value in catalog.items():
+        session.conf.set(f"spark.sql.catalog.{CATALOG}{name}", value)
+    session.sql(f"USE {CATALOG}")
+    return session
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, without a full stop; of one in Java what that says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in lines if not line.startswith("An error occurred while calling ")), "")
+    return re.sub(r"^: (?:[\w$]+\.)*", "", said).rstrip(".") or type(error).__name__
+
+
+@contextmanager
+def _surroundings(conf: Path) -> Iterator[None]:
+    """Set the variables by which the Java process that PySpark starts finds its settings and its own address."""
+    given = {"SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", _HERE)}
+    before = {name: os.environ.get(name) for name in given}
+    os.environ.update(given)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _probe(master: str) -> None:
+    """Make sure that a cluster or server listens: Spark itself waits for a minute."""
+    place = urlsplit(master)
+    if place.hostname is None or place.port is None:
+        return
+    try:
+        socket.create_connection((place.hostname, place.port), timeout=_WAIT_S).close()
+    except OSError as error:
+        raise EngineUnavailable("Spark", f"at {master} does not answer ({error.strerror or error})") from error

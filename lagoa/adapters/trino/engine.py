@@ -1,0 +1,97 @@
+"""Models on Trino: it reads the lake's tables and writes the files of its results; Lagoa commits them."""
+
+# ruff: noqa: S608 - names are quoted, the query is Lagoa's own
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+from lagoa.adapters.shared.engine_files import RESULT, build_files
+from lagoa.adapters.trino.server import Away, Refused, make_catalog, run
+from lagoa.domain.owners import is_abandoned, own_name, release_name
+from lagoa.domain.ports.sql_catalogs import MODELS
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.errors import EngineUnavailable, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.adapters.shared.engine_files import LentBranch
+    from lagoa.adapters.trino.server import Access
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.storage.port import Storage
+
+
+class TrinoEngine:
+    """A `ModelEngine` on the stack's Trino; threads may share one.
+
+    Args:
+        stack: the stack's state folder.
+        access: what `lagoa stack up` has written for whoever makes catalogs.
+        storage: opens the lake's files.
+        lend: makes a branch that has exactly some tables.
+    """
+
+    name: Literal["trino"] = "trino"
+
+    def __init__(
+        self,
+        stack: Path,
+        access: Access,
+        storage: Storage,
+        lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
+    ) -> None:
+        self._run = partial(run, stack, access)
+        self._stack, self._access, self._storage, self._lend = stack, access, storage, lend
+        self._swept = False
+        self._lock = Lock()
+
+    def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
+        """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
+        columns = [field.name for field in table.schema().fields]
+        return build_files(self._storage, self._lend, tables, table, partial(self._insert, query, columns))
+
+    def close(self) -> None:
+        """Do nothing: the server goes on."""
+
+    def _insert(self, query: str, columns: Sequence[str], branch: str) -> None:
+        listed = ", ".join(map(name_in_sql, columns))
+        try:
+            self._sweep()
+            with self._catalog(branch) as catalog:
+                self._run(f"INSERT INTO {table_in_sql(RESULT)} ({listed}) SELECT {listed} FROM (\n{query}\n)", catalog)
+        except Away as error:
+            raise EngineUnavailable("Trino", f"at {self._access.url} does not answer ({error})") from error
+        except Refused as error:
+            raise QueryError(f"Trino: {str(error).rstrip('.')}.", "Fix the query and run it again.") from error
+
+    @contextmanager
+    def _catalog(self, branch: str) -> Iterator[str]:
+        """Make a catalog of a branch, which is dropped afterwards."""
+        owned = own_name()
+        name = f"{MODELS}{owned.replace('-', '_')}"
+        try:
+            self._run(make_catalog(self._access, name, branch, read_only=False))
+            yield name
+        finally:
+            with suppress(Away, Refused):
+                self._run(f"DROP CATALOG IF EXISTS {name}")
+            release_name(owned)
+
+    def _sweep(self) -> None:
+        """Drop the catalogs that processes have left which are gone, once."""
+        with self._lock:
+            if self._swept:
+                return
+            self._swept = True
+        now = datetime.now(UTC)
+        for (name,) in self._run(f"SHOW CATALOGS LIKE '{MODELS}%'"):
+            if is_abandoned(str(name).removeprefix(MODELS).replace("_", "-"), now):
+                self._run(f"DROP CATALOG IF EXISTS {name_in_sql(name)}")

@@ -1,0 +1,52 @@
+"""On which engine a model runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.readable import summary_of
+from lagoa.catalog.table_facts import table_document
+from lagoa.errors import ModelError
+
+if TYPE_CHECKING:
+    from lagoa.context import LakeContext
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.sql_models import Model
+
+_GB = 1000**3
+
+
+def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> tuple[str, int]:
+    """Return the engine that a model runs on, and the bytes of its inputs' data files.
+
+    With the setting `auto` that is DuckDB, unless the inputs are larger than `engine_limit_gb`, the lake is on Nessie,
+    and Spark can run the model with DuckDB's rows.
+
+    Args:
+        context: the lake.
+        model: the model.
+        pointers: the tables; an input that is not there yet counts as empty.
+    """
+    size = sum(_bytes(context, pointers[table]) for table in model.inputs if table in pointers)
+    chosen = context.settings.engine
+    if chosen != "auto":
+        return chosen, size
+    if context.open_model_engine is None:
+        return "duckdb", size
+    large = size > context.settings.engine_limit_gb * _GB
+    return ("spark" if large and _runs_on_spark(context, model) else "duckdb"), size
+
+
+def _bytes(context: LakeContext, pointer: str) -> int:
+    summary = summary_of(table_document(pointer, context.storage.read)) or {}
+    return int(summary.get("total-files-size", 0))
+
+
+def _runs_on_spark(context: LakeContext, model: Model) -> bool:
+    from lagoa.sql_models.dialects import for_engine
+
+    try:
+        for_engine(model, "spark", context.contracts)
+    except ModelError:
+        return False
+    return True

@@ -85,7 +85,7 @@ class TrinoFigures:
         for number in range(self._size.rounds):
             name = f"one_{number}"
             began = time.perf_counter()
-            lagoa(self._folder, "sandbox", "create", name)
+            lagoa(self._folder, "--profile", PROFILE, "sandbox", "create", name)
             made.append(time.perf_counter() - began)
             began = time.perf_counter()
             _rows(connection, f"sandbox_{name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lagoa.catalog.table_facts import table_named
+from lagoa.catalog.table_facts import table_document, table_named
 from lagoa.errors import TableUnreadable
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ def summary_of(document: Mapping[str, Any]) -> Mapping[str, str] | None:
     current = document.get("current-snapshot-id")
     found = (each for each in document.get("snapshots") or [] if each["snapshot-id"] == current)
     return next((each.get("summary") or {} for each in found), None)
+
+
+def files_size(pointer: str, read: Callable[[str], bytes]) -> int:
+    """Return the bytes of a table's data files; 0 if it has none, or its metadata does not say.
+
+    Args:
+        pointer: the table's pointer.
+        read: returns the bytes of a file.
+    """
+    return int((summary_of(table_document(pointer, read)) or {}).get("total-files-size", 0))
 
 
 def _has_equality_deletes(table: Table) -> bool:

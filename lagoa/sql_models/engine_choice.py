@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.readable import summary_of
-from lagoa.catalog.table_facts import table_document
+from lagoa.catalog.readable import files_size
 from lagoa.errors import ModelError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> tuple[s
         model: the model.
         pointers: the tables; an input that is not there yet counts as empty.
     """
-    size = sum(_bytes(context, pointers[table]) for table in model.inputs if table in pointers)
+    size = sum(files_size(pointers[table], context.storage.read) for table in model.inputs if table in pointers)
     chosen = context.settings.engine
     if chosen != "auto":
         return chosen, size
@@ -35,11 +34,6 @@ def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> tuple[s
         return "duckdb", size
     large = size > context.settings.engine_limit_gb * _GB
     return ("spark" if large and _runs_on_spark(context, model) else "duckdb"), size
-
-
-def _bytes(context: LakeContext, pointer: str) -> int:
-    summary = summary_of(table_document(pointer, context.storage.read)) or {}
-    return int(summary.get("total-files-size", 0))
 
 
 def _runs_on_spark(context: LakeContext, model: Model) -> bool:

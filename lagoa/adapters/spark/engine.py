@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lagoa.adapters.shared.engine_files import RESULT, build_files
 from lagoa.adapters.spark.session import first_line, session_at, start
+from lagoa.catalog.readable import files_size
 from lagoa.errors import EngineUnavailable, QueryError
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from lagoa.adapters.spark.session import SparkOptions
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.storage.port import Storage
+
+_PARTITION_BYTES = 16 * 1024**2
+"""Of data files: decompressed, about what Spark advises for a part."""
+
+_FEWEST, _MOST = 4, 4096
 
 _AWAY = re.compile(
     r"SparkContext (was|has been) (shut ?down|stopped)|stopped SparkContext|masters are unresponsive"
@@ -56,7 +62,8 @@ class SparkEngine:
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
         columns = [field.name for field in table.schema().fields]
-        return build_files(self._storage, self._lend, tables, table, partial(self._insert, query, columns))
+        partitions = _partitions(sum(files_size(pointer, self._storage.read) for pointer in tables.values()))
+        return build_files(self._storage, self._lend, tables, table, partial(self._insert, query, columns, partitions))
 
     def close(self) -> None:
         """End Spark, or the connection to it."""
@@ -65,7 +72,7 @@ class SparkEngine:
         if spark is not None:
             spark.stop()
 
-    def _insert(self, query: str, columns: Sequence[str], branch: str) -> None:
+    def _insert(self, query: str, columns: Sequence[str], partitions: int, branch: str) -> None:
         spark = self._started()  # imports PySpark, which two threads must not do at a time
         from py4j.protocol import Py4JError, Py4JJavaError
         from pyspark.errors import PySparkException
@@ -73,6 +80,7 @@ class SparkEngine:
         listed = ", ".join(map(_quoted, columns))
         try:
             session = session_at(spark, self._options, branch)
+            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
             session.sql(f"INSERT INTO {RESULT} ({listed}) SELECT {listed} FROM (\n{query}\n)")
         except (PySparkException, Py4JJavaError) as error:
             if _AWAY.search(str(error)):
@@ -95,6 +103,11 @@ class SparkEngine:
             if self._spark is None:
                 self._spark = start(self._options)
             return self._spark
+
+
+def _partitions(size: int) -> int:
+    """Return into how many parts rows are shuffled that come from files of so many bytes; Spark may join small ones."""
+    return min(max(size // _PARTITION_BYTES, _FEWEST), _MOST)
 
 
 def _quoted(name: str) -> str:

@@ -23,7 +23,7 @@ def text(iceberg: Iceberg) -> str:
             f"{catalog}.rest.auth.type": "oauth2",
             f"{catalog}.oauth2-server-uri": iceberg.tokens,
             f"{catalog}.scope": "profile",
-            f"{catalog}.token-refresh-enabled": "false",
+            f"{catalog}.token-exchange-enabled": "false",  # Keycloak refuses it; a new token comes before one ends
         }
     lines = [f"{name}  {value}" for name, value in settings.items()]
     note = "# Lines of spark-defaults.conf; the jars are in that of the stack's Spark ($LAGOA_SPARK_CONF)."

@@ -131,7 +131,8 @@ def _model_engine_of(
         return None
 
     def open_engine() -> ModelEngine:
-        from lagoa.adapters.nessie.catalog import NessieCatalog
+        with extra("stack", "Nessie"):
+            from lagoa.adapters.nessie.catalog import NessieCatalog
 
         if not isinstance(catalog, NessieCatalog):
             message = f"{settings.engine.capitalize()} reads the tables by itself, and cannot read a SQLite catalog."

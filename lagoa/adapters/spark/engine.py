@@ -10,8 +10,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.adapters.shared.engine_files import RESULT, build_files
-from lagoa.adapters.spark.session import first_line, session_at, start
+from lagoa.adapters.spark.session import SPARK, first_line, session_at, start
 from lagoa.catalog.readable import files_size
+from lagoa.domain.optional import extra
 from lagoa.errors import EngineUnavailable, QueryError
 
 if TYPE_CHECKING:
@@ -74,8 +75,9 @@ class SparkEngine:
 
     def _insert(self, query: str, columns: Sequence[str], partitions: int, branch: str) -> None:
         spark = self._started()  # imports PySpark, which two threads must not do at a time
-        from py4j.protocol import Py4JError, Py4JJavaError
-        from pyspark.errors import PySparkException
+        with extra("spark", SPARK):
+            from py4j.protocol import Py4JError, Py4JJavaError
+            from pyspark.errors import PySparkException
 
         listed = ", ".join(map(_quoted, columns))
         try:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from pyspark.sql import SparkSession
 
+SPARK = 'Spark (`engine = "spark"`)'
+"""What the extra is needed for."""
+
 CATALOG = "lagoa"
 """The catalog of a session whose tables are those of one branch."""
 
@@ -85,7 +88,7 @@ def master_in(folder: Path) -> str:
 
 def start(options: SparkOptions) -> SparkSession:
     """Start Spark, or connect to it; raises `EngineUnavailable`."""
-    with extra("spark", 'Spark (`engine = "spark"`)'):
+    with extra("spark", SPARK):
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession

@@ -123,7 +123,7 @@ def test_a_restore_that_does_not_fit_its_inputs_says_how_it_does(lake, tmp_path)
 
 def test_models_are_counted_while_they_run(lake):
     model = lake / "transformations" / "silver" / "people.sql"
-    slow = "(select count(*) from range(60000000) numbers(x) where x % 7 = 3) > 0"
+    slow = "(select count(*) from range(400000000) numbers(x) where x % 7 = 3) > 0"
     model.write_text(f"select id, name, city, born from bronze.people where {slow}", "utf-8")
     printed = "".join(in_terminal(lake, "transform"))
     assert "0/1 models" in printed

@@ -24,6 +24,7 @@ from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.run import Stack
 from lagoa.stack.servers.keycloak.realm import PLACE
+from lagoa.stack.servers.trino.catalogs import SANDBOX
 from tests.stack.test_stack import ROOT, lagoa, wait_until
 
 ROLES = ("reader", "ingest", "engineer", "publisher")
@@ -224,7 +225,7 @@ class TestKeycloak:
     def test_the_realms_file_holds_no_secret(self):
         document = json.loads((ROOT / PLACE).read_text())
         assert {client["secret"] for client in document["clients"]} == {
-            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in ROLES
+            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, SANDBOX)
         }
 
 

@@ -103,6 +103,8 @@ class TestRules:
         assert masked() == ["$partition", "call", "phone"]
         folder.contract("gold.customers", "id:long* code:string phone:string")
         assert masked() == ["$partition", "call"]
+        folder.contract("gold.customers", "id:long* code:string phone:string call:string")
+        assert masked() == []
 
     def test_a_policy_that_cannot_be_read_leaves_the_rules_as_they_were(self, folder):
         before = rules(folder)

@@ -138,7 +138,7 @@ def _table(policy: Policy, contract: Contract, former: Sequence[str]) -> dict[st
     there = {column.name for column in contract.columns}
     masked = [column for column in contract.columns if column.classification in policy.masked]
     names = {name for column in masked for name in (column.name, *column.former_names)}
-    names |= {name for name in former if name not in there}
+    names |= {name for name in former if name not in there and name != _PARTITION}
     if names:
         rule["columns"] = [{"name": name, "mask": "NULL"} for name in sorted({*names, _PARTITION})]
     return rule

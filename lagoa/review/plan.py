@@ -14,7 +14,7 @@ from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.delivery import shown
 from lagoa.ingest.load import batch_of
 from lagoa.review.overview import state_at
-from lagoa.sql_models.engine_choice import engine_of
+from lagoa.sql_models.engine_choice import engine_of, input_bytes
 from lagoa.sql_models.run import lake_models
 from lagoa.sql_models.staleness import WRITTEN_BY_OTHERS, built_from, is_stale
 from lagoa.write.evolution import CONTRACT
@@ -233,7 +233,7 @@ def _models(
             reasons = own + reasons
             how = "full" if how == "incremental" and whole else how
         if reasons:
-            on = engine_of(context, model, pointers)
+            on = engine_of(context, model, pointers), input_bytes(context, model, pointers)
             runs[table] = PlannedModel(table, tuple(reasons), how, _rows(context, table, pointers), *on)
     return list(runs.values())
 

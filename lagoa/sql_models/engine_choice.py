@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _GB = 1000**3
 
 
-def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> tuple[str, int]:
-    """Return the engine that a model runs on, and the bytes of its inputs' data files.
+def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> str:
+    """Return the engine that a model runs on: `duckdb`, `spark` or `trino`.
 
     With the setting `auto` that is DuckDB, unless the inputs are larger than `engine_limit_gb`, the lake is on Nessie,
     and Spark can run the model with DuckDB's rows.
@@ -26,14 +26,16 @@ def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> tuple[s
         model: the model.
         pointers: the tables; an input that is not there yet counts as empty.
     """
-    size = sum(files_size(pointers[table], context.storage.read) for table in model.inputs if table in pointers)
-    chosen = context.settings.engine
-    if chosen != "auto":
-        return chosen, size
-    if context.open_model_engine is None:
-        return "duckdb", size
-    large = size > context.settings.engine_limit_gb * _GB
-    return ("spark" if large and _runs_on_spark(context, model) else "duckdb"), size
+    if context.settings.engine != "auto":
+        return context.settings.engine
+    limit = context.settings.engine_limit_gb * _GB
+    large = context.open_model_engine is not None and input_bytes(context, model, pointers) > limit
+    return "spark" if large and _runs_on_spark(context, model) else "duckdb"
+
+
+def input_bytes(context: LakeContext, model: Model, pointers: Pointers) -> int:
+    """Return the bytes of the data files of a model's inputs, as far as they are there."""
+    return sum(files_size(pointers[table], context.storage.read) for table in model.inputs if table in pointers)
 
 
 def _runs_on_spark(context: LakeContext, model: Model) -> bool:

@@ -13,7 +13,6 @@ from small_lake import SmallLake
 import lagoa
 from flows.sources.olist import generate
 from lagoa.adapters.spark.session import session_at
-from lagoa.adapters.trino.server import run
 from lagoa.errors import EngineUnavailable, ModelError, SettingsError
 from lagoa.settings import load_settings
 from tests.engines.comparing import differences
@@ -136,8 +135,7 @@ def test_models_run_on_trino(small, servers, monkeypatch):
         assert lake.sql("SELECT kind, pets FROM gold.counts", "work").fetchall() == [("cat", 2)]
         small.model("gold.counts", "SELECT nullif(kind, 'cat') AS kind, count(*) AS pets FROM bronze.pets GROUP BY 1\n")
         told(lake, ModelError, r"gold\.counts failed: Trino: .*NULL")
-        left = run(lake.context.model_engine._stack, lake.context.model_engine._access, "SHOW CATALOGS LIKE 'model_%'")
-        assert left == []
+        assert lake.context.model_engine._run("SHOW CATALOGS LIKE 'model_%'") == []
     assert [name for name in servers.references() if "/scratch/" in name] == []
 
 
@@ -157,6 +155,9 @@ def test_large_inputs_go_to_spark_if_it_can_run_the_model(small):
     assert {name: each.engine for name, each in models.items()} == {"gold.counts": "spark", "gold.middle": "duckdb"}
     assert 100 < size == models["gold.middle"].input_bytes
     assert planned(size / 1000**3)["gold.counts"].engine == "duckdb"
+    settings = load_settings(small.root, "stack")
+    with lagoa.open_lake(settings.model_copy(update={"engine": "auto", "spark_conf": small.root})) as lake:
+        assert len(lake.branch("work").transform()) == 2  # no Spark is needed where no model runs on it
 
 
 @pytest.mark.nightly

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -39,7 +39,7 @@ _HIDDEN = "lagoa_whole"
 class _BuiltElsewhere(SessionQuery):
     """Rows that another engine writes straight into the table's files, without passing through the session."""
 
-    build: Callable[[TableMetadata], list[DataFile]] = lambda _: []
+    build: Callable[[TableMetadata], list[DataFile]] = field(kw_only=True)
 
     def write(self, table: TableMetadata) -> list[DataFile]:
         return self.build(table)
@@ -58,7 +58,8 @@ def rows_of(work: Build, conditions: Conditions = _ALL, *, combined: bool) -> It
     Raises:
         QueryError, EngineUnavailable: the other engine fails.
     """
-    context, engine = work.context, work.context.model_engine
+    context = work.context
+    engine = context.model_engine if work.query is not None else None
     if engine is None or work.query is None:
         with _narrowed_session(context.engine, work.inputs, conditions) as session:
             yield SessionQuery(session, work.model.sql)
@@ -103,7 +104,7 @@ def _selected(contract: Contract) -> TableMetadata:
     from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
     from pyiceberg.types import BooleanType, NestedField
 
-    known = {field.name: field.field_type for field in contract.schema().fields} | {DELETED: BooleanType()}
+    known = {each.name: each.field_type for each in contract.schema().fields} | {DELETED: BooleanType()}
     fields = [
         NestedField(number, name, known[name], required=False)
         for number, name in enumerate(selected_columns(contract), 1)

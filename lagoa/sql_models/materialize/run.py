@@ -124,15 +124,15 @@ class Run:
         Raises:
             ModelError: it would run one with other rows than DuckDB; nothing has run then.
         """
-        if self.context.model_engine is not None and self.context.settings.engine != "auto":
+        if self.context.settings.engine != "auto":
             for table in (first, *self.waiting):
                 self._query(self.models[table])
 
     def _query(self, model: Model) -> str | None:
         """Return a model's SELECT in the SQL of the engine that runs it; None if that is the SQL engine."""
-        engine = self.context.model_engine
-        chosen = engine_of(self.context, model, self.pointers)[0] if self.context.settings.engine == "auto" else ""
-        if engine is None or chosen == "duckdb":
+        chosen = engine_of(self.context, model, self.pointers)
+        engine = None if chosen == "duckdb" else self.context.model_engine  # opened only for a model that runs on it
+        if engine is None:
             return None
         if model.table not in self.queries:
             from lagoa.sql_models.dialects import for_engine

@@ -137,8 +137,9 @@ def _model_engine_of(
         if not isinstance(catalog, NessieCatalog):
             message = f"{settings.engine.capitalize()} reads the tables by itself, and cannot read a SQLite catalog."
             raise SettingsError(message, 'Use the stack (`--profile stack`), or `engine = "duckdb"`.')
-        make = _trino_engine if settings.engine == "trino" else _spark_engine
-        return make(settings, storage, catalog, tokens)
+        if settings.engine == "trino":
+            return _trino_engine(settings, storage, catalog)
+        return _spark_engine(settings, storage, catalog, tokens)
 
     return open_engine
 
@@ -160,7 +161,7 @@ def _spark_engine(
     return SparkEngine(options, storage, catalog.lend)
 
 
-def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog, _: OidcTokens | None) -> ModelEngine:
+def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog) -> ModelEngine:
     from lagoa.adapters.trino.engine import TrinoEngine
     from lagoa.adapters.trino.server import access_of
 

@@ -12,7 +12,7 @@ from lagoa.adapters.nessie.contents import Contents, delta_operations, keys_of, 
 from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
-from lagoa.adapters.nessie.lending import Lending
+from lagoa.adapters.nessie.lending import lend
 from lagoa.adapters.nessie.scratch import Scratches
 from lagoa.adapters.shared.states import KEPT_STATES, clock_was_ahead, commit_lost, delta_of, tables_differing
 from lagoa.domain.cache import Cache
@@ -215,8 +215,8 @@ class NessieCatalog:
         return tables_differing(self.tables(a), self.tables(b))
 
     def lend(self, tables: Pointers) -> AbstractContextManager[Lent]:
-        """Yield a branch of this process's own that has exactly these tables, for another engine; see `Lending`."""
-        return Lending(self._http, self._scratches, self._options.ids).lend(self._no_ancestor, tables)
+        """Yield a branch of this process's own that has exactly these tables, for another engine; see `lending`."""
+        return lend(self._http, self._scratches, self._options.ids, self._no_ancestor, tables)
 
     def make_journal(self) -> None:
         """Make the branch that says when main moved where, if it is not there."""

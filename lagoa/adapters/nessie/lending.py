@@ -42,32 +42,25 @@ class Lent:
         return str(found["content"]["metadataLocation"])
 
 
-class Lending:
-    """Makes branches with lent tables.
+@contextmanager
+def lend(
+    http: NessieHttp, scratches: Scratches, ids: Callable[[str], Mapping[str, int]], root: str, tables: Pointers
+) -> Iterator[Lent]:
+    """Yield a branch that has exactly these tables; afterwards it is removed, wherever it has moved.
 
     Args:
         http: the server.
         scratches: makes branches of this process's own.
         ids: reads the Iceberg ids of a pointer.
+        root: the hash that means "no commit".
+        tables: the pointer of each table.
+
+    Raises:
+        CatalogBusy, NotAllowed: the server does not answer in time, or refuses the role.
     """
-
-    def __init__(self, http: NessieHttp, scratches: Scratches, ids: Callable[[str], Mapping[str, int]]) -> None:
-        self._http, self._scratches, self._ids = http, scratches, ids
-
-    @contextmanager
-    def lend(self, root: str, tables: Pointers) -> Iterator[Lent]:
-        """Yield a branch that has exactly these tables; afterwards it is removed, wherever it has moved.
-
-        Args:
-            root: the hash that means "no commit".
-            tables: the pointer of each table.
-
-        Raises:
-            CatalogBusy, NotAllowed: the server does not answer in time, or refuses the role.
-        """
-        namespaces: dict[tuple[str, ...], dict[str, str]] = {table.namespace: {} for table in tables}
-        operations = delta_operations(Contents(), Delta(dict(tables), dict(namespaces)), self._ids)
-        meta: dict[str, Any] = {"message": "Tables lent to an engine"}
-        with self._scratches.lent(root) as scratch:
-            scratch.commit({"commitMeta": meta, "operations": operations})
-            yield Lent(scratch.name, self._http)
+    namespaces: dict[tuple[str, ...], dict[str, str]] = {table.namespace: {} for table in tables}
+    operations = delta_operations(Contents(), Delta(dict(tables), dict(namespaces)), ids)
+    meta: dict[str, Any] = {"message": "Tables lent to an engine"}
+    with scratches.lent(root) as scratch:
+        scratch.commit({"commitMeta": meta, "operations": operations})
+        yield Lent(scratch.name, http)

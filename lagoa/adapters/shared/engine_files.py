@@ -58,6 +58,18 @@ def build_files(
         return lent.pointer(RESULT)
 
 
+def insert_sql(query: str, table: TableMetadata, quoted: Callable[[str], str]) -> str:
+    """Return the statement that adds the rows of a query to `RESULT`.
+
+    Args:
+        query: one SELECT, which yields the table's columns in any order.
+        table: the metadata that `RESULT` is like.
+        quoted: quotes a name in the engine's SQL.
+    """
+    columns = ", ".join(quoted(field.name) for field in table.schema().fields)
+    return f"INSERT INTO {RESULT} ({columns}) SELECT {columns} FROM (\n{query}\n)"  # noqa: S608 - quoted
+
+
 def _empty(storage: Storage, table: TableMetadata) -> str:
     """Write the metadata of an empty table like another one, whose data files are placed with those of that one.
 

@@ -1,6 +1,5 @@
 """Models on Spark: it reads the lake's tables and writes the files of its results; Lagoa commits them."""
 
-# ruff: noqa: S608 - names are quoted, the query is Lagoa's own
 from __future__ import annotations
 
 import re
@@ -9,14 +8,14 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.adapters.shared.engine_files import RESULT, build_files
+from lagoa.adapters.shared.engine_files import build_files, insert_sql
 from lagoa.adapters.spark.session import SPARK, first_line, session_at, start
 from lagoa.catalog.readable import files_size
 from lagoa.domain.optional import extra
 from lagoa.errors import EngineUnavailable, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from pyiceberg.table.metadata import TableMetadata
@@ -62,9 +61,9 @@ class SparkEngine:
 
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
-        columns = [field.name for field in table.schema().fields]
+        statement = insert_sql(query, table, _quoted)
         partitions = _partitions(sum(files_size(pointer, self._storage.read) for pointer in tables.values()))
-        return build_files(self._storage, self._lend, tables, table, partial(self._insert, query, columns, partitions))
+        return build_files(self._storage, self._lend, tables, table, partial(self._insert, statement, partitions))
 
     def close(self) -> None:
         """End Spark, or the connection to it."""
@@ -73,17 +72,16 @@ class SparkEngine:
         if spark is not None:
             spark.stop()
 
-    def _insert(self, query: str, columns: Sequence[str], partitions: int, branch: str) -> None:
+    def _insert(self, statement: str, partitions: int, branch: str) -> None:
         spark = self._started()  # imports PySpark, which two threads must not do at a time
         with extra("spark", SPARK):
             from py4j.protocol import Py4JError, Py4JJavaError
             from pyspark.errors import PySparkException
 
-        listed = ", ".join(map(_quoted, columns))
         try:
             session = session_at(spark, self._options, branch)
             session.conf.set("spark.sql.shuffle.partitions", str(partitions))
-            session.sql(f"INSERT INTO {RESULT} ({listed}) SELECT {listed} FROM (\n{query}\n)")
+            session.sql(statement)
         except (PySparkException, Py4JJavaError) as error:
             if _AWAY.search(str(error)):
                 raise self._away(spark, error) from error

@@ -1,6 +1,5 @@
 """Models on Trino: it reads the lake's tables and writes the files of its results; Lagoa commits them."""
 
-# ruff: noqa: S608 - names are quoted, the query is Lagoa's own
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
@@ -9,15 +8,15 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.adapters.shared.engine_files import RESULT, build_files
+from lagoa.adapters.shared.engine_files import build_files, insert_sql
 from lagoa.adapters.trino.server import Away, Refused, make_catalog, run
 from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.ports.sql_catalogs import MODELS
-from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import EngineUnavailable, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -49,24 +48,23 @@ class TrinoEngine:
         lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
     ) -> None:
         self._run = partial(run, stack, access)
-        self._stack, self._access, self._storage, self._lend = stack, access, storage, lend
+        self._access, self._storage, self._lend = access, storage, lend
         self._swept = False
         self._lock = Lock()
 
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
-        columns = [field.name for field in table.schema().fields]
-        return build_files(self._storage, self._lend, tables, table, partial(self._insert, query, columns))
+        statement = insert_sql(query, table, name_in_sql)
+        return build_files(self._storage, self._lend, tables, table, partial(self._insert, statement))
 
     def close(self) -> None:
         """Do nothing: the server goes on."""
 
-    def _insert(self, query: str, columns: Sequence[str], branch: str) -> None:
-        listed = ", ".join(map(name_in_sql, columns))
+    def _insert(self, statement: str, branch: str) -> None:
         try:
             self._sweep()
             with self._catalog(branch) as catalog:
-                self._run(f"INSERT INTO {table_in_sql(RESULT)} ({listed}) SELECT {listed} FROM (\n{query}\n)", catalog)
+                self._run(statement, catalog)
         except Away as error:
             raise EngineUnavailable("Trino", f"at {self._access.url} does not answer ({error})") from error
         except Refused as error:

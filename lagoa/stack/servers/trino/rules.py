@@ -38,6 +38,9 @@ _LAKE = f"{PUBLISHED}|{PINNED}"
 _SANDBOXES = catalog_of("[a-z0-9_]+")
 """The catalogs of sandboxes, as a pattern."""
 
+_MODELS = f"{MODELS}[a-z0-9_]+"
+"""Those of models that run."""
+
 _OWN = "own"
 """The schema of a sandbox in which its owner makes tables that no contract describes."""
 
@@ -88,8 +91,8 @@ def access_rules(
         engineers: the users who own sandboxes.
     """
     everybody = "|".join(policy.layers)
-    admin = {"user": ADMIN, "catalog": f"{_SANDBOXES}|{PINNED}|{MODELS}[a-z0-9_]+"}
-    models = {"user": ADMIN, "catalog": f"{MODELS}[a-z0-9_]+", "schema": ".*", "privileges": ["SELECT", "INSERT"]}
+    admin = {"user": ADMIN, "catalog": f"{_SANDBOXES}|{PINNED}|{_MODELS}"}
+    models = {"user": ADMIN, "catalog": _MODELS, "schema": ".*", "privileges": ["SELECT", "INSERT"]}
     owners = [{"user": re.escape(user), "group": ENGINEER, "catalog": _owned(user)} for user in engineers]
     system = {"group": everybody, "catalog": "system", "privileges": ["SELECT"]}
     read = [rule for each in contracts if (rule := _table(policy, each, former.get(str(each.table), ())))]

@@ -9,6 +9,7 @@ LagoaError
 │   ├── SignInUnavailable       the sign-in server does not answer
 │   ├── SecretsUnavailable      the secrets server does not answer, or is sealed
 │   ├── SqlServerUnavailable    the SQL server of the sandboxes' catalogs does not answer
+│   ├── FlowServerUnavailable   the Prefect server that is configured does not answer
 │   └── PublishContended        `main` moved during every attempt to publish
 └── TerminalError               a retry cannot succeed: fix the cause first
     ├── SignInFailed            a server does not accept the sign-in
@@ -142,6 +143,18 @@ class SqlServerUnavailable(TransientError):
             "Check that it runs (`lagoa stack status`; `lagoa stack up` starts it), then try again.",
         )
         self.server = server
+
+
+class FlowServerUnavailable(TransientError):
+    """The Prefect server that the user configured does not answer."""
+
+    def __init__(self, server: str, reason: str) -> None:
+        super().__init__(
+            f"{server}: the Prefect server does not answer ({reason.rstrip('.')}).",
+            "Check that it runs and that PREFECT_API_URL is its address, then try again.",
+        )
+        self.server = server
+        self.reason = reason
 
 
 class SignInUnavailable(TransientError):

@@ -17,10 +17,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
-    from lagoa.prefect.runs import LakeFlow, flow, lake_run
-    from lagoa.prefect.tasks import audit, ingest, ingest_all, publish, transform
+    from lagoa.prefect.runs import LakeFlow, flow, lake_run, run_branch
+    from lagoa.prefect.tasks import audit, build_again, ingest, ingest_all, publish, transform
 
-__all__ = ["LakeFlow", "Publication", "audit", "flow", "ingest", "ingest_all", "lake_run", "publish", "transform"]
+__all__ = [
+    "LakeFlow",
+    "Publication",
+    "audit",
+    "build_again",
+    "flow",
+    "ingest",
+    "ingest_all",
+    "lake_run",
+    "publish",
+    "run_branch",
+    "transform",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
+from uuid import UUID
 
-from prefect.context import get_settings_context
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError
 from prefect.flows import Flow
 from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.callables import get_call_parameters
 
 import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
-from lagoa.errors import LagoaError, TerminalError
+from lagoa.errors import LagoaError, RefExists, TerminalError
+from lagoa.prefect.connection import is_configured, on_server_of
 from lagoa.prefect.logs import shorten_errors
 from lagoa.prefect.server import LakeServer
 from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
 from lagoa.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from lagoa.branch import Run
+    from lagoa.lake import Lake
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _TABLES_AT_ONCE = 2
-_DEFAULT_PROFILE = "ephemeral"  # Prefect's own, of those who have made none
+_CRASHES = 3
 
 
 class LakeFlow(Flow[_P, _R]):
@@ -39,14 +44,14 @@ class LakeFlow(Flow[_P, _R]):
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run the flow and return what its function returns; raises what it raises."""
-        if _is_configured():
+        if is_configured():
             return super().__call__(*args, **options)
         given = {key: value for key, value in options.items() if key not in {"return_state", "wait_for"}}
         settings = load_settings(Path(get_call_parameters(self.fn, args, given).get("lake", ".")))
         server = LakeServer(settings.state_folder)
         server.begin()
         _prepare(settings)
-        with temporary_settings({PREFECT_API_URL: server.wait().api, PREFECT_HOME: str(server.home)}):
+        with on_server_of(server):
             return super().__call__(*args, **options)
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -76,7 +81,7 @@ def flow(function: Callable[_P, _R] | None = None, /, **options: Any) -> Any:
     """
     if function is None:
         return lambda decorated: flow(decorated, **options)
-    name = options.get("name", function.__name__)
+    name = options.get("name") or function.__name__.replace("_", "-")  # as Prefect names it
     runner: Any = ThreadPoolTaskRunner(max_workers=_TABLES_AT_ONCE)
     return LakeFlow(function, **{"flow_run_name": lambda: _new_branch(name), "task_runner": runner} | options)
 
@@ -96,15 +101,47 @@ def lake_run(folder: str | Path, lake: str | Path = ".") -> Publication | None:
         AuditFailed: a check failed; `main` is unchanged, and the branch stays to look at.
         PublishConflict: another run published changes to the same tables.
     """
-    name, folder = str(flow_run.flow_name), Path(folder)
-    run_id = str(flow_run.name).removeprefix(f"run/{name}/")
-    with lagoa.open_lake(lake) as opened, opened.run(name, run_id) as branch:
+    folder = Path(folder)
+    with run_branch(lake) as (opened, branch):
         with opened.context.engine.shared(_TABLES_AT_ONCE):
             rows = ingest_all(branch, opened.delivery(folder))
         report_rows(branch, rows, opened.quarantine(branch.name))
         transform(branch)
         audit(branch)
-        return publish(branch, f"{name} load of {folder.name}")
+        return publish(branch, f"{flow_run.flow_name} load of {folder.name}")
+
+
+@contextmanager
+def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
+    """Open the lake and make the branch of this flow run, which has the run's name; called in a flow.
+
+    A run that is repeated begins again at main's head: what an earlier attempt left on the branch is deleted. If that
+    attempt still lives somewhere, it cannot write any more.
+
+    Raises:
+        TerminalError: the run's process has died three times.
+    """
+    name = str(flow_run.flow_name)
+    run_id = str(flow_run.name).removeprefix(f"run/{name}/")
+    with lagoa.open_lake(lake) as opened:
+        try:
+            run = opened.run(name, run_id)
+        except RefExists:
+            _refuse_endless_crashes()
+            opened.delete_ref(str(flow_run.name))
+            run = opened.run(name, run_id)
+        with run as branch:
+            yield opened, branch
+
+
+def _refuse_endless_crashes() -> None:
+    """End a run that takes its process down each time, which an automation would repeat for ever."""
+    with get_client(sync_client=True) as client:
+        states = client.read_flow_run_states(UUID(str(flow_run.id)))
+    crashes = sum(state.type == StateType.CRASHED for state in states)
+    if crashes >= _CRASHES:
+        message = f"The process of this run has died {crashes} times."
+        raise TerminalError(message, "Look at the worker's output and the machine's memory, then start a new run.")
 
 
 def _prepare(settings: Settings) -> None:
@@ -119,20 +156,12 @@ def _prepare(settings: Settings) -> None:
             opened.context.auditor.run((), session)
 
 
-def _is_configured() -> bool:
-    """Whether the user chose where Prefect's state lies: by variables, a file of settings or a profile."""
-    context = get_settings_context()
-    settings = context.settings
-    return (
-        settings.api.url is not None
-        or "home" in settings.model_fields_set
-        or "connection_url" in settings.server.database.model_fields_set
-        or context.profile.name != _DEFAULT_PROFILE
-    )
-
-
 def _new_branch(flow_name: str) -> str:
-    return f"run/{flow_name}/{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    """Return the name of a run and of its branch; one that is repeated keeps its own."""
+    prefix, current = f"run/{flow_name}/", str(flow_run.name)
+    if current.startswith(prefix):
+        return current
+    return f"{prefix}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 shorten_errors()

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _DATABASE = "prefect.db"
-_NOT_STARTED = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "CLEANUP_RECONCILER")
-"""Services for deployments and workers: a server that ends when it is idle runs no schedules."""
 _TICKS = 50  # of 0.1 s
 
 
@@ -50,7 +48,6 @@ def _settings(home: Path, port: int, *, is_migrated: bool) -> dict[str, str]:
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
-        **{f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _NOT_STARTED},
         # Pages of other sites in the user's browser may not read from it.
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port}",
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 
 from lagoa.errors import AuditFailed, NothingToPublish, TransientError
 from lagoa.ingest import FolderResult
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from lagoa.ingest import Delivery, IngestResult
     from lagoa.quarantine import RefusedCount
     from lagoa.sql_models.run import ModelResult
+
+
+AUDIT_FAILED = "lagoa.audit.failed"
+"""The event of an audit that does not pass."""
+
+_LISTED_CHECKS = 20
 
 
 def _is_transient(_task: Task[..., object], _run: TaskRun, state: State) -> bool:
@@ -65,6 +72,12 @@ def transform(branch: Branch) -> list[ModelResult]:
     return results
 
 
+@task(cache_policy=NO_CACHE, task_run_name="build {model} again", tags={"transform"}, **_RETRIED)
+def build_again(branch: Branch, model: str, since: str | None, until: str | None) -> list[ModelResult]:
+    """Build a model's table again though nothing changed; `branch.backfill` says what is returned and raised."""
+    return branch.backfill(model, start=since, end=until)
+
+
 @task(cache_policy=NO_CACHE, tags={"audit"})
 def audit(branch: Branch) -> AuditReport:
     """Run every check and keep the outcomes as artifact `audit`.
@@ -90,8 +103,16 @@ def audit(branch: Branch) -> AuditReport:
         description=f"{len(report.results)} checks at {report.commit[:12]}",
     )
     if not report.passed:
+        _announce_failure(report)
         raise AuditFailed(report)
     return report
+
+
+def _announce_failure(report: AuditReport) -> None:
+    """Emit the event to which automations react; Prefect adds the run, its flow, deployment and tags."""
+    checks = [result.check for result in report.blocking]
+    resource = {"prefect.resource.id": f"lagoa.commit.{report.commit}", "prefect.resource.name": report.ref}
+    emit_event(AUDIT_FAILED, resource, payload={"checks": checks[:_LISTED_CHECKS], "failed": len(checks)})
 
 
 @task(cache_policy=NO_CACHE, tags={"publish"}, **_RETRIED)

@@ -2,17 +2,85 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lagoa.cli.console import say
-from lagoa.cli.options import PROFILE, lake_folder
+from lagoa.cli.console import emit_json, emit_table, hint, moment, say
+from lagoa.cli.options import PROFILE, JsonOption, lake_folder
+from lagoa.cli.progress import working
+from lagoa.settings import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
-    from lagoa.prefect.server import LakeServer
+    from collections.abc import Sequence
 
-flow = typer.Typer(add_completion=False, no_args_is_help=True, help="The Prefect server of this lake: up, down.")
+    from lagoa.prefect.listing import DeploymentState
+    from lagoa.prefect.server import LakeServer
+    from lagoa.settings import Settings
+
+flow = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Flows on a Prefect server: list, deploy, worker, up, down."
+)
+
+
+@flow.command("list")
+def flow_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
+    """List the deployments on the Prefect server, with their schedules and their latest runs."""
+    from lagoa.prefect.connection import connected
+    from lagoa.prefect.listing import deployments
+
+    with connected(_settings(ctx)):
+        _show(deployments(), as_json=as_json)
+
+
+@flow.command()
+def deploy(
+    ctx: typer.Context,
+    notify: Annotated[
+        str | None,
+        typer.Option(metavar="TYPE/NAME", help="Send failed audits to this notification block of Prefect."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the deployments of prefect.yaml on the Prefect server, with what lets crashed runs be repeated."""
+    from lagoa.prefect.connection import connected
+    from lagoa.prefect.deploying import deploy as deploy_all
+    from lagoa.prefect.listing import deployments
+
+    settings = _settings(ctx)
+    with connected(settings) as variables:
+        with working("deploying prefect.yaml"):
+            automations = deploy_all(settings.root, variables, notify)
+        _show(deployments(), as_json=as_json)
+    if not as_json:
+        for automation in automations:
+            hint(f"Automation {automation!r}.")
+        hint("Next: `lagoa flow worker` runs them.")
+
+
+@flow.command()
+def worker(
+    ctx: typer.Context,
+    pool: Annotated[
+        str | None, typer.Option(metavar="POOL", help="The work pool; by default the only one in prefect.yaml.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Number of runs at a time.")] = 4,
+) -> None:
+    """Run what is due on the Prefect server until it is stopped, each run in a process of its own."""
+    from lagoa.prefect.connection import connected
+    from lagoa.prefect.deploying import worker_of
+
+    settings = _settings(ctx)
+    if settings.profile:
+        os.environ[PROFILE_VARIABLE] = settings.profile  # the runs open the lake themselves
+    with connected(settings) as variables:
+        command, environment = worker_of(settings.root, variables, pool, limit)
+    os.chdir(settings.root)
+    sys.stdout.flush()
+    os.execve(command[0], command, environment)  # noqa: S606 - Prefect's own command line takes over
 
 
 @flow.command()
@@ -27,8 +95,37 @@ def down(ctx: typer.Context) -> None:
     say("The server has ended." if _server(ctx).stop() else "No server was running.")
 
 
-def _server(ctx: typer.Context) -> LakeServer:
-    from lagoa.prefect.server import LakeServer
+def _show(found: Sequence[DeploymentState], *, as_json: bool) -> None:
+    if as_json:
+        emit_json([asdict(each) for each in found])
+        return
+    emit_table(
+        ("deployment", "queue", "schedule", "last run", "at", "next"),
+        (
+            (
+                each.name,
+                each.queue,
+                "paused" if each.paused else "; ".join(each.schedules),
+                each.last_state,
+                each.last_at and moment(each.last_at),
+                each.next_at and moment(each.next_at),
+            )
+            for each in found
+        ),
+        whole=("deployment",),
+        first_out=("queue",),
+    )
+    if not found:
+        hint("Nothing is deployed: `lagoa flow deploy` does it.")
+
+
+def _settings(ctx: typer.Context) -> Settings:
     from lagoa.settings import load_settings
 
-    return LakeServer(load_settings(lake_folder(ctx), ctx.meta.get(PROFILE)).state_folder)
+    return load_settings(lake_folder(ctx).resolve(), ctx.meta.get(PROFILE))
+
+
+def _server(ctx: typer.Context) -> LakeServer:
+    from lagoa.prefect.server import LakeServer
+
+    return LakeServer(_settings(ctx).state_folder)

@@ -1,0 +1,111 @@
+"""Flows that any lake can deploy as they are: `entrypoint: lagoa.prefect.flows.backfill` in prefect.yaml."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from prefect import get_run_logger
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
+from pydantic import Field
+
+import lagoa
+from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
+from lagoa.errors import CommitLost, RefNotFound
+from lagoa.prefect.runs import flow, run_branch
+from lagoa.prefect.tasks import audit, build_again, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from prefect.client.schemas.objects import FlowRun
+
+    from lagoa.lake import Lake
+
+_RUNS = "run/"
+_AT_ONCE = 100
+
+Ended = Literal["CRASHED", "CANCELLED", "FAILED"]
+
+
+@flow
+def backfill(
+    model: Annotated[str, Field(pattern=r"^\w+(\.\w+)+$")],
+    since: str | None = None,
+    until: str | None = None,
+    lake: str = ".",
+) -> Publication | None:
+    """Build a model's table again though nothing changed: some intervals of it, or the whole; audit, publish.
+
+    Args:
+        model: its table, such as `silver.orders`.
+        since: where the first interval begins, such as `2026-03-01`; by default the first one.
+        until: where the first interval begins that is left out; by default none is.
+        lake: the lake's folder.
+    """
+    with run_branch(lake) as (_, branch):
+        build_again(branch, model, since, until)
+        audit(branch)
+        return publish(branch, f"Build {model} again")
+
+
+@flow
+def sandbox_reaper(lake: str = ".") -> list[str]:
+    """Delete the sandboxes whose time is over.
+
+    Args:
+        lake: the lake's folder.
+
+    Returns:
+        Their names.
+    """
+    with lagoa.open_lake(lake) as opened:
+        expired = [each for each in opened.sandboxes() if each.expired]
+        return [each.name for each in expired if _delete(opened, each.branch, each.commit)]
+
+
+@flow
+def branch_reaper(
+    hours: Annotated[int, Field(ge=0)] = 24,
+    states: Annotated[list[Ended], Field(min_length=1)] = ["CRASHED", "CANCELLED"],  # noqa: B006 - nobody changes it
+    lake: str = ".",
+) -> list[str]:
+    """Delete the branches that runs of this Prefect server left when they ended without a publication.
+
+    Args:
+        hours: how long ago the run ended, at least.
+        states: in which states runs ended. Branches of failed ones are kept by default, to look at.
+        lake: the lake's folder.
+
+    Returns:
+        The branches that were deleted. Those of runs that this server does not know stay.
+    """
+    latest = datetime.now(UTC) - timedelta(hours=hours)
+    with lagoa.open_lake(lake) as opened:
+        commits = {ref.name: ref.commit for ref in opened.refs() if ref.kind == "branch" and ref.name.startswith(_RUNS)}
+        left = {
+            run.name
+            for run in _runs(list(commits))
+            if run.state and run.state.type.value in states and run.state.timestamp <= latest
+        }
+        return [name for name in sorted(left) if _delete(opened, name, commits[name])]
+
+
+def _runs(names: Sequence[str]) -> Iterator[FlowRun]:
+    """Yield the runs of some names that the server knows; a run has the name of its branch."""
+    with get_client(sync_client=True) as client:
+        for first in range(0, len(names), _AT_ONCE):
+            some = FlowRunFilter(name=FlowRunFilterName(any_=list(names[first : first + _AT_ONCE])))
+            yield from client.read_flow_runs(flow_run_filter=some)
+
+
+def _delete(lake: Lake, branch: str, commit: str) -> bool:
+    """Delete a branch if it still is as it was found, and log it; return whether it was deleted."""
+    try:
+        lake.delete_ref(branch, commit)
+    except (CommitLost, RefNotFound):
+        get_run_logger().info("%s has changed meanwhile, and stays.", branch)
+        return False
+    get_run_logger().info("Deleted %s, which was at %s.", branch, commit[:12])
+    return True

@@ -1,0 +1,23 @@
+"""`lagoa flow` without a server; with one see tests/integration/prefect/test_deployments.py."""
+
+from __future__ import annotations
+
+from command_line import run
+
+
+def test_a_configured_server_that_is_down_is_an_error_to_try_again(tmp_path):
+    assert run("init", "lake", cwd=tmp_path).returncode == 0
+    variables = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "LAGOA_PATIENCE_S": "0"}
+    worker = run("flow", "worker", cwd=tmp_path / "lake", **variables)
+    assert worker.returncode == 5
+    assert "http://127.0.0.1:9/api: the Prefect server does not answer" in worker.stderr
+    assert "PREFECT_API_URL" in worker.stderr
+    assert "Traceback" not in worker.stderr
+    assert run("flow", "list", cwd=tmp_path / "lake", **variables).returncode == 5
+
+
+def test_prefect_that_is_configured_without_a_server_is_an_error(tmp_path):
+    assert run("init", "lake", cwd=tmp_path).returncode == 0
+    done = run("flow", "deploy", cwd=tmp_path / "lake", PREFECT_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    assert "Set PREFECT_API_URL" in done.stderr

@@ -53,7 +53,7 @@ def tables(folder: Path) -> Iterator[tuple[str, str, str]]:
         if contract.source and contract.source.file:
             yield contract.table.layer, contract.table.name, _read(contract, folder / contract.source.file)
     for table, model in load_models(ROOT / "transformations", contracts).items():
-        contract, sql = contracts[table], model.sql
+        contract, sql = contracts[table], model.text
         if contract.scd2 is not None:
             sql = versions_sql(contract, f"({observations_sql(contract, sql)})")
         yield table.layer, table.name, sql

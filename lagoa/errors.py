@@ -33,7 +33,7 @@ LagoaError
     ├── WriteError              rows that do not fit the table
     ├── QueryError              SQL that is refused or fails
     ├── ContractError           a data contract (file and line)
-    ├── ModelError              a SQL model (file and line)
+    ├── ModelError              a model (file and line)
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
     ├── AuditNotFound           no audit of a ref or commit is stored
@@ -462,7 +462,7 @@ class ContractError(FileError):
 
 
 class ModelError(FileError):
-    """A SQL model that cannot be used."""
+    """A model that cannot be used, or fails."""
 
 
 class CheckError(FileError):

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
             a cluster, `sc://…` for a server of Spark Connect; by default what `spark_conf` says.
         spark_conf: Spark's folder of settings, with `spark-defaults.conf`; relative to `root`. By default that of the
             variable `SPARK_CONF_DIR`, else that of the stack of the same lake.
+        python_memory_gb: how many GB of memory a Python model may use, besides the rows of its inputs.
+        python_limit_s: how many seconds it may run.
         memory_limit: how much memory the SQL engine may use, such as `4GB`; beyond it, it spills to disk.
         threads: threads of the SQL engine.
         workers: number of tables loaded or built concurrently.
@@ -131,6 +133,8 @@ class Settings(BaseSettings):
     engine_limit_gb: Annotated[float, Field(gt=0)] = 20.0
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\d+|\*)\])?|(spark|sc)://[^/\s@]+(/\S*)?|)$")] = ""
     spark_conf: Path | None = None
+    python_memory_gb: Annotated[float, Field(gt=0)] = 4.0
+    python_limit_s: Annotated[int, Field(ge=1, le=86400)] = 600
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?\s*([KMGT]i?B|%)$")] = "60%"
     threads: Annotated[int, Field(ge=1, le=256)] = os.cpu_count() or 2
     workers: Annotated[int, Field(ge=1, le=64)] = 2
@@ -180,7 +184,7 @@ class Settings(BaseSettings):
 
     @property
     def models_folder(self) -> Path:
-        """The folder of the SQL models."""
+        """The folder of the models."""
         return self.root / "transformations"
 
     @property

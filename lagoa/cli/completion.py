@@ -76,7 +76,7 @@ def complete_table(ctx: typer.Context) -> list[str]:
 @_quietly
 def complete_model(ctx: typer.Context) -> list[str]:
     """Offer the tables of models."""
-    return _declared(_settings(ctx).models_folder, ".sql")
+    return _declared(_settings(ctx).models_folder, ".sql", ".py")
 
 
 @_quietly
@@ -99,6 +99,10 @@ def _settings(ctx: typer.Context) -> Settings:
     return load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
 
 
-def _declared(folder: Path, ending: str) -> list[str]:
-    """Return the tables of the files `<layer>/<table><ending>`."""
-    return sorted(f"{file.parent.name}.{file.name.removesuffix(ending)}" for file in folder.glob(f"*/*{ending}"))
+def _declared(folder: Path, *endings: str) -> list[str]:
+    """Return the tables of the files `<layer>/<table>` with one of the endings."""
+    return sorted(
+        f"{file.parent.name}.{file.name.removesuffix(ending)}"
+        for ending in endings
+        for file in folder.glob(f"*/*{ending}")
+    )

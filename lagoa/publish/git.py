@@ -18,7 +18,7 @@ _PATIENCE_S = 5
 """How long git may take; a publication does not fail without it."""
 
 _LISTED = 100
-_DECLARATIONS = (".yaml", ".yml", ".sql")
+_DECLARATIONS = (".yaml", ".yml", ".sql", ".py")
 _ALONE = (
     "--no-pager",
     "-c", "core.fsmonitor=false",  # a program that git would run

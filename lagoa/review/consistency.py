@@ -21,7 +21,7 @@ from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.formats import FORMATS
-from lagoa.sql_models import Models, read_models
+from lagoa.sql_models import SUFFIXES, Models, read_models
 from lagoa.sql_models.dialects import engine_faults
 from lagoa.sql_models.testing.reading import FOLDER as TESTS
 from lagoa.sql_models.testing.reading import read_test_file, table_of_tests, test_files
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _PARTS = 2  # layer and file
 _FORMS = {
     "contract": "<layer>/<table>.odcs.yaml",
-    "model": "<layer>/<table>.sql",
+    "model": "<layer>/<table>.sql or .py",
     "check file": "<layer>/<table>.yaml",
 }
 
@@ -80,7 +80,7 @@ def check_files(context: LakeContext, engine: Engine | None = None) -> Consisten
 
     Args:
         context: the lake.
-        engine: if given, each construct of a model counts with which this engine would give other rows than DuckDB.
+        engine: if given, each construct of a SELECT counts with which this engine would give other rows than DuckDB.
     """
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
@@ -92,7 +92,8 @@ def check_files(context: LakeContext, engine: Engine | None = None) -> Consisten
     except FileError as error:
         faults.append(error)
     if engine is not None:
-        faults += [fault for model in models.values() for fault in engine_faults(model, engine, reading.contracts)]
+        selects = [model for model in models.values() if model.function is None]
+        faults += [fault for model in selects for fault in engine_faults(model, engine, reading.contracts)]
     tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
     checks, errors_of_checks = _read_checks(context, reading)
     faults += [*errors_of_tests, *errors_of_checks, *_strays(context)]
@@ -156,7 +157,7 @@ def _source_error(
 def _follows(error: FileError, folder: Path, broken: Iterable[TableName]) -> bool:
     """Return whether a model's error is caused by a contract that cannot be used."""
     path = folder / error.file
-    if path.suffix != ".sql":
+    if path.suffix not in SUFFIXES:
         return False
     named = path.read_bytes().decode("utf-8", "replace")
     own = f"{path.parent.name}.{path.stem}"
@@ -170,7 +171,9 @@ def _read_tests(folder: Path, models: Mapping[TableName, Model], reading: Readin
     for path in test_files(folder):
         try:
             table = table_of_tests(path, folder)
-            if table in models or not (folder / table.layer / f"{table.name}.sql").is_file():
+            if table in models or not any(
+                (folder / table.layer / f"{table.name}{each}").is_file() for each in SUFFIXES
+            ):
                 count += len(read_test_file(path, folder, models, reading.contracts))
         except FileError as error:
             faults.append(error)
@@ -247,7 +250,7 @@ def _strays(context: LakeContext) -> Iterator[FileError]:
         "check file": settings.checks_folder,
     }
     for kind, folder in places.items():
-        suffix = ".sql" if kind == "model" else ".yaml"
+        suffixes = SUFFIXES if kind == "model" else (".yaml",)
         for path in sorted(folder.rglob("*") if folder.is_dir() else ()):
             parts = path.relative_to(folder).parts
             hidden = any(part.startswith((".", "__")) for part in parts)
@@ -256,7 +259,7 @@ def _strays(context: LakeContext) -> Iterator[FileError]:
             read = (
                 path.suffix in {".yaml", ".yml"}
                 if kind == "contract"
-                else len(parts) == _PARTS and path.suffix == suffix
+                else len(parts) == _PARTS and path.suffix in suffixes
             )
             if not read:
                 advice = f"A {kind} is {folder.name}/{_FORMS[kind]}. Rename, move or remove it."

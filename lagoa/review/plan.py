@@ -60,7 +60,7 @@ class PlannedModel:
         reasons: why it runs.
         how: how it is built: full, incremental, merge or scd2.
         rows: number of rows of its table now; None if it is not there yet, or the table's metadata does not say.
-        engine: what it runs on: `duckdb` or `spark`.
+        engine: what it runs on: `duckdb`, `spark` or `trino`, or `python`: a process of this machine.
         input_bytes: size of the data files of its inputs now, by which `engine = "auto"` decides.
     """
 
@@ -249,4 +249,5 @@ def _reasons(context: LakeContext, model: Model, pointers: Pointers) -> tuple[li
         return [then], True
     contract = context.contracts[model.table]
     changed_contract = context.metadata.facts(pointer).properties.get(CONTRACT) != contract.hash
-    return ["its contract has changed" if changed_contract else "its SQL has changed"], True
+    written = "SQL" if model.function is None else "Python"
+    return ["its contract has changed" if changed_contract else f"its {written} has changed"], True

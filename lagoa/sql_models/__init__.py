@@ -1,4 +1,4 @@
-"""The lake's SQL models: read, checked and put in order before anything runs."""
+"""The lake's models: read, checked and put in order before anything runs."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.contracts import Contract, Contracts
+    from lagoa.sql_models.python.reading import Function
+
+SQL, PYTHON = SUFFIXES = (".sql", ".py")
+"""How the names of models' files end."""
 
 _NONE = "the table of a model, and the lake has no models; one is transformations/<layer>/<table>.sql"
 
@@ -28,24 +32,27 @@ _READ_BY = ("lagoa.contracts", "lagoa.sql_models"), ("sqlglot",)
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One SELECT that makes one table.
+    """One SELECT, or one function of Arrow tables, that makes one table.
 
     Attributes:
         table: the table it makes.
         file: its file.
-        sql: the statement, in DuckDB's SQL, without a closing semicolon; its lines are the file's.
-        hash: of the statement's tokens, without comments and space.
+        text: the statement, in DuckDB's SQL, without a closing semicolon; of a Python model the module. Its lines are
+            the file's.
+        hash: of the statement's tokens, without comments and space; of the module without comments.
         inputs: the line on which each table it reads is first named.
         names: every name in the statement, including those that stars expand to; it reads no other column of an input.
             None if that is not certain, or not known.
+        function: the function of a Python model; None for SQL.
     """
 
     table: TableName
     file: Path
-    sql: str
+    text: str
     hash: str
     inputs: Mapping[TableName, int]
     names: frozenset[str] | None = None
+    function: Function | None = None
 
 
 class Models(Mapping[TableName, Model]):
@@ -105,17 +112,17 @@ def unknown_model(name: str, tables: Collection[TableName]) -> InvalidName:
 
 
 def load_models(folder: Path, contracts: Contracts, cache: Path | None = None) -> Models:
-    """Read every model under `folder` (`<layer>/<table>.sql`) and check it against the contracts.
+    """Read every model under `folder` (`<layer>/<table>.sql` or `.py`) and check it against the contracts.
 
     Args:
-        folder: the lake's SQL models.
+        folder: the lake's models.
         contracts: the lake's data contracts.
         cache: a file that keeps what was found, so that a model that is as it was is not parsed again.
 
     Raises:
-        ModelError: with file and line: anything but one SELECT over tables that have a contract, an unknown or
-            ambiguous column, columns that are not the contract's, a model without a contract or vice versa, models
-            that read each other in a circle.
+        ModelError: with file and line: anything but one SELECT, or one function, over tables that have a contract, an
+            unknown or ambiguous column, columns that are not the contract's, a model without a contract or vice versa,
+            two models of one table, models that read each other in a circle.
     """
     models, faults = read_models(folder, contracts, cache)
     if faults:
@@ -130,10 +137,13 @@ def read_models(
     known = _Cache(cache)
     models: dict[TableName, Model] = {}
     faults: list[ModelError] = []
-    files = sorted(folder.glob("*/*.sql"))
+    files = model_files(folder)
     for file in files:
         try:
             contract, text = _contract_of(file, contracts), text_of(file)
+            if file.suffix == PYTHON:
+                models[contract.table] = _check_python(contract, file, text, contracts)
+                continue
             models[contract.table] = known.get(contract, file, text, contracts) or known.put(
                 _check(contract, file, text, contracts), text, contracts
             )
@@ -141,12 +151,17 @@ def read_models(
             faults.append(error)
     for contract in contracts:
         place = folder / contract.table.layer / f"{contract.table.name}.sql"
-        if contract.materialization and place not in files:
+        if contract.materialization and not {place, place.with_suffix(PYTHON)} & set(files):
             message = f"{contract.table} is to be built by a model and has none."
             advice = f"Write {place}, or remove lagoa.materialization from the contract."
             faults.append(ModelError(contract.file, None, message, advice))
     known.save()
     return models, faults
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Return the files of the models under a folder, whether or not they can be used."""
+    return sorted(file for suffix in SUFFIXES for file in folder.glob(f"*/*{suffix}"))
 
 
 def text_of(file: Path) -> str:
@@ -165,10 +180,15 @@ def _contract_of(file: Path, contracts: Contracts) -> Contract:
     contract = contracts.get(table)
     if contract is None:
         advice = f"Let `lagoa contract infer --model {table}` draft it, or remove the model."
+        if file.suffix == PYTHON:
+            advice = f"Write iceberg/{table.layer}/{table.name}.odcs.yaml, or remove the model."
         raise ModelError(file, None, f"{table} has no data contract.", advice)
     if contract.materialization is None:
         advice = f"Set lagoa.materialization, such as to full, in {contract.file}, or remove the model."
         raise ModelError(file, None, f"the contract of {table} does not say that a model builds it.", advice)
+    if file.suffix == PYTHON and file.with_suffix(SQL).exists():
+        message = f"{file.with_suffix(SQL).name} makes {table}, too."
+        raise ModelError(file, None, message, "Remove one of the two.")
     return contract
 
 
@@ -198,6 +218,16 @@ def _check(contract: Contract, file: Path, text: str, contracts: Contracts) -> M
     return Model(contract.table, file, found.sql, digest, found.inputs, names)
 
 
+def _check_python(contract: Contract, file: Path, text: str, contracts: Contracts) -> Model:
+    from lagoa.sql_models.python.reading import read_python
+
+    found = read_python(file, text, contracts)
+    if contract.incremental is not None:
+        message = "a Python model is not built by increments: they are derived from a SELECT."
+        raise ModelError(file, None, message, f"Set lagoa.materialization to full or merge in {contract.file}.")
+    return Model(contract.table, file, text, found.digest, found.inputs, function=found.function)
+
+
 class _Cache:
     """What is known of models that were checked before."""
 
@@ -224,7 +254,7 @@ class _Cache:
         """Keep a model that was checked."""
         entry = {
             "of": _state(model, text, contracts),
-            "end": len(model.sql),
+            "end": len(model.text),
             "hash": model.hash,
             "inputs": {str(table): line for table, line in model.inputs.items()},
             "names": None if model.names is None else sorted(model.names),

@@ -16,7 +16,7 @@ _GB = 1000**3
 
 
 def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> str:
-    """Return the engine that a model runs on: `duckdb`, `spark` or `trino`.
+    """Return what a model runs on: `duckdb`, `spark` or `trino`; `python`, a process of this machine, for a function.
 
     With the setting `auto` that is DuckDB, unless the inputs are larger than `engine_limit_gb`, the lake is on Nessie,
     and Spark can run the model with DuckDB's rows.
@@ -26,6 +26,8 @@ def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> str:
         model: the model.
         pointers: the tables; an input that is not there yet counts as empty.
     """
+    if model.function is not None:
+        return "python"
     if context.settings.engine != "auto":
         return context.settings.engine
     limit = context.settings.engine_limit_gb * _GB

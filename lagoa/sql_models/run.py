@@ -1,4 +1,4 @@
-"""Runs SQL models: only stale ones, in the order of their dependencies, independent ones in parallel."""
+"""Runs models: only stale ones, in the order of their dependencies, independent ones in parallel."""
 
 from __future__ import annotations
 

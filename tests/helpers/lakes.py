@@ -69,6 +69,10 @@ class LakeFolder:
         """Write the model of a table."""
         return self.file(f"transformations/{table.replace('.', '/')}.sql", sql)
 
+    def python_model(self, table: str, text: str) -> Path:
+        """Write the model of a table in Python."""
+        return self.file(f"transformations/{table.replace('.', '/')}.py", text)
+
     def checks(self, table: str, text: str) -> Path:
         """Write the check file of a table."""
         return self.file(f"soda/{table.replace('.', '/')}.yaml", text)

@@ -46,7 +46,7 @@ def _written(model: Model, engine: Engine, contracts: Contracts) -> tuple[str, l
     from lagoa.sql_models.dialects.types import annotate
     from lagoa.sql_models.sql import read_model
 
-    query = read_model(model.file, model.sql, contracts).resolved
+    query = read_model(model.file, model.text, contracts).resolved
     inline_windows(query)
     expand_all(query)
     annotate(query, contracts)

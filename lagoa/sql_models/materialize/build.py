@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -10,13 +11,14 @@ from lagoa.sql_models.materialize.states import State
 from lagoa.write import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.sql_models import Model
-    from lagoa.write import WriteResult
+    from lagoa.write import Source, WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +93,30 @@ class Built:
 
 
 def build_rows(work: Build, how: Literal["full", "merge", "scd2"], reason: str = "") -> Built:
-    """Write the rows of the SELECT: replacing all rows, merged by the contract's key, or as observations.
+    """Write the rows of the model: replacing all rows, merged by the contract's key, or as observations.
 
     Args:
         work: the model.
         how: its materialization.
         reason: why an incremental table is built in full.
     """
-    with rows_of(work, combined=how != "full") as rows, begin(work.context, work.branch, work.message) as tx:
+    found: AbstractContextManager[Source] = (
+        _python_rows(work) if work.model.function is not None else rows_of(work, combined=how != "full")
+    )
+    with found as rows, begin(work.context, work.branch, work.message) as tx:
         write = {"full": tx.replace, "merge": tx.merge, "scd2": tx.scd2}[how]
         result = write(work.model.table, rows, kind="model", properties=work.properties)
     return Built(result, tx.commit, how, reason=reason)
+
+
+@contextmanager
+def _python_rows(work: Build) -> Iterator[Source]:
+    """Yield the rows of a Python model, which are read like those of a program."""
+    from lagoa.sql_models.python.running import returned_rows
+
+    context, model = work.context, work.model
+    with (
+        context.engine.session(work.inputs) as session,
+        returned_rows(context.settings, model, context.contracts[model.table], session) as rows,
+    ):
+        yield rows

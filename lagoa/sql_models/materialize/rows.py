@@ -47,7 +47,7 @@ class _BuiltElsewhere(SessionQuery):
 
 @contextmanager
 def rows_of(work: Build, conditions: Conditions = _ALL, *, combined: bool) -> Iterator[SessionQuery]:
-    """Yield the rows of a model as a query in an open session of the embedded engine.
+    """Yield the rows of a model of SQL as a query in an open session of the embedded engine.
 
     Args:
         work: the model.
@@ -62,7 +62,7 @@ def rows_of(work: Build, conditions: Conditions = _ALL, *, combined: bool) -> It
     engine = context.model_engine if work.query is not None else None
     if engine is None or work.query is None:
         with _narrowed_session(context.engine, work.inputs, conditions) as session:
-            yield SessionQuery(session, work.model.sql)
+            yield SessionQuery(session, work.model.text)
         return
     query = work.query
     if conditions:
@@ -85,7 +85,7 @@ def narrowed(model: Model, conditions: Conditions, contracts: Contracts) -> Mode
     from lagoa.sql_models.columns import DIALECT
     from lagoa.sql_models.sql import read_model
 
-    query = read_model(model.file, model.sql, contracts).resolved
+    query = read_model(model.file, model.text, contracts).resolved
     for table in list(query.find_all(exp.Table)):
         name = TableName((table.db,), table.name)
         if name in conditions:
@@ -93,7 +93,7 @@ def narrowed(model: Model, conditions: Conditions, contracts: Contracts) -> Mode
             either = " OR ".join(f"({each})" for each in conditions[name]) or "false"
             part = parse_one(f"SELECT {columns} FROM {table_in_sql(name)} WHERE {either}", dialect=DIALECT)
             table.replace(exp.Subquery(this=part, alias=exp.TableAlias(this=exp.to_identifier(table.alias_or_name))))
-    return replace(model, sql=query.sql(DIALECT))
+    return replace(model, text=query.sql(DIALECT))
 
 
 def _selected(contract: Contract) -> TableMetadata:

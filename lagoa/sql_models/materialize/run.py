@@ -129,9 +129,11 @@ class Run:
                 self._query(self.models[table])
 
     def _query(self, model: Model) -> str | None:
-        """Return a model's SELECT in the SQL of the engine that runs it; None if that is the SQL engine."""
+        """Return a model's SELECT in the SQL of the engine that runs it; None for the SQL engine and for a function."""
         chosen = engine_of(self.context, model, self.pointers)
-        engine = None if chosen == "duckdb" else self.context.model_engine  # opened only for a model that runs on it
+        engine = (
+            None if chosen in {"duckdb", "python"} else self.context.model_engine
+        )  # opened only for a model that runs on it
         if engine is None:
             return None
         if model.table not in self.queries:
@@ -198,6 +200,7 @@ def _build(work: Build) -> ModelResult:
 
 def _at_its_file(model: Model, error: LagoaError) -> ModelError:
     """Return an error of the engine or of the write as one of the model."""
-    line = _LINE.search(error.message)
+    found = _LINE.search(error.message)
+    line = int(found[1]) if found else model.function.line if model.function else None
     advice = error.advice or "Fix the model; what was finished stays, and `lagoa transform` continues from there."
-    return ModelError(model.file, int(line[1]) if line else None, f"{model.table} failed: {error.message}", advice)
+    return ModelError(model.file, line, f"{model.table} failed: {error.message}", advice)

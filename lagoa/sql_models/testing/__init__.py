@@ -59,7 +59,7 @@ def run_tests(context: LakeContext, select: Collection[str] | None = None) -> Mo
     models = load_models(settings.models_folder, contracts, settings.cache("models"))
     chosen = _chosen(models, select)
     tests = [test for test in read_tests(settings.models_folder, models, contracts) if test.table in chosen]
-    results = tuple(run_test(context.engine, models[test.table], contracts, test) for test in tests)
+    results = tuple(run_test(context, models[test.table], test) for test in tests)
     tested = {test.table for test in tests}
     return ModelTestReport(results, tuple(table for table in chosen if table not in tested))
 

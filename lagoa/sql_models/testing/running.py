@@ -1,18 +1,20 @@
-"""Runs one test: the model's SQL over the given rows, in memory, with the types of its contract."""
+"""Runs one test: the model over the given rows, with the types of its contract."""
 
 # ruff: noqa: S608 - names are quoted or are constants of this module
 from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.rules import row_rules
 from lagoa.domain.sql_names import name_in_sql
-from lagoa.errors import QueryError, WriteError
+from lagoa.errors import LagoaError, ModelError, QueryError, WriteError
 from lagoa.sql_models.testing.comparing import Difference, compare, shown_row
 from lagoa.sql_models.testing.rows import arrow_rows
+from lagoa.write.frames import Frame
 from lagoa.write.scd2 import stage_observations
 from lagoa.write.sources import SessionQuery
 
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
     from pyiceberg.table.metadata import TableMetadata
 
-    from lagoa.contracts import Contract, Contracts
+    from lagoa.context import LakeContext
+    from lagoa.contracts import Contract
     from lagoa.domain.ports.engine import SqlEngine, SqlSession
+    from lagoa.settings import Settings
     from lagoa.sql_models import Model
     from lagoa.sql_models.testing.reading import ModelTest
 
-_OUTPUT = "_lagoa_output"
+_OUTPUT, _RETURNED = "_lagoa_output", "_lagoa_returned"
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
@@ -58,23 +62,51 @@ class ModelTestResult:
         return [*self.broken, *self.difference.lines()]
 
 
-def run_test(engine: SqlEngine, model: Model, contracts: Contracts, test: ModelTest) -> ModelTestResult:
+def run_test(context: LakeContext, model: Model, test: ModelTest) -> ModelTestResult:
     """Run the model over the given rows; its rows are cast to the contract's types, as the write would."""
     started = time.perf_counter()
+    engine, contracts = context.engine, context.contracts
     contract = contracts[model.table]
     tables = {table: arrow_rows(contracts[table], test.given.get(table, ())) for table in model.inputs}
     difference, broken = Difference(), []
     with engine.session_of(tables) as session:
         try:
-            session.stage(_OUTPUT, *_written(session, model.sql, contract))
+            with _rows(context.settings, model, contract, session) as select:
+                session.stage(_OUTPUT, *_written(session, select, contract))
             found = session.query(_compared(engine, test)).arrow().to_pylist()
             columns = test.columns or [column.name for column in contract.all_columns]
             difference = compare(contract, columns, test.expected, found)
             broken = list(_broken_rules(session, contract))
-        except (QueryError, WriteError) as error:
-            line = _LINE.search(error.message)
-            broken = [error.message.splitlines()[0] + (f" (line {line[1]})" if line else "")]
+        except (ModelError, QueryError, WriteError) as error:
+            broken = [_said(error)]
     return ModelTestResult(test, time.perf_counter() - started, difference, tuple(broken))
+
+
+def _said(error: ModelError | QueryError | WriteError) -> str:
+    """Return on one line why the model has no rows, with the line of its file behind it."""
+    if isinstance(error, ModelError):
+        text, line = error.message.removeprefix(f"{error.file}:{error.line}: "), error.line
+    else:
+        found = _LINE.search(error.message)
+        text, line = error.message.splitlines()[0], int(found[1]) if found else None
+    return text + (f" (line {line})" if line else "")
+
+
+@contextmanager
+def _rows(settings: Settings, model: Model, contract: Contract, session: SqlSession) -> Iterator[str]:
+    """Yield SQL for the model's rows in a session with its inputs."""
+    if model.function is None:
+        yield model.text
+        return
+    from lagoa.sql_models.python.running import returned_rows
+
+    with returned_rows(settings, model, contract, session) as rows:
+        frame = Frame(contract.table, _metadata(contract).schema(), rows)
+        session.register(_RETURNED, frame)
+        try:
+            yield frame.query(_RETURNED)
+        except LagoaError as error:
+            raise frame.error_of(error) from error
 
 
 def _written(session: SqlSession, select: str, contract: Contract) -> tuple[str, TableMetadata]:

@@ -55,4 +55,4 @@ def test_the_tests_of_the_documentation_pass(context, tmp_path):
     file.write_text(page.split("## Unit tests")[1].split("```yaml\n")[1].split("```")[0], "utf-8")
     models = lake_models(context)
     tests = read_test_file(file, tmp_path, models, context.contracts)
-    assert [run_test(context.engine, models[test.table], context.contracts, test).lines for test in tests] == [[], []]
+    assert [run_test(context, models[test.table], test).lines for test in tests] == [[], []]

@@ -418,8 +418,8 @@ def test_a_test_gives_what_a_run_writes(lake):
         branch.append("raw.things", arrow_rows(opened.context.contracts[RAW_THINGS], rows).select(list(rows[0])))
         branch.transform()
         written = branch.sql("select * from clean.things").arrow().to_pylist()
-        model, contracts = lake_models(opened.context)[CLEAN_THINGS], opened.context.contracts
+        model = lake_models(opened.context)[CLEAN_THINGS]
         columns = tuple(written[0])
         test = ModelTest(CLEAN_THINGS, "it", lake.root, 1, {RAW_THINGS: rows}, None, columns, written)
-        assert run_test(opened.context.engine, model, contracts, test).lines == []
+        assert run_test(opened.context, model, test).lines == []
     assert [row["price"] for row in sorted(written, key=lambda row: row["id"])] == [Decimal("0.30"), None]

@@ -98,7 +98,7 @@ def test_accepts(folder: LakeFolder, name: str) -> None:
     sql, inputs = ACCEPTED[name]
     model = one(folder, sql, "x now" if " as now" in sql else "x")[TableName.parse("gold.t")]
     assert " ".join(map(str, sorted(model.inputs))) == inputs
-    assert not model.sql.rstrip().endswith(";")
+    assert not model.text.rstrip().endswith(";")
 
 
 REFUSED = {

@@ -342,7 +342,8 @@ class Lake:
     def draft_contracts(self, models: Collection[str] | None = None, ref: str = MAIN) -> list[ContractDraft]:
         """Return first contracts for models that have none, and for those without one that they read; write nothing.
 
-        Columns, types, what is never null and keys follow from the SELECTs and the contracts of what they read.
+        Columns, types, what is never null and keys follow from the SELECTs and the contracts of what they read; columns
+        and types of Python models from what their functions return for tables without rows.
 
         Args:
             models: names of tables or layers; all models by default.

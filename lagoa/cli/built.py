@@ -25,7 +25,7 @@ def show_built(results: Sequence[ModelResult]) -> None:
     if kept:
         hint(f"{count(kept, 'model')} {'was' if kept == 1 else 'were'} up to date.")
     if not results:
-        hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each.")
+        hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each, <table>.py one function.")
 
 
 def tell_built(result: ModelResult) -> dict[str, Any]:

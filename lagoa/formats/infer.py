@@ -99,7 +99,7 @@ def look_at(path: Path | Sequence[Path], table: TableName, given: Given, finding
     for file in files:
         if file.path.suffix.lower() in _NO_DATA:
             model = "For a model's table it is `lagoa contract infer --model layer.table`."
-            advice = model if file.path.suffix.lower() == ".sql" else "Choose a file of records."
+            advice = model if file.path.suffix.lower() in {".sql", ".py"} else "Choose a file of records."
             raise SourceError(str(file.path), f"a {file.path.suffix} file is no data.", advice)
         if "\\" in file.name:
             message = "its name has a backslash, which a contract cannot express."

@@ -34,7 +34,8 @@ def main() -> None:
     task = Task.from_json(sys.stdin.read())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    signal.setitimer(signal.ITIMER_REAL, task.limit_s + 1)  # ends this process if the one that started it is gone
+    signal.setitimer(signal.ITIMER_REAL, task.limit_s + 1)  # ends this process where the next line does not
+    landlock.end_with_parent()
     with Path(task.result).open("wb") as result:
         folder = str(Path(task.result).parent)
         landlock.restrict([folder, *guard.system_places(), *guard.module_places()])

@@ -28,7 +28,7 @@ _CHANGES = frozenset(
 _LISTINGS = frozenset({"os.listdir", "os.scandir"})
 _SYSTEM = (
     "/usr", "/lib", "/lib64", "/etc/localtime", "/sys", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
-    "/proc/stat", "/dev/null", "/dev/urandom",
+    "/proc/stat", "/dev/null", "/dev/urandom", "/nix/store",
 )  # fmt: skip
 """What libraries read: shared libraries, time zones, the numbers of CPUs and bytes that they may use."""
 
@@ -40,6 +40,7 @@ class Refused(PermissionError):
 def system_places() -> list[str]:
     """Return the files and folders that Python and its packages may read, wherever they are installed."""
     installed = {sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, *sysconfig.get_paths().values()}
+    installed |= set(filter(None, os.environ.get("LD_LIBRARY_PATH", "").split(os.pathsep)))
     return sorted({os.path.realpath(each) for each in (*installed, *_SYSTEM)} - {"/"})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446  # system calls, the same on all architectures
-_VERSION, _PATH_BENEATH, _NO_NEW_PRIVILEGES = 1, 1, 38
+_VERSION, _PATH_BENEATH, _NO_NEW_PRIVILEGES, _PARENT_DEATH_SIGNAL = 1, 1, 38, 1
 _READ = 1 << 2 | 1 << 3  # files, folders
 _FILE_RIGHTS = {1: 1 << 13, 2: 1 << 14, 3: 1 << 15, 5: 1 << 16}
 """By the version of Landlock from which on it is valid, the first number beyond its rights for files."""
@@ -35,6 +36,12 @@ def supported() -> int:
     if sys.platform != "linux":
         return 0
     return int(ctypes.CDLL(None).syscall(_CREATE, None, ctypes.c_size_t(0), _VERSION))
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when the thread that started it ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
 def restrict(readable: Iterable[str]) -> bool:

@@ -180,8 +180,6 @@ def _contract_of(file: Path, contracts: Contracts) -> Contract:
     contract = contracts.get(table)
     if contract is None:
         advice = f"Let `lagoa contract infer --model {table}` draft it, or remove the model."
-        if file.suffix == PYTHON:
-            advice = f"Write iceberg/{table.layer}/{table.name}.odcs.yaml, or remove the model."
         raise ModelError(file, None, f"{table} has no data contract.", advice)
     if contract.materialization is None:
         advice = f"Set lagoa.materialization, such as to full, in {contract.file}, or remove the model."

@@ -68,7 +68,7 @@ def _show(report: ModelTestReport) -> None:
     if report.untested:
         hint(f"Without a test: {', '.join(map(str, report.untested))}.")
     if not (report.results or report.untested):
-        hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each.")
+        hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each, <table>.py one function.")
 
 
 def _outcome(result: ModelTestResult) -> str:

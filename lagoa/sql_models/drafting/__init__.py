@@ -1,4 +1,4 @@
-"""Drafts the contracts of models from their SELECTs and the contracts of the tables that these read."""
+"""Drafts the contracts of models from their SELECTs or functions and the contracts of the tables that these read."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from lagoa.contracts import Contracts
 from lagoa.domain.lists import counted
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError, TerminalError
-from lagoa.sql_models import text_of, unknown_model
+from lagoa.sql_models import PYTHON, model_files, text_of, unknown_model
 from lagoa.sql_models.drafting.draft import draft_of
 from lagoa.sql_models.drafting.text import draft_text
+from lagoa.sql_models.python.reading import tables_taken
 from lagoa.sql_models.sql import tables_named
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def draft_contracts(context: LakeContext, names: Collection[str] | None, ref: st
 def _files(folder: Path) -> dict[TableName, Path]:
     """Return the file of each model; one whose name is no table's is left to `lagoa check`."""
     found = {}
-    for file in sorted(folder.glob("*/*.sql")):
+    for file in model_files(folder):
         with suppress(InvalidName):
             found[TableName.parse(f"{file.parent.name}.{file.stem}")] = file
     return found
@@ -99,7 +100,8 @@ def _ordered(
     while waiting:
         table = waiting.pop()
         if table not in needs:
-            inputs = tables_named(files[table], text_of(files[table]))
+            file = files[table]
+            inputs = (tables_taken if file.suffix == PYTHON else tables_named)(file, text_of(file))
             needs[table] = sorted(each for each in inputs if each in files and each not in known)
             waiting += needs[table]
     try:

@@ -13,9 +13,10 @@ from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import ModelError, QueryError
 from lagoa.formats.shared.guesses import FEW, Guess
 from lagoa.formats.shared.names import find_key
-from lagoa.sql_models import text_of
+from lagoa.sql_models import PYTHON, text_of
 from lagoa.sql_models.drafting.analysis import analyse
 from lagoa.sql_models.drafting.options import build_options
+from lagoa.sql_models.drafting.python import COLUMN, python_draft
 from lagoa.sql_models.drafting.text import DraftColumn, TableDraft, personal_review
 from lagoa.sql_models.sql import read_model
 from lagoa.sql_models.testing.rows import arrow_rows
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from lagoa.sql_models.drafting.facts import Made, Rows
     from lagoa.sql_models.sql import ModelSql
 
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 _LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 _KEPT = (
     "description", "classification", "enum", "pattern", "format", "minimum", "maximum", "exclusive_minimum",
@@ -73,6 +73,8 @@ def draft_of(
         ModelError: the model cannot be used.
     """
     table, file = model
+    if file.suffix == PYTHON:
+        return python_draft(context, model, contracts)
     text = text_of(file)
     found = read_model(file, text, contracts)
     rows = analyse(found.resolved, contracts)
@@ -97,7 +99,7 @@ def model_columns(
     columns = []
     for field in schema:
         name = field.name.lower()
-        if not _NAME.fullmatch(name):
+        if not COLUMN.fullmatch(name):
             advice = "Give it one of letters, digits and underscores with AS."
             raise ModelError(file, found.columns.get(name), f"{field.name!r} is no name for a column.", advice)
         columns.append(_column(file, name, field.type, found, rows.columns.get(name)))

@@ -10,10 +10,12 @@ from lagoa.contracts.scd2 import DELETED, HISTORY_COLUMNS
 from lagoa.domain.lists import counted
 from lagoa.errors import TerminalError
 from lagoa.formats.update import Changes, changes_for_file
-from lagoa.sql_models import text_of
+from lagoa.sql_models import PYTHON, SUFFIXES, text_of
 from lagoa.sql_models.drafting.analysis import analyse
 from lagoa.sql_models.drafting.draft import model_columns
+from lagoa.sql_models.drafting.python import python_columns
 from lagoa.sql_models.drafting.text import column_lines
+from lagoa.sql_models.python.reading import read_python
 from lagoa.sql_models.sql import read_model
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract
     from lagoa.domain.tables import TableName
+    from lagoa.sql_models.drafting.text import DraftColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +80,12 @@ def update_contract(context: LakeContext, table: TableName, path: Path | None) -
 
 def _changes_for_model(context: LakeContext, contract: Contract) -> Changes:
     table = contract.table
-    file = context.settings.models_folder / table.layer / f"{table.name}.sql"
-    if not file.exists():
+    places = [context.settings.models_folder / table.layer / f"{table.name}{suffix}" for suffix in SUFFIXES]
+    file = next((each for each in places if each.exists()), None)
+    if file is None:
         advice = f"Give a file: `lagoa contract update {table} FILE`."
         raise TerminalError(f"{table} has no model, and no file is given.", advice)
-    found = read_model(file, text_of(file), context.contracts)
-    rows = analyse(found.resolved, context.contracts)
-    drafts = {each.column.name: each for each in model_columns(context, file, found, rows, context.contracts)}
+    drafts = {each.column.name: each for each in _columns(context, table, file)}
     changes = Changes()
     history = {*HISTORY_COLUMNS, DELETED} if contract.scd2 is not None else set()
     for name, draft in drafts.items():
@@ -100,3 +102,12 @@ def _changes_for_model(context: LakeContext, contract: Contract) -> Changes:
         if column.name not in drafts and column.name not in history
     ]
     return changes
+
+
+def _columns(context: LakeContext, table: TableName, file: Path) -> list[DraftColumn]:
+    text = text_of(file)
+    if file.suffix == PYTHON:
+        return python_columns(context, (table, file), read_python(file, text, context.contracts), context.contracts)
+    found = read_model(file, text, context.contracts)
+    rows = analyse(found.resolved, context.contracts)
+    return model_columns(context, file, found, rows, context.contracts)

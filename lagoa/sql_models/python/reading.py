@@ -69,12 +69,15 @@ def read_python(file: Path, text: str, contracts: Contracts) -> ModelPython:
         ModelError: with the line of what cannot be used.
     """
     module = _parsed(file, text)
-    lines: dict[TableName, int] = {}
+    lines = _lines(file, module)
+    for table, line in lines.items():
+        if contracts.get(table) is None:
+            advice = near(str(table), map(str, contracts.tables), 3).strip()
+            message = f"there is no table {table}."
+            raise ModelError(file, line, message, advice or "A table needs a data contract (iceberg/).")
     parameters: dict[str, TableName] = {}
     for key, value in _inputs(file, module):
-        table = _table(file, value, contracts)
-        lines.setdefault(table, value.lineno)
-        parameters[_parameter(file, key, parameters)] = table
+        parameters[_parameter(file, key, parameters)] = _table(file, value)
     function = _function(file, module)
     _check_parameters(file, function, parameters)
     for line, call in unstable_calls(module):
@@ -86,6 +89,27 @@ def read_python(file: Path, text: str, contracts: Contracts) -> ModelPython:
         )
     made = Function(function.name, function.lineno, parameters)
     return ModelPython(_digest(text), dict(sorted(lines.items())), made)
+
+
+def tables_taken(file: Path, text: str) -> dict[TableName, int]:
+    """Return the line on which each table that a model takes is first named; the tables need no contract.
+
+    Raises:
+        ModelError: it is not Python, or `INPUTS` cannot be read.
+    """
+    return _lines(file, _parsed(file, text))
+
+
+def description_of(text: str) -> str:
+    """Return the text at the beginning of a module that can be parsed."""
+    return " ".join((ast.get_docstring(ast.parse(text)) or "").split())
+
+
+def _lines(file: Path, module: ast.Module) -> dict[TableName, int]:
+    lines: dict[TableName, int] = {}
+    for _, value in _inputs(file, module):
+        lines.setdefault(_table(file, value), value.lineno)
+    return lines
 
 
 def _parsed(file: Path, text: str) -> ast.Module:
@@ -127,16 +151,11 @@ def _parameter(file: Path, key: ast.Constant, before: Collection[str]) -> str:
     return str(key.value)
 
 
-def _table(file: Path, value: ast.Constant, contracts: Contracts) -> TableName:
+def _table(file: Path, value: ast.Constant) -> TableName:
     try:
-        table = TableName.parse(str(value.value))
+        return TableName.parse(str(value.value))
     except InvalidName as error:
         raise ModelError(file, value.lineno, error.message, error.advice) from error
-    if contracts.get(table) is None:
-        advice = near(str(table), map(str, contracts.tables), 3).strip()
-        message = f"there is no table {table}."
-        raise ModelError(file, value.lineno, message, advice or "A table needs a data contract (iceberg/).")
-    return table
 
 
 def _function(file: Path, module: ast.Module) -> ast.FunctionDef:

@@ -47,11 +47,13 @@ _FIX = "Fix the model; what was finished stays, and `lagoa transform` continues 
 
 
 @contextmanager
-def returned_rows(settings: Settings, model: Model, contract: Contract, session: SqlSession) -> Iterator[pa.Table]:
+def returned_rows(
+    settings: Settings, model: Model, contract: Contract | None, session: SqlSession
+) -> Iterator[pa.Table]:
     """Call a model's function with the tables that it takes from a session, and yield the rows that it returns.
 
-    They are in a file, of which only what is read is in memory; it is removed afterwards. Their columns are those of
-    the contract; their types have not been compared.
+    They are in a file, of which only what is read is in memory; it is removed afterwards. If there is a contract, they
+    have its columns; their types have not been compared.
 
     Raises:
         ModelError: the function fails, exceeds a limit, or returns something else; with the line, if known.
@@ -70,7 +72,8 @@ def returned_rows(settings: Settings, model: Model, contract: Contract, session:
         _run(model, Task(str(model.file), model.text, *function, inputs, result, memory, settings.python_limit_s))
         with pa.memory_map(result) as source:
             rows = pa.ipc.open_stream(source).read_all()
-            _check_columns(model, contract, rows.schema.names)
+            if contract is not None:
+                _check_columns(model, contract, rows.schema.names)
             yield rows
 
 

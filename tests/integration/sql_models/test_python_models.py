@@ -13,6 +13,8 @@ from checkout import ROOT
 from lakes import LakeFolder
 from python_model import ROWS, PythonModel
 
+from lagoa.errors import ModelError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -229,3 +231,42 @@ def test_a_plan_and_a_check_know_python_models(folder: LakeFolder) -> None:
         "gold/notes.txt: nothing reads this file.",
         "gold/t.py: t.sql makes gold.t, too.",
     ]
+
+
+def test_contracts_are_drafted_from_what_functions_return(folder: LakeFolder) -> None:
+    columns = {"k": "long!", "name": {"physicalType": "string", "classification": "personal"}, "at": "timestamptz"}
+    folder.contract("bronze.a", columns, source={"format": "csv"})
+    inputs = "INPUTS = {'rows': 'bronze.a'}\ndef t(rows):\n"
+    folder.python_model("silver.t", f'"""Names,\nby key."""\n{inputs}    return rows.select(["k", "name", "at"])\n')
+    folder.python_model(
+        "gold.u", "import polars as pl\nINPUTS = {'t': 'silver.t'}\ndef u(t):\n    return pl.from_arrow(t)\n"
+    )
+    with folder.open() as lake:
+        silver, gold = lake.draft_contracts(["gold.u"])
+        assert [(each.table.layer, each.file.name) for each in (silver, gold)] == [
+            ("silver", "t.odcs.yaml"),
+            ("gold", "u.odcs.yaml"),
+        ]
+        assert 'description: "Names, by key."' in silver.text
+        assert "it takes personal columns (bronze.a.name): classify what is made from them" in silver.text
+        for draft in (silver, gold):
+            folder.file(str(draft.file.relative_to(folder.root)), draft.text)
+    with folder.open() as lake:
+        assert lake.check_contracts().faults == ()
+        types = [(column.name, column.type) for column in lake.context.contracts[gold.table].columns]
+        assert types == [("k", "long"), ("name", "string"), ("at", "timestamptz")]
+        assert lake.update_contract("silver.t").added == ()
+        folder.python_model(
+            "silver.t", f"{inputs}    return rows.select(['k', 'name', 'at']).append_column('n', rows['k'])\n"
+        )
+        update = lake.update_contract("silver.t")
+        assert update.added == ("n",)
+    for fault, body in {
+        "'K' is no name for a column": "return rows.select(['k']).rename_columns(['K'])",
+        "column k: no type in Iceberg can hold": "import pyarrow as pa; return pa.table({'k': pa.array([], pa.duration('s'))})",
+        "KeyError": "return rows['z']",
+    }.items():
+        folder.file("iceberg/silver/t.odcs.yaml", silver.text).unlink()
+        folder.python_model("silver.t", f"{inputs}    {body}\n")
+        with folder.open() as lake, pytest.raises(ModelError, match=fault):
+            lake.draft_contracts(["silver.t"])

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,6 +126,38 @@ def test_time_is_limited(model: PythonModel) -> None:
         lake.branch("dev").transform()
     assert it.value.line == 3
     assert model.left_over() == []
+
+
+ORPHAN = """
+import os, subprocess, sys
+from lagoa.model_process.task import Task
+task = Task("t.py", "def t():\\n    while True: pass", "t", 1, {}, sys.argv[1], 10**9, 100)
+child = subprocess.Popen([sys.executable, "-m", "lagoa.model_process"], stdin=subprocess.PIPE, text=True)
+child.stdin.write(task.to_json())
+child.stdin.close()
+while not os.path.exists(sys.argv[1]): pass
+print(child.pid, flush=True)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when its time is over")
+def test_the_process_ends_with_the_one_that_started_it(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ORPHAN, str(tmp_path / "result")], capture_output=True, text=True, timeout=60, check=True
+    )
+    pid = int(done.stdout)
+    until = time.monotonic() + 10
+    while _runs(pid):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_inputs_larger_than_the_memory_are_read_from_their_file(model: PythonModel) -> None:

@@ -201,7 +201,7 @@ def test_a_model_needs_a_contract(folder):
     (folder.root / "iceberg/gold/t.odcs.yaml").unlink()
     error = refused(folder, MODEL)
     assert error.message.endswith("gold.t has no data contract.")
-    assert error.advice == "Write iceberg/gold/t.odcs.yaml, or remove the model."
+    assert error.advice == "Let `lagoa contract infer --model gold.t` draft it, or remove the model."
 
 
 def test_a_circle_of_both_kinds_of_models_is_found(folder):

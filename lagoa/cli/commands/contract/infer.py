@@ -76,7 +76,7 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         str | None, typer.Option(metavar="PATH", help="Where the list of records is inside a JSON document: value.")
     ] = None,
 ) -> None:
-    """Write a first contract for a table from files, whose types are guessed, or from the SELECT of a model."""
+    """Write a first contract for a table from files, whose types are guessed, or from a model."""
     from lagoa.errors import TerminalError
     from lagoa.formats.shared.given import Given
     from lagoa.settings import load_settings

@@ -16,7 +16,7 @@ def test_a_new_lake_can_be_deployed_and_its_worker_polls_each_second(tmp_path, m
     assert pools_of(entries) == ["default"]
     monkeypatch.delenv("PREFECT_WORKER_QUERY_SECONDS", raising=False)
     command, environment = worker_of(tmp_path / "lake", {"PREFECT_API_URL": "http://server/api"}, None, 3)
-    assert command[1:] == "-m prefect worker start --pool default --type process --limit 3".split()
+    assert command[1:] == ["-m", "prefect", "worker", "start", "--pool", "default", "--type", "process", "--limit", "3"]
     assert environment["PREFECT_API_URL"] == "http://server/api"
     assert environment["PREFECT_WORKER_QUERY_SECONDS"] == "1"
     monkeypatch.setenv("PREFECT_WORKER_QUERY_SECONDS", "7")

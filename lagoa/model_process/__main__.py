@@ -114,7 +114,10 @@ def _raised(task: Task, error: BaseException) -> Answer:
     found = error if refused is None else refused
     text = " ".join(str(found).split())
     name = "" if isinstance(found, guard.Refused) else f"{type(found).__name__}{': ' if text else ''}"
-    return Answer(name + text, _line(task, error), _ONLY_INPUTS if isinstance(found, OSError) else "")
+    advice = _ONLY_INPUTS if isinstance(found, OSError) else ""
+    if getattr(found, "errno", None) == errno.ENOSPC:
+        advice = "Free disk space in the state folder, where the rows are kept until they are written."
+    return Answer(name + text, _line(task, error), advice)
 
 
 def _line(task: Task, error: BaseException) -> int | None:

@@ -78,9 +78,10 @@ def _column(model: Model, field: pa.Field) -> DraftColumn:
 
 
 def _personal(found: ModelPython, contracts: Contracts) -> list[str]:
-    return [
-        f"{table}.{column.name}"
-        for table in found.inputs
-        for column in contracts[table].columns
-        if column.classification == PERSONAL
+    columns = [
+        f"{each.table}.{column.name}"
+        for each in found.function.inputs.values()
+        for column in contracts[each.table].columns
+        if column.classification == PERSONAL and column.name in (each.columns or {column.name})
     ]
+    return sorted(set(columns))

@@ -9,19 +9,18 @@ import tokenize
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
-from lagoa.domain.tables import TableName
-from lagoa.errors import InvalidName, ModelError
+from lagoa.errors import ModelError
+from lagoa.sql_models.python.inputs import EXAMPLE, NAME, check_inputs, inputs_of, lines_of
 from lagoa.sql_models.python.unstable import unstable_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lagoa.contracts import Contracts
+    from lagoa.domain.tables import TableName
+    from lagoa.sql_models.python.inputs import Input
 
-_INPUTS = "INPUTS"
-_EXAMPLE = f'Write {_INPUTS} = {{"orders": "silver.orders"}}: the table of each parameter.'
 _IGNORED = frozenset(
     {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 )
@@ -34,12 +33,12 @@ class Function:
     Attributes:
         name: its name, that of the table.
         line: the line on which it is defined.
-        tables: the table that each of its parameters receives.
+        inputs: what each of its parameters receives.
     """
 
     name: str
     line: int
-    tables: Mapping[str, TableName]
+    inputs: Mapping[str, Input]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +68,10 @@ def read_python(file: Path, text: str, contracts: Contracts) -> ModelPython:
         ModelError: with the line of what cannot be used.
     """
     module = _parsed(file, text)
-    lines = _lines(file, module)
-    for table, line in lines.items():
-        if contracts.get(table) is None:
-            advice = near(str(table), map(str, contracts.tables), 3).strip()
-            message = f"there is no table {table}."
-            raise ModelError(file, line, message, advice or "A table needs a data contract (iceberg/).")
-    parameters: dict[str, TableName] = {}
-    for key, value in _inputs(file, module):
-        parameters[_parameter(file, key, parameters)] = _table(file, value)
+    inputs = inputs_of(file, module)
+    check_inputs(file, inputs, contracts)
     function = _function(file, module)
-    _check_parameters(file, function, parameters)
+    _check_parameters(file, function, inputs)
     for line, call in unstable_calls(module):
         raise ModelError(
             file,
@@ -87,8 +79,7 @@ def read_python(file: Path, text: str, contracts: Contracts) -> ModelPython:
             f"{call} gives different values each time it runs.",
             "A model must depend only on its inputs: take the time from the data, and give generators a seed.",
         )
-    made = Function(function.name, function.lineno, parameters)
-    return ModelPython(_digest(text), dict(sorted(lines.items())), made)
+    return ModelPython(_digest(text), lines_of(inputs), Function(function.name, function.lineno, inputs))
 
 
 def tables_taken(file: Path, text: str) -> dict[TableName, int]:
@@ -97,19 +88,12 @@ def tables_taken(file: Path, text: str) -> dict[TableName, int]:
     Raises:
         ModelError: it is not Python, or `INPUTS` cannot be read.
     """
-    return _lines(file, _parsed(file, text))
+    return lines_of(inputs_of(file, _parsed(file, text)))
 
 
 def description_of(text: str) -> str:
     """Return the text at the beginning of a module that can be parsed."""
     return " ".join((ast.get_docstring(ast.parse(text)) or "").split())
-
-
-def _lines(file: Path, module: ast.Module) -> dict[TableName, int]:
-    lines: dict[TableName, int] = {}
-    for _, value in _inputs(file, module):
-        lines.setdefault(_table(file, value), value.lineno)
-    return lines
 
 
 def _parsed(file: Path, text: str) -> ast.Module:
@@ -119,43 +103,6 @@ def _parsed(file: Path, text: str) -> ast.Module:
         raise ModelError(file, error.lineno, f"this is not Python: {error.msg}.", "Fix it.") from error
     except (ValueError, RecursionError, MemoryError) as error:  # null characters; too deeply nested
         raise ModelError(file, None, f"this is not Python: {error}.", "Fix it.") from error
-
-
-def _inputs(file: Path, module: ast.Module) -> list[tuple[ast.Constant, ast.Constant]]:
-    """Return the keys and values of `INPUTS`; none if it is not there."""
-    found = [each for each in module.body if _INPUTS in _assigned(each)]
-    if not found:
-        return []
-    if len(found) > 1:
-        raise ModelError(file, found[1].lineno, f"{_INPUTS} is set twice.", "Name all inputs in the first.")
-    value = getattr(found[0], "value", None)
-    pairs = list(zip(value.keys, value.values, strict=True)) if isinstance(value, ast.Dict) else None
-    if pairs is None or not all(_is_text(part) for pair in pairs for part in pair):
-        message = f"{_INPUTS} is not written out as names of parameters with names of tables."
-        raise ModelError(file, found[0].lineno, message, _EXAMPLE)
-    return pairs  # type: ignore[return-value] # texts, as just seen
-
-
-def _assigned(statement: ast.stmt) -> list[str]:
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    return [each.id for each in targets if isinstance(each, ast.Name)]
-
-
-def _is_text(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
-
-
-def _parameter(file: Path, key: ast.Constant, before: Collection[str]) -> str:
-    if key.value in before:
-        raise ModelError(file, key.lineno, f"{_INPUTS} has {key.value!r} twice.", "Give each input its own name.")
-    return str(key.value)
-
-
-def _table(file: Path, value: ast.Constant) -> TableName:
-    try:
-        return TableName.parse(str(value.value))
-    except InvalidName as error:
-        raise ModelError(file, value.lineno, error.message, error.advice) from error
 
 
 def _function(file: Path, module: ast.Module) -> ast.FunctionDef:
@@ -175,20 +122,20 @@ def _function(file: Path, module: ast.Module) -> ast.FunctionDef:
     return function
 
 
-def _check_parameters(file: Path, function: ast.FunctionDef, inputs: Mapping[str, TableName]) -> None:
+def _check_parameters(file: Path, function: ast.FunctionDef, inputs: Mapping[str, Input]) -> None:
     given = function.args
     if given.vararg or given.kwarg or given.posonlyargs or given.defaults or any(given.kw_defaults):
         message = f"{function.name} has parameters that are optional, only positional, or of any number."
         raise ModelError(file, function.lineno, message, "Write one plain parameter for each input.")
     names = [each.arg for each in (*given.args, *given.kwonlyargs)]
-    _refuse(file, function, [f"{name} of {function.name}" for name in names if name not in inputs], f"not in {_INPUTS}")
-    extra = [f"{name} of {_INPUTS}" for name in inputs if name not in names]
+    _refuse(file, function, [f"{name} of {function.name}" for name in names if name not in inputs], f"not in {NAME}")
+    extra = [f"{name} of {NAME}" for name in inputs if name not in names]
     _refuse(file, function, extra, f"no parameter of {function.name}")
 
 
 def _refuse(file: Path, function: ast.FunctionDef, names: Sequence[str], fault: str) -> None:
     if names:
-        raise ModelError(file, function.lineno, f"{', '.join(names)} is {fault}.", _EXAMPLE)
+        raise ModelError(file, function.lineno, f"{', '.join(names)} is {fault}.", EXAMPLE)
 
 
 def _digest(text: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import selected_columns
-from lagoa.domain.sql_names import table_in_sql
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.suggestions import near
 from lagoa.errors import ModelError
 from lagoa.model_process.task import Answer, Task
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from lagoa.contracts import Contract
     from lagoa.domain.ports.engine import SqlSession
-    from lagoa.domain.tables import TableName
     from lagoa.settings import Settings
     from lagoa.sql_models import Model
+    from lagoa.sql_models.python.inputs import Input
 
 _GB = 1000**3
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
@@ -63,9 +63,9 @@ def returned_rows(
 
     assert model.function is not None  # noqa: S101 - a Python model has one
     with _folder(settings) as folder:
-        inputs = {name: str(folder / f"{name}.arrow") for name in model.function.tables}
-        for name, table in model.function.tables.items():
-            _write_input(model, session, table, inputs[name])
+        inputs = {name: str(folder / f"{name}.arrow") for name in model.function.inputs}
+        for name, given in model.function.inputs.items():
+            _write_input(model, session, given, inputs[name])
         result = str(folder / "result")
         memory = int(settings.python_memory_gb * _GB)
         function = model.function.name, model.function.line
@@ -92,19 +92,20 @@ def _folder(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_input(model: Model, session: SqlSession, table: TableName, file: str) -> None:
+def _write_input(model: Model, session: SqlSession, given: Input, file: str) -> None:
     import pyarrow as pa
 
+    columns = ", ".join(map(name_in_sql, given.columns)) or "*"
     try:
         with (
-            session.query(f"SELECT * FROM {table_in_sql(table)}").reader() as rows,
+            session.query(f"SELECT {columns} FROM {table_in_sql(given.table)}").reader() as rows,
             pa.ipc.new_stream(file, rows.schema) as writer,
         ):
             for batch in rows:
                 writer.write_batch(batch)
     except OSError as error:
-        message = f"the rows of {table} cannot be written to {file}: {error}."
-        raise ModelError(model.file, model.inputs[table], message, "Free disk space in the state folder.") from error
+        message = f"the rows of {given.table} cannot be written to {file}: {error}."
+        raise ModelError(model.file, given.line, message, "Free disk space in the state folder.") from error
 
 
 def _run(model: Model, task: Task) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from lakes import LakeFolder
 from python_model import ROWS, PythonModel
 
 from lagoa.errors import ModelError
+from lagoa.sql_models.run import transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -270,3 +272,37 @@ def test_contracts_are_drafted_from_what_functions_return(folder: LakeFolder) ->
         folder.python_model("silver.t", f"{inputs}    {body}\n")
         with folder.open() as lake, pytest.raises(ModelError, match=fault):
             lake.draft_contracts(["silver.t"])
+
+
+def test_a_model_receives_the_columns_that_it_names(folder: LakeFolder) -> None:
+    folder.contract("bronze.a", "k:long v:long", source={"format": "csv"})
+    folder.contract("gold.t", "rows:string", materialization="full")
+    inputs = '{"a": ("bronze.a", ["v", "_row"]), "b": "bronze.a"}'
+    body = "return pa.table({'rows': [str([*a.column_names, a['v'].to_pylist(), b.column_names])]})"
+    folder.python_model("gold.t", f"import pyarrow as pa\nINPUTS = {inputs}\ndef t(a, b):\n    {body}\n")
+    with folder.open() as lake:
+        branch = lake.create_branch("dev")
+        branch.append("bronze.a", ROWS)
+        branch.transform()
+        lineage = "'_batch_id', '_ingested_at', '_source', '_row'"
+        wanted = f"['v', '_row', [10, 20, 30], ['k', 'v', {lineage}]]"
+        assert branch.sql("select rows from gold.t").fetchall() == [(wanted,)]
+
+
+def test_with_spark_a_function_runs_on_this_machine(folder: LakeFolder) -> None:
+    folder.contract("gold.t", "k:long", materialization="full")
+    folder.python_model("gold.t", "import pyarrow as pa\ndef t():\n    return pa.table({'k': [1]})\n")
+    with folder.open() as lake:
+        branch = lake.create_branch("dev")
+        settings = lake.context.settings.model_copy(update={"engine": "spark"})
+        opened: list[str] = []
+        context = replace(
+            lake.context,
+            settings=settings,
+            open_engine=lambda: lake.context.engine,
+            open_model_engine=lambda: opened.append("it"),
+        )
+        (result,) = transform(context, "dev")
+        assert (result.rows, result.how) == (1, "full")
+        assert opened == []
+        assert branch.sql("select k from gold.t").fetchall() == [(1,)]

@@ -13,6 +13,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import ModelError
 from lagoa.formats import FORMATS
 from lagoa.sql_models import load_models
+from lagoa.sql_models.python.inputs import Input
 
 if TYPE_CHECKING:
     from lakes import LakeFolder
@@ -60,7 +61,7 @@ def test_a_function_is_found_without_running_the_file(folder):
     assert model.inputs == {TableName.parse("bronze.orders"): 2}
     assert model.function is not None
     assert (model.function.name, model.function.line) == ("t", 3)
-    assert model.function.tables == {"rows": TableName.parse("bronze.orders")}
+    assert model.function.inputs == {"rows": Input(TableName.parse("bronze.orders"), (), 2)}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +76,13 @@ def test_a_function_is_found_without_running_the_file(folder):
 )  # fmt: skip
 def test_inputs_are_those_of_the_constant(folder, text, inputs):
     assert [str(table) for table in one(folder, text)[T].inputs] == inputs
+
+
+def test_columns_of_an_input_are_named_beside_the_table(folder):
+    inputs = '{"a": ("bronze.orders", ["_row", "id"]), "b": "bronze.orders"}'
+    function = one(folder, f"INPUTS = {inputs}\ndef t(a, b): ...\n")[T].function
+    assert function is not None
+    assert {name: each.columns for name, each in function.inputs.items()} == {"a": ("_row", "id"), "b": ()}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,13 @@ def test_inputs_are_those_of_the_constant(folder, text, inputs):
         ('INPUTS = ["bronze.orders"]\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
         ('INPUTS = {"rows": 1}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
         ('INPUTS = {**{}, "rows": "bronze.orders"}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
+        ('INPUTS = {"rows": ("bronze.orders", "id")}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
+        ('INPUTS = {"rows": ("bronze.orders", [])}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
+        ('INPUTS = {"rows": ("bronze.orders", [1])}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
+        ('INPUTS = {"rows": "bronze." + "orders"}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
+        ('INPUTS = {1: "bronze.orders"}\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
+        ('INPUTS = {"rows": ("bronze.orders", ["id", "id"])}\ndef t(rows): ...\n', 1, "the column 'id' is named twice."),
+        ('INPUTS = {\n"rows": ("bronze.orders", ["ids"])}\ndef t(rows): ...\n', 2, "bronze.orders has no column 'ids'."),
         ('INPUTS = dict(rows="bronze.orders")\ndef t(rows): ...\n', 1, "INPUTS is not written out"),
         ('INPUTS = {\n"rows": "bronze.orders",\n"rows": "bronze.items"}\ndef t(rows): ...\n', 3, "INPUTS has 'rows' twice."),
         ('INPUTS = {"rows": "orders"}\ndef t(rows): ...\n', 1, "'orders' is not a valid table name"),

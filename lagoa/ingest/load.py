@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.commits import Batch
-from lagoa.domain.sql_names import name_in_sql
-from lagoa.domain.tables import LINEAGE_COLUMNS
-from lagoa.errors import LagoaError, QueryError, SourceError
-from lagoa.formats import open_reader
+from lagoa.errors import SourceError
 from lagoa.formats.shared.files import SourceFile
-from lagoa.formats.shared.row_sql import STREAM, RowSql
 from lagoa.ingest.results import IngestResult
-from lagoa.write import SessionQuery, begin
+from lagoa.ingest.rows import FileRows, Written
+from lagoa.write import WrittenRows, begin
 from lagoa.write.fingerprints import FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.context import LakeContext
-    from lagoa.contracts.contract import Contract
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
-    from lagoa.formats.shared.reading import Reader
-    from lagoa.formats.shared.stream import EngineScan
     from lagoa.write import WriteTransaction
 
 _ID_LENGTH = 16
@@ -66,21 +60,8 @@ def ingest_file(
         RefProtected: the branch accepts no writes.
     """
     started = time.perf_counter()
-    contract = context.contracts[table]
-    named = contract.source.member if contract.source else None
-    file = SourceFile(path, [each for each in (named, member) if each])
-    reader = open_reader(contract, file)
-    load = _Load(contract, file, reader, batch_of(file, batch))
-
-    def loaded(scan: EngineScan | None) -> IngestResult:
-        with begin(context, branch, f"ingest {file.name} into {table}") as tx, context.engine.session({}) as session:
-            result = load.run(tx, session, scan)
-        return replace(result, commit=tx.commit.id if tx.commit else None, seconds=time.perf_counter() - started)
-
-    if reader.scan is not None:
-        with suppress(QueryError):  # the stream has the place and the reason of what the engine cannot read
-            return loaded(reader.scan)
-    return loaded(None)
+    load = Load(context, table, path, batch=batch, member=member)
+    return replace(load.commit(branch), seconds=time.perf_counter() - started)
 
 
 def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
@@ -89,79 +70,71 @@ def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
     return Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
 
 
-class _Load:
-    """The load of one file into one table."""
+class Load:
+    """The load of one file into one table; see `ingest_file` for the errors.
 
-    def __init__(self, contract: Contract, file: SourceFile, reader: Reader, batch: Batch) -> None:
+    Attributes:
+        rows: the rows of the file.
+    """
+
+    def __init__(
+        self, context: LakeContext, table: TableName, path: Path, *, batch: str | None = None, member: str | None = None
+    ) -> None:
+        contract = context.contracts[table]
+        named = contract.source.member if contract.source else None
+        file = SourceFile(path, [each for each in (named, member) if each])
+        self._context = context
         self._table = contract.table
-        self._file = file
-        self._reader = reader
-        self._batch = batch
-        self._sql = RowSql(contract, reader, str(file.path))
-        self._lineage = [batch.id, datetime.now(UTC), file.name]
-        missing = tuple(column.name for column in contract.columns if column.name not in reader.columns)
+        self._batch = batch_of(file, batch)
+        self.rows = FileRows(contract, file, [self._batch.id, datetime.now(UTC), file.name])
+        missing = tuple(column.name for column in contract.columns if column.name not in self.rows.reader.columns)
         unread = file.member.others if file.member else ()
-        self._result = IngestResult(contract.table, file.name, batch.id, missing=missing, unread=unread)
+        self._result = IngestResult(contract.table, file.name, self._batch.id, missing=missing, unread=unread)
 
-    def run(self, tx: WriteTransaction, session: SqlSession, scan: EngineScan | None = None) -> IngestResult:
-        """Write the rows and the refused records; return the counts.
+    def commit(self, branch: str) -> IngestResult:
+        """Write the rows and the refused records to a branch; return the counts, without the time it took."""
+        message = f"ingest {self.rows.file.name} into {self._table}"
+        with begin(self._context, branch, message) as tx, self._context.engine.session({}) as session:
+            result = self._write(tx, session)
+        return replace(result, commit=tx.commit.id if tx.commit else None)
 
-        The file is read once, by the engine itself where there is a `scan`. Only if it has more records than rows were
-        written is it read a second time, for those that were refused.
-
-        Raises:
-            QueryError: with a `scan`, the engine cannot read the file.
-        """
-        stream = self._reader.stream()
-        if scan is not None and self._scans(session, scan, stream.schema):
-            stream.received = scan.rows
-        else:
-            session.register(STREAM, stream.arrow_stream())
-        try:
-            written = tx.append(
-                self._table,
-                SessionQuery(session, self._sql.accepted, self._lineage, frozenset(LINEAGE_COLUMNS[:3])),
-                batch=self._batch,
-                received=lambda: stream.received,
-            )
-        except LagoaError:
-            stream.check()
-            raise
-        if written.skipped:
+    def _write(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
+        """Write the accepted rows in one pass over the file, and in a second one the records not among them."""
+        accepted = _Pass(session, self.rows.accepted)
+        source = WrittenRows(session, "", build=accepted, names=self.rows.columns)
+        added = tx.append(self._table, source, batch=self._batch, received=lambda: accepted.written.received)
+        if added.skipped:
             return replace(self._result, skipped=True)
-        stream.check()
-        received, accepted = stream.received, written.rows_added
-        refused, rules = self._refuse(tx, session) if accepted != received else (0, {})
-        self._file.check_unchanged()
-        if received != accepted + refused:
+        refused = _Pass(session, self.rows.refused)
+        received, quarantined = accepted.written.received, 0
+        if added.rows_added != received:
+            records = WrittenRows(session, "", build=refused)
+            quarantined = tx.append(self._table.quarantine, records, kind="quarantine").rows_added
+        if received != added.rows_added + quarantined:
             raise SourceError(
-                str(self._file.path),
-                f"of {received} records {accepted} were accepted and {refused} refused; nothing was written.",
+                str(self.rows.file.path),
+                f"of {received} records {added.rows_added} were accepted and {quarantined} refused; "
+                "nothing was written.",
                 "This is an error in Lagoa: report it with the contract and the file.",
             )
-        left_out = replace(self._result, footer=stream.footer, notes=stream.notes)
-        return replace(left_out, received=received, accepted=accepted, quarantined=refused, rules=rules)
+        return replace(
+            self._result,
+            received=received,
+            accepted=added.rows_added,
+            quarantined=quarantined,
+            rules=refused.written.rules,
+            footer=accepted.written.footer,
+            notes=accepted.written.notes,
+        )
 
-    def _scans(self, session: SqlSession, scan: EngineScan, wanted: pa.Schema) -> bool:
-        """Let the engine read the file in place of the stream, if it finds the same types there."""
-        view = name_in_sql(STREAM)
-        session.query(f"CREATE TEMP VIEW {view} AS {scan.sql}").fetchall()
-        found = session.query(f"SELECT * FROM {view} LIMIT 0").arrow().schema  # noqa: S608
-        return scan.has_types_of(found, wanted)
 
-    def _refuse(self, tx: WriteTransaction, session: SqlSession) -> tuple[int, dict[str, int]]:
-        """Write the refused records to the quarantine; return how many were written, and how many break each rule."""
-        stream = self._reader.stream()
-        session.register(STREAM, stream.arrow_stream())
-        try:
-            session.query(f"CREATE TEMP TABLE refused AS {self._sql.refused}", self._lineage).fetchall()
-        except LagoaError:
-            stream.check()
-            raise
-        stream.check()
-        tally = "SELECT rule, count(*) FROM refused GROUP BY rule ORDER BY count(*) DESC, rule"
-        rules = dict(session.query(tally).fetchall())
-        if not rules:
-            return 0, {}
-        query = SessionQuery(session, with_fates("refused"))
-        return tx.append(self._table.quarantine, query, kind="quarantine").rows_added, rules
+class _Pass:
+    """One pass over the file in a session, which becomes data files of a table."""
+
+    def __init__(self, session: SqlSession, read: Callable[[TableMetadata, SqlSession], Written]) -> None:
+        self._session, self._read = session, read
+        self.written = Written()
+
+    def __call__(self, table: TableMetadata) -> list[DataFile]:
+        self.written = self._read(table, self._session)
+        return self.written.files

@@ -27,7 +27,7 @@ from lagoa.write.merge import delete_rows, merge_rows
 from lagoa.write.overwrite import Where, overwrite_rows
 from lagoa.write.restore import RestoreResult, restore_tables
 from lagoa.write.scd2 import history_rows
-from lagoa.write.sources import SessionQuery, Source, kept, open_rows, with_lineage
+from lagoa.write.sources import SessionQuery, Source, WrittenRows, kept, open_rows, with_lineage
 from lagoa.write.target import FileChanges, Target
 
 if TYPE_CHECKING:
@@ -37,7 +37,16 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Commit, IntentKind
     from lagoa.domain.tables import TableName
 
-__all__ = ["RestoreResult", "SessionQuery", "Source", "Where", "WriteResult", "WriteTransaction", "begin"]
+__all__ = [
+    "RestoreResult",
+    "SessionQuery",
+    "Source",
+    "Where",
+    "WriteResult",
+    "WriteTransaction",
+    "WrittenRows",
+    "begin",
+]
 
 _TRIES = 50
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +16,7 @@ from lagoa.write.frames import Frame
 from lagoa.write.unwritable import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -53,6 +53,31 @@ class SessionQuery:
     def write(self, table: TableMetadata) -> list[DataFile]:
         """Run the query and write its rows as data files of a table; see `SqlSession.write`."""
         return self.session.write(self.sql, table, parameters=self.parameters, constant=self.constant)
+
+    def columns(self) -> Sequence[str]:
+        """Return the names of the columns."""
+        return self.session.columns(self.sql, self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenRows(SessionQuery):
+    """Rows that come as data files of the table, without passing through the session.
+
+    Attributes:
+        build: writes the files; see `SqlSession.write`.
+        names: the names of the columns.
+    """
+
+    build: Callable[[TableMetadata], list[DataFile]] = field(kw_only=True)
+    names: tuple[str, ...] = field(kw_only=True, default=())
+
+    def write(self, table: TableMetadata) -> list[DataFile]:
+        """Return the files."""
+        return self.build(table)
+
+    def columns(self) -> Sequence[str]:
+        """Return the names of the columns."""
+        return self.names
 
 
 Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
@@ -121,7 +146,7 @@ def kept(rows: SessionQuery) -> tuple[SessionQuery, str]:
 
 def with_lineage(rows: SessionQuery, batch: str | None) -> SessionQuery:
     """Return the query with missing lineage columns added: batch (or a generated id), time, `api`, number from 1."""
-    have = set(rows.session.columns(rows.sql, rows.parameters))
+    have = set(rows.columns())
     values = {
         LINEAGE_COLUMNS[0]: (batch or uuid.uuid4().hex[:16], "VARCHAR"),
         LINEAGE_COLUMNS[1]: (datetime.now(UTC).isoformat(), "TIMESTAMPTZ"),

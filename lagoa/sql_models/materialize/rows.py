@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,10 +13,10 @@ from lagoa.catalog.readable import table_at
 from lagoa.contracts.scd2 import DELETED, selected_columns
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
-from lagoa.write import SessionQuery
+from lagoa.write import SessionQuery, WrittenRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
@@ -33,16 +33,6 @@ Conditions: TypeAlias = "Mapping[TableName, Sequence[str]]"
 
 _ALL: Conditions = MappingProxyType({})
 _HIDDEN = "lagoa_whole"
-
-
-@dataclass(frozen=True, slots=True)
-class _BuiltElsewhere(SessionQuery):
-    """Rows that another engine writes straight into the table's files, without passing through the session."""
-
-    build: Callable[[TableMetadata], list[DataFile]] = field(kw_only=True)
-
-    def write(self, table: TableMetadata) -> list[DataFile]:
-        return self.build(table)
 
 
 @contextmanager
@@ -75,7 +65,7 @@ def rows_of(work: Build, conditions: Conditions = _ALL, *, combined: bool) -> It
             pointer = build(_selected(context.contracts[work.model.table]))
             yield SessionQuery(session, f"SELECT * FROM {session.table_at(pointer)}")
         else:
-            yield _BuiltElsewhere(session, "", build=lambda table: _files(context.storage, build(table)))
+            yield WrittenRows(session, "", build=lambda table: _files(context.storage, build(table)))
 
 
 def narrowed(model: Model, conditions: Conditions, contracts: Contracts) -> Model:

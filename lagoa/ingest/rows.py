@@ -1,0 +1,136 @@
+"""The rows of a file: a session, in whatever process, reads it and writes those accepted, or those refused."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from lagoa.contracts.quarantine import with_fates
+from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.tables import LINEAGE_COLUMNS
+from lagoa.errors import LagoaError, QueryError
+from lagoa.formats import open_reader
+from lagoa.formats.shared.row_sql import STREAM, RowSql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.contracts.contract import Contract
+    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.formats.shared.files import SourceFile
+    from lagoa.formats.shared.reading import Reader
+    from lagoa.formats.shared.stream import EngineScan, Stream
+
+_OF_FILE = LINEAGE_COLUMNS[:3]
+"""The lineage columns that have one value for all rows of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one pass over a file found and wrote.
+
+    Attributes:
+        files: the data files.
+        received: records in the file.
+        footer: records at its end that are no data.
+        notes: what else was left out.
+        rules: records refused, by the first rule that each breaks.
+    """
+
+    files: list[DataFile] = field(default_factory=list)
+    received: int = 0
+    footer: int = 0
+    notes: tuple[str, ...] = ()
+    rules: Mapping[str, int] = field(default_factory=dict)
+
+
+class FileRows:
+    """The rows of one file for one table. It can be pickled: another process then opens the file itself.
+
+    Args:
+        contract: of the table.
+        file: the file.
+        lineage: the batch's id, the moment, and the file's name.
+    """
+
+    def __init__(self, contract: Contract, file: SourceFile, lineage: Sequence[Any]) -> None:
+        self.contract = contract
+        self.file = file
+        self.lineage = lineage
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FileRows, (self.contract, self.file, self.lineage)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The reader; raises `SourceError`, `ContractError`."""
+        return open_reader(self.contract, self.file)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of the accepted rows."""
+        return (*(column.name for column in self.contract.columns), *LINEAGE_COLUMNS)
+
+    @cached_property
+    def _sql(self) -> RowSql:
+        return RowSql(self.contract, self.reader, str(self.file.path))
+
+    def accepted(self, table: TableMetadata, session: SqlSession) -> Written:
+        """Write the rows that break no rule: by the engine's own reader if it has one for such a file.
+
+        Raises:
+            SourceError: the file cannot be read, or changed meanwhile.
+            WriteError: the files cannot be written.
+        """
+        if self.reader.scan is not None:
+            with suppress(QueryError):  # the stream has the place and the reason of what the engine cannot read
+                return self._accepted(table, session, self.reader.scan)
+        return self._accepted(table, session, None)
+
+    def refused(self, table: TableMetadata, session: SqlSession) -> Written:
+        """Write the other records as rows of the quarantine; raises as `accepted` does."""
+        stream = self.reader.stream()
+        session.register(STREAM, stream.arrow_stream())
+        with _read_to_end(stream):
+            session.query(f"CREATE TEMP TABLE refused AS {self._sql.refused}", self.lineage).fetchall()
+        tally = "SELECT rule, count(*) FROM refused GROUP BY rule ORDER BY count(*) DESC, rule"
+        rules = dict(session.query(tally).fetchall())
+        files = session.write(with_fates("refused"), table)
+        self.file.check_unchanged()
+        return Written(files, stream.received, rules=rules)
+
+    def _accepted(self, table: TableMetadata, session: SqlSession, scan: EngineScan | None) -> Written:
+        stream = self.reader.stream()
+        if scan is not None and _scans(session, scan, stream.schema):
+            stream.received = scan.rows
+        else:
+            session.register(STREAM, stream.arrow_stream())
+        with _read_to_end(stream):
+            files = session.write(self._sql.accepted, table, parameters=self.lineage, constant=_OF_FILE)
+        self.file.check_unchanged()
+        return Written(files, stream.received, stream.footer, stream.notes)
+
+
+@contextmanager
+def _read_to_end(stream: Stream) -> Iterator[None]:
+    """Raise what broke the reading, rather than the engine's error about that."""
+    try:
+        yield
+    except LagoaError:
+        stream.check()
+        raise
+    stream.check()
+
+
+def _scans(session: SqlSession, scan: EngineScan, wanted: pa.Schema) -> bool:
+    """Let the engine read the file in place of the stream, if it finds the same types there."""
+    view = name_in_sql(STREAM)
+    session.query(f"CREATE TEMP VIEW {view} AS {scan.sql}").fetchall()
+    found = session.query(f"SELECT * FROM {view} LIMIT 0").arrow().schema  # noqa: S608 - quoted
+    return scan.has_types_of(found, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 CATALOG, RECEIPTS = "catalog.db", "receipts.db"
 """Files in the state folder of an embedded lake."""
+
+_OF_WORKERS = 60
+"""Percent of a machine's memory that the embedded engines of all its workers may take, one a core."""
 
 
 def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -> Lake:
@@ -149,16 +153,25 @@ def _spark_engine(
 ) -> ModelEngine:
     from lagoa.adapters.nessie.iceberg import rest_address, rest_catalog
     from lagoa.adapters.spark.engine import SparkEngine
-    from lagoa.adapters.spark.session import SparkOptions, conf_folder, master_in
+    from lagoa.adapters.spark.session import SparkOptions, conf_folder, conf_in
 
     conf = conf_folder(settings.root, settings.spark_conf, settings.state_folder / "stack")
     options = SparkOptions(
-        master=settings.spark_master or master_in(conf),
+        master=settings.spark_master or conf_in(conf, "spark.master") or "local[*]",
         address=rest_address(settings.nessie_url),
         catalog=partial(rest_catalog, settings.s3_endpoint, settings.s3_region, tokens),
         conf=conf,
     )
-    return SparkEngine(options, storage, catalog.lend)
+    open_engine = partial(_worker_engine, settings.target_file_mb * 1024**2)
+    return SparkEngine(options, storage, catalog.lend, open_engine)
+
+
+def _worker_engine(target_file_bytes: int, storage: Storage, spill: Path) -> SqlEngine:
+    """Return the embedded engine for one of many processes of a machine: it has one thread, and its share of memory."""
+    from lagoa.adapters.duckdb.engine import DuckDBEngine
+
+    memory = f"{_OF_WORKERS / (os.cpu_count() or 1)}%"
+    return DuckDBEngine(storage, spill=spill, memory_limit=memory, threads=1, target_file_bytes=target_file_bytes)
 
 
 def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog) -> ModelEngine:

@@ -85,8 +85,8 @@ class _Step:
 
     def answer(self, request: dict[str, Any]) -> str | None:
         """Handle a request; return its result."""
+        from lagoa.domain.handover import of_error, of_result
         from lagoa.errors import LagoaError
-        from lagoa.publish.handover import of_error, of_result
 
         if "finished" in request:
             with suppress(LagoaError):  # the publication itself reports it

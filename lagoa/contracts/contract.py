@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copyreg
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.sources import Spelling
 from lagoa.domain.tables import LINEAGE_COLUMNS
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from lagoa.contracts.sources import DateForm, Source
     from lagoa.domain.checks import Severity
     from lagoa.domain.tables import TableName
+
+
+def _read_only(values: dict[str, Any]) -> MappingProxyType[str, Any]:
+    return MappingProxyType(values)
+
+
+copyreg.pickle(MappingProxyType, lambda proxy: (_read_only, (dict(proxy),)))  # contracts have some, and go to workers
 
 PERSONAL = "personal"
 """Classification of a column with personal data: its values are hidden in rows that failed or were refused."""

@@ -6,8 +6,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from lagoa.errors import BatchHeld, SourceError
-from lagoa.ingest.load import ingest_file
+from lagoa.ingest.early import EarlyLoads
+from lagoa.ingest.load import file_size
 from lagoa.ingest.results import FolderResult, IngestResult
+from lagoa.sql_models.engine_choice import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +39,8 @@ def ingest_folder(
         context: the lake.
         branch: a work branch.
         delivery: the files.
-        workers: tables loaded at a time; by default the setting `workers`.
+        workers: tables loaded at a time; by default the setting `workers`. Where Spark reads the files, those of one
+            table are read side by side, too.
         on_done: called in this thread with each result as soon as it is there.
         on_table: called in this thread with the results of each table when its last file was loaded.
 
@@ -49,8 +52,13 @@ def ingest_folder(
     """
     at_once = workers or context.settings.workers
     run = _FolderRun(delivery, at_once, on_done, on_table)
-    with context.engine.shared(at_once), ThreadPoolExecutor(at_once, "ingest") as pool:
-        run.run(lambda table, path: pool.submit(ingest_file, context, branch, table, path))
+    far = workers_of(context, sum(file_size(path) for paths in delivery.files.values() for path in paths))
+    with (
+        context.engine.shared(at_once),
+        ThreadPoolExecutor(at_once, "ingest") as pool,
+        EarlyLoads(context, branch, far) as loads,
+    ):
+        run.run(lambda table, path: pool.submit(loads.load, table, path), loads.begin)
     if run.failures:
         raise _error(delivery, run.failures)
     results = [result for table in sorted(run.results) for result in run.results[table]]
@@ -71,11 +79,15 @@ class _FolderRun:
         self.failures: list[SourceError] = []
         self._at_once = at_once
         self._on_done, self._on_table = on_done, on_table
-        longest_last = sorted(delivery.files.items(), key=lambda item: sum(map(_size, item[1])))
+        longest_last = sorted(delivery.files.items(), key=lambda item: sum(map(file_size, item[1])))
         self._tables = [(table, list(reversed(paths))) for table, paths in longest_last]
 
-    def run(self, load: Callable[[TableName, Path], Future[IngestResult]]) -> None:
-        """Load every file; `load` starts one."""
+    def run(
+        self,
+        load: Callable[[TableName, Path], Future[IngestResult]],
+        prepare: Callable[[TableName, Sequence[Path]], None],
+    ) -> None:
+        """Load every file; `load` starts one, and `prepare` gets the next ones of a table that has loaded one."""
         running: dict[Future[IngestResult], tuple[TableName, list[Path]]] = {}
         while self._tables or running:
             while self._tables and len(running) < self._at_once:
@@ -85,6 +97,7 @@ class _FolderRun:
                 table, paths = running.pop(done)
                 self._keep(table, paths.pop(), done)
                 if paths:
+                    prepare(table, paths[::-1])
                     running[load(table, paths[-1])] = table, paths
                 elif self._on_table and self.results[table]:
                     self._on_table(self.results[table])
@@ -101,13 +114,6 @@ class _FolderRun:
         self.results[table].append(result)
         if self._on_done:
             self._on_done(result)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:  # it is reported when the file is read
-        return 0
 
 
 def _error(delivery: Delivery, failures: Sequence[SourceError]) -> SourceError:

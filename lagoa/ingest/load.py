@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import Batch
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.results import IngestResult
-from lagoa.ingest.rows import FileRows, Written
+from lagoa.ingest.rows import FileRows, Written, on_worker
+from lagoa.sql_models.engine_choice import workers_of
 from lagoa.write import WrittenRows, begin
 from lagoa.write.fingerprints import FILE
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.context import LakeContext
-    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.ports.engine import SqlSession, Workers
     from lagoa.domain.tables import TableName
+    from lagoa.ingest.rows import ReadFile
     from lagoa.write import WriteTransaction
 
 _ID_LENGTH = 16
@@ -59,9 +62,8 @@ def ingest_file(
         BatchHeld: the batch was rolled back and held.
         RefProtected: the branch accepts no writes.
     """
-    started = time.perf_counter()
-    load = Load(context, table, path, batch=batch, member=member)
-    return replace(load.commit(branch), seconds=time.perf_counter() - started)
+    workers = workers_of(context, file_size(path))
+    return Load(context, table, path, batch=batch, member=member, workers=workers).commit(branch)
 
 
 def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
@@ -70,42 +72,81 @@ def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
     return Batch(batch or fingerprint[:_ID_LENGTH], f"{FILE}:{fingerprint}")
 
 
+def file_size(path: Path) -> int:
+    """Return the bytes of a file; 0 if it cannot be read, which is reported when it is."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
 class Load:
     """The load of one file into one table; see `ingest_file` for the errors.
+
+    Args:
+        context: the lake.
+        table: the table.
+        path: the file.
+        batch: id of the batch.
+        member: the file to read in a zip file.
+        workers: processes that read the file; by default this one does.
 
     Attributes:
         rows: the rows of the file.
     """
 
     def __init__(
-        self, context: LakeContext, table: TableName, path: Path, *, batch: str | None = None, member: str | None = None
+        self,
+        context: LakeContext,
+        table: TableName,
+        path: Path,
+        *,
+        batch: str | None = None,
+        member: str | None = None,
+        workers: Workers | None = None,
     ) -> None:
+        self._started = time.perf_counter()
         contract = context.contracts[table]
         named = contract.source.member if contract.source else None
-        file = SourceFile(path, [each for each in (named, member) if each])
+        file = SourceFile(path.absolute() if workers else path, [each for each in (named, member) if each])
         self._context = context
+        self._workers = workers
         self._table = contract.table
         self._batch = batch_of(file, batch)
         self.rows = FileRows(contract, file, [self._batch.id, datetime.now(UTC), file.name])
+        self._early: tuple[TableMetadata, Written] | None = None
         missing = tuple(column.name for column in contract.columns if column.name not in self.rows.reader.columns)
         unread = file.member.others if file.member else ()
         self._result = IngestResult(contract.table, file.name, self._batch.id, missing=missing, unread=unread)
 
+    def read_early(self, branch: str) -> None:
+        """Have workers write the rows for the table as it is on a branch; `commit` takes the files if they fit.
+
+        Nothing is read if the table is not there yet, or has the batch.
+        """
+        pointer = self._context.pointers(branch).get(self._table)
+        if pointer is None or self._workers is None:
+            return
+        table = self._context.metadata.parsed(pointer)
+        if self._context.batches.of(table.properties).get(self._batch.id) is None:
+            self._early = table, self._workers.run(on_worker(self.rows.file, self.rows.accepted, table))
+
     def commit(self, branch: str) -> IngestResult:
-        """Write the rows and the refused records to a branch; return the counts, without the time it took."""
+        """Write the rows and the refused records to a branch; return the counts."""
         message = f"ingest {self.rows.file.name} into {self._table}"
         with begin(self._context, branch, message) as tx, self._context.engine.session({}) as session:
             result = self._write(tx, session)
-        return replace(result, commit=tx.commit.id if tx.commit else None)
+        seconds = time.perf_counter() - self._started
+        return replace(result, commit=tx.commit.id if tx.commit else None, seconds=seconds)
 
     def _write(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
         """Write the accepted rows in one pass over the file, and in a second one the records not among them."""
-        accepted = _Pass(session, self.rows.accepted)
+        accepted = _Pass(partial(self._read, self.rows.accepted, session), self._early)
+        refused = _Pass(partial(self._read, self.rows.refused, session))
         source = WrittenRows(session, "", build=accepted, names=self.rows.columns)
         added = tx.append(self._table, source, batch=self._batch, received=lambda: accepted.written.received)
         if added.skipped:
             return replace(self._result, skipped=True)
-        refused = _Pass(session, self.rows.refused)
         received, quarantined = accepted.written.received, 0
         if added.rows_added != received:
             records = WrittenRows(session, "", build=refused)
@@ -127,14 +168,32 @@ class Load:
             notes=accepted.written.notes,
         )
 
+    def _read(self, read: ReadFile, session: SqlSession, table: TableMetadata) -> Written:
+        if self._workers is None:
+            return read(table, session)
+        return self._workers.run(on_worker(self.rows.file, read, table))
+
 
 class _Pass:
-    """One pass over the file in a session, which becomes data files of a table."""
+    """One pass over the file, which becomes data files of a table.
 
-    def __init__(self, session: SqlSession, read: Callable[[TableMetadata, SqlSession], Written]) -> None:
-        self._session, self._read = session, read
+    Args:
+        read: reads the file.
+        early: what was read before, and the table that its files are for.
+    """
+
+    def __init__(
+        self, read: Callable[[TableMetadata], Written], early: tuple[TableMetadata, Written] | None = None
+    ) -> None:
+        self._read, self._early = read, early
         self.written = Written()
 
     def __call__(self, table: TableMetadata) -> list[DataFile]:
-        self.written = self._read(table, self._session)
+        early = self._early
+        self.written = early[1] if early and _layout(early[0]) == _layout(table) else self._read(table)
         return self.written.files
+
+
+def _layout(table: TableMetadata) -> tuple[object, ...]:
+    """Return what data files of a table have to match."""
+    return table.location, table.schema(), table.spec(), table.sort_order()

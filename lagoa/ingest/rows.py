@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
-from lagoa.errors import LagoaError, QueryError
+from lagoa.errors import LagoaError, QueryError, SourceError
 from lagoa.formats import open_reader
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.files import SourceFile
     from lagoa.formats.shared.reading import Reader
     from lagoa.formats.shared.stream import EngineScan, Stream
+
+ReadFile: TypeAlias = "Callable[[TableMetadata, SqlSession], Written]"
+"""Reads a file in a session, and writes what it finds as data files of a table."""
 
 _OF_FILE = LINEAGE_COLUMNS[:3]
 """The lineage columns that have one value for all rows of a file."""
@@ -96,7 +100,7 @@ class FileRows:
     def refused(self, table: TableMetadata, session: SqlSession) -> Written:
         """Write the other records as rows of the quarantine; raises as `accepted` does."""
         stream = self.reader.stream()
-        session.register(STREAM, stream.arrow_stream())
+        _register(session, stream)
         with _read_to_end(stream):
             session.query(f"CREATE TEMP TABLE refused AS {self._sql.refused}", self.lineage).fetchall()
         tally = "SELECT rule, count(*) FROM refused GROUP BY rule ORDER BY count(*) DESC, rule"
@@ -110,11 +114,35 @@ class FileRows:
         if scan is not None and _scans(session, scan, stream.schema):
             stream.received = scan.rows
         else:
-            session.register(STREAM, stream.arrow_stream())
+            _register(session, stream)
         with _read_to_end(stream):
             files = session.write(self._sql.accepted, table, parameters=self.lineage, constant=_OF_FILE)
         self.file.check_unchanged()
         return Written(files, stream.received, stream.footer, stream.notes)
+
+
+def on_worker(file: SourceFile, read: ReadFile, table: TableMetadata) -> Callable[[SqlSession], Written]:
+    """Return a task for a worker: it reads a file for a table, of whose metadata it gets what its files must match."""
+    bare = table.model_copy(
+        update={"current_snapshot_id": None, "refs": {}, "snapshots": [], "snapshot_log": [], "metadata_log": []}
+    )
+    return partial(_on_worker, file, read, bare)
+
+
+def _on_worker(file: SourceFile, read: ReadFile, table: TableMetadata, session: SqlSession) -> Written:
+    if not file.path.exists():
+        raise SourceError(
+            str(file.path),
+            f"the worker on {socket.gethostname()} does not have it.",
+            "Put the files where all workers have them under the same path, or load them with `engine = duckdb`.",
+        )
+    return read(table, session)
+
+
+def _register(session: SqlSession, stream: Stream) -> None:
+    """Make the stream readable under its name, in place of the view of an engine's own reader."""
+    session.query(f"DROP VIEW IF EXISTS {name_in_sql(STREAM)}").fetchall()
+    session.register(STREAM, stream.arrow_stream())
 
 
 @contextmanager

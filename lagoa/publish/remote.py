@@ -14,10 +14,10 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from lagoa.domain.checks import AuditReport
+from lagoa.domain.handover import read_answer
 from lagoa.domain.receipts import Publication
 from lagoa.domain.roles import PUBLISHER, roles_may, who_may_move
 from lagoa.errors import NotAllowed, PublisherFailed
-from lagoa.publish.handover import read_answer
 from lagoa.settings import Settings
 
 if TYPE_CHECKING:

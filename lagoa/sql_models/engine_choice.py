@@ -1,4 +1,4 @@
-"""On which engine a model runs."""
+"""On which engine a model runs, and where files are read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from lagoa.errors import ModelError
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import Workers
     from lagoa.sql_models import Model
 
 _GB = 1000**3
@@ -33,6 +34,17 @@ def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> str:
     limit = context.settings.engine_limit_gb * _GB
     large = context.open_model_engine is not None and input_bytes(context, model, pointers) > limit
     return "spark" if large and _runs_on_spark(context, model) else "duckdb"
+
+
+def workers_of(context: LakeContext, size: int) -> Workers | None:
+    """Return the workers that read source files of so many bytes in all; None if this process reads them.
+
+    With the setting `spark` those are Spark's, and with `auto` if there is more than `engine_limit_gb`.
+    """
+    settings = context.settings
+    spark = settings.engine == "spark" or (settings.engine == "auto" and size > settings.engine_limit_gb * _GB)
+    engine = context.model_engine if spark else None
+    return engine.workers if engine else None
 
 
 def input_bytes(context: LakeContext, model: Model, pointers: Pointers) -> int:

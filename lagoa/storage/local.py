@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.io.pyarrow import PyArrowFile
 
-    from lagoa.storage.port import Changed, Upload
+    from lagoa.storage.port import Changed, Storage, Upload
 
 
 class LocalStorage:
@@ -65,6 +65,10 @@ class LocalStorage:
         from lagoa.storage.files import StorageFiles
 
         return StorageFiles(properties, self._file)
+
+    def for_worker(self) -> Storage:
+        """Return the same folder: workers find it at the same path."""
+        return LocalStorage(self.location, self.home)
 
     def make_folder(self, location: str) -> None:
         """Create a folder and its parents; raises `OSError` if it exists."""

@@ -76,6 +76,12 @@ class Storage(Protocol):
             properties: of the catalog and the table; those about how files are opened are ignored.
         """
 
+    def for_worker(self) -> Storage:
+        """Return this storage as another process opens it, which gets it as a pickle.
+
+        It may have temporary keys in it, which are valid for half an hour at least.
+        """
+
     def make_folder(self, location: str) -> None:
         """Create a folder for new files; raises `OSError`."""
 

@@ -78,9 +78,8 @@ def test_so_does_a_second_delivery_which_is_built_by_increments(engine, folder, 
         same_rows(embedded, stack)
 
 
-@pytest.fixture
-def small(tmp_path, servers, monkeypatch):
-    """Make a lake of people and pets on the stack, whose models run on Spark."""
+def lake_on_spark(tmp_path, servers, monkeypatch):
+    """Make a lake of people and pets on the stack, whose engine is Spark."""
     root = reference_lake(tmp_path, servers, monkeypatch)
     small = SmallLake(tmp_path / "small")
     with (small.root / "lagoa.toml").open("a") as file:
@@ -88,6 +87,11 @@ def small(tmp_path, servers, monkeypatch):
     (small.root / ".stack").symlink_to(root / ".stack")
     monkeypatch.setenv("LAGOA_ENGINE", "spark")
     return small
+
+
+@pytest.fixture
+def small(tmp_path, servers, monkeypatch):
+    return lake_on_spark(tmp_path, servers, monkeypatch)
 
 
 def told(lake, error, pattern, select=None):

@@ -6,10 +6,11 @@ import re
 from contextlib import suppress
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lagoa.adapters.shared.engine_files import build_files, insert_sql
 from lagoa.adapters.spark.session import SPARK, first_line, session_at, start
+from lagoa.adapters.spark.workers import SparkWorkers
 from lagoa.catalog.readable import files_size
 from lagoa.domain.optional import extra
 from lagoa.errors import EngineUnavailable, QueryError
@@ -23,8 +24,11 @@ if TYPE_CHECKING:
 
     from lagoa.adapters.shared.engine_files import LentBranch
     from lagoa.adapters.spark.session import SparkOptions
+    from lagoa.adapters.spark.workers import OpenEngine
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.storage.port import Storage
+
+_T = TypeVar("_T")
 
 _PARTITION_BYTES = 16 * 1024**2
 """Of data files: decompressed, about what Spark advises for a part."""
@@ -45,6 +49,10 @@ class SparkEngine:
         options: where Spark is.
         storage: opens the lake's files.
         lend: makes a branch that has exactly some tables.
+        open_engine: opens the embedded engine in an executor.
+
+    Attributes:
+        workers: the executors.
     """
 
     name: Literal["spark"] = "spark"
@@ -54,8 +62,10 @@ class SparkEngine:
         options: SparkOptions,
         storage: Storage,
         lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
+        open_engine: OpenEngine,
     ) -> None:
         self._options, self._storage, self._lend = options, storage, lend
+        self.workers = SparkWorkers(self, storage, open_engine)
         self._spark: SparkSession | None = None
         self._lock = Lock()
 
@@ -72,22 +82,34 @@ class SparkEngine:
         if spark is not None:
             spark.stop()
 
-    def _insert(self, statement: str, partitions: int, branch: str) -> None:
+    def act(self, act: Callable[[SparkSession], _T]) -> _T:
+        """Do something with Spark, which is started if it is not there; return what comes of it.
+
+        Raises:
+            QueryError: Spark refuses or fails to do it.
+            EngineUnavailable: it is away.
+        """
         spark = self._started()  # imports PySpark, which two threads must not do at a time
         with extra("spark", SPARK):
             from py4j.protocol import Py4JError, Py4JJavaError
             from pyspark.errors import PySparkException
 
         try:
-            session = session_at(spark, self._options, branch)
-            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
-            session.sql(statement)
+            return act(spark)
         except (PySparkException, Py4JJavaError) as error:
             if _AWAY.search(str(error)):
                 raise self._away(spark, error) from error
             raise QueryError(f"Spark: {first_line(error)}.", "Fix the query and run it again.") from error
         except (Py4JError, OSError) as error:  # the process is gone
             raise self._away(spark, error) from error
+
+    def _insert(self, statement: str, partitions: int, branch: str) -> None:
+        def insert(spark: SparkSession) -> None:
+            session = session_at(spark, self._options, branch)
+            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+            session.sql(statement)
+
+        self.act(insert)
 
     def _away(self, spark: SparkSession, error: Exception) -> EngineUnavailable:
         """Return the error, and have the next query start Spark again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,11 +80,11 @@ def conf_folder(root: Path, given: Path | None, stack: Path) -> Path:
     return folder
 
 
-def master_in(folder: Path) -> str:
-    """Return the master that a folder of settings names; a Spark in this process if it names none."""
+def conf_in(folder: Path, name: str) -> str | None:
+    """Return what a folder of settings says of one; None if it says nothing."""
     lines = (folder / "spark-defaults.conf").read_text("utf-8").splitlines()
-    found = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith("spark.master ")]
-    return found[-1] if found else "local[*]"
+    found = [line.split(maxsplit=1)[1].strip() for line in lines if line.startswith(f"{name} ")]
+    return found[-1] if found else None
 
 
 def start(options: SparkOptions) -> SparkSession:
@@ -129,16 +130,24 @@ def session_at(spark: SparkSession, options: SparkOptions, branch: str) -> Spark
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, without a full stop; of one in Java what that says."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in lines if not line.startswith("An error occurred while calling ")), "")
+    """Return the line of an error that says what is wrong, without a full stop: the first, or the last of Python's."""
+    lines = [line.rstrip() for line in str(error).partition("JVM stacktrace:")[0].splitlines() if line.strip()]
+    if any(line.startswith("Traceback") for line in lines):
+        said = next((line for line in reversed(lines) if not line.startswith(" ")), "")
+    else:
+        said = next((line.strip() for line in lines if "An error occurred while calling " not in line), "")
     return re.sub(r"^: (?:[\w$]+\.)*", "", said).rstrip(".") or type(error).__name__
 
 
 @contextmanager
 def _surroundings(conf: Path) -> Iterator[None]:
-    """Set the variables by which the Java process that PySpark starts finds its settings and its own address."""
-    given = {"SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", _HERE)}
+    """Set the variables by which PySpark and the Java process that it starts find settings, address and Python."""
+    python = conf_in(conf, "spark.pyspark.python") or sys.executable
+    given = {
+        "SPARK_CONF_DIR": str(conf),
+        "SPARK_LOCAL_IP": os.environ.get("SPARK_LOCAL_IP", _HERE),
+        "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", python),  # PySpark itself knows the variable alone
+    }
     before = {name: os.environ.get(name) for name in given}
     os.environ.update(given)
     try:

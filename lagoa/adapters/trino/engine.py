@@ -39,6 +39,7 @@ class TrinoEngine:
     """
 
     name: Literal["trino"] = "trino"
+    workers: None = None
 
     def __init__(
         self,

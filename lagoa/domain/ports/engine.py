@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import pandas as pd
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.tables import TableName
 
+_T = TypeVar("_T")
 
 FILE_COLUMN = "_lagoa_file"
 """The column of `SqlSession.data_files` with the path of the file that a row is in."""
@@ -111,12 +112,33 @@ class SqlSession(Protocol):
         """Close the session."""
 
 
+class Workers(Protocol):
+    """Processes, maybe on other machines, that work for this one, each with a session of `SqlEngine`."""
+
+    def run(self, task: Callable[[SqlSession], _T]) -> _T:
+        """Run a function in a worker as soon as one is free; return what it returns.
+
+        It runs again elsewhere if its worker dies; files of the first run then stay, and no table has them.
+
+        Args:
+            task: the function. It and its result are pickled; workers have this process's versions of Python and Lagoa.
+
+        Raises:
+            LagoaError: the function raised it.
+            EngineUnavailable: there are no workers, or all of them died.
+        """
+
+
 class ModelEngine(Protocol):
     """Another engine, which can run the SELECT of a model in place of `SqlEngine`; it commits nothing."""
 
     @property
     def name(self) -> Literal["spark", "trino"]:
         """Its name: the dialect of the SQL that it runs."""
+
+    @property
+    def workers(self) -> Workers | None:
+        """Its workers; None if they run nothing but SQL."""
 
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query, write its rows as the data files of a table, and return the pointer of a table of these files.

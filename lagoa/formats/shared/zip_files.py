@@ -82,6 +82,8 @@ def _check_whole(archive: zipfile.ZipFile, stream: IO[bytes]) -> dict[int, int]:
     """Return where the data of each member begins, by the place of its header; raises `BadZipFile` for other data."""
     end, gap, starts = 0, 0, {}
     for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+        if not info.filename:
+            raise zipfile.BadZipFile("a file in it has no name")
         stream.seek(info.header_offset)
         head = stream.read(_LOCAL.size)
         signature, flags, method, _, packed, size, name, rest = _LOCAL.unpack(head)

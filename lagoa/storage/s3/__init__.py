@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import OutsideWarehouse
 from lagoa.storage.local import LocalStorage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.io.pyarrow import PyArrowFile
 
-    from lagoa.storage.port import Changed, Upload
+    from lagoa.storage.port import Changed, Storage, Upload
 
 WRITER = "lagoa-writer"
 """The user of the stack's object store that Lagoa signs in as."""
@@ -58,6 +58,16 @@ class S3Server:
     timeout_s: float = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Keys that are not renewed."""
+
+    keys: Keys
+
+    def __call__(self) -> Keys:
+        return self.keys
+
+
 class S3Storage(LocalStorage):
     """A `Storage` in an object store.
 
@@ -73,6 +83,9 @@ class S3Storage(LocalStorage):
         self._places = Places(local_path(home).rstrip("/") or location, location)
         self.server = server
         self._objects = Objects(server)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return S3Storage, (self.location, self.server, self.home)
 
     def path(self, location: str) -> str:
         """Return the address of an object, or a path; raises `OutsideWarehouse`."""
@@ -106,6 +119,11 @@ class S3Storage(LocalStorage):
             "s3.request-timeout": str(self.server.timeout_s),
         }
         return super().file_io({**properties, **connection})
+
+    def for_worker(self) -> Storage:
+        """Return this storage with the keys of now in place of what renews them."""
+        server = replace(self.server, keys=_Held(self.server.keys()))
+        return S3Storage(self.location, server, self.home)
 
     def make_folder(self, location: str) -> None:
         """Create a local folder; in the store, an object's name may have any prefix."""

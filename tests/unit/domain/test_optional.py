@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from lagoa.cli.errors import EXIT_ERROR, exit_code
+from lagoa.domain.handover import of_error, read_answer
 from lagoa.domain.optional import extra
 from lagoa.errors import PartMissing, TerminalError
-from lagoa.publish.handover import of_error, read_answer
 
 ROOT = Path(__file__).parents[3]
 

@@ -122,6 +122,13 @@ def test_what_is_no_zip_file_or_has_nothing_in_it(tmp_path):
     assert "no file is in it" in refusal(put(tmp_path, pack({"a/": b""})))
 
 
+def test_a_file_without_a_name(tmp_path):
+    content = pack({"a.csv": b"1\n"})
+    for name in (content.index(b"a.csv"), content.rindex(b"a.csv")):
+        content = changed(content, name, "<B", 0)  # where zipfile ends a name
+    assert "it is not a whole zip file: a file in it has no name" in refusal(put(tmp_path, content))
+
+
 def changed(content, place, form, value):
     spoiled = bytearray(content)
     struct.pack_into(form, spoiled, place, value)

@@ -12,10 +12,10 @@ import pytest
 
 from lagoa import errors
 from lagoa.domain.checks import AuditReport, CheckResult
+from lagoa.domain.handover import of_error, of_result, read_answer
 from lagoa.domain.receipts import Publication
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, LagoaError, NothingToPublish
-from lagoa.publish.handover import of_error, of_result, read_answer
 
 MOMENT = datetime(2026, 11, 21, 8, 0, 1, 234567, tzinfo=UTC)
 RESULT = CheckResult("silver.orders/key", "silver.orders", "failed", 3.0, "= 0", "3 doubles", 0.1, "k", owner="sales")

@@ -1,4 +1,4 @@
-"""Results and errors that the publisher process returns to its caller.
+"""Results and errors that another process returns to this one, such as the publisher.
 
 Each is one JSON document. Values are the few types that publications and errors have; unlike a pickle, a document
 cannot refer to code to be run.

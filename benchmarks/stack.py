@@ -1,7 +1,7 @@
-"""`python -m benchmarks.stack [--small] [--bi]`: the figures of the stack, on servers of their own.
+"""`python -m benchmarks.stack [--small] [--bi] [--engines]`: the figures of the stack, on servers of their own.
 
 The whole takes about ten minutes and writes its sections of docs/benchmarks.md; `--small` is a look at a part of the
-rows, commits and branches, and writes nothing. `--bi` measures only SQL for BI.
+rows, commits and branches, and writes nothing. `--bi` measures only SQL for BI, `--engines` only the job on engines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from benchmarks.figures import Figure, as_markdown, machine, versions
 from benchmarks.page import write
 from benchmarks.stack_catalog import CatalogFigures
+from benchmarks.stack_engines import EngineFigures
 from benchmarks.stack_history import grow
 from benchmarks.stack_job import JobFigures
 from benchmarks.stack_servers import FULL, SMALL, Servers, Size, server_versions
@@ -45,6 +46,15 @@ def run_bi(size: Size) -> list[Figure]:
     """Measure SQL for BI on a fresh stack."""
     with tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name, Servers(Path(name), "trino") as servers:
         return _shown(TrinoFigures(servers, size).measure())
+
+
+def run_engines(size: Size) -> list[Figure]:
+    """Measure the daily job on DuckDB, Spark and Trino on a fresh stack."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name,
+        Servers(Path(name), "trino,spark") as servers,
+    ):
+        return _shown(EngineFigures(servers, size).measure())
 
 
 def _shown(figures: list[Figure]) -> list[Figure]:
@@ -78,8 +88,11 @@ def main(options: Sequence[str]) -> None:
     small = "--small" in options
     size = SMALL if small else FULL
     when = f"Measured by `make bench-stack`, on servers of its own.\n\n- {datetime.now(UTC):%Y-%m-%d}\n"
-    parts = {"SQL for BI": run_bi} if "--bi" in options else {"The stack": run, "SQL for BI": run_bi}
+    parts = {"The stack": run, "SQL for BI": run_bi, "Engines": run_engines}
+    only = [name for option, name in (("--bi", "SQL for BI"), ("--engines", "Engines")) if option in options]
     for name, measure in parts.items():
+        if only and name not in only:
+            continue
         text = as_markdown(measure(size))
         sys.stdout.write(text + "\n")
         if not small:

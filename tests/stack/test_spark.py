@@ -26,7 +26,8 @@ import json, os, sys, time, psutil
 from pyspark.sql import SparkSession
 
 spark = SparkSession.builder.appName(sys.argv[1]).config("spark.scheduler.minRegisteredResourcesRatio", "1").config(
-    "spark.scheduler.maxRegisteredResourcesWaitingTime", "300s").getOrCreate()
+    "spark.scheduler.maxRegisteredResourcesWaitingTime", "300s").config(
+    "spark.dynamicAllocation.initialExecutors", "2").getOrCreate()
 
 def compute(batches):
     import pyarrow
@@ -185,3 +186,37 @@ def test_a_worker_that_is_killed_is_started_again(cluster, signed):
     assert after["spark-worker-1"] != before["spark-worker-1"]
     assert (after["spark"], after["spark-worker-2"]) == (before["spark"], before["spark-worker-2"])
     assert "Successfully registered with master" in signed.log("spark-worker-1", 50)
+
+
+SIZES = """
+import time
+from pyspark.sql import SparkSession
+
+spark = SparkSession.builder.appName("sizes").getOrCreate()
+executors = lambda: spark._jsc.sc().getExecutorMemoryStatus().size() - 1  # without the driver
+
+def slow(batches):
+    for batch in batches:
+        time.sleep(2)
+        yield batch
+
+def compute(tasks):
+    spark.range(0, tasks, 1, tasks).mapInArrow(slow, "id long").collect()
+    print(executors(), flush=True)
+
+compute(1)
+compute(40)
+until = time.monotonic() + 200
+while executors() > 1 and time.monotonic() < until:
+    time.sleep(1)
+print(executors(), flush=True)
+spark.stop()
+"""
+
+
+@pytest.mark.nightly
+def test_a_large_job_gets_all_executors_and_gives_them_back(cluster):
+    own = {"SPARK_CONF_DIR": str(cluster.conf), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    command = [sys.executable, "-c", SIZES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **own})
+    assert done.stdout.split() == ["1", "2", "1"]

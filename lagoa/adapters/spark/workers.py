@@ -65,9 +65,9 @@ class SparkWorkers:
 
     @contextmanager
     def _turn(self, spark: SparkSession) -> Iterator[None]:
-        """Wait until a core is free."""
+        """Wait until a core is free, or will be soon; tasks that wait make Spark start executors, if it may."""
         with self._changed:
-            while self._running >= _cores(spark):  # it grows as executors come
+            while self._running >= 2 * _cores(spark):
                 self._changed.wait(_WAIT_S)
             self._running += 1
         try:

@@ -139,6 +139,12 @@ def _write_client(site: Site) -> None:
         "spark.pyspark.python": sys.executable,
         "spark.executor.cores": site.artefact.cores,
         "spark.executor.memory": site.artefact.memory,
+        # As many executors as there are tasks for, and given back: else the first application would have them all.
+        "spark.dynamicAllocation.enabled": "true",
+        "spark.dynamicAllocation.shuffleTracking.enabled": "true",
+        "spark.dynamicAllocation.minExecutors": "1",
+        "spark.dynamicAllocation.executorIdleTimeout": "30s",
+        "spark.dynamicAllocation.shuffleTracking.timeout": "60s",
         # Not `spark.jars`: each application would copy them, 117 MB, for each of its executors.
         "spark.driver.extraClassPath": f"{jars}/*",
         "spark.executor.extraClassPath": f"{jars}/*",

@@ -93,7 +93,7 @@ class Settings(BaseSettings):
         python_memory_gb: how many GB of memory a Python model may use, besides the rows of its inputs.
         python_limit_s: how many seconds it may run.
         memory_limit: how much memory the SQL engine may use, such as `4GB`; beyond it, it spills to disk.
-        threads: threads of the SQL engine.
+        threads: threads of the SQL engine; a Python model gets as many for Arrow, NumPy and Polars.
         workers: number of tables loaded or built concurrently.
         ingest_ignore: names of files, with `*` for any characters and `?` for one, that may lie in a folder that is
             loaded without a contract that names them.

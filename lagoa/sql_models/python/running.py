@@ -43,6 +43,9 @@ _VARIABLES = {
     "HOME": "/nonexistent",
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # others reserve memory in large blocks, which would count
 }
+_THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS")
+"""Each thread takes memory, and on a large machine packages start one for each CPU."""
+
 _FIX = "Fix the model; what was finished stays, and `lagoa transform` continues from there."
 
 
@@ -69,7 +72,8 @@ def returned_rows(
         result = str(folder / "result")
         memory = int(settings.python_memory_gb * _GB)
         function = model.function.name, model.function.line
-        _run(model, Task(str(model.file), model.text, *function, inputs, result, memory, settings.python_limit_s))
+        task = Task(str(model.file), model.text, *function, inputs, result, memory, settings.python_limit_s)
+        _run(model, task, settings.threads)
         with pa.memory_map(result) as source:
             rows = pa.ipc.open_stream(source).read_all()
             if contract is not None:
@@ -108,9 +112,10 @@ def _write_input(model: Model, session: SqlSession, given: Input, file: str) -> 
         raise ModelError(model.file, given.line, message, "Free disk space in the state folder.") from error
 
 
-def _run(model: Model, task: Task) -> None:
+def _run(model: Model, task: Task, threads: int) -> None:
     """Start the process and wait for it; raises `ModelError` unless the result is complete."""
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | _VARIABLES
+    environment |= dict.fromkeys(_THREADS, str(threads))
     try:
         done = subprocess.run(
             [sys.executable, "-m", "lagoa.model_process"],

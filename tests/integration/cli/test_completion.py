@@ -19,12 +19,13 @@ LAGOA = Path(sys.executable).with_name("lagoa")
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    """Return a lake with a branch, a tag, a model and a flow."""
+    """Return a lake with a branch, a tag, two models and a flow."""
     lake = new_lake(tmp_path_factory.mktemp("completion"))
     ok(lake, "branch", "create", "dev")
     ok(lake, "tag", "create", "v1")
     (lake / "transformations" / "silver").mkdir()
     write(lake / "transformations" / "silver", "people.sql", "select 1 as id")
+    write(lake / "transformations" / "silver", "teams.py", "def teams(): ...")
     return lake
 
 
@@ -61,8 +62,8 @@ def offered(line, folder):
         ("lagoa show ", ["bronze.people"]),
         ("lagoa quarantine retry b", ["bronze.people"]),
         ("lagoa table restore bronze.people ", ["bronze.people"]),
-        ("lagoa backfill ", ["silver.people"]),
-        ("lagoa test silver", ["silver.people"]),
+        ("lagoa backfill ", ["silver.people", "silver.teams"]),
+        ("lagoa test silver.t", ["silver.teams"]),
         ("lagoa run ", ["daily"]),
         ("lagoa show x", []),
     ],

@@ -76,11 +76,14 @@ def test_what_is_not_committed_is_warned_about_and_kept(lake):
     (lake / "transformations" / "silver").mkdir()
     (lake / "soda" / "bronze").mkdir()
     write(lake / "soda" / "bronze", "people.yaml", "checks:\n  - row_count:\n")
+    write(lake / "transformations" / "silver", "teams.py", "def teams(): ...")
     done = ok(lake, "publish", "dev")
-    assert "not committed to git: lake/iceberg/bronze/people.odcs.yaml, lake/soda/bronze/people.yaml." in done.err
+    assert "not committed to git: lake/iceberg/bronze/people.odcs.yaml, lake/soda/bronze/people.yaml, " in done.err
+    assert "lake/transformations/silver/teams.py." in done.err
     told = newest(lake)
     assert told["git"] == git(lake, "rev-parse", "HEAD")
-    assert told["uncommitted"] == [f"lake/{CONTRACT}", "lake/soda/bronze/people.yaml"]
+    others = ["lake/soda/bronze/people.yaml", "lake/transformations/silver/teams.py"]
+    assert told["uncommitted"] == [f"lake/{CONTRACT}", *others]
     shown = ok(lake, "audit", "show", "main")
     assert f"uncommitted  lake/{CONTRACT}" in shown.out
     git(lake, "add", ".")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.commits import Commit
+    from lagoa.domain.engines import EngineName
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from lagoa.review.query import Result
     from lagoa.sandbox import Sandbox
     from lagoa.settings import Settings
-    from lagoa.sql_models.dialects.target import Engine
     from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.drafting.update import ContractUpdate
     from lagoa.sql_models.testing import ModelTestReport
@@ -376,7 +376,7 @@ class Lake:
 
         return update_contract(self.context, TableName.parse(table), file)
 
-    def check_contracts(self, engine: Engine | None = None) -> Consistency:
+    def check_contracts(self, engine: EngineName | None = None) -> Consistency:
         """Read all contracts, models, model tests and checks, and return everything that is wrong with them.
 
         Args:

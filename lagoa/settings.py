@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as NoSetting
 
+from lagoa.domain.engines import EngineChoice  # noqa: TC001 - pydantic reads it
 from lagoa.domain.roles import READER, Role
 from lagoa.domain.suggestions import near
 from lagoa.errors import LakeNotFound, SettingsError
@@ -129,7 +130,7 @@ class Settings(BaseSettings):
     postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
     timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
     patience_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
-    engine: Literal["duckdb", "spark", "trino", "auto"] = "duckdb"
+    engine: EngineChoice = "duckdb"
     engine_limit_gb: Annotated[float, Field(gt=0)] = 20.0
     spark_master: Annotated[str, Field(pattern=r"^(local(\[(\d+|\*)\])?|(spark|sc)://[^/\s@]+(/\S*)?|)$")] = ""
     spark_conf: Path | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from lagoa.cli.completion import complete_branch, complete_model, complete_ref, complete_table
+from lagoa.domain.engines import EngineChoice
 
 if TYPE_CHECKING:
     from lagoa.lake import Lake
@@ -128,7 +129,7 @@ SelectOption = Annotated[
     ),
 ]
 EngineOption = Annotated[
-    Literal["duckdb", "spark", "trino", "auto"] | None,
+    EngineChoice | None,
     typer.Option(
         "--engine",
         callback=_keep_engine,

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Reading
     from lagoa.domain.checks import FileCheck
+    from lagoa.domain.engines import EngineName
     from lagoa.sql_models import Model
-    from lagoa.sql_models.dialects.target import Engine
 
 _PARTS = 2  # layer and file
 _FORMS = {
@@ -73,7 +73,7 @@ class Consistency:
         return f"<Consistency: {usable}; {counted(len(self.faults), 'fault')}>"
 
 
-def check_files(context: LakeContext, engine: Engine | None = None) -> Consistency:
+def check_files(context: LakeContext, engine: EngineName | None = None) -> Consistency:
     """Read every file of a lake that defines its tables, and return everything that is wrong with them.
 
     Data is not read. Within one check, one column or one statement the first fault hides further ones.

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from lagoa.cli.console import count, emit_json, hint, near, say
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, open_here
+from lagoa.domain.engines import EngineName
 
 if TYPE_CHECKING:
     from lagoa.errors import FileError
 
 
 EngineOption = Annotated[
-    Literal["spark", "trino"] | None,
+    EngineName | None,
     typer.Option("--engine", help="Also list what in the models would give other rows on this engine than on DuckDB."),
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
 
+    from lagoa.domain.engines import EngineName
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.tables import TableName
 
@@ -133,7 +134,7 @@ class ModelEngine(Protocol):
     """Another engine, which can run the SELECT of a model in place of `SqlEngine`; it commits nothing."""
 
     @property
-    def name(self) -> Literal["spark", "trino"]:
+    def name(self) -> EngineName:
         """Its name: the dialect of the SQL that it runs."""
 
     @property

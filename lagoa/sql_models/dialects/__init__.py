@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
+from lagoa.domain.engines import EngineName
 from lagoa.errors import ModelError
 from lagoa.sql_models.columns import DIALECT, line_of
-from lagoa.sql_models.dialects.target import WRITTEN, Engine, Refused, Target, family, family_of, scale, shown
+from lagoa.sql_models.dialects.target import WRITTEN, Refused, Target, family, family_of, scale, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from lagoa.contracts import Contract, Contracts
     from lagoa.sql_models import Model
 
-ENGINES: tuple[Engine, ...] = get_args(Engine)
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 """The engines beside DuckDB that models are written for."""
 
 
-def for_engine(model: Model, engine: Engine, contracts: Contracts) -> str:
+def for_engine(model: Model, engine: EngineName, contracts: Contracts) -> str:
     """Return a model's statement in an engine's SQL; its columns have the types of the contract.
 
     The session must be in UTC, and Spark's in ANSI mode.
@@ -35,12 +36,12 @@ def for_engine(model: Model, engine: Engine, contracts: Contracts) -> str:
     return sql
 
 
-def engine_faults(model: Model, engine: Engine, contracts: Contracts) -> list[ModelError]:
+def engine_faults(model: Model, engine: EngineName, contracts: Contracts) -> list[ModelError]:
     """Return, by line, each construct of a model with which the engine would give other rows."""
     return _written(model, engine, contracts)[1]
 
 
-def _written(model: Model, engine: Engine, contracts: Contracts) -> tuple[str, list[ModelError]]:
+def _written(model: Model, engine: EngineName, contracts: Contracts) -> tuple[str, list[ModelError]]:
     from lagoa.sql_models.dialects.aggregates import split_averages
     from lagoa.sql_models.dialects.queries import expand_all, inline_windows
     from lagoa.sql_models.dialects.types import annotate

@@ -10,7 +10,7 @@ from lagoa.sql_models.columns import DIALECT
 if TYPE_CHECKING:
     from sqlglot import exp
 
-Engine = Literal["spark", "trino"]
+    from lagoa.domain.engines import EngineName
 
 Family = Literal[
     "int", "decimal", "double", "text", "boolean", "date", "timestamp", "timestamptz", "interval", "null", "other"
@@ -52,7 +52,7 @@ class Target:
         engine: its name.
     """
 
-    engine: Engine
+    engine: EngineName
 
     def __str__(self) -> str:
         return self.engine.capitalize()

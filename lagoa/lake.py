@@ -205,19 +205,21 @@ class Lake:
             for table in [state.table]
         }
 
-    def delivery(self, folder: Path, ignore: Sequence[str] = ()) -> Delivery:
+    def delivery(self, folder: Path, ignore: Sequence[str] = (), table: str | None = None) -> Delivery:
         """Return what the files of a folder are to the contracts: the files of each table, and those that are ignored.
 
         Args:
             folder: where the files are.
             ignore: names or patterns of files that may be there without a contract that names them.
+            table: the table whose files alone are of interest; all others may be there.
 
         Raises:
-            SourceError: the folder cannot be read, or a file is named by no contract and not ignored, or by several.
+            SourceError: the folder cannot be read, or a file is named by no contract and not ignored, or by several; or
+                there is no file of the table.
         """
         from lagoa.ingest import read_delivery
 
-        return read_delivery(self.context, folder, ignore)
+        return read_delivery(self.context, folder, ignore, TableName.parse(table) if table else None)
 
     def source_files(self, folder: Path) -> dict[TableName, Path]:
         """Return the file of a folder that the contract of each table names; flows of earlier versions use it.

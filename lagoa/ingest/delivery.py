@@ -55,7 +55,9 @@ class Delivery:
         return len({path for paths in self.files.values() for path in paths}) + len(self.ignored)
 
 
-def read_delivery(context: LakeContext, folder: Path, ignore: Sequence[str] = ()) -> Delivery:
+def read_delivery(
+    context: LakeContext, folder: Path, ignore: Sequence[str] = (), only: TableName | None = None
+) -> Delivery:
     """Return what the files of a folder are to the contracts' `file` in `lagoa.source`.
 
     Args:
@@ -63,23 +65,28 @@ def read_delivery(context: LakeContext, folder: Path, ignore: Sequence[str] = ()
         folder: where the files are; folders in it are not opened.
         ignore: names or patterns of files that may be there without a contract that names them; those of the setting
             `ingest_ignore` and of `ignore` in `lagoa.source` count too.
+        only: the table whose files alone are of interest; all others may be there.
 
     Raises:
         SourceError: there is no such folder, it may not be read, no contract names a file in it, a file is named by
-            several contracts, or by none and is not ignored.
+            several contracts, or by none and is not ignored; or the contract of `only` names no file.
     """
     sources = {each.table: each.source for each in context.contracts if each.source and each.source.file}
     names, folders = _entries(folder)
     claims = {table: matching(source.file or "", names) for table, source in sources.items()}
+    _refuse_disputed(folder, sources, claims)
+    if only is not None:
+        if only not in sources:
+            raise SourceError(str(only), "its contract names no file.", "Add `file: NAME` to its `lagoa.source`.")
+        sources, claims = {only: sources[only]}, {only: claims[only]}
     if not any(claims.values()):
         raise _nothing_named(folder, sources, list(names))
-    _refuse_disputed(folder, sources, claims)
     claimed = {name for found in claims.values() for name in found}
     others = [name for name in names if name not in claimed]
     patterns = {*([ignore] if isinstance(ignore, str) else ignore), *context.settings.ingest_ignore}
     patterns |= {pattern for source in sources.values() for pattern in source.ignore}
     unclaimed = [name for name in others if not _ignored(name, patterns)]
-    if unclaimed:
+    if unclaimed and only is None:
         raise _unclaimed(folder, sources, unclaimed, len(names))
     return Delivery(
         folder,

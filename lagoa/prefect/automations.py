@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState, SendNotification
+from prefect.events.actions import ChangeFlowRunState, RunDeployment, SendNotification
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
 from lagoa.errors import TerminalError
@@ -33,6 +33,13 @@ HEARTBEAT_S = 30
 """Between two signs of life of a run; Prefect accepts no less."""
 
 _LOST_S = 90
+_PAUSE_S = 5
+_SAME = {
+    "__prefect_kind": "json",
+    "value": {"__prefect_kind": "jinja", "template": "{{ flow_run.parameters | tojson }}"},
+}
+"""The parameters of the crashed run, in Prefect's own notation."""
+
 _NOTE = """{{ event.resource.name }}: {{ event.payload.failed }} checks failed, main is unchanged.
 {{ event.payload.checks | join(", ") }}
 {{ flow_run|ui_url }}"""
@@ -74,13 +81,18 @@ def _wanted(client: SyncPrefectClient, notify: str | None) -> Iterator[Automatio
             posture=Posture.Proactive,
             within=timedelta(seconds=_LOST_S),
         ),
-        actions=[_state(StateType.CRASHED, "Crashed", f"No sign of life for {_LOST_S} seconds.")],
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED, name="Crashed", message=f"No sign of life for {_LOST_S} seconds.", force=False
+            )
+        ],
     )
     yield AutomationCore(
         name="lagoa: a crashed run is repeated",
         description=f"With its parameters, for deployments with the tag {REPEAT}.",
         trigger=_trigger(REPEAT, expect={"prefect.flow-run.Crashed"}, for_each={"prefect.resource.id"}),
-        actions=[_state(StateType.SCHEDULED, "AwaitingRetry", "The run is repeated.")],
+        # A new run: of one that is set back to Scheduled the worker may still report the first crash, late.
+        actions=[RunDeployment.model_validate({"source": "inferred", "parameters": _SAME, "schedule_after": _PAUSE_S})],
     )
     if notify is not None:
         yield AutomationCore(
@@ -96,10 +108,6 @@ def _trigger(*tags: str, **options: Any) -> EventTrigger:
     related: list[ResourceSpecification | _Labels] = [_tag(tag) for tag in (TAG, *tags)]
     match: _Labels = {"prefect.resource.id": "prefect.flow-run.*"}
     return EventTrigger(match=match, match_related=related, **(defaults | options))
-
-
-def _state(kind: StateType, name: str, message: str) -> ChangeFlowRunState:
-    return ChangeFlowRunState(state=kind, name=name, message=message, force=False)
 
 
 def _tag(tag: str) -> _Labels:

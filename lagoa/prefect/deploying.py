@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -16,60 +18,34 @@ from prefect.workers.process import ProcessWorker
 
 from lagoa.errors import TerminalError
 from lagoa.prefect.automations import HEARTBEAT_S, TAG, keep_automations
+from lagoa.prefect.entries import FILE, LOAD_SOURCE, Entry, pools_of, read_document, with_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-FILE = "prefect.yaml"
-
-Entry = dict[str, Any]
-"""A deployment, as prefect.yaml has it."""
+    from lagoa.settings import Settings
 
 _HEARTBEAT = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+_RUNS_AT_ONCE = 4  # of a pool that is made here
 _OWN = "default"  # the queue that each pool has, without a limit
 
 
-def read_entries(root: Path) -> list[Entry]:
-    """Return the deployments of a lake's prefect.yaml; raises TerminalError for a file that has none."""
-    file = root / FILE
-    try:
-        document = yaml.safe_load(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise TerminalError(f"There is no {file}.", "`lagoa init` writes one; copy it from a new lake.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TerminalError(f"{file} is no YAML: {error}", "Correct it.") from None
-    entries = document.get("deployments") if isinstance(document, dict) else None
-    if not isinstance(entries, list) or not entries:
-        raise TerminalError(f"{file} has no `deployments`.", "Copy those of a new lake (`lagoa init`).")
-    for number, entry in enumerate(entries, 1):
-        for key in ("name", "entrypoint", "work_pool"):
-            if not isinstance(entry, dict) or not entry.get(key):
-                raise TerminalError(f"{file}: deployment {number} has no `{key}`.", "Give it one.")
-        if not isinstance(entry["work_pool"], dict) or not entry["work_pool"].get("name"):
-            raise TerminalError(
-                f"{file}: deployment {entry['name']!r} names no work pool.", "Give it `{name: default}`."
-            )
-    return entries
-
-
-def pools_of(entries: Sequence[Entry]) -> list[str]:
-    """Return the work pools that deployments name."""
-    return sorted({entry["work_pool"]["name"] for entry in entries})
-
-
-def deploy(root: Path, variables: Mapping[str, str], notify: str | None = None) -> list[str]:
+def deploy(
+    settings: Settings, variables: Mapping[str, str], *, per_source: bool = False, notify: str | None = None
+) -> list[str]:
     """Deploy everything in prefect.yaml; what is there already is changed.
 
-    Missing work pools are made, of processes, and missing work queues, each for one run at a time. Deployments get the
-    tag `lagoa`, signs of life every 30 seconds, and a schema that refuses parameters which the flow does not have.
+    Missing work pools are made, of processes and for 4 runs at a time, and missing work queues, each for one run.
+    Deployments get the tag `lagoa`, signs of life every 30 seconds, and a schema that refuses parameters which the flow
+    does not have.
 
     Args:
-        root: the lake's folder.
+        settings: of the lake.
         variables: by which a process uses the Prefect server.
+        per_source: also deploy the loading of each table whose contract names files, and the models by themselves.
         notify: the notification block that failed audits are sent to, as `<type>/<name>`.
 
     Returns:
@@ -77,11 +53,13 @@ def deploy(root: Path, variables: Mapping[str, str], notify: str | None = None) 
 
     Raises:
         TerminalError: prefect.yaml cannot be used, or Prefect refuses it; or there is no such block.
+        ContractError: a contract that cannot be used.
     """
-    entries = read_entries(root)
+    document = with_sources(read_document(settings.root), settings, add=per_source)
+    entries: list[Entry] = document["deployments"]
     with get_client(sync_client=True) as client:
         _make_pools(client, entries)
-        _run_prefect(root, variables)
+        _run_prefect(settings, document, variables)
         for deployment in _deployed(client, entries):
             _complete(client, deployment)
         return keep_automations(client, notify)
@@ -93,7 +71,10 @@ def _make_pools(client: SyncPrefectClient, entries: Sequence[Entry]) -> None:
             client.read_work_pool(pool)
         except ObjectNotFound:
             template = ProcessWorker.get_default_base_job_template()
-            client.create_work_pool(WorkPoolCreate(name=pool, type="process", base_job_template=template))
+            wanted = WorkPoolCreate(
+                name=pool, type="process", base_job_template=template, concurrency_limit=_RUNS_AT_ONCE
+            )
+            client.create_work_pool(wanted)
     for pool, queue in sorted({_queue(entry) for entry in entries}):
         try:
             client.read_work_queue_by_name(queue, pool)
@@ -106,20 +87,23 @@ def _queue(entry: Entry) -> tuple[str, str]:
     return entry["work_pool"]["name"], entry["work_pool"].get("work_queue_name") or _OWN
 
 
-def _run_prefect(root: Path, variables: Mapping[str, str]) -> None:
-    environment = {**os.environ, "DO_NOT_TRACK": "1", **variables}
-    done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        cwd=root,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _run_prefect(settings: Settings, document: Mapping[str, Any], variables: Mapping[str, str]) -> None:
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="deploy-", dir=settings.state_folder) as folder:
+        file = Path(folder, FILE)
+        file.write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
+        done = subprocess.run(  # noqa: S603 - Prefect's own command line
+            [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)],
+            cwd=settings.root,
+            env={**os.environ, "DO_NOT_TRACK": "1", **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-        raise TerminalError(f"`prefect deploy --all` in {root} fails:\n{said}", f"Correct {FILE}.")
+        raise TerminalError(f"`prefect deploy --all` in {settings.root} fails:\n{said}", f"Correct {FILE}.")
 
 
 def _deployed(client: SyncPrefectClient, entries: Sequence[Entry]) -> list[DeploymentResponse]:
@@ -131,7 +115,9 @@ def _deployed(client: SyncPrefectClient, entries: Sequence[Entry]) -> list[Deplo
 
 def _complete(client: SyncPrefectClient, deployment: DeploymentResponse) -> None:
     """Add to a deployment what prefect.yaml has no words for, or what all have in common."""
-    schema = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+    schema: dict[str, Any] = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+    if deployment.entrypoint == LOAD_SOURCE:  # as Prefect's own `freeze` does it: another table has another queue
+        schema["properties"]["table"] |= {"readOnly": True, "enum": [deployment.parameters["table"]]}
     env = {_HEARTBEAT: str(HEARTBEAT_S)} | (deployment.job_variables or {}).get("env", {})
     changes = {
         "parameter_openapi_schema": schema,
@@ -143,18 +129,15 @@ def _complete(client: SyncPrefectClient, deployment: DeploymentResponse) -> None
     client.request("PATCH", "/deployments/{id}", path_params={"id": str(deployment.id)}, json=changes)
 
 
-def worker_of(
-    root: Path, variables: Mapping[str, str], pool: str | None, limit: int
-) -> tuple[list[str], dict[str, str]]:
+def worker_of(root: Path, variables: Mapping[str, str], pool: str | None) -> tuple[list[str], dict[str, str]]:
     """Return the command and the environment of a worker that starts runs a second after they are due.
 
     Raises:
         TerminalError: prefect.yaml names several work pools, and none is chosen.
     """
     if pool is None:
-        pool, *others = pools_of(read_entries(root))
+        pool, *others = pools_of(read_document(root)["deployments"])
         if others:
             raise TerminalError(f"{FILE} names several work pools.", f"Choose one: --pool {pool}, --pool {others[0]}.")
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
-    environment = {"PREFECT_WORKER_QUERY_SECONDS": "1", "DO_NOT_TRACK": "1", **os.environ, **variables}
-    return [*command, "--limit", str(limit)], environment
+    return command, {"PREFECT_WORKER_QUERY_SECONDS": "1", "DO_NOT_TRACK": "1", **os.environ, **variables}

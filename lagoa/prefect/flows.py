@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from prefect import get_run_logger
@@ -12,9 +14,9 @@ from pydantic import Field
 
 import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
-from lagoa.errors import CommitLost, RefNotFound
-from lagoa.prefect.runs import flow, run_branch
-from lagoa.prefect.tasks import audit, build_again, publish
+from lagoa.errors import CommitLost, PublishConflict, RefNotFound
+from lagoa.prefect.runs import flow, load, run_branch
+from lagoa.prefect.tasks import audit, build_again, publish, transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 _RUNS = "run/"
 _AT_ONCE = 100
+_TRIES = 5
 
 Ended = Literal["CRASHED", "CANCELLED", "FAILED"]
 
@@ -48,6 +51,43 @@ def backfill(
         build_again(branch, model, since, until)
         audit(branch)
         return publish(branch, f"Build {model} again")
+
+
+@flow(name="source")
+def load_source(table: str, folder: str = "data", lake: str = ".") -> Publication | None:
+    """Load the files of one table, audit, publish. No model runs.
+
+    Args:
+        table: the table, whose contract names its files.
+        folder: where the files are; those of other tables may be there.
+        lake: the lake's folder.
+    """
+    with run_branch(lake) as (opened, branch):
+        load(opened, branch, Path(folder), table)
+        audit(branch)
+        return publish(branch, f"Load {table}")
+
+
+@flow(name="models")
+def build_models(lake: str = ".") -> Publication | None:
+    """Run the models whose inputs have changed, audit, publish.
+
+    If sources are published meanwhile, what they changed is built, too.
+
+    Args:
+        lake: the lake's folder.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(PublishConflict):
+            return _build_models(lake)
+    return _build_models(lake)
+
+
+def _build_models(lake: str) -> Publication | None:
+    with run_branch(lake) as (_, branch):
+        transform(branch)
+        audit(branch)
+        return publish(branch, "Build the models")
 
 
 @flow

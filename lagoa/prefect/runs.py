@@ -7,10 +7,18 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
-from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
 from prefect.exceptions import ParameterTypeError
 from prefect.flows import Flow
 from prefect.runtime import flow_run
@@ -29,7 +37,7 @@ from lagoa.settings import Settings, load_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from lagoa.branch import Run
+    from lagoa.branch import Branch, Run
     from lagoa.lake import Lake
 
 _P = ParamSpec("_P")
@@ -37,6 +45,8 @@ _R = TypeVar("_R")
 
 _TABLES_AT_ONCE = 2
 _CRASHES = 3
+_BY_AUTOMATION = "AUTOMATION"
+_ENDS = sorted(TERMINAL_STATES)
 
 
 class LakeFlow(Flow[_P, _R]):
@@ -103,31 +113,35 @@ def lake_run(folder: str | Path, lake: str | Path = ".") -> Publication | None:
     """
     folder = Path(folder)
     with run_branch(lake) as (opened, branch):
-        with opened.context.engine.shared(_TABLES_AT_ONCE):
-            rows = ingest_all(branch, opened.delivery(folder))
-        report_rows(branch, rows, opened.quarantine(branch.name))
+        load(opened, branch, folder)
         transform(branch)
         audit(branch)
         return publish(branch, f"{flow_run.flow_name} load of {folder.name}")
+
+
+def load(lake: Lake, branch: Branch, folder: Path, table: str | None = None) -> None:
+    """Load the files of a folder, or those of one table, and keep as artifact `rows` what became of each."""
+    with lake.context.engine.shared(_TABLES_AT_ONCE):
+        rows = ingest_all(branch, lake.delivery(folder, table=table))
+    report_rows(branch, rows, lake.quarantine(branch.name))
 
 
 @contextmanager
 def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
     """Open the lake and make the branch of this flow run, which has the run's name; called in a flow.
 
-    A run that is repeated begins again at main's head: what an earlier attempt left on the branch is deleted. If that
-    attempt still lives somewhere, it cannot write any more.
+    A run that is tried again begins again at main's head: what an earlier attempt left on the branch is deleted.
 
     Raises:
-        TerminalError: the run's process has died three times.
+        TerminalError: an automation repeats a run whose process has died three times.
     """
     name = str(flow_run.flow_name)
     run_id = str(flow_run.name).removeprefix(f"run/{name}/")
+    _refuse_endless_crashes()
     with lagoa.open_lake(lake) as opened:
         try:
             run = opened.run(name, run_id)
         except RefExists:
-            _refuse_endless_crashes()
             opened.delete_ref(str(flow_run.name))
             run = opened.run(name, run_id)
         with run as branch:
@@ -135,13 +149,21 @@ def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
 
 
 def _refuse_endless_crashes() -> None:
-    """End a run that takes its process down each time, which an automation would repeat for ever."""
+    """End the last of a series of runs that take their process down, each made because the one before did."""
+    context = FlowRunContext.get()
+    current = context.flow_run if context else None
+    if not (current and current.deployment_id and current.created_by and current.created_by.type == _BY_AUTOMATION):
+        return
     with get_client(sync_client=True) as client:
-        states = client.read_flow_run_states(UUID(str(flow_run.id)))
-    crashes = sum(state.type == StateType.CRASHED for state in states)
-    if crashes >= _CRASHES:
-        message = f"The process of this run has died {crashes} times."
-        raise TerminalError(message, "Look at the worker's output and the machine's memory, then start a new run.")
+        earlier = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[current.deployment_id])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDS))),
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=_CRASHES,
+        )
+    if [run.state_type for run in earlier] == [StateType.CRASHED] * _CRASHES:
+        message = f"The processes of the last {_CRASHES} runs of this deployment have died."
+        raise TerminalError(message, "Look at the worker's output and the machine's memory, then start a run yourself.")
 
 
 def _prepare(settings: Settings) -> None:

@@ -46,6 +46,7 @@ def _settings(home: Path, port: int, *, is_migrated: bool) -> dict[str, str]:
         "PREFECT_API_DATABASE_MIGRATE_ON_START": str(not is_migrated),
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_UI_URL": f"http://{HOST}:{port}",  # in notifications
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
         # Pages of other sites in the user's browser may not read from it.

@@ -122,6 +122,17 @@ class Deployed(LakeFolder):
             assert time.monotonic() < deadline, f"{found['state']}\n{self.logs()}"
             time.sleep(0.2)
 
+    def repeated(self, run, limit_s=LIMIT_S):
+        """Return the id of the run that was made because this one crashed, as soon as there is one."""
+        crashed = self.get(f"flow_runs/{run}")
+        deadline = time.monotonic() + limit_s
+        query = {"deployments": {"id": {"any_": [crashed["deployment_id"]]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        while (latest := self.post("flow_runs/filter", **query)[0])["id"] == run:
+            assert time.monotonic() < deadline, self.logs()
+            time.sleep(0.5)
+        assert latest["parameters"] == crashed["parameters"]
+        return latest["id"]
+
     def event(self, name):
         """Return the latest event of a name as soon as the server has stored one."""
         deadline = time.monotonic() + LIMIT_S

@@ -43,6 +43,10 @@ def deploy(
         str | None,
         typer.Option(metavar="TYPE/NAME", help="Send failed audits to this notification block of Prefect."),
     ] = None,
+    per_source: Annotated[
+        bool,
+        typer.Option("--per-source", help="Also deploy the loading of each source by itself, and that of the models."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Put the deployments of prefect.yaml on the Prefect server, with what lets crashed runs be repeated."""
@@ -53,7 +57,7 @@ def deploy(
     settings = _settings(ctx)
     with connected(settings) as variables:
         with working("deploying prefect.yaml"):
-            automations = deploy_all(settings.root, variables, notify)
+            automations = deploy_all(settings, variables, per_source=per_source, notify=notify)
         _show(deployments(), as_json=as_json)
     if not as_json:
         for automation in automations:
@@ -67,7 +71,6 @@ def worker(
     pool: Annotated[
         str | None, typer.Option(metavar="POOL", help="The work pool; by default the only one in prefect.yaml.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Number of runs at a time.")] = 4,
 ) -> None:
     """Run what is due on the Prefect server until it is stopped, each run in a process of its own."""
     from lagoa.prefect.connection import connected
@@ -77,7 +80,7 @@ def worker(
     if settings.profile:
         os.environ[PROFILE_VARIABLE] = settings.profile  # the runs open the lake themselves
     with connected(settings) as variables:
-        command, environment = worker_of(settings.root, variables, pool, limit)
+        command, environment = worker_of(settings.root, variables, pool)
     os.chdir(settings.root)
     sys.stdout.flush()
     os.execve(command[0], command, environment)  # noqa: S606 - Prefect's own command line takes over

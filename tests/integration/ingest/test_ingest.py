@@ -379,6 +379,19 @@ def test_a_folder_that_holds_no_known_file(lake: Lake, tmp_path: Path) -> None:
         read_delivery(lake.context, tmp_path / "none")
 
 
+def test_of_a_folder_the_files_of_one_table(lake: Lake, tmp_path: Path) -> None:
+    put(tmp_path, SOUND)
+    put(tmp_path, SOUND, "other.csv")
+    put(tmp_path, b"", "unrelated.csv")
+    delivery = lake.delivery(tmp_path, table="bronze.other")
+    assert delivery.files == {TableName.parse("bronze.other"): (tmp_path / "other.csv",)}
+    (tmp_path / "other.csv").unlink()
+    with pytest.raises(SourceError, match=r"no contract names a file in it; they name other\.csv"):
+        lake.delivery(tmp_path, table="bronze.other")
+    with pytest.raises(SourceError, match=r"silver\.none: its contract names no file"):
+        lake.delivery(tmp_path, table="silver.none")
+
+
 PIECES = st.sampled_from(
     [b"1,new,1,\n", b"2,paid,2.50,2026-01-01\r\n", b"x,,,\n", b"3,old,,\n", b'4,"new",1,\n', b'5,"ne', b'w",1,\n',
      b'"', b"\n", b"\xff,,,\n", b",,,\n", b"6,new,1\n", b"7,new,1,,\n", b"\0", b"8,new,-1,\r"]

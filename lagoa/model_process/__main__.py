@@ -75,7 +75,8 @@ def _called(task: Task, tables: dict[str, pa.Table]) -> Any:
     module = ModuleType("lagoa_model")
     module.__file__ = task.file
     sys.modules[module.__name__] = module  # dataclasses look there
-    exec(compile(task.source, task.file, "exec"), module.__dict__)  # noqa: S102 - the model is code of the lake
+    code = compile(task.source, task.file, "exec", dont_inherit=True)  # without the __future__ of this module
+    exec(code, module.__dict__)  # noqa: S102 - the model is code of the lake
     return getattr(module, task.function)(**tables)
 
 

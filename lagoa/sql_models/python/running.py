@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import selected_columns
+from lagoa.domain.lists import cut
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.suggestions import near
 from lagoa.errors import ModelError
@@ -46,6 +47,7 @@ _VARIABLES = {
 _THREADS = ("OMP_NUM_THREADS", "POLARS_MAX_THREADS")
 """Each thread takes memory, and on a large machine packages start one for each CPU."""
 
+_SHOWN = 1000
 _FIX = "Fix the model; what was finished stays, and `lagoa transform` continues from there."
 
 
@@ -134,7 +136,7 @@ def _run(model: Model, task: Task, threads: int) -> None:
         except ValueError:
             answer = _died(task, done.returncode)
     if answer.error:
-        message = f"{model.table} failed: {answer.error.rstrip('.')}."
+        message = f"{model.table} failed: {cut(answer.error, _SHOWN).rstrip('.')}."
         raise ModelError(model.file, answer.line, message, answer.advice or _FIX)
 
 

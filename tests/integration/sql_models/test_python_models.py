@@ -60,7 +60,7 @@ def test_a_model_runs_only_when_its_code_or_an_input_has_changed(model: PythonMo
         ("return pa.RecordBatchReader.from_batches(rows.schema, iter(rows.to_batches(max_chunksize=1)))",
          [(1, 10), (2, 20), (3, 30)]),
         ("return pa.table({'k': pa.array([7], pa.int16()), 'v': pa.array([None], pa.int64())})", [(7, None)]),
-        ("from dataclasses import dataclass\n@dataclass\nclass A: k: int\nreturn pa.table({'k': [A(1).k], 'v': [1]})", [(1, 1)]),
+        ("from dataclasses import dataclass\n@dataclass\nclass A: k: int\nassert A.__annotations__ == {'k': int}\nreturn pa.table({'k': [A(1).k], 'v': [1]})", [(1, 1)]),
     ],
 )  # fmt: skip
 def test_whatever_gives_arrow_is_written(model: PythonModel, body: str, rows: list[tuple[object, ...]]) -> None:
@@ -75,6 +75,7 @@ def test_whatever_gives_arrow_is_written(model: PythonModel, body: str, rows: li
         ("import no_such_package", 4, "ModuleNotFoundError: No module named 'no_such_package'."),
         ("def g():\n    yield rows.to_batches()[0]\n    raise ValueError('late')\nreturn pa.RecordBatchReader.from_batches(rows.schema, g())", 6, "ValueError: late."),
         ("raise SystemExit", 4, "SystemExit."),
+        ("raise ValueError('x' * 1_000_000)", 4, "xxx…."),
         ("import os\nos._exit(0)", 3, "its process ended with status 0 before it returned rows."),
         ("import ctypes\nctypes.string_at(0)", 3, "its process ended by SIGSEGV before it returned rows."),
         ("pass", 3, "it returns None."),

@@ -1,6 +1,7 @@
 """Has the Linux kernel refuse files, TCP connections and programs to this process, whatever code wants them.
 
-Landlock needs no rights and cannot be undone. It is part of Linux since 5.13, for TCP since 6.7.
+Landlock needs no rights and cannot be undone. It is part of Linux since 5.13, for TCP since 6.7, for signals
+since 6.12.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ _READ = 1 << 2 | 1 << 3  # files, folders
 _FILE_RIGHTS = {1: 1 << 13, 2: 1 << 14, 3: 1 << 15, 5: 1 << 16}
 """By the version of Landlock from which on it is valid, the first number beyond its rights for files."""
 _TCP, _TCP_SINCE = 1 << 0 | 1 << 1, 4  # bind, connect
+_OTHERS, _OTHERS_SINCE = 1 << 0 | 1 << 1, 6  # abstract Unix sockets of other processes, signals to them
 
 
 class _Ruleset(ctypes.Structure):
-    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64))
+    _fields_ = (("files", ctypes.c_uint64), ("network", ctypes.c_uint64), ("others", ctypes.c_uint64))
 
 
 class _PathBeneath(ctypes.Structure):
@@ -45,7 +47,7 @@ def end_with_parent() -> None:
 
 
 def restrict(readable: Iterable[str]) -> bool:
-    """Let this thread, and those it starts, only read what is in some folders, with no TCP and no programs.
+    """Let this thread, and those it starts, only read what is in some folders, with no TCP, no programs and no signals.
 
     Files that are open stay open. Returns whether the kernel does it: if not, nothing has changed.
     """
@@ -54,10 +56,10 @@ def restrict(readable: Iterable[str]) -> bool:
         return False
     libc = ctypes.CDLL(None)
     rights = max(limit for since, limit in _FILE_RIGHTS.items() if since <= version) - 1
-    network = _TCP if version >= _TCP_SINCE else 0
-    wanted = _Ruleset(rights, network)
-    size = ctypes.sizeof(wanted) if network else ctypes.sizeof(ctypes.c_uint64)
-    rules = libc.syscall(_CREATE, ctypes.byref(wanted), ctypes.c_size_t(size), 0)
+    wanted = _Ruleset(rights, _TCP if version >= _TCP_SINCE else 0, _OTHERS if version >= _OTHERS_SINCE else 0)
+    known = 1 + (version >= _TCP_SINCE) + (version >= _OTHERS_SINCE)
+    size = ctypes.c_size_t(known * ctypes.sizeof(ctypes.c_uint64))
+    rules = libc.syscall(_CREATE, ctypes.byref(wanted), size, 0)
     if rules < 0:
         return False
     for place in readable:

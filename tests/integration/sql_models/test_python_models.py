@@ -47,6 +47,8 @@ def test_a_model_runs_only_when_its_code_or_an_input_has_changed(model: PythonMo
     assert model.rows() == [(2, 20), (3, 30), (4, 40)]
     model.branch.append("silver.t", pa.table({"k": [5], "v": [50]}))
     assert ran()
+    (result,) = model.branch.backfill("silver.t")
+    assert (result.skipped, result.how, result.rows) == (False, "full", 3)
     model.branch.replace("bronze.a", ROWS)
 
 

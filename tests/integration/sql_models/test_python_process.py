@@ -107,6 +107,12 @@ def test_the_kernel_refuses_files_and_connections_to_packages(model: PythonModel
     assert error.advice.startswith("A model has the tables that INPUTS names and nothing else")
 
 
+@pytest.mark.skipif(landlock.supported() < 6, reason="this kernel has no Landlock, or one without rules for signals")
+def test_other_processes_get_no_signal(model: PythonModel) -> None:
+    kill = "import ctypes, os\nk = ctypes.CDLL(None).kill(os.getppid(), 0)\nreturn pa.table({'k': [k], 'v': [k]})"
+    assert model.run(kill) == [(-1, -1)]
+
+
 @pytest.mark.parametrize(
     "body", ["bytearray(600_000_000)", "while True:\n    rows = pa.concat_tables([rows, rows]).combine_chunks()"]
 )

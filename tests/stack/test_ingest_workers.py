@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_replaced_and_no_row_comes_twice(small, files):
     big.write_bytes(people(10_000, 3_000_000))
     with lagoa.open_lake(small.root, "stack") as lake:
         work = lake.create_branch("work")
-        assert [each.accepted for each in work.ingest_folder(files, workers=1)] == [2_000, 2_000, 2_000, 3_000_000, 2]
+        assert [each.accepted for each in work.ingest_folder(files)] == [2_000, 2_000, 2_000, 3_000_000, 2]
         work = lake.create_branch("again")
         results = []
         load = Thread(target=lambda: results.append(work.ingest("bronze.people", big)))

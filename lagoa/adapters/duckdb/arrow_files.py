@@ -8,10 +8,11 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from pyiceberg.types import BinaryType, ListType, MapType, StringType, StructType
+from pyiceberg.types import BinaryType, ListType, MapType, StringType, StructType, UUIDType
 
 from lagoa.adapters.duckdb.sql import NotWritable
 from lagoa.adapters.duckdb.types import children, is_plain
+from lagoa.domain.sql_names import name_in_sql
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,31 +31,40 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     map with a null among its rows.
 
     Raises:
-        NotWritable: a map has values in it that must be cast.
+        NotWritable: a map has values in it that must be cast, or a list, map or struct a uuid.
     """
     import pyarrow as pa
 
-    return pa.schema([_arrow_field(field, in_map=False) for field in schema.fields])
+    return pa.schema([_arrow_field(field, inside=False, in_map=False) for field in schema.fields])
 
 
-def _arrow_field(field: NestedField, *, in_map: bool) -> pa.Field:
+def uuids_as_bytes(schema: Schema) -> str:
+    """Return SQL that makes the bytes of the uuids in rows of a schema, which DuckDB else gives to Arrow as text."""
+    uuids = [name_in_sql(field.name) for field in schema.fields if isinstance(field.field_type, UUIDType)]
+    bytes_of = ", ".join(f"unhex(replace(CAST({name} AS VARCHAR), '-', '')) AS {name}" for name in uuids)
+    return f"REPLACE ({bytes_of})" if uuids else ""
+
+
+def _arrow_field(field: NestedField, *, inside: bool, in_map: bool) -> pa.Field:
     """Return a field as PyIceberg's `schema_to_pyarrow` does, which has large offsets."""
     import pyarrow as pa
     from pyiceberg.io.pyarrow import PYARROW_PARQUET_FIELD_ID_KEY, schema_to_pyarrow
 
     kind = field.field_type
-    inside = [_arrow_field(each, in_map=in_map or isinstance(kind, MapType)) for each in children(kind)]
+    fields = [_arrow_field(each, inside=True, in_map=in_map or isinstance(kind, MapType)) for each in children(kind)]
     match kind:
         case StructType():
-            arrow = pa.struct(inside)
+            arrow = pa.struct(fields)
         case ListType():
-            arrow = pa.list_(*inside)
+            arrow = pa.list_(*fields)
         case MapType():
-            arrow = pa.map_(*inside)
+            arrow = pa.map_(*fields)
         case StringType():
             arrow = pa.string()
         case BinaryType():
             arrow = pa.binary()
+        case UUIDType() if inside:
+            raise NotWritable("Arrow writes no uuid inside another value")
         case _ if in_map and not is_plain(kind):
             raise NotWritable(f"Arrow writes no {kind} in a map")
         case _:

@@ -307,12 +307,13 @@ class FileWriter:
         """Write what DuckDB cannot: its rows go through Arrow, in memory."""
         from pyiceberg.exceptions import NotInstalledError
 
-        from lagoa.adapters.duckdb.arrow_files import arrow_schema, write_arrow
+        from lagoa.adapters.duckdb.arrow_files import arrow_schema, uuids_as_bytes, write_arrow
 
         self.stage(_STAGED, query, parameters)
         try:
             self._refuse_nulls_of(_STAGED, list(self.schema.fields))
-            rows = self.cursor.execute(f"FROM {_STAGED} {self._order_or_none()}").to_arrow_table()
+            select = f"SELECT * {uuids_as_bytes(self.schema)} FROM {_STAGED} {self._order_or_none()}"
+            rows = self.cursor.execute(select).to_arrow_table()
         finally:
             self.cursor.execute(f"DROP TABLE IF EXISTS {_STAGED}")
         try:

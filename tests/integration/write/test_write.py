@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -432,6 +433,26 @@ def test_rows_of_no_table_are_written_into_any_partition(folder: LakeFolder) -> 
         assert content(lake, "bronze.p") == [(1, "abc")]
         with pytest.raises(WriteError, match=r"partitioned by bucket\[4\], and has a column of a type"):
             dev.append("bronze.q", "SELECT 1::BIGINT AS k, 'ab'::BLOB AS f")
+
+
+def test_a_uuid_is_written_beside_a_fixed(folder: LakeFolder) -> None:
+    folder.contract("bronze.u", "u:uuid f:fixed[2]", sort=["u"])
+    folder.contract("bronze.inside", "u:list<uuid> f:fixed[2]")
+    ids = [uuid.UUID(int=2**128 - 1), uuid.UUID(int=5), None]
+    with folder.open() as lake:
+        dev = lake.create_branch("dev")
+        dev.append(
+            "bronze.u",
+            pa.table({"u": pa.array(ids, pa.uuid()), "f": pa.array([b"ab", None, b"\0\xff"], pa.binary(2))}),
+        )
+        assert sorted(content(lake, "bronze.u"), key=str) == sorted(
+            zip(ids, [b"ab", None, b"\0\xff"], strict=True), key=str
+        )
+        assert lake.sql(f"SELECT f FROM bronze.u WHERE u = '{ids[0]}'", "dev").fetchall() == [(b"ab",)]
+        table = lake.catalog("dev").load_table("bronze.u").scan().to_arrow()
+        assert {row["u"] for row in table.to_pylist()} == set(ids)
+        with pytest.raises(WriteError, match="no uuid inside another value"):
+            dev.append("bronze.inside", "SELECT [uuid()] AS u, 'ab'::BLOB AS f")
 
 
 def test_a_table_with_delete_files_of_others_is_read_through(lake: Lake, dev: Branch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.engines.comparing import differences
 from tests.stack.test_daily import MODELS, deliver_again
 from tests.stack.test_sign_in import Servers, reference_lake
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @pytest.fixture(scope="module")

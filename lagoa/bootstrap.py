@@ -64,8 +64,8 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
     state = settings.state_folder
     state.mkdir(parents=True, exist_ok=True)
-    open_secrets = cache(partial(_open_secrets, settings))
-    tokens = _sign_in(settings, open_secrets)
+    secrets_of = cache(partial(open_secrets, settings))
+    tokens = _sign_in(settings, secrets_of)
     storage, catalog = _open_state(settings, tokens)
 
     def open_engine() -> SqlEngine:
@@ -90,9 +90,9 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             storage=storage,
             catalog=catalog,
             open_engine=open_engine,
-            receipts=_open_receipts(settings, open_secrets),
+            receipts=_open_receipts(settings, secrets_of),
             open_auditor=open_auditor,
-            open_secrets=open_secrets,
+            open_secrets=secrets_of,
             open_publisher=_publisher_of(tokens),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
@@ -221,7 +221,8 @@ def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], St
     return partial(S3Storage, settings.warehouse_location, server)
 
 
-def _open_secrets(settings: Settings) -> Secrets:
+def open_secrets(settings: Settings) -> Secrets:
+    """Return where a lake's credentials come from; the server of it, if there is one, is contacted when one is read."""
     if settings.secrets == "vault":
         with extra("stack", 'Vault (`secrets = "vault"`)'):
             from lagoa.adapters.vault.secrets import VaultSecrets, app_role

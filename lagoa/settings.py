@@ -81,6 +81,8 @@ class Settings(BaseSettings):
         receipts: where receipts and results of checks are stored: a SQLite file in `state`, or a PostgreSQL database,
             which several machines can share.
         postgres_url: URL of that database; the login is `lagoa_<role>`, its password the secret `receipts-password`.
+        flow_history: where the lake's Prefect server has its state: a SQLite file in `state`, or the database `prefect`
+            on the PostgreSQL server of `postgres_url`; its password is the secret `flow-history-password`.
         timeout_s: how long Nessie, PostgreSQL and the sign-in server may take to answer, and how long the object store
             may be silent, before a request fails.
         patience_s: how long a request to Nessie, PostgreSQL or the sign-in server is retried after transient failures.
@@ -128,6 +130,7 @@ class Settings(BaseSettings):
     vault_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:8200"
     receipts: Literal["sqlite", "postgres"] = "sqlite"
     postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
+    flow_history: Literal["sqlite", "postgres"] = "sqlite"
     timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
     patience_s: Annotated[float, Field(ge=0, le=3600)] = 30.0
     engine: EngineChoice = "duckdb"

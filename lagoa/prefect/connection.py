@@ -11,11 +11,12 @@ from prefect.context import get_settings_context
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from lagoa.errors import FlowServerUnavailable, TerminalError
-from lagoa.prefect.server import LakeServer
+from lagoa.prefect.history import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lagoa.prefect.server import LakeServer
     from lagoa.settings import Settings
 
 _DEFAULT_PROFILE = "ephemeral"  # Prefect's own, of those who have made none
@@ -62,7 +63,7 @@ def connected(settings: Settings) -> Iterator[Mapping[str, str]]:
         TerminalError: Prefect is configured, but for no server; or the server has another version.
     """
     if not is_configured():
-        with on_server_of(LakeServer(settings.state_folder)) as variables:
+        with on_server_of(server_of(settings)) as variables:
             yield variables
         return
     api = PREFECT_API_URL.value()

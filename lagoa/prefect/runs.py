@@ -29,8 +29,8 @@ import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
 from lagoa.errors import LagoaError, RefExists, TerminalError
 from lagoa.prefect.connection import is_configured, on_server_of
+from lagoa.prefect.history import server_of
 from lagoa.prefect.logs import shorten_errors
-from lagoa.prefect.server import LakeServer
 from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
 from lagoa.settings import Settings, load_settings
 
@@ -58,7 +58,7 @@ class LakeFlow(Flow[_P, _R]):
             return super().__call__(*args, **options)
         given = {key: value for key, value in options.items() if key not in {"return_state", "wait_for"}}
         settings = load_settings(Path(get_call_parameters(self.fn, args, given).get("lake", ".")))
-        server = LakeServer(settings.state_folder)
+        server = server_of(settings)
         server.begin()
         _prepare(settings)
         with on_server_of(server):

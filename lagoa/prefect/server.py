@@ -17,12 +17,18 @@ import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lagoa.errors import FlowServerFailed
 from lagoa.settings import load_settings
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HOST = "127.0.0.1"
+DATABASE_VARIABLE = "LAGOA_FLOW_DATABASE"
+"""By which the server's process receives the URL of its database."""
+
 IDLE_S = 1800
 _START_S = 30.0
 _START_VARIABLE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"  # Prefect's own, for its temporary server
@@ -70,11 +76,13 @@ class LakeServer:
     Args:
         state: the lake's state folder; the server's state is in its folder `prefect`.
         idle_s: seconds without a request after which a server that is started here ends.
+        database: returns the URL of the database of a server that is started here; by default a SQLite file.
     """
 
-    def __init__(self, state: Path, idle_s: float = IDLE_S) -> None:
+    def __init__(self, state: Path, idle_s: float = IDLE_S, database: Callable[[], str] | None = None) -> None:
         self.home = state.absolute() / "prefect"
         self._idle_s = idle_s
+        self._database = database
         self._file = self.home / "server.json"
         self._log = self.home / "server.log"
         self._began = False
@@ -101,6 +109,7 @@ class LakeServer:
         # The process inherits the open file and with it the lock, which is never free between the two. A session of
         # its own: Ctrl-C ends the run, not the server.
         command = [sys.executable, "-m", "lagoa.prefect", str(self.home), str(lock), str(self._idle_s)]
+        database = {DATABASE_VARIABLE: self._database()} if self._database else {}  # others cannot read a variable
         with self._log.open("wb") as log:
             subprocess.run(  # noqa: S603 - a module of ours
                 command,
@@ -108,6 +117,7 @@ class LakeServer:
                 stdout=log,
                 stderr=log,
                 cwd=self.home,
+                env={**os.environ, **database},
                 pass_fds=[lock],
                 start_new_session=True,
                 check=True,
@@ -189,7 +199,9 @@ def begin_server(lake: Path) -> None:
         return
     settings = (Path.home() / ".prefect/profiles.toml", Path("prefect.toml"), Path(".env"))
     if not any(file.exists() for file in settings):
-        LakeServer(load_settings(lake).state_folder).begin()
+        from lagoa.prefect.history import server_of
+
+        server_of(load_settings(lake)).begin()
 
 
 def _lock(file: int, kind: int) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from lagoa.prefect.database import prepare_database
-from lagoa.prefect.server import HOST, Running, write_running
+from lagoa.prefect.server import DATABASE_VARIABLE, HOST, Running, write_running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,14 +33,17 @@ def serve(home: Path, lock: int, idle_s: float) -> None:
         port = listening.getsockname()[1]
         for name in [name for name in os.environ if name.startswith("PREFECT_")]:
             del os.environ[name]  # of the user's Prefect
-        os.environ.update(_settings(home, port, is_migrated=prepare_database(home / _DATABASE)))
+        database = os.environ.pop(DATABASE_VARIABLE, "")
+        is_migrated = not database and prepare_database(home / _DATABASE)
+        os.environ.update(_settings(home, port, database, is_migrated=is_migrated))
         config = uvicorn.Config(_application(), log_level="warning", timeout_graceful_shutdown=3)
         _Server(config, home, lock, idle_s).run([listening])
 
 
-def _settings(home: Path, port: int, *, is_migrated: bool) -> dict[str, str]:
+def _settings(home: Path, port: int, database: str, *, is_migrated: bool) -> dict[str, str]:
     """Return what Prefect is run with; it reads its settings when it is imported."""
     return {
+        **({"PREFECT_API_DATABASE_CONNECTION_URL": database} if database else {}),
         "PREFECT_HOME": str(home),
         "PREFECT_PROFILES_PATH": str(home / "profiles.toml"),
         "PREFECT_API_DATABASE_MIGRATE_ON_START": str(not is_migrated),

@@ -129,6 +129,6 @@ def _settings(ctx: typer.Context) -> Settings:
 
 
 def _server(ctx: typer.Context) -> LakeServer:
-    from lagoa.prefect.server import LakeServer
+    from lagoa.prefect.history import server_of
 
-    return LakeServer(_settings(ctx).state_folder)
+    return server_of(_settings(ctx))

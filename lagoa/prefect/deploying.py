@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -118,12 +119,15 @@ def _complete(client: SyncPrefectClient, deployment: DeploymentResponse) -> None
     schema: dict[str, Any] = {**(deployment.parameter_openapi_schema or {}), "additionalProperties": False}
     if deployment.entrypoint == LOAD_SOURCE:  # as Prefect's own `freeze` does it: another table has another queue
         schema["properties"]["table"] |= {"readOnly": True, "enum": [deployment.parameters["table"]]}
-    env = {_HEARTBEAT: str(HEARTBEAT_S)} | (deployment.job_variables or {}).get("env", {})
+    given = deployment.job_variables or {}
+    env = {_HEARTBEAT: str(HEARTBEAT_S)} | given.get("env", {})
+    # With a command, Prefect's worker starts one process a run; without, a second one that only looks for a project.
+    command = f"{shlex.quote(sys.executable)} -m prefect.engine"
     changes = {
         "parameter_openapi_schema": schema,
         "enforce_parameter_schema": True,
         "tags": [*deployment.tags, *({TAG} - set(deployment.tags))],
-        "job_variables": {**(deployment.job_variables or {}), "env": env},
+        "job_variables": {"command": command, **given, "env": env},
     }
     # The client's own method drops what its model of a schema does not have, such as additionalProperties.
     client.request("PATCH", "/deployments/{id}", path_params={"id": str(deployment.id)}, json=changes)

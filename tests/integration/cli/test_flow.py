@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
 from command_line import run
 
 
@@ -21,3 +24,35 @@ def test_prefect_that_is_configured_without_a_server_is_an_error(tmp_path):
     done = run("flow", "deploy", cwd=tmp_path / "lake", PREFECT_HOME=str(tmp_path / "home"))
     assert done.returncode == 1
     assert "Set PREFECT_API_URL" in done.stderr
+
+
+class AnotherVersion(BaseHTTPRequestHandler):
+    """What Prefect's client looks at first, of a server of Prefect 4."""
+
+    def do_GET(self):
+        text = b"true" if self.path.endswith("health") else b'"4.0.0"'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_server_of_another_version_is_an_error(tmp_path):
+    assert run("init", "lake", cwd=tmp_path).returncode == 0
+    server = HTTPServer(("127.0.0.1", 0), AnotherVersion)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        api = f"http://127.0.0.1:{server.server_port}/api"
+        done = run("flow", "worker", cwd=tmp_path / "lake", PREFECT_API_URL=api)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert done.returncode == 1
+    assert f"The Prefect server at {api} has another version" in done.stderr
+    assert "4.0.0" in done.stderr

@@ -51,7 +51,7 @@ test-slow: install  ## the slow ones: random sequences, kills at each point, ear
 	touch $@
 
 .venv/.spark: .venv/.stack
-	$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock pyspark # has no wheel, and is built by itself
+	$(BIN)/uv pip install -q --python $(BIN)/python -c requirements.lock 'pyspark[connect]' # has no wheel, and is built by itself
 	touch $@
 
 test-wheel: install  ## test the wheel in a clean environment: the README's tour, size, licenses

@@ -40,6 +40,10 @@ def small(tmp_path, signed, monkeypatch):
 
 @pytest.fixture
 def files(small):
+    return write_files(small)
+
+
+def write_files(small):
     """Return a folder of files of two tables, in three formats, with records that are refused."""
     small.contract("bronze.people", "id:long* name:string! age:int", source={"format": "csv", "file": "people-*"})
     small.contract("bronze.pets", "id:long* kind:string!", source={"file": "pets.parquet", "format": "parquet"})
@@ -105,7 +109,7 @@ def test_a_worker_that_dies_is_replaced_and_no_row_comes_twice(small, files):
         assert [each.accepted for each in work.ingest_folder(files)] == [2_000, 2_000, 2_000, 3_000_000, 2]
         work = lake.create_branch("again")
         results = []
-        load = Thread(target=lambda: results.append(work.ingest("bronze.people", big)))
+        load = Thread(target=lambda: results.append(work.ingest(big, "bronze.people")))
         load.start()
         killed = False
         while load.is_alive() and not killed:

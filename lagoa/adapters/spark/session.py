@@ -131,6 +131,8 @@ def session_at(spark: SparkSession, options: SparkOptions, branch: str) -> Spark
 
 def first_line(error: BaseException) -> str:
     """Return the line of an error that says what is wrong, without a full stop: the first, or the last of Python's."""
+    if detail := re.search(r'^\s*details = "(.+)"$', str(error), re.MULTILINE):  # of gRPC
+        return detail[1].rstrip(".")
     lines = [line.rstrip() for line in str(error).partition("JVM stacktrace:")[0].splitlines() if line.strip()]
     if any(line.startswith("Traceback") for line in lines):
         said = next((line for line in reversed(lines) if not line.startswith(" ")), "")

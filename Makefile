@@ -7,7 +7,7 @@ LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 unexport PYTHONDONTWRITEBYTECODE # else each process compiles what was changed, and each run of pytest all tests
 
-.PHONY: help system install demo test test-slow test-wheel test-stack test-nightly stack secrets check format bench bench-stack docs \
+.PHONY: help system install demo test test-slow test-wheel test-stack test-compose test-nightly stack secrets check format bench bench-stack docs \
 	schema lock clean
 
 help:  ## print what make can do
@@ -67,6 +67,9 @@ test-stack: .venv/.spark  ## the tests that need the real servers, on their own 
 	$(BIN)/python -m pytest -p no:xdist tests/engines
 	tests/stack/run
 
+test-compose: .venv/.stack  ## build and run docker-compose.yml on Docker, or on an engine started for it as root
+	tests/compose/run
+
 FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py tests/integration/ingest/test_every_entrance.py
 
 test-nightly: .venv/.spark  ## the long tests: random files and sequences, kills at random moments, each extra installed
@@ -74,6 +77,7 @@ test-nightly: .venv/.spark  ## the long tests: random files and sequences, kills
 	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
 	FUZZ=10 tests/stack/run -m nightly
+	$(MAKE) test-compose
 
 check: .venv/.stack $(LINT)/.linted  ## lint, types, structure, and the contracts with the datacontract CLI
 	$(BIN)/ruff check .

@@ -44,6 +44,9 @@ ROLES: Mapping[str, Role] = {"lagoa": "engineer", "worker": "ingest", "publisher
 PUBLISH = "publish"
 """The volume of the socket on which the publisher container takes requests."""
 
+BI = "bi"
+"""The profile of docker-compose.yml in which Trino runs."""
+
 PREFECT_PORT = 4200
 
 TRINO_HOME = Path("/usr/lib/trino")
@@ -71,13 +74,14 @@ def in_containers(manifest: Mapping[str, Artefact]) -> dict[str, Artefact]:
     return {name: each.model_copy(update={"host": name, "bind": ANYWHERE}) for name, each in manifest.items()}
 
 
-def configure(root: Path, secrets: Path, folder: Path) -> None:
+def configure(root: Path, secrets: Path, folder: Path, profiles: Sequence[str] = ()) -> None:
     """Fill the volume of each server, of Prefect, and of the containers of Lagoa itself; each is its owner's alone.
 
     Args:
         root: the lake's folder.
         secrets: the file that `make secrets` wrote.
         folder: where the volumes are, in every container.
+        profiles: of docker-compose.yml that are on. Without `bi` there is no Trino for the catalogs of sandboxes.
 
     Raises:
         StackError: there are no secrets, or they are others than those that the volumes were made with.
@@ -100,8 +104,10 @@ def configure(root: Path, secrets: Path, folder: Path) -> None:
     client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
     for name, role in ROLES.items():
         _write_role(folder / name, role, credentials)
-        if role == ENGINEER and "trino" in manifest:
+        if role == ENGINEER and BI in profiles and "trino" in manifest:
             _let_make_catalogs(folder / name, folder / "trino", credentials)
+        else:
+            (folder / name / "trino" / ACCESS_FILE).unlink(missing_ok=True)
         if role != PUBLISHER:  # runs no flow
             _write_profile(folder / name, client)
         _hand_over(folder / name, LAGOA)

@@ -124,8 +124,8 @@ def java(folder: Path) -> list[str]:
 def write_private(path: Path, text: str) -> None:
     """Write a file that its owner alone can read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)  # it may have been there with another mode
+    path.unlink(missing_ok=True)  # it may have another mode, or an owner whose files this process may not change
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
 
 

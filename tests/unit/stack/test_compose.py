@@ -21,8 +21,10 @@ from checkout import ROOT
 from typer.testing import CliRunner
 
 from lagoa.cli.main import app
+from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD
 from lagoa.errors import StackError
 from lagoa.stack.containers import (
+    BI,
     CONTAINERS,
     LAGOA,
     PREFECT_PORT,
@@ -378,7 +380,7 @@ def test_nothing_is_asked_for_that_make_secrets_does_not_draw(secrets, tmp_path)
 
 
 def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp_path):
-    configure(ROOT, secrets, tmp_path)
+    configure(ROOT, secrets, tmp_path, ["bi"])
     drawn = json.loads(secrets.read_text("utf-8"))
     texts = {name: _texts(tmp_path / name) for name in (*MANIFEST, *ROLES, "prefect")}
     held = {name: {key for key, value in drawn.items() if value in text} for name, text in texts.items()}
@@ -399,6 +401,23 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
     for file in tmp_path.rglob("*"):
         if file.is_file():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
+
+
+def test_sandboxes_get_catalogs_only_while_trino_is_on(secrets, tmp_path):
+    configure(ROOT, secrets, tmp_path, ["bi"])
+    access, credentials = tmp_path / "lagoa" / "trino" / ACCESS_FILE, tmp_path / "lagoa" / "credentials.json"
+    assert access.exists()
+    assert PASSWORD in credentials.read_text("utf-8")
+    configure(ROOT, secrets, tmp_path, [""])
+    assert not access.exists()
+    assert PASSWORD not in credentials.read_text("utf-8")
+
+
+def test_trino_and_spark_are_groups_of_their_own():
+    profiles = {name: service["profiles"] for name, service in COMPOSE["services"].items() if "profiles" in service}
+    assert profiles == {"trino": [BI], "spark": ["spark"], "spark-worker": ["spark"], "lagoa": ["tools"]}
+    needed = {name for service in COMPOSE["services"].values() for name in service.get("depends_on", ())}
+    assert needed & profiles.keys() == {"spark"}  # by its workers
 
 
 def _texts(folder):

@@ -101,11 +101,14 @@ def stack_configure(
     ctx: typer.Context,
     secrets: Annotated[Path, typer.Option("--secrets", metavar="FILE", help="What `make secrets` wrote.")],
     volumes: VolumesOption = Path("/lagoa"),
+    profiles: Annotated[
+        str, typer.Option("--profiles", metavar="NAMES", help="COMPOSE_PROFILES: the groups of servers that are on.")
+    ] = "",
 ) -> None:
     """Write the configuration of the servers of docker-compose.yml into their volumes; runs in a container."""
     from lagoa.stack.containers import configure
 
-    configure(root_here(ctx), secrets, volumes)
+    configure(root_here(ctx), secrets, volumes, profiles.split(","))
 
 
 @stack.command("make-ready")

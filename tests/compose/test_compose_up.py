@@ -1,0 +1,190 @@
+"""docker-compose.yml on an engine: it comes up, runs the daily deployment, confines its containers, and comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from flows.sources.olist import generate
+
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3600)]
+
+LAKE = Path(os.environ.get("LAGOA_TEST_COMPOSE", "")) / "lake"
+SERVERS = {"postgres", "keycloak", "vault", "minio", "nessie", "audit", "prefect", "publisher", "worker"}
+JOBS = {
+    "configure",
+    "prefect-ready",
+    *(f"{name}-ready" for name in ("postgres", "keycloak", "vault", "minio", "nessie")),
+}
+USERS = {"postgres": "999", "keycloak": "1000", "nessie": "10000"}
+"""Those of the official images; all others are 10001."""
+UNSEALED = "http://127.0.0.1:8200/v1/sys/health"
+CORE_GIB = 6.0
+_UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def docker(*words, ok=True):
+    """Run docker in the lake's folder; return what it printed."""
+    done = subprocess.run(["docker", *words], cwd=LAKE, capture_output=True, text=True, check=False)
+    if ok:
+        assert done.returncode == 0, f"docker {' '.join(words)}\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
+    return done
+
+
+def compose(*words, ok=True):
+    return docker("compose", *words, ok=ok)
+
+
+def up():
+    """Start everything; the jobs have run once the services that wait for them are healthy."""
+    compose("up", "--detach", "--wait", "--wait-timeout", "900")
+
+
+def within(service, script):
+    """Run a line of shell in a container as the user of its service."""
+    return compose("exec", "-T", service, "sh", "-c", script, ok=False)
+
+
+def lagoa(*words):
+    return compose("run", "--rm", "--no-deps", "-T", "lagoa", *words).stdout
+
+
+def containers():
+    """Return what the engine knows of each container, by service."""
+    ids = compose("ps", "--all", "--quiet").stdout.split()
+    found = json.loads(docker("inspect", *ids).stdout)
+    return {each["Config"]["Labels"]["com.docker.compose.service"]: each for each in found}
+
+
+def publications():
+    return json.loads(lagoa("log", "--json"))
+
+
+def run_daily():
+    words = ("prefect", "deployment", "run", "daily/daily", "--param", "folder=/data", "--watch")
+    return compose("exec", "-T", "worker", *words, ok=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stack():
+    """Bring everything up, with files in LAGOA_DATA; end it with its volumes."""
+    generate(LAKE / "data", scale=0.02)
+    subprocess.run(["make", "secrets"], cwd=LAKE, check=True, capture_output=True)
+    compose("build")
+    up()
+    yield
+    compose("down", "--volumes", "--timeout", "5", ok=False)
+
+
+def test_servers_are_healthy_and_jobs_have_run():
+    found = containers()
+    assert found.keys() == SERVERS | JOBS
+    assert {name for name in SERVERS if found[name]["State"]["Health"]["Status"] != "healthy"} == set()
+    assert {name for name in JOBS if found[name]["State"]["ExitCode"]} == set()
+
+
+def test_the_daily_deployment_publishes():
+    before = publications()
+    done = run_daily()
+    logs = compose("logs", "--no-color", "--tail", "80", "worker", "publisher").stdout
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    assert len(publications()) > len(before)
+    assert int(json.loads(lagoa("sql", "select count(*) as n from gold.kpi_sales_monthly", "--json"))[0]["n"]) > 0
+
+
+def test_memory_of_the_core():
+    lines = docker("stats", "--no-stream", "--format", "{{.MemUsage}}", *compose("ps", "--quiet").stdout.split()).stdout
+    used = [line.split(" / ")[0] for line in lines.splitlines()]
+    sizes = [
+        next(float(each.removesuffix(u)) * _UNITS[u] for u in ("GiB", "MiB", "KiB", "B") if each.endswith(u))
+        for each in used
+    ]
+    assert sum(sizes) / 2**30 < CORE_GIB, used
+
+
+@pytest.mark.parametrize("service", sorted(SERVERS))
+def test_a_container_is_confined(service):
+    """Its user, its file system, its privileges, and what of the secrets it can see."""
+    assert within(service, "id -u").stdout.strip() == USERS.get(service, "10001")
+    for folder in ("/", "/usr/bin", "/etc"):
+        assert "ead-only file system" in within(service, f"echo > {folder}/probe").stderr
+    status = within(service, "cat /proc/1/status").stdout
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+    assert within(service, "ls /lagoa/credentials /run/secrets").stdout == ""
+    drawn = json.loads((LAKE / ".secrets/credentials.json").read_text("utf-8"))
+    known = json.dumps({key: containers()[service][key] for key in ("Config", "Args", "Path")})
+    assert {name for name, value in drawn.items() if value in known} == set()
+
+
+def test_only_loopback_is_published():
+    for name, each in containers().items():
+        bound = [port["HostIp"] for ports in (each["NetworkSettings"]["Ports"] or {}).values() for port in ports or ()]
+        assert set(bound) <= {"127.0.0.1"}, name
+
+
+def test_networks_part_what_need_not_meet():
+    """PostgreSQL has no way outside and MinIO none to it; the job that knows all secrets has no network."""
+    found = containers()
+    assert found["configure"]["HostConfig"]["NetworkMode"] == "none"
+    assert [name.partition("_")[2] for name in found["postgres"]["NetworkSettings"]["Networks"]] == ["databases"]
+    outside = "timeout 10 bash -c 'echo > /dev/tcp/deb.debian.org/80'"
+    assert within("worker", outside).returncode == 0
+    assert within("postgres", outside).returncode != 0
+    assert within("minio", "wget -q -T 3 -O - http://postgres:5433").returncode != 0
+    reach = "import socket; socket.create_connection(('postgres', 5433), 3)"
+    assert compose("exec", "-T", "worker", "python", "-c", reach, ok=False).returncode == 0
+    assert compose("exec", "-T", "audit", "python", "-c", reach, ok=False).returncode != 0
+
+
+def test_a_worker_cannot_read_what_only_the_publisher_has():
+    drawn = json.loads((LAKE / ".secrets/credentials.json").read_text("utf-8"))
+    script = "cat /lake/.lagoa/stack/* 2>/dev/null; env"
+    seen = within("worker", script).stdout
+    assert drawn["postgres-lagoa-ingest"] in seen
+    assert drawn["postgres-lagoa-publisher"] not in seen
+    assert "ead-only file system" in within("worker", "echo > /data/probe").stderr
+
+
+def test_a_killed_server_and_a_sealed_vault_come_back():
+    before = publications()
+    compose("kill", "nessie")
+    compose("restart", "vault")
+    assert within("vault", f"wget -q -O /dev/null {UNSEALED}").returncode != 0
+    up()
+    assert within("vault", f"wget -q -O /dev/null {UNSEALED}").returncode == 0
+    assert publications() == before
+
+
+def test_down_and_up_keep_the_data():
+    before = publications()
+    compose("down", "--timeout", "30")
+    up()
+    assert publications() == before
+    assert run_daily().returncode == 0
+
+
+def test_an_update_is_a_new_image_with_the_data_that_is_there():
+    before = publications()
+    settings = LAKE / "lagoa.toml"
+    settings.write_text(settings.read_text("utf-8").replace('name = "olist"', 'name = "renamed"'), "utf-8")
+    compose("build")
+    up()
+    assert json.loads(lagoa("status", "--json"))["name"] == "renamed"
+    assert publications() == before
+
+
+def test_other_secrets_are_refused():
+    file = LAKE / ".secrets/credentials.json"
+    drawn = file.read_text("utf-8")
+    file.write_text(json.dumps(json.loads(drawn) | {"postgres-admin": "another"}), "utf-8")
+    try:
+        done = compose("run", "--rm", "--no-deps", "-T", "configure", ok=False)
+    finally:
+        file.write_text(drawn, "utf-8")
+    assert done.returncode == 1
+    assert "other secrets" in done.stdout + done.stderr

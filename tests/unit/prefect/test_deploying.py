@@ -47,7 +47,7 @@ def test_a_file_that_cannot_be_deployed_is_explained(tmp_path, text, reason):
     assert refused.value.advice
 
 
-def test_a_worker_of_several_pools_has_to_be_told_which(tmp_path):
+def test_which_of_several_pools_a_worker_takes_has_to_be_named(tmp_path):
     pools = [{"name": name, "entrypoint": "a.b", "work_pool": {"name": name}} for name in ("large", "small")]
     (tmp_path / "prefect.yaml").write_text(f"deployments: {pools}", "utf-8")
     with pytest.raises(TerminalError, match="several work pools") as refused:

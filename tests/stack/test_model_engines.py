@@ -170,11 +170,11 @@ def test_what_people_delete_by_spark_is_gone_for_lagoa(small):
         work = lake.create_branch("work")
         work.append("bronze.people", small.people(1, 2, 3, 4))
         engine = lake.context.model_engine
-        session = session_at(engine._started(), engine._options, "work")
         kept = ", ".join(f"'write.{each}.mode' = 'merge-on-read'" for each in ("delete", "update", "merge"))
-        session.sql(f"ALTER TABLE bronze.people SET TBLPROPERTIES ({kept})")
-        session.sql("DELETE FROM bronze.people WHERE id = 2")
-        session.sql("UPDATE bronze.people SET age = 31 WHERE id = 3")
+        with session_at(engine._started(), engine._options, "work") as session:
+            session.sql(f"ALTER TABLE bronze.people SET TBLPROPERTIES ({kept})")
+            session.sql("DELETE FROM bronze.people WHERE id = 2")
+            session.sql("UPDATE bronze.people SET age = 31 WHERE id = 3")
         table = work.catalog().load_table(("bronze", "people"))
         assert sum(len(task.delete_files) for task in table.scan().plan_files()) >= 1  # it did not write the file again
         assert lake.sql("SELECT id, age FROM bronze.people ORDER BY id", "work").fetchall() == [

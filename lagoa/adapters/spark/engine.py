@@ -105,9 +105,9 @@ class SparkEngine:
 
     def _insert(self, statement: str, partitions: int, branch: str) -> None:
         def insert(spark: SparkSession) -> None:
-            session = session_at(spark, self._options, branch)
-            session.conf.set("spark.sql.shuffle.partitions", str(partitions))
-            session.sql(statement)
+            with session_at(spark, self._options, branch) as session:
+                session.conf.set("spark.sql.shuffle.partitions", str(partitions))
+                session.sql(statement)
 
         self.act(insert)
 

@@ -111,8 +111,9 @@ def start(options: SparkOptions) -> SparkSession:
     return session
 
 
-def session_at(spark: SparkSession, options: SparkOptions, branch: str) -> SparkSession:
-    """Return a session of its own in which each table of a branch is named by its layer and name."""
+@contextmanager
+def session_at(spark: SparkSession, options: SparkOptions, branch: str) -> Iterator[SparkSession]:
+    """Yield a session of its own in which each table of a branch is named by its layer and name."""
     connect = options.master.startswith(CONNECT)
     session: SparkSession = spark.builder.remote(options.master).create() if connect else spark.newSession()
     catalog = {
@@ -121,12 +122,16 @@ def session_at(spark: SparkSession, options: SparkOptions, branch: str) -> Spark
         ".cache-enabled": "false",
         **{f".{name}": value for name, value in options.catalog().items()},
     }
-    for name, value in _OF_SESSION.items():
-        session.conf.set(name, value)
-    for name, value in catalog.items():
-        session.conf.set(f"spark.sql.catalog.{CATALOG}{name}", value)
-    session.sql(f"USE {CATALOG}")
-    return session
+    try:
+        for name, value in _OF_SESSION.items():
+            session.conf.set(name, value)
+        for name, value in catalog.items():
+            session.conf.set(f"spark.sql.catalog.{CATALOG}{name}", value)
+        session.sql(f"USE {CATALOG}")
+        yield session
+    finally:
+        if connect:  # a server keeps it; stopping one of Spark in this process would stop that Spark
+            session.stop()
 
 
 def first_line(error: BaseException) -> str:

@@ -33,6 +33,21 @@ def _parsed_size(metadata: TableMetadata) -> int:
     return _PER_FILE + _PER_SNAPSHOT * len(metadata.snapshots) + _PER_FIELD * fields + texts
 
 
+def without_history(metadata: TableMetadata) -> TableMetadata:
+    """Return a table's metadata as if nothing had been written to it: what files of it must match is the same."""
+    return metadata.model_copy(
+        update={
+            "current_snapshot_id": None,
+            "refs": {},
+            "snapshots": [],
+            "snapshot_log": [],
+            "metadata_log": [],
+            "statistics": [],
+            "partition_statistics": [],
+        }
+    )
+
+
 def write_metadata(metadata: TableMetadata, file: OutputFile) -> None:
     """Write a metadata file; raises `OSError`.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from lagoa.catalog.metadata_files import without_history
 from lagoa.contracts.quarantine import with_fates
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
@@ -123,10 +124,7 @@ class FileRows:
 
 def on_worker(file: SourceFile, read: ReadFile, table: TableMetadata) -> Callable[[SqlSession], Written]:
     """Return a task for a worker: it reads a file for a table, of whose metadata it gets what its files must match."""
-    bare = table.model_copy(
-        update={"current_snapshot_id": None, "refs": {}, "snapshots": [], "snapshot_log": [], "metadata_log": []}
-    )
-    return partial(_on_worker, file, read, bare)
+    return partial(_on_worker, file, read, without_history(table))
 
 
 def _on_worker(file: SourceFile, read: ReadFile, table: TableMetadata, session: SqlSession) -> Written:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Protocol
 
-from lagoa.catalog.metadata_files import write_metadata
+from lagoa.catalog.metadata_files import without_history, write_metadata
 from lagoa.domain.tables import TableName
 from lagoa.write.incoming import passing_folder
 
@@ -77,7 +77,7 @@ def _empty(storage: Storage, table: TableMetadata) -> str:
     """
     name, place = uuid.uuid4(), passing_folder(storage)
     order = table.sort_order_by_id(table.default_sort_order_id)
-    empty = table.model_copy(
+    empty = without_history(table).model_copy(
         update={
             "table_uuid": name,
             "location": place,
@@ -90,13 +90,6 @@ def _empty(storage: Storage, table: TableMetadata) -> str:
                 "write.parquet.compression-codec": "zstd",
                 "commit.retry.num-retries": "0",  # nobody else writes it
             },
-            "current_snapshot_id": None,
-            "refs": {},
-            "snapshots": [],
-            "snapshot_log": [],
-            "metadata_log": [],
-            "statistics": [],
-            "partition_statistics": [],
         }
     )
     pointer = f"{place}/metadata/00000-{name}.metadata.json"

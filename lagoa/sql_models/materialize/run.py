@@ -131,9 +131,9 @@ class Run:
     def _query(self, model: Model) -> str | None:
         """Return a model's SELECT in the SQL of the engine that runs it; None for the SQL engine and for a function."""
         chosen = engine_of(self.context, model, self.pointers)
-        engine = (
-            None if chosen in {"duckdb", "python"} else self.context.model_engine
-        )  # opened only for a model that runs on it
+        if chosen in {"duckdb", "python"}:
+            return None
+        engine = self.context.model_engine  # opened only for a model that runs on it
         if engine is None:
             return None
         if model.table not in self.queries:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from textwrap import indent
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from lakes import LakeFolder
 
 from lagoa.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
-
-    from lakes import LakeFolder
 
     from lagoa.branch import Branch
 
@@ -65,3 +66,12 @@ class PythonModel:
 
     def left_over(self) -> list[Path]:
         return list(self.folder.root.rglob("*.arrow"))
+
+
+@contextmanager
+def begun_model(folder: Path) -> Iterator[PythonModel]:
+    """Yield a model in a lake of a folder, built on a branch."""
+    model = PythonModel(LakeFolder(folder))
+    with model.folder.open() as lake:
+        model.begin(lake.create_branch("dev"))
+        yield model

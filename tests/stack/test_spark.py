@@ -61,6 +61,11 @@ spark.stop()
 """
 
 
+def as_application(conf):
+    """Return the environment of an application with a folder of settings."""
+    return {**os.environ, "SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+
+
 class Cluster:
     """The Spark of a stack, as an application finds it."""
 
@@ -88,10 +93,9 @@ class Cluster:
 
     def start(self, name, conf):
         """Start an application in a process of its own."""
-        own = {"SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
         command = [sys.executable, "-c", APPLICATION, name, *map(str, self.pids.values())]
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **own}
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=as_application(conf)
         )
 
 
@@ -216,7 +220,6 @@ spark.stop()
 
 @pytest.mark.nightly
 def test_a_large_job_gets_all_executors_and_gives_them_back(cluster):
-    own = {"SPARK_CONF_DIR": str(cluster.conf), "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
     command = [sys.executable, "-c", SIZES]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **own})
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=as_application(cluster.conf))
     assert done.stdout.split() == ["1", "2", "1"]

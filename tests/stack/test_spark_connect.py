@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import psutil
@@ -18,6 +16,7 @@ from lagoa.errors import EngineUnavailable, ModelError
 from tests.stack.test_ingest_workers import content, write_files
 from tests.stack.test_model_engines import lake_on_spark
 from tests.stack.test_sign_in import Servers
+from tests.stack.test_spark import as_application
 from tests.stack.test_stack import wait_until
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1800)]
@@ -30,13 +29,7 @@ def address(signed, tmp_path, monkeypatch):
         port = free.getsockname()[1]
     token = secrets.token_urlsafe(32)
     conf = Path(signed.environment()["LAGOA_SPARK_CONF"])
-    environment = {
-        **os.environ,
-        "SPARK_CONF_DIR": str(conf),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "PYSPARK_PYTHON": sys.executable,
-        "SPARK_CONNECT_AUTHENTICATE_TOKEN": token,
-    }
+    environment = as_application(conf) | {"SPARK_CONNECT_AUTHENTICATE_TOKEN": token}
     home = Path(pyspark.__file__).parent
     command = [home / "bin" / "spark-submit", "--conf", f"spark.connect.grpc.binding.port={port}"]
     command += ["--conf", "spark.connect.grpc.binding.address=127.0.0.1"]

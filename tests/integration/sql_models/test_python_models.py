@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 from checkout import ROOT
-from lakes import LakeFolder
-from python_model import ROWS, PythonModel
+from python_model import ROWS, PythonModel, begun_model
 
 from lagoa.errors import ModelError
 from lagoa.sql_models.run import transform
@@ -20,12 +19,12 @@ from lagoa.sql_models.run import transform
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lakes import LakeFolder
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonModel]:
-    model = PythonModel(LakeFolder(tmp_path_factory.mktemp("lake")))
-    with model.folder.open() as lake:
-        model.begin(lake.create_branch("dev"))
+    with begun_model(tmp_path_factory.mktemp("lake")) as model:
         yield model
 
 

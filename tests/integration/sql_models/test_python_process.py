@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from lakes import LakeFolder
-from python_model import ROWS, PythonModel
+from python_model import ROWS, PythonModel, begun_model
 
 from lagoa.errors import ModelError
 from lagoa.model_process import landlock
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PythonModel]:
-    model = PythonModel(LakeFolder(tmp_path_factory.mktemp("lake")))
-    with model.folder.open() as lake:
-        model.begin(lake.create_branch("dev"))
+    with begun_model(tmp_path_factory.mktemp("lake")) as model:
         yield model
 
 

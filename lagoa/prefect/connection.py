@@ -7,6 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.context import get_settings_context
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
@@ -14,7 +21,12 @@ from lagoa.errors import FlowServerUnavailable, TerminalError
 from lagoa.prefect.history import server_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from uuid import UUID
+
+    from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import FlowRun, StateType
+    from prefect.client.schemas.sorting import FlowRunSort
 
     from lagoa.prefect.server import LakeServer
     from lagoa.settings import Settings
@@ -72,6 +84,18 @@ def connected(settings: Settings) -> Iterator[Mapping[str, str]]:
         raise TerminalError(message, "Set PREFECT_API_URL, or use the profile of a server (`prefect profile use`).")
     _wait(api, settings.patience_s)
     yield {}
+
+
+def runs_of(
+    client: SyncPrefectClient, deployment: UUID, states: Iterable[StateType], sort: FlowRunSort, limit: int
+) -> list[FlowRun]:
+    """Return the first runs of a deployment, in an order, that are in some states."""
+    return client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(states)))),
+        sort=sort,
+        limit=limit,
+    )
 
 
 def _wait(api: str, patience_s: float) -> None:

@@ -6,25 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
-    DeploymentFilterTags,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import get_current_settings
 
 from lagoa.prefect.automations import TAG
+from lagoa.prefect.connection import runs_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from prefect.client.orchestration import SyncPrefectClient
-    from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
 _WAITING = StateType.SCHEDULED
@@ -67,8 +60,8 @@ def deployments() -> list[DeploymentState]:
 
 
 def _state(client: SyncPrefectClient, deployment: DeploymentResponse) -> DeploymentState:
-    last = _run(client, deployment, FlowRunFilterStateType(any_=_BEGUN), FlowRunSort.EXPECTED_START_TIME_DESC)
-    due = _run(client, deployment, FlowRunFilterStateType(any_=[_WAITING]), FlowRunSort.EXPECTED_START_TIME_ASC)
+    last = next(iter(runs_of(client, deployment.id, _BEGUN, FlowRunSort.EXPECTED_START_TIME_DESC, 1)), None)
+    due = next(iter(runs_of(client, deployment.id, [_WAITING], FlowRunSort.EXPECTED_START_TIME_ASC, 1)), None)
     return DeploymentState(
         name=f"{client.read_flow(deployment.flow_id).name}/{deployment.name}",
         queue=f"{deployment.work_pool_name}/{deployment.work_queue_name}",
@@ -80,18 +73,6 @@ def _state(client: SyncPrefectClient, deployment: DeploymentResponse) -> Deploym
         next_at=due.expected_start_time if due else None,
         url=f"{get_current_settings().ui_url}/deployments/deployment/{deployment.id}",
     )
-
-
-def _run(
-    client: SyncPrefectClient, deployment: DeploymentResponse, types: FlowRunFilterStateType, sort: FlowRunSort
-) -> FlowRun | None:
-    runs = client.read_flow_runs(
-        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
-        flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=types)),
-        sort=sort,
-        limit=1,
-    )
-    return runs[0] if runs else None
 
 
 def _text(schedule: Any) -> str:

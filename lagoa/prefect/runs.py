@@ -9,13 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    DeploymentFilter,
-    DeploymentFilterId,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
@@ -28,7 +21,7 @@ from prefect.utilities.callables import get_call_parameters
 import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
 from lagoa.errors import LagoaError, RefExists, TerminalError
-from lagoa.prefect.connection import is_configured, on_server_of
+from lagoa.prefect.connection import is_configured, on_server_of, runs_of
 from lagoa.prefect.history import server_of
 from lagoa.prefect.logs import shorten_errors
 from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
@@ -155,12 +148,8 @@ def _refuse_endless_crashes() -> None:
     if not (current and current.deployment_id and current.created_by and current.created_by.type == _BY_AUTOMATION):
         return
     with get_client(sync_client=True) as client:
-        earlier = client.read_flow_runs(
-            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[current.deployment_id])),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_ENDS))),
-            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=_CRASHES,
-        )
+        latest = FlowRunSort.EXPECTED_START_TIME_DESC
+        earlier = runs_of(client, current.deployment_id, _ENDS, latest, _CRASHES)
     if [run.state_type for run in earlier] == [StateType.CRASHED] * _CRASHES:
         message = f"The processes of the last {_CRASHES} runs of this deployment have died."
         raise TerminalError(message, "Look at the worker's output and the machine's memory, then start a run yourself.")

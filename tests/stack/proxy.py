@@ -57,39 +57,42 @@ class Proxy:
 @contextmanager
 def proxied(url: str) -> Iterator[Proxy]:
     """Put a proxy before the server of a URL."""
-    loop = asyncio.new_event_loop()
     parts = urlsplit(url)
-    ready: list[Proxy] = []
+    ready: list[tuple[Proxy, Callable[[], object]]] = []
     up = threading.Event()
-    end = asyncio.Event()
 
     async def run() -> None:
-        tasks: set[asyncio.Task[None]] = set()
+        loop, end = asyncio.get_running_loop(), asyncio.Event()
+        tasks: set[asyncio.Task[None]] = set()  # the loop refers to them weakly
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = loop.create_task(_Connection(ready[0], reader, writer).serve(parts.hostname, parts.port))
+            task = loop.create_task(_Connection(ready[0][0], reader, writer).serve(parts.hostname, parts.port))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 
         server = await asyncio.start_server(accept, "127.0.0.1", 0, limit=_CHUNK)
         port = server.sockets[0].getsockname()[1]
-        ready.append(Proxy(urlunsplit(parts._replace(netloc=f"127.0.0.1:{port}"))))
+        proxy = Proxy(urlunsplit(parts._replace(netloc=f"127.0.0.1:{port}")))
+        ready.append((proxy, lambda: loop.call_soon_threadsafe(end.set)))
         up.set()
         await end.wait()
+        loop.remove_reader(server.sockets[0].fileno())  # what it has accepted needs it open for a moment
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.sleep(0)  # one that is cancelled before it begins closes nothing
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
         server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     up.wait()
+    proxy, end = ready[0]
     try:
-        yield ready[0]
+        yield proxy
     finally:
-        loop.call_soon_threadsafe(end.set)
+        end()
         thread.join()
-        loop.close()
 
 
 class _Connection:
@@ -113,9 +116,9 @@ class _Connection:
         finally:
             for way in ways:
                 way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            for stream in streams:
+            for stream in streams:  # at once: where it waits, this may be cancelled
                 stream.transport.abort()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _up(self, server: asyncio.StreamWriter) -> None:
         proxy, passed = self.proxy, 0

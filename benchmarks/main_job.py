@@ -98,4 +98,5 @@ def _floor(data: Path, out: Path) -> float:
 
 def _python(module: str, *arguments: str) -> str:
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout.splitlines()[-1]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    return done.stdout.splitlines()[-1]

@@ -54,7 +54,7 @@ def run_engines(size: Size) -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name,
         Servers(Path(name), "trino,spark") as servers,
     ):
-        return _shown(EngineFigures(servers, size).measure())
+        return [figure for each in EngineFigures(servers, size).measure() for figure in _shown([each])]
 
 
 def _shown(figures: list[Figure]) -> list[Figure]:

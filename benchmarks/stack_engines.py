@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure
@@ -12,6 +14,7 @@ from benchmarks.stack_servers import PROFILE
 from flows.sources.olist import generate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from benchmarks.stack_servers import Servers, Size
@@ -30,18 +33,17 @@ class EngineFigures:
     def __init__(self, servers: Servers, size: Size) -> None:
         self._servers, self._size = servers, size
 
-    def measure(self) -> list[Figure]:
-        """Return the figures, one run each, those at once the rows first."""
-        figures = []
+    def measure(self) -> Iterator[Figure]:
+        """Yield the figures, one run each, those at once the rows first; a job that fails says why and has none."""
         for times in (1, TENFOLD):
             data = self._servers.folder / f"olist-{times}"
             generate(data, scale=self._size.scale * times)
             jobs: dict[str, dict[str, Any]] = {}
             for engine in ENGINES:
-                jobs[engine] = self._job(engine, data, f"{engine}-{times}")
-                figures.append(_figure(engine, times, jobs))
+                with suppress(subprocess.CalledProcessError):
+                    jobs[engine] = self._job(engine, data, f"{engine}-{times}")
+                    yield _figure(engine, times, jobs)
             shutil.rmtree(data)
-        return figures
 
     def _job(self, engine: str, data: Path, name: str) -> dict[str, Any]:
         folder = self._servers.folder / name

@@ -46,6 +46,7 @@ def main(folder: str | None = None) -> None:
     import lagoa
 
     with lagoa.open_lake() as lake:
+        _features(lake, console)
         _summary(lake, console)
     _next_steps(console)
 
@@ -59,6 +60,17 @@ def _generated(console: Console) -> Path:
             generate(GENERATED)
         console.print(f"Generated nine files in {GENERATED} in {_since(began)}.")
     return GENERATED
+
+
+def _features(lake: Lake, console: Console) -> None:
+    began = time.perf_counter()
+    with console.status("Applying feature_store/ and putting the features online"):
+        from lagoa.feast.applying import apply
+
+        apply(lake.settings.features_folder)
+        state = lake.materialize_features().state
+    entities = sum(view.entities for view in state.views.values())
+    console.print(f"Features of {entities:,} entities are online, of commit {state.commit[:12]}, in {_since(began)}.")
 
 
 def _summary(lake: Lake, console: Console) -> None:
@@ -110,6 +122,7 @@ def _next_steps(console: Console) -> None:
         'lagoa sql "from gold.kpi_seller_ranking order by revenue_rank limit 10"',
         "lagoa branch create mine && lagoa transform mine && lagoa diff main..mine",
         "lagoa quarantine list",
+        "lagoa feature list && lagoa feature status",
     ]
     for line in lines:
         console.print(f"  {line}", highlight=False)

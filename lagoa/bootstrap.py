@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import ModelEngine, SqlEngine
+    from lagoa.domain.ports.features import OnlineFeatures
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets, Tokens
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lagoa.storage.port import Storage
     from lagoa.storage.s3 import Keys
 
-CATALOG, RECEIPTS = "catalog.db", "receipts.db"
+CATALOG, RECEIPTS, FEATURES = "catalog.db", "receipts.db", "features.db"
 """Files in the state folder of an embedded lake."""
 
 _OF_WORKERS = 60
@@ -94,6 +95,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_auditor=open_auditor,
             open_secrets=secrets_of,
             open_publisher=_publisher_of(tokens),
+            open_online=partial(open_online_features, settings),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
         )
@@ -251,6 +253,14 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
     # With roles, results of another role must not be taken for the publisher's.
     owner = f"{settings.role}:" if settings.sign_in == "oidc" else ""
     return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
+
+
+def open_online_features(settings: Settings) -> OnlineFeatures:
+    """Return the online store of a lake's features; it is connected when it is first read."""
+    from lagoa.adapters.sqlite.online import SqliteOnlineFeatures
+
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
+    return SqliteOnlineFeatures(settings.state_folder / FEATURES)
 
 
 def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> VersionedCatalog:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import ModelEngine, SqlEngine
+    from lagoa.domain.ports.features import OnlineFeatures
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
@@ -61,6 +62,7 @@ class LakeContext:
         open_auditor: creates the runner of check files; called once, when it is first needed.
         open_secrets: creates the source of credentials; called once, when it is first needed.
         open_publisher: creates the publisher from the context; called once, when it is first needed.
+        open_online: creates the online store of features; called once, when it is first needed.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
         clock: returns the time (UTC).
@@ -75,6 +77,7 @@ class LakeContext:
     open_auditor: Callable[[], Auditor]
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
+    open_online: Callable[[], OnlineFeatures]
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
     clock: Callable[[], datetime] = _now
@@ -107,6 +110,11 @@ class LakeContext:
     def publisher(self) -> Publisher:
         """The publisher: in this process, or in the publisher process."""
         return self._once("publisher", partial(self.open_publisher, self))
+
+    @property
+    def online(self) -> OnlineFeatures:
+        """The online store of features."""
+        return self._once("online store", self.open_online)
 
     @property
     def metadata(self) -> MetadataFiles:
@@ -182,6 +190,8 @@ class LakeContext:
             self.engine.close()
         if "auditor" in self._opened:
             self.auditor.close()
+        if "online store" in self._opened:
+            self.online.close()
         self.receipts.close()
         self.catalog.close()
         for name in ("receipts", "catalog"):

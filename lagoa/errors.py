@@ -10,6 +10,8 @@ LagoaError
 │   ├── SecretsUnavailable      the secrets server does not answer, or is sealed
 │   ├── SqlServerUnavailable    the SQL server of the sandboxes' catalogs does not answer
 │   ├── FlowServerUnavailable   the Prefect server that is configured does not answer
+│   ├── FeaturesUnavailable     the online store of features does not answer or cannot be written
+│   ├── OnlineStateLost         the online store has another state by now
 │   └── PublishContended        `main` moved during every attempt to publish
 └── TerminalError               a retry cannot succeed: fix the cause first
     ├── SignInFailed            a server does not accept the sign-in
@@ -36,6 +38,7 @@ LagoaError
     ├── ModelError              a model (file and line)
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
+    ├── FeatureError            a feature, an entity, or rows of entities
     ├── AuditNotFound           no audit of a ref or commit is stored
     ├── AuditFailed             a check failed or was not evaluated
     ├── NothingToPublish        main has all changes of the branch
@@ -120,6 +123,28 @@ class EngineUnavailable(TransientError):
         )
         self.engine = engine
         self.reason = reason
+
+
+class FeaturesUnavailable(TransientError):
+    """The online store of features does not answer, is locked, or cannot be written."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"The online store ({place}): {reason}.",
+            "What it held is as it was. Check that it runs, its permissions and the free disk space, then try again.",
+        )
+        self.place = place
+        self.reason = reason
+
+
+class OnlineStateLost(TransientError):
+    """The online store has another state by now."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} is not what the online store has any more: features were materialized meanwhile.", "Try again."
+        )
+        self.what = what
 
 
 class SecretsUnavailable(TransientError):
@@ -528,3 +553,12 @@ class PublishConflict(TerminalError):
 
 def _short(fingerprint: str) -> str:
     return fingerprint.rpartition(":")[2][:12]
+
+
+class FeatureError(TerminalError):
+    """A feature, a feature view or an entity that there is not or that does not fit, or rows of entities."""
+
+    def __init__(self, what: str, reason: str, advice: str) -> None:
+        super().__init__(f"{what}: {reason}.", advice)
+        self.what = what
+        self.reason = reason

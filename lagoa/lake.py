@@ -15,7 +15,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
     from lagoa.domain.selection import Fate
+    from lagoa.features.online import Materialized
+    from lagoa.features.reading import Answer
+    from lagoa.features.status import FeatureStatus
     from lagoa.ingest import Delivery
     from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.consistency import Consistency
@@ -490,6 +493,60 @@ class Lake:
         from lagoa.publish import publications
 
         return publications(self.context, limit)
+
+    def materialize_features(self, ref: str = MAIN) -> Materialized:
+        """Let the online store have the newest features of each entity at a published commit, all views at once.
+
+        Raises:
+            FeatureError: nothing was applied; the commit was never published; a column is missing or changed its type.
+            TableNotFound: the commit has no table of a view.
+            FeaturesUnavailable: the store does not answer, or cannot be written.
+        """
+        from lagoa.features.online import materialize
+
+        return materialize(self.context, ref)
+
+    def follow_features(self) -> Materialized | None:
+        """Let the online store follow main, if features were applied; see `materialize_features`."""
+        from lagoa.features.online import follow
+
+        return follow(self.context)
+
+    def online_features(self, features: Sequence[str], entities: Sequence[Mapping[str, str]]) -> Answer:
+        """Return features of entities from the online store, all of one commit.
+
+        Args:
+            features: each as `view:feature`, or the name of a service or a view for all that it has.
+            entities: the join keys of each, as text.
+
+        Raises:
+            FeatureError: an unknown feature or join key, one that is computed at the request, or nothing is online.
+            FeaturesUnavailable: the store does not answer.
+        """
+        from lagoa.features.reading import read_online
+
+        return read_online(self.context.online, features, entities)
+
+    def features_at(
+        self, features: Sequence[str], entity: Mapping[str, str], moment: datetime, ref: str = MAIN
+    ) -> Answer:
+        """Return features of one entity as they were known at a moment, from the tables at a ref.
+
+        For many entities use Feast: `FeatureStore(repo_path="feature_store").get_historical_features`.
+
+        Raises:
+            FeatureError: as `online_features` does.
+            RefNotFound, TableNotFound: there is no such ref, or it has no table of a view.
+        """
+        from lagoa.features.reading import read_at
+
+        return read_at(self.context, ref, features, entity, moment)
+
+    def feature_status(self) -> FeatureStatus:
+        """Return the commit of main and that of the online features, view by view; raises `FeatureError`."""
+        from lagoa.features.status import feature_status
+
+        return feature_status(self.context)
 
     def close(self) -> None:
         """Close the catalog and the SQL engine; the lake and its branches cannot be used any more (`LakeClosed`)."""

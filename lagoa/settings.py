@@ -196,6 +196,11 @@ class Settings(BaseSettings):
         """The folder of the check files."""
         return self.root / "soda"
 
+    @property
+    def features_folder(self) -> Path:
+        """The folder of the feature repository."""
+        return self.root / "feature_store"
+
 
 def find_lake(start: Path) -> Path:
     """Return the folder of the lake that `start` is in.

@@ -14,6 +14,7 @@ from lagoa.domain.engines import EngineChoice
 
 if TYPE_CHECKING:
     from lagoa.lake import Lake
+    from lagoa.settings import Settings
 
 _T = TypeVar("_T")
 _D = TypeVar("_D")
@@ -179,12 +180,28 @@ def lake_folder(ctx: typer.Context) -> Path:
     return Path(named) if named else find_lake(Path.cwd())
 
 
+def lake_settings(ctx: typer.Context) -> Settings:
+    """Return the settings of the lake that a command means."""
+    from lagoa.settings import load_settings
+
+    return load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
+
+
+def exported_settings(ctx: typer.Context) -> Settings:
+    """Return the settings of the lake that a command means; libraries and processes that open it get its profile."""
+    from lagoa.settings import PROFILE_VARIABLE
+
+    settings = lake_settings(ctx)
+    if settings.profile:
+        os.environ[PROFILE_VARIABLE] = settings.profile
+    return settings
+
+
 def open_here(ctx: typer.Context) -> Lake:
     """Open the lake that a command means."""
     from lagoa.bootstrap import open_lake
-    from lagoa.settings import load_settings
 
-    settings = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
+    settings = lake_settings(ctx)
     if ENGINE in ctx.meta:
         settings = settings.model_copy(update={"engine": ctx.meta[ENGINE]})
     return open_lake(settings)

@@ -25,15 +25,28 @@ def place_of(lake: Lake, what: str, branch: str | None) -> AbstractContextManage
     return lake.run(what) if branch is None else nullcontext(lake.branch(branch))
 
 
-def publish_branch(branch: Branch, message: str = "") -> Publication | None:
-    """Publish a branch; return None when main has all of it."""
+def publish_branch(lake: Lake, branch: Branch, message: str = "") -> Publication | None:
+    """Publish a branch, which online features then follow; return None when main has all of it."""
     from lagoa.errors import NothingToPublish
 
     with working(f"publishing {branch.name}"):
         try:
-            return branch.publish(message)
+            publication = branch.publish(message)
         except NothingToPublish:
             return None
+    follow_features(lake)
+    return publication
+
+
+def follow_features(lake: Lake) -> None:
+    """Let online features follow main; if they cannot, say so: main has moved all the same."""
+    from lagoa.errors import LagoaError
+
+    try:
+        with working("online features follow"):
+            lake.follow_features()
+    except LagoaError as error:
+        hint(f"Warning: online features stay as they were. {error} Then run `lagoa feature materialize`.")
 
 
 def finish(

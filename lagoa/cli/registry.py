@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DAILY, LOOK, CARE = "Daily path", "Look", "Care"
 REFS, TABLES, CONTRACTS, QUARANTINE = "Branches, tags and sandboxes", "Tables", "Contracts", "Quarantine"
-FLOWS, STACK = "Flows", "The stack"
+FLOWS, FEATURES, STACK = "Flows", "Features", "The stack"
 
 PACKAGE = "lagoa.cli.commands"
 
@@ -36,6 +36,8 @@ COMMANDS = {
     "contract": (".contract", CONTRACTS),
     "quarantine": (".quarantine", QUARANTINE),
     "flow": (".flow", FLOWS),
+    "feature": (".feature", FEATURES),
+    "serve": (".serve", FEATURES),
     "stack": (".stack", STACK),
 }
 """The module (with a dot: of `PACKAGE`) has a function of the command's name, or a `typer.Typer` with its verbs."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
 
-    from lagoa.contracts.properties import ByBatch, ByTime, Materialization, Scd2, TableRule
+    from lagoa.contracts.properties import ByBatch, ByTime, Features, Materialization, Scd2, TableRule
     from lagoa.contracts.sources import DateForm, Source
     from lagoa.domain.checks import Severity
     from lagoa.domain.tables import TableName
@@ -161,6 +161,7 @@ class Contract:
         drift: maximum relative change of the mean of a column against main.
         severity: whether the rules `key`, `quarantine_share`, `row_count` and `drift` fail an audit or only warn, if
             the contract sets it.
+        features: how its rows are features of machine learning; None if they are not.
     """
 
     table: TableName
@@ -183,6 +184,7 @@ class Contract:
     row_count_change: float | None = None
     drift: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     severity: Mapping[TableRule, Severity] = field(default_factory=lambda: MappingProxyType({}))
+    features: Features | None = None
 
     @cached_property
     def all_columns(self) -> tuple[Column, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.properties import ByBatch, ByTime, Scd2
+from lagoa.contracts.properties import ByBatch, ByTime, Features, Scd2
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def from_document(document: str, table: TableName, file: Path, formats: SourceFo
         said["source"] = formats[said["source"]["format"]].options.model_validate(said["source"])
     _unpack(said, Scd2.model_validate, ("scd2",))
     _unpack(said, _incremental, ("incremental",))
+    _unpack(said, Features.model_validate, ("features",))
     said["columns"] = tuple(map(_column, said["columns"]))
     return Contract(table=table, file=file, **said)
 

@@ -85,6 +85,31 @@ class Scd2(BaseModel):
     deletions: Literal["none", "marker", "missing"] = "none"
 
 
+class Features(BaseModel):
+    """How the rows of a table are features of machine learning: one row an entity and moment.
+
+    Attributes:
+        event: the column with the moment from which on a row is known. It is in the key, and the other columns of the
+            key are the join keys.
+        created: the column with the moment at which a row was written, if there is one.
+        zone: the time zone of these columns where their type has none, such as `America/Sao_Paulo`.
+        ttl: for how long after its moment a row may be used, such as `12h`, `90d` or `4w`; for ever by default.
+        domain: the part of the business that the features belong to, such as `sales`.
+        exclude: columns that are no features.
+        online: whether the online store has them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    event: Text
+    created: Text | None = None
+    zone: Text = "UTC"
+    ttl: Annotated[str, Field(pattern=r"^[1-9]\d{0,5}[smhdw]$")] | None = None
+    domain: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")] | None = None
+    exclude: list[Text] = []
+    online: bool = True
+
+
 class TableProperties(BaseModel):
     """The custom properties of a table, under their names in the contract.
 
@@ -103,6 +128,7 @@ class TableProperties(BaseModel):
         row_count_change: maximum relative change of the number of rows against main.
         drift: maximum relative change of the mean of a column against main.
         severity: whether a broken rule of the whole table fails an audit (the default) or only warns.
+        features: how its rows are features of machine learning.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +145,7 @@ class TableProperties(BaseModel):
     row_count_change: Change | None = Field(None, alias="lagoa.rowCountChange")
     drift: dict[str, Change] = Field({}, alias="lagoa.drift")
     severity: dict[TableRule, Literal["fail", "warn"]] = Field({}, alias="lagoa.severity")
+    features: Features | None = Field(None, alias="lagoa.features")
 
 
 class ColumnProperties(BaseModel):

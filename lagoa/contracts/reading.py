@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.contracts.columns import read_column
 from lagoa.contracts.contract import Contract
+from lagoa.contracts.features import check_features
 from lagoa.contracts.iceberg_types import NUMBERS, PARTITIONS, SORTS, PartitionField, SortField, parse_type
 from lagoa.contracts.increments import check_increments
 from lagoa.contracts.properties import PREFIX, Scd2, TableProperties, custom_properties
@@ -83,6 +84,7 @@ def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) 
         row_count_change=extra.row_count_change,
         drift=MappingProxyType(extra.drift),
         severity=MappingProxyType(extra.severity),
+        features=extra.features,
     )
     _check_fit(file, contract)
     return contract
@@ -124,6 +126,8 @@ def _check_fit(file: ContractFile, contract: Contract) -> None:
         check_increments(file, contract, places)
     with file.going_on():
         check_history(file, contract, places)
+    with file.going_on():
+        check_features(file, contract, places)
     file.stop_at_faults()
 
 

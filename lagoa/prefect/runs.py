@@ -24,7 +24,7 @@ from lagoa.errors import LagoaError, RefExists, TerminalError
 from lagoa.prefect.connection import is_configured, on_server_of, runs_of
 from lagoa.prefect.history import server_of
 from lagoa.prefect.logs import shorten_errors
-from lagoa.prefect.tasks import audit, ingest_all, publish, report_rows, transform
+from lagoa.prefect.tasks import audit, ingest_all, materialize, publish, report_rows, transform
 from lagoa.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -123,6 +123,8 @@ def load(lake: Lake, branch: Branch, folder: Path, table: str | None = None) -> 
 def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
     """Open the lake and make the branch of this flow run, which has the run's name; called in a flow.
 
+    At the end the online store of features follows main, where features were applied.
+
     A run that is tried again begins again at main's head: what an earlier attempt left on the branch is deleted.
 
     Raises:
@@ -139,6 +141,8 @@ def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
             run = opened.run(name, run_id)
         with run as branch:
             yield opened, branch
+        if opened.context.online.definitions() is not None:
+            materialize(opened)
 
 
 def _refuse_endless_crashes() -> None:

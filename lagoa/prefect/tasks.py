@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.domain.tables import TableName
+    from lagoa.features.online import Materialized
     from lagoa.ingest import Delivery, IngestResult
+    from lagoa.lake import Lake
     from lagoa.quarantine import RefusedCount
     from lagoa.sql_models.run import ModelResult
 
@@ -136,6 +138,19 @@ def publish(branch: Branch, message: str) -> Publication | None:
     )
     get_run_logger().info("main moved to %s; tables: %d.", publication.commit[:12], len(publication.tables))
     return publication
+
+
+@task(cache_policy=NO_CACHE, tags={"features"}, **_RETRIED)
+def materialize(lake: Lake) -> None:
+    """Let the online store of features follow main."""
+    done = lake.follow_features()
+    if done is not None:
+        get_run_logger().info("Online features are of %s; %s.", done.state.commit[:12], _entities(done))
+
+
+def _entities(done: Materialized) -> str:
+    written = [f"{name}: {entities:,} entities" for name, entities in done.written.items()]
+    return ", ".join([*written, *(f"{name}: as before" for name in done.kept)])
 
 
 def report_rows(branch: Branch, rows: FolderResult, refused: Sequence[RefusedCount]) -> None:

@@ -44,5 +44,5 @@ def backfill(  # noqa: PLR0913, PLR0917 - options of the command
         if not as_json:
             show_built(results)
         if branch is None:
-            publication = publish_branch(place, f"Build {model} again")
+            publication = publish_branch(lake, place, f"Build {model} again")
     finish([tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)

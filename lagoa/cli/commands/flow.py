@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lagoa.cli.console import emit_json, emit_table, hint, moment, say
-from lagoa.cli.options import PROFILE, JsonOption, lake_folder
+from lagoa.cli.options import JsonOption, exported_settings, lake_settings
 from lagoa.cli.progress import working
-from lagoa.settings import PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.prefect.listing import DeploymentState
     from lagoa.prefect.server import LakeServer
-    from lagoa.settings import Settings
 
 flow = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Flows on a Prefect server: list, deploy, worker, up, down."
@@ -32,7 +30,7 @@ def flow_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from lagoa.prefect.connection import connected
     from lagoa.prefect.listing import deployments
 
-    with connected(_settings(ctx)):
+    with connected(lake_settings(ctx)):
         _show(deployments(), as_json=as_json)
 
 
@@ -54,7 +52,7 @@ def deploy(
     from lagoa.prefect.deploying import deploy as deploy_all
     from lagoa.prefect.listing import deployments
 
-    settings = _settings(ctx)
+    settings = lake_settings(ctx)
     with connected(settings) as variables:
         with working("deploying prefect.yaml"):
             automations = deploy_all(settings, variables, per_source=per_source, notify=notify)
@@ -76,9 +74,7 @@ def worker(
     from lagoa.prefect.connection import connected
     from lagoa.prefect.deploying import worker_of
 
-    settings = _settings(ctx)
-    if settings.profile:
-        os.environ[PROFILE_VARIABLE] = settings.profile  # the runs open the lake themselves
+    settings = exported_settings(ctx)
     with connected(settings) as variables:
         command, environment = worker_of(settings.root, variables, pool)
     os.chdir(settings.root)
@@ -122,13 +118,7 @@ def _show(found: Sequence[DeploymentState], *, as_json: bool) -> None:
         hint("Nothing is deployed: `lagoa flow deploy` does it.")
 
 
-def _settings(ctx: typer.Context) -> Settings:
-    from lagoa.settings import load_settings
-
-    return load_settings(lake_folder(ctx).resolve(), ctx.meta.get(PROFILE))
-
-
 def _server(ctx: typer.Context) -> LakeServer:
     from lagoa.prefect.history import server_of
 
-    return server_of(_settings(ctx))
+    return server_of(lake_settings(ctx))

@@ -52,7 +52,7 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
             _show_loaded(results, folder)
         try:
             if branch is None:
-                publication = publish_branch(place, f"Load {source.name}" + (f" into {into}" if into else ""))
+                publication = publish_branch(lake, place, f"Load {source.name}" + (f" into {into}" if into else ""))
         finally:
             _hint_at_quarantine(results, "main" if publication else place.name)
     more = {"delivery": _tell_delivery(folder)} if folder is not None else {}

@@ -31,7 +31,7 @@ def publish(
         if dry_run:
             _show_plan(lake.branch(branch), as_json=as_json)
             return
-        publication = publish_branch(lake.branch(branch), message)
+        publication = publish_branch(lake, lake.branch(branch), message)
     if as_json:
         emit_json(None if publication is None else tell_publication(publication))
     elif publication is None:

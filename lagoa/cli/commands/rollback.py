@@ -10,7 +10,7 @@ from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import count, emit_json, hint, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import say_published, tell_publication
+from lagoa.cli.publications import follow_features, say_published, tell_publication
 
 if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
@@ -30,11 +30,14 @@ def rollback(
     """Publish an earlier state of main again."""
     from lagoa.errors import NothingToPublish
 
-    with open_here(ctx) as lake, working(f"going back to {ref}"):
+    with open_here(ctx) as lake:
         try:
-            publication = lake.rollback(ref, hold=hold)
+            with working(f"going back to {ref}"):
+                publication = lake.rollback(ref, hold=hold)
         except NothingToPublish:
             publication = None
+        else:
+            follow_features(lake)
     if as_json:
         emit_json(None if publication is None else tell_publication(publication))
     elif publication is None:

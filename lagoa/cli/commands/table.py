@@ -53,7 +53,7 @@ def table_restore(
             for result in results:
                 _show(result, source)
         if branch is None:
-            publication = publish_branch(place, f"Restore {', '.join(tables)} from {source}")
+            publication = publish_branch(lake, place, f"Restore {', '.join(tables)} from {source}")
     finish([_tell(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 
@@ -83,7 +83,7 @@ def table_drop(
             if not as_json:
                 say(f"{table} is dropped on {place.name}.")
             if branch is None:
-                publication = publish_branch(place, f"Drop {table}")
+                publication = publish_branch(lake, place, f"Drop {table}")
         contract = lake.context.contracts.get(TableName.parse(table))
     if publication is not None and not as_json:
         hint(f"`lagoa table restore {table} --from main@{short(publication.previous)}` brings it back.")

@@ -50,7 +50,7 @@ def transform(
         if not as_json:
             show_built(results)
         if branch is None:
-            publication = publish_branch(place, "Run the models")
+            publication = publish_branch(lake, place, "Run the models")
     finish([tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 

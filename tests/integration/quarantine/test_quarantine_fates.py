@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from lagoa.adapters.env.secrets import EnvSecrets
 from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.bootstrap import open_online_features
 from lagoa.cli.commands.status import _waiting
 from lagoa.context import LakeContext
 from lagoa.domain.selection import Fate, Selection
@@ -67,7 +69,8 @@ class Place:
         folder.contract(A, columns, version=f"{self.versions}.0.0", **values)
         settings = Settings(root=folder.root, state=self.root, author="ana")
         parts = (LocalStorage(settings.warehouse_location), self.catalog, lambda: self.engine, self.receipts)
-        return Lake(LakeContext(settings, *parts, SodaAuditor, EnvSecrets, LocalPublisher))
+        online = partial(open_online_features, settings)
+        return Lake(LakeContext(settings, *parts, SodaAuditor, EnvSecrets, LocalPublisher, online))
 
     def file(self, content: bytes | str, name: str = "a.csv") -> Path:
         path = self.root / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -19,6 +20,7 @@ from lagoa.adapters.env.secrets import EnvSecrets
 from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.bootstrap import open_online_features
 from lagoa.context import LakeContext
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
@@ -55,7 +57,7 @@ class Histories(RuleBasedStateMachine):
             columns = {"k": {"physicalType": "int!", "logicalTypeOptions": {"maximum": maximum}}, "v": "string"}
             LakeFolder(place.root).contract("bronze.a", columns, source={"format": "csv"}, quarantineShare=1)
             parts = (place, storage, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
-            self.lakes[name] = Lake(LakeContext(*parts))
+            self.lakes[name] = Lake(LakeContext(*parts, partial(open_online_features, place)))
         for name, (_, content) in FILES.items():
             (self.root / name).write_bytes(content)
         self.lake = self.lakes["strict"]

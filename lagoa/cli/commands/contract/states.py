@@ -58,7 +58,7 @@ def contract_apply(
             for table in changed:
                 say(f"{table} now matches its contract.")
         if branch is None:
-            publication = publish_branch(place, "Change tables to match their contracts")
+            publication = publish_branch(lake, place, "Change tables to match their contracts")
     finish([{"table": str(table)} for table in changed], publication, place, branch=branch, as_json=as_json)
 
 

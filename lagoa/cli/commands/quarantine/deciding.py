@@ -27,7 +27,7 @@ def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[
             _hint_unsplit(result, branch)
         if branch is None and result.commit is not None:
             done = {"retry": "Retry", "fix": "Fix", "discard": "Discard"}[result.action]
-            publication = publish_branch(place, f"{done} records that {result.table} refused")
+            publication = publish_branch(lake, place, f"{done} records that {result.table} refused")
     if branch is not None and result.commit is None and not as_json:
         hint(f"Nothing new: {branch} is unchanged.")
         return

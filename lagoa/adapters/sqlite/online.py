@@ -1,0 +1,272 @@
+"""The online store of an embedded lake: one SQLite file, a table a view and state, a row an entity."""
+
+# ruff: noqa: S608 - names of tables and columns are numbered, values are bound
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lagoa.adapters.shared.online_states import (
+    FORMAT,
+    KEPT_STATES,
+    now,
+    part_name,
+    parts_of,
+    read_state,
+    value_columns,
+    write_views,
+)
+from lagoa.adapters.sqlite.wal import switch_to_wal
+from lagoa.domain.feature_values import stored_as
+from lagoa.domain.features import Definitions, OnlineRow, OnlineView, Standing, moment_of
+from lagoa.errors import FeaturesUnavailable, LakeTooNew, OnlineStateLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lagoa.domain.features import FeatureView
+    from lagoa.domain.ports.features import NewView
+
+_TABLES = """
+create table if not exists applied (
+    id integer primary key check (id = 1), registry blob not null, definitions text not null
+);
+create table if not exists states (
+    number integer primary key, commit_id text not null, at text not null, views text not null
+);
+"""
+_COLUMN = {"integer": "integer", "double": "real", "text": "text", "bytes": "blob"}
+_NAN = "NaN"
+"""NaN as it is stored: SQLite would take it for null."""
+_VARIABLES = 500
+
+_inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
+
+
+class SqliteOnlineFeatures:
+    """See `lagoa.domain.ports.features.OnlineFeatures`; several threads and processes may use one file.
+
+    Args:
+        path: the file; made at the first write.
+        busy_s: how long to wait for another writer. Readers wait for nobody.
+    """
+
+    def __init__(self, path: Path, busy_s: float = 60.0) -> None:
+        self._path = path
+        self._busy_s = busy_s
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._pid = os.getpid()
+
+    def definitions(self) -> Definitions | None:
+        """Return what was applied; None before."""
+        row = self._one("select definitions from applied")
+        return Definitions.from_json(row[0]) if row else None
+
+    def registry(self) -> bytes | None:
+        """Return Feast's registry; None before the first one."""
+        row = self._one("select registry from applied")
+        return bytes(row[0]) if row else None
+
+    def set_registry(self, registry: bytes, definitions: Definitions) -> None:
+        """Keep Feast's registry, and what it defines."""
+        with self._transaction() as db:
+            db.execute("insert or replace into applied values (1, ?, ?)", (registry, definitions.to_json()))
+
+    def standing(self) -> Standing | None:
+        """Return the state that readers see now; None before the first one."""
+        row = self._one("select number, commit_id, at, views from states order by number desc limit 1")
+        return read_state(row) if row else None
+
+    def replace(self, expected: int, commit: str, kept: Mapping[str, OnlineView], new: Sequence[NewView]) -> Standing:
+        """Put a new state in, and let readers see it."""
+        with self._transaction() as db:
+            states = _states(db)
+            before = states[-1] if states else None
+            if (before.number if before else 0) != expected:
+                raise OnlineStateLost(f"number {expected}")
+            first = 1 + max((_number(name) for name in _parts(db)), default=0)
+            filled = {each.view.name: _fill(db, first + position, each, before) for position, each in enumerate(new)}
+            state = Standing(expected + 1, commit, now(), {**kept, **filled})
+            row = (state.number, commit, state.at.isoformat(), write_views(state.views))
+            db.execute("insert into states values (?, ?, ?, ?)", row)
+            stay = [*states, state][-KEPT_STATES:]
+            db.execute("delete from states where number < ?", (stay[0].number,))
+            for name in _parts(db):
+                if _number(name) not in parts_of(stay):
+                    db.execute(f"drop table {name}")
+        return state
+
+    def read(
+        self, part: int, view: FeatureView, keys: Sequence[str], columns: Sequence[int]
+    ) -> Mapping[str, OnlineRow]:
+        """Return the rows of some entities by their keys."""
+        names = "".join(f", c{column}" for column in columns)
+        doubles = [stored_as(view.features[column].type) == "double" for column in columns]
+        found: dict[str, OnlineRow] = {}
+        for start in range(0, len(keys), _VARIABLES):
+            some = keys[start : start + _VARIABLES]
+            sql = f"select key, moment{names} from {part_name(part)} where key in ({', '.join('?' * len(some))})"
+            try:
+                rows = self._rows(sql, some)
+            except _NoTable as error:
+                raise OnlineStateLost(view.name) from error
+            for key, moment, *values in rows:
+                found[key] = OnlineRow(key, moment, tuple(map(_read, values, doubles)))
+        return found
+
+    def push(self, view: FeatureView, rows: Sequence[OnlineRow]) -> int:
+        """Write rows of single entities to the present state unless it has newer ones."""
+        with self._transaction() as db:
+            states = _states(db)
+            online = states[-1].views.get(view.name) if states else None
+            if online is None or online.key != view.key:
+                raise OnlineStateLost(view.name)
+            sql = f"""
+                insert into {part_name(online.part)} values (?, ?, 1{", ?" * len(view.features)})
+                on conflict (key) do update set moment = excluded.moment, pushed = 1
+                {"".join(f", {name} = excluded.{name}" for name in value_columns(len(view.features)))}
+                where excluded.moment >= moment
+            """
+            before = db.total_changes
+            db.executemany(sql, _written(view, rows))
+            return db.total_changes - before
+
+    def pushed(self, part: int) -> int:
+        """Return how many rows of a part were pushed."""
+        row = self._one(f"select count(*) from {part_name(part)} where pushed = 1")
+        return int(row[0]) if row else 0
+
+    def close(self) -> None:
+        """Close all connections of this process."""
+        if self._pid == os.getpid():
+            for each in self._opened:
+                each.close()
+            self._opened.clear()
+            self._local = threading.local()
+
+    def _one(self, sql: str) -> tuple[Any, ...] | None:
+        try:
+            rows = self._rows(sql)
+        except _NoTable:
+            return None
+        return rows[0] if rows else None
+
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        if not self._path.is_file():
+            raise _NoTable
+        with self._translated():
+            try:
+                return self._connection().execute(sql, parameters).fetchall()
+            except sqlite3.OperationalError as error:
+                if str(error).startswith("no such table"):
+                    raise _NoTable from error
+                raise
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._translated():
+            db = self._connection()
+            db.execute("begin immediate")
+            try:
+                yield db
+                db.execute("commit")
+            except BaseException:
+                if db.in_transaction:  # SQLite has rolled back by itself where the disk is full
+                    db.execute("rollback")
+                raise
+
+    def _connection(self) -> sqlite3.Connection:
+        """Return this thread's connection."""
+        if self._pid != os.getpid():
+            _inherited.extend(self._opened)
+            self._opened, self._local, self._pid = [], threading.local(), os.getpid()
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = self._open()
+            self._local.db = db
+            self._opened.append(db)
+        return db
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self._path, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        found = int(db.execute("pragma user_version").fetchone()[0])
+        if found > FORMAT:
+            raise LakeTooNew(self._path, found, FORMAT)
+        if found < FORMAT:
+            switch_to_wal(db, self._busy_s)
+            db.executescript(f"begin immediate; {_TABLES} pragma user_version = {FORMAT}; commit;")
+        db.execute("pragma synchronous = normal")  # what a power cut takes is materialized again from the lake
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise FeaturesUnavailable(str(self._path), str(error)) from error
+
+
+class _NoTable(Exception):
+    """The file or a table of it is not there."""
+
+
+def _states(db: sqlite3.Connection) -> list[Standing]:
+    rows = db.execute("select number, commit_id, at, views from states order by number").fetchall()
+    return [read_state(row) for row in rows]
+
+
+def _parts(db: sqlite3.Connection) -> list[str]:
+    found = db.execute("select name from sqlite_master where type = 'table' and name like 'part\\_%' escape '\\'")
+    return [name for (name,) in found.fetchall()]
+
+
+def _number(part: str) -> int:
+    return int(part.removeprefix("part_"))
+
+
+def _fill(db: sqlite3.Connection, part: int, new: NewView, before: Standing | None) -> OnlineView:
+    view, name = new.view, part_name(part)
+    columns = value_columns(len(view.features))
+    kinds = [_COLUMN[stored_as(each.type) or "text"] for each in view.features]
+    declared = "".join(f", {column} {kind}" for column, kind in zip(columns, kinds, strict=True))
+    db.execute(
+        f"create table {name} (key text primary key, moment integer not null, pushed integer not null{declared}) "
+        "without rowid"
+    )
+    db.executemany(f"insert into {name} values (?, ?, 0{', ?' * len(columns)})", _written(view, new.rows()))
+    last = before.views.get(view.name) if before else None
+    if last is not None and last.key == view.key:  # what was pushed stays while it is the newest
+        db.execute(
+            f"insert or replace into {name} select old.* from {part_name(last.part)} as old "
+            f"left join {name} as fresh on fresh.key = old.key "
+            "where old.pushed = 1 and (fresh.key is null or fresh.moment < old.moment)"
+        )
+    entities, latest = db.execute(f"select count(*), max(moment) from {name}").fetchone()
+    return OnlineView(part, new.pointer, view.key, entities, moment_of(latest))
+
+
+def _written(view: FeatureView, rows: Iterable[OnlineRow]) -> Iterator[tuple[Any, ...]]:
+    doubles = [position for position, each in enumerate(view.features) if stored_as(each.type) == "double"]
+    for row in rows:
+        values = row.values
+        if any(isinstance(values[each], float) and math.isnan(values[each]) for each in doubles):
+            values = tuple(_NAN if isinstance(value, float) and math.isnan(value) else value for value in values)
+        yield row.key, row.moment, *values
+
+
+def _read(value: Any, double: bool) -> Any:
+    return math.nan if double and value == _NAN else value

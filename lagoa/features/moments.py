@@ -1,0 +1,77 @@
+"""Moments of feature tables: microseconds since 1970 in UTC, whatever the type of the column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.errors import FeatureError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UTC_ZONE = "UTC"
+_DAY = 86_400_000_000
+
+
+def moment_in_sql(column: str, kind: str, zone: str) -> str:
+    """Return SQL of a column's values as microseconds.
+
+    A local time that a zone has twice, when summer time ends, is the later of both: no row is known too early.
+
+    Args:
+        column: its name.
+        kind: its Iceberg type: a timestamp or a date.
+        zone: the zone of values that have none.
+    """
+    name = name_in_sql(column)
+    if kind == "timestamptz":
+        return f"epoch_us({name})"
+    naive = f"CAST({name} AS TIMESTAMP)" if kind == "date" else name
+    if kind not in {"timestamp", "date"}:
+        raise FeatureError(
+            f"The column {column}", f"it is of the type {kind}, and no moment", "Name a column of timestamps or dates."
+        )
+    return f"epoch_us({naive})" if zone == UTC_ZONE else f"epoch_us(timezone({text_in_sql(zone)}, {naive}))"
+
+
+def near_moment_in_sql(column: str, kind: str, least: int | None, greatest: int | None) -> list[str]:
+    """Return conditions that files and row groups can be skipped by: a day wider than the limits in any zone."""
+    name, cast = name_in_sql(column), "TIMESTAMPTZ" if kind == "timestamptz" else "TIMESTAMP"
+    make = "make_timestamptz" if kind == "timestamptz" else "make_timestamp"
+    said = []
+    if least is not None:
+        said.append(f"{name} >= CAST({make}({least - _DAY}) AS {cast})")
+    if greatest is not None:
+        said.append(f"{name} <= CAST({make}({greatest + _DAY}) AS {cast})")
+    return said
+
+
+def check_zone(zone: str, where: str) -> str:
+    """Return a time zone's name, UTC for none.
+
+    Raises:
+        FeatureError: there is no such zone.
+    """
+    try:
+        ZoneInfo(zone or UTC_ZONE)
+    except (ZoneInfoNotFoundError, ValueError):
+        advice = "Use a name of the IANA database, such as America/Sao_Paulo or UTC."
+        raise FeatureError(where, f"there is no time zone {zone!r}", advice) from None
+    return zone or UTC_ZONE
+
+
+def column_type(types: Mapping[str, str], column: str, table: str) -> str:
+    """Return the type of a table's column.
+
+    Raises:
+        FeatureError: the table has no such column.
+    """
+    if column not in types:
+        from lagoa.domain.suggestions import near
+
+        raise FeatureError(
+            table, f"it has no column {column!r}.{near(column, types)}".rstrip("."), "Name one that it has."
+        )
+    return types[column]

@@ -1,0 +1,183 @@
+"""The online store follows main: the newest features of each entity, all from one published commit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lagoa.domain.feature_values import LIST, list_to_json, stored_in_sql
+from lagoa.domain.features import OnlineRow, entity_key
+from lagoa.domain.refs import MAIN
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.tables import TableName
+from lagoa.errors import FeatureError, OnlineStateLost
+from lagoa.features.moments import column_type, moment_in_sql
+from lagoa.features.offline import TablesAt
+from lagoa.publish.moves import was_published
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.features import Definitions, FeatureView, OnlineView, Standing
+    from lagoa.domain.ports.features import OnlineFeatures
+
+_TRIES = 5
+_ROWS_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Materialized:
+    """What a materialization did.
+
+    Attributes:
+        state: the state of the online store after it.
+        written: entities that were written, by view.
+        kept: the views whose rows are of the same table as before, and were not written again.
+        seconds: how long it took.
+    """
+
+    state: Standing
+    written: dict[str, int]
+    kept: tuple[str, ...]
+    seconds: float
+
+
+def materialize(context: LakeContext, ref: str = MAIN) -> Materialized:
+    """Let the online store have the newest features of each entity at a published commit.
+
+    All views change at once, and an entity that the tables lack now is gone. Views whose table and definition are the
+    same are not read again; nothing is done if that is true of all, but that the store then stands at the commit.
+
+    Args:
+        context: the lake's.
+        ref: `main`, or another name of a commit that main is or was at.
+
+    Raises:
+        FeatureError: nothing was applied; the commit was never published; a column is missing or changed its type.
+        TableNotFound: the commit has no table of a view.
+        FeaturesUnavailable: the store does not answer, or cannot be written.
+        OnlineStateLost: others materialized during every try.
+    """
+    began = time.perf_counter()
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return _materialize(context, ref, began)
+        except OnlineStateLost:
+            if attempt == _TRIES:
+                raise
+    raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def _materialize(context: LakeContext, ref: str, began: float) -> Materialized:
+    store = context.online
+    definitions = applied(store)
+    before = store.standing()
+    tables = TablesAt(context, ref)
+    if not was_published(context.catalog, tables.commit):
+        raise FeatureError(
+            f"The commit {tables.commit[:12]} ({ref})",
+            "it was never published, and the online store has published features alone",
+            "Publish it first, or read it offline: `lagoa feature get --ref`.",
+        )
+    kept: dict[str, OnlineView] = {}
+    new: list[LatestRows] = []
+    for view in definitions.views.values():
+        if not view.online:
+            continue
+        latest = LatestRows(view, tables)
+        online = before.views.get(view.name) if before else None
+        if online is not None and (online.pointer, online.key) == (latest.pointer, view.key):
+            kept[view.name] = online
+        else:
+            new.append(latest)
+    same = before is not None and before.commit == tables.commit and before.views.keys() == kept.keys()
+    if before is not None and same and not new:
+        state = before
+    else:
+        state = store.replace(before.number if before else 0, tables.commit, kept, new)
+    written = {each.view.name: state.views[each.view.name].entities for each in new}
+    return Materialized(state, written, tuple(kept), time.perf_counter() - began)
+
+
+def follow(context: LakeContext) -> Materialized | None:
+    """Let the online store follow main; None if no features were applied. Raises as `materialize` does."""
+    definitions = context.online.definitions()
+    return materialize(context) if definitions and any(each.online for each in definitions.views.values()) else None
+
+
+def applied(store: OnlineFeatures) -> Definitions:
+    """Return the applied definitions; raises `FeatureError` before the first."""
+    definitions = store.definitions()
+    if definitions is None or not definitions.views:
+        raise FeatureError("The feature repository", "nothing of it was applied", "Run `lagoa feature apply` first.")
+    return definitions
+
+
+@dataclass(frozen=True)
+class LatestRows:
+    """The newest row of each entity of a view; see `lagoa.domain.ports.features.NewView`.
+
+    Attributes:
+        view: the definition.
+        tables: the commit.
+        pointer: of the view's table there.
+    """
+
+    view: FeatureView
+    tables: TablesAt
+    pointer: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Look for the table, and for the columns that the view reads."""
+        table = TableName.parse(self.view.table)
+        object.__setattr__(self, "pointer", self.tables.pointer(table))
+        types = self.tables.types(table)
+        for feature in self.view.features:
+            check_feature_type(self.view, feature.name, column_type(types, feature.column, self.view.table))
+
+    def rows(self) -> Iterator[OnlineRow]:
+        """Yield one row an entity."""
+        table = TableName.parse(self.view.table)
+        lists = [position for position, each in enumerate(self.view.features) if each.type.endswith(LIST)]
+        width = len(self.view.keys)
+        with self.tables.session([table]) as session:
+            for batch in session.query(self._query(table)).reader(_ROWS_AT_ONCE):
+                columns = [batch.column(position).to_pylist() for position in range(batch.num_columns)]
+                for position in lists:
+                    columns[width + 1 + position] = [list_to_json(each) for each in columns[width + 1 + position]]
+                for row in zip(*columns, strict=True):
+                    yield OnlineRow(entity_key(row[:width]), row[width], row[width + 1 :])
+
+    def _query(self, table: TableName) -> str:
+        view, types = self.view, self.tables.types(table)
+        keys = [name_in_sql(column) for _, column in view.keys]
+        moment = moment_in_sql(view.timestamp, column_type(types, view.timestamp, view.table), view.zone)
+        features = [stored_in_sql(each.type, name_in_sql(each.column)) for each in view.features]
+        order = f", {name_in_sql(view.created)} DESC NULLS LAST" if view.created else ""
+        by = f"PARTITION BY {', '.join(keys)} " if keys else ""
+        present = " AND ".join(f"{each} IS NOT NULL" for each in [*keys, name_in_sql(view.timestamp)])
+        return (
+            f"SELECT {', '.join([*keys, moment, *features])} FROM {table_in_sql(table)} WHERE {present} "  # noqa: S608
+            f"QUALIFY row_number() OVER ({by}ORDER BY {name_in_sql(view.timestamp)} DESC{order}) = 1"
+        )
+
+
+def check_feature_type(view: FeatureView, name: str, kind: str) -> None:
+    """Raise `FeatureError` if a feature's column has another type by now.
+
+    Args:
+        view: the view.
+        name: of the feature.
+        kind: the Iceberg type of its column.
+    """
+    from lagoa.domain.feature_values import feature_type
+
+    feature = view.feature(name)
+    if feature is not None and feature_type(kind) != feature.type:
+        raise FeatureError(
+            f"The feature {view.name}:{name}",
+            f"it was applied as {feature.type}, and {view.table}.{feature.column} is {kind} ({feature_type(kind)}) now",
+            "Run `lagoa feature plan`, then apply the change.",
+        )

@@ -1,0 +1,173 @@
+"""The join of rows of entities with what was known of them at a moment.
+
+First the moment of the row that counts is found for each row of an entity, from the keys and moments alone; then the
+features of just these rows are read. So a table with many features is read in its narrow columns only, but for what is
+returned.
+"""
+
+# ruff: noqa: S608 - names are quoted; numbers and names of Lagoa's own are the rest
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.features.moments import column_type, moment_in_sql, near_moment_in_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lagoa.domain.features import FeatureView
+    from lagoa.domain.tables import TableName
+
+ROW, MOMENT = "_lagoa_row", "_lagoa_moment"
+"""Columns of the rows of entities: their number, and their moment in microseconds."""
+
+ENTITIES = "_lagoa_entities"
+"""The table of the rows of entities in a session."""
+
+_MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Features of one view that are joined.
+
+    Attributes:
+        view: the view.
+        table: its table.
+        types: the Iceberg types of that table's columns.
+        features: names of the features, each with its name in the result.
+        keys: for each join key of the view, the column of the rows of entities that has it.
+        unique: whether the table has one row an entity and moment for certain.
+    """
+
+    view: FeatureView
+    table: TableName
+    types: Mapping[str, str]
+    features: Sequence[tuple[str, str]]
+    keys: Mapping[str, str]
+    unique: bool
+
+    @property
+    def moment(self) -> str:
+        """SQL of the moment of the table's rows."""
+        return moment_in_sql(self.view.timestamp, self._type(self.view.timestamp), self.view.zone)
+
+    @property
+    def created(self) -> str:
+        """SQL of the moment at which the table's rows were written."""
+        return moment_in_sql(self.view.created, self._type(self.view.created), self.view.zone)
+
+    def near(self, least: int | None, greatest: int | None) -> list[str]:
+        """Return conditions by which files can be skipped."""
+        return near_moment_in_sql(self.view.timestamp, self._type(self.view.timestamp), least, greatest)
+
+    def _type(self, column: str) -> str:
+        return column_type(self.types, column, self.view.table)
+
+
+def point_in_time(
+    wanted: Sequence[Wanted], moments: tuple[int, int] | None, *, by_knowledge: bool
+) -> tuple[list[str], str]:
+    """Return the statements that prepare a join, and the query of the features in the order of the rows of entities.
+
+    Args:
+        wanted: the features.
+        moments: the least and the greatest moment of the rows of entities; None if they have none.
+        by_knowledge: whether a row of a table counts only from the moment at which it was written.
+    """
+    statements, joins, selected = [], [], []
+    for number, each in enumerate(wanted):
+        join = _Join(each, number, moments, by_knowledge and bool(each.view.created))
+        statements += [join.matched(), join.read()]
+        joins.append(f"LEFT JOIN _lagoa_read_{number} AS r{number} ON r{number}.row = e.{ROW}")
+        selected += [
+            f"r{number}.f{position} AS {name_in_sql(name)}" for position, (_, name) in enumerate(each.features)
+        ]
+    return statements, f"SELECT {', '.join(selected)} FROM {ENTITIES} AS e {' '.join(joins)} ORDER BY e.{ROW}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Join:
+    """The join with one view; see `point_in_time`."""
+
+    wanted: Wanted
+    number: int
+    moments: tuple[int, int] | None
+    by_knowledge: bool
+
+    @property
+    def _ttl(self) -> int:
+        return round(self.wanted.view.ttl_s * _MICROSECONDS)
+
+    @property
+    def _rows(self) -> str:
+        """The rows of the table that may count, as what follows a SELECT list."""
+        view = self.wanted.view
+        if self.moments is None:
+            bounds = ["false"]
+        else:
+            least, greatest = self.moments
+            bounds = self.wanted.near(least - self._ttl if self._ttl else None, greatest)
+        conditions = [*bounds, f"{name_in_sql(view.timestamp)} IS NOT NULL"]
+        if view.keys:
+            same = [f"e.{name_in_sql(self.wanted.keys[key])} = t.{name_in_sql(column)}" for key, column in view.keys]
+            conditions.append(f"EXISTS (SELECT 1 FROM {ENTITIES} AS e WHERE {' AND '.join(same)})")
+        return f"FROM {table_in_sql(self.wanted.table)} AS t WHERE {' AND '.join(conditions)}"
+
+    def matched(self) -> str:
+        """Return the statement of the table with the moment of the row that counts, for each row of an entity."""
+        view = self.wanted.view
+        keys = [f"{name_in_sql(column)} AS k{position}" for position, (_, column) in enumerate(view.keys)]
+        on = [f"e.{name_in_sql(self.wanted.keys[key])} = f.k{position}" for position, (key, _) in enumerate(view.keys)]
+        alive = f" WHERE f.moment >= e.{MOMENT} - {self._ttl}" if self._ttl else ""
+        known, written = (self._known(keys), ", f.written") if self.by_knowledge else (self._all(keys), "")
+        return (
+            f"CREATE TEMP TABLE _lagoa_matched_{self.number} AS SELECT e.{ROW} AS row, f.moment{written} "
+            f"FROM {ENTITIES} AS e ASOF JOIN ({known}) AS f ON {' AND '.join([*on, f'e.{MOMENT} >= f.known'])}{alive}"
+        )
+
+    def _all(self, keys: Sequence[str]) -> str:
+        """Return the rows, each known from its moment on."""
+        moment = self.wanted.moment
+        return f"SELECT {', '.join([*keys, f'{moment} AS moment', f'{moment} AS known'])} {self._rows}"
+
+    def _known(self, keys: Sequence[str]) -> str:
+        """Return the rows with the moment at which each became the newest of its entity that is known.
+
+        A row is known from its own moment and from when it was written, whichever is later. One that a row known
+        before goes before, by its moment and then by when it was written, never counts.
+        """
+        names = [f"k{position}" for position in range(len(keys))]
+        by = f"PARTITION BY {', '.join(names)} " if names else ""
+        moment, written = self.wanted.moment, self.wanted.created
+        rows = [*keys, f"{moment} AS moment", f"{written} AS written", f"greatest({moment}, {written}) AS known"]
+        is_written = f"{name_in_sql(self.wanted.view.created)} IS NOT NULL"
+        each = ", ".join([*names, "known"])
+        return (
+            f"SELECT * FROM (SELECT {', '.join(rows)} {self._rows} AND {is_written}) "
+            f"QUALIFY row(moment, written) >= max(row(moment, written)) OVER ({by}ORDER BY known) "
+            f"AND row_number() OVER (PARTITION BY {each} ORDER BY moment DESC, written DESC) = 1"
+        )
+
+    def read(self) -> str:
+        """Return the statement of the table with the features of the rows that count."""
+        wanted, view = self.wanted, self.wanted.view
+        columns = {each.name: each.column for each in view.features}
+        features = [
+            f"f.{name_in_sql(columns[name])} AS f{position}" for position, (name, _) in enumerate(wanted.features)
+        ]
+        rows, on = [f"{wanted.moment} AS _lagoa_moment"], ["f._lagoa_moment = m.moment"]
+        on += [f"f.{name_in_sql(column)} = e.{name_in_sql(wanted.keys[key])}" for key, column in view.keys]
+        if self.by_knowledge:
+            rows.append(f"{wanted.created} AS _lagoa_written")
+            on.append("f._lagoa_written = m.written")
+        order = f" ORDER BY f.{name_in_sql(view.created)} DESC NULLS LAST" if view.created else ""
+        once = "" if wanted.unique else f" QUALIFY row_number() OVER (PARTITION BY m.row{order}) = 1"
+        return (
+            f"CREATE TEMP TABLE _lagoa_read_{self.number} AS SELECT {', '.join(['m.row', *features])} "
+            f"FROM _lagoa_matched_{self.number} AS m JOIN {ENTITIES} AS e ON e.{ROW} = m.row "
+            f"JOIN (SELECT *, {', '.join(rows)} {self._rows}) AS f ON {' AND '.join(on)}{once}"
+        )

@@ -210,12 +210,13 @@ def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], St
     if not settings.warehouse.startswith(S3):
         return partial(LocalStorage, settings.warehouse_location)
     from lagoa.storage.s3 import S3Server, S3Storage
-    from lagoa.storage.s3.keys import AssumedKeys, WebIdentityKeys, signing_keys
+    from lagoa.storage.s3.keys import AssumedKeys, WebIdentityKeys, permanent_keys, signing_keys
 
     keys: Callable[[], Keys]
     if tokens is None:
         user = signing_keys(settings.state_folder / "stack")
-        keys = AssumedKeys(settings.s3_endpoint, *user, timeout_s=settings.timeout_s)
+        assumed = AssumedKeys(settings.s3_endpoint, *user, timeout_s=settings.timeout_s)
+        keys = assumed if settings.s3_keys == "temporary" else permanent_keys(*user)
     else:
         keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
     role = tokens.role if tokens else ""

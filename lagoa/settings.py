@@ -67,6 +67,8 @@ class Settings(BaseSettings):
         s3_endpoint: URL of that S3 object store. Its keys are not a setting: they come from the environment or from
             the stack.
         s3_region: the store's region.
+        s3_keys: whether requests are made with keys that the store issues for an hour (STS AssumeRole, as MinIO does),
+            or with the permanent ones, for a store that issues none. Where roles sign in, a token gets issued keys.
         catalog: where branches and commits are stored: a SQLite file in `state`, or a Nessie server.
         nessie_url: URL of that server's API v2.
         sign_in: how Lagoa signs in to the servers: by OpenID Connect, or not at all.
@@ -119,6 +121,7 @@ class Settings(BaseSettings):
     warehouse_home: Annotated[str, Field(pattern=_HOME)] = ""
     s3_endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:9000"
     s3_region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "us-east-1"
+    s3_keys: Literal["temporary", "permanent"] = "temporary"
     catalog: Literal["sqlite", "nessie"] = "sqlite"
     nessie_url: Annotated[str, Field(pattern=r"^https?://\S+$")] = "http://127.0.0.1:19120/api/v2"
     sign_in: Literal["none", "oidc"] = "none"

@@ -49,6 +49,12 @@ def signing_keys(stack: Path) -> tuple[str, SecretStr]:
     return WRITER, SecretStr(kept)
 
 
+def permanent_keys(name: str, secret: SecretStr) -> Callable[[], Keys]:
+    """Return what always returns the same keys: those to sign in with."""
+    keys = Keys(name, secret, SecretStr(""))
+    return lambda: keys
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 

@@ -122,7 +122,7 @@ def _complete(client: SyncPrefectClient, deployment: DeploymentResponse) -> None
     given = deployment.job_variables or {}
     env = {_HEARTBEAT: str(HEARTBEAT_S)} | given.get("env", {})
     # With a command, Prefect's worker starts one process a run; without, a second one that only looks for a project.
-    command = f"{shlex.quote(sys.executable)} -m prefect.engine"
+    command = f"{shlex.quote(sys.executable)} -m lagoa.prefect.engine"
     changes = {
         "parameter_openapi_schema": schema,
         "enforce_parameter_schema": True,

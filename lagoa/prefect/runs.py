@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
-from prefect.exceptions import ParameterTypeError
+from prefect.exceptions import ParameterTypeError, PrefectHTTPStatusError
 from prefect.flows import Flow
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch, Run
     from lagoa.lake import Lake
+    from lagoa.prefect.server import LakeServer
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -55,7 +57,10 @@ class LakeFlow(Flow[_P, _R]):
         server.begin()
         _prepare(settings)
         with on_server_of(server):
-            return super().__call__(*args, **options)
+            try:
+                return super().__call__(*args, **options)
+            except PrefectHTTPStatusError as error:
+                raise _failed(server, error) from error
 
     def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters as the types of the flow; raises TerminalError for a value that is of none."""
@@ -157,6 +162,16 @@ def _refuse_endless_crashes() -> None:
     if [run.state_type for run in earlier] == [StateType.CRASHED] * _CRASHES:
         message = f"The processes of the last {_CRASHES} runs of this deployment have died."
         raise TerminalError(message, "Look at the worker's output and the machine's memory, then start a run yourself.")
+
+
+def _failed(server: LakeServer, error: PrefectHTTPStatusError) -> TerminalError:
+    request, free = error.request, shutil.disk_usage(server.home).free / 1e6
+    message = (
+        f"The lake's Prefect server answers {error.response.status_code} to {request.method} {request.url.path}; "
+        f"{free:,.0f} MB are free in {server.home}."
+    )
+    advice = f"Free space if that is too little, or look into {server.log}. `lagoa log` shows whether main has moved."
+    return TerminalError(message, advice)
 
 
 def _prepare(settings: Settings) -> None:

@@ -84,7 +84,7 @@ class LakeServer:
         self._idle_s = idle_s
         self._database = database
         self._file = self.home / "server.json"
-        self._log = self.home / "server.log"
+        self.log = self.home / "server.log"
         self._began = False
 
     def begin(self) -> None:
@@ -93,10 +93,10 @@ class LakeServer:
         try:
             lock = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise FlowServerFailed(f"{self._file}: {error.strerror}", self._log) from error
+            raise FlowServerFailed(f"{self._file}: {error.strerror}", self.log) from error
         try:
             if os.fstat(lock).st_uid != os.getuid():
-                raise FlowServerFailed(f"{self._file} belongs to another user", self._log)
+                raise FlowServerFailed(f"{self._file} belongs to another user", self.log)
             if _lock(lock, fcntl.LOCK_EX):
                 self._launch(lock)
         finally:
@@ -104,13 +104,13 @@ class LakeServer:
 
     def _launch(self, lock: int) -> None:
         os.ftruncate(lock, 0)
-        self._log.unlink(missing_ok=True)
-        self._log.touch(0o600)
+        self.log.unlink(missing_ok=True)
+        self.log.touch(0o600)
         # The process inherits the open file and with it the lock, which is never free between the two. A session of
         # its own: Ctrl-C ends the run, not the server.
         command = [sys.executable, "-m", "lagoa.prefect", str(self.home), str(lock), str(self._idle_s)]
         database = {DATABASE_VARIABLE: self._database()} if self._database else {}  # others cannot read a variable
-        with self._log.open("wb") as log:
+        with self.log.open("wb") as log:
             subprocess.run(  # noqa: S603 - a module of ours
                 command,
                 stdin=subprocess.DEVNULL,
@@ -137,7 +137,7 @@ class LakeServer:
             found = self._found()
             if found is None:
                 if self._began:
-                    raise FlowServerFailed("it has ended", self._log, self._log_end())
+                    raise FlowServerFailed("it has ended", self.log, self._log_end())
                 self.begin()
             elif found.port and found.version != version("prefect"):
                 self.stop()
@@ -145,7 +145,7 @@ class LakeServer:
                 return found
             time.sleep(_PAUSE_S)
         self.stop()
-        raise FlowServerFailed(f"it does not answer within {limit:g} s", self._log, self._log_end())
+        raise FlowServerFailed(f"it does not answer within {limit:g} s", self.log, self._log_end())
 
     def running(self) -> Running | None:
         """Return the server, if it runs and is ready for requests."""
@@ -181,7 +181,7 @@ class LakeServer:
 
     def _log_end(self) -> str:
         try:
-            return self._log.read_text("utf-8", errors="replace")[-_LOG_END:].strip()
+            return self.log.read_text("utf-8", errors="replace")[-_LOG_END:].strip()
         except OSError:
             return ""
 

@@ -123,7 +123,7 @@ def test_no_secret_is_in_blocks_variables_or_the_servers_database(lake):
     assert lake.post("block_documents/filter") == []
     assert lake.post("variables/filter") == []
     for deployment in lake.post("deployments/filter"):
-        assert deployment["job_variables"].pop("command") == f"{sys.executable} -m prefect.engine"
+        assert deployment["job_variables"].pop("command") == f"{sys.executable} -m lagoa.prefect.engine"
         assert deployment["job_variables"] == {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}}
     for file in lake.server.home.rglob("*"):
         assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file

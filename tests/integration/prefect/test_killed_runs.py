@@ -179,3 +179,23 @@ def test_a_failed_audit_is_sent_to_the_notification_block(lake, mailbox):
     assert failed["name"] in received[0]
     assert "bronze.people/quarantine_share" in received[0]
     assert failed["id"] in received[0]
+
+
+def test_a_run_whose_branch_is_deleted_while_it_works_fails_and_the_next_one_loads_all(lake, held):
+    lake.people("gone", "people-6", "6,Gone,Rio")
+    before = people(lake)
+    run = lake.start("held", at="write.committed", folder="gone")
+    with lake.worker():
+        lake.wait_for_file("reached")
+        branch = lake.get(f"flow_runs/{run}")["name"]
+        with lake.open() as opened:
+            opened.delete_ref(branch)
+        held.unlink()
+        failed = lake.wait(run)
+        assert failed["state_type"] == "FAILED", lake.logs()
+        assert branch in failed["state"]["message"]
+        assert people(lake) == before
+        again = lake.wait(lake.start("held", at="", folder="gone"))
+        assert again["state_type"] == "COMPLETED", lake.logs()
+    assert people(lake) == [*before, "Gone"]
+    assert branch not in branches(lake)

@@ -13,7 +13,7 @@ from feast.repo_operations import apply_total, parse_repo
 
 from lagoa.domain.features import Definitions
 from lagoa.errors import FeatureError
-from lagoa.feast.views import view_of
+from lagoa.feast.views import online_view_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def declared(repository: Path) -> Definitions:
         )
         for each in contents.feature_services
     }
-    views = {each.name: view_of(each) for each in sorted(contents.feature_views, key=lambda each: each.name)}
+    views = {each.name: online_view_of(each) for each in sorted(contents.feature_views, key=lambda each: each.name)}
     return Definitions(store.project, views, services, tuple(each.name for each in contents.on_demand_feature_views))
 
 

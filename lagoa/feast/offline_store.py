@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from feast import FileSource
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.infra.offline_stores import offline_utils
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
@@ -18,13 +19,14 @@ from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError
 from lagoa.feast.repository import open_repository
-from lagoa.feast.source import lake_source, read_ref
+from lagoa.feast.source import LakeSource, lake_source, read_ref
 from lagoa.feast.views import DUMMY, view_of
 from lagoa.features.entity_rows import EntityRows, entity_rows
-from lagoa.features.offline import TablesAt, features_at
+from lagoa.features.moments import UTC_ZONE
+from lagoa.features.offline import COMMIT, TablesAt, features_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -99,7 +101,7 @@ class LakeRetrievalJob(RetrievalJob):
     def to_df(self, validation_reference: Any = None, timeout: int | None = None) -> pd.DataFrame:
         """Return the features as a DataFrame; its `attrs["lagoa.commit"]` is the commit."""
         frame = super().to_df(validation_reference, timeout)
-        frame.attrs["lagoa.commit"] = self.commit
+        frame.attrs[COMMIT] = self.commit
         return frame
 
     def persist(self, storage: Any, allow_overwrite: bool = False, timeout: int | None = None) -> None:
@@ -197,6 +199,8 @@ class LakeOfflineStore(OfflineStore):
     ) -> RetrievalJob:
         """Return a job that reads all rows between two moments."""
         columns = _Columns(join_key_columns, feature_name_columns, timestamp_field, created_timestamp_column)
+        if isinstance(data_source, FileSource):
+            return _saved(data_source, columns)
         return _pull(config, data_source, columns, (start_date, end_date), latest=False)
 
     @staticmethod
@@ -216,7 +220,8 @@ class LakeOfflineStore(OfflineStore):
                 "Write on a branch: `with at_ref(branch): store.push(…)`; then publish it.",
             )
         with open_repository(config) as lake:
-            lake.branch(ref).append(source.table, table)
+            types = TablesAt(lake.context, ref).types(TableName.parse(source.table))
+            lake.branch(ref).append(source.table, _in_zones_of(source, types, table))
         if progress:
             progress(table.num_rows)
 
@@ -260,6 +265,34 @@ def _pull(
             return session.query(query).arrow()
 
     return LakeRetrievalJob(read, tables.commit)
+
+
+def _in_zones_of(source: LakeSource, types: Mapping[str, str], rows: pa.Table) -> pa.Table:
+    """Return rows with moments as a table has them: without a zone in that of the source, or in UTC."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    local = {source.column(source.timestamp_field), source.column(source.created_timestamp_column)}
+    for position, field in enumerate(rows.schema):
+        if not pa.types.is_timestamp(field.type):
+            continue
+        zone = source.zone if field.name in local else UTC_ZONE
+        moments = rows[field.name].cast(pa.timestamp("us", field.type.tz))
+        if types.get(field.name) == "timestamp" and field.type.tz:
+            moments = pc.local_timestamp(moments.cast(pa.timestamp("us", zone)))
+        elif types.get(field.name) == "timestamptz" and not field.type.tz:
+            moments = moments.cast(pa.timestamp("us", "UTC"))  # Feast's rule for moments without a zone
+        rows = rows.set_column(position, field.name, moments)
+    return rows
+
+
+def _saved(source: FileSource, columns: _Columns) -> RetrievalJob:
+    """Return a job that reads a saved dataset: what `persist` wrote, with the commit that it came from."""
+    from pyarrow import parquet
+
+    said = parquet.read_schema(source.path).metadata or {}
+    commit = said.get(COMMIT.encode(), b"").decode()
+    return LakeRetrievalJob(lambda: parquet.read_table(source.path, columns=columns.all), commit)
 
 
 def _given_rows(lake: Lake, tables: TablesAt, given: pd.DataFrame | str) -> EntityRows:

@@ -13,7 +13,7 @@ from feast.protos.feast.core.Registry_pb2 import Registry
 from lagoa.bootstrap import open_online_features
 from lagoa.domain.features import Definitions
 from lagoa.errors import FeatureError
-from lagoa.feast.views import view_of
+from lagoa.feast.views import online_view_of
 from lagoa.features.changes import refuse_breaking
 from lagoa.settings import find_lake, load_settings
 
@@ -65,7 +65,7 @@ class LakeRegistryStore(RegistryStore):
 
 def definitions_of(registry: Registry) -> Definitions:
     """Return what a registry defines; of views, those over tables of the lake."""
-    views = [view_of(FeatureView.from_proto(each)) for each in registry.feature_views]
+    views = [online_view_of(FeatureView.from_proto(each)) for each in registry.feature_views]
     services = {
         each.spec.name: tuple(
             f"{part.feature_view_name}:{feature.name}"

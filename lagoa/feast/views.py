@@ -28,7 +28,7 @@ DUMMY = "__dummy_id"
 """The join key that Feast gives to views without entities."""
 
 KEY_TYPES = ("INT32", "INT64", "STRING")
-"""The types that join keys can have."""
+"""The types that join keys can have online."""
 
 DOMAIN = "domain"
 """The tag of a view with the part of the business that it belongs to."""
@@ -38,7 +38,7 @@ def view_of(view: FeastView) -> FeatureView:
     """Return a feature view of Feast as Lagoa's definition.
 
     Raises:
-        FeatureError: its source is no table of the lake, or it has a type that cannot be online.
+        FeatureError: its source is no table of the lake.
     """
     from lagoa.feast.source import lake_source
 
@@ -47,15 +47,6 @@ def view_of(view: FeastView) -> FeatureView:
     features = tuple(
         Feature(each.name, each.dtype.to_value_type().name, source.column(each.name)) for each in view.features
     )
-    for each in keys:
-        if each.dtype.to_value_type().name not in KEY_TYPES:
-            kind = each.dtype.to_value_type().name
-            advice = f"Use a column of one of {', '.join(KEY_TYPES)}."
-            raise FeatureError(f"The join key {each.name} of {view.name}", f"{kind} cannot be a key", advice)
-    for feature in features:
-        if view.online and stored_as(feature.type) is None:
-            advice = "Leave it out of the view, or set `online=False`."
-            raise FeatureError(f"The feature {view.name}:{feature.name}", f"{feature.type} cannot be online", advice)
     return FeatureView(
         name=view.name,
         table=source.table,
@@ -71,6 +62,26 @@ def view_of(view: FeastView) -> FeatureView:
         owner=view.owner,
         description=view.description,
     )
+
+
+def online_view_of(view: FeastView) -> FeatureView:
+    """Return a view's definition as `view_of` does.
+
+    Raises:
+        FeatureError: also for a view that is online, and has a key or a feature of a type that cannot be.
+    """
+    found = view_of(view)
+    if not found.online:
+        return found
+    for (name, _), kind in zip(found.keys, found.key_types, strict=True):
+        if kind not in KEY_TYPES:
+            advice = f"Use a column of one of {', '.join(KEY_TYPES)}, or set `online=False`."
+            raise FeatureError(f"The join key {name} of {view.name}", f"{kind} cannot be a key online", advice)
+    for feature in found.features:
+        if stored_as(feature.type) is None:
+            advice = "Leave it out of the view, or set `online=False`."
+            raise FeatureError(f"The feature {view.name}:{feature.name}", f"{feature.type} cannot be online", advice)
+    return found
 
 
 class DeclaredFeatures:

@@ -20,6 +20,7 @@ PARTS = {
     "contracts": "Contracts",
     "startup": "The command line",
     "demo": "The demo",
+    "deployments": "Deployments",
     "tpch": "Lines written by hand",
 }
 

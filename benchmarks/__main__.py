@@ -22,6 +22,7 @@ PARTS = {
     "demo": "The demo",
     "deployments": "Deployments",
     "tpch": "Lines written by hand",
+    "features": "Features",
 }
 
 

@@ -36,9 +36,10 @@ def declared(repository: Path) -> Definitions:
         FeatureError: a view that cannot be used, or no repository.
         LagoaError: the lake has no table of a view.
     """
+    repository = repository.resolve()
     store = open_store(repository)
     with _inside(repository):
-        contents = parse_repo(repository.resolve())
+        contents = parse_repo(repository)
         store.plan(contents)  # infers the types that no `schema` says
     services = {
         each.name: tuple(
@@ -56,15 +57,16 @@ def apply(repository: Path) -> None:
     Raises:
         FeatureError: a feature that a service uses would be another one, or gone; a view that cannot be used.
     """
+    repository = repository.resolve()
     store = open_store(repository)
     with _inside(repository):
-        apply_total(store.config, repository.resolve(), skip_source_validation=False)
+        apply_total(store.config, repository, skip_source_validation=False)
 
 
 @contextmanager
 def _inside(repository: Path) -> Iterator[None]:
     """Let Feast import the files of a repository as its own command line does; what it prints is left out."""
-    place = str(repository.resolve())
+    place = str(repository)
     sys.path.append(place)
     try:
         with (

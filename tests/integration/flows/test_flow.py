@@ -19,10 +19,15 @@ from lagoa.settings import load_settings
 SCALE = 0.01
 RUNS = """
 import sys
+import warnings
+from pathlib import Path
 from flows.daily import daily
 from lagoa.errors import AuditFailed
 good, broken = sys.argv[1:]
 print(daily(good).commit)
+with warnings.catch_warnings(action="ignore"):
+    from lagoa.feast.applying import apply
+    apply(Path("feature_store"))
 assert daily(good) is None
 try:
     daily(broken)
@@ -102,9 +107,17 @@ def test_artifacts_tasks_and_logs_say_rows_quarantine_and_commit(ran):
     assert ran.published[:12] in publication["data"]
     tasks = listed(ran, "task_runs")
     assert sum(each["name"].startswith("ingest bronze.") for each in tasks) == 27
-    assert {tag for each in tasks for tag in each["tags"]} == {"ingest", "transform", "audit", "publish"}
+    assert {tag for each in tasks for tag in each["tags"]} == {"ingest", "transform", "audit", "publish", "features"}
     logs = {each["message"] for each in listed(ran, "logs", limit=200)}
     assert any(each.startswith(f"main moved to {ran.published[:12]}") for each in logs)
+
+
+def test_online_features_follow_once_they_are_applied(ran):
+    status = ran.lake.feature_status()
+    assert (status.online, status.offline) == (ran.published, ran.published)
+    assert all(each.online.entities for each in status.views)
+    (logged,) = [each for each in listed(ran, "logs", limit=200) if "Online features" in each["message"]]
+    assert ran.published[:12] in logged["message"]
 
 
 def test_a_failed_audit_ends_the_run_failed_and_leaves_main_alone(ran):

@@ -88,9 +88,10 @@ class Settings(BaseSettings):
         timeout_s: how long Nessie, PostgreSQL and the sign-in server may take to answer, and how long the object store
             may be silent, before a request fails.
         patience_s: how long a request to Nessie, PostgreSQL or the sign-in server is retried after transient failures.
-        engine: what runs the models: DuckDB in this process; Spark or Trino, which read and write the tables of a lake
-            on Nessie by themselves; or `auto`, which takes Spark for a model whose inputs are large.
-        engine_limit_gb: from how many GB of data files on the inputs of a model are large, or source files a delivery.
+        engine: what runs the models and checks: DuckDB in this process; Spark or Trino, which read and write the tables
+            of a lake on Nessie by themselves; or `auto`, which takes Spark for a model or check that reads much.
+        engine_limit_gb: from how many GB of data files on the inputs of a model or check are large, or source files a
+            delivery.
         spark_master: the Spark that does it: `local[*]` or `local[2]` for one that this process starts, `spark://…` for
             a cluster, `sc://…` for a server of Spark Connect; by default what `spark_conf` says.
         spark_conf: Spark's folder of settings, with `spark-defaults.conf`; relative to `root`. By default that of the

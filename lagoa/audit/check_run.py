@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from lagoa.audit.check import MetadataCheck, SessionCheck
+from lagoa.audit.on_engine import engine_queries, parted
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Collection, Hashable, Sequence
 
     from lagoa.audit.check import Check
     from lagoa.audit.state import State
     from lagoa.domain.checks import CheckResult
+    from lagoa.domain.ports.catalog import Pointers
+
+_Check = TypeVar("_Check", bound=SessionCheck)
 
 
 def run(checks: Sequence[Check], state: State, workers: int) -> dict[str, CheckResult]:
@@ -56,12 +62,28 @@ def _parts(checks: Sequence[SessionCheck]) -> list[list[SessionCheck]]:
 
 
 def _measured(checks: Sequence[SessionCheck], state: State) -> dict[str, CheckResult]:
-    """Measure some checks in one session, group by group."""
-    groups: dict[Hashable, list[SessionCheck]] = defaultdict(list)
+    """Measure some checks in one session of each engine that measures any, group by group."""
+    here, there = parted(checks, state)
+    results: list[CheckResult] = []
+    if here:
+        with state.context.engine.session(_opened(here, state)) as session:
+            for group in _groups(here):
+                results += group[0].measure(group, state, session)
+    if there:
+        on = partial(engine_queries, state.context, there)
+        with on(_opened(there, state)) as queries:
+            for each in _groups(there):
+                results += each[0].measure(each, replace(state, on=on), queries)
+    return {result.check: result for result in results}
+
+
+def _opened(checks: Sequence[SessionCheck], state: State) -> Pointers:
+    opens = frozenset[TableName]().union(*(check.opens for check in checks))
+    return {table: state.pointers[table] for table in opens if table in state.pointers}
+
+
+def _groups(checks: Sequence[_Check]) -> Collection[list[_Check]]:
+    groups: dict[Hashable, list[_Check]] = defaultdict(list)
     for check in checks:
         groups[check.group].append(check)
-    opens = frozenset[TableName]().union(*(check.opens for check in checks))
-    tables = {table: state.pointers[table] for table in opens if table in state.pointers}
-    with state.context.engine.session(tables) as session:
-        results = (result for group in groups.values() for result in group[0].measure(group, state, session))
-        return {result.check: result for result in results}
+    return groups.values()

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
     from lagoa.audit.check import Check
     from lagoa.context import LakeContext
     from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import Queries
 
 FORMAT = 1
 """Raised when the meaning of a check changes but not its text: earlier results are then not used."""
@@ -27,13 +30,19 @@ class State:
         pointers: every table.
         base: main's tables, for checks that compare with them.
         now: the moment (UTC), for checks that depend on the clock.
+        on: opens tables on another engine, if checks are measured there.
     """
 
     context: LakeContext
     pointers: Pointers
     base: Pointers
     now: datetime
+    on: Callable[[Pointers], AbstractContextManager[Queries]] | None = None
     _keys: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def open(self, tables: Pointers) -> AbstractContextManager[Queries]:
+        """Open tables where the checks are measured."""
+        return self.on(tables) if self.on else self.context.engine.session(tables)
 
     def key(self, check: Check) -> str:
         """Return the hash of all that a check's result depends on: equal keys mean equal results."""

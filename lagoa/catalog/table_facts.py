@@ -33,10 +33,12 @@ class TableFacts:
     Attributes:
         columns: type of each column, in Iceberg's spelling without spaces, in order.
         properties: the table's properties.
+        version: of the Iceberg specification that the table is of.
     """
 
     columns: Mapping[str, str]
     properties: Mapping[str, str]
+    version: int
 
 
 def table_facts(document: Mapping[str, Any]) -> TableFacts:
@@ -45,7 +47,7 @@ def table_facts(document: Mapping[str, Any]) -> TableFacts:
     current = document.get("current-schema-id", schemas[0].get("schema-id", 0))
     schema = next(each for each in schemas if each.get("schema-id", 0) == current)
     columns = {field["name"]: _type(field["type"]) for field in schema["fields"]}
-    return TableFacts(columns, document.get("properties") or {})
+    return TableFacts(columns, document.get("properties") or {}, int(document.get("format-version", 1)))
 
 
 def table_document(location: str, read: Callable[[str], bytes]) -> dict[str, Any]:

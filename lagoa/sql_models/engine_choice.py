@@ -1,4 +1,4 @@
-"""On which engine a model runs, and where files are read."""
+"""On which engine a model or a check runs, and where files are read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from lagoa.catalog.readable import files_size
 from lagoa.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lagoa.context import LakeContext
+    from lagoa.domain.engines import EngineName
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.ports.engine import Workers
     from lagoa.sql_models import Model
@@ -29,11 +32,19 @@ def engine_of(context: LakeContext, model: Model, pointers: Pointers) -> str:
     """
     if model.function is not None:
         return "python"
-    if context.settings.engine != "auto":
-        return context.settings.engine
-    limit = context.settings.engine_limit_gb * _GB
-    large = context.open_model_engine is not None and input_bytes(context, model, pointers) > limit
-    return "spark" if large and _runs_on_spark(context, model) else "duckdb"
+    chosen = engine_for(context, lambda: input_bytes(context, model, pointers))
+    automatic = context.settings.engine == "auto"
+    return "duckdb" if chosen is None or (automatic and not _runs_on_spark(context, model)) else chosen
+
+
+def engine_for(context: LakeContext, size: Callable[[], int]) -> EngineName | None:
+    """Return the engine that reads tables of so many bytes in all, by the settings; None if that is DuckDB."""
+    settings = context.settings
+    if settings.engine == "duckdb" or context.open_model_engine is None:
+        return None
+    if settings.engine != "auto":
+        return settings.engine
+    return "spark" if size() > settings.engine_limit_gb * _GB else None
 
 
 def workers_of(context: LakeContext, size: int) -> Workers | None:

@@ -66,16 +66,35 @@ def read_model(file: Path, text: str, contracts: Contracts) -> ModelSql:
     query = _parse(file, words, statement)
     _refuse_unstable(file, query)
     inputs = _inputs(file, query)
+    resolved = _resolved(file, query, inputs, contracts)
+    columns = output_columns(file, resolved)
+    digest = "\n".join(text[word.start : word.end + 1] for word in words)
+    return ModelSql(statement, digest, inputs, columns, resolved)
+
+
+def resolved_select(file: Path, text: str, contracts: Contracts) -> exp.Query:
+    """Return a SELECT of Lagoa's own, parsed, with each name in it resolved; its columns may be without names.
+
+    Args:
+        file: what it was made for, for errors.
+        text: the SELECT, in DuckDB's SQL.
+        contracts: the columns of the tables that it reads.
+
+    Raises:
+        ModelError: there is no such table or column.
+    """
+    query = _parse(file, _one_statement(file, text), text)
+    return _resolved(file, query, _inputs(file, query), contracts)
+
+
+def _resolved(file: Path, query: exp.Query, inputs: Mapping[TableName, int], contracts: Contracts) -> exp.Query:
     for name, line in sorted(inputs.items(), key=lambda each: each[1]):
         if contracts.get(name) is None:
             advice = near(str(name), map(str, contracts.tables), 3).strip()
             raise ModelError(
                 file, line, f"there is no table {name}.", advice or "A table needs a data contract (iceberg/)."
             )
-    resolved = resolve(file, query, inputs, contracts)
-    columns = output_columns(file, resolved)
-    digest = "\n".join(text[word.start : word.end + 1] for word in words)
-    return ModelSql(statement, digest, inputs, columns, resolved)
+    return resolve(file, query, inputs, contracts)
 
 
 def tables_named(file: Path, text: str) -> dict[TableName, int]:

@@ -42,7 +42,7 @@ def build_files(
     lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
     tables: Pointers,
     table: TableMetadata,
-    insert: Callable[[str], None],
+    insert: Callable[[str], object],
 ) -> str:
     """Let an engine add rows to an empty table like another one; return the pointer of that table afterwards.
 

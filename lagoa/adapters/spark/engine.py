@@ -1,12 +1,12 @@
-"""Models on Spark: it reads the lake's tables and writes the files of its results; Lagoa commits them."""
+"""Models and checks on Spark: it reads the lake's tables, and writes files that Lagoa commits."""
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from lagoa.adapters.shared.engine_files import build_files, insert_sql
 from lagoa.adapters.spark.session import SPARK, first_line, session_at, start
@@ -16,7 +16,7 @@ from lagoa.domain.optional import extra
 from lagoa.errors import EngineUnavailable, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from pyiceberg.table.metadata import TableMetadata
@@ -72,8 +72,15 @@ class SparkEngine:
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
         statement = insert_sql(query, table, _quoted)
-        partitions = _partitions(sum(files_size(pointer, self._storage.read) for pointer in tables.values()))
-        return build_files(self._storage, self._lend, tables, table, partial(self._insert, statement, partitions))
+        insert = partial(self._in_session, lambda session: session.sql(statement), self._partitions(tables))
+        return build_files(self._storage, self._lend, tables, table, insert)
+
+    @contextmanager
+    def reading(self, tables: Pointers) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+        """Yield a function that runs a SELECT over some tables; see `ModelEngine.reading`."""
+        partitions = self._partitions(tables)
+        with self._lend(tables) as lent:
+            yield lambda query: self._in_session(partial(_rows, query), partitions, lent.branch)
 
     def close(self) -> None:
         """End Spark, or the connection to it."""
@@ -103,13 +110,20 @@ class SparkEngine:
         except (Py4JError, OSError) as error:  # the process is gone
             raise self._away(spark, error) from error
 
-    def _insert(self, statement: str, partitions: int, branch: str) -> None:
-        def insert(spark: SparkSession) -> None:
+    def _in_session(self, do: Callable[[SparkSession], _T], partitions: int, branch: str) -> _T:
+        """Do something in a session that has the tables of a branch; return what comes of it."""
+
+        def act(spark: SparkSession) -> _T:
             with session_at(spark, self._options, branch) as session:
                 session.conf.set("spark.sql.shuffle.partitions", str(partitions))
-                session.sql(statement)
+                return do(session)
 
-        self.act(insert)
+        return self.act(act)
+
+    def _partitions(self, tables: Pointers) -> int:
+        """Return into how many parts rows of some tables are shuffled; Spark may join small ones."""
+        size = sum(files_size(pointer, self._storage.read) for pointer in tables.values())
+        return min(max(size // _PARTITION_BYTES, _FEWEST), _MOST)
 
     def _away(self, spark: SparkSession, error: Exception) -> EngineUnavailable:
         """Return the error, and have the next query start Spark again."""
@@ -127,9 +141,8 @@ class SparkEngine:
             return self._spark
 
 
-def _partitions(size: int) -> int:
-    """Return into how many parts rows are shuffled that come from files of so many bytes; Spark may join small ones."""
-    return min(max(size // _PARTITION_BYTES, _FEWEST), _MOST)
+def _rows(query: str, session: SparkSession) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.sql(query).collect()]
 
 
 def _quoted(name: str) -> str:

@@ -1,12 +1,12 @@
-"""Models on Trino: it reads the lake's tables and writes the files of its results; Lagoa commits them."""
+"""Models and checks on Trino: it reads the lake's tables, and writes files that Lagoa commits."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.shared.engine_files import build_files, insert_sql
 from lagoa.adapters.trino.server import Away, Refused, make_catalog, run
@@ -58,14 +58,34 @@ class TrinoEngine:
         statement = insert_sql(query, table, name_in_sql)
         return build_files(self._storage, self._lend, tables, table, partial(self._insert, statement))
 
+    @contextmanager
+    def reading(self, tables: Pointers) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+        """Yield a function that runs a SELECT over some tables; see `ModelEngine.reading`."""
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            with self._errors():
+                return [tuple(row) for row in self._run(query, catalog)]
+
+        with self._lend(tables) as lent, ExitStack() as stack:
+            with self._errors():
+                self._sweep()
+                catalog = stack.enter_context(self._catalog(lent.branch))
+            yield rows
+
     def close(self) -> None:
         """Do nothing: the server goes on."""
 
     def _insert(self, statement: str, branch: str) -> None:
-        try:
+        with self._errors():
             self._sweep()
             with self._catalog(branch) as catalog:
                 self._run(statement, catalog)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Raise what the server says as Lagoa's errors."""
+        try:
+            yield
         except Away as error:
             raise EngineUnavailable("Trino", f"at {self._access.url} does not answer ({error})") from error
         except Refused as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from lagoa.audit.state import State
     from lagoa.domain.checks import CheckResult
-    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.ports.engine import Queries
 
 _PLURAL = re.compile(r"\b(row|version)s\b(?: that (\w+))?")
 _VERBS = {"repeat": "repeats", "end": "ends", "are": "is", "do": "does"}
@@ -46,15 +47,27 @@ class SqlCheck(SessionCheck):
     Attributes:
         sql: returns the figure.
         counts: what the figure counts, in words that follow it.
+        portable: a query with the figure of `query` that can be written for other engines; empty if `query` can.
     """
 
     sql: str
     counts: str
+    portable: str = ""
 
     @property
     def text(self) -> str:
         """The SQL."""
         return self.sql
+
+    @property
+    @abstractmethod
+    def query(self) -> str:
+        """A complete query for the figure, with one row and one column."""
+
+    @classmethod
+    @abstractmethod
+    def measure(cls, checks: Sequence[Self], state: State, session: Queries) -> Iterator[CheckResult]:
+        """Yield the results of the checks of one group, on any engine."""
 
     def found(self, state: State, measured: Measured) -> CheckResult:
         """Return the result of what was measured."""
@@ -80,16 +93,21 @@ class QueryCheck(SqlCheck):
     how: ClassVar[str] = "query"
 
     @property
+    def query(self) -> str:
+        """The SQL."""
+        return self.sql
+
+    @property
     def group(self) -> Hashable:
         """All queries of a session: they run one after the other."""
         return QueryCheck
 
-    def cause(self, session: SqlSession) -> str:  # noqa: ARG002 - for those that look for it
+    def cause(self, session: Queries) -> str:  # noqa: ARG002 - for those that look for it
         """Return why the check did not pass and what to do, to follow its message; empty if that is not known."""
         return ""
 
     @classmethod
-    def measure(cls, checks: Sequence[Self], state: State, session: SqlSession) -> Iterator[CheckResult]:
+    def measure(cls, checks: Sequence[Self], state: State, session: Queries) -> Iterator[CheckResult]:
         """Run the query of each."""
         for check in checks:
             figures, seconds = measure(session, check.sql)
@@ -98,7 +116,7 @@ class QueryCheck(SqlCheck):
             yield replace(result, message=result.message + cause)
 
 
-def measure(session: SqlSession, sql: str) -> tuple[list[Figure], float]:
+def measure(session: Queries, sql: str) -> tuple[list[Figure], float]:
     """Return the figures in the one row of a query, or only the text of its error, and the seconds it took.
 
     Raises:

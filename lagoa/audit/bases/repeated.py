@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lagoa.contracts.contract import Contract
     from lagoa.domain.checks import Severity
-    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.ports.engine import Queries
 
 
 class RepeatedCheck(QueryCheck):
@@ -40,7 +40,7 @@ class RepeatedCheck(QueryCheck):
             samples_sql=f"SELECT * FROM {table} WHERE ({values}) IN ({of_each} HAVING count(*) > 1) ORDER BY {values}",
         )
 
-    def cause(self, session: SqlSession) -> str:
+    def cause(self, session: Queries) -> str:
         """Return that values came in several batches, if a table that is loaded from files keeps each of them."""
         if self.contract is None or self.contract.source is None:
             return ""

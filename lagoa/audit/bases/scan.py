@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lagoa.audit.state import State
     from lagoa.domain.checks import CheckResult
     from lagoa.domain.ports.catalog import Pointers
-    from lagoa.domain.ports.engine import SqlSession
+    from lagoa.domain.ports.engine import Queries
 
 
 class ScanCheck(SqlCheck):
@@ -32,12 +32,17 @@ class ScanCheck(SqlCheck):
     from_statistics: ClassVar[bool] = False
 
     @property
+    def query(self) -> str:
+        """The aggregate alone."""
+        return _query([self])
+
+    @property
     def group(self) -> Hashable:
         """All aggregates over the table that need a scan, or all that do not."""
         return ScanCheck, self.table, self.from_statistics
 
     @classmethod
-    def measure(cls, checks: Sequence[Self], state: State, session: SqlSession) -> Iterator[CheckResult]:
+    def measure(cls, checks: Sequence[Self], state: State, session: Queries) -> Iterator[CheckResult]:
         """Measure all of them in one query."""
         figures, seconds = _aggregates(session, checks)
         before = _on_main([check for check in checks if isinstance(check, ChangeCheck)], state)
@@ -90,16 +95,20 @@ def _on_main(checks: Sequence[ChangeCheck], state: State) -> dict[str, Figure]:
     comparable = [check for check in checks if check.column is None or check.column in columns]
     if not comparable:
         return {}
-    with state.context.engine.session({comparable[0].table: pointer}) as session:
+    with state.open({comparable[0].table: pointer}) as session:
         figures, _ = _aggregates(session, comparable)
     return {check.id: figure for check, figure in zip(comparable, figures, strict=True)}
 
 
-def _aggregates(session: SqlSession, checks: Sequence[ScanCheck]) -> tuple[list[Figure], float]:
+def _aggregates(session: Queries, checks: Sequence[ScanCheck]) -> tuple[list[Figure], float]:
     """Measure aggregates in one scan; if that fails, one by one, so that one failure does not affect the others."""
-    table = table_in_sql(checks[0].table)
-    figures, seconds = measure(session, f"SELECT {', '.join(check.sql for check in checks)} FROM {table}")  # noqa: S608
+    figures, seconds = measure(session, _query(checks))
     if not isinstance(figures[0], str):
         return figures, seconds
-    each = [measure(session, f"SELECT {check.sql} FROM {table}") for check in checks]  # noqa: S608
+    each = [measure(session, check.query) for check in checks]
     return [figures[0] for figures, _ in each], seconds + sum(spent for _, spent in each)
+
+
+def _query(checks: Sequence[ScanCheck]) -> str:
+    """Return one query for the aggregates of some checks of one table."""
+    return f"SELECT {', '.join(check.sql for check in checks)} FROM {table_in_sql(checks[0].table)}"  # noqa: S608

@@ -80,20 +80,21 @@ class VersionsOfAThing(QueryCheck):
     def _intervals(cls, contract: Contract, source: str, key: str, *, gaps: bool) -> Self:
         # Most keys have one version: only the others are sorted.
         several = f"SELECT ({key}) FROM {source} GROUP BY {key} HAVING count(*) > 1"
-        follow = (
-            f"(SELECT *, lead({FROM}) OVER (PARTITION BY {key} ORDER BY {FROM}, {TO} NULLS LAST) AS _next_from "
-            f"FROM {source} WHERE ({key}) IN ({several}))"
-        )
+        next_from = f"lead({FROM}) OVER (PARTITION BY {key} ORDER BY {FROM}, {TO} NULLS LAST) AS _next_from"
+        follow = f"(SELECT *, {next_from} FROM {source} WHERE ({key}) IN ({several}))"
         if gaps:  # a key may be absent for a while
             wrong, counts = f"_next_from < {TO} OR {TO} IS NULL", "versions that end after the next one begins"
         else:
             wrong, counts = f"_next_from IS DISTINCT FROM {TO}", "versions that do not end where the next one begins"
-        found = f"FROM {follow} WHERE _next_from IS NOT NULL AND ({wrong})"
+        broken = f"WHERE _next_from IS NOT NULL AND ({wrong})"
+        found = f"FROM {follow} {broken}"
+        present = f"WHERE {key} IS NOT NULL" if len(business_key(contract)) == 1 else ""  # as IN has it
         return cls(
             table=contract.table,
             about="intervals",
             contract=contract,
             sql=f"SELECT count(*) {found}",
+            portable=f"SELECT count(*) FROM (SELECT {TO}, {next_from} FROM {source} {present}) {broken}",
             counts=counts,
             samples_sql=f"SELECT * {found}",
         )

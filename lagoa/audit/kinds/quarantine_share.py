@@ -39,6 +39,7 @@ class QuarantineShare(QueryCheck):
             limit=contract.quarantine_share,
             threshold=f"<= {contract.quarantine_share:.2%}",
             sql=_share(contract.table, bad) if has_quarantine else "SELECT 0",
+            portable=_share(contract.table, bad, portable=True) if has_quarantine else "",
             counts="of a batch's records are waiting in quarantine (the worst batch)",
             samples_sql=f"SELECT * FROM ({with_fates(table_in_sql(bad))}) WHERE fate IS NULL"  # noqa: S608
             if has_quarantine
@@ -55,15 +56,27 @@ class QuarantineShare(QueryCheck):
         yield from higher_limit(old, new)
 
 
-def _share(table: TableName, bad: TableName) -> str:
-    """Return the query for the greatest share of a batch that is waiting."""
+def _share(table: TableName, bad: TableName, *, portable: bool = False) -> str:
+    """Return the query for the greatest share of a batch that is waiting.
+
+    Args:
+        table: the table.
+        bad: its quarantine.
+        portable: whether it is for any engine; the quarantine must then have all columns.
+    """
     batch = name_in_sql(LINEAGE_COLUMNS[0])
     # What is waiting is bad; what was accepted since or discarded counts only as received.
-    record = f"count(DISTINCT ({name_in_sql('source')}, record))"
-    refused = (
-        f"SELECT {batch}, {record} FILTER (fate IS NULL) AS bad, {record} AS refused "  # noqa: S608
-        f"FROM ({with_fates(table_in_sql(bad))}) GROUP BY ALL"
-    )
+    if portable:
+        record = f"{batch}, {name_in_sql('source')}, record"
+        waits = "max(CASE WHEN fate IS NULL THEN 1 ELSE 0 END) AS waits"
+        records = f"SELECT {record}, {waits} FROM {table_in_sql(bad)} GROUP BY {record}"  # noqa: S608
+        refused = f"SELECT {batch}, sum(waits) AS bad, count(*) AS refused FROM ({records}) GROUP BY {batch}"  # noqa: S608
+    else:
+        record = f"count(DISTINCT ({name_in_sql('source')}, record))"
+        refused = (
+            f"SELECT {batch}, {record} FILTER (fate IS NULL) AS bad, {record} AS refused "  # noqa: S608
+            f"FROM ({with_fates(table_in_sql(bad))}) GROUP BY ALL"
+        )
     accepted = (
         f"SELECT {batch}, count(*) AS good FROM {table_in_sql(table)} "  # noqa: S608
         f"WHERE {batch} IN (SELECT {batch} FROM {table_in_sql(bad)}) GROUP BY ALL"

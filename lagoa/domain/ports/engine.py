@@ -23,6 +23,20 @@ FILE_COLUMN = "_lagoa_file"
 """The column of `SqlSession.data_files` with the path of the file that a row is in."""
 
 
+class Rows(Protocol):
+    """The rows of one query."""
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows as tuples."""
+
+
+class Queries(Protocol):
+    """Whatever answers queries over a fixed set of tables: a session, or another engine with few rows."""
+
+    def query(self, sql: str) -> Rows:
+        """Run SQL on behalf of Lagoa; raises `QueryError`."""
+
+
 class QueryResult(Protocol):
     """The rows of one query; they can be read once."""
 
@@ -131,7 +145,7 @@ class Workers(Protocol):
 
 
 class ModelEngine(Protocol):
-    """Another engine, which can run the SELECT of a model in place of `SqlEngine`; it commits nothing."""
+    """Another engine, which can run the SELECT of a model or a check in place of `SqlEngine`; it commits nothing."""
 
     @property
     def name(self) -> EngineName:
@@ -155,6 +169,15 @@ class ModelEngine(Protocol):
         Raises:
             QueryError: the query fails, a value does not fit the table, or a required one is null.
             EngineUnavailable: the engine does not start or does not answer.
+        """
+
+    def reading(self, tables: Pointers) -> AbstractContextManager[Callable[[str], list[tuple[Any, ...]]]]:
+        """Yield a function that runs a SELECT in this engine's SQL and returns its rows, which must be few.
+
+        It raises as `build` does; one thread uses it at a time.
+
+        Args:
+            tables: the exact pointer of each table that the queries name.
         """
 
     def close(self) -> None:

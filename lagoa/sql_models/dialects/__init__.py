@@ -41,20 +41,54 @@ def engine_faults(model: Model, engine: EngineName, contracts: Contracts) -> lis
     return _written(model, engine, contracts)[1]
 
 
+def select_for(file: Path, text: str, engine: EngineName, contracts: Contracts) -> str:
+    """Return a SELECT of Lagoa's own, such as one that measures a check, in an engine's SQL.
+
+    The session must be as for a model.
+
+    Args:
+        file: what it was made for, for errors.
+        text: the SELECT, in DuckDB's SQL; its columns may be without names.
+        engine: the engine.
+        contracts: the columns of the tables that it reads, with their types.
+
+    Raises:
+        ModelError: there is no such column, or the engine would give another result.
+    """
+    from lagoa.sql_models.sql import resolved_select
+
+    sql, faults = _translated(resolved_select(file, text, contracts), engine, contracts, file)
+    if faults:
+        raise faults[0]
+    return sql
+
+
 def _written(model: Model, engine: EngineName, contracts: Contracts) -> tuple[str, list[ModelError]]:
-    from lagoa.sql_models.dialects.aggregates import split_averages
-    from lagoa.sql_models.dialects.queries import expand_all, inline_windows
-    from lagoa.sql_models.dialects.types import annotate
     from lagoa.sql_models.sql import read_model
 
     query = read_model(model.file, model.text, contracts).resolved
+    return _translated(query, engine, contracts, model.file, contracts[model.table])
+
+
+def _translated(
+    query: exp.Query, engine: EngineName, contracts: Contracts, file: Path, result: Contract | None = None
+) -> tuple[str, list[ModelError]]:
+    """Return a resolved query in an engine's SQL, and what the engine would do differently, by line.
+
+    Its columns get the types of the contract of its result, if there is one.
+    """
+    from lagoa.sql_models.dialects.aggregates import split_averages
+    from lagoa.sql_models.dialects.queries import expand_all, inline_windows
+    from lagoa.sql_models.dialects.types import annotate
+
     inline_windows(query)
     expand_all(query)
     annotate(query, contracts)
     for node in query.walk():
         node.meta[WRITTEN] = node.sql(DIALECT, comments=False)
-    work = _Work(Target(engine), model.file)
-    work.cast_columns(query, contracts[model.table])
+    work = _Work(Target(engine), file)
+    if result is not None:
+        work.cast_columns(query, result)
     split_averages(query)
     made = work.convert(query)
     faults = sorted(work.faults, key=lambda each: each.line or 0)

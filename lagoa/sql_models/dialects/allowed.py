@@ -69,6 +69,7 @@ def allowed() -> dict[str, tuple[frozenset[str], Rule | None]]:
         ("Div", "this expression typed safe", numbers.divide),
         ("IntDiv Mod", "this expression", numbers.whole_divide),
         ("Neg Abs", "this", numbers.signs),
+        ("IsNan", "this", numbers.is_nan),
         ("Round", "this decimals", numbers.round_),
         ("Floor Ceil", "this", numbers.floor_ceil),
         ("Case", "this ifs default", numbers.choose),

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,6})?)?")
-_ZONED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00|Z)?")
-_EXACT_DIGITS = 15
+_ZONED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?(\+00(:00)?|Z)?")
+EXACT_DIGITS = 15
+"""Of a number, which a double keeps."""
 _TEXT = "Give the column its type in the contract of its table: loading reads texts in one way."
 
 
@@ -89,7 +90,7 @@ def _from_literal(value: exp.Expr, kind: exp.DataType, target: Family, to: Targe
     if not forms[target].fullmatch(text):
         refuse(f"each engine reads {text!r} in its own way", "Write 2024-01-31, or 2024-01-31 10:00:00 (and +00).")
     if target == "timestamptz":
-        plain = re.sub(r"(\+00|Z)$", "", text)
+        plain = re.sub(r"(\+00(:00)?|Z)$", "", text)
         return to.pick(
             spark=f"CAST('{plain}+00:00' AS TIMESTAMP)", trino=f"WITH_TIMEZONE(CAST('{plain}' AS TIMESTAMP(6)), 'UTC')"
         )
@@ -111,8 +112,8 @@ def _double_to_decimal(value: exp.Expr, kind: exp.DataType, to: Target) -> exp.E
     The product goes through bigint, which takes a double as it is; beyond its 18 digits the engine fails.
     """
     precision, digits = scale(kind)
-    if digits > _EXACT_DIGITS:
-        refuse(f"a double has no {digits} decimals", f"Cast to a scale of at most {_EXACT_DIGITS}.")
+    if digits > EXACT_DIGITS:
+        refuse(f"a double has no {digits} decimals", f"Cast to a scale of at most {EXACT_DIGITS}.")
     whole = to.say(f"CAST(ROUND(CAST(:x AS DOUBLE) * 1E{digits}) AS BIGINT)", x=value)
     if not digits:
         return to.say(f"CAST(:x AS DECIMAL({precision}, 0))", x=whole)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.sql_models.dialects.casts import type_for
+from lagoa.sql_models.dialects.casts import EXACT_DIGITS, type_for
 from lagoa.sql_models.dialects.target import NUMBERS, family, number, refuse, require, same_family, scale, type_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlglot import exp
 
     from lagoa.sql_models.dialects.target import Target
@@ -106,6 +108,12 @@ def signs(node: exp.Expr, to: Target) -> exp.Expr:
     return node
 
 
+def is_nan(node: exp.Expr, to: Target) -> exp.Expr:
+    """Write isnan() of doubles, which is null of a null."""
+    require(node.this, frozenset({"double"}), "isnan()")
+    return to.pick(spark="CASE WHEN :x IS NOT NULL THEN ISNAN(:x) END", trino="IS_NAN(:x)", x=node.this)
+
+
 def compare(node: exp.Expr, to: Target) -> exp.Expr:
     """Pass a comparison of values of one family."""
     from sqlglot import exp
@@ -113,14 +121,30 @@ def compare(node: exp.Expr, to: Target) -> exp.Expr:
     if isinstance(node, exp.In):
         if node.args.get("query"):
             inner = node.args["query"].unnest() if isinstance(node.args["query"], exp.Subquery) else node.args["query"]
-            same_family("IN", node.this, inner.args["expressions"][0].unalias())
+            values, where = [node.this, inner.args["expressions"][0].unalias()], "IN"
         else:
-            same_family("IN", node.this, *node.expressions)
+            values, where = [node.this, *node.expressions], "IN"
     elif isinstance(node, exp.Between):
-        same_family("BETWEEN", node.this, node.args["low"], node.args["high"])
+        values, where = [node.this, node.args["low"], node.args["high"]], "BETWEEN"
     else:
-        same_family("a comparison", node.this, node.expression)
+        values, where = [node.this, node.expression], "a comparison"
+    same_family(where, *values)
+    _same_doubles(values)
     return node
+
+
+def _same_doubles(values: Sequence[exp.Expr]) -> None:
+    """Make sure that numbers that are compared as doubles are the same doubles everywhere; raises `Refused`."""
+    from sqlglot import exp
+
+    kinds = {str(each.type.this.value) for each in values if each.type and family(each) != "null"}
+    if "FLOAT" in kinds and len(kinds) > 1:
+        refuse("each engine compares a float with other numbers in its own way", "Cast the float to double.")
+    written = [each for each in values if isinstance(each.this if isinstance(each, exp.Neg) else each, exp.Literal)]
+    longest = max((scale(each.type)[0] for each in written if family(each) == "decimal"), default=0)
+    if "DOUBLE" in kinds and longest > EXACT_DIGITS:
+        reason = f"each engine makes its own double of a number of {longest} digits"
+        refuse(reason, f"Write at most {EXACT_DIGITS} digits.")
 
 
 def logic(node: exp.Expr, to: Target) -> exp.Expr:

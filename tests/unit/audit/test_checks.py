@@ -211,6 +211,7 @@ TOLD_ELSEWHERE = {
     "contract": "its hash is a part",
     "threshold": "the limit in words",
     "counts": "words",
+    "portable": "has the figure of the SQL",
     "samples_sql": "shows rows, judges none",
     "column": "stands in the SQL",
     "file": "the check's part of it is its definition",

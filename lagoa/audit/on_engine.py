@@ -1,0 +1,148 @@
+"""Checks on another engine: their SQL in its dialect, over the exact tables; nothing but their figures comes back.
+
+A check is measured there only if its SQL means the same there, by the rules by which models are translated. So its
+result is that of the SQL engine, and either may use it again.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagoa.audit.bases.query import SqlCheck
+from lagoa.catalog.readable import files_size
+from lagoa.contracts.contract import Column, Contract
+from lagoa.contracts.folder import Contracts
+from lagoa.errors import ModelError, QueryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from lagoa.audit.check import SessionCheck
+    from lagoa.audit.state import State
+    from lagoa.context import LakeContext
+    from lagoa.domain.engines import EngineName
+    from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import Queries
+    from lagoa.domain.tables import TableName
+
+_VERSION = 2
+"""Of the Iceberg specification; of a later one there are types and files that not all engines read."""
+
+_TIME = re.compile(r"\btime\b")
+"""A type of columns with which Spark does not read a table at all."""
+
+
+def parted(checks: Sequence[SessionCheck], state: State) -> tuple[list[SessionCheck], list[SqlCheck]]:
+    """Return the checks that the SQL engine measures, and those that another one does."""
+    if state.context.open_model_engine is None:
+        return list(checks), []
+    there = [check for check in checks if isinstance(check, SqlCheck) and _runs_there(check, state)]
+    moved = {check.id for check in there}
+    return [check for check in checks if check.id not in moved], there
+
+
+@contextmanager
+def engine_queries(context: LakeContext, checks: Sequence[SqlCheck], tables: Pointers) -> Iterator[Queries]:
+    """Yield what answers the queries of some checks over some tables, on the other engine.
+
+    Raises:
+        EngineUnavailable: it does not start or does not answer.
+    """
+    engine = context.model_engine
+    assert engine is not None  # noqa: S101 - else no check runs there
+    known = {check.query: check.portable for check in checks if check.portable}
+
+    def rows(sql: str) -> list[tuple[Any, ...]]:
+        written = _in_engine(context, known.get(sql, sql), tables, engine.name)
+        if not written:
+            raise QueryError(f"{engine.name.capitalize()} would give another result.", "Measure it on DuckDB.")
+        return run(written)
+
+    with engine.reading(tables) as run:
+        yield _EngineQueries(rows)
+
+
+def _runs_there(check: SqlCheck, state: State) -> bool:
+    """Return whether another engine is to measure a check, and can do so with the SQL engine's result."""
+    from lagoa.sql_models.engine_choice import engine_for
+
+    context = state.context
+    if "FROM" not in check.query:  # it reads nothing
+        return False
+    tables = {table: state.pointers[table] for table in check.reads}
+    engine = engine_for(context, lambda: sum(_size(context, pointer) for pointer in tables.values()))
+    if engine is None:
+        return False
+    before = check.baseline(state.base)
+    states = [tables] if before is None else [tables, {check.table: before}]
+    return all(_in_engine(context, check.portable or check.query, each, engine) for each in states)
+
+
+def _in_engine(context: LakeContext, sql: str, tables: Pointers, engine: EngineName) -> str:
+    """Return a query over some tables in an engine's SQL; empty if its result would be another one there."""
+    from lagoa.sql_models.dialects import select_for
+
+    described = _described(context, tables, engine)
+    if len(described.tables) < len(tables):
+        return ""
+    columns = tuple((table, each.name, each.type) for table in described.tables for each in described[table].columns)
+
+    def written() -> str:
+        try:
+            return select_for(Path("check"), sql, engine, described)
+        except ModelError:
+            return ""
+
+    found: str = context.cache.of(("in engine", engine, sql, columns), written)
+    return found
+
+
+def _described(context: LakeContext, tables: Pointers, engine: EngineName) -> Contracts:
+    """Return the columns that tables have, whatever their contracts say, in the form of contracts.
+
+    A table that the engine cannot read is left out.
+    """
+    contracts: dict[TableName, Contract] = {}
+    for table, pointer in tables.items():
+        facts = context.metadata.facts(pointer)
+        hours = _TIME.search(" ".join(facts.columns.values()))
+        unread = hours if engine == "spark" else table.is_quarantine  # as Trino's role may not read refused records
+        if not unread and facts.version <= _VERSION:
+            columns = tuple(Column(name, kind) for name, kind in facts.columns.items())
+            contracts[table] = Contract(table, "", Path(str(table)), "", columns)
+    return Contracts(Path(), contracts)
+
+
+def _size(context: LakeContext, pointer: str) -> int:
+    size: int = context.cache.of(("bytes", pointer), lambda: files_size(pointer, context.storage.read))
+    return size
+
+
+@dataclass(frozen=True, slots=True)
+class _EngineQueries:
+    """Queries of checks, in DuckDB's SQL, on another engine.
+
+    Attributes:
+        rows: returns the rows of one.
+    """
+
+    rows: Callable[[str], list[tuple[Any, ...]]]
+
+    def query(self, sql: str) -> _Rows:
+        """Run a query; raises `QueryError`, `EngineUnavailable`."""
+        return _Rows(self.rows(sql))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows that have been fetched."""
+
+    rows: list[tuple[Any, ...]]
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return them."""
+        return self.rows

@@ -1,0 +1,105 @@
+"""Each kind of check has on Spark the result that it has on DuckDB, in a state that passes and in one that fails."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import pyarrow.parquet as pq
+import pytest
+
+from lagoa.catalog.readable import files_size
+from lagoa.domain.tables import TableName
+from lagoa.lake import Lake
+from tests.engines.checks import CHANGED, COLUMNS, audited, fill, same, write
+
+pytestmark = [
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore:unclosed .*socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+OWNERS, PAIRS = TableName.parse("silver.owners"), TableName.parse("silver.pairs")
+
+
+class SparkHere:
+    """The Spark of the tests as a `ModelEngine`: it has no catalog, so the rows of tables are copied for it."""
+
+    name, workers = "spark", None
+
+    def __init__(self, spark, context, folder):
+        self._spark, self._context, self._folder = spark, context, folder
+        self._shown = {}
+        self.queries = 0
+
+    @contextmanager
+    def reading(self, tables):
+        files = {table: self._folder / f"{uuid.uuid4()}.parquet" for table in tables}
+        for table, file in files.items():
+            with self._context.engine.session({table: tables[table]}) as session:
+                pq.write_table(session.query(f"SELECT * FROM {table}").arrow(), file)
+        yield partial(self._run, files)
+
+    def _run(self, files, query):
+        self.queries += 1
+        for table, file in files.items():
+            if self._shown.get(table) != file:  # another state of it may have been read meanwhile
+                self._spark.sql(f"CREATE DATABASE IF NOT EXISTS {table.layer}")
+                self._spark.sql(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM parquet.`{file}`")
+                self._shown[table] = file
+        return [tuple(row) for row in self._spark.sql(query).collect()]
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="module")
+def lakes(tmp_path_factory, spark):
+    """Return the lake, and the same one with Spark as its engine."""
+    folder = fill(tmp_path_factory.mktemp("lake"))
+    with folder.open() as lake:
+        write(lake, folder)
+        context = lake.context
+        engine = SparkHere(spark, context, tmp_path_factory.mktemp("copies"))
+        settings = context.settings.model_copy(update={"engine": "spark"})
+        yield lake, Lake(replace(context, settings=settings, open_model_engine=lambda: engine)), engine
+
+
+def test_checks_that_pass_pass_there(lakes):
+    lake, on_spark, engine = lakes
+    found = same("spark", lake, on_spark, "good", "good")
+    assert engine.queries > 0
+    passed = {name for name, each in found.items() if each.outcome == "passed"}
+    assert found.keys() - passed == {"silver.facts/schema", "silver.facts/required/later"}
+
+
+def test_checks_that_fail_fail_there(lakes):
+    lake, on_spark, _ = lakes
+    found = same("spark", lake, on_spark, "bad", "good")
+    broken = {name for name in found if name.rpartition("/")[2] in COLUMNS} | CHANGED
+    assert broken <= found.keys()
+    assert [name for name in sorted(broken) if found[name].outcome == "passed"] == []
+
+
+def test_with_auto_checks_of_large_tables_alone_go_there(lakes):
+    lake, on_spark, engine = lakes
+
+    def on_duckdb(limit):
+        settings = lake.settings.model_copy(update={"engine": "auto", "engine_limit_gb": limit / 1000**3})
+        return audited(Lake(replace(on_spark.context, settings=settings)), "good", "good", frozenset({OWNERS, PAIRS}))[
+            1
+        ]
+
+    owners, pairs = (
+        files_size(lake.context.pointers("good")[table], lake.context.storage.read) for table in (OWNERS, PAIRS)
+    )
+    before = engine.queries
+    assert set(on_duckdb(pairs).values()) == {True}
+    assert engine.queries == before
+    assert {name: here for name, here in on_duckdb(owners).items() if "/key/" in name} == {
+        "silver.owners/key/id": True,
+        "silver.pairs/key/a+b": False,
+    }
+    assert engine.queries > before

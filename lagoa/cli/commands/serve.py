@@ -12,8 +12,6 @@ from lagoa.domain.optional import extra
 
 serve = typer.Typer(add_completion=False, no_args_is_help=True, help="Servers over the lake: feature.")
 
-_LOOPBACK = "127.0.0.1"
-
 
 @serve.callback()
 def _group() -> None:
@@ -25,11 +23,14 @@ def serve_feature(
     ctx: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port on this machine.")] = 6566,
 ) -> None:
-    """Serve online features by HTTP to clients of Feast on this machine, until it is stopped."""
+    """Serve online features by HTTP to clients of Feast on this machine, until it is stopped; nothing is written."""
+    import uvicorn
+
     settings = exported_settings(ctx)
     with extra("ml", "`lagoa serve feature`"):
         from lagoa.feast.applying import open_store
+        from lagoa.feast.serving import LOOPBACK, reading_app
 
-    store = open_store(settings.features_folder)
-    say(f"Feast serves the features of {settings.name} on http://{_LOOPBACK}:{port}; Ctrl+C ends it.")
-    store.serve(host=_LOOPBACK, port=port, type_="http", no_access_log=True)
+    app = reading_app(open_store(settings.features_folder))
+    say(f"Feast serves the features of {settings.name} on http://{LOOPBACK}:{port}; Ctrl+C ends it.")
+    uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning")

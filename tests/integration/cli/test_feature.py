@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -129,11 +129,25 @@ def test_features_are_served_to_this_machine(place):
         answer = _ask(
             port, {"features": ["shops:v", "towns:v"], "entities": {"shop": ["a"]}, "full_feature_names": True}
         )
+        refused = {
+            path: _refusal(port, path) for path in ("push", "write-to-online-store", "materialize", "chat", "docs")
+        }
+        foreign = _refusal(port, "get-online-features", Host="features.example")
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
+    assert (set(refused.values()), foreign) == ({404}, 400)
     found = dict(zip(answer["metadata"]["feature_names"], answer["results"], strict=True))
     assert (found["shop"]["values"], found["shops__v"]["values"], found["towns__v"]["values"]) == (["a"], [2], [2])
+
+
+def _refusal(port, path, **headers):
+    """Return the status of a request that is refused."""
+    request = Request(f"http://127.0.0.1:{port}/{path}", b"{}", {"Content-Type": "application/json", **headers})
+    with pytest.raises(HTTPError) as refused:
+        urlopen(request)  # noqa: S310 - of this machine
+    refused.value.close()
+    return refused.value.code
 
 
 def _ask(port, document):

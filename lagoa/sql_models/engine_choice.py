@@ -47,6 +47,15 @@ def engine_for(context: LakeContext, size: Callable[[], int]) -> EngineName | No
     return "spark" if size() > settings.engine_limit_gb * _GB else None
 
 
+def engine_of_check(context: LakeContext, size: int) -> EngineName | None:
+    """Return the engine that measures a check of tables of so many bytes in all; None if that is DuckDB.
+
+    Below `engine_limit_gb` it is DuckDB whatever the settings say: it has the same result in less time than another
+    engine takes to begin.
+    """
+    return engine_for(context, lambda: size) if size > context.settings.engine_limit_gb * _GB else None
+
+
 def workers_of(context: LakeContext, size: int) -> Workers | None:
     """Return the workers that read source files of so many bytes in all; None if this process reads them.
 

@@ -63,10 +63,11 @@ def lakes(tmp_path_factory, spark):
         write(lake, folder)
         context = lake.context
         engine = SparkHere(spark, context, tmp_path_factory.mktemp("copies"))
-        settings = context.settings.model_copy(update={"engine": "spark"})
+        settings = context.settings.model_copy(update={"engine": "spark", "engine_limit_gb": 1e-9})
         yield lake, Lake(replace(context, settings=settings, open_model_engine=lambda: engine)), engine
 
 
+@pytest.mark.nightly
 def test_checks_that_pass_pass_there(lakes):
     lake, on_spark, engine = lakes
     found = same("spark", lake, on_spark, "good", "good")
@@ -75,6 +76,7 @@ def test_checks_that_pass_pass_there(lakes):
     assert found.keys() - passed == {"silver.facts/schema", "silver.facts/required/later"}
 
 
+@pytest.mark.nightly
 def test_checks_that_fail_fail_there(lakes):
     lake, on_spark, _ = lakes
     found = same("spark", lake, on_spark, "bad", "good")
@@ -83,11 +85,12 @@ def test_checks_that_fail_fail_there(lakes):
     assert [name for name in sorted(broken) if found[name].outcome == "passed"] == []
 
 
-def test_with_auto_checks_of_large_tables_alone_go_there(lakes):
+@pytest.mark.parametrize("setting", ["auto", "spark"])
+def test_checks_of_large_tables_alone_go_there(lakes, setting):
     lake, on_spark, engine = lakes
 
     def on_duckdb(limit):
-        settings = lake.settings.model_copy(update={"engine": "auto", "engine_limit_gb": limit / 1000**3})
+        settings = lake.settings.model_copy(update={"engine": setting, "engine_limit_gb": limit / 1000**3})
         return audited(Lake(replace(on_spark.context, settings=settings)), "good", "good", frozenset({OWNERS, PAIRS}))[
             1
         ]

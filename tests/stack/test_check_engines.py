@@ -12,7 +12,9 @@ from lagoa.settings import load_settings
 from tests.engines.checks import fill, same, write
 from tests.stack.test_sign_in import Servers
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3600)]
+SMALL = {"engine_limit_gb": 1e-9}
+"""So that tables of a few rows are large."""
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +44,14 @@ def folder(signed, tmp_path_factory):
 @pytest.mark.parametrize("engine", ["spark", "trino"])
 def test_checks_have_the_results_of_duckdb(folder, signed, engine):
     settings = load_settings(folder.root)
-    with folder.open() as lake, lagoa.open_lake(settings.model_copy(update={"engine": engine})) as other:
+    with folder.open() as lake, lagoa.open_lake(settings.model_copy(update={"engine": engine, **SMALL})) as other:
         assert same(engine, lake, other, "good", "good")
         assert same(engine, lake, other, "bad", "good")
     assert [name for name in Servers(signed).references() if "/scratch/" in name] == []
 
 
 def test_an_engine_that_is_away_fails_the_audit_not_a_check(folder):
-    away = {"engine": "spark", "spark_master": "spark://127.0.0.1:1"}
+    away = {"engine": "spark", "spark_master": "spark://127.0.0.1:1", **SMALL}
     with lagoa.open_lake(load_settings(folder.root).model_copy(update=away)) as lake:
         lake.create_branch("other", "good").append("silver.owners", "SELECT 3 AS id")
         with pytest.raises(EngineUnavailable, match=r"Spark at spark://127\.0\.0\.1:1 does not answer"):

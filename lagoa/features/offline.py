@@ -27,6 +27,7 @@ COMMIT = "lagoa.commit"
 """In the metadata of a result: the commit that its features come from."""
 
 _GIVEN = "_lagoa_given"
+_FEW = 100_000
 
 
 class TablesAt:
@@ -132,7 +133,7 @@ def features_at(
     )
     limits = pc.min_max(moments).as_py()
     bounds = None if limits["min"] is None else (limits["min"], limits["max"])
-    statements, query = point_in_time(wanted, bounds, by_knowledge=by_knowledge)
+    statements, query = point_in_time(wanted, bounds, by_knowledge=by_knowledge, few=len(moments) <= _FEW)
     with tables.session([each.table for each in wanted]) as session:
         session.register(_GIVEN, given)
         session.query(f"CREATE TEMP TABLE {ENTITIES} AS FROM {name_in_sql(_GIVEN)}").fetchall()

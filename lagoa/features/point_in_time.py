@@ -69,7 +69,7 @@ class Wanted:
 
 
 def point_in_time(
-    wanted: Sequence[Wanted], moments: tuple[int, int] | None, *, by_knowledge: bool
+    wanted: Sequence[Wanted], moments: tuple[int, int] | None, *, by_knowledge: bool, few: bool
 ) -> tuple[list[str], str]:
     """Return the statements that prepare a join, and the query of the features in the order of the rows of entities.
 
@@ -77,10 +77,11 @@ def point_in_time(
         wanted: the features.
         moments: the least and the greatest moment of the rows of entities; None if they have none.
         by_knowledge: whether a row of a table counts only from the moment at which it was written.
+        few: whether the rows of entities are few beside those of the tables.
     """
     statements, joins, selected = [], [], []
     for number, each in enumerate(wanted):
-        join = _Join(each, number, moments, by_knowledge and bool(each.view.created))
+        join = _Join(each, number, moments, by_knowledge and bool(each.view.created), few)
         statements += [join.matched(), join.read()]
         joins.append(f"LEFT JOIN _lagoa_read_{number} AS r{number} ON r{number}.row = e.{ROW}")
         selected += [
@@ -97,6 +98,7 @@ class _Join:
     number: int
     moments: tuple[int, int] | None
     by_knowledge: bool
+    few: bool
 
     @property
     def _ttl(self) -> int:
@@ -111,11 +113,18 @@ class _Join:
         else:
             least, greatest = self.moments
             bounds = self.wanted.near(least - self._ttl if self._ttl else None, greatest)
-        conditions = [*bounds, f"{name_in_sql(view.timestamp)} IS NOT NULL"]
-        if view.keys:
-            same = [f"e.{name_in_sql(self.wanted.keys[key])} = t.{name_in_sql(column)}" for key, column in view.keys]
-            conditions.append(f"EXISTS (SELECT 1 FROM {ENTITIES} AS e WHERE {' AND '.join(same)})")
-        return f"FROM {table_in_sql(self.wanted.table)} AS t WHERE {' AND '.join(conditions)}"
+        present = f"{name_in_sql(view.timestamp)} IS NOT NULL"
+        return f"FROM {table_in_sql(self.wanted.table)} AS t WHERE {' AND '.join([*bounds, present])}"
+
+    @property
+    def _wanted_rows(self) -> str:
+        """Those of them that are of the entities: where these are few, sorting the others would be most of the work."""
+        if not self.few or not self.wanted.view.keys:
+            return self._rows
+        same = [
+            f"e.{name_in_sql(self.wanted.keys[key])} = t.{name_in_sql(column)}" for key, column in self.wanted.view.keys
+        ]
+        return f"{self._rows} AND EXISTS (SELECT 1 FROM {ENTITIES} AS e WHERE {' AND '.join(same)})"
 
     def matched(self) -> str:
         """Return the statement of the table with the moment of the row that counts, for each row of an entity."""
@@ -123,16 +132,16 @@ class _Join:
         keys = [f"{name_in_sql(column)} AS k{position}" for position, (_, column) in enumerate(view.keys)]
         on = [f"e.{name_in_sql(self.wanted.keys[key])} = f.k{position}" for position, (key, _) in enumerate(view.keys)]
         alive = f" WHERE f.moment >= e.{MOMENT} - {self._ttl}" if self._ttl else ""
-        known, written = (self._known(keys), ", f.written") if self.by_knowledge else (self._all(keys), "")
+        known = self._known(keys) if self.by_knowledge else self._all(keys)
         return (
-            f"CREATE TEMP TABLE _lagoa_matched_{self.number} AS SELECT e.{ROW} AS row, f.moment{written} "
+            f"CREATE TEMP TABLE _lagoa_matched_{self.number} AS SELECT e.{ROW} AS row, f.* "
             f"FROM {ENTITIES} AS e ASOF JOIN ({known}) AS f ON {' AND '.join([*on, f'e.{MOMENT} >= f.known'])}{alive}"
         )
 
     def _all(self, keys: Sequence[str]) -> str:
         """Return the rows, each known from its moment on."""
         moment = self.wanted.moment
-        return f"SELECT {', '.join([*keys, f'{moment} AS moment', f'{moment} AS known'])} {self._rows}"
+        return f"SELECT {', '.join([*keys, f'{moment} AS moment', f'{moment} AS known'])} {self._wanted_rows}"
 
     def _known(self, keys: Sequence[str]) -> str:
         """Return the rows with the moment at which each became the newest of its entity that is known.
@@ -147,7 +156,7 @@ class _Join:
         is_written = f"{name_in_sql(self.wanted.view.created)} IS NOT NULL"
         each = ", ".join([*names, "known"])
         return (
-            f"SELECT * FROM (SELECT {', '.join(rows)} {self._rows} AND {is_written}) "
+            f"SELECT * FROM (SELECT {', '.join(rows)} {self._wanted_rows} AND {is_written}) "
             f"QUALIFY row(moment, written) >= max(row(moment, written)) OVER ({by}ORDER BY known) "
             f"AND row_number() OVER (PARTITION BY {each} ORDER BY moment DESC, written DESC) = 1"
         )
@@ -160,7 +169,7 @@ class _Join:
             f"f.{name_in_sql(columns[name])} AS f{position}" for position, (name, _) in enumerate(wanted.features)
         ]
         rows, on = [f"{wanted.moment} AS _lagoa_moment"], ["f._lagoa_moment = m.moment"]
-        on += [f"f.{name_in_sql(column)} = e.{name_in_sql(wanted.keys[key])}" for key, column in view.keys]
+        on += [f"f.{name_in_sql(column)} = m.k{position}" for position, (_, column) in enumerate(view.keys)]
         if self.by_knowledge:
             rows.append(f"{wanted.created} AS _lagoa_written")
             on.append("f._lagoa_written = m.written")
@@ -168,6 +177,6 @@ class _Join:
         once = "" if wanted.unique else f" QUALIFY row_number() OVER (PARTITION BY m.row{order}) = 1"
         return (
             f"CREATE TEMP TABLE _lagoa_read_{self.number} AS SELECT {', '.join(['m.row', *features])} "
-            f"FROM _lagoa_matched_{self.number} AS m JOIN {ENTITIES} AS e ON e.{ROW} = m.row "
+            f"FROM _lagoa_matched_{self.number} AS m "
             f"JOIN (SELECT *, {', '.join(rows)} {self._rows}) AS f ON {' AND '.join(on)}{once}"
         )

@@ -38,6 +38,7 @@ def lake(base, tmp_path_factory):
         (["--profile", "stack", "tables"], {"LAGOA_SECRETS": "vault", "LAGOA_SIGN_IN": "oidc"}, "Vault", "hvac"),
         (["log"], {"LAGOA_RECEIPTS": "postgres"}, "PostgreSQL", "psycopg"),
         (["sql", "select 1"], {"LAGOA_WAREHOUSE": "s3://lagoa/warehouse"}, "An object store", "minio"),
+        (["feature", "plan"], {}, "`lagoa feature plan`", "feast"),
     ],
 )
 def test_what_needs_an_extra_names_it(lake, arguments, variables, what, package):
@@ -47,4 +48,5 @@ def test_what_needs_an_extra_names_it(lake, arguments, variables, what, package)
     first, second = done.stderr.splitlines()
     assert first.startswith(f"Error: {what}")
     assert first.endswith(f" needs the package {package!r}, which is not installed.")
-    assert second == "Install what belongs to it: `pip install 'lagoa[stack]'`."
+    extra = "ml" if package == "feast" else "stack"
+    assert second == f"Install what belongs to it: `pip install 'lagoa[{extra}]'`."

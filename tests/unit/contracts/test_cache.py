@@ -13,7 +13,7 @@ import pytest
 import lagoa
 from lagoa.contracts import Column, Contract, ContractCache, Contracts, read_contracts
 from lagoa.contracts.documents import from_document, to_document
-from lagoa.contracts.properties import ByBatch, ByTime, Scd2
+from lagoa.contracts.properties import ByBatch, ByTime, Features, Scd2
 from lagoa.domain.tables import TableName
 from lagoa.errors import FileError
 from lagoa.formats import FORMATS
@@ -138,6 +138,7 @@ def full() -> Contract:
         partition=("month(a)",), sort=("a desc",), order_by="c", materialization="incremental",
         scd2=Scd2(deletions="marker"), incremental=ByBatch(by="batch", input="bronze.a"), source=source,
         dropped=("d",), quarantine_share=0.5, row_count_change=0.25, drift={"price": 0.1}, severity={"key": "warn"},
+        features=Features(event="sold_at", zone="America/Sao_Paulo", ttl="4w", exclude=["price"], online=False),
     )  # fmt: skip
 
 

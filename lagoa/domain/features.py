@@ -183,3 +183,8 @@ def entity_key(values: Sequence[Any]) -> str:
 def moment_of(microseconds: int | None) -> datetime | None:
     """Return the moment of so many microseconds since 1970, in UTC."""
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds_of(moment: datetime) -> int:
+    """Return the microseconds since 1970 of a moment, in UTC where it has no zone."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from feast import FeatureStore
 from feast.repo_operations import apply_total, parse_repo
 
-from lagoa.domain.features import Definitions
 from lagoa.errors import FeatureError
-from lagoa.feast.views import online_view_of
+from lagoa.feast.views import definitions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from lagoa.domain.features import Definitions
 
 SETTINGS = "feature_store.yaml"
 
@@ -41,14 +42,8 @@ def declared(repository: Path) -> Definitions:
     with _inside(repository):
         contents = parse_repo(repository)
         store.plan(contents)  # infers the types that no `schema` says
-    services = {
-        each.name: tuple(
-            f"{part.name}:{feature.name}" for part in each.feature_view_projections for feature in part.features
-        )
-        for each in contents.feature_services
-    }
-    views = {each.name: online_view_of(each) for each in sorted(contents.feature_views, key=lambda each: each.name)}
-    return Definitions(store.project, views, services, tuple(each.name for each in contents.on_demand_feature_views))
+    on_demand = (each.name for each in contents.on_demand_feature_views)
+    return definitions_of(store.project, contents.feature_views, contents.feature_services, on_demand)
 
 
 def apply(repository: Path) -> None:

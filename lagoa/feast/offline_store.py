@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,6 +13,7 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel
 from feast.utils import _get_requested_feature_views_to_features_dict, compute_non_entity_date_range
 
+from lagoa.domain.features import microseconds_of
 from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
@@ -22,11 +22,12 @@ from lagoa.feast.repository import open_repository
 from lagoa.feast.source import LakeSource, lake_source, read_ref
 from lagoa.feast.views import DUMMY, view_of
 from lagoa.features.entity_rows import EntityRows, entity_rows
-from lagoa.features.moments import UTC_ZONE
+from lagoa.features.moments import UTC_ZONE, moments_in_sql
 from lagoa.features.offline import COMMIT, TablesAt, features_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     import pandas as pd
     import pyarrow as pa
@@ -244,15 +245,13 @@ def _pull(
     *,
     latest: bool,
 ) -> RetrievalJob:
-    from lagoa.features.moments import column_type, moment_in_sql
-
     found = lake_source(source, source.name)
     table = TableName.parse(found.table)
     with open_repository(config) as lake:
         tables = TablesAt(lake.context, read_ref(config))
         types = tables.types(table)
-    moment = moment_in_sql(columns.timestamp, column_type(types, columns.timestamp, found.table), found.zone)
-    bounds = [f"{moment} {sign} {_microseconds(at)}" for sign, at in zip((">=", "<="), between, strict=True) if at]
+    moment = moments_in_sql(types, found.table, columns.timestamp, found.zone)
+    bounds = [f"{moment} {sign} {microseconds_of(at)}" for sign, at in zip((">=", "<="), between, strict=True) if at]
     order = f"{moment} DESC" + (f", {name_in_sql(columns.created)} DESC NULLS LAST" if columns.created else "")
     by = f"PARTITION BY {', '.join(map(name_in_sql, columns.keys))} " if columns.keys else ""
     once = f" QUALIFY row_number() OVER ({by}ORDER BY {order}) = 1" if latest else ""
@@ -309,8 +308,6 @@ def _given_rows(lake: Lake, tables: TablesAt, given: pd.DataFrame | str) -> Enti
 
 def _all_rows(tables: TablesAt, views: Sequence[FeatureView], between: tuple[datetime, datetime]) -> EntityRows:
     """Return each entity and moment of the views' tables between two moments."""
-    from lagoa.features.moments import column_type, moment_in_sql
-
     keys = sorted({key for view in views for key, _ in view_of(view).keys})
     parts, names = [], []
     for view in views:
@@ -318,9 +315,9 @@ def _all_rows(tables: TablesAt, views: Sequence[FeatureView], between: tuple[dat
         table = TableName.parse(found.table)
         columns = dict(found.keys)
         types = tables.types(table)
-        moment = moment_in_sql(found.timestamp, column_type(types, found.timestamp, found.table), found.zone)
+        moment = moments_in_sql(types, found.table, found.timestamp, found.zone)
         selected = [f"{name_in_sql(columns[key]) if key in columns else 'NULL'} AS {name_in_sql(key)}" for key in keys]
-        low, high = map(_microseconds, between)
+        low, high = map(microseconds_of, between)
         parts.append(
             f"SELECT {', '.join([*selected, f'make_timestamptz({moment}) AS {EVENT_TIMESTAMP}'])} "  # noqa: S608
             f"FROM {table_in_sql(table)} WHERE {moment} BETWEEN {low} AND {high}"
@@ -336,9 +333,3 @@ def _metadata(features: list[str], rows: EntityRows) -> RetrievalMetadata:
     limits = pc.min_max(rows.table[rows.timestamp]).as_py()
     keys = [each for each in rows.table.column_names if each != rows.timestamp]
     return RetrievalMetadata(features, keys, limits["min"], limits["max"])
-
-
-def _microseconds(moment: datetime) -> int:
-    from lagoa.domain.feature_values import stored
-
-    return int(stored("UNIX_TIMESTAMP", moment if moment.tzinfo else moment.replace(tzinfo=UTC)))

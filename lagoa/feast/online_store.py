@@ -12,7 +12,7 @@ from feast.type_map import feast_value_type_to_python_type, python_values_to_pro
 from feast.value_type import ValueType
 
 from lagoa.domain.feature_values import loaded, stored
-from lagoa.domain.features import OnlineRow, entity_key, moment_of
+from lagoa.domain.features import OnlineRow, entity_key, microseconds_of, moment_of
 from lagoa.errors import FeatureError
 from lagoa.feast.repository import open_online
 from lagoa.feast.views import DUMMY, view_of
@@ -106,7 +106,7 @@ class LakeOnlineStore(OnlineStore):
         rows = [
             OnlineRow(
                 _key(key),
-                stored("UNIX_TIMESTAMP", _aware(moment)),
+                microseconds_of(moment),
                 tuple(stored(each.type, _python(values.get(each.name))) for each in view.features),
             )
             for key, values, moment, _ in data
@@ -152,9 +152,3 @@ def _proto(view: Definition, value: Any, kind: ValueType) -> Value:
             "Leave nulls out of the lists of the table, or read it by `lagoa feature get`.",
         )
     return python_values_to_proto_values([found], kind)[0]
-
-
-def _aware(moment: datetime) -> datetime:
-    from datetime import UTC
-
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,16 +6,15 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from feast import FeatureView
+from feast import FeatureService, FeatureView
 from feast.infra.registry.registry_store import RegistryStore
 from feast.protos.feast.core.Registry_pb2 import Registry
 
 from lagoa.bootstrap import open_online_features
 from lagoa.domain.features import Definitions
-from lagoa.errors import FeatureError
-from lagoa.feast.views import online_view_of
+from lagoa.feast.repository import settings_of
+from lagoa.feast.views import definitions_of
 from lagoa.features.changes import refuse_breaking
-from lagoa.settings import find_lake, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,9 +32,7 @@ class LakeRegistryStore(RegistryStore):
 
     def __init__(self, registry_config: RegistryConfig, repo_path: Path | None) -> None:
         del registry_config
-        if repo_path is None:
-            raise FeatureError("The feature repository", "it is in no folder", "Open it by FeatureStore(repo_path=…).")
-        self._store = open_online_features(load_settings(find_lake(repo_path)))
+        self._store = open_online_features(settings_of(repo_path))
 
     def get_registry_proto(self) -> Registry:
         """Return the registry; raises `FileNotFoundError` before the first one."""
@@ -52,7 +49,7 @@ class LakeRegistryStore(RegistryStore):
         Raises:
             FeatureError: a feature that a service uses would be another one, or gone.
         """
-        definitions = definitions_of(registry_proto)
+        definitions = _defined(registry_proto)
         refuse_breaking(self._store.definitions(), definitions)
         registry_proto.version_id = str(uuid.uuid4())
         registry_proto.last_updated.FromDatetime(datetime.now(UTC))
@@ -63,19 +60,10 @@ class LakeRegistryStore(RegistryStore):
         self._store.set_registry(Registry().SerializeToString(), Definitions(""))
 
 
-def definitions_of(registry: Registry) -> Definitions:
-    """Return what a registry defines; of views, those over tables of the lake."""
-    views = [online_view_of(FeatureView.from_proto(each)) for each in registry.feature_views]
-    services = {
-        each.spec.name: tuple(
-            f"{part.feature_view_name}:{feature.name}"
-            for part in each.spec.features
-            for feature in part.feature_columns
-        )
-        for each in registry.feature_services
-    }
-    on_demand = tuple(each.spec.name for each in registry.on_demand_feature_views)
-    project = registry.projects[0].spec.name if registry.projects else ""
-    return Definitions(
-        project, {each.name: each for each in sorted(views, key=lambda each: each.name)}, services, on_demand
+def _defined(registry: Registry) -> Definitions:
+    return definitions_of(
+        registry.projects[0].spec.name if registry.projects else "",
+        map(FeatureView.from_proto, registry.feature_views),
+        map(FeatureService.from_proto, registry.feature_services),
+        (each.spec.name for each in registry.on_demand_feature_views),
     )

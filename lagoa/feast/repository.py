@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from lagoa.settings import Settings
 
 
-def settings_of(config: RepoConfig) -> Settings:
-    """Return the settings of the lake whose folder the repository is in; raises `FeatureError`, `LakeNotFound`."""
-    if config.repo_path is None:
+def settings_of(repository: Path | None) -> Settings:
+    """Return the settings of the lake whose folder a repository is in; raises `FeatureError`, `LakeNotFound`."""
+    if repository is None:
         raise FeatureError("The feature repository", "it is in no folder", "Open it by FeatureStore(repo_path=…).")
-    return load_settings(find_lake(Path(config.repo_path)))
+    return load_settings(find_lake(Path(repository)))
 
 
 def open_repository(config: RepoConfig) -> Lake:
     """Open the lake whose folder the repository is in."""
-    return open_lake(settings_of(config))
+    return open_lake(settings_of(config.repo_path))
 
 
 def open_online(config: RepoConfig) -> OnlineFeatures:
     """Open the online store of the lake whose folder the repository is in."""
-    return open_online_features(settings_of(config))
+    return open_online_features(settings_of(config.repo_path))

@@ -16,7 +16,7 @@ from lagoa.domain.feature_values import feature_type
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError
 from lagoa.feast.repository import open_repository
-from lagoa.features.moments import UTC_ZONE, check_zone, column_type, moment_in_sql
+from lagoa.features.moments import UTC_ZONE, check_zone, moments_in_sql
 from lagoa.features.offline import TablesAt
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class LakeSource(DataSource):
         """Raise an error if the table is not there, or its timestamps are none."""
         types = dict(self.get_table_column_names_and_types(config))
         for column in filter(None, (self.timestamp_field, self.created_timestamp_column)):
-            moment_in_sql(self.column(column), column_type(types, self.column(column), self.table), self.zone)
+            moments_in_sql(types, self.table, self.column(column), self.zone)
 
     def get_table_column_names_and_types(self, config: RepoConfig) -> Iterable[tuple[str, str]]:
         """Return the table's columns with their Iceberg types."""

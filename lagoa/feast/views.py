@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from feast import Entity, Field, PushSource
+from feast import Entity, FeatureService, Field, PushSource
 from feast import FeatureView as FeastView
 from feast.types import from_value_type
 from feast.value_type import ValueType
 
 from lagoa.contracts.features import feature_columns, join_keys, time_to_live
 from lagoa.domain.feature_values import feature_type, stored_as
-from lagoa.domain.features import Feature, FeatureView
+from lagoa.domain.features import Definitions, Feature, FeatureView
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError
-from lagoa.settings import find_lake, load_settings
+from lagoa.feast.repository import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from lagoa.contracts import Contracts
     from lagoa.contracts.contract import Contract
@@ -82,6 +82,20 @@ def online_view_of(view: FeastView) -> FeatureView:
             advice = "Leave it out of the view, or set `online=False`."
             raise FeatureError(f"The feature {view.name}:{feature.name}", f"{feature.type} cannot be online", advice)
     return found
+
+
+def definitions_of(
+    project: str, views: Iterable[FeastView], services: Iterable[FeatureService], on_demand: Iterable[str]
+) -> Definitions:
+    """Return what Feast's objects define, the views by their names; raises as `online_view_of` does."""
+    found = sorted(map(online_view_of, views), key=lambda each: each.name)
+    used = {
+        each.name: tuple(
+            f"{part.name}:{feature.name}" for part in each.feature_view_projections for feature in part.features
+        )
+        for each in services
+    }
+    return Definitions(project, {each.name: each for each in found}, used, tuple(on_demand))
 
 
 class DeclaredFeatures:
@@ -183,5 +197,5 @@ def declared_features(place: str | Path) -> DeclaredFeatures:
     from lagoa.contracts import Contracts
     from lagoa.formats import FORMATS
 
-    settings = load_settings(find_lake(Path(place)))
+    settings = settings_of(Path(place))
     return DeclaredFeatures(Contracts.load(settings.contracts_folder, FORMATS))

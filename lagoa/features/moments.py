@@ -36,6 +36,11 @@ def moment_in_sql(column: str, kind: str, zone: str) -> str:
     return f"epoch_us({naive})" if zone == UTC_ZONE else f"epoch_us(timezone({text_in_sql(zone)}, {naive}))"
 
 
+def moments_in_sql(types: Mapping[str, str], table: str, column: str, zone: str) -> str:
+    """Return SQL of the moments in a column of a table whose columns have these types; see `moment_in_sql`."""
+    return moment_in_sql(column, column_type(types, column, table), zone)
+
+
 def near_moment_in_sql(column: str, kind: str, least: int | None, greatest: int | None) -> list[str]:
     """Return conditions that files and row groups can be skipped by: a day wider than the limits in any zone."""
     name, cast = name_in_sql(column), "TIMESTAMPTZ" if kind == "timestamptz" else "TIMESTAMP"

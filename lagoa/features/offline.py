@@ -5,7 +5,6 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from lagoa.catalog.table_facts import table_document, table_facts
 from lagoa.domain.refs import Ref
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.suggestions import near_name
@@ -66,7 +65,7 @@ class TablesAt:
 
     def types(self, table: TableName) -> dict[str, str]:
         """Return the Iceberg types of a table's columns; raises `TableNotFound`."""
-        return dict(table_facts(table_document(self.pointer(table), self._context.storage.read)).columns)
+        return dict(self._context.metadata.facts(self.pointer(table)).columns)
 
     def wanted(self, view: FeatureView, features: Sequence[tuple[str, str]], keys: Mapping[str, str]) -> Wanted:
         """Return features of a view, to be joined; see `Wanted`.

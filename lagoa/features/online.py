@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lagoa.domain.feature_values import LIST, list_to_json, stored_in_sql
 from lagoa.domain.features import OnlineRow, entity_key
@@ -12,17 +12,18 @@ from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError, OnlineStateLost
-from lagoa.features.moments import column_type, moment_in_sql
+from lagoa.features.moments import column_type, moments_in_sql
 from lagoa.features.offline import TablesAt
 from lagoa.publish.moves import was_published
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lagoa.context import LakeContext
     from lagoa.domain.features import Definitions, FeatureView, OnlineView, Standing
     from lagoa.domain.ports.features import OnlineFeatures
 
+_T = TypeVar("_T")
 _TRIES = 5
 _ROWS_AT_ONCE = 20_000
 
@@ -61,9 +62,18 @@ def materialize(context: LakeContext, ref: str = MAIN) -> Materialized:
         OnlineStateLost: others materialized during every try.
     """
     began = time.perf_counter()
+    return at_one_state(lambda: _materialize(context, ref, began))
+
+
+def at_one_state(work: Callable[[], _T]) -> _T:
+    """Return what `work` returns; where the online store has another state meanwhile, it is done again as a whole.
+
+    Raises:
+        OnlineStateLost: so it was at every try.
+    """
     for attempt in range(1, _TRIES + 1):
         try:
-            return _materialize(context, ref, began)
+            return work()
         except OnlineStateLost:
             if attempt == _TRIES:
                 raise
@@ -153,7 +163,7 @@ class LatestRows:
     def _query(self, table: TableName) -> str:
         view, types = self.view, self.tables.types(table)
         keys = [name_in_sql(column) for _, column in view.keys]
-        moment = moment_in_sql(view.timestamp, column_type(types, view.timestamp, view.table), view.zone)
+        moment = moments_in_sql(types, view.table, view.timestamp, view.zone)
         features = [stored_in_sql(each.type, name_in_sql(each.column)) for each in view.features]
         order = f", {name_in_sql(view.created)} DESC NULLS LAST" if view.created else ""
         by = f"PARTITION BY {', '.join(keys)} " if keys else ""

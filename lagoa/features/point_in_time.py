@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
-from lagoa.features.moments import column_type, moment_in_sql, near_moment_in_sql
+from lagoa.features.moments import column_type, moments_in_sql, near_moment_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,19 +53,17 @@ class Wanted:
     @property
     def moment(self) -> str:
         """SQL of the moment of the table's rows."""
-        return moment_in_sql(self.view.timestamp, self._type(self.view.timestamp), self.view.zone)
+        return moments_in_sql(self.types, self.view.table, self.view.timestamp, self.view.zone)
 
     @property
     def created(self) -> str:
         """SQL of the moment at which the table's rows were written."""
-        return moment_in_sql(self.view.created, self._type(self.view.created), self.view.zone)
+        return moments_in_sql(self.types, self.view.table, self.view.created, self.view.zone)
 
     def near(self, least: int | None, greatest: int | None) -> list[str]:
         """Return conditions by which files can be skipped."""
-        return near_moment_in_sql(self.view.timestamp, self._type(self.view.timestamp), least, greatest)
-
-    def _type(self, column: str) -> str:
-        return column_type(self.types, column, self.view.table)
+        kind = column_type(self.types, self.view.timestamp, self.view.table)
+        return near_moment_in_sql(self.view.timestamp, kind, least, greatest)
 
 
 def point_in_time(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lagoa.domain.feature_values import loaded
 from lagoa.domain.features import entity_key, moment_of
 from lagoa.domain.suggestions import near
-from lagoa.errors import FeatureError, OnlineStateLost
-from lagoa.features.online import applied
+from lagoa.errors import FeatureError
+from lagoa.features.online import applied, at_one_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.features import OnlineFeatures
 
 _T = TypeVar("_T")
-_TRIES = 5
 _AT = "_lagoa_at"
 
 
@@ -61,16 +60,14 @@ def pinned_again(store: OnlineFeatures, read: Callable[[Pinned], _T]) -> _T:
         FeatureError: nothing was materialized yet.
         OnlineStateLost: states came quicker than they were read, at every try.
     """
-    for attempt in range(1, _TRIES + 1):
+
+    def again() -> _T:
         state = store.standing()
         if state is None:
             raise FeatureError("The online store", "it has no features yet", "Run `lagoa feature materialize`.")
-        try:
-            return read(Pinned(store, state))
-        except OnlineStateLost:
-            if attempt == _TRIES:
-                raise
-    raise AssertionError  # pragma: no cover - the loop returns or raises
+        return read(Pinned(store, state))
+
+    return at_one_state(again)
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,8 +98,9 @@ class SqliteOnlineFeatures:
             db.execute("insert into states values (?, ?, ?, ?)", row)
             stay = [*states, state][-KEPT_STATES:]
             db.execute("delete from states where number < ?", (stay[0].number,))
+            present = parts_of(stay)
             for name in _parts(db):
-                if _number(name) not in parts_of(stay):
+                if _number(name) not in present:
                     db.execute(f"drop table {name}")
         return state
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from lagoa.contracts.iceberg_types import parse_type
-from lagoa.domain.suggestions import near
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,14 +47,16 @@ def check_features(file: ContractFile, contract: Contract, places: Mapping[str, 
         return
     place = places[_PLACE]
     for name, column in (("event", said.event), ("created", said.created)):
-        if column is not None and parse_type(_known(file, contract, (*place, name), column)).name not in _MOMENTS:
+        if column is None:
+            continue
+        if parse_type(file.known_column(contract, (*place, name), column).type).name not in _MOMENTS:
             message = f"column {column} is no moment."
             raise file.error((*place, name), message, "Name a column of the type timestamp, timestamptz or date.")
     if said.event not in contract.key or len(contract.key) == 1:
         message = f"the key must be the join keys and {said.event}."
         raise file.error((*place, "event"), message, "Give these columns `primaryKey: true`.")
     for number, column in enumerate(said.exclude):
-        _known(file, contract, (*place, "exclude", number), column)
+        file.known_column(contract, (*place, "exclude", number), column)
     if not feature_columns(contract):
         raise file.error(place, "no column is left that is a feature.", "Take some out of `exclude`.")
     try:
@@ -63,11 +64,3 @@ def check_features(file: ContractFile, contract: Contract, places: Mapping[str, 
     except (ZoneInfoNotFoundError, ValueError):
         message = f"there is no time zone {said.zone!r}."
         raise file.error((*place, "zone"), message, "Use a name such as America/Sao_Paulo or UTC.") from None
-
-
-def _known(file: ContractFile, contract: Contract, place: Location, name: str) -> str:
-    column = contract.column(name)
-    if column is None:
-        known = [each.name for each in contract.all_columns]
-        raise file.error(place, f"there is no column {name!r}.{near(name, known)}", f"There are {', '.join(known)}.")
-    return column.type

@@ -17,7 +17,6 @@ from lagoa.contracts.renames import check_renames
 from lagoa.contracts.scd2 import check_history
 from lagoa.contracts.source_checks import check_source
 from lagoa.contracts.sources import read_source
-from lagoa.domain.suggestions import near
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -235,7 +234,7 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
     for name in contract.drift:
         with file.going_on():
             place = (*places["lagoa.drift"], name)
-            column = _known(file, contract, place, name)
+            column = file.known_column(contract, place, name)
             if parse_type(column.type).name not in NUMBERS:
                 message = f"column {name} is {column.type}, and drift is the change of a mean."
                 raise file.error(place, message, "Choose a numeric column.")
@@ -250,7 +249,7 @@ def _check_partition(file: ContractFile, contract: Contract, where: Location) ->
         with file.going_on():
             place = (*where, number)
             each = _parsed(file, place, PartitionField.parse, text, PARTITIONS)
-            kind = _known(file, contract, place, each.column).type
+            kind = file.known_column(contract, place, each.column).type
             _parsed(file, place, each.check, kind, "Choose another transform.")
             if each.name in taken or (each.transform != "identity" and contract.column(each.name)):
                 message = f"{text!r} creates a field {each.name}, which exists already."
@@ -270,16 +269,8 @@ def _parsed(file: ContractFile, place: Location, parse: Callable[[str], _Field],
         raise file.error(place, str(error), advice) from error
 
 
-def _known(file: ContractFile, contract: Contract, place: Location, name: str) -> Column:
-    column = contract.column(name)
-    if column is None:
-        known = [each.name for each in contract.all_columns]
-        raise file.error(place, f"there is no column {name!r}.{near(name, known)}", f"There are {', '.join(known)}.")
-    return column
-
-
 def _ordered(file: ContractFile, contract: Contract, place: Location, name: str) -> None:
-    column = _known(file, contract, place, name)
+    column = file.known_column(contract, place, name)
     if parse_type(column.type).parts:
         message = f"column {column.name} is {column.type}, which has no order."
         raise file.error(place, message, "Choose a column of a primitive type.")

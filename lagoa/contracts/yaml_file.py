@@ -15,11 +15,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lagoa.contracts.findings import Location, cleaned, explained, known_keys
+from lagoa.domain.suggestions import near
 from lagoa.errors import ContractError, FileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from lagoa.contracts.contract import Column, Contract
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -138,6 +141,15 @@ class YamlFile:
     def error(self, location: Location, message: str, advice: str = "") -> FileError:
         """Return an error with the line of a value."""
         return self.failure(self.path, self.line(location), message, advice)
+
+    def known_column(self, contract: Contract, location: Location, name: str) -> Column:
+        """Return the column of the contract that a value names; raise an error of the value if there is none."""
+        column = contract.column(name)
+        if column is None:
+            known = [each.name for each in contract.all_columns]
+            message = f"there is no column {name!r}.{near(name, known)}"
+            raise self.error(location, message, f"There are {', '.join(known)}.")
+        return column
 
     def going_on(self) -> AbstractContextManager[None]:
         """Collect an error that the block raises and continue after it, so that all errors can be reported."""

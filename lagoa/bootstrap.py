@@ -239,16 +239,9 @@ def open_secrets(settings: Settings) -> Secrets:
 
 def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> ReceiptStore:
     if settings.receipts == "postgres":
-        from lagoa.adapters.postgres.receipts import PostgresReceipts, receipts_password
+        from lagoa.adapters.postgres.receipts import PostgresReceipts
 
-        password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
-        return PostgresReceipts(
-            settings.postgres_url,
-            settings.role,
-            password,
-            timeout_s=settings.timeout_s,
-            patience_s=settings.patience_s,
-        )
+        return PostgresReceipts(*_postgres_login(settings, secrets))
     from lagoa.adapters.sqlite.receipts import SqliteReceipts
 
     # With roles, results of another role must not be taken for the publisher's.
@@ -256,8 +249,22 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
     return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
 
 
+def _postgres_login(
+    settings: Settings, secrets: Callable[[], Secrets]
+) -> tuple[str, str, Callable[[], SecretStr], float, float]:
+    """Return the database that a lake shares, who signs in with what password, and the time limits."""
+    from lagoa.adapters.postgres.receipts import receipts_password
+
+    password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
+    return settings.postgres_url, settings.role, password, settings.timeout_s, settings.patience_s
+
+
 def open_online_features(settings: Settings) -> OnlineFeatures:
     """Return the online store of a lake's features; it is connected when it is first read."""
+    if settings.online_features == "postgres":
+        from lagoa.adapters.postgres.online import PostgresOnlineFeatures
+
+        return PostgresOnlineFeatures(*_postgres_login(settings, cache(partial(open_secrets, settings))))
     from lagoa.adapters.sqlite.online import SqliteOnlineFeatures
 
     settings.state_folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.refs import MAIN
 from lagoa.domain.tables import TableName
-from lagoa.features.online import applied
+from lagoa.features.online import applied, at_one_state
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,6 +58,10 @@ class FeatureStatus:
 
 def feature_status(context: LakeContext) -> FeatureStatus:
     """Return where the features stand; raises `FeatureError` if nothing was applied, `FeaturesUnavailable`."""
+    return at_one_state(lambda: _status(context))
+
+
+def _status(context: LakeContext) -> FeatureStatus:
     store = context.online
     definitions = applied(store)
     state = store.standing()

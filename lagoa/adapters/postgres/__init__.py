@@ -1,1 +1,1 @@
-"""Receipts in PostgreSQL."""
+"""Receipts and online features in PostgreSQL."""

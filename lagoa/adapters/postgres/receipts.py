@@ -20,7 +20,6 @@ from lagoa.adapters.shared.receipt_documents import (
 from lagoa.domain.credentials import drawn_password, secret_or_drawn
 from lagoa.domain.optional import extra
 from lagoa.domain.roles import PUBLISHER
-from lagoa.errors import LakeTooNew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +66,6 @@ class PostgresReceipts:
         url: str,
         role: str,
         password: Callable[[], SecretStr],
-        *,
         timeout_s: float = 15.0,
         patience_s: float = 30.0,
     ) -> None:
@@ -82,12 +80,12 @@ class PostgresReceipts:
     @property
     def _session(self) -> PostgresSession:
         with extra("stack", 'PostgreSQL (`receipts = "postgres"`)'):  # the driver takes a while to import
-            from lagoa.adapters.postgres.session import Login, PostgresSession
+            from lagoa.adapters.postgres.session import Login, PostgresSession, check_format
 
         with self._lock:
             if self._opened is None:
                 login = Login(self._url, self._login, self._password, self._timeout_s, self._patience_s)
-                self._opened = PostgresSession(login, partial(_check_format, login.place))
+                self._opened = PostgresSession(login, partial(check_format, login.place, "lagoa", FORMAT))
             return self._opened
 
     def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
@@ -195,13 +193,6 @@ class PostgresReceipts:
         """Close the connection."""
         if self._opened is not None:
             self._opened.close()
-
-
-def _check_format(place: str, connection: Connection) -> None:
-    row = connection.execute("select version from lagoa.format").fetchone()
-    found = row[0] if row else 0
-    if found > FORMAT:
-        raise LakeTooNew(place, found, FORMAT)
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from lagoa.errors import CatalogBusy, NotAllowed, SettingsError, SignInFailed, TerminalError
+from lagoa.errors import CatalogBusy, LakeTooNew, NotAllowed, SettingsError, SignInFailed, TerminalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,11 +77,15 @@ class PostgresSession:
     Args:
         login: who connects, and where.
         greet: called with each connection before it is used.
+
+    Attributes:
+        place: what errors call the database.
     """
 
     def __init__(self, login: Login, greet: Callable[[Connection], None]) -> None:
         self._login = login
         self._greet = greet
+        self.place = login.place
         self._start()
 
     def _start(self) -> None:
@@ -156,7 +160,7 @@ class PostgresSession:
             return NotAllowed(place, f"{self._login.name}: {text}")
         if state.startswith(_MISSING) or text.endswith(" does not exist"):
             return TerminalError(f"{place} is not made ready: {text}.", "Let `lagoa stack up` do it.")
-        if state.startswith(_TRANSIENT) or isinstance(error, psycopg.OperationalError):
+        if state.startswith(_TRANSIENT) or (not state and isinstance(error, psycopg.OperationalError)):
             return CatalogBusy(f"{place} does not answer ({text}).", _START)
         if not state and isinstance(error, psycopg.ProgrammingError):  # before anything was sent
             return SettingsError(f"postgres_url: {text}.", "Fix the value.")
@@ -168,3 +172,18 @@ class PostgresSession:
             with self._lock:
                 if self._connection is not None:
                     self._connection.close()
+
+
+def check_format(place: str, schema: str, known: int, connection: Connection) -> None:
+    """Raise `LakeTooNew` if a newer Lagoa made the tables of a schema.
+
+    Args:
+        place: what errors call the database.
+        schema: the schema.
+        known: the newest format that is known.
+        connection: to the database.
+    """
+    row = connection.execute(f"select version from {schema}.format").fetchone()  # noqa: S608 - one of ours
+    found = row[0] if row else 0
+    if found > known:
+        raise LakeTooNew(place, found, known)

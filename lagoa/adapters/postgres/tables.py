@@ -1,4 +1,4 @@
-"""The database of receipts: its tables, a login for each role, and who may do what."""
+"""The database of receipts and of online features: its tables, a login for each role, and who may do what."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from psycopg import sql
 
+from lagoa.adapters.postgres.online import FEATURES
 from lagoa.adapters.postgres.receipts import FORMAT, login_of
+from lagoa.adapters.shared.online_states import FORMAT as FEATURES_FORMAT
 from lagoa.domain.roles import PUBLISHER, Role
 from lagoa.errors import LakeTooNew
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 ROLES: tuple[Role, ...] = get_args(Role)
 
 _VERSION = """
-create schema if not exists lagoa;
-create table if not exists lagoa.format (version integer not null);
+create schema if not exists {schema};
+create table if not exists {schema}.format (version integer not null);
 """
 
 # Bytes are compared, not letters of a language: first digits are looked up by their range.
@@ -49,6 +51,15 @@ create table if not exists lagoa.results (
 create index if not exists results_number on lagoa.results (kept_by, number);
 """
 
+_ONLINE_TABLES = """
+create table if not exists lagoa_features.applied (
+    id integer primary key check (id = 1), registry bytea not null, definitions text not null
+);
+create table if not exists lagoa_features.states (
+    number bigint primary key, commit_id text not null, at text not null, views text not null
+);
+"""
+
 # A receipt proves a publication to whoever reads it, and a result saves a check: nobody may write in another's name,
 # and nobody's result may pass for one that the publisher found itself.
 _RULES = """
@@ -72,12 +83,24 @@ drop policy if exists own on lagoa.results;
 create policy own on lagoa.results using (kept_by = current_user) with check (kept_by = current_user);
 """
 
+# Whoever loads or publishes puts features online; what features are is said by those who make models.
+_ONLINE_RULES = """
+revoke all on schema lagoa_features from public;
+revoke all on lagoa_features.format, lagoa_features.applied, lagoa_features.states from public, {everybody};
+grant usage on schema lagoa_features to {everybody};
+grant select on lagoa_features.format, lagoa_features.applied, lagoa_features.states to {everybody};
+grant insert, update on lagoa_features.applied to {definers};
+grant insert, delete on lagoa_features.states to {writers};
+grant usage, create on schema lagoa_features to lagoa_features;
+grant lagoa_features to {writers};
+"""
+
 
 def prepare(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
     """Make the tables, logins and rules that are missing, and update the others to the definitions above.
 
     Args:
-        connection: to the database of receipts, of a user who may make logins and tables there.
+        connection: to the database, of a user who may make logins and tables there.
         passwords: of each role's login, by role.
 
     Raises:
@@ -86,22 +109,27 @@ def prepare(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> 
     """
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('lagoa.receipts'))")
-        connection.execute(_VERSION)
-        row = connection.execute("select version from lagoa.format").fetchone()
-        if row is None:
-            connection.execute("insert into lagoa.format values (%s)", (FORMAT,))
-        elif row[0] > FORMAT:
-            raise LakeTooNew(f"the database {connection.info.dbname}", row[0], FORMAT)
+        for schema, known in (("lagoa", FORMAT), (FEATURES, FEATURES_FORMAT)):
+            _check_version(connection, sql.Identifier(schema), known)
         connection.execute(_TABLES)
+        connection.execute(_ONLINE_TABLES)
         _make_logins(connection, passwords)
         connection.execute(_rules(connection))
+
+
+def _check_version(connection: Connection[Any], schema: sql.Identifier, known: int) -> None:
+    connection.execute(sql.SQL(_VERSION).format(schema=schema))
+    row = connection.execute(sql.SQL("select version from {}.format").format(schema)).fetchone()
+    if row is None:
+        connection.execute(sql.SQL("insert into {}.format values (%s)").format(schema), (known,))
+    elif row[0] > known:
+        raise LakeTooNew(f"the database {connection.info.dbname}", row[0], known)
 
 
 def _make_logins(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
     for role in ROLES:
         login = login_of(role)
-        known = connection.execute("select 1 from pg_roles where rolname = %s", (login,)).fetchone()
-        verb = sql.SQL("alter" if known else "create")
+        verb = sql.SQL("alter" if _known(connection, login) else "create")
         # Hashed here: no password is sent, so none is in the server's log.
         hashed = connection.pgconn.encrypt_password(
             passwords[role].get_secret_value().encode(), login.encode(), b"scram-sha-256"
@@ -111,6 +139,12 @@ def _make_logins(connection: Connection[Any], passwords: Mapping[str, SecretStr]
                 "{} role {} with login nosuperuser nocreatedb nocreaterole noreplication nobypassrls password {}"
             ).format(verb, sql.Identifier(login), sql.Literal(hashed))
         )
+    if not _known(connection, FEATURES):
+        connection.execute(sql.SQL("create role {} with nologin").format(sql.Identifier(FEATURES)))
+
+
+def _known(connection: Connection[Any], role: str) -> bool:
+    return connection.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone() is not None
 
 
 def _rules(connection: Connection[Any]) -> sql.Composed:
@@ -119,7 +153,10 @@ def _rules(connection: Connection[Any]) -> sql.Composed:
 
     database = sql.Identifier(connection.info.dbname)
     connect = sql.SQL("revoke all on database {0} from public; grant connect on database {0} to {1};")
-    rules = sql.SQL(_RULES).format(
-        everybody=logins(*ROLES), writers=logins("ingest", "engineer", "publisher"), publisher=logins(PUBLISHER)
+    rules = sql.SQL(_RULES + _ONLINE_RULES).format(
+        everybody=logins(*ROLES),
+        writers=logins("ingest", "engineer", "publisher"),
+        definers=logins("engineer", "publisher"),
+        publisher=logins(PUBLISHER),
     )
     return connect.format(database, logins(*ROLES)) + rules

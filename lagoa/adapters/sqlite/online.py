@@ -42,8 +42,8 @@ create table if not exists states (
 );
 """
 _COLUMN = {"integer": "integer", "double": "real", "text": "text", "bytes": "blob"}
-_NAN = "NaN"
-"""NaN as it is stored: SQLite would take it for null."""
+_NAN, _MINUS_ZERO = "NaN", "-zero"
+"""NaN and -0.0 as they are stored: SQLite would take them for null and for 0."""
 _VARIABLES = 500
 
 _inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
@@ -114,10 +114,8 @@ class SqliteOnlineFeatures:
         for start in range(0, len(keys), _VARIABLES):
             some = keys[start : start + _VARIABLES]
             sql = f"select key, moment{names} from {part_name(part)} where key in ({', '.join('?' * len(some))})"
-            try:
+            with _existing(view.name):
                 rows = self._rows(sql, some)
-            except _NoTable as error:
-                raise OnlineStateLost(view.name) from error
             for key, moment, *values in rows:
                 found[key] = OnlineRow(key, moment, tuple(map(_read, values, doubles)))
         return found
@@ -141,8 +139,8 @@ class SqliteOnlineFeatures:
 
     def pushed(self, part: int) -> int:
         """Return how many rows of a part were pushed."""
-        row = self._one(f"select count(*) from {part_name(part)} where pushed = 1")
-        return int(row[0]) if row else 0
+        with _existing(f"part {part}"):
+            return int(self._rows(f"select count(*) from {part_name(part)} where pushed = 1")[0][0])
 
     def close(self) -> None:
         """Close all connections of this process."""
@@ -225,6 +223,14 @@ class _NoTable(Exception):
     """The file or a table of it is not there."""
 
 
+@contextmanager
+def _existing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except _NoTable as error:
+        raise OnlineStateLost(what) from error
+
+
 def _states(db: sqlite3.Connection) -> list[Standing]:
     rows = db.execute("select number, commit_id, at, views from states order by number").fetchall()
     return [read_state(row) for row in rows]
@@ -264,10 +270,19 @@ def _written(view: FeatureView, rows: Iterable[OnlineRow]) -> Iterator[tuple[Any
     doubles = [position for position, each in enumerate(view.features) if stored_as(each.type) == "double"]
     for row in rows:
         values = row.values
-        if any(isinstance(values[each], float) and math.isnan(values[each]) for each in doubles):
-            values = tuple(_NAN if isinstance(value, float) and math.isnan(value) else value for value in values)
+        if any(_lost(values[each]) for each in doubles):
+            values = tuple(_word(value) if _lost(value) else value for value in values)
         yield row.key, row.moment, *values
 
 
+def _lost(value: Any) -> bool:
+    """Return whether SQLite would not keep a value."""
+    return isinstance(value, float) and (math.isnan(value) or (value == 0 and math.copysign(1, value) < 0))
+
+
+def _word(value: float) -> str:
+    return _NAN if math.isnan(value) else _MINUS_ZERO
+
+
 def _read(value: Any, double: bool) -> Any:
-    return math.nan if double and value == _NAN else value
+    return float("nan" if value == _NAN else "-0") if double and isinstance(value, str) else value

@@ -63,7 +63,7 @@ class OnlineFeatures(Protocol):
         """
 
     def pushed(self, part: int) -> int:
-        """Return how many rows of a part were pushed."""
+        """Return how many rows of a part were pushed; raises `OnlineStateLost` if it is gone."""
 
     def close(self) -> None:
         """Close the connection."""

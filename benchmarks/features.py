@@ -44,13 +44,13 @@ def run() -> list[Figure]:
     figures = []
     for name, rows, keys, entities, limit in JOINS:
         with tempfile.TemporaryDirectory(prefix="lagoa-bench-") as folder:
-            lake = _lake(Path(folder), rows, keys)
+            lake = feature_lake(Path(folder), rows, keys)
             figures += _join(lake, name, entities, limit)
     with tempfile.TemporaryDirectory(prefix="lagoa-bench-") as folder:
-        return [*figures, *_online(_lake(Path(folder), ONLINE, ONLINE))]
+        return [*figures, *online_figures(feature_lake(Path(folder), ONLINE, ONLINE))]
 
 
-def _lake(folder: Path, rows: int, keys: int) -> Path:
+def feature_lake(folder: Path, rows: int, keys: int) -> Path:
     """Make a lake with published features of `keys` entities, and the same rows as a plain Parquet file."""
     run_lagoa(folder, "init", "lake")
     lake = folder / "lake"
@@ -111,7 +111,8 @@ def _measured(lake: Path, way: str, entities: int) -> dict[str, float]:
     return result
 
 
-def _online(lake: Path) -> list[Figure]:
+def online_figures(lake: Path) -> list[Figure]:
+    """Measure putting the features of a lake online, and reading one entity."""
     with lagoa.open_lake(lake) as opened:
         done = opened.materialize_features()
         times = sorted(_timed(opened, key) for key in range(READS))

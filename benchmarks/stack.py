@@ -1,7 +1,8 @@
-"""`python -m benchmarks.stack [--small] [--bi] [--engines]`: the figures of the stack, on servers of their own.
+"""`python -m benchmarks.stack [--small] [--bi] [--engines] [--features]`: the stack's figures, on servers of their own.
 
 The whole takes about ten minutes and writes its sections of docs/benchmarks.md; `--small` is a look at a part of the
-rows, commits and branches, and writes nothing. `--bi` measures only SQL for BI, `--engines` only the job on engines.
+rows, commits and branches, and writes nothing. `--bi` measures only SQL for BI, `--engines` only the job on engines,
+`--features` only the features that are online.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from benchmarks.figures import Figure, as_markdown, machine, versions
 from benchmarks.page import write
 from benchmarks.stack_catalog import CatalogFigures
 from benchmarks.stack_engines import EngineFigures
+from benchmarks.stack_features import features_on
 from benchmarks.stack_history import grow
 from benchmarks.stack_job import JobFigures
 from benchmarks.stack_servers import FULL, SMALL, Servers, Size, server_versions
@@ -57,6 +59,13 @@ def run_engines(size: Size) -> list[Figure]:
         return [figure for each in EngineFigures(servers, size).measure() for figure in _shown([each])]
 
 
+def run_features(size: Size) -> list[Figure]:
+    """Measure features that are online in PostgreSQL; always the whole of them."""
+    del size
+    with tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name, Servers(Path(name), "postgres") as servers:
+        return _shown(features_on(servers))
+
+
 def _shown(figures: list[Figure]) -> list[Figure]:
     """Show figures as they come: all of them take minutes."""
     sys.stderr.write(
@@ -88,8 +97,9 @@ def main(options: Sequence[str]) -> None:
     small = "--small" in options
     size = SMALL if small else FULL
     when = f"Measured by `make bench-stack`, on servers of its own.\n\n- {datetime.now(UTC):%Y-%m-%d}\n"
-    parts = {"The stack": run, "SQL for BI": run_bi, "Engines": run_engines}
-    only = [name for option, name in (("--bi", "SQL for BI"), ("--engines", "Engines")) if option in options]
+    parts = {"The stack": run, "SQL for BI": run_bi, "Engines": run_engines, "Features on PostgreSQL": run_features}
+    options_of = {"--bi": "SQL for BI", "--engines": "Engines", "--features": "Features on PostgreSQL"}
+    only = [name for option, name in options_of.items() if option in options]
     for name, measure in parts.items():
         if only and name not in only:
             continue

@@ -122,7 +122,7 @@ def _unpacked(
 ) -> Path:
     """Return the folder that a file unpacks to, with its parts in it and the manifest's options built in."""
     file, parts = files
-    made_of = [*artefact.build, *(f"{part.sha256} {part.place}" for part, _ in parts)]
+    made_of = [*(artefact.build if build else ()), *(f"{part.sha256} {part.place}" for part, _ in parts)]
     path = file.parent / hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8] / str(artefact.folder)
     if path.is_dir():
         return path

@@ -96,6 +96,14 @@ class TestZip:
         assert get("--slow") != first
         assert built == [("--fast",), ("--slow",)]
 
+    def test_one_that_was_only_unpacked_is_not_taken_for_built(self, tmp_path, entry):
+        built = []
+        artefact = Artefact(**entry, build=["--db=postgres"])
+        plain = fetch(tmp_path, "server", artefact, lambda _: None)
+        made = fetch(tmp_path, "server", artefact, lambda _: None, lambda folder, options: built.append(options))
+        assert (len(built), plain == made) == (1, False)
+        assert plain == fetch(tmp_path, "server", artefact, lambda _: None)
+
     def test_a_build_that_fails_leaves_nothing_to_be_taken_for_built(self, tmp_path, entry):
         def fail(folder, options):
             raise StackError("server", "no")

@@ -22,7 +22,7 @@ from lagoa.feast.repository import open_repository
 from lagoa.feast.source import LakeSource, lake_source, read_ref
 from lagoa.feast.views import DUMMY, view_of
 from lagoa.features.entity_rows import EntityRows, entity_rows
-from lagoa.features.moments import UTC_ZONE, moments_in_sql
+from lagoa.features.moments import AND_ONE, UTC_ZONE, moments_in_sql
 from lagoa.features.offline import COMMIT, TablesAt, features_at
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _pull(
     bounds = [f"{moment} {sign} {microseconds_of(at)}" for sign, at in zip((">=", "<="), between, strict=True) if at]
     order = f"{moment} DESC" + (f", {name_in_sql(columns.created)} DESC NULLS LAST" if columns.created else "")
     by = f"PARTITION BY {', '.join(map(name_in_sql, columns.keys))} " if columns.keys else ""
-    once = f" QUALIFY row_number() OVER ({by}ORDER BY {order}) = 1" if latest else ""
+    once = f" QUALIFY row_number() OVER ({by}ORDER BY {order}{AND_ONE}) = 1" if latest else ""
     selected = ", ".join(map(name_in_sql, columns.all)) + (f", '' AS {name_in_sql(DUMMY)}" if columns.dummy else "")
     where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
     query = f"SELECT {selected} FROM {table_in_sql(table)}{where}{once}"  # noqa: S608 - names are quoted

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from lagoa.domain.features import FeatureView as Definition
     from lagoa.domain.ports.features import OnlineFeatures
 
+_FIELDS = {
+    "BOOL": "bool_val", "INT32": "int32_val", "INT64": "int64_val", "FLOAT": "float_val", "DOUBLE": "double_val",
+    "STRING": "string_val", "BYTES": "bytes_val", "UUID": "uuid_val", "DECIMAL": "decimal_val",
+}  # fmt: skip
+"""The fields of Feast's values that hold single ones. They are as they are stored."""
+
 _PINNED: ContextVar[Pinned | None] = ContextVar("lagoa_features_pinned", default=None)
 
 
@@ -144,6 +150,10 @@ def _proto(view: Definition, value: Any, kind: ValueType) -> Value:
         return Value()
     if kind is ValueType.UNIX_TIMESTAMP:  # Feast has whole seconds alone: the one that has begun, also before 1970
         return Value(unix_timestamp_val=value // 1_000_000)
+    if kind.name in _FIELDS:  # Feast's own conversion makes nulls of NaN and of no bytes
+        single = Value()
+        setattr(single, _FIELDS[kind.name], bool(value) if kind is ValueType.BOOL else value)
+        return single
     found = loaded(kind.name, value)
     if isinstance(found, list) and None in found:
         raise FeatureError(

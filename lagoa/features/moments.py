@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 UTC_ZONE = "UTC"
+AND_ONE = ", 1"
+"""At the end of an order that numbers rows: by a single one DuckDB finds the first with `arg_max`, which loses -0.0."""
+
 _DAY = 86_400_000_000
 
 

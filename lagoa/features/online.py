@@ -12,7 +12,7 @@ from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError, OnlineStateLost
-from lagoa.features.moments import column_type, moments_in_sql
+from lagoa.features.moments import AND_ONE, column_type, moments_in_sql
 from lagoa.features.offline import TablesAt
 from lagoa.publish.moves import was_published
 
@@ -170,7 +170,7 @@ class LatestRows:
         present = " AND ".join(f"{each} IS NOT NULL" for each in [*keys, name_in_sql(view.timestamp)])
         return (
             f"SELECT {', '.join([*keys, moment, *features])} FROM {table_in_sql(table)} WHERE {present} "  # noqa: S608
-            f"QUALIFY row_number() OVER ({by}ORDER BY {name_in_sql(view.timestamp)} DESC{order}) = 1"
+            f"QUALIFY row_number() OVER ({by}ORDER BY {name_in_sql(view.timestamp)} DESC{order}{AND_ONE}) = 1"
         )
 
 

@@ -17,9 +17,11 @@ from feast import FeatureStore
 from feast.data_source import PushMode
 from feast.errors import FeatureServiceNotFoundException
 
+from lagoa.domain.features import OnlineRow, entity_key
 from lagoa.errors import FeatureError, RefNotFound, TableNotFound
 from lagoa.feast import at_ref
 from lagoa.feast.applying import apply, declared
+from lagoa.feast.offline_store import LakeOfflineStore
 from lagoa.features.changes import changes
 
 ROOT = Path(__file__).parents[3]
@@ -143,6 +145,29 @@ def test_every_type_is_exact_offline_and_online(applied):
         for place, value in found.items():
             assert value == expected, (name, place)
             assert isinstance(value, bool) == isinstance(expected, bool)
+
+
+def test_zero_with_a_sign_no_number_and_no_bytes_are_what_they_are(applied):
+    """-0.0 equals 0.0, so the texts are compared; NaN and no bytes are nulls to Feast's own conversion."""
+    publish(applied, row(real=-0.0, single=-0.0, marks=[-0.0], raw=b""))
+    applied.materialize_features()
+    store, names = store_of(applied), ["real", "single", "marks", "raw"]
+    expected, refs = ["-0.0", "-0.0", "[-0.0]", "b''"], [f"shops:{name}" for name in names]
+    source = store.get_feature_view("shops").batch_source
+    latest = LakeOfflineStore.pull_latest_from_table_or_query(
+        store.config, source, ["shop"], names, "at", None, T0 - timedelta(days=9), T0
+    )
+    online = store.get_online_features(features=refs, entity_rows=[{"shop": "a"}]).to_dict()
+    plain = applied.online_features(refs, [{"shop": "a"}]).rows[0]
+    assert [str(latest.to_arrow().to_pylist()[0][name]) for name in names] == expected
+    assert [str(online[name][0]) for name in names] == expected
+    assert [str(plain[ref]) for ref in refs] == expected
+
+    view = applied.context.online.definitions().views["shops"]
+    values = tuple(float("nan") if each.name in {"real", "single"} else None for each in view.features)
+    applied.context.online.push(view, [OnlineRow(entity_key(["a"]), 2**52, values)])
+    online = store.get_online_features(features=refs, entity_rows=[{"shop": "a"}]).to_dict()
+    assert [str(online[name][0]) for name in names] == ["nan", "nan", "None", "None"]
 
 
 def test_a_row_is_known_from_its_local_moment_on_and_for_its_time_to_live(applied):

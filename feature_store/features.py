@@ -27,7 +27,7 @@ basket = RequestSource(name="basket", schema=[Field(name="items", dtype=Int64), 
 
 
 @on_demand_feature_view(
-    sources=[basket, customer_features],
+    sources=[basket, customer_features[["items_to_date"]]],
     schema=[Field(name="share_of_items", dtype=Float64), Field(name="freight_per_item", dtype=Float64)],
     description="A basket beside what its customer bought before.",
     owner="analytics",

@@ -76,6 +76,19 @@ class FeatureView:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDemandView:
+    """A view that is computed at each request.
+
+    Attributes:
+        features: their names, each with Feast's name of its type.
+        inputs: the features that it is computed from, as `view:feature`.
+    """
+
+    features: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Definitions:
     """What was applied last.
 
@@ -83,22 +96,23 @@ class Definitions:
         project: name of the Feast project.
         views: the feature views, by name.
         services: of each feature service, the features that it has, as `view:feature`.
-        on_demand: names of the on-demand views, which are computed at each request.
+        on_demand: the on-demand views, by name.
     """
 
     project: str
     views: Mapping[str, FeatureView] = field(default_factory=dict)
     services: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    on_demand: tuple[str, ...] = ()
+    on_demand: Mapping[str, OnDemandView] = field(default_factory=dict)
 
-    def users(self, view: str, feature: str | None = None) -> list[str]:
-        """Return the services that use a view, or one feature of it."""
-        wanted = f"{view}:" if feature is None else f"{view}:{feature}"
-        return [
+    def users(self, view: str, feature: str) -> list[str]:
+        """Return the services that use a feature of a view, also those that do by an on-demand view."""
+        wanted = f"{view}:{feature}"
+        computed = {name for name, each in self.on_demand.items() if wanted in each.inputs}
+        return sorted(
             name
             for name, used in self.services.items()
-            if any(each == wanted or (feature is None and each.startswith(wanted)) for each in used)
-        ]
+            if any(each == wanted or each.partition(":")[0] in computed for each in used)
+        )
 
     def to_json(self) -> str:
         """Return a document that `from_json` reads."""
@@ -110,7 +124,14 @@ class Definitions:
         document = json.loads(text)
         views = {name: _view(each) for name, each in document["views"].items()}
         services = {name: tuple(used) for name, used in document["services"].items()}
-        return cls(document["project"], views, services, tuple(document["on_demand"]))
+        computed = document["on_demand"]
+        on_demand = {
+            name: OnDemandView(computed[name]["features"], tuple(computed[name]["inputs"]))
+            if isinstance(computed, dict)
+            else OnDemandView()  # the first documents had names alone
+            for name in computed
+        }
+        return cls(document["project"], views, services, on_demand)
 
 
 def _view(document: dict[str, Any]) -> FeatureView:

@@ -42,7 +42,7 @@ def declared(repository: Path) -> Definitions:
     with _inside(repository):
         contents = parse_repo(repository)
         store.plan(contents)  # infers the types that no `schema` says
-    on_demand = (each.name for each in contents.on_demand_feature_views)
+    on_demand = (each.to_proto() for each in contents.on_demand_feature_views)
     return definitions_of(store.project, contents.feature_views, contents.feature_services, on_demand)
 
 

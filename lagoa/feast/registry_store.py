@@ -65,5 +65,5 @@ def _defined(registry: Registry) -> Definitions:
         registry.projects[0].spec.name if registry.projects else "",
         map(FeatureView.from_proto, registry.feature_views),
         map(FeatureService.from_proto, registry.feature_services),
-        (each.spec.name for each in registry.on_demand_feature_views),
+        registry.on_demand_feature_views,
     )

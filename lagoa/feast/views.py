@@ -12,7 +12,7 @@ from feast.value_type import ValueType
 
 from lagoa.contracts.features import feature_columns, join_keys, time_to_live
 from lagoa.domain.feature_values import feature_type, stored_as
-from lagoa.domain.features import Definitions, Feature, FeatureView
+from lagoa.domain.features import Definitions, Feature, FeatureView, OnDemandView
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError
@@ -20,6 +20,8 @@ from lagoa.feast.repository import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
+
+    from feast.protos.feast.core.OnDemandFeatureView_pb2 import OnDemandFeatureView as OnDemandDocument
 
     from lagoa.contracts import Contracts
     from lagoa.contracts.contract import Contract
@@ -85,9 +87,16 @@ def online_view_of(view: FeastView) -> FeatureView:
 
 
 def definitions_of(
-    project: str, views: Iterable[FeastView], services: Iterable[FeatureService], on_demand: Iterable[str]
+    project: str, views: Iterable[FeastView], services: Iterable[FeatureService], on_demand: Iterable[OnDemandDocument]
 ) -> Definitions:
-    """Return what Feast's objects define, the views by their names; raises as `online_view_of` does."""
+    """Return what Feast's objects define, the views by their names; raises as `online_view_of` does.
+
+    Args:
+        project: the name of the project.
+        views: the feature views.
+        services: the feature services.
+        on_demand: the on-demand views as Feast's registry keeps them: made again, each would run code from there.
+    """
     found = sorted(map(online_view_of, views), key=lambda each: each.name)
     used = {
         each.name: tuple(
@@ -95,7 +104,18 @@ def definitions_of(
         )
         for each in services
     }
-    return Definitions(project, {each.name: each for each in found}, used, tuple(on_demand))
+    return Definitions(project, {each.name: each for each in found}, used, dict(map(_on_demand, on_demand)))
+
+
+def _on_demand(view: OnDemandDocument) -> tuple[str, OnDemandView]:
+    """Return the name and definition of an on-demand view."""
+    inputs = []
+    for source in view.spec.sources.values():
+        whole, part = source.feature_view.spec, source.feature_view_projection
+        inputs += [f"{whole.name}:{each.name}" for each in whole.features]
+        inputs += [f"{part.feature_view_name}:{each.name}" for each in part.feature_columns]
+    features = {each.name: ValueType(each.value_type).name for each in view.spec.features}
+    return view.spec.name, OnDemandView(features, tuple(inputs))
 
 
 class DeclaredFeatures:

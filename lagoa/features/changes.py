@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from lagoa.errors import FeatureError
 
 if TYPE_CHECKING:
-    from lagoa.domain.features import Definitions, FeatureView
+    from collections.abc import Mapping, Sequence
+
+    from lagoa.domain.features import Definitions, FeatureView, OnDemandView
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -19,7 +21,7 @@ class Change:
 
     Attributes:
         kind: what happens.
-        what: a feature (`view:feature`), a view or a service.
+        what: a feature (`view:feature`), a view, an on-demand view or a service.
         detail: what is different; may be empty.
         breaks: services that go on under their name and would have another feature, or one less.
     """
@@ -36,12 +38,12 @@ def changes(before: Definitions | None, after: Definitions) -> list[Change]:
     found = []
     for name in sorted({*old_views, *after.views}):
         found += _of_view(name, old_views.get(name), after.views.get(name), before, after)
+    old_computed = before.on_demand if before else {}
+    for name in sorted({*old_computed, *after.on_demand}):
+        found += _of_on_demand(name, old_computed.get(name), after.on_demand.get(name), before, after)
     old_services = before.services if before else {}
     for name in sorted({*old_services, *after.services}):
-        if name not in old_services:
-            found.append(Change("added", name, "service"))
-        elif name not in after.services:
-            found.append(Change("removed", name, "service"))
+        found += _of_service(name, old_services.get(name), after.services.get(name))
     return found
 
 
@@ -59,28 +61,55 @@ def refuse_breaking(before: Definitions | None, after: Definitions) -> None:
         )
 
 
+def _users(before: Definitions | None, after: Definitions, view: str, feature: str) -> tuple[str, ...]:
+    """Return the services that use a feature, and go on under their name."""
+    return tuple(each for each in (before.users(view, feature) if before else ()) if each in after.services)
+
+
+def _of_on_demand(
+    name: str, old: OnDemandView | None, new: OnDemandView | None, before: Definitions | None, after: Definitions
+) -> list[Change]:
+    if old is None and new is not None:
+        return [Change("added", name, f"{len(new.features)} features, computed at the request")]
+    if old is None or new is None:
+        used = {each for feature in (old.features if old else ()) for each in _users(before, after, name, feature)}
+        return [Change("removed", name, "", tuple(sorted(used)))]
+    return _of_features(name, old.features, new.features, before, after)
+
+
+def _of_features(
+    view: str, old: Mapping[str, str], new: Mapping[str, str], before: Definitions | None, after: Definitions
+) -> list[Change]:
+    """Return the changes of the features of a view, given by name with their types."""
+    found = []
+    for name, kind in old.items():
+        if name not in new:
+            found.append(Change("removed", f"{view}:{name}", "", _users(before, after, view, name)))
+        elif new[name] != kind:
+            used = _users(before, after, view, name)
+            found.append(Change("changed", f"{view}:{name}", f"{kind} to {new[name]}", used))
+    return found + [Change("added", f"{view}:{name}", kind) for name, kind in new.items() if name not in old]
+
+
+def _of_service(name: str, old: Sequence[str] | None, new: Sequence[str] | None) -> list[Change]:
+    if old is None or new is None:
+        return [Change("added" if old is None else "removed", name, "service")]
+    gone, more = [each for each in old if each not in new], [each for each in new if each not in old]
+    said = [f"without {', '.join(gone)}"] if gone else []
+    said += [f"with {', '.join(more)}"] if more else []
+    return [Change("changed", name, f"service {' and '.join(said)}")] if said else []
+
+
 def _of_view(
     name: str, old: FeatureView | None, new: FeatureView | None, before: Definitions | None, after: Definitions
 ) -> list[Change]:
-    def users(feature: str) -> tuple[str, ...]:
-        return tuple(each for each in (before.users(name, feature) if before else ()) if each in after.services)
-
     if old is None and new is not None:
         return [Change("added", name, f"{len(new.features)} features of {new.table}")]
     if old is None or new is None:
-        used = {each for feature in (old.features if old else ()) for each in users(feature.name)}
+        used = {each for feature in (old.features if old else ()) for each in _users(before, after, name, feature.name)}
         return [Change("removed", name, "", tuple(sorted(used)))]
-    found = []
-    for feature in old.features:
-        now = new.feature(feature.name)
-        if now is None:
-            found.append(Change("removed", f"{name}:{feature.name}", "", users(feature.name)))
-        elif now.type != feature.type:
-            detail = f"{feature.type} to {now.type}"
-            found.append(Change("changed", f"{name}:{feature.name}", detail, users(feature.name)))
-    found += [
-        Change("added", f"{name}:{each.name}", each.type) for each in new.features if old.feature(each.name) is None
-    ]
+    was_typed, is_typed = ({each.name: each.type for each in view.features} for view in (old, new))
+    found = _of_features(name, was_typed, is_typed, before, after)
     for what in ("table", "keys", "timestamp", "zone", "created", "ttl_s", "online"):
         was, is_now = getattr(old, what), getattr(new, what)
         if was != is_now:

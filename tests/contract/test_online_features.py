@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from lagoa.adapters.sqlite.online import SqliteOnlineFeatures
-from lagoa.domain.features import Definitions, Feature, FeatureView, OnlineRow, entity_key
+from lagoa.domain.features import Definitions, Feature, FeatureView, OnDemandView, OnlineRow, entity_key
 from lagoa.errors import OnlineStateLost
 
 KINDS = ("INT64", "DOUBLE", "STRING", "BYTES", "BOOL", "DECIMAL", "UNIX_TIMESTAMP", "INT64_LIST")
@@ -101,7 +101,12 @@ def test_before_anything_was_put_in_it_is_empty(store):
 
 def test_the_registry_and_what_it_defines_are_those_of_the_last_time(store):
     for registry, project in ((b"\x00\xff first", "ã"), (b"", "zweites")):
-        definitions = Definitions(project, {"wide": VIEW}, {"model": ("wide:f_int64",)}, ("computed",))
+        definitions = Definitions(
+            project,
+            {"wide": VIEW},
+            {"model": ("wide:f_int64",)},
+            {"computed": OnDemandView({"x": "DOUBLE"}, ("wide:f_int64",))},
+        )
         store.set_registry(registry, definitions)
         assert (store.registry(), store.definitions()) == (registry, definitions)
 

@@ -288,6 +288,45 @@ def test_a_feature_of_another_type_is_refused_with_its_service(folder, applied):
         apply(applied.settings.features_folder)
 
 
+@pytest.mark.parametrize(
+    ("views", "said"),
+    [
+        (f"{VIEWS.format(only='')}\n1 / 0", r"views\.py, line 11: ZeroDivisionError: division by zero"),
+        ("def (", r"views\.py, line 1: SyntaxError"),
+        (
+            VIEWS.format(only="").replace("ValueType.STRING", "ValueType.INT64"),
+            r"views\.py, line 8: ValueError: Entity",
+        ),
+        (f"{VIEWS.format(only='')}\nagain = declared.view('gold.shops', [shop])", "Multiple FeatureViews.*'shops'"),
+    ],
+)
+def test_a_repository_that_cannot_be_used_is_refused_by_file_and_line(folder, applied, views, said):
+    repository(folder, views)
+    with pytest.raises(FeatureError, match=said):
+        declared(applied.settings.features_folder)
+    with pytest.raises(FeatureError, match=said):
+        apply(applied.settings.features_folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("registry_store_type: lagoa.feast.registry_store.LakeRegistryStore", "x: y", r"registry\.registry_store_type"),
+        ("lagoa.feast.online_store.LakeOnlineStore", "sqlite", "online_store.type is sqlite"),
+        ("lagoa.feast.offline_store.LakeOfflineStore", "file", "offline_store.type is file"),
+        ("lagoa.feast.compute_engine.LakeComputeEngine", "local", "batch_engine.type is local"),
+        ("project: lagoa", "project: [", "ParserError"),
+    ],
+)
+def test_settings_with_stores_of_others_are_refused(folder, applied, old, new, said):
+    path = folder.root / "feature_store" / "feature_store.yaml"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new).replace("  ref: main\n", ""), "utf-8")
+    with pytest.raises(FeatureError, match=said):
+        apply(applied.settings.features_folder)
+
+
 def test_the_command_line_of_feast_applies_and_serves_the_repository(folder, lake):
     publish(lake, row())
     feast = Path(sys.executable).with_name("feast")

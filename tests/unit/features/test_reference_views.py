@@ -56,3 +56,9 @@ def test_services_say_who_they_belong_to_and_read_no_column_that_looks_ahead(rep
         assert service.description
         names = [feature.name for part in service.feature_view_projections for feature in part.features]
         assert "latest_source_event_at" not in names
+
+
+def test_the_settings_that_the_documentation_shows_are_those_of_the_reference_lake():
+    settings = (ROOT / "feature_store" / "feature_store.yaml").read_text("utf-8")
+    plain = "".join(line for line in settings.splitlines(keepends=True) if not line.startswith("#"))
+    assert f"```yaml\n{plain}```" in (ROOT / "docs" / "features.md").read_text("utf-8")

@@ -559,6 +559,6 @@ class FeatureError(TerminalError):
     """A feature, a feature view or an entity that there is not or that does not fit, or rows of entities."""
 
     def __init__(self, what: str, reason: str, advice: str) -> None:
-        super().__init__(f"{what}: {reason}.", advice)
+        super().__init__(f"{what}: {reason}{'' if reason.endswith('?') else '.'}", advice)
         self.what = what
         self.reason = reason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import FeatureError
@@ -66,8 +66,11 @@ class EntityRows:
         ours = _class_of(self.table.schema.field(column).type)
         theirs = _CLASSES.get(kind.partition("(")[0].partition("[")[0])
         if ours not in {theirs, _NULL}:
+            advice = "Convert it."
+            if (ours, theirs) == ("number", "integer"):  # what pandas makes of whole numbers beside a null
+                advice = "Convert it: astype('Int64') in pandas, CAST(… AS BIGINT) in SQL."
             raise FeatureError(
-                WHAT, f"{column!r} is {ours or 'of another type'}, and {theirs or kind} in {where}", "Convert it."
+                WHAT, f"{column!r} is {ours or 'of another type'}, and {theirs or kind} in {where}", advice
             )
 
 
@@ -119,10 +122,17 @@ def _moments(column: pd.Series, name: str) -> pa.Array:
                 "Give all a zone.",
             )
     try:
-        aware = pd.to_datetime(column, utc=True)
+        try:
+            aware = pd.to_datetime(column, utc=True)
+        except pd.errors.OutOfBoundsDatetime:  # nanoseconds of pandas end in 2262
+            return pa.array([None if pd.isna(each) else _in_utc(each) for each in column], pa.timestamp("us", "UTC"))
     except (ValueError, OverflowError) as error:
         raise FeatureError(WHAT, f"{name!r} has a moment that cannot be read ({error})", "Correct it.") from error
     return pa.array(aware, from_pandas=True).cast(pa.timestamp("us", "UTC"), safe=False)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _class_of(kind: pa.DataType) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -42,6 +43,16 @@ def moment_in_sql(column: str, kind: str, zone: str) -> str:
 def moments_in_sql(types: Mapping[str, str], table: str, column: str, zone: str) -> str:
     """Return SQL of the moments in a column of a table whose columns have these types; see `moment_in_sql`."""
     return moment_in_sql(column, column_type(types, column, table), zone)
+
+
+def moment_in_utc(value: date | None, zone: str) -> datetime | None:
+    """Return a value of a column of moments as the moment that `moment_in_sql` gives of it."""
+    if value is None:
+        return None
+    moment = value if isinstance(value, datetime) else datetime.combine(value, time())
+    if moment.tzinfo:
+        return moment.astimezone(UTC)
+    return max(moment.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def near_moment_in_sql(column: str, kind: str, least: int | None, greatest: int | None) -> list[str]:

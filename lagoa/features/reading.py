@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.domain.feature_values import loaded
-from lagoa.domain.features import entity_key, moment_of
+from lagoa.domain.features import Feature, entity_key, moment_of
 from lagoa.domain.suggestions import near
 from lagoa.errors import FeatureError
 from lagoa.features.online import applied, at_one_state
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _AT = "_lagoa_at"
+_WHOLE = re.compile(r"-?[0-9]{1,19}")
 
 
 class Pinned:
@@ -161,10 +163,12 @@ def _key(view: FeatureView, entity: Mapping[str, str]) -> str:
 def _typed(name: str, kind: str, text: str) -> Any:
     if kind not in {"INT32", "INT64"}:
         return text
-    try:
-        return int(text)
-    except ValueError:
-        raise FeatureError("The entity", f"{name} is {text!r}, and must be a whole number", "Correct it.") from None
+    bits = int(kind.removeprefix("INT")) - 1
+    if not _WHOLE.fullmatch(text) or not -(2**bits) <= int(text) < 2**bits:
+        raise FeatureError(
+            "The entity", f"{name} is {text!r}, and must be a whole number of {bits + 1} bits", "Correct it."
+        )
+    return int(text)
 
 
 def _unknown(what: str, kind: str, name: str, known: Sequence[str]) -> FeatureError:
@@ -192,6 +196,7 @@ def read_at(
     import pandas as pd
 
     from lagoa.features.entity_rows import entity_rows
+    from lagoa.features.moments import moment_in_utc
     from lagoa.features.offline import TablesAt, features_at
 
     definitions = applied(context.online)
@@ -204,14 +209,14 @@ def read_at(
     }
     frame = pd.DataFrame([{**{key: _typed(key, kinds[key], text) for key, text in entity.items()}, _AT: moment}])
     tables = TablesAt(context, ref)
-    joined = [
-        tables.wanted(
-            definitions.views[name],
-            [(each, f"{name}:{each}") for each in chosen],
-            {key: key for key, _ in definitions.views[name].keys},
-        )
-        for name, chosen in wanted.items()
-    ]
+    joined = []
+    for name, chosen in wanted.items():
+        view = definitions.views[name]
+        known = Feature(_AT, "UNIX_TIMESTAMP", view.timestamp)
+        named = [(each, f"{name}:{each}") for each in (*chosen, _AT)]
+        dated = replace(view, features=(*view.features, known))
+        joined.append(tables.wanted(dated, named, {key: key for key, _ in view.keys}))
     row = features_at(tables, entity_rows(frame, _AT), joined).to_pylist()[0]
     values = {f"{name}:{each}": row[f"{name}:{each}"] for name, chosen in wanted.items() for each in chosen}
-    return Answer(tables.commit, (values,), (dict.fromkeys(wanted, moment),))
+    moments = {name: moment_in_utc(row[f"{name}:{_AT}"], definitions.views[name].zone) for name in wanted}
+    return Answer(tables.commit, (values,), (moments,))

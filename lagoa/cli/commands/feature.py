@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from lagoa.bootstrap import open_online_features
-from lagoa.cli.console import emit_json, emit_table, hint, moment, number, say, short
+from lagoa.cli.console import emit_json, emit_rows, emit_table, hint, moment, number, say, short
 from lagoa.cli.options import JsonOption, exported_settings, lake_settings, open_here
 from lagoa.cli.progress import working
 from lagoa.domain.optional import extra
@@ -167,9 +167,12 @@ def get(
 ) -> None:
     """Print the features of one entity: those that are online, or with --ref or --at as they were known."""
     names = [each for each in what if not _PAIR.fullmatch(each)]
-    entity = {found[1]: found[2] for each in what if (found := _PAIR.fullmatch(each))}
-    if not names or not entity:
+    pairs = [(found[1], found[2]) for each in what if (found := _PAIR.fullmatch(each))]
+    entity = dict(pairs)
+    if not names:
         raise typer.BadParameter("Give features and the join keys of an entity: `late_delivery seller_id=…`.")
+    if len(entity) < len(pairs):
+        raise typer.BadParameter("A join key is given twice: the features are those of one entity.")
     with open_here(ctx) as lake:
         if ref is None and at is None:
             answer = lake.online_features(names, [entity])
@@ -179,9 +182,7 @@ def get(
         moments = {view: each and each.isoformat() for view, each in answer.moments[0].items()}
         emit_json({"commit": answer.commit, "features": answer.rows[0], "moments": moments})
         return
-    emit_table(
-        ("feature", "value"), ((name, _shown(value)) for name, value in answer.rows[0].items()), whole=("feature",)
-    )
+    emit_rows(("feature", "value"), list(answer.rows[0].items()), whole=("feature",))
     known = "; ".join(
         f"{view}: {moment(each) if each else 'nothing known'}" for view, each in answer.moments[0].items()
     )
@@ -247,13 +248,10 @@ def _time(text: str | None) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time: write 2018-03-01 or 2018-03-01T12:00Z.") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, datetime):
-        return moment(value)
-    return "" if value is None else str(value)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError:
+        raise typer.BadParameter(f"{text!r} is before the year 1 or after 9999 in UTC.") from None
 
 
 def _state(behind: bool, missing: bool, pushed: int, *, online: bool) -> str:

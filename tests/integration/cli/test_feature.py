@@ -87,13 +87,20 @@ def test_one_entity_online_and_as_it_was_known(place):
     early = ok(place, "feature", "get", "shops:v", "shop=a", "--at", "2025-12-31T23:59Z", "--json").json()
     late = ok(place, "feature", "get", "shops:v", "shop=a", "--at", "2026-01-31T00:00:01Z", "--json").json()
     assert (early["features"], late["features"]) == ({"shops:v": None}, {"shops:v": None})
-    assert "shops:v" in ok(place, "feature", "get", "shops:v", "shop=a").out
+    assert ok(place, "feature", "get", "shops:v", "shop=a").out.splitlines()[1].split() == ["shops:v", "2"]
+    nobody = ok(place, "feature", "get", "shops:v", "shop=nobody", "--ref", "main")
+    assert nobody.out.splitlines()[1].split() == ["shops:v", "NULL"]
+    assert "nothing known" in nobody.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["shops:v"], "join keys of an entity"),
+        (["shop=a"], "join keys of an entity"),
+        (["shops:v"], "shop is missing"),
+        (["shops:v", "shop=a", "shop=b"], "given twice"),
+        (["shops:v", "shop=a", "--at", "0001-01-01T00:00+14:00"], "before the year 1"),
+        (["shop:v", "shop=a"], "Did you mean 'shops'?\n"),
         (["shops:v", "shop=a", "--at", "yesterday"], "is no time"),
         (["shops:x", "shop=a"], "no feature 'x'"),
         (["shops:v", "shop=a", "--ref", "nothing"], "nothing"),

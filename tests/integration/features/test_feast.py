@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -235,6 +235,22 @@ def test_rows_of_nobody_of_no_moment_and_twice_stay_in_their_order(applied):
     found = store_of(applied).get_historical_features(entity_df=frame, features=["shops:small"]).to_df()
     assert found["shop"].tolist() == ["b", "a", None, "a", "a"]
     assert found["small"].isna().tolist() == [True, False, True, True, False]
+
+
+def test_moments_beyond_the_nanoseconds_of_pandas_are_taken(applied):
+    publish(applied, row(at=datetime(9998, 1, 1)))  # noqa: DTZ001
+    moments = pd.Series([datetime(9998, 1, 2), datetime(1, 1, 1), None], dtype=object)  # noqa: DTZ001
+    frame = pd.DataFrame({"shop": ["a", "a", "a"], "event_timestamp": moments})
+    found = store_of(applied).get_historical_features(entity_df=frame, features=["shops:small"]).to_arrow()
+    assert found["small"].to_pylist() == [ROW["small"], None, None]
+    moments[1] = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+    with pytest.raises(FeatureError, match="some without"):
+        store_of(applied).get_historical_features(
+            entity_df=frame.assign(event_timestamp=moments), features=["shops:small"]
+        )
+    only = frame.assign(event_timestamp=moments).iloc[1:]
+    with pytest.raises(FeatureError, match="cannot be read"):
+        store_of(applied).get_historical_features(entity_df=only, features=["shops:small"])
 
 
 def test_a_pushed_row_is_online_and_offline_only_on_a_branch(applied):

@@ -5,14 +5,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
 import featured
+import pyarrow as pa
 import pytest
+from checkout import ROOT
 from featured import SHOPS, TOWNS
 
 from lagoa.bootstrap import open_lake
-from lagoa.domain.features import Feature, OnlineRow, entity_key
+from lagoa.domain.features import Feature, OnlineRow, entity_key, moment_of
 from lagoa.errors import FeatureError, FeaturesUnavailable, LakeTooNew, OnlineStateLost, TableNotFound
+from lagoa.features.moments import moment_in_sql, moment_in_utc
 
 BOTH = ["both"]
 
@@ -85,6 +89,63 @@ def test_a_branch_is_never_online(online):
     with pytest.raises(FeatureError, match="never published"):
         online.materialize_features("mine")
     assert values(online)["shops:v"] == 1
+
+
+@pytest.mark.parametrize(
+    ("age", "word", "failed"),
+    [
+        (40, True, "checks.freshness"),
+        (1, False, "columns.w.checks.missing"),
+        (1, True, None),
+    ],
+)
+def test_freshness_and_shares_of_nulls_are_checked_as_documented(folder, age, word, failed):
+    text = (ROOT / "docs" / "features.md").read_text("utf-8")
+    example = text.partition("in `soda/gold/<table>.yaml`:\n\n```yaml\n")[2].partition("```")[0]
+    folder.file("soda/gold/shops.yaml", example.replace("late_share_to_date", "w").replace("event_timestamp", "at"))
+    with open_lake(folder.root) as lake, lake.run("load") as branch:
+        day = (datetime.now(UTC) - featured.T0).days - age
+        rows = featured.rows({"a": 1}, day=day)
+        branch.replace("gold.shops", rows if word else rows.set_column(3, "w", pa.nulls(1, pa.string())))
+        found = [each.check for each in branch.audit().results if each.outcome != "passed"]
+    assert [each.partition("/soda/")[2] for each in found] == ([failed] if failed else [])
+
+
+def test_read_at_a_moment_it_is_said_from_when_on_the_features_are_known(online):
+    later = featured.T0 + timedelta(days=9)
+    found = online.features_at(BOTH, {"shop": "a"}, later)
+    assert found.moments == ({"shops": featured.T0, "towns": featured.T0},)
+    assert found == online.online_features(BOTH, [{"shop": "a"}])
+    assert online.features_at(BOTH, {"shop": "nobody"}, later).moments == ({"shops": None, "towns": None},)
+
+
+@pytest.mark.parametrize(
+    ("value", "zone", "expected"),
+    [
+        (datetime(2026, 1, 1, 12), "America/Sao_Paulo", datetime(2026, 1, 1, 15, tzinfo=UTC)),  # noqa: DTZ001
+        (datetime(2018, 2, 17, 23, 30), "America/Sao_Paulo", datetime(2018, 2, 18, 2, 30, tzinfo=UTC)),  # noqa: DTZ001
+        (datetime(2018, 11, 4, 0, 30), "America/Sao_Paulo", datetime(2018, 11, 4, 3, 30, tzinfo=UTC)),  # noqa: DTZ001
+        (date(2026, 1, 1), "UTC", datetime(2026, 1, 1, tzinfo=UTC)),
+        (
+            datetime(1900, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+            "America/Sao_Paulo",
+            datetime(1900, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+        ),
+    ],
+)
+def test_a_value_is_the_moment_that_the_engine_takes_it_for(lake, value, zone, expected):
+    kind = "timestamptz" if getattr(value, "tzinfo", None) else "timestamp" if isinstance(value, datetime) else "date"
+    with lake.context.engine.session({}) as session:
+        session.register("given", pa.table({"at": [value]}))
+        micros = session.query(f"SELECT {moment_in_sql('at', kind, zone)} FROM given").fetchall()[0][0]
+    assert moment_of(micros) == moment_in_utc(value, zone) == expected
+
+
+def test_a_key_of_whole_numbers_is_one(online):
+    featured.apply(online, replace(SHOPS, key_types=("INT32",)))
+    for wrong in ("1e3", "1_0", "", " 1", "2147483648", "9" * 5000):
+        with pytest.raises(FeatureError, match="whole number of 32 bits"):
+            online.online_features(["shops"], [{"shop": wrong}])
 
 
 def test_a_state_that_main_had_before_can_be_online(online):

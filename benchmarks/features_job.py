@@ -33,6 +33,7 @@ def feast(lake: Path, given: pd.DataFrame) -> float:
 
         store = FeatureStore(repo_path=str(lake / "feature_store"))
         names = [f"events:f{number}" for number in range(FEATURES)]
+        store.get_historical_features(entity_df=given[:10], features=names).to_arrow()  # imports what is imported late
         began = time.perf_counter()
         rows = store.get_historical_features(entity_df=given, features=names).to_arrow().num_rows
     assert rows == len(given)  # noqa: S101 - a measurement of something else would be none
@@ -58,8 +59,9 @@ def main(lake: str, way: str, entities: str) -> None:
     """Print the seconds, and the peak of this process's memory in MiB."""
     sql = f"""
         SELECT (hash(i) % (SELECT max(key) + 1 FROM read_parquet('{lake}/events.parquet')))::BIGINT AS key,
-               TIMESTAMPTZ '2026-01-15 00:00:00+00' + to_seconds((hash(i + 7) % 1000000)::BIGINT) AS event_timestamp
-        FROM range({int(entities)}) AS t(i)
+               least + to_seconds((hash(i + 7) % (1 + epoch(greatest - least)::BIGINT))::BIGINT) AS event_timestamp
+        FROM range({int(entities)}) AS t(i),
+             (SELECT min("at") AS least, max("at") AS greatest FROM read_parquet('{lake}/events.parquet'))
     """
     seconds = WAYS[way](Path(lake), duckdb.sql(sql).df())
     print(json.dumps({"seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

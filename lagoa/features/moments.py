@@ -56,14 +56,15 @@ def moment_in_utc(value: date | None, zone: str) -> datetime | None:
 
 
 def near_moment_in_sql(column: str, kind: str, least: int | None, greatest: int | None) -> list[str]:
-    """Return conditions that files and row groups can be skipped by: a day wider than the limits in any zone."""
-    name, cast = name_in_sql(column), "TIMESTAMPTZ" if kind == "timestamptz" else "TIMESTAMP"
-    make = "make_timestamptz" if kind == "timestamptz" else "make_timestamp"
+    """Return conditions that files and row groups can be skipped by; wider by a day where times are local."""
+    name, make, wider = name_in_sql(column), "make_timestamp", _DAY
+    if kind == "timestamptz":
+        make, wider = "make_timestamptz", 0
     said = []
     if least is not None:
-        said.append(f"{name} >= CAST({make}({least - _DAY}) AS {cast})")
+        said.append(f"{name} >= {make}({least - wider})")
     if greatest is not None:
-        said.append(f"{name} <= CAST({make}({greatest + _DAY}) AS {cast})")
+        said.append(f"{name} <= {make}({greatest + wider})")
     return said
 
 

@@ -10,7 +10,7 @@ from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.suggestions import near_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError, TableNotFound
-from lagoa.features.point_in_time import ENTITIES, MOMENT, ROW, Wanted, point_in_time
+from lagoa.features.point_in_time import ENTITIES, MOMENT, ROW, ViewJoin, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,16 +132,24 @@ def features_at(
     )
     limits = pc.min_max(moments).as_py()
     bounds = None if limits["min"] is None else (limits["min"], limits["max"])
-    statements, query = point_in_time(wanted, bounds, by_knowledge=by_knowledge, few=len(moments) <= _FEW)
+    few = len(moments) <= _FEW
+    joins = [
+        ViewJoin(each, number, bounds, by_knowledge and bool(each.view.created), few)
+        for number, each in enumerate(wanted)
+    ]
+    result = rows.table
     with tables.session([each.table for each in wanted]) as session:
         session.register(_GIVEN, given)
         session.query(f"CREATE TEMP TABLE {ENTITIES} AS FROM {name_in_sql(_GIVEN)}").fetchall()
-        for statement in statements:
-            session.query(statement).fetchall()
-        features = session.query(query).arrow()
-    result = rows.table
-    for name in features.column_names:
-        result = result.append_column(name, features[name])
+        for join in joins:
+            session.query(join.matched()).fetchall()
+            ((least, greatest),) = session.query(join.limits()).fetchall()
+            known = session.query(join.read(least, greatest)).arrow().combine_chunks()
+            position = np.full(len(moments), -1)
+            position[known.column(0).to_numpy()] = np.arange(known.num_rows)
+            order = pa.array(position, mask=position < 0)
+            for name, values in zip(known.column_names[1:], known.columns[1:], strict=True):
+                result = result.append_column(name, values.take(order))
     return result.replace_schema_metadata({COMMIT: tables.commit})
 
 

@@ -66,31 +66,17 @@ class Wanted:
         return near_moment_in_sql(self.view.timestamp, kind, least, greatest)
 
 
-def point_in_time(
-    wanted: Sequence[Wanted], moments: tuple[int, int] | None, *, by_knowledge: bool, few: bool
-) -> tuple[list[str], str]:
-    """Return the statements that prepare a join, and the query of the features in the order of the rows of entities.
+@dataclass(frozen=True, slots=True)
+class ViewJoin:
+    """The join with one view, as statements that are run one after the other.
 
-    Args:
+    Attributes:
         wanted: the features.
+        number: of the join among those of one result.
         moments: the least and the greatest moment of the rows of entities; None if they have none.
         by_knowledge: whether a row of a table counts only from the moment at which it was written.
         few: whether the rows of entities are few beside those of the tables.
     """
-    statements, joins, selected = [], [], []
-    for number, each in enumerate(wanted):
-        join = _Join(each, number, moments, by_knowledge and bool(each.view.created), few)
-        statements += [join.matched(), join.read()]
-        joins.append(f"LEFT JOIN _lagoa_read_{number} AS r{number} ON r{number}.row = e.{ROW}")
-        selected += [
-            f"r{number}.f{position} AS {name_in_sql(name)}" for position, (_, name) in enumerate(each.features)
-        ]
-    return statements, f"SELECT {', '.join(selected)} FROM {ENTITIES} AS e {' '.join(joins)} ORDER BY e.{ROW}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Join:
-    """The join with one view; see `point_in_time`."""
 
     wanted: Wanted
     number: int
@@ -102,27 +88,23 @@ class _Join:
     def _ttl(self) -> int:
         return round(self.wanted.view.ttl_s * _MICROSECONDS)
 
-    @property
-    def _rows(self) -> str:
-        """The rows of the table that may count, as what follows a SELECT list."""
-        view = self.wanted.view
-        if self.moments is None:
-            bounds = ["false"]
-        else:
-            least, greatest = self.moments
-            bounds = self.wanted.near(least - self._ttl if self._ttl else None, greatest)
-        present = f"{name_in_sql(view.timestamp)} IS NOT NULL"
+    def _rows(self, least: int | None, greatest: int | None) -> str:
+        """Return the rows of the table between two moments, as what follows a SELECT list; none without an end."""
+        bounds = ["false"] if greatest is None else self.wanted.near(least, greatest)
+        present = f"{name_in_sql(self.wanted.view.timestamp)} IS NOT NULL"
         return f"FROM {table_in_sql(self.wanted.table)} AS t WHERE {' AND '.join([*bounds, present])}"
 
     @property
     def _wanted_rows(self) -> str:
-        """Those of them that are of the entities: where these are few, sorting the others would be most of the work."""
+        """The rows that may count; of few entities only theirs, as sorting the others would be most of the work."""
+        least, greatest = self.moments or (None, None)
+        rows = self._rows(least - self._ttl if least is not None and self._ttl else None, greatest)
         if not self.few or not self.wanted.view.keys:
-            return self._rows
+            return rows
         same = [
             f"e.{name_in_sql(self.wanted.keys[key])} = t.{name_in_sql(column)}" for key, column in self.wanted.view.keys
         ]
-        return f"{self._rows} AND EXISTS (SELECT 1 FROM {ENTITIES} AS e WHERE {' AND '.join(same)})"
+        return f"{rows} AND EXISTS (SELECT 1 FROM {ENTITIES} AS e WHERE {' AND '.join(same)})"
 
     def matched(self) -> str:
         """Return the statement of the table with the moment of the row that counts, for each row of an entity."""
@@ -130,16 +112,19 @@ class _Join:
         keys = [f"{name_in_sql(column)} AS k{position}" for position, (_, column) in enumerate(view.keys)]
         on = [f"e.{name_in_sql(self.wanted.keys[key])} = f.k{position}" for position, (key, _) in enumerate(view.keys)]
         alive = f" WHERE f.moment >= e.{MOMENT} - {self._ttl}" if self._ttl else ""
-        known = self._known(keys) if self.by_knowledge else self._all(keys)
+        known, since = (self._known(keys), "known") if self.by_knowledge else (self._all(keys), "moment")
         return (
             f"CREATE TEMP TABLE _lagoa_matched_{self.number} AS SELECT e.{ROW} AS row, f.* "
-            f"FROM {ENTITIES} AS e ASOF JOIN ({known}) AS f ON {' AND '.join([*on, f'e.{MOMENT} >= f.known'])}{alive}"
+            f"FROM {ENTITIES} AS e ASOF JOIN ({known}) AS f ON {' AND '.join([*on, f'e.{MOMENT} >= f.{since}'])}{alive}"
         )
+
+    def limits(self) -> str:
+        """Return the query of the least and the greatest moment of the rows that count; no others are read again."""
+        return f"SELECT min(moment), max(moment) FROM _lagoa_matched_{self.number}"
 
     def _all(self, keys: Sequence[str]) -> str:
         """Return the rows, each known from its moment on."""
-        moment = self.wanted.moment
-        return f"SELECT {', '.join([*keys, f'{moment} AS moment', f'{moment} AS known'])} {self._wanted_rows}"
+        return f"SELECT {', '.join([*keys, f'{self.wanted.moment} AS moment'])} {self._wanted_rows}"
 
     def _known(self, keys: Sequence[str]) -> str:
         """Return the rows with the moment at which each became the newest of its entity that is known.
@@ -159,13 +144,14 @@ class _Join:
             f"AND row_number() OVER (PARTITION BY {each} ORDER BY moment DESC, written DESC) = 1"
         )
 
-    def read(self) -> str:
-        """Return the statement of the table with the features of the rows that count."""
+    def read(self, least: int | None, greatest: int | None) -> str:
+        """Return the query of the features of the rows that count, given the `limits` of these.
+
+        Its first column is the number of the row of an entity; those of which nothing is known are left out.
+        """
         wanted, view = self.wanted, self.wanted.view
         columns = {each.name: each.column for each in view.features}
-        features = [
-            f"f.{name_in_sql(columns[name])} AS f{position}" for position, (name, _) in enumerate(wanted.features)
-        ]
+        features = [f"f.{name_in_sql(columns[name])} AS {name_in_sql(given)}" for name, given in wanted.features]
         rows, on = [f"{wanted.moment} AS _lagoa_moment"], ["f._lagoa_moment = m.moment"]
         on += [f"f.{name_in_sql(column)} = m.k{position}" for position, (_, column) in enumerate(view.keys)]
         if self.by_knowledge:
@@ -174,7 +160,7 @@ class _Join:
         order = f" ORDER BY f.{name_in_sql(view.created)} DESC NULLS LAST" if view.created else ""
         once = "" if wanted.unique else f" QUALIFY row_number() OVER (PARTITION BY m.row{order}) = 1"
         return (
-            f"CREATE TEMP TABLE _lagoa_read_{self.number} AS SELECT {', '.join(['m.row', *features])} "
+            f"SELECT {', '.join(['m.row', *features])} "
             f"FROM _lagoa_matched_{self.number} AS m "
-            f"JOIN (SELECT *, {', '.join(rows)} {self._rows}) AS f ON {' AND '.join(on)}{once}"
+            f"JOIN (SELECT *, {', '.join(rows)} {self._rows(least, greatest)}) AS f ON {' AND '.join(on)}{once}"
         )

@@ -506,11 +506,16 @@ class Lake:
 
         return materialize(self.context, ref)
 
-    def follow_features(self) -> Materialized | None:
-        """Let the online store follow main, if features were applied; see `materialize_features`."""
+    def follow_features(self, *, leave_out: bool = False) -> Materialized | None:
+        """Let the online store follow main, if features were applied; see `materialize_features`.
+
+        Args:
+            leave_out: whether a view that main has no table of, or other columns, is not online from then on. Else it
+                is an error, and nothing changes; after a rollback, what was taken back would stay online.
+        """
         from lagoa.features.online import follow
 
-        return follow(self.context)
+        return follow(self.context, leave_out=leave_out)
 
     def online_features(self, features: Sequence[str], entities: Sequence[Mapping[str, str]]) -> Answer:
         """Return features of entities from the online store, all of one commit.

@@ -38,15 +38,23 @@ def publish_branch(lake: Lake, branch: Branch, message: str = "") -> Publication
     return publication
 
 
-def follow_features(lake: Lake) -> None:
-    """Let online features follow main; if they cannot, say so: main has moved all the same."""
+def follow_features(lake: Lake, *, leave_out: bool = False) -> None:
+    """Let online features follow main; if they cannot, say so: main has moved all the same.
+
+    Args:
+        lake: the lake.
+        leave_out: whether a view that main has no table of, or other columns, is not online from then on.
+    """
     from lagoa.errors import LagoaError
 
     try:
         with working("online features follow"):
-            lake.follow_features()
+            done = lake.follow_features(leave_out=leave_out)
     except LagoaError as error:
         hint(f"Warning: online features stay as they were. {error} Then run `lagoa feature materialize`.")
+        return
+    for view, reason in (done.left_out if done else {}).items():
+        hint(f"Warning: {view} is not online any more. {reason}")
 
 
 def finish(

@@ -11,7 +11,7 @@ from lagoa.domain.features import OnlineRow, entity_key
 from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
-from lagoa.errors import FeatureError, OnlineStateLost
+from lagoa.errors import FeatureError, OnlineStateLost, TableNotFound
 from lagoa.features.moments import AND_ONE, column_type, moments_in_sql
 from lagoa.features.offline import TablesAt
 from lagoa.publish.moves import was_published
@@ -37,15 +37,17 @@ class Materialized:
         written: entities that were written, by view.
         kept: the views whose rows are of the same table as before, and were not written again.
         seconds: how long it took.
+        left_out: the views that the commit has no table of, or other columns, and are not online; each with the reason.
     """
 
     state: Standing
     written: dict[str, int]
     kept: tuple[str, ...]
     seconds: float
+    left_out: dict[str, str] = field(default_factory=dict)
 
 
-def materialize(context: LakeContext, ref: str = MAIN) -> Materialized:
+def materialize(context: LakeContext, ref: str = MAIN, *, leave_out: bool = False) -> Materialized:
     """Let the online store have the newest features of each entity at a published commit.
 
     All views change at once, and an entity that the tables lack now is gone. Views whose table and definition are the
@@ -54,6 +56,8 @@ def materialize(context: LakeContext, ref: str = MAIN) -> Materialized:
     Args:
         context: the lake's.
         ref: `main`, or another name of a commit that main is or was at.
+        leave_out: whether a view that the commit has no table of, or other columns, is not online from then on; else it
+            is an error, and nothing changes.
 
     Raises:
         FeatureError: nothing was applied; the commit was never published; a column is missing or changed its type.
@@ -62,7 +66,7 @@ def materialize(context: LakeContext, ref: str = MAIN) -> Materialized:
         OnlineStateLost: others materialized during every try.
     """
     began = time.perf_counter()
-    return at_one_state(lambda: _materialize(context, ref, began))
+    return at_one_state(lambda: _materialize(context, ref, began, leave_out=leave_out))
 
 
 def at_one_state(work: Callable[[], _T]) -> _T:
@@ -80,7 +84,7 @@ def at_one_state(work: Callable[[], _T]) -> _T:
     raise AssertionError  # pragma: no cover - the loop returns or raises
 
 
-def _materialize(context: LakeContext, ref: str, began: float) -> Materialized:
+def _materialize(context: LakeContext, ref: str, began: float, *, leave_out: bool) -> Materialized:
     store = context.online
     definitions = applied(store)
     before = store.standing()
@@ -93,10 +97,17 @@ def _materialize(context: LakeContext, ref: str, began: float) -> Materialized:
         )
     kept: dict[str, OnlineView] = {}
     new: list[LatestRows] = []
+    left_out: dict[str, str] = {}
     for view in definitions.views.values():
         if not view.online:
             continue
-        latest = LatestRows(view, tables)
+        try:
+            latest = LatestRows(view, tables)
+        except (FeatureError, TableNotFound) as error:
+            if not leave_out:
+                raise
+            left_out[view.name] = str(error)
+            continue
         online = before.views.get(view.name) if before else None
         if online is not None and (online.pointer, online.key) == (latest.pointer, view.key):
             kept[view.name] = online
@@ -108,13 +119,15 @@ def _materialize(context: LakeContext, ref: str, began: float) -> Materialized:
     else:
         state = store.replace(before.number if before else 0, tables.commit, kept, new)
     written = {each.view.name: state.views[each.view.name].entities for each in new}
-    return Materialized(state, written, tuple(kept), time.perf_counter() - began)
+    return Materialized(state, written, tuple(kept), time.perf_counter() - began, left_out)
 
 
-def follow(context: LakeContext) -> Materialized | None:
-    """Let the online store follow main; None if no features were applied. Raises as `materialize` does."""
+def follow(context: LakeContext, *, leave_out: bool = False) -> Materialized | None:
+    """Let the online store follow main; None if no features were applied. See `materialize`."""
     definitions = context.online.definitions()
-    return materialize(context) if definitions and any(each.online for each in definitions.views.values()) else None
+    if definitions is None or not any(each.online for each in definitions.views.values()):
+        return None
+    return materialize(context, leave_out=leave_out)
 
 
 def applied(store: OnlineFeatures) -> Definitions:
@@ -144,6 +157,9 @@ class LatestRows:
         table = TableName.parse(self.view.table)
         object.__setattr__(self, "pointer", self.tables.pointer(table))
         types = self.tables.types(table)
+        for column in (*(column for _, column in self.view.keys), self.view.timestamp, self.view.created):
+            if column:
+                column_type(types, column, self.view.table)
         for feature in self.view.features:
             check_feature_type(self.view, feature.name, column_type(types, feature.column, self.view.table))
 

@@ -37,7 +37,7 @@ def rollback(
         except NothingToPublish:
             publication = None
         else:
-            follow_features(lake)
+            follow_features(lake, leave_out=True)  # what was taken back does not stay online
     if as_json:
         emit_json(None if publication is None else tell_publication(publication))
     elif publication is None:

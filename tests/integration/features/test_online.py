@@ -71,6 +71,33 @@ def test_a_rollback_of_main_is_followed(online):
     assert online.feature_status().publications == 0
 
 
+def test_a_rollback_to_before_a_table_or_a_column_takes_only_its_view_offline(folder, lake):
+    featured.contracts(folder)
+    with lake.run("first") as branch:
+        branch.replace("gold.towns", featured.rows({"a": 1}, word=False))
+        first = branch.publish().commit
+    featured.publish(lake, {"a": 2})
+    featured.apply(lake)
+    lake.materialize_features()
+    commit = lake.rollback(f"main@{first}").commit
+    with pytest.raises(TableNotFound):
+        lake.follow_features()
+    assert values(lake)["towns:v"] == 2  # as it was
+    done = lake.follow_features(leave_out=True)
+    assert (set(done.left_out), done.state.commit) == ({"shops"}, commit)
+    assert "no table gold.shops" in done.left_out["shops"]
+    assert lake.online_features(["towns"], [{"shop": "a"}]).rows == ({"towns:v": 1},)
+    with pytest.raises(FeatureError, match="shops: it is not online"):
+        values(lake)
+    assert [each.missing for each in lake.feature_status().views] == [True, False]
+    number = lake.context.online.standing().number
+    assert set(lake.follow_features(leave_out=True).left_out) == {"shops"}
+    assert lake.context.online.standing().number == number
+    for wrong in (replace(TOWNS, timestamp="when"), replace(TOWNS, keys=(("shop", "town"),))):
+        featured.apply(lake, wrong)
+        assert "no column" in lake.follow_features(leave_out=True).left_out["towns"]
+
+
 def test_nothing_is_read_again_where_the_tables_are_the_same(online):
     with online.run("other") as branch:
         branch.replace("gold.towns", featured.rows({"a": 7}, word=False))

@@ -57,13 +57,9 @@ WAYS: dict[str, Callable[[Path, pd.DataFrame], float]] = {"feast": feast, "by ha
 
 def main(lake: str, way: str, entities: str) -> None:
     """Print the seconds, and the peak of this process's memory in MiB."""
-    sql = f"""
-        SELECT (hash(i) % (SELECT max(key) + 1 FROM read_parquet('{lake}/events.parquet')))::BIGINT AS key,
-               least + to_seconds((hash(i + 7) % (1 + epoch(greatest - least)::BIGINT))::BIGINT) AS event_timestamp
-        FROM range({int(entities)}) AS t(i),
-             (SELECT min("at") AS least, max("at") AS greatest FROM read_parquet('{lake}/events.parquet'))
-    """
-    seconds = WAYS[way](Path(lake), duckdb.sql(sql).df())
+    sql = Path(__file__).with_name("features_entities.sql").read_text("utf-8")
+    given = duckdb.sql(sql.format(file=f"{lake}/events.parquet", entities=int(entities))).df()
+    seconds = WAYS[way](Path(lake), given)
     print(json.dumps({"seconds": seconds, "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
+import pandas as pd
 from feast.infra.online_stores.online_store import OnlineStore
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import FeastConfigBaseModel
@@ -107,8 +108,20 @@ class LakeOnlineStore(OnlineStore):
         data: list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]],
         progress: Callable[[int], Any] | None,
     ) -> None:
-        """Write pushed rows; a row that is older than what is there is left out."""
+        """Write pushed rows; a row that is older than what is there is left out.
+
+        Raises:
+            FeatureError: a row has no moment or no join key.
+        """
         view = view_of(table)
+        for key, _, moment, _ in data:
+            nothing = [
+                name for name, value in zip(key.join_keys, key.entity_values, strict=True) if _python(value) is None
+            ]
+            nothing += [view.timestamp] if pd.isna(moment) else []
+            if nothing:
+                reason = f"{', '.join(nothing)} is null in a row that is pushed"
+                raise FeatureError(f"The feature view {view.name}", reason, "Leave such rows out; nothing was written.")
         rows = [
             OnlineRow(
                 _key(key),

@@ -45,6 +45,7 @@ _COLUMN = {"integer": "integer", "double": "real", "text": "text", "bytes": "blo
 _NAN, _MINUS_ZERO = "NaN", "-zero"
 """NaN and -0.0 as they are stored: SQLite would take them for null and for 0."""
 _VARIABLES = 500
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
 
@@ -216,7 +217,12 @@ class SqliteOnlineFeatures:
         try:
             yield
         except sqlite3.Error as error:
-            raise FeaturesUnavailable(str(self._path), str(error)) from error
+            reason = str(error)
+            if getattr(error, "sqlite_errorcode", None) in _DAMAGED:
+                reason += (
+                    "; if the file is damaged, delete it, and `lagoa feature apply` and `materialize` write it again"
+                )
+            raise FeaturesUnavailable(str(self._path), reason) from error
 
 
 class _NoTable(Exception):

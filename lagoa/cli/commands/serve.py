@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Annotated
 
 import typer
@@ -32,5 +33,13 @@ def serve_feature(
         from lagoa.feast.serving import LOOPBACK, reading_app
 
     app = reading_app(open_store(settings.features_folder))
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise typer.BadParameter(
+                f"{LOOPBACK}:{port} cannot be used ({error.strerror}): give another port."
+            ) from None
     say(f"Feast serves the features of {settings.name} on http://{LOOPBACK}:{port}; Ctrl+C ends it.")
     uvicorn.run(app, host=LOOPBACK, port=port, log_level="warning")

@@ -140,10 +140,12 @@ def test_features_are_served_to_this_machine(place):
             path: _refusal(port, path) for path in ("push", "write-to-online-store", "materialize", "chat", "docs")
         }
         foreign = _refusal(port, "get-online-features", Host="features.example")
+        second = lagoa(place, "serve", "feature", "--port", str(port))
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
     assert (set(refused.values()), foreign) == ({404}, 400)
+    assert (second.code, "cannot be used" in second.err, second.out) == (2, True, "")
     found = dict(zip(answer["metadata"]["feature_names"], answer["results"], strict=True))
     assert (found["shop"]["values"], found["shops__v"]["values"], found["towns__v"]["values"]) == (["a"], [2], [2])
 

@@ -255,11 +255,16 @@ def test_moments_beyond_the_nanoseconds_of_pandas_are_taken(applied):
 
 def test_a_pushed_row_is_online_and_offline_only_on_a_branch(applied):
     store = store_of(applied)
-    pushed = pd.DataFrame([row(at=datetime(2026, 1, 11), big=5, id="00000000-0000-0000-0000-000000000001")])  # noqa: DTZ001
+    newest = row(at=datetime(2026, 1, 11), big=5, id="00000000-0000-0000-0000-000000000001")  # noqa: DTZ001
+    pushed = pd.DataFrame([newest])
     store.push("shops_now", pushed)
     assert store.get_online_features(features=["shops:big"], entity_rows=[{"shop": "a"}]).to_dict()["big"] == [5]
     with pytest.raises(FeatureError, match="publications alone"):
         store.push("shops_now", pushed, to=PushMode.OFFLINE)
+    for missing in ("shop", "at"):
+        with pytest.raises(FeatureError, match=f"{missing} is null in a row"):
+            store.push("shops_now", pd.DataFrame([newest | {"big": 6}, newest | {missing: None}]))
+    assert store.get_online_features(features=["shops:big"], entity_rows=[{"shop": "a"}]).to_dict()["big"] == [5]
 
 
 def test_a_list_with_a_null_is_refused_where_feast_would_change_it(applied):

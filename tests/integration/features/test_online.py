@@ -330,5 +330,11 @@ def test_a_store_of_a_newer_version_a_damaged_one_and_a_full_disk_are_told_apart
         again.online_features(BOTH, [{"shop": "a"}])
     for each in file.parent.glob("features.db*"):
         each.write_bytes(b"no database" * 1000)
-    with open_lake(online.settings) as again, pytest.raises(FeaturesUnavailable):
+    with open_lake(online.settings) as again, pytest.raises(FeaturesUnavailable, match="delete it"):
         again.online_features(BOTH, [{"shop": "a"}])
+    for each in file.parent.glob("features.db*"):
+        each.unlink()
+    with open_lake(online.settings) as again:
+        featured.apply(again)
+        again.materialize_features()
+        assert values(again)["shops:v"] == 6

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from lagoa.domain.feature_values import LIST, list_to_json, stored_in_sql
+from lagoa.domain.feature_values import LIST, feature_type, list_to_json, stored_in_sql
 from lagoa.domain.features import OnlineRow, entity_key
 from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
@@ -17,7 +17,7 @@ from lagoa.features.offline import TablesAt
 from lagoa.publish.moves import was_published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from lagoa.context import LakeContext
     from lagoa.domain.features import Definitions, FeatureView, OnlineView, Standing
@@ -156,12 +156,7 @@ class LatestRows:
         """Look for the table, and for the columns that the view reads."""
         table = TableName.parse(self.view.table)
         object.__setattr__(self, "pointer", self.tables.pointer(table))
-        types = self.tables.types(table)
-        for column in (*(column for _, column in self.view.keys), self.view.timestamp, self.view.created):
-            if column:
-                column_type(types, column, self.view.table)
-        for feature in self.view.features:
-            check_feature_type(self.view, feature.name, column_type(types, feature.column, self.view.table))
+        check_columns(self.view, self.tables.types(table), "was applied as")
 
     def rows(self) -> Iterator[OnlineRow]:
         """Yield one row an entity."""
@@ -190,20 +185,34 @@ class LatestRows:
         )
 
 
-def check_feature_type(view: FeatureView, name: str, kind: str) -> None:
-    """Raise `FeatureError` if a feature's column has another type by now.
+def check_columns(view: FeatureView, types: Mapping[str, str], said: str = "is declared as") -> None:
+    """Check that a table has the columns of a view, of the types that it says.
 
     Args:
         view: the view.
-        name: of the feature.
-        kind: the Iceberg type of its column.
-    """
-    from lagoa.domain.feature_values import feature_type
+        types: the Iceberg types of the columns of its table.
+        said: how the view came to its types.
 
-    feature = view.feature(name)
-    if feature is not None and feature_type(kind) != feature.type:
-        raise FeatureError(
-            f"The feature {view.name}:{name}",
-            f"it was applied as {feature.type}, and {view.table}.{feature.column} is {kind} ({feature_type(kind)}) now",
-            "Run `lagoa feature plan`, then apply the change.",
-        )
+    Raises:
+        FeatureError: a column is missing, has another type, or is no moment.
+    """
+    for (name, column), declared in zip(view.keys, view.key_types, strict=True):
+        kind = column_type(types, column, view.table)
+        whole = {feature_type(kind), declared} == {"INT32", "INT64"}  # their keys are the same
+        if view.online and feature_type(kind) != declared and not whole:
+            raise FeatureError(
+                f"The join key {name} of {view.name}",
+                f"it {said} {declared}, and {view.table}.{column} is {kind} ({feature_type(kind)})",
+                "Give its entity that type.",
+            )
+    for column in filter(None, (view.timestamp, view.created)):
+        moments_in_sql(types, view.table, column, view.zone)
+    for feature in view.features:
+        kind = column_type(types, feature.column, view.table)
+        found = feature_type(kind)
+        if found != feature.type and (found or view.online):  # Feast has types that are offline alone
+            raise FeatureError(
+                f"The feature {view.name}:{feature.name}",
+                f"it {said} {feature.type}, and {view.table}.{feature.column} is {kind} ({found or 'none of Feast'})",
+                "Give it that type: change its view, and look at `lagoa feature plan`.",
+            )

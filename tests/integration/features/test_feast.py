@@ -348,6 +348,38 @@ def test_settings_with_stores_of_others_are_refused(folder, applied, old, new, s
         apply(applied.settings.features_folder)
 
 
+@pytest.mark.parametrize(
+    ("key", "feature", "column", "said"),
+    [
+        ("STRING", 'Field(name="bg", dtype=Int64)', "at", "gold.shops: it has no column 'bg'"),
+        (
+            "STRING",
+            'Field(name="big", dtype=String)',
+            "at",
+            "hand:big: it is declared as STRING, and .* is long .INT64",
+        ),
+        ("STRING", 'Field(name="big", dtype=Int64)', "big", "is of the type long, and no moment"),
+        ("INT64", 'Field(name="big", dtype=Int64)', "at", "join key shop of hand: it is declared as INT64"),
+    ],
+)
+def test_a_view_by_hand_that_does_not_fit_its_table_is_refused_at_apply(folder, applied, key, feature, column, said):
+    views = f"""
+from feast import Entity, FeatureView, Field, ValueType
+from feast.types import Int64, String
+
+from lagoa.feast import LakeSource
+
+shop = Entity(name="shop", join_keys=["shop"], value_type=ValueType.{key})
+source = LakeSource(table="gold.shops", timestamp_field="{column}")
+hand = FeatureView(name="hand", entities=[shop], schema=[{feature}], source=source)
+"""
+    repository(folder, views)
+    before = applied.context.online.definitions()
+    with pytest.raises(FeatureError, match=said):
+        apply(applied.settings.features_folder)
+    assert applied.context.online.definitions() == before
+
+
 def test_the_command_line_of_feast_applies_and_serves_the_repository(folder, lake):
     publish(lake, row())
     feast = Path(sys.executable).with_name("feast")

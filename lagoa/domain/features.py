@@ -202,8 +202,16 @@ def entity_key(values: Sequence[Any]) -> str:
 
 
 def moment_of(microseconds: int | None) -> datetime | None:
-    """Return the moment of so many microseconds since 1970, in UTC."""
-    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+    """Return the moment of so many microseconds since 1970, in UTC.
+
+    What a local time makes of the last hours of 9999 or the first of the year 1 is the last or first moment of Python.
+    """
+    if microseconds is None:
+        return None
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if microseconds > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def microseconds_of(moment: datetime) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from lagoa.domain.features import microseconds_of, moment_of
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import FeatureError
 
@@ -52,7 +53,8 @@ def moment_in_utc(value: date | None, zone: str) -> datetime | None:
     moment = value if isinstance(value, datetime) else datetime.combine(value, time())
     if moment.tzinfo:
         return moment.astimezone(UTC)
-    return max(moment.replace(tzinfo=ZoneInfo(zone), fold=fold).astimezone(UTC) for fold in (0, 1))
+    offsets = [moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() or timedelta() for fold in (0, 1)]
+    return moment_of(microseconds_of(moment) - min(offsets) // timedelta(microseconds=1))
 
 
 def near_moment_in_sql(column: str, kind: str, least: int | None, greatest: int | None) -> list[str]:

@@ -153,6 +153,8 @@ def test_read_at_a_moment_it_is_said_from_when_on_the_features_are_known(online)
         (datetime(2018, 2, 17, 23, 30), "America/Sao_Paulo", datetime(2018, 2, 18, 2, 30, tzinfo=UTC)),  # noqa: DTZ001
         (datetime(2018, 11, 4, 0, 30), "America/Sao_Paulo", datetime(2018, 11, 4, 3, 30, tzinfo=UTC)),  # noqa: DTZ001
         (date(2026, 1, 1), "UTC", datetime(2026, 1, 1, tzinfo=UTC)),
+        (datetime(9999, 12, 31, 23), "America/Sao_Paulo", datetime.max.replace(tzinfo=UTC)),  # noqa: DTZ001
+        (datetime(1, 1, 1), "Asia/Tokyo", datetime.min.replace(tzinfo=UTC)),  # noqa: DTZ001
         (
             datetime(1900, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
             "America/Sao_Paulo",

@@ -1,6 +1,7 @@
 -- One row a seller and month: what could be known when the month began, for training without leaks. Each event counts in
 -- the month in which it became known (an item when ordered, a delivery when it arrived, a score when it was answered), is
--- added up by month, and shows from the first moment of the next. The state of an order is not used: it may have changed.
+-- added up by month, and shows from the first moment of the next. One answer may stand for several orders: it counts for
+-- none of them before that was placed. The state of an order is not used: it may have changed.
 with known as (
     select
         seller_id,
@@ -31,14 +32,14 @@ with known as (
     union all
     select
         items.seller_id,
-        date_trunc('month', reviews.answered_at),
+        date_trunc('month', greatest(reviews.answered_at, items.purchased_at)),
         0,
         0,
         0,
         0,
         count(*),
         sum(reviews.review_score),
-        max(reviews.answered_at)
+        max(greatest(reviews.answered_at, items.purchased_at))
     from gold.fact_reviews as reviews
     inner join gold.fact_order_items as items on items.order_id = reviews.order_id
     group by 1, 2

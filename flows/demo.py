@@ -47,6 +47,7 @@ def main(folder: str | None = None) -> None:
 
     with lagoa.open_lake() as lake:
         _features(lake, console)
+        _models(lake, console)
         _summary(lake, console)
     _next_steps(console)
 
@@ -71,6 +72,20 @@ def _features(lake: Lake, console: Console) -> None:
         state = lake.materialize_features().state
     entities = sum(view.entities for view in state.views.values())
     console.print(f"Features of {entities:,} entities are online, of commit {state.commit[:12]}, in {_since(began)}.")
+
+
+def _models(lake: Lake, console: Console) -> None:
+    began = time.perf_counter()
+    with console.status("Training the models of ml/"):
+        runs = lake.train()
+    rows = [
+        (run.model, run.version, run.rows.trained, run.rows.tested, name, f"{found.value:.3f}",
+         f"{found.low:.3f} to {found.high:.3f}", "" if found.baseline is None else f"{found.baseline:.3f}")
+        for run in runs
+        for name, found in list(run.metrics.items())[:2]
+    ]  # fmt: skip
+    columns = ("model", "version", "learned from", "tested with", "metric", "value", "interval", "baseline")
+    console.print(_table(f"Models of commit {runs[0].commit[:12]}, trained in {_since(began)}", columns, rows))
 
 
 def _summary(lake: Lake, console: Console) -> None:
@@ -123,6 +138,7 @@ def _next_steps(console: Console) -> None:
         "lagoa branch create mine && lagoa transform mine && lagoa diff main..mine",
         "lagoa quarantine list",
         "lagoa feature list && lagoa feature status",
+        "lagoa ml show late_delivery && lagoa ml reproduce late_delivery",
     ]
     for line in lines:
         console.print(f"  {line}", highlight=False)

@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets, Tokens
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
+    from lagoa.domain.ports.training import Tracking, TrainingRuns
     from lagoa.domain.refs import RefInfo
     from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
     from lagoa.storage.port import Storage
     from lagoa.storage.s3 import Keys
 
-CATALOG, RECEIPTS, FEATURES = "catalog.db", "receipts.db", "features.db"
+CATALOG, RECEIPTS, FEATURES, TRAINING = "catalog.db", "receipts.db", "features.db", "training.db"
 """Files in the state folder of an embedded lake."""
 
 _OF_WORKERS = 60
@@ -96,6 +97,8 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_secrets=secrets_of,
             open_publisher=_publisher_of(tokens),
             open_online=partial(open_online_features, settings),
+            open_training=partial(open_training, settings),
+            open_tracking=partial(open_tracking, settings),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
         )
@@ -269,6 +272,20 @@ def open_online_features(settings: Settings) -> OnlineFeatures:
 
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     return SqliteOnlineFeatures(settings.state_folder / FEATURES)
+
+
+def open_training(settings: Settings) -> TrainingRuns:
+    """Return the records of a lake's trained models; the file is made when the first one is kept."""
+    from lagoa.adapters.sqlite.training import SqliteTrainingRuns
+
+    return SqliteTrainingRuns(settings.state_folder / TRAINING)
+
+
+def open_tracking(settings: Settings) -> Tracking:
+    """Return the MLflow of a lake; MLflow itself is imported when it is first needed."""
+    from lagoa.adapters.mlflow.tracking import MlflowTracking
+
+    return MlflowTracking(settings.state_folder / "mlflow", settings.root)
 
 
 def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> VersionedCatalog:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
+    from lagoa.domain.ports.training import Tracking, TrainingRuns
     from lagoa.settings import Settings
     from lagoa.storage.port import Storage
 
@@ -63,6 +64,8 @@ class LakeContext:
         open_secrets: creates the source of credentials; called once, when it is first needed.
         open_publisher: creates the publisher from the context; called once, when it is first needed.
         open_online: creates the online store of features; called once, when it is first needed.
+        open_training: creates the store of the records of trained models; called once, when it is first needed.
+        open_tracking: creates what shows trained models to people and tools; called once, when it is first needed.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
         clock: returns the time (UTC).
@@ -78,6 +81,8 @@ class LakeContext:
     open_secrets: Callable[[], Secrets]
     open_publisher: Callable[[LakeContext], Publisher]
     open_online: Callable[[], OnlineFeatures]
+    open_training: Callable[[], TrainingRuns]
+    open_tracking: Callable[[], Tracking]
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
     clock: Callable[[], datetime] = _now
@@ -115,6 +120,16 @@ class LakeContext:
     def online(self) -> OnlineFeatures:
         """The online store of features."""
         return self._once("online store", self.open_online)
+
+    @property
+    def training(self) -> TrainingRuns:
+        """The records of trained models."""
+        return self._once("training", self.open_training)
+
+    @property
+    def tracking(self) -> Tracking:
+        """What shows trained models to people and tools, and keeps their files."""
+        return self._once("tracking", self.open_tracking)
 
     @property
     def metadata(self) -> MetadataFiles:
@@ -192,6 +207,8 @@ class LakeContext:
             self.auditor.close()
         if "online store" in self._opened:
             self.online.close()
+        if "training" in self._opened:
+            self.training.close()
         self.receipts.close()
         self.catalog.close()
         for name in ("receipts", "catalog"):

@@ -12,6 +12,8 @@ LagoaError
 │   ├── FlowServerUnavailable   the Prefect server that is configured does not answer
 │   ├── FeaturesUnavailable     the online store of features does not answer or cannot be written
 │   ├── OnlineStateLost         the online store has another state by now
+│   ├── TrainingUnavailable     the records of trained models, or MLflow's, cannot be read or written
+│   ├── PromotionLost           another version of the model was promoted meanwhile
 │   └── PublishContended        `main` moved during every attempt to publish
 └── TerminalError               a retry cannot succeed: fix the cause first
     ├── SignInFailed            a server does not accept the sign-in
@@ -39,6 +41,9 @@ LagoaError
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
     ├── FeatureError            a feature, an entity, or rows of entities
+    ├── TrainingError           a model that cannot be trained, or a run that there is not
+    ├── TrainingSetGone         the commit that a run learned from was deleted
+    ├── PromotionRefused        a version of a model that does not pass the gate
     ├── AuditNotFound           no audit of a ref or commit is stored
     ├── AuditFailed             a check failed or was not evaluated
     ├── NothingToPublish        main has all changes of the branch
@@ -145,6 +150,30 @@ class OnlineStateLost(TransientError):
             f"{what} is not what the online store has any more: features were materialized meanwhile.", "Try again."
         )
         self.what = what
+
+
+class TrainingUnavailable(TransientError):
+    """The records of trained models, or MLflow's store, cannot be read or written."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"The store of trained models {place} cannot be used: {reason}.",
+            "Nothing was registered. Look at its disk and permissions, or its server, and try again.",
+        )
+        self.place = place
+        self.reason = reason
+
+
+class PromotionLost(TransientError):
+    """Another version of the model was promoted since this one was compared."""
+
+    def __init__(self, model: str, number: int) -> None:
+        super().__init__(
+            f"{model} has another champion since this version was compared with it.",
+            "Nothing was changed. Promote it again: it is compared with the new champion then.",
+        )
+        self.model = model
+        self.number = number
 
 
 class SecretsUnavailable(TransientError):
@@ -562,3 +591,39 @@ class FeatureError(TerminalError):
         super().__init__(f"{what}: {reason}{'' if reason.endswith('?') else '.'}", advice)
         self.what = what
         self.reason = reason
+
+
+class TrainingError(TerminalError):
+    """A model that cannot be trained as its files say, or a model or run that there is not."""
+
+    def __init__(self, what: str, reason: str, advice: str) -> None:
+        super().__init__(f"{what}: {reason}.", advice)
+        self.what = what
+        self.reason = reason
+
+
+class TrainingSetGone(TerminalError):
+    """The commit that a run learned from cannot be read any more."""
+
+    def __init__(self, run: str, commit: str, reason: str, left: str) -> None:
+        super().__init__(
+            f"The run {run} learned from the commit {commit[:12]}, which is gone: {reason}.",
+            f"It cannot be repeated. What is left of it: {left}",
+        )
+        self.run = run
+        self.commit = commit
+        self.reason = reason
+        self.left = left
+
+
+class PromotionRefused(TerminalError):
+    """A version of a model does not pass the gate."""
+
+    def __init__(self, model: str, run: str, reasons: Sequence[str]) -> None:
+        super().__init__(
+            f"{model} ({run}) cannot be promoted: {'; '.join(reasons)}.",
+            f"The champion stays. Look at `lagoa ml compare {model}`, change the model or the data, and train again.",
+        )
+        self.model = model
+        self.run = run
+        self.reasons = tuple(reasons)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
     from lagoa.domain.refs import RefInfo
     from lagoa.domain.selection import Fate
+    from lagoa.domain.training import Promotion, TrainingRun
     from lagoa.features.online import Materialized
     from lagoa.features.reading import Answer
     from lagoa.features.status import FeatureStatus
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
     from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.drafting.update import ContractUpdate
     from lagoa.sql_models.testing import ModelTestReport
+    from lagoa.training.gate import Comparison
+    from lagoa.training.leaks import LeakCheck
+    from lagoa.training.reproduce import Reproduction
+    from lagoa.training.runs import Standing as ModelStanding
 
 
 class Lake:
@@ -552,6 +557,111 @@ class Lake:
         from lagoa.features.status import feature_status
 
         return feature_status(self.context)
+
+    def train(self, models: Sequence[str] = (), ref: str = MAIN) -> list[TrainingRun]:
+        """Train models of `ml/` at a ref, pin its commit by a tag, and register them in MLflow.
+
+        Args:
+            models: their names; all by default.
+            ref: where their rows are read; it is resolved once.
+
+        Raises:
+            TrainingError: there is no such model, or its rows or its function cannot be used.
+            DefinitionError, ModelError: its definition or its SELECT, with the line.
+            RefNotFound, TableNotFound, FeatureError, QueryError: what the ref lacks.
+            TrainingUnavailable: the records, or MLflow's store, cannot be written.
+        """
+        from lagoa.training.train import train
+
+        return train(self.context, models, ref)
+
+    def trained_models(self) -> list[ModelStanding]:
+        """Return each model of `ml/` with its runs, champion, candidate and promotions, by name."""
+        from lagoa.training.runs import standings
+
+        return standings(self.context)
+
+    def trained_run(self, run: str) -> TrainingRun:
+        """Return a run of `train`.
+
+        Args:
+            run: `<model>@champion`, `<model>@candidate`, `<model>@<version>`, a model for its newest run, or an id.
+
+        Raises:
+            TrainingError: there is no such run.
+        """
+        from lagoa.training.runs import find_run
+
+        return find_run(self.context, run)
+
+    def training_rows(self, run: str) -> pa.Table:
+        """Return the rows that a run learned from and was tested with, built again at its commit.
+
+        Raises:
+            TrainingError: there is no such run, or the rows are others by now.
+            TrainingSetGone: its commit was deleted.
+        """
+        from lagoa.training.reproduce import training_rows
+
+        return training_rows(self.context, self.trained_run(run))
+
+    def reproduce(self, run: str) -> Reproduction:
+        """Train a run again from its commit, and compare rows, metrics and predictions; see `trained_run`.
+
+        It happens in this process; `lagoa ml reproduce` has one of its own.
+
+        Raises:
+            TrainingError: there is no such run, or its code fails with what is installed now.
+            TrainingSetGone: its commit was deleted.
+        """
+        from lagoa.training.reproduce import reproduce
+
+        return reproduce(self.context, self.trained_run(run))
+
+    def check_leaks(self, model: str, against: str, ref: str = MAIN) -> LeakCheck:
+        """Return which columns of a model's rows say another thing at an earlier ref, of moments that both know.
+
+        Raises:
+            TrainingError: there is no such model, or the earlier ref has no row of it.
+        """
+        from lagoa.training.leaks import check_leaks
+
+        return check_leaks(self.context, model, ref, against)
+
+    def compare_models(self, run: str, with_run: str | None = None) -> Comparison:
+        """Compare a version of a model with the champion, or another one, on the same later rows of its commit.
+
+        Raises:
+            TrainingError: there is no such run or champion, or too few rows are in common.
+            TrainingSetGone, TrainingUnavailable: its commit, or the files of a version, are gone.
+        """
+        from lagoa.training.gate import compare
+
+        ours = self.trained_run(run)
+        return compare(self.context, ours, self.trained_run(with_run or f"{ours.model}@champion"))
+
+    def promote_model(self, run: str, why: str, *, uncompared: bool = False) -> Promotion:
+        """Make a version the champion of its model, if it passes the gate.
+
+        Args:
+            run: as of `trained_run`.
+            why: the reason, which is kept.
+            uncompared: also where the champion cannot be compared with it, such as when a feature of it is gone.
+
+        Raises:
+            PromotionRefused: it does not pass.
+            PromotionLost: another version was promoted meanwhile.
+            TrainingError: there is no such run.
+        """
+        from lagoa.training.gate import promote
+
+        return promote(self.context, self.trained_run(run), why, uncompared=uncompared)
+
+    def rollback_model(self, model: str, why: str, version: int | None = None) -> Promotion:
+        """Make an earlier champion the champion again, by default the one before; raises `TrainingError`."""
+        from lagoa.training.gate import rollback
+
+        return rollback(self.context, model, why, version)
 
     def close(self) -> None:
         """Close the catalog and the SQL engine; the lake and its branches cannot be used any more (`LakeClosed`)."""

@@ -207,6 +207,11 @@ class Settings(BaseSettings):
         """The folder of the feature repository."""
         return self.root / "feature_store"
 
+    @property
+    def ml_folder(self) -> Path:
+        """The folder of the definitions of trained models."""
+        return self.root / "ml"
+
 
 def find_lake(start: Path) -> Path:
     """Return the folder of the lake that `start` is in.

@@ -86,6 +86,12 @@ def complete_flow(ctx: typer.Context) -> list[str]:
     return sorted(file.stem for file in flows.glob("*.py") if not file.stem.startswith("_"))
 
 
+@_quietly
+def complete_trained(ctx: typer.Context) -> list[str]:
+    """Offer the models of ml/."""
+    return sorted(file.stem for file in _settings(ctx).ml_folder.glob("*.yaml"))
+
+
 def _refs(ctx: typer.Context) -> list[RefInfo]:
     from lagoa.bootstrap import refs_on_disk
 

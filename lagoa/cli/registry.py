@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DAILY, LOOK, CARE = "Daily path", "Look", "Care"
 REFS, TABLES, CONTRACTS, QUARANTINE = "Branches, tags and sandboxes", "Tables", "Contracts", "Quarantine"
-FLOWS, FEATURES, STACK = "Flows", "Features", "The stack"
+FLOWS, FEATURES, MODELS, STACK = "Flows", "Features", "Trained models", "The stack"
 
 PACKAGE = "lagoa.cli.commands"
 
@@ -38,6 +38,7 @@ COMMANDS = {
     "flow": (".flow", FLOWS),
     "feature": (".feature", FEATURES),
     "serve": (".serve", FEATURES),
+    "ml": (".ml", MODELS),
     "stack": (".stack", STACK),
 }
 """The module (with a dot: of `PACKAGE`) has a function of the command's name, or a `typer.Typer` with its verbs."""

@@ -39,6 +39,7 @@ def lake(base, tmp_path_factory):
         (["log"], {"LAGOA_RECEIPTS": "postgres"}, "PostgreSQL", "psycopg"),
         (["sql", "select 1"], {"LAGOA_WAREHOUSE": "s3://lagoa/warehouse"}, "An object store", "minio"),
         (["feature", "plan"], {}, "`lagoa feature plan`", "feast"),
+        (["ml", "train"], {}, "`lagoa ml`", "lightgbm"),
     ],
 )
 def test_what_needs_an_extra_names_it(lake, arguments, variables, what, package):
@@ -48,5 +49,5 @@ def test_what_needs_an_extra_names_it(lake, arguments, variables, what, package)
     first, second = done.stderr.splitlines()
     assert first.startswith(f"Error: {what}")
     assert first.endswith(f" needs the package {package!r}, which is not installed.")
-    extra = "ml" if package == "feast" else "stack"
+    extra = "ml" if package in {"feast", "lightgbm"} else "stack"
     assert second == f"Install what belongs to it: `pip install 'lagoa[{extra}]'`."

@@ -1,0 +1,183 @@
+"""The tracking store and registry of MLflow: runs, datasets, registered models and aliases."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.tracking import MlflowClient
+from mlflow.types.schema import ColSpec, Schema
+
+from lagoa.domain.ports.training import Tracked
+from lagoa.errors import TrainingUnavailable
+from lagoa.training.shown import SOURCE_TYPE, profile_of, schema_of, source_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lagoa.domain.training import TrainingRun
+
+_EXPERIMENT = "lagoa"
+_LONGEST = 250
+_SOURCE_BYTES, _DIGEST = 65_535, 36
+"""What MLflow keeps of a source and of a digest."""
+
+
+class MlflowStore:
+    """MLflow's store in a SQLite file, with its artifacts in a folder beside it.
+
+    Args:
+        folder: where both are; made if it is not there.
+        lake: the folder of the lake.
+
+    Raises:
+        TrainingUnavailable: it cannot be opened.
+    """
+
+    def __init__(self, folder: Path, lake: Path) -> None:
+        self._folder = folder
+        self._lake = lake
+        self._uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self._lock = Lock()
+        with self._translated():
+            self._client = self._connect()
+
+    def log(self, run: TrainingRun, model: Path, plots: Path) -> Tracked:
+        """See `lagoa.domain.ports.training.Tracking.log`."""
+        with self._lock, self._translated(), self._named():
+            client = self._client
+            experiment = client.get_experiment_by_name(_EXPERIMENT)
+            shown = client.create_run(experiment.experiment_id, run_name=f"{run.model} {run.id}", tags=_tags(run))
+            name = shown.info.run_id
+            try:
+                self._describe(run, name, plots)
+                info = self._log_model(run, name, model)
+                client.set_terminated(name, "FINISHED")
+            except BaseException:
+                client.set_terminated(name, "FAILED")
+                raise
+            return Tracked(name, self._register(run, name, info), str(info.artifact_path))
+
+    def set_alias(self, model: str, alias: str, version: int) -> None:
+        """See `lagoa.domain.ports.training.Tracking.set_alias`."""
+        with self._translated():
+            self._client.set_registered_model_alias(model, alias, str(version))
+
+    def _connect(self) -> Any:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own use of SQLAlchemy
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        client = MlflowClient(self._uri, self._uri)
+        if client.get_experiment_by_name(_EXPERIMENT) is None:
+            try:
+                client.create_experiment(_EXPERIMENT, artifact_location=(self._folder / "artifacts").as_uri())
+            except MlflowException:  # another process was first
+                if client.get_experiment_by_name(_EXPERIMENT) is None:
+                    raise
+        return client
+
+    def _describe(self, run: TrainingRun, name: str, plots: Path) -> None:
+        at = int(run.at.timestamp() * 1000)
+        metrics = [Metric(key, value, at, 0) for key, value in _metrics(run).items() if value == value]  # noqa: PLR0124
+        parameters = [Param(key, str(value)[:_LONGEST]) for key, value in run.parameters.items()]
+        self._client.log_batch(name, metrics, parameters)
+        source = json.dumps(source_of(run, str(self._lake)))
+        if len(source) <= _SOURCE_BYTES:
+            entity = Dataset(
+                run.model, run.rows.digest[:_DIGEST], SOURCE_TYPE, source, schema_of(run), json.dumps(profile_of(run))
+            )
+            self._client.log_inputs(name, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
+        self._client.log_artifacts(name, str(plots), plots.name)
+        files = {**run.files, "run.json": run.to_json()}
+        for key, text in files.items():
+            self._client.log_text(name, text, f"files/{key}")
+
+    def _log_model(self, run: TrainingRun, name: str, model: Path) -> Any:
+        texts = run.rows.texts
+        inputs = Schema(
+            [ColSpec("string" if each in texts else "double", each, required=False) for each in run.rows.features]
+        )
+        needs = [f"{key}=={value}" for key, value in run.packages.items() if key not in {"python", "lagoa"}]
+        needs.append(f"lagoa[ml]=={run.packages.get('lagoa', '')}".rstrip("="))
+        with mlflow.start_run(run_id=name):
+            return mlflow.pyfunc.log_model(
+                name="model",
+                loader_module="lagoa.mlflow.loader",
+                data_path=str(model),
+                signature=ModelSignature(inputs),
+                pip_requirements=needs,
+            )
+
+    def _register(self, run: TrainingRun, name: str, info: Any) -> int:
+        try:
+            self._client.create_registered_model(run.model)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        tags = {"lagoa.run": run.id, "lagoa.commit": run.commit, "lagoa.ref": run.ref}
+        version = self._client.create_model_version(run.model, info.model_uri, name, tags=tags, model_id=info.model_id)
+        return int(version.version)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let MLflow's functions mean this store, for its registry calls some without a client; silence its advice."""
+        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        mlflow.set_tracking_uri(self._uri)
+        mlflow.set_registry_uri(self._uri)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                yield
+        finally:
+            mlflow.set_tracking_uri(before[0])
+            mlflow.set_registry_uri(before[1])
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if not isinstance(error, MlflowException | OSError) and not _of_database(error):
+                raise
+            raise TrainingUnavailable(str(self._folder), " ".join(str(error).split())[:_LONGEST]) from error
+
+
+def _of_database(error: Exception) -> bool:
+    """Return whether an error is SQLAlchemy's, which MLflow brings: not all of its calls translate them."""
+    return type(error).__module__.partition(".")[0] == "sqlalchemy"
+
+
+def _tags(run: TrainingRun) -> dict[str, str]:
+    return {
+        "lagoa.run": run.id,
+        "lagoa.model": run.model,
+        "lagoa.ref": run.ref,
+        "lagoa.commit": run.commit,
+        "lagoa.tag": run.tag,
+        "lagoa.rows": run.rows.digest,
+        "lagoa.code": run.code,
+        "lagoa.predictions": run.predictions,
+        "mlflow.user": run.author,
+        "mlflow.source.name": f"lagoa ml train {run.model}",
+        "mlflow.note.content": f"Learned from `{run.ref}` at commit `{run.commit}`, kept by the tag `{run.tag}`.",
+    }
+
+
+def _metrics(run: TrainingRun) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, each in run.metrics.items():
+        found |= {name: each.value, f"{name}.low": each.low, f"{name}.high": each.high}
+        if each.baseline is not None:
+            found[f"{name}.baseline"] = each.baseline
+    found |= {f"importance.{name}": value for name, value in run.importances.items()}
+    found |= {f"drift.{name}": value for name, value in run.drift.items()}
+    return found

@@ -1,0 +1,170 @@
+"""Training a model at a commit: the commit is pinned by a tag, the run recorded, its model registered."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from lagoa.domain.optional import extra
+from lagoa.domain.refs import MAIN
+from lagoa.domain.training import CANDIDATE, SetRecord, TrainingRun
+from lagoa.errors import LagoaError
+from lagoa.features.offline import TablesAt
+from lagoa.sql_models.sql import read_model as read_sql
+from lagoa.training.definition import model_names, read_model
+from lagoa.training.environment import hardware, one_thread, packages
+from lagoa.training.evaluation import evaluate, fit, moment_at, split
+from lagoa.training.fitted import NEEDS
+from lagoa.training.origin import branch_of, is_of_main
+from lagoa.training.training_set import Selections, training_set, views_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.context import LakeContext
+    from lagoa.training.definition import Model
+    from lagoa.training.evaluation import Evaluation, Split
+    from lagoa.training.fitted import Fitted
+    from lagoa.training.training_set import TrainingSet
+
+TAGS = "ml/"
+"""Tags `ml/<model>/<run>` keep the commits that runs learned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model after its training.
+
+    Attributes:
+        fitted: the model.
+        parts: the rows that it learned from and was tested with.
+        evaluation: what the test found.
+    """
+
+    fitted: Fitted
+    parts: Split
+    evaluation: Evaluation
+
+
+def train(context: LakeContext, models: Sequence[str] = (), ref: str = MAIN) -> list[TrainingRun]:
+    """Train models at a ref, record the runs and register the models.
+
+    Args:
+        context: the lake's.
+        models: their names; all that the lake defines by default.
+        ref: where their rows are read; it is resolved once.
+
+    Raises:
+        TrainingError: a model that there is not, or whose rows or function cannot be used.
+        DefinitionError, ModelError: the definition or the SELECT, with the line.
+        RefNotFound, TableNotFound, FeatureError, QueryError: what the ref lacks.
+        TrainingUnavailable: the records, or MLflow's store, cannot be written.
+        PartMissing: the extra `ml` is not installed.
+    """
+    with extra("ml", NEEDS):
+        import lightgbm  # noqa: F401
+        import mlflow.version  # noqa: F401
+        import sklearn  # noqa: F401
+    tables = TablesAt(context, ref)
+    folder = context.settings.ml_folder
+    found = [read_model(folder, name) for name in models or model_names(folder)]
+    for model in found:  # with the line of what cannot be read or gives other rows each time
+        read_sql(folder / model.definition.rows, model.sql, context.contracts)
+    ready = Thread(target=_prepare, args=(context,), daemon=True)  # takes seconds, most of them for a new store
+    ready.start()
+    selections = Selections(context, tables)
+    return [_train(context, model, selections, ready) for model in found]
+
+
+def learn(model: Model, rows: TrainingSet, cut: int | None = None) -> Trained:
+    """Fit a model to its labelled rows, and test it; raises `TrainingError`."""
+    parts = split(model, rows, cut)
+    with one_thread():
+        fitted = fit(model, rows, parts, model.definition.parameters)
+        return Trained(fitted, parts, evaluate(model, fitted, parts))
+
+
+def _prepare(context: LakeContext) -> None:
+    with suppress(Exception):  # the same is raised where a run is logged
+        context.tracking.prepare()
+
+
+def _train(context: LakeContext, model: Model, selections: Selections, ready: Thread) -> TrainingRun:
+    tables = selections.tables
+    began, at = time.perf_counter(), context.clock().astimezone(UTC)
+    name = f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    tag = f"{TAGS}{model.name}/{name}"
+    context.catalog.create_tag(tag, tables.commit)  # first of all, so that nothing deletes what is being read
+    try:
+        views = views_of(context, model.definition)
+        rows = training_set(model, selections, views).labelled(model.definition.label)
+        trained = learn(model, rows)
+        run = TrainingRun(
+            id=name,
+            model=model.name,
+            at=at,
+            author=context.settings.author,
+            ref=tables.ref,
+            branch=branch_of(context, tables.ref),
+            commit=tables.commit,
+            tag=tag,
+            files=model.files,
+            parameters=dict(model.definition.parameters),
+            rows=set_record(rows, trained),
+            metrics=trained.evaluation.metrics,
+            segments=trained.evaluation.segments,
+            limits=trained.evaluation.limits,
+            importances=trained.evaluation.importances,
+            drift=trained.evaluation.drift,
+            predictions=trained.evaluation.digest,
+            packages=packages(),
+            hardware=hardware(),
+            notes=trained.evaluation.notes,
+            seconds=time.perf_counter() - began,
+        )
+        return _register(context, model, run, trained, ready)
+    except BaseException:
+        with suppress(LagoaError):
+            context.catalog.delete_ref(tag, tables.commit)
+        raise
+
+
+def set_record(rows: TrainingSet, trained: Trained) -> SetRecord:
+    """Return what is kept of a training set."""
+    parts = trained.parts
+    return SetRecord(
+        digest=rows.digest(),
+        rows=rows.table.num_rows,
+        trained=parts.train.num_rows,
+        tested=parts.test.num_rows,
+        cut=moment_at(parts.cut),
+        until=moment_at(rows.moments().max()),
+        tables=dict(rows.tables),
+        views=rows.views,
+        features=rows.features,
+        texts=tuple(each.name for each in trained.fitted.types if each.categories is not None),
+    )
+
+
+def _register(context: LakeContext, model: Model, run: TrainingRun, trained: Trained, ready: Thread) -> TrainingRun:
+    """Show a run in MLflow, register its model there, and record the run."""
+    from lagoa.training.plots import draw
+
+    with TemporaryDirectory(prefix="lagoa-ml-") as folder:
+        saved, plots = Path(folder) / "model", Path(folder) / "plots"
+        trained.fitted.save(saved, model.definition.trusted)
+        draw(plots, model, run, trained.evaluation)
+        ready.join()
+        tracked = context.tracking.log(run, saved, plots)
+    run = replace(run, version=tracked.version, tracking=tracked.run, place=tracked.place)
+    context.training.add(run)
+    if is_of_main(context, run):
+        context.tracking.set_alias(run.model, CANDIDATE, run.version)
+    return run

@@ -1,0 +1,145 @@
+"""MLflow's own view of what was trained: runs, datasets, models and aliases, and what it must not do."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from trained import BOOSTED, QUANTILES, TrainedLake, orders, publish
+
+from lagoa.errors import TrainingUnavailable
+
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""How pickles begin."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return a lake with two models that were trained on main, one of them also on a branch, and promoted."""
+    found = TrainedLake(tmp_path_factory.mktemp("mlflow"))
+    found.file("ml/price.yaml", QUANTILES)
+    found.file("ml/price.py", BOOSTED)
+    with found.open() as lake:
+        publish(lake, orders(100))
+        lake.train()
+        lake.promote_model("late", "the first")
+        lake.create_branch("dev/ana")
+        lake.train(["late"], "dev/ana")
+    return found
+
+
+@pytest.fixture
+def client(folder):
+    """Return MLflow's client of the lake's store; its functions mean that store, too."""
+    import mlflow
+
+    uri = f"sqlite:///{folder.root / '.lagoa' / 'mlflow' / 'mlflow.db'}"
+    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    yield mlflow.MlflowClient(uri, uri)
+    mlflow.set_tracking_uri(before[0])
+    mlflow.set_registry_uri(before[1])
+
+
+def test_a_run_shows_what_it_learned_from(folder, client):
+    with folder.open() as lake:
+        ours = lake.trained_run("late@champion")
+    run = client.get_run(ours.tracking)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["lagoa.commit"] == ours.commit
+    assert run.data.tags["lagoa.ref"] == "main"
+    assert run.data.tags["lagoa.rows"] == ours.rows.digest
+    assert run.data.params == {"strength": "1.0"}
+    assert run.data.metrics["auc"] == ours.metrics["auc"].value
+    assert run.data.metrics["auc.low"] < run.data.metrics["auc"] < run.data.metrics["auc.high"]
+    assert run.data.metrics["auc.baseline"] == 0.5
+    shown = {each.path for each in client.list_artifacts(ours.tracking, "plots")}
+    assert shown == {f"plots/{name}.svg" for name in ("ranking", "calibration", "importances", "drift")}
+    assert {each.path for each in client.list_artifacts(ours.tracking, "files")} >= {"files/late.py", "files/run.json"}
+    (given,) = run.inputs.dataset_inputs
+    assert (given.dataset.name, given.dataset.source_type) == ("late", "lagoa")
+    assert given.dataset.digest == ours.rows.digest[:36]
+    assert json.loads(given.dataset.profile)["commit"] == ours.commit
+    assert json.loads(given.dataset.schema)["mlflow_colspec"][1] == {
+        "name": "state",
+        "type": "string",
+        "required": False,
+    }
+
+
+def test_a_run_of_a_branch_shows_as_that_branch_and_is_no_candidate(folder, client):
+    with folder.open() as lake:
+        ours = lake.trained_run("late@2")
+    assert client.get_run(ours.tracking).data.tags["lagoa.ref"] == "dev/ana"
+    assert client.get_model_version("late", "2").tags["lagoa.ref"] == "dev/ana"
+    assert client.get_registered_model("late").aliases == {"candidate": 1, "champion": 1}
+
+
+def test_mlflow_builds_the_rows_again(folder, client):
+    import mlflow
+
+    with folder.open() as lake:
+        ours = lake.trained_run("late@champion")
+        publish(lake, orders(20, seed=9))
+    (given,) = client.get_run(ours.tracking).inputs.dataset_inputs
+    frame = mlflow.data.get_source(given).load()
+    assert len(frame) == ours.rows.rows
+    dataset = mlflow.data.from_lagoa("late@champion", str(folder.root))
+    assert (dataset.name, dataset.digest, dataset.source.document["commit"]) == (
+        "late",
+        ours.rows.digest[:36],
+        ours.commit,
+    )
+    assert dataset.profile["num_rows"] == ours.rows.rows
+    assert dataset.source.to_dict() == json.loads(given.dataset.source)
+    pd.testing.assert_frame_equal(dataset.source.load(), frame)
+
+
+def test_a_model_is_loaded_by_its_alias_and_predicts_the_same(folder, client):
+    import mlflow
+
+    rows = pd.DataFrame({"distance": [0.0, 3.0, None], "state": ["BA", "SP", "XX"], "other": [1, 2, 3]})
+    found = mlflow.pyfunc.load_model("models:/late@champion").predict(rows)
+    assert list(found.columns) == ["probability"]
+    assert found["probability"][0] < found["probability"][1]
+    quantiles = mlflow.pyfunc.load_model("models:/price/1").predict(rows.fillna({"distance": 0.0}))
+    assert list(quantiles.columns) == ["quantile_0.1", "quantile_0.5", "quantile_0.9"]
+    with folder.open() as lake:
+        ours = lake.trained_run("late@champion")
+        from lagoa.training.fitted import load_fitted
+
+        kept = load_fitted(lake.context.tracking.files(ours), ["numpy.dtype"])
+    assert kept.parts[0][1].predict_proba(rows.fillna({"distance": 0.0}).astype({"state": "category"})).shape == (3, 2)
+
+
+def test_no_artifact_is_a_pickle_and_nobody_is_told(folder):
+    files = [each for each in (folder.root / ".lagoa" / "mlflow" / "artifacts").rglob("*") if each.is_file()]
+    assert len(files) > 20
+    assert [each for each in files if each.read_bytes().startswith(PICKLES) or each.suffix in {".pkl", ".joblib"}] == []
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_run_can_be_repeated_without_anything_of_mlflow(folder):
+    (folder.root / ".lagoa" / "mlflow").rename(folder.root / "away")
+    try:
+        with folder.open() as lake:
+            assert lake.reproduce("late@champion").same_predictions
+            with pytest.raises(TrainingUnavailable, match="are not there"):
+                lake.context.tracking.files(replace(lake.trained_run("late"), place="/nowhere"))
+    finally:
+        (folder.root / "away").rename(folder.root / ".lagoa" / "mlflow")
+
+
+def test_a_store_that_is_no_database_is_said_and_nothing_is_kept(tmp_path):
+    broken = TrainedLake(tmp_path)
+    broken.file(".lagoa/mlflow/mlflow.db", b"no database, but long enough to be looked at as one" * 100)
+    with broken.open() as lake:
+        publish(lake, orders(100))
+        with pytest.raises(TrainingUnavailable, match="cannot be used"):
+            lake.train()
+        assert lake.trained_models()[0].runs == ()
+        assert [each.name for each in lake.refs() if each.kind == "tag"] == []

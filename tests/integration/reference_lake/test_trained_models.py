@@ -1,0 +1,128 @@
+"""The reference lake's models: they learn what is there to learn, and from nothing that came later."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import warnings
+
+import duckdb
+import pytest
+from checkout import ROOT
+
+from flows.sources.olist import generate
+from lagoa.bootstrap import open_lake
+from lagoa.settings import load_settings
+
+CUT = "2018-04-01"
+UNTIL = {
+    "olist_orders_dataset": f"""
+        select * replace (
+            case when order_approved_at < timestamp '{CUT}' then order_approved_at end as order_approved_at,
+            case when order_delivered_carrier_date < timestamp '{CUT}' then order_delivered_carrier_date end
+                as order_delivered_carrier_date,
+            case when order_delivered_customer_date < timestamp '{CUT}' then order_delivered_customer_date end
+                as order_delivered_customer_date
+        ) from given where order_purchase_timestamp < timestamp '{CUT}'""",
+    "olist_order_reviews_dataset": f"select * from given where review_answer_timestamp < timestamp '{CUT}'",
+}
+"""What each file had at the cut; files of orders have their orders alone, all others are as they are."""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def _as_it_was(full, early):
+    """Write the files as they would have been at the cut."""
+    early.mkdir()
+    with duckdb.connect() as connection:
+        for name in ("olist_orders_dataset", *(each.stem for each in full.glob("*.csv"))):
+            given, target = full / f"{name}.csv", early / f"{name}.csv"
+            text = given.read_text("utf-8").splitlines()[0]
+            connection.execute(f"create or replace view given as from read_csv('{given}', header = true, nullstr = '')")
+            if name in UNTIL:
+                query = UNTIL[name]
+            elif "order_id" in text:
+                query = (
+                    f"select given.* from given semi join '{early / 'olist_orders_dataset.csv'}' as o using (order_id)"
+                )
+            else:
+                shutil.copy(given, target)
+                continue
+            connection.execute(
+                f"copy ({query}) to '{target}' (format csv, header, timestampformat '%Y-%m-%d %H:%M:%S')"
+            )
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """Return the reference lake with all orders on main, and on the branch `early` those of before the cut."""
+    folder = tmp_path_factory.mktemp("trained")
+    generate(folder / "full", scale=0.02)
+    _as_it_was(folder / "full", folder / "early")
+    shutil.copytree(ROOT / "ml", folder / "ml")
+    settings = load_settings(ROOT).model_copy(update={"state": folder / "state"})
+    with open_lake(settings) as opened:
+        early = opened.create_branch("early")
+        early.ingest_folder(folder / "early")
+        early.transform()
+        with opened.run("all") as branch:
+            branch.ingest_folder(folder / "full")
+            branch.transform()
+            branch.publish()
+        _apply_features(opened)
+        yield opened
+
+
+def _apply_features(lake):
+    spec = importlib.util.spec_from_file_location("reference_features", ROOT / "feature_store" / "features.py")
+    module = importlib.util.module_from_spec(spec)
+    with warnings.catch_warnings(action="ignore"):  # Feast and what it imports warn when they are imported
+        from lagoa.feast.views import definitions_of
+
+        spec.loader.exec_module(module)
+        found = definitions_of("lagoa", [module.customer_features, module.seller_features], [module.late_delivery], [])
+    lake.context.online.set_registry(b"", found)
+
+
+@pytest.mark.parametrize("model", ["late_delivery", "days_to_delivery"])
+def test_features_and_labels_are_those_that_were_known_at_the_cut(lake, model):
+    found = lake.check_leaks(model, "early")
+    assert found.rows > 800
+    assert found.leaks == ()
+
+
+LEAKS = [
+    ("orders.items,", "orders.items + date_diff('day', orders.day, orders.delivered_on) as items,", "items"),
+    ("country.overdue,", "(select count(*) from orders) as overdue,", "overdue"),
+    ("day + 1, 1, 0, 0, 0, 0", "day - 1, 1, 0, 0, 0, 0", "overdue_share"),  # orders of the next day wait already
+    ("delivered_on + 1, 0, 0, 1", "day, 0, 0, 1", "late_share_14"),  # a road is known when it begins
+    ("orders.delivered_at as known_at", "orders.approved_at as known_at", "late"),
+]
+
+
+@pytest.mark.parametrize(("sound", "leaking", "column"), LEAKS)
+def test_a_leak_on_purpose_is_found(lake, tmp_path, sound, leaking, column):
+    from dataclasses import replace
+
+    from lagoa.lake import Lake
+
+    shutil.copytree(ROOT / "ml", tmp_path / "ml")
+    file = tmp_path / "ml" / "approved_orders.sql"
+    text = file.read_text("utf-8")
+    assert sound in text
+    file.write_text(text.replace(sound, leaking), "utf-8")
+    moved = Lake(replace(lake.context, settings=lake.settings.model_copy(update={"root": tmp_path})))
+    found = moved.check_leaks("late_delivery", "early")
+    assert column in [each.column for each in found.leaks]
+
+
+def test_both_models_are_trained_and_can_be_repeated(lake):
+    runs = lake.train()
+    assert [run.model for run in runs] == ["days_to_delivery", "late_delivery"]
+    days, late = runs
+    assert days.metrics["pinball"].value < days.metrics["pinball"].baseline
+    assert days.metrics["longest"].value < days.metrics["longest"].baseline  # a shorter promise than the marketplace's
+    assert "customer_features__state" in late.rows.features
+    for run in runs:
+        again = lake.reproduce(run.id)
+        assert (again.same_rows, again.same_predictions) == (True, True)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from lagoa.sql_models.testing import ModelTestReport
     from lagoa.training.gate import Comparison
     from lagoa.training.leaks import LeakCheck
+    from lagoa.training.lineage import ModelLineage
     from lagoa.training.reproduce import Reproduction
     from lagoa.training.runs import Standing as ModelStanding
 
@@ -617,6 +618,23 @@ class Lake:
         from lagoa.training.reproduce import reproduce
 
         return reproduce(self.context, self.trained_run(run))
+
+    def model_lineage(self, run: str) -> ModelLineage:
+        """Return the tables that a run learned from, down to the batches of files; see `trained_run`.
+
+        Raises:
+            TrainingError: there is no such run.
+            TrainingSetGone: its commit was deleted.
+        """
+        from lagoa.training.lineage import lineage
+
+        return lineage(self.context, self.trained_run(run))
+
+    def learned_from(self, batch: str) -> list[ModelLineage]:
+        """Return the runs that learned from a batch, by its id or the beginning of it, newest first."""
+        from lagoa.training.lineage import learned_from
+
+        return learned_from(self.context, batch)
 
     def check_leaks(self, model: str, against: str, ref: str = MAIN) -> LeakCheck:
         """Return which columns of a model's rows say another thing at an earlier ref, of moments that both know.

@@ -25,6 +25,7 @@ EXAMPLES = {
         'lagoa sql "select count(*) from bronze.people"',
         'lagoa sql --ref dev --csv "select * from silver.orders" > orders.csv',
     ],
+    "lineage": ["lagoa lineage ml:late_delivery@champion", "lagoa lineage batch:06136457c7a2da37 --json"],
     "report": ["lagoa report main -o audit.html"],
     "connect": [
         "lagoa connect sqlalchemy",

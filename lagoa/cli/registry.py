@@ -26,6 +26,7 @@ COMMANDS = {
     "tables": (".tables", LOOK),
     "show": (".show", LOOK),
     "sql": (".sql", LOOK),
+    "lineage": (".lineage", LOOK),
     "report": (".report", LOOK),
     "connect": (".connect", CARE),
     "doctor": (".doctor", CARE),

@@ -14,7 +14,7 @@ from lagoa.training.environment import one_thread
 from lagoa.training.evaluation import label_of, predict
 from lagoa.training.fitted import load_fitted
 from lagoa.training.metrics import draws, interval, scored
-from lagoa.training.origin import is_of_main, tables_of
+from lagoa.training.origin import is_of_main, is_withdrawn, tables_of
 from lagoa.training.runs import standing
 from lagoa.training.training_set import MOMENT, Selections, Views, training_set
 
@@ -188,6 +188,8 @@ def _reasons(context: LakeContext, run: TrainingRun, why: str) -> list[str]:
         found.append("a promotion has a reason: say why")
     if not is_of_main(context, run):
         found.append(f"it learned from {run.ref}, which is not a published state of main")
+    elif is_withdrawn(context, run.commit):
+        found.append(f"the state {run.commit[:12]} that it learned from was rolled back")
     found += [f"{each.name} is {each.value:.4f}, and must be {each.limit}" for each in run.limits if not each.kept]
     return found
 

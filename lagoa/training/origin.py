@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.refs import MAIN, Ref
 from lagoa.errors import RefNotFound, TrainingSetGone
 from lagoa.features.offline import TablesAt
-from lagoa.publish.moves import was_published
+from lagoa.publish.moves import ROLLBACK, was_published
 
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 def is_of_main(context: LakeContext, run: TrainingRun) -> bool:
     """Return whether a run learned from a published state, by a ref that was no other branch."""
     return not run.branch and was_published(context.catalog, run.commit)
+
+
+def is_withdrawn(context: LakeContext, commit: str) -> bool:
+    """Return whether a published state was rolled back: the present state of main does not go back to it."""
+    catalog = context.catalog
+    at = catalog.get(catalog.ref(MAIN).commit)
+    while at.id != commit:
+        before = at.properties.get(ROLLBACK) or next(iter(at.parents), None)
+        if before is None:
+            return True
+        at = catalog.get(before)
+    return False
 
 
 def branch_of(context: LakeContext, ref: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ from lagoa.audit.bases.query import SqlCheck
 from lagoa.catalog.readable import files_size
 from lagoa.contracts.contract import Column, Contract
 from lagoa.contracts.folder import Contracts
-from lagoa.errors import ModelError, QueryError
+from lagoa.errors import EngineUnavailable, ModelError, QueryError
+from lagoa.sql_models.engine_choice import engine_of_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.engines import EngineName
     from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.checks import Rows
     from lagoa.domain.ports.engine import Queries
     from lagoa.domain.tables import TableName
 
@@ -66,10 +69,41 @@ def engine_queries(context: LakeContext, checks: Sequence[SqlCheck], tables: Poi
         yield _EngineQueries(rows)
 
 
+@contextmanager
+def engine_rows(context: LakeContext, tables: Pointers) -> Iterator[Callable[[str], Rows | None] | None]:
+    """Yield what answers queries over some tables on the other engine; None if that is to measure nothing of them.
+
+    It returns None for a query that has another result there, or one that is no whole or decimal number: of sums of
+    floating-point numbers the last digits depend on the order of the rows, and times are those of a client's zone.
+
+    Raises:
+        EngineUnavailable: it does not start or does not answer.
+    """
+    name = engine_of_check(context, sum(_size(context, pointer) for pointer in tables.values()))
+    engine = context.model_engine if name else None
+    if engine is None:
+        yield None
+        return
+
+    def rows(sql: str) -> Rows | None:
+        written = _in_engine(context, sql, tables, engine.name) if "FROM" in sql.upper() else ""
+        try:
+            found = run(written) if written else []
+        except EngineUnavailable as error:
+            away.append(error)  # who asks may take it for the fault of a check
+            raise
+        exact = all(each is None or isinstance(each, int | Decimal) for row in found for each in row)
+        return found if found and exact else None
+
+    away: list[EngineUnavailable] = []
+    with engine.reading(tables) as run:
+        yield rows
+    if away:
+        raise away[0]
+
+
 def _runs_there(check: SqlCheck, state: State) -> bool:
     """Return whether another engine is to measure a check, and can do so with the SQL engine's result."""
-    from lagoa.sql_models.engine_choice import engine_of_check
-
     context = state.context
     if "FROM" not in check.query:  # it reads nothing
         return False

@@ -106,6 +106,38 @@ CHANGED = {
 }  # fmt: skip
 """The checks that fail on `bad`, beside those of the columns."""
 
+SODA = """
+filter: id >= 0
+columns:
+  - name: word
+    missing_values: ["", "n/a"]
+    checks:
+      - missing: {threshold: {metric: percent, must_be_less_than: 90}}
+      - invalid: {valid_values: [cat, "O'N \\\\ ç"], threshold: {must_be_less_than: 100}}
+      - duplicate: {threshold: {must_be_less_than: 100}}
+  - name: cents
+    checks:
+      - aggregate: {function: sum, threshold: {must_be_less_than: 1000}}
+      - aggregate: {function: avg, qualifier: mean, threshold: {must_be_less_than: 1000}}
+      - aggregate: {function: max, qualifier: most, filter: whole > 0, threshold: {must_be_less_than: 1000}}
+checks:
+  - row_count: {threshold: {must_be: 12}}
+  - failed_rows: {qualifier: dear, expression: price > 500, threshold: {must_be_less_than: 100}}
+  - failed_rows:
+      qualifier: strange
+      query: select * from silver.facts where owner not in (select id from silver.owners)
+  - metric: {qualifier: owners, query: select count(distinct owner) from silver.facts, threshold: {must_be: 2}}
+  - metric: {qualifier: text, query: select max(length(word)) from silver.facts, threshold: {must_be: 7}}
+"""
+"""A check file of `silver.facts` that passes on `good`."""
+
+SODA_HERE = """
+checks:
+  - duplicate: {columns: [k, j, valid_from], threshold: {must_be: 0}}
+  - metric: {query: select avg(k::double) from silver.versions, threshold: {must_be_greater_than: 0}}
+"""
+"""One of `silver.versions`, which DuckDB measures whatever the engine: texts of dates, and digits of a double."""
+
 _VERSIONS = (
     "(1, 2, '2024-01-01', '2024-02-01', false), (1, 2, '2024-02-01', null, true), (1, 3, '2024-01-05', null, true)"
 )
@@ -128,6 +160,8 @@ def fill(root: Any, **settings: Any) -> LakeFolder:
         folder.contract(f"silver.{name}", columns, materialization="scd2", scd2={"deletions": deletions})
     folder.file("good.csv", "id\n1\n2\n")
     folder.file("bad.csv", "id\n3\nx\ny\n2\n")
+    folder.file("soda/silver/facts.yaml", SODA)
+    folder.file("soda/silver/versions.yaml", SODA_HERE)
     _facts(folder, rules=False)
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+FACTS, VERSIONS = TableName.parse("silver.facts"), TableName.parse("silver.versions")
 OWNERS, PAIRS = TableName.parse("silver.owners"), TableName.parse("silver.pairs")
 
 
@@ -33,6 +35,7 @@ class SparkHere:
         self._spark, self._context, self._folder = spark, context, folder
         self._shown = {}
         self.queries = 0
+        self.ran = []
 
     @contextmanager
     def reading(self, tables):
@@ -44,6 +47,7 @@ class SparkHere:
 
     def _run(self, files, query):
         self.queries += 1
+        self.ran.append(query)
         for table, file in files.items():
             if self._shown.get(table) != file:  # another state of it may have been read meanwhile
                 self._spark.sql(f"CREATE DATABASE IF NOT EXISTS {table.layer}")
@@ -106,3 +110,19 @@ def test_checks_of_large_tables_alone_go_there(lakes, setting):
         "silver.pairs/key/a+b": False,
     }
     assert engine.queries > before
+
+
+def test_check_files_of_large_tables_are_measured_there_with_the_results_of_duckdb(lakes):
+    lake, on_spark, engine = lakes
+    for ref in ("good", "bad"):
+        del engine.ran[:]
+        ours, _ = audited(lake, ref, "good", frozenset({FACTS, VERSIONS}))
+        theirs, _ = audited(on_spark, ref, "good", frozenset({FACTS, VERSIONS}))
+        checks = [name for name in ours if "/soda/" in name]
+        assert len(checks) == 13
+        assert {name: theirs[name] for name in checks} == {name: ours[name] for name in checks}
+        outcomes = {ours[name].outcome for name in checks}
+        assert outcomes == ({"passed"} if ref == "good" else {"passed", "failed"})
+        of_soda = [query for query in engine.ran if re.search(r"m_0|failed_rows|max\(length", query, re.IGNORECASE)]
+        assert len(of_soda) >= 3
+        assert not any("valid_from" in query for query in of_soda)

@@ -12,7 +12,7 @@ KNOWN = {
     "skops": "MIT",  # declares "OSI Approved"
     "text-unidecode": "Artistic-1.0 OR GPL-2.0-or-later",  # declares both without "or"
 }
-KNOWN |= dict.fromkeys(["soda-core", "soda-databricks", "soda-duckdb", "soda-sparkdf", "soda-trino"], "Elastic-2.0")
+KNOWN |= dict.fromkeys(["soda-core", "soda-duckdb"], "Elastic-2.0")
 """Packages whose metadata does not say what their license is."""
 
 ALLOWED = re.compile(

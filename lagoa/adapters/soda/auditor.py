@@ -17,15 +17,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.soda.cache import CheckFileCache
+from lagoa.adapters.soda.connection import SharedConnection
 from lagoa.adapters.soda.file import COMPARISONS, SOURCE, VALUES, Reader
 from lagoa.domain.checks import CheckResult
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lagoa.domain.checks import CheckFile, FileCheck, Outcome
+    from lagoa.domain.ports.checks import Rows
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
     from lagoa.errors import CheckError
@@ -68,11 +70,18 @@ class SodaAuditor:
             self._known.put(file)
         return file
 
-    def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
+    def run(
+        self, files: Sequence[CheckFile], session: SqlSession, elsewhere: Callable[[str], Rows | None] | None = None
+    ) -> Sequence[CheckResult]:
         """Run every check of the files in a session of DuckDB; the results have no keys."""
+        connection = session.connection
         with _parser:
-            source = _soda().from_existing_cursor(session.connection, name=SOURCE)
-            return [result for file in files for result in _run(file, source, session.connection)]
+            source = _soda().from_existing_cursor(connection, name=SOURCE)
+            if elsewhere is not None:
+                connection = SharedConnection(connection, elsewhere)
+                wrapped = source.data_source_connection
+                wrapped.connection = type(wrapped.connection)(connection)
+            return [result for file in files for result in _run(file, source, connection)]
 
     def close(self) -> None:
         """Save the parsed check files for the next process."""
@@ -132,11 +141,12 @@ def _no_figure(check: FileCheck, connection: Any) -> str:
     if body.get("rows_tested_query"):
         queries["rows_tested_query"] = str(body["rows_tested_query"]).strip().rstrip(";")
     for key, sql in queries.items():
-        rows = connection.execute(f"SELECT * FROM ({sql}\n) LIMIT 2").fetchall()  # noqa: S608 - of a check file
-        if len(rows) != 1:
+        ((rows,),) = connection.execute(f"SELECT count(*) FROM ({sql}\n)").fetchall()  # noqa: S608 - of a check file
+        if rows != 1:
             return f"the {key} gives {'more than one row' if rows else 'no row'}: it must give one row with one value"
-        if len(rows[0]) != 1:
-            return f"the {key} gives {len(rows[0])} columns: it must give one row with one value"
+        columns = len(connection.execute(f"DESCRIBE {sql}").fetchall())
+        if columns != 1:
+            return f"the {key} gives {columns} columns: it must give one row with one value"
     return ""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from lagoa.domain.receipts import Receipt
     from lagoa.domain.tables import TableName
     from lagoa.errors import CheckError
+
+
+Rows = Sequence[tuple[Any, ...]]
+"""Rows of a query."""
 
 
 class Auditor(Protocol):
@@ -29,10 +34,17 @@ class Auditor(Protocol):
         If `faults` is given, errors of single checks are appended to it, and the file is returned without these checks.
         """
 
-    def run(self, files: Sequence[CheckFile], session: SqlSession) -> Sequence[CheckResult]:
+    def run(
+        self, files: Sequence[CheckFile], session: SqlSession, elsewhere: Callable[[str], Rows | None] | None = None
+    ) -> Sequence[CheckResult]:
         """Run every check of some files; the outcome shows whether a check was not evaluated.
 
         The caller must detect checks without a result. Keys are left empty.
+
+        Args:
+            files: the files.
+            session: of the SQL engine, with the tables that they read.
+            elsewhere: returns the rows of a query from another engine; None if the session is to answer it.
         """
 
     def close(self) -> None:

@@ -316,8 +316,8 @@ def test_a_check_file_of_a_table_without_contract_is_an_error(dev, small):
 class Forgetful(SodaAuditor):
     """Loses its last result on the way, as a tool may do that only logs its errors."""
 
-    def run(self, files, session):
-        return super().run(files, session)[:-1]
+    def run(self, files, session, elsewhere=None):
+        return super().run(files, session, elsewhere)[:-1]
 
 
 def test_a_result_that_does_not_come_back_blocks(dev, small, lake):

@@ -42,15 +42,15 @@ def dev(lake, small):
 class Doubting(SodaAuditor):
     """Says of every check that it was not evaluated, as Soda does where it cannot reach a table."""
 
-    def run(self, files, session):
-        return [replace(each, outcome="not evaluated", figure=None) for each in super().run(files, session)]
+    def run(self, files, session, elsewhere=None):
+        return [replace(each, outcome="not evaluated", figure=None) for each in super().run(files, session, elsewhere)]
 
 
 class Forgetful(SodaAuditor):
     """Loses every result on the way."""
 
-    def run(self, files, session):
-        super().run(files, session)
+    def run(self, files, session, elsewhere=None):
+        super().run(files, session, elsewhere)
         return []
 
 

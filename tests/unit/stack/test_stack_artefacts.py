@@ -100,7 +100,7 @@ class TestZip:
         built = []
         artefact = Artefact(**entry, build=["--db=postgres"])
         plain = fetch(tmp_path, "server", artefact, lambda _: None)
-        made = fetch(tmp_path, "server", artefact, lambda _: None, lambda folder, options: built.append(options))
+        made = fetch(tmp_path, "server", artefact, lambda _: None, lambda *told: built.append(told))
         assert (len(built), plain == made) == (1, False)
         assert plain == fetch(tmp_path, "server", artefact, lambda _: None)
 

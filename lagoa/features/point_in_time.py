@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
-from lagoa.features.moments import column_type, moments_in_sql, near_moment_in_sql
+from lagoa.features.moments import AND_ONE, column_type, moments_in_sql, near_moment_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +157,7 @@ class ViewJoin:
         if self.by_knowledge:
             rows.append(f"{wanted.created} AS _lagoa_written")
             on.append("f._lagoa_written = m.written")
-        order = f" ORDER BY f.{name_in_sql(view.created)} DESC NULLS LAST" if view.created else ""
+        order = f" ORDER BY f.{name_in_sql(view.created)} DESC NULLS LAST{AND_ONE}" if view.created else ""
         once = "" if wanted.unique else f" QUALIFY row_number() OVER (PARTITION BY m.row{order}) = 1"
         return (
             f"SELECT {', '.join(['m.row', *features])} "

@@ -162,6 +162,8 @@ def test_zero_with_a_sign_no_number_and_no_bytes_are_what_they_are(applied):
     assert [str(latest.to_arrow().to_pylist()[0][name]) for name in names] == expected
     assert [str(online[name][0]) for name in names] == expected
     assert [str(plain[ref]) for ref in refs] == expected
+    known = store.get_historical_features(entity_df=at(T0), features=refs).to_arrow().to_pylist()[0]
+    assert [str(known[name]) for name in names] == expected
 
     view = applied.context.online.definitions().views["shops"]
     values = tuple(float("nan") if each.name in {"real", "single"} else None for each in view.features)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.review.plan import PublicationPlan
     from lagoa.review.query import Result
     from lagoa.sql_models.run import ModelResult
+    from lagoa.training.score import Scores
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
 
 _T = TypeVar("_T")
@@ -104,6 +105,24 @@ class Branch:
         """
         with self.write(f"merge into {table}") as tx:
             return tx.merge(TableName.parse(table), source, key=key, order_by=order_by, batch=batch)
+
+    def score(self, table: str, run: str, *, days: int = 90) -> Scores:
+        """Replace the rows of a table by what a trained model says of the rows whose label is not known yet.
+
+        Args:
+            table: its name; its contract has the key of the model's rows, `moment`, `probability` or `q10`, `q50`, …,
+                `training_rank`, `model`, `model_version` and `data_commit`.
+            run: as of `Lake.trained_run`, such as `late_delivery@champion`.
+            days: how far the moment of a row may be behind the latest one.
+
+        Raises:
+            TrainingError: there is no such run, or a column that its model needs is gone.
+            TrainingUnavailable: the model's files are gone.
+        """
+        from lagoa.training.runs import find_run
+        from lagoa.training.score import score
+
+        return score(self._context, self.name, TableName.parse(table), find_run(self._context, run), days)
 
     def scd2(self, table: str, source: Source) -> WriteResult:
         """Make a table the history that follows from all observations; only differences are written."""

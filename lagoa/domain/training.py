@@ -124,6 +124,8 @@ class TrainingRun:
         hardware: what the machine is.
         notes: what the one who trains should know.
         seconds: how long it took, without the time to log it.
+        scores: what it predicted in its test (the median, where there are quantiles), at each hundredth from the least
+            to the greatest.
         version: of the model in MLflow's registry; 0 before it is registered.
         tracking: id of MLflow's run.
         place: where MLflow keeps the model's files.
@@ -150,6 +152,7 @@ class TrainingRun:
     hardware: dict[str, str]
     notes: tuple[str, ...]
     seconds: float
+    scores: tuple[float, ...] = ()
     version: int = 0
     tracking: str = ""
     place: str = ""

@@ -63,6 +63,14 @@ class Evaluation:
     label: np.ndarray
 
     @property
+    def scores(self) -> tuple[float, ...]:
+        """The predictions at each hundredth from the least to the greatest; of the median, where there are several."""
+        import numpy as np
+
+        middle = self.predictions[:, self.predictions.shape[1] // 2]
+        return tuple(np.quantile(middle, np.linspace(0, 1, 101)).tolist())
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the predictions."""
         return predictions_digest(self.predictions)

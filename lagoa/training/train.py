@@ -128,6 +128,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             hardware=hardware(),
             notes=trained.evaluation.notes,
             seconds=time.perf_counter() - began,
+            scores=trained.evaluation.scores,
         )
         return _register(context, model, run, trained, ready)
     except BaseException:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 from checkout import ROOT
+from scored import RISK, SCORED
 
 import lagoa
 from flows.sources.olist import generate
@@ -40,6 +41,7 @@ def proof(tmp_path_factory):
         with lake.run("good") as branch:
             branch.ingest_folder(files)
             branch.transform()
+            branch.replace(SCORED, branch.sql(RISK).arrow())
             good = branch.publish().report
         contracts = lake.context.contracts
         spoiled = lake.create_branch("spoiled")

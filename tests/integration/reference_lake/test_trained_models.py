@@ -12,6 +12,7 @@ from checkout import ROOT
 
 from flows.sources.olist import generate
 from lagoa.bootstrap import open_lake
+from lagoa.errors import AuditFailed
 from lagoa.settings import load_settings
 
 CUT = "2018-04-01"
@@ -126,3 +127,23 @@ def test_both_models_are_trained_and_can_be_repeated(lake):
     for run in runs:
         again = lake.reproduce(run.id)
         assert (again.same_rows, again.same_predictions) == (True, True)
+
+
+def test_scores_are_audited_and_published_with_version_and_commit(lake):
+    (run,) = lake.train(["late_delivery"])
+    head = lake.resolve("main").id
+    with lake.run("score") as branch:
+        scores = branch.score("gold.order_risk", run.id, days=400)
+        assert scores.rows > 20
+        published = branch.publish()
+    assert published.tables == ("gold.order_risk",)
+    outcomes = {each.check: each.outcome for each in published.report.results if "order_risk" in each.check}
+    assert outcomes["gold.order_risk/soda/checks.metric.shift"] == "passed", outcomes
+    query = "select distinct model, model_version, data_commit from gold.order_risk"
+    assert lake.sql(query).fetchall() == [("late_delivery", run.version, head)]
+    query = "select count(*) from gold.order_risk join silver.orders using (order_id) where delivered_at is not null"
+    assert lake.sql(query).fetchall() == [(0,)]
+    other = lake.create_branch("unlike")
+    other.replace("gold.order_risk", lake.sql("select * replace (0.95 as training_rank) from gold.order_risk").arrow())
+    with pytest.raises(AuditFailed, match="The orders are like those"):
+        other.publish()

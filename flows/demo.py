@@ -79,12 +79,12 @@ def _models(lake: Lake, console: Console) -> None:
     with console.status("Training the models of ml/"):
         runs = lake.train()
     rows = [
-        (run.model, run.version, run.rows.trained, run.rows.tested, name, f"{found.value:.3f}",
-         f"{found.low:.3f} to {found.high:.3f}", "" if found.baseline is None else f"{found.baseline:.3f}")
+        (f"{run.model} {run.version}", name, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}",
+         "" if found.baseline is None else f"{found.baseline:.3f}")
         for run in runs
         for name, found in list(run.metrics.items())[:2]
     ]  # fmt: skip
-    columns = ("model", "version", "learned from", "tested with", "metric", "value", "interval", "baseline")
+    columns = ("model", "metric", "value", "interval of 95 %", "baseline")
     console.print(_table(f"Models of commit {runs[0].commit[:12]}, trained in {_since(began)}", columns, rows))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import warnings
@@ -74,6 +75,11 @@ class MlflowStore:
 
     def _connect(self) -> Any:
         self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "creating.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # MLflow's migrations break where two processes begin with an empty file
+            return self._create()
+
+    def _create(self) -> Any:
         warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own use of SQLAlchemy
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)

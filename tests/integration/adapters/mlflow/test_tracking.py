@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from dataclasses import replace
 
 import pandas as pd
@@ -143,3 +148,31 @@ def test_a_store_that_is_no_database_is_said_and_nothing_is_kept(tmp_path):
             lake.train()
         assert lake.trained_models()[0].runs == ()
         assert [each.name for each in lake.refs() if each.kind == "tag"] == []
+
+
+def test_a_store_of_a_newer_mlflow_is_said(folder, tmp_path):
+    place = TrainedLake(tmp_path)
+    file = tmp_path / ".lagoa" / "mlflow" / "mlflow.db"
+    file.parent.mkdir(parents=True)
+    shutil.copy(folder.root / ".lagoa" / "mlflow" / "mlflow.db", file)
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("update alembic_version set version_num = 'a_later_one'")
+        db.commit()
+    with place.open() as lake:
+        publish(lake, orders(100))
+        with pytest.raises(TrainingUnavailable, match=r"mlflow cannot be used: .*(a_later_one|schema)"):
+            lake.train()
+
+
+@pytest.mark.slow
+def test_processes_that_open_an_empty_store_at_once_wait_for_each_other(tmp_path):
+    program = """
+import sys
+from pathlib import Path
+from lagoa.adapters.mlflow.store import MlflowStore
+MlflowStore(Path(sys.argv[1]), Path("."))
+"""
+    command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "store")]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [each.communicate()[1] for each in started]
+    assert [each.returncode for each in started] == [0, 0, 0], said

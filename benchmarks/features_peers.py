@@ -74,7 +74,6 @@ def main(lake: str, way: str, entities: str) -> None:
         view = FeatureView(name="events", entities=[key], ttl=timedelta(0), schema=schema, source=source)
         store.apply([key, view])
         names = [f"events:{each.name}" for each in schema]
-        store.get_historical_features(entity_df=given[:10], features=names).to_arrow()
         began = time.perf_counter()
         rows = store.get_historical_features(entity_df=given, features=names).to_arrow().num_rows
         seconds = time.perf_counter() - began

@@ -559,12 +559,13 @@ class Lake:
 
         return feature_status(self.context)
 
-    def train(self, models: Sequence[str] = (), ref: str = MAIN) -> list[TrainingRun]:
+    def train(self, models: Sequence[str] = (), ref: str = MAIN, *, trials: int = 0) -> list[TrainingRun]:
         """Train models of `ml/` at a ref, pin its commit by a tag, and register them in MLflow.
 
         Args:
             models: their names; all by default.
             ref: where their rows are read; it is resolved once.
+            trials: how many combinations of parameters a search tries for each model; 0 for no search.
 
         Raises:
             TrainingError: there is no such model, or its rows or its function cannot be used.
@@ -574,7 +575,7 @@ class Lake:
         """
         from lagoa.training.train import train
 
-        return train(self.context, models, ref)
+        return train(self.context, models, ref, trials)
 
     def trained_models(self) -> list[ModelStanding]:
         """Return each model of `ml/` with its runs, champion, candidate and promotions, by name."""

@@ -88,7 +88,11 @@ EXAMPLES = {
     ],
     "feature status": ["lagoa feature status"],
     "serve feature": ["lagoa serve feature --port 6566"],
-    "ml train": ["lagoa ml train", "lagoa ml train late_delivery --ref dev/ana"],
+    "ml train": [
+        "lagoa ml train",
+        "lagoa ml train late_delivery --ref dev/ana",
+        "lagoa ml train late_delivery --search 8",
+    ],
     "ml list": ["lagoa ml list"],
     "ml show": ["lagoa ml show late_delivery@champion", "lagoa ml show late_delivery --json"],
     "ml compare": ["lagoa ml compare late_delivery", "lagoa ml compare late_delivery@3 late_delivery@1"],

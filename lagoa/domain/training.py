@@ -70,6 +70,19 @@ class LimitResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """Parameters that a search tried.
+
+    Attributes:
+        parameters: of the function.
+        value: the metric that versions are compared by, on later rows of those for learning.
+    """
+
+    parameters: dict[str, Any]
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class SetRecord:
     """The training set of a run.
 
@@ -126,6 +139,7 @@ class TrainingRun:
         seconds: how long it took, without the time to log it.
         scores: what it predicted in its test (the median, where there are quantiles), at each hundredth from the least
             to the greatest.
+        trials: what a search tried, the best first; empty without a search.
         version: of the model in MLflow's registry; 0 before it is registered.
         tracking: id of MLflow's run.
         place: where MLflow keeps the model's files.
@@ -153,6 +167,7 @@ class TrainingRun:
     notes: tuple[str, ...]
     seconds: float
     scores: tuple[float, ...] = ()
+    trials: tuple[Trial, ...] = ()
     version: int = 0
     tracking: str = ""
     place: str = ""

@@ -74,6 +74,7 @@ class Definition(BaseModel):
     baseline: str = ""
     segments: list[str] = []
     parameters: dict[str, int | float | str | bool] = {}
+    search: dict[str, Annotated[list[int | float | str | bool], Field(min_length=1)]] = {}
     limits: dict[str, Limit] = {}
     gap: Annotated[float, Field(gt=0)] | None = None
     gate: Gate = Gate()
@@ -168,20 +169,28 @@ def _check(file: YamlFile, found: Definition) -> None:
     if Path(found.rows).name != found.rows or not found.rows.endswith(".sql"):
         raise file.error(("rows",), "it must be the name of an SQL file in the same folder.", "Write `rows: NAME.sql`.")
     check_zone(found.zone, str(file.path))
-    known = METRICS[found.kind]
-    for name in found.limits:
-        if name not in known:
-            raise file.error(("limits", name), f"there is no metric {name!r}.", f"There are: {', '.join(known)}.")
-    if found.gate.metric and found.gate.metric not in known:
-        raise file.error(("gate", "metric"), "there is no such metric.", f"There are: {', '.join(known)}.")
+    _check_metrics(file, found)
     if not found.columns and not found.features:
         raise file.error((), "it names nothing to learn from.", "Name `columns` of the SELECT, or `features`.")
     for name in (found.label, found.known):
         if name in found.columns:
             message = f"{name!r} is known only later, and cannot be learned from."
             raise file.error(("columns", found.columns.index(name)), message, "Remove it.")
+    for name in found.search:
+        if name not in found.parameters:
+            message = f"{name!r} is none of the parameters."
+            raise file.error(("search", name), message, "Name one, and its usual value under `parameters`.")
     twice = sorted({each for each in found.columns if found.columns.count(each) > 1})
     if twice:
         raise file.error(("columns",), f"{', '.join(twice)} occurs twice.", "Remove one of them.")
     if found.quantiles != sorted(set(found.quantiles)) or not found.quantiles:
         raise file.error(("quantiles",), "they must rise.", "Write `quantiles: [0.1, 0.5, 0.9]`.")
+
+
+def _check_metrics(file: YamlFile, found: Definition) -> None:
+    known = METRICS[found.kind]
+    for name in found.limits:
+        if name not in known:
+            raise file.error(("limits", name), f"there is no metric {name!r}.", f"There are: {', '.join(known)}.")
+    if found.gate.metric and found.gate.metric not in known:
+        raise file.error(("gate", "metric"), "there is no such metric.", f"There are: {', '.join(known)}.")

@@ -83,7 +83,7 @@ def reproduce(context: LakeContext, run: TrainingRun) -> Reproduction:
         rows = training_set(model, Selections(context, tables), Views.from_json(run.rows.views)).labelled(
             model.definition.label
         )
-        trained = learn(model, rows)
+        trained = learn(model, rows, run.parameters)
     digest = rows.digest()
     differences = [("code", each) for each in _code(context, run)]
     differences += [("packages", each) for each in _changed(run.packages, packages())]

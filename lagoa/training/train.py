@@ -10,7 +10,7 @@ from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
@@ -23,12 +23,14 @@ from lagoa.training.environment import hardware, one_thread, packages
 from lagoa.training.evaluation import evaluate, fit, moment_at, split
 from lagoa.training.fitted import NEEDS
 from lagoa.training.origin import branch_of, is_of_main
+from lagoa.training.search import search
 from lagoa.training.training_set import Selections, training_set, views_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lagoa.context import LakeContext
+    from lagoa.domain.training import Trial
     from lagoa.training.definition import Model
     from lagoa.training.evaluation import Evaluation, Split
     from lagoa.training.fitted import Fitted
@@ -46,20 +48,25 @@ class Trained:
         fitted: the model.
         parts: the rows that it learned from and was tested with.
         evaluation: what the test found.
+        parameters: of its function.
+        trials: what a search tried.
     """
 
     fitted: Fitted
     parts: Split
     evaluation: Evaluation
+    parameters: dict[str, Any]
+    trials: tuple[Trial, ...]
 
 
-def train(context: LakeContext, models: Sequence[str] = (), ref: str = MAIN) -> list[TrainingRun]:
+def train(context: LakeContext, models: Sequence[str] = (), ref: str = MAIN, trials: int = 0) -> list[TrainingRun]:
     """Train models at a ref, record the runs and register the models.
 
     Args:
         context: the lake's.
         models: their names; all that the lake defines by default.
         ref: where their rows are read; it is resolved once.
+        trials: how many combinations of parameters a search tries for each; 0 for no search.
 
     Raises:
         TrainingError: a model that there is not, or whose rows or function cannot be used.
@@ -80,15 +87,28 @@ def train(context: LakeContext, models: Sequence[str] = (), ref: str = MAIN) -> 
     ready = Thread(target=_prepare, args=(context,), daemon=True)  # takes seconds, most of them for a new store
     ready.start()
     selections = Selections(context, tables)
-    return [_train(context, model, selections, ready) for model in found]
+    return [_train(context, model, selections, ready, trials) for model in found]
 
 
-def learn(model: Model, rows: TrainingSet, cut: int | None = None) -> Trained:
-    """Fit a model to its labelled rows, and test it; raises `TrainingError`."""
-    parts = split(model, rows, cut)
+def learn(model: Model, rows: TrainingSet, parameters: Mapping[str, Any] | None = None, trials: int = 0) -> Trained:
+    """Fit a model to its labelled rows, and test it.
+
+    Args:
+        model: the model.
+        rows: its rows.
+        parameters: of its function; by default those of the definition, or the best of a search.
+        trials: how many combinations a search tries; 0 for no search.
+
+    Raises:
+        TrainingError: as `split`, `fit`, `search` and `evaluate` raise it.
+    """
+    parts = split(model, rows)
     with one_thread():
-        fitted = fit(model, rows, parts, model.definition.parameters)
-        return Trained(fitted, parts, evaluate(model, fitted, parts))
+        tried = search(model, rows, parts, trials) if trials else ()
+        chosen = dict(parameters if parameters is not None else model.definition.parameters)
+        chosen = dict(tried[0].parameters) if tried else chosen
+        fitted = fit(model, rows, parts, chosen)
+        return Trained(fitted, parts, evaluate(model, fitted, parts), chosen, tried)
 
 
 def _prepare(context: LakeContext) -> None:
@@ -96,7 +116,7 @@ def _prepare(context: LakeContext) -> None:
         context.tracking.prepare()
 
 
-def _train(context: LakeContext, model: Model, selections: Selections, ready: Thread) -> TrainingRun:
+def _train(context: LakeContext, model: Model, selections: Selections, ready: Thread, trials: int) -> TrainingRun:
     tables = selections.tables
     began, at = time.perf_counter(), context.clock().astimezone(UTC)
     name = f"{at:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
@@ -105,7 +125,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
     try:
         views = views_of(context, model.definition)
         rows = training_set(model, selections, views).labelled(model.definition.label)
-        trained = learn(model, rows)
+        trained = learn(model, rows, trials=trials)
         run = TrainingRun(
             id=name,
             model=model.name,
@@ -116,7 +136,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             commit=tables.commit,
             tag=tag,
             files=model.files,
-            parameters=dict(model.definition.parameters),
+            parameters=trained.parameters,
             rows=set_record(rows, trained),
             metrics=trained.evaluation.metrics,
             segments=trained.evaluation.segments,
@@ -129,6 +149,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             notes=trained.evaluation.notes,
             seconds=time.perf_counter() - began,
             scores=trained.evaluation.scores,
+            trials=trained.trials,
         )
         return _register(context, model, run, trained, ready)
     except BaseException:

@@ -43,11 +43,14 @@ def train(
         typer.Argument(metavar="[MODEL]…", help="Names of ml/; all by default.", autocompletion=complete_trained),
     ] = None,
     ref: RefOption = "main",
+    search: Annotated[
+        int, typer.Option("--search", metavar="N", min=0, max=500, help="Try N combinations of parameters.")
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Train models on the rows of one commit, pin it by a tag, and register them in MLflow."""
     with open_here(ctx) as lake, working("training"):
-        runs = lake.train(models or (), ref)
+        runs = lake.train(models or (), ref, trials=search)
     if as_json:
         emit_json([run_document(run) for run in runs])
         return
@@ -57,6 +60,9 @@ def train(
             f"({short(run.commit)}), and was tested with {number(run.rows.tested)} later ones ({seconds(run.seconds)})."
         )
         emit_table(("metric", "value", "interval of 95 %", "baseline"), metric_rows(run), right=("value", "baseline"))
+        if run.trials:
+            said = ", ".join(f"{name}={value}" for name, value in run.parameters.items())
+            say(f"Of {number(len(run.trials))} combinations of parameters the best was {said}.")
         for note in run.notes:
             hint(f"Note: {note}.")
     if not runs:

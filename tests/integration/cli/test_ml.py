@@ -84,6 +84,15 @@ def test_a_run_is_reproduced_and_what_differs_ends_with_1(place):
     assert "Different: packages: numpy none then" in other.err
 
 
+def test_parameters_are_searched(place):
+    assert "names nothing to search" in lagoa(place.root, "ml", "train", "late", "--search", "2").err
+    assert lagoa(place.root, "ml", "train", "late", "--search", "501").code == 2
+    place.model_files(DEFINITION + "search: {strength: [0.001, 0.1]}\n")
+    done = ok(place.root, "ml", "train", "late", "--search", "3")
+    assert "Of 3 combinations of parameters the best was strength=" in done.out
+    place.model_files()
+
+
 def test_leaks_are_looked_for(place):
     assert "No column knows what came later." in ok(place.root, "ml", "check", "late", "--against", "main").err
     place.model_files(DEFINITION, select=SELECT.replace("distance", "count(*) over () + distance as distance"))

@@ -39,6 +39,8 @@ def test_a_model_is_three_files(tmp_path):
         (("late.sql", "../late.sql"), 3, "in the same folder"),
         (("kind: probability", "kind: probability\nquantiles: [0.9, 0.1]"), 3, "must rise"),
         (("margin: 0.02", "metric: pinball"), 13, "there is no such metric"),
+        (("limits:", "search: {depth: [1]}\nlimits:"), 11, "'depth' is none of the parameters"),
+        (("limits:", "search: {strength: []}\nlimits:"), 11, "search"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path, change, line, words):

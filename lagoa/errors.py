@@ -155,10 +155,10 @@ class OnlineStateLost(TransientError):
 class TrainingUnavailable(TransientError):
     """The records of trained models, or MLflow's store, cannot be read or written."""
 
-    def __init__(self, place: str, reason: str) -> None:
+    def __init__(self, place: str, reason: str, advice: str = "") -> None:
         super().__init__(
             f"The store of trained models {place} cannot be used: {reason}.",
-            "Nothing was registered. Look at its disk and permissions, or its server, and try again.",
+            advice or "Nothing was kept. Look at its disk and permissions, and try again.",
         )
         self.place = place
         self.reason = reason

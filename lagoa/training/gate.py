@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.features import microseconds_of
 from lagoa.domain.training import CHAMPION, HIGHER_IS_BETTER, Promotion
-from lagoa.errors import FileError, LagoaError, PromotionRefused, TrainingError
+from lagoa.errors import FileError, LagoaError, PromotionRefused, TrainingError, TrainingUnavailable
 from lagoa.training.definition import unpacked
 from lagoa.training.environment import one_thread
 from lagoa.training.evaluation import label_of, predict
@@ -149,7 +149,7 @@ def promote(context: LakeContext, run: TrainingRun, why: str, *, uncompared: boo
     number = now.promotions[0].number + 1 if now.promotions else 1
     done = _promotion(context, number, run, why, tuple(lines))
     context.training.promote(done)
-    context.tracking.set_alias(run.model, CHAMPION, run.version)
+    _show(context, run)
     return done
 
 
@@ -178,8 +178,20 @@ def rollback(context: LakeContext, model: str, why: str, version: int | None = N
     run = next(each for each in now.runs if each.id == back.run)
     done = _promotion(context, now.promotions[0].number + 1, run, why, back.gate, kind="rollback")
     context.training.promote(done)
-    context.tracking.set_alias(model, CHAMPION, run.version)
+    _show(context, run)
     return done
+
+
+def _show(context: LakeContext, run: TrainingRun) -> None:
+    """Let MLflow show a champion; the records have it already."""
+    try:
+        context.tracking.set_alias(run.model, CHAMPION, run.version)
+    except TrainingUnavailable as error:
+        advice = (
+            f"{run.model} {run.version} is the champion, and MLflow does not show it yet: "
+            f"`lagoa ml promote {run.model}@champion --why …` tries that again."
+        )
+        raise TrainingUnavailable(error.place, error.reason, advice) from error
 
 
 def _reasons(context: LakeContext, run: TrainingRun, why: str) -> list[str]:

@@ -186,7 +186,7 @@ def _register(context: LakeContext, model: Model, run: TrainingRun, trained: Tra
         ready.join()
         tracked = context.tracking.log(run, saved, plots)
     run = replace(run, version=tracked.version, tracking=tracked.run, place=tracked.place)
-    context.training.add(run)
     if is_of_main(context, run):
         context.tracking.set_alias(run.model, CANDIDATE, run.version)
+    context.training.add(run)  # last of all: a run that is kept is complete
     return run

@@ -79,6 +79,7 @@ class FolderTracking:
         self.aliases: dict[tuple[str, str], int] = {}
         self.versions: dict[str, int] = {}
         self.fails = False
+        self.fails_to_name = False
 
     def prepare(self) -> None:
         """Do nothing."""
@@ -95,6 +96,8 @@ class FolderTracking:
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Keep the alias."""
+        if self.fails_to_name:
+            raise TrainingUnavailable(str(self._folder), "the database is locked")
         self.aliases[model, alias] = version
 
     def files(self, run: TrainingRun) -> Path:

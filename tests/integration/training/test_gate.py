@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from trained import DEFINITION, FUNCTION, orders, publish
 
-from lagoa.errors import PromotionLost, PromotionRefused, TrainingError
+from lagoa.errors import PromotionLost, PromotionRefused, TrainingError, TrainingUnavailable
 
 WORSE = FUNCTION.replace(
     "def late(features, label, *, strength):",
@@ -174,3 +174,17 @@ def test_an_earlier_champion_comes_back(folder, lake):
     assert lake.trained_run("late@champion").version == 1
     assert lake.trained_run("late@candidate").version == 2
     assert lake.rollback_model("late", "it was right", 2).version == 2
+
+
+def test_a_champion_that_mlflow_does_not_show_is_the_champion_and_can_be_shown_later(folder, lake):
+    publish(lake, orders(210))
+    lake.train()
+    folder.tracking.fails_to_name = True
+    with pytest.raises(TrainingUnavailable, match="late 2 is the champion, and MLflow does not show it yet"):
+        lake.promote_model("late", "newer")
+    assert lake.trained_run("late@champion").version == 2
+    assert folder.tracking.aliases["late", "champion"] == 1
+    folder.tracking.fails_to_name = False
+    with pytest.raises(PromotionRefused, match="the champion already"):
+        lake.promote_model("late@champion", "show it")
+    assert folder.tracking.aliases["late", "champion"] == 2

@@ -227,6 +227,15 @@ def test_nothing_is_kept_of_a_run_that_cannot_be_registered(folder, lake):
     assert [each for each in lake.refs() if each.kind == "tag"] == []
 
 
+def test_nothing_is_kept_of_a_run_that_cannot_be_named_the_candidate(folder, lake):
+    publish(lake, orders(100))
+    folder.tracking.fails_to_name = True
+    with pytest.raises(TrainingUnavailable, match="the database is locked"):
+        lake.train()
+    assert lake.trained_models()[0].runs == ()
+    assert [each for each in lake.refs() if each.kind == "tag"] == []
+
+
 def test_unknown_models_and_runs_are_said(lake):
     publish(lake, orders(100))
     with pytest.raises(TrainingError, match="There are: late"):

@@ -193,7 +193,8 @@ class PostgresOnlineFeatures:
 
 @contextmanager
 def _existing(what: str) -> Iterator[None]:
-    from psycopg.errors import UndefinedTable
+    with extra("stack", "PostgreSQL"):
+        from psycopg.errors import UndefinedTable
 
     try:
         yield

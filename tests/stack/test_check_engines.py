@@ -12,7 +12,12 @@ from lagoa.settings import load_settings
 from tests.engines.checks import fill, same, write
 from tests.stack.test_sign_in import Servers
 
-pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3600)]
+pytestmark = [
+    pytest.mark.nightly,
+    pytest.mark.timeout(3600),
+    pytest.mark.filterwarnings("ignore:unclosed .*socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 SMALL = {"engine_limit_gb": 1e-9}
 """So that tables of a few rows are large."""
 

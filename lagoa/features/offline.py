@@ -144,7 +144,7 @@ def features_at(
         for join in joins:
             session.query(join.matched()).fetchall()
             ((least, greatest),) = session.query(join.limits()).fetchall()
-            known = session.query(join.read(least, greatest)).arrow().combine_chunks()
+            known = session.query(join.read(least, greatest)).arrow()
             position = np.full(len(moments), -1)
             position[known.column(0).to_numpy()] = np.arange(known.num_rows)
             order = pa.array(position, mask=position < 0)

@@ -34,6 +34,9 @@ HEARTBEAT_S = 30
 
 _LOST_S = 90
 _PAUSE_S = 5
+_ONCE = timedelta(hours=1)
+"""After the first crash of a run others of the same run count for nothing so long."""
+
 _SAME = {
     "__prefect_kind": "json",
     "value": {"__prefect_kind": "jinja", "template": "{{ flow_run.parameters | tojson }}"},
@@ -90,7 +93,8 @@ def _wanted(client: SyncPrefectClient, notify: str | None) -> Iterator[Automatio
     yield AutomationCore(
         name="lagoa: a crashed run is repeated",
         description=f"With its parameters, for deployments with the tag {REPEAT}.",
-        trigger=_trigger(REPEAT, expect={"prefect.flow-run.Crashed"}, for_each={"prefect.resource.id"}),
+        # Once: the worker and the automation above may both say of one run that it crashed.
+        trigger=_trigger(REPEAT, expect={"prefect.flow-run.Crashed"}, for_each={"prefect.resource.id"}, within=_ONCE),
         # A new run: of one that is set back to Scheduled the worker may still report the first crash, late.
         actions=[RunDeployment.model_validate({"source": "inferred", "parameters": _SAME, "schedule_after": _PAUSE_S})],
     )

@@ -69,6 +69,8 @@ def test_sources_load_by_themselves_and_one_that_is_killed_leaves_the_others(lak
         assert lake.wait(pets)["state_type"] == "COMPLETED", lake.logs()
         assert lake.wait(lake.repeated(people))["state_type"] == "COMPLETED", lake.logs()
         models = lake.wait(lake.start("models"))
+        runs = lake.post("flow_runs/filter")
+        assert len([run for run in runs if (run["created_by"] or {}).get("type") == "AUTOMATION"]) == 1
         assert models["state_type"] == "COMPLETED", lake.logs()
     with lake.open() as opened:
         assert opened.sql("select people from gold.cities").fetchall() == [(ROWS,)]

@@ -111,13 +111,18 @@ class TestRights:
                     connection.execute(attempt)
 
     def test_making_ready_brings_back_what_somebody_changed(self, stores, admin, receipts_passwords):
+        put(stores["publisher"], 1)
         admin.execute("grant lagoa_features to lagoa_reader")
+        admin.execute("grant create on schema lagoa_features to lagoa_reader")
         admin.execute("grant insert on lagoa_features.states, lagoa_features.applied to lagoa_reader")
         prepare(admin, receipts_passwords)
-        with pytest.raises(NotAllowed):
-            put(stores["reader"], 1)
-        with pytest.raises(NotAllowed):
-            stores["reader"].set_registry(b"", NOTHING)
+        for attempt in (
+            lambda: put(stores["reader"], 2),
+            lambda: stores["reader"].push(NARROW, [row("a", 2)]),
+            lambda: stores["reader"].set_registry(b"", NOTHING),
+        ):
+            with pytest.raises(NotAllowed):
+                attempt()
 
 
 class TestConnections:

@@ -85,13 +85,14 @@ create policy own on lagoa.results using (kept_by = current_user) with check (ke
 
 # Whoever loads or publishes puts features online; what features are is said by those who make models.
 _ONLINE_RULES = """
-revoke all on schema lagoa_features from public;
+revoke all on schema lagoa_features from public, {everybody};
 revoke all on lagoa_features.format, lagoa_features.applied, lagoa_features.states from public, {everybody};
 grant usage on schema lagoa_features to {everybody};
 grant select on lagoa_features.format, lagoa_features.applied, lagoa_features.states to {everybody};
 grant insert, update on lagoa_features.applied to {definers};
 grant insert, delete on lagoa_features.states to {writers};
 grant usage, create on schema lagoa_features to lagoa_features;
+revoke lagoa_features from {everybody};
 grant lagoa_features to {writers};
 """
 

@@ -99,7 +99,7 @@ class Soda(SessionCheck):
         due = {check.id: check for check in checks}
         files = {check.table: check.file for check in checks}
         try:
-            ran = [result for file in files.values() for result in _run(file, due, state, session)]
+            ran = _run(list(files.values()), checks, state, session)
         except EngineUnavailable:
             raise
         except LagoaError as error:
@@ -130,12 +130,18 @@ class Soda(SessionCheck):
                 yield f"{name} {now[name]} instead of {was[name]}"
 
 
-def _run(file: CheckFile, checks: Mapping[str, Soda], state: State, session: SqlSession) -> Sequence[CheckResult]:
-    """Run a check file, with the help of another engine where it reads much."""
-    opened = next(check.opened for check in checks.values() if check.file == file)
-    tables = {table: state.pointers[table] for table in opened if table in state.pointers}
-    with engine_rows(state.context, tables) as elsewhere:
-        return state.context.auditor.run([file], session, elsewhere)
+def _run(files: Sequence[CheckFile], checks: Sequence[Soda], state: State, session: SqlSession) -> list[CheckResult]:
+    """Run check files, with the help of another engine, if there is one, for those that read much."""
+    auditor = state.context.auditor
+    if state.context.open_model_engine is None:
+        return list(auditor.run(files, session))
+    opened = {check.table: check.opened for check in checks}
+    results: list[CheckResult] = []
+    for file in files:
+        tables = {table: state.pointers[table] for table in opened[file.table] if table in state.pointers}
+        with engine_rows(state.context, tables) as elsewhere:
+            results += auditor.run([file], session, elsewhere)
+    return results
 
 
 def tables_read(file: CheckFile, check: FileCheck, engine: SqlEngine) -> frozenset[TableName]:

@@ -13,25 +13,28 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from featured import SHOPS
 
 from lagoa.adapters.sqlite.online import SqliteOnlineFeatures
 from lagoa.domain.features import Definitions, Feature, FeatureView, OnDemandView, OnlineRow, entity_key
 from lagoa.errors import OnlineStateLost
 
 KINDS = ("INT64", "DOUBLE", "STRING", "BYTES", "BOOL", "DECIMAL", "UNIX_TIMESTAMP", "INT64_LIST")
-VIEW = FeatureView(
+VIEW = replace(
+    SHOPS,
     name="wide",
     table="gold.wide",
-    keys=(("shop", "shop"),),
-    key_types=("STRING",),
-    timestamp="at",
-    zone="UTC",
-    created="",
-    ttl_s=0,
     features=tuple(Feature(f"f_{kind.lower()}", kind, kind.lower()) for kind in KINDS),
 )
 NARROW = replace(VIEW, name="narrow", features=(Feature("n", "INT64", "n"),))
 ALL = range(len(KINDS))
+
+
+def emptied(connection):
+    """Leave nothing in the database of a store."""
+    for (part,) in connection.execute("select tablename from pg_tables where tablename like 'part\\_%'").fetchall():
+        connection.execute(f"drop table lagoa_features.{part}")
+    connection.execute("truncate lagoa_features.states, lagoa_features.applied")
 
 
 def postgres(folder):
@@ -47,10 +50,7 @@ def postgres(folder):
     stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"
     admin = read_credentials(stack / "credentials.json")["postgres-admin"]
     with psycopg.connect(url, user="postgres", password=admin) as connection:
-        parts = connection.execute("select tablename from pg_tables where tablename like 'part\\_%'").fetchall()
-        for (part,) in parts:
-            connection.execute(f"drop table lagoa_features.{part}")
-        connection.execute("truncate lagoa_features.states, lagoa_features.applied")
+        emptied(connection)
     return PostgresOnlineFeatures(url, "publisher", partial(receipts_password, EnvSecrets, stack, "publisher"))
 
 

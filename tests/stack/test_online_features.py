@@ -19,7 +19,7 @@ from lagoa.adapters.postgres.receipts import login_of
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.domain.features import Definitions, OnlineRow, entity_key
 from lagoa.errors import FeaturesUnavailable, LakeTooNew, NotAllowed, SignInFailed, TerminalError
-from tests.contract.test_online_features import NARROW, Rows, number_of, put, row
+from tests.contract.test_online_features import NARROW, Rows, emptied, number_of, put, row
 
 NOTHING = Definitions("test")
 
@@ -34,9 +34,7 @@ def admin(postgres_url, credentials):
 @pytest.fixture
 def empty(admin):
     """Leave nothing in the database."""
-    for (part,) in admin.execute("select tablename from pg_tables where tablename like 'part\\_%'").fetchall():
-        admin.execute(f"drop table lagoa_features.{part}")
-    admin.execute("truncate lagoa_features.states, lagoa_features.applied")
+    emptied(admin)
 
 
 @pytest.fixture

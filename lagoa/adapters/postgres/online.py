@@ -9,15 +9,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from lagoa.adapters.postgres.lazy import LazySession, Login
 from lagoa.adapters.postgres.receipts import login_of
 from lagoa.adapters.shared.online_states import (
     FORMAT,
     KEPT_STATES,
+    followed,
     now,
+    online_view,
     part_name,
     parts_of,
     read_state,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from lagoa.adapters.postgres.session import Connection, PostgresSession
+    from lagoa.adapters.postgres.session import Connection
     from lagoa.domain.features import FeatureView
     from lagoa.domain.ports.features import NewView
 
@@ -69,9 +70,10 @@ class PostgresOnlineFeatures:
         timeout_s: float = 15.0,
         patience_s: float = 30.0,
     ) -> None:
-        self._login = (url, login_of(role), password, timeout_s, patience_s)
-        self._lock = Lock()
-        self._opened: dict[str, PostgresSession] = {}
+        login = Login(url, login_of(role), password, timeout_s, patience_s)
+        # Two, as who reads does not wait for rows that are put in.
+        self._reader = LazySession(login, FEATURES, FORMAT, 'online_features = "postgres"')
+        self._writer = LazySession(login, FEATURES, FORMAT, 'online_features = "postgres"')
 
     def definitions(self) -> Definitions | None:
         """Return what was applied; None before."""
@@ -101,9 +103,7 @@ class PostgresOnlineFeatures:
 
         def put_in(db: Connection) -> Standing:
             states = _states(db)
-            before = states[-1] if states else None
-            if (before.number if before else 0) != expected:
-                raise OnlineStateLost(f"number {expected}")
+            before = followed(states, expected)
             first = 1 + max(_parts(db), default=0)
             filled = {each.view.name: _fill(db, first + position, each, before) for position, each in enumerate(new)}
             state = Standing(expected + 1, commit, now(), {**kept, **filled})
@@ -135,10 +135,7 @@ class PostgresOnlineFeatures:
         """Write rows of single entities to the present state unless it has newer ones."""
 
         def write(db: Connection) -> int:
-            states = _states(db)
-            online = states[-1].views.get(view.name) if states else None
-            if online is None or online.key != view.key:
-                raise OnlineStateLost(view.name)
+            online = online_view(_states(db), view)
             columns = value_columns(len(view.features))
             sql = _upsert(_table(online.part), columns, f"values (%s, %s, %s{', %s' * len(columns)})", ">=")
             with db.cursor() as cursor:
@@ -154,11 +151,11 @@ class PostgresOnlineFeatures:
 
     def close(self) -> None:
         """Close the connections."""
-        for session in self._opened.values():
-            session.close()
+        self._reader.close()
+        self._writer.close()
 
     def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self._run("reader", lambda db: db.execute(sql, parameters).fetchall())
+        return self._run(self._reader, lambda db: db.execute(sql, parameters).fetchall())
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
         """Return what `work` returns, done in one transaction, one at a time in the database."""
@@ -169,26 +166,15 @@ class PostgresOnlineFeatures:
                 db.execute("set local statement_timeout = 0")  # copying many rows is one statement
                 return work(db)
 
-        return self._run("writer", alone)
+        return self._run(self._writer, alone)
 
-    def _run(self, purpose: str, work: Callable[[Connection], _T]) -> _T:
-        session = self._session(purpose)
+    def _run(self, lazy: LazySession, work: Callable[[Connection], _T]) -> _T:
+        session = lazy.get()
         try:
             return session.run(work)
         except CatalogBusy as error:
             reason = error.message.removeprefix(session.place).strip(" .")
             raise FeaturesUnavailable(session.place, f"it {reason}") from error
-
-    def _session(self, purpose: str) -> PostgresSession:
-        """Return a connection for one purpose: who reads does not wait for rows that are put in."""
-        with extra("stack", 'PostgreSQL (`online_features = "postgres"`)'):  # the driver takes a while to import
-            from lagoa.adapters.postgres.session import Login, PostgresSession, check_format
-
-        with self._lock:
-            if purpose not in self._opened:
-                login = Login(*self._login)
-                self._opened[purpose] = PostgresSession(login, partial(check_format, login.place, FEATURES, FORMAT))
-            return self._opened[purpose]
 
 
 @contextmanager

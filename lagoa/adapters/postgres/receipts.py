@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
+from lagoa.adapters.postgres.lazy import LazySession, Login
 from lagoa.adapters.shared.receipt_documents import (
     MAX_RESULTS,
     first_digits,
@@ -18,7 +17,6 @@ from lagoa.adapters.shared.receipt_documents import (
     write_results,
 )
 from lagoa.domain.credentials import drawn_password, secret_or_drawn
-from lagoa.domain.optional import extra
 from lagoa.domain.roles import PUBLISHER
 
 if TYPE_CHECKING:
@@ -69,24 +67,12 @@ class PostgresReceipts:
         timeout_s: float = 15.0,
         patience_s: float = 30.0,
     ) -> None:
-        self._url = url
-        self._login = login_of(role)
-        self._password = password
-        self._timeout_s = timeout_s
-        self._patience_s = patience_s
-        self._lock = Lock()
-        self._opened: PostgresSession | None = None
+        login = Login(url, login_of(role), password, timeout_s, patience_s)
+        self._lazy = LazySession(login, "lagoa", FORMAT, 'receipts = "postgres"')
 
     @property
     def _session(self) -> PostgresSession:
-        with extra("stack", 'PostgreSQL (`receipts = "postgres"`)'):  # the driver takes a while to import
-            from lagoa.adapters.postgres.session import Login, PostgresSession, check_format
-
-        with self._lock:
-            if self._opened is None:
-                login = Login(self._url, self._login, self._password, self._timeout_s, self._patience_s)
-                self._opened = PostgresSession(login, partial(check_format, login.place, "lagoa", FORMAT))
-            return self._opened
+        return self._lazy.get()
 
     def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._session.run(lambda connection: connection.execute(sql, parameters).fetchall())
@@ -191,8 +177,7 @@ class PostgresReceipts:
 
     def close(self) -> None:
         """Close the connection."""
-        if self._opened is not None:
-            self._opened.close()
+        self._lazy.close()
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

@@ -6,9 +6,7 @@ import math
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import psycopg
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
@@ -19,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from psycopg.abc import PQGen
-    from pydantic import SecretStr
 
+    from lagoa.adapters.postgres.lazy import Login
     from lagoa.errors import LagoaError
 
 _T = TypeVar("_T")
@@ -44,31 +42,6 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         except psycopg.OperationalError:
             self.close()
             raise
-
-
-@dataclass(frozen=True)
-class Login:
-    """Who connects, and where.
-
-    Attributes:
-        url: of the database, without user and password.
-        name: who connects.
-        password: gives the password; called for each connection.
-        timeout_s: how long the server may take to be reached, and for an answer.
-        patience_s: how long a call that fails for a moment is made again.
-    """
-
-    url: str
-    name: str
-    password: Callable[[], SecretStr]
-    timeout_s: float
-    patience_s: float
-
-    @property
-    def place(self) -> str:
-        """What errors call the database."""
-        parts = urlsplit(self.url)
-        return f"PostgreSQL at {parts.netloc}{parts.path}"
 
 
 class PostgresSession:

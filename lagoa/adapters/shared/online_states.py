@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lagoa.domain.features import OnlineView, Standing
+from lagoa.errors import OnlineStateLost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lagoa.domain.features import FeatureView
 
 FORMAT = 1
 KEPT_STATES = 2
@@ -50,6 +53,22 @@ def read_state(row: tuple[int, str, str, str]) -> Standing:
 def parts_of(states: Iterable[Standing]) -> frozenset[int]:
     """Return the parts that some states have."""
     return frozenset(view.part for state in states for view in state.views.values())
+
+
+def followed(states: Sequence[Standing], expected: int) -> Standing | None:
+    """Return the present state, the last one; raises `OnlineStateLost` if it is not the one that is expected."""
+    present = states[-1] if states else None
+    if (present.number if present else 0) != expected:
+        raise OnlineStateLost(f"number {expected}")
+    return present
+
+
+def online_view(states: Sequence[Standing], view: FeatureView) -> OnlineView:
+    """Return what there is of a view now; raises `OnlineStateLost` if it has not been put in as it is defined."""
+    online = states[-1].views.get(view.name) if states else None
+    if online is None or online.key != view.key:
+        raise OnlineStateLost(view.name)
+    return online
 
 
 def now() -> datetime:

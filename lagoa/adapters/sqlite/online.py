@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 from lagoa.adapters.shared.online_states import (
     FORMAT,
     KEPT_STATES,
+    followed,
     now,
+    online_view,
     part_name,
     parts_of,
     read_state,
     value_columns,
     write_views,
 )
-from lagoa.adapters.sqlite.wal import switch_to_wal
+from lagoa.adapters.sqlite.wal import open_prepared
 from lagoa.domain.feature_values import stored_as
 from lagoa.domain.features import Definitions, OnlineRow, OnlineView, Standing, moment_of
-from lagoa.errors import FeaturesUnavailable, LakeTooNew, OnlineStateLost
+from lagoa.errors import FeaturesUnavailable, OnlineStateLost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,9 +91,7 @@ class SqliteOnlineFeatures:
         """Put a new state in, and let readers see it."""
         with self._transaction() as db:
             states = _states(db)
-            before = states[-1] if states else None
-            if (before.number if before else 0) != expected:
-                raise OnlineStateLost(f"number {expected}")
+            before = followed(states, expected)
             first = 1 + max((_number(name) for name in _parts(db)), default=0)
             filled = {each.view.name: _fill(db, first + position, each, before) for position, each in enumerate(new)}
             state = Standing(expected + 1, commit, now(), {**kept, **filled})
@@ -124,10 +124,7 @@ class SqliteOnlineFeatures:
     def push(self, view: FeatureView, rows: Sequence[OnlineRow]) -> int:
         """Write rows of single entities to the present state unless it has newer ones."""
         with self._transaction() as db:
-            states = _states(db)
-            online = states[-1].views.get(view.name) if states else None
-            if online is None or online.key != view.key:
-                raise OnlineStateLost(view.name)
+            online = online_view(_states(db), view)
             sql = f"""
                 insert into {part_name(online.part)} values (?, ?, 1{", ?" * len(view.features)})
                 on conflict (key) do update set moment = excluded.moment, pushed = 1
@@ -189,28 +186,11 @@ class SqliteOnlineFeatures:
             self._opened, self._local, self._pid = [], threading.local(), os.getpid()
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:
-            db = self._open()
+            # What a power cut takes is materialized again from the lake.
+            db = open_prepared(self._path, self._busy_s, FORMAT, _TABLES, synchronous="normal")
             self._local.db = db
             self._opened.append(db)
         return db
-
-    def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
-        try:
-            self._prepare(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        found = int(db.execute("pragma user_version").fetchone()[0])
-        if found > FORMAT:
-            raise LakeTooNew(self._path, found, FORMAT)
-        if found < FORMAT:
-            switch_to_wal(db, self._busy_s)
-            db.executescript(f"begin immediate; {_TABLES} pragma user_version = {FORMAT}; commit;")
-        db.execute("pragma synchronous = normal")  # what a power cut takes is materialized again from the lake
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -6,9 +6,9 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from lagoa.adapters.sqlite.wal import switch_to_wal
+from lagoa.adapters.sqlite.wal import open_prepared
 from lagoa.domain.training import Promotion, TrainingRun
-from lagoa.errors import LakeTooNew, PromotionLost, TrainingUnavailable
+from lagoa.errors import PromotionLost, TrainingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,22 +80,7 @@ class SqliteTrainingRuns:
             db.execute("commit")
 
     def _open(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, timeout=self._busy_s, isolation_level=None)
-        try:
-            self._prepare(db)
-        except BaseException:
-            db.close()
-            raise
-        return db
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        found = int(db.execute("pragma user_version").fetchone()[0])
-        if found > _FORMAT:
-            raise LakeTooNew(self._path, found, _FORMAT)
-        if found < _FORMAT:
-            switch_to_wal(db, self._busy_s)
-            db.executescript(f"begin immediate; {_TABLES} pragma user_version = {_FORMAT}; commit;")
-        db.execute("pragma synchronous = full")
+        return open_prepared(self._path, self._busy_s, _FORMAT, _TABLES, synchronous="full")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -1,8 +1,14 @@
-"""Switches a SQLite file to WAL, also while other processes do the same."""
+"""Opens SQLite files in WAL mode, also while other processes do the same."""
 
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
+
+from lagoa.errors import LakeTooNew
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def error_code(error: sqlite3.Error) -> int:
@@ -32,3 +38,36 @@ def switch_to_wal(connection: sqlite3.Connection, busy_seconds: float) -> str:
         retry=retry_if_exception(is_busy), wait=wait_random(max=0.02), stop=stop_after_delay(busy_seconds), reraise=True
     )(lambda: connection.execute("pragma journal_mode = wal").fetchone())
     return mode
+
+
+def open_prepared(path: Path, busy_s: float, version: int, tables: str, *, synchronous: str) -> sqlite3.Connection:
+    """Return a connection to a file of some version, whose tables are made if it is new; any thread may use it.
+
+    Args:
+        path: the file.
+        busy_s: how long to wait for another writer.
+        version: of the tables, kept as `user_version`.
+        tables: the statements that make them, where they are not there.
+        synchronous: what must be on the disk after a commit: `full`, or `normal`, which a power cut may take back.
+
+    Raises:
+        LakeTooNew: the file has a later version.
+        sqlite3.Error: it cannot be opened.
+    """
+    db = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
+    try:
+        found = int(db.execute("pragma user_version").fetchone()[0])
+        _refuse_later(path, found, version)
+        if found < version:
+            switch_to_wal(db, busy_s)
+            db.executescript(f"begin immediate; {tables} pragma user_version = {version}; commit;")
+        db.execute(f"pragma synchronous = {synchronous}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _refuse_later(path: Path, found: int, version: int) -> None:
+    if found > version:
+        raise LakeTooNew(path, found, version)

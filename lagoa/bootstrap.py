@@ -276,6 +276,10 @@ def open_online_features(settings: Settings) -> OnlineFeatures:
 
 def open_training(settings: Settings) -> TrainingRuns:
     """Return the records of a lake's trained models; the file is made when the first one is kept."""
+    if settings.training == "postgres":
+        from lagoa.adapters.postgres.training import PostgresTrainingRuns
+
+        return PostgresTrainingRuns(*_postgres_login(settings, cache(partial(open_secrets, settings))))
     from lagoa.adapters.sqlite.training import SqliteTrainingRuns
 
     return SqliteTrainingRuns(settings.state_folder / TRAINING)

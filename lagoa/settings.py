@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         receipts: where receipts and results of checks are stored: a SQLite file in `state`, or a PostgreSQL database,
             which several machines can share.
         online_features: where the features that are online are: likewise a SQLite file, or that database.
+        training: where the records of trained models and their promotions are: likewise.
         postgres_url: URL of that database; the login is `lagoa_<role>`, its password the secret `receipts-password`.
         flow_history: where the lake's Prefect server has its state: a SQLite file in `state`, or the database `prefect`
             on the PostgreSQL server of `postgres_url`; its password is the secret `flow-history-password`.
@@ -135,6 +136,7 @@ class Settings(BaseSettings):
     vault_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")] = "http://127.0.0.1:8200"
     receipts: Literal["sqlite", "postgres"] = "sqlite"
     online_features: Literal["sqlite", "postgres"] = "sqlite"
+    training: Literal["sqlite", "postgres"] = "sqlite"
     postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
     flow_history: Literal["sqlite", "postgres"] = "sqlite"
     timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - pydantic reads it
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 """Aliases: the version that was promoted last; the newest one of a published commit that was trained after it."""
@@ -144,6 +144,8 @@ class TrainingRun:
         tracking: id of MLflow's run.
         place: where MLflow keeps the model's files.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")  # a figure may be NaN
 
     id: str
     model: str

@@ -1,4 +1,4 @@
-"""The database of receipts and of online features: its tables, a login for each role, and who may do what."""
+"""The database of receipts, online features and trained models: its tables, a login a role, and who may do what."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from psycopg import sql
 
 from lagoa.adapters.postgres.online import FEATURES
 from lagoa.adapters.postgres.receipts import FORMAT, login_of
+from lagoa.adapters.postgres.training import FORMAT as TRAINING_FORMAT
+from lagoa.adapters.postgres.training import TRAINING
 from lagoa.adapters.shared.online_states import FORMAT as FEATURES_FORMAT
 from lagoa.domain.roles import PUBLISHER, Role
 from lagoa.errors import LakeTooNew
@@ -60,6 +62,24 @@ create table if not exists lagoa_features.states (
 );
 """
 
+_TRAINING_TABLES = """
+create table if not exists lagoa_training.runs (
+    number bigint primary key generated always as identity,
+    kept_by name not null default current_user,
+    id text collate "C" not null unique,
+    model text collate "C" not null,
+    document text not null
+);
+create index if not exists runs_of on lagoa_training.runs (model, number);
+create table if not exists lagoa_training.promotions (
+    model text collate "C" not null,
+    number bigint not null,
+    kept_by name not null default current_user,
+    document text not null,
+    primary key (model, number)
+);
+"""
+
 # A receipt proves a publication to whoever reads it, and a result saves a check: nobody may write in another's name,
 # and nobody's result may pass for one that the publisher found itself.
 _RULES = """
@@ -96,6 +116,16 @@ revoke lagoa_features from {everybody};
 grant lagoa_features to {writers};
 """
 
+# What a run learned from and how it became champion is only added to, and the server keeps whose login did it.
+_TRAINING_RULES = """
+revoke all on schema lagoa_training from public, {everybody};
+revoke all on all tables in schema lagoa_training from public, {everybody};
+grant usage on schema lagoa_training to {everybody};
+grant select on all tables in schema lagoa_training to {everybody};
+grant insert (id, model, document) on lagoa_training.runs to {definers};
+grant insert (model, number, document) on lagoa_training.promotions to {definers};
+"""
+
 
 def prepare(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:
     """Make the tables, logins and rules that are missing, and update the others to the definitions above.
@@ -110,10 +140,11 @@ def prepare(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> 
     """
     with connection.transaction():
         connection.execute("select pg_advisory_xact_lock(hashtext('lagoa.receipts'))")
-        for schema, known in (("lagoa", FORMAT), (FEATURES, FEATURES_FORMAT)):
+        for schema, known in (("lagoa", FORMAT), (FEATURES, FEATURES_FORMAT), (TRAINING, TRAINING_FORMAT)):
             _check_version(connection, sql.Identifier(schema), known)
         connection.execute(_TABLES)
         connection.execute(_ONLINE_TABLES)
+        connection.execute(_TRAINING_TABLES)
         _make_logins(connection, passwords)
         connection.execute(_rules(connection))
 
@@ -154,7 +185,7 @@ def _rules(connection: Connection[Any]) -> sql.Composed:
 
     database = sql.Identifier(connection.info.dbname)
     connect = sql.SQL("revoke all on database {0} from public; grant connect on database {0} to {1};")
-    rules = sql.SQL(_RULES + _ONLINE_RULES).format(
+    rules = sql.SQL(_RULES + _ONLINE_RULES + _TRAINING_RULES).format(
         everybody=logins(*ROLES),
         writers=logins("ingest", "engineer", "publisher"),
         definers=logins("engineer", "publisher"),

@@ -40,8 +40,12 @@ class SqliteTrainingRuns:
 
     def add(self, run: TrainingRun) -> None:
         """Keep a run."""
+        row = (run.id, run.model, run.to_json())
         with self._writing() as db:
-            db.execute("insert into runs (id, model, document) values (?, ?, ?)", (run.id, run.model, run.to_json()))
+            db.execute("insert into runs (id, model, document) values (?, ?, ?) on conflict (id) do nothing", row)
+            (there,) = db.execute("select document from runs where id = ?", row[:1]).fetchone()
+            if there != row[2]:
+                raise TrainingUnavailable(str(self._path), f"it has another run {run.id}")
 
     def runs(self, model: str | None = None) -> list[TrainingRun]:
         """Return the runs, of one model or all, newest first."""
@@ -56,12 +60,15 @@ class SqliteTrainingRuns:
     def promote(self, promotion: Promotion) -> None:
         """Keep a promotion, if its number is the next one of its model."""
         with self._writing() as db:
-            sql = "select coalesce(max(number), 0) from promotions where model = ?"
-            (last,) = db.execute(sql, (promotion.model,)).fetchone()
-            if last + 1 != promotion.number:
-                raise PromotionLost(promotion.model, promotion.number)
             row = (promotion.model, promotion.number, promotion.to_json())
-            db.execute("insert into promotions values (?, ?, ?)", row)
+            db.execute(
+                "insert into promotions select ?1, ?2, ?3 "
+                "where ?2 = (select coalesce(max(number), 0) + 1 from promotions where model = ?1)",
+                row,
+            )
+            ours = "select document from promotions where model = ? and number = ?"
+            if db.execute(ours, row[:2]).fetchone() != row[2:]:
+                raise PromotionLost(promotion.model, promotion.number)
 
     def close(self) -> None:
         """Do nothing: each call has a connection of its own."""

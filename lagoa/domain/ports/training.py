@@ -19,7 +19,7 @@ class TrainingRuns(Protocol):
     """
 
     def add(self, run: TrainingRun) -> None:
-        """Keep a run."""
+        """Keep a run; one that is there already stays as it is, and another one of its id is refused."""
 
     def runs(self, model: str | None = None) -> Sequence[TrainingRun]:
         """Return the runs, of one model or all, newest first."""
@@ -28,7 +28,7 @@ class TrainingRuns(Protocol):
         """Return the promotions of a model, newest first."""
 
     def promote(self, promotion: Promotion) -> None:
-        """Keep a promotion, if its number is the next one of its model.
+        """Keep a promotion, if its number is the next one of its model; one that is there already stays as it is.
 
         Raises:
             PromotionLost: another one came between.

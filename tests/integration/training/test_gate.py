@@ -155,7 +155,7 @@ def test_the_one_that_was_compared_with_an_earlier_champion_loses(lake):
     promotions = lake.context.training.promotions("late")
     lake.context.training.promote(replace(promotions[0], number=2))
     with pytest.raises(PromotionLost, match="another champion since"):
-        lake.context.training.promote(replace(promotions[0], number=2))
+        lake.context.training.promote(replace(promotions[0], number=2, why="another"))
 
 
 def test_an_earlier_champion_comes_back(folder, lake):

@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from lagoa.training.gate import Comparison
     from lagoa.training.leaks import LeakCheck
     from lagoa.training.lineage import ModelLineage
+    from lagoa.training.proposal import Proposal
     from lagoa.training.reproduce import Reproduction
     from lagoa.training.runs import Standing as ModelStanding
+    from lagoa.training.watch import Watched
 
 
 class Lake:
@@ -646,6 +648,38 @@ class Lake:
         from lagoa.training.leaks import check_leaks
 
         return check_leaks(self.context, model, ref, against)
+
+    def watch_model(self, run: str, ref: str = MAIN, *, days: int = 90) -> Watched:
+        """Compare the rows of a ref that came after a run with those it learned from, and what came true of them.
+
+        Args:
+            run: as of `trained_run`.
+            ref: where the rows are read.
+            days: how many of the latest days count at most.
+
+        Raises:
+            TrainingError: there is no such run, or its columns are gone.
+            TrainingUnavailable: the model's files are gone.
+        """
+        from lagoa.training.watch import watch
+
+        return watch(self.context, self.trained_run(run), ref, days)
+
+    def propose_model(self, model: str, *, days: int = 90) -> Proposal:
+        """Train a candidate on main, compare it with the champion, and write its scores to the branch `retrain/…`.
+
+        Nothing moves by that. As long as the branch of a candidate is there, no other one is proposed.
+
+        Args:
+            model: its name.
+            days: how far the rows that are scored may be behind the latest one.
+
+        Raises:
+            TrainingError: the model has no champion, or cannot be trained or scored with.
+        """
+        from lagoa.training.proposal import propose
+
+        return propose(self.context, model, days)
 
     def compare_models(self, run: str, with_run: str | None = None) -> Comparison:
         """Compare a version of a model with the champion, or another one, on the same later rows of its commit.

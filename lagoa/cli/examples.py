@@ -100,6 +100,7 @@ EXAMPLES = {
     "ml rollback": ['lagoa ml rollback late_delivery --why "Too many alarms in the North"'],
     "ml reproduce": ["lagoa ml reproduce late_delivery@champion"],
     "ml check": ["lagoa ml check late_delivery --against main~1"],
+    "ml watch": ["lagoa ml watch late_delivery@champion", "lagoa ml watch late_delivery@champion --propose"],
     "stack up": ["lagoa stack up", "lagoa stack up --only nessie,minio"],
     "stack down": ["lagoa stack down"],
     "stack status": ["lagoa stack status"],

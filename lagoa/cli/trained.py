@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from lagoa.cli.console import emit_pairs, emit_table, hint, moment, number, say, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lagoa.domain.training import Promotion, TrainingRun
+    from lagoa.training.proposal import Proposal
+    from lagoa.training.watch import Watched
 
 _SHOWN = 8
 """Segments, importances and shifts that a person sees; JSON has all."""
@@ -19,7 +21,7 @@ _SHOWN = 8
 def run_document(run: TrainingRun, promotions: Sequence[Promotion] = ()) -> dict[str, Any]:
     """Return a run as JSON has it; of its files the names."""
     document = asdict(run)
-    del document["rows"]["views"]
+    del document["rows"]["views"], document["spreads"]
     document |= {"files": sorted(run.files), "code": run.code, "promotions": [asdict(each) for each in promotions]}
     return document
 
@@ -70,5 +72,60 @@ def show_run(run: TrainingRun, promotions: Sequence[Promotion]) -> None:
         hint(f"Note: {note}.")
 
 
-def _listed(values: dict[str, float]) -> str:
+def watched_document(found: Watched, proposal: Proposal | None) -> dict[str, Any]:
+    """Return what was found of a run's later rows as JSON has it."""
+    document = asdict(found) | {
+        "model": found.run.model,
+        "version": found.run.version,
+        "run": found.run.id,
+        "proposal": None,
+    }
+    if proposal:
+        document["proposal"] = {
+            "version": proposal.run.version, "run": proposal.run.id, "branch": proposal.branch, "new": proposal.new,
+            "compared": proposal.comparison.text if proposal.comparison else proposal.why,
+        }  # fmt: skip
+    return document
+
+
+def show_watched(found: Watched) -> None:
+    """Print what was found of a run's later rows for a person."""
+    run = found.run
+    say(
+        f"{run.model} {run.version}: {number(found.rows)} rows of {short(found.commit)} later than "
+        f"{moment(found.since)}; of {number(found.outcomes)} it is known what came true."
+    )
+    emit_table(
+        ("metric", "now", "interval of 95 %", "in its test"),
+        (
+            (name, f"{each.value:.4f}", f"{each.low:.4f} to {each.high:.4f}", f"{run.metrics[name].value:.4f}")
+            for name, each in found.metrics.items()
+        ),
+        right=("now", "in its test"),
+    )
+    if found.drift:
+        say(f"What has shifted: predictions {found.scores:.3g}, {_listed(found.drift)}")
+    for each in found.findings:
+        say(f"found: {each}")
+    if not found.findings:
+        say("Nothing speaks for training again.")
+
+
+def show_proposal(proposal: Proposal) -> None:
+    """Print a proposal to train again for a person."""
+    model, version = proposal.run.model, proposal.run.version
+    if not proposal.new:
+        say(f"{model} {version} is proposed already: its branch is {proposal.branch}.")
+    else:
+        said = proposal.comparison.text if proposal.comparison else f"not compared: {proposal.why}"
+        say(f"Proposed: {model} {version}, on the branch {proposal.branch}: {said}.")
+        if proposal.audit and not proposal.audit.passed:
+            say(f"Its scores do not pass the audit: `lagoa audit {proposal.branch}`.")
+    hint(
+        f'Next: `lagoa diff main..{proposal.branch}`, then `lagoa ml promote {model}@{version} --why "…"` and '
+        f"`lagoa publish {proposal.branch}`; or `lagoa branch delete {proposal.branch}`."
+    )
+
+
+def _listed(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in list(values.items())[:_SHOWN]) + "."

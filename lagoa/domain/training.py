@@ -112,6 +112,21 @@ class SetRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How the values of a feature are spread over groups.
+
+    Attributes:
+        edges: of a number, the values at which the next group begins, rising.
+        texts: of a text, the most frequent values; each is a group.
+        counts: rows of each group; of a text the last but one has all other values; the last has those without a value.
+    """
+
+    edges: tuple[float, ...]
+    texts: tuple[str, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRun:
     """One training of a model, with all that is needed to repeat it.
 
@@ -140,6 +155,7 @@ class TrainingRun:
         scores: what it predicted in its test (the median, where there are quantiles), at each hundredth from the least
             to the greatest.
         trials: what a search tried, the best first; empty without a search.
+        spreads: how each feature was spread over the rows that it learned from.
         version: of the model in MLflow's registry; 0 before it is registered.
         tracking: id of MLflow's run.
         place: where MLflow keeps the model's files.
@@ -170,6 +186,7 @@ class TrainingRun:
     seconds: float
     scores: tuple[float, ...] = ()
     trials: tuple[Trial, ...] = ()
+    spreads: dict[str, Spread] = field(default_factory=dict)
     version: int = 0
     tracking: str = ""
     place: str = ""

@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.suggestions import near
-from lagoa.errors import FileError, TrainingError
+from lagoa.domain.tables import TableName
+from lagoa.errors import FileError, InvalidName, TrainingError
 from lagoa.features.moments import check_zone
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Definition(BaseModel):
     limits: dict[str, Limit] = {}
     gap: Annotated[float, Field(gt=0)] | None = None
     gate: Gate = Gate()
+    scores: str = ""
     trusted: list[str] = []
 
     @property
@@ -170,6 +172,7 @@ def _check(file: YamlFile, found: Definition) -> None:
         raise file.error(("rows",), "it must be the name of an SQL file in the same folder.", "Write `rows: NAME.sql`.")
     check_zone(found.zone, str(file.path))
     _check_metrics(file, found)
+    _check_scores(file, found)
     if not found.columns and not found.features:
         raise file.error((), "it names nothing to learn from.", "Name `columns` of the SELECT, or `features`.")
     for name in (found.label, found.known):
@@ -185,6 +188,14 @@ def _check(file: YamlFile, found: Definition) -> None:
         raise file.error(("columns",), f"{', '.join(twice)} occurs twice.", "Remove one of them.")
     if found.quantiles != sorted(set(found.quantiles)) or not found.quantiles:
         raise file.error(("quantiles",), "they must rise.", "Write `quantiles: [0.1, 0.5, 0.9]`.")
+
+
+def _check_scores(file: YamlFile, found: Definition) -> None:
+    if found.scores:
+        try:
+            TableName.parse(found.scores)
+        except InvalidName as error:
+            raise file.error(("scores",), "it is no name of a table.", "Write `scores: gold.NAME`.") from error
 
 
 def _check_metrics(file: YamlFile, found: Definition) -> None:

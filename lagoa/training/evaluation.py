@@ -13,7 +13,7 @@ from lagoa.domain.lists import counted
 from lagoa.domain.training import HIGHER_IS_BETTER, LimitResult, Metric, Segment
 from lagoa.errors import LagoaError, TrainingError
 from lagoa.training.fitted import Fitted, constant_features, feature_types, frame_of, parameters_of
-from lagoa.training.metrics import Quantiles, draws, figures_with_intervals, scored, stability
+from lagoa.training.metrics import Quantiles, draws, figures_with_intervals, scored, spread_of, stability
 from lagoa.training.training_set import KNOWN, MOMENT
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from lagoa.domain.training import Spread
     from lagoa.training.definition import Definition, Model
     from lagoa.training.metrics import Scored
     from lagoa.training.training_set import TrainingSet
@@ -58,6 +59,7 @@ class Evaluation:
     limits: tuple[LimitResult, ...]
     importances: dict[str, float]
     drift: dict[str, float]
+    spreads: dict[str, Spread]
     notes: tuple[str, ...]
     predictions: np.ndarray
     label: np.ndarray
@@ -194,17 +196,19 @@ def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:
         for name, (value, low, high) in figures_with_intervals(found, weights).items()
     }
     middle = predicted[:, predicted.shape[1] // 2]
-    segments = _segments(definition, parts.test, label, middle)
+    segments = by_segment(definition, parts.test, label, middle)
     before, after = frame_of(parts.train, fitted.types), frame_of(parts.test, fitted.types)
-    drift = {each.name: stability(*(_codes(frame[each.name]) for frame in (before, after))) for each in fitted.types}
+    spreads = {each.name: spread_of(before[each.name]) for each in fitted.types}
+    drift = {name: stability(spread, after[name]) for name, spread in spreads.items()}
     constant = constant_features(before)
     notes = (f"{counted(len(constant), 'feature')} with one value alone: {', '.join(constant)}",) if constant else ()
     return Evaluation(
         metrics=metrics,
         segments=segments,
-        limits=_limits(definition, metrics, segments),
+        limits=limits_kept(definition, metrics, segments),
         importances=_importances(model, fitted, parts.test, label),
         drift=dict(sorted(drift.items(), key=lambda each: -each[1])),
+        spreads=spreads,
         notes=notes,
         predictions=predicted,
         label=label,
@@ -271,7 +275,8 @@ def _baseline(definition: Definition, parts: Split, label: np.ndarray) -> dict[s
     return found
 
 
-def _segments(definition: Definition, test: pa.Table, label: np.ndarray, predicted: np.ndarray) -> tuple[Segment, ...]:
+def by_segment(definition: Definition, test: pa.Table, label: np.ndarray, predicted: np.ndarray) -> tuple[Segment, ...]:
+    """Return the means of what came true and what was predicted, for each value of the columns for segments."""
     import numpy as np
     import pandas as pd
 
@@ -285,9 +290,10 @@ def _segments(definition: Definition, test: pa.Table, label: np.ndarray, predict
     return tuple(found)
 
 
-def _limits(
+def limits_kept(
     definition: Definition, metrics: Mapping[str, Metric], segments: tuple[Segment, ...]
 ) -> tuple[LimitResult, ...]:
+    """Return the limits of a definition, and whether figures keep them."""
     found = []
     for name, limit in definition.limits.items():
         value = metrics[name].value
@@ -325,13 +331,3 @@ def _importances(model: Model, fitted: Fitted, test: pa.Table, label: np.ndarray
         found[each.name] = whole - figure()
         frame[each.name] = kept
     return dict(sorted(found.items(), key=lambda each: -each[1]))
-
-
-def _codes(column: Any) -> np.ndarray:
-    import numpy as np
-
-    if hasattr(column, "cat"):
-        codes = column.cat.codes.to_numpy().astype(np.float64)
-        return np.where(codes < 0, np.nan, codes)
-    found: np.ndarray = column.to_numpy()
-    return found

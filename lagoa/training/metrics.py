@@ -7,12 +7,17 @@ each row: how often its day was drawn. Two models on the same rows are compared 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lagoa.domain.training import Spread
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from lagoa.training.definition import Kind
 
@@ -20,6 +25,8 @@ DRAWS = 200
 _SEED = 20_26
 _DAY = 86_400_000_000
 _BINS = 10
+_TEXTS = 30
+"""Values of a text that are groups of their own."""
 _TINY = 1e-12
 
 
@@ -145,20 +152,52 @@ def figures_with_intervals(found: Scored, weights: Sequence[np.ndarray]) -> Mapp
     return {name: (value, *interval([each[name] for each in drawn])) for name, value in whole.items()}
 
 
-def stability(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the population stability index of numbers, or codes of categories: 0 if they are spread alike.
+def spread_of(values: pd.Series) -> Spread:
+    """Return how a feature is spread: numbers in ten groups of equal size, texts by the most frequent ones."""
+    if hasattr(values, "cat"):
+        counts = values.value_counts()
+        frequent = sorted((-int(count), str(text)) for text, count in counts.items() if count)[:_TEXTS]
+        spread = Spread((), tuple(text for _, text in frequent), ())
+    else:
+        numbers = values.to_numpy()
+        known = numbers[np.isfinite(numbers)]
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.empty(0)
+        spread = Spread(tuple(edges.tolist()), (), ())
+    return replace(spread, counts=tuple(_counts(spread, values).tolist()))
 
-    Missing numbers are a group of their own. Above 0.25 is usually called a shift.
+
+def stability(before: Spread, values: pd.Series) -> float:
+    """Return the population stability index of values: 0 if they are spread as before.
+
+    Missing values are a group of their own. Above 0.25 is usually called a shift.
     """
-    known = before[np.isfinite(before)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if len(known) else np.empty(0)
 
-    def shares(values: np.ndarray) -> np.ndarray:
-        groups = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
-        return (np.bincount(groups, minlength=len(edges) + 2) + 0.5) / (len(values) + 0.5 * (len(edges) + 2))
+    def shares(counts: np.ndarray) -> np.ndarray:
+        found: np.ndarray = (counts + 0.5) / (counts.sum() + 0.5 * len(counts))
+        return found
 
-    a, b = shares(before), shares(after)
+    a, b = shares(np.asarray(before.counts)), shares(_counts(before, values))
     return float(np.sum((b - a) * np.log(b / a)))
+
+
+def chance(before: int, after: int) -> float:
+    """Return the stability index that so many rows before and after have on average if nothing has shifted."""
+    return (_BINS - 1) * (1 / before + 1 / after)
+
+
+def _counts(spread: Spread, values: pd.Series) -> np.ndarray:
+    """Return how many values are in each group."""
+    if hasattr(values, "cat"):
+        number = {text: at for at, text in enumerate(spread.texts)}
+        of_category = np.array([number.get(str(each), len(number)) for each in values.cat.categories], dtype=np.int64)
+        codes = values.cat.codes.to_numpy()
+        groups = np.append(of_category, len(number) + 1)[codes]  # -1, for no value, is the last
+        last = len(number) + 1
+    else:
+        numbers, last = values.to_numpy(), len(spread.edges) + 1
+        groups = np.where(np.isnan(numbers), last, np.searchsorted(np.asarray(spread.edges), numbers, side="right"))
+    found: np.ndarray = np.bincount(groups, minlength=last + 1)
+    return found
 
 
 def _auc(right: np.ndarray, wrong: np.ndarray) -> float:

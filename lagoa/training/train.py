@@ -150,6 +150,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             seconds=time.perf_counter() - began,
             scores=trained.evaluation.scores,
             trials=trained.trials,
+            spreads=trained.evaluation.spreads,
         )
         return _register(context, model, run, trained, ready)
     except BaseException:

@@ -11,7 +11,7 @@ from lagoa.cli.completion import complete_trained
 from lagoa.cli.console import emit_json, emit_table, hint, moment, number, say, seconds, short
 from lagoa.cli.options import JsonOption, RefOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.trained import metric_rows, run_document, show_run
+from lagoa.cli.trained import metric_rows, run_document, show_proposal, show_run, show_watched, watched_document
 
 if TYPE_CHECKING:
     from lagoa.domain.training import TrainingRun
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ml = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
-    help="Trained models: train, list, show, compare, promote, rollback, reproduce, check.",
+    help="Trained models: train, list, show, compare, promote, rollback, reproduce, check, watch.",
 )
 
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Its name.", autocompletion=complete_trained)]
@@ -240,6 +240,33 @@ def check(
         else:
             hint("No column knows what came later.")
     if found.leaks:
+        raise typer.Exit(1)
+
+
+@ml.command()
+def watch(
+    ctx: typer.Context,
+    run: RunArgument,
+    ref: RefOption = "main",
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=3660, help="Look at the last N days.")] = 90,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Train a candidate, and score on a branch, if anything was found.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare new rows with those that a run learned from, and what came true; ends with 1 if anything was found."""
+    with open_here(ctx) as lake, working("building the rows"):
+        found = lake.watch_model(run, ref, days=days)
+        proposal = lake.propose_model(found.run.model, days=days) if propose and found.findings else None
+    if as_json:
+        emit_json(watched_document(found, proposal))
+    else:
+        show_watched(found)
+        if proposal:
+            show_proposal(proposal)
+        elif found.findings:
+            hint(f"Next: `lagoa ml watch {run} --propose`, which trains a candidate.")
+    if found.findings:
         raise typer.Exit(1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow.compute as pc
 import pytest
 from command_line import lagoa, ok
 from trained import DEFINITION, SELECT, TrainedLake, orders, publish
@@ -103,3 +104,28 @@ def test_leaks_are_looked_for(place):
     assert "distance" in shown.out
     assert "These columns know what came later" in shown.err
     place.model_files()
+
+
+def test_a_champion_is_watched_and_a_candidate_proposed(tmp_path):
+    folder = TrainedLake(tmp_path)
+    with open_lake(folder.root) as lake:
+        publish(lake, orders(100))
+        lake.train()
+        lake.promote_model("late", "the first")
+    quiet = ok(folder.root, "ml", "watch", "late@champion")
+    assert quiet.out.splitlines()[-1] == "Nothing speaks for training again."
+    with open_lake(folder.root) as lake:
+        rows = orders(200)
+        publish(lake, rows.set_column(4, "distance", pc.negate(rows["distance"])))
+    found = lagoa(folder.root, "ml", "watch", "late@champion", "--days", "60")
+    assert found.code == 1
+    assert "found: auc is 0." in found.out
+    assert "Next: `lagoa ml watch late@champion --propose`" in found.err
+    proposed = lagoa(folder.root, "ml", "watch", "late@champion", "--propose")
+    assert proposed.code == 1
+    assert "Proposed: late 2, on the branch retrain/late/" in proposed.out
+    assert '`lagoa ml promote late@2 --why "…"`' in proposed.err
+    again = lagoa(folder.root, "ml", "watch", "late@champion", "--propose", "--json").json()
+    assert (again["version"], again["outcomes"], again["proposal"]["version"]) == (1, 720, 2)
+    assert again["proposal"]["new"] is False
+    assert "late 2 is proposed already" in lagoa(folder.root, "ml", "watch", "late@champion", "--propose").out

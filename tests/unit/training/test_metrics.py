@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import metrics as theirs
 
-from lagoa.training.metrics import Probabilities, Quantiles, draws, figures_with_intervals, interval, stability
+from lagoa.training.metrics import (
+    Probabilities,
+    Quantiles,
+    draws,
+    figures_with_intervals,
+    interval,
+    spread_of,
+    stability,
+)
 
 RANDOM = np.random.default_rng(7)
 LABEL = (RANDOM.random(500) < 0.2).astype(float)
@@ -75,8 +84,23 @@ def test_what_cannot_be_measured_is_no_number():
 
 def test_stability_is_nothing_for_the_same_and_much_for_a_shift():
     values = RANDOM.normal(size=5000)
-    assert stability(values, values) == pytest.approx(0, abs=1e-9)
-    assert stability(values, RANDOM.normal(size=5000)) < 0.05
-    assert stability(values, values + 2) > 1
-    assert stability(values, np.where(np.arange(5000) < 2500, np.nan, values)) > 1
-    assert np.isfinite(stability(np.full(10, np.nan), values))
+    before = spread_of(pd.Series(values))
+    assert sum(before.counts) == 5000
+    assert len(before.counts) == len(before.edges) + 2 == 11
+    assert stability(before, pd.Series(values)) == pytest.approx(0, abs=1e-9)
+    assert stability(before, pd.Series(RANDOM.normal(size=5000))) < 0.05
+    assert stability(before, pd.Series(values + 2)) > 1
+    assert stability(before, pd.Series(np.where(np.arange(5000) < 2500, np.nan, values))) > 1
+    assert np.isfinite(stability(spread_of(pd.Series(np.full(10, np.nan))), pd.Series(values)))
+
+
+def test_texts_are_spread_over_the_most_frequent_ones():
+    texts = [f"t{each}" for each in range(50)]
+    values = pd.Series(pd.Categorical(["a"] * 500 + ["b"] * 200 + texts + [None] * 10, categories=["a", "b", *texts]))
+    found = spread_of(values)
+    assert found.texts[:3] == ("a", "b", "t0")
+    assert found.counts[:2] == (500, 200)
+    assert (len(found.texts), found.counts[-2:]) == (30, (22, 10))  # others, and none
+    assert stability(found, values) == pytest.approx(0, abs=1e-9)
+    other = pd.Series(pd.Categorical(["b"] * 500 + ["a"] * 200, categories=["b", "a"]))
+    assert stability(found, other) > 0.25

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 GENERATED = Path("data/olist")
+MODELS = ("days_to_delivery", "late_delivery")
 KPIS = Path(__file__).with_name("demo_kpis.sql")
 
 
@@ -76,8 +77,8 @@ def _features(lake: Lake, console: Console) -> None:
 
 def _models(lake: Lake, console: Console) -> None:
     began = time.perf_counter()
-    with console.status("Training the models of ml/"):
-        runs = lake.train()
+    with console.status("Training models of ml/"):
+        runs = lake.train(MODELS)
     rows = [
         (f"{run.model} {run.version}", name, f"{found.value:.3f}", f"{found.low:.3f} to {found.high:.3f}",
          "" if found.baseline is None else f"{found.baseline:.3f}")

@@ -10,7 +10,7 @@ from lagoa.cli.console import emit_pairs, emit_table, hint, moment, number, say,
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from lagoa.domain.training import Promotion, TrainingRun
+    from lagoa.domain.training import Promotion, TrainingRun, Window
     from lagoa.training.proposal import Proposal
     from lagoa.training.watch import Watched
 
@@ -63,6 +63,16 @@ def show_run(run: TrainingRun, promotions: Sequence[Promotion]) -> None:
         ),
         right=("rows", "observed", "predicted"),
     )
+    if run.backtest:
+        names = tuple(run.metrics)
+        emit_table(
+            ("backtest from", "rows", *names),
+            ((moment(each.cut), each.rows, *(_beside_baseline(each, name) for name in names)) for each in run.backtest),
+            right=("rows", *names),
+        )
+        hint("In brackets: the baseline.")
+    for name, value in run.elasticities.items():
+        say(f"1 % more {name}: predictions change by {value:+.2f} %.")
     say("What matters: " + _listed(run.importances))
     say("What has shifted: " + _listed(run.drift))
     for each in promotions:
@@ -70,6 +80,11 @@ def show_run(run: TrainingRun, promotions: Sequence[Promotion]) -> None:
         say(f"{what} {moment(each.at)} by {each.by}: {each.why}")
     for note in run.notes:
         hint(f"Note: {note}.")
+
+
+def _beside_baseline(window: Window, name: str) -> str:
+    without = f" ({window.baseline[name]:.4g})" if name in window.baseline else ""
+    return f"{window.metrics[name]:.4g}{without}"
 
 
 def watched_document(found: Watched, proposal: Proposal | None) -> dict[str, Any]:

@@ -127,6 +127,25 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A span of time that the way of a model was tested with: fitted by what was known before it.
+
+    Attributes:
+        cut: its first moment (UTC).
+        rows: its rows.
+        metrics: by name.
+        baseline: the same figures of the baseline, where it has them.
+        elasticities: of this fit; see `TrainingRun`.
+    """
+
+    cut: datetime
+    rows: int
+    metrics: dict[str, float]
+    baseline: dict[str, float]
+    elasticities: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingRun:
     """One training of a model, with all that is needed to repeat it.
 
@@ -156,6 +175,8 @@ class TrainingRun:
             to the greatest.
         trials: what a search tried, the best first; empty without a search.
         spreads: how each feature was spread over the rows that it learned from.
+        elasticities: by feature, by how many percent predictions rise with 1 % more of it, on average over the test.
+        backtest: earlier spans of time that the model was fitted and tested for, if its definition says so.
         version: of the model in MLflow's registry; 0 before it is registered.
         tracking: id of MLflow's run.
         place: where MLflow keeps the model's files.
@@ -187,6 +208,8 @@ class TrainingRun:
     scores: tuple[float, ...] = ()
     trials: tuple[Trial, ...] = ()
     spreads: dict[str, Spread] = field(default_factory=dict)
+    elasticities: dict[str, float] = field(default_factory=dict)
+    backtest: tuple[Window, ...] = ()
     version: int = 0
     tracking: str = ""
     place: str = ""

@@ -74,6 +74,8 @@ class Definition(BaseModel):
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
     baseline: str = ""
     segments: list[str] = []
+    elasticities: list[str] = []
+    backtest: Annotated[int, Field(ge=0, le=100)] = 0
     parameters: dict[str, int | float | str | bool] = {}
     search: dict[str, Annotated[list[int | float | str | bool], Field(min_length=1)]] = {}
     limits: dict[str, Limit] = {}
@@ -179,15 +181,22 @@ def _check(file: YamlFile, found: Definition) -> None:
         if name in found.columns:
             message = f"{name!r} is known only later, and cannot be learned from."
             raise file.error(("columns", found.columns.index(name)), message, "Remove it.")
-    for name in found.search:
-        if name not in found.parameters:
-            message = f"{name!r} is none of the parameters."
-            raise file.error(("search", name), message, "Name one, and its usual value under `parameters`.")
+    _check_names(file, found)
     twice = sorted({each for each in found.columns if found.columns.count(each) > 1})
     if twice:
         raise file.error(("columns",), f"{', '.join(twice)} occurs twice.", "Remove one of them.")
     if found.quantiles != sorted(set(found.quantiles)) or not found.quantiles:
         raise file.error(("quantiles",), "they must rise.", "Write `quantiles: [0.1, 0.5, 0.9]`.")
+
+
+def _check_names(file: YamlFile, found: Definition) -> None:
+    for name in found.elasticities:
+        if name not in found.columns:
+            raise file.error(("elasticities",), f"{name!r} is none of the columns.", "Name a number of `columns`.")
+    for name in found.search:
+        if name not in found.parameters:
+            message = f"{name!r} is none of the parameters."
+            raise file.error(("search", name), message, "Name one, and its usual value under `parameters`.")
 
 
 def _check_scores(file: YamlFile, found: Definition) -> None:

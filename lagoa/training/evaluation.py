@@ -190,9 +190,9 @@ def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:
         raise TrainingError(f"The model {model.name}", "it predicts NaN or infinity", "Look at its function.")
     found = scored(definition.kind, label, predicted, definition.quantiles)
     weights = draws(parts.test[MOMENT].to_numpy())
-    baseline = _baseline(definition, parts, label)
+    without = baseline(definition, parts.train, parts.test)
     metrics = {
-        name: Metric(value, low, high, baseline.get(name))
+        name: Metric(value, low, high, without.get(name))
         for name, (value, low, high) in figures_with_intervals(found, weights).items()
     }
     middle = predicted[:, predicted.shape[1] // 2]
@@ -251,15 +251,15 @@ def _failed(model: Model, error: Exception) -> TrainingError:
     return TrainingError(where, f"{type(error).__name__}: {text}"[:1000].rstrip("."), "Fix the function.")
 
 
-def _baseline(definition: Definition, parts: Split, label: np.ndarray) -> dict[str, float]:
-    """Return the figures of what could be said without a model."""
+def baseline(definition: Definition, train: pa.Table, test: pa.Table) -> dict[str, float]:
+    """Return the figures that could be had without a model, which are those that there is a baseline for."""
     import numpy as np
 
-    known = label_of(parts.train, definition)
+    known, label = label_of(train, definition), label_of(test, definition)
     ones = np.ones(len(label))
     column = None
     if definition.baseline:
-        said = frame_of(parts.test, feature_types(parts.test, [definition.baseline]))[definition.baseline]
+        said = frame_of(test, feature_types(test, [definition.baseline]))[definition.baseline]
         column = np.asarray(said, dtype=np.float64)
     if definition.kind == "probability":
         guess = np.full(len(label), known.mean())

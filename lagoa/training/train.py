@@ -18,6 +18,7 @@ from lagoa.domain.training import CANDIDATE, SetRecord, TrainingRun
 from lagoa.errors import LagoaError
 from lagoa.features.offline import TablesAt
 from lagoa.sql_models.sql import read_model as read_sql
+from lagoa.training.backtest import backtest, elasticities
 from lagoa.training.definition import model_names, read_model
 from lagoa.training.environment import hardware, one_thread, packages
 from lagoa.training.evaluation import evaluate, fit, moment_at, split
@@ -126,6 +127,8 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
         views = views_of(context, model.definition)
         rows = training_set(model, selections, views).labelled(model.definition.label)
         trained = learn(model, rows, trials=trials)
+        with one_thread():
+            spans = backtest(model, rows, trained.parameters)
         run = TrainingRun(
             id=name,
             model=model.name,
@@ -151,6 +154,8 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             scores=trained.evaluation.scores,
             trials=trained.trials,
             spreads=trained.evaluation.spreads,
+            elasticities=elasticities(model.definition, trained.fitted, trained.parts.test),
+            backtest=spans,
         )
         return _register(context, model, run, trained, ready)
     except BaseException:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import math
 import warnings
 from contextlib import contextmanager
 from threading import Lock
@@ -94,7 +95,7 @@ class MlflowStore:
 
     def _describe(self, run: TrainingRun, name: str, plots: Path) -> None:
         at = int(run.at.timestamp() * 1000)
-        metrics = [Metric(key, value, at, 0) for key, value in _metrics(run).items() if value == value]  # noqa: PLR0124
+        metrics = [Metric(key, value, at, step) for key, value, step in _metrics(run) if math.isfinite(value)]
         parameters = [Param(key, str(value)[:_LONGEST]) for key, value in run.parameters.items()]
         self._client.log_batch(name, metrics, parameters)
         source = json.dumps(source_of(run, str(self._lake)))
@@ -178,12 +179,14 @@ def _tags(run: TrainingRun) -> dict[str, str]:
     }
 
 
-def _metrics(run: TrainingRun) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _metrics(run: TrainingRun) -> Iterator[tuple[str, float, int]]:
+    """Yield name, value and step of each figure; the spans of a backtest are the steps of its figures."""
     for name, each in run.metrics.items():
-        found |= {name: each.value, f"{name}.low": each.low, f"{name}.high": each.high}
+        yield from ((name, each.value, 0), (f"{name}.low", each.low, 0), (f"{name}.high", each.high, 0))
         if each.baseline is not None:
-            found[f"{name}.baseline"] = each.baseline
-    found |= {f"importance.{name}": value for name, value in run.importances.items()}
-    found |= {f"drift.{name}": value for name, value in run.drift.items()}
-    return found
+            yield f"{name}.baseline", each.baseline, 0
+    for kind, values in (("importance", run.importances), ("drift", run.drift), ("elasticity", run.elasticities)):
+        yield from ((f"{kind}.{name}", value, 0) for name, value in values.items())
+    for step, window in enumerate(run.backtest):
+        yield from ((f"backtest.{name}", value, step) for name, value in window.metrics.items())
+        yield from ((f"backtest.{name}.baseline", value, step) for name, value in window.baseline.items())

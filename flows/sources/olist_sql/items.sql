@@ -1,4 +1,3 @@
--- Products sell by a steep curve, sellers too; each product and each seller sells at least once.
 create table products as
 with drawn as (
     select
@@ -6,12 +5,11 @@ with drawn as (
         -- the curve over categories; the last two, which lack a translation, are rare
         case when u('rare category', p) < 0.0004 then 71 + below(2, u('which rare', p)) else below(71, u('category', p) ** 1.9) end as category,
         u('no category', p) < 0.0185 as bare,
-        case when p < getvariable('sellers') then p else below(getvariable('sellers'), u('seller', p) ** 2.0) end as seller,
         u('size', p) as size
     from range(getvariable('products')) as t(p)
 )
 select
-    p, product_id, seller,
+    p, product_id,
     if(bare, null, name) as category_name,
     if(bare, null, 5 + below(56, 1 - u('name', p) ** 2.2)) as name_length,
     if(bare, null, 40 + least(3900, late_tail(700, 'text', p))::bigint) as description_length,
@@ -39,8 +37,7 @@ with extras as (
         o.i, line, o.order_id, o.state, o.road_days, o.approved_at, o.purchased_at,
         case when line > 1 and u('other product', o.i * 64 + line) < 0.12
                 then below(getvariable('products'), u('another', o.i * 64 + line) ** 2.0)
-            when basket_rank < getvariable('products') then basket_rank
-            else below(getvariable('products'), u('bestseller', o.i) ** 2.0) end as p
+            else product_of(o.i, basket_rank) end as p
     from lines as l join orders as o using (i)
 ), offered as (
     select
@@ -48,8 +45,7 @@ with extras as (
         -- whole prices end as shops end them
         greatest(0.85, case when u('ending', p) < 0.75 then floor(price) + pick([0.9, 0.9, 0.99, 0.0, 0.5], u('cents', p)) else round(price, 2) end
             * if(u('price level', p * 4 + year(purchased_at) % 4) < 0.3, 0.9, 1)) as price,
-        case when u('other seller', s.i * 64 + line) < 0.04 and p >= getvariable('sellers')
-            then below(getvariable('sellers'), u('which seller', s.i * 64 + line) ** 2.0) else seller end as seller
+        sold_by(s.i, line, p) as seller
     from sold as s join products as pr using (p)
 )
 select

@@ -64,20 +64,31 @@ with numbered as (
         after_days(purchased_at, case when payment_type = 'boleto' then 0.4 + late_tail(1.1, 'approval', i)
             when u('slow approval', i) < 0.12 then u('approval', i) else 0.004 + late_tail(0.012, 'approval', i) end) as approved
     from paid
+), packed as (
+    -- the seller of the first item: some are slow, and all are slower with many orders of a week to pack
+    select
+        a.*, home.state as seller_state,
+        exp(0.6 * bell('seller pace', seller) - 0.18) * least(3, 0.8 + 0.05 * count(*) over (
+            partition by seller order by approved range between interval 7 days preceding and current row)) as packing
+    from (select *, sold_by(i, 1, product_of(i, basket_rank)) as seller from approved) as a
+    join (select i as seller, state from homes where kind = 'seller') as home using (seller)
 ), shipped as (
     select
         *,
         -- a few parcels are scanned before the payment is approved, fewer even before the purchase is on record
         after_days(case when u('early scan', i) < 0.0017 then purchased_at - interval 2 days else approved end,
-            case when u('early scan', i) < if(payment_type = 'boleto', 0.05, 0.0025) then u('carrier', i) - 0.9 else 0.2 + late_tail(2.4, 'carrier', i) end) as shipped
-    from approved
+            case when u('early scan', i) < if(payment_type = 'boleto', 0.05, 0.0025) then u('carrier', i) - 0.9 else 0.2 + late_tail(2.8 * packing, 'carrier', i) end) as shipped
+    from packed
 ), delivered as (
     select
         *,
-        -- a fifth of an order's road is luck; the weeks after Black Friday and the strike of May 2018 are slow
-        after_days(greatest(shipped, purchased_at), 0.7 + road_days * exp(0.5 * bell('road', i))
+        -- a fifth of an order's road is luck, and each way between two states has its own pace; the weeks after Black Friday,
+        -- the holidays and the strike of May 2018 are slow
+        after_days(greatest(shipped, purchased_at), 0.7 + road_days * exp(0.45 * bell('road', i))
+            * if(state = seller_state, 0.8, 1.05 * exp(0.12 * bell('way', hash(seller_state || state))))
             * case when purchased_at between timestamp '2017-11-20' and timestamp '2017-12-15' then 1.3
                 when purchased_at between timestamp '2018-02-10' and timestamp '2018-03-31' then 1.35
+                when month(purchased_at) in (12, 1) then 1.1
                 when purchased_at >= timestamp '2018-06-01' then 0.8 else 1 end) as delivered
     from shipped
 )
@@ -89,7 +100,7 @@ select
     case when (status = 'delivered' and slot not in (20, 21)) or status = 'shipped' or slot between 97585 and 97659
         then shipped end as shipped_at,
     case when (status = 'delivered' and slot not between 30 and 37) or slot between 97585 and 97590 then delivered end as delivered_at,
-    date_trunc('day', after_days(purchased_at, 9.6 + 1.2 * road_days + 7 * u('promise', i)))::timestamp as promised_at
+    date_trunc('day', after_days(purchased_at, 11.0 + 1.2 * road_days + 7 * u('promise', i)))::timestamp as promised_at
 from delivered;
 
 set variable orders_with_items = (select count(*) from orders where has_items);

@@ -25,6 +25,7 @@ NAMES = (
     "spark",
     "trino-sandboxes",
     "oidc-client-sandbox",
+    "oidc-client-trino",
     "prefect-api",
     *(
         f"{what}-{role}"

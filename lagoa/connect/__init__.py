@@ -77,7 +77,9 @@ def connect(context: LakeContext, client: str, name: str | None = None, *, pinne
 def trino_of(context: LakeContext, catalog: str) -> Trino | None:
     """Return a catalog on the Trino of a lake's stack; None if there is none."""
     server = context.sql_catalogs
-    return Trino(server.url, server.certificate, catalog) if server is not None else None
+    if server is None:
+        return None
+    return Trino(server.url, server.certificate, catalog, in_browser=context.settings.sign_in == "oidc")
 
 
 def _target(context: LakeContext, name: str | None, catalog: str) -> Target:

@@ -21,11 +21,13 @@ class Trino:
         url: where it listens.
         certificate: file of the authority by which clients know it.
         catalog: `lake`, or that of a sandbox.
+        in_browser: whether people sign in at Keycloak, too; only clients on their own machine open a browser.
     """
 
     url: str
     certificate: Path
     catalog: str
+    in_browser: bool = False
 
     @property
     def host(self) -> str:
@@ -44,6 +46,11 @@ class Trino:
         return f"jdbc:trino://{self.host}:{self.port}/{self.catalog}/gold?SSL=true&SSLTrustStorePath={trusted}"
 
     @property
+    def jdbc_in_browser(self) -> str:
+        """The address for JDBC of who signs in at Keycloak: the driver opens a browser, and takes no password."""
+        return f"{self.jdbc}&externalAuthentication=true"
+
+    @property
     def sqlalchemy(self) -> str:
         """The address for SQLAlchemy."""
         return f"trino://{USER}:{PASSWORD}@{self.host}:{self.port}/{self.catalog}/gold"
@@ -51,8 +58,16 @@ class Trino:
     @property
     def cli(self) -> str:
         """The command of the Trino CLI."""
+        return self._cli(f"--user {USER} --password")
+
+    @property
+    def cli_in_browser(self) -> str:
+        """That of who signs in at Keycloak."""
+        return self._cli(f"--user {USER} --external-authentication")
+
+    def _cli(self, sign_in: str) -> str:
         where = f"--server {self.url} --truststore-path {self.certificate}"
-        return f"trino {where} --user {USER} --password --catalog {self.catalog} --schema gold"
+        return f"trino {where} {sign_in} --catalog {self.catalog} --schema gold"
 
 
 @dataclass(frozen=True, slots=True)

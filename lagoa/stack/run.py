@@ -15,6 +15,7 @@ from lagoa.stack.artefacts import fetch
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
+from lagoa.stack.servers.keycloak.people import People
 from lagoa.stack.servers.server import Launch, Site, write_private
 from lagoa.stack.servers.spark import CLIENT
 from lagoa.stack.servers.trino import CA, make_rules
@@ -165,6 +166,15 @@ class Stack:
         self._check_name("trino")
         site = self._site("trino", volumes or self._state)
         return Users(site.folder, lambda: make_rules(site))
+
+    def people(self) -> People:
+        """Return who signs in to Trino at Keycloak; raises `StackError` if nobody does on this stack."""
+        for name in ("trino", "nessie", "keycloak"):
+            self._check_name(name)
+        if not self.manifest["nessie"].sign_in:
+            advice = "Set `sign_in = true` in `[nessie]` of infra/stack.toml, or add users with a password."
+            raise StackError("trino", "nobody signs in at Keycloak on this stack.", advice)
+        return People(self._site("keycloak"))
 
     def _credentials(self) -> Credentials:
         return Credentials(self._state / "credentials.json")

@@ -225,7 +225,7 @@ class TestKeycloak:
     def test_the_realms_file_holds_no_secret(self):
         document = json.loads((ROOT / PLACE).read_text())
         assert {client["secret"] for client in document["clients"]} == {
-            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, SANDBOX)
+            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, SANDBOX, "trino")
         }
 
 

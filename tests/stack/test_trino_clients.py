@@ -123,7 +123,7 @@ def test_jdbc_as_bi_tools_use_it(stack, reader):
     if shutil.which("javac") is None:
         pytest.skip("java runs a source file only where a JDK is installed")
     jar = fetch(stack._root, "trino-jdbc", JDBC, print)
-    (url,) = re.findall(r"jdbc:trino:\S+", ok(stack._root, "connect", "dbeaver").out)
+    url, _ = re.findall(r"jdbc:trino:\S+", ok(stack._root, "connect", "dbeaver").out)
     source = Path(__file__).with_name("Jdbc.java")
     command = ["java", "-cp", jar, source, url, reader.name, "lake"]
     environment = {**os.environ, "TRINO_PASSWORD": reader.password}

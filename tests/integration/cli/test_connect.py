@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,7 +15,7 @@ from command_line import lagoa, ok
 
 from lagoa.cli.commands.connect import _NAMES
 from lagoa.connect import CLIENTS
-from lagoa.connect.clients import powerbi, sqlalchemy, tableau
+from lagoa.connect.clients import dbeaver, powerbi, sqlalchemy, tableau, trino
 from lagoa.connect.target import Trino
 
 TRINO = Trino("https://127.0.0.1:8443", Path("/a b&c/ca.pem"), "sandbox_ana")
@@ -54,3 +56,13 @@ def test_files_of_tools_are_of_their_form():
     (only,) = json.loads(powerbi.text(TRINO))["connections"]
     assert only["details"]["protocol"] == "odbc"
     compile(sqlalchemy.text(TRINO), "sqlalchemy.py", "exec")
+
+
+def test_signing_in_in_a_browser_is_told_where_people_can():
+    both = replace(TRINO, in_browser=True)
+    assert f"{TRINO.jdbc}&externalAuthentication=true" in dbeaver.text(both)
+    assert " --user USER --external-authentication --catalog sandbox_ana" in trino.text(both)
+    compile(sqlalchemy.text(both), "sqlalchemy.py", "exec")
+    for client in (dbeaver, trino, sqlalchemy):
+        assert client.text(both) != client.text(TRINO)
+        assert not re.search("external|OAuth2|keycloak", client.text(TRINO))

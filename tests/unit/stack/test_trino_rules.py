@@ -204,6 +204,50 @@ class TestUsers:
             users.remove("bo")
         assert users.all() == {"ana": "reader"}
 
+    def test_who_signs_in_at_keycloak_has_no_password_here_and_a_name_of_their_own(self, tmp_path):
+        seen, made = [], []
+
+        def make():
+            made.append(users.engineers())
+            return "first"
+
+        users = Users(tmp_path, lambda: seen.append(users.engineers()))
+        users.prepare("of Lagoa's own")
+        users.add("ana", "engineer")
+        assert users.add_person("bo", "engineer", make) == "first"
+        assert users.add_person("rui", "reader", make) == "first"
+        assert (made, seen) == ([["ana", "bo"]] * 2, [["ana"], ["ana", "bo"]])
+        assert users.all() == {"ana": "engineer"}
+        assert "bo" not in (tmp_path / "users/groups").read_text() + (tmp_path / "users/passwords").read_text()
+        for add in (users.add, lambda name, role: users.add_person(name, role, make)):
+            for name in ("ana", "bo", "rui"):
+                with pytest.raises(StackError, match=f"there is a user '{name}'"):
+                    add(name, "reader")
+            with pytest.raises(StackError, match="would be those of 'bo'"):
+                add("bo.x", "engineer")
+            with pytest.raises(InvalidName):
+                add("_lagoa", "engineer")
+        assert len(made) == 2
+
+    def test_somebody_whom_keycloak_does_not_take_is_not_kept_and_one_it_does_not_have_is_told(self, tmp_path):
+        users = Users(tmp_path)
+
+        def fail():
+            raise StackError("keycloak", "it does not answer.", "")
+
+        with pytest.raises(StackError, match="does not answer"):
+            users.add_person("bo", "engineer", fail)
+        assert users.engineers() == []
+        users.add_person("bo", "engineer", lambda: "first")
+        with pytest.raises(StackError, match="does not answer"):
+            users.remove_person("bo", fail)
+        assert users.engineers() == ["bo"]
+        users.remove_person("bo", lambda: False)  # they were removed on Keycloak's own page
+        assert users.engineers() == []
+        users.remove_person("ana", lambda: True)  # they were added there
+        with pytest.raises(StackError, match="there is no user 'ana'"):
+            users.remove_person("ana", lambda: False)
+
     @pytest.mark.parametrize("volumes", [False, True])
     def test_the_commands(self, folder, tmp_path, volumes):
         port = '[trino]\nmodule = "lagoa.stack"\nport = 8443\n'
@@ -223,6 +267,38 @@ class TestUsers:
         folder.file("infra/stack.toml", port.replace("trino", "audit"))
         refused = lagoa(folder.root, "stack", "user", "list", *where)
         assert (refused.code, "no server of the stack" in refused.err) == (1, True)
+
+    def test_the_commands_say_why_nobody_signs_in_at_keycloak(self, folder, tmp_path):
+        servers = "".join(f'[{name}]\nmodule = "lagoa.stack"\nport = 8443\n' for name in ("trino", "nessie"))
+        folder.file("infra/stack.toml", servers)
+        command = ("stack", "user", "add", "ana", "--sign-in", "keycloak")
+        refused = lagoa(folder.root, *command)
+        assert (refused.code, "keycloak: it is no server of the stack" in refused.err) == (1, True)
+        folder.file("infra/stack.toml", f'{servers}[keycloak]\nmodule = "lagoa.stack"\nport = 1\n')
+        refused = lagoa(folder.root, *command)
+        assert (refused.code, "nobody signs in at Keycloak on this stack" in refused.err) == (1, True)
+        servers = servers.replace("[nessie]", "[nessie]\nsign_in = true")
+        folder.file("infra/stack.toml", f'{servers}[keycloak]\nmodule = "lagoa.stack"\nport = 1\n')
+        (folder.root / "infra/keycloak").symlink_to(ROOT / "infra/keycloak")
+        refused = lagoa(folder.root, *command)
+        assert (refused.code, "`lagoa stack up --only keycloak` starts it" in refused.err) == (1, True)
+        assert lagoa(folder.root, *command, "--volumes", tmp_path).code == 2
+
+
+class TestSignIn:
+    """The settings; `tests/stack/test_trino_sign_in.py` signs in by them."""
+
+    @pytest.mark.parametrize("sign_in", [False, True])
+    def test_people_sign_in_at_keycloak_where_roles_do(self, folder, tmp_path, sign_in):
+        manifest = read_manifest(ROOT)
+        manifest["nessie"] = manifest["nessie"].model_copy(update={"sign_in": sign_in})
+        site = Site("trino", folder.root, tmp_path / "trino", Credentials(tmp_path / "credentials.json"), manifest)
+        launch = TRINO.configure(site, tmp_path)
+        text = (site.folder / "etc/config.properties").read_text()
+        assert f"authentication.type={'PASSWORD,OAUTH2' if sign_in else 'PASSWORD'}\n" in text
+        assert ("oauth2.client-secret=${ENV:TRINO_OAUTH2_SECRET}\n" in text) is sign_in
+        assert ("oauth2" in text, "TRINO_OAUTH2_SECRET" in launch.environment) == (sign_in, sign_in)
+        assert not [each for each in launch.environment.values() if each.rpartition(":")[2] in text]
 
 
 class TestCertificate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -23,6 +23,10 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The user.")]
 VolumesOption = Annotated[
     Path | None, typer.Option("--volumes", metavar="DIR", help="Where the volumes of docker-compose.yml are.")
 ]
+SignIn = Literal["password", "keycloak"]
+SignInOption = Annotated[
+    SignIn, typer.Option("--sign-in", help="By a password of Trino's own, or at Keycloak, in a browser.")
+]
 
 
 @user.command("add")
@@ -30,17 +34,27 @@ def user_add(
     ctx: typer.Context,
     name: NameArgument,
     role: Annotated[SqlRole, typer.Option("--role", help="The role, which decides what the user sees.")] = "reader",
+    sign_in: SignInOption = "password",
     volumes: VolumesOption = None,
 ) -> None:
     """Add a user who can sign in to Trino a second later; print the password, which is not stored."""
-    say(_users(ctx, volumes).add(name, role))
-    hint(f"This is the password of {name}, shown only now. docs/bi.md says how to connect.")
+    users = _users(ctx, volumes, sign_in)
+    if sign_in == "keycloak":
+        people = stack_here(ctx).people()
+        say(users.add_person(name, role, lambda: people.add(name, role)))
+        hint(f"This is the first password of {name}, shown only now: Keycloak asks for another. See docs/bi.md.")
+    else:
+        say(users.add(name, role))
+        hint(f"This is the password of {name}, shown only now. docs/bi.md says how to connect.")
 
 
 @user.command("list")
-def user_list(ctx: typer.Context, volumes: VolumesOption = None, as_json: JsonOption = False) -> None:
+def user_list(
+    ctx: typer.Context, sign_in: SignInOption = "password", volumes: VolumesOption = None, as_json: JsonOption = False
+) -> None:
     """List the users and their roles."""
-    users = _users(ctx, volumes).all()
+    known = _users(ctx, volumes, sign_in)
+    users = stack_here(ctx).people().all() if sign_in == "keycloak" else known.all()
     if as_json:
         emit_json([{"name": name, "role": role} for name, role in users.items()])
     else:
@@ -48,11 +62,20 @@ def user_list(ctx: typer.Context, volumes: VolumesOption = None, as_json: JsonOp
 
 
 @user.command("remove")
-def user_remove(ctx: typer.Context, name: NameArgument, volumes: VolumesOption = None) -> None:
+def user_remove(
+    ctx: typer.Context, name: NameArgument, sign_in: SignInOption = "password", volumes: VolumesOption = None
+) -> None:
     """Remove a user, who cannot sign in any more a second later."""
-    _users(ctx, volumes).remove(name)
+    users = _users(ctx, volumes, sign_in)
+    if sign_in == "keycloak":
+        people = stack_here(ctx).people()
+        users.remove_person(name, lambda: people.remove(name))
+    else:
+        users.remove(name)
     say(f"{name} is removed.")
 
 
-def _users(ctx: typer.Context, volumes: Path | None) -> Users:
+def _users(ctx: typer.Context, volumes: Path | None, sign_in: SignIn) -> Users:
+    if volumes and sign_in == "keycloak":
+        raise typer.BadParameter("With containers, people are added on Keycloak's own page: docs/bi.md.")
     return stack_here(ctx).users(volumes)

@@ -16,6 +16,7 @@ from lagoa.stack.servers.keycloak import realm_url
 from lagoa.stack.servers.server import Launch, Server, Site, java, write_private
 from lagoa.stack.servers.trino.catalogs import CREDENTIALS, published, signs_in, write_access
 from lagoa.stack.servers.trino.rules import FILE, write_rules
+from lagoa.stack.servers.trino.sign_in import SECRET, people
 from lagoa.stack.servers.trino.users import GROUPS, OWN, PASSWORDS, USERS, Users
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def _configure(site: Site, distribution: Path) -> Launch:
     if signs_in(site):
         for role, variable in CREDENTIALS.items():
             environment[variable] = f"lagoa-{role}:{site.secret(f'oidc-client-{role}')}"
+        environment[SECRET] = site.secret("oidc-client-trino")
     classes = ["-cp", f"{distribution / 'lib'}/*", "-Dconfig=etc/config.properties", "io.trino.server.TrinoServer"]
     return Launch([*java(site.folder), *_JAVA, *classes], environment)
 
@@ -123,7 +125,7 @@ def _files(site: Site, distribution: Path) -> dict[str, dict[str, object]]:
 
 
 def _server(site: Site, distribution: Path) -> dict[str, object]:
-    """Settings of one server that is its own worker, speaks TLS alone, and knows everybody by a password."""
+    """Settings of one server that is its own worker, speaks TLS alone, and knows who is there by their sign-in."""
     return {
         "coordinator": "true",
         "node-scheduler.include-coordinator": "true",
@@ -138,7 +140,8 @@ def _server(site: Site, distribution: Path) -> dict[str, object]:
         "http-server.https.enabled": "true",
         "http-server.https.port": site.artefact.port,
         "http-server.https.keystore.path": "etc/server.pem",
-        "http-server.authentication.type": "PASSWORD",
+        "http-server.authentication.type": "PASSWORD,OAUTH2" if signs_in(site) else "PASSWORD",
+        **(people(site) if signs_in(site) else {}),
         "password-authenticator.config-files": "etc/password-authenticator.properties,etc/own-authenticator.properties",
         "internal-communication.https.required": "true",
         "internal-communication.https.keystore.path": "etc/server.pem",

@@ -1,4 +1,4 @@
-"""The people and programs that sign in to Trino: a name, a role, a password of which only the hash is kept."""
+"""Who signs in to Trino: by a password, of which only the hash is kept, or at Keycloak, which knows their roles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 USERS, PASSWORDS, GROUPS, OWN = "users", "passwords", "groups", "own"
 """A folder and its files: a name and a hash a line, a role and its users a line, and the hash of Lagoa's own user."""
 
-_NAME = re.compile(r"[a-z][a-z0-9._-]{0,62}")
+_PEOPLE = "people"
+"""There, a role and the people who were added with it at Keycloak a line; Trino does not read it."""
+
+NAME = "[a-z][a-z0-9._-]{0,62}"
+"""The form of a user's name, in which Lagoa's own user has none."""
 _RULE = "lower-case letters, digits, '.', '_' and '-', starting with a letter, at most 63 characters: `ana.souza`"
 _LENGTH = 24
 
@@ -57,11 +61,11 @@ class Users:
 
     def engineers(self) -> list[str]:
         """Return who owns sandboxes, by name, with one who is just being added."""
-        return sorted(name for name, role in self._roles().items() if role == ENGINEER)
+        return sorted(name for name, role in self._everybody().items() if role == ENGINEER)
 
     def all(self) -> dict[str, str]:
-        """Return the role of each user, by name; empty for one that is in no role, who may do nothing."""
-        roles = self._roles()
+        """Return the role of each user with a password, by name; empty for one in no role, who may do nothing."""
+        roles = self._roles(GROUPS)
         return {name: roles.get(name, "") for name in sorted(self._hashes())}
 
     def add(self, name: str, role: SqlRole) -> str:
@@ -71,31 +75,77 @@ class Users:
             InvalidName: it cannot be a user's.
             StackError: there is one of that name.
         """
-        if not _NAME.fullmatch(name):
-            raise InvalidName("user", name, _RULE)
         with self._locked():
-            hashes = self._hashes()
-            if name in hashes:
-                advice = f"For another password, `lagoa stack user remove {name}` first."
-                raise StackError("trino", f"there is a user {name!r}.", advice)
-            roles = self._roles()
-            if role == ENGINEER:
-                _check_sandboxes(name, [other for other, own in roles.items() if own == ENGINEER and other in hashes])
+            self._check(name, role)
             password = secrets.token_urlsafe(_LENGTH)
-            self._write_groups({**roles, name: role})  # first, so that nobody signs in before they have a role
+            self._write_roles(GROUPS, {**self._roles(GROUPS), name: role})  # first: nobody signs in without a role
             if role == ENGINEER:
                 self._changed()
-            self._write_passwords({**hashes, name: _hash(password)})
+            self._write_passwords({**self._hashes(), name: _hash(password)})
         return password
+
+    def add_person(self, name: str, role: SqlRole, make: Callable[[], str]) -> str:
+        """Let somebody in who signs in at Keycloak, which knows the role; return what `make` returns.
+
+        Args:
+            name: theirs.
+            role: that they are given there.
+            make: makes them there; if it fails, nothing was changed here.
+
+        Raises:
+            InvalidName: it cannot be a user's.
+            StackError: there is one of that name.
+        """
+        with self._locked():
+            self._check(name, role)
+            people = self._roles(_PEOPLE)
+            self._write_roles(_PEOPLE, {**people, name: role})
+            try:
+                if role == ENGINEER:
+                    self._changed()
+                return make()
+            except BaseException:
+                self._write_roles(_PEOPLE, people)
+                raise
+
+    def remove_person(self, name: str, drop: Callable[[], bool]) -> None:
+        """Forget somebody who signs in at Keycloak.
+
+        Args:
+            name: theirs.
+            drop: removes them there, and returns whether there was anybody of that name.
+
+        Raises:
+            StackError: there is nobody of that name, here or there.
+        """
+        with self._locked():
+            people = self._roles(_PEOPLE)
+            if not drop() and name not in people:
+                advice = "`lagoa stack user list --sign-in keycloak` has all who sign in there."
+                raise StackError("keycloak", f"there is no user {name!r}.", advice)
+            self._write_roles(_PEOPLE, {key: value for key, value in people.items() if key != name})
 
     def remove(self, name: str) -> None:
         """Remove a user; raises `StackError` when there is none of that name."""
         with self._locked():
-            hashes, roles = self._hashes(), self._roles()
+            hashes, roles = self._hashes(), self._roles(GROUPS)
             if name not in hashes:
                 raise StackError("trino", f"there is no user {name!r}.", "`lagoa stack user list` has all users.")
             self._write_passwords({key: value for key, value in hashes.items() if key != name})
-            self._write_groups({key: value for key, value in roles.items() if key != name})
+            self._write_roles(GROUPS, {key: value for key, value in roles.items() if key != name})
+
+    def _check(self, name: str, role: SqlRole) -> None:
+        """Raise if this cannot be the name of a new user of a role: one name is one person, however they sign in."""
+        if not re.fullmatch(NAME, name):
+            raise InvalidName("user", name, _RULE)
+        hashes, people = self._hashes(), self._roles(_PEOPLE)
+        if name in hashes or name in people:
+            advice = f"`lagoa stack user remove {name}{'' if name in hashes else ' --sign-in keycloak'}` first."
+            raise StackError("trino", f"there is a user {name!r}.", f"For another password or role, {advice}")
+        if role == ENGINEER:
+            everybody = self._everybody().items()
+            there = [other for other, own in everybody if own == ENGINEER and (other in hashes or other in people)]
+            _check_sandboxes(name, there)
 
     def _lets_in(self, password: str) -> bool:
         """Return whether Lagoa's own user signs in with this password already."""
@@ -109,8 +159,11 @@ class Users:
         pairs = (line.partition(":") for line in self._lines(PASSWORDS))
         return {name: hashed for name, _, hashed in pairs}
 
-    def _roles(self) -> dict[str, str]:
-        found = (line.partition(":") for line in self._lines(GROUPS))
+    def _everybody(self) -> dict[str, str]:
+        return self._roles(_PEOPLE) | self._roles(GROUPS)
+
+    def _roles(self, file: str) -> dict[str, str]:
+        found = (line.partition(":") for line in self._lines(file))
         return {name: role for role, _, names in found for name in names.split(",") if name}
 
     def _lines(self, name: str) -> list[str]:
@@ -120,9 +173,9 @@ class Users:
     def _write_passwords(self, hashes: Mapping[str, str]) -> None:
         self._write(PASSWORDS, "".join(f"{name}:{hashed}\n" for name, hashed in hashes.items()))
 
-    def _write_groups(self, roles: Mapping[str, str]) -> None:
+    def _write_roles(self, file: str, roles: Mapping[str, str]) -> None:
         members = {role: [name for name, own in roles.items() if own == role] for role in get_args(SqlRole)}
-        self._write(GROUPS, "".join(f"{role}:{','.join(names)}\n" for role, names in members.items() if names))
+        self._write(file, "".join(f"{role}:{','.join(names)}\n" for role, names in members.items() if names))
 
     def _write(self, name: str, text: str) -> None:
         replace_private(self._folder / name, text)

@@ -23,6 +23,7 @@ PARTS = {
     "deployments": "Deployments",
     "tpch": "Lines written by hand",
     "features": "Features",
+    "training": "Trained models",
 }
 
 

@@ -42,6 +42,7 @@ def show_run(run: TrainingRun, promotions: Sequence[Promotion]) -> None:
             ("run", f"{run.id} (MLflow: {run.tracking})"),
             ("trained", f"{moment(run.at)} by {run.author}"),
             ("commit", f"{short(run.commit)} of {run.ref}, kept by the tag {run.tag}"),
+            ("receipt", run.receipt or "none: main was never at this commit"),
             ("rows", f"{number(rows.rows)}, hash {rows.digest[:12]}"),
             ("learned from", f"{number(rows.trained)}, known before {moment(rows.cut)}"),
             ("tested with", f"{number(rows.tested)}, until {moment(rows.until)}"),

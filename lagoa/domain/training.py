@@ -174,6 +174,7 @@ class TrainingRun:
         scores: what it predicted in its test (the median, where there are quantiles), at each hundredth from the least
             to the greatest.
         trials: what a search tried, the best first; empty without a search.
+        receipt: of the publication that made the commit; empty if main was never there.
         spreads: how each feature was spread over the rows that it learned from.
         elasticities: by feature, by how many percent predictions rise with 1 % more of it, on average over the test.
         backtest: earlier spans of time that the model was fitted and tested for, if its definition says so.
@@ -207,6 +208,7 @@ class TrainingRun:
     seconds: float
     scores: tuple[float, ...] = ()
     trials: tuple[Trial, ...] = ()
+    receipt: str = ""
     spreads: dict[str, Spread] = field(default_factory=dict)
     elasticities: dict[str, float] = field(default_factory=dict)
     backtest: tuple[Window, ...] = ()

@@ -22,6 +22,7 @@ def source_of(run: TrainingRun, lake: str) -> dict[str, Any]:
         "ref": run.ref,
         "commit": run.commit,
         "tag": run.tag,
+        "receipt": run.receipt,
         "digest": run.rows.digest,
         "tables": run.rows.tables,
         "features": list(run.rows.features),

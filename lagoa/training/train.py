@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from lagoa.audit.records import RECEIPT
 from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
 from lagoa.domain.training import CANDIDATE, SetRecord, TrainingRun
@@ -153,6 +154,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             seconds=time.perf_counter() - began,
             scores=trained.evaluation.scores,
             trials=trained.trials,
+            receipt=context.catalog.get(tables.commit).properties.get(RECEIPT, ""),
             spreads=trained.evaluation.spreads,
             elasticities=elasticities(model.definition, trained.fitted, trained.parts.test),
             backtest=spans,

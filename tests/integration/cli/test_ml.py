@@ -43,7 +43,18 @@ def test_models_are_listed_with_champion_and_candidate(place):
 
 def test_a_run_is_shown(place):
     shown = ok(place.root, "ml", "show", "late@champion").out
-    for words in ("late 1", "kept by the tag ml/late/", "gold.orders", "auc", "at least 0.6", "state BA", "the first"):
+    with open_lake(place.root) as lake:
+        receipt = lake.publications()[-1].receipt
+    for words in (
+        "late 1",
+        receipt,
+        "kept by the tag ml/late/",
+        "gold.orders",
+        "auc",
+        "at least 0.6",
+        "state BA",
+        "the first",
+    ):
         assert words in shown
     document = ok(place.root, "ml", "show", "late@champion", "--json").json()
     assert document["rows"]["tables"].keys() == {"gold.orders"}

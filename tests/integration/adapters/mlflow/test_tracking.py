@@ -69,6 +69,8 @@ def test_a_run_shows_what_it_learned_from(folder, client):
     assert (given.dataset.name, given.dataset.source_type) == ("late", "lagoa")
     assert given.dataset.digest == ours.rows.digest[:36]
     assert json.loads(given.dataset.profile)["commit"] == ours.commit
+    receipts = [each.receipt for each in lake.publications() if each.commit == ours.commit]
+    assert [json.loads(given.dataset.source)["receipt"]] == receipts == [ours.receipt]
     assert json.loads(given.dataset.schema)["mlflow_colspec"][1] == {
         "name": "state",
         "type": "string",

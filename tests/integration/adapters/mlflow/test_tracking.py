@@ -53,6 +53,7 @@ def client(folder):
 def test_a_run_shows_what_it_learned_from(folder, client):
     with folder.open() as lake:
         ours = lake.trained_run("late@champion")
+        receipts = [each.receipt for each in lake.publications() if each.commit == ours.commit]
     run = client.get_run(ours.tracking)
     assert run.info.status == "FINISHED"
     assert run.data.tags["lagoa.commit"] == ours.commit
@@ -69,7 +70,6 @@ def test_a_run_shows_what_it_learned_from(folder, client):
     assert (given.dataset.name, given.dataset.source_type) == ("late", "lagoa")
     assert given.dataset.digest == ours.rows.digest[:36]
     assert json.loads(given.dataset.profile)["commit"] == ours.commit
-    receipts = [each.receipt for each in lake.publications() if each.commit == ours.commit]
     assert [json.loads(given.dataset.source)["receipt"]] == receipts == [ours.receipt]
     assert json.loads(given.dataset.schema)["mlflow_colspec"][1] == {
         "name": "state",

@@ -42,6 +42,7 @@ LagoaError
     ├── ModelTestError          a test of a model (file and line)
     ├── FeatureError            a feature, an entity, or rows of entities
     ├── TrainingError           a model that cannot be trained, or a run that there is not
+    ├── RowRefused              a row that a model cannot be asked for
     ├── TrainingSetGone         the commit that a run learned from was deleted
     ├── PromotionRefused        a version of a model that does not pass the gate
     ├── AuditNotFound           no audit of a ref or commit is stored
@@ -600,6 +601,18 @@ class TrainingError(TerminalError):
         super().__init__(f"{what}: {reason}.", advice)
         self.what = what
         self.reason = reason
+
+
+class RowRefused(TerminalError):
+    """A row that a model cannot be asked for: a field is missing, unknown, or of another type."""
+
+    def __init__(self, model: str, faults: Sequence[str]) -> None:
+        super().__init__(
+            f"{model} cannot be asked for this: {'; '.join(faults)}.",
+            "Correct the fields: docs/ml.md says which there are.",
+        )
+        self.model = model
+        self.faults = tuple(faults)
 
 
 class TrainingSetGone(TerminalError):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lagoa.review.plan import Plan
     from lagoa.review.query import Result
     from lagoa.sandbox import Sandbox
+    from lagoa.serving.scorer import Scorer
     from lagoa.settings import Settings
     from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.drafting.update import ContractUpdate
@@ -715,6 +716,21 @@ class Lake:
         from lagoa.training.gate import rollback
 
         return rollback(self.context, model, why, version)
+
+    def scorer(self, run: str) -> Scorer:
+        """Return a version of a model, ready to answer for single rows, with features that are read online.
+
+        Args:
+            run: as of `trained_run`; `late_delivery@champion` is its champion now.
+
+        Raises:
+            TrainingError: there is no such run, or its model cannot answer.
+            TrainingUnavailable: its files are gone.
+            FeaturesUnavailable: the online store does not answer.
+        """
+        from lagoa.serving.scorer import Scorer
+
+        return Scorer(self.context, self.trained_run(run))
 
     def close(self) -> None:
         """Close the catalog and the SQL engine; the lake and its branches cannot be used any more (`LakeClosed`)."""

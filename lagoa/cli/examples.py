@@ -88,6 +88,7 @@ EXAMPLES = {
     ],
     "feature status": ["lagoa feature status"],
     "serve feature": ["lagoa serve feature --port 6566"],
+    "serve ml": ["lagoa serve ml", "lagoa serve ml --model late_delivery --port 6567"],
     "ml train": [
         "lagoa ml train",
         "lagoa ml train late_delivery --ref dev/ana",

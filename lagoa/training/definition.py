@@ -83,6 +83,7 @@ class Definition(BaseModel):
     gate: Gate = Gate()
     scores: str = ""
     trusted: list[str] = []
+    fallback: dict[str, int | float | str | bool] = {}
 
     @property
     def metric(self) -> str:

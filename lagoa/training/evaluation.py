@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.domain.lists import counted
 from lagoa.domain.training import HIGHER_IS_BETTER, LimitResult, Metric, Segment
 from lagoa.errors import LagoaError, TrainingError
-from lagoa.training.fitted import Fitted, constant_features, feature_types, frame_of, parameters_of
+from lagoa.training.fitted import Fitted, constant_features, feature_types, frame_of, parameters_of, typical_of
 from lagoa.training.metrics import Quantiles, draws, figures_with_intervals, scored, spread_of, stability
 from lagoa.training.training_set import KNOWN, MOMENT
 
@@ -172,7 +172,7 @@ def fit(model: Model, rows: TrainingSet, parts: Split, parameters: Mapping[str, 
             raise
         except Exception as error:
             raise _failed(model, error) from error
-    return Fitted(model.definition.kind, types, tuple(found))
+    return Fitted(model.definition.kind, types, tuple(found), typical_of(frame))
 
 
 def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import math
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,38 @@ class FeatureType:
 
     name: str
     categories: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Typical:
+    """What a feature was in the rows that a model learned from; what it adds to a score is told beside this.
+
+    Attributes:
+        nulls: the share of nulls.
+        mean: of a number that is not null; NaN if there is none.
+        shares: of a text, the share of each of its categories.
+    """
+
+    nulls: float
+    mean: float = math.nan
+    shares: tuple[float, ...] = ()
+
+
+def typical_of(frame: pd.DataFrame) -> dict[str, Typical]:
+    """Return what is typical of each feature of a frame of `frame_of`, by its name."""
+    import numpy as np
+
+    found = {}
+    for name in frame.columns:
+        column = frame[name]
+        nulls = float(column.isna().mean())
+        if hasattr(column, "cat"):
+            codes = column.cat.codes.to_numpy()
+            counts = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories))
+            found[str(name)] = Typical(nulls, shares=tuple((counts / len(codes)).tolist()))
+        else:
+            found[str(name)] = Typical(nulls, float(column.mean()))
+    return found
 
 
 def feature_types(table: pa.Table, names: Sequence[str]) -> tuple[FeatureType, ...]:
@@ -77,6 +110,8 @@ def frame_of(table: pa.Table, types: Sequence[FeatureType]) -> pd.DataFrame:
         column = table[each.name]
         if each.categories is None:
             column = column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column
+            # By their text: what Arrow makes of decimals is not always the nearest double, as any client sends it.
+            column = column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
             columns[each.name] = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=False)
         else:
             texts = column.cast(pa.string()).to_pandas()
@@ -92,11 +127,13 @@ class Fitted:
         kind: what it predicts.
         types: of the features that it takes.
         parts: the models of a library, one for each quantile; or one, with None for its quantile.
+        typical: what each feature was in training, by its name; empty for a model of an earlier version.
     """
 
     kind: Kind
     types: tuple[FeatureType, ...]
     parts: tuple[tuple[float | None, Any], ...]
+    typical: Mapping[str, Typical] = field(default_factory=dict)
 
     def predict(self, table: pa.Table) -> np.ndarray:
         """Return predictions, a row a row: one probability, or the quantiles in their order."""
@@ -126,7 +163,8 @@ class Fitted:
             (folder / name).write_bytes(safe_files.written(part, form, trusted))
             files.append({"quantile": quantile, "format": form, "file": name})
         types = [{"name": each.name, "categories": each.categories} for each in self.types]
-        about = {"kind": self.kind, "types": types, "parts": files, "trusted": list(trusted)}
+        typical = {name: asdict(each) for name, each in self.typical.items()}
+        about = {"kind": self.kind, "types": types, "parts": files, "trusted": list(trusted), "typical": typical}
         (folder / ABOUT).write_text(json.dumps(about, indent=1, ensure_ascii=False), "utf-8")
 
 
@@ -156,12 +194,16 @@ def load_fitted(folder: Path, trusted: Sequence[str]) -> Fitted:
             )
             for each in about["parts"]
         )
+        typical = {
+            name: Typical(each["nulls"], each["mean"], tuple(each["shares"]))
+            for name, each in about.get("typical", {}).items()
+        }
     except TrainingError:
         raise
     except Exception as error:  # a file of something else, in whatever words its library has for that
         advice = "Only models that `lagoa ml train` saved are loaded; a pickle never is."
         raise TrainingError(f"The folder {folder}", f"it has no saved model ({error!r})", advice) from error
-    return Fitted(about["kind"], types, parts)
+    return Fitted(about["kind"], types, parts, typical)
 
 
 def trusted_in(folder: Path) -> list[str]:

@@ -146,18 +146,19 @@ def training_set(model: Model, selections: Selections, views: Views) -> Training
         FeatureError, TableNotFound: the commit lacks what a feature view reads.
     """
     tables = selections.tables
-    entities = _entity_columns(model, views)
+    entities = entity_columns(model, views)
     rows, read = selections.select(model.sql)
     rows = _named(model, rows, list(entities.values()))
     rows, joined = _joined(tables, views, entities, rows)
     names = (*model.definition.columns, *joined)
+    _check_fallbacks(model, views)
     rows = _sorted(model, rows)
     for view in views.definitions.views.values():
         read[view.table] = tables.pointer(TableName.parse(view.table))
     return TrainingSet(rows, names, tables.commit, dict(sorted(read.items())), views.to_json())
 
 
-def _entity_columns(model: Model, views: Views) -> dict[str, str]:
+def entity_columns(model: Model, views: Views) -> dict[str, str]:
     """Return the column of the SELECT that has each join key."""
     keys = sorted({key for view in views.wanted for key, _ in views.definitions.views[view].keys})
     return {key: next((each for each, of in model.definition.entities.items() if of == key), key) for key in keys}
@@ -214,6 +215,15 @@ def _check(model: Model, rows: pa.Table) -> None:
     if early > rows.num_rows // 2:
         reason = f"{counted(early, 'label')} known before the moment of its row"
         raise TrainingError(what, reason, "Exchange `moment` and `known`, or look at the SELECT.")
+
+
+def _check_fallbacks(model: Model, views: Views) -> None:
+    known = [*model.definition.columns, *(f"{view}:{each}" for view, named in views.wanted.items() for each in named)]
+    for name in model.definition.fallback:
+        if name not in known:
+            reason = f"it is none of the features.{near(name, known)}".rstrip(".")
+            advice = f"Name a column, or `view:feature`, in {model.name}.yaml."
+            raise TrainingError(f"The fallback {name!r}", reason, advice)
 
 
 def _joined(tables: TablesAt, views: Views, columns: Mapping[str, str], rows: pa.Table) -> tuple[pa.Table, list[str]]:

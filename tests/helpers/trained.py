@@ -91,7 +91,7 @@ class FolderTracking:
         assert any(plots.iterdir())
         version = self.versions[run.model] = self.versions.get(run.model, 0) + 1
         place = self._folder / f"{run.model}-{version}"
-        shutil.copytree(model, place)
+        shutil.copytree(model, place / "data/model")  # where MLflow's are: so a process with MLflow finds them, too
         return Tracked(f"run{version:029}", version, str(place))
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
@@ -102,7 +102,7 @@ class FolderTracking:
 
     def files(self, run: TrainingRun) -> Path:
         """Return the folder of the model."""
-        return Path(run.place)
+        return Path(run.place) / "data/model"
 
 
 class TrainedLake(LakeFolder):

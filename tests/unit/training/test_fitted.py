@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from decimal import Decimal
 
 import lightgbm
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from lagoa.errors import TrainingError
-from lagoa.training.fitted import ABOUT, FeatureType, Fitted, feature_types, frame_of, load_fitted
+from lagoa.training.fitted import ABOUT, FeatureType, Fitted, Typical, feature_types, frame_of, load_fitted, typical_of
 
 ROWS = pa.table(
     {
@@ -36,6 +37,27 @@ def test_numbers_become_doubles_and_texts_categories():
     assert other["state"].isna().tolist() == [True]
     with pytest.raises(TrainingError, match="list"):
         feature_types(pa.table({"x": [[1]]}), ["x"])
+
+
+def test_decimals_are_the_nearest_doubles():
+    texts = [f"{number / 100:.2f}" for number in range(1, 20_000, 7)] + ["0.00", "-129.90", "99999999999999.99"]
+    prices = pa.array([Decimal(text) for text in texts] + [None], pa.decimal128(18, 2))
+    frame = frame_of(pa.table({"price": prices}), (FeatureType("price"),))
+    assert frame["price"].tolist()[:-1] == [float(text) for text in texts]
+    assert np.isnan(frame["price"].iloc[-1])
+
+
+def test_what_is_typical_is_kept_with_a_model(tmp_path):
+    types = feature_types(ROWS, ["x", "flag", "state"])
+    typical = typical_of(frame_of(ROWS, types))
+    assert typical["x"] == Typical(0.25, pytest.approx(8 / 3))
+    assert typical["state"] == Typical(0.25, pytest.approx(float("nan"), nan_ok=True), (0.25, 0.5))
+    Fitted("probability", types, ((None, boosted()),), typical).save(tmp_path, [])
+    assert load_fitted(tmp_path, []).typical["state"].shares == (0.25, 0.5)
+    about = json.loads((tmp_path / ABOUT).read_text("utf-8"))
+    del about["typical"]  # as in a model of an earlier version
+    (tmp_path / ABOUT).write_text(json.dumps(about), "utf-8")
+    assert load_fitted(tmp_path, []).typical == {}
 
 
 def boosted(quantile=None):

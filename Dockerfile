@@ -45,6 +45,23 @@ ENV PATH=/opt/lagoa/bin:$PATH \
 USER 10001:10001
 CMD ["lagoa", "--help"]
 
+FROM build AS ml
+RUN tools/bin/uv pip install --no-cache --compile-bytecode --python /opt/lagoa/bin/python -c requirements.lock \
+        -r pyproject.toml --extra ml --extra mlflow
+
+# MLflow's server, and the command line with what trained models and features need.
+FROM lagoa AS mlflow
+USER 0:0
+# Not pinned: Debian keeps only the latest version of a package.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=ml /opt/lagoa /opt/lagoa
+COPY feature_store feature_store
+COPY ml ml
+USER 10001:10001
+
 FROM build AS pyspark
 RUN tools/bin/uv pip install --no-cache --compile-bytecode --python /opt/lagoa/bin/python -c requirements.lock pyspark
 

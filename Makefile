@@ -47,7 +47,7 @@ test-slow: install  ## the slow ones: random sequences, kills at each point, ear
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow and not nightly'
 
 .venv/.stack: $(STAMP)
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,ml,stack,trino]'
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,ml,mlflow,stack,trino]'
 	touch $@
 
 .venv/.spark: .venv/.stack

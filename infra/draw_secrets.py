@@ -12,14 +12,17 @@ import sys
 from pathlib import Path
 
 ROLES = ("reader", "ingest", "engineer", "publisher")
-OF_A_ROLE = ("postgres-lagoa", "oidc-client", "vault-role-id", "vault-secret-id")
+OF_A_ROLE = ("postgres-lagoa", "oidc-client", "vault-role-id", "vault-secret-id", "mlflow")
 NAMES = (
     "postgres-admin",
-    *(f"postgres-{database}" for database in ("nessie", "keycloak", "lagoa", "prefect")),
+    *(f"postgres-{database}" for database in ("nessie", "keycloak", "lagoa", "prefect", "mlflow")),
     "keycloak-admin",
     "minio-root-user",
     "minio-root-password",
     "minio-nessie",
+    "minio-mlflow",
+    "mlflow-admin",
+    "mlflow-forms",
     "audit-token",
     "trino-internal",
     "spark",
@@ -27,11 +30,7 @@ NAMES = (
     "oidc-client-sandbox",
     "oidc-client-trino",
     "prefect-api",
-    *(
-        f"{what}-{role}"
-        for what in ("postgres-lagoa", "oidc-client", "vault-role-id", "vault-secret-id")
-        for role in ROLES
-    ),
+    *(f"{what}-{role}" for what in OF_A_ROLE for role in ROLES),
 )
 LENGTH = 24
 

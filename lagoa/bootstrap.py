@@ -8,10 +8,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.credentials import drawn_tracking_password, secret_or_drawn, tracking_user
 from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
 from lagoa.domain.roles import PUBLISHER, READER
-from lagoa.errors import CatalogDamaged, LagoaError, SecretsUnavailable, SettingsError, StackError
+from lagoa.errors import CatalogDamaged, LagoaError, SecretNotFound, SecretsUnavailable, SettingsError, StackError
 from lagoa.settings import Settings, load_settings
 from lagoa.storage.home import home_of
 from lagoa.storage.local import LocalStorage
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from pydantic import SecretStr
 
+    from lagoa.adapters.mlflow.server import MlflowServer
     from lagoa.adapters.nessie.catalog import NessieCatalog
     from lagoa.adapters.oidc.tokens import OidcTokens
     from lagoa.context import LakeContext
@@ -289,7 +291,26 @@ def open_tracking(settings: Settings) -> Tracking:
     """Return the MLflow of a lake; MLflow itself is imported when it is first needed."""
     from lagoa.adapters.mlflow.tracking import MlflowTracking
 
-    return MlflowTracking(settings.state_folder / "mlflow", settings.root)
+    return MlflowTracking(settings.state_folder / "mlflow", settings.root, mlflow_server(settings))
+
+
+def mlflow_server(settings: Settings) -> MlflowServer | None:
+    """Return the MLflow server that a lake uses; None if it has MLflow's store in its state folder."""
+    if settings.tracking != "server":
+        return None
+    from lagoa.adapters.mlflow.server import MlflowServer
+
+    secrets_of = cache(partial(open_secrets, settings))
+    stack, drawn = settings.state_folder / "stack", drawn_tracking_password(settings.role)
+
+    def password() -> SecretStr | None:
+        try:
+            return secret_or_drawn(secrets_of, "mlflow-password", stack, drawn)
+        except SecretNotFound:
+            return None
+
+    user = tracking_user(settings.role)
+    return MlflowServer(settings.mlflow_url, user, password, settings.timeout_s, settings.patience_s)
 
 
 def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> VersionedCatalog:

@@ -165,6 +165,19 @@ class TrainingUnavailable(TransientError):
         self.reason = reason
 
 
+class ModelChanged(TerminalError):
+    """The files of a trained model are not those that were saved."""
+
+    def __init__(self, model: str, version: int, place: str) -> None:
+        super().__init__(
+            f"The files of {model} {version} at {place} are not those that were saved: their SHA-256 is another one.",
+            f"They were not loaded. Find out who changed them; `lagoa ml train {model}` trains it again.",
+        )
+        self.model = model
+        self.version = version
+        self.place = place
+
+
 class PromotionLost(TransientError):
     """Another version of the model was promoted since this one was compared."""
 

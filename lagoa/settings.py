@@ -20,6 +20,7 @@ from lagoa.storage.port import S3
 
 SETTINGS_FILE = "lagoa.toml"
 PROFILE_VARIABLE = "LAGOA_PROFILE"
+LAKE_VARIABLE = "LAGOA_LAKE"
 ENGINE_VARIABLE = "LAGOA_ENGINE"
 
 _PLACE = r"^(s3://[a-z0-9][a-z0-9.-]{2,62}(/[A-Za-z0-9_][A-Za-z0-9._-]*)*|[^:]+)$"
@@ -84,6 +85,9 @@ class Settings(BaseSettings):
             which several machines can share.
         online_features: where the features that are online are: likewise a SQLite file, or that database.
         training: where the records of trained models and their promotions are: likewise.
+        tracking: where MLflow shows them and keeps their files: a SQLite file and a folder in `state`, or a server.
+        mlflow_url: URL of that server. The user is `lagoa_<role>`, its password the secret `mlflow-password`; a server
+            without sign-in needs none.
         postgres_url: URL of that database; the login is `lagoa_<role>`, its password the secret `receipts-password`.
         flow_history: where the lake's Prefect server has its state: a SQLite file in `state`, or the database `prefect`
             on the PostgreSQL server of `postgres_url`; its password is the secret `flow-history-password`.
@@ -137,6 +141,8 @@ class Settings(BaseSettings):
     receipts: Literal["sqlite", "postgres"] = "sqlite"
     online_features: Literal["sqlite", "postgres"] = "sqlite"
     training: Literal["sqlite", "postgres"] = "sqlite"
+    tracking: Literal["files", "server"] = "files"
+    mlflow_url: Annotated[str, Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")] = "http://127.0.0.1:5000"
     postgres_url: Annotated[str, Field(pattern=_DATABASE)] = "postgresql://127.0.0.1:5433/lagoa"
     flow_history: Literal["sqlite", "postgres"] = "sqlite"
     timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15.0
@@ -226,6 +232,16 @@ def find_lake(start: Path) -> Path:
         if (folder / SETTINGS_FILE).is_file():
             return folder
     raise LakeNotFound(start)
+
+
+def present_lake() -> Path:
+    """Return the folder of the lake that the variable `LAGOA_LAKE` names, else of the one that this process runs in.
+
+    Raises:
+        LakeNotFound: it names none, and neither the current folder nor one above it has a lagoa.toml.
+    """
+    named = os.environ.get(LAKE_VARIABLE)
+    return Path(named) if named else find_lake(Path.cwd())
 
 
 def load_settings(folder: Path, profile: str | None = None) -> Settings:

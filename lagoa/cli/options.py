@@ -23,7 +23,6 @@ LAKE = "lagoa.lake"
 PROFILE = "lagoa.profile"
 DEBUG = "lagoa.debug"
 ENGINE = "lagoa.engine"
-LAKE_VARIABLE = "LAGOA_LAKE"
 HELP_NAMES = ["-h", "--help"]
 
 
@@ -55,7 +54,7 @@ LakeOption = Annotated[
         metavar="DIR",
         callback=_keep_lake,
         expose_value=False,
-        help=f"The lake's folder; by default {LAKE_VARIABLE}, else the lake that the current folder lies in.",
+        help="The lake's folder; by default LAGOA_LAKE, else the lake that the current folder lies in.",
         rich_help_panel="Everywhere",
     ),
 ]
@@ -174,10 +173,10 @@ def hide_types_of_flags(command: Any) -> None:
 
 def lake_folder(ctx: typer.Context) -> Path:
     """Return the folder of the lake that a command means; raises `LakeNotFound`."""
-    from lagoa.settings import find_lake
+    from lagoa.settings import present_lake
 
-    named = ctx.meta.get(LAKE) or os.environ.get(LAKE_VARIABLE)
-    return Path(named) if named else find_lake(Path.cwd())
+    named = ctx.meta.get(LAKE)
+    return Path(named) if named else present_lake()
 
 
 def lake_settings(ctx: typer.Context) -> Settings:

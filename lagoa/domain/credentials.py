@@ -85,3 +85,13 @@ def secret_or_drawn(secrets: Callable[[], Secrets], name: str, stack: Path, draw
 def drawn_password(role: str) -> str:
     """Return the name, in the stack's credentials, of the password of a role's login to the database of receipts."""
     return f"postgres-lagoa-{role}"
+
+
+def drawn_tracking_password(role: str) -> str:
+    """Return the name, in the stack's credentials, of the password of a role's user of MLflow."""
+    return f"mlflow-{role}"
+
+
+def tracking_user(role: str) -> str:
+    """Return the user of MLflow of a role."""
+    return f"lagoa_{role}"

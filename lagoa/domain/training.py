@@ -12,6 +12,9 @@ from pydantic import ConfigDict, TypeAdapter
 CHAMPION, CANDIDATE = "champion", "candidate"
 """Aliases: the version that was promoted last; the newest one of a published commit that was trained after it."""
 
+EXPERIMENT = "lagoa"
+"""What MLflow calls the runs of a lake together."""
+
 HIGHER_IS_BETTER = frozenset({"auc", "average_precision", "coverage", "kept"})
 """The metrics of which more is better; of all others less is."""
 
@@ -181,6 +184,7 @@ class TrainingRun:
         version: of the model in MLflow's registry; 0 before it is registered.
         tracking: id of MLflow's run.
         place: where MLflow keeps the model's files.
+        saved: SHA-256 of these files; empty in records of earlier versions.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="constants")  # a figure may be NaN
@@ -215,6 +219,7 @@ class TrainingRun:
     version: int = 0
     tracking: str = ""
     place: str = ""
+    saved: str = ""
 
     @property
     def code(self) -> str:

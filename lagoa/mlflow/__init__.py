@@ -1,1 +1,1 @@
-"""What MLflow's clients find by its extension points: training sets as its datasets, saved models as its models."""
+"""What MLflow's clients find by its extension points: its datasets, its models, its sign-in."""

@@ -4,6 +4,7 @@ MLflow finds these classes by the entry points `mlflow.dataset_source` and `mlfl
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,13 +13,12 @@ from mlflow.data.dataset_source import DatasetSource
 
 import lagoa
 from lagoa.domain.training import TrainingRun
-from lagoa.training.shown import SOURCE_TYPE, profile_of, schema_of, source_of
+from lagoa.settings import SETTINGS_FILE, present_lake
+from lagoa.training.shown import SOURCE_TYPE, digest_of_set, profile_of, schema_of, source_of
 
 # The class that a constructor returns must stand in its annotation, not its name: no `from __future__` here.
 
 _PREFIX = "lagoa:"
-_DIGEST = 36
-"""Characters that MLflow keeps of a digest."""
 
 
 class LakeSource(DatasetSource):
@@ -36,8 +36,15 @@ class LakeSource(DatasetSource):
         return SOURCE_TYPE
 
     def load(self, **_: Any) -> pd.DataFrame:
-        """Build the rows again from the lake, as they were at the commit."""
-        with lagoa.open_lake(self.document["lake"]) as lake:
+        """Build the rows again from the lake, as they were at the commit.
+
+        The lake is the one of this folder, or of the variable LAGOA_LAKE, where the folder that trained is not on this
+        machine.
+        """
+        folder = Path(self.document["lake"])
+        if not (folder / SETTINGS_FILE).is_file():
+            folder = present_lake()
+        with lagoa.open_lake(folder) as lake:
             frame: pd.DataFrame = lake.training_rows(self.document["run"]).to_pandas()
             return frame
 
@@ -67,7 +74,7 @@ class LakeDataset(Dataset):
         run: the run that it is of.
         source: where it comes from.
         name: by default that of the model.
-        digest: by default the beginning of the hash of its rows.
+        digest: by default the beginnings of the hash of its rows and of the commit.
     """
 
     def __init__(self, run: TrainingRun, source: LakeSource, name: str | None, digest: str | None) -> None:
@@ -75,7 +82,7 @@ class LakeDataset(Dataset):
         super().__init__(source=source, name=name or run.model, digest=digest)
 
     def _compute_digest(self) -> str:
-        return self._run.rows.digest[:_DIGEST]
+        return digest_of_set(self._run)
 
     def to_dict(self) -> dict[str, str]:
         """Return what MLflow keeps."""
@@ -98,7 +105,7 @@ def from_lagoa(run: str, lake: str = ".", name: str | None = None, digest: str |
         run: as of `Lake.trained_run`.
         lake: the lake's folder.
         name: of the dataset; by default that of the model.
-        digest: by default the beginning of the hash of its rows.
+        digest: by default the beginnings of the hash of its rows and of the commit.
     """
     found, source = _of_lake(run, lake)
     return LakeDataset(found, source, name, digest)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.domain.credentials import CREDENTIALS_FILE, drawn_password, drawn_tracking_password, read_credentials
 from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD
 from lagoa.domain.roles import ENGINEER, PUBLISHER
 from lagoa.errors import StackError
@@ -155,7 +155,7 @@ def _credentials(secrets: Path, kept: Path) -> Credentials:
 def _write_role(folder: Path, role: str, credentials: Credentials) -> None:
     """Write what a role signs in with where Lagoa looks for it, and nothing else."""
     folder.mkdir(exist_ok=True, mode=0o700)
-    names = (f"vault-role-id-{role}", f"vault-secret-id-{role}", f"postgres-lagoa-{role}")
+    names = (f"vault-role-id-{role}", f"vault-secret-id-{role}", drawn_password(role), drawn_tracking_password(role))
     own = {name: credentials[name].get_secret_value() for name in names}
     write_private(folder / CREDENTIALS_FILE, json.dumps(own, indent=1))
 
@@ -232,5 +232,6 @@ CONTAINERS: Mapping[str, Container] = {
     "trino": Container((1000, 1000), _trino),
     "spark": Container(LAGOA, _spark),
     "audit": Container(LAGOA, _server),
+    "mlflow": Container(LAGOA, _server),
 }
 """By server. The numbers of users are those of the images."""

@@ -1,4 +1,4 @@
-"""A hash of rows: equal for equal rows in equal order, whatever chunks, offsets and padding they lie in."""
+"""A hash of rows, equal for equal rows in equal order, whatever chunks, offsets and padding they lie in; of files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Any
 from lagoa.errors import TrainingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
+
+
+def digest_of_folder(folder: Path) -> str:
+    """Return the SHA-256 of the names and bytes of the files in a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(each for each in folder.rglob("*") if not each.is_dir()):
+        name, data = str(path.relative_to(folder)).encode(), path.read_bytes()
+        for part in (name, data):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
 
 
 def digest_of(table: pa.Table) -> str:

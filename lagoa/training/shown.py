@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 SOURCE_TYPE = "lagoa"
 
 
+_OF_ROWS, _OF_COMMIT = 23, 12
+"""Characters of the parts of a digest, of which MLflow keeps 36."""
+
+
+def digest_of_set(run: TrainingRun) -> str:
+    """Return what MLflow tells training sets apart by: the rows, and the commit that they were read at."""
+    return f"{run.rows.digest[:_OF_ROWS]}-{run.commit[:_OF_COMMIT]}"
+
+
 def source_of(run: TrainingRun, lake: str) -> dict[str, Any]:
     """Return where the rows of a run come from: lake and run, to build them again, and what people want to see."""
     sql = next((text for name, text in sorted(run.files.items()) if name.endswith(".sql")), "")

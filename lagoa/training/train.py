@@ -21,6 +21,7 @@ from lagoa.features.offline import TablesAt
 from lagoa.sql_models.sql import read_model as read_sql
 from lagoa.training.backtest import backtest, elasticities
 from lagoa.training.definition import model_names, read_model
+from lagoa.training.digest import digest_of_folder
 from lagoa.training.environment import hardware, one_thread, packages
 from lagoa.training.evaluation import evaluate, fit, moment_at, split
 from lagoa.training.fitted import NEEDS
@@ -190,6 +191,7 @@ def _register(context: LakeContext, model: Model, run: TrainingRun, trained: Tra
     with TemporaryDirectory(prefix="lagoa-ml-") as folder:
         saved, plots = Path(folder) / "model", Path(folder) / "plots"
         trained.fitted.save(saved, model.definition.trusted)
+        run = replace(run, saved=digest_of_folder(saved))
         draw(plots, model, run, trained.evaluation)
         ready.join()
         tracked = context.tracking.log(run, saved, plots)

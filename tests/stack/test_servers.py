@@ -351,11 +351,11 @@ class TestMinio:
         assert not may(lambda: store.remove_object(bucket_name="lagoa", object_name=self.NEW))
         assert not may(lambda: list(store.list_objects(bucket_name="backup")))
 
-    def test_there_is_no_user_but_nessies(self, signed, credentials):
+    def test_there_is_no_user_but_those_of_servers(self, signed, credentials):
         from minio import MinioAdmin
         from minio.credentials.providers import StaticProvider
 
         root = (credentials[f"minio-root-{part}"].get_secret_value() for part in ("user", "password"))
         endpoint = signed.manifest["minio"].address
         admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(*root), secure=False, region="us-east-1")
-        assert set(json.loads(admin.user_list())) == {"nessie"}
+        assert set(json.loads(admin.user_list())) == {"nessie", "mlflow"}

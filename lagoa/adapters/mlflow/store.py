@@ -6,8 +6,10 @@ import fcntl
 import json
 import logging
 import math
+import re
 import warnings
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -17,47 +19,55 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, Schema
+from mlflow.utils import rest_utils
+from mlflow.version import VERSION
 
 from lagoa.domain.ports.training import Tracked
-from lagoa.errors import TrainingUnavailable
-from lagoa.training.shown import SOURCE_TYPE, profile_of, schema_of, source_of
+from lagoa.domain.training import EXPERIMENT
+from lagoa.errors import NotAllowed, SignInFailed, TrainingUnavailable
+from lagoa.training.shown import SOURCE_TYPE, digest_of_set, profile_of, schema_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from lagoa.adapters.mlflow.server import MlflowServer
     from lagoa.domain.training import TrainingRun
 
-_EXPERIMENT = "lagoa"
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 _LONGEST = 250
-_SOURCE_BYTES, _DIGEST = 65_535, 36
-"""What MLflow keeps of a source and of a digest."""
+_REFUSED = re.compile(r"\b(40[13])(?= != 200| Client Error)")
+"""How MLflow's client writes the status of an answer."""
+_SOURCE_BYTES = 65_535
+"""What MLflow keeps of a source."""
 
 
 class MlflowStore:
-    """MLflow's store in a SQLite file, with its artifacts in a folder beside it.
+    """What is the same for each store.
 
     Args:
-        folder: where both are; made if it is not there.
+        uri: by which MLflow finds it.
+        place: what errors call it.
         lake: the folder of the lake.
-
-    Raises:
-        TrainingUnavailable: it cannot be opened.
     """
 
-    def __init__(self, folder: Path, lake: Path) -> None:
-        self._folder = folder
+    def __init__(self, uri: str, place: str, lake: Path) -> None:
+        self._uri = uri
+        self._place = place
         self._lake = lake
-        self._uri = f"sqlite:///{folder / 'mlflow.db'}"
         self._lock = Lock()
-        with self._translated():
-            self._client = self._connect()
+        self._client: Any = None
+
+    def _used(self) -> AbstractContextManager[None]:
+        """Let MLflow's functions reach the store meanwhile."""
+        return nullcontext()
 
     def log(self, run: TrainingRun, model: Path, plots: Path) -> Tracked:
         """See `lagoa.domain.ports.training.Tracking.log`."""
         with self._lock, self._translated(), self._named():
             client = self._client
-            experiment = client.get_experiment_by_name(_EXPERIMENT)
+            experiment = client.get_experiment_by_name(EXPERIMENT)
             shown = client.create_run(experiment.experiment_id, run_name=f"{run.model} {run.id}", tags=_tags(run))
             name = shown.info.run_id
             try:
@@ -74,24 +84,20 @@ class MlflowStore:
         with self._translated():
             self._client.set_registered_model_alias(model, alias, str(version))
 
-    def _connect(self) -> Any:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / "creating.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # MLflow's migrations break where two processes begin with an empty file
-            return self._create()
+    def fetch(self, place: str, folder: Path) -> Path:
+        """Bring the files at a place of the store into a folder; return where they are."""
+        with self._lock, self._translated(), self._named():
+            return Path(mlflow.artifacts.download_artifacts(artifact_uri=place, dst_path=str(folder)))
 
-    def _create(self) -> Any:
-        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own use of SQLAlchemy
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-        client = MlflowClient(self._uri, self._uri)
-        if client.get_experiment_by_name(_EXPERIMENT) is None:
+    def _connect(self, place: str | None = None) -> None:
+        """Make the experiment if it is not there, with its artifacts at a place, or where a server has them."""
+        self._client = client = MlflowClient(self._uri, self._uri)
+        if client.get_experiment_by_name(EXPERIMENT) is None:
             try:
-                client.create_experiment(_EXPERIMENT, artifact_location=(self._folder / "artifacts").as_uri())
+                client.create_experiment(EXPERIMENT, artifact_location=place)
             except MlflowException:  # another process was first
-                if client.get_experiment_by_name(_EXPERIMENT) is None:
+                if client.get_experiment_by_name(EXPERIMENT) is None:
                     raise
-        return client
 
     def _describe(self, run: TrainingRun, name: str, plots: Path) -> None:
         at = int(run.at.timestamp() * 1000)
@@ -101,7 +107,7 @@ class MlflowStore:
         source = json.dumps(source_of(run, str(self._lake)))
         if len(source) <= _SOURCE_BYTES:
             entity = Dataset(
-                run.model, run.rows.digest[:_DIGEST], SOURCE_TYPE, source, schema_of(run), json.dumps(profile_of(run))
+                run.model, digest_of_set(run), SOURCE_TYPE, source, schema_of(run), json.dumps(profile_of(run))
             )
             self._client.log_inputs(name, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
         self._client.log_artifacts(name, str(plots), plots.name)
@@ -151,11 +157,73 @@ class MlflowStore:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            yield
+            with self._used():
+                yield
         except Exception as error:
             if not isinstance(error, MlflowException | OSError) and not _of_database(error):
                 raise
-            raise TrainingUnavailable(str(self._folder), " ".join(str(error).split())[:_LONGEST]) from error
+            said = " ".join(str(error).split())
+            status = _REFUSED.search(said)
+            if status is not None and status[1] == "401":
+                raise SignInFailed(self._place) from error
+            if status is not None and "Invalid Host header" not in said:
+                raise NotAllowed(self._place, said[:_LONGEST]) from error
+            raise TrainingUnavailable(self._place, said[:_LONGEST]) from error
+
+
+class LocalStore(MlflowStore):
+    """MLflow's store in a SQLite file, with its artifacts in a folder beside it.
+
+    Args:
+        folder: where both are; made if it is not there.
+        lake: the folder of the lake.
+
+    Raises:
+        TrainingUnavailable: it cannot be opened.
+    """
+
+    def __init__(self, folder: Path, lake: Path) -> None:
+        super().__init__(f"sqlite:///{folder / 'mlflow.db'}", str(folder), lake)
+        warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own use of SQLAlchemy
+        with self._translated():
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "creating.lock").open("w") as lock:
+                # MLflow's migrations break where two processes begin with an empty file.
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._connect((folder / "artifacts").as_uri())
+
+
+class ServerStore(MlflowStore):
+    """A server of MLflow.
+
+    Args:
+        server: the server.
+        lake: the folder of the lake.
+
+    Raises:
+        TrainingUnavailable: it does not answer, or is of a later version than its clients can be.
+        SignInFailed, NotAllowed: it does not know who signs in, or does not let them do this.
+    """
+
+    def __init__(self, server: MlflowServer, lake: Path) -> None:
+        super().__init__(server.url, server.place, lake)
+        self._server = server
+        with self._translated():
+            self._check_version()
+            self._connect()
+
+    def _used(self) -> AbstractContextManager[None]:
+        return self._server.used()
+
+    def _check_version(self) -> None:
+        """Raise if the first number of the server's version is greater than that of this one."""
+        rest: Any = rest_utils  # has no types
+        answer = rest.http_request(rest.MlflowHostCreds(self._uri), "/version", "GET")
+        found = answer.text.strip() if answer.ok else ""
+        first, ours = found.partition(".")[0], VERSION.partition(".")[0]
+        if first.isdigit() and int(first) > int(ours):
+            reason = f"it is of version {found[:20]}, and this is MLflow {VERSION}"
+            raise TrainingUnavailable(self._place, reason, "Install the server's version of MLflow.")
 
 
 def _of_database(error: Exception) -> bool:

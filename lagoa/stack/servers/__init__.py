@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lagoa.stack.servers.audit import AUDIT
 from lagoa.stack.servers.keycloak import KEYCLOAK
 from lagoa.stack.servers.minio import MINIO
+from lagoa.stack.servers.mlflow import MLFLOW
 from lagoa.stack.servers.nessie import NESSIE
 from lagoa.stack.servers.postgres import POSTGRES
 from lagoa.stack.servers.spark import SPARK
@@ -24,6 +25,7 @@ SERVERS: Mapping[str, Server] = {
     "minio": MINIO,
     "nessie": NESSIE,
     "vault": VAULT,
+    "mlflow": MLFLOW,
     "audit": AUDIT,
     "trino": TRINO,
     "spark": SPARK,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 RECEIPTS = "lagoa"
 """The database of receipts; each role has a login there."""
 
-DATABASES = ("nessie", "keycloak", RECEIPTS, "prefect")
+DATABASES = ("nessie", "keycloak", RECEIPTS, "prefect", "mlflow")
 """Each belongs to the user of the same name, whose password is the credential `postgres-<name>`."""
 
 _ADMIN = "postgres"

@@ -45,7 +45,7 @@ LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
 DRAW = ROOT / "infra" / "draw_secrets.py"
 
-JOBS = {"configure", "prefect-ready", "lagoa", *(f"{name}-ready" for name in MANIFEST)}
+JOBS = {"configure", "prefect-ready", "lagoa", "ml", *(f"{name}-ready" for name in MANIFEST)}
 OTHERS = {"prefect", "worker", "publisher", "spark-worker"}
 """Services that run on, besides the servers of the manifest."""
 
@@ -124,7 +124,7 @@ def closed(compose):
         if service.get("network_mode") != "none" and ("network_mode" in service or not service.get("networks")):
             found.append(f"{name} is on no network of this file")
         mounted = {str(each).partition(":")[0] for each in service.get("volumes", ())}
-        if "credentials" in mounted and name not in JOBS - {"lagoa", "prefect-ready"}:
+        if "credentials" in mounted and name not in JOBS - {"lagoa", "ml", "prefect-ready"}:
             found.append(f"{name} reads all credentials")
         if any(each.startswith(("/var/run", "/etc", "/run")) for each in mounted):
             found.append(f"{name} reads the machine's own files")
@@ -337,7 +337,7 @@ def _answering(status):
     return server
 
 
-@pytest.mark.parametrize("name", ["keycloak", "nessie", "audit", "spark", "prefect", "worker"])
+@pytest.mark.parametrize("name", ["keycloak", "nessie", "audit", "mlflow", "spark", "prefect", "worker"])
 @pytest.mark.parametrize(("status", "well"), [(200, True), (503, False), (None, False)])
 def test_health_checks_tell_well_from_unwell(name, status, well):
     _, program, *words = COMPOSE["services"][name]["healthcheck"]["test"]
@@ -400,7 +400,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
     texts = {name: _texts(tmp_path / name) for name in (*MANIFEST, *ROLES, "prefect")}
     held = {name: {key for key, value in drawn.items() if value in text} for name, text in texts.items()}
     further = {"publisher": set(), "ingest": {"prefect-api"}, "engineer": {"prefect-api", "trino-sandboxes"}}
-    of_role = {"vault-role-id-{}", "vault-secret-id-{}", "postgres-lagoa-{}"}
+    of_role = {"vault-role-id-{}", "vault-secret-id-{}", "postgres-lagoa-{}", "mlflow-{}"}
     assert held == {
         "postgres": {"postgres-admin"},
         "keycloak": {"postgres-keycloak", "keycloak-admin"},
@@ -410,6 +410,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
         "trino": {"trino-internal", "oidc-client-reader", "oidc-client-sandbox", "oidc-client-trino"},
         "audit": {"audit-token"},
         "spark": {"spark"},
+        "mlflow": {"postgres-mlflow", "minio-mlflow", "mlflow-admin", "mlflow-forms"},
         "prefect": {"postgres-prefect", "prefect-api"},
         **{name: {each.format(role) for each in of_role} | further[role] for name, role in ROLES.items()},
     }
@@ -428,11 +429,19 @@ def test_sandboxes_get_catalogs_only_while_trino_is_on(secrets, tmp_path):
     assert PASSWORD not in credentials.read_text("utf-8")
 
 
-def test_trino_and_spark_are_groups_of_their_own():
+def test_trino_spark_and_mlflow_are_groups_of_their_own():
     profiles = {name: service["profiles"] for name, service in COMPOSE["services"].items() if "profiles" in service}
-    assert profiles == {"trino": [BI], "spark": ["spark"], "spark-worker": ["spark"], "lagoa": ["tools"]}
+    assert profiles == {
+        "trino": [BI],
+        "spark": ["spark"],
+        "spark-worker": ["spark"],
+        "mlflow": ["ml"],
+        "mlflow-ready": ["ml"],
+        "lagoa": ["tools"],
+        "ml": ["tools"],
+    }
     needed = {name for service in COMPOSE["services"].values() for name in service.get("depends_on", ())}
-    assert needed & profiles.keys() == {"spark"}  # by its workers
+    assert needed & profiles.keys() == {"spark", "mlflow"}  # by its workers, and by the job that makes it ready
 
 
 def _texts(folder):
@@ -485,6 +494,11 @@ def test_servers_are_started_as_they_are_configured(tmp_path):
     assert services["spark-worker"]["scale"] == len(master.beside)
     audit = SERVERS["audit"].configure(Site("audit", ROOT, tmp_path / "audit", credentials, manifest), Path("python"))
     assert services["audit"]["command"][-1].endswith(f"exec {shlex.join(audit.command)}")
+    mlflow = SERVERS["mlflow"].configure(Site("mlflow", ROOT, tmp_path / "mlflow", credentials, manifest), Path("-"))
+    words = ["python", *mlflow.command[1:]]
+    assert services["mlflow"]["command"][-1] == f"set -a; . /lagoa/mlflow/environment; exec {shlex.join(words)}"
+    hosts = mlflow.environment["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert hosts == ["mlflow:5000", "127.0.0.1:5000", "localhost:5000"]
     assert services["prefect"]["user"] == services["worker"]["user"] == ":".join(map(str, LAGOA))
 
 
@@ -496,6 +510,7 @@ def test_lagoa_finds_every_server_under_its_name():
     assert environment["LAGOA_OIDC_URL"] == urls["keycloak"]
     assert environment["LAGOA_VAULT_URL"] == urls["vault"]
     assert environment["LAGOA_POSTGRES_URL"] == urls["postgres"]
+    assert environment["LAGOA_MLFLOW_URL"] == urls["mlflow"]
 
 
 def test_the_jobs_are_commands(secrets, tmp_path):

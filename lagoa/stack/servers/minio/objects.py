@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 WAREHOUSE = "lagoa"
 """The bucket of the tables' files; they lie under `warehouse/<layer>/<table>-<uuid>/`."""
 
-BUCKETS = (WAREHOUSE, "mlflow-artifacts", "feature-store", "backup", "sandbox")
+ARTIFACTS = "mlflow-artifacts"
+"""The bucket of MLflow's files, which its server alone reads and writes."""
+
+MLFLOW_USER = "mlflow"
+
+BUCKETS = (WAREHOUSE, ARTIFACTS, "feature-store", "backup", "sandbox")
 
 REGION = "us-east-1"
 """MinIO's default region."""
@@ -39,14 +44,17 @@ _LOOK = {
 }
 
 
-def _may(*actions: str) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": [_FILES]}
+def _may(*actions: str, on: str = _FILES) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": [on]}
+
+
+_WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
 _READ = [_LOOK, _may("s3:GetObject")]
 _READ_AND_WRITE = [
     _LOOK,
-    _may("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"),
+    _may(*_WRITE),
 ]
 
 POLICIES: dict[str, list[dict[str, Any]]] = {
@@ -55,12 +63,18 @@ POLICIES: dict[str, list[dict[str, Any]]] = {
     "lagoa-engineer": _READ_AND_WRITE,
     "lagoa-publisher": _READ,
     WRITER: _READ_AND_WRITE,
+    MLFLOW_USER: [
+        _may("s3:ListBucket", "s3:GetBucketLocation", on=f"arn:aws:s3:::{ARTIFACTS}"),
+        _may(*_WRITE, on=f"arn:aws:s3:::{ARTIFACTS}/*"),
+    ],
 }
 """Statements of each policy. Nobody deletes: what one branch does not need, another may read."""
 
-USERS = {"lagoa-reader": "lagoa-reader", WRITER: WRITER, "nessie": WRITER}
+USERS = {"lagoa-reader": "lagoa-reader", WRITER: WRITER, "nessie": WRITER, MLFLOW_USER: MLFLOW_USER}
 """The policy of each user; a user's secret is the credential `minio-<user>`. Where roles sign in at Keycloak, a token
-names its policy, and only Nessie has a user."""
+names its policy, and only servers have a user."""
+
+_SERVERS = ("nessie", MLFLOW_USER)
 
 
 def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False) -> None:
@@ -91,7 +105,7 @@ def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False
             admin.policy_add(name, policy={"Version": "2012-10-17", "Statement": statements})
         there = json.loads(admin.user_list())
         for name, policy in USERS.items():
-            if not sign_in or name == "nessie":
+            if not sign_in or name in _SERVERS:
                 admin.user_add(name, credentials[f"minio-{name}"].get_secret_value())
                 admin.policy_set(policy, user=name)
             elif name in there:

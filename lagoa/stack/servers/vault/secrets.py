@@ -10,7 +10,7 @@ from hvac.exceptions import InvalidPath, InvalidRequest, VaultError
 from requests import RequestException
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from lagoa.domain.credentials import VAULT_MOUNT, drawn_password
+from lagoa.domain.credentials import VAULT_MOUNT, drawn_password, drawn_tracking_password
 from lagoa.domain.roles import Role
 from lagoa.errors import StackError
 
@@ -101,7 +101,11 @@ def _make_role(client: hvac.Client, role: str, credentials: Credentials) -> None
     secret_id = credentials[f"vault-secret-id-{role}"].get_secret_value()
     if not isinstance(approle.read_secret_id(name, secret_id), dict):  # 204: there is no such
         approle.create_custom_secret_id(name, secret_id)
-    values = {"oidc-client-secret": f"oidc-client-{role}", "receipts-password": drawn_password(role)}
+    values = {
+        "oidc-client-secret": f"oidc-client-{role}",
+        "receipts-password": drawn_password(role),
+        "mlflow-password": drawn_tracking_password(role),
+    }
     _put(client, path, {key: credentials[drawn].get_secret_value() for key, drawn in values.items()})
 
 

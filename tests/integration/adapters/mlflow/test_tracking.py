@@ -10,12 +10,15 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 from trained import BOOSTED, QUANTILES, TrainedLake, orders, publish
 
-from lagoa.errors import TrainingUnavailable
+from lagoa.adapters.mlflow.server import MlflowServer
+from lagoa.errors import ModelChanged, TrainingUnavailable
 
 PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """How pickles begin."""
@@ -68,7 +71,7 @@ def test_a_run_shows_what_it_learned_from(folder, client):
     assert {each.path for each in client.list_artifacts(ours.tracking, "files")} >= {"files/late.py", "files/run.json"}
     (given,) = run.inputs.dataset_inputs
     assert (given.dataset.name, given.dataset.source_type) == ("late", "lagoa")
-    assert given.dataset.digest == ours.rows.digest[:36]
+    assert given.dataset.digest == f"{ours.rows.digest[:23]}-{ours.commit[:12]}"
     assert json.loads(given.dataset.profile)["commit"] == ours.commit
     assert [json.loads(given.dataset.source)["receipt"]] == receipts == [ours.receipt]
     assert json.loads(given.dataset.schema)["mlflow_colspec"][1] == {
@@ -98,7 +101,7 @@ def test_mlflow_builds_the_rows_again(folder, client):
     dataset = mlflow.data.from_lagoa("late@champion", str(folder.root))
     assert (dataset.name, dataset.digest, dataset.source.document["commit"]) == (
         "late",
-        ours.rows.digest[:36],
+        f"{ours.rows.digest[:23]}-{ours.commit[:12]}",
         ours.commit,
     )
     assert dataset.profile["num_rows"] == ours.rows.rows
@@ -139,6 +142,61 @@ def test_a_run_can_be_repeated_without_anything_of_mlflow(folder):
                 lake.context.tracking.files(replace(lake.trained_run("late"), place="/nowhere"))
     finally:
         (folder.root / "away").rename(folder.root / ".lagoa" / "mlflow")
+
+
+def test_files_that_were_changed_are_not_loaded(folder):
+    with folder.open() as lake:
+        run = lake.trained_run("late@champion")
+        tracking = lake.context.tracking
+        files = tracking.files(run)
+        about = files / "model.json"
+        text = about.read_text("utf-8")
+        for change in (lambda: about.write_text(f"{text} "), (files / "more.txt").touch):
+            change()
+            with pytest.raises(ModelChanged, match=r"The files of late 1 at .* their SHA-256 is another one"):
+                tracking.files(run)
+            with pytest.raises(ModelChanged):
+                lake.compare_models("late@2")
+            assert tracking.files(replace(run, saved="")) == files  # a record of before
+            about.write_text(text, "utf-8")
+            (files / "more.txt").unlink(missing_ok=True)
+        assert tracking.files(run) == files
+
+
+def test_a_server_that_does_not_answer_is_said_and_nothing_is_kept(tmp_path):
+    place = TrainedLake(tmp_path)
+    place.settings(tracking="server", mlflow_url="http://127.0.0.1:1", timeout_s=1, patience_s=0)
+    with place.open() as lake:
+        publish(lake, orders(100))
+        with pytest.raises(TrainingUnavailable, match=r"MLflow at http://127\.0\.0\.1:1 cannot be used"):
+            lake.train()
+        assert lake.trained_models()[0].runs == ()
+        assert [each.name for each in lake.refs() if each.kind == "tag"] == []
+    assert "MLFLOW_TRACKING_AUTH" not in os.environ
+
+
+def test_models_on_a_server_need_its_address(folder, tmp_path):
+    with folder.open() as lake:
+        run = replace(lake.trained_run("late@champion"), place="mlflow-artifacts:/1/models/m-1/artifacts")
+        with pytest.raises(TrainingUnavailable, match=r"are on a server, and the lake has none.*tracking"):
+            lake.context.tracking.files(run)
+
+
+def test_only_the_server_itself_is_told_the_password():
+    from lagoa.adapters.mlflow.server import sign_in
+    from lagoa.mlflow.sign_in import LakeSignIn
+
+    MlflowServer("http://one.example:5000/", "lagoa_engineer", lambda: SecretStr("secret")).remember()
+    MlflowServer("http://open.example:5000", "lagoa_engineer", lambda: None).remember()
+    assert LakeSignIn().get_auth() is sign_in
+
+    def headers(url):
+        return sign_in(SimpleNamespace(url=url, headers={})).headers
+
+    assert headers("http://one.example:5000/api") == {"Authorization": "Basic bGFnb2FfZW5naW5lZXI6c2VjcmV0"}
+    for other in ("http://one.example:5000.evil.example/api", "http://two.example:5000/api", "http://one.example/api"):
+        assert headers(other) == {}
+    assert headers("http://open.example:5000/api") == {}
 
 
 def test_a_store_that_is_no_database_is_said_and_nothing_is_kept(tmp_path):

@@ -111,14 +111,15 @@ def show_watched(found: Watched) -> None:
         f"{run.model} {run.version}: {number(found.rows)} rows of {short(found.commit)} later than "
         f"{moment(found.since)}; of {number(found.outcomes)} it is known what came true."
     )
-    emit_table(
-        ("metric", "now", "interval of 95 %", "in its test"),
-        (
-            (name, f"{each.value:.4f}", f"{each.low:.4f} to {each.high:.4f}", f"{run.metrics[name].value:.4f}")
-            for name, each in found.metrics.items()
-        ),
-        right=("now", "in its test"),
-    )
+    if found.metrics:
+        emit_table(
+            ("metric", "now", "interval of 95 %", "in its test"),
+            (
+                (name, f"{each.value:.4f}", f"{each.low:.4f} to {each.high:.4f}", f"{run.metrics[name].value:.4f}")
+                for name, each in found.metrics.items()
+            ),
+            right=("now", "in its test"),
+        )
     if found.drift:
         say(f"What has shifted: predictions {found.scores:.3g}, {_listed(found.drift)}")
     for each in found.findings:

@@ -394,7 +394,8 @@ class Lake:
         """Read all contracts, models, model tests and checks, and return everything that is wrong with them.
 
         Args:
-            engine: `spark` or `trino`: also return what in the models would give other rows there than on DuckDB.
+            engine: `spark` or `trino`: also return what in the models would give other rows there than on DuckDB, and
+                which check files would run there.
         """
         from lagoa.review.consistency import check_files
 

@@ -21,7 +21,7 @@ from lagoa.errors import EngineUnavailable, ModelError, QueryError
 from lagoa.sql_models.engine_choice import engine_of_check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lagoa.audit.check import SessionCheck
     from lagoa.audit.state import State
@@ -79,7 +79,7 @@ def engine_rows(context: LakeContext, tables: Pointers) -> Iterator[Callable[[st
     Raises:
         EngineUnavailable: it does not start or does not answer.
     """
-    name = engine_of_check(context, sum(_size(context, pointer) for pointer in tables.values()))
+    name = engine_of_check(context, sum(bytes_of(context, pointer) for pointer in tables.values()))
     engine = context.model_engine if name else None
     if engine is None:
         yield None
@@ -108,7 +108,7 @@ def _runs_there(check: SqlCheck, state: State) -> bool:
     if "FROM" not in check.query:  # it reads nothing
         return False
     tables = {table: state.pointers[table] for table in check.reads}
-    engine = engine_of_check(context, sum(_size(context, pointer) for pointer in tables.values()))
+    engine = engine_of_check(context, sum(bytes_of(context, pointer) for pointer in tables.values()))
     if engine is None:
         return False
     before = check.baseline(state.base)
@@ -143,15 +143,32 @@ def _described(context: LakeContext, tables: Pointers, engine: EngineName) -> Co
     contracts: dict[TableName, Contract] = {}
     for table, pointer in tables.items():
         facts = context.metadata.facts(pointer)
-        hours = _TIME.search(" ".join(facts.columns.values()))
-        unread = hours if engine == "spark" else table.is_quarantine  # as Trino's role may not read refused records
-        if not unread and facts.version <= _VERSION:
+        if not unread(engine, table, facts.columns.values(), facts.version):
             columns = tuple(Column(name, kind) for name, kind in facts.columns.items())
             contracts[table] = Contract(table, "", Path(str(table)), "", columns)
     return Contracts(Path(), contracts)
 
 
-def _size(context: LakeContext, pointer: str) -> int:
+def unread(engine: EngineName, table: TableName, types: Iterable[str], version: int = _VERSION) -> str:
+    """Return why an engine does not read a table; empty if it does.
+
+    Args:
+        engine: the engine.
+        table: the table.
+        types: of its columns, in Iceberg's spelling.
+        version: of the Iceberg specification, that its metadata is written in.
+    """
+    if version > _VERSION:
+        return f"{table} is written in version {version} of Iceberg"
+    if engine == "spark" and _TIME.search(" ".join(types)):
+        return f"Spark does not read {table}, which has a column of type time"
+    if engine == "trino" and table.is_quarantine:
+        return f"Trino's role may not read {table}"
+    return ""
+
+
+def bytes_of(context: LakeContext, pointer: str) -> int:
+    """Return the size of a table's data files."""
     size: int = context.cache.of(("bytes", pointer), lambda: files_size(pointer, context.storage.read))
     return size
 

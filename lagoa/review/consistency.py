@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.audit.expected import contract_checks
 from lagoa.audit.kinds.soda import tables_read
+from lagoa.audit.rehearsal import place_of
 from lagoa.contracts import read_contracts
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.file_patterns import is_pattern, matches
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from lagoa.audit.rehearsal import CheckFilePlace
     from lagoa.context import LakeContext
     from lagoa.contracts import Contract, Reading
-    from lagoa.domain.checks import FileCheck
+    from lagoa.domain.checks import CheckFile, FileCheck
     from lagoa.domain.engines import EngineName
     from lagoa.sql_models import Model
 
@@ -54,6 +56,7 @@ class Consistency:
         checks: the ids of all checks that can be run, including those that follow from contracts.
         tests: how many tests of models can be run.
         faults: everything that is wrong, by file and line.
+        check_files: where the check files in which nothing is wrong run, if an engine was given.
     """
 
     contracts: tuple[TableName, ...]
@@ -61,6 +64,7 @@ class Consistency:
     checks: tuple[str, ...]
     tests: int
     faults: tuple[FileError, ...]
+    check_files: tuple[CheckFilePlace, ...] = ()
 
     def __repr__(self) -> str:
         found = {
@@ -80,7 +84,8 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
 
     Args:
         context: the lake.
-        engine: if given, each construct of a SELECT counts with which this engine would give other rows than DuckDB.
+        engine: if given, each construct of a SELECT counts with which this engine would give other rows than DuckDB;
+            and it is found out which check files it would run.
     """
     settings = context.settings
     reading = read_contracts(settings.contracts_folder, FORMATS)
@@ -95,7 +100,7 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         selects = [model for model in models.values() if model.function is None]
         faults += [fault for model in selects for fault in engine_faults(model, engine, reading.contracts)]
     tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
-    checks, errors_of_checks = _read_checks(context, reading)
+    checks, files, errors_of_checks = _read_checks(context, reading)
     faults += [*errors_of_tests, *errors_of_checks, *_strays(context)]
     return Consistency(
         contracts=reading.contracts.tables,
@@ -103,6 +108,7 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         checks=tuple(sorted(checks)),
         tests=tests,
         faults=tuple(sorted(faults, key=lambda each: (each.file, each.line or 0))),
+        check_files=tuple(place_of(context, file, engine, reading.contracts) for file in files) if engine else (),
     )
 
 
@@ -180,12 +186,15 @@ def _read_tests(folder: Path, models: Mapping[TableName, Model], reading: Readin
     return count, faults
 
 
-def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], list[FileError]]:
+def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], list[CheckFile], list[FileError]]:
+    """Return the ids of all checks, the check files in which nothing is wrong, and what is wrong in others."""
     present = frozenset(reading.contracts.tables)
     ids = [check.id for contract in reading.contracts for check in contract_checks(contract, present)]
+    files: list[CheckFile] = []
     faults: list[FileError] = []
     folder = context.settings.checks_folder
     for path in sorted(folder.glob("*/*.yaml")):
+        before = len(faults)
         try:
             table = _table_of_checks(path, reading)
             faulty: list[CheckError] = []
@@ -203,7 +212,9 @@ def _read_checks(context: LakeContext, reading: Reading) -> tuple[list[str], lis
                 ids.append(check.id)
             except FileError as error:
                 faults.append(error)
-    return ids, faults
+        if len(faults) == before:
+            files.append(found)
+    return ids, files, faults
 
 
 def _refuse_unreadable(check: FileCheck, reads: Iterable[TableName], path: Path, reading: Reading) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.audit.expected import expected_checks
+from lagoa.audit.kinds.soda import Soda
+from lagoa.audit.on_engine import bytes_of
+from lagoa.audit.rehearsal import place_of
 from lagoa.audit.state import State
 from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN
@@ -14,7 +17,7 @@ from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.delivery import shown
 from lagoa.ingest.load import batch_of
 from lagoa.review.overview import state_at
-from lagoa.sql_models.engine_choice import engine_of, input_bytes
+from lagoa.sql_models.engine_choice import engine_of, engine_of_check, input_bytes
 from lagoa.sql_models.run import lake_models
 from lagoa.sql_models.staleness import WRITTEN_BY_OTHERS, built_from, is_stale
 from lagoa.write.evolution import CONTRACT
@@ -73,6 +76,23 @@ class PlannedModel:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedCheckFile:
+    """A check file that a publication would run.
+
+    Attributes:
+        table: whose check file it is.
+        engine: what its queries run on: `duckdb`, `spark`, `trino`, or `spark and duckdb`, each some of them.
+        reasons: why DuckDB answers some, or all.
+        input_bytes: size of the data files of the tables that it reads now, by which that is decided.
+    """
+
+    table: TableName
+    engine: str
+    reasons: tuple[str, ...]
+    input_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a run would do from the state of a ref.
 
@@ -85,6 +105,7 @@ class Plan:
         models: the models that would run, in the order of their dependencies.
         up_to_date: number of models that would not run.
         checks: number of checks by table that the changed tables are part of; refused records may add some.
+        check_files: the check files among them, by table; none with `engine = "duckdb"`, which runs them all.
     """
 
     ref: str
@@ -95,6 +116,7 @@ class Plan:
     models: tuple[PlannedModel, ...]
     up_to_date: int
     checks: Mapping[TableName, int]
+    check_files: tuple[PlannedCheckFile, ...] = ()
 
     def __repr__(self) -> str:
         done = f"{counted(len(self.files), 'file')}, {counted(len(self.models), 'model')}"
@@ -152,7 +174,8 @@ def plan(
     runs = _models(context, pointers, models, chosen, loaded)
     changed = loaded | {each.table for each in runs}
     after = {**dict.fromkeys(changed, ""), **pointers}
-    checks = Counter(check.table for check in expected_checks(context, after) if check.reads & changed)
+    due = [check for check in expected_checks(context, after) if check.reads & changed]
+    checks = Counter(check.table for check in due)
     return Plan(
         ref=ref,
         commit=commit,
@@ -162,6 +185,7 @@ def plan(
         models=tuple(runs),
         up_to_date=len(chosen) - len(runs),
         checks=dict(sorted(checks.items())),
+        check_files=tuple(_check_files(context, pointers, [check for check in due if isinstance(check, Soda)])),
     )
 
 
@@ -184,6 +208,24 @@ def plan_publication(context: LakeContext, branch: str, net: Mapping[TableName, 
     due = tuple(check.id for check in checks if state.key(check) not in known)
     tables = {table: (_rows(context, table, base), _rows(context, table, after)) for table in sorted(net)}
     return PublicationPlan(branch, tables, len(checks) - len(due), due)
+
+
+def _check_files(context: LakeContext, pointers: Pointers, checks: Sequence[Soda]) -> Iterator[PlannedCheckFile]:
+    """Yield on what the files of some checks run, by the sizes that their tables have now."""
+    settings = context.settings
+    if settings.engine == "duckdb":
+        return
+    for table, check in {check.table: check for check in checks}.items():
+        tables = {each: pointers[each] for each in check.opened if each in pointers}
+        size = sum(bytes_of(context, pointer) for pointer in tables.values())
+        engine = engine_of_check(context, size)
+        if engine is not None:
+            place = place_of(context, check.file, engine, context.contracts, tables)
+            yield PlannedCheckFile(table, place.shown, place.reasons, size)
+        elif context.open_model_engine is None:
+            yield PlannedCheckFile(table, "duckdb", ("only a lake on Nessie has another engine",), size)
+        else:
+            yield PlannedCheckFile(table, "duckdb", (f"no more than {settings.engine_limit_gb:g} GB",), size)
 
 
 def _rows(context: LakeContext, table: TableName, pointers: Pointers) -> int | None:

@@ -11,6 +11,7 @@ from functools import partial
 import pyarrow.parquet as pq
 import pytest
 
+from lagoa.audit.rehearsal import place_of
 from lagoa.catalog.readable import files_size
 from lagoa.domain.tables import TableName
 from lagoa.lake import Lake
@@ -126,3 +127,11 @@ def test_check_files_of_large_tables_are_measured_there_with_the_results_of_duck
         of_soda = [query for query in engine.ran if re.search("m_0|failed_rows", query)]
         assert len(of_soda) == 2
         assert not any("valid_from" in query for query in of_soda)
+        places = {table: _place(lake, table).shown for table in (FACTS, VERSIONS)}
+        assert places == {FACTS: "spark and duckdb", VERSIONS: "duckdb"}
+
+
+def _place(lake, table):
+    """Return where a check file is said to run."""
+    file = lake.context.auditor.read(table, lake.settings.checks_folder / table.layer / f"{table.name}.yaml")
+    return place_of(lake.context, file, "spark", lake.context.contracts)

@@ -7,18 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, near, say
+from lagoa.cli.console import count, emit_json, hint, near, number, say
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.domain.engines import EngineName
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lagoa.audit.rehearsal import CheckFilePlace
     from lagoa.errors import FileError
 
 
 EngineOption = Annotated[
     EngineName | None,
-    typer.Option("--engine", help="Also list what in the models would give other rows on this engine than on DuckDB."),
+    typer.Option(
+        "--engine",
+        help="Also list what in the models would give other rows on this engine, and which check files stay on DuckDB.",
+    ),
 ]
 
 
@@ -34,6 +40,17 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
                 "tests": found.tests,
                 "checks": found.checks,
                 "faults": [_tell(fault) for fault in found.faults],
+                "check_files": [
+                    {
+                        "file": each.file,
+                        "table": str(each.table),
+                        "engine": each.shown,
+                        "reasons": list(each.reasons),
+                        "queries": each.queries,
+                        "stay": each.stay,
+                    }
+                    for each in found.check_files
+                ],
             }
         )
     else:
@@ -41,6 +58,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
             told = _tell(fault)
             place = f"{near(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
             say(f"{place}: {told['message']} {told['advice']}".rstrip())
+        _show_check_files(found.check_files)
         counted = [
             count(len(found.contracts), "contract"),
             count(len(found.models), "model"),
@@ -53,6 +71,18 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
             hint(f"{count(len(found.faults), 'fault')}; {', '.join(counted)} can be used.")
     if found.faults:
         raise typer.Exit(EXIT_ERROR)
+
+
+def _show_check_files(places: Sequence[CheckFilePlace]) -> None:
+    """Say which check files stay on DuckDB, as a whole or in part, and why; their results are the same."""
+    for each in places:
+        if each.reasons:
+            stay = "stays" if each.stay == 1 else "stay"
+            part = f"{number(each.stay)} of {count(each.queries, 'query')} {stay} on DuckDB"
+            say(f"{near(Path(each.file))}: {part}: {'; '.join(each.reasons)}.")
+    if places:
+        whole = sum(not each.reasons for each in places)
+        say(f"Check files of large tables: {number(whole)} of {number(len(places))} run on the engine as a whole.")
 
 
 def _tell(fault: FileError) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def plan(  # noqa: PLR0913 - options of the command
         _show_files(found)
     _show_models(found, engines=engines)
     _show_checks(found)
+    _show_check_files(found)
     if not found.checks:
         say(f"Nothing would change at {ref} ({short(found.commit)}).")
     elif source is not None:
@@ -103,6 +104,18 @@ def _show_checks(found: Plan) -> None:
         say(f"Checks: {number(sum(found.checks.values()))}, for {count(len(found.checks), 'table')} that would change.")
 
 
+def _show_check_files(found: Plan) -> None:
+    if found.check_files:
+        emit_table(
+            ("check file of", "on", "inputs", "why duckdb"),
+            (
+                (str(each.table), each.engine, size(each.input_bytes), "; ".join(each.reasons))
+                for each in found.check_files
+            ),
+            right=("inputs",),
+        )
+
+
 def _tell(found: Plan) -> dict[str, Any]:
     return {
         "ref": found.ref,
@@ -132,4 +145,13 @@ def _tell(found: Plan) -> dict[str, Any]:
         ],
         "up_to_date": found.up_to_date,
         "checks": {str(table): number for table, number in found.checks.items()},
+        "check_files": [
+            {
+                "table": str(each.table),
+                "engine": each.engine,
+                "reasons": list(each.reasons),
+                "input_bytes": each.input_bytes,
+            }
+            for each in found.check_files
+        ],
     }

@@ -9,6 +9,8 @@ from decimal import Decimal
 import pytest
 from lakes import LakeFolder
 
+from lagoa.audit.rehearsal import place_of
+from lagoa.domain.tables import TableName
 from lagoa.errors import EngineUnavailable
 from lagoa.lake import Lake
 
@@ -86,3 +88,80 @@ def test_small_tables_are_not_asked_for(audit):
 def test_an_engine_that_is_away_fails_the_audit_and_no_check(audit):
     with pytest.raises(EngineUnavailable, match="does not answer"):
         audit(EngineUnavailable("Spark", "does not answer"))
+
+
+PLACES = {
+    "row_count: {threshold: {must_be: 3}}": (0, ()),
+    "failed_rows: {expression: id > 3}": (0, ()),
+    "metric: {query: select avg(id) from silver.counted, threshold: {must_be: 2}}": (
+        1, ("avg(id) is DOUBLE, no whole or decimal number",)
+    ),
+    "metric: {qualifier: middle, query: select median(id)::int from silver.counted, threshold: {must_be: 2}}": (
+        1, ("MEDIAN(counted.id) is not known to give the same rows",)
+    ),
+    "failed_rows: {qualifier: late, query: select h.id from silver.hours h join silver.counted c on h.id = c.id}": (
+        1, ("Spark does not read silver.hours, which has a column of type time",)
+    ),
+}  # fmt: skip
+"""Checks, each in a file of its own: how many of its queries DuckDB answers, and why."""
+
+
+@pytest.fixture
+def placed(tmp_path):
+    """Return a function that says where a check file runs, given its text."""
+    folder = LakeFolder(tmp_path / "placed")
+    folder.contract("silver.counted", "id:long name:string")
+    folder.contract("silver.hours", "id:long at:time")
+
+    def place(checks, engine="spark"):
+        path = folder.file("soda/silver/counted.yaml", f"checks:\n{checks}\n")
+        with folder.open() as lake:
+            file = lake.context.auditor.read(TableName.parse("silver.counted"), path)
+            return place_of(lake.context, file, engine, lake.context.contracts)
+
+    return place
+
+
+@pytest.mark.parametrize("check", PLACES)
+def test_where_a_check_file_runs_is_known_without_rows(placed, check):
+    found = placed(f"  - {check}")
+    assert (found.stay, found.reasons) == PLACES[check]
+    assert found.shown == ("spark and duckdb" if found.stay else "spark")  # Soda always counts the rows
+
+
+def test_a_check_that_stays_keeps_no_other_query_of_its_file(placed):
+    checks = "\n".join(f"  - {check}" for check in PLACES)
+    found = placed(checks)
+    assert (found.shown, len(found.reasons), found.queries > found.stay) == ("spark and duckdb", 3, True)
+    assert [reason for reason in found.reasons if reason not in placed(checks, "trino").reasons] == [
+        "Spark does not read silver.hours, which has a column of type time"
+    ]
+
+
+def test_a_plan_says_where_check_files_run_by_the_size_of_their_tables(tmp_path):
+    folder = LakeFolder(tmp_path / "planned")
+    folder.contract("bronze.numbers", "id:long*")
+    folder.contract("silver.counted", "id:long*", materialization="full")
+    folder.file("transformations/silver/counted.sql", "select id from bronze.numbers")
+    folder.file("soda/silver/counted.yaml", f"{CHECKS}  - metric: {{query: select avg(n.id) from silver.counted c "
+                "join bronze.numbers n on n.id = c.id, threshold: {must_be: 2}}\n")  # fmt: skip
+    with folder.open() as lake:
+        lake.create_branch("dev").append("bronze.numbers", "SELECT i AS id FROM range(1, 4) t(i)")
+
+        def planned(**settings):
+            changed = lake.settings.model_copy(update=settings)
+            engine = Engine([(3,)])
+            other = Lake(replace(lake.context, settings=changed, open_model_engine=lambda: engine))
+            return other.plan(ref="dev").check_files
+
+        assert planned() == ()
+        (small,) = planned(engine="spark", engine_limit_gb=1)
+        assert (str(small.table), small.engine, small.reasons) == ("silver.counted", "duckdb", ("no more than 1 GB",))
+        assert small.input_bytes > 100
+        (large,) = planned(engine="trino", engine_limit_gb=1e-9)
+        assert (large.engine, large.reasons) == (
+            "trino and duckdb",
+            ("avg(n.id) is DOUBLE, no whole or decimal number",),
+        )
+        (automatic,) = planned(engine="auto", engine_limit_gb=1e-9)
+        assert automatic.engine == "spark and duckdb"

@@ -134,6 +134,7 @@ def test_engines_are_shown_with_the_size_of_the_inputs(lake):
     planned = ok(lake, "plan", "--engine", "auto", "--json").json()["models"]  # no lake in a folder is read by Spark
     assert {each["engine"] for each in planned} == {"duckdb"}
     assert max(each["input_bytes"] for each in planned) > 100
+    assert "check file of" not in shown  # this lake has none
     failed = lagoa(lake, "transform", "--engine", "spark")
     assert failed.code == 1
     assert "cannot read a SQLite catalog" in failed.err

@@ -97,6 +97,23 @@ def test_what_an_engine_would_do_differently_counts_only_when_it_is_named(tmp_pa
     assert "transformations/silver/sales.sql:3: Spark: HASH(sales.id)" in told.stdout
 
 
+def test_check_files_that_stay_on_duckdb_are_told_and_are_no_fault(tmp_path):
+    average = "  - aggregate: {function: avg, threshold: {must_be: 1}}\n"
+    lake_of(tmp_path, {**SOUND, "soda/silver/sales.yaml": f"columns:\n- name: price\n  checks:\n{average}"})
+    with open_lake(tmp_path) as lake:
+        assert lake.check_contracts().check_files == ()
+        (place,) = lake.check_contracts(engine="trino").check_files
+    assert (str(place.table), place.engine, len(place.reasons)) == ("silver.sales", "duckdb", 1)
+    command = ["--lake", str(tmp_path), "check", "--engine", "trino"]
+    told = CliRunner().invoke(app, command)
+    assert told.exit_code == 0
+    assert "soda/silver/sales.yaml: 1 of 1 query stays on DuckDB: " in told.stdout
+    assert "is DOUBLE, no whole or decimal number." in told.stdout
+    assert "0 of 1 run on the engine as a whole" in told.stdout
+    (document,) = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["check_files"]
+    assert (document["table"], document["engine"]) == ("silver.sales", "duckdb")
+
+
 @pytest.mark.parametrize(
     ("files", "place", "line", "said"),
     [

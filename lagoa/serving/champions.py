@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.domain.suggestions import near
-from lagoa.errors import LagoaError, TrainingError
+from lagoa.errors import TrainingError
 from lagoa.serving.scorer import Scorer
 from lagoa.training.definition import model_names
 from lagoa.training.runs import standing
@@ -107,28 +107,30 @@ class Champions:
     def look(self) -> None:
         """Load what was promoted since the last look, and go on with the newest online features."""
         with self._lock:
-            try:
-                for name in self._chosen or self._known():
-                    self._served[name] = self._looked(self._served.get(name) or Served(name))
-                    scorer = self._served[name].scorer
-                    if scorer is not None:
-                        scorer.online.refresh()
-            except LagoaError as error:
-                if str(error) != self._unreadable:
-                    log.warning("Promotions or online features cannot be looked up: %s", error)
-                self._unreadable = str(error)
-            else:
-                self._unreadable = ""
+            faults = []
+            for name in sorted(self._chosen or self._known()):
+                served = self._served.get(name) or Served(name)
+                try:
+                    served = self._looked(served)
+                except Exception as error:  # noqa: BLE001 - what is served stays, whatever happens here
+                    faults.append(str(error))
+                self._served[name] = served
+                try:
+                    if served.scorer is not None:
+                        served.scorer.online.refresh()
+                except Exception as error:  # noqa: BLE001
+                    faults.append(str(error))
+            unreadable = "; ".join(dict.fromkeys(faults))
+            if unreadable and unreadable != self._unreadable:
+                log.warning("Promotions or online features cannot be looked up: %s", unreadable)
+            self._unreadable = unreadable
 
     def watch(self, every_s: float) -> None:
         """Look again and again, in a thread, until `close`."""
 
         def run() -> None:
             while not self._stop.wait(every_s):
-                try:
-                    self.look()
-                except Exception:  # what is served stays, whatever happens here
-                    log.exception("Looking for promotions failed.")
+                self.look()
 
         self._thread = Thread(target=run, name="lagoa-champions", daemon=True)
         self._thread.start()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -23,7 +23,7 @@ _INTEGERS = {"INT32": 31, "INT64": 63}
 """Bits of the keys of features that are whole numbers."""
 
 
-def _in_range(value: datetime) -> datetime:
+def _in_range(value: date) -> date:
     if value.year not in _YEARS:
         message = f"It must be in the years {_YEARS.start} to {_YEARS.stop - 1}"
         raise ValueError(message)
@@ -33,7 +33,8 @@ def _in_range(value: datetime) -> datetime:
 Number = Annotated[float, Field(ge=-GREATEST, le=GREATEST, allow_inf_nan=False)]
 Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-Moment = Annotated[datetime, AfterValidator(_in_range)]
+Moment = Annotated[datetime | date, AfterValidator(_in_range)]
+"""A date is its beginning."""
 
 
 def key_type(kind: str) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -21,6 +22,15 @@ _FINISH_S = 20
 _KEEP_S = 30
 
 
+def http_protocol() -> Any:
+    """Return what speaks HTTP, within bounds: the quicker one where its parser is installed, else h11's."""
+    if find_spec("httptools") is None:
+        return "h11"
+    from lagoa.serving.protocol import BoundedProtocol
+
+    return BoundedProtocol
+
+
 def serve(champions: Champions, token: SecretStr, host: str, port: int, *, names: Sequence[str], local: bool) -> None:
     """Serve until SIGTERM or SIGINT; requests that came before are answered.
 
@@ -35,6 +45,7 @@ def serve(champions: Champions, token: SecretStr, host: str, port: int, *, names
     app = app_of(Server(champions, token, local=local), champions, [*LOOPBACK, host, *names])
     config = uvicorn.Config(
         app,
+        http=http_protocol(),
         host=host,
         port=port,
         log_level="warning",

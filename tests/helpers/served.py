@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from trained import DEFINITION, FUNCTION, SELECT, TrainedLake, orders
 
 from lagoa.serving.app import LOOPBACK, Server, app_of
+from lagoa.serving.server import http_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ def ready(folder: TrainedLake) -> Lake:
 def served(champions: Champions, *, local: bool = True) -> Iterator[int]:
     """Serve champions in a thread; yield the port."""
     app = app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app, http=http_protocol(), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

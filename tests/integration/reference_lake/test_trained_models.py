@@ -7,6 +7,8 @@ import shutil
 import warnings
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 import pytest
 from checkout import ROOT
 
@@ -14,6 +16,8 @@ from flows.sources.olist import generate
 from lagoa.bootstrap import open_lake
 from lagoa.errors import AuditFailed
 from lagoa.settings import load_settings
+from lagoa.training.definition import unpacked
+from lagoa.training.fitted import load_fitted
 
 CUT = "2018-04-01"
 UNTIL = {
@@ -130,6 +134,31 @@ def test_all_models_are_trained_and_can_be_repeated(lake):
     for run in runs:
         again = lake.reproduce(run.id)
         assert (again.same_rows, again.same_predictions) == (True, True)
+
+
+@pytest.mark.parametrize("model", ["late_delivery", "days_to_delivery", "monthly_demand"])
+def test_orders_are_answered_online_with_the_bits_of_the_model(lake, model):
+    """A row by itself, with features read online, gets what the model says of a table with the same values."""
+    (run,) = lake.train([model])
+    lake.materialize_features()
+    scorer = lake.scorer(run.id)
+    with unpacked(run.model, run.files) as files:
+        select, trusted = files.sql, files.definition.trusted
+    rows = lake.sql(select).arrow().slice(0, 300)
+    if model == "late_delivery":
+        keys = rows.select(["seller_id", "customer_unique_id"]).to_pylist()
+        features = lake.online_features(["late_delivery"], keys).rows
+        for name in features[0]:
+            rows = rows.append_column(name.replace(":", "__"), pa.array([row[name] for row in features]))
+    fitted = load_fitted(lake.context.tracking.files(run), trusted)
+    expected = fitted.predict(rows)
+    given = rows.select(scorer.rows.columns).to_pylist()
+    answer = scorer.score(given, reasons=3)
+    assert np.array([list(row.predicted.values()) for row in answer.rows]).tobytes() == expected.tobytes()
+    assert all(len(row.reasons) == (0 if model == "monthly_demand" else 3) for row in answer.rows)
+    for number, row in enumerate(given[:20]):
+        single = list(scorer.score([row]).rows[0].predicted.values())
+        assert single == fitted.predict(rows.slice(number, 1)).tolist()[0]
 
 
 def test_scores_are_audited_and_published_with_version_and_commit(lake):

@@ -175,6 +175,14 @@ def test_huge_bodies_are_refused_before_they_are_read(port):
     assert score(port).status == 200
 
 
+def test_long_heads_are_refused(port):
+    for start in (f"POST /{'x' * 2**20}", f"GET /ready HTTP/1.1\r\nHost: localhost\r\nX: {'x' * 2**20}"):
+        assert raw(port, start)[:12] in {b"HTTP/1.1 400", b""}
+    several = "".join(f"X-{number}: {'x' * 1000}\r\n" for number in range(2000))
+    assert raw(port, f"{HEAD}{several}")[:12] in {b"HTTP/1.1 400", b""}
+    assert ask(port, "/ready", X="x" * 30_000).status == 200
+
+
 def test_deep_and_strange_documents_do_no_harm(port):
     for body in (b"[" * 100_000, b'{"a":' * 100_000, b"\x00" * 1000, b'{"id":' + b"9" * 4_000 + b"}", b"\xff" * 10):
         assert score(port, body).status == 422

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 
 import pytest
 
@@ -30,6 +31,8 @@ def test_one_row_and_several_are_read_in_the_order_of_the_columns():
     assert (row[0], row[1].isoformat(), *row[2:]) == (7, "2026-01-01T00:00:00", 1.0, "x", 2.5, 0.0, "s", 3)
     (row,) = READER.read(document(price=None, shop=None, at="2026-01-01T00:00:00.123456-03:00", id="é"))
     assert (row[0], row[2], row[6], row[1].utcoffset().total_seconds()) == ("é", None, None, -3 * 3600)
+    (row,) = READER.read(document(at="2026-02-01"))
+    assert row[1] == date(2026, 2, 1)
     rows = READER.read(b" \n\t[" + document() + b"," + document(id=8) + b"]")
     assert [row[0] for row in rows] == [7, 8]
 

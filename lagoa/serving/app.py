@@ -35,7 +35,6 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 MOST_BYTES = 2 * 1024**2
 """Of a request's body."""
 _BODY_S = 10.0
-_WATCH_S = 1.0
 _LOG_S = 60.0
 _MOST_REASONS = 100
 _QUICK_ROWS = 4
@@ -155,19 +154,20 @@ class Server:
         return served
 
 
-def app_of(server: Server, champions: Champions, hosts: Sequence[str]) -> FastAPI:
+def app_of(server: Server, champions: Champions, hosts: Sequence[str], watch_s: float = 1.0) -> FastAPI:
     """Return the application.
 
     Args:
         server: what answers.
         champions: watched while the application runs.
         hosts: the names by which requests may call it; others come from pages of other sites.
+        watch_s: how often promotions and the state of online features are looked up.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
-        champions.watch(_WATCH_S)
+        champions.watch(watch_s)
         yield
         champions.close()
 

@@ -13,7 +13,6 @@ from lagoa.domain.suggestions import near
 from lagoa.errors import TrainingError
 from lagoa.serving.scorer import Scorer
 from lagoa.training.definition import model_names
-from lagoa.training.runs import standing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -150,9 +149,13 @@ class Champions:
         failed_before = served.fault and time.monotonic() < served.tried + self._again_s
         if number == served.promotion and (not served.fault or failed_before):
             return served
-        champion = standing(self._context, served.model).champion
+        if newest is None:
+            return Served(served.model)
+        runs = self._context.training.runs(served.model)
+        champion = next((each for each in runs if each.id == newest.run), None)
         if champion is None:
-            return Served(served.model, promotion=number)
+            reason = f"its champion, the run {newest.run}, is not in the records"
+            raise TrainingError(f"The model {served.model}", reason, "Promote another version.")
         try:
             scorer = Scorer(self._context, champion)
         except Exception as error:  # noqa: BLE001 - a file of something else fails in whatever words its library has

@@ -95,7 +95,7 @@ def ready(folder: TrainedLake) -> Lake:
 @contextmanager
 def served(champions: Champions, *, local: bool = True) -> Iterator[int]:
     """Serve champions in a thread; yield the port."""
-    app = app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK)
+    app = app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK, watch_s=0.05)
     server = uvicorn.Server(uvicorn.Config(app, http=http_protocol(), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -84,7 +84,7 @@ def test_new_features_are_read_while_requests_are_answered(lake):
 
 
 def test_a_champion_that_cannot_be_loaded_leaves_the_old_one(lake, caplog):
-    champions = Champions(lake.context, again_s=2)
+    champions = Champions(lake.context, again_s=0.5)
     champion(lake)
     files = lake.context.tracking.files(lake.trained_run("late@champion"))
     kept = (files / "part-0.skops").read_bytes()

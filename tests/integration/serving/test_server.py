@@ -175,6 +175,11 @@ def test_huge_bodies_are_refused_before_they_are_read(port):
     assert score(port).status == 200
 
 
+def test_a_body_of_two_lengths_is_refused(port):
+    for said in ("Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6"):
+        assert raw(port, f"{HEAD}{said}\r\n\r\n0\r\n\r\n").startswith(b"HTTP/1.1 400")
+
+
 def test_long_heads_are_refused(port):
     for start in (f"POST /{'x' * 2**20}", f"GET /ready HTTP/1.1\r\nHost: localhost\r\nX: {'x' * 2**20}"):
         assert raw(port, start)[:12] in {b"HTTP/1.1 400", b""}

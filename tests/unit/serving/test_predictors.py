@@ -64,11 +64,11 @@ def reference(name, **parameters):
     spec = importlib.util.spec_from_file_location(name, ROOT / f"ml/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    rows = frame(1500)
+    rows = frame(800)
     return getattr(module, name)(rows, label(rows), **parameters), rows
 
 
-def random_rows(count=400):
+def random_rows(count=200):
     """Return rows as predictors take them: of all kinds, with extremes."""
     random = np.random.default_rng(7)
     rows = []
@@ -104,13 +104,13 @@ def expected(fitted, rows):
 
 def quantiles(rows, _):
     """Return the quantiles of the reference lake."""
-    parts = [(q, reference("days_to_delivery", quantile=q, trees=20, leaves=7, rate=0.1)[0]) for q in (0.1, 0.5, 0.9)]
+    parts = [(q, reference("days_to_delivery", quantile=q, trees=10, leaves=7, rate=0.1)[0]) for q in (0.1, 0.5, 0.9)]
     return Fitted("quantiles", TYPES, tuple(parts), typical_of(rows))
 
 
 def binary(rows, truth):
     said = {"objective": "binary", "num_threads": 1, "verbose": -1}
-    return fitted_with(lightgbm.train(said, lightgbm.Dataset(rows, truth), num_boost_round=10), rows)
+    return fitted_with(lightgbm.train(said, lightgbm.Dataset(rows, truth), num_boost_round=5), rows)
 
 
 def logistic(prepared, **options):
@@ -132,7 +132,7 @@ KNOWN = {
     "binary": (binary, "_Boosted"),
     "dense": (logistic(make_column_transformer((ONE_HOT, ["state"]), remainder="drop")), "_Linear"),
     "remainder": (
-        logistic(make_column_transformer((ONE_HOT, list(TEXTS)), remainder=SimpleImputer()), max_iter=5000),
+        logistic(make_column_transformer((ONE_HOT, list(TEXTS)), remainder=SimpleImputer()), solver="liblinear"),
         "_Linear",
     ),
     "dropped": (logistic(encoded(drop="first", handle_unknown="ignore"), fit_intercept=False), "_Linear"),
@@ -143,7 +143,7 @@ KNOWN = {
 @cache
 def made(name):
     """Return a fitted model by what it is."""
-    rows = frame(1500)
+    rows = frame(800)
     return KNOWN[name][0](rows, label(rows))
 
 
@@ -157,7 +157,7 @@ def test_single_rows_and_many_have_the_bits_of_the_model(name):
     assert type(predictor).__name__ == KNOWN[name][1]
     rows = random_rows()
     assert predictor.predict(rows).tobytes() == expected(fitted, rows).tobytes()
-    for row in rows[:40]:
+    for row in rows[:20]:
         assert predictor.predict([row]).tobytes() == expected(fitted, [row]).tobytes()
 
 
@@ -166,7 +166,7 @@ def test_single_rows_and_many_have_the_bits_of_the_model(name):
 def test_contributions_add_up_to_the_score(name):
     fitted = made(name)
     predictor = predictor_of(fitted, nullable_features(fitted))
-    rows = values_of(frame(1500))[:300]
+    rows = values_of(frame(800))[:200]
     contributions, bases = predictor.contributions(rows)
     predicted = predictor.predict(rows)[:, len(fitted.parts) // 2]
     with np.errstate(divide="ignore"):

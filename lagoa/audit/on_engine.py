@@ -6,7 +6,6 @@ result is that of the SQL engine, and either may use it again.
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.audit.bases.query import SqlCheck
 from lagoa.catalog.readable import files_size
-from lagoa.contracts.contract import Column, Contract
-from lagoa.contracts.folder import Contracts
 from lagoa.errors import EngineUnavailable, ModelError, QueryError
+from lagoa.sql_models.described import described_tables
 from lagoa.sql_models.engine_choice import engine_of_check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from lagoa.audit.check import SessionCheck
     from lagoa.audit.state import State
@@ -30,13 +28,6 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.ports.checks import Rows
     from lagoa.domain.ports.engine import Queries
-    from lagoa.domain.tables import TableName
-
-_VERSION = 2
-"""Of the Iceberg specification; of a later one there are types and files that not all engines read."""
-
-_TIME = re.compile(r"\btime\b")
-"""A type of columns with which Spark does not read a table at all."""
 
 
 def parted(checks: Sequence[SessionCheck], state: State) -> tuple[list[SessionCheck], list[SqlCheck]]:
@@ -120,7 +111,7 @@ def _in_engine(context: LakeContext, sql: str, tables: Pointers, engine: EngineN
     """Return a query over some tables in an engine's SQL; empty if its result would be another one there."""
     from lagoa.sql_models.dialects import select_for
 
-    described = _described(context, tables, engine)
+    described = described_tables(context, tables, engine)
     if len(described.tables) < len(tables):
         return ""
     columns = tuple((table, each.name, each.type) for table in described.tables for each in described[table].columns)
@@ -133,38 +124,6 @@ def _in_engine(context: LakeContext, sql: str, tables: Pointers, engine: EngineN
 
     found: str = context.cache.of(("in engine", engine, sql, columns), written)
     return found
-
-
-def _described(context: LakeContext, tables: Pointers, engine: EngineName) -> Contracts:
-    """Return the columns that tables have, whatever their contracts say, in the form of contracts.
-
-    A table that the engine cannot read is left out.
-    """
-    contracts: dict[TableName, Contract] = {}
-    for table, pointer in tables.items():
-        facts = context.metadata.facts(pointer)
-        if not unread(engine, table, facts.columns.values(), facts.version):
-            columns = tuple(Column(name, kind) for name, kind in facts.columns.items())
-            contracts[table] = Contract(table, "", Path(str(table)), "", columns)
-    return Contracts(Path(), contracts)
-
-
-def unread(engine: EngineName, table: TableName, types: Iterable[str], version: int = _VERSION) -> str:
-    """Return why an engine does not read a table; empty if it does.
-
-    Args:
-        engine: the engine.
-        table: the table.
-        types: of its columns, in Iceberg's spelling.
-        version: of the Iceberg specification, that its metadata is written in.
-    """
-    if version > _VERSION:
-        return f"{table} is written in version {version} of Iceberg"
-    if engine == "spark" and _TIME.search(" ".join(types)):
-        return f"Spark does not read {table}, which has a column of type time"
-    if engine == "trino" and table.is_quarantine:
-        return f"Trino's role may not read {table}"
-    return ""
 
 
 def bytes_of(context: LakeContext, pointer: str) -> int:

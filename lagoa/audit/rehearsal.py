@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lagoa.audit.kinds.soda import tables_read
-from lagoa.audit.on_engine import unread
 from lagoa.domain.lists import counted
 from lagoa.domain.tables import TableName
 from lagoa.errors import ModelError, QueryError
+from lagoa.sql_models.described import unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from lagoa.errors import TrainingError
 from lagoa.features.offline import TablesAt
 from lagoa.training.definition import unpacked
+from lagoa.training.elsewhere import predictions, selected
 from lagoa.training.environment import one_thread
-from lagoa.training.evaluation import predict
-from lagoa.training.fitted import load_fitted
 from lagoa.training.training_set import MOMENT, Selections, Views, training_set
 
 if TYPE_CHECKING:
@@ -47,6 +46,8 @@ class Scores:
 def score(context: LakeContext, branch: str, table: TableName, run: TrainingRun, days: int) -> Scores:
     """Replace the rows of a table on a branch by scores of the rows whose label is not known yet.
 
+    With the setting `engine` the rows are selected and predicted on Spark, with the same result.
+
     The table has the key, `moment`, `probability` or a column a quantile (`q10`), `training_rank` (the share of the
     scores in the model's test that are lower), `model`, `model_version` and `data_commit`.
 
@@ -61,6 +62,7 @@ def score(context: LakeContext, branch: str, table: TableName, run: TrainingRun,
         TrainingError: a column that the model needs is gone.
         TrainingUnavailable: the model's files are gone.
         QueryError, TableNotFound, FeatureError: what its rows read is gone.
+        EngineUnavailable: the other engine is away.
         WriteError, ContractError, RefProtected: as any write raises them.
     """
     import pyarrow as pa
@@ -71,12 +73,13 @@ def score(context: LakeContext, branch: str, table: TableName, run: TrainingRun,
     tables = TablesAt(context, branch)
     with unpacked(run.model, run.files) as model, one_thread():
         definition = model.definition
-        rows = training_set(model, Selections(context, tables), Views.from_json(run.rows.views)).table
+        every = training_set(model, Selections(context, tables, selected), Views.from_json(run.rows.views))
+        rows = every.table
         newest = pc.max(rows[MOMENT]).as_py()
         new = pc.and_(pc.is_null(rows[definition.label]), pc.greater_equal(rows[MOMENT], (newest or 0) - days * _DAY))
         rows = rows.filter(new)
-        fitted = load_fitted(context.tracking.files(run), definition.trusted)
-        predicted = predict(model, fitted, rows) if rows.num_rows else None
+        saved = context.tracking.files(run)
+        predicted = predictions(context, model, saved, rows, every.tables.values()) if rows.num_rows else None
     columns: dict[str, Any] = {name: rows[name] for name in definition.key}
     columns["moment"] = rows[MOMENT].cast(pa.timestamp("us", "UTC"))
     columns |= _predicted(model, predicted)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lagoa.domain.training import TrainingRun
+    import pyarrow as pa
+
+    from lagoa.domain.training import SetRecord, TrainingRun
 
 SOURCE_TYPE = "lagoa"
 
@@ -46,6 +48,24 @@ def schema_of(run: TrainingRun) -> str:
         for name in run.rows.features
     ]
     return json.dumps({"mlflow_colspec": columns})
+
+
+def typical_row(rows: pa.Table, record: SetRecord) -> dict[str, float | str | None]:
+    """Return features that are nobody's: the median of each number, the most frequent of texts; None without values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: dict[str, float | str | None] = {}
+    for name in record.features:
+        column = rows[name].drop_null()
+        if name in record.texts:
+            counted = pc.value_counts(column.cast(pa.string()).combine_chunks()).to_pylist()
+            most = max(counted, key=lambda each: (each["counts"], each["values"]), default=None)
+            found[name] = most["values"] if most else None
+        else:
+            column = column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column
+            found[name] = pc.quantile(column.cast(pa.float64(), safe=False), 0.5)[0].as_py()
+    return found
 
 
 def profile_of(run: TrainingRun) -> Mapping[str, Any]:

@@ -27,6 +27,7 @@ from lagoa.training.evaluation import evaluate, fit, moment_at, split
 from lagoa.training.fitted import NEEDS
 from lagoa.training.origin import branch_of, is_of_main
 from lagoa.training.search import search
+from lagoa.training.shown import typical_row
 from lagoa.training.training_set import Selections, training_set, views_of
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _register(context: LakeContext, model: Model, run: TrainingRun, trained: Tra
         run = replace(run, saved=digest_of_folder(saved))
         draw(plots, model, run, trained.evaluation)
         ready.join()
-        tracked = context.tracking.log(run, saved, plots)
+        tracked = context.tracking.log(run, saved, plots, typical_row(trained.parts.train, run.rows))
     run = replace(run, version=tracked.version, tracking=tracked.run, place=tracked.place)
     if is_of_main(context, run):
         context.tracking.set_alias(run.model, CANDIDATE, run.version)

@@ -18,12 +18,13 @@ from lagoa.features.reading import wanted_features
 from lagoa.training.digest import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
 
     from lagoa.context import LakeContext
+    from lagoa.domain.ports.catalog import Pointers
     from lagoa.training.definition import Definition, Model
 
 MOMENT, KNOWN = "_lagoa_moment", "_lagoa_known"
@@ -109,10 +110,17 @@ class Selections:
     Args:
         context: the lake's.
         tables: the commit.
+        select: returns the rows of a SELECT over tables by another engine, or None if DuckDB is to do it.
     """
 
-    def __init__(self, context: LakeContext, tables: TablesAt) -> None:
+    def __init__(
+        self,
+        context: LakeContext,
+        tables: TablesAt,
+        select: Callable[[LakeContext, str, Pointers], pa.Table | None] = lambda *_: None,
+    ) -> None:
         self._context = context
+        self._elsewhere = select
         self._rows: dict[str, tuple[pa.Table, dict[str, str]]] = {}
         self.tables = tables
 
@@ -126,8 +134,11 @@ class Selections:
         if sql not in self._rows:
             read = {str(table): self.tables.pointer(table) for table in self._context.engine.tables_read(sql)}
             pointers = {TableName.parse(name): pointer for name, pointer in read.items()}
-            with self._context.engine.session(pointers, confined=True) as session:
-                self._rows[sql] = session.query(sql).arrow(), read
+            found = self._elsewhere(self._context, sql, pointers)
+            if found is None:
+                with self._context.engine.session(pointers, confined=True) as session:
+                    found = session.query(sql).arrow()
+            self._rows[sql] = found, read
         rows, read = self._rows[sql]
         return rows, dict(read)
 

@@ -17,6 +17,8 @@ from lagoa.errors import TrainingUnavailable
 from lagoa.lake import Lake
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lagoa.domain.training import TrainingRun
 
 T0 = datetime(2026, 1, 1)  # noqa: DTZ001 - the table has local times
@@ -84,8 +86,9 @@ class FolderTracking:
     def prepare(self) -> None:
         """Do nothing."""
 
-    def log(self, run: TrainingRun, model: Path, plots: Path) -> Tracked:
+    def log(self, run: TrainingRun, model: Path, plots: Path, example: Mapping[str, float | str | None]) -> Tracked:
         """Copy the model."""
+        assert list(example) == list(run.rows.features)
         if self.fails:
             raise TrainingUnavailable(str(self._folder), "the disk is full")
         assert any(plots.iterdir())

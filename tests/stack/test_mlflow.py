@@ -16,7 +16,7 @@ import pytest
 from minio import Minio, MinioAdmin
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
-from trained import TrainedLake, orders, publish
+from trained import BOOSTED, DEFINITION, FUNCTION, QUANTILES, TrainedLake, orders, publish
 from typer.testing import CliRunner
 
 from lagoa.adapters.mlflow.server import MlflowServer
@@ -29,13 +29,16 @@ from lagoa.errors import (
     PromotionRefused,
     SignInFailed,
     StackError,
+    TrainingError,
     TrainingUnavailable,
 )
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.run import Stack
 from lagoa.stack.servers.minio.objects import ARTIFACTS, MLFLOW_USER, WAREHOUSE
+from lagoa.training import elsewhere
 from tests.contract.test_training_runs import emptied
 from tests.stack.breaking import paused, within
+from tests.stack.test_sign_in import Servers
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -438,6 +441,110 @@ class TestTrouble:
         other = MlflowServer(f"http://127.1:{port}", "lagoa_engineer", lambda: None, **QUICK)
         with pytest.raises(TrainingUnavailable, match="Invalid Host header"):
             MlflowTracking(tmp_path, tmp_path, other).prepare()
+
+
+class TestSignIn:
+    @pytest.fixture
+    def lake_of(self, tmp_path, signed, monkeypatch):
+        """Return what opens the lake as a role, on the stack whose servers want to know who asks."""
+        servers = Servers(signed)
+        servers.empty()
+        for name, value in servers.environment.items():  # the other stack's stand there
+            monkeypatch.setenv(name, value)
+        admin = servers.credentials["postgres-admin"]
+        with psycopg.connect(servers.environment["LAGOA_POSTGRES_URL"], user="postgres", password=admin) as database:
+            database.execute("truncate lagoa_training.runs, lagoa_training.promotions")
+        folder = TrainedLake(tmp_path / "lake")
+        folder.contract("gold.risk", SCORED)
+        folder.settings(
+            state=".stack",
+            catalog="nessie",
+            warehouse=f"s3://lagoa/warehouse/{uuid.uuid4().hex}",
+            sign_in="oidc",
+            receipts="postgres",
+            training="postgres",
+            tracking="server",
+        )
+        (folder.root / ".stack").mkdir()
+        (folder.root / ".stack" / "stack").symlink_to(servers.folder)
+
+        def opened(role, **settings):
+            monkeypatch.setenv("LAGOA_ROLE", role)
+            folder.settings(**settings)
+            return folder.open()
+
+        return opened
+
+    def test_engineers_train_and_promote_flows_score_and_readers_look(self, lake_of):
+        with lake_of("ingest") as lake:
+            publish(lake, orders(100))
+            with pytest.raises(NotAllowed):
+                lake.train()
+        with lake_of("engineer", secrets="vault") as lake:
+            (run,) = lake.train()
+            assert lake.promote_model("late", "the first").version == run.version
+        with lake_of("reader", secrets="env") as lake:
+            assert lake.trained_run("late@champion") == run
+            assert lake.reproduce("late@champion").same_predictions
+            for attempt in (lake.train, lambda: lake.rollback_model("late", "no reason")):
+                with pytest.raises((NotAllowed, TrainingError)):
+                    attempt()
+        with lake_of("ingest") as lake, lake.run("score") as branch:
+            assert branch.score("gold.risk", "late@champion").rows == 80
+            branch.publish()
+        with lake_of("reader") as lake:
+            assert lake.sql("select count(*) from gold.risk").fetchall() == [(80,)]
+
+    # PySpark has a connection for each thread, and leaves it to the garbage collector to close it.
+    @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+    def test_spark_scores_as_duckdb_does_bit_for_bit(self, lake_of, tmp_path, monkeypatch):
+        folder = TrainedLake(tmp_path / "lake")
+        select = """
+            select id, placed_at, known_at, late, price, state, distance, o.n + 1 as neighbours, placed_at::date as day
+            from gold.orders join (select state, count(*) as n from gold.orders group by state) as o using (state)
+        """
+        columns = "columns: [distance, state, neighbours]"
+        folder.model_files(DEFINITION.replace("columns: [distance, state]", columns), FUNCTION, select)
+        folder.file("ml/price.yaml", QUANTILES.replace("columns: [distance, state]", columns))
+        folder.file("ml/price.py", BOOSTED)
+        quantiles = "q10:double! q50:double! q90:double!"
+        folder.contract("gold.prices", SCORED.replace("probability:double!", quantiles))
+        monkeypatch.setattr(elsewhere, "PART", 30)
+        found = {}
+        for engine in ("duckdb", "spark"):
+            monkeypatch.setenv("LAGOA_ENGINE", engine)
+            with lake_of("engineer") as lake:
+                if engine == "duckdb":
+                    publish(lake, orders(100))
+                    lake.train()
+                else:
+                    worked = watched(lake.context.model_engine, monkeypatch)
+                branch = lake.create_branch(f"dev/engineer/{engine}")
+                for model, table in {"late": "gold.risk", "price": "gold.prices"}.items():
+                    assert branch.score(table, f"{model}@candidate").rows == 80
+                    query = f"select * exclude (data_commit) from {table} order by id"
+                    found[engine, table] = lake.sql(query, branch.name).arrow()
+        assert worked == {"build": 2, "run": 6}
+        for table in ("gold.risk", "gold.prices"):
+            assert found["spark", table].equals(found["duckdb", table])
+
+
+def watched(engine, monkeypatch):
+    """Count what an engine is told to do."""
+    told = {"build": 0, "run": 0}
+
+    def counting(owner, name):
+        before = getattr(owner, name)
+
+        def called(*given):
+            told[name] += 1
+            return before(*given)
+
+        monkeypatch.setattr(owner, name, called)
+
+    counting(engine, "build")
+    counting(engine.workers, "run")
+    return told
 
 
 def test_a_stack_keeps_what_was_trained(one, stack, credentials):

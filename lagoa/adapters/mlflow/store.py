@@ -14,9 +14,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import mlflow
+import pandas as pd
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types.schema import ColSpec, Schema
 from mlflow.utils import rest_utils
@@ -28,7 +29,7 @@ from lagoa.errors import NotAllowed, SignInFailed, TrainingUnavailable
 from lagoa.training.shown import SOURCE_TYPE, digest_of_set, profile_of, schema_of, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from lagoa.adapters.mlflow.server import MlflowServer
     from lagoa.domain.training import TrainingRun
@@ -63,7 +64,7 @@ class MlflowStore:
         """Let MLflow's functions reach the store meanwhile."""
         return nullcontext()
 
-    def log(self, run: TrainingRun, model: Path, plots: Path) -> Tracked:
+    def log(self, run: TrainingRun, model: Path, plots: Path, example: Mapping[str, float | str | None]) -> Tracked:
         """See `lagoa.domain.ports.training.Tracking.log`."""
         with self._lock, self._translated(), self._named():
             client = self._client
@@ -72,7 +73,7 @@ class MlflowStore:
             name = shown.info.run_id
             try:
                 self._describe(run, name, plots)
-                info = self._log_model(run, name, model)
+                info = self._log_model(run, name, model, example)
                 client.set_terminated(name, "FINISHED")
             except BaseException:
                 client.set_terminated(name, "FAILED")
@@ -115,7 +116,7 @@ class MlflowStore:
         for key, text in files.items():
             self._client.log_text(name, text, f"files/{key}")
 
-    def _log_model(self, run: TrainingRun, name: str, model: Path) -> Any:
+    def _log_model(self, run: TrainingRun, name: str, model: Path, example: Mapping[str, float | str | None]) -> Any:
         texts = run.rows.texts
         inputs = Schema(
             [ColSpec("string" if each in texts else "double", each, required=False) for each in run.rows.features]
@@ -123,11 +124,15 @@ class MlflowStore:
         needs = [f"{key}=={value}" for key, value in run.packages.items() if key not in {"python", "lagoa"}]
         needs.append(f"lagoa[ml]=={run.packages.get('lagoa', '')}".rstrip("="))
         with mlflow.start_run(run_id=name):
-            return mlflow.pyfunc.log_model(
+            return Model.log(
+                artifact_path=None,
                 name="model",
+                flavor=_Saved,
                 loader_module="lagoa.mlflow.loader",
                 data_path=str(model),
                 signature=ModelSignature(inputs),
+                input_example=pd.DataFrame([example]),
+                validate_serving_input=False,
                 pip_requirements=needs,
             )
 
@@ -224,6 +229,16 @@ class ServerStore(MlflowStore):
         if first.isdigit() and int(first) > int(ours):
             reason = f"it is of version {found[:20]}, and this is MLflow {VERSION}"
             raise TrainingUnavailable(self._place, reason, "Install the server's version of MLflow.")
+
+
+class _Saved:
+    """What `mlflow.pyfunc.log_model` logs by, without a trial of the example, which would take longer than all else."""
+
+    @staticmethod
+    def save_model(*, validate_serving_input: bool, **given: Any) -> None:
+        """Write a model to a folder."""
+        del validate_serving_input
+        mlflow.pyfunc.save_model(**given)
 
 
 def _of_database(error: Exception) -> bool:

@@ -15,6 +15,8 @@ from lagoa.errors import ModelChanged, TrainingUnavailable
 from lagoa.training.digest import digest_of_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lagoa.adapters.mlflow.server import MlflowServer
     from lagoa.adapters.mlflow.store import MlflowStore
     from lagoa.domain.ports.training import Tracked
@@ -45,9 +47,9 @@ class MlflowTracking:
         """Import MLflow, connect, and create its tables and the experiment if they are not there."""
         self._store()
 
-    def log(self, run: TrainingRun, model: Path, plots: Path) -> Tracked:
+    def log(self, run: TrainingRun, model: Path, plots: Path, example: Mapping[str, float | str | None]) -> Tracked:
         """Show a run with its training set, and register its model."""
-        return self._store().log(run, model, plots)
+        return self._store().log(run, model, plots, example)
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Let an alias name a version of a model."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lagoa.domain.training import Promotion, TrainingRun
@@ -62,13 +62,14 @@ class Tracking(Protocol):
     def prepare(self) -> None:
         """Connect, so that what follows is quick; creates what there must be."""
 
-    def log(self, run: TrainingRun, model: Path, plots: Path) -> Tracked:
+    def log(self, run: TrainingRun, model: Path, plots: Path, example: Mapping[str, float | str | None]) -> Tracked:
         """Show a run with its training set, and register its model.
 
         Args:
             run: the run.
             model: the folder of the saved model.
             plots: a folder of files to be shown with the run.
+            example: the features of a row that the model can be asked with.
         """
 
     def set_alias(self, model: str, alias: str, version: int) -> None:

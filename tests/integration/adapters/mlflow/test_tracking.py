@@ -116,6 +116,10 @@ def test_a_model_is_loaded_by_its_alias_and_predicts_the_same(folder, client):
     found = mlflow.pyfunc.load_model("models:/late@champion").predict(rows)
     assert list(found.columns) == ["probability"]
     assert found["probability"][0] < found["probability"][1]
+    example = mlflow.models.Model.load("models:/late@champion").load_input_example()
+    assert list(example.columns) == ["distance", "state"]
+    assert (abs(example["distance"][0]) < 0.3, example["state"][0] in {"SP", "BA"}) == (True, True)
+    assert 0 < mlflow.pyfunc.load_model("models:/late@champion").predict(example)["probability"][0] < 1
     quantiles = mlflow.pyfunc.load_model("models:/price/1").predict(rows.fillna({"distance": 0.0}))
     assert list(quantiles.columns) == ["quantile_0.1", "quantile_0.5", "quantile_0.9"]
     with folder.open() as lake:

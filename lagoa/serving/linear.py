@@ -105,6 +105,7 @@ class LinearPart:
         """Return the probability, or the number, of each row."""
         values = self._sparse_scores(rows) if self._sparse else self._dense_scores(rows)
         found: np.ndarray = expit(values) if self._is_odds else values
+        found[~np.isfinite(values)] = math.nan  # scikit-learn refuses infinity, also where it would come to 0 or 1
         return found
 
     def contributions(self, rows: Sequence[Sequence[float]]) -> tuple[list[list[float]], list[float]] | None:

@@ -18,7 +18,8 @@ GREATEST = 1e18
 
 _YEARS = range(1900, 2200)
 _FAULTS = 20
-_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))
+_ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+_WITH_WORDS: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))
 _INTEGERS = {"INT32": 31, "INT64": 63}
 """Bits of the keys of features that are whole numbers."""
 
@@ -120,8 +121,13 @@ def _faults(error: ValidationError, depth: int) -> list[Fault]:
 
 
 def to_json(value: Any) -> bytes:
-    """Return a value as JSON; NaN and infinity as words that `RowReader` refuses by the name of their field."""
+    """Return a value as JSON, which has neither NaN nor infinity: they are null."""
     return _ANYTHING.dump_json(value)
+
+
+def rows_to_json(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """Return rows as JSON; NaN and infinity as words, which `RowReader` refuses by the name of their field."""
+    return _WITH_WORDS.dump_json(list(rows))
 
 
 def is_list(document: bytes) -> bool:

@@ -12,7 +12,7 @@ from lagoa.errors import RowRefused, TrainingError
 from lagoa.features.moments import moment_in_utc
 from lagoa.serving.online import OnlineReader, category_of, reader_of, wanted_views
 from lagoa.serving.predictors import nullable_features, predictor_of
-from lagoa.serving.rows import Fault, Moment, Number, Refused, RowReader, Text, Whole, key_type, to_json
+from lagoa.serving.rows import Fault, Moment, Number, Refused, RowReader, Text, Whole, key_type, rows_to_json
 from lagoa.training.definition import unpacked
 from lagoa.training.fitted import load_fitted
 from lagoa.training.score import score_columns
@@ -158,7 +158,7 @@ class Scorer:
         """
         try:
             plain = [{name: _plain(value) for name, value in row.items()} for row in rows]
-            return self.answer(self.rows.read(to_json(plain)), reasons)
+            return self.answer(self.rows.read(rows_to_json(plain)), reasons)
         except Refused as error:
             raise RowRefused(self.run.model, [str(each) for each in error.faults]) from None
 

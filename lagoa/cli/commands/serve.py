@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from lagoa.domain.optional import extra
 serve = typer.Typer(add_completion=False, no_args_is_help=True, help="Servers over the lake: feature, ml.")
 
 _THIS_MACHINE = "127.0.0.1"
+_HOST_NAME = re.compile(r"(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 @serve.command("feature")
@@ -59,15 +61,19 @@ def serve_ml(
         from lagoa.serving.server import serve as run
         from lagoa.serving.tokens import SECRET, token_of
 
+    for each in name or ():
+        if not _HOST_NAME.fullmatch(each):
+            raise typer.BadParameter(f"--name {each}: give a host name, such as models.example or *.example.")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     logging.getLogger("lagoa.serving").setLevel(logging.INFO)
     with open_here(ctx) as lake:
         token, file = token_of(lake.context)
         champions = Champions(lake.context, model or ())
         _check_free(host, port)
-        say(f"The models of {lake.settings.name} answer on http://{host}:{port}; Ctrl+C ends it.")
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        say(f"The models of {lake.settings.name} answer on {url}; Ctrl+C ends it.")
         kept = f"in {file}" if file else f"the secret {SECRET}"
-        hint(f"The token is {kept}; http://{host}:{port}/docs shows how to ask.")
+        hint(f"The token is {kept}; {url}/docs shows how to ask.")
         local = lake.settings.online_features == "sqlite"
         run(champions, token, host, port, names=name or (), local=local)
 

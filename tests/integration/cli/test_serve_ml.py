@@ -94,6 +94,8 @@ def test_a_process_answers_follows_promotions_and_ends_cleanly(place, free, serv
 def test_what_cannot_be_served_is_named(place, tmp_path):
     done = lagoa(place.root, "serve", "ml", "--model", "lat", "--port", "1")
     assert (done.code, "Did you mean 'late'?" in done.err) == (1, True)
+    done = lagoa(place.root, "serve", "ml", "--name", "*")
+    assert (done.code, "give a host name" in done.err) == (2, True)
     file = place.root / ".lagoa/serving-token"
     file.chmod(0o644)
     done = lagoa(place.root, "serve", "ml")

@@ -216,6 +216,14 @@ def test_what_is_not_known_is_left_to_the_model_and_explains_nothing(part):
     assert predictor.contributions(some) is None
 
 
+def test_infinity_comes_to_nothing():
+    predictor = predictor_of(made("ridge"), [True] * len(TYPES))
+    classifier = predictor_of(made("late_delivery"), [True] * len(TYPES))
+    rows = [[value, 0.0, 0.0, 0.0, 0.0] for value in (math.inf, 1.0, -math.inf)]
+    for each in (predictor, classifier):
+        assert np.isnan(each.predict(rows)[:, 0]).tolist() == [True, False, True]
+
+
 def test_a_model_of_an_earlier_version_explains_nothing():
     fitted = made("dense")
     without = Fitted(fitted.kind, fitted.types, fitted.parts)

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from lagoa.errors import TransientError
 from lagoa.serving.metrics import Metrics
@@ -171,12 +172,14 @@ def app_of(server: Server, champions: Champions, hosts: Sequence[str], watch_s: 
         yield
         champions.close()
 
-    app = FastAPI(title="Lagoa: trained models", lifespan=lifespan, redoc_url=None)
-    app.add_route("/health", server.health, methods=["GET"])
-    app.add_route("/ready", server.ready, methods=["GET"])
-    app.add_route("/metrics", server.figures, methods=["GET"])
-    app.add_route("/v1/models", server.models, methods=["GET"])
-    app.add_route("/v1/models/{model}/score", server.score, methods=["POST"])
+    routes: list[BaseRoute] = [
+        Route("/v1/models/{model}/score", server.score, methods=["POST"]),  # the first that is looked at
+        Route("/v1/models", server.models, methods=["GET"]),
+        Route("/health", server.health, methods=["GET"]),
+        Route("/ready", server.ready, methods=["GET"]),
+        Route("/metrics", server.figures, methods=["GET"]),
+    ]
+    app = FastAPI(title="Lagoa: trained models", lifespan=lifespan, redoc_url=None, routes=routes)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.openapi = lambda: described(app.title, champions)  # type: ignore[method-assign] # models come and go
     return app

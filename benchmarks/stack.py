@@ -1,8 +1,8 @@
-"""`python -m benchmarks.stack [--small] [--bi] [--engines] [--features]`: the stack's figures, on servers of their own.
+"""`python -m benchmarks.stack [--small] [--bi] [--engines] [--tpch] [--features]`: the stack's figures, on own servers.
 
-The whole takes about ten minutes and writes its sections of docs/benchmarks.md; `--small` is a look at a part of the
+The whole takes more than an hour and writes its sections of docs/benchmarks.md; `--small` is a look at a part of the
 rows, commits and branches, and writes nothing. `--bi` measures only SQL for BI, `--engines` only the job on engines,
-`--features` only the features that are online.
+`--tpch` only the queries of TPC-H on engines, `--features` only the features that are online.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from benchmarks.stack_features import features_on
 from benchmarks.stack_history import grow
 from benchmarks.stack_job import JobFigures
 from benchmarks.stack_servers import FULL, SMALL, Servers, Size, server_versions
+from benchmarks.stack_tpch import TpchFigures
 from benchmarks.stack_trino import TrinoFigures
 from benchmarks.stack_write import WriteFigures
 
@@ -57,6 +58,15 @@ def run_engines(size: Size) -> list[Figure]:
         Servers(Path(name), "trino,spark") as servers,
     ):
         return [figure for each in EngineFigures(servers, size).measure() for figure in _shown([each])]
+
+
+def run_tpch(size: Size) -> list[Figure]:
+    """Measure the queries of TPC-H on DuckDB, Trino and Spark on a fresh stack."""
+    with (
+        tempfile.TemporaryDirectory(prefix="lagoa-bench-stack-") as name,
+        Servers(Path(name), "trino,spark") as servers,
+    ):
+        return _shown(TpchFigures(servers, size).measure())
 
 
 def run_features(size: Size) -> list[Figure]:
@@ -97,8 +107,19 @@ def main(options: Sequence[str]) -> None:
     small = "--small" in options
     size = SMALL if small else FULL
     when = f"Measured by `make bench-stack`, on servers of its own.\n\n- {datetime.now(UTC):%Y-%m-%d}\n"
-    parts = {"The stack": run, "SQL for BI": run_bi, "Engines": run_engines, "Features on PostgreSQL": run_features}
-    options_of = {"--bi": "SQL for BI", "--engines": "Engines", "--features": "Features on PostgreSQL"}
+    parts = {
+        "The stack": run,
+        "SQL for BI": run_bi,
+        "Engines": run_engines,
+        "TPC-H": run_tpch,
+        "Features on PostgreSQL": run_features,
+    }
+    options_of = {
+        "--bi": "SQL for BI",
+        "--engines": "Engines",
+        "--tpch": "TPC-H",
+        "--features": "Features on PostgreSQL",
+    }
     only = [name for option, name in options_of.items() if option in options]
     for name, measure in parts.items():
         if only and name not in only:

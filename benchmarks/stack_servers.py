@@ -44,6 +44,7 @@ class Size:
         rounds: of what is measured by itself.
         branches: that the stack holds once it has grown.
         commits: likewise.
+        tpch: scale of the tables of TPC-H; 1 for 8.7 million rows.
     """
 
     rows: int
@@ -52,10 +53,11 @@ class Size:
     rounds: int
     branches: int
     commits: int
+    tpch: float
 
 
-FULL = Size(rows=10_000_000, scale=1.0, pairs=5, rounds=9, branches=200, commits=10_000)
-SMALL = Size(rows=500_000, scale=0.1, pairs=3, rounds=5, branches=50, commits=1_000)
+FULL = Size(rows=10_000_000, scale=1.0, pairs=5, rounds=9, branches=200, commits=10_000, tpch=1)
+SMALL = Size(rows=500_000, scale=0.1, pairs=3, rounds=5, branches=50, commits=1_000, tpch=0.01)
 
 
 class Servers:

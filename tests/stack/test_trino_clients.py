@@ -137,3 +137,23 @@ def test_jdbc_as_bi_tools_use_it(stack, reader):
         "of decimal(10,2)",
         "rows [0.10]",
     ]
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("reader")
+def test_spark_by_the_settings_that_are_printed(stack):
+    stack.up(["spark"])
+    secret = stack._credentials()["oidc-client-reader"].get_secret_value()
+    printed = ok(stack._root, "connect", "spark").out
+    assert secret not in printed
+    settings = [line.split(maxsplit=1) for line in printed.splitlines() if line and not line.startswith("#")]
+    code = (
+        "import os\nfrom pyspark.sql import SparkSession\nbuilder = SparkSession.builder\n"
+        f"for name, value in {settings!r}:\n    builder = builder.config(name, value)\n"
+        "spark = builder.getOrCreate()\n"
+        'spark.conf.set("spark.sql.catalog.lake.credential", os.environ["CREDENTIAL"])\n'
+        'print(spark.sql("SELECT amount FROM lake.gold.sales").collect())\nspark.stop()\n'
+    )
+    conf = stack.environment()["LAGOA_SPARK_CONF"]
+    surroundings = {"SPARK_CONF_DIR": conf, "SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": sys.executable}
+    assert "Decimal('0.10')" in run(code, CREDENTIAL=f"lagoa-reader:{secret}", **surroundings)

@@ -40,6 +40,7 @@ def lake(base, tmp_path_factory):
         (["sql", "select 1"], {"LAGOA_WAREHOUSE": "s3://lagoa/warehouse"}, "An object store", "minio"),
         (["feature", "plan"], {}, "`lagoa feature plan`", "feast"),
         (["ml", "train"], {}, "`lagoa ml`", "lightgbm"),
+        (["serve", "ml"], {}, "`lagoa serve ml`", "lightgbm"),
     ],
 )
 def test_what_needs_an_extra_names_it(lake, arguments, variables, what, package):

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import date
 
 import pytest
+from effort import many
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from lagoa.serving.rows import MOST_CHARACTERS, MOST_ROWS, Moment, Number, Refused, RowReader, Text, Whole, key_type
+from lagoa.serving.rows import (
+    GREATEST,
+    MOST_CHARACTERS,
+    MOST_ROWS,
+    Moment,
+    Number,
+    Refused,
+    RowReader,
+    Text,
+    Whole,
+    key_type,
+)
 
 READER = RowReader(
     "m",
@@ -108,3 +123,23 @@ def test_the_schema_has_the_columns():
     assert list(schema["properties"]) == list(ROW)
     assert schema["additionalProperties"] is False
     assert schema["required"] == list(ROW)
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.just("2026-01-01T00:00:00")
+)
+JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*ROW, "x"]), inner)
+)
+NEAR = st.fixed_dictionaries(dict.fromkeys(ROW, SCALARS))
+
+
+@settings(max_examples=many(150))
+@given(value=JSON | NEAR | st.lists(NEAR, max_size=3), cut=st.integers(0, 200))
+def test_whatever_comes_is_read_or_refused(value, cut):
+    whole = json.dumps(value).encode()
+    for body in (whole, whole[:cut], whole[cut:]):
+        with suppress(Refused):
+            for row in READER.read(body):
+                assert len(row) == len(ROW)
+                assert row[2] is None or abs(row[2]) <= GREATEST

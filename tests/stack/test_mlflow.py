@@ -199,6 +199,38 @@ class TestServer:
         admin = {"username": "lagoa_engineer", "is_admin": True}
         assert client.patch("2.0/mlflow/users/update-admin", json=admin).status_code == 403
 
+    @pytest.mark.parametrize("role", ["reader", "engineer", "admin"])
+    def test_nobody_says_where_files_are_or_has_it_do_something_else(self, url, as_role, one, tmp_path, role):
+        (run,) = one.context.training.runs()
+        client = as_role(role)
+        place = {"name": uuid.uuid4().hex, "artifact_location": tmp_path.as_uri()}
+        camel = {"name": uuid.uuid4().hex, "artifactLocation": str(tmp_path)}
+        for given in (place, camel, json.dumps(place), {**place, "artifact_location": f"s3://{ARTIFACTS}/1"}):
+            for at in ("api", "ajax-api"):
+                answer = client.post(f"{url}/{at}/2.0/mlflow/experiments/create", json=given)
+                assert (answer.status_code, "Permission denied" in answer.text) == (403, True)
+        for source in (tmp_path.as_uri(), str(tmp_path)):
+            given = {"name": "late", "source": source, "run_id": run.tracking}
+            assert client.post("2.0/mlflow/model-versions/create", json=given).status_code in {400, 403}
+        for at in (
+            "api/2.0/mlflow/webhooks",
+            "api/3.0/mlflow/gateway/endpoints/create",
+            "ajax-api/2.0/mlflow/gateway-proxy",
+            f"ajax-api/2.0/mlflow/upload-artifact?run_uuid={run.tracking}&path=x",
+            "ajax-api/3.0/mlflow/jobs/search",
+            "v1/traces",
+            "api/2.0/mlflow/runs-of-another-kind",
+        ):
+            answer = client.post(f"{url}/{at}", json={})
+            assert (answer.status_code, "runs and models alone" in answer.text) == (403, True), at
+
+    def test_who_trains_makes_experiments_and_models_of_other_names_and_who_reads_does_not(self, as_role):
+        for role, allowed in {"engineer": 200, "reader": 403, "ingest": 403}.items():
+            for kind in ("experiments", "registered-models"):
+                answer = as_role(role).post(f"2.0/mlflow/{kind}/create", json={"name": uuid.uuid4().hex})
+                assert answer.status_code == allowed, (role, kind)
+        assert as_role("reader").post("2.0/mlflow/experiments/search", json={"max_results": 1}).status_code == 200
+
     def test_its_key_opens_its_own_bucket_alone_and_deletes_nothing(self, objects, one):
         (run,) = one.context.training.runs()
         client = objects(MLFLOW_USER, f"minio-{MLFLOW_USER}")

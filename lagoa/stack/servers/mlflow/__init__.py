@@ -16,7 +16,11 @@ from lagoa.stack.servers.server import Launch, Server, Site, answers_ok, write_p
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lagoa.domain.roles import Role
     from lagoa.stack.manifest import Artefact
+
+WRITERS: tuple[Role, ...] = ("engineer", "publisher")
+"""The roles that log runs and register models. The others read."""
 
 ADMIN = "admin"
 ADMIN_PASSWORD = "mlflow-admin"  # noqa: S105 - the name of a credential

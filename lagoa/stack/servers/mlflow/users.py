@@ -10,12 +10,10 @@ from lagoa.domain.credentials import drawn_tracking_password, tracking_user
 from lagoa.domain.roles import Role
 from lagoa.domain.training import EXPERIMENT
 from lagoa.errors import StackError
+from lagoa.stack.servers.mlflow import WRITERS
 
 if TYPE_CHECKING:
     from lagoa.stack.credentials import Credentials
-
-WRITERS: tuple[Role, ...] = ("engineer", "publisher")
-"""They log runs and register models. The others read: MLflow's default permission."""
 
 _ANY = ("experiment", "registered_model")
 _OLD, _NEW = "2.0/mlflow", "3.0/mlflow"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lagoa.adapters.mlflow.server import MlflowServer
     from lagoa.adapters.nessie.catalog import NessieCatalog
     from lagoa.adapters.oidc.tokens import OidcTokens
+    from lagoa.adapters.postgres.lazy import Login
     from lagoa.context import LakeContext
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
@@ -246,7 +247,7 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
     if settings.receipts == "postgres":
         from lagoa.adapters.postgres.receipts import PostgresReceipts
 
-        return PostgresReceipts(*_postgres_login(settings, secrets))
+        return PostgresReceipts(_postgres_login(settings, secrets))
     from lagoa.adapters.sqlite.receipts import SqliteReceipts
 
     # With roles, results of another role must not be taken for the publisher's.
@@ -254,14 +255,13 @@ def _open_receipts(settings: Settings, secrets: Callable[[], Secrets]) -> Receip
     return SqliteReceipts(settings.state_folder / RECEIPTS, owner)
 
 
-def _postgres_login(
-    settings: Settings, secrets: Callable[[], Secrets]
-) -> tuple[str, str, Callable[[], SecretStr], float, float]:
-    """Return the database that a lake shares, who signs in with what password, and the time limits."""
+def _postgres_login(settings: Settings, secrets: Callable[[], Secrets]) -> Login:
+    """Return who signs in to the database that machines share."""
+    from lagoa.adapters.postgres.lazy import Login
     from lagoa.adapters.postgres.receipts import receipts_password
 
     password = partial(receipts_password, secrets, settings.state_folder / "stack", settings.role)
-    return settings.postgres_url, settings.role, password, settings.timeout_s, settings.patience_s
+    return Login(settings.postgres_url, settings.role, password, settings.timeout_s, settings.patience_s)
 
 
 def open_online_features(settings: Settings) -> OnlineFeatures:
@@ -269,7 +269,7 @@ def open_online_features(settings: Settings) -> OnlineFeatures:
     if settings.online_features == "postgres":
         from lagoa.adapters.postgres.online import PostgresOnlineFeatures
 
-        return PostgresOnlineFeatures(*_postgres_login(settings, cache(partial(open_secrets, settings))))
+        return PostgresOnlineFeatures(_postgres_login(settings, cache(partial(open_secrets, settings))))
     from lagoa.adapters.sqlite.online import SqliteOnlineFeatures
 
     settings.state_folder.mkdir(parents=True, exist_ok=True)
@@ -281,7 +281,7 @@ def open_training(settings: Settings) -> TrainingRuns:
     if settings.training == "postgres":
         from lagoa.adapters.postgres.training import PostgresTrainingRuns
 
-        return PostgresTrainingRuns(*_postgres_login(settings, cache(partial(open_secrets, settings))))
+        return PostgresTrainingRuns(_postgres_login(settings, cache(partial(open_secrets, settings))))
     from lagoa.adapters.sqlite.training import SqliteTrainingRuns
 
     return SqliteTrainingRuns(settings.state_folder / TRAINING)

@@ -42,6 +42,7 @@ def postgres(folder):
     import psycopg
 
     from lagoa.adapters.env.secrets import EnvSecrets
+    from lagoa.adapters.postgres.lazy import Login
     from lagoa.adapters.postgres.online import PostgresOnlineFeatures
     from lagoa.adapters.postgres.receipts import receipts_password
     from lagoa.domain.credentials import read_credentials
@@ -51,7 +52,7 @@ def postgres(folder):
     admin = read_credentials(stack / "credentials.json")["postgres-admin"]
     with psycopg.connect(url, user="postgres", password=admin) as connection:
         emptied(connection)
-    return PostgresOnlineFeatures(url, "publisher", partial(receipts_password, EnvSecrets, stack, "publisher"))
+    return PostgresOnlineFeatures(Login(url, "publisher", partial(receipts_password, EnvSecrets, stack, "publisher")))
 
 
 # `tests/stack/run` brings the server up and sets the variables.

@@ -27,7 +27,8 @@ def postgres(folder):
     import psycopg
 
     from lagoa.adapters.env.secrets import EnvSecrets
-    from lagoa.adapters.postgres.receipts import PostgresReceipts, login_of, receipts_password
+    from lagoa.adapters.postgres.lazy import Login, login_of
+    from lagoa.adapters.postgres.receipts import PostgresReceipts, receipts_password
 
     url = os.environ["LAGOA_POSTGRES_URL"]
     stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"
@@ -35,7 +36,7 @@ def postgres(folder):
     with psycopg.connect(url, user=login_of("publisher"), password=password().get_secret_value()) as connection:
         connection.execute("delete from lagoa.receipts")
         connection.execute("delete from lagoa.results")
-    return PostgresReceipts(url, "publisher", password)
+    return PostgresReceipts(Login(url, "publisher", password))
 
 
 # `tests/stack/run` brings the server up and sets the variables.

@@ -23,12 +23,13 @@ NOW = datetime(2026, 11, 20, 18, 0, 0, 123456, tzinfo=UTC)
 def opened(role="engineer"):
     """Open a role's store in the PostgreSQL of the stack."""
     from lagoa.adapters.env.secrets import EnvSecrets
+    from lagoa.adapters.postgres.lazy import Login
     from lagoa.adapters.postgres.receipts import receipts_password
     from lagoa.adapters.postgres.training import PostgresTrainingRuns
 
     stack = Path(os.environ["LAGOA_TEST_STACK"]) / ".lagoa/stack"
     return PostgresTrainingRuns(
-        os.environ["LAGOA_POSTGRES_URL"], role, partial(receipts_password, EnvSecrets, stack, role)
+        Login(os.environ["LAGOA_POSTGRES_URL"], role, partial(receipts_password, EnvSecrets, stack, role))
     )
 
 

@@ -14,8 +14,8 @@ from featured import SHOPS
 from lakes import LakeFolder
 from pydantic import SecretStr
 
+from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.online import FORMAT, PostgresOnlineFeatures
-from lagoa.adapters.postgres.receipts import login_of
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.domain.features import Definitions, OnlineRow, entity_key
 from lagoa.errors import FeaturesUnavailable, LakeTooNew, NotAllowed, SignInFailed, TerminalError
@@ -41,7 +41,8 @@ def empty(admin):
 def stores(postgres_url, receipts_passwords, empty):
     """Open the store as each role, emptied."""
     made = {
-        role: PostgresOnlineFeatures(postgres_url, role, lambda role=role: receipts_passwords[role]) for role in ROLES
+        role: PostgresOnlineFeatures(Login(postgres_url, role, lambda role=role: receipts_passwords[role]))
+        for role in ROLES
     }
     yield made
     for store in made.values():
@@ -127,7 +128,7 @@ class TestConnections:
     def test_a_server_that_is_gone_is_told_in_bounded_time(self, receipts_passwords):
         password = receipts_passwords["engineer"]
         with closing(
-            PostgresOnlineFeatures("postgresql://127.0.0.1:1/lagoa", "engineer", lambda: password, 1, 0.5)
+            PostgresOnlineFeatures(Login("postgresql://127.0.0.1:1/lagoa", "engineer", lambda: password, 1, 0.5))
         ) as it:
             began = time.monotonic()
             for call in (it.standing, lambda: put(it, 1)):
@@ -137,7 +138,7 @@ class TestConnections:
 
     def test_a_wrong_password_is_told_without_it(self, postgres_url):
         wrong = SecretStr("not-the-password")
-        with closing(PostgresOnlineFeatures(postgres_url, "reader", lambda: wrong)) as store:
+        with closing(PostgresOnlineFeatures(Login(postgres_url, "reader", lambda: wrong))) as store:
             with pytest.raises(SignInFailed) as caught:
                 store.standing()
             assert "not-the-password" not in f"{caught.value} {caught.value.__cause__}"
@@ -170,7 +171,7 @@ class TestConnections:
                 yield row("b", 1)
 
         password = receipts_passwords["publisher"]
-        with closing(PostgresOnlineFeatures(postgres_url, "publisher", lambda: password, 1, 0)) as store:
+        with closing(PostgresOnlineFeatures(Login(postgres_url, "publisher", lambda: password, 1, 0))) as store:
             assert store.replace(0, "c", {}, [Slow(NARROW)]).views["narrow"].entities == 2
 
     def test_a_newer_lagoas_store_is_refused(self, stores, admin, receipts_passwords):
@@ -187,7 +188,7 @@ class TestConnections:
         other = f"{postgres_url.rpartition('/')[0]}/lagoa_not"
         password = receipts_passwords["reader"]
         with (
-            closing(PostgresOnlineFeatures(other, "reader", lambda: password)) as store,
+            closing(PostgresOnlineFeatures(Login(other, "reader", lambda: password))) as store,
             pytest.raises(TerminalError, match=r"is not made ready.*stack up"),
         ):
             store.standing()

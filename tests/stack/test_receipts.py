@@ -16,7 +16,8 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from lagoa.adapters.postgres import receipts as receipts_postgres
-from lagoa.adapters.postgres.receipts import PostgresReceipts, login_of
+from lagoa.adapters.postgres.lazy import Login, login_of
+from lagoa.adapters.postgres.receipts import PostgresReceipts
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.credentials import drawn_password
@@ -67,7 +68,7 @@ def connect(url, passwords):
 def stores(url, passwords, admin):
     """Open the store as each role, emptied."""
     admin.execute("truncate lagoa.receipts, lagoa.results")
-    made = {role: PostgresReceipts(url, role, lambda role=role: passwords[role]) for role in ROLES}
+    made = {role: PostgresReceipts(Login(url, role, lambda role=role: passwords[role])) for role in ROLES}
     yield made
     for store in made.values():
         store.close()
@@ -254,12 +255,12 @@ class TestMakingReady:
             other = f"{url.rpartition('/')[0]}/{name}"
             secret = SecretStr(credentials[drawn_password("publisher")])
             with (
-                closing(PostgresReceipts(other, "publisher", lambda: secret)) as store,
+                closing(PostgresReceipts(Login(other, "publisher", lambda: secret))) as store,
                 pytest.raises(TerminalError, match=f"{name} is not made ready"),
             ):
                 store.get("1")
             with (
-                closing(PostgresReceipts(f"{other}_not", "publisher", lambda: secret)) as store,
+                closing(PostgresReceipts(Login(f"{other}_not", "publisher", lambda: secret))) as store,
                 pytest.raises(TerminalError, match="does not exist"),
             ):
                 store.get("1")
@@ -289,7 +290,7 @@ class TestConnections:
 
     def test_a_server_that_is_gone_is_told_in_bounded_time(self, passwords):
         nowhere = "postgresql://127.0.0.1:1/lagoa"
-        with closing(PostgresReceipts(nowhere, "engineer", lambda: passwords["engineer"], **IMPATIENT)) as s:
+        with closing(PostgresReceipts(Login(nowhere, "engineer", lambda: passwords["engineer"], **IMPATIENT))) as s:
             began = time.monotonic()
             with pytest.raises(CatalogBusy, match=r"PostgreSQL at 127\.0\.0\.1:1/lagoa does not answer.*stack status"):
                 s.get("1")
@@ -297,7 +298,7 @@ class TestConnections:
 
     @pytest.mark.usefixtures("stores")
     def test_a_server_that_hangs_is_told_in_bounded_time(self, url, passwords, admin):
-        with closing(PostgresReceipts(url, "publisher", lambda: passwords["publisher"], **IMPATIENT)) as store:
+        with closing(PostgresReceipts(Login(url, "publisher", lambda: passwords["publisher"], **IMPATIENT))) as store:
             store.prepare(receipt(1))
             with admin.transaction():
                 admin.execute("lock table lagoa.receipts")  # nobody gets an answer meanwhile
@@ -310,7 +311,9 @@ class TestConnections:
     def test_one_that_takes_connections_and_says_nothing_is_told_too(self, passwords):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             address = f"postgresql://127.0.0.1:{silent.getsockname()[1]}/lagoa"
-            with closing(PostgresReceipts(address, "engineer", lambda: passwords["engineer"], **IMPATIENT)) as store:
+            with closing(
+                PostgresReceipts(Login(address, "engineer", lambda: passwords["engineer"], **IMPATIENT))
+            ) as store:
                 began = time.monotonic()
                 with pytest.raises(CatalogBusy, match="timeout"):
                     store.get("1")
@@ -318,13 +321,16 @@ class TestConnections:
 
     def test_a_wrong_password_is_told_without_it(self, url):
         wrong = SecretStr("not-the-password")
-        with closing(PostgresReceipts(url, "publisher", lambda: wrong)) as store, pytest.raises(SignInFailed) as caught:
+        with (
+            closing(PostgresReceipts(Login(url, "publisher", lambda: wrong))) as store,
+            pytest.raises(SignInFailed) as caught,
+        ):
             store.get("1")
         assert "not-the-password" not in f"{caught.value} {caught.value.__cause__}"
 
     def test_what_the_address_cannot_say_is_an_error_of_the_settings(self, url, passwords):
         with (
-            closing(PostgresReceipts(f"{url}?nonsense=1", "publisher", lambda: passwords["publisher"])) as store,
+            closing(PostgresReceipts(Login(f"{url}?nonsense=1", "publisher", lambda: passwords["publisher"]))) as store,
             pytest.raises(SettingsError, match="postgres_url"),
         ):
             store.get("1")
@@ -333,7 +339,7 @@ class TestConnections:
         def missing():
             raise SecretNotFound("receipts-password", "a test", "Put it there.")
 
-        with closing(PostgresReceipts(url, "publisher", missing)) as store, pytest.raises(SecretNotFound):
+        with closing(PostgresReceipts(Login(url, "publisher", missing))) as store, pytest.raises(SecretNotFound):
             store.get("1")
 
     def test_a_server_that_takes_no_writes_is_told(self, stores, admin):
@@ -369,7 +375,7 @@ class TestConnections:
         failed = []
 
         def keep(order):
-            with closing(PostgresReceipts(url, "publisher", lambda: passwords["publisher"])) as store:
+            with closing(PostgresReceipts(Login(url, "publisher", lambda: passwords["publisher"]))) as store:
                 try:
                     for _ in range(5):
                         store.remember([result(key) for key in order])
@@ -395,6 +401,6 @@ class TestConnections:
 
 
 def _prepare_many(url, secret, start):
-    with closing(PostgresReceipts(url, "publisher", lambda: SecretStr(secret))) as store:
+    with closing(PostgresReceipts(Login(url, "publisher", lambda: SecretStr(secret)))) as store:
         for number in range(start, start + 20):
             store.prepare(receipt(number))

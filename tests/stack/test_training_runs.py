@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from lagoa.adapters.postgres.receipts import login_of
+from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.adapters.postgres.training import FORMAT, PostgresTrainingRuns
 from lagoa.errors import LakeTooNew, NotAllowed, SignInFailed, TerminalError, TrainingUnavailable
@@ -28,7 +28,8 @@ def stores(postgres_url, receipts_passwords):
     """Open the records as each role, emptied."""
     emptied()
     made = {
-        role: PostgresTrainingRuns(postgres_url, role, lambda role=role: receipts_passwords[role]) for role in ROLES
+        role: PostgresTrainingRuns(Login(postgres_url, role, lambda role=role: receipts_passwords[role]))
+        for role in ROLES
     }
     yield made
     for store in made.values():
@@ -88,7 +89,7 @@ class TestConnections:
     def test_a_server_that_is_gone_is_told_in_bounded_time(self, receipts_passwords):
         password = receipts_passwords["engineer"]
         with closing(
-            PostgresTrainingRuns("postgresql://127.0.0.1:1/lagoa", "engineer", lambda: password, 1, 0.5)
+            PostgresTrainingRuns(Login("postgresql://127.0.0.1:1/lagoa", "engineer", lambda: password, 1, 0.5))
         ) as store:
             began = time.monotonic()
             for call in (store.runs, lambda: store.add(trained())):
@@ -98,7 +99,7 @@ class TestConnections:
 
     def test_a_wrong_password_is_told_without_it(self, postgres_url):
         wrong = SecretStr("not-the-password")
-        with closing(PostgresTrainingRuns(postgres_url, "reader", lambda: wrong)) as store:
+        with closing(PostgresTrainingRuns(Login(postgres_url, "reader", lambda: wrong))) as store:
             with pytest.raises(SignInFailed) as caught:
                 store.runs()
             assert "not-the-password" not in f"{caught.value} {caught.value.__cause__}"
@@ -124,7 +125,7 @@ class TestConnections:
         other = f"{postgres_url.rpartition('/')[0]}/lagoa_not"
         password = receipts_passwords["reader"]
         with (
-            closing(PostgresTrainingRuns(other, "reader", lambda: password)) as store,
+            closing(PostgresTrainingRuns(Login(other, "reader", lambda: password))) as store,
             pytest.raises(TerminalError, match=r"is not made ready.*stack up"),
         ):
             store.runs()

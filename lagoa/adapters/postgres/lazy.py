@@ -18,23 +18,33 @@ if TYPE_CHECKING:
     from lagoa.adapters.postgres.session import PostgresSession
 
 
+def login_of(role: str) -> str:
+    """Return the login of a role."""
+    return f"lagoa_{role}"
+
+
 @dataclass(frozen=True)
 class Login:
     """Who connects, and where.
 
     Attributes:
         url: of the database, without user and password.
-        name: who connects.
-        password: gives the password; called for each connection.
+        role: whose login is used.
+        password: gives its password; called for each connection.
         timeout_s: how long the server may take to be reached, and for an answer.
         patience_s: how long a call that fails for a moment is made again.
     """
 
     url: str
-    name: str
+    role: str
     password: Callable[[], SecretStr]
-    timeout_s: float
-    patience_s: float
+    timeout_s: float = 15.0
+    patience_s: float = 30.0
+
+    @property
+    def name(self) -> str:
+        """Who connects."""
+        return login_of(self.role)
 
     @property
     def place(self) -> str:

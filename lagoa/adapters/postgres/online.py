@@ -11,8 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from lagoa.adapters.postgres.lazy import LazySession, Login
-from lagoa.adapters.postgres.receipts import login_of
+from lagoa.adapters.postgres.lazy import LazySession, Login, login_of
 from lagoa.adapters.shared.online_states import (
     FORMAT,
     KEPT_STATES,
@@ -34,8 +33,6 @@ from lagoa.errors import CatalogBusy, FeaturesUnavailable, OnlineStateLost, Term
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pydantic import SecretStr
-
     from lagoa.adapters.postgres.session import Connection
     from lagoa.domain.features import FeatureView
     from lagoa.domain.ports.features import NewView
@@ -55,22 +52,10 @@ class PostgresOnlineFeatures:
     """See `lagoa.domain.ports.features.OnlineFeatures`; connected at its first use, for readers and a writer each.
 
     Args:
-        url: of the database, without user and password.
-        role: whose login is used.
-        password: gives its password.
-        timeout_s: how long the server may take to be reached, and for an answer.
-        patience_s: how long a call that fails for a moment is made again.
+        login: of the role, and where.
     """
 
-    def __init__(
-        self,
-        url: str,
-        role: str,
-        password: Callable[[], SecretStr],
-        timeout_s: float = 15.0,
-        patience_s: float = 30.0,
-    ) -> None:
-        login = Login(url, login_of(role), password, timeout_s, patience_s)
+    def __init__(self, login: Login) -> None:
         # Two, as who reads does not wait for rows that are put in.
         self._reader = LazySession(login, FEATURES, FORMAT, 'online_features = "postgres"')
         self._writer = LazySession(login, FEATURES, FORMAT, 'online_features = "postgres"')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from lagoa.adapters.postgres.lazy import LazySession, Login
+from lagoa.adapters.postgres.lazy import LazySession, Login, login_of
 from lagoa.adapters.shared.receipt_documents import (
     MAX_RESULTS,
     first_digits,
@@ -35,11 +35,6 @@ FORMAT = 1
 PASSWORD = "receipts-password"  # noqa: S105 - the name of the secret
 
 
-def login_of(role: str) -> str:
-    """Return the login of a role."""
-    return f"lagoa_{role}"
-
-
 def receipts_password(secrets: Callable[[], Secrets], stack: Path, role: str) -> SecretStr:
     """Return the password of a role's login; see `secret_or_drawn`."""
     return secret_or_drawn(secrets, PASSWORD, stack, drawn_password(role))
@@ -52,22 +47,10 @@ class PostgresReceipts:
     replace them; results of checks are found by the login that kept them alone.
 
     Args:
-        url: of the database, without user and password.
-        role: whose login is used.
-        password: gives its password.
-        timeout_s: how long the server may take to be reached, and for an answer.
-        patience_s: how long a call that fails for a moment is made again.
+        login: of the role, and where.
     """
 
-    def __init__(
-        self,
-        url: str,
-        role: str,
-        password: Callable[[], SecretStr],
-        timeout_s: float = 15.0,
-        patience_s: float = 30.0,
-    ) -> None:
-        login = Login(url, login_of(role), password, timeout_s, patience_s)
+    def __init__(self, login: Login) -> None:
         self._lazy = LazySession(login, "lagoa", FORMAT, 'receipts = "postgres"')
 
     @property

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from psycopg import sql
 
+from lagoa.adapters.postgres.lazy import login_of
 from lagoa.adapters.postgres.online import FEATURES
-from lagoa.adapters.postgres.receipts import FORMAT, login_of
+from lagoa.adapters.postgres.receipts import FORMAT
 from lagoa.adapters.postgres.training import FORMAT as TRAINING_FORMAT
 from lagoa.adapters.postgres.training import TRAINING
 from lagoa.adapters.shared.online_states import FORMAT as FEATURES_FORMAT

@@ -10,14 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.adapters.postgres.lazy import LazySession, Login
-from lagoa.adapters.postgres.receipts import login_of
 from lagoa.domain.training import Promotion, TrainingRun
 from lagoa.errors import CatalogBusy, PromotionLost, TrainingUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from pydantic import SecretStr
 
     from lagoa.adapters.postgres.session import Connection
 
@@ -32,22 +29,10 @@ class PostgresTrainingRuns:
     """See `lagoa.domain.ports.training.TrainingRuns`; connected at its first use.
 
     Args:
-        url: of the database, without user and password.
-        role: whose login is used.
-        password: gives its password.
-        timeout_s: how long the server may take to be reached, and for an answer.
-        patience_s: how long a call that fails for a moment is made again.
+        login: of the role, and where.
     """
 
-    def __init__(
-        self,
-        url: str,
-        role: str,
-        password: Callable[[], SecretStr],
-        timeout_s: float = 15.0,
-        patience_s: float = 30.0,
-    ) -> None:
-        login = Login(url, login_of(role), password, timeout_s, patience_s)
+    def __init__(self, login: Login) -> None:
         self._lazy = LazySession(login, TRAINING, FORMAT, 'training = "postgres"')
 
     def add(self, run: TrainingRun) -> None:

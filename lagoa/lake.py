@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Self
 
 from lagoa.branch import Branch, Run
+from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
@@ -729,7 +730,8 @@ class Lake:
             TrainingUnavailable: its files are gone.
             FeaturesUnavailable: the online store does not answer.
         """
-        from lagoa.serving.scorer import Scorer
+        with extra("ml", "Scores of single rows"):
+            from lagoa.serving.scorer import Scorer
 
         return Scorer(self.context, self.trained_run(run))
 

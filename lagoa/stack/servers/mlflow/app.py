@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = "mlflow-artifacts:/"
 
+_WHAT = "MLflow's server"
 _APP = f"{__spec__.name if __spec__ else __name__}:create_app"
 _READERS = frozenset(tracking_user(role) for role in get_args(Role) if role not in WRITERS)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -58,9 +59,10 @@ class RunsAndModels:
 
 def refused() -> tuple[str, int] | None:
     """Return the answer to a request for what nobody, or no reader, may make; None for any other."""
-    from flask import request
-    from mlflow.protos.service_pb2 import CreateExperiment
-    from mlflow.server import handlers
+    with extra("mlflow", _WHAT):
+        from flask import request
+        from mlflow.protos.service_pb2 import CreateExperiment
+        from mlflow.server import handlers
 
     if request.method != "POST" or not request.path.endswith(_CREATED):
         return None
@@ -74,8 +76,9 @@ def refused() -> tuple[str, int] | None:
 
 def create_app() -> RunsAndModels:
     """Return the app, as uvicorn runs it."""
-    from mlflow.server import app as pages
-    from mlflow.server import auth
+    with extra("mlflow", _WHAT):
+        from mlflow.server import app as pages
+        from mlflow.server import auth
 
     made: Any = auth
     app = made.create_app(pages)
@@ -85,7 +88,7 @@ def create_app() -> RunsAndModels:
 
 def prepare() -> None:
     """Hand the settings to MLflow's app, and make or check the tables, which it would else do at the first request."""
-    with extra("mlflow", "MLflow's server"):
+    with extra("mlflow", _WHAT):
         import boto3  # noqa: F401 - how it reaches MinIO, which it would notice at the first file
         from mlflow.environment_variables import _MLFLOW_SGI_NAME
         from mlflow.server import constants

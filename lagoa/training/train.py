@@ -91,7 +91,10 @@ def train(context: LakeContext, models: Sequence[str] = (), ref: str = MAIN, tri
     ready = Thread(target=_prepare, args=(context,), daemon=True)  # takes seconds, most of them for a new store
     ready.start()
     selections = Selections(context, tables)
-    return [_train(context, model, selections, ready, trials) for model in found]
+    try:
+        return [_train(context, model, selections, ready, trials) for model in found]
+    finally:
+        ready.join()  # also after an error: a store whose creation ends with the process is half made
 
 
 def learn(model: Model, rows: TrainingSet, parameters: Mapping[str, Any] | None = None, trials: int = 0) -> Trained:

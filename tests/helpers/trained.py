@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,9 +84,12 @@ class FolderTracking:
         self.versions: dict[str, int] = {}
         self.fails = False
         self.fails_to_name = False
+        self.prepared = Event()
 
     def prepare(self) -> None:
-        """Do nothing."""
+        """Take some time, as MLflow does to make its tables."""
+        time.sleep(0.2)
+        self.prepared.set()
 
     def log(self, run: TrainingRun, model: Path, plots: Path, example: Mapping[str, float | str | None]) -> Tracked:
         """Copy the model."""

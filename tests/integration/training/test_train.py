@@ -218,6 +218,14 @@ def test_a_function_that_fails_is_named_with_its_line(folder, lake, function, wo
         lake.train()
 
 
+def test_a_new_store_is_made_whole_though_the_function_fails(folder, lake):
+    publish(lake, orders(100))
+    folder.model_files(function="def late(features, label, *, strength):\n    return 1 / 0")
+    with pytest.raises(TrainingError):
+        lake.train()
+    assert folder.tracking.prepared.is_set()  # else the end of the process would leave half of its tables
+
+
 def test_nothing_is_kept_of_a_run_that_cannot_be_registered(folder, lake):
     publish(lake, orders(100))
     folder.tracking.fails = True

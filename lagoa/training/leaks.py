@@ -81,16 +81,16 @@ def check_leaks(context: LakeContext, name: str, ref: str, earlier: str) -> Leak
     new, old = (training_set(model, Selections(context, each), views).table for each in (now, then))
     if not old.num_rows:
         raise TrainingError(f"The state {earlier}", f"it has no row of {name}", "Name one with rows.")
-    horizon = _horizon(old)
+    horizon = _horizon(old, model.definition.label)
     both, found = _compared(context, model, old, new, horizon)
     return LeakCheck(name, now.commit, then.commit, moment_at(horizon), both, found)
 
 
-def _horizon(rows: pa.Table) -> int:
-    """Return the latest moment of a row or a label."""
+def _horizon(rows: pa.Table, label: str) -> int:
+    """Return the latest moment of a row or of a label that is there."""
     import pyarrow.compute as pc
 
-    found = [pc.max(rows[each]).as_py() for each in (MOMENT, KNOWN)]
+    found = [pc.max(each).as_py() for each in (rows[MOMENT], rows.filter(pc.is_valid(rows[label]))[KNOWN])]
     return max(int(each) for each in found if each is not None)
 
 

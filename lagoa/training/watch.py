@@ -113,10 +113,10 @@ def watch(context: LakeContext, run: TrainingRun, ref: str, days: int) -> Watche
     )
 
 
-def _latest(rows: pa.Table, *columns: str) -> int:
+def _latest(rows: pa.Table, column: str) -> int:
     import pyarrow.compute as pc
 
-    return max((pc.max(rows[each]).as_py() or 0 for each in columns), default=0)
+    return pc.max(rows[column]).as_py() or 0
 
 
 def _between(rows: pa.Table, after: int, until: int | None) -> pa.Table:
@@ -135,7 +135,8 @@ def _with_outcome(rows: pa.Table, definition: Definition, tested: int, days: int
     if not labelled.num_rows:
         return labelled
     waits = pc.subtract(labelled[KNOWN], labelled[MOMENT]).to_numpy()
-    until = _latest(rows, MOMENT, KNOWN) - int(np.quantile(waits, _MOST))
+    now = max(_latest(rows, MOMENT), _latest(labelled, KNOWN))  # not when a label is expected that is not there yet
+    until = now - int(np.quantile(waits, _MOST))
     return _between(labelled, max(tested, until - days * _DAY), until)
 
 

@@ -52,6 +52,13 @@ def test_a_label_that_is_said_to_be_known_too_early_is_found(folder, lake):
     assert found.before is None
 
 
+def test_a_label_that_is_expected_later_is_no_leak(folder, lake):
+    folder.model_files(select=SELECT.replace("known_at,", "placed_at + interval 10 day as known_at,"))
+    found = lake.check_leaks("late", "main~1")
+    assert found.leaks == ()
+    assert found.until == (T0 + timedelta(days=79, minutes=7)).replace(tzinfo=UTC)
+
+
 def test_a_state_without_rows_proves_nothing(lake):
     publish(lake, orders(0))
     with pytest.raises(TrainingError, match="it has no row of late"):

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from trained import DEFINITION, LATER, T0, orders, publish
+from trained import DEFINITION, LATER, SELECT, T0, orders, publish
 
 from lagoa.errors import TrainingError
 
@@ -57,6 +57,19 @@ def test_only_the_last_days_count(lake):
     shifted = lake.watch_model("late@champion", days=20)
     assert shifted.outcomes == 20 * 8
     assert lake.watch_model("late@champion", days=1).findings == ()  # too few to say anything
+
+
+def test_labels_that_are_expected_later_do_not_make_it_later_now(folder, lake):
+    folder.model_files(
+        DEFINITION + "scores: gold.risk\n",
+        select=SELECT.replace(
+            "known_at,", "case when late is null then placed_at + interval 60 day else known_at end as known_at,"
+        ),
+    )
+    lake.train()
+    lake.promote_model("late", "dates of labels to come", uncompared=True)
+    publish(lake, orders(200))
+    assert lake.watch_model("late@champion", days=365).outcomes == 100 * 8
 
 
 def test_without_new_rows_nothing_is_said(lake):

@@ -39,8 +39,8 @@ class DefinitionError(FileError):
 class Limit(BaseModel):
     """What a metric must be."""
 
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    maximum: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class Gate(BaseModel):
@@ -52,7 +52,7 @@ class Gate(BaseModel):
     """
 
     metric: str = ""
-    margin: Annotated[float, Field(ge=0)] = 0.0
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
 
 class Definition(BaseModel):
@@ -174,6 +174,7 @@ def _check(file: YamlFile, found: Definition) -> None:
     if Path(found.rows).name != found.rows or not found.rows.endswith(".sql"):
         raise file.error(("rows",), "it must be the name of an SQL file in the same folder.", "Write `rows: NAME.sql`.")
     check_zone(found.zone, str(file.path))
+    _check_quantiles(file, found)
     _check_metrics(file, found)
     _check_scores(file, found)
     if not found.columns and not found.features:
@@ -186,8 +187,13 @@ def _check(file: YamlFile, found: Definition) -> None:
     twice = sorted({each for each in found.columns if found.columns.count(each) > 1})
     if twice:
         raise file.error(("columns",), f"{', '.join(twice)} occurs twice.", "Remove one of them.")
+
+
+def _check_quantiles(file: YamlFile, found: Definition) -> None:
     if found.quantiles != sorted(set(found.quantiles)) or not found.quantiles:
         raise file.error(("quantiles",), "they must rise.", "Write `quantiles: [0.1, 0.5, 0.9]`.")
+    if found.kind != "quantiles" and "quantiles" in found.model_fields_set:
+        raise file.error(("quantiles",), f"a {found.kind} has none.", "Remove them, or write `kind: quantiles`.")
 
 
 def _check_names(file: YamlFile, found: Definition) -> None:
@@ -213,5 +219,9 @@ def _check_metrics(file: YamlFile, found: Definition) -> None:
     for name in found.limits:
         if name not in known:
             raise file.error(("limits", name), f"there is no metric {name!r}.", f"There are: {', '.join(known)}.")
+        if found.limits[name].minimum is None and found.limits[name].maximum is None:
+            raise file.error(("limits", name), "it limits nothing.", "Write `minimum` or `maximum`, and a number.")
+    if found.gap is not None and not found.segments:
+        raise file.error(("gap",), "it is of segments, and there are none.", "Name columns under `segments`.")
     if found.gate.metric and found.gate.metric not in known:
         raise file.error(("gate", "metric"), "there is no such metric.", f"There are: {', '.join(known)}.")

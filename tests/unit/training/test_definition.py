@@ -37,10 +37,14 @@ def test_a_model_is_three_files(tmp_path):
         (("[distance, state]", "[distance, distance]"), 8, "distance occurs twice"),
         (("columns: [distance, state]\n", ""), 2, "names nothing to learn from"),
         (("late.sql", "../late.sql"), 3, "in the same folder"),
-        (("kind: probability", "kind: probability\nquantiles: [0.9, 0.1]"), 3, "must rise"),
+        (("kind: probability", "kind: quantiles\nquantiles: [0.9, 0.1]"), 3, "must rise"),
         (("margin: 0.02", "metric: pinball"), 13, "there is no such metric"),
         (("limits:", "search: {depth: [1]}\nlimits:"), 11, "'depth' is none of the parameters"),
         (("limits:", "search: {strength: []}\nlimits:"), 11, "search"),
+        (("auc: {minimum: 0.6}", "auc: {}"), 12, "it limits nothing"),
+        (("minimum: 0.6", "minimum: .nan"), 12, "minimum"),
+        (("segments: [state]", "gap: 0.1"), 9, "of segments, and there are none"),
+        (("limits:", "quantiles: [0.1, 0.5]\nlimits:"), 11, "a probability has none"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path, change, line, words):

@@ -611,7 +611,7 @@ class TrainingError(TerminalError):
     """A model that cannot be trained as its files say, or a model or run that there is not."""
 
     def __init__(self, what: str, reason: str, advice: str) -> None:
-        super().__init__(f"{what}: {reason}.", advice)
+        super().__init__(f"{what}: {reason}" + ("" if reason.endswith("?") else "."), advice)
         self.what = what
         self.reason = reason
 

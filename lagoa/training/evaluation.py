@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Any
 from lagoa.domain.lists import counted
 from lagoa.domain.training import HIGHER_IS_BETTER, LimitResult, Metric, Segment
 from lagoa.errors import LagoaError, TrainingError
-from lagoa.training.fitted import Fitted, constant_features, feature_types, frame_of, parameters_of, typical_of
+from lagoa.training.fitted import (
+    Fitted,
+    constant_features,
+    doubles,
+    feature_types,
+    frame_of,
+    parameters_of,
+    rounded_features,
+    typical_of,
+)
 from lagoa.training.metrics import Quantiles, draws, figures_with_intervals, scored, spread_of, stability
 from lagoa.training.training_set import KNOWN, MOMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     import pyarrow as pa
@@ -133,7 +142,12 @@ def split(model: Model, rows: TrainingSet, cut: int | None = None) -> Split:
 
 
 def label_of(rows: pa.Table, definition: Definition) -> np.ndarray:
-    """Return the label as doubles; true is 1."""
+    """Return the label of rows that have one, as doubles; true is 1.
+
+    Raises:
+        TrainingError: it is no number, NaN or infinite.
+    """
+    import numpy as np
     import pyarrow as pa
 
     column = rows[definition.label]
@@ -142,9 +156,11 @@ def label_of(rows: pa.Table, definition: Definition) -> np.ndarray:
     if not numbers and not pa.types.is_boolean(kind):
         advice = "Make a number, or true and false, of it."
         raise TrainingError(f"The label {definition.label}", f"it is {kind}", advice)
-    if pa.types.is_boolean(kind):
-        column = column.cast(pa.uint8())
-    found: np.ndarray = column.cast(pa.float64(), safe=False).to_numpy()
+    found = doubles(column)
+    wrong = int((~np.isfinite(found)).sum())
+    if wrong:
+        reason = f"it is NaN or infinite in {counted(wrong, 'row')}"
+        raise TrainingError(f"The label {definition.label}", reason, "Write null where it is not known.")
     return found
 
 
@@ -155,6 +171,8 @@ def fit(model: Model, rows: TrainingSet, parts: Split, parameters: Mapping[str, 
         TrainingError: the function fails, or no feature tells rows apart.
     """
     import pandas as pd
+
+    from lagoa.training.safe_files import format_of
 
     types = feature_types(parts.train, rows.features)
     frame = frame_of(parts.train, types)
@@ -167,11 +185,13 @@ def fit(model: Model, rows: TrainingSet, parts: Split, parameters: Mapping[str, 
     found = []
     for quantile in model.definition.parts:
         try:
-            found.append((quantile, function(frame.copy(), label.copy(), **parameters_of(parameters, quantile))))
+            part = function(frame.copy(), label.copy(), **parameters_of(parameters, quantile))
         except LagoaError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _failed(model, error) from error
+        format_of(part, model.name)
+        found.append((quantile, part))
     return Fitted(model.definition.kind, types, tuple(found), typical_of(frame))
 
 
@@ -181,13 +201,9 @@ def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:
     Raises:
         TrainingError: it predicts nothing that can be compared, such as NaN.
     """
-    import numpy as np
-
     definition = model.definition
     label = label_of(parts.test, definition)
     predicted = predict(model, fitted, parts.test)
-    if not np.isfinite(predicted).all():
-        raise TrainingError(f"The model {model.name}", "it predicts NaN or infinity", "Look at its function.")
     found = scored(definition.kind, label, predicted, definition.quantiles)
     weights = draws(parts.test[MOMENT].to_numpy())
     without = baseline(definition, parts.train, parts.test)
@@ -200,8 +216,6 @@ def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:
     before, after = frame_of(parts.train, fitted.types), frame_of(parts.test, fitted.types)
     spreads = {each.name: spread_of(before[each.name]) for each in fitted.types}
     drift = {name: stability(spread, after[name]) for name, spread in spreads.items()}
-    constant = constant_features(before)
-    notes = (f"{counted(len(constant), 'feature')} with one value alone: {', '.join(constant)}",) if constant else ()
     return Evaluation(
         metrics=metrics,
         segments=segments,
@@ -209,18 +223,28 @@ def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:
         importances=_importances(model, fitted, parts.test, label),
         drift=dict(sorted(drift.items(), key=lambda each: -each[1])),
         spreads=spreads,
-        notes=notes,
+        notes=tuple(_notes(constant_features(before), rounded_features(parts.train, fitted.types), parts)),
         predictions=predicted,
         label=label,
     )
 
 
 def predict(model: Model, fitted: Fitted, rows: pa.Table) -> np.ndarray:
-    """Return predictions; raises `TrainingError` if the model fails."""
+    """Return predictions; raises `TrainingError` if the model fails, or predicts what its kind cannot be."""
+    import numpy as np
+
     try:
-        return fitted.predict(rows)
+        found = fitted.predict(rows)
     except Exception as error:
         raise _failed(model, error) from error
+    said = ""
+    if not np.isfinite(found).all():
+        said = "it predicts NaN or infinity"
+    elif model.definition.kind == "probability" and ((found < 0) | (found > 1)).any():
+        said = f"it predicts {found.min():.4g} to {found.max():.4g}, and a probability is from 0 to 1"
+    if said:
+        raise TrainingError(f"The model {model.name}", said, "Look at its function.")
+    return found
 
 
 def _function(model: Model) -> Any:
@@ -230,7 +254,7 @@ def _function(model: Model) -> Any:
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
         exec(compile(model.code, place, "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - code of the lake
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(model, error) from error
     function = getattr(module, model.name, None)
     if not callable(function):
@@ -239,7 +263,7 @@ def _function(model: Model) -> Any:
     return function
 
 
-def _failed(model: Model, error: Exception) -> TrainingError:
+def _failed(model: Model, error: BaseException) -> TrainingError:
     place, at, line = f"ml/{model.name}.py", error.__traceback__, None
     while at is not None:
         line = at.tb_lineno if at.tb_frame.f_code.co_filename == place else line
@@ -259,8 +283,7 @@ def baseline(definition: Definition, train: pa.Table, test: pa.Table) -> dict[st
     ones = np.ones(len(label))
     column = None
     if definition.baseline:
-        said = frame_of(test, feature_types(test, [definition.baseline]))[definition.baseline]
-        column = np.asarray(said, dtype=np.float64)
+        column = _said(test, definition)
     if definition.kind == "probability":
         guess = np.full(len(label), known.mean())
         if column is not None:
@@ -273,6 +296,33 @@ def baseline(definition: Definition, train: pa.Table, test: pa.Table) -> dict[st
         one = Quantiles(label, promised[:, None], [definition.quantiles[-1]]).figures(ones)
         found |= {name: one[name] for name in ("mae", "kept", "longest")}
     return found
+
+
+def _said(rows: pa.Table, definition: Definition) -> np.ndarray:
+    """Return the column for a baseline as doubles, null as NaN."""
+    name = definition.baseline
+    (found,) = feature_types(rows, [name])
+    if found.categories is not None:
+        raise TrainingError(f"The baseline {name}", "it is a text", "Make a number of it in the SELECT.")
+    column = doubles(rows[name])
+    least, most = (0, 1) if definition.kind == "probability" else (-sys.float_info.max, sys.float_info.max)
+    if ((column < least) | (column > most)).any():
+        reason = "it is infinite" if definition.kind == "quantiles" else "it is not from 0 to 1 everywhere"
+        raise TrainingError(f"The baseline {name}", reason, "Write null where there is none.")
+    return column
+
+
+def _notes(constant: list[str], rounded: list[str], parts: Split) -> Iterator[str]:
+    """Yield what somebody should know of rows that were learned from and tested with."""
+    import pyarrow.compute as pc
+
+    if constant:
+        yield f"{counted(len(constant), 'feature')} with one value alone: {', '.join(constant)}"
+    if rounded:
+        yield f"{counted(len(rounded), 'feature')} with whole numbers beyond 2^53, rounded: {', '.join(rounded)}"
+    early = sum(pc.sum(pc.less(part[KNOWN], part[MOMENT])).as_py() for part in (parts.train, parts.test))
+    if early:
+        yield f"{counted(early, 'label')} known before the moment of the row"
 
 
 def by_segment(definition: Definition, test: pa.Table, label: np.ndarray, predicted: np.ndarray) -> tuple[Segment, ...]:

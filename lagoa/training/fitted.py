@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lagoa.training.definition import Kind
 
 ABOUT = "model.json"
+_WHOLE = 2**53
+"""Up to this, doubles have every whole number."""
 NEEDS = "`lagoa ml`"
 """What needs the extra `ml`, in its error."""
 
@@ -99,9 +101,20 @@ def feature_types(table: pa.Table, names: Sequence[str]) -> tuple[FeatureType, .
     return tuple(found)
 
 
+def doubles(column: pa.ChunkedArray) -> np.ndarray:
+    """Return numbers as the nearest doubles, true as 1, null as NaN."""
+    import numpy as np
+    import pyarrow as pa
+
+    column = column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column
+    # By their text: what Arrow makes of decimals is not always the nearest double, as any client sends it.
+    column = column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
+    found: np.ndarray = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=False)
+    return found
+
+
 def frame_of(table: pa.Table, types: Sequence[FeatureType]) -> pd.DataFrame:
     """Return features as a model takes them: numbers as doubles, null as NaN; texts as categories, others as null."""
-    import numpy as np
     import pandas as pd
     import pyarrow as pa
 
@@ -109,10 +122,7 @@ def frame_of(table: pa.Table, types: Sequence[FeatureType]) -> pd.DataFrame:
     for each in types:
         column = table[each.name]
         if each.categories is None:
-            column = column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column
-            # By their text: what Arrow makes of decimals is not always the nearest double, as any client sends it.
-            column = column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
-            columns[each.name] = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64, copy=False)
+            columns[each.name] = doubles(column)
         else:
             texts = column.cast(pa.string()).to_pandas()
             columns[each.name] = pd.Categorical(texts, categories=list(each.categories))
@@ -146,8 +156,13 @@ class Fitted:
         found = np.column_stack([_predictions(part, frame, self.kind) for _, part in self.parts])
         return np.sort(found, axis=1)  # quantiles that were learned apart may cross
 
-    def save(self, folder: Path, trusted: Sequence[str]) -> None:
+    def save(self, folder: Path, trusted: Sequence[str], name: str = "") -> None:
         """Write the model to a folder.
+
+        Args:
+            folder: where to; made if it is not there.
+            trusted: types of scikit-learn models that may be in it, beside those that skops knows.
+            name: of the model, for errors.
 
         Raises:
             TrainingError: it is of a library that has no safe file format here, or has types that are not trusted.
@@ -158,12 +173,12 @@ class Fitted:
         folder.mkdir(parents=True, exist_ok=True)
         files = []
         for number, (quantile, part) in enumerate(self.parts):
-            form = safe_files.format_of(part)
-            name = f"part-{number}.{safe_files.SUFFIX[form]}"
-            (folder / name).write_bytes(safe_files.written(part, form, trusted))
-            files.append({"quantile": quantile, "format": form, "file": name})
+            form = safe_files.format_of(part, name)
+            file = f"part-{number}.{safe_files.SUFFIX[form]}"
+            (folder / file).write_bytes(safe_files.written(part, form, trusted, name))
+            files.append({"quantile": quantile, "format": form, "file": file})
         types = [{"name": each.name, "categories": each.categories} for each in self.types]
-        typical = {name: asdict(each) for name, each in self.typical.items()}
+        typical = {feature: asdict(each) for feature, each in self.typical.items()}
         about = {"kind": self.kind, "types": types, "parts": files, "trusted": list(trusted), "typical": typical}
         (folder / ABOUT).write_text(json.dumps(about, indent=1, ensure_ascii=False), "utf-8")
 
@@ -223,6 +238,21 @@ def _predictions(part: Any, frame: pd.DataFrame, kind: Kind) -> np.ndarray:
 def constant_features(frame: pd.DataFrame) -> list[str]:
     """Return the features that have one value, or none, in all rows."""
     return [str(name) for name in frame.columns if frame[name].nunique(dropna=False) <= 1]
+
+
+def rounded_features(table: pa.Table, types: Sequence[FeatureType]) -> list[str]:
+    """Return the features with whole numbers that no double is equal to, such as long identifiers."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = []
+    for each in types:
+        column = table[each.name]
+        if pa.types.is_integer(column.type) or (pa.types.is_decimal(column.type) and column.type.scale == 0):
+            ends = pc.min_max(column).as_py()
+            if max(abs(end or 0) for end in ends.values()) > _WHOLE:
+                found.append(each.name)
+    return found
 
 
 def parameters_of(given: Mapping[str, Any], quantile: float | None) -> dict[str, Any]:

@@ -20,23 +20,23 @@ SUFFIX = {_LIGHTGBM: "lgb", _SKOPS: "skops"}
 """How files of each format end."""
 
 
-def format_of(part: Any) -> str:
-    """Return the format that a model is kept in; raises `TrainingError` if it has none here."""
+def format_of(part: Any, name: str = "") -> str:
+    """Return the format that a part of the model of a name is kept in; raises `TrainingError` if it has none here."""
     if isinstance(part, Booster):
         return _LIGHTGBM
     if isinstance(part, BaseEstimator) and not type(part).__module__.startswith("lightgbm"):
         return _SKOPS
-    name = f"{type(part).__module__}.{type(part).__qualname__}"
+    returned = "None" if part is None else f"a {type(part).__module__}.{type(part).__qualname__}"
     advice = "Return an estimator of scikit-learn or a Booster of LightGBM (`lightgbm.train`, or `.booster_`)."
-    raise TrainingError("The function of the model", f"it returned a {name}", advice)
+    raise TrainingError(f"The function of the model {name}".rstrip(), f"it returned {returned}", advice)
 
 
-def written(part: Any, form: str, trusted: Sequence[str]) -> bytes:
-    """Return a model as a file; raises `TrainingError` if it has types that are not trusted."""
+def written(part: Any, form: str, trusted: Sequence[str], name: str = "") -> bytes:
+    """Return a part of the model of a name as a file; raises `TrainingError` if it has types that are not trusted."""
     if form == _LIGHTGBM:
         return str(part.model_to_string(num_iteration=-1)).encode()
     data: bytes = skops.io.dumps(part)
-    _check_types(data, trusted)
+    _check_types(data, trusted, name)
     return data
 
 
@@ -51,9 +51,10 @@ def read(file: Path, form: str, trusted: Sequence[str]) -> Any:
     return skops.io.loads(data, trusted=list(trusted))
 
 
-def _check_types(data: bytes, trusted: Sequence[str]) -> None:
+def _check_types(data: bytes, trusted: Sequence[str], name: str = "") -> None:
     unknown = sorted(set(skops.io.get_untrusted_types(data=data)) - set(trusted))
     if unknown:
         reason = f"it has {counted(len(unknown), 'type')} that skops does not trust: {', '.join(unknown)}"
-        advice = "Read their code; if loading them cannot do harm, name them under `trusted` in the definition."
-        raise TrainingError("The model", reason, advice)
+        line = f"trusted: [{', '.join(sorted({*trusted, *unknown}))}]"
+        advice = f"Read their code; if loading them cannot do harm, write `{line}` in the definition."
+        raise TrainingError(f"The model {name}".rstrip(), reason, advice)

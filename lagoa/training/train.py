@@ -194,7 +194,7 @@ def _register(context: LakeContext, model: Model, run: TrainingRun, trained: Tra
 
     with TemporaryDirectory(prefix="lagoa-ml-") as folder:
         saved, plots = Path(folder) / "model", Path(folder) / "plots"
-        trained.fitted.save(saved, model.definition.trusted)
+        trained.fitted.save(saved, model.definition.trusted, model.name)
         run = replace(run, saved=digest_of_folder(saved))
         draw(plots, model, run, trained.evaluation)
         ready.join()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lagoa.domain.features import Definitions
+from lagoa.domain.features import Definitions, microseconds_of
 from lagoa.domain.lists import counted
 from lagoa.domain.suggestions import near
 from lagoa.domain.tables import TableName
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 MOMENT, KNOWN = "_lagoa_moment", "_lagoa_known"
 """Columns of a set: the moment of each row, and from when on its label is known, in microseconds since 1970 (UTC)."""
+
+_FIRST = microseconds_of(datetime(1, 1, 1, tzinfo=UTC))
+_LAST = microseconds_of(datetime(9999, 12, 31, tzinfo=UTC) + timedelta(days=1, microseconds=-1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +203,24 @@ def _microseconds(definition: Definition, column: pa.ChunkedArray, name: str) ->
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.timestamp("us"))
-    if not pa.types.is_timestamp(column.type):
-        raise TrainingError(f"The column {name!r}", f"it is {column.type}, and no moment", "Name a timestamp or date.")
-    column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    if column.type.tz is None:
+    what = f"The column {name!r}"
+    if not pa.types.is_timestamp(column.type) and not pa.types.is_date(column.type):
+        raise TrainingError(what, f"it is {column.type}, and no moment", "Name a timestamp or date.")
+    zone = None if pa.types.is_date(column.type) else column.type.tz
+    try:
+        column = column.cast(pa.timestamp("us", zone), safe=column.type != pa.timestamp("ns", zone))
+        ends = pc.min_max(column.cast(pa.int64())).as_py()
+        inside = ends["min"] is None or (ends["min"] >= _FIRST and ends["max"] <= _LAST)
+    except pa.ArrowInvalid:  # the infinite date
+        inside = False
+    if not inside:
+        advice = "Leave these rows out, or write null for a label that is never known."
+        raise TrainingError(what, "it has moments outside the years 1 to 9999, such as infinity", advice)
+    if zone is None:
         column = pc.assume_timezone(column, definition.zone, ambiguous="latest", nonexistent="latest")
-    return column.cast(pa.int64())
+    # The last local time of 9999, which stands for never, is later than any in UTC where clocks are behind it.
+    found = pc.min_element_wise(column.cast(pa.int64()), _LAST, skip_nulls=False)
+    return pc.max_element_wise(found, _FIRST, skip_nulls=False)
 
 
 def _check(model: Model, rows: pa.Table) -> None:
@@ -261,11 +275,19 @@ def _joined(tables: TablesAt, views: Views, columns: Mapping[str, str], rows: pa
 
 def _sorted(model: Model, rows: pa.Table) -> pa.Table:
     """Return the rows sorted by the key, which must identify them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     key = model.definition.key
     what = f"The rows of {model.definition.rows}"
     for name in key:
-        if rows[name].null_count:
-            raise TrainingError(what, f"the key {name} is null in {counted(rows[name].null_count, 'row')}", "Fix it.")
+        kind = rows[name].type
+        if pa.types.is_nested(kind) or pa.types.is_interval(kind):
+            advice = "Name numbers, texts, dates or moments in `key`."
+            raise TrainingError(what, f"the key {name} is a {kind}, which cannot identify a row", advice)
+        nulls = pc.sum(pc.is_null(rows[name], nan_is_null=True)).as_py() or 0
+        if nulls:
+            raise TrainingError(what, f"the key {name} is null in {counted(nulls, 'row')}", "Fix it.")
     rows = rows.sort_by([(name, "ascending") for name in key]).combine_chunks()
     if rows.num_rows > 1:
         same = _repeated([rows[name].combine_chunks() for name in key])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,18 @@ from lagoa.errors import (
     TrainingError,
     TrainingUnavailable,
 )
-from lagoa.training.definition import DefinitionError
+from lagoa.training.definition import DefinitionError, read_model
+from lagoa.training.evaluation import label_of
+
+SURE = """
+import lightgbm
+
+
+def late(features, label, *, strength):
+    data = lightgbm.Dataset(features, 4 * label - 2)
+    return lightgbm.train({"num_threads": 1, "verbose": -1}, data, num_boost_round=20)
+"""
+"""A regression, which says more than a probability can be."""
 
 
 def test_a_run_says_what_it_learned_from_and_pins_the_commit(folder, lake):
@@ -191,6 +203,22 @@ def test_a_constant_feature_is_noted(lake):
         ),
         (SELECT.replace(", state", ""), TrainingError, "no column 'state'"),
         (SELECT.replace("distance", "cast(state as double) as distance"), QueryError, "SP|BA"),
+        (
+            SELECT.replace("id,", "case when id < 2 then 'nan'::double else id end as id,"),
+            TrainingError,
+            "the key id is null in 2 rows",
+        ),
+        (SELECT.replace("id,", "[id] as id,"), TrainingError, "the key id is a list"),
+        (
+            SELECT.replace(" placed_at,", " case when id > 0 then placed_at else 'infinity' end as placed_at,"),
+            TrainingError,
+            "'placed_at': it has moments outside the years 1 to 9999",
+        ),
+        (
+            SELECT.replace("known_at,", "case when id > 0 then known_at::date else 'infinity' end as known_at,"),
+            TrainingError,
+            "'known_at': it has moments outside the years 1 to 9999",
+        ),
     ],
 )
 def test_a_select_that_cannot_be_used_is_refused(folder, lake, select, error, words):
@@ -208,7 +236,10 @@ def test_a_select_that_cannot_be_used_is_refused(folder, lake, select, error, wo
         ("def late(features, label)\n", r"ml/late.py:1: SyntaxError"),
         ("import nowhere\n", "ml/late.py:1: ModuleNotFoundError"),
         ("def late(features, label):\n    return None", "unexpected keyword argument 'strength'"),
-        ("def late(features, label, *, strength):\n    return None", "predict"),
+        ("def late(features, label, *, strength):\n    return None", "function of the model late: it returned None"),
+        ("def late(features, label, *, strength):\n    raise SystemExit(3)", "ml/late.py:2: SystemExit: 3"),
+        ("raise SystemExit(3)", "ml/late.py:1: SystemExit: 3"),
+        (SURE, "a probability is from 0 to 1"),
     ],
 )
 def test_a_function_that_fails_is_named_with_its_line(folder, lake, function, words):
@@ -216,6 +247,66 @@ def test_a_function_that_fails_is_named_with_its_line(folder, lake, function, wo
     folder.model_files(function=function)
     with pytest.raises(TrainingError, match=words):
         lake.train()
+
+
+@pytest.mark.parametrize(
+    ("more", "select", "words"),
+    [
+        ("baseline: state\n", SELECT, "The baseline state: it is a text"),
+        ("baseline: price\n", SELECT, "The baseline price: it is not from 0 to 1"),
+    ],
+)
+def test_a_baseline_is_a_number_that_a_model_could_give(folder, lake, more, select, words):
+    publish(lake, orders(100))
+    folder.model_files(DEFINITION + more, select=select)
+    with pytest.raises(TrainingError, match=words):
+        lake.train()
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_label_that_is_no_number_is_not_learned_from(folder, lake, value):
+    folder.file("ml/price.yaml", QUANTILES)
+    folder.file("ml/price.py", BOOSTED)
+    folder.model_files(
+        select=SELECT.replace("price", f"case when id < 3 then '{value}'::double else price end as price")
+    )
+    publish(lake, orders(100))
+    with pytest.raises(TrainingError, match="The label price: it is NaN or infinite in 3 rows"):
+        lake.train(["price"])
+
+
+def test_a_label_of_decimals_is_the_nearest_double(folder, lake):
+    folder.file("ml/price.yaml", QUANTILES)
+    folder.file("ml/price.py", BOOSTED)
+    prices = pa.array([Decimal("950234.45"), Decimal("544.93"), Decimal("102440.26")], pa.decimal128(18, 2))
+    definition = read_model(folder.root / "ml", "price").definition
+    assert label_of(pa.table({"price": prices}), definition).tolist() == [950234.45, 544.93, 102440.26]
+
+
+def test_what_is_odd_about_the_rows_is_noted(folder, lake):
+    folder.model_files(
+        select=SELECT.replace("distance", "9007199254740993 + id as distance").replace(
+            "known_at,", "case when id % 9 = 0 then placed_at - interval 1 day else known_at end as known_at,"
+        )
+    )
+    publish(lake, orders(100))
+    (run,) = lake.train()
+    assert run.notes == (
+        "1 feature with whole numbers beyond 2^53, rounded: distance",
+        "80 labels known before the moment of the row",
+    )
+
+
+def test_the_end_of_the_calendar_stands_for_never(folder, lake):
+    folder.model_files(
+        DEFINITION + "zone: America/Sao_Paulo\n",
+        select=SELECT.replace(
+            "known_at,", "case when id < 8 then '9999-12-31 23:59:59'::timestamp else known_at end as known_at,"
+        ),
+    )
+    publish(lake, orders(100))
+    (run,) = lake.train()
+    assert run.rows.trained == (72 - LATER.days) * 8 - 8
 
 
 def test_a_new_store_is_made_whole_though_the_function_fails(folder, lake):

@@ -99,9 +99,7 @@ def test_models_of_scikit_learn_are_kept_by_skops_if_their_types_are_trusted(tmp
     assert (load_fitted(tmp_path / "a", []).predict(rows) == fitted.predict(rows)).all()
 
     forest = Fitted("probability", types, ((None, HistGradientBoostingClassifier(max_iter=2).fit(frame, LABEL)),))
-    with pytest.raises(
-        TrainingError, match=r"types? that skops does not trust: .*name them under `trusted`"
-    ) as refused:
+    with pytest.raises(TrainingError, match=r"types? that skops does not trust: .*write `trusted: ") as refused:
         forest.save(tmp_path / "b", [])
     named = refused.value.reason.partition("trust: ")[2].split(", ")
     forest.save(tmp_path / "c", named)

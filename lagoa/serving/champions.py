@@ -150,6 +150,9 @@ class Champions:
         if number == served.promotion and (not served.fault or failed_before):
             return served
         if newest is None:
+            if served.promotion:  # records are only added to
+                reason = "its promotions are gone"
+                raise TrainingError(f"The model {served.model}", reason, "Bring the records back from a backup.")
             return Served(served.model)
         runs = self._context.training.runs(served.model)
         champion = next((each for each in runs if each.id == newest.run), None)

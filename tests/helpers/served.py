@@ -93,9 +93,9 @@ def ready(folder: TrainedLake) -> Lake:
 
 
 @contextmanager
-def served(champions: Champions, *, local: bool = True) -> Iterator[int]:
+def served(champions: Champions, *, local: bool = True, watch_s: float = 0.05) -> Iterator[int]:
     """Serve champions in a thread; yield the port."""
-    app = app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK, watch_s=0.05)
+    app = app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK, watch_s)
     server = uvicorn.Server(uvicorn.Config(app, http=http_protocol(), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

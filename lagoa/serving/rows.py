@@ -31,7 +31,21 @@ def _in_range(value: date) -> date:
     return value
 
 
-Number = Annotated[float, Field(ge=-GREATEST, le=GREATEST, allow_inf_nan=False)]
+def _nearest(text: str) -> float:
+    number = float(text)
+    if not -GREATEST <= number <= GREATEST:
+        message = f"It must be between {-GREATEST:g} and {GREATEST:g}"
+        raise ValueError(message)
+    return number
+
+
+_Decimal = Annotated[str, Field(pattern=r"^-?\d{1,60}(\.\d{1,60})?$"), AfterValidator(_nearest)]
+Number = Annotated[
+    Annotated[float, Field(ge=-GREATEST, le=GREATEST, allow_inf_nan=False)] | _Decimal,
+    Field(union_mode="left_to_right"),
+]
+"""A decimal may be a text, too, as Lagoa writes it in JSON; a feature is the nearest double."""
+
 Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Moment = Annotated[datetime | date, AfterValidator(_in_range)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.features import microseconds_of, moment_of
@@ -286,8 +285,8 @@ def _fallbacks(model: str, definition: Definition, fitted: Fitted, names: Sequen
 
 
 def _plain(value: Any) -> Any:
-    """Return a value of a table's row as JSON has it: decimals, and true and false, as the numbers that models take."""
-    return float(value) if isinstance(value, bool | Decimal) else value
+    """Return a value of a table's row as a request has it: true and false as the numbers that models take."""
+    return float(value) if isinstance(value, bool) else value
 
 
 def _number(value: Any) -> float | None:

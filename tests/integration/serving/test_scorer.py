@@ -73,6 +73,10 @@ def test_an_answer_names_versions_commits_and_reasons(shared_lake, scorer):
 
 def test_decimals_and_moments_of_a_table_are_taken(scorer):
     assert one(scorer, distance=Decimal("0.5")) == one(scorer)
+    assert one(scorer, distance="0.5") == one(scorer, distance="0.50") == one(scorer)
+    for text in ("half", "0,5", "", " 1", "1e3", "nan", "9" * 20, "1" * 100):
+        with pytest.raises(RowRefused, match="distance: "):
+            one(scorer, distance=text)
     assert one(scorer, placed_at=datetime(2026, 1, 20, 10, tzinfo=UTC)) == one(scorer)
 
 

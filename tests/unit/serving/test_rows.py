@@ -55,7 +55,8 @@ def test_one_row_and_several_are_read_in_the_order_of_the_columns():
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"price": "1"}, "price"),
+        ({"price": "1,5"}, "price"),
+        ({"price": "1" * 19}, "price"),
         ({"price": True}, "price"),
         ({"price": 1e19}, "price"),
         ({"price": -(10**400)}, "price"),

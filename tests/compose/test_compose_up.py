@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.nightly, pytest.mark.timeout(3600)]
 
 LAKE = Path(os.environ.get("LAGOA_TEST_COMPOSE", "")) / "lake"
 SERVERS = {"postgres", "keycloak", "vault", "minio", "nessie", "audit", "prefect", "publisher", "worker"}
-PROFILES = {"trino", "spark", "spark-worker"}
+PROFILES = {"trino", "spark", "spark-worker", "mlflow"}
 JOBS = {
     "configure",
     "prefect-ready",
@@ -241,26 +241,34 @@ def test_secrets_that_were_never_drawn_are_an_error():
 
 @pytest.fixture(scope="module")
 def profiles(stack):
-    """Add Trino and Spark to what runs, as a line in `.env` does; return what the engine knows of each container."""
-    (LAKE / ".env").write_text("COMPOSE_PROFILES=bi,spark\n", "utf-8")
+    """Add Trino, Spark and MLflow to what runs, as a line in `.env` does; return what the engine knows of them."""
+    (LAKE / ".env").write_text("COMPOSE_PROFILES=bi,spark,ml\n", "utf-8")
     compose("build")
     up()
     return containers()
 
 
-def test_trino_and_spark_join_the_core(profiles):
+def test_trino_spark_and_mlflow_join_the_core(profiles):
     assert profiles.keys() >= SERVERS | PROFILES
     assert {name for name in PROFILES if profiles[name]["State"]["Health"]["Status"] != "healthy"} == set()
     assert memory_gib(*SERVERS, "trino") < CORE_GIB
     assert memory_gib("spark", "spark-worker") < CORE_GIB
 
 
-@pytest.mark.parametrize("service", ["trino", "spark", "spark-worker"])
-def test_trino_and_spark_are_confined(profiles, service):
+@pytest.mark.parametrize("service", ["trino", "spark", "spark-worker", "mlflow"])
+def test_trino_spark_and_mlflow_are_confined(profiles, service):
     assert within(service, "id -u").stdout.strip() == {"trino": "1000"}.get(service, "10001")
     assert "ead-only file system" in within(service, "echo > /usr/bin/probe").stderr
     assert "CapEff:\t0000000000000000" in within(service, "cat /proc/1/status").stdout
     assert within(service, "ls /lagoa/credentials /run/secrets").stdout == ""
+
+
+def test_mlflow_answers_who_signs_in_and_the_command_line_knows_models(profiles):
+    password = json.loads((LAKE / ".secrets/credentials.json").read_text("utf-8"))["mlflow-reader"]
+    place = "http://127.0.0.1:5000/api/2.0/mlflow/experiments/get-by-name?experiment_name=lagoa"
+    assert requests.get(place, timeout=30).status_code == 401
+    assert requests.get(place, auth=("lagoa_reader", password), timeout=30).status_code == 200
+    assert "late_delivery" in compose("run", "--rm", "--no-deps", "-T", "ml", "ml", "list").stdout
 
 
 def test_trino_answers_who_signs_in(profiles, tmp_path):

@@ -30,6 +30,7 @@ from lagoa.errors import (
     SignInFailed,
     StackError,
     TrainingError,
+    TrainingSetGone,
     TrainingUnavailable,
 )
 from lagoa.stack.credentials import Credentials
@@ -372,11 +373,32 @@ class TestMachines:
         with pytest.raises(PromotionRefused, match="was rolled back"):
             one.promote_model(second.id, "after all")
 
-    def test_lineage_goes_down_to_the_tables_of_the_commit(self, two):
-        run = two.trained_run("late")
-        found = two.model_lineage("late")
-        assert found.run == run
-        assert any(str(each.table) == "gold.orders" for each in found.tables)
+    def test_lineage_goes_down_to_batches_and_up_to_models_also_after_a_rollback(self, one, two):
+        first = one.resolve("main").id
+        with one.run("load") as branch:
+            branch.append("gold.orders", orders(110).slice(800), batch="tuesday")
+            branch.publish()
+        (run,) = two.train()
+        (table,) = one.model_lineage("late").tables
+        assert (str(table.table), table.pointer) == ("gold.orders", run.rows.tables["gold.orders"])
+        assert [(each.id, each.withdrawn) for each in table.batches] == [("tuesday", False)]
+        assert [each.run for each in two.learned_from("tuesday")] == [run]
+        one.rollback(f"main@{first}")
+        assert two.model_lineage(run.id).withdrawn == ("gold.orders: tuesday",)
+        assert [each.withdrawn for each in one.learned_from("tuesday")] == [("gold.orders: tuesday",)]
+
+    def test_a_commit_that_is_gone_says_what_is_left(self, one, two):
+        branch = one.create_branch("dev/ana")
+        branch.replace("gold.orders", orders(90, seed=3))
+        (run,) = one.train(ref="dev/ana")
+        two.delete_ref("dev/ana")
+        assert two.reproduce(run.id).same_rows
+        two.delete_ref(run.tag)
+        with pytest.raises(TrainingSetGone, match="main has 0 of its 1 tables"):
+            one.reproduce(run.id)
+        published = one.context.training.runs()[-1]
+        two.delete_ref(published.tag)
+        assert one.reproduce(published.id).same_predictions  # main has it
 
     def test_a_training_on_a_branch_shows_as_that_branch_and_is_not_promoted(self, one, two, as_role):
         one.create_branch("dev/ana")

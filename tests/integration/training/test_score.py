@@ -8,6 +8,7 @@ import pytest
 from trained import BOOSTED, DEFINITION, QUANTILES, SELECT, orders, publish
 
 from lagoa.errors import RefProtected, TableNotFound, TrainingError, TrainingUnavailable
+from lagoa.training import elsewhere
 
 COLUMNS = (
     "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
@@ -92,3 +93,14 @@ def test_what_is_missing_is_said_and_nothing_is_written(folder, lake):
     with pytest.raises(TableNotFound, match=r"gold\.orders"):
         branch.score("gold.risk", "late@champion")
     assert "gold.risk" not in map(str, lake.tables("score"))
+
+
+def test_rows_are_predicted_in_parts_of_one_size(lake, monkeypatch):
+    found = []
+    for part in (1000, 7):
+        monkeypatch.setattr(elsewhere, "PART", part)
+        lake.branch("score").score("gold.risk", "late@champion")
+        found.append(lake.sql("select id, probability from gold.risk order by id", "score").fetchall())
+    whole, parts = (dict(each) for each in found)
+    assert len(whole) == 80
+    assert parts == pytest.approx(whole, rel=1e-12)

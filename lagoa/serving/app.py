@@ -202,6 +202,7 @@ def _row(row: ScoredRow) -> dict[str, Any]:
     return {
         "key": row.key,
         **row.predicted,
+        "training_rank": row.training_rank,
         "base": row.base,
         "reasons": row.reasons,
         "fallbacks": row.fallbacks,

@@ -38,6 +38,9 @@ class Metrics:
             "lagoa_request_seconds", "From a request's body to its answer.", ("model",), buckets=_SECONDS, registry=at
         )
         self._rows = Counter("lagoa_scored_rows", "Rows that were scored.", ("model", "version"), registry=at)
+        said = "Share of the scores in a model's test that are lower: spread evenly, as long as rows are like those."
+        ranks = tuple(number / 10 for number in range(1, 11))
+        self._ranks = Histogram("lagoa_training_rank", said, ("model",), buckets=ranks, registry=at)
         said = "Values that were missing, and something stood in for."
         self._fallbacks = Counter("lagoa_fallbacks", said, ("model", "feature", "cause"), registry=at)
         at.register(_Standing(champions))
@@ -56,6 +59,8 @@ class Metrics:
         if scored is not None:
             self._rows.labels(model, scored.version).inc(len(scored.rows))
             for row in scored.rows:
+                if row.training_rank is not None:
+                    self._ranks.labels(model).observe(row.training_rank)
                 for each in row.fallbacks:
                     self._fallbacks.labels(model, each.feature, each.cause).inc()
 

@@ -60,6 +60,7 @@ def _score(scorer: Scorer) -> dict[str, Any]:
     score = {
         "key": {"type": "object"},
         **dict.fromkeys(scorer.outputs, _NUMBER),
+        "training_rank": {"type": ["number", "null"], "description": "The share of scores in its test that are lower."},
         "base": {"type": ["number", "null"], "description": "What the contributions are added to."},
         "reasons": reasons,
         "fallbacks": fallbacks,

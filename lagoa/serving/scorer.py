@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,8 @@ class ScoredRow:
     Attributes:
         key: of the row, by column.
         predicted: the probability, or each quantile (`q50`).
+        training_rank: the share of the scores in the model's test that are lower, as in a table of scores; None of a
+            run that kept none.
         base: the score that the contributions are added to; None where nothing is explained.
         reasons: the greatest contributions, the greatest first.
         fallbacks: what stood in for what was missing.
@@ -75,6 +78,7 @@ class ScoredRow:
 
     key: dict[str, Any]
     predicted: dict[str, float]
+    training_rank: float | None
     base: float | None
     reasons: tuple[Reason, ...]
     fallbacks: tuple[Fallback, ...]
@@ -191,6 +195,7 @@ class Scorer:
                 ScoredRow(
                     key={name: row[position] for name, position in self._key},
                     predicted=dict(zip(self.outputs, predicted[number], strict=True)),
+                    training_rank=self._rank(predicted[number]),
                     base=base,
                     reasons=self._reasons(contributions, values[number], reasons),
                     fallbacks=tuple(fallbacks[number]),
@@ -226,6 +231,10 @@ class Scorer:
             if not all(map(math.isfinite, each)):
                 raise Refused([Fault((number,), "The model predicts no finite number for these values")])
         return predicted
+
+    def _rank(self, predicted: Sequence[float]) -> float | None:
+        scores = self.run.scores
+        return bisect_left(scores, predicted[len(predicted) // 2]) / len(scores) if scores else None
 
     def _reasons(self, contributions: Sequence[float], values: Sequence[float], most: int) -> tuple[Reason, ...]:
         order = sorted(range(len(contributions)), key=lambda place: -abs(contributions[place]))[:most]

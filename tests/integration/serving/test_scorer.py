@@ -42,12 +42,13 @@ def test_rows_are_scored_as_in_a_batch(shared, shared_lake, scorer):
     rows = shared_lake.sql(f"select {columns} from gold.orders where late is null order by id").arrow().to_pylist()
     with shared_lake.run("score") as branch:
         branch.score("gold.risk", "late@champion", days=100)
-        batch = shared_lake.sql("select id, probability from gold.risk order by id", branch.name).fetchall()
+        query = "select id, probability, training_rank from gold.risk order by id"
+        batch = shared_lake.sql(query, branch.name).fetchall()
     answer = scorer.score(rows)
     assert len(rows) == 80
-    assert [(row.key["id"], row.predicted["probability"]) for row in answer.rows] == batch
+    assert [(row.key["id"], row.predicted["probability"], row.training_rank) for row in answer.rows] == batch
     singles = [scorer.score([row]).rows[0].predicted["probability"] for row in rows]
-    np.testing.assert_allclose(singles, [probability for _, probability in batch], rtol=1e-14)
+    np.testing.assert_allclose(singles, [probability for _, probability, _ in batch], rtol=1e-14)
     assert all(not row.fallbacks or row.fallbacks[0].cause == "null" for row in answer.rows)
 
 

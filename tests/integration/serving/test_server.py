@@ -41,8 +41,8 @@ def test_one_row_gets_one_answer(port, scorer):
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert answer.document == expected(scorer, ROW, many=False)
     assert list(answer.document) == [
-        "model", "version", "model_commit", "features_commit", "key", "probability", "base", "reasons", "fallbacks",
-        "known",
+        "model", "version", "model_commit", "features_commit", "key", "probability", "training_rank",
+        "base", "reasons", "fallbacks", "known",
     ]  # fmt: skip
     assert set(answer.document["reasons"][0]) == {"feature", "value", "contribution"}
 
@@ -93,6 +93,7 @@ def test_what_is_missing_is_answered_counted_and_logged_without_the_key(shared_l
     assert 'lagoa_scored_rows_total{model="late",version="1"} 4.0' in figures
     assert 'lagoa_requests_total{model="late",status="200"} 2.0' in figures
     assert 'lagoa_request_seconds_count{model="late"} 2.0' in figures
+    assert 'lagoa_training_rank_count{model="late"} 4.0' in figures
     said = [each.getMessage() for each in caplog.records if "was missing" in each.getMessage()]
     assert said == [
         "late: shops:v was missing 1 times (no row).",

@@ -97,7 +97,8 @@ def _missing(client: str, server: str) -> StackError:
     works = [name for name, each in CLIENTS.items() if each.needs == "lake"]
     message = f"it connects to {server}, which this lake does not have."
     advice = (
-        "On the stack it works: `lagoa stack up`, with the profile of `docs/stack.md`. Without a server there are "
+        f"On the stack it works: `lagoa stack up`, then `lagoa --profile stack connect {client}` with the profile of "
+        "`docs/stack.md`. Without a server there are "
         f"{' and '.join(f'`lagoa connect {name}`' for name in works)}, and `lagoa sql --csv` for a file."
     )
     return StackError(client, message, advice)

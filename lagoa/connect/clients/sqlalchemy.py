@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _ONE_WAY = """\
 # pip install 'lagoa[trino]'; LAGOA_TRINO_USER and LAGOA_TRINO_PASSWORD have who signs in.
+# Unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE: the file that they name would be used in place of "verify".
 import os
 
 from sqlalchemy import URL, create_engine, text
@@ -21,6 +22,7 @@ sign_in = {}
 _EITHER_WAY = """\
 # pip install 'lagoa[trino]'; LAGOA_TRINO_USER and LAGOA_TRINO_PASSWORD have who signs in. Without them a browser opens,
 # to sign in at Keycloak.
+# Unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE: the file that they name would be used in place of "verify".
 import os
 
 from sqlalchemy import URL, create_engine, text

@@ -39,6 +39,7 @@ def test_what_needs_a_server_says_so_and_what_works_instead(loaded, client):
     refused = lagoa(loaded, "connect", client)
     assert refused.code == 1
     assert f"{client}: it connects to {'Nessie' if client == 'spark' else 'Trino'}, which this lake does" in refused.err
+    assert f"`lagoa --profile stack connect {client}`" in refused.err
     assert "`lagoa connect pyiceberg` and `lagoa connect duckdb`" in refused.err
 
 
@@ -62,7 +63,9 @@ def test_signing_in_in_a_browser_is_told_where_people_can():
     both = replace(TRINO, in_browser=True)
     assert f"{TRINO.jdbc}&externalAuthentication=true" in dbeaver.text(both)
     assert " --user USER --external-authentication --catalog sandbox_ana" in trino.text(both)
-    compile(sqlalchemy.text(both), "sqlalchemy.py", "exec")
+    for each in (TRINO, both):
+        compile(sqlalchemy.text(each), "sqlalchemy.py", "exec")
+        assert "Unset REQUESTS_CA_BUNDLE" in sqlalchemy.text(each)
     for client in (dbeaver, trino, sqlalchemy):
         assert client.text(both) != client.text(TRINO)
         assert not re.search("external|OAuth2|keycloak", client.text(TRINO))

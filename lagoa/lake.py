@@ -392,15 +392,16 @@ class Lake:
         return update_contract(self.context, TableName.parse(table), file)
 
     def check_contracts(self, engine: EngineName | None = None) -> Consistency:
-        """Read all contracts, models, model tests and checks, and return everything that is wrong with them.
+        """Read all contracts, models, model tests, checks and `ml/`, and return everything that is wrong with them.
 
         Args:
             engine: `spark` or `trino`: also return what in the models would give other rows there than on DuckDB, and
                 which check files would run there.
         """
         from lagoa.review.consistency import check_files
+        from lagoa.training.consistency import check_trained
 
-        return check_files(self.context, engine)
+        return check_files(self.context, engine).with_trained(*check_trained(self.context))
 
     def diff(self, a: str, b: str) -> LakeDiff:
         """Return the differences from `a` to `b`: tables, schemas, rows by key."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lagoa.audit.expected import contract_checks
@@ -57,6 +57,7 @@ class Consistency:
         tests: how many tests of models can be run.
         faults: everything that is wrong, by file and line.
         check_files: where the check files in which nothing is wrong run, if an engine was given.
+        trained: the models of `ml/` that can be trained.
     """
 
     contracts: tuple[TableName, ...]
@@ -65,6 +66,11 @@ class Consistency:
     tests: int
     faults: tuple[FileError, ...]
     check_files: tuple[CheckFilePlace, ...] = ()
+    trained: tuple[str, ...] = ()
+
+    def with_trained(self, trained: tuple[str, ...], faults: tuple[FileError, ...]) -> Consistency:
+        """Return the same with what was found in `ml/`."""
+        return replace(self, trained=trained, faults=tuple(sorted((*self.faults, *faults), key=_place)))
 
     def __repr__(self) -> str:
         found = {
@@ -72,6 +78,7 @@ class Consistency:
             "model": len(self.models),
             "test": self.tests,
             "check": len(self.checks),
+            "trained model": len(self.trained),
         }
         usable = ", ".join(counted(number, noun) for noun, number in found.items())
         return f"<Consistency: {usable}; {counted(len(self.faults), 'fault')}>"
@@ -107,9 +114,13 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         models=tuple(sorted(models)),
         checks=tuple(sorted(checks)),
         tests=tests,
-        faults=tuple(sorted(faults, key=lambda each: (each.file, each.line or 0))),
+        faults=tuple(sorted(faults, key=_place)),
         check_files=tuple(place_of(context, file, engine, reading.contracts) for file in files) if engine else (),
     )
+
+
+def _place(fault: FileError) -> tuple[str, int]:
+    return fault.file, fault.line or 0
 
 
 def _ids(reading: Reading) -> Iterator[ContractError]:

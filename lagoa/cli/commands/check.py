@@ -29,7 +29,7 @@ EngineOption = Annotated[
 
 
 def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption = False) -> None:
-    """Read all declarations of the lake (contracts, models, their tests, check files) and list what is wrong."""
+    """Read all declarations of the lake (contracts, models, their tests, check files, `ml/`) and list what is wrong."""
     with open_here(ctx) as lake:
         found = lake.check_contracts(engine)
     if as_json:
@@ -39,6 +39,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
                 "models": len(found.models),
                 "tests": found.tests,
                 "checks": found.checks,
+                "trained_models": found.trained,
                 "faults": [_tell(fault) for fault in found.faults],
                 "check_files": [
                     {
@@ -65,6 +66,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
             count(found.tests, "test"),
             count(len(found.checks), "check"),
         ]
+        counted += [count(len(found.trained), "trained model")] if found.trained else []
         if not found.faults:
             say(f"{', '.join(counted)}: nothing is wrong.")
         else:

@@ -159,7 +159,7 @@ class TrainingUnavailable(TransientError):
     def __init__(self, place: str, reason: str, advice: str = "") -> None:
         super().__init__(
             f"The store of trained models {place} cannot be used: {reason}.",
-            advice or "Nothing was kept. Look at its disk and permissions, and try again.",
+            advice or "Nothing was kept. Look at its disk, its permissions and the version of MLflow, and try again.",
         )
         self.place = place
         self.reason = reason

@@ -10,7 +10,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import TrainingError, TrainingUnavailable
 from lagoa.training.definition import unpacked
 from lagoa.training.gate import compare
-from lagoa.training.runs import standing
+from lagoa.training.runs import newer, standing
 from lagoa.training.score import score
 from lagoa.training.train import train
 
@@ -66,8 +66,8 @@ def propose(context: LakeContext, model: str, days: int) -> Proposal:
         advice = f'`lagoa ml promote {model} --why "…"` makes a version the champion.'
         raise TrainingError(f"The model {model}", "it has no champion that could be replaced", advice)
     there = {each.name for each in context.catalog.refs()}
-    for run in now.runs:
-        if run.version > now.champion.version and _branch(run) in there:
+    for run in newer(now.runs, now.champion):
+        if _branch(run) in there:
             return Proposal(run, now.champion, _branch(run), new=False)
     (run,) = train(context, [model])
     comparison, why = None, ""

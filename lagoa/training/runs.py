@@ -44,9 +44,13 @@ def standing(context: LakeContext, model: str) -> Standing:
     runs = tuple(context.training.runs(model))
     promotions = tuple(context.training.promotions(model))
     champion = next((each for each in runs if promotions and each.id == promotions[0].run), None)
-    newer = [each for each in runs if champion is None or each.version > champion.version]
-    candidate = next((each for each in newer if is_of_main(context, each)), None)
+    candidate = next((each for each in newer(runs, champion) if is_of_main(context, each)), None)
     return Standing(model, runs, champion, candidate, promotions)
+
+
+def newer(runs: Sequence[TrainingRun], champion: TrainingRun | None) -> list[TrainingRun]:
+    """Return the runs after the champion, newest first; versions do not tell: a new store of MLflow begins with 1."""
+    return list(runs[: next((at for at, each in enumerate(runs) if champion and each.id == champion.id), len(runs))])
 
 
 def standings(context: LakeContext) -> list[Standing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from dataclasses import replace
 
@@ -174,6 +175,17 @@ def test_an_earlier_champion_comes_back(folder, lake):
     assert lake.trained_run("late@champion").version == 1
     assert lake.trained_run("late@candidate").version == 2
     assert lake.rollback_model("late", "it was right", 2).version == 2
+
+
+def test_a_newer_run_is_the_candidate_though_a_new_store_numbers_it_anew(folder, lake):
+    publish(lake, orders(210))
+    lake.train()
+    lake.promote_model("late", "newer")
+    folder.tracking.versions.clear()
+    shutil.rmtree(folder.tracking.files(lake.trained_run("late@1")).parent.parent)
+    (run,) = lake.train()
+    assert (run.version, lake.trained_run("late@champion").version) == (1, 2)
+    assert lake.trained_run("late@candidate") == run
 
 
 def test_a_champion_that_mlflow_does_not_show_is_the_champion_and_can_be_shown_later(folder, lake):

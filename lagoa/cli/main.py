@@ -89,6 +89,10 @@ class _Lagoa(TyperGroup):
 
         try:
             return super().invoke(ctx)
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+                raise KeyboardInterrupt from error
+            raise
         except (LagoaError, OSError) as error:
             if ctx.meta.get(DEBUG) or isinstance(error, BrokenPipeError):
                 raise

@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 from command_line import run
+from typer.testing import CliRunner
+
+from lagoa.cli.main import app
+from lagoa.lake import Lake
 
 
 def test_as_a_process(loaded, tmp_path):
@@ -32,3 +36,13 @@ def test_commands_that_work_on_data_do_not_import_prefect(loaded):
     lines = ["audit main", "transform", "status", "diff main~1..main", "tables"]
     done = subprocess.run([sys.executable, "-c", code, *lines], cwd=loaded, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_ctrl_c_ends_a_query_without_a_traceback(loaded, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(Lake, "describe", interrupted)
+    done = CliRunner().invoke(app, ["tables", "--lake", str(loaded)])
+    assert done.exit_code == 130
+    assert isinstance(done.exception, SystemExit)

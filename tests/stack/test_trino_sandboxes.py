@@ -175,6 +175,16 @@ class TestWhoMayWhat:
             denied, "PERMISSION_DENIED"
         )
 
+    def test_no_table_of_the_owner_takes_files_of_others(self, owner):
+        ((theirs,),) = owner.rows('SELECT "$path" FROM silver.people', catalog=CATALOG)
+        folder = theirs.rpartition("/data/")[0]
+        owner.rows("CREATE SCHEMA IF NOT EXISTS own", catalog=CATALOG)
+        owner.rows(f"CREATE TABLE own.there WITH (location = '{folder}') AS SELECT 1 AS id", catalog=CATALOG)
+        ((mine,),) = owner.rows('SELECT "$path" FROM own.there', catalog=CATALOG)
+        assert folder not in mine
+        add = f"ALTER TABLE own.there EXECUTE add_files(location => '{folder}/data', format => 'PARQUET')"
+        assert refusal(owner, add, catalog=CATALOG) == "PERMISSION_DENIED"
+
     def test_nobody_runs_procedures_on_tables_and_no_files_go(self, owner, engineer, reader):
         tasks = ["optimize", "optimize_manifests", "drop_extended_stats"]
         tasks += [f"{each}(retention_threshold => '100d')" for each in ("remove_orphan_files", "expire_snapshots")]

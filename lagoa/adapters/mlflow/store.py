@@ -7,9 +7,11 @@ import json
 import logging
 import math
 import re
+import shutil
 import warnings
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,8 @@ for _name in ("mlflow", "alembic"):
 _LONGEST = 250
 _REFUSED = re.compile(r"\b(40[13])(?= != 200| Client Error)")
 """How MLflow's client writes the status of an answer."""
+_NAMELESS = re.compile(r"[^\w\-. :/]")
+"""What MLflow's names of metrics cannot have, and columns can; the record of a run has the names as they are."""
 _SOURCE_BYTES = 65_535
 """What MLflow keeps of a source."""
 
@@ -102,7 +106,11 @@ class MlflowStore:
 
     def _describe(self, run: TrainingRun, name: str, plots: Path) -> None:
         at = int(run.at.timestamp() * 1000)
-        metrics = [Metric(key, value, at, step) for key, value, step in _metrics(run) if math.isfinite(value)]
+        metrics = [
+            Metric(_NAMELESS.sub("_", key)[:_LONGEST], value, at, step)
+            for key, value, step in _metrics(run)
+            if math.isfinite(value)
+        ]
         parameters = [Param(key, str(value)[:_LONGEST]) for key, value in run.parameters.items()]
         self._client.log_batch(name, metrics, parameters)
         source = json.dumps(source_of(run, str(self._lake)))
@@ -188,13 +196,16 @@ class LocalStore(MlflowStore):
     """
 
     def __init__(self, folder: Path, lake: Path) -> None:
-        super().__init__(f"sqlite:///{folder / 'mlflow.db'}", str(folder), lake)
+        file = folder / "mlflow.db"
+        super().__init__(f"sqlite:///{file}", str(folder), lake)
         warnings.filterwarnings("ignore", ".*noload.*", DeprecationWarning)  # MLflow's own use of SQLAlchemy
         with self._translated():
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "creating.lock").open("w") as lock:
                 # MLflow's migrations break where two processes begin with an empty file.
                 fcntl.flock(lock, fcntl.LOCK_EX)
+                if not file.exists() or file.stat().st_size == 0:
+                    _create(file)
                 self._connect((folder / "artifacts").as_uri())
 
 
@@ -239,6 +250,18 @@ class _Saved:
         """Write a model to a folder."""
         del validate_serving_input
         mlflow.pyfunc.save_model(**given)
+
+
+def _create(file: Path) -> None:
+    """Make an empty store: MLflow's migrations take seconds, and cannot go on where they were interrupted."""
+    begun = "creating-"
+    for left in file.parent.glob(f"{begun}*"):  # of a process that was killed
+        shutil.rmtree(left)
+    with TemporaryDirectory(prefix=begun, dir=file.parent, ignore_cleanup_errors=True) as folder:
+        whole = Path(folder) / file.name
+        uri = f"sqlite:///{whole}"
+        MlflowClient(uri, uri).get_experiment_by_name(EXPERIMENT)
+        whole.rename(file)
 
 
 def _of_database(error: Exception) -> bool:

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from pydantic import SecretStr
-from trained import BOOSTED, QUANTILES, TrainedLake, orders, publish
+from trained import BOOSTED, DEFINITION, QUANTILES, SELECT, TrainedLake, orders, publish
 
 from lagoa.adapters.mlflow.server import MlflowServer
 from lagoa.errors import ModelChanged, TrainingUnavailable
@@ -240,3 +240,37 @@ MlflowStore(Path(sys.argv[1]), Path("."))
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     said = [each.communicate()[1] for each in started]
     assert [each.returncode for each in started] == [0, 0, 0], said
+
+
+def test_a_store_whose_creation_was_interrupted_is_made_anew(tmp_path, monkeypatch):
+    from lagoa.adapters.mlflow import store
+
+    def interrupted(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    folder = tmp_path / "mlflow"
+    (folder / "creating-1").mkdir(parents=True)
+    (folder / "creating-1" / "mlflow.db").write_bytes(b"half")
+    with monkeypatch.context() as patched:
+        patched.setattr(store.MlflowClient, "get_experiment_by_name", interrupted)
+        with pytest.raises(TrainingUnavailable, match="No space left"):
+            store.LocalStore(folder, tmp_path)
+    assert [each.name for each in folder.iterdir()] == ["creating.lock"]
+    store.LocalStore(folder, tmp_path)
+    assert sorted(each.name for each in folder.iterdir()) == ["creating.lock", "mlflow.db"]
+
+
+def test_columns_may_have_names_that_metrics_cannot(tmp_path):
+    folder = TrainedLake(tmp_path)
+    folder.model_files(
+        DEFINITION.replace("distance", '"usage %, [h]"'),
+        select=SELECT.replace("distance", 'distance as "usage %, [h]"'),
+    )
+    with folder.open() as lake:
+        publish(lake, orders(100))
+        (run,) = lake.train()
+    assert "usage %, [h]" in run.importances
+    import mlflow
+
+    uri = f"sqlite:///{tmp_path / '.lagoa' / 'mlflow' / 'mlflow.db'}"
+    assert "importance.usage __ _h_" in mlflow.MlflowClient(uri, uri).get_run(run.tracking).data.metrics

@@ -15,6 +15,9 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 EXPERIMENT = "lagoa"
 """What MLflow calls the runs of a lake together."""
 
+TAGS = "ml/"
+"""Tags `ml/<model>/<run>` keep the commits that runs learned from."""
+
 HIGHER_IS_BETTER = frozenset({"auc", "average_precision", "coverage", "kept"})
 """The metrics of which more is better; of all others less is."""
 

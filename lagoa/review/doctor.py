@@ -1,4 +1,4 @@
-"""Checks the health of a lake: catalog and commits, receipts of publications, the files of every table, secrets."""
+"""Checks the health of a lake: catalog and commits, receipts, the files of every table, trained models, secrets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lagoa.catalog.readable import refuse_unreadable_table
 from lagoa.catalog.table_facts import table_document
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.domain.refs import MAIN
+from lagoa.domain.training import TAGS
 from lagoa.errors import (
     LagoaError,
     SecretNotFound,
@@ -42,7 +43,7 @@ class Finding:
         advice: what to do.
     """
 
-    part: Literal["catalog", "receipts", "tables", "files", "uploads", "secrets"]
+    part: Literal["catalog", "receipts", "tables", "files", "uploads", "models", "secrets"]
     message: str
     advice: str
 
@@ -66,11 +67,13 @@ def examine(context: LakeContext) -> list[Finding]:
     """Return what is wrong with an open lake; an empty list if it is healthy.
 
     Every commit is verified by its hash, every publication by its receipt. For every table at the head of every branch
-    and tag, the metadata is read, and existence and size of each data file are checked. Secrets are requested, and the
-    stack's credentials must be accessible only to their owner.
+    and tag, the metadata is read, and existence and size of each data file are checked. Champions must have the files
+    that were saved, and tags of trainings their run. Secrets are requested, and the stack's credentials must be
+    accessible only to their owner.
     """
     found = [Finding("catalog", fault, REPAIR) for fault in context.catalog.verify()]
-    return [*found, *_secrets(context), *_publications(context), *_tables(context), *_object_store(context)]
+    found += [*_secrets(context), *_publications(context), *_tables(context), *_object_store(context)]
+    return [*found, *_models(context)]
 
 
 def _secrets(context: LakeContext) -> Iterator[Finding]:
@@ -119,6 +122,30 @@ def _object_store(context: LakeContext) -> Iterator[Finding]:
         when = f" at {file.at:%Y-%m-%d %H:%M:%S} UTC" if file.at else ""
         restore = f"Find out who did it, then, as the store's root, make version {file.first} of it current again."
         yield Finding("files", f"{file.location} was {what}{when}; Lagoa never does that.", restore)
+
+
+def _models(context: LakeContext) -> Iterator[Finding]:
+    try:
+        runs = {each.id: each for each in context.training.runs()}
+        champions = [
+            runs[promoted[0].run]
+            for model in sorted({each.model for each in runs.values()})
+            if (promoted := context.training.promotions(model)) and promoted[0].run in runs
+        ]
+    except LagoaError as error:
+        yield Finding("models", error.message, error.advice)
+        return
+    for each in context.catalog.refs():
+        if each.kind == "tag" and each.name.startswith(TAGS) and each.name.rpartition("/")[2] not in runs:
+            message = f"The tag {each.name} is of a training that left no run."
+            advice = f"If nothing is being trained, it was killed: `lagoa tag delete {each.name}`."
+            yield Finding("models", message, advice)
+    for champion in champions:
+        try:
+            context.tracking.files(champion)
+        except LagoaError as error:
+            advice = f"Restore them, or `lagoa ml rollback {champion.model}`, or train and promote it again."
+            yield Finding("models", f"The champion {champion.model} {champion.version}: {error.message}", advice)
 
 
 def _tables(context: LakeContext) -> Iterator[Finding]:

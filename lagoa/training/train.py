@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.audit.records import RECEIPT
 from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
-from lagoa.domain.training import CANDIDATE, SetRecord, TrainingRun
+from lagoa.domain.training import CANDIDATE, TAGS, SetRecord, TrainingRun
 from lagoa.errors import LagoaError
 from lagoa.features.offline import TablesAt
 from lagoa.sql_models.sql import read_model as read_sql
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
     from lagoa.training.evaluation import Evaluation, Split
     from lagoa.training.fitted import Fitted
     from lagoa.training.training_set import TrainingSet
-
-TAGS = "ml/"
-"""Tags `ml/<model>/<run>` keep the commits that runs learned from."""
 
 
 @dataclass(frozen=True, slots=True)

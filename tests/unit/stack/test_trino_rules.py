@@ -73,6 +73,7 @@ class TestRules:
             assert found[name] == []
         assert found["schemas"] == []
         assert found["catalogs"][-1] == {"allow": "none"}
+        assert found["system_session_properties"][0] == {"property": "query_max_.*", "allow": False}
 
     def test_owners_write_in_their_sandboxes_what_has_no_masks_and_what_is_their_own(self, folder):
         folder.contract("gold.sales", "id:long*")

@@ -148,6 +148,7 @@ def _server(site: Site, distribution: Path) -> dict[str, object]:
         "internal-communication.https.truststore.path": CA,
         "internal-communication.shared-secret": f"${{ENV:{_SECRET}}}",
         "web-ui.enabled": "false",
+        "query.max-execution-time": "30m",
         "query.max-memory": "300MB",
         "query.max-memory-per-node": "300MB",
         "memory.heap-headroom-per-node": "150MB",

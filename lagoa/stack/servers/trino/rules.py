@@ -116,6 +116,7 @@ def access_rules(
         "procedures": [],
         "queries": [{"user": ADMIN, "allow": ["execute"]}, {"group": everybody, "allow": ["execute"]}],
         "catalog_session_properties": [],
+        "system_session_properties": [{"property": "query_max_.*", "allow": False}, {"allow": True}],
         "impersonation": [],
         "authorization": [],
         "system_information": [],

@@ -10,9 +10,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.lists import counted
+from lagoa.domain.optional import extra
 from lagoa.domain.training import HIGHER_IS_BETTER, LimitResult, Metric, Segment
 from lagoa.errors import LagoaError, TrainingError
 from lagoa.training.fitted import (
+    NEEDS,
     Fitted,
     constant_features,
     doubles,
@@ -172,7 +174,8 @@ def fit(model: Model, rows: TrainingSet, parts: Split, parameters: Mapping[str, 
     """
     import pandas as pd
 
-    from lagoa.training.safe_files import format_of
+    with extra("ml", NEEDS):
+        from lagoa.training.safe_files import format_of
 
     types = feature_types(parts.train, rows.features)
     frame = frame_of(parts.train, types)

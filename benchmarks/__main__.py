@@ -33,22 +33,12 @@ def main(names: list[str]) -> None:
     sections = {}
     for name in names or PARTS:
         print(f"{name} …", file=sys.stderr, flush=True)
-        text = as_markdown(importlib.import_module(f"benchmarks.{name}").run())
+        figures = as_markdown(importlib.import_module(f"benchmarks.{name}").run())
+        text = f"Measured on {datetime.now(UTC):%Y-%m-%d}: {machine()}; {versions()}.\n\n{figures}"
         print(f"## {PARTS[name]}\n\n{text}\n", flush=True)
         sections[PARTS[name]] = text
     if not names:
-        write(sections, _head())
-
-
-def _head() -> str:
-    return (
-        "# Benchmarks\n\n"
-        "Every figure is measured by `make bench`, those of the stack by `make bench-stack`, beside its limit or a\n"
-        "peer in the same run; what is over its limit is bold. Medians, of five pairs or more where two things are\n"
-        "compared. Whatever is compared goes through what users call (`Branch`, `Lake`, `lagoa`), on an empty lake,\n"
-        "and compressed alike: by zstd at level 1, as small as level 3 on this kind of data in less time.\n\n"
-        f"- {datetime.now(UTC):%Y-%m-%d}\n- {machine()}\n- {versions()}\n"
-    )
+        write(sections)
 
 
 if __name__ == "__main__":

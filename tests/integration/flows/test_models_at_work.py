@@ -1,4 +1,4 @@
-"""The flows `score` and `watch` on a Prefect server: a champion's scores are published, and a candidate is proposed."""
+"""The flows `score` and `watch` on a Prefect server: scores are published, if need be at a second try; proposals."""
 
 from __future__ import annotations
 
@@ -24,8 +24,24 @@ from lagoa import open_lake
 sys.path.append(sys.argv[2])
 from trained import orders, publish
 import pyarrow.compute as pc
+from lagoa.branch import Run
+from lagoa.errors import CatalogBusy, NotAllowed
 lake = sys.argv[1]
+published, tries, failing = Run.publish, [], []
+def failing_first(self, message=""):
+    tries.append(message)
+    if failing:
+        raise failing.pop()
+    return published(self, message)
+Run.publish = failing_first
+failing.append(NotAllowed("main", "the role may not"))
+try:
+    score(model="late", table="gold.risk", days=5, lake=lake)
+except NotAllowed:
+    print(len(tries))
+failing.append(CatalogBusy("The catalog does not answer.", "Wait."))
 print(score(model="late", table="gold.risk", days=5, lake=lake).commit)
+print(len(tries))
 print(watch(lake=lake))
 with open_lake(lake) as opened:
     rows = orders(200)
@@ -56,7 +72,8 @@ def test_scores_are_published_and_a_candidate_is_proposed_by_flows(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    published, quiet, *found, proposed = done.stdout.splitlines()
+    refused, published, tries, quiet, *found, proposed = done.stdout.splitlines()
+    assert (refused, tries) == ("1", "3")  # what may pass is tried again, and nothing else
     assert quiet == "Nothing speaks for training again."
     assert any(each.startswith("late 1: auc is ") for each in found)
     with folder.open() as lake:

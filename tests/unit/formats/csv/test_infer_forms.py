@@ -194,6 +194,14 @@ def test_a_space_before_a_quote_is_named(tmp_path):
     assert raised.value.advice == "In line 2 a space is before a quote, which is no quote then: remove such spaces."
 
 
+def test_quotes_that_are_seconds_of_arc_mean_nothing(tmp_path):
+    places = [f"""{n};23°32'{n % 60:02}"S;46°38'{n % 60:02}"W\n""" for n in range(40)]
+    contract, source, text = of_text(tmp_path, "cod;latitude;longitude\n" + "".join(places))
+    assert source.quote is None
+    assert "quotes mean nothing (quote: null): fields have one inside, as in line 2" in text
+    assert loaded(contract, tmp_path / "sales.csv") == (40, 0)
+
+
 def test_the_encoding_is_that_of_most_lines_that_show_it(tmp_path):
     good = "cod;nome\n" + "".join(f"{n};São José {n}\n" for n in range(300))
     contract, source, text = of_bytes(tmp_path, good.encode() + "300;Poá\n".encode("latin-1"))

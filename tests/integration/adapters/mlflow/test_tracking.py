@@ -233,8 +233,8 @@ def test_processes_that_open_an_empty_store_at_once_wait_for_each_other(tmp_path
     program = """
 import sys
 from pathlib import Path
-from lagoa.adapters.mlflow.store import MlflowStore
-MlflowStore(Path(sys.argv[1]), Path("."))
+from lagoa.adapters.mlflow.store import LocalStore
+LocalStore(Path(sys.argv[1]), Path("."))
 """
     command = [sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "store")]
     started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]

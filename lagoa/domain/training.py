@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - pydantic reads it
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 """Aliases: the version that was promoted last; the newest one of a published commit that was trained after it."""
@@ -273,6 +276,16 @@ class Promotion:
     def from_json(text: str) -> Promotion:
         """Read what `to_json` wrote."""
         return _PROMOTION.validate_json(text)
+
+
+def champion_of(runs: Sequence[TrainingRun], promotions: Sequence[Promotion]) -> TrainingRun | None:
+    """Return the run of a model that was promoted last; None before the first promotion.
+
+    Args:
+        runs: of the model.
+        promotions: of the model, newest first.
+    """
+    return next((each for each in runs if promotions and each.id == promotions[0].run), None)
 
 
 def files_digest(files: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ from lagoa.catalog.readable import refuse_unreadable_table
 from lagoa.catalog.table_facts import table_document
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.domain.refs import MAIN
-from lagoa.domain.training import TAGS
+from lagoa.domain.training import TAGS, champion_of
 from lagoa.errors import (
     LagoaError,
     SecretNotFound,
@@ -126,21 +126,19 @@ def _object_store(context: LakeContext) -> Iterator[Finding]:
 
 def _models(context: LakeContext) -> Iterator[Finding]:
     try:
-        runs = {each.id: each for each in context.training.runs()}
-        champions = [
-            runs[promoted[0].run]
-            for model in sorted({each.model for each in runs.values()})
-            if (promoted := context.training.promotions(model)) and promoted[0].run in runs
-        ]
+        runs = context.training.runs()
+        models = sorted({each.model for each in runs})
+        champions = [champion_of(runs, context.training.promotions(model)) for model in models]
     except LagoaError as error:
         yield Finding("models", error.message, error.advice)
         return
+    known = {each.id for each in runs}
     for each in context.catalog.refs():
-        if each.kind == "tag" and each.name.startswith(TAGS) and each.name.rpartition("/")[2] not in runs:
+        if each.kind == "tag" and each.name.startswith(TAGS) and each.name.rpartition("/")[2] not in known:
             message = f"The tag {each.name} is of a training that left no run."
             advice = f"If nothing is being trained, it was killed: `lagoa tag delete {each.name}`."
             yield Finding("models", message, advice)
-    for champion in champions:
+    for champion in filter(None, champions):
         try:
             context.tracking.files(champion)
         except LagoaError as error:

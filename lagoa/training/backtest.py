@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from lagoa.domain.training import Window
 from lagoa.errors import TrainingError
 from lagoa.training.evaluation import baseline, fit, label_of, moment_at, predict, split
-from lagoa.training.fitted import frame_of
+from lagoa.training.fitted import frame_of, middle_of
 from lagoa.training.metrics import scored
 from lagoa.training.training_set import MOMENT
 
@@ -62,8 +62,7 @@ def elasticities(definition: Definition, fitted: Fitted, rows: pa.Table) -> dict
         more, less = (
             fitted.predict_frame(frame.assign(**{name: frame[name] * factor})) for factor in (1 + _STEP, 1 - _STEP)
         )
-        middle = more.shape[1] // 2
-        above, below = more[:, middle], less[:, middle]
+        above, below = middle_of(more), middle_of(less)
         positive = (above > 0) & (below > 0)
         rise = np.log(above[positive] / below[positive]) / np.log((1 + _STEP) / (1 - _STEP))
         found[name] = float(rise.mean()) if len(rise) else float("nan")

@@ -20,6 +20,7 @@ from lagoa.training.fitted import (
     doubles,
     feature_types,
     frame_of,
+    middle_of,
     parameters_of,
     rounded_features,
     typical_of,
@@ -80,8 +81,7 @@ class Evaluation:
         """The predictions at each hundredth from the least to the greatest; of the median, where there are several."""
         import numpy as np
 
-        middle = self.predictions[:, self.predictions.shape[1] // 2]
-        return tuple(np.quantile(middle, np.linspace(0, 1, 101)).tolist())
+        return tuple(np.quantile(middle_of(self.predictions), np.linspace(0, 1, 101)).tolist())
 
     @property
     def digest(self) -> str:
@@ -214,7 +214,7 @@ def evaluate(model: Model, fitted: Fitted, parts: Split) -> Evaluation:
         name: Metric(value, low, high, without.get(name))
         for name, (value, low, high) in figures_with_intervals(found, weights).items()
     }
-    middle = predicted[:, predicted.shape[1] // 2]
+    middle = middle_of(predicted)
     segments = by_segment(definition, parts.test, label, middle)
     before, after = frame_of(parts.train, fitted.types), frame_of(parts.test, fitted.types)
     spreads = {each.name: spread_of(before[each.name]) for each in fitted.types}

@@ -235,6 +235,12 @@ def _predictions(part: Any, frame: pd.DataFrame, kind: Kind) -> np.ndarray:
     return np.asarray(part.predict(frame), dtype=np.float64).reshape(len(frame))
 
 
+def middle_of(predicted: np.ndarray) -> np.ndarray:
+    """Return of each row what is predicted; of the median, where there are several quantiles."""
+    found: np.ndarray = predicted[:, predicted.shape[1] // 2]
+    return found
+
+
 def constant_features(frame: pd.DataFrame) -> list[str]:
     """Return the features that have one value, or none, in all rows."""
     return [str(name) for name in frame.columns if frame[name].nunique(dropna=False) <= 1]

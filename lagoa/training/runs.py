@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.domain.suggestions import near
-from lagoa.domain.training import CANDIDATE, CHAMPION, Promotion, TrainingRun
+from lagoa.domain.training import CANDIDATE, CHAMPION, Promotion, TrainingRun, champion_of
 from lagoa.errors import TrainingError
 from lagoa.training.definition import model_names
 from lagoa.training.origin import is_of_main
@@ -43,7 +43,7 @@ def standing(context: LakeContext, model: str) -> Standing:
     """Return where a model stands; one that was never trained has no runs."""
     runs = tuple(context.training.runs(model))
     promotions = tuple(context.training.promotions(model))
-    champion = next((each for each in runs if promotions and each.id == promotions[0].run), None)
+    champion = champion_of(runs, promotions)
     candidate = next((each for each in newer(runs, champion) if is_of_main(context, each)), None)
     return Standing(model, runs, champion, candidate, promotions)
 

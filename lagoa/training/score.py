@@ -10,6 +10,7 @@ from lagoa.features.offline import TablesAt
 from lagoa.training.definition import unpacked
 from lagoa.training.elsewhere import predictions, selected
 from lagoa.training.environment import one_thread
+from lagoa.training.fitted import middle_of
 from lagoa.training.training_set import MOMENT, Selections, Views, training_set
 
 if TYPE_CHECKING:
@@ -120,6 +121,5 @@ def _ranks(run: TrainingRun, predicted: np.ndarray | None) -> np.ndarray:
     if not run.scores:
         advice = "Train the model again, and promote it."
         raise TrainingError(f"The run {run.id}", "it is of a version that kept no scores of its test", advice)
-    middle = predicted[:, predicted.shape[1] // 2]
-    found: np.ndarray = np.searchsorted(np.asarray(run.scores), middle) / len(run.scores)
+    found: np.ndarray = np.searchsorted(np.asarray(run.scores), middle_of(predicted)) / len(run.scores)
     return found

@@ -132,6 +132,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
         trained = learn(model, rows, trials=trials)
         with one_thread():
             spans = backtest(model, rows, trained.parameters)
+            answers = elasticities(model.definition, trained.fitted, trained.parts.test)
         run = TrainingRun(
             id=name,
             model=model.name,
@@ -158,7 +159,7 @@ def _train(context: LakeContext, model: Model, selections: Selections, ready: Th
             trials=trained.trials,
             receipt=context.catalog.get(tables.commit).properties.get(RECEIPT, ""),
             spreads=trained.evaluation.spreads,
-            elasticities=elasticities(model.definition, trained.fitted, trained.parts.test),
+            elasticities=answers,
             backtest=spans,
         )
         return _register(context, model, run, trained, ready)

@@ -12,7 +12,7 @@ from lagoa.features.offline import TablesAt
 from lagoa.training.definition import unpacked
 from lagoa.training.environment import one_thread
 from lagoa.training.evaluation import by_segment, label_of, limits_kept, moment_at, predict
-from lagoa.training.fitted import frame_of, load_fitted
+from lagoa.training.fitted import frame_of, load_fitted, middle_of
 from lagoa.training.metrics import chance, draws, figures_with_intervals, scored, spread_of, stability
 from lagoa.training.training_set import KNOWN, MOMENT, Selections, Views, training_set
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    import numpy as np
     import pyarrow as pa
 
     from lagoa.context import LakeContext
@@ -145,7 +144,7 @@ def _drift(run: TrainingRun, model: Model, fitted: Fitted, rows: pa.Table) -> tu
 
     frame = frame_of(rows, fitted.types)
     found = {name: stability(spread, frame[name]) for name, spread in run.spreads.items()}
-    predicted = pd.Series(_middle(predict(model, fitted, rows)))
+    predicted = pd.Series(middle_of(predict(model, fitted, rows)))
     scores = stability(spread_of(pd.Series(run.scores)), predicted)
     return dict(sorted(found.items(), key=lambda each: -each[1])), scores
 
@@ -156,7 +155,7 @@ def _outcomes(model: Model, fitted: Fitted, rows: pa.Table) -> tuple[dict[str, M
     found = scored(definition.kind, label, predicted, definition.quantiles)
     figures = figures_with_intervals(found, draws(rows[MOMENT].to_numpy()))
     metrics = {name: Metric(*values) for name, values in figures.items()}
-    return metrics, limits_kept(definition, metrics, by_segment(definition, rows, label, _middle(predicted)))
+    return metrics, limits_kept(definition, metrics, by_segment(definition, rows, label, middle_of(predicted)))
 
 
 def _shifts(run: TrainingRun, drift: Mapping[str, float], scores: float, rows: int) -> Iterator[str]:
@@ -181,8 +180,3 @@ def _worse(
     for each in limits:
         if not each.kept and each.value == each.value:  # NaN, of one class alone, says nothing
             yield f"{each.name} is {each.value:.4f}, and must be {each.limit}"
-
-
-def _middle(predicted: np.ndarray) -> np.ndarray:
-    """Return the predictions; of the median, where there are several."""
-    return predicted[:, predicted.shape[1] // 2]

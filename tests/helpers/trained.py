@@ -65,6 +65,11 @@ known: known_at
 label: price
 columns: [distance, state]
 """
+SCORES = (
+    "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
+    "data_commit:string!"
+)
+"""Columns of a table with scores of the model `late`."""
 BOOSTED = """
 import lightgbm
 

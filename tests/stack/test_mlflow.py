@@ -16,7 +16,7 @@ import pytest
 from minio import Minio, MinioAdmin
 from minio.credentials.providers import StaticProvider
 from minio.error import S3Error
-from trained import BOOSTED, DEFINITION, FUNCTION, QUANTILES, TrainedLake, orders, publish
+from trained import BOOSTED, DEFINITION, FUNCTION, QUANTILES, SCORES, TrainedLake, orders, publish
 from typer.testing import CliRunner
 
 from lagoa.adapters.mlflow.server import MlflowServer
@@ -44,10 +44,6 @@ from tests.stack.test_sign_in import Servers
 pytestmark = pytest.mark.timeout(300)
 
 AT_REST = 600 * 1024**2
-SCORED = (
-    "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
-    "data_commit:string!"
-)
 QUICK = {"timeout_s": 2.0, "patience_s": 1.0}
 
 
@@ -107,7 +103,7 @@ def machine(tmp_path, empty_nessie, stack, credentials, monkeypatch):
     def make(name, **settings):
         folder = TrainedLake(tmp_path / name)
         folder.settings(**shared, **settings)
-        folder.contract("gold.risk", SCORED)
+        folder.contract("gold.risk", SCORES)
         return folder
 
     return make
@@ -509,7 +505,7 @@ class TestSignIn:
         with psycopg.connect(servers.environment["LAGOA_POSTGRES_URL"], user="postgres", password=admin) as database:
             database.execute("truncate lagoa_training.runs, lagoa_training.promotions")
         folder = TrainedLake(tmp_path / "lake")
-        folder.contract("gold.risk", SCORED)
+        folder.contract("gold.risk", SCORES)
         folder.settings(
             state=".stack",
             catalog="nessie",
@@ -562,7 +558,7 @@ class TestSignIn:
         folder.file("ml/price.yaml", QUANTILES.replace("columns: [distance, state]", columns))
         folder.file("ml/price.py", BOOSTED)
         quantiles = "q10:double! q50:double! q90:double!"
-        folder.contract("gold.prices", SCORED.replace("probability:double!", quantiles))
+        folder.contract("gold.prices", SCORES.replace("probability:double!", quantiles))
         monkeypatch.setattr(elsewhere, "PART", 30)
         found = {}
         for engine in ("duckdb", "spark"):

@@ -8,14 +8,10 @@ import sys
 
 import pytest
 from checkout import ROOT
-from trained import DEFINITION, TrainedLake, orders, publish
+from trained import DEFINITION, SCORES, TrainedLake, orders, publish
 
 pytestmark = pytest.mark.timeout(300)
 
-COLUMNS = (
-    "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
-    "data_commit:string!"
-)
 RUN = """
 import sys
 from flows.score import score
@@ -52,7 +48,7 @@ print(watch(lake=lake))
 
 def test_scores_are_published_and_a_candidate_is_proposed_by_flows(tmp_path):
     folder = TrainedLake(tmp_path / "lake")
-    folder.contract("gold.risk", COLUMNS)
+    folder.contract("gold.risk", SCORES)
     folder.model_files(DEFINITION + "scores: gold.risk\n")
     with folder.open() as lake:
         publish(lake, orders(100))

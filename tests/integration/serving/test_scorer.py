@@ -12,17 +12,13 @@ import numpy as np
 import pytest
 from featured import SHOPS, TOWNS, apply
 from served import ROW, WITH_FEATURES, ServedLake, champion, online, publish_served
-from trained import BOOSTED, FUNCTION, QUANTILES
+from trained import BOOSTED, FUNCTION, QUANTILES, SCORES
 
 from lagoa.domain.features import OnlineRow, entity_key
 from lagoa.errors import RowRefused, TrainingError, TrainingUnavailable
 from lagoa.training.fitted import load_fitted
 
 GIVEN = {**ROW, "placed_at": datetime(2026, 1, 20, 10)}  # noqa: DTZ001 - the table has local times
-SCORES = (
-    "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
-    "data_commit:string!"
-)
 
 
 @pytest.fixture(scope="module")

@@ -5,21 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from trained import BOOSTED, DEFINITION, QUANTILES, SELECT, orders, publish
+from trained import BOOSTED, DEFINITION, QUANTILES, SCORES, SELECT, orders, publish
 
 from lagoa.errors import RefProtected, TableNotFound, TrainingError, TrainingUnavailable
 from lagoa.training import elsewhere
-
-COLUMNS = (
-    "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
-    "data_commit:string!"
-)
 
 
 @pytest.fixture
 def lake(folder):
     """Return the lake with a champion, and the branch `score`."""
-    folder.contract("gold.risk", COLUMNS)
+    folder.contract("gold.risk", SCORES)
     with folder.open_folder() as opened:
         publish(opened, orders(100))
         opened.train()
@@ -68,7 +63,7 @@ def test_a_model_with_other_files_now_scores_by_its_own(folder, lake):
 def test_quantiles_have_a_column_each(folder, lake):
     folder.file("ml/price.yaml", QUANTILES)
     folder.file("ml/price.py", BOOSTED)
-    folder.contract("gold.prices", COLUMNS.replace("probability:double!", "q10:double! q50:double! q90:double!"))
+    folder.contract("gold.prices", SCORES.replace("probability:double!", "q10:double! q50:double! q90:double!"))
     lake.context.refresh()
     (run,) = lake.train(["price"])
     lake.branch("score").score("gold.prices", run.id)

@@ -9,20 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from trained import DEFINITION, LATER, SELECT, T0, orders, publish
+from trained import DEFINITION, LATER, SCORES, SELECT, T0, orders, publish
 
 from lagoa.errors import TrainingError
-
-COLUMNS = (
-    "id:long* moment:timestamptz! probability:double! training_rank:double! model:string! model_version:int! "
-    "data_commit:string!"
-)
 
 
 @pytest.fixture
 def lake(folder):
     """Return the lake with a champion that was trained after a hundred days."""
-    folder.contract("gold.risk", COLUMNS)
+    folder.contract("gold.risk", SCORES)
     folder.model_files(DEFINITION + "scores: gold.risk\n")
     with folder.open_folder() as opened:
         publish(opened, orders(100))
@@ -153,7 +148,7 @@ def test_a_branch_that_is_deleted_makes_room_for_the_next_proposal(lake):
 
 
 def test_scores_that_cannot_be_written_leave_no_branch(folder, lake):
-    folder.contract("gold.risk", COLUMNS.replace("probability:double!", "risk:double!"))
+    folder.contract("gold.risk", SCORES.replace("probability:double!", "risk:double!"))
     lake.context.refresh()
     publish(lake, orders(200))
     with pytest.raises(Exception, match="risk"):

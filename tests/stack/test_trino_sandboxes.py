@@ -20,7 +20,7 @@ from lagoa.stack.servers.trino import TRINO
 from tests.stack.breaking import kill
 from tests.stack.test_sign_in import Servers
 from tests.stack.test_stack import wait_until
-from tests.stack.trino_lake import analysts, as_admin, lake_on, refusal
+from tests.stack.trino_lake import analysts, as_admin, lake_on, refusal, without_sandboxes
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,11 +32,8 @@ PUBLISHED = [(date(2026, 3, 1), Decimal("0.10"))]
 @pytest.fixture(scope="module")
 def stack(signed, tmp_path_factory):
     """Return the stack, seen from a lake with published tables, which has no sandbox in the end."""
-    with lake_on(signed, tmp_path_factory.mktemp("lake")) as here:
+    with lake_on(signed, tmp_path_factory.mktemp("lake")) as here, without_sandboxes(here):
         yield here
-        with LakeFolder(here._root).open() as lake:
-            for each in lake.sandboxes():
-                lake.delete_ref(each.branch)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,6 @@ import httpx
 import pytest
 import requests
 from command_line import lagoa, ok
-from lakes import LakeFolder
 from trino.auth import OAuth2Authentication
 from trino.exceptions import HttpError, TrinoUserError
 
@@ -38,7 +37,7 @@ from lagoa.stack.servers.trino.catalogs import ADMIN
 from tests.stack.test_sign_in import Servers
 from tests.stack.test_trino import CLI
 from tests.stack.test_trino_clients import JDBC
-from tests.stack.trino_lake import Analyst, analysts, lake_on, refusal
+from tests.stack.trino_lake import Analyst, analysts, lake_on, refusal, without_sandboxes
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -118,11 +117,8 @@ class Person(Analyst):
 
 @pytest.fixture(scope="module")
 def stack(signed, tmp_path_factory):
-    with lake_on(signed, tmp_path_factory.mktemp("lake")) as here:
+    with lake_on(signed, tmp_path_factory.mktemp("lake")) as here, without_sandboxes(here):
         yield here
-        with LakeFolder(here._root).open() as lake:
-            for each in lake.sandboxes():
-                lake.delete_ref(each.branch)
 
 
 @pytest.fixture(scope="module")

@@ -87,6 +87,15 @@ class Analyst:
 
 
 @contextmanager
+def without_sandboxes(stack):
+    """Delete in the end the sandboxes that tests made on a stack."""
+    yield
+    with LakeFolder(stack._root).open() as lake:
+        for each in lake.sandboxes():
+            lake.delete_ref(each.branch)
+
+
+@contextmanager
 def lake_on(signed, root):
     """Give a stack, seen from a lake with tables in three layers, whose state is published."""
     servers = Servers(signed)

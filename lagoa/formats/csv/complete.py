@@ -35,7 +35,11 @@ def complete(source: CsvSource, guesses: Sequence[Guess], scan: Scan, given: Giv
 def _note_footer(scan: Scan, findings: Findings) -> None:
     if not any(scan.footers):
         return
-    if len(set(scan.footers)) == 1:
+    if set(scan.footers) == {1}:
+        findings.notes.append(
+            "the last record is no data, but a total or note: it is left out; without footer it is read as a record"
+        )
+    elif len(set(scan.footers)) == 1:
         findings.notes.append(
             f"the last {scan.footers[0]} records are no data, but totals or notes: they are left out; "
             "without footer they are read as records"

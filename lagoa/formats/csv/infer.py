@@ -57,7 +57,8 @@ def infer_csv(file: SourceFile, given: Given, findings: Findings) -> tuple[CsvSo
     before, skip = skip, skip + record.line - 1
     findings.tried.append(f"header: {_in_yaml(header.found)}, since {header.why}")
     if skip and given.skip is None:
-        findings.notes.append(f"the table begins in line {skip + 1}; {_lines(skip)} before it left out")
+        verb = "are" if skip > 1 else "is"
+        findings.notes.append(f"the table begins in line {skip + 1}; {_lines(skip)} before it {verb} left out")
     if header.found == "undecided":
         findings.notes.append(
             f"line {skip + 1} has {', '.join(map(repr, fields[:_SHOWN]))}: {header.why}; it may be a header or a "

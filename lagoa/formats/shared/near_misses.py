@@ -56,7 +56,7 @@ def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form], usu
         guess.offered = True
         return
     _note_impossible(guess, forms, usual)
-    offer(guess, words)
+    offer(guess, forms, words)
 
 
 def _note_impossible(guess: Guess, forms: Mapping[str, Form], usual: Usual) -> None:
@@ -89,26 +89,34 @@ def _as_column(guess: Guess, forms: Mapping[str, Form], usual: Usual) -> tuple[s
     return (kind, marks_as_properties(marks, usual.mark)) if kind else None
 
 
-def offer(guess: Guess, words: Mapping[str, Form]) -> None:
-    """Note the words in a column of texts that may mean null; they stay texts."""
-    found = sorted(set(words) - set(_taken(guess)))
-    if found:
-        counts = ", ".join(f"{word!r} ({words[word].count:,}, line @{words[word].offset}@)" for word in found)
-        guess.notes.append(f"{counts} stays text; if it means null, write {_property(_with_nulls(guess, found))}")
-        guess.offered = True
+def offer(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:
+    """Note the words in a column of texts that may mean null, and negative numbers such as -4; they stay texts."""
+    found, taken = _places(words) | _codes(forms, words), _taken(guess)
+    _offer(guess, {word: place for word, place in found.items() if word not in taken}, "stays text")
 
 
 def offer_numbers(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:
     """Note numbers that may mean null: -9999, and the only negative ones if they are such as -1."""
-    negative = {name: form for name, form in forms.items() if (parts := body(name)) and parts[1] == "-"}
-    values = {value: found for form in negative.values() for value, found in (form.values or {"": (0, 0)}).items()}
-    certain = bool(values) and set(values) <= CODES | set(words)
-    found = values if certain else {word: (form.count, form.offset) for word, form in words.items()}
-    if not found:
-        return
-    counts = ", ".join(f"{value!r} ({count:,}, line @{offset}@)" for value, (count, offset) in sorted(found.items()))
-    guess.notes.append(f"{counts} is read as a number; if it means null, write {_property(_with_nulls(guess, found))}")
-    guess.offered = True
+    _offer(guess, _codes(forms, words) or _places(words), "is read as a number")
+
+
+def _offer(guess: Guess, found: Mapping[str, tuple[int, int]], now: str) -> None:
+    """Note values that may mean null, with their number and place, and what they are now."""
+    if found:
+        counts = ", ".join(f"{word!r} ({count:,}, line @{offset}@)" for word, (count, offset) in sorted(found.items()))
+        guess.notes.append(f"{counts} {now}; if it means null, write {_property(_with_nulls(guess, found))}")
+        guess.offered = True
+
+
+def _codes(forms: Mapping[str, Form], words: Mapping[str, Form]) -> dict[str, tuple[int, int]]:
+    """Return the negative numbers, with number and place, if all of them are such as stand for a missing value."""
+    negative = [form for name, form in forms.items() if (parts := body(name)) and parts[1] == "-"]
+    values = {value: found for form in negative for value, found in (form.values or {"": (0, 0)}).items()}
+    return values if set(values) <= CODES | set(words) else {}
+
+
+def _places(words: Mapping[str, Form]) -> dict[str, tuple[int, int]]:
+    return {word: (form.count, form.offset) for word, form in words.items()}
 
 
 def offer_dates(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form]) -> None:

@@ -18,7 +18,7 @@ NULL_WORDS = frozenset(
         "NA", "N/A", "#N/A", "n/a", "N/D", "n/d", "ND", "NULL", "Null", "null", "None", "(null)", "(NULL)", r"\N",
         "-", "--", "..", "...", "?", "#NULO", "#NULO#", "#NE", "#NE#", "{ñ class}", "Sem informação",
         "SEM INFORMAÇÃO", "Sem informacao", "SEM INFORMACAO", "Não informado", "NÃO INFORMADO", "não informado",
-        "Não disponível",        "Não se aplica", "NÃO SE APLICA",
+        "Não disponível", "Não divulgável", "NÃO DIVULGÁVEL", "Não se aplica", "NÃO SE APLICA",
     }
 ) | ZERO_DATES | NUMBERS  # fmt: skip
 """Words that mean null in some files, and something else in others: so each is taken in one column only."""

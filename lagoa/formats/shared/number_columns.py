@@ -60,7 +60,7 @@ def guess_number(text: TextColumn) -> bool:
         text.keep_text(reason)
         if not prefixed:
             text.guess.notes.append(f"{reason}; it stays text")
-        near_misses.offer(text.guess, text.words)
+        near_misses.offer(text.guess, text.forms, text.words)
         return True
     if doubt:
         text.guess.notes.append(doubt)
@@ -159,11 +159,12 @@ def _choose(text: TextColumn, forms: Mapping[str, Form], marks: Marks, exponents
 def _with_places(text: TextColumn, found: Extent, marks: Marks, exponents: bool) -> tuple[str, str]:
     """Return the type of numbers with places, and the reason."""
     guess = text.guess
-    money = (_CURRENCY.search(marks.unit) or bool(_MONEY.search(guess.name))) and found.places <= _CENTS
+    named = bool(_MONEY.search(guess.name) or _CURRENCY.search(guess.header))
+    money = (_CURRENCY.search(marks.unit) or named) and found.places <= _CENTS
     cents = found.places == found.fewest == _CENTS and guess.records - guess.nulls >= ENOUGH
     if (money or cents) and not exponents:
-        named = "by its unit an amount" if _CURRENCY.search(marks.unit) else "by its name an amount"
-        reason = named if money else "every one with two places"
+        sign = "by its unit an amount" if _CURRENCY.search(marks.unit) else "by its name an amount"
+        reason = sign if money else "every one with two places"
         return "decimal(18, 2)", f"numbers with at most two places after {marks.decimal!r} {text.seen}, {reason}"
     return "double", f"numbers {text.seen}"
 

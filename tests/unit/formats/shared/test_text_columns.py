@@ -207,6 +207,30 @@ def test_words_for_null_are_taken_by_column(tmp_path):
     assert [column.name for column in contract.columns if column.required] == ["code", "delta"]
 
 
+def test_negative_numbers_that_stand_for_nothing_are_offered_among_codes_and_texts(tmp_path):
+    """The electoral court writes -4 in place of each CPF."""
+    _, text = of_columns(
+        tmp_path,
+        nr_cpf=["-4", "52998224725", "-4", "11144477735"],
+        nr_zona=["-1", "-7", "0012", "0013"],
+        social=["Ana", "-1", "NÃO DIVULGÁVEL", "-1"],
+        note=["-1", "-5 kg", "-2.5", "x"],
+    )
+    edit = "stays text; if it means null, write `{property: lagoa.nulls, value: "
+    assert f"REVIEW: nr_cpf: '-4' (2, line 2) {edit}[\"-4\"]}}` in its customProperties." in text
+    assert (
+        f"REVIEW: social: '-1' (2, line 3), 'NÃO DIVULGÁVEL' (1, line 4) {edit}[\"-1\", \"NÃO DIVULGÁVEL\"]}}`" in text
+    )
+    assert [line for line in text.splitlines() if "lagoa.nulls" in line and ("nr_zona" in line or "note" in line)] == []
+
+
+def test_the_header_names_a_currency(tmp_path):
+    path = tmp_path / "things.csv"
+    path.write_text("id;ABATE-TETO (R$);OUTROS\n1;1,5;1,5\n2;2;2\n", "utf-8")
+    contract, _ = inferred(path, THINGS)
+    assert types(contract) == {"id": "long", "abate_teto_r": "decimal(18, 2)", "outros": "double"}
+
+
 def test_a_column_with_a_word_for_null_is_no_key(tmp_path):
     contract, _ = of_columns(tmp_path, id=["a", r"\N", "c"], id_x=["1", "NA", "3"], name=["x", "y", "z"])
     assert offered_key(contract) == ()

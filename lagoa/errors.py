@@ -22,6 +22,7 @@ LagoaError
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, LakeClosed, CatalogDamaged
     ├── PartMissing             an optional package is not installed
+    ├── EngineTooOld            Spark or Trino is of a version that Lagoa does not support
     ├── PublisherFailed         the publisher process ended without an answer
     ├── FlowServerFailed        the lake's Prefect server does not start
     ├── StackError              a server of the stack cannot be fetched, built or started
@@ -129,6 +130,21 @@ class EngineUnavailable(TransientError):
         )
         self.engine = engine
         self.reason = reason
+
+
+class EngineTooOld(TerminalError):
+    """Spark or Trino answers, and is of an earlier version than Lagoa needs."""
+
+    def __init__(self, engine: str, place: str, found: str, least: str) -> None:
+        super().__init__(
+            f"{engine} at {place} is version {found}; Lagoa needs {least} or later.",
+            f"Nothing was committed. Run {least} there (on the stack: the version in infra/stack.toml, then "
+            "`lagoa stack down` and `lagoa stack up`), or use `--engine duckdb`.",
+        )
+        self.engine = engine
+        self.place = place
+        self.found = found
+        self.least = least
 
 
 class FeaturesUnavailable(TransientError):

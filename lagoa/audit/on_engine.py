@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.audit.bases.query import SqlCheck
 from lagoa.catalog.readable import files_size
-from lagoa.errors import EngineUnavailable, ModelError, QueryError
+from lagoa.errors import EngineTooOld, EngineUnavailable, ModelError, QueryError
 from lagoa.sql_models.described import described_tables
 from lagoa.sql_models.engine_choice import engine_of_check
 
@@ -80,13 +80,13 @@ def engine_rows(context: LakeContext, tables: Pointers) -> Iterator[Callable[[st
         written = _in_engine(context, sql, tables, engine.name) if "FROM" in sql.upper() else ""
         try:
             found = run(written) if written else []
-        except EngineUnavailable as error:
+        except (EngineUnavailable, EngineTooOld) as error:
             away.append(error)  # who asks may take it for the fault of a check
             raise
         exact = all(each is None or isinstance(each, int | Decimal) for row in found for each in row)
         return found if found and exact else None
 
-    away: list[EngineUnavailable] = []
+    away: list[EngineUnavailable | EngineTooOld] = []
     with engine.reading(tables) as run:
         yield rows
     if away:

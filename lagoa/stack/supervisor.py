@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _START_S = 20
 _STOP_S = 90
-_LOG_BYTES = "10MB"
 _RUNNING = {"RUNNING", "STARTING"}
 
 _HEAD = """[unix_http_server]
@@ -68,10 +67,11 @@ class Supervisor:
 
     Args:
         folder: of the stack's state.
+        log_bytes: how large a log becomes before it is rotated, in Supervisor's words; three older ones are kept.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, log_bytes: str = "10MB") -> None:
+        self._folder, self._log_bytes = folder, log_bytes
         self.logs = folder / "logs"
         self._configuration = folder / "supervisord.conf"
         self._programs = folder / "programs"
@@ -146,8 +146,10 @@ class Supervisor:
 
     def last_lines(self, name: str, count: int = 20) -> str:
         """Return the end of a server's log."""
-        path = self.logs / f"{name}.log"
-        lines = path.read_text("utf-8", "replace").splitlines() if path.exists() else []
+        lines: list[str] = []
+        for path in (self.logs / f"{name}.log", self.logs / f"{name}.log.1"):  # the first is empty after a rotation
+            if len(lines) < count and path.exists():
+                lines = [*path.read_text("utf-8", "replace").splitlines(), *lines]
         return "\n".join(lines[-count:])
 
     def shutdown(self) -> None:
@@ -165,7 +167,7 @@ class Supervisor:
 
     def _write(self, launches: Mapping[str, Launch]) -> None:
         user = "user = root" if os.getuid() == 0 else ""
-        known = {"logs": self.logs, "folder": self._folder, "log_bytes": _LOG_BYTES}
+        known = {"logs": self.logs, "folder": self._folder, "log_bytes": self._log_bytes}
         head = _HEAD.format(**known, socket=self._socket, programs=self._programs, user=user)
         write_private(self._configuration, head)
         for name, launch in launches.items():

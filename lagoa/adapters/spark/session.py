@@ -8,12 +8,13 @@ import socket
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from lagoa.domain.optional import extra
-from lagoa.errors import EngineUnavailable, SettingsError
+from lagoa.errors import EngineTooOld, EngineUnavailable, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,9 @@ CATALOG = "lagoa"
 
 CONNECT = "sc://"
 """What the address of a server of Spark Connect begins with."""
+
+_LEAST = (4, 1)
+"""The first version that Lagoa is known to work with: jars by which Spark reads tables are for one minor version."""
 
 _HERE = "127.0.0.1"
 _WAIT_S = 5
@@ -88,7 +92,12 @@ def conf_in(folder: Path, name: str) -> str | None:
 
 
 def start(options: SparkOptions) -> SparkSession:
-    """Start Spark, or connect to it; raises `EngineUnavailable`."""
+    """Start Spark, or connect to it.
+
+    Raises:
+        EngineUnavailable: it does not start or does not answer.
+        EngineTooOld: it is an earlier version than Lagoa needs.
+    """
     with extra("spark", SPARK):
         from py4j.protocol import Py4JError
         from pyspark.errors import PySparkException
@@ -105,9 +114,13 @@ def start(options: SparkOptions) -> SparkSession:
     try:
         with _surroundings(options.conf):
             session: SparkSession = builder.getOrCreate()
+            version = str(session.version)
     except (PySparkException, Py4JError, OSError) as error:
-        reason = f"at {options.master} does not start: {first_line(error)}"
-        raise EngineUnavailable("Spark", reason) from error
+        raise EngineUnavailable("Spark", f"at {options.master} does not start: {_told(error)}") from error
+    number = re.match(r"(\d+)\.(\d+)", version)
+    if number and (int(number[1]), int(number[2])) < _LEAST:
+        session.stop()
+        raise EngineTooOld("Spark", options.master, version, ".".join(map(str, _LEAST)))
     return session
 
 
@@ -144,6 +157,15 @@ def first_line(error: BaseException) -> str:
     else:
         said = next((line.strip() for line in lines if "An error occurred while calling " not in line), "")
     return re.sub(r"^: (?:[\w$]+\.)*", "", said).rstrip(".") or type(error).__name__
+
+
+def _told(error: BaseException) -> str:
+    """Return why Spark does not start; of a cluster that it cannot talk to, Spark itself says only that it gave up."""
+    said = first_line(error)
+    if "stopped SparkContext" not in said:
+        return said
+    ours = f"PySpark {package_version('pyspark')}"
+    return f"it listens, but takes no application of {ours}: its version or secret is another"
 
 
 @contextmanager

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters.trino.server import Away, Refused, certificate_of, make_catalog, run
+from lagoa.adapters.trino.server import Away, Refused, certificate_of, check_version, make_catalog, run
 from lagoa.domain.ports.sql_catalogs import PINNED, catalog_of
 from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql
-from lagoa.errors import SqlServerUnavailable, StackError
+from lagoa.errors import EngineTooOld, SqlServerUnavailable, StackError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +29,7 @@ class TrinoCatalogs:
         self.certificate = certificate_of(stack)
         self._stack = stack
         self._access = access
+        self._checked = False
 
     def names(self) -> set[str]:  # noqa: D102 - as the port has it
         prefix = catalog_of("")
@@ -56,9 +57,15 @@ class TrinoCatalogs:
     def _run(self, sql: str) -> list[list[Any]]:
         """Return the rows of a statement."""
         try:
+            if not self._checked:
+                check_version(self._stack, self._access)
+                self._checked = True
             return run(self._stack, self._access, sql)
         except Away as error:
             raise SqlServerUnavailable(self._access.url) from error
+        except EngineTooOld as error:
+            advice = "Put a later one into infra/stack.toml; `lagoa stack down` and `up` start it."
+            raise StackError("trino", error.message, advice) from error
         except Refused as error:
             advice = "Look at `lagoa stack logs trino`; `lagoa stack down` and `up` configure it again."
             raise StackError("trino", f"{sql.partition(' USING')[0]}: {error}", advice) from error

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.shared.engine_files import build_files, insert_sql
-from lagoa.adapters.trino.server import Away, Refused, make_catalog, run
+from lagoa.adapters.trino.server import Away, Refused, check_version, make_catalog, run
 from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.ports.sql_catalogs import MODELS
 from lagoa.domain.sql_names import name_in_sql
@@ -48,9 +48,9 @@ class TrinoEngine:
         storage: Storage,
         lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
     ) -> None:
-        self._run = partial(run, stack, access)
+        self._run, self._check_version = partial(run, stack, access), partial(check_version, stack, access)
         self._access, self._storage, self._lend = access, storage, lend
-        self._swept = False
+        self._begun = False
         self._lock = Lock()
 
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
@@ -68,7 +68,7 @@ class TrinoEngine:
 
         with self._lend(tables) as lent, ExitStack() as stack:
             with self._errors():
-                self._sweep()
+                self._begin()
                 catalog = stack.enter_context(self._catalog(lent.branch))
             yield rows
 
@@ -77,7 +77,7 @@ class TrinoEngine:
 
     def _insert(self, statement: str, branch: str) -> None:
         with self._errors():
-            self._sweep()
+            self._begin()
             with self._catalog(branch) as catalog:
                 self._run(statement, catalog)
 
@@ -104,12 +104,13 @@ class TrinoEngine:
                 self._run(f"DROP CATALOG IF EXISTS {name}")
             release_name(owned)
 
-    def _sweep(self) -> None:
-        """Drop the catalogs that processes have left which are gone, once."""
+    def _begin(self) -> None:
+        """Look at the version, and drop the catalogs that processes have left which are gone, once."""
         with self._lock:
-            if self._swept:
+            if self._begun:
                 return
-            self._swept = True
+            self._check_version()
+            self._begun = True
         now = datetime.now(UTC)
         for (name,) in self._run(f"SHOW CATALOGS LIKE '{MODELS}%'"):
             if is_abandoned(str(name).removeprefix(MODELS).replace("_", "-"), now):

@@ -1,8 +1,9 @@
-"""Statements on the stack's Trino, as Lagoa's own user there."""
+"""Statements on the stack's Trino, as Lagoa's own user there, and its version."""
 
 from __future__ import annotations
 
 import json
+import re
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,16 @@ from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.domain.optional import extra
 from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.errors import EngineTooOld
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 _FOLDER, _TIMEOUT_S = "trino", 30
+
+_LEAST = 476
+"""The first version that Lagoa is known to work with: Trino has no minor versions, and any may change its SQL."""
 
 
 class Away(Exception):
@@ -64,6 +69,36 @@ def access_of(stack: Path, nessie_url: str) -> Access | None:
 def certificate_of(stack: Path) -> Path:
     """Return the file of the authority by which clients know the server."""
     return stack / _FOLDER / "ca.pem"
+
+
+def check_version(stack: Path, access: Access) -> None:
+    """Ask Trino which version it is, as anybody may; one that is no number, as of a build of one's own, is taken.
+
+    Args:
+        stack: the stack's state folder.
+        access: what `lagoa stack up` has written.
+
+    Raises:
+        EngineTooOld: it is an earlier one than Lagoa needs.
+        Away, Refused: for the caller to give a meaning to.
+    """
+    with extra("trino", "A stack with Trino"):
+        import requests
+
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # REQUESTS_CA_BUNDLE goes before the certificate that is given
+            session.verify = str(certificate_of(stack))
+            answer = session.get(f"{access.url}/v1/info", timeout=_TIMEOUT_S)
+            answer.raise_for_status()
+            version = str(answer.json()["nodeVersion"]["version"])
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise Away(str(error)) from error
+    except (requests.RequestException, ValueError, LookupError, TypeError) as error:
+        raise Refused(f"{access.url}/v1/info does not say which version of Trino it is ({error})") from error
+    number = re.match(r"\d+", version)
+    if number and int(number[0]) < _LEAST:
+        raise EngineTooOld("Trino", access.url, version, str(_LEAST))
 
 
 def make_catalog(access: Access, name: str, ref: str, *, read_only: bool) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lagoa.audit.check import SessionCheck
 from lagoa.audit.on_engine import engine_rows
 from lagoa.domain.tables import TableName
-from lagoa.errors import CheckError, EngineUnavailable, LagoaError, QueryError
+from lagoa.errors import CheckError, EngineTooOld, EngineUnavailable, LagoaError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -100,7 +100,7 @@ class Soda(SessionCheck):
         files = {check.table: check.file for check in checks}
         try:
             ran = _run(list(files.values()), checks, state, session)
-        except EngineUnavailable:
+        except (EngineUnavailable, EngineTooOld):
             raise
         except LagoaError as error:
             yield from (check.not_evaluated(state, error.message) for check in checks)

@@ -11,7 +11,7 @@ from lakes import LakeFolder
 
 from lagoa.audit.rehearsal import place_of
 from lagoa.domain.tables import TableName
-from lagoa.errors import EngineUnavailable
+from lagoa.errors import EngineTooOld, EngineUnavailable
 from lagoa.lake import Lake
 
 CHECKS = """
@@ -85,9 +85,12 @@ def test_small_tables_are_not_asked_for(audit):
     assert (engine.asked, figures) == ([], {ROWS: 3, MOST: 3})
 
 
-def test_an_engine_that_is_away_fails_the_audit_and_no_check(audit):
-    with pytest.raises(EngineUnavailable, match="does not answer"):
-        audit(EngineUnavailable("Spark", "does not answer"))
+@pytest.mark.parametrize(
+    "error", [EngineUnavailable("Spark", "does not answer"), EngineTooOld("Spark", "sc://there:1", "3.5.8", "4.1")]
+)
+def test_an_engine_that_is_away_or_too_old_fails_the_audit_and_no_check(audit, error):
+    with pytest.raises(type(error), match="Spark"):
+        audit(error)
 
 
 PLACES = {

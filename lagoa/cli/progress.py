@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 from contextlib import contextmanager
 from itertools import count
-from threading import Timer
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
     from lagoa.stack.artefacts import Fetched
 
+_TEXT = ""
 _PATIENCE = 0.5
 """Seconds after which a person wants to see that something is going on."""
 
@@ -31,27 +33,16 @@ def working(what: str) -> Iterator[Callable[[str | Fetched], None]]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
-    progress = _progress()
-    task = progress.add_task(what, total=None)
-    bars: dict[str, TaskID] = {}
-
-    def tell(news: str | Fetched) -> None:
-        if isinstance(news, str):
-            progress.update(task, description=news)
-            return
-        if news.file not in bars:
-            bars[news.file] = progress.add_task(news.file, total=news.total)
-        progress.update(bars[news.file], completed=news.done, visible=news.done < news.total)
-
-    delayed = Timer(_PATIENCE, progress.start)
+    display = _Display(what)
+    delayed = threading.Timer(_PATIENCE, display.begin)
     delayed.daemon = True
     delayed.start()
     try:
-        yield tell
+        yield display.tell
     finally:
         delayed.cancel()
         delayed.join()
-        progress.stop()
+        display.end()
 
 
 def counting(tell: Callable[[str], None], models: Callable[[], Collection[TableName]]) -> Callable[[object], None]:
@@ -66,6 +57,53 @@ def counting(tell: Callable[[str], None], models: Callable[[], Collection[TableN
     total, done = len(models()), count(1)
     tell(f"running models: 0/{total} models")
     return lambda _: tell(f"running models: {next(done)}/{total} models")
+
+
+class _Display:
+    """What is shown once a person has waited: a text with the time, and a bar for each download.
+
+    Rich is imported then only, since most commands end before.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bars: dict[str, Fetched] = {}
+        self._lock = threading.Lock()
+        self._began = monotonic()
+        self._progress: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def begin(self) -> None:
+        """Show it."""
+        with self._lock:
+            self._progress = _progress()
+            self._draw(self._progress)
+            self._progress.start()
+
+    def tell(self, news: str | Fetched) -> None:
+        """Change the text, or a bar."""
+        with self._lock:
+            if isinstance(news, str):
+                self._what = news
+            else:
+                self._bars[news.file] = news
+            if self._progress is not None:
+                self._draw(self._progress)
+
+    def end(self) -> None:
+        """Take it away."""
+        if self._progress is not None:
+            self._progress.stop()
+
+    def _draw(self, progress: Progress) -> None:
+        if _TEXT not in self._tasks:
+            self._tasks[_TEXT] = progress.add_task(self._what, total=None)
+            progress.tasks[0].start_time = progress.get_time() - (monotonic() - self._began)
+        progress.update(self._tasks[_TEXT], description=self._what)
+        for file, news in self._bars.items():
+            if file not in self._tasks:
+                self._tasks[file] = progress.add_task(file, total=news.total)
+            progress.update(self._tasks[file], completed=news.done, visible=news.done < news.total)
 
 
 def _progress() -> Progress:
@@ -87,4 +125,4 @@ def _progress() -> Progress:
             return Text() if task.total is None else super().render(task)
 
     columns = (SpinnerColumn("line"), TextColumn("{task.description}"), Bar(), Size(), TimeElapsedColumn())
-    return Progress(*columns, console=stderr(), transient=True)
+    return Progress(*columns, console=stderr(), transient=True, redirect_stdout=False)  # results stay where they go

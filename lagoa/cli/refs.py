@@ -9,6 +9,7 @@ import typer
 from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import age, emit_table, number, say, short
 from lagoa.cli.options import open_here
+from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,5 +52,6 @@ def delete_refs(ctx: typer.Context, kind: Literal["branch", "tag"], names: Seque
                 advice = f"`lagoa {ref.kind} delete {ref.name}` deletes it."
                 raise RefNotFound(ref.name, f"it is a {ref.kind}, not a {kind}", advice)
         for ref in found:
-            lake.delete_ref(ref.name)
+            with working(f"deleting {ref.name}"):
+                lake.delete_ref(ref.name)
             say(f"Deleted {ref.name}, which was at {short(ref.commit)}.")

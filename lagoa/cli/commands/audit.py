@@ -90,8 +90,8 @@ def audit_run(  # noqa: PLR0913 - options of the command
     with open_here(ctx) as lake:
         with working(f"auditing {ref}"):
             report = lake.audit(ref)
+            samples = failing(lake, report, personal=personal) if rows else {}
         publishable = ref != "main" and any(each.name == ref and each.kind == "branch" for each in lake.refs())
-        samples = failing(lake, report, personal=personal) if rows else {}
     if as_json:
         emit_json({**tell_report(report), "rows": tell_rows(samples)})
     else:
@@ -123,7 +123,7 @@ def audit_show(  # noqa: PLR0913 - options of the command
 ) -> None:
     """Show a stored audit: of a publication, passed or refused, or of a branch. No check is run."""
     ref = either(ref, same_ref, "main")
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the audit"):
         kept = lake.audit_of(ref)
         results = _chosen(kept.report, check or [])
         samples = failing(lake, kept.report, results, personal=personal) if rows else {}
@@ -149,7 +149,7 @@ def audit_history(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a check found over the publications, newest first."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading audits"):
         records = lake.check_history(check, limit, every=every)
     if as_json:
         emit_json([_tell_record(each) for each in records])

@@ -11,6 +11,7 @@ import typer
 from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import count, emit_json, hint, say, short
 from lagoa.cli.options import DryRunOption, JsonOption, YesOption, confirm, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs, show_branches
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ branch = typer.Typer(add_completion=False, no_args_is_help=True, help="Branches:
 @branch.command("list")
 def branch_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the branches with their state against main."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("comparing with main"):
         states = lake.branches()
     if as_json:
         emit_json([asdict(state) for state in states])
@@ -33,9 +34,10 @@ def branch_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 @branch.command("create")
 def branch_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main") -> None:
     """Create a branch: a name for a commit; no data is copied."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"creating {name}"):
         made = lake.create_branch(name, source)
-        say(f"{made.name} begins at {source} ({short(made.head)}).")
+        head = short(made.head)
+    say(f"{made.name} begins at {source} ({head}).")
     hint(f"Next: `lagoa ingest FILE --into TABLE --branch {name}`.")
 
 
@@ -59,9 +61,9 @@ def branch_delete(
         delete_refs(ctx, "branch", names)
         return
     with open_here(ctx) as lake:
-        found = [
-            state for state in lake.branches() if state.name != "main" and not state.ahead and not _is_new_run(state)
-        ]
+        with working("comparing with main"):
+            states = lake.branches()
+        found = [state for state in states if state.name != "main" and not state.ahead and not _is_new_run(state)]
         if not found:
             hint("There is no branch of which main has every commit.")
             return
@@ -70,7 +72,8 @@ def branch_delete(
             return
         confirm(f"Delete {count(len(found), 'branch', 'branches')}?", yes=yes)
         for state in found:
-            lake.delete_ref(state.name, state.commit)  # not if somebody has written to it meanwhile
+            with working(f"deleting {state.name}"):
+                lake.delete_ref(state.name, state.commit)  # not if somebody has written to it meanwhile
             say(f"Deleted {state.name}, which was at {short(state.commit)}.")
 
 

@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.console import count, emit_json, hint, near, number, say
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
 from lagoa.domain.engines import EngineName
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ EngineOption = Annotated[
 
 def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption = False) -> None:
     """Read all declarations of the lake (contracts, models, their tests, check files, `ml/`) and list what is wrong."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the declarations"):
         found = lake.check_contracts(engine)
     if as_json:
         emit_json(

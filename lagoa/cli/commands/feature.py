@@ -31,7 +31,8 @@ def feature_list(
     as_json: JsonOption = False,
 ) -> None:
     """List the features that were applied, with their types, and who uses them."""
-    definitions = applied(open_online_features(lake_settings(ctx)))
+    with working("reading the registry"):
+        definitions = applied(open_online_features(lake_settings(ctx)))
     rows = [
         (view, each, definitions.users(view.name, each.name))
         for view in definitions.views.values()
@@ -173,7 +174,7 @@ def get(
         raise typer.BadParameter("Give features and the join keys of an entity: `late_delivery seller_id=…`.")
     if len(entity) < len(pairs):
         raise typer.BadParameter("A join key is given twice: the features are those of one entity.")
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading features"):
         if ref is None and at is None:
             answer = lake.online_features(names, [entity])
         else:
@@ -192,7 +193,7 @@ def get(
 @feature.command()
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show the commit of main and the one that is online, and how far online is behind."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("comparing with main"):
         found = lake.feature_status()
     if as_json:
         emit_json(

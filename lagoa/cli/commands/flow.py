@@ -30,8 +30,9 @@ def flow_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from lagoa.prefect.connection import connected
     from lagoa.prefect.listing import deployments
 
-    with connected(lake_settings(ctx)):
-        _show(deployments(), as_json=as_json)
+    with working("asking the Prefect server"), connected(lake_settings(ctx)):
+        found = deployments()
+    _show(found, as_json=as_json)
 
 
 @flow.command()
@@ -53,10 +54,10 @@ def deploy(
     from lagoa.prefect.listing import deployments
 
     settings = lake_settings(ctx)
-    with connected(settings) as variables:
-        with working("deploying prefect.yaml"):
-            automations = deploy_all(settings, variables, per_source=per_source, notify=notify)
-        _show(deployments(), as_json=as_json)
+    with working("deploying prefect.yaml"), connected(settings) as variables:
+        automations = deploy_all(settings, variables, per_source=per_source, notify=notify)
+        found = deployments()
+    _show(found, as_json=as_json)
     if not as_json:
         for automation in automations:
             hint(f"Automation {automation!r}.")
@@ -75,7 +76,7 @@ def worker(
     from lagoa.prefect.deploying import worker_of
 
     settings = exported_settings(ctx)
-    with connected(settings) as variables:
+    with working("starting the worker"), connected(settings) as variables:
         command, environment = worker_of(settings.root, variables, pool)
     os.chdir(settings.root)
     sys.stdout.flush()
@@ -85,13 +86,17 @@ def worker(
 @flow.command()
 def up(ctx: typer.Context) -> None:
     """Start the lake's Prefect server unless it runs, and print the address of its pages: runs, logs, artifacts."""
-    say(_server(ctx).wait().url)
+    with working("starting the server"):
+        server = _server(ctx).wait()
+    say(server.url)
 
 
 @flow.command()
 def down(ctx: typer.Context) -> None:
     """End the lake's Prefect server; the history of runs stays."""
-    say("The server has ended." if _server(ctx).stop() else "No server was running.")
+    with working("stopping the server"):
+        ran = _server(ctx).stop()
+    say("The server has ended." if ran else "No server was running.")
 
 
 def _show(found: Sequence[DeploymentState], *, as_json: bool) -> None:

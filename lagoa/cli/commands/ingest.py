@@ -85,7 +85,7 @@ def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json:
 
         def on_done(result: IngestResult) -> None:
             done.append(result)
-            tell(f"loading {source.name}: {result.source} is done")
+            tell(f"loading {source.name}: {count(len(done), 'file')} done, {result.source} the latest")
 
         try:
             return place.ingest_folder(source, ignore=ignore, on_done=on_done)

@@ -9,6 +9,7 @@ import typer
 from lagoa.cli.console import count, emit_json, emit_table, hint, short
 from lagoa.cli.console import moment as local
 from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
+from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,7 +31,7 @@ def log(
 ) -> None:
     """Show the commits of a ref, newest first; on main each is a publication."""
     ref = either(ref, same_ref, "main")
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"reading {ref}"):
         commits = lake.log(ref, limit + 1)
         published = {commit: moment for moment, commit in lake.context.catalog.moves("main")}
         told = [_tell(lake, commit, published.get(commit.id)) for commit in commits[:limit]]

@@ -74,7 +74,7 @@ def train(
 @ml.command("list")
 def ml_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the models with their champion, candidate and newest run."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading runs"):
         found = lake.trained_models()
     if as_json:
         emit_json([_standing(each) for each in found])
@@ -105,7 +105,7 @@ def ml_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 @ml.command()
 def show(ctx: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
     """Show a run: what it learned from, how good it is, and who promoted it."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the run"):
         found = lake.trained_run(run)
         promotions = [each for each in lake.context.training.promotions(found.model) if each.run == found.id]
     if as_json:
@@ -173,7 +173,7 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make an earlier champion the champion again."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("going back"):
         done = lake.rollback_model(model, why, to)
     if as_json:
         emit_json(asdict(done))

@@ -9,6 +9,7 @@ import typer
 from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, emit_table, hint, number, say
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.publications import publish_branch, say_published, tell_publication
 from lagoa.cli.table_states import number_of
 
@@ -45,7 +46,8 @@ def _show_plan(branch: Branch, *, as_json: bool) -> None:
     from lagoa.errors import NothingToPublish
 
     try:
-        plan = branch.plan_publication()
+        with working(f"comparing {branch.name} with main"):
+            plan = branch.plan_publication()
     except NothingToPublish:
         plan = None
     if as_json:

@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.audits import KeptArgument
 from lagoa.cli.console import hint, moment, near, say, short
 from lagoa.cli.options import PersonalOption, SameRefOption, either, open_here
+from lagoa.cli.progress import working
 
 
 def report(
@@ -24,7 +25,7 @@ def report(
     personal: PersonalOption = False,
 ) -> None:
     """Write a stored audit as one HTML file, with failing rows and the history of each check."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the audit"):
         kept = lake.audit_of(either(ref, same_ref, "main"))
         target = output or Path(f"audit-{short(kept.receipt.commit)}.html")
         page = lake.audit_page(kept, personal=personal)

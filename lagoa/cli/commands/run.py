@@ -12,6 +12,7 @@ import typer
 from lagoa.cli.completion import complete_flow
 from lagoa.cli.console import say
 from lagoa.cli.options import ENGINE, PROFILE, EngineOption, lake_folder
+from lagoa.cli.progress import working
 from lagoa.cli.publications import say_published
 from lagoa.settings import ENGINE_VARIABLE, PROFILE_VARIABLE
 
@@ -44,7 +45,8 @@ def run(
         os.environ[PROFILE_VARIABLE] = ctx.meta[PROFILE]  # the flow opens the lake itself
     if ENGINE in ctx.meta:
         os.environ[ENGINE_VARIABLE] = ctx.meta[ENGINE]
-    flow = _load(root, name)
+    with working(f"starting {name}"):
+        flow = _load(root, name)
     result = flow(**_arguments(flow, arguments or [], root))
     say(f"{name} is done.")
     _say_result(result)

@@ -12,6 +12,7 @@ import typer
 from lagoa.cli.completion import complete_sandbox
 from lagoa.cli.console import emit_json, emit_table, hint, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.refs import FromOption, NameArgument
 from lagoa.connect import trino_of
 from lagoa.domain.ports.sql_catalogs import catalog_of
@@ -34,7 +35,7 @@ TtlOption = Annotated[
 @sandbox.command("list")
 def sandbox_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the sandboxes and when they end; catalogs of them that are missing on Trino are made."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the sandboxes"):
         found = lake.sandboxes()
         _follow(lake)
     if as_json:
@@ -63,7 +64,7 @@ def sandbox_create(
 ) -> None:
     """Create a sandbox: a branch with a time to live, on the stack a catalog of Trino, too; no data is copied."""
     lives = _time(ttl)
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"creating {name}"):
         made = lake.create_sandbox(name, source, lives, read_only=read_only)
         trino = trino_of(lake.context, catalog_of(name))
         folder = lake.settings.root
@@ -88,8 +89,9 @@ def sandbox_create(
 def sandbox_extend(ctx: typer.Context, name: NameArgument, ttl: TtlOption = "7d") -> None:
     """Let a sandbox end later, or earlier."""
     lives = _time(ttl)
-    with open_here(ctx) as lake:
-        say(f"The sandbox {name} ends {_end(lake.extend_sandbox(name, lives))}.")
+    with open_here(ctx) as lake, working(f"reading {name}"):
+        found = lake.extend_sandbox(name, lives)
+    say(f"The sandbox {name} ends {_end(found)}.")
 
 
 @sandbox.command("delete")
@@ -107,7 +109,8 @@ def sandbox_delete(
     with open_here(ctx) as lake:
         found = [lake.sandbox(name) for name in names or ()] or [each for each in lake.sandboxes() if each.expired]
         for each in found:
-            lake.delete_ref(each.branch, each.commit)  # not if somebody has written to it meanwhile
+            with working(f"deleting {each.name}"):
+                lake.delete_ref(each.branch, each.commit)  # not if somebody has written to it meanwhile
             say(f"Deleted the sandbox {each.name}, which was at {short(each.commit)}.")
     if not found:
         hint("There is no sandbox whose time is over.")

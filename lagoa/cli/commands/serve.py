@@ -12,6 +12,7 @@ import typer
 from lagoa.cli.completion import complete_trained
 from lagoa.cli.console import hint, say
 from lagoa.cli.options import exported_settings, open_here
+from lagoa.cli.progress import working
 from lagoa.domain.optional import extra
 
 serve = typer.Typer(add_completion=False, no_args_is_help=True, help="Servers over the lake: feature, ml.")
@@ -68,7 +69,8 @@ def serve_ml(
     logging.getLogger("lagoa.serving").setLevel(logging.INFO)
     with open_here(ctx) as lake:
         token, file = token_of(lake.context)
-        champions = Champions(lake.context, model or ())
+        with working("loading champions"):
+            champions = Champions(lake.context, model or ())
         _check_free(host, port)
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         say(f"The models of {lake.settings.name} answer on {url}; Ctrl+C ends it.")

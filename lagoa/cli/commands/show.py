@@ -9,6 +9,7 @@ import typer
 
 from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, near, number, say, size
 from lagoa.cli.options import JsonOption, RefOption, TableArgument, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of, tell_table
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one table: columns, rows, files, partition, contract, latest writes."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"reading {table}"):
         state = lake.describe_table(table, ref)
         contract = lake.context.contracts.get(state.table)
     if as_json:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import math
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lagoa.cli.console import count, emit_json, emit_rows, hint, text_of
 from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,9 @@ def sql(
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv do not go together.")
     with open_here(ctx) as lake:
-        result = lake.sql(sys.stdin.read() if query == "-" else query, ref)
+        text = sys.stdin.read() if query == "-" else query
+        with working("running the query"):
+            result = lake.sql(text, ref)
         if as_csv:
             _print_csv(result, limit)
         elif as_json:
@@ -46,7 +50,8 @@ def sql(
 
 
 def _print_table(result: Result, limit: int) -> None:
-    rows = result.fetchmany(limit + 1)
+    with working("running the query"):
+        rows = result.fetchmany(limit + 1)
     emit_rows(list(result.columns), rows[:limit])
     if len(rows) > limit:
         hint(f"These are the first {count(limit, 'row')}; there are more: --limit N shows N, --csv and --json all.")
@@ -55,7 +60,8 @@ def _print_table(result: Result, limit: int) -> None:
 
 
 def _print_json(result: Result, limit: int | None) -> None:
-    rows = list(_rows(result, None if limit is None else limit + 1))
+    with working("reading rows"):
+        rows = list(_rows(result, None if limit is None else limit + 1))
     shown = rows[:limit]
     emit_json(
         {"columns": list(result.columns), "rows": shown, "truncated": len(rows) > len(shown)},
@@ -66,7 +72,8 @@ def _print_json(result: Result, limit: int | None) -> None:
 def _print_csv(result: Result, limit: int | None) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(result.columns)
-    writer.writerows([text_of(value) for value in row] for row in _rows(result, limit))
+    with nullcontext() if sys.stdout.isatty() else working("writing rows"):
+        writer.writerows([text_of(value) for value in row] for row in _rows(result, limit))
 
 
 def _rows(result: Result, limit: int | None) -> Iterator[tuple[object, ...]]:

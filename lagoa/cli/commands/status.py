@@ -9,6 +9,7 @@ import typer
 
 from lagoa.cli.console import age, count, emit_json, emit_pairs, hint, moment, number, say, short, size
 from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.refs import show_branches
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show the lake at a glance: main, its last publication, branches, models, quarantine."""
     from lagoa.prefect.server import LakeServer
 
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("looking at the lake"):
         states, branches = lake.describe(), lake.branches()
         published = lake.publications(1)
         models = _models(lake)

@@ -9,7 +9,9 @@ import typer
 from lagoa.cli.completion import complete_ref, complete_table
 from lagoa.cli.console import count, hint, near, say, short
 from lagoa.cli.options import BranchOption, JsonOption, TableArgument, YesOption, confirm, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
+from lagoa.domain.lists import listed
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def table_restore(
     """
     publication = None
     with open_here(ctx) as lake, place_of(lake, "restore", branch) as place:
-        results = place.restore(tables, source)
+        with working(f"restoring {listed(tables)}"):
+            results = place.restore(tables, source)
         if not as_json:
             for result in results:
                 _show(result, source)
@@ -79,7 +82,8 @@ def table_drop(
         if branch is None:
             confirm(f"Remove {table} from main?", yes=yes)
         with place_of(lake, "drop", branch) as place:
-            place.drop(table)
+            with working(f"removing {table}"):
+                place.drop(table)
             if not as_json:
                 say(f"{table} is dropped on {place.name}.")
             if branch is None:

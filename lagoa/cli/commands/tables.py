@@ -6,6 +6,7 @@ import typer
 
 from lagoa.cli.console import age, emit_json, emit_table, hint, size
 from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of, tell_table
 
 
@@ -18,7 +19,7 @@ def tables(
 ) -> None:
     """List the tables of a ref with their rows, files and sizes."""
     ref = either(ref, same_ref, "main")
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"reading {ref}"):
         states = lake.describe(ref)
     if as_json:
         emit_json([tell_table(state) for state in states])

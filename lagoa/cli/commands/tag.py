@@ -9,6 +9,7 @@ import typer
 from lagoa.cli.completion import complete_tag
 from lagoa.cli.console import emit_json, emit_table, hint, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ tag = typer.Typer(
 @tag.command("list")
 def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the tags."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the tags"):
         tags = [ref for ref in lake.refs() if ref.kind == "tag"]
     if as_json:
         emit_json([_tell(ref) for ref in tags])
@@ -40,7 +41,7 @@ def tag_list(ctx: typer.Context, as_json: JsonOption = False) -> None:
 @tag.command("create")
 def tag_create(ctx: typer.Context, name: NameArgument, source: FromOption = "main") -> None:
     """Create a tag: a fixed name for a commit."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"creating {name}"):
         made = lake.create_tag(name, source)
     say(f"{made.name} names {source} ({short(made.commit)}).")
 

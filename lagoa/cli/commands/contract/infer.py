@@ -10,6 +10,7 @@ import typer
 
 from lagoa.cli.console import count, hint, near, say
 from lagoa.cli.options import RefOption, lake_folder, open_here
+from lagoa.cli.progress import working
 from lagoa.domain.file_patterns import HIDDEN
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
 
 def _draft(ctx: typer.Context, names: list[str], ref: str) -> None:
     """Draft the contracts of models."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("drafting contracts"):
         drafts = lake.draft_contracts(None if "all" in names else names, ref)
     for draft in drafts:
         _write(draft.file, draft.text)
@@ -153,7 +154,8 @@ def _inferred(files: Sequence[Path], table: TableName, given: Given, *, explain:
 
     findings = Findings()
     try:
-        return infer_contract(files, table, given, findings)
+        with working(f"reading {files[0].name}" + (f" and {len(files) - 1} more" if len(files) > 1 else "")):
+            return infer_contract(files, table, given, findings)
     finally:
         for line in findings.tried if explain else ():
             say(line)

@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.console import count, emit_json, hint, say, shorten
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import BranchOption, JsonOption, RefOption, TablesArgument, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def contract_diff(
 
     Exits with 1 if a write would be refused.
     """
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("comparing with the contracts"):
         found = lake.contract_diff(tables or None, ref)
     if as_json:
         emit_json([_tell(each) for each in found])
@@ -53,7 +54,8 @@ def contract_apply(
     """
     publication = None
     with open_here(ctx) as lake, place_of(lake, "contract", branch) as place:
-        changed = place.evolve(tables or None)
+        with working("changing tables"):
+            changed = place.evolve(tables or None)
         if not as_json:
             for table in changed:
                 say(f"{table} now matches its contract.")

@@ -10,6 +10,7 @@ import typer
 
 from lagoa.cli.console import hint, near, say
 from lagoa.cli.options import DryRunOption, TableArgument, open_here
+from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
     from lagoa.sql_models.drafting.update import ContractUpdate
@@ -27,7 +28,7 @@ def contract_update(
 
     Everything else in the contract stays as it is written; nothing is removed.
     """
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"reading {file.name if file else table}"):
         update = lake.update_contract(table, file)
     name = near(update.file)
     if dry_run:

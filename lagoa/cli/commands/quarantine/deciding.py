@@ -8,6 +8,7 @@ import typer
 
 from lagoa.cli.console import count, hint, number, say
 from lagoa.cli.options import open_here
+from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[
     """Do a piece of work on a branch, publish it where none is named, and say what became of the records."""
     publication = None
     with open_here(ctx) as lake, place_of(lake, "quarantine", branch) as place:
-        result = do(place)
+        with working("sending records again"):
+            result = do(place)
         if not as_json:
             _show(result)
             _hint_unsplit(result, branch)

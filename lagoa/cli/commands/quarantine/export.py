@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument, WhereOption
 from lagoa.cli.console import count, emit_json, hint, number, say
 from lagoa.cli.options import JsonOption, RefOption, either, open_here
+from lagoa.cli.progress import working
 from lagoa.domain.selection import Selection
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def export(  # noqa: PLR0913 - options of the command
     target = either(file, output, None)
     if target is None:
         raise typer.BadParameter("Name the file to write: FILE, or --output FILE.")
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("writing records"):
         on = _branch_of(lake, ref)
         result = lake.export_quarantine(table, target, ref, Selection(rule, batch, where))
     if as_json:

@@ -8,6 +8,7 @@ import typer
 
 from lagoa.cli.console import emit_json, emit_table, hint, moment, number, say
 from lagoa.cli.options import JsonOption, RefOption, open_here
+from lagoa.cli.progress import working
 
 if TYPE_CHECKING:
     from lagoa.quarantine import RefusedCount
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def list_waiting(ctx: typer.Context, ref: RefOption = "main", as_json: JsonOption = False) -> None:
     """List the waiting records in quarantine by table, rule and batch."""
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the quarantine"):
         refused = lake.quarantine(ref)
     if as_json:
         emit_json([_tell(each) for each in refused])

@@ -13,6 +13,7 @@ import typer
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument
 from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
 from lagoa.cli.options import JsonOption, PersonalOption, RefOption, open_here
+from lagoa.cli.progress import working
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.formats.shared.shown import shown
@@ -39,7 +40,7 @@ def show(  # noqa: PLR0913 - options of the command
     from lagoa.contracts.quarantine import has_personal_values
 
     wanted = None if fate == "any" else fate
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working("reading the quarantine"):
         refused = lake.refused_records(table, ref, Selection(rule, batch), fate=wanted, limit=limit + 1)
         contract = lake.context.contracts.get(TableName.parse(table))
     hides = not personal and (contract is None or has_personal_values(contract))

@@ -71,7 +71,8 @@ def stack_down(ctx: typer.Context) -> None:
 @stack.command("status")
 def stack_status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show each server: whether it runs and is healthy, where, with how much memory. Exits with 1 if one is not."""
-    states = stack_here(ctx).status()
+    with working("asking the servers"):
+        states = stack_here(ctx).status()
     _show(states, as_json=as_json)
     if any(state.pid is not None and not state.healthy for state in states):
         raise typer.Exit(EXIT_ERROR)

@@ -10,6 +10,7 @@ import typer
 from lagoa.cli.commands.stack.here import stack_here
 from lagoa.cli.console import emit_json, emit_table, hint, say
 from lagoa.cli.options import JsonOption
+from lagoa.cli.progress import working
 from lagoa.domain.roles import SqlRole
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def user_add(
     users = _users(ctx, volumes, sign_in)
     if sign_in == "keycloak":
         people = stack_here(ctx).people()
-        say(users.add_person(name, role, lambda: people.add(name, role)))
+        with working(f"adding {name}"):
+            password = users.add_person(name, role, lambda: people.add(name, role))
+        say(password)
         hint(f"This is the first password of {name}, shown only now: Keycloak asks for another. See docs/bi.md.")
     else:
         say(users.add(name, role))
@@ -54,7 +57,8 @@ def user_list(
 ) -> None:
     """List the users and their roles."""
     known = _users(ctx, volumes, sign_in)
-    users = stack_here(ctx).people().all() if sign_in == "keycloak" else known.all()
+    with working("reading the users"):
+        users = stack_here(ctx).people().all() if sign_in == "keycloak" else known.all()
     if as_json:
         emit_json([{"name": name, "role": role} for name, role in users.items()])
     else:
@@ -69,7 +73,8 @@ def user_remove(
     users = _users(ctx, volumes, sign_in)
     if sign_in == "keycloak":
         people = stack_here(ctx).people()
-        users.remove_person(name, lambda: people.remove(name))
+        with working(f"removing {name}"):
+            users.remove_person(name, lambda: people.remove(name))
     else:
         users.remove(name)
     say(f"{name} is removed.")

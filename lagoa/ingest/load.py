@@ -115,29 +115,38 @@ class Load:
         self._batch = batch_of(file, batch)
         self.rows = FileRows(contract, file, [self._batch.id, datetime.now(UTC), file.name])
         self._early: tuple[TableMetadata, Written] | None = None
-        missing = tuple(column.name for column in contract.columns if column.name not in self.rows.reader.columns)
         unread = file.member.others if file.member else ()
-        self._result = IngestResult(contract.table, file.name, self._batch.id, missing=missing, unread=unread)
+        self._result = IngestResult(contract.table, file.name, self._batch.id, unread=unread)
 
     def read_early(self, branch: str) -> None:
         """Have workers write the rows for the table as it is on a branch; `commit` takes the files if they fit.
 
         Nothing is read if the table is not there yet, or has the batch.
         """
-        pointer = self._context.pointers(branch).get(self._table)
-        if pointer is None or self._workers is None:
-            return
-        table = self._context.metadata.parsed(pointer)
-        if self._context.batches.of(table.properties).get(self._batch.id) is None:
+        table = self._table_on(branch)
+        if table is not None and self._workers is not None and not self._is_in(table):
             self._early = table, self._workers.run(on_worker(self.rows.file, self.rows.accepted, table))
 
     def commit(self, branch: str) -> IngestResult:
         """Write the rows and the refused records to a branch; return the counts."""
+        table = self._table_on(branch)
+        if table is None or not self._is_in(table):  # a known file is not opened: the contract may read others by now
+            found = self.rows.reader.columns
+            missing = tuple(column.name for column in self.rows.contract.columns if column.name not in found)
+            self._result = replace(self._result, missing=missing)
         message = f"ingest {self.rows.file.name} into {self._table}"
         with begin(self._context, branch, message) as tx, self._context.engine.session({}) as session:
             result = self._write(tx, session)
         seconds = time.perf_counter() - self._started
         return replace(result, commit=tx.commit.id if tx.commit else None, seconds=seconds)
+
+    def _table_on(self, branch: str) -> TableMetadata | None:
+        pointer = self._context.pointers(branch).get(self._table)
+        return None if pointer is None else self._context.metadata.parsed(pointer)
+
+    def _is_in(self, table: TableMetadata) -> bool:
+        """Return whether a state of the table has a batch of this id."""
+        return self._context.batches.of(table.properties).get(self._batch.id) is not None
 
     def _write(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
         """Write the accepted rows in one pass over the file, and in a second one the records not among them."""

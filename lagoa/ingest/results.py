@@ -26,7 +26,8 @@ class IngestResult:
         accepted: rows added to the table.
         quarantined: records refused; they are in the table's quarantine.
         rules: records refused, by the first rule that each breaks.
-        missing: columns of the contract that the file does not have; they are null.
+        missing: columns of the contract that the file does not have; they are null. None of a file that was
+            loaded before, which is not opened again.
         unread: other files of the zip file, which were not read.
         footer: records at the end of the file that the contract says are no data; they are not among those received.
         notes: what else of the file was left out, such as a last column without name and values.

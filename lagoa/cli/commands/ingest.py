@@ -92,7 +92,7 @@ def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json:
         except LagoaError:
             if done and not as_json:
                 _show_files(sorted(done, key=lambda each: (each.table, each.source)))
-            if done:
+            if not all(each.skipped for each in done):
                 hint(f"These files are on {place.name}: `lagoa ingest {source} --branch {place.name}` skips them.")
             raise
 

@@ -94,7 +94,7 @@ class Beginning:
         self._refuse_separator(first, known)
         names = self.source.field_names or tuple(column.source_name for column in contract.columns)
         if self.source.header is True:
-            names, begin = self._read(begin)
+            names, begin = self._read(begin, contract)
         nameless = 0
         while nameless < len(names) - 1 and not (last := names[-1 - nameless]).strip() and last not in known:
             nameless += 1
@@ -191,7 +191,7 @@ class Beginning:
                 f"Write `skip: {self.source.skip + 1}` and `delimiter: {mark!r}` {_SOURCE}.",
             )
 
-    def _read(self, begin: int) -> tuple[tuple[str, ...], int]:
+    def _read(self, begin: int, contract: Contract) -> tuple[tuple[str, ...], int]:
         """Return the names in the first record, and where the next one begins."""
         text = self.head if len(self.head) >= HEAD or self.head.endswith((b"\n", b"\r")) else self.head + b"\n"
         match = self.dialect.grammar.whole.match(text, begin)
@@ -200,10 +200,24 @@ class Beginning:
         except (ValueError, csv.Error):
             names = []
         if match is None or not names:
-            line_name = f"line {self.source.skip + 1}" if self.source.skip else "first line"
-            message = f"its {line_name} is not a readable header."
-            raise SourceError(self.file, message, f"Check delimiter, quote, encoding, skip and header {_SOURCE}.")
+            self.refuse_other_place(contract)
+            raise self._unreadable(begin)
         return tuple(names), min(match.end(), len(self.head))
+
+    def _unreadable(self, begin: int) -> SourceError:
+        line_name = f"line {self.source.skip + 1}" if self.source.skip else "first line"
+        line = _LINE.match(self.head + b"\n", begin)
+        text = line[0].rstrip(b"\r\n") if line else b""
+        message = f"its {line_name} is not a readable header"
+        advice = "Check delimiter, quote, encoding, skip and header"
+        if not text:
+            message, advice = f"{message}: it is empty", "Check skip and header"
+        try:
+            text.decode(self.dialect.encoding)
+        except UnicodeDecodeError as error:
+            bad = f"byte {error.start + 1} is not {self.source.encoding}"
+            message, advice = f"{message}: {bad}", "Write the file's `encoding`, such as cp1252 or latin-1,"
+        return SourceError(self.file, f"{message}.", f"{advice} {_SOURCE}.")
 
 
 def _names_in(line: bytes, dialect: Dialect) -> list[str]:

@@ -41,6 +41,22 @@ def test_ingest_as_json(lake, tmp_path):
     assert "different content" in changed.err
 
 
+def test_a_failed_folder_says_where_its_other_files_are_if_any_were_loaded(tmp_path):
+    lake = new_lake(tmp_path)
+    contract = lake / "iceberg/bronze/people.odcs.yaml"
+    contract.write_text(contract.read_text().replace("file: people.csv", 'file: "people*.csv"'))
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    write(folder, "people1.csv", MORE)
+    write(folder, "people2.csv", "")
+    failed = lagoa(lake, "ingest", folder)
+    assert (failed.code, "These files are on run/ingest/" in failed.err) == (1, True)
+    ok(lake, "ingest", folder / "people1.csv", "--into", "bronze.people")
+    again = lagoa(lake, "ingest", folder)
+    assert (again.code, "These files are on" in again.err) == (1, False)
+    assert "loaded before" in again.out
+
+
 def test_ingest_of_a_folder_takes_the_contracts_sources(lake, tmp_path):
     folder = tmp_path / "incoming"
     folder.mkdir()

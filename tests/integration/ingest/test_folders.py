@@ -61,6 +61,22 @@ def test_a_second_run_loads_what_is_new(lake, dev, incoming):
     assert len(loaded(lake)) == 7
 
 
+def test_a_file_that_was_loaded_before_is_not_opened_again(lake, dev, incoming, folder):
+    columns = {"code": "long!", "change": {"physicalType": "long", "lagoa.header": "São"}}
+    form = {"format": "csv", "file": "MOV*.txt", "delimiter": ";"}
+    folder.contract("bronze.jobs", columns, source=form | {"encoding": "cp1252"})
+    for name, text in MONTHS.items():
+        (incoming / name).write_bytes(text.replace("change", "São").encode("cp1252"))
+    dev.ingest_folder(incoming)
+    folder.contract("bronze.jobs", columns, source=form | {"skip": 1})  # a contract that reads none of these
+    (incoming / "MOV202404.txt").write_text("April\ncode;São\n4;1\n", "utf-8")
+    again = folder.open().branch("dev").ingest_folder(incoming)
+    assert [(each.source, each.skipped) for each in again] == [
+        *((name, True) for name in MONTHS), ("MOV202404.txt", False)
+    ]  # fmt: skip
+    assert (4, 1) in loaded(lake)
+
+
 def test_a_file_that_no_contract_names_stops_the_folder_before_anything_is_loaded(lake, dev, incoming):
     head = dev.head
     (incoming / "mov202404.txt").write_text(MONTHS["MOV202401.txt"])  # patterns tell upper from lower case

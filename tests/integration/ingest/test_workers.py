@@ -155,6 +155,7 @@ def test_a_table_that_changes_after_its_files_were_read_has_them_read_again(
 def test_a_worker_says_that_it_does_not_have_a_file(lake: Lake, workers: OneWorker, tmp_path: Path) -> None:
     path = put(tmp_path, "sales-1.csv", "1,1")
     load = Load(lake.context, SALES, path, workers=workers)
+    assert load.rows.reader.columns  # this process has the file
     path.rename(tmp_path / "elsewhere")
     lake.create_branch("work")
     with pytest.raises(SourceError, match=rf"sales-1\.csv: the worker on {socket.gethostname()} does not have it"):

@@ -339,9 +339,10 @@ def test_a_header_of_another_name(tmp_path: Path) -> None:
     [
         (b"", "it is empty"),
         (b"\xef\xbb\xbf", "it is empty"),
-        (b"\nc0,c1\n", "not a readable header"),
-        (b'c0,"c1\n', "not a readable header"),
-        (b"\xff,c1\n", "not a readable header"),
+        (b"\nc0,c1\n", "its line 2 has the columns of the contract, .* the header in line 1. Write `skip: 1`"),
+        (b"\nx,y\n", "its first line is not a readable header: it is empty. Check skip and header"),
+        (b'c0,"c1\n', "not a readable header. Check delimiter, quote"),
+        (b"c0,\xff\n", "not a readable header: byte 4 is not utf-8. Write the file's `encoding`"),
         (b"c0,c1,c0\n", "the column 'c0' occurs twice"),
         (b"c0,c1,c00\n", "the column 'c00' is not in the contract of bronze.t. Did you mean 'c0'"),
         (b"c0\n", "the column 'c1' is missing, and the contract of bronze.t requires it. The file has: 'c0'"),

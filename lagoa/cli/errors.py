@@ -49,6 +49,11 @@ def system_error(error: OSError) -> str:
     return f"{shown}: {error.strerror}."
 
 
+def show_stopped(error: BaseException) -> None:
+    """Say on stderr that Ctrl-C ended a command, and which branch of it is kept."""
+    sys.stderr.write("\n".join(["Stopped by Ctrl-C.", *getattr(error, "__notes__", [])]) + "\n")
+
+
 def show_error(message: str, advice: str = "") -> None:
     """Print an error to stderr: a panel in a terminal, plain lines elsewhere."""
     if not sys.stderr.isatty():

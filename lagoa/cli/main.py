@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, system_error
+from lagoa.cli.errors import EXIT_ERROR, describe, exit_code, show_error, show_stopped, system_error
 from lagoa.cli.examples import epilog
 from lagoa.cli.old_names import COMMANDS as OLD_COMMANDS
 from lagoa.cli.old_names import accept_old_options, renamed
@@ -89,8 +89,12 @@ class _Lagoa(TyperGroup):
 
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            show_stopped(error)
+            raise
         except RuntimeError as error:
             if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+                show_stopped(error)
                 raise KeyboardInterrupt from error
             raise
         except (LagoaError, OSError) as error:

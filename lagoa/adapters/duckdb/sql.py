@@ -19,12 +19,22 @@ _STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload|IncompleteBody")
 """Of an object store that failed, or read only a part of a body, or whose answer to a finished upload was lost."""
 
 
+_STOPPED = re.compile(r"Python exception: Traceback .*\nKeyboardInterrupt\b", re.DOTALL)
+"""Ctrl-C in Python code that gives DuckDB rows, as DuckDB passes it on."""
+
+
 class NotWritable(Exception):
     """DuckDB has no Parquet form of a type, or no SQL for a transform, that Iceberg would take."""
 
 
 def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAllowed:
-    """Return the error of a query that failed, with what to do next."""
+    """Return the error of a query that failed, with what to do next.
+
+    Raises:
+        KeyboardInterrupt: it was stopped by Ctrl-C.
+    """
+    if isinstance(error, duckdb.InterruptException) or _STOPPED.search(str(error)):
+        raise KeyboardInterrupt from error
     unreachable = _UNREACHABLE.search(str(error))
     if unreachable:
         reason, place = unreachable.groups()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from lagoa.adapters.duckdb.sql import query_error
@@ -29,3 +30,18 @@ def test_a_full_disk_is_told_as_before():
     error = query_error(duckdb.IOException("IO Error: No space left on device"))
     assert isinstance(error, QueryError)
     assert "disk" in error.advice
+
+
+def test_ctrl_c_in_rows_from_python_is_no_error_of_the_query():
+    def rows():
+        yield pa.record_batch({"n": [1]})
+        raise KeyboardInterrupt
+
+    reader = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), rows())
+    with pytest.raises(duckdb.Error) as failed:
+        duckdb.connect().execute("SELECT sum(n) FROM reader").fetchall()
+    del reader
+    with pytest.raises(KeyboardInterrupt):
+        query_error(failed.value)
+    with pytest.raises(KeyboardInterrupt):
+        query_error(duckdb.InterruptException("INTERRUPT Error: Interrupted!"))

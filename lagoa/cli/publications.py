@@ -89,8 +89,16 @@ def say_published(publication: Publication) -> None:
     tables = publication.tables
     names = ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")
     say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
-    warnings = f", {len(warned)} warned" if warned else ""
-    say(f"{count(len(checks), 'check')} passed{warnings}, in {seconds(report.seconds)}.")
+    others = f", {len(warned)} warned" if warned else ""
+    others += f", {len(report.blocking)} failed" if report.blocking else ""
+    say(f"{count(len(checks), 'check')} passed{others}, in {seconds(report.seconds)}.")
+    for result in report.blocking[:_LISTED]:
+        say(f"  {result.summary}")
+    if report.blocking:
+        hint(
+            "This state was audited before, so checks do not stop it. Put the contracts, models and check files back "
+            "to that state, too; `lagoa audit show --failed` has all that fails."
+        )
     if publication.loosened:
         say(f"{count(len(publication.loosened), 'check')} used to be stricter:")
         for sentence in publication.loosened:

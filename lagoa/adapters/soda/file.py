@@ -175,6 +175,8 @@ class Reader:
         entries: dict[str, yaml.Node] = {}
         for key, value in node.value:
             name = str(key.value)
+            if name == "dataset" and name not in allowed:
+                raise self._error(key, f"{name!r} in {what} is what Lagoa writes itself", f"{what}: remove this line")
             if name not in allowed or name in entries:
                 again = "is there twice" if name in entries else "is not known"
                 raise self._error(key, f"{name!r} in {what} {again}", f"it; known are {', '.join(sorted(allowed))}")

@@ -55,20 +55,23 @@ def branch_delete(
     """Delete branches; commits that other refs reach stay."""
     if merged == bool(names):
         raise typer.BadParameter("Name branches, or give --merged for all of which main has every commit.")
-    if names and (dry_run or yes):
-        raise typer.BadParameter("--dry-run and --yes go with --merged.")
+    if names and dry_run:
+        raise typer.BadParameter("--dry-run goes with --merged.")
     if names:
         delete_refs(ctx, "branch", names)
         return
     with open_here(ctx) as lake:
         with working("comparing with main"):
-            states = lake.branches()
-        found = [state for state in states if state.name != "main" and not state.ahead and not _is_new_run(state)]
-        if not found:
-            hint("There is no branch of which main has every commit.")
-            return
-        show_branches(found)
-        if dry_run:
+            had = [state for state in lake.branches() if state.name != "main" and not state.ahead]
+        found = [state for state in had if not _is_new_run(state)]
+        if found:
+            show_branches(found)
+        else:
+            hint("No branch is deleted." if had else "There is no branch of which main has every commit.")
+        if left := len(had) - len(found):
+            which = "1 branch of a run that began" if left == 1 else f"{left} branches of runs that began"
+            hint(f"Left alone: {which} less than a day ago and may go on. `lagoa branch delete NAME` deletes one.")
+        if dry_run or not found:
             return
         confirm(f"Delete {count(len(found), 'branch', 'branches')}?", yes=yes)
         for state in found:

@@ -24,3 +24,16 @@ def test_a_held_batch_does_not_come_again(lake, tmp_path):
     refused = lagoa(lake, "ingest", more, "--into", "bronze.people")
     assert refused.code == 1
     assert "Traceback" not in refused.err
+
+
+def test_a_state_that_fails_checks_of_now_is_named(lake, tmp_path):
+    contract = lake / "iceberg/bronze/people.odcs.yaml"
+    wider = contract.read_text("utf-8").replace(
+        "      - name: city", "      - {name: phone, physicalType: string}\n      - name: city"
+    )
+    contract.write_text(wider, "utf-8")
+    ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people")
+    done = ok(lake, "rollback", "main~1")
+    assert "1 failed, in" in done.out
+    assert "\n  bronze.people/schema: phone is missing" in done.out
+    assert "This state was audited before, so checks do not stop it." in done.err

@@ -247,7 +247,11 @@ BAD_FILES = {
     "no YAML": ("checks: ]\n", 1, "not valid YAML"),
     "empty": ("", None, "no checks"),
     "unknown key": ("colums: []\n", 1, "'colums'"),
-    "its own dataset": ("dataset: a/b/c\nchecks: [{row_count: }]\n", 1, "'dataset'"),
+    "its own dataset": (
+        "dataset: a/b/c\nchecks: [{row_count: }]\n",
+        1,
+        "Lagoa writes itself. Fix the file: remove this line",
+    ),
     "unknown type": ("checks:\n  - row_cout:\n", 2, "'row_cout'"),
     "misspelt threshold": ("checks:\n  - row_count:\n      treshold: {must_be: 3}\n", 3, "'treshold'"),
     "misspelt level": ("checks:\n  - row_count:\n      threshold: {lvl: warn}\n", 3, "'lvl'"),

@@ -28,6 +28,7 @@ LagoaError
     ├── StackError              a server of the stack cannot be fetched, built or started
     ├── InvalidName             an invalid name of a branch, tag, table, column or secret
     ├── RefNotFound, RefExists, RefProtected
+    ├── FeaturesGone            features of a commit that is not there; a RefNotFound
     ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
     ├── OutsideWarehouse        a file in an object store other than the lake's
@@ -413,6 +414,19 @@ class RefNotFound(TerminalError):
             known = f"To name a commit, put the branch or tag that has it before it: main@{ref}."
         super().__init__(f"{ref!r} was not found: {reason}.{similar}", advice or known)
         self.ref = ref
+        self.reason = f"{reason}.{similar}".rstrip(".")
+
+
+class FeaturesGone(RefNotFound):
+    """Features are requested of a commit that is not there: never was, or deleted with its branch or tag.
+
+    Attributes:
+        left: which features there still are.
+    """
+
+    def __init__(self, ref: str, reason: str, left: str) -> None:
+        super().__init__(ref, reason, f"{left} `lagoa branch list`, `lagoa tag list` and `lagoa log` show what exists.")
+        self.left = left
 
 
 class RefExists(TerminalError):

@@ -511,7 +511,7 @@ class Lake:
 
         Raises:
             FeatureError: nothing was applied; the commit was never published; a column is missing or changed its type.
-            TableNotFound: the commit has no table of a view.
+            FeaturesGone, TableNotFound: there is no such commit, or it has no table of a view.
             FeaturesUnavailable: the store does not answer, or cannot be written.
         """
         from lagoa.features.online import materialize
@@ -553,7 +553,7 @@ class Lake:
 
         Raises:
             FeatureError: as `online_features` does.
-            RefNotFound, TableNotFound: there is no such ref, or it has no table of a view.
+            FeaturesGone, TableNotFound: there is no such commit, or it has no table of a view.
         """
         from lagoa.features.reading import read_at
 

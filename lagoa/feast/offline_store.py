@@ -24,6 +24,7 @@ from lagoa.feast.views import DUMMY, view_of
 from lagoa.features.entity_rows import EntityRows, entity_rows
 from lagoa.features.moments import AND_ONE, UTC_ZONE, moments_in_sql
 from lagoa.features.offline import COMMIT, TablesAt, features_at
+from lagoa.features.online import tables_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -148,7 +149,7 @@ class LakeOfflineStore(OfflineStore):
         on_demand = OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry)
         by_view, _ = _get_requested_feature_views_to_features_dict(feature_refs, feature_views, on_demand)
         with open_repository(config) as lake:
-            tables = TablesAt(lake.context, read_ref(config))
+            tables = tables_at(lake.context, read_ref(config))
             if entity_df is None:
                 between = compute_non_entity_date_range(feature_views, kwargs.get("start_date"), kwargs.get("end_date"))
                 rows = _all_rows(tables, feature_views, between)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lagoa.domain.feature_values import LIST, feature_type, list_to_json, stored_in_sql
 from lagoa.domain.features import OnlineRow, entity_key
+from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
-from lagoa.errors import FeatureError, OnlineStateLost, TableNotFound
+from lagoa.errors import FeatureError, FeaturesGone, OnlineStateLost, RefNotFound, TableNotFound
 from lagoa.features.moments import AND_ONE, column_type, moments_in_sql
 from lagoa.features.offline import TablesAt
 from lagoa.publish.moves import was_published
@@ -61,6 +62,7 @@ def materialize(context: LakeContext, ref: str = MAIN, *, leave_out: bool = Fals
 
     Raises:
         FeatureError: nothing was applied; the commit was never published; a column is missing or changed its type.
+        FeaturesGone: there is no such commit.
         TableNotFound: the commit has no table of a view.
         FeaturesUnavailable: the store does not answer, or cannot be written.
         OnlineStateLost: others materialized during every try.
@@ -88,7 +90,7 @@ def _materialize(context: LakeContext, ref: str, began: float, *, leave_out: boo
     store = context.online
     definitions = applied(store)
     before = store.standing()
-    tables = TablesAt(context, ref)
+    tables = tables_at(context, ref)
     if not was_published(context.catalog, tables.commit):
         raise FeatureError(
             f"The commit {tables.commit[:12]} ({ref})",
@@ -120,6 +122,28 @@ def _materialize(context: LakeContext, ref: str, began: float, *, leave_out: boo
         state = store.replace(before.number if before else 0, tables.commit, kept, new)
     written = {each.view.name: state.views[each.view.name].entities for each in new}
     return Materialized(state, written, tuple(kept), time.perf_counter() - began, left_out)
+
+
+def tables_at(context: LakeContext, ref: str) -> TablesAt:
+    """Return the tables of the commit whose features are requested.
+
+    Raises:
+        FeaturesGone: there is no such commit; it says which features there are.
+    """
+    try:
+        return TablesAt(context, ref)
+    except RefNotFound as error:
+        raise FeaturesGone(ref, error.reason, _left(context)) from error
+
+
+def _left(context: LakeContext) -> str:
+    """Return in words which features there are."""
+    now = context.pointers(MAIN)
+    definitions, state = context.online.definitions(), context.online.standing()
+    views = list(definitions.views.values()) if definitions else []
+    there = sum(TableName.parse(view.table) in now for view in views)
+    main = f"main has the tables of {there} of the {counted(len(views), 'feature view')}"
+    return f"{main}; online are the features of {state.commit[:12]}." if state else f"{main}; none are online."
 
 
 def follow(context: LakeContext, *, leave_out: bool = False) -> Materialized | None:

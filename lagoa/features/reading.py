@@ -10,7 +10,7 @@ from lagoa.domain.feature_values import loaded
 from lagoa.domain.features import Feature, entity_key, moment_of
 from lagoa.domain.suggestions import near
 from lagoa.errors import FeatureError
-from lagoa.features.online import applied, at_one_state
+from lagoa.features.online import applied, at_one_state, tables_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -111,14 +111,12 @@ def read_online(store: OnlineFeatures, features: Sequence[str], entities: Sequen
             keys = [_key(view, entity) for entity in entities]
             found = pinned.read(view, keys, chosen)
             kinds = [feature.type for each in chosen if (feature := view.feature(each))]
+            names = [f"{name}:{each}" for each in chosen]
+            nothing = dict.fromkeys(names)
             for position, key in enumerate(keys):
                 row = found.get(key)
-                values = row.values if row else (None,) * len(chosen)
                 moments[position][name] = moment_of(row.moment) if row else None
-                rows[position] |= {
-                    f"{name}:{each}": loaded(kind, value)
-                    for each, kind, value in zip(chosen, kinds, values, strict=True)
-                }
+                rows[position] |= zip(names, map(loaded, kinds, row.values), strict=True) if row else nothing
         return Answer(pinned.state.commit, tuple(rows), tuple(moments))
 
     return pinned_again(store, read)
@@ -191,13 +189,13 @@ def read_at(
 
     Raises:
         FeatureError: as of `read_online`.
-        RefNotFound, TableNotFound: there is no such ref, or it has no table of a view.
+        FeaturesGone, TableNotFound: there is no such commit, or it has no table of a view.
     """
     import pandas as pd
 
     from lagoa.features.entity_rows import entity_rows
     from lagoa.features.moments import moment_in_utc
-    from lagoa.features.offline import TablesAt, features_at
+    from lagoa.features.offline import features_at
 
     definitions = applied(context.online)
     wanted = wanted_features(definitions, features)
@@ -208,7 +206,7 @@ def read_at(
         for (key, _), kind in zip(definitions.views[name].keys, definitions.views[name].key_types, strict=True)
     }
     frame = pd.DataFrame([{**{key: _typed(key, kinds[key], text) for key, text in entity.items()}, _AT: moment}])
-    tables = TablesAt(context, ref)
+    tables = tables_at(context, ref)
     joined = []
     for name, chosen in wanted.items():
         view = definitions.views[name]

@@ -103,7 +103,7 @@ def test_one_entity_online_and_as_it_was_known(place):
         (["shop:v", "shop=a"], "Did you mean 'shops'?\n"),
         (["shops:v", "shop=a", "--at", "yesterday"], "is no time"),
         (["shops:x", "shop=a"], "no feature 'x'"),
-        (["shops:v", "shop=a", "--ref", "nothing"], "nothing"),
+        (["shops:v", "shop=a", "--ref", "nothing"], "main has the tables of 2 of the 2 feature views"),
         (["shops:v", "town=a"], "shop is missing"),
     ],
 )

@@ -18,7 +18,7 @@ from feast.data_source import PushMode
 from feast.errors import FeatureServiceNotFoundException
 
 from lagoa.domain.features import OnlineRow, entity_key
-from lagoa.errors import FeatureError, RefNotFound, TableNotFound
+from lagoa.errors import FeatureError, FeaturesGone, TableNotFound
 from lagoa.feast import at_ref
 from lagoa.feast.applying import apply, declared
 from lagoa.feast.offline_store import LakeOfflineStore
@@ -196,7 +196,7 @@ def test_a_result_says_its_commit_and_is_read_at_the_ref_that_is_named(applied):
     publish(applied, row(big=8))  # what the job reads was settled before
     frame = job.to_df()
     assert (frame["big"].tolist(), frame.attrs["lagoa.commit"]) == ([2**63 - 1], first)
-    with at_ref("nothing"), pytest.raises(RefNotFound):
+    with at_ref("nothing"), pytest.raises(FeaturesGone):
         store.get_historical_features(entity_df=at(T0), features=["shops:big"])
     with at_ref("main~3"), pytest.raises(TableNotFound):
         store.get_historical_features(entity_df=at(T0), features=["shops:big"])

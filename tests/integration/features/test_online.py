@@ -6,8 +6,10 @@ import sqlite3
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import featured
+import pandas as pd
 import pyarrow as pa
 import pytest
 from checkout import ROOT
@@ -15,8 +17,10 @@ from featured import SHOPS, TOWNS
 
 from lagoa.bootstrap import open_lake
 from lagoa.domain.features import Feature, OnlineRow, entity_key, moment_of
-from lagoa.errors import FeatureError, FeaturesUnavailable, LakeTooNew, OnlineStateLost, TableNotFound
+from lagoa.errors import FeatureError, FeaturesGone, FeaturesUnavailable, LakeTooNew, OnlineStateLost, TableNotFound
+from lagoa.features.entity_rows import entity_rows
 from lagoa.features.moments import moment_in_sql, moment_in_utc
+from lagoa.features.offline import TablesAt, features_at
 
 BOTH = ["both"]
 
@@ -302,6 +306,39 @@ def test_a_column_of_another_type_or_none_is_refused_by_name(online):
 def test_an_unknown_name_is_refused_with_what_there_is(online, features, entity, said):
     with pytest.raises(FeatureError, match=said):
         online.online_features(features, [entity])
+
+
+def test_a_commit_that_was_deleted_is_said_with_the_features_that_there_are(online):
+    now = online.resolve("main").id
+    branch = online.create_branch("work")
+    branch.replace("gold.shops", featured.rows({"a": 7}))
+    head = branch.head
+    online.create_tag("closing", "work")
+    online.delete_ref("work")
+    moment = featured.T0 + timedelta(days=1)
+    assert online.features_at(["shops:v"], {"shop": "a"}, moment, "closing").rows == ({"shops:v": 7},)  # a tag keeps it
+    online.delete_ref("closing")
+    for ref in ("closing", f"work@{head}", f"main@{head}"):
+        for read in (online.materialize_features, partial(online.features_at, ["shops:v"], {"shop": "a"}, moment)):
+            with pytest.raises(FeaturesGone, match="main has the tables of 2 of the 2 feature views") as gone:
+                read(ref)
+            assert gone.value.ref == ref
+            assert f"online are the features of {now[:12]}" in gone.value.left
+    assert values(online)["shops:v"] == 1
+
+
+@pytest.mark.slow
+def test_a_million_unknown_keys_are_nulls(online):
+    nobody = [f"nobody {number}" for number in range(1_000_000)]
+    answer = online.online_features(BOTH, [{"shop": shop} for shop in [*nobody, "a"]])
+    assert answer.rows[-1] == {"shops:v": 1, "shops:word": "w1", "towns:v": 1}
+    nothing = dict.fromkeys(answer.rows[-1])
+    assert all(row == nothing for row in answer.rows[:-1])
+    tables = TablesAt(online.context, "main")
+    given = pd.DataFrame({"shop": [*nobody, "a"], "at": featured.T0 + timedelta(days=1)})
+    wanted = tables.wanted(SHOPS, [("v", "v")], {"shop": "shop"})
+    found = features_at(tables, entity_rows(given, "at"), [wanted])["v"]
+    assert (found.null_count, found[-1].as_py()) == (len(nobody), 1)
 
 
 def test_before_anything_is_online_the_next_step_is_said(lake):

@@ -15,7 +15,7 @@ from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, Ice
 from lagoa.contracts.properties import ColumnProperties, custom_properties
 from lagoa.domain.lists import cut
 from lagoa.domain.suggestions import near
-from lagoa.domain.tables import OWN_PREFIX, TableName
+from lagoa.domain.tables import ENGINE_COLUMNS, OWN_PREFIX, TableName
 from lagoa.errors import InvalidName
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _Text = TypeVar("_Text", bound=str)
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
-_ENGINE_COLUMNS = frozenset({"file_row_number"})
 _LOGICAL = {
     "int": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number", "date": "date",
     "time": "time", "timestamp": "timestamp", "timestamptz": "timestamp", "boolean": "boolean", "list": "array",
@@ -83,7 +82,7 @@ class _ColumnReader:
             raise self.error(
                 "name", f"{self.name!r} is not a valid column name." if self.name else "name is missing.", advice
             )
-        if self.name.startswith(OWN_PREFIX) or self.name in _ENGINE_COLUMNS:
+        if self.name.startswith(OWN_PREFIX) or self.name in ENGINE_COLUMNS:
             message = f"column {self.name}: the SQL engine adds a column of this name to the rows that it reads."
             raise self.error("name", message, "Choose another name; the name in the files goes in lagoa.header.")
         for key, advice in _REFUSED.items():

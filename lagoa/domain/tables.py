@@ -17,6 +17,9 @@ ENGINE_LAYERS = frozenset({"information_schema", "pg_catalog", "main", "temp", "
 OWN_PREFIX = "_lagoa_"
 """Prefix of the columns that Lagoa adds to rows while it reads and writes them."""
 
+ENGINE_COLUMNS = frozenset({"file_row_number"})
+"""Columns that the SQL engine adds to the rows that it reads: no table can have one of such a name."""
+
 LINEAGE_COLUMNS = ("_batch_id", "_ingested_at", "_source", "_row")
 """The columns that ingest adds to each row: its batch, the time, the file's name, the record's number from 1."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.contracts.contract import Column, Contract
 from lagoa.domain.file_patterns import common_pattern
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.tables import ENGINE_LAYERS
 from lagoa.errors import InvalidName, SourceError
 from lagoa.formats.contract_text import Draft, contract_lines
 from lagoa.formats.registry import FORMATS, find_format, open_reader
@@ -94,6 +95,8 @@ def look_at(path: Path | Sequence[Path], table: TableName, given: Given, finding
     """Return the form and the columns of files; arguments and errors are those of `infer_contract`."""
     if table.is_quarantine:
         raise InvalidName("table", str(table), "another layer: only Lagoa writes to quarantine")
+    if table.layer in ENGINE_LAYERS:
+        raise InvalidName("table", str(table), f"another layer: the SQL engine has a schema {table.layer!r} of its own")
     members = [given.member] if given.member else []
     files = [SourceFile(each, members) for each in ([path] if isinstance(path, Path) else path)]
     for file in files:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
     from lagoa.formats.csv.dialect import Dialect
     from lagoa.formats.csv.options import CsvSource
+    from lagoa.formats.shared.refused import Fault
 
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n|\r|\n)")
 _SOURCE = "in `lagoa.source` of the contract"
@@ -95,6 +96,8 @@ class Beginning:
         names = self.source.field_names or tuple(column.source_name for column in contract.columns)
         if self.source.header is True:
             names, begin = self._read(begin, contract)
+        elif self.source.header is False and len(names) > 1 and self._end_in_delimiter(begin, len(names) + 1):
+            names = (*names, "")
         nameless = 0
         while nameless < len(names) - 1 and not (last := names[-1 - nameless]).strip() and last not in known:
             nameless += 1
@@ -133,18 +136,14 @@ class Beginning:
         Raises:
             SourceError: all of the first 100 records, of at least two, have another number of fields.
         """
-        text = self.head[header.begin : header.begin + _SAMPLE]
-        found = split(text, self.dialect, final=header.begin + len(text) == len(self.head) < HEAD)
-        edges = list(zip(found.starts.tolist(), found.stops.tolist(), strict=True))[:_RECORDS]
-        faults = [found.bad.get(number) for number in range(len(edges))]
-        if len(edges) < 2 or any(fault is None or fault.rule != "fields" for fault in faults):  # noqa: PLR2004
+        records, faults = self._first_records(header.begin)
+        if len(records) < 2 or any(fault is None or fault.rule != "fields" for fault in faults):  # noqa: PLR2004
             return
-        records = [text[start:stop].rstrip(b"\r\n") for start, stop in edges]
         counts = Counter(map(self.dialect.grammar.fields, records))
         extra = counts.keys() == {len(header.names) + 1} and all(
             each.endswith(self.dialect.delimiter) for each in records
         )
-        which = f"its first {_RECORDS} records" if len(edges) == _RECORDS else f"its {len(edges)} records"
+        which = f"its first {_RECORDS} records" if len(records) == _RECORDS else f"its {len(records)} records"
         noun = "field" if counts.keys() == {1} else "fields"
         fields = " or ".join(f"{each:,}" for each in sorted(counts)[:4])
         message = f"{which} have {fields} {noun}, and the header has {len(header.names):,}"
@@ -168,6 +167,21 @@ class Beginning:
             )
             raise SourceError(self.file, f"{message}.", "Lagoa does not read fixed widths: convert it to CSV.")
         raise SourceError(self.file, f"{message}.", f"Check delimiter, skip and header {_SOURCE}.")
+
+    def _first_records(self, begin: int) -> tuple[list[bytes], list[Fault | None]]:
+        """Return the first records from a place on, without line ends, and what is wrong with each."""
+        text = self.head[begin : begin + _SAMPLE]
+        found = split(text, self.dialect, final=begin + len(text) == len(self.head) < HEAD)
+        edges = list(zip(found.starts.tolist(), found.stops.tolist(), strict=True))[:_RECORDS]
+        records = [text[start:stop].rstrip(b"\r\n") for start, stop in edges]
+        return records, [found.bad.get(number) for number in range(len(edges))]
+
+    def _end_in_delimiter(self, begin: int, fields: int) -> bool:
+        """Return whether the first records, at least two, have so many fields and end in a delimiter."""
+        records = self._first_records(begin)[0]
+        return len(records) > 1 and all(
+            each.endswith(self.dialect.delimiter) and self.dialect.grammar.fields(each) == fields for each in records
+        )
 
     def _behind_skipped(self) -> int:
         """Return where the text after the skipped lines begins."""

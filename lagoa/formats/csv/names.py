@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.given import Given
 
 _SHOWN = 5
+_ENDED = "each record ends with {!r}: what is behind it is no column"
 
 
 @dataclass(slots=True)
@@ -40,10 +41,12 @@ class Names:
             SourceError: names are given, and they are not as many as the fields of a record.
         """
         first = fields_of(trial.records[trial.start], trial.marks)
+        ended = header is False and _end_in_delimiter(trial)
         if given.names:
-            return _given(file, given, first)
+            return _given(file, given, first, ended=ended)
         if header is not True:
-            return cls([f"column_{number}" for number in range(1, len(first) + 1)])
+            numbered = [f"column_{number}" for number in range(1, len(first) + 1 - ended)]
+            return cls([*numbered, *[""] * ended], notes=[_ENDED.format(trial.marks.delimiter)] * ended)
         names = cls(first)
         names._fit(trial)
         names._distinguish()
@@ -82,7 +85,15 @@ class Names:
         self.replace_header = True
 
 
-def _given(file: SourceFile, given: Given, first: list[str]) -> Names:
+def _end_in_delimiter(trial: Trial) -> bool:
+    """Return whether every record, of at least two, ends with a delimiter, behind which nothing comes."""
+    records = [record.text.rstrip(b"\r\n") for record in trial.records[trial.start :] if record.fields == trial.fields]
+    return len(records) > 1 < trial.fields and all(each.endswith(trial.marks.delimiter.encode()) for each in records)
+
+
+def _given(file: SourceFile, given: Given, first: list[str], *, ended: bool) -> Names:
+    if ended and len(given.names) == len(first) - 1:
+        return Names([*given.names, ""])
     if len(given.names) != len(first):
         message = f"its records have {len(first)} fields, and {len(given.names)} names are given."
         raise SourceError(str(file.path), message, "Give a name for each field.")

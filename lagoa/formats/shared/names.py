@@ -7,7 +7,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.iceberg_types import INTEGERS
-from lagoa.domain.tables import LINEAGE_COLUMNS
+from lagoa.domain.tables import ENGINE_COLUMNS, LINEAGE_COLUMNS, OWN_PREFIX
 from lagoa.formats.shared.guesses import ENOUGH
 
 if TYPE_CHECKING:
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,99}")
 _IDENTIFIER = re.compile(r"(^|_)(id|uuid|guid|key|codigo|code)$|^id_")
+_RESERVED = ENGINE_COLUMNS.union(LINEAGE_COLUMNS)
 _KEY_TYPES = frozenset({"int", "long", "string", "uuid"})
 
 
 def column_names(headers: Sequence[str]) -> list[str]:
-    """Return a column name for each name in a file: the name itself if it is valid, else a similar one; all differ."""
+    """Return a column name for each name in a file: the name itself if a table may have it, else a similar one.
+
+    All differ.
+    """
     names: dict[str, None] = {}  # in order
     taken = set(headers)
     for number, header in enumerate(headers, 1):
         name = header if _NAME.fullmatch(header) else plain_name(header) or f"column_{number}"
-        while name in names or name in LINEAGE_COLUMNS or (name in taken and name != header):
+        if name.startswith(OWN_PREFIX):
+            name = name.removeprefix("_")
+        while name in names or name in _RESERVED or (name in taken and name != header):
             name = f"{name}_{number}"
         names[name] = None
     return list(names)

@@ -92,8 +92,10 @@ class TextColumn:
     def keep_text(self, why: str) -> None:
         """Set the type of a column of texts; only MySQL's word for null is none of its values."""
         self.guess.type, self.guess.why = "string", why
-        self.take_nulls(self.words.keys() & {_MYSQL_NULL})
-        set_format(self.guess, self.column.formats, self.column.values)
+        taken = self.words.keys() & {_MYSQL_NULL}
+        self.take_nulls(taken)
+        values = self.column.values
+        set_format(self.guess, self.column.formats, values and [each for each in values if each not in taken])
 
 
 def guess_columns(guesses: Sequence[Guess], columns: Sequence[Column], usual: Usual) -> list[str]:

@@ -83,6 +83,9 @@ COLUMNS = {
     "records that all end in a delimiter": Case(
         csv(b"1,a,\n", b"2,b,\n"), Refused("its 2 records have 3 fields, and the header has 2: each record ends in ','")
     ),
+    "records without header that all end in a delimiter": Case(
+        b"1,a,,,,,,,\n2,b,,,,,,,\n", Taken([1, 2]), "bronze.bare"
+    ),
     "records that all have other fields": Case(
         csv(b"1\n", b"2,b,c\n"), Refused("its 2 records have 1 or 3 fields, and the header has 2")
     ),

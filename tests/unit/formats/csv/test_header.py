@@ -230,6 +230,17 @@ def test_records_that_end_in_a_delimiter_and_the_header_does_not(tmp_path: Path)
     assert "Write `header: ['a', 'b', '']`" in raised.value.advice
 
 
+def test_without_a_header_what_is_behind_a_last_delimiter_is_no_column(tmp_path: Path) -> None:
+    content = "1;2;\n3;4;\n"
+    stream = opened(tmp_path, content, header=False)
+    assert rows(stream) == [("1", "2"), ("3", "4")]
+    assert stream.notes == ("the last column has no name and is left out",)
+    late = content * 60 + "5;6\n7;8;9\n"  # beyond the first records, by which it is decided
+    assert rows(opened(tmp_path, late, header=False))[-2:] == [("fields",), ("fields",)]
+    for other in ("1;2;\n", "1;2;\n3;4\n", "1;2;9\n3;4;\n"):  # one record proves nothing
+        assert ("fields",) in rows(opened(tmp_path, other + "a;b\n", header=False))
+
+
 def test_a_header_that_ends_in_a_delimiter_and_the_records_do_not(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="the header ends in ';', and the records do not") as raised:
         opened(tmp_path, "a;b;\n1;2\n3;4\n")

@@ -340,6 +340,22 @@ def test_paths_of_which_nothing_can_be_made(tmp_path):
     (tmp_path / "people.csv").write_text(TOUR)
     with pytest.raises(InvalidName, match="only Lagoa writes to quarantine"):
         infer_contract(tmp_path / "people.csv", PEOPLE.quarantine)
+    with pytest.raises(InvalidName, match="another layer: the SQL engine has a schema 'main' of its own"):
+        infer_contract(tmp_path / "people.csv", TableName.parse("main.people"))
+
+
+def test_no_column_gets_a_name_that_a_contract_refuses(tmp_path):
+    (tmp_path / "odd.csv").write_text("id,file_row_number,_lagoa_row,_lagoa__lagoa_x,_batch_id\n" + "1,2,3,4,5\n" * 3)
+    contract, _ = inferred(tmp_path / "odd.csv", TableName.parse("bronze.odd"))
+    assert list(types(contract)) == ["id", "file_row_number_2", "lagoa_row", "lagoa__lagoa_x", "_batch_id_5"]
+    assert loaded(contract, tmp_path / "odd.csv") == (3, 0)
+
+
+def test_a_word_that_is_null_is_no_value_of_a_list(tmp_path):
+    zones = ("\\N", "A", "B")
+    (tmp_path / "zones.csv").write_text("id,zone\n" + "".join(f"{n},{zones[n % 3]}\n" for n in range(60)))
+    _, text = inferred(tmp_path / "zones.csv", TableName.parse("bronze.zones"))
+    assert 'REVIEW enum: [{value: "A"}, {value: "B"}]  # holds for all 40 values' in text
 
 
 VALUES = st.one_of(

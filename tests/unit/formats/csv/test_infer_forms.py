@@ -43,6 +43,29 @@ ODD = {
 }
 
 
+LINES = "".join(f"{n}|Customer#{n:09}|{n}.50|\n" for n in range(1, 30))
+
+
+def test_records_without_header_that_end_with_a_delimiter(tmp_path):
+    """As the generator of TPC-H writes its tables."""
+    contract, source, text = of_text(tmp_path, LINES)
+    assert types(contract) == {"column_1": "long", "column_2": "string", "column_3": "double"}
+    assert source.header is False
+    assert "REVIEW: each record ends with '|': what is behind it is no column." in text
+    assert loaded(contract, tmp_path / "sales.csv") == (29, 0)
+    for names in (("id", "name", "acctbal"), ("id", "name", "acctbal", "")):
+        text = infer_contract(tmp_path / "sales.csv", SALES, Given(names=names))
+        contract = read_back(tmp_path, SALES, text)
+        assert list(types(contract)) == ["id", "name", "acctbal"]
+        assert loaded(contract, tmp_path / "sales.csv") == (29, 0)
+
+
+def test_a_last_column_that_is_empty_in_quotes_or_has_a_value_stays(tmp_path):
+    quoted = "".join(f'{n}|"a"|""\n' for n in range(30))
+    assert len(of_text(tmp_path, quoted)[0].columns) == 3
+    assert len(of_text(tmp_path, "1|a|\n2|b|x\n" + "3|c|\n" * 30)[0].columns) == 3
+
+
 @pytest.mark.parametrize("lines", ODD.values(), ids=ODD)
 def test_a_few_odd_records_do_not_change_the_delimiter(tmp_path, lines):
     contract, source, text = of_text(tmp_path, "\n".join(['"ANO";"UF";"DS";"VR"', *lines]) + "\n")

@@ -52,7 +52,7 @@ class ContractEdits:
                 self.file, self._columns.start_mark.line + 1, "the columns are written in brackets.", advice
             )
         lines = self.before.splitlines(keepends=True)
-        newline = "\r\n" if lines[0].endswith("\r\n") else "\n"
+        newline = self._newline
         indent = self._columns.start_mark.column
         last = max(_ends(self._columns))
         while not lines[last].strip():  # after a text in several lines
@@ -65,11 +65,44 @@ class ContractEdits:
 
     def change_type(self, column: str, kind: str) -> None:
         """Write another type for a column."""
-        for item in self._columns.value:
-            if _value(item, "name").value == column:
-                node = _value(item, "physicalType")
-                start, end = node.start_mark.index, node.end_mark.index
-                self._changes.append((start, end, _styled(kind, node.style, self.before[start:end])))
+        node = _value(self._item(column), "physicalType")
+        start, end = node.start_mark.index, node.end_mark.index
+        self._changes.append((start, end, _styled(kind, node.style, self.before[start:end])))
+
+    def set_headers(self, column: str, names: Sequence[str]) -> None:
+        """Write the names that a column has in files, in place of those that are there."""
+        item, written = self._item(column), json.dumps(list(names), ensure_ascii=False)
+        entry = f"{{property: lagoa.header, value: {written}}}"
+        custom = next((value for key, value in item.value if key.value == "customProperties"), None)
+        own = [each for each in custom.value if _value(each, "property").value == "lagoa.header"] if custom else []
+        name = _value(item, "name")
+        if own:
+            node = _value(own[0], "value")
+            self._changes.append((node.start_mark.index, max(_text_ends(node)), written))
+        elif custom and custom.value:
+            place = custom.value[0].start_mark
+            if custom.flow_style:
+                self._insert(place.index, f"{entry}, ")
+            else:  # the mark is behind the dash
+                dash = self.before.rindex("-", 0, place.index)
+                self._insert(dash, f"- {entry}{self._newline}{' ' * custom.start_mark.column}")
+        elif item.flow_style:
+            self._insert(name.end_mark.index, f", customProperties: [{entry}]")
+        else:
+            indent = " " * item.start_mark.column
+            end = self.before.find("\n", name.end_mark.index)
+            lines = f"{indent}customProperties:{self._newline}{indent}  - {entry}{self._newline}"
+            self._insert(end + 1 if end >= 0 else len(self.before), lines)
+
+    def _insert(self, place: int, text: str) -> None:
+        self._changes.append((place, place, text))
+
+    def _item(self, column: str) -> Any:
+        return next(item for item in self._columns.value if _value(item, "name").value == column)
+
+    @property
+    def _newline(self) -> str:
+        return "\r\n" if self.before.partition("\n")[0].endswith("\r") else "\n"
 
 
 def _styled(text: str, style: str | None, before: str) -> str:
@@ -97,6 +130,14 @@ def _ends(node: Any) -> Iterator[int]:
         for each in node.value:
             for part in each if isinstance(each, tuple) else (each,):
                 yield from _ends(part)
+
+
+def _text_ends(node: Any) -> Iterator[int]:
+    """Yield where parts of a node end in the text, without the blank lines and comments behind it."""
+    yield node.end_mark.index if isinstance(node, yaml.ScalarNode) or node.flow_style else node.start_mark.index
+    if isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from _text_ends(each)
 
 
 def _is_comment_below(line: str, indent: int) -> bool:

@@ -17,6 +17,7 @@ from lagoa.formats.registry import FORMATS, open_reader
 from lagoa.formats.shared.files import SourceFile
 from lagoa.formats.shared.given import Findings, Given
 from lagoa.formats.shared.lines import with_lines
+from lagoa.formats.shared.names import plain_name
 from lagoa.formats.shared.row_sql import STREAM, RowSql
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class Changes:
         added: the lines of each new column, by its name.
         fields: the paths of new fields of nested columns: `address.zip`, `items.element.sku`.
         types: the new type of columns: a wider one, or one with these fields.
+        headers: the names in files of columns that have another spelling of one in this file.
         left: what is not changed, and what somebody may do, a sentence each.
     """
 
     added: dict[str, list[str]] = field(default_factory=dict)
     fields: list[str] = field(default_factory=list)
     types: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
     def compare(self, column: Column, found: str, where: str) -> None:
@@ -82,6 +85,10 @@ def changes_for_file(contract: Contract, path: Path) -> Changes:
     seen = look_at(path, contract.table, _given(source), Findings())
     changes = Changes()
     known = {name: column for column in contract.columns for name in column.source_names}
+    for guess in seen.guesses:
+        if guess.header not in known and (column := _respelt(guess.header, contract, seen.guesses)):
+            known[guess.header] = column
+            changes.headers[column.name] = (*column.source_names, guess.header)
     found = {known[guess.header].name for guess in seen.guesses if guess.header in known}
     if not found:
         message = f"none of its columns is in the contract of {contract.table}: it seems to be of another table."
@@ -104,8 +111,34 @@ def changes_for_file(contract: Contract, path: Path) -> Changes:
             changes.left.append(
                 f"{column.name} is not in {path.name}: the column stays, and {means}{renamed if changes.added else ''}"
             )
-    _compare(changes, contract, path, [guess for guess in seen.guesses if guess.name in changes.added])
+    columns = tuple(
+        replace(each, other_headers=changes.headers[each.name][1:]) if each.name in changes.headers else each
+        for each in contract.columns
+    )
+    _compare(
+        changes,
+        replace(contract, columns=columns),
+        path,
+        [guess for guess in seen.guesses if guess.name in changes.added],
+    )
     return changes
+
+
+def _respelt(header: str, contract: Contract, guesses: Sequence[Guess]) -> Column | None:
+    """Return the column that the file lacks, and of which a name in it is another spelling.
+
+    That is one that differs in case, accents or marks alone, such as `Remuneracao (R$)` for `REMUNERAÇÃO (R$)`. None if
+    there are several, or several such names in the file.
+    """
+    present = {guess.header for guess in guesses}
+    plain = plain_name(header)
+    lacking = [
+        column
+        for column in contract.columns
+        if present.isdisjoint(column.source_names) and plain in map(plain_name, column.source_names)
+    ]
+    alike = [name for name in present if plain_name(name) == plain]
+    return lacking[0] if plain and len(lacking) == len(alike) == 1 else None
 
 
 def _given(source: Source) -> Given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.edits import ContractEdits
@@ -39,6 +39,7 @@ class ContractUpdate:
         added: the names of the new columns, and the paths of new fields in nested ones, such as `address.zip`.
         types: the new type of columns: a wider one, or one with these fields.
         left: what is not changed, and what somebody may do, a sentence each.
+        headers: the names in files of columns that the file has under another spelling.
     """
 
     table: TableName
@@ -48,6 +49,7 @@ class ContractUpdate:
     added: tuple[str, ...]
     types: dict[str, str]
     left: tuple[str, ...]
+    headers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         types = f", {counted(len(self.types), 'new type')}" if self.types else ""
@@ -74,8 +76,12 @@ def update_contract(context: LakeContext, table: TableName, path: Path | None) -
     edits.add_columns(list(changes.added.values()))
     for column, kind in changes.types.items():
         edits.change_type(column, kind)
+    for column, names in changes.headers.items():
+        edits.set_headers(column, names)
     added = (*changes.added, *changes.fields)
-    return ContractUpdate(table, contract.file, edits.before, edits.after, added, changes.types, tuple(changes.left))
+    return ContractUpdate(
+        table, contract.file, edits.before, edits.after, added, changes.types, tuple(changes.left), changes.headers
+    )
 
 
 def _changes_for_model(context: LakeContext, contract: Contract) -> Changes:

@@ -140,3 +140,33 @@ def test_what_cannot_be_compared_is_an_error(lake, tmp_path):
     ok(lake, "contract", "infer", file, "--table", "bronze.pairs", "--no-header", "--names", "a,b")
     done = lagoa(lake, "contract", "update", "bronze.pairs", file)
     assert (done.code, "have no header with names" in done.err) == (1, True)
+
+
+def test_another_spelling_of_a_name_is_no_new_column(tmp_path):
+    lake = tmp_path / "lake"
+    ok(tmp_path, "init", lake)
+    first = write(tmp_path, "pay.csv", "id;REMUNERAÇÃO (R$);Mês\n1;10,50;01\n2;7,25;02\n")
+    second = write(tmp_path, "pay2.csv", "ID;Remuneracao R$;Bônus;mes\n3;1,00;2,00;03\n")
+    ok(lake, "contract", "infer", first, "--table", "bronze.pay")
+    ok(lake, "ingest", first, "--into", "bronze.pay")
+    assert lagoa(lake, "ingest", second, "--into", "bronze.pay").code == 1
+    done = ok(lake, "contract", "update", "bronze.pay", second)
+    assert done.out.splitlines() == [
+        "+ bonus",
+        "~ id: 'ID' is another spelling of its name in files",
+        "~ remuneracao_r: 'Remuneracao R$' is another spelling of its name in files",
+        "~ mes: 'mes' is another spelling of its name in files",
+    ]
+    assert "nothing is wrong" in ok(lake, "check").out
+    ok(lake, "ingest", second, "--into", "bronze.pay")
+    rows = ok(lake, "sql", "select id, remuneracao_r, mes from bronze.pay order by id", "--json").json()["rows"]
+    assert rows == [[1, "10.50", "01"], [2, "7.25", "02"], [3, "1.00", "03"]]
+
+
+def test_two_names_that_may_be_another_spelling_are_left_to_a_person(tmp_path):
+    lake = tmp_path / "lake"
+    ok(tmp_path, "init", lake)
+    ok(lake, "contract", "infer", write(tmp_path, "t.csv", "id,Ação\n1,a\n"), "--table", "bronze.t")
+    done = ok(lake, "contract", "update", "bronze.t", write(tmp_path, "t2.csv", "id,acao,ACAO\n1,a,b\n"))
+    assert "another spelling" not in done.out
+    assert "acao is not in t2.csv: the column stays" in done.out

@@ -84,3 +84,55 @@ def test_line_ends_indents_and_the_end_of_the_file_are_kept(tmp_path):
 def test_columns_in_brackets_are_left_to_the_reader(tmp_path):
     with pytest.raises(ContractError, match=r"x\.odcs\.yaml:2: the columns are written in brackets"):
         edited(tmp_path, "schema:\n- properties: [{name: a, physicalType: int}]\n")
+
+
+HEADER = '{property: lagoa.header, value: ["É", "E"]}'
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted"),
+    [
+        ("- {name: b, physicalType: int}  # x", f"- {{name: b, customProperties: [{HEADER}], physicalType: int}}  # x"),
+        (
+            "- name: b  # x\n  physicalType: int",
+            f"- name: b  # x\n  customProperties:\n    - {HEADER}\n  physicalType: int",
+        ),
+        (
+            "- name: b\n  customProperties:\n  # y\n  -   {property: lagoa.date, value: ddmmyyyy}",
+            f"- name: b\n  customProperties:\n  # y\n  - {HEADER}\n  -   {{property: lagoa.date, value: ddmmyyyy}}",
+        ),
+        (
+            "- name: b\n  customProperties: [{property: lagoa.unit, value: '%'}]",
+            f"- name: b\n  customProperties: [{HEADER}, {{property: lagoa.unit, value: '%'}}]",
+        ),
+        (
+            "- name: b\n  customProperties:\n    - {property: lagoa.header, value: É}  # z",
+            f"- name: b\n  customProperties:\n    - {HEADER}  # z",
+        ),
+        (
+            "- name: b\n  customProperties:\n    - property: lagoa.header\n      value: ['É', \"x\"]  # z",
+            '- name: b\n  customProperties:\n    - property: lagoa.header\n      value: ["É", "E"]  # z',
+        ),
+        (
+            "- name: b\n  customProperties:\n    - property: lagoa.header\n      value:\n        - É\n        - x\n",
+            '- name: b\n  customProperties:\n    - property: lagoa.header\n      value:\n        ["É", "E"]\n',
+        ),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_names_in_files_are_written_wherever_a_column_has_its_properties(tmp_path, column, wanted, newline):
+    def text(of):
+        lines = [
+            "schema:",
+            "  - name: x",
+            "    properties:",
+            "      - name: a",
+            *(f"      {each}" for each in of.split("\n")),
+        ]
+        return newline.join([*lines, "      - name: c", ""]).replace(" " * 6 + newline, newline)
+
+    file = tmp_path / "x.odcs.yaml"
+    file.write_bytes(text(column).encode())
+    edits = ContractEdits(file)
+    edits.set_headers("b", ["É", "E"])
+    assert edits.after == text(wanted)

@@ -47,6 +47,8 @@ def _show(update: ContractUpdate, name: str, *, dry_run: bool) -> None:
     for column, kind in update.types.items() if not dry_run else ():
         if not any(each.startswith(f"{column}.") for each in update.added):
             say(f"~ {column}: {kind}")
+    for column, names in update.headers.items() if not dry_run else ():
+        say(f"~ {column}: {names[-1]!r} is another spelling of its name in files")
     for each in update.left:
         say(f"Not changed: {each}.")
     if update.after == update.before:

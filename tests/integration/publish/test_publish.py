@@ -199,6 +199,17 @@ def test_a_table_changed_on_both_sides_is_a_conflict(published, small):
     assert head(published) == before
 
 
+def test_a_run_that_conflicts_is_to_be_called_again(published, small):
+    with pytest.raises(PublishConflict) as caught, published.run("load") as run:
+        run.append("bronze.people", small.people(3), batch="p2")
+        other = published.create_branch("other")
+        other.append("bronze.people", small.people(4), batch="p3")
+        other.publish()
+        run.publish()
+    assert "Call what made this branch again: it begins with main as it is now." in caught.value.advice
+    assert f"`lagoa branch delete {run.name}`" in caught.value.advice
+
+
 def test_the_same_change_on_both_sides_is_none(published, small):
     one = published.create_branch("one")
     one.append("bronze.people", small.people(3), batch="p2")

@@ -37,10 +37,12 @@ def note(guess: Guess, forms: Mapping[str, Form], words: Mapping[str, Form], usu
         usual: how most values of the file are written.
     """
     present = sum(form.count for form in forms.values())
-    for kind, fitting in (("dates", _dates(forms)), ("numbers", _numbers(forms))):
+    uncoded = {name: form for name, form in forms.items() if not set(form.values or {""}) <= CODES}
+    for kind, fitting in (("dates", _dates(forms)), ("numbers", _numbers(forms) or _numbers(uncoded))):
         count = sum(forms[name].count for name in fitting)
         taken = {name: forms[name] for name in fitting}
-        if not (_LEAST <= count < present and count >= present * _MOST and (found := _as_column(guess, taken, usual))):
+        most = count >= present * _MOST or taken.keys() == uncoded.keys()  # codes for nothing may be more than values
+        if not (_LEAST <= count < present and most and (found := _as_column(guess, taken, usual))):
             continue
         misfits = {name: form for name, form in forms.items() if name not in fitting}
         values = [value for form in misfits.values() for value in (form.values or {})]

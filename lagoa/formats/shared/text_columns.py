@@ -119,7 +119,18 @@ def guess_columns(guesses: Sequence[Guess], columns: Sequence[Column], usual: Us
         _guess(text, found)
         if usual.by_column and not found and _may_be_date(text.guess):
             near_misses.offer_dates(text.guess, text.forms, text.words)
+    if usual.by_column:
+        _share_thousands([each.guess for each in texts])
     return doubts
+
+
+def _share_thousands(guesses: Sequence[Guess]) -> None:
+    """Let the other amounts of a file have the marks between thousands of those with some: a later one may be great."""
+    written = [guess for guess in guesses if "lagoa.decimal" not in guess.properties]
+    marks = {guess.properties["lagoa.thousands"] for guess in written if "lagoa.thousands" in guess.properties}
+    for guess in written if len(marks) == 1 else ():
+        if guess.type.startswith("decimal") and "lagoa.thousands" not in guess.properties:
+            guess.properties["lagoa.thousands"] = next(iter(marks))
 
 
 def _may_be_date(guess: Guess) -> bool:

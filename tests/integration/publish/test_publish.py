@@ -200,12 +200,13 @@ def test_a_table_changed_on_both_sides_is_a_conflict(published, small):
 
 
 def test_a_run_that_conflicts_is_to_be_called_again(published, small):
-    with pytest.raises(PublishConflict) as caught, published.run("load") as run:
+    with published.run("load") as run:
         run.append("bronze.people", small.people(3), batch="p2")
         other = published.create_branch("other")
         other.append("bronze.people", small.people(4), batch="p3")
         other.publish()
-        run.publish()
+        with pytest.raises(PublishConflict) as caught:
+            run.publish()
     assert "Call what made this branch again: it begins with main as it is now." in caught.value.advice
     assert f"`lagoa branch delete {run.name}`" in caught.value.advice
 

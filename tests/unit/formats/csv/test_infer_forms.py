@@ -355,3 +355,19 @@ def test_a_total_that_lacks_nothing_is_for_a_reviewer(tmp_path):
     edited = read_back(tmp_path, SALES, text.replace("header: true", "header: true, footer: 1"))
     assert loaded(edited, tmp_path / "sales.csv") == (30, 0)
     assert loaded(contract, tmp_path / "sales.csv") == (31, 0)
+
+
+def test_amounts_below_a_thousand_may_have_its_mark_later(tmp_path):
+    rows = "".join(f"{n};{n}.000,50;0,00;{n},5\n" for n in range(1, 60))
+    contract, source, _ = of_text(tmp_path, f"id;valor_bruto;valor_retido;media\n{rows}")
+    assert source.decimal == ","
+    assert [column.thousands for column in contract.columns] == [None, ".", ".", None]
+    (tmp_path / "later.csv").write_text("id;valor_bruto;valor_retido;media\n1;1,00;2.345,67;1,5\n")
+    assert loaded(contract, tmp_path / "later.csv") == (1, 0)
+
+
+def test_amounts_among_more_codes_for_nothing(tmp_path):
+    rows = "".join(f"{n};{'R$ 1.234,50' if n % 3 == 0 else -1 if n % 3 == 1 else -3}\n" for n in range(60))
+    _, _, text = of_text(tmp_path, f"id;vr_despesa\n{rows}")
+    assert "all but 40 of 60 are numbers: '-1' (20 times, first in line 3), '-3' (20 times, first in line 4)" in text
+    assert '{property: lagoa.unit, value: "R$"}, {property: lagoa.nulls, value: ["-1", "-3"]}' in text

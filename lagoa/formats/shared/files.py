@@ -30,11 +30,13 @@ BOM = codecs.BOM_UTF8
 MAGIC = b"PAR1"
 """What a Parquet file begins with."""
 
+_GZIP_MAGIC = b"\x1f\x8b"
+
 _UTF16 = "Write `encoding: utf-16` in `lagoa.source` if it is CSV; else convert it: `iconv -f utf-16 -t utf-8`."
 _KINDS = {
     MAGIC: ("a Parquet file", "Write `format: parquet` in the contract's `lagoa.source`."),
     b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
-    b"\x1f\x8b": ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
+    _GZIP_MAGIC: ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
     b"PK\x03\x04": (
         "an Excel workbook or a zip file",
         "Save the sheet as CSV in UTF-8; unpack a zip file, or let its name end in .zip.",
@@ -173,10 +175,17 @@ class SourceFile:
             return SourceError(str(self.path), "there is no such file.", "Check the path.")
         if isinstance(error, PermissionError):
             return SourceError(str(self.path), "it may not be read.", "Give this user the right to read it.")
+        if isinstance(error, gzip.BadGzipFile) and not self._begins_as_gzip():
+            advice = "Take the ending off its name if it is the file itself; else fetch or copy it again."
+            return SourceError(str(self.path), "its name ends in .gz, and it is no gzip file.", advice)
         reason = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
         return SourceError(
             str(self.path), f"it cannot be read: {reason.rstrip(' .')}.", "Fetch or copy the file again."
         )
+
+    def _begins_as_gzip(self) -> bool:
+        with self.path.open("rb") as stream:
+            return stream.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
 
 
 def _identity(stat: os.stat_result) -> tuple[int, int, int]:

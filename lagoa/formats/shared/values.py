@@ -63,16 +63,17 @@ def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN)
         return number_from_text(text, made, kind, spelling)
     if kind.name not in GRAMMAR:
         raise ValueError(f"text cannot express {kind}")
-    received = text
+    received, advice = text, ""
     if kind.name in _DATED and spelling.dates != (ISO_DATE,):
         text = _in_iso(text, spelling.dates)
+        advice = f"the contract writes dates {' or '.join(spelling.dates)}"
     cast = f"TRY_CAST({text} AS {engine_type(kind)})"
     if kind.name == "timestamptz":  # without an offset it is UTC, whatever the time zone of the session
         local = f"regexp_full_match({text}, {text_in_sql(GRAMMAR['timestamp'])})"
         cast = f"CASE WHEN {local} THEN TRY_CAST({text} AS TIMESTAMP) AT TIME ZONE 'UTC' ELSE {cast} END"
     limits = f" OR {made} NOT BETWEEN {LIMITS[kind.name]}" if kind.name in LIMITS else ""
     bad = (f"{text} IS NOT NULL AND ({made} IS NULL{limits})", unlike(text, made, GRAMMAR[kind.name]))
-    return Value(cast, tuple(Bad(each, received) for each in bad))
+    return Value(cast, tuple(Bad(each, received, advice) for each in bad))
 
 
 def _in_iso(text: str, forms: Iterable[str]) -> str:

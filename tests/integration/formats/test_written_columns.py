@@ -72,7 +72,7 @@ def test_a_changed_value_is_refused_alone_and_shown(folder: LakeFolder) -> None:
         "balance is no int: '007'; a leading zero is part of a code, so the column must be a string",
         "rate is no decimal(5, 2): '7 reais'",
         "share is no double: '0.12345678901234567'; a double does not keep all of its digits; a decimal does",
-        "founded is no date: '2024-12-31'",
+        "founded is no date: '2024-12-31'; the contract writes dates ddmmyyyy or dd/mm/yyyy",
         "area is no double: '1.5'",
     ]
 

@@ -211,7 +211,9 @@ PACKED = {
     ),
     "gzip of nothing": Case(gzip.compress(b""), Refused("it is empty"), name="data.csv.gz"),
     "gzip by the name of CSV": Case(gzip.compress(GOOD), Refused("it is a gzip file")),
-    "CSV by the name of gzip": Case(GOOD, Refused("Not a gzipped file"), name="data.csv.gz"),
+    "CSV by the name of gzip": Case(
+        GOOD, Refused("its name ends in .gz, and it is no gzip file. Take the ending off"), name="data.csv.gz"
+    ),
 }  # fmt: skip
 
 CASES = {**COLUMNS, **VALUES, **FORMS, **PACKED}

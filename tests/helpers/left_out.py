@@ -1,0 +1,89 @@
+"""The blocks of the documentation that are not run as they stand: why, and which tests do what they show."""
+
+from __future__ import annotations
+
+WHOLE_PAGES = {
+    "architecture.md": "pictures: unit/test_architecture_docs.py",
+    "cli.md": "forms of calls: unit/cli/test_docs.py compares them with the commands",
+}
+"""Pages without a block to run, and what tests them."""
+
+REGISTRY = "installs from a registry: wheel/test_tour.py, wheel/test_extras.py"
+TRINO = "Trino: stack/test_trino_sign_in.py, stack/test_trino_clients.py"
+SANDBOXES = "Trino: stack/test_trino_sandboxes.py, stack/test_trino_pinned.py"
+KEYCLOAK = "Keycloak: stack/test_trino_sign_in.py"
+STACK = "the stack: stack/test_stack.py, stack/test_servers.py"
+COMPOSE = "containers: compose/test_compose_up.py"
+PREFECT = (
+    "a worker or server runs until it is ended: integration/prefect/test_deployments.py, integration/cli/test_flow.py"
+)
+MLFLOW = "the stack's MLflow: stack/test_mlflow.py"
+SPARK = "Spark: stack/test_model_engines.py, stack/test_spark.py"
+NESSIE = "Nessie: stack/test_pynessie.py"
+PUBLISHER = "a user or machine of the publisher's own: integration/publish/test_publisher.py"
+TRAINED = "models of the reference lake: integration/cli/test_ml.py, integration/reference_lake/test_trained_models.py"
+SERVED = "a server runs until it is ended: integration/cli/test_serve_ml.py, integration/serving/test_scorer.py"
+TRACKING = "MLflow's store and pages: integration/adapters/mlflow/test_tracking.py"
+OUTPUT = "an example of output: integration/audit/test_loosened.py"
+S3 = "an object store: stack/test_minio.py, unit/storage/test_home.py"
+
+LEFT_OUT = {
+    "bi.md": {
+        "export LAGOA_PROFILE=stack": TRINO,
+        "lagoa stack user add ana --role reader": TRINO,
+        "lagoa stack user add ana --role reader --sign-in keycloak": KEYCLOAK,
+        "lagoa connect dbeaver": TRINO,
+        "from trino.auth import BasicAuthentication": TRINO,
+        "lagoa sandbox create ana --ttl 7d": SANDBOXES,
+    },
+    "features.md": {"pip install --compile 'lagoa[ml]'": REGISTRY},
+    "flows.md": {
+        "lagoa flow deploy": PREFECT,
+        "prefect deployment run daily/daily --param folder=../incomin": PREFECT,
+        "- name: bronze.orders": "part of prefect.yaml: integration/prefect/test_sources.py",
+        "PREFECT_API_URL=$(lagoa flow up)/api prefect block register ": PREFECT,
+        "prefect server start": PREFECT,
+    },
+    "getting-started.md": {"python3 -m venv .venv && . .venv/bin/activate": REGISTRY},
+    "install.md": {
+        "python3 -m venv .venv && . .venv/bin/activate": REGISTRY,
+        "pip install --compile 'lagoa[stack]'": REGISTRY,
+        "$ lagoa stack up": "what is said where a part is missing: wheel/test_parts.py",
+        "uv pip install -c requirements.lock 'lagoa[stack]'": REGISTRY,
+        "make system": "installs: unit/stack/test_install_debian.py",
+    },
+    "ml.md": {
+        "pip install --compile 'lagoa[ml]'": TRAINED,
+        "description: Whether an order comes late.": TRAINED,
+        "import pandas as pd": TRAINED,
+        "lagoa ml check late_delivery --against main~1": TRAINED,
+        "mlflow ui --backend-store-uri sqlite:///.lagoa/mlflow/mlflow": TRACKING,
+        "import mlflow": TRACKING,
+        "lagoa lineage ml:late_delivery@champion": TRAINED,
+        'with lake.run("score") as branch:': TRAINED,
+        "lagoa serve ml": SERVED,
+        '{"order_id": "e938", "approved_at": "2018-08-29T15:00:00", "': SERVED,
+        '{"model": "late_delivery", "version": 3, "model_commit": "ad': SERVED,
+    },
+    "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
+    "moving.md": {
+        "aws s3 sync s3://old/warehouse s3://new/warehouse": S3,
+        'warehouse = "s3://new/warehouse"': S3,
+    },
+    "nessie-clients.md": {
+        'eval "$(lagoa stack env)"': NESSIE,
+        "import os": NESSIE,
+    },
+    "publish.md": {
+        "main is now at 3f2a9c01be77 (silver.orders), published 2026-": OUTPUT,
+    },
+    "reference-lake.md": {"lagoa test": "the tests of that folder: integration/reference_lake/test_content.py"},
+    "stack.md": {
+        "lagoa stack up": STACK,
+        "[profiles.stack]": STACK,
+        'eval "$(lagoa stack env)"': MLFLOW,
+        "#!/bin/sh": PUBLISHER,
+        "make secrets": COMPOSE,
+    },
+}
+"""Blocks of the other pages that are not run here, by their first line: why, and the tests that do it."""

@@ -48,8 +48,9 @@ def infer_widest(
         if file in tried:
             message = f"it has the column {short(error.column)}, and {widest.name} has another instead."
             advice = (
-                "Leave out what is no file of the table. If a column was renamed, infer the contract from one of "
-                "the files, and list both names in lagoa.header of the column."
+                "Leave out what is no file of the table; with --layer LAYER in place of --table, a table is drafted "
+                "for each file. If a column was renamed, infer the contract from one of the files, and list both names "
+                "in lagoa.header of the column."
             )
             raise SourceError(str(file.path), message, advice) from error
         widest = file

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
     from lagoa.ingest import FolderResult, IngestResult
+    from lagoa.lake import Lake
 
 
 def ingest(  # noqa: PLR0913, PLR0917 - options of the command
@@ -57,6 +58,8 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
             _hint_at_quarantine(results, "main" if publication else place.name)
     more = {"delivery": _tell_delivery(folder)} if folder is not None else {}
     finish([_tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
+    if publication and not as_json:
+        _hint_at_models(lake)
 
 
 def _check_usage(source: Path, of_file: dict[str, str | None], ignore: list[str] | None) -> None:
@@ -125,6 +128,13 @@ def _hint_at_quarantine(results: Sequence[IngestResult], ref: str) -> None:
     if refused:
         at = "" if ref == "main" else f" --ref {ref}"
         hint(f"{count(refused, 'record')} went to quarantine: `lagoa quarantine list{at}`.")
+
+
+def _hint_at_models(lake: Lake) -> None:
+    from lagoa.sql_models import model_files
+
+    if model_files(lake.context.settings.models_folder):  # which of them are stale takes longer than this command may
+        hint("Next: `lagoa transform` runs the models whose inputs have changed.")
 
 
 def _note(result: IngestResult) -> str:

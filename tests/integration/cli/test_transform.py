@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from checkout import ROOT
-from command_line import lagoa, ok, write
+from command_line import MORE, lagoa, ok, write
 
 
 def test_transform_builds_what_is_stale(lake):
@@ -26,6 +26,10 @@ def test_transform_builds_what_is_stale(lake):
     told = ok(lake, "transform", "dev", "--select", "silver.people", "--json").json()
     assert told["publication"] is None
     assert [table["skipped"] for table in told["tables"]] == [True]
+
+    more = write(lake.parent, "more.csv", MORE)
+    assert "Next: `lagoa transform` runs" in ok(lake, "ingest", more, "--into", "bronze.people").err
+    assert "Next:" not in ok(lake, "ingest", more, "--into", "bronze.people").err  # nothing new
 
     model.write_text("select id, nam from bronze.people", "utf-8")
     wrong = lagoa(lake, "check")

@@ -24,6 +24,7 @@ PARTS = {
     "tpch": "Lines written by hand",
     "features": "Features",
     "training": "Trained models",
+    "models": "What the models find",
     "serving": "Trained models over HTTP",
 }
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, nullcontext, suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, short
 from lagoa.cli.progress import working
 from lagoa.domain.lists import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
@@ -18,11 +18,45 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 _LISTED = 5
+_T = TypeVar("_T")
 
 
 def place_of(lake: Lake, what: str, branch: str | None) -> AbstractContextManager[Branch]:
     """Return the branch that is named, or a run branch for this piece of work: a context manager either way."""
     return lake.run(what) if branch is None else nullcontext(lake.branch(branch))
+
+
+def repeated(lake: Lake, place: Callable[[], AbstractContextManager[Branch]], work: Callable[[Branch], _T]) -> _T:
+    """Do a piece of work that is idempotent on a branch; on a run branch again if main has another change meanwhile.
+
+    So two loads of one table at the same time end with the rows of both.
+
+    Args:
+        lake: the lake.
+        place: gives the branch, each time a new one if it is that of a run.
+        work: what is done on it and published, up to the setting `publish_tries` times.
+
+    Raises:
+        PublishConflict: it was published on a branch that is no run's, or main had another change each time.
+    """
+    from lagoa.branch import Run
+    from lagoa.errors import LagoaError, PublishConflict
+
+    left = lake.context.settings.publish_tries
+    while True:
+        left -= 1
+        with ExitStack() as stack:
+            branch = stack.enter_context(place())
+            try:
+                return work(branch)
+            except PublishConflict as error:
+                if not left or not isinstance(branch, Run):
+                    raise
+                conflict = error
+        with suppress(LagoaError):  # it stays, and does no harm
+            lake.delete_ref(branch.name)
+        tables = listed([str(table) for table in conflict.tables], _LISTED)
+        hint(f"main has another change to {tables} meanwhile: this is done again on main as it is now.")
 
 
 def publish_branch(lake: Lake, branch: Branch, message: str = "") -> Publication | None:

@@ -10,13 +10,14 @@ import typer
 from lagoa.cli.console import count, emit_table, hint, number, say, seconds
 from lagoa.cli.options import BranchOption, IgnoreOption, IntoOption, JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import finish, place_of, publish_branch
+from lagoa.cli.publications import finish, place_of, publish_branch, repeated
 from lagoa.domain.lists import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.branch import Branch
+    from lagoa.domain.receipts import Publication
     from lagoa.ingest import FolderResult, IngestResult
     from lagoa.lake import Lake
 
@@ -42,9 +43,12 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     Each file of a folder must be named by one contract, or ignored. Without --branch this is done on a branch of its
     own, which is audited and published. Models are not run.
     """
+    from lagoa.errors import AuditFailed
+
     _check_usage(source, {"--into": into, "--batch": batch, "--member": member}, ignore)
-    publication, folder = None, None
-    with open_here(ctx) as lake, place_of(lake, "ingest", branch) as place:
+
+    def load(place: Branch) -> tuple[Branch, Sequence[IngestResult], FolderResult | None, Publication | None]:
+        publication, folder = None, None
         if into:
             results: Sequence[IngestResult] = [_load_file(place, source, into, batch, member)]
         else:
@@ -54,8 +58,14 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
         try:
             if branch is None:
                 publication = publish_branch(lake, place, f"Load {source.name}" + (f" into {into}" if into else ""))
-        finally:
-            _hint_at_quarantine(results, "main" if publication else place.name)
+        except AuditFailed:
+            _hint_at_quarantine(results, place.name)
+            raise
+        _hint_at_quarantine(results, "main" if publication else place.name)
+        return place, results, folder, publication
+
+    with open_here(ctx) as lake:
+        place, results, folder, publication = repeated(lake, lambda: place_of(lake, "ingest", branch), load)
     more = {"delivery": _tell_delivery(folder)} if folder is not None else {}
     finish([_tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
     if publication and not as_json:

@@ -10,13 +10,16 @@ from lagoa.cli.built import show_built, tell_built
 from lagoa.cli.completion import complete_branch
 from lagoa.cli.options import EngineOption, JsonOption, SelectOption, either, open_here
 from lagoa.cli.progress import counting, working
-from lagoa.cli.publications import finish, place_of, publish_branch
+from lagoa.cli.publications import finish, place_of, publish_branch, repeated
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
+    from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
+    from lagoa.sql_models.run import ModelResult
 
 
 def transform(
@@ -43,14 +46,16 @@ def transform(
     Without a branch this is done on a branch of its own, which is audited and published.
     """
     branch = either(branch, same_branch, None)
-    publication = None
-    with open_here(ctx) as lake, _place(lake, branch) as place:
+
+    def build(place: Branch) -> tuple[Branch, Sequence[ModelResult], Publication | None]:
         with working("running models") as tell:
             results = place.transform(select, on_done=counting(tell, lambda: lake.models(select)))
         if not as_json:
             show_built(results)
-        if branch is None:
-            publication = publish_branch(lake, place, "Run the models")
+        return place, results, publish_branch(lake, place, "Run the models") if branch is None else None
+
+    with open_here(ctx) as lake:
+        place, results, publication = repeated(lake, lambda: _place(lake, branch), build)
     finish([tell_built(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 

@@ -9,19 +9,21 @@ import typer
 from lagoa.cli.console import count, hint, number, say
 from lagoa.cli.options import open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import finish, place_of, publish_branch
+from lagoa.cli.publications import finish, place_of, publish_branch, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lagoa.branch import Branch
+    from lagoa.domain.receipts import Publication
     from lagoa.quarantine import FateResult
 
 
 def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[Branch], FateResult]) -> None:
     """Do a piece of work on a branch, publish it where none is named, and say what became of the records."""
-    publication = None
-    with open_here(ctx) as lake, place_of(lake, "quarantine", branch) as place:
+
+    def decided(place: Branch) -> tuple[Branch, FateResult, Publication | None]:
+        publication = None
         with working("sending records again"):
             result = do(place)
         if not as_json:
@@ -30,6 +32,10 @@ def decide(ctx: typer.Context, branch: str | None, as_json: bool, do: Callable[[
         if branch is None and result.commit is not None:
             done = {"retry": "Retry", "fix": "Fix", "discard": "Discard"}[result.action]
             publication = publish_branch(lake, place, f"{done} records that {result.table} refused")
+        return place, result, publication
+
+    with open_here(ctx) as lake:
+        place, result, publication = repeated(lake, lambda: place_of(lake, "quarantine", branch), decided)
     if branch is not None and result.commit is None and not as_json:
         hint(f"Nothing new: {branch} is unchanged.")
         return

@@ -231,7 +231,7 @@ class FieldComparison:
 _RETYPED = (
     "a type can only be widened: int to long, float to double, a decimal to more digits. Use a new column or table "
     "for the new type; or replace all rows in one write (`Branch.replace`, a model whose lagoa.materialization is "
-    "full), which creates the column again"
+    "full), which creates the column again. A table of files can be dropped and loaded again on one branch"
 )
 _PARTITIONED = (
     "the table is or was partitioned by it, and its files cannot be read without it. Leave it unchanged, and use a "

@@ -20,8 +20,13 @@ _END = re.compile(r"[^./]*$")
 
 
 def near_name(name: object, known: Iterable[object]) -> str:
-    """Return ` Did you mean …?` with the most similar table, branch or tag; empty if none is similar to `name`."""
-    return near(str(name), map(str, known), ends=_ALIKE)
+    """Return ` Did you mean …?` with the most similar table, branch or tag; empty if none is similar to `name`.
+
+    Else the only one of which it is the end, such as `sandbox/ana` for `ana`.
+    """
+    names, text = list(map(str, known)), str(name)
+    whole = [each for each in names if each.endswith(f"/{text}")]
+    return near(text, names, ends=_ALIKE) or (f" Did you mean {whole[0]!r}?" if len(whole) == 1 else "")
 
 
 def near(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6, ends: float = 0.6) -> str:

@@ -38,6 +38,8 @@ def test_only_the_beginning_of_a_long_word_is_compared():
     ("name", "known", "said"),
     [
         ("bronze.ordrs", ["bronze.orders", "silver.orders"], " Did you mean 'bronze.orders'?"),
+        ("ana", ["main", "sandbox/ana", "sandbox/joana"], " Did you mean 'sandbox/ana'?"),
+        ("ana", ["main", "sandbox/ana", "analytics/ana"], ""),
         ("silver.orders", ["bronze.orders"], " Did you mean 'bronze.orders'?"),
         ("bronze.abc", ["bronze.xyz", "bronze.orders"], ""),
         ("feature/abc", ["feature/xyz"], ""),

@@ -1,4 +1,4 @@
-"""What benchmarks run beside Lagoa's API: its commands, each in a process of its own, and extensions of DuckDB."""
+"""What benchmarks run beside Lagoa's API: its commands, extensions of DuckDB, environments of peers."""
 
 from __future__ import annotations
 
@@ -30,3 +30,12 @@ def extension(name: str) -> Path | None:
         return None
     place = Path(package.submodule_search_locations[0], "extensions", f"v{duckdb.__version__}")
     return place / f"{name}.duckdb_extension"
+
+
+def environment(folder: Path, *packages: str) -> str:
+    """Make an environment without Lagoa in a new folder and return its Python; `packages` is what uv takes."""
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
+    options = ["-q", "--compile-bytecode", "--python", str(folder)]
+    subprocess.run([str(uv), "pip", "install", *options, *packages], check=True)
+    return str(folder / "bin/python")

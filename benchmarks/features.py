@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 import lagoa
-from benchmarks.commands import command
+from benchmarks.commands import command, environment
 from benchmarks.commands import lagoa as run_lagoa
 from benchmarks.features_job import FEATURES
 from benchmarks.figures import Figure
@@ -96,7 +96,8 @@ _KEY = {
 
 def _join(lake: Path, name: str, entities: int, limit: float, peers: Mapping[str, tuple[str, float]]) -> list[Figure]:
     limits = {"by hand": ("ASOF JOIN by hand over Parquet", limit), **peers}
-    python = _peer_environment(lake.parent) if peers else ""
+    lock = str(ROOT / "requirements.lock")
+    python = environment(lake.parent / "peer", "-c", lock, *PEER_PACKAGES) if peers else ""
     taken: dict[str, list[dict[str, float]]] = {way: [] for way in ("feast", *limits)}
     for _ in range(PAIRS):
         for way, found in taken.items():
@@ -118,16 +119,6 @@ def _join(lake: Path, name: str, entities: int, limit: float, peers: Mapping[str
         ours = f"{median('feast', 'seconds'):.1f} s"
         figures.append(Figure(f"point-in-time join of {FEATURES} features, {name}", ratio, "x", most, beside, ours))
     return [*figures, Figure(f"its memory, {name}", median("feast", "mib"), "MiB", 1_300)]
-
-
-def _peer_environment(folder: Path) -> str:
-    """Return the Python of an environment with Feast, and without what its own stores fail beside."""
-    uv = Path(sys.executable).with_name("uv")
-    made = folder / "peer"
-    subprocess.run([uv, "venv", "-q", made], check=True)
-    lock = str(ROOT / "requirements.lock")
-    subprocess.run([uv, "pip", "install", "-q", "--python", str(made), "-c", lock, *PEER_PACKAGES], check=True)
-    return str(made / "bin/python")
 
 
 def online_figures(lake: Path) -> list[Figure]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
 import warnings
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+
+from benchmarks.process import peak_mib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +60,7 @@ def main(lake: str, way: str, entities: str) -> None:
     sql = Path(__file__).with_name("features_entities.sql").read_text("utf-8")
     given = duckdb.sql(sql.format(file=f"{lake}/events.parquet", entities=int(entities))).df()
     seconds = WAYS[way](Path(lake), given)
-    status = Path("/proc/self/status").read_text("utf-8")  # getrusage has the peak of who started this process
-    (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    print(json.dumps({"seconds": seconds, "mib": int(peak) / 1024}))
+    print(json.dumps({"seconds": seconds, "mib": peak_mib()}))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
 
-import psutil
+from benchmarks.process import peak_mib, seconds_alive
 
 
 def main(folder: str, lake_folder: str, profile: str | None = None) -> None:
@@ -35,15 +34,14 @@ def main(folder: str, lake_folder: str, profile: str | None = None) -> None:
         publication = branch.publish()
         lap("publish")
     result = {
-        # From the start of the process, so that imports count.
-        "seconds": time.time() - psutil.Process().create_time(),
+        "seconds": seconds_alive(),
         "phases": phases,
         "received": sum(r.received for r in loaded),
         "loaded": [str(r.table) for r in loaded if not r.skipped],
         "built": [str(r.table) for r in built if not r.skipped],
         "tables": len(publication.tables),
         "checks": len(publication.report.results),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+        "peak_mb": peak_mib(),
     }
     sys.stdout.write(json.dumps(result) + "\n")
 

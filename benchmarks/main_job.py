@@ -1,4 +1,4 @@
-"""The main job, from the start of a process to the publication, beside the same in plain DuckDB to Parquet."""
+"""The main job, from the start of a process to publication, beside plain DuckDB to Parquet, and dlt with dbt-duckdb."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks import dbt_peer
 from benchmarks.figures import Figure
 from flows.sources.olist import generate
 
@@ -31,20 +32,29 @@ def run() -> list[Figure]:
         data, lake, scratch = (Path(folder) / name for name in ("data", "lake", "floor"))
         generate(data)
         reference_lake(lake)
-        floors, jobs = [], []
+        peer = dbt_peer.DbtPeer.make(data, Path(folder) / "dbt")
+        floors, jobs, dbt_jobs = [], [], []
         for _ in range(PAIRS):
             floors.append(_floor(data, scratch))
             shutil.rmtree(lake / ".lagoa", ignore_errors=True)
             jobs.append(job(data, lake))
+            dbt_jobs.append(peer.job())
+        same = dbt_peer.check_rows(lake, peer.database)
         floor, whole = statistics.median(floors), statistics.median(each["seconds"] for each in jobs)
-        peer = f"plain DuckDB to plain Parquet: {floor:.2f} s"
+        beside = f"plain DuckDB to plain Parquet: {floor:.2f} s"
         size = f"{jobs[0]['received']:,} rows, {jobs[0]['tables']} tables, {jobs[0]['checks']} checks"
         phases = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in jobs[-1]["phases"].items())
         figures = [
             Figure(
-                "main job, imports to published", whole, "s", LIMIT_S, peer, f"{size}; the last one: {phases}; {BEYOND}"
+                "main job, imports to published",
+                whole,
+                "s",
+                LIMIT_S,
+                beside,
+                f"{size}; the last one: {phases}; {BEYOND}",
             ),
-            Figure("main job to its floor", whole / floor, "x", FLOOR_RATIO, peer, f"median of {PAIRS} pairs"),
+            Figure("main job to its floor", whole / floor, "x", FLOOR_RATIO, beside, f"median of {PAIRS} pairs"),
+            *dbt_peer.figures(jobs, dbt_jobs, same),
             _changed_file(data, lake),
         ]
         shutil.rmtree(lake / ".lagoa")

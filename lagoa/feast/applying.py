@@ -19,6 +19,7 @@ from lagoa.feast.offline_store import LakeOfflineStore
 from lagoa.feast.online_store import LakeOnlineStore
 from lagoa.feast.registry_store import LakeRegistryStore
 from lagoa.feast.views import definitions_of
+from lagoa.features.changes import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,9 @@ def declared(repository: Path) -> Definitions:
         contents = parse_repo(repository)
         store.plan(contents)  # infers the types that no `schema` says
     on_demand = (each.to_proto() for each in contents.on_demand_feature_views)
-    return definitions_of(store.project, contents.feature_views, contents.feature_services, on_demand)
+    found = definitions_of(store.project, contents.feature_views, contents.feature_services, on_demand)
+    refuse_unknown(found)
+    return found
 
 
 def apply(repository: Path) -> None:

@@ -22,7 +22,7 @@ from lagoa.feast.refs import current_ref
 from lagoa.feast.repository import settings_of
 from lagoa.feast.source import read_ref
 from lagoa.feast.views import definitions_of
-from lagoa.features.changes import refuse_breaking
+from lagoa.features.changes import refuse_breaking, refuse_unknown
 from lagoa.features.offline import TablesAt
 from lagoa.features.online import check_columns
 
@@ -61,11 +61,12 @@ class LakeRegistryStore(RegistryStore):
         """Keep a registry in place of the one before.
 
         Raises:
-            FeatureError: a feature that a service uses would be another one, or gone; the table of a view that is new
-                or changed lacks a column of it, or has another type.
+            FeatureError: a feature that a service uses would be another one, or gone, or is of no view; the table of a
+                view that is new or changed lacks a column of it, or has another type.
         """
         definitions, before = _defined(registry_proto), self._store.definitions()
         refuse_breaking(before, definitions)
+        refuse_unknown(definitions)
         known = before.views if before else {}
         self._check_tables([each for name, each in definitions.views.items() if known.get(name) != each])
         registry_proto.version_id = str(uuid.uuid4())

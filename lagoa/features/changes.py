@@ -61,6 +61,18 @@ def refuse_breaking(before: Definitions | None, after: Definitions) -> None:
         )
 
 
+def refuse_unknown(definitions: Definitions) -> None:
+    """Raise `FeatureError` if a service has features of a view that is not applied with it."""
+    for service, features in definitions.services.items():
+        for view in sorted({each.partition(":")[0] for each in features}):
+            if view not in definitions.views and view not in definitions.on_demand:
+                raise FeatureError(
+                    f"The service {service}",
+                    f"it has features of {view}, which no variable of a file in feature_store/ is",
+                    f"Feast finds variables of a module alone: write `{view} = …`, and name it in the service.",
+                )
+
+
 def _users(before: Definitions | None, after: Definitions, view: str, feature: str) -> tuple[str, ...]:
     """Return the services that use a feature, and go on under their name."""
     return tuple(each for each in (before.users(view, feature) if before else ()) if each in after.services)

@@ -331,6 +331,15 @@ def test_a_repository_that_cannot_be_used_is_refused_by_file_and_line(folder, ap
         apply(applied.settings.features_folder)
 
 
+def test_a_service_of_a_view_that_feast_does_not_find_is_refused(folder, lake):
+    publish(lake, row())
+    repository(folder, f"{VIEWS.format(only='')}\ndel shops")
+    for call in (declared, apply):
+        with pytest.raises(FeatureError, match="The service model: it has features of shops, which no variable"):
+            call(lake.settings.features_folder)
+    assert not lake.context.online.definitions().services
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -591,6 +591,8 @@ class AuditFailed(TerminalError):
             f" `lagoa quarantine show {each} --ref {report.ref}` shows refused records." for each in report.refusing
         ]
         records = shown[0] if shown else ""
+        if any(result.check.endswith("/schema") for result in bad):
+            records += f" `lagoa contract apply --branch {report.ref}` changes tables to match their contracts."
         super().__init__(
             f"{len(bad)} of {len(report.results)} checks block {report.ref}: {listed}{more}.",
             f"main is unchanged. `lagoa audit show {report.ref} --rows` shows them.{records} Correct the data on the "

@@ -91,3 +91,19 @@ def test_contract_diff_says_what_the_next_write_does(lake):
     shown = ok(lake, "contract", "diff").out
     assert "bronze.people has no contract: nothing writes to it or publishes it.\n" in shown
     assert "Not at main yet, created by the first write: bronze.others.\n" in shown
+
+
+def test_a_contract_that_is_not_applied_stops_other_tables_and_the_command_that_applies_it_is_named(lake, tmp_path):
+    other = write(tmp_path, "pets.csv", "id,name\n1,Rex\n")
+    ok(lake, "contract", "infer", other, "--table", "bronze.pets")
+    contract = lake / "iceberg/bronze/people.odcs.yaml"
+    wider = contract.read_text("utf-8").replace(
+        "      - name: city", "      - {name: phone, physicalType: string}\n      - name: city"
+    )
+    contract.write_text(wider, "utf-8")
+    failed = lagoa(lake, "ingest", other, "--into", "bronze.pets")
+    assert (failed.code, "bronze.people/schema: phone is missing" in failed.err) == (3, True)
+    command, branch = failed.err.split("`lagoa ")[-1].split("`")[0], failed.err.split("block ")[1].split(":")[0]
+    assert command == f"contract apply --branch {branch}"
+    ok(lake, *command.split())
+    ok(lake, "publish", branch)

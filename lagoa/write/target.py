@@ -190,17 +190,18 @@ class Target:
         return table
 
     def _stage(self, changes: FileChanges, properties: Mapping[str, str], replaced: Collection[str] = ()) -> Table:
-        snapshot = self._transaction.update_snapshot
+        from lagoa.write.transactions import Overwrite
+
         left = self.metadata.current_snapshot_id
         if changes.removed:
-            with snapshot().overwrite() as overwrite:
+            with Overwrite(self._transaction) as overwrite:
                 for file in changes.removed:
                     overwrite.delete_data_file(file)
                 for file in changes.added:
                     overwrite.append_data_file(file)
                 left = overwrite.snapshot_id
         elif changes.added:
-            with snapshot().fast_append() as append:
+            with self._transaction.update_snapshot().fast_append() as append:
                 for file in changes.added:
                     append.append_data_file(file)
                 left = append.snapshot_id

@@ -24,6 +24,7 @@ def history(tmp_path, processes, seed, steps):
     return taken.taken
 
 
+@pytest.mark.timeout(300)
 def test_a_short_history_is_that_of_the_oracle(tmp_path, processes):
     taken = history(tmp_path, processes, seed=1, steps=60)
     assert taken["publish"] > 3

@@ -163,6 +163,24 @@ def test_replace_puts_rows_in_the_place_of_all(lake: Lake, dev: Branch) -> None:
     assert len(lake.catalog("dev").load_table("bronze.a").history()) == 4
 
 
+def test_a_table_that_is_replaced_again_and_again_keeps_no_manifest_of_files_that_are_gone(
+    lake: Lake, dev: Branch
+) -> None:
+    dev.append("bronze.a", rows((100, "stays", 1)))
+    dev.append("bronze.a", rows((0, "x", 1)))
+    for number in range(1, 6):
+        dev.merge("bronze.a", rows((0, f"x{number}", number)))
+    table = lake.catalog("dev").load_table("bronze.a")
+    manifests = table.current_snapshot().manifests(table.io)
+    live = [each for each in manifests if each.has_added_files() or each.has_existing_files()]
+    assert (len(live), len(manifests)) == (2, 3)  # the third has what this merge removed
+    assert content(lake) == [(0, "x5", 5), (100, "stays", 1)]
+    assert table.scan().to_arrow().num_rows == 2
+    dev.replace("bronze.a", rows((7, "z", 7)))
+    table = lake.catalog("dev").load_table("bronze.a")
+    assert len(table.current_snapshot().manifests(table.io)) == 2
+
+
 def test_merge_updates_and_adds_and_the_latest_wins(lake: Lake, dev: Branch) -> None:
     assert dev.merge("bronze.a", rows((1, "old", 5), (2, "b", 5), (3, "c", None))).rows_added == 3
     result = dev.merge(

@@ -20,9 +20,11 @@ class Selection:
             `_batch_id`, `_source`, `_row`, `_rule` and `_reason`.
         alone: treat each line damaged by broken quoting as one record; by default these wait, because they may be
             text from inside a field.
+        encoding: in which the records are read; by default in that of the contract, which their file may not have had.
     """
 
     rule: str | None = None
     batch: str | None = None
     where: str | None = None
     alone: bool = False
+    encoding: str | None = None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.quarantine import RECORD_KEY, with_fates
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
-from lagoa.errors import ContractError, QueryError
+from lagoa.errors import ContractError, QueryError, SourceError
 from lagoa.formats.resend import nested_columns, split_records
 from lagoa.formats.shared.refused import Fault, Kept, Split
 from lagoa.formats.shared.row_sql import STREAM
@@ -67,6 +67,16 @@ def source_of(contract: Contract) -> Source:
     return contract.source
 
 
+def _in_encoding(source: Source, encoding: str | None, contract: Contract) -> Source:
+    """Return the form of the files with another encoding, if one is given; raises `SourceError` if they have none."""
+    if encoding is None:
+        return source
+    if "encoding" not in type(source).model_fields:
+        message = f"{source.format} files have no encoding, and {encoding!r} is given."
+        raise SourceError(str(contract.table.quarantine), message, "Leave it out.")
+    return source.model_copy(update={"encoding": encoding})
+
+
 def check_condition(engine: SqlEngine, where: str | None) -> None:
     """Make sure that a condition reads nothing but the record.
 
@@ -106,11 +116,12 @@ class Waiting:
 
         Raises:
             ContractError: the contract does not say what the table's files look like.
+            SourceError: the records cannot be read in the encoding of the selection.
             QueryError: the condition fails.
         """
         self._session = session
         self._contract = contract
-        self._source = source_of(contract)
+        self._source = _in_encoding(source_of(contract), selection.encoding, contract)
         self._names = [column.name for column in contract.columns]
         self._select(contract.table.quarantine, selection, fate)
         self._split(alone=selection.alone)

@@ -98,3 +98,15 @@ def assert_the_way_for_records_without_columns(lake, tmp_path):
     assert (fixed["accepted"], fixed["unsplit"]) == (1, 0)
     skipped = ok(lake, "quarantine", "retry", *there, "--where", "id = '7'").err
     assert "cannot be split" not in skipped
+
+
+def test_a_record_in_another_encoding_is_read_in_its_own(lake, tmp_path):
+    mixed = tmp_path / "mixed.csv"
+    mixed.write_bytes(b"id,name,city,born\n" + b"8,Jo\xe3o,Rio,1999-01-01\n")
+    ok(lake, "branch", "create", "latin")
+    there = ("bronze.people", "--branch", "latin")
+    ok(lake, "ingest", mixed, "--into", *there)
+    assert "1 still waiting" in ok(lake, "quarantine", "retry", *there).out
+    assert "1 record, 1 accepted." in ok(lake, "quarantine", "retry", *there, "--encoding", "cp1252").out
+    rows = ok(lake, "sql", "--ref", "latin", "select name from bronze.people where id = 8", "--json").json()["rows"]
+    assert rows == [["João"]]

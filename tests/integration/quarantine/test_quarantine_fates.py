@@ -244,6 +244,22 @@ def test_a_dialect_that_was_mended(place: Place) -> None:
     assert table(plain) == [(1, "João"), (2, '5" screen'), (3, "a\nb"), (4, '"open'), (5, "z")]
 
 
+def test_records_in_another_encoding_than_the_contract(place: Place) -> None:
+    lake = place.lake({"k": INT, "v": TEXT}, {"encoding": "cp1252"})
+    place.load(lake, "k,v\n1,Jo\xe3o\nx,S\xe3o\n".encode("cp1252") + "3,Conceição\n".encode())
+    assert waiting(lake) == {2: "type/k", 3: "encoding"}
+    assert lake.branch("dev").retry_quarantine(A, Selection(encoding="utf-8")).accepted == 1
+    assert table(lake) == [(1, "João"), (3, "Conceição")]
+    utf8 = place.lake({"k": TEXT, "v": TEXT})  # later files are in UTF-8
+    utf8.catalog("dev").drop_table(A)
+    assert utf8.branch("dev").retry_quarantine(A).accepted == 0
+    assert utf8.branch("dev").retry_quarantine(A, Selection(encoding="cp1252")).accepted == 1
+    assert rows(utf8, f"SELECT k, v FROM {A}") == [("x", "São")]
+    place.load(utf8, b"k,v\n1,a,b\n")
+    with pytest.raises(SourceError, match="does not read the encoding 'utf-99'"):
+        utf8.branch("dev").retry_quarantine(A, Selection(encoding="utf-99"))
+
+
 NESTED = {
     "k": INT,
     "d": "decimal(38, 2)",

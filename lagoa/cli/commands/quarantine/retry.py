@@ -26,6 +26,10 @@ def retry(  # noqa: PLR0913 - options of the command
     alone: Annotated[
         bool, typer.Option("--alone", help="Treat each line damaged by broken quoting as a record.")
     ] = False,
+    encoding: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Read the records in this encoding; by default that of the contract."),
+    ] = None,
     branch: BranchOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,6 +39,6 @@ def retry(  # noqa: PLR0913 - options of the command
     """
 
     def do(place: Branch) -> FateResult:
-        return place.retry_quarantine(table, Selection(rule, batch, where, alone))
+        return place.retry_quarantine(table, Selection(rule, batch, where, alone, encoding))
 
     decide(ctx, branch, as_json, do)

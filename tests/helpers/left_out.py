@@ -21,9 +21,8 @@ MLFLOW = "the stack's MLflow: stack/test_mlflow.py"
 SPARK = "Spark: stack/test_model_engines.py, stack/test_spark.py"
 NESSIE = "Nessie: stack/test_pynessie.py"
 PUBLISHER = "a user or machine of the publisher's own: integration/publish/test_publisher.py"
-TRAINED = "models of the reference lake: integration/cli/test_ml.py, integration/reference_lake/test_trained_models.py"
 SERVED = "a server runs until it is ended: integration/cli/test_serve_ml.py, integration/serving/test_scorer.py"
-TRACKING = "MLflow's store and pages: integration/adapters/mlflow/test_tracking.py"
+TRACKING = "a server runs until it is ended: integration/adapters/mlflow/test_tracking.py"
 OUTPUT = "an example of output: integration/audit/test_loosened.py"
 S3 = "an object store: stack/test_minio.py, unit/storage/test_home.py"
 
@@ -53,14 +52,8 @@ LEFT_OUT = {
         "make system": "installs: unit/stack/test_install_debian.py",
     },
     "ml.md": {
-        "pip install --compile 'lagoa[ml]'": TRAINED,
-        "description: Whether an order comes late.": TRAINED,
-        "import pandas as pd": TRAINED,
-        "lagoa ml check late_delivery --against main~1": TRAINED,
+        "pip install --compile 'lagoa[ml]'": REGISTRY,
         "mlflow ui --backend-store-uri sqlite:///.lagoa/mlflow/mlflow": TRACKING,
-        "import mlflow": TRACKING,
-        "lagoa lineage ml:late_delivery@champion": TRAINED,
-        'with lake.run("score") as branch:': TRAINED,
         "lagoa serve ml": SERVED,
         '{"order_id": "e938", "approved_at": "2018-08-29T15:00:00", "': SERVED,
         '{"model": "late_delivery", "version": 3, "model_commit": "ad': SERVED,

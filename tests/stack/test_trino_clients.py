@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from command_line import ok
 
+from lagoa.adapters.duckdb.instance import _extension_file
 from lagoa.stack.artefacts import fetch
 from lagoa.stack.manifest import Artefact
-from tests.stack.trino_lake import analysts, lake_on
+from tests.stack.trino_lake import ANA, analysts, lake_on
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -116,6 +121,68 @@ def test_pyiceberg_by_the_file_that_is_written(stack, tmp_path):
     )
     environment = {"PYICEBERG_HOME": str(tmp_path), "PYICEBERG_CATALOG__LAKE__CREDENTIAL": f"lagoa-reader:{secret}"}
     assert "Decimal('0.10')" in run(code, **environment)
+
+
+def test_the_command_of_pyiceberg_by_that_file(stack, tmp_path):
+    ok(stack._root, "connect", "pyiceberg", "--out", tmp_path / ".pyiceberg.yaml")
+    secret = stack._credentials()["oidc-client-reader"].get_secret_value()
+    environment = {**os.environ, "PYICEBERG_HOME": str(tmp_path)}
+    environment["PYICEBERG_CATALOG__LAKE__CREDENTIAL"] = f"lagoa-reader:{secret}"
+
+    def pyiceberg(*arguments):
+        output = "text" if "files" in arguments else "json"  # it prints no files as JSON
+        command = [Path(sys.executable).with_name("pyiceberg"), "--catalog", "lake", "--output", output, *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+        assert secret not in done.stdout + done.stderr
+        return done
+
+    def told(*arguments):
+        done = pyiceberg(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert {"gold"} <= set(json.loads(told("list")))
+    assert set(json.loads(told("list", "gold"))) == {"gold.customers", "gold.sales"}
+    described = json.loads(told("describe", "gold.sales"))
+    assert described["identifier"] == ["gold", "sales"]
+    fields = json.loads(told("schema", "gold.sales"))["fields"]
+    assert [(each["name"], each["type"]) for each in fields] == [("day", "date"), ("amount", "decimal(10, 2)")]
+    assert json.loads(told("location", "gold.sales")) == described["metadata"]["location"]
+    assert f"{described['metadata']['location']}/data/" in "".join(told("files", "gold.sales").split())
+    refused = pyiceberg("drop", "table", "gold.sales")
+    assert refused.returncode != 0
+    assert "is not allowed for role" in refused.stdout + refused.stderr
+    assert set(json.loads(told("list", "gold"))) == {"gold.customers", "gold.sales"}
+
+
+def test_duckdb_attaches_the_catalog_by_what_is_printed(stack):
+    secret = stack._credentials()["oidc-client-reader"].get_secret_value()
+    printed = ok(stack._root, "connect", "duckdb").out
+    assert secret not in printed
+    statements = re.findall(r"^#   ((?:CREATE SECRET|ATTACH) .*;)$", printed, re.MULTILINE)
+    assert len(statements) == 2
+    with duckdb.connect() as connection:
+        for name in ("avro", "httpfs", "iceberg"):
+            connection.execute(f"LOAD '{_extension_file(name)}'")
+        for statement in statements:
+            connection.execute(statement.replace("'SECRET'", f"'{secret}'"))
+        tables = {tuple(row[:3]) for row in connection.sql("SHOW ALL TABLES").fetchall()}
+        assert {("lake", "gold", "customers"), ("lake", "gold", "sales")} <= tables
+        sales = connection.sql("SELECT day, amount FROM lake.gold.sales").fetchall()
+        assert sales == [(date(2026, 3, 1), Decimal("0.10"))]
+        (ana,) = (
+            connection.sql("SELECT * EXCLUDE name FROM lake.gold.customers WHERE id = 1").to_arrow_table().to_pylist()
+        )
+        assert ana == {name: value for name, value in ANA.items() if name != "name"}
+        for statement in (
+            "INSERT INTO lake.gold.sales VALUES (DATE '2026-03-02', 1)",
+            "DELETE FROM lake.gold.sales",
+            "DROP TABLE lake.gold.sales",
+            "CREATE TABLE lake.gold.mine (a INTEGER)",
+        ):
+            with pytest.raises(duckdb.Error, match=r"not allowed for role|Access ?Denied|500"):
+                connection.execute(statement)
+        assert connection.sql("SELECT day, amount FROM lake.gold.sales").fetchall() == sales
 
 
 @pytest.mark.nightly

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import MOMENTS
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,14 +58,14 @@ def row_rules(contract: Contract, kind: RuleKind | None = None) -> tuple[RowRule
 def _required(column: Column) -> RowRule | None:
     if not column.required:
         return None
-    return _rule(column, "required", f"{_name(column.name)} IS NULL", "is missing", "not null", None)
+    return _rule(column, "required", f"{name_in_sql(column.name)} IS NULL", "is missing", "not null", None)
 
 
 def _enum(column: Column) -> RowRule | None:
     if not column.enum:
         return None
     allowed = ", ".join(_literal(value, column.type) for value in column.enum)
-    words, name = _listed([str(value) for value in column.enum]), _name(column.name)
+    words, name = _listed([str(value) for value in column.enum]), name_in_sql(column.name)
     violated = _unless(name, f"{name} IN ({allowed})")
     return _rule(column, "enum", violated, f"is none of {words}", words, list(column.enum))
 
@@ -72,7 +73,7 @@ def _enum(column: Column) -> RowRule | None:
 def _pattern(column: Column) -> RowRule | None:
     if column.pattern is None:
         return None
-    name, shown = _name(column.name), json.dumps(column.pattern, ensure_ascii=False)
+    name, shown = name_in_sql(column.name), json.dumps(column.pattern, ensure_ascii=False)
     violated = _unless(name, f"regexp_matches({name}, {_literal(column.pattern)})")
     return _rule(column, "pattern", violated, f"does not match {shown}", shown, column.pattern)
 
@@ -80,7 +81,7 @@ def _pattern(column: Column) -> RowRule | None:
 def _format(column: Column) -> RowRule | None:
     if column.format is None:
         return None
-    name, words = _name(column.name), FORMATS[column.format].words
+    name, words = name_in_sql(column.name), FORMATS[column.format].words
     violated = _unless(name, FORMATS[column.format].holds(name))
     return _rule(column, "format", violated, f"is not {words}", words, column.format)
 
@@ -95,7 +96,7 @@ def _range(column: Column) -> RowRule | None:
     given = [(sign, bound) for sign, bound in bounds if bound is not None]
     if not given:
         return None
-    name = _name(column.name)
+    name = name_in_sql(column.name)
     holds = " AND ".join(f"{name} {sign} {_literal(bound, column.type)}" for sign, bound in given)
     if column.type in _FLOATS:
         # In DuckDB NaN is greater than every number.
@@ -109,7 +110,7 @@ def _length(column: Column) -> RowRule | None:
     given = [(sign, bound) for sign, bound in bounds if bound is not None]
     if not given:
         return None
-    name = _name(column.name)
+    name = name_in_sql(column.name)
     holds = " AND ".join(f"length({name}) {sign} {bound}" for sign, bound in given)
     words = " and ".join(f"{sign} {bound}" for sign, bound in given) + " characters"
     return _rule(column, "length", _unless(name, holds), f"is not {words} long", words, dict(given))
@@ -135,21 +136,13 @@ def _unless(name: str, holds: str) -> str:
     return f"({name} IS NOT NULL AND NOT ({holds}))"
 
 
-def _name(column: str) -> str:
-    from sqlglot import exp
-
-    return exp.to_identifier(column, quoted=True).sql("duckdb")
-
-
 def _literal(value: Any, kind: str = "string") -> str:
     """Return a value as a SQL literal of a column's type."""
-    from sqlglot import exp
-
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, int | float):
-        return exp.Literal.number(value).sql("duckdb")
-    text = exp.Literal.string(str(value)).sql("duckdb")
+        return str(value)
+    text = text_in_sql(str(value))
     return f"CAST({text} AS {kind.upper()})" if kind in MOMENTS or kind == "uuid" else text
 
 

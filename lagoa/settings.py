@@ -14,7 +14,7 @@ from pydantic_settings import SettingsError as NoSetting
 
 from lagoa.domain.engines import EngineChoice  # noqa: TC001 - pydantic reads it
 from lagoa.domain.roles import READER, Role
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import LakeNotFound, SettingsError
 from lagoa.storage.port import S3
 
@@ -280,7 +280,9 @@ def _invalid(file: Path, error: ValidationError) -> SettingsError:
     name = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."
-        return SettingsError(f"{file}: there is no setting {name!r}.{near(name, Settings.model_fields)}", advice)
+        return SettingsError(
+            f"{file}: there is no setting {name!r}.{did_you_mean(name, Settings.model_fields)}", advice
+        )
     words = _WORDS.get(first["type"])
     said = words.format(**first.get("ctx", {})) if words else first["msg"]
     variable = f"LAGOA_{name.upper()}"

@@ -11,7 +11,7 @@ from lagoa.audit.records import keep_audit
 from lagoa.audit.state import State
 from lagoa.domain.checks import AuditReport
 from lagoa.domain.refs import MAIN
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import TableNotFound
 
 if TYPE_CHECKING:
@@ -105,6 +105,6 @@ def failing_rows(context: LakeContext, report: AuditReport, check: str, limit: i
     pointers = context.catalog.tables(report.commit)
     for table in tables:
         if table not in pointers:
-            raise TableNotFound(table, report.ref, near_name(table, pointers))
+            raise TableNotFound(table, report.ref, did_you_mean_name(table, pointers))
     with context.engine.session({table: pointers[table] for table in tables}) as session:
         return session.query(f"SELECT * FROM ({result.samples_sql}) LIMIT {int(limit)}").arrow()  # noqa: S608

@@ -249,7 +249,7 @@ def age(value: datetime) -> str:
     return f"{count(seconds // 86400, 'day')} ago"
 
 
-def near(path: Path) -> Path:
+def relative(path: Path) -> Path:
     """Return a path from the current folder where it lies in it, else as it is."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path

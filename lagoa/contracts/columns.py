@@ -14,7 +14,7 @@ from lagoa.contracts.formats import FORMATS
 from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, IcebergType, parse_type
 from lagoa.contracts.properties import ColumnProperties, custom_properties
 from lagoa.domain.lists import cut
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import ENGINE_COLUMNS, OWN_PREFIX, TableName
 from lagoa.errors import InvalidName
 
@@ -152,7 +152,7 @@ class _ColumnReader:
         for key, value in options.items():
             if key not in allowed:
                 known = f"Known there: {', '.join(allowed)}." if allowed else "There are none for this type."
-                message = f"column {self.name}: the option {key!r} is not known for {kind}.{near(key, allowed)}"
+                message = f"column {self.name}: the option {key!r} is not known for {kind}.{did_you_mean(key, allowed)}"
                 raise self._option_error(key, message, known)
             try:
                 read[key] = _option(key, value, kind)
@@ -231,7 +231,7 @@ def _option(key: str, value: Any, kind: IcebergType) -> Any:
     if key == "pattern":
         check_pattern(value)
     elif value not in FORMATS:
-        raise ValueError(f"{value!r} is not known.{near(value, FORMATS)} Known: {', '.join(sorted(FORMATS))}.")
+        raise ValueError(f"{value!r} is not known.{did_you_mean(value, FORMATS)} Known: {', '.join(sorted(FORMATS))}.")
     return value
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -76,7 +76,10 @@ def explained(location: Location, error: ErrorDetails, known: list[str]) -> tupl
     if error["type"] == "extra_forbidden":
         key = str(location[-1])
         where = f" in {spelled(location[:-1])}" if len(location) > 1 else ""
-        return f"the key {key!r} is not known{where}.{near(key, known)}", f"Known here: {', '.join(sorted(known))}."
+        return (
+            f"the key {key!r} is not known{where}.{did_you_mean(key, known)}",
+            f"Known here: {', '.join(sorted(known))}.",
+        )
     if error["type"] == "missing":
         return f"{what} is missing.", "Add it."
     if wanted := _KINDS.get(error["type"]):

@@ -14,7 +14,7 @@ from lagoa.contracts.quarantine import quarantine_contract
 from lagoa.contracts.reading import read_contract
 from lagoa.contracts.references import check_references
 from lagoa.contracts.yaml_file import ContractFile
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import ContractError, FileError
 
@@ -78,7 +78,7 @@ class Contracts:
             raise ContractError(
                 contract_path(self._folder, table),
                 None,
-                f"{table} has no contract.{near(str(table), map(str, self._contracts))}",
+                f"{table} has no contract.{did_you_mean(str(table), map(str, self._contracts))}",
                 f"`lagoa contract infer` drafts it from a file (`FILE --table {table}`), a model (`--model {table}`).",
             )
         return contract

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -203,7 +203,7 @@ class _Tokens:
 
 def _suggestion(name: str) -> str:
     known = _OTHER_NAMES.get(name.lower())
-    return f" Did you mean {known!r}?" if known else near(name, PRIMITIVES)
+    return suggestion([known]) if known else did_you_mean(name, PRIMITIVES)
 
 
 @dataclass(frozen=True, slots=True)

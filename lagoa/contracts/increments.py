@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.intervals import grains_of
 from lagoa.contracts.properties import ByBatch, ByTime
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import InvalidName
 
@@ -74,7 +74,7 @@ def check_increment_inputs(
             continue
         place = (*where, "inputs", str(table)) if isinstance(found, ByTime) else (*where, "input")
         if table not in others:
-            message = f"{table} has no contract.{near(str(table), map(str, others))}"
+            message = f"{table} has no contract.{did_you_mean(str(table), map(str, others))}"
             raise file.error(place, message, "Fix the name, or write that table's contract.")
         if isinstance(found, ByTime):
             _check_time(file, others[table], place, column, found.grain)
@@ -98,7 +98,7 @@ def _check_time(file: ContractFile, contract: Contract, place: Location, name: s
     column = contract.column(name)
     if column is None:
         known = [each.name for each in contract.all_columns]
-        message = f"{contract.table} has no column {name!r}.{near(name, known)}"
+        message = f"{contract.table} has no column {name!r}.{did_you_mean(name, known)}"
         raise file.error(place, message, f"It has {', '.join(known)}.")
     if grain not in grains_of(column.type):
         message = f"{contract.table}.{name} is {column.type}, which cannot determine the {grain}."

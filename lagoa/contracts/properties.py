@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lagoa.contracts.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
 from lagoa.contracts.sources import DateForms, DecimalMark, ThousandsMark  # noqa: TC001
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,7 +198,7 @@ def custom_properties(
         if not name.startswith(PREFIX):
             continue
         if name not in known:
-            message = f"the custom property {name!r} is not known here.{near(name, known)}"
+            message = f"the custom property {name!r} is not known here.{did_you_mean(name, known)}"
             raise file.error((*where, "property"), message, f"Known here: {', '.join(known)}.")
         if name in values:
             raise file.error((*where, "property"), f"{name} is set twice.", "Remove one of them.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,13 +37,14 @@ def _check(file: ContractFile, number: int, column: Column, others: Mapping[Tabl
     place = ("schema", 0, "properties", number, "relationships", 0, "to")
     table, name = column.references
     if table not in others:
-        message = f"column {column.name} refers to {table}, which has no contract.{near(str(table), map(str, others))}"
+        suggested = did_you_mean(str(table), map(str, others))
+        message = f"column {column.name} refers to {table}, which has no contract.{suggested}"
         raise file.error(place, message, "Fix the name, or write that table's contract.")
     target = others[table].column(name)
     if target is None:
         known = [each.name for each in others[table].columns]
         message = f"column {column.name} refers to {table}.{name}, and {table} has no such column."
-        raise file.error(place, message + near(name, known), f"It has {', '.join(known)}.")
+        raise file.error(place, message + did_you_mean(name, known), f"It has {', '.join(known)}.")
     if target.type != column.type:
         message = f"column {column.name} is {column.type} and refers to {table}.{name}, which is {target.type}."
         raise file.error(place, message, "Give both the same type.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.iceberg_types import parse_type
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def check_renames(file: ContractFile, contract: Contract, dropped: Location) -> 
         for path in own:
             if path not in existing:
                 known = sorted(each for each in existing if each.startswith(f"{column.name}."))
-                message = f"lagoa.formerFields names {path}, which does not exist.{near(path, known)}"
+                message = f"lagoa.formerFields names {path}, which does not exist.{did_you_mean(path, known)}"
                 raise file.error(place, message, f"{column.name} has {', '.join(known) or 'no fields'}.")
             for name in contract.former_names[path]:
                 was = _sibling(path, name)

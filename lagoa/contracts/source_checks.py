@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.iceberg_types import NUMBERS, parse_type
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -56,7 +56,7 @@ def _check_names(file: ContractFile, contract: Contract, names: Sequence[str], p
         if not name and name not in columns and number > last >= 0:
             continue  # a last column without a name
         if name not in columns:
-            message = f"header has {name!r}, and no column has this name in files.{near(name, columns)}"
+            message = f"header has {name!r}, and no column has this name in files.{did_you_mean(name, columns)}"
             raise file.error((*place, number), message, "Give a column this lagoa.header, or fix the name.")
         if columns[name].name in found:
             message = f"header has {name!r} and {found[columns[name].name]!r}, which are the same column."

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from lagoa.contracts.findings import Location, cleaned, explained, known_keys
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import ContractError, FileError
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class YamlFile:
         column = contract.column(name)
         if column is None:
             known = [each.name for each in contract.all_columns]
-            message = f"there is no column {name!r}.{near(name, known)}"
+            message = f"there is no column {name!r}.{did_you_mean(name, known)}"
             raise self.error(location, message, f"There are {', '.join(known)}.")
         return column
 

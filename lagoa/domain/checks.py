@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class AuditReport:
             if each.check == check:
                 return each
         message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
-        suggestion = near(check, (each.check for each in self.results), 3, alike=0.85).strip()
+        suggestion = did_you_mean(check, (each.check for each in self.results), 3, alike=0.85).strip()
         raise QueryError(message, suggestion or f"`lagoa audit show {self.commit[:12]}` lists them.")
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher, get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _LENGTH = 80
 """Characters of a word that are compared: the cost grows with the square of its length."""
@@ -19,17 +19,17 @@ _ALIKE = 0.72
 _END = re.compile(r"[^./]*$")
 
 
-def near_name(name: object, known: Iterable[object]) -> str:
+def did_you_mean_name(name: object, known: Iterable[object]) -> str:
     """Return ` Did you mean …?` with the most similar table, branch or tag; empty if none is similar to `name`.
 
     Else the only one of which it is the end, such as `sandbox/ana` for `ana`.
     """
     names, text = list(map(str, known)), str(name)
     whole = [each for each in names if each.endswith(f"/{text}")]
-    return near(text, names, ends=_ALIKE) or (f" Did you mean {whole[0]!r}?" if len(whole) == 1 else "")
+    return did_you_mean(text, names, ends=_ALIKE) or (suggestion(whole) if len(whole) == 1 else "")
 
 
-def near(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6, ends: float = 0.6) -> str:
+def did_you_mean(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6, ends: float = 0.6) -> str:
     """Return ` Did you mean …?` with the most similar known words; empty if none is similar to `word`.
 
     Of names in parts, such as `bronze.orders`, the last parts must be similar, too: a common prefix says nothing.
@@ -44,7 +44,12 @@ def near(word: str, known: Iterable[str], most: int = 1, alike: float = 0.6, end
     plain = {each.casefold(): each for each in known}
     text = word.strip().casefold()[:_LENGTH]
     found = [each for each in get_close_matches(text, plain, max(len(plain), 1), alike) if _of_ends(text, each) >= ends]
-    return f" Did you mean {' or '.join(repr(plain[each]) for each in found[:most])}?" if found else ""
+    return suggestion([plain[each] for each in found[:most]])
+
+
+def suggestion(words: Sequence[str]) -> str:
+    """Return ` Did you mean 'a' or 'b'?` to follow a message; empty without words."""
+    return f" Did you mean {' or '.join(map(repr, words))}?" if words else ""
 
 
 def _of_ends(word: str, known: str) -> float:

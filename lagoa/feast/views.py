@@ -13,7 +13,7 @@ from feast.value_type import ValueType
 from lagoa.contracts.features import feature_columns, join_keys, time_to_live
 from lagoa.domain.feature_values import feature_type, stored_as
 from lagoa.domain.features import Definitions, Feature, FeatureView, OnDemandView
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError
 from lagoa.feast.repository import settings_of
@@ -169,7 +169,7 @@ class DeclaredFeatures:
         for each in sorted(set(only or ()) - set(columns)):
             raise FeatureError(
                 f"The feature view of {table}",
-                f"there is no feature {each!r}.{near(each, columns)}".rstrip("."),
+                f"there is no feature {each!r}.{did_you_mean(each, columns)}".rstrip("."),
                 "Name one of the contract.",
             )
         chosen = [each for each in columns if only is None or each in only]

@@ -91,9 +91,9 @@ def column_type(types: Mapping[str, str], column: str, table: str) -> str:
         FeatureError: the table has no such column.
     """
     if column not in types:
-        from lagoa.domain.suggestions import near
+        from lagoa.domain.suggestions import did_you_mean
 
         raise FeatureError(
-            table, f"it has no column {column!r}.{near(column, types)}".rstrip("."), "Name one that it has."
+            table, f"it has no column {column!r}.{did_you_mean(column, types)}".rstrip("."), "Name one that it has."
         )
     return types[column]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.refs import Ref
 from lagoa.domain.sql_names import name_in_sql
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError, TableNotFound
 from lagoa.features.point_in_time import ENTITIES, MOMENT, ROW, ViewJoin, Wanted
@@ -60,7 +60,7 @@ class TablesAt:
     def pointer(self, table: TableName) -> str:
         """Return where a table is; raises `TableNotFound`."""
         if table not in self._pointers:
-            raise TableNotFound(table, self.ref, near_name(table, self._pointers))
+            raise TableNotFound(table, self.ref, did_you_mean_name(table, self._pointers))
         return self._pointers[table]
 
     def types(self, table: TableName) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.domain.feature_values import loaded
 from lagoa.domain.features import Feature, entity_key, moment_of
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import FeatureError
 from lagoa.features.online import applied, at_one_state, tables_at
 
@@ -170,7 +170,7 @@ def _typed(name: str, kind: str, text: str) -> Any:
 
 
 def _unknown(what: str, kind: str, name: str, known: Sequence[str]) -> FeatureError:
-    reason = f"there is no {kind} {name!r}.{near(name, known)}"
+    reason = f"there is no {kind} {name!r}.{did_you_mean(name, known)}"
     return FeatureError(what, reason.rstrip("."), f"There are: {', '.join(known) or 'none'}.")
 
 

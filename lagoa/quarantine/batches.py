@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound
 from lagoa.quarantine.records import refused_sql
@@ -57,7 +57,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
     context.require_quarantine_access()
     pointers = context.pointers(ref)
     if table not in pointers:
-        raise TableNotFound(table, ref, near_name(table, pointers))
+        raise TableNotFound(table, ref, did_you_mean_name(table, pointers))
     held = context.batches.of(context.metadata.facts(pointers[table]).properties).all()
     known = {batch: each.received for batch, each in held.items() if each.received is not None}
     read = {name: pointers[name] for name in (table, table.quarantine) if name in pointers}

@@ -7,7 +7,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Protocol
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import SourceError, WriteError
 from lagoa.quarantine.export import FOR_READING, JSON_LINES, RECORD, cells, record_id, unguarded
 
@@ -181,7 +181,7 @@ def _check(contract: Contract, values: Mapping[str, str | None]) -> None:
     known = [column.name for column in contract.columns]
     for name, value in values.items():
         if name not in known:
-            message = f"there is no column {name!r}.{near(name, known)}"
+            message = f"there is no column {name!r}.{did_you_mean(name, known)}"
             raise WriteError(contract.table, message, f"There are {', '.join(known)}.")
         if value is not None and _TEXTLESS.search(value):
             message = f"the value for {name!r} has a character that text cannot contain."

@@ -14,7 +14,7 @@ from lagoa.domain.commits import Batch
 from lagoa.domain.lists import counted
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import name_in_sql
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import TableNotFound, WriteError
 from lagoa.formats.resend import TextRecords
@@ -163,7 +163,7 @@ def _decide(
         pointers = catalog.tables(catalog.ref(branch).commit)
         if table.quarantine not in pointers:
             if table not in pointers:
-                raise TableNotFound(table, branch, near_name(table, pointers))
+                raise TableNotFound(table, branch, did_you_mean_name(table, pointers))
             return result
         tx.expect(table.quarantine, pointers[table.quarantine])
         quarantine = {table.quarantine: pointers[table.quarantine]}

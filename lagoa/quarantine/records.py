@@ -11,7 +11,7 @@ from lagoa.domain.commits import INTENTS
 from lagoa.domain.refs import MAIN
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import table_in_sql
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 from lagoa.quarantine.waiting import Waiting, check_condition, selection_sql
@@ -169,7 +169,7 @@ def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
     if table.quarantine in pointers:
         return {table.quarantine: pointers[table.quarantine]}
     if table not in pointers:
-        raise TableNotFound(table, ref, near_name(table, pointers))
+        raise TableNotFound(table, ref, did_you_mean_name(table, pointers))
     return {}
 
 

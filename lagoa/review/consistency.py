@@ -18,7 +18,7 @@ from lagoa.contracts import read_contracts
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.file_patterns import is_pattern, matches
 from lagoa.domain.lists import counted
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.formats import FORMATS
@@ -232,7 +232,7 @@ def _refuse_unreadable(check: FileCheck, reads: Iterable[TableName], path: Path,
     """Raise `CheckError` when a check of a file reads a table that has no contract."""
     for table in sorted(reads):
         if table not in reading.contracts and table not in reading.broken:
-            hint = near(str(table), map(str, reading.contracts.tables))
+            hint = did_you_mean(str(table), map(str, reading.contracts.tables))
             message = f"{check.id.rpartition('/')[2]}: it reads {table}, which has no contract.{hint}"
             raise CheckError(path, None, message, "Fix the name, or write that table's contract.")
 
@@ -243,7 +243,9 @@ def _table_of_checks(path: Path, reading: Reading) -> TableName:
     except InvalidName as error:
         raise CheckError(path, None, error.message, error.advice) from error
     if table not in reading.contracts and table not in reading.broken:
-        message = f"there is no contract for a table {table}.{near(str(table), map(str, reading.contracts.tables))}"
+        message = (
+            f"there is no contract for a table {table}.{did_you_mean(str(table), map(str, reading.contracts.tables))}"
+        )
         raise CheckError(path, None, message, "Rename the file, write the contract, or remove the file.")
     return table
 
@@ -259,7 +261,7 @@ def _unknown_columns(path: Path, contract: Contract) -> Iterator[FileError]:
     known = [column.name for column in contract.all_columns]
     for number, column in enumerate(file.data.get("columns") or []):
         if column["name"] not in known:
-            message = f"{contract.table} has no column {column['name']!r}.{near(str(column['name']), known)}"
+            message = f"{contract.table} has no column {column['name']!r}.{did_you_mean(str(column['name']), known)}"
             yield file.error(("columns", number), message, f"It has {', '.join(known)}.")
 
 

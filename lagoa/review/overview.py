@@ -11,7 +11,7 @@ from lagoa.catalog.table_facts import plain_type, table_document
 from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import moment
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 
@@ -174,7 +174,7 @@ def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     name = TableName.parse(table)
     pointers = context.pointers(ref)
     if name not in pointers:
-        raise TableNotFound(name, ref, near_name(name, pointers))
+        raise TableNotFound(name, ref, did_you_mean_name(name, pointers))
     return state_at(context, name, pointers[name])
 
 

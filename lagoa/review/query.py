@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import TableNotFound
 
 if TYPE_CHECKING:
@@ -103,6 +103,6 @@ def run_query(context: LakeContext, query: str, ref: str) -> Result:
         if table.is_quarantine:
             context.require_quarantine_access()
         if table not in pointers:
-            raise TableNotFound(table, ref, near_name(table, pointers))
+            raise TableNotFound(table, ref, did_you_mean_name(table, pointers))
     read = {table: pointers[table] for table in tables}
     return Result(lambda: context.engine.session(read, confined=True).query(query))

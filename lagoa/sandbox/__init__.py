@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import Change
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import CommitLost, InvalidName, LagoaError, RefNotFound, StackError
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def sandbox(context: LakeContext, name: str) -> Sandbox:
     for ref in found:
         if ref.name == branch:
             return _found(context.catalog, ref)
-    similar = near_name(name, (ref.name.removeprefix(PREFIX) for ref in found))
+    similar = did_you_mean_name(name, (ref.name.removeprefix(PREFIX) for ref in found))
     raise RefNotFound(branch, "there is no such sandbox", "`lagoa sandbox list` lists them.", similar)
 
 

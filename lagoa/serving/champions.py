@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import TrainingError
 from lagoa.serving.scorer import Scorer
 from lagoa.training.definition import model_names
@@ -79,7 +79,7 @@ class Champions:
         known = self._known()
         for name in models:
             if name not in known:
-                reason = f"there is none of this name.{near(name, known)}".rstrip(".")
+                reason = f"there is none of this name.{did_you_mean(name, known)}".rstrip(".")
                 advice = f"There are: {', '.join(known) or 'none'}."
                 raise TrainingError(f"The model {name[:100]!r}", reason, advice)
         self._served: dict[str, Served] = {}

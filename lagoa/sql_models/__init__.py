@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.scd2 import HISTORY_COLUMNS, selected_columns
 from lagoa.domain.cache_file import CacheFile, code_version
 from lagoa.domain.lists import listed
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
 
@@ -107,7 +107,7 @@ class Models(Mapping[TableName, Model]):
 def unknown_model(name: str, tables: Collection[TableName]) -> InvalidName:
     """Return the error for a name that is neither that of one of these models nor that of a layer with some."""
     known = f"a table or layer that has models: {listed(list(map(str, tables)))}" if tables else _NONE
-    similar = near_name(name, [*tables, *{table.layer for table in tables}])
+    similar = did_you_mean_name(name, [*tables, *{table.layer for table in tables}])
     return InvalidName("model", name, known, similar, "is neither a model nor a layer with models")
 
 

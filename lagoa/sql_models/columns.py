@@ -6,7 +6,7 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import ModelError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _check_late_names(file: Path, query: exp.Query) -> None:
             for column in part.find_all(exp.Column):
                 if not column.table and column.name.lower() not in names and column.parent_select is part.parent_select:
                     message = f"there is no column {column.name} here."
-                    advice = near(column.name, names, 3).strip() or f"There are: {', '.join(sorted(names))}."
+                    advice = did_you_mean(column.name, names, 3).strip() or f"There are: {', '.join(sorted(names))}."
                     raise ModelError(file, line_of(column), message, advice)
 
 
@@ -110,7 +110,7 @@ def _explain(file: Path, query: exp.Query, schema: Schema, error: Exception) -> 
             if len(found) > 1:
                 advice = f"Say which: {' or '.join(f'{source}.{column.name}' for source in found)}."
                 return ModelError(file, line_of(column), f"the column {column.name} is ambiguous.", advice)
-            advice = near(column.name, offered, 3).strip() or f"There are: {', '.join(sorted(set(offered)))}."
+            advice = did_you_mean(column.name, offered, 3).strip() or f"There are: {', '.join(sorted(set(offered)))}."
             return ModelError(file, line_of(column), f"there is no column {column.sql(DIALECT)}.", advice)
     except OptimizeError:  # not even partly: only the name in the message is known
         pass

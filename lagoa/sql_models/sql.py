@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import ModelError
 from lagoa.sql_models.columns import DIALECT, line_of, output_columns, resolve
@@ -90,7 +90,7 @@ def resolved_select(file: Path, text: str, contracts: Contracts) -> exp.Query:
 def _resolved(file: Path, query: exp.Query, inputs: Mapping[TableName, int], contracts: Contracts) -> exp.Query:
     for name, line in sorted(inputs.items(), key=lambda each: each[1]):
         if contracts.get(name) is None:
-            advice = near(str(name), map(str, contracts.tables), 3).strip()
+            advice = did_you_mean(str(name), map(str, contracts.tables), 3).strip()
             raise ModelError(
                 file, line, f"there is no table {name}.", advice or "A table needs a data contract (iceberg/)."
             )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BaseModel, Field
 
 from lagoa.contracts.yaml_file import YamlFile
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import FileError, InvalidName, TrainingError
 from lagoa.features.moments import check_zone
@@ -141,7 +141,7 @@ def read_model(folder: Path, name: str) -> Model:
     """
     if name not in model_names(folder):
         known = model_names(folder)
-        reason = f"{folder} has no {name}.yaml.{near(name, known)}".rstrip(".")
+        reason = f"{folder} has no {name}.yaml.{did_you_mean(name, known)}".rstrip(".")
         raise TrainingError(f"The model {name[:100]!r}", reason, f"There are: {', '.join(known) or 'none'}.")
     place = folder / f"{name}.yaml"
     if not NAME.fullmatch(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.training import CANDIDATE, CHAMPION, Promotion, TrainingRun, champion_of
 from lagoa.errors import TrainingError
 from lagoa.training.definition import model_names
@@ -108,6 +108,6 @@ def _of_alias(context: LakeContext, model: str, alias: str, runs: Sequence[Train
 
 def _no_run(text: str, runs: Sequence[TrainingRun]) -> TrainingError:
     known = sorted({each.model for each in runs})
-    reason = f"there is none of this name.{near(text, known)}".rstrip(".")
+    reason = f"there is none of this name.{did_you_mean(text, known)}".rstrip(".")
     advice = f"Trained are: {', '.join(known)}." if known else "Nothing was trained yet: `lagoa ml train`."
     return TrainingError(f"The run or model {text[:100]!r}", reason, advice)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.features import Definitions, microseconds_of
 from lagoa.domain.lists import counted
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError, TrainingError
 from lagoa.features.entity_rows import EntityRows
@@ -188,7 +188,7 @@ def _named(model: Model, rows: pa.Table, entities: Sequence[str]) -> pa.Table:
     wanted += [found.baseline] if found.baseline else []
     for name in (*wanted, found.moment, found.known):
         if name not in rows.column_names:
-            reason = f"it has no column {name!r}.{near(name, rows.column_names)}".rstrip(".")
+            reason = f"it has no column {name!r}.{did_you_mean(name, rows.column_names)}".rstrip(".")
             raise TrainingError(f"The SELECT of {found.rows}", reason, f"{model.name}.yaml names it.")
     columns = {name: rows[name] for name in wanted}
     for name, column in ((MOMENT, found.moment), (KNOWN, found.known)):
@@ -246,7 +246,7 @@ def _check_fallbacks(model: Model, views: Views) -> None:
     known = [*model.definition.columns, *(f"{view}:{each}" for view, named in views.wanted.items() for each in named)]
     for name in model.definition.fallback:
         if name not in known:
-            reason = f"it is none of the features.{near(name, known)}".rstrip(".")
+            reason = f"it is none of the features.{did_you_mean(name, known)}".rstrip(".")
             advice = f"Name a column, or `view:feature`, in {model.name}.yaml."
             raise TrainingError(f"The fallback {name!r}", reason, advice)
 

@@ -17,7 +17,7 @@ from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
 from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN, Ref
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import BatchChanged, BatchHeld, CommitLost, QueryError, TableNotFound, WriteError
 from lagoa.write.deliveries import KeptDelivery, stored_fingerprint
 from lagoa.write.fingerprints import same
@@ -279,11 +279,11 @@ class WriteTransaction:
         """
         tables = self._staged.tables
         if table not in tables:
-            raise TableNotFound(table, self._branch, near_name(table, tables))
+            raise TableNotFound(table, self._branch, did_you_mean_name(table, tables))
         engine = self._context.engine
         reads = engine.tables_read(f"SELECT ({predicate}\n)", repeatable=True)
         for other in sorted(reads - tables.keys()):
-            raise TableNotFound(other, self._branch, near_name(other, tables))
+            raise TableNotFound(other, self._branch, did_you_mean_name(other, tables))
         target = Target(self._staged, self._context.contracts, table)
         with engine.session({name: tables[name] for name in reads | {table}}, confined=True) as session:
             try:
@@ -303,7 +303,7 @@ class WriteTransaction:
         changed = []
         for table in tables:
             if table not in self._staged.tables:
-                raise TableNotFound(table, self._branch, near_name(table, self._staged.tables))
+                raise TableNotFound(table, self._branch, did_you_mean_name(table, self._staged.tables))
             target = Target(self._staged, self._context.contracts, self._context.contracts[table].table)
             if target.evolves:
                 written = target.commit(FileChanges(), {}, self._context.engine).metadata
@@ -333,7 +333,7 @@ class WriteTransaction:
         """
         tables = self._staged.tables
         if table not in tables:
-            raise TableNotFound(table, self._branch, near_name(table, tables))
+            raise TableNotFound(table, self._branch, did_you_mean_name(table, tables))
         if table.is_quarantine and any(each.quarantine == table for each in tables):
             raise WriteError(
                 table, "a quarantine is dropped with its table.", "Drop the table that refused its records."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.lists import counted
 from lagoa.domain.refs import Ref
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 from lagoa.write.evolution import same_columns
@@ -65,7 +65,7 @@ def restore_tables(
     then = catalog.tables(catalog.resolve(Ref.parse(source)).id)
     for table in tables:
         if table not in then:
-            raise TableNotFound(table, source, near_name(table, then))
+            raise TableNotFound(table, source, did_you_mean_name(table, then))
     now = staged.tables
     wanted = {each: then.get(each) for table in tables for each in (table, table.quarantine)}
     changed = {table: pointer for table, pointer in wanted.items() if pointer != now.get(table)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import LagoaError, TableNotFound, WriteError
 from lagoa.write.frames import Frame
@@ -112,7 +112,7 @@ def open_rows(
         reads = engine.tables_read(source)
         for table in sorted(reads):
             if table not in tables:
-                raise TableNotFound(table, ref, near_name(table, tables))
+                raise TableNotFound(table, ref, did_you_mean_name(table, tables))
         pointers = {table: tables[table] for table in reads | {target.name} if table in tables}
         with engine.session(pointers, confined=True) as session:
             try:

@@ -19,7 +19,7 @@ from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
 from lagoa.domain.roles import JOURNAL, READER, SCRATCH, who_may
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class NessieCatalog:
         try:
             return self._ref(name)
         except RefNotFound as error:
-            raise RefNotFound(name, similar=near_name(name, (each.name for each in self.refs()))) from error
+            raise RefNotFound(name, similar=did_you_mean_name(name, (each.name for each in self.refs()))) from error
 
     def refs(self) -> Sequence[RefInfo]:
         """Return all branches and tags, by name."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from lagoa.adapters.shared.states import clock_was_ahead
 from lagoa.adapters.sqlite.history import from_micros, is_ancestor, node, to_micros
 from lagoa.domain.refs import MAIN, Ref, RefInfo
-from lagoa.domain.suggestions import near_name
+from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import RefNotFound
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def read(db: sqlite3.Connection, name: str) -> RefInfo:
     row = db.execute(f"select {COLUMNS} where name = ?", (name,)).fetchone()
     if row is None:
         known = [each for (each,) in db.execute("select name from refs")]
-        raise RefNotFound(name, similar=near_name(name, known))
+        raise RefNotFound(name, similar=did_you_mean_name(name, known))
     return info(*row)
 
 

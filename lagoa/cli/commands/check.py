@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, near, number, say
+from lagoa.cli.console import count, emit_json, hint, number, relative, say
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
@@ -58,7 +58,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
     else:
         for fault in found.faults:
             told = _tell(fault)
-            place = f"{near(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
+            place = f"{relative(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
             say(f"{place}: {told['message']} {told['advice']}".rstrip())
         _show_check_files(found.check_files)
         counted = [
@@ -82,7 +82,7 @@ def _show_check_files(places: Sequence[CheckFilePlace]) -> None:
         if each.reasons:
             stay = "stays" if each.stay == 1 else "stay"
             part = f"{number(each.stay)} of {count(each.queries, 'query')} {stay} on DuckDB"
-            say(f"{near(Path(each.file))}: {part}: {'; '.join(each.reasons)}.")
+            say(f"{relative(Path(each.file))}: {part}: {'; '.join(each.reasons)}.")
     if places:
         whole = sum(not each.reasons for each in places)
         say(f"Check files of large tables: {number(whole)} of {number(len(places))} run on the engine as a whole.")

@@ -30,10 +30,10 @@ def connect(
     """Print what a client needs to query the lake: address, certificate, settings; never a password."""
     from lagoa.connect import CLIENTS
     from lagoa.connect import connect as text_for
-    from lagoa.domain.suggestions import near
+    from lagoa.domain.suggestions import did_you_mean
 
     if client not in CLIENTS:
-        raise typer.BadParameter(f"{client!r} is none of {', '.join(CLIENTS)}.{near(client, CLIENTS)}")
+        raise typer.BadParameter(f"{client!r} is none of {', '.join(CLIENTS)}.{did_you_mean(client, CLIENTS)}")
     if pinned and (sandbox or CLIENTS[client].needs != "trino"):
         raise typer.BadParameter("--pinned goes with a client of Trino, and with no --sandbox.")
     with open_here(ctx) as lake:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lagoa.cli.audits import KeptArgument
-from lagoa.cli.console import hint, moment, near, say, short
+from lagoa.cli.console import hint, moment, relative, say, short
 from lagoa.cli.options import PersonalOption, SameRefOption, either, open_here
 from lagoa.cli.progress import working
 
@@ -31,6 +31,6 @@ def report(
         page = lake.audit_page(kept, personal=personal)
     target.write_text(page, "utf-8")
     what = f"the publication of {moment(kept.published_at)}" if kept.published_at else kept.receipt.branch
-    say(f"{near(target.resolve())} is written: the audit of {what} ({short(kept.receipt.commit)}).")
+    say(f"{relative(target.resolve())} is written: the audit of {what} ({short(kept.receipt.commit)}).")
     if not personal:
         hint("Personal data is masked in it; --personal shows it.")

@@ -65,7 +65,7 @@ def _load(root: Path, name: str) -> Callable[..., Any]:
     """Import flows/<name>.py of the lake and return its object <name>."""
     from importlib import import_module
 
-    from lagoa.domain.suggestions import near_name
+    from lagoa.domain.suggestions import did_you_mean_name
     from lagoa.errors import InvalidName, TerminalError
     from lagoa.prefect.logs import shorten_errors
     from lagoa.prefect.server import begin_server
@@ -76,7 +76,7 @@ def _load(root: Path, name: str) -> Callable[..., Any]:
     if not file.is_file():
         known = sorted(path.stem for path in file.parent.glob("*.py") if not path.stem.startswith("_"))
         advice = f"There are: {', '.join(known)}." if known else f"A flow is a function in {file.parent}."
-        raise TerminalError(f"There is no flow {name!r} ({file}).{near_name(name, known)}", advice)
+        raise TerminalError(f"There is no flow {name!r} ({file}).{did_you_mean_name(name, known)}", advice)
     if _OF_A_LAKE in file.read_text("utf-8"):
         begin_server(root)
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, near, number, say, size
+from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, number, relative, say, size
 from lagoa.cli.options import JsonOption, RefOption, TableArgument, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of, tell_table
@@ -89,7 +89,7 @@ def _facts(state: TableState, contract: Contract | None, ref: str) -> list[tuple
         facts.append(("sorted by", ", ".join(state.sort)))
     if contract is None:
         return [*facts, ("contract", "none: a table without a contract cannot be published")]
-    facts.append(("contract", f"{near(contract.file)} (version {contract.version})"))
+    facts.append(("contract", f"{relative(contract.file)} (version {contract.version})"))
     if contract.description:
         facts.append(("is", contract.description))
     if contract.key:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_ref, complete_table
-from lagoa.cli.console import count, hint, near, say, short
+from lagoa.cli.console import count, hint, relative, say, short
 from lagoa.cli.options import BranchOption, JsonOption, TableArgument, YesOption, confirm, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
@@ -92,7 +92,7 @@ def table_drop(
     if publication is not None and not as_json:
         hint(f"`lagoa table restore {table} --from main@{short(publication.previous)}` brings it back.")
         if contract is not None:
-            hint(f"Its contract stays, {near(contract.file)}: remove it unless the table is to be loaded again.")
+            hint(f"Its contract stays, {relative(contract.file)}: remove it unless the table is to be loaded again.")
     told = {"table": table, "read_by": readers}
     finish([told], publication, place, branch=branch, as_json=as_json)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_model
-from lagoa.cli.console import count, emit_json, emit_table, hint, near, number, one_line, say, seconds
+from lagoa.cli.console import count, emit_json, emit_table, hint, number, one_line, relative, say, seconds
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.layout import Painted
 from lagoa.cli.options import JsonOption, open_here
@@ -53,7 +53,7 @@ def _show(report: ModelTestReport) -> None:
     for result in report.failed:
         say("")
         say(f"{result.test.table}: {result.test.name}")
-        say(f"  {near(result.test.file)}:{result.test.line}")
+        say(f"  {relative(result.test.file)}:{result.test.line}")
         for line in result.lines[:_LINES]:
             say(f"  {one_line(line)}")
         if len(result.lines) > _LINES:
@@ -88,7 +88,7 @@ def _tell_result(result: ModelTestResult) -> dict[str, Any]:
     return {
         "model": str(result.test.table),
         "test": result.test.name,
-        "file": str(near(result.test.file)),
+        "file": str(relative(result.test.file)),
         "line": result.test.line,
         "outcome": _outcome(result),
         "seconds": result.seconds,

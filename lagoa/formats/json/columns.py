@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.domain.sql_names import name_in_sql
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import SourceError
 from lagoa.formats.shared.casts import Value
 from lagoa.formats.shared.columns import without
@@ -105,7 +105,7 @@ class JsonValues:
                     raise Unreadable("keys", f"the keys {' and '.join(map(repr, names))} are both {column.name}")
             return found
         key = next(key for key in found if key not in self._known)
-        reason = f"the key {key!r} is not in the contract of {self._contract.table}.{near(key, self._known)}"
+        reason = f"the key {key!r} is not in the contract of {self._contract.table}.{did_you_mean(key, self._known)}"
         raise Unreadable("keys", reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.domain.lists import cut, listed
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import SourceError, UnknownColumn
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def match_columns(contract: Contract, found: Sequence[str], source: str) -> tupl
             raise UnknownColumn(
                 source,
                 name,
-                f"the column {short(name)} is not in the contract of {contract.table}.{near(name, known)}",
+                f"the column {short(name)} is not in the contract of {contract.table}.{did_you_mean(name, known)}",
                 f"Let `lagoa contract update {contract.table} {source}` add it, or remove it from the file."
                 if any(each in known for each in found)
                 else "None of the columns of the file is: check the table, and `lagoa.source` in its contract.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,7 +60,9 @@ def find_columns(contract: Contract, names: Iterable[str]) -> tuple[list[Column]
     found: list[Column] = []
     for name in names:
         if name not in known:
-            return [], Fault("keys", f"the key {name!r} is not in the contract of {contract.table}.{near(name, known)}")
+            return [], Fault(
+                "keys", f"the key {name!r} is not in the contract of {contract.table}.{did_you_mean(name, known)}"
+            )
         if known[name] in found:
             return [], Fault("keys", f"{known[name].name!r} is there twice")
         found.append(known[name])

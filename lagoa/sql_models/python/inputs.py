@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.lists import repeated
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
 
@@ -77,13 +77,13 @@ def check_inputs(file: Path, inputs: Mapping[str, Input], contracts: Contracts) 
     for each in inputs.values():
         contract = contracts.get(each.table)
         if contract is None:
-            advice = near(str(each.table), map(str, contracts.tables), 3).strip()
+            advice = did_you_mean(str(each.table), map(str, contracts.tables), 3).strip()
             message = f"there is no table {each.table}."
             raise ModelError(file, each.line, message, advice or "A table needs a data contract (iceberg/).")
         known = [column.name for column in contract.all_columns]
         for name in each.columns:
             if name not in known:
-                message = f"{each.table} has no column {name!r}.{near(name, known)}"
+                message = f"{each.table} has no column {name!r}.{did_you_mean(name, known)}"
                 raise ModelError(file, each.line, message, f"It has {', '.join(known)}.")
 
 

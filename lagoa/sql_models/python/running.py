@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.scd2 import selected_columns
 from lagoa.domain.lists import cut
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import ModelError
 from lagoa.model_process.task import Answer, Task
 
@@ -162,7 +162,7 @@ def _check_columns(model: Model, contract: Contract, names: list[str]) -> None:
     for name in names:
         if name not in wanted:
             message = f"{model.table} failed: it returns the column {name!r}, which is not in the contract."
-            advice = f"Remove it, or add it to {contract.file}.{near(name, wanted)}"
+            advice = f"Remove it, or add it to {contract.file}.{did_you_mean(name, wanted)}"
             raise ModelError(model.file, line, message, advice)
     missing = [name for name in wanted if name not in names]
     if missing:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from lagoa.contracts.iceberg_types import parse_type
 from lagoa.contracts.yaml_file import YamlFile
-from lagoa.domain.suggestions import near
+from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelTestError
 from lagoa.sql_models.testing.values import NotAValue, read_value, yaml_text
@@ -104,7 +104,7 @@ def read_test_file(
     """Return the tests of one file under the folder of the models; raises as `read_tests` does."""
     table = table_of_tests(path, folder)
     if table not in models:
-        advice = near(str(table), map(str, models)).strip() or "Remove the file, or write the model."
+        advice = did_you_mean(str(table), map(str, models)).strip() or "Remove the file, or write the model."
         raise ModelTestError(path, None, f"no model makes {table}.", advice)
     return _Reader(_TestFile(path), models[table], contracts).tests()
 
@@ -180,7 +180,7 @@ class _Reader:
         table = next((table for table in self.model.inputs if str(table) == name), None)
         if table is None:
             inputs = [str(table) for table in self.model.inputs]
-            message = f"the model does not read {name}.{near(name, inputs)}"
+            message = f"the model does not read {name}.{did_you_mean(name, inputs)}"
             raise self.file.error(place, message, f"It reads {', '.join(inputs) or 'no table'}.")
         return table
 
@@ -217,7 +217,7 @@ class _Reader:
             column = contract.column(name)
             if column is None:
                 known = [each.name for each in contract.all_columns]
-                message = f"{contract.table} has no column {name!r}.{near(name, known)}"
+                message = f"{contract.table} has no column {name!r}.{did_you_mean(name, known)}"
                 raise self.file.error(places[name], message, f"It has {', '.join(known)}.")
             try:
                 values[name] = read_value(value, parse_type(column.type))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lagoa.domain.suggestions import near, near_name
+from lagoa.domain.suggestions import did_you_mean, did_you_mean_name
 
 KNOWN = ("order_id", "order_di", "price", "Ünit")
 
@@ -23,15 +23,15 @@ KNOWN = ("order_id", "order_di", "price", "Ünit")
     ],
 )
 def test_known_words_that_are_like_it_are_named(word, most, said):
-    assert near(word, KNOWN, most) == said
+    assert did_you_mean(word, KNOWN, most) == said
 
 
 def test_a_word_must_be_as_like_as_is_said():
-    assert near("prise", KNOWN, alike=0.9) == ""
+    assert did_you_mean("prise", KNOWN, alike=0.9) == ""
 
 
 def test_only_the_beginning_of_a_long_word_is_compared():
-    assert near("x" * 10_000_000, ["x" * 80]) == f" Did you mean {'x' * 80!r}?"
+    assert did_you_mean("x" * 10_000_000, ["x" * 80]) == f" Did you mean {'x' * 80!r}?"
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_only_the_beginning_of_a_long_word_is_compared():
     ],
 )
 def test_a_table_or_branch_is_offered_only_if_its_own_name_is_alike(name, known, said):
-    assert near_name(name, known) == said
+    assert did_you_mean_name(name, known) == said

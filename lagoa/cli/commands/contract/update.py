@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lagoa.cli.console import hint, near, say
+from lagoa.cli.console import hint, relative, say
 from lagoa.cli.options import DryRunOption, TableArgument, open_here
 from lagoa.cli.progress import working
 
@@ -30,7 +30,7 @@ def contract_update(
     """
     with open_here(ctx) as lake, working(f"reading {file.name if file else table}"):
         update = lake.update_contract(table, file)
-    name = near(update.file)
+    name = relative(update.file)
     if dry_run:
         for line in unified_diff(
             update.before.splitlines(), update.after.splitlines(), str(name), str(name), lineterm=""

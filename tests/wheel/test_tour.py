@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 
 import pytest
-from checkout import ROOT
+from documentation import blocks
 
 PEOPLE = """id,name,city,born,height
 1,João Silva,São Paulo,1990-05-17,1.81
@@ -49,21 +48,15 @@ lake.close()
 """
 
 
-def blocks(title):
-    """Return the blocks of code in a section of the README, in their order, as language and text."""
-    _, _, section = (ROOT / "README.md").read_text("utf-8").partition(f"\n## {title}\n")
-    return re.findall(r"^```(\w*)\n(.*?)^```$", section.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
-
-
 @pytest.mark.timeout(300)
 def test_the_tour(base, tmp_path):
-    (_, shell), (language, python) = blocks("Your own data")
-    assert language == "python"
+    _, shell, python = blocks("../README.md")
+    assert shell.first == "lagoa init mylake && cd mylake"
     (tmp_path / "people.csv").write_text(PEOPLE, "utf-8")
     (tmp_path / "more_people.csv").write_text(MORE_PEOPLE, "utf-8")
     run = {"cwd": tmp_path, "env": base.variables(tmp_path), "capture_output": True, "text": True}
 
-    done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", shell], check=False, **run)
+    done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", shell.text], check=False, **run)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     out = done.stdout.splitlines()
@@ -71,6 +64,6 @@ def test_the_tour(base, tmp_path):
     assert counts == ["5", "5"]
     assert (tmp_path / "mylake" / "iceberg" / "bronze" / "people.odcs.yaml").is_file()
 
-    code = BEFORE + python + AFTER
+    code = BEFORE + python.text + AFTER
     done = subprocess.run([base.python, "-c", code, str(base.folder)], check=False, **run)
     assert done.returncode == 0, done.stderr

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from checkout import ROOT
 from command_line import MORE, lagoa, ok, write
+from documentation import blocks
 
 
 def test_transform_builds_what_is_stale(lake):
@@ -39,15 +39,12 @@ def test_transform_builds_what_is_stale(lake):
 
 
 def test_the_model_of_getting_started_works(lake):
-    page = (ROOT / "docs" / "getting-started.md").read_text("utf-8")
-    blocks = {
-        "transformations/silver/adults.sql": "sql",
-        "transformations/tests/silver/adults.yaml": "yaml",
-    }
-    for path, language in blocks.items():
-        (lake / path).parent.mkdir(parents=True)
-        block = page.split(f"`{path}`")[1].split(f"```{language}\n")[1].split("```")[0]
-        (lake / path).write_text(block, "utf-8")
+    (model,), (tests,) = (
+        [each for each in blocks("getting-started.md") if each.language == kind] for kind in ("sql", "yaml")
+    )
+    for path, block in (("silver/adults.sql", model), ("tests/silver/adults.yaml", tests)):
+        (lake / "transformations" / path).parent.mkdir(parents=True)
+        (lake / "transformations" / path).write_text(block.text, "utf-8")
     ok(lake, "contract", "infer", "--model", "silver.adults")
     assert "2 contracts, 1 model" in ok(lake, "check").out
     assert "1 test of 1 model: all passed" in ok(lake, "test").out

@@ -36,8 +36,11 @@ if TYPE_CHECKING:
 
 LAKES = Path(__file__).parents[1] / "fixtures/lakes"
 
+EMBEDDED = ("embedded-0.1", "embedded-0.5")
+"""The lakes on a SQLite catalog and files, by the version that made each."""
+
 PLACE = Path("/srv/lagoa-fixture")
-"""Where the embedded lake was made. Its catalog and its tables' metadata say so."""
+"""Where these were made. Their catalogs and their tables' metadata say so."""
 
 CHECK = "bronze.stock/range/pieces"
 """A check that every audit has."""
@@ -295,16 +298,16 @@ def unpack(name: str, to: Path) -> Path:
 
 
 @contextmanager
-def older_lake(tmp_path: Path) -> Iterator[Path]:
-    """Yield the folder of the embedded lake, unpacked anew where it was made, for this test alone.
+def older_lake(name: str) -> Iterator[Path]:
+    """Yield the folder of an embedded lake, unpacked anew where it was made, for this test alone.
 
-    That is not in `tmp_path`, so one test after another has it, those of other processes too.
+    That is in no temporary folder, so one test after another has it, those of other processes too.
     """
     with PLACE.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         shutil.rmtree(PLACE, ignore_errors=True)
         try:
-            yield unpack("embedded-0.1", PLACE)
+            yield unpack(name, PLACE)
         finally:
             shutil.rmtree(PLACE, ignore_errors=True)
 

@@ -1,17 +1,17 @@
-"""A lake that Lagoa 0.1 made opens, where it was made and anywhere else, and work in it goes on."""
+"""A lake that an earlier Lagoa made opens, where it was made and anywhere else, and work in it goes on."""
 
 from __future__ import annotations
 
 import pytest
-from older_lakes import PLACE, Kept, OlderLake, differences, older_lake, seen, unpack
+from older_lakes import EMBEDDED, PLACE, Kept, OlderLake, differences, older_lake, seen, unpack
 
 pytestmark = pytest.mark.timeout(300)  # processes wait for each other at the one place where it was made
 
 
-@pytest.fixture
-def kept(tmp_path):
-    """Return the embedded lake, as it was left, in a place where it has never been."""
-    return Kept("embedded-0.1", unpack("embedded-0.1", tmp_path / "elsewhere"))
+@pytest.fixture(params=EMBEDDED)
+def kept(request, tmp_path):
+    """Return an embedded lake, as it was left, in a place where it has never been."""
+    return Kept(request.param, unpack(request.param, tmp_path / "elsewhere"))
 
 
 @pytest.mark.slow
@@ -19,9 +19,10 @@ class TestEmbedded(OlderLake):
     """All of `OlderLake`, on a SQLite catalog and files of this machine."""
 
 
-def test_where_it_was_made(tmp_path):
-    with older_lake(tmp_path) as folder:
-        kept = Kept("embedded-0.1", folder)
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_where_it_was_made(name):
+    with older_lake(name) as folder:
+        kept = Kept(name, folder)
         with kept.open() as lake:
             assert lake.context.storage.home == lake.context.storage.location
             found = seen(lake)

@@ -66,9 +66,7 @@ def read_head(file: SourceFile, form: str, encoding: str = "utf-8") -> bytes:
     if found:
         raise SourceError(str(file.path), f"it is {found[0]}, not a {form} file.", found[1])
     if head.count(b"\0") > len(head) * _FEW_NULS:
-        raise SourceError(
-            str(file.path), f"it is binary, not a {form} file.", "Lagoa reads CSV, JSON and Parquet: convert it."
-        )
+        raise SourceError(str(file.path), f"it is binary, not a {form} file.", "Convert it to CSV, JSON or Parquet.")
     return head
 
 

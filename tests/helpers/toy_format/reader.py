@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lagoa.contracts import Column, Contract
+    from lagoa.formats.shared.casts import Value
     from lagoa.formats.shared.files import SourceFile
-    from lagoa.formats.shared.values import Value
     from toy_format.options import KvSource
 
 

@@ -16,7 +16,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -409,11 +409,16 @@ class Lake:
 
         return diff(self.context, a, b)
 
-    def audit(self, ref: str) -> AuditReport:
-        """Run the checks at a ref; drift is measured against `main`."""
+    def audit(self, ref: str, *, on_done: Callable[[int, int], None] | None = None) -> AuditReport:
+        """Run the checks at a ref; drift is measured against `main`.
+
+        Args:
+            ref: a branch or other ref.
+            on_done: called while checks run: how many are done, of how many that have no earlier result.
+        """
         from lagoa.audit import audit
 
-        return audit(self.context, ref)
+        return audit(self.context, ref, on_done=on_done)
 
     def audit_of(self, ref: str) -> KeptAudit:
         """Return the stored audit of a publication, commit, branch or receipt, passed or failed.

@@ -15,7 +15,7 @@ from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import TableNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import pyarrow as pa
 
@@ -26,8 +26,16 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 
-def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
+def audit(
+    context: LakeContext, ref: str, *, base: str = MAIN, on_done: Callable[[int, int], None] | None = None
+) -> AuditReport:
     """Run every check at a ref; drift is measured against `base`. The report is kept and can be shown later.
+
+    Args:
+        context: the lake.
+        ref: a branch or other ref.
+        base: the ref that drift is measured against.
+        on_done: called in this thread while checks run: how many are done, of how many that have no earlier result.
 
     Returns:
         One result per check, in the order of their ids. A check that was not evaluated says so and blocks. Results of
@@ -41,17 +49,25 @@ def audit(context: LakeContext, ref: str, *, base: str = MAIN) -> AuditReport:
     """
     context.require_quarantine_access()
     commit = context.resolve(ref).id
-    report = audit_commit(context, ref, commit, context.resolve(base).id)
+    report = audit_commit(context, ref, commit, context.resolve(base).id, on_done=on_done)
     keep_audit(context, report)
     return report
 
 
-def audit_commit(context: LakeContext, ref: str, commit: str, base: str, *, gating: bool = True) -> AuditReport:
+def audit_commit(
+    context: LakeContext,
+    ref: str,
+    commit: str,
+    base: str,
+    *,
+    gating: bool = True,
+    on_done: Callable[[int, int], None] | None = None,
+) -> AuditReport:
     """Run every check at an exact commit against an exact commit of main; `ref` is the report's name for the state."""
     started, clock = context.clock(), time.perf_counter()
     pointers = context.catalog.tables(commit)
     checks = expected_checks(context, pointers)
-    results = run_checks(context, checks, pointers, context.catalog.tables(base))
+    results = run_checks(context, checks, pointers, context.catalog.tables(base), on_done=on_done)
     seconds = time.perf_counter() - clock
     return AuditReport(ref, commit, base, tuple(results), started, seconds, gating)
 
@@ -76,16 +92,24 @@ def audit_tables(
 
 
 def run_checks(
-    context: LakeContext, checks: Sequence[Check], pointers: Pointers, base: Pointers, *, workers: int | None = None
+    context: LakeContext,
+    checks: Sequence[Check],
+    pointers: Pointers,
+    base: Pointers,
+    *,
+    workers: int | None = None,
+    on_done: Callable[[int, int], None] | None = None,
 ) -> list[CheckResult]:
     """Return one result per check, in their order: an earlier one if everything that it depends on is the same.
 
-    Tables are checked in parallel on `workers` threads, by default `settings.workers`.
+    Tables are checked in parallel on `workers` threads, by default `settings.workers`; `on_done` is told how many of
+    those that run are done.
     """
     state = State(context, pointers, base, context.clock())
     earlier = context.receipts.results([state.key(check) for check in checks])
     due = [check for check in checks if state.key(check) not in earlier]
-    found = run(due, state, workers or context.settings.workers)
+    tell = (lambda done: on_done(done, len(due))) if on_done else None
+    found = run(due, state, workers or context.settings.workers, tell)
     missing = "it returned no result"
     fresh = {check.id: found.get(check.id) or check.not_evaluated(state, missing) for check in due}
     context.receipts.remember([each for each in fresh.values() if each.outcome != "not evaluated"])

@@ -13,7 +13,7 @@ from lagoa.audit.on_engine import engine_queries, parted
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable, Sequence
+    from collections.abc import Callable, Collection, Hashable, Sequence
 
     from lagoa.audit.check import Check
     from lagoa.audit.state import State
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 _Check = TypeVar("_Check", bound=SessionCheck)
 
 
-def run(checks: Sequence[Check], state: State, workers: int) -> dict[str, CheckResult]:
+def run(
+    checks: Sequence[Check], state: State, workers: int, on_done: Callable[[int], None] | None = None
+) -> dict[str, CheckResult]:
     """Return the results by check, without using earlier ones; a check may have none.
 
     Args:
         checks: the checks to run.
         state: the state to run them at.
         workers: the maximum number of threads; each checks one table at a time.
+        on_done: called in this thread with how many checks have a result, after each table.
     """
     results: dict[str, CheckResult] = {}
     due: list[SessionCheck] = []
@@ -41,15 +44,19 @@ def run(checks: Sequence[Check], state: State, workers: int) -> dict[str, CheckR
             results[check.id] = check.look(state)
         elif isinstance(check, SessionCheck):
             due.append(check)
+    tell = on_done or (lambda _: None)
+    tell(len(results))
     parts = _parts(due)
     workers = min(workers, len(parts))
     if workers > 1:
         with state.context.engine.shared(workers), ThreadPoolExecutor(workers, "lagoa-check") as pool:
             for found in pool.map(lambda part: _measured(part, state), parts):
                 results.update(found)
+                tell(len(results))
     else:
         for part in parts:
             results.update(_measured(part, state))
+            tell(len(results))
     return results
 
 

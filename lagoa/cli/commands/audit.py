@@ -88,8 +88,8 @@ def audit_run(  # noqa: PLR0913 - options of the command
     if ref is None:
         raise typer.BadParameter("Name the branch or other ref to check.")
     with open_here(ctx) as lake:
-        with working(f"auditing {ref}"):
-            report = lake.audit(ref)
+        with working(f"auditing {ref}") as tell:
+            report = lake.audit(ref, on_done=lambda done, total: tell(f"auditing {ref}: {done}/{total} checks"))
             samples = failing(lake, report, personal=personal) if rows else {}
         publishable = ref != "main" and any(each.name == ref and each.kind == "branch" for each in lake.refs())
     if as_json:

@@ -32,8 +32,9 @@ def test_a_short_history_is_that_of_the_oracle(tmp_path, processes):
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-def test_a_history_of_two_thousand_steps_is_that_of_the_oracle(tmp_path, processes):
+def test_a_history_of_two_thousand_steps_is_that_of_the_oracle(tmp_path, processes, capsys):
     seed = 1 if FACTOR == 1 else random.randrange(10**9)  # noqa: S311 - any will do
     taken = history(tmp_path, processes, seed, STEPS)
-    print(f"seed {seed}: {dict(taken)}")  # noqa: T201
+    with capsys.disabled():
+        print(f"\nSeed {seed}: {dict(taken)}")  # noqa: T201
     assert taken["killed"] > STEPS / 100

@@ -50,18 +50,18 @@ def test_ctrl_c_ends_a_query_without_a_traceback(loaded, monkeypatch):
     assert isinstance(done.exception, SystemExit)
 
 
-def test_ctrl_c_while_a_file_is_loaded_ends_with_its_code_and_changes_nothing(loaded, tmp_path):
+def test_ctrl_c_while_a_file_is_loaded_ends_with_its_code_and_changes_nothing(lake, tmp_path):
     rows = "".join(f"{n},Ann,Rio,1999-01-01\n" for n in range(1_000_000, 2_000_000))
     more = write(tmp_path, "more.csv", f"id,name,city,born\n{rows}")
-    line = [sys.executable, "-m", "lagoa.cli", "--lake", loaded, "ingest", more, "--into", "bronze.people"]
+    line = [sys.executable, "-m", "lagoa.cli", "--lake", lake, "ingest", more, "--into", "bronze.people"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         until = monotonic() + 60
-        while len(ok(loaded, "branch", "list", "--json").json()) == 1 and monotonic() < until:
+        while len(ok(lake, "branch", "list", "--json").json()) == 1 and monotonic() < until:
             pass
         process.send_signal(signal.SIGINT)
         err = process.communicate(timeout=60)[1]
     assert process.returncode in {130, -signal.SIGINT}, err  # the latter is 130 in a shell, too
     assert err.startswith("Stopped by Ctrl-C.\n"), err
     assert "Traceback" not in err
-    assert counted(loaded) == 3
-    ok(loaded, "ingest", more, "--into", "bronze.people")
+    assert counted(lake) == 3
+    ok(lake, "ingest", more, "--into", "bronze.people")

@@ -32,7 +32,7 @@ _KEPT_FILES = 256
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBatch:
+class LoadedBatch:
     """A batch that a table contains.
 
     Attributes:
@@ -58,40 +58,40 @@ class BatchFiles:
         self._storage = storage
         self._place = f"{storage.home}/_lagoa/batches"
         self._days = days
-        self._kept: Cache[str, Mapping[str, HeldBatch]] = Cache(_KEPT_FILES)
+        self._kept: Cache[str, Mapping[str, LoadedBatch]] = Cache(_KEPT_FILES)
 
     def of(self, properties: Mapping[str, str]) -> TableBatches:
         """Return the batches of a table, from its properties."""
         named = json.loads(properties.get(BATCHES, "{}"))
         older = {
-            key.removeprefix(_BATCH): HeldBatch(value, _number(properties.get(_RECEIVED + key.removeprefix(_BATCH))))
+            key.removeprefix(_BATCH): LoadedBatch(value, _number(properties.get(_RECEIVED + key.removeprefix(_BATCH))))
             for key, value in properties.items()
             if key.startswith(_BATCH)
         }
         replaced = frozenset(key for key in properties if key.startswith((_BATCH, _RECEIVED)))
         return TableBatches(self, named.get("at", ""), tuple(named.get("files", ())), older, replaced)
 
-    def read(self, location: str) -> Mapping[str, HeldBatch]:
+    def read(self, location: str) -> Mapping[str, LoadedBatch]:
         """Return the batches in a file; raises `CatalogDamaged`."""
         return self._kept.of(location, lambda: self._read(location))
 
-    def write(self, location: str, batches: Mapping[str, HeldBatch]) -> None:
+    def write(self, location: str, batches: Mapping[str, LoadedBatch]) -> None:
         """Write a new file; raises `OSError`."""
         document = {"version": 1, "batches": {name: asdict(each) for name, each in batches.items()}}
         with self._storage.file_io({}).new_output(location).create() as stream:
             stream.write(json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
         self._kept.keep(location, batches)
 
-    def _read(self, location: str) -> Mapping[str, HeldBatch]:
+    def _read(self, location: str) -> Mapping[str, LoadedBatch]:
         try:
             found = json.loads(self._storage.read(location))["batches"]
-            batches = {name: HeldBatch(**each) for name, each in found.items()}
+            batches = {name: LoadedBatch(**each) for name, each in found.items()}
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The file {location} with the batches of a table cannot be read: {error}."
             raise CatalogDamaged(message, "Restore the lake's complete state folder from a backup.") from error
         return batches
 
-    def remembered(self, batches: Mapping[str, HeldBatch]) -> dict[str, HeldBatch]:
+    def remembered(self, batches: Mapping[str, LoadedBatch]) -> dict[str, LoadedBatch]:
         """Return the batches that are not too old to be remembered."""
         if self._days is None:
             return dict(batches)
@@ -118,10 +118,10 @@ class TableBatches:
     files: BatchFiles
     at: str
     names: tuple[str, ...]
-    older: Mapping[str, HeldBatch]
+    older: Mapping[str, LoadedBatch]
     replaced: frozenset[str]
 
-    def get(self, batch: str) -> HeldBatch | None:
+    def get(self, batch: str) -> LoadedBatch | None:
         """Return a batch by its id, or None if the table does not contain it."""
         if batch in self.older:
             return self.older[batch]
@@ -131,16 +131,16 @@ class TableBatches:
                 return found
         return None
 
-    def all(self) -> dict[str, HeldBatch]:
+    def all(self) -> dict[str, LoadedBatch]:
         """Return every batch by its id."""
         return self._of(self.names)
 
-    def missing_from(self, other: TableBatches) -> dict[str, HeldBatch]:
+    def missing_from(self, other: TableBatches) -> dict[str, LoadedBatch]:
         """Return the batches that another state of the table does not contain; files that both share are not opened."""
         theirs = other._of(set(other.names) - set(self.names))
         return {name: each for name, each in self._of(set(self.names) - set(other.names)).items() if name not in theirs}
 
-    def add(self, table: str, batch: str, held: HeldBatch) -> dict[str, str]:
+    def add(self, table: str, batch: str, loaded: LoadedBatch) -> dict[str, str]:
         """Write a batch to the table's files; return the table properties that then refer to it.
 
         Replaced files are kept for older states.
@@ -148,13 +148,13 @@ class TableBatches:
         Args:
             table: UUID of the table.
             batch: the batch's id.
-            held: the batch.
+            loaded: what is recorded of it.
 
         Raises:
             OSError: the file cannot be written.
         """
         at = self.at or self.files.folder(table)
-        content, names = {**self.older, batch: held}, list(self.names)
+        content, names = {**self.older, batch: loaded}, list(self.names)
         for power in range(len(names) + len(content)):
             for name in [each for each in names if _power(each) == power]:
                 content = {**self._read(name), **content}
@@ -166,13 +166,13 @@ class TableBatches:
                 return {BATCHES: json.dumps({"at": at, "files": [*names, name]}, separators=(",", ":"))}
         raise AssertionError("a power of sixteen above every number")  # pragma: no cover
 
-    def _of(self, names: Iterable[str]) -> dict[str, HeldBatch]:
+    def _of(self, names: Iterable[str]) -> dict[str, LoadedBatch]:
         found = dict(self.older)
         for name in names:
             found |= self._read(name)
         return found
 
-    def _read(self, name: str) -> Mapping[str, HeldBatch]:
+    def _read(self, name: str) -> Mapping[str, LoadedBatch]:
         return self.files.read(f"{self.at}/{name}")
 
 

@@ -98,6 +98,6 @@ def _batches(
     back: _Moves = []
     for table, pointers in sorted(differing.items()):
         now, then = (context.batches.of(context.metadata.facts(each).properties if each else {}) for each in pointers)
-        gone += [(table, Batch(name, held.fingerprint)) for name, held in sorted(now.missing_from(then).items())]
-        back += [(table, Batch(name, held.fingerprint)) for name, held in sorted(then.missing_from(now).items())]
+        gone += [(table, Batch(name, each.fingerprint)) for name, each in sorted(now.missing_from(then).items())]
+        back += [(table, Batch(name, each.fingerprint)) for name, each in sorted(then.missing_from(now).items())]
     return gone, back

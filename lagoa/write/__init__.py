@@ -11,7 +11,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Self
 
-from lagoa.catalog.batches import HeldBatch
+from lagoa.catalog.batches import LoadedBatch
 from lagoa.catalog.table_facts import FINGERPRINT
 from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
@@ -96,7 +96,7 @@ class _Earlier:
     """
 
     commits: Collection[str]
-    known: HeldBatch | None
+    known: LoadedBatch | None
     held: frozenset[tuple[str, str]]
 
     def has(self, table: TableName, batch: Batch, is_of: Callable[[str, str], bool]) -> bool:
@@ -388,7 +388,7 @@ class WriteTransaction:
     def _earlier(self, target: Target, batch: str) -> _Earlier:
         """Return what a batch of this id has to be compared with."""
         catalog = self._context.catalog
-        commits = {self._staged.base, catalog.ref(MAIN).commit}  # `main` may have held one since the branch began
+        commits = {self._staged.base, catalog.ref(MAIN).commit}  # `main` may have got a hold since the branch began
         held = (held_batches(catalog, commit, target.name).items() for commit in commits)
         known = self._context.batches.of(target.properties).get(batch)
         return _Earlier(commits, known, frozenset(chain.from_iterable(held)))
@@ -399,8 +399,8 @@ class WriteTransaction:
         result = WriteResult(target.name, *rows, len(changes.added), pointer=target.pointer)
         if not (changes.added or changes.removed or options.properties or batch or target.table is None):
             return result
-        hold = partial(self._hold, target, batch, options.received) if batch else None
-        table = target.commit(changes, options.properties, self._context.engine, hold)
+        record = partial(self._record_batch, target, batch, options.received) if batch else None
+        table = target.commit(changes, options.properties, self._context.engine, record)
         self._intents.append(
             Intent(
                 kind=options.kind,
@@ -418,13 +418,13 @@ class WriteTransaction:
         )
         return replace(result, pointer=table.metadata_location)
 
-    def _hold(
+    def _record_batch(
         self, target: Target, batch: Batch, received: Callable[[], int] | None
     ) -> tuple[Mapping[str, str], Collection[str]]:
         """Record a batch of the table; return the table properties that refer to it, and those they replace."""
-        held = HeldBatch(batch.fingerprint, received() if received else None, datetime.now(UTC).isoformat())
+        loaded = LoadedBatch(batch.fingerprint, received() if received else None, datetime.now(UTC).isoformat())
         batches = self._context.batches.of(target.properties)
-        return batches.add(str(target.metadata.table_uuid), batch.id, held), batches.replaced
+        return batches.add(str(target.metadata.table_uuid), batch.id, loaded), batches.replaced
 
     def _land(self) -> None:
         """Commit what was staged. If others moved the branch but did not change these tables, use the new head."""

@@ -113,8 +113,8 @@ def _keep_dropped(context: LakeContext, staged: StagedCatalog, table: TableName,
 
 def _removed_batches(context: LakeContext, now: str | None, then: str) -> tuple[str, ...]:
     files, facts = context.batches, context.metadata.facts
-    held = files.of(facts(now).properties if now else {})
-    return tuple(sorted(held.missing_from(files.of(facts(then).properties))))
+    present = files.of(facts(now).properties if now else {})
+    return tuple(sorted(present.missing_from(files.of(facts(then).properties))))
 
 
 def _stale_inputs(context: LakeContext, pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
     from lagoa.write.transactions import KeptTransaction
 
-Hold: TypeAlias = "Callable[[], tuple[Mapping[str, str], Collection[str]]]"
+BatchRecorder: TypeAlias = "Callable[[], tuple[Mapping[str, str], Collection[str]]]"
 """Records a batch: returns the table properties that refer to it, and the names of those that they replace."""
 
 _WRITTEN_FORMAT = 2  # the latest that PyIceberg writes manifests for
@@ -164,7 +164,11 @@ class Target:
         return list(scan.plan_files())
 
     def commit(
-        self, changes: FileChanges, properties: Mapping[str, str], engine: SqlEngine, hold: Hold | None = None
+        self,
+        changes: FileChanges,
+        properties: Mapping[str, str],
+        engine: SqlEngine,
+        record: BatchRecorder | None = None,
     ) -> Table:
         """Stage the write: one snapshot, one metadata file.
 
@@ -172,13 +176,13 @@ class Target:
             changes: the changes to the table's files.
             properties: set on the table.
             engine: the engine, which remembers the table's files.
-            hold: records a batch, and returns the properties that refer to it.
+            record: records a batch, and returns the properties that refer to it.
 
         Raises:
             WriteError: the files cannot be written.
         """
         try:
-            recorded, replaced = hold() if hold else ({}, frozenset())
+            recorded, replaced = record() if record else ({}, frozenset())
             table = self._stage(changes, {**properties, **recorded}, replaced)
         except OSError as error:
             raise WriteError(

@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from lagoa.catalog.batches import BATCHES, BatchFiles, HeldBatch
+from lagoa.catalog.batches import BATCHES, BatchFiles, LoadedBatch
 from lagoa.errors import CatalogDamaged
 from lagoa.storage.local import LocalStorage
 
 NOW = datetime.now(UTC)
 
 
-def held(number: int, *, days: int = 0) -> HeldBatch:
-    return HeldBatch(f"rows-1:{number:064x}", number, (NOW - timedelta(days=days)).isoformat())
+def loaded(number: int, *, days: int = 0) -> LoadedBatch:
+    return LoadedBatch(f"rows-1:{number:064x}", number, (NOW - timedelta(days=days)).isoformat())
 
 
 def filled(files: BatchFiles, numbers: range, properties: dict[str, str] | None = None) -> dict[str, str]:
     properties = properties or {}
     for number in numbers:
-        properties = files.of(properties).add("table", f"b{number}", held(number))
+        properties = files.of(properties).add("table", f"b{number}", loaded(number))
     return properties
 
 
 def test_each_batch_is_found_with_all_that_was_kept_of_it(tmp_path):
     properties = filled(BatchFiles(LocalStorage(tmp_path)), range(300))
     fresh = BatchFiles(LocalStorage(tmp_path)).of(properties)  # nothing of the writing is in memory
-    assert all(fresh.get(f"b{number}") == held(number) for number in range(300))
+    assert all(fresh.get(f"b{number}") == loaded(number) for number in range(300))
     assert fresh.get("b300") is None
     assert len(fresh.all()) == 300
 
@@ -75,18 +75,18 @@ def test_what_one_state_holds_and_another_does_not(tmp_path, common, left, right
 def test_properties_of_an_older_version_are_read_and_replaced(tmp_path):
     old = {"lagoa.batch.a": "1" * 64, "lagoa.received.a": "7", "lagoa.batch.b": "2" * 64, "owner": "sales"}
     batches = BatchFiles(LocalStorage(tmp_path)).of(old)
-    assert batches.get("a") == HeldBatch("1" * 64, 7)
-    assert batches.get("b") == HeldBatch("2" * 64)
-    properties = batches.add("table", "c", held(3))
+    assert batches.get("a") == LoadedBatch("1" * 64, 7)
+    assert batches.get("b") == LoadedBatch("2" * 64)
+    properties = batches.add("table", "c", loaded(3))
     assert batches.replaced == {"lagoa.batch.a", "lagoa.received.a", "lagoa.batch.b"}
-    assert BatchFiles(LocalStorage(tmp_path)).of(properties).all() == {**batches.all(), "c": held(3)}
+    assert BatchFiles(LocalStorage(tmp_path)).of(properties).all() == {**batches.all(), "c": loaded(3)}
 
 
 def test_a_batch_is_known_for_as_long_as_the_policy_says(tmp_path):
     files = BatchFiles(LocalStorage(tmp_path), days=30)
     properties: dict[str, str] = {}
     for number, days in enumerate([40, 29, 0]):
-        properties = files.of(properties).add("table", f"b{number}", held(number, days=days))
+        properties = files.of(properties).add("table", f"b{number}", loaded(number, days=days))
     assert files.of(properties).all().keys() == {"b1", "b2"}
 
 

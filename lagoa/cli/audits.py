@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import count, emit_pairs, emit_rows, emit_table, number, say, say_parts, seconds, short
+from lagoa.cli.console import emit_pairs, emit_rows, emit_table, number, say, say_parts, seconds, short
 from lagoa.cli.layout import Painted
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,10 +88,10 @@ def _say_bad(results: Sequence[CheckResult]) -> None:
 
 def _say_by_table(passed: Sequence[CheckResult], results: Sequence[CheckResult]) -> None:
     """Print a line for each table of which a check passed."""
-    counted, of = Counter(each.table for each in passed), Counter(each.table for each in results)
+    per_table, of = Counter(each.table for each in passed), Counter(each.table for each in results)
     emit_pairs(
         (table, f"{number(n)} passed" if n == of[table] else f"{number(n)} of {number(of[table])} passed")
-        for table, n in sorted(counted.items())
+        for table, n in sorted(per_table.items())
     )
 
 
@@ -110,7 +111,7 @@ def _say_rows(samples: dict[str, pa.Table | None]) -> None:
         if table is None or table.num_rows == 0:
             continue
         say("")
-        say(f"{check}: {'the first ' if table.num_rows == _ROWS else ''}{count(table.num_rows, 'row')}")
+        say(f"{check}: {'the first ' if table.num_rows == _ROWS else ''}{counted(table.num_rows, 'row')}")
         others = [each for each in table.column_names if each not in _TELLING]
         refused = check.endswith("/quarantine_share")
         shown = table.select([*_TELLING, *others]) if refused else table

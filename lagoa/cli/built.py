@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lagoa.cli.console import count, emit_table, hint, number, seconds
+from lagoa.cli.console import emit_table, hint, number, seconds
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ def show_built(results: Sequence[ModelResult]) -> None:
         )
     kept = len(results) - len(built)
     if kept:
-        hint(f"{count(kept, 'model')} {'was' if kept == 1 else 'were'} up to date.")
+        hint(f"{counted(kept, 'model')} {'was' if kept == 1 else 'were'} up to date.")
     if not results:
         hint("There are no models: transformations/<layer>/<table>.sql holds one SELECT each, <table>.py one function.")
 

@@ -14,6 +14,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from lagoa.cli.layout import GAP, Heading, Painted, fit, laid_out, measured
+from lagoa.domain.lists import counted
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -139,9 +140,8 @@ def _print_table(
         _print_line(laid_out(row, headings, widths, first_out), " " * GAP, terminal=terminal)
     shown = sum(width is not None for width in widths)
     if shown < len(widths):
-        hint(
-            f"{count(len(widths), 'column')}, {number(shown)} shown; --json has all, and so does a pipe (`| less -S`)."
-        )
+        columns = counted(len(widths), "column")
+        hint(f"{columns}, {number(shown)} shown; --json has all, and so does a pipe (`| less -S`).")
 
 
 def _print_line(cells: Iterable[Painted], gap: str = "", *, terminal: bool) -> None:
@@ -221,11 +221,6 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
 
 
-def count(value: int, noun: str, plural: str = "") -> str:
-    """Return `1 row`, `2 rows`, `1,550,000 rows`."""
-    return f"{number(value)} {noun if value == 1 else plural or f'{noun}s'}"
-
-
 def size(octets: float) -> str:
     """Return a size in bytes as a person reads it: 12.3 MiB."""
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -246,7 +241,7 @@ def age(value: datetime) -> str:
     for limit, unit, name in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h")):
         if seconds < limit:
             return f"{seconds // unit} {name} ago"
-    return f"{count(seconds // 86400, 'day')} ago"
+    return f"{counted(seconds // 86400, 'day')} ago"
 
 
 def relative(path: Path) -> Path:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from lagoa.cli.console import count, emit_json, hint, moment, say, seconds, short
+from lagoa.cli.console import emit_json, hint, moment, say, seconds, short
 from lagoa.cli.progress import working
-from lagoa.domain.lists import listed
+from lagoa.domain.checks import Outcome
+from lagoa.domain.lists import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
+    from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
 
@@ -121,11 +123,11 @@ def say_published(publication: Publication) -> None:
     checks = [result for result in report.results if result.outcome == "passed"]
     warned = [result for result in report.results if result.outcome == "warned"]
     tables = publication.tables
-    names = ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")
+    names = ", ".join(tables) if len(tables) <= _LISTED else counted(len(tables), "table")
     say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
     others = f", {len(warned)} warned" if warned else ""
     others += f", {len(report.blocking)} failed" if report.blocking else ""
-    say(f"{count(len(checks), 'check')} passed{others}, in {seconds(report.seconds)}.")
+    say(f"{counted(len(checks), 'check')} passed{others}, in {seconds(report.seconds)}.")
     for result in report.blocking[:_LISTED]:
         say(f"  {result.summary}")
     if report.blocking:
@@ -134,7 +136,7 @@ def say_published(publication: Publication) -> None:
             "to that state, too; `lagoa audit show --failed` has all that fails."
         )
     if publication.loosened:
-        say(f"{count(len(publication.loosened), 'check')} used to be stricter:")
+        say(f"{counted(len(publication.loosened), 'check')} used to be stricter:")
         for sentence in publication.loosened:
             say(f"  {sentence}")
     if publication.uncommitted:
@@ -144,7 +146,6 @@ def say_published(publication: Publication) -> None:
 
 def tell_publication(publication: Publication) -> dict[str, Any]:
     """Return a publication for JSON output."""
-    outcomes = [result.outcome for result in publication.report.results]
     return {
         "commit": publication.commit,
         "previous": publication.previous,
@@ -156,5 +157,11 @@ def tell_publication(publication: Publication) -> dict[str, Any]:
         "loosened": list(publication.loosened),
         "git": publication.git or None,
         "uncommitted": list(publication.uncommitted),
-        "audit": {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")},
+        "audit": outcome_counts(publication.report),
     }
+
+
+def outcome_counts(report: AuditReport) -> dict[str, int]:
+    """Return the number of checks of each outcome, for JSON output."""
+    outcomes = [result.outcome for result in report.results]
+    return {outcome: outcomes.count(outcome) for outcome in get_args(Outcome)}

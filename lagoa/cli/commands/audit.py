@@ -17,7 +17,7 @@ from lagoa.cli.audits import (
     tell_rows,
 )
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, hint, moment, say, short
+from lagoa.cli.console import emit_json, emit_pairs, emit_table, hint, moment, say, short
 from lagoa.cli.errors import EXIT_AUDIT_FAILED
 from lagoa.cli.layout import Painted
 from lagoa.cli.options import (
@@ -31,6 +31,7 @@ from lagoa.cli.options import (
     open_here,
 )
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -214,7 +215,7 @@ def _say_kept(kept: KeptAudit) -> None:
             ("commit", f"{receipt.commit} on {short(receipt.base)}"),
             ("receipt", receipt.id),
             ("by", f"{receipt.author}, {moment(kept.published_at or receipt.prepared_at)}"),
-            ("changed", ", ".join(tables) if len(tables) <= _LISTED else count(len(tables), "table")),
+            ("changed", ", ".join(tables) if len(tables) <= _LISTED else counted(len(tables), "table")),
             *(("loosened", each) for each in receipt.loosened),
             *([("git", receipt.git)] if receipt.git else []),
             *(("uncommitted", each) for each in receipt.uncommitted),

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lagoa.cli.completion import complete_branch
-from lagoa.cli.console import count, emit_json, hint, say, short
+from lagoa.cli.console import emit_json, hint, say, short
 from lagoa.cli.options import DryRunOption, JsonOption, YesOption, confirm, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.refs import FromOption, NameArgument, delete_refs, show_branches
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from lagoa.review.overview import BranchState
@@ -73,7 +74,7 @@ def branch_delete(
             hint(f"Left alone: {which} less than a day ago and may go on. `lagoa branch delete NAME` deletes one.")
         if dry_run or not found:
             return
-        confirm(f"Delete {count(len(found), 'branch', 'branches')}?", yes=yes)
+        confirm(f"Delete {counted(len(found), 'branch', 'branches')}?", yes=yes)
         for state in found:
             with working(f"deleting {state.name}"):
                 lake.delete_ref(state.name, state.commit)  # not if somebody has written to it meanwhile

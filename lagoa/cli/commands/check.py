@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, number, relative, say
+from lagoa.cli.console import emit_json, hint, number, relative, say
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.domain.engines import EngineName
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,17 +62,17 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
             place = f"{relative(Path(told['file']))}" + (f":{told['line']}" if told["line"] else "")
             say(f"{place}: {told['message']} {told['advice']}".rstrip())
         _show_check_files(found.check_files)
-        counted = [
-            count(len(found.contracts), "contract"),
-            count(len(found.models), "model"),
-            count(found.tests, "test"),
-            count(len(found.checks), "check"),
+        usable = [
+            counted(len(found.contracts), "contract"),
+            counted(len(found.models), "model"),
+            counted(found.tests, "test"),
+            counted(len(found.checks), "check"),
         ]
-        counted += [count(len(found.trained), "trained model")] if found.trained else []
+        usable += [counted(len(found.trained), "trained model")] if found.trained else []
         if not found.faults:
-            say(f"{', '.join(counted)}: nothing is wrong.")
+            say(f"{', '.join(usable)}: nothing is wrong.")
         else:
-            hint(f"{count(len(found.faults), 'fault')}; {', '.join(counted)} can be used.")
+            hint(f"{counted(len(found.faults), 'fault')}; {', '.join(usable)} can be used.")
     if found.faults:
         raise typer.Exit(EXIT_ERROR)
 
@@ -81,7 +82,7 @@ def _show_check_files(places: Sequence[CheckFilePlace]) -> None:
     for each in places:
         if each.reasons:
             stay = "stays" if each.stay == 1 else "stay"
-            part = f"{number(each.stay)} of {count(each.queries, 'query')} {stay} on DuckDB"
+            part = f"{number(each.stay)} of {counted(each.queries, 'query')} {stay} on DuckDB"
             say(f"{relative(Path(each.file))}: {part}: {'; '.join(each.reasons)}.")
     if places:
         whole = sum(not each.reasons for each in places)

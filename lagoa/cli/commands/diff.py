@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_range
-from lagoa.cli.console import count, emit_json, emit_rows, emit_table, hint, number, one_line, say, shorten, text_of
+from lagoa.cli.console import emit_json, emit_rows, emit_table, hint, number, one_line, say, shorten, text_of
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,7 @@ def _show_tables(found: LakeDiff) -> None:
 
 def _show_columns(table: TableDiff) -> None:
     say("")
-    say(f"{table.table}: {count(len(table.columns), 'column differs', 'columns differ')}")
+    say(f"{table.table}: {counted(len(table.columns), 'column differs', 'columns differ')}")
     for change in table.columns:
         say(f"  {_in_words(change)}")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_table, hint, number, say, seconds
+from lagoa.cli.console import emit_table, hint, number, say, seconds
 from lagoa.cli.options import BranchOption, IgnoreOption, IntoOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch, repeated
-from lagoa.domain.lists import listed
+from lagoa.domain.lists import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json:
 
         def on_done(result: IngestResult) -> None:
             done.append(result)
-            tell(f"loading {source.name}: {count(len(done), 'file')} done, {result.source} the latest")
+            tell(f"loading {source.name}: {counted(len(done), 'file')} done, {result.source} the latest")
 
         try:
             return place.ingest_folder(source, ignore=ignore, on_done=on_done)
@@ -137,7 +137,7 @@ def _hint_at_quarantine(results: Sequence[IngestResult], ref: str) -> None:
     refused = sum(r.quarantined for r in results if not r.skipped)
     if refused:
         at = "" if ref == "main" else f" --ref {ref}"
-        hint(f"{count(refused, 'record')} went to quarantine: `lagoa quarantine list{at}`.")
+        hint(f"{counted(refused, 'record')} went to quarantine: `lagoa quarantine list{at}`.")
 
 
 def _hint_at_models(lake: Lake) -> None:
@@ -154,7 +154,7 @@ def _note(result: IngestResult) -> str:
         return "loaded before"
     notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
     notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
-    notes += [f"{count(result.footer, 'record')} at the end left out as footer"] if result.footer else []
+    notes += [f"{counted(result.footer, 'record')} at the end left out as footer"] if result.footer else []
     return "; ".join([*notes, *result.notes])
 
 

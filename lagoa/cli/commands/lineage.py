@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, say, short
+from lagoa.cli.console import emit_json, emit_table, hint, number, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from lagoa.training.lineage import LineageTable, ModelLineage
@@ -57,7 +58,7 @@ def _show(found: ModelLineage) -> None:
         whole=("table",),
     )
     if found.withdrawn:
-        hint(f"main no longer has {count(len(found.withdrawn), 'batch', 'batches')}: {', '.join(found.withdrawn)}.")
+        hint(f"main no longer has {counted(len(found.withdrawn), 'batch', 'batches')}: {', '.join(found.withdrawn)}.")
 
 
 def _list(found: list[ModelLineage]) -> None:

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, short
+from lagoa.cli.console import emit_json, emit_table, hint, short
 from lagoa.cli.console import moment as local
 from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
 from lagoa.cli.progress import working
+from lagoa.cli.publications import outcome_counts
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from lagoa.domain.commits import Commit
-    from lagoa.domain.receipts import Receipt
     from lagoa.lake import Lake
 
 
@@ -69,24 +70,19 @@ def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str
         "message": commit.message,
         "tables": sorted(str(table) for table in lake.changed_tables(commit)),
         "receipt": receipt.id if receipt else None,
-        "audit": _outcomes(receipt) if receipt else None,
+        "audit": outcome_counts(receipt.report) if receipt else None,
         "loosened": list(receipt.loosened) if receipt else [],
         "git": (receipt.git or None) if receipt else None,
         "uncommitted": list(receipt.uncommitted) if receipt else [],
     }
 
 
-def _outcomes(receipt: Receipt) -> dict[str, int]:
-    outcomes = [result.outcome for result in receipt.report.results]
-    return {outcome: outcomes.count(outcome) for outcome in ("passed", "warned", "failed", "not evaluated")}
-
-
 def _changed(tables: list[str]) -> str:
-    return ", ".join(tables) if len(tables) <= 2 else count(len(tables), "table")  # noqa: PLR2004 - fits a line
+    return ", ".join(tables) if len(tables) <= 2 else counted(len(tables), "table")  # noqa: PLR2004 - fits a line
 
 
 def _checks(outcomes: dict[str, int] | None, loosened: list[str]) -> str:
     if outcomes is None:
         return ""
-    counted = {**outcomes, "loosened": len(loosened)}
-    return ", ".join(f"{n} {outcome}" for outcome, n in counted.items() if n) or "none"
+    shown = {**outcomes, "loosened": len(loosened)}
+    return ", ".join(f"{n} {outcome}" for outcome, n in shown.items() if n) or "none"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, say, short, size
+from lagoa.cli.console import emit_json, emit_table, hint, number, say, short, size
 from lagoa.cli.options import EngineOption, IgnoreOption, IntoOption, JsonOption, RefOption, SelectOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of
-from lagoa.domain.lists import listed
+from lagoa.domain.lists import counted, listed
 
 if TYPE_CHECKING:
     from lagoa.review.plan import Plan
@@ -101,7 +101,8 @@ def _show_models(found: Plan, *, engines: bool) -> None:
 
 def _show_checks(found: Plan) -> None:
     if found.checks:
-        say(f"Checks: {number(sum(found.checks.values()))}, for {count(len(found.checks), 'table')} that would change.")
+        tables = counted(len(found.checks), "table")
+        say(f"Checks: {number(sum(found.checks.values()))}, for {tables} that would change.")
 
 
 def _show_check_files(found: Plan) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lagoa.cli.completion import complete_ref
-from lagoa.cli.console import count, emit_json, hint, say, short
+from lagoa.cli.console import emit_json, hint, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import follow_features, say_published, tell_publication
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from lagoa.domain.receipts import Publication
@@ -51,7 +52,7 @@ def rollback(
 def _say_unseen(publication: Publication) -> None:
     if not publication.unseen:
         return
-    say(f"{count(len(publication.unseen), 'batch was', 'batches were')} removed from main:")
+    say(f"{counted(len(publication.unseen), 'batch was', 'batches were')} removed from main:")
     for batch in publication.unseen:
         say(f"  {batch}")
     if publication.held:

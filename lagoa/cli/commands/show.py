@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_pairs, emit_table, moment, number, relative, say, size
+from lagoa.cli.console import emit_json, emit_pairs, emit_table, moment, number, relative, say, size
 from lagoa.cli.options import JsonOption, RefOption, TableArgument, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.table_states import number_of, tell_table
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from lagoa.contracts import Contract
@@ -78,9 +79,9 @@ def _contract(contract: Contract) -> dict[str, Any]:
 
 
 def _facts(state: TableState, contract: Contract | None, ref: str) -> list[tuple[str, str]]:
-    rows = "unknown" if state.rows is None else count(state.rows, "row")
+    rows = "unknown" if state.rows is None else counted(state.rows, "row")
     files = (
-        "" if state.files is None or state.bytes is None else f" in {count(state.files, 'file')}, {size(state.bytes)}"
+        "" if state.files is None or state.bytes is None else f" in {counted(state.files, 'file')}, {size(state.bytes)}"
     )
     facts = [("table", f"{state.table} at {ref}"), ("holds", rows + files), ("written", moment(state.updated_at))]
     if state.partition:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lagoa.cli.console import count, emit_json, emit_rows, hint, text_of
+from lagoa.cli.console import emit_json, emit_rows, hint, text_of
 from lagoa.cli.options import JsonOption, RefOption, open_here
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ def _print_table(result: Result, limit: int) -> None:
         rows = result.fetchmany(limit + 1)
     emit_rows(list(result.columns), rows[:limit])
     if len(rows) > limit:
-        hint(f"These are the first {count(limit, 'row')}; there are more: --limit N shows N, --csv and --json all.")
+        hint(f"These are the first {counted(limit, 'row')}; there are more: --limit N shows N, --csv and --json all.")
     elif not rows:
         hint("No rows.")
 

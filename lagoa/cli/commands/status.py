@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import age, count, emit_json, emit_pairs, hint, moment, number, say, short, size
+from lagoa.cli.console import age, emit_json, emit_pairs, hint, moment, number, say, short, size
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.refs import show_branches
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,12 +80,12 @@ def _head(main: BranchState) -> str:
 def _publication(last: Publication | None) -> str:
     if last is None:
         return "never"
-    return f"{moment(last.published_at)}, {count(len(last.report.results), 'check')}"
+    return f"{moment(last.published_at)}, {counted(len(last.report.results), 'check')}"
 
 
 def _tables(states: Sequence[TableState]) -> str:
     rows, octets = sum(state.rows or 0 for state in states), sum(state.bytes or 0 for state in states)
-    return f"{count(len(states), 'table')}, {count(rows, 'row')}, {size(octets)}" if states else "none"
+    return f"{counted(len(states), 'table')}, {counted(rows, 'row')}, {size(octets)}" if states else "none"
 
 
 def _in_words(models: Mapping[str, Any]) -> str:
@@ -108,7 +109,7 @@ def _waiting(lake: Lake, states: Sequence[TableState]) -> dict[str, int]:
 
 def _quarantine(waiting: Mapping[str, int]) -> str:
     listed = ", ".join(f"{table} {number(n)}" for table, n in waiting.items() if n)
-    return f"{count(sum(waiting.values()), 'record')} waiting: {listed}" if listed else "empty"
+    return f"{counted(sum(waiting.values()), 'record')} waiting: {listed}" if listed else "empty"
 
 
 def _tell(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_ref, complete_table
-from lagoa.cli.console import count, hint, relative, say, short
+from lagoa.cli.console import hint, relative, say, short
 from lagoa.cli.options import BranchOption, JsonOption, TableArgument, YesOption, confirm, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
-from lagoa.domain.lists import listed
+from lagoa.domain.lists import counted, listed
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def table_drop(
         lake.describe_table(table, branch or "main")  # it is there, before anything is asked
         readers = _readers(lake, table)
         if readers and not as_json:
-            hint(f"{table} is read by {count(len(readers), 'model')}: {', '.join(readers)}.")
+            hint(f"{table} is read by {counted(len(readers), 'model')}: {', '.join(readers)}.")
         if branch is None:
             confirm(f"Remove {table} from main?", yes=yes)
         with place_of(lake, "drop", branch) as place:
@@ -113,7 +113,7 @@ def _show(result: RestoreResult, source: str) -> None:
         return
     say(f"{result.table} is restored to {source}.")
     if result.unseen:
-        batches = count(len(result.unseen), "batch is", "batches are")
+        batches = counted(len(result.unseen), "batch is", "batches are")
         hint(f"{batches} no longer in the table, and can be loaded again: {', '.join(result.unseen)}.")
     if result.stale_inputs:
         others = ", ".join(map(str, result.stale_inputs))

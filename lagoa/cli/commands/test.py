@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lagoa.cli.completion import complete_model
-from lagoa.cli.console import count, emit_json, emit_table, hint, number, one_line, relative, say, seconds
+from lagoa.cli.console import emit_json, emit_table, hint, number, one_line, relative, say, seconds
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.layout import Painted
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from lagoa.sql_models.testing import ModelTestReport, ModelTestResult
@@ -64,7 +65,7 @@ def _show(report: ModelTestReport) -> None:
     took = sum(result.seconds for result in report.results)
     failed = f"{number(len(report.failed))} failed" if report.failed else "all passed"
     if report.results:
-        say(f"{count(len(report.results), 'test')} of {count(models, 'model')}: {failed}, in {seconds(took)}.")
+        say(f"{counted(len(report.results), 'test')} of {counted(models, 'model')}: {failed}, in {seconds(took)}.")
     if report.untested:
         hint(f"Without a test: {', '.join(map(str, report.untested))}.")
     if not (report.results or report.untested):

@@ -41,11 +41,6 @@ def test_age(back, shown):
     assert console.age(datetime.now(UTC) - back) == shown
 
 
-def test_count():
-    assert console.count(1, "row") == "1 row"
-    assert console.count(2, "batch", "batches") == "2 batches"
-
-
 def test_durations():
     assert console.seconds(0.4212) == "0.42 s"
     assert console.seconds(125) == "2 min 5 s"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
-from lagoa.cli.console import count, hint, relative, say
+from lagoa.cli.console import hint, relative, say
 from lagoa.cli.options import RefOption, lake_folder, open_here
 from lagoa.cli.progress import working
 from lagoa.domain.file_patterns import HIDDEN
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -145,7 +146,7 @@ def _write(target: Path, text: str) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, "utf-8")
     marked = text.count("# REVIEW") - text.count("# REVIEW marks")  # the line that says what REVIEW is
-    say(f"{relative(target)} is written; {count(marked, 'line')} marked REVIEW.")
+    say(f"{relative(target)} is written; {counted(marked, 'line')} marked REVIEW.")
 
 
 def _inferred(files: Sequence[Path], table: TableName, given: Given, *, explain: bool) -> str:

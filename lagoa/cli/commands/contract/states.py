@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import count, emit_json, hint, say, shorten
+from lagoa.cli.console import emit_json, hint, say, shorten
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import BranchOption, JsonOption, RefOption, TablesArgument, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from lagoa.contracts.fields import Difference
@@ -69,16 +70,16 @@ def _show(found: list[ContractDiff], ref: str) -> None:
         if each.state == "no contract":
             say(f"{each.table} has no contract: nothing writes to it or publishes it.")
         elif each.differences:
-            say(f"{each.table}: {count(len(each.differences), 'difference')}")
+            say(f"{each.table}: {counted(len(each.differences), 'difference')}")
             for difference in each.differences:
                 say(f"  {_in_words(difference)}")
     absent = [str(each.table) for each in found if each.state == "not there"]
     if absent:
-        names = ", ".join(absent) if len(absent) <= _LISTED else count(len(absent), "table")
+        names = ", ".join(absent) if len(absent) <= _LISTED else counted(len(absent), "table")
         say(f"Not at {ref} yet, created by the first write: {names}.")
     same = sum(each.state == "same" for each in found)
     if same or not found:
-        say(f"As in their contracts: {count(same, 'table')}.")
+        say(f"As in their contracts: {counted(same, 'table')}.")
     refused = [str(each.table) for each in found if each.refused]
     if refused:
         hint(f"Writes to {', '.join(refused)} are refused until this is resolved.")

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lagoa.cli.console import count, hint, number, say
+from lagoa.cli.console import hint, number, say
 from lagoa.cli.options import open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch, repeated
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ def _show(result: FateResult) -> None:
         same = ", or all of them have these values" if result.action == "fix" else ""
         say(f"{result.table}: no waiting record is selected{same}.")
         return
-    say(f"{result.table}: {count(result.records, 'record')}, {', '.join(filter(None, parts))}.")
+    say(f"{result.table}: {counted(result.records, 'record')}, {', '.join(filter(None, parts))}.")
     if result.changed:
         say("changed: " + ", ".join(f"{name} in {number(n)}" for name, n in result.changed.items()) + ".")
     for rule, n in result.rules.items():
@@ -65,7 +66,7 @@ def _hint_unsplit(result: FateResult, branch: str | None) -> None:
     """Say which records are left out since they have no columns, and how they are selected or fixed."""
     if not result.unsplit:
         return
-    records = count(result.unsplit, "waiting record")
+    records = counted(result.unsplit, "waiting record")
     left = f"{records} that cannot be split into columns {'is' if result.unsplit == 1 else 'are'} left out"
     if result.action != "fix":
         hint(f"{left}: --rule, --batch and conditions on _rule, _row and _reason select such records.")

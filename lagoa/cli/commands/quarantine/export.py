@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument, WhereOption
-from lagoa.cli.console import count, emit_json, hint, number, say
+from lagoa.cli.console import emit_json, hint, number, say
 from lagoa.cli.options import JsonOption, RefOption, either, open_here
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 from lagoa.domain.selection import Selection
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def export(  # noqa: PLR0913 - options of the command
         emit_json({"table": str(result.table), "file": target, "records": result.records, "raw": result.raw})
         return
     unsplit = f"; {number(result.raw)} of them could not be split into columns" if result.raw else ""
-    say(f"{count(result.records, 'record')} written to {target}{unsplit}.")
+    say(f"{counted(result.records, 'record')} written to {target}{unsplit}.")
     if result.records:
         hint(f"Next: edit it, then `lagoa quarantine fix {table} --file {target}{on}`.")
 

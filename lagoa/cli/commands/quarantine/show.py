@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from lagoa.cli.commands.quarantine.selection import BatchOption, RuleOption, TableArgument
-from lagoa.cli.console import count, emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
+from lagoa.cli.console import emit_json, emit_table, hint, moment, number, one_line, say, short, shorten
 from lagoa.cli.options import JsonOption, PersonalOption, RefOption, open_here
 from lagoa.cli.progress import working
+from lagoa.domain.lists import counted
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
 from lagoa.formats.shared.shown import shown
@@ -63,7 +64,7 @@ def show(  # noqa: PLR0913 - options of the command
     else:
         emit_table(columns, rows, right=("record",))
     if more:
-        hint(f"These are the first {count(limit, 'record')}; there are more: --limit N.")
+        hint(f"These are the first {counted(limit, 'record')}; there are more: --limit N.")
     if hides:
         hint("Records with personal data are masked; --personal shows them.")
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lagoa.errors import LagoaError
 
-EXIT_ERROR = 1
-EXIT_USAGE = 2
+EXIT_ERROR = 1  # 2 is a usage error, which Typer reports
 EXIT_AUDIT_FAILED = 3
 EXIT_CONFLICT = 4
 EXIT_TRY_AGAIN = 5

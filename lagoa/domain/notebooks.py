@@ -20,6 +20,12 @@ def moment(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def shown_value(value: Any) -> str:
+    """Return the beginning of a value that is not null as text; bytes are read as UTF-8 where they are."""
+    text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    return cut(text, _CELL)
+
+
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], note: str = "") -> str:
     """Return rows as a table in HTML, NULL where there is no value.
 
@@ -41,5 +47,4 @@ def _cell(value: Any) -> str:
         return "<em>NULL</em>"
     from html import escape
 
-    text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    return escape(cut(text, _CELL))
+    return escape(shown_value(value))

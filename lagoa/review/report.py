@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.audit import failing_rows
 from lagoa.audit.records import kept_audits
-from lagoa.domain.lists import cut
+from lagoa.domain.notebooks import moment, shown_value
 from lagoa.errors import LagoaError
 from lagoa.review.personal import masked, personal_columns
 
@@ -33,7 +33,6 @@ PUBLICATIONS = 30
 _TEMPLATES = Path(__file__).parent
 _ORDER: dict[Outcome, int] = {"failed": 0, "not evaluated": 1, "warned": 2, "passed": 3}
 _WIDTH, _HEIGHT, _MARGIN = 120, 24, 4
-_CELL = 200  # characters of a value; a cell may hold megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def audit_page(context: LakeContext, kept: KeptAudit, *, personal: bool = False)
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["moment"] = _moment
+    environment.filters["moment"] = moment
     return environment.get_template("audit_report.html").render(
         lake=context.settings.name,
         kept=kept,
@@ -196,11 +195,4 @@ def _rows(context: LakeContext, kept: KeptAudit, result: CheckResult, *, persona
 
 
 def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = value[: 4 * _CELL].decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
-    return cut(text, _CELL)
-
-
-def _moment(value: datetime) -> str:
-    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return None if value is None else shown_value(value)

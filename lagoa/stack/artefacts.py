@@ -72,7 +72,7 @@ def fetch(root: Path, name: str, artefact: Artefact, tell: Tell, build: Build | 
         build: builds the options of the manifest into what was unpacked.
 
     Raises:
-        StackError: it cannot be had, or is not what `infra/stack.toml` says.
+        StackError: it cannot be downloaded or built, or is not what `infra/stack.toml` says.
     """
     if artefact.module:
         return Path(sys.executable)

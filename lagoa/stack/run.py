@@ -1,4 +1,4 @@
-"""The stack as a whole: up, down, and how it is."""
+"""The stack as a whole: starting and stopping its servers, and their state."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Stack:
             tell: called with what is being done.
 
         Raises:
-            StackError: one cannot be had, its port is taken, or it is not healthy in time.
+            StackError: one cannot be downloaded or built, its port is taken, or it is not healthy in time.
         """
         names = self._ordered(only)
         running = self._supervisor.running()
@@ -234,7 +234,7 @@ class Stack:
         if server.make_ready is not None:
             server.make_ready(self._site(name))
             self._wait(name, server.serves)
-        tell(f"{name} is well")
+        tell(f"{name} is healthy")
 
     def _wait(self, name: str, until: Callable[[Artefact], bool]) -> None:
         began = time.monotonic()

@@ -279,14 +279,14 @@ def _failed(model: Model, error: BaseException) -> TrainingError:
 
 
 def baseline(definition: Definition, train: pa.Table, test: pa.Table) -> dict[str, float]:
-    """Return the figures that could be had without a model, which are those that there is a baseline for."""
+    """Return the figures of a prediction without a model, for the metrics that have such a baseline."""
     import numpy as np
 
     known, label = label_of(train, definition), label_of(test, definition)
     ones = np.ones(len(label))
     column = None
     if definition.baseline:
-        column = _said(test, definition)
+        column = _baseline_column(test, definition)
     if definition.kind == "probability":
         guess = np.full(len(label), known.mean())
         if column is not None:
@@ -301,7 +301,7 @@ def baseline(definition: Definition, train: pa.Table, test: pa.Table) -> dict[st
     return found
 
 
-def _said(rows: pa.Table, definition: Definition) -> np.ndarray:
+def _baseline_column(rows: pa.Table, definition: Definition) -> np.ndarray:
     """Return the column for a baseline as doubles, null as NaN."""
     name = definition.baseline
     (found,) = feature_types(rows, [name])

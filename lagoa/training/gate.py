@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lagoa.domain.features import microseconds_of
 from lagoa.domain.training import CHAMPION, HIGHER_IS_BETTER, Promotion
@@ -129,7 +129,7 @@ def promote(context: LakeContext, run: TrainingRun, why: str, *, uncompared: boo
         context.tracking.set_alias(run.model, CHAMPION, run.version)  # where MLflow did not answer the last time
         reasons.append("it is the champion already")
     elif now.champion is None:
-        reasons += _beside_baseline(run, lines)
+        reasons += _against_baseline(run, lines)
     else:
         try:
             comparison = compare(context, run, now.champion)
@@ -142,19 +142,19 @@ def promote(context: LakeContext, run: TrainingRun, why: str, *, uncompared: boo
             lines.append(comparison.text)
             with unpacked(run.model, run.files) as model:
                 margin = model.definition.gate.margin
-            if not comparison.low >= -margin:
+            if not comparison.low >= -margin:  # also if it is not a number
                 reasons.append(f"it may be worse than the champion by more than {margin:g}: {comparison.text}")
     if reasons:
         raise PromotionRefused(run.model, run.id, reasons)
     number = now.promotions[0].number + 1 if now.promotions else 1
     done = _promotion(context, number, run, why, tuple(lines))
     context.training.promote(done)
-    _show(context, run)
+    _show_in_mlflow(context, run)
     return done
 
 
 def rollback(context: LakeContext, model: str, why: str, version: int | None = None) -> Promotion:
-    """Make an earlier champion the champion again; it passed the gate in its time, and passes no other one.
+    """Make an earlier champion the champion again, without comparing it: it passed the gate when it was promoted.
 
     Args:
         context: the lake's.
@@ -178,11 +178,11 @@ def rollback(context: LakeContext, model: str, why: str, version: int | None = N
     run = next(each for each in now.runs if each.id == back.run)
     done = _promotion(context, now.promotions[0].number + 1, run, why, back.gate, kind="rollback")
     context.training.promote(done)
-    _show(context, run)
+    _show_in_mlflow(context, run)
     return done
 
 
-def _show(context: LakeContext, run: TrainingRun) -> None:
+def _show_in_mlflow(context: LakeContext, run: TrainingRun) -> None:
     """Let MLflow show a champion; the records have it already."""
     try:
         context.tracking.set_alias(run.model, CHAMPION, run.version)
@@ -195,6 +195,7 @@ def _show(context: LakeContext, run: TrainingRun) -> None:
 
 
 def _reasons(context: LakeContext, run: TrainingRun, why: str) -> list[str]:
+    """Return why a version is not promoted, whatever the champion is."""
     found = []
     if not why.strip():
         found.append("a promotion has a reason: say why")
@@ -206,7 +207,7 @@ def _reasons(context: LakeContext, run: TrainingRun, why: str) -> list[str]:
     return found
 
 
-def _beside_baseline(run: TrainingRun, lines: list[str]) -> list[str]:
+def _against_baseline(run: TrainingRun, lines: list[str]) -> list[str]:
     """Compare the first champion with what could be said without a model."""
     with unpacked(run.model, run.files) as model:
         name = model.definition.metric
@@ -220,14 +221,19 @@ def _beside_baseline(run: TrainingRun, lines: list[str]) -> list[str]:
 
 
 def _promotion(
-    context: LakeContext, number: int, run: TrainingRun, why: str, lines: tuple[str, ...], kind: str = "promote"
+    context: LakeContext,
+    number: int,
+    run: TrainingRun,
+    why: str,
+    lines: tuple[str, ...],
+    kind: Literal["promote", "rollback"] = "promote",
 ) -> Promotion:
     return Promotion(
         number=number,
         model=run.model,
         run=run.id,
         version=run.version,
-        kind="rollback" if kind == "rollback" else "promote",
+        kind=kind,
         by=context.settings.author,
         why=why.strip(),
         at=context.clock().astimezone(UTC),

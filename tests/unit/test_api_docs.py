@@ -1,4 +1,4 @@
-"""docs/api.md has every class that the front door returns, every error, and names nothing that is not there."""
+"""docs/api.md has every class that the public API returns, every error, and names nothing that is not there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _missing(text):
     return sorted((returned & _classes() | set(lagoa.__all__)) - shown)
 
 
-def test_what_the_front_door_returns_is_on_the_page():
+def test_what_the_public_api_returns_is_on_the_page():
     assert _missing(PAGE.read_text("utf-8")) == []
 
 

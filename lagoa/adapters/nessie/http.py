@@ -94,7 +94,7 @@ class NessieHttp:
             NotThere, Conflict: for the caller to give a meaning to.
             CatalogBusy: no useful answer in time, after all retries.
             SignInFailed, NotAllowed: 401, 403.
-            SignInUnavailable: there is no token to be had.
+            SignInUnavailable: no token can be obtained.
             TerminalError: any other refusal.
         """
         if self._pid != os.getpid():  # a connection must not be shared with the parent process

@@ -96,7 +96,7 @@ class OidcTokens:
         Raises:
             SignInFailed: the server does not know the client, or not this secret of it.
             SignInUnavailable: it does not answer, and the last token ran out.
-            LagoaError: the client's secret cannot be had.
+            LagoaError: the client's secret cannot be read.
         """
         if self._pid != os.getpid():  # in the parent process another thread may have held the lock
             self._start()
@@ -117,7 +117,7 @@ class OidcTokens:
 
         Raises:
             SignInFailed, SignInUnavailable: the server does not describe itself.
-            LagoaError: the client's secret cannot be had.
+            LagoaError: the client's secret cannot be read.
         """
         try:
             with httpx.Client(timeout=self._options.timeout_s) as http:

@@ -1,4 +1,4 @@
-"""Zip files through the front door: loaded like what is in them, once, by the contract that names them."""
+"""Zip files: loaded like what is in them, once, by the contract that names them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import name_in_sql, names_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ def versions_sql(contract: Contract, source: str) -> str:
         contract: the table's contract.
         source: SQL for a FROM clause with observations as in `observations_sql`, in the table's types.
     """
-    key = ", ".join(map(name_in_sql, business_key(contract)))
+    key = names_in_sql(business_key(contract))
     values = [name for name in _names(contract) if name not in (*contract.key, *HISTORY_COLUMNS)]
     greatest = "".join(f", {name_in_sql(name)} DESC NULLS LAST" for name in values)
     state = ", ".join(f"CASE WHEN {CURRENT} THEN {name_in_sql(name)} END" for name in values)
@@ -89,7 +89,7 @@ def versions_sql(contract: Contract, source: str) -> str:
 
 def single_versions_sql(contract: Contract, source: str) -> str:
     """Return `versions_sql` for the simple case: one observation per key, and no key missing later."""
-    columns = ", ".join(map(name_in_sql, _names(contract)))
+    columns = names_in_sql(_names(contract))
     return f"SELECT {columns} FROM {source} WHERE {CURRENT}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from lagoa.domain.tables import TableName
 
@@ -20,6 +20,16 @@ TYPES = {
 def name_in_sql(name: str) -> str:
     """Return an identifier quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def names_in_sql(names: Iterable[str]) -> str:
+    """Return identifiers quoted for SQL, separated by commas."""
+    return ", ".join(map(name_in_sql, names))
+
+
+def name_in_spark(name: str) -> str:
+    """Return an identifier quoted for the SQL of Spark, in which double quotes are around texts."""
+    return f"`{name.replace('`', '``')}`"
 
 
 def table_in_sql(table: TableName) -> str:

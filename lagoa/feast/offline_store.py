@@ -15,7 +15,7 @@ from feast.utils import _get_requested_feature_views_to_features_dict, compute_n
 
 from lagoa.domain.features import microseconds_of
 from lagoa.domain.refs import MAIN
-from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.sql_names import name_in_sql, names_in_sql, table_in_sql
 from lagoa.domain.tables import TableName
 from lagoa.errors import FeatureError
 from lagoa.feast.repository import open_repository
@@ -254,9 +254,9 @@ def _pull(
     moment = moments_in_sql(types, found.table, columns.timestamp, found.zone)
     bounds = [f"{moment} {sign} {microseconds_of(at)}" for sign, at in zip((">=", "<="), between, strict=True) if at]
     order = f"{moment} DESC" + (f", {name_in_sql(columns.created)} DESC NULLS LAST" if columns.created else "")
-    by = f"PARTITION BY {', '.join(map(name_in_sql, columns.keys))} " if columns.keys else ""
+    by = f"PARTITION BY {names_in_sql(columns.keys)} " if columns.keys else ""
     once = f" QUALIFY row_number() OVER ({by}ORDER BY {order}{AND_ONE}) = 1" if latest else ""
-    selected = ", ".join(map(name_in_sql, columns.all)) + (f", '' AS {name_in_sql(DUMMY)}" if columns.dummy else "")
+    selected = names_in_sql(columns.all) + (f", '' AS {name_in_sql(DUMMY)}" if columns.dummy else "")
     where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
     query = f"SELECT {selected} FROM {table_in_sql(table)}{where}{once}"  # noqa: S608 - names are quoted
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lagoa.audit.on_engine import bytes_of
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import names_in_sql
 from lagoa.errors import ModelError
 from lagoa.sql_models.described import described_tables
 from lagoa.sql_models.engine_choice import engine_for, workers_of
@@ -111,7 +111,7 @@ def _written(context: LakeContext, sql: str, tables: Pointers, schema: pa.Schema
     found = described_tables(context, tables, name)
     if len(found.tables) < len(tables):
         return None
-    columns = ", ".join(map(name_in_sql, schema.names))
+    columns = names_in_sql(schema.names)
     try:
         return select_for(Path("rows.sql"), f"SELECT {columns} FROM (\n{sql}\n) AS rows", name, found)
     except ModelError:

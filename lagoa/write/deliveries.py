@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import INTENTS
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import names_in_sql
 from lagoa.errors import LakeTooNew, QueryError
 from lagoa.write.fingerprints import GIVEN, STORED, function_of, given_rows, same, stored_rows
 
@@ -52,7 +52,7 @@ class KeptDelivery:
     @cached_property
     def fingerprint(self) -> str:
         """Fingerprint of the rows as they were given."""
-        left_out = ", ".join(map(name_in_sql, sorted(self._rows.filled)))
+        left_out = names_in_sql(sorted(self._rows.filled))
         given = f"(SELECT * EXCLUDE ({left_out}) FROM {self._table})" if left_out else self._table
         return given_rows(self._rows.session, given)
 

@@ -11,7 +11,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import names_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def stored_rows(session: SqlSession, source: str | None, columns: Sequence[str])
     """
     if source is None:
         return _fingerprint(STORED, (0, None, None))
-    names = ", ".join(map(name_in_sql, columns))
+    names = names_in_sql(columns)
     row = session.query(
         f"SELECT count(*), sum(hash({names})::HUGEINT), sum(hash(1, {names})::HUGEINT) FROM {source}"
     ).fetchall()[0]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.ports.engine import FILE_COLUMN
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import name_in_sql, names_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import WriteError
 from lagoa.write.copy_on_write import Replaced, read_part, replaced_files, rows_by_file
@@ -29,10 +29,6 @@ _NEW, _HITS = "_lagoa_new", "_lagoa_hits"
 _OLDER = "_lagoa_older"
 _ROW = LINEAGE_COLUMNS[3]
 _BOUNDED = {"int", "long", "string", "date", "timestamp", "timestamptz"}
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(name_in_sql, names))
 
 
 def merge_rows(
@@ -61,7 +57,7 @@ def merge_rows(
         _refuse_null_keys(session, target, key)
         if count and _repeats(session, key):
             _keep_latest(session, target, key, order_by)
-        came = f"SELECT {_listed(target.columns)} FROM {_NEW}"
+        came = f"SELECT {names_in_sql(target.columns)} FROM {_NEW}"
         kept = incoming.keep(session, target, came) if incoming and count else ()
         return replace(_merge_staged(session, target, key, order_by), incoming=kept)
     finally:
@@ -78,7 +74,7 @@ def _merge_staged(session: SqlSession, target: Target, key: Sequence[str], order
     added = session.query(f"SELECT count(*) FROM {_NEW}").fetchall()[0][0]
     if not added:
         return FileChanges(key=tuple(key))
-    rows = f"SELECT {_listed(target.columns)} FROM {_NEW}"
+    rows = f"SELECT {names_in_sql(target.columns)} FROM {_NEW}"
     if old.source:
         columns = ", ".join(f"o.{name_in_sql(name)}" for name in target.columns)
         rows += f" UNION ALL SELECT {columns} FROM {old.source} AS o ANTI JOIN {_NEW} AS n ON {_same(key)}"
@@ -101,7 +97,7 @@ def _find_hits(session: SqlSession, part: Part, key: Sequence[str], order_by: st
     session.query(
         f"CREATE OR REPLACE TEMP TABLE {_HITS} AS SELECT {file}, {older} AS {_OLDER}, {keys} FROM {part.sql} {joined}"
     ).fetchall()
-    losers = f"({_listed(key)}) IN (SELECT {_listed(key)} FROM {_HITS} WHERE {_OLDER})"
+    losers = f"({names_in_sql(key)}) IN (SELECT {names_in_sql(key)} FROM {_HITS} WHERE {_OLDER})"
     session.query(f"DELETE FROM {_NEW} WHERE {losers}").fetchall()
     session.query(f"DELETE FROM {_HITS} WHERE {losers}").fetchall()
     return dict(session.query(f"SELECT {FILE_COLUMN}, count(*) FROM {_HITS} GROUP BY ALL").fetchall())
@@ -125,7 +121,7 @@ def _check_columns(target: Target, names: Sequence[str]) -> None:
 
 
 def _repeats(session: SqlSession, key: Sequence[str]) -> bool:
-    sql = f"SELECT 1 FROM {_NEW} GROUP BY {_listed(key)} HAVING count(*) > 1 LIMIT 1"
+    sql = f"SELECT 1 FROM {_NEW} GROUP BY {names_in_sql(key)} HAVING count(*) > 1 LIMIT 1"
     return bool(session.query(sql).fetchall())
 
 
@@ -135,7 +131,7 @@ def _keep_latest(session: SqlSession, target: Target, key: Sequence[str], order_
     latest = ", ".join(f"{name_in_sql(name)} DESC NULLS LAST" for name in order)
     session.query(
         f"CREATE OR REPLACE TEMP TABLE {_NEW} AS SELECT * FROM {_NEW} "
-        f"QUALIFY row_number() OVER (PARTITION BY {_listed(key)} ORDER BY {latest}) = 1"
+        f"QUALIFY row_number() OVER (PARTITION BY {names_in_sql(key)} ORDER BY {latest}) = 1"
     ).fetchall()
 
 
@@ -171,6 +167,6 @@ def delete_rows(session: SqlSession, target: Target, predicate: str) -> FileChan
     old = replaced_files(session, target, part, gone)
     added: Sequence[DataFile] = ()
     if old.source:
-        query = f"SELECT {_listed(target.columns)} FROM {old.source} WHERE ({predicate}\n) IS NOT TRUE"
+        query = f"SELECT {names_in_sql(target.columns)} FROM {old.source} WHERE ({predicate}\n) IS NOT TRUE"
         added = session.write(query, target.metadata)
     return FileChanges(added, old.files, 0, old.rows, predicate)

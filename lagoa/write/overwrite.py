@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import names_in_sql
 from lagoa.write.copy_on_write import Replaced, path_of, read_part, replaced_files, rows_by_file
 from lagoa.write.target import FileChanges
 
@@ -52,7 +52,7 @@ def overwrite_rows(rows: SessionQuery, target: Target, where: Where) -> FileChan
     else:
         added = session.stage(_NEW, rows.sql, target.metadata, parameters=rows.parameters)
         try:
-            columns = ", ".join(map(name_in_sql, target.columns))
+            columns = names_in_sql(target.columns)
             stay = f"SELECT {columns} FROM {old.source} WHERE ({where.sql}) IS NOT TRUE"
             files = session.write(f"SELECT {columns} FROM {_NEW} UNION ALL {stay}", target.metadata)
         finally:

@@ -113,19 +113,6 @@ def upload(stack: Stack, objects: Path) -> None:
             client.fput_object(bucket_name=WAREHOUSE, object_name=str(path.relative_to(objects)), file_path=str(path))
 
 
-def download(stack: Stack, folder: Path) -> None:
-    """Bring all that lies in the bucket of tables into a folder."""
-    client = _client(stack)
-    for each in client.list_objects(bucket_name=WAREHOUSE, recursive=True):
-        name = each.object_name
-        client.fget_object(bucket_name=WAREHOUSE, object_name=name, file_path=str(folder / name))
-
-
-def copy_rocksdb(folder: Path, to: Path) -> None:
-    """Copy what the Nessie of a stack's folder keeps; it is not up. Its logs are left out, and its lock."""
-    shutil.copytree(_rocksdb(folder), to, ignore=shutil.ignore_patterns("LOG", "LOG.old.*", "LOCK"))
-
-
 def _state(folder: Path) -> Path:
     return folder / ".lagoa/stack"
 

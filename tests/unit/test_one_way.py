@@ -13,7 +13,7 @@ import pytest
 import lagoa
 
 PACKAGE = Path(lagoa.__file__).parent
-QUOTES = ("'", '"')
+QUOTES = ("'", '"', "`")
 SUGGESTING = {"SequenceMatcher", "get_close_matches", "rapidfuzz", "jellyfish", "Levenshtein"}
 REWRITING = {"_OverwriteFiles", "_DeleteFiles", "delete_data_file"}
 REPLACING = {"replaced_files", "rows_by_file"}

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.duckdb.pruning import prune_by_bounds
 from lagoa.domain.cache import Cache
-from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.domain.sql_names import names_in_sql, text_in_sql
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class TableScans:
                 "Look at the free space of the state folder. Where a file is missing, put it back from a backup.",
             ) from error
         scan = f"iceberg_scan({text_in_sql(str(path))})"
-        return f"(SELECT * EXCLUDE ({', '.join(map(name_in_sql, added))}) FROM {scan})" if added else scan
+        return f"(SELECT * EXCLUDE ({names_in_sql(added)}) FROM {scan})" if added else scan
 
     def _written(self, location: str, suffix: str, content: Callable[[str], bytes]) -> Path:
         """Return the local copy of the file at a location; it is created if it is missing."""

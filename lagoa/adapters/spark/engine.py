@@ -13,6 +13,7 @@ from lagoa.adapters.spark.session import SPARK, first_line, session_at, start
 from lagoa.adapters.spark.workers import SparkWorkers
 from lagoa.catalog.readable import files_size
 from lagoa.domain.optional import extra
+from lagoa.domain.sql_names import name_in_spark
 from lagoa.errors import EngineUnavailable, QueryError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class SparkEngine:
 
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
-        statement = insert_sql(query, table, _quoted)
+        statement = insert_sql(query, table, name_in_spark)
         insert = partial(self._in_session, lambda session: session.sql(statement), self._partitions(tables))
         return build_files(self._storage, self._lend, tables, table, insert)
 
@@ -143,7 +144,3 @@ class SparkEngine:
 
 def _rows(query: str, session: SparkSession) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in session.sql(query).collect()]
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"

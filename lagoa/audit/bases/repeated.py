@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lagoa.audit.bases.query import QueryCheck, measure
-from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.sql_names import name_in_sql, names_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ class RepeatedCheck(QueryCheck):
         """Return that values came in several batches, if a table that is loaded from files keeps each of them."""
         if self.contract is None or self.contract.source is None:
             return ""
-        values = ", ".join(map(name_in_sql, self.about.split("+")))
+        values = names_in_sql(self.about.split("+"))
         several = f"SELECT {values} FROM {table_in_sql(self.table)} GROUP BY ALL HAVING count(DISTINCT _batch_id) > 1"
         found = measure(session, f"SELECT count(*) FROM ({several})")[0][0]
         if not isinstance(found, float) or not found:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from lagoa.audit.bases.query import QueryCheck
 from lagoa.audit.bases.scan import ScanCheck
 from lagoa.contracts.scd2 import CURRENT, FROM, TO, business_key
-from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.sql_names import names_in_sql, table_in_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ class VersionsOfAThing(QueryCheck):
         """Yield two checks of a table of versions."""
         if contract.scd2 is None:
             return
-        source, key = table_in_sql(contract.table), ", ".join(map(name_in_sql, business_key(contract)))
+        source, key = table_in_sql(contract.table), names_in_sql(business_key(contract))
         yield cls._one_current(contract, source, key)
         yield cls._intervals(contract, source, key, gaps=contract.scd2.deletions != "none")
 

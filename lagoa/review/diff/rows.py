@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.catalog.sql_types import type_in_sql
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import name_in_sql, names_in_sql
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.review.diff.values import converted
 
@@ -112,7 +112,7 @@ def _column(field: NestedField | None, now: NestedField, same: Callable[[NestedF
 
 
 def _repeats(session: SqlSession, side: str, key: Sequence[str]) -> bool:
-    columns = ", ".join(map(name_in_sql, key))
+    columns = names_in_sql(key)
     return bool(session.query(f"SELECT 1 FROM ({side}) GROUP BY {columns} HAVING count(*) > 1 LIMIT 1").fetchall())
 
 
@@ -146,7 +146,7 @@ def _by_key(
 
 
 def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], samples: int) -> RowsDiff:
-    columns = ", ".join(map(name_in_sql, names))
+    columns = names_in_sql(names)
     both = (
         f'(SELECT {columns}, sum("times") AS "times" FROM (SELECT {columns}, 1 AS "times" FROM ({sides[1]}) '
         f'UNION ALL SELECT {columns}, -1 FROM ({sides[0]})) GROUP BY {columns} HAVING sum("times") <> 0)'

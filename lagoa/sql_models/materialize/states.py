@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.catalog.readable import table_at
-from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.sql_names import names_in_sql
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _changed(
     compared, was = ({n: f for n, f in each.fields.items() if names is None or n in names} for each in (new, old))
     if compared != was:
         raise NotComparableError("its columns have changed")
-    columns = ", ".join(map(name_in_sql, compared)) or "0"
+    columns = names_in_sql(compared) or "0"
     sides = " UNION ALL ".join(
         f"SELECT {group(new.columns)} AS rows_of, {sign} AS number, {sign} * hash(hash({columns}))::HUGEINT AS content "
         f"FROM {source}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import selected_columns
 from lagoa.domain.lists import cut
-from lagoa.domain.sql_names import name_in_sql, table_in_sql
+from lagoa.domain.sql_names import names_in_sql, table_in_sql
 from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import ModelError
 from lagoa.model_process.task import Answer, Task
@@ -101,7 +101,7 @@ def _folder(settings: Settings) -> Iterator[Path]:
 def _write_input(model: Model, session: SqlSession, given: Input, file: str) -> None:
     import pyarrow as pa
 
-    columns = ", ".join(map(name_in_sql, given.columns)) or "*"
+    columns = names_in_sql(given.columns) or "*"
     try:
         with (
             session.query(f"SELECT {columns} FROM {table_in_sql(given.table)}").reader() as rows,

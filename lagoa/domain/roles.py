@@ -16,6 +16,9 @@ PUBLISHER: Role = "publisher"
 SqlRole = Literal["reader", "ingest", "engineer"]
 """Roles whose users query over SQL: all but the publisher, as whom nobody signs in."""
 
+INGEST: Role = "ingest"
+"""Of flows: it loads data on branches `run/…`."""
+
 ENGINEER: Role = "engineer"
 
 READER: Role = "reader"
@@ -27,11 +30,26 @@ SCRATCH = "lagoa/scratch/"
 JOURNAL = "lagoa/journal"
 """The branch that records each move of main with its time; never listed."""
 
+OWNED = "own/"
+"""Where those branches are below a role's prefix of `SCRATCH` on which commits for a branch of one user are made."""
+
 _RUN = "run/"
 _OWN = "dev/"
 """Branches `dev/<name>/…` belong to the user of that name, an engineer."""
 _SANDBOX = "sandbox/"
 """Branches `sandbox/<name>` and `sandbox/<name>_…` likewise."""
+
+
+WHO_LANDS = (
+    "Data comes into this layer by the role ingest, on `run/…`; an engineer writes it on branches of their own, "
+    "such as `dev/<name>/…`."
+)
+"""Who writes the layers that the policy of a lake calls landing."""
+
+
+def is_owned(branch: str) -> bool:
+    """Return whether a branch belongs to one user, by its name: there engineers write every layer."""
+    return branch.startswith((_OWN, _SANDBOX))
 
 
 def who_may_move(branch: str) -> tuple[Role, ...]:

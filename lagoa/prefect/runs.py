@@ -21,6 +21,7 @@ from prefect.utilities.callables import get_call_parameters
 
 import lagoa
 from lagoa.domain.receipts import Publication  # noqa: TC001 - flows import it from here and evaluate it
+from lagoa.domain.roles import INGEST
 from lagoa.errors import LagoaError, RefExists, TerminalError
 from lagoa.prefect.connection import is_configured, on_server_of, runs_of
 from lagoa.prefect.history import server_of
@@ -128,6 +129,7 @@ def load(lake: Lake, branch: Branch, folder: Path, table: str | None = None) -> 
 def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
     """Open the lake and make the branch of this flow run, which has the run's name; called in a flow.
 
+    Where roles sign in, it is opened as the role `ingest`, unless the settings say another: that loads data on `run/…`.
     At the end the online store of features follows main, where features were applied.
 
     A run that is tried again begins again at main's head: what an earlier attempt left on the branch is deleted.
@@ -138,7 +140,10 @@ def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
     name = str(flow_run.flow_name)
     run_id = str(flow_run.name).removeprefix(f"run/{name}/")
     _refuse_endless_crashes()
-    with lagoa.open_lake(lake) as opened:
+    settings = load_settings(Path(lake))
+    if settings.sign_in == "oidc" and "role" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"role": INGEST})
+    with lagoa.open_lake(settings) as opened:
         try:
             run = opened.run(name, run_id)
         except RefExists:

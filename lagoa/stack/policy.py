@@ -1,4 +1,4 @@
-"""Who sees what of the published data over SQL: `infra/policy.toml`, read strictly."""
+"""Who sees what: `infra/policy.toml`, read strictly, of which the rules of Trino, Nessie and MinIO are made."""
 
 from __future__ import annotations
 
@@ -17,21 +17,33 @@ Layer = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Policy(BaseModel):
-    """Who sees what over SQL.
+    """Who sees what.
 
     Attributes:
-        masked: classifications of columns whose values nobody sees.
-        layers: that each role reads; a role without any reads nothing.
+        masked: classifications of columns whose values nobody sees over SQL.
+        landing: layers that engineers write on branches of their own alone.
+        layers: that each role reads over SQL; a role without any reads nothing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     masked: tuple[str, ...]
+    landing: tuple[Layer, ...] = ()
     layers: dict[SqlRole, tuple[Layer, ...]]
 
     def readers(self, layer: str) -> tuple[SqlRole, ...]:
         """Return the roles that read a layer."""
         return tuple(role for role, layers in self.layers.items() if layer in layers)
+
+    @property
+    def of_readers(self) -> tuple[str, ...]:
+        """The layers that programs of the role `reader` read, and its users over SQL."""
+        return self.layers.get("reader", ())
+
+    @property
+    def over_sql(self) -> tuple[str, ...]:
+        """The layers that any role reads over SQL."""
+        return tuple(sorted({layer for layers in self.layers.values() for layer in layers}))
 
 
 def read_policy(root: Path) -> Policy:
@@ -44,6 +56,6 @@ def read_policy(root: Path) -> Policy:
     try:
         return Policy.model_validate(tomllib.loads(path.read_text("utf-8")))
     except FileNotFoundError as error:
-        raise SettingsError(f"There is no {path}.", "Trino is run from a lake that says who sees what.") from error
+        raise SettingsError(f"There is no {path}.", "The stack is run from a lake that says who sees what.") from error
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         raise SettingsError(f"{path}: {error}", "Fix the file.") from error

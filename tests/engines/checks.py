@@ -150,6 +150,10 @@ _BROKEN = (
 )
 
 
+GOOD, BAD = "dev/engineer/good", "dev/engineer/bad"
+"""Branches on which an engineer who signs in may load data."""
+
+
 def fill(root: Any, **settings: Any) -> LakeFolder:
     """Make the files of the lake."""
     folder = LakeFolder(root, **settings)
@@ -189,8 +193,8 @@ def _rows(number: int, first: int, which: int) -> str:
 
 
 def write(lake: Lake, folder: LakeFolder) -> Lake:
-    """Write a branch `good` that passes every check, and a branch `bad` that fails every one; return the lake again."""
-    good = lake.create_branch("good")
+    """Write a branch GOOD that passes every check, and a branch BAD that fails every one; return the lake again."""
+    good = lake.create_branch(GOOD)
     good.append("silver.owners", "SELECT * FROM (VALUES (1), (2)) v(id)")
     good.append("silver.pairs", "SELECT * FROM (VALUES (1, 'a'), (1, 'b'), (2, 'a')) v(a, b)")
     good.append("silver.hours", "SELECT 1 AS id, TIME '10:00:00' AS at")
@@ -199,7 +203,7 @@ def write(lake: Lake, folder: LakeFolder) -> Lake:
     for name in ("versions", "spans"):
         good.append(f"silver.{name}", _versions(_VERSIONS))
     good.append("silver.facts", _rows(12, 0, 2))
-    bad = lake.create_branch("bad", "good")
+    bad = lake.create_branch(BAD, GOOD)
     bad.append("silver.pairs", "SELECT * FROM (VALUES (1, 'b'), (2, 'a'), (2, 'a')) v(a, b)")
     bad.append("silver.hours", "SELECT 1 AS id, TIME '10:00:00' AS at")
     bad.ingest(folder.root / "bad.csv", into="bronze.loaded")

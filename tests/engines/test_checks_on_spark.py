@@ -15,7 +15,7 @@ from lagoa.audit.rehearsal import place_of
 from lagoa.catalog.readable import files_size
 from lagoa.domain.tables import TableName
 from lagoa.lake import Lake
-from tests.engines.checks import CHANGED, COLUMNS, audited, fill, same, write
+from tests.engines.checks import BAD, CHANGED, COLUMNS, GOOD, audited, fill, same, write
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -75,7 +75,7 @@ def lakes(tmp_path_factory, spark):
 @pytest.mark.nightly
 def test_checks_that_pass_pass_there(lakes):
     lake, on_spark, engine = lakes
-    found = same("spark", lake, on_spark, "good", "good")
+    found = same("spark", lake, on_spark, GOOD, GOOD)
     assert engine.queries > 0
     passed = {name for name, each in found.items() if each.outcome == "passed"}
     assert found.keys() - passed == {"silver.facts/schema", "silver.facts/required/later"}
@@ -84,7 +84,7 @@ def test_checks_that_pass_pass_there(lakes):
 @pytest.mark.nightly
 def test_checks_that_fail_fail_there(lakes):
     lake, on_spark, _ = lakes
-    found = same("spark", lake, on_spark, "bad", "good")
+    found = same("spark", lake, on_spark, BAD, GOOD)
     broken = {name for name in found if name.rpartition("/")[2] in COLUMNS} | CHANGED
     assert broken <= found.keys()
     assert [name for name in sorted(broken) if found[name].outcome == "passed"] == []
@@ -96,12 +96,10 @@ def test_checks_of_large_tables_alone_go_there(lakes, setting):
 
     def on_duckdb(limit):
         settings = lake.settings.model_copy(update={"engine": setting, "engine_limit_gb": limit / 1000**3})
-        return audited(Lake(replace(on_spark.context, settings=settings)), "good", "good", frozenset({OWNERS, PAIRS}))[
-            1
-        ]
+        return audited(Lake(replace(on_spark.context, settings=settings)), GOOD, GOOD, frozenset({OWNERS, PAIRS}))[1]
 
     owners, pairs = (
-        files_size(lake.context.pointers("good")[table], lake.context.storage.read) for table in (OWNERS, PAIRS)
+        files_size(lake.context.pointers(GOOD)[table], lake.context.storage.read) for table in (OWNERS, PAIRS)
     )
     before = engine.queries
     assert set(on_duckdb(pairs).values()) == {True}
@@ -115,15 +113,15 @@ def test_checks_of_large_tables_alone_go_there(lakes, setting):
 
 def test_check_files_of_large_tables_are_measured_there_with_the_results_of_duckdb(lakes):
     lake, on_spark, engine = lakes
-    for ref in ("good", "bad"):
+    for ref in (GOOD, BAD):
         del engine.ran[:]
-        ours, _ = audited(lake, ref, "good", frozenset({FACTS, VERSIONS}))
-        theirs, _ = audited(on_spark, ref, "good", frozenset({FACTS, VERSIONS}))
+        ours, _ = audited(lake, ref, GOOD, frozenset({FACTS, VERSIONS}))
+        theirs, _ = audited(on_spark, ref, GOOD, frozenset({FACTS, VERSIONS}))
         checks = [name for name in ours if "/soda/" in name]
         assert len(checks) == 13
         assert {name: theirs[name] for name in checks} == {name: ours[name] for name in checks}
         outcomes = {ours[name].outcome for name in checks}
-        assert outcomes == ({"passed"} if ref == "good" else {"passed", "failed"})
+        assert outcomes == ({"passed"} if ref == GOOD else {"passed", "failed"})
         of_soda = [query for query in engine.ran if re.search("m_0|failed_rows", query)]
         assert len(of_soda) == 2
         assert not any("valid_from" in query for query in of_soda)

@@ -26,6 +26,7 @@ from minio.versioningconfig import SUSPENDED, VersioningConfig
 from pyiceberg.catalog.rest import RestCatalog
 
 from lagoa.domain.credentials import read_credentials
+from lagoa.stack.servers.trino.catalogs import SQL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -385,13 +386,185 @@ def test_refused_records_are_not_read_by_readers(store_of, root, role):
 
 
 def test_keys_handed_out_for_main_write_nothing(target, token_of):
-    """Nessie's vended keys of a table are for what the asker may do to it at that ref."""
-    catalog = RestCatalog("engineer", uri=f"{target.rest}/main", warehouse="lagoa", token=token_of("engineer"))
-    io_ = catalog.load_table(TABLE).io
-    with io_.new_input(target.file).open() as stream:
-        assert stream.read(4) == b"PAR1"
-    with pytest.raises(OSError, match=r"(?i)access.?denied|forbidden"), io_.new_output(target.file).create(True) as out:
+    """Nessie's vended keys of a table are for what the asker may do to it at that ref, and read what readers may."""
+    io_ = rest_of(target, token_of, "engineer", "main").load_table(TABLE).io
+    with pytest.raises(OSError, match=DENIED), io_.new_output(target.file).create(True) as out:
         out.write(b"x")
+    with pytest.raises(OSError, match=DENIED), io_.new_input(target.file).open() as stream:
+        stream.read(4)
+
+
+# --- Layers: infra/policy.toml lets a reader read gold alone, and engineers load data on branches of their own alone.
+
+SHOWN = "layers"
+LAYERS = ("gold", "silver", "bronze", "quarantine", "other")
+HIDDEN = LAYERS[1:]
+OWNED, ELSEWHERE = "dev/engineer/layers", (SHOWN, "run/attacked/layers", "lagoa/scratch/engineer/layers")
+DENIED = r"(?i)access.?denied|forbidden"
+
+
+@pytest.fixture(scope="module")
+def files_of(target, token_of):
+    """Return a data file of a table `t` in each layer, on a branch of everybody's and on one of the engineer's."""
+    main = target.publisher.get("trees/main").json()["reference"]
+    for name in (SHOWN, OWNED):
+        target.publisher.post("trees", json=main, params={"name": name, "type": "BRANCH"}).raise_for_status()
+    catalog = rest_of(target, token_of, "publisher", SHOWN)
+    found = {}
+    for layer in LAYERS:
+        catalog.create_namespace_if_not_exists((layer,))
+        rows = pa.table({"id": pa.array([1, 2, 3], pa.int64())})
+        catalog.create_table((layer, "t"), rows.schema).append(rows)
+        found[layer] = next(iter(catalog.load_table((layer, "t")).scan().plan_files())).file.file_path
+    head = target.publisher.get(f"trees/{SHOWN}").json()["reference"]
+    for name in ELSEWHERE[1:]:
+        target.publisher.post("trees", json=head, params={"name": name, "type": "BRANCH"}).raise_for_status()
+    yield found
+    for name in (*ELSEWHERE, OWNED):
+        target.publisher.delete(at(name, target.refs()[name][1])).raise_for_status()
+
+
+def rest_of(target, token_of, role, ref):
+    return RestCatalog(role, uri=f"{target.rest}/{quote(ref, safe='')}", warehouse="lagoa", token=token_of(role))
+
+
+class TestLayersOfReaders:
+    @pytest.mark.usefixtures("files_of")
+    def test_other_layers_are_not_listed_by_either_api(self, target, token_of):
+        with httpx.Client(headers=bearer(token_of("reader")), timeout=30) as http:
+            v1 = target.nessie.replace("/api/v2", "/api/v1")
+            answers = {
+                "entries": http.get(f"{target.nessie}/trees/{SHOWN}/entries", params={"content": "true"}),
+                "differences": http.get(f"{target.nessie}/trees/{SHOWN}/diff/main"),
+                "log": http.get(f"{target.nessie}/trees/{SHOWN}/history", params={"fetch": "ALL"}),
+                "entries by v1": http.get(f"{v1}/trees/tree/{SHOWN}/entries"),
+                "differences by v1": http.get(f"{v1}/diffs/{SHOWN}...main"),
+                "log by v1": http.get(f"{v1}/trees/tree/{SHOWN}/log", params={"fetch": "ALL"}),
+            }
+        assert {what: answer.status_code for what, answer in answers.items()} == dict.fromkeys(answers, 200)
+        for what, answer in answers.items():
+            keys = {".".join(key) for key in keys_in(answer.json())}
+            assert {key for key in keys if key.startswith("gold")}, what
+            assert {key for key in keys if not key.startswith("gold")} == set(), what
+            for layer in HIDDEN:
+                assert f"warehouse/{layer}/" not in answer.text, what
+
+    @pytest.mark.parametrize("layer", HIDDEN)
+    @pytest.mark.usefixtures("files_of")
+    def test_other_layers_are_read_by_no_door(self, target, token_of, layer):
+        key = {"elements": [layer, "t"]}
+        v1 = target.nessie.replace("/api/v2", "/api/v1")
+        tables = f"{target.rest}/v1/{quote(f'{SHOWN}|lagoa', safe='')}/namespaces/{layer}/tables"
+        requests = [
+            ("content", "GET", f"{target.nessie}/trees/{SHOWN}/contents/{layer}.t", None),
+            ("contents", "POST", f"{target.nessie}/trees/{SHOWN}/contents", {"requestedKeys": [key]}),
+            ("content by v1", "GET", f"{v1}/contents/{layer}.t?ref={SHOWN}", None),
+            ("contents by v1", "POST", f"{v1}/contents?ref={SHOWN}", {"requestedKeys": [key]}),
+            ("a table", "GET", f"{tables}/t", None),
+        ]
+        assert try_nessie(target, token_of("reader"), requests) == []
+
+    @pytest.mark.parametrize("layer", HIDDEN)
+    def test_files_of_other_layers_are_read_with_no_keys(self, target, token_of, store_of, files_of, layer):
+        client, _ = store_of("reader")
+        file = files_of[layer].removeprefix("s3://lagoa/")
+        assert refused(lambda: client.get_object(bucket_name="lagoa", object_name=file))
+        assert refused(lambda: client.list_objects(bucket_name="lagoa", prefix=f"warehouse/{layer}/", recursive=True))
+        lent = rest_of(target, token_of, "reader", SHOWN).load_table(("gold", "t")).io
+        with (
+            pytest.raises(OSError, match=DENIED),
+            lent.new_input(files_of[layer]).open() as one,
+        ):
+            one.read(1)
+
+    def test_what_its_layers_have_is_read_by_every_door(self, target, token_of, store_of, files_of):
+        client, _ = store_of("reader")
+        file = files_of["gold"].removeprefix("s3://lagoa/")
+        assert client.get_object(bucket_name="lagoa", object_name=file).read(4) == b"PAR1"
+        assert client.list_objects(bucket_name="lagoa", prefix="warehouse/gold/")
+        table = rest_of(target, token_of, "reader", SHOWN).load_table(("gold", "t"))
+        assert table.scan().to_arrow()["id"].to_pylist() == [1, 2, 3]
+
+    def test_the_account_of_trino_reads_what_is_served_and_changes_nothing(self, target, token_of, files_of):
+        io_ = rest_of(target, token_of, SQL, SHOWN).load_table(("silver", "t")).io
+        for layer in HIDDEN:  # it reads files as a user of the object store, not by these keys
+            with pytest.raises(OSError, match=DENIED), io_.new_input(files_of[layer]).open() as one:
+                one.read(1)
+        requests = [
+            ("quarantine", "GET", f"{target.nessie}/trees/{SHOWN}/contents/quarantine.t", None),
+            ("make a branch", "POST", f"{target.nessie}/trees?name=own&type=BRANCH", nothing_of(target)),
+            ("commit", "POST", f"{target.nessie}/{at(SHOWN, target.refs()[SHOWN][1])}/history/commit", DROPPED),
+        ]
+        assert try_nessie(target, token_of(SQL), requests) == []
+
+    def test_so_does_its_user_of_the_object_store(self, signed, drawn, files_of):
+        endpoint = urlsplit(signed.environment()["LAGOA_S3_ENDPOINT"]).netloc
+        keys = StaticProvider("trino", drawn["minio-trino"])
+        client = Minio(endpoint=endpoint, credentials=keys, secure=False, region="us-east-1")
+        names = {layer: file.removeprefix("s3://lagoa/") for layer, file in files_of.items()}
+        read = {
+            layer: not refused(lambda name=name: client.get_object(bucket_name="lagoa", object_name=name))
+            for layer, name in names.items()
+        }
+        assert read == {"gold": True, "silver": True, "bronze": False, "quarantine": False, "other": False}
+        assert refused(lambda: client.list_objects(bucket_name="lagoa", prefix="warehouse/gold/"))
+        assert refused(lambda: put(client, "lagoa", names["gold"]))
+        assert refused(lambda: client.remove_object(bucket_name="lagoa", object_name=names["gold"]))
+
+
+def nothing_of(target):
+    return {"type": "BRANCH", "name": "main", "hash": target.heads["main"]}
+
+
+DROPPED = {"commitMeta": {"message": "x"}, "operations": [{"type": "DELETE", "key": {"elements": ["gold", "t"]}}]}
+
+
+def keys_in(document):
+    """Yield the keys of contents in an answer, wherever they are."""
+    if isinstance(document, dict):
+        for name, value in document.items():
+            if name in {"name", "key"} and isinstance(value, dict) and "elements" in value:
+                yield value["elements"]
+            else:
+                yield from keys_in(value)
+    elif isinstance(document, list):
+        for each in document:
+            yield from keys_in(each)
+
+
+class TestLandingLayers:
+    @pytest.mark.usefixtures("files_of")
+    @pytest.mark.parametrize("ref", ELSEWHERE)
+    def test_an_engineer_writes_no_data_that_comes_in_but_on_own_branches(self, target, token_of, ref):
+        head = target.refs()[ref][1]
+        new = {"type": "NAMESPACE", "elements": ["bronze", "new"], "properties": {}}
+        made = {"type": "PUT", "key": {"elements": ["bronze", "new"]}, "content": new}
+        gone = {"type": "DELETE", "key": {"elements": ["bronze", "t"]}}
+        v1 = f"{target.nessie.replace('/api/v2', '/api/v1')}/trees/branch/{quote(ref, safe='')}/commit"
+        namespaces = f"{target.rest}/v1/{quote(f'{ref}|lagoa', safe='')}/namespaces"
+        table = {"requirements": [], "updates": [{"action": "set-properties", "updates": {"attacked": "yes"}}]}
+        requests = [
+            ("make a namespace by REST", "POST", namespaces, {"namespace": ["bronze", "new"]}),
+            ("change a table by REST", "POST", f"{namespaces}/bronze/tables/t", table),
+            ("drop a table by REST", "DELETE", f"{namespaces}/bronze/tables/t", None),
+        ]
+        for operation in (made, gone):
+            body = {"commitMeta": {"message": "x"}, "operations": [operation]}
+            what = f"{operation['type']} by"
+            requests += [
+                (f"{what} v2", "POST", f"{target.nessie}/{at(ref, head)}/history/commit", body),
+                (f"{what} v1", "POST", f"{v1}?expectedHash={head}", body),
+            ]
+        assert try_nessie(target, token_of("engineer"), requests) == []
+
+    @pytest.mark.usefixtures("files_of")
+    def test_on_its_own_it_does(self, target, token_of):
+        catalog = rest_of(target, token_of, "engineer", OWNED)
+        catalog.create_namespace_if_not_exists(("bronze",))
+        rows = pa.table({"id": pa.array([7], pa.int64())})
+        table = catalog.create_table(("bronze", "mine"), rows.schema)
+        table.append(rows)
+        assert catalog.load_table(("bronze", "mine")).scan().to_arrow()["id"].to_pylist() == [7]
 
 
 # --- The logs.

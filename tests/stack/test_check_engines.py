@@ -9,7 +9,7 @@ import pytest
 import lagoa
 from lagoa.errors import EngineUnavailable
 from lagoa.settings import load_settings
-from tests.engines.checks import fill, same, write
+from tests.engines.checks import BAD, GOOD, fill, same, write
 from tests.stack.test_sign_in import Servers
 
 pytestmark = [
@@ -24,7 +24,7 @@ SMALL = {"engine_limit_gb": 1e-9}
 
 @pytest.fixture(scope="module")
 def folder(signed, tmp_path_factory):
-    """Return the folder of a lake on the stack whose branch `good` passes all checks, and `bad` fails them."""
+    """Return the folder of a lake on the stack whose branch GOOD passes all checks, and BAD fails them."""
     servers = Servers(signed)
     servers.empty()
     folder = fill(
@@ -50,14 +50,14 @@ def folder(signed, tmp_path_factory):
 def test_checks_have_the_results_of_duckdb(folder, signed, engine):
     settings = load_settings(folder.root)
     with folder.open() as lake, lagoa.open_lake(settings.model_copy(update={"engine": engine, **SMALL})) as other:
-        assert same(engine, lake, other, "good", "good")
-        assert same(engine, lake, other, "bad", "good")
+        assert same(engine, lake, other, GOOD, GOOD)
+        assert same(engine, lake, other, BAD, GOOD)
     assert [name for name in Servers(signed).references() if "/scratch/" in name] == []
 
 
 def test_an_engine_that_is_away_fails_the_audit_not_a_check(folder):
     away = {"engine": "spark", "spark_master": "spark://127.0.0.1:1", **SMALL}
     with lagoa.open_lake(load_settings(folder.root).model_copy(update=away)) as lake:
-        lake.create_branch("other", "good").append("silver.owners", "SELECT 3 AS id")
+        lake.create_branch("other", GOOD).append("silver.owners", "SELECT 3 AS id")
         with pytest.raises(EngineUnavailable, match=r"Spark at spark://127\.0\.0\.1:1 does not answer"):
             lake.audit("other")

@@ -11,6 +11,7 @@ import foreign_tables as others
 import pytest
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import NoSuchTableError
+from small_lake import PEOPLE as PEOPLES_COLUMNS
 from small_lake import SmallLake
 
 import lagoa
@@ -151,13 +152,14 @@ class Watcher:
         failures: what went wrong while looking.
     """
 
-    def __init__(self, nessie_url, token=None, **signed):
+    def __init__(self, nessie_url, token=None, layer="bronze", **signed):
         with warnings.catch_warnings(action="ignore"):  # of marshmallow, at pynessie's import
             from pynessie import init
         endpoint = nessie_url.replace("/api/v2", "/api/v1")
         auth = {"type": "bearer", "token": token} if token else {"type": "none"}
         self._nessie = init(config_dict={"endpoint": endpoint, "verify": True, "auth": auth})
         self._catalog = rest(nessie_url, MAIN, **signed)
+        self.layer = layer
         self.commits, self.pointers, self.failures = [], [], []
         self._done = threading.Event()
 
@@ -189,7 +191,7 @@ class Watcher:
 
     def pointer(self):
         try:
-            return self._catalog.load_table(PEOPLE).metadata_location
+            return self._catalog.load_table((self.layer, "people")).metadata_location
         except NoSuchTableError:
             return None
 
@@ -205,19 +207,19 @@ class Watcher:
 
 def publish_watched(lake, files, watcher, times):
     """Publish so often, and try to publish what is refused, while others look on; they see what was published alone."""
-    states, pointers = [lake.resolve(MAIN).id], [None]
+    states, pointers, people = [lake.resolve(MAIN).id], [None], f"{watcher.layer}.people"
     with watcher.watching():
         for number in range(times):
             work = lake.create_branch(f"work-{number}")
-            work.append("bronze.people", files.people(number))
-            work.append("bronze.pets", files.pets(number, owner=number))
+            work.append(people, files.people(number))
+            work.append(f"{watcher.layer}.pets", files.pets(number, owner=number))
             bad = lake.create_branch(f"bad-{number}", f"work-{number}")
-            bad.append("bronze.people", files.people(100 + number, age=-1))
+            bad.append(people, files.people(100 + number, age=-1))
             with pytest.raises(AuditFailed):
                 bad.publish()
             states.append(work.publish().commit)
             tables = {str(table): pointer for table, pointer in lake.tables().items()}
-            pointers.append(tables["bronze.people"])
+            pointers.append(tables[people])
             assert (watcher.head(), watcher.tables(), watcher.pointer()) == (states[-1], tables, pointers[-1])
     for seen, published in ((watcher.commits, states), (watcher.pointers, pointers)):
         assert [each for each in published if each in seen] == seen
@@ -239,8 +241,10 @@ def test_so_does_a_reader_who_signs_in(tmp_path, signed, monkeypatch):
         "oauth2-server-uri": f"{servers.oidc}/protocol/openid-connect/token",
         "scope": "profile",
     }
-    watcher = Watcher(servers.nessie, servers.tokens("reader")().get_secret_value(), **reader)
+    watcher = Watcher(servers.nessie, servers.tokens("reader")().get_secret_value(), "gold", **reader)
     files = SmallLake(tmp_path / "lake")
+    files.contract("gold.people", PEOPLES_COLUMNS)
+    files.contract("gold.pets", "id:long* owner:long! kind:string!")
     (files.root / ".stack").mkdir()
     (files.root / ".stack/stack").symlink_to(servers.folder)
     with (files.root / "lagoa.toml").open("a") as settings:
@@ -252,7 +256,8 @@ def test_so_does_a_reader_who_signs_in(tmp_path, signed, monkeypatch):
     monkeypatch.setenv("LAGOA_ROLE", "engineer")
     with lagoa.open_lake(files.root, "stack") as lake:
         publish_watched(lake, files, watcher, 1)
-    rows = rest(servers.nessie, MAIN, **reader).load_table(PEOPLE).scan().to_arrow()
+    shown = ("gold", "people")
+    rows = rest(servers.nessie, MAIN, **reader).load_table(shown).scan().to_arrow()
     assert sorted(rows["id"].to_pylist()) == [0]
     with pytest.raises(OSError, match="ACCESS_DENIED"):
-        add(rest(servers.nessie, MAIN, **reader), PEOPLE, files.people(9))
+        add(rest(servers.nessie, MAIN, **reader), shown, files.people(9))

@@ -17,7 +17,7 @@ from pyarrow import parquet
 import lagoa
 from lagoa.errors import SourceError
 from tests.stack.test_model_engines import lake_on_spark
-from tests.stack.test_sign_in import Servers
+from tests.stack.test_sign_in import WORK, Servers
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -25,6 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 
+HERE, THERE = f"{WORK}-here", f"{WORK}-there"
 MOMENTS = "'_ingested_at', '_quarantined_at'"
 
 
@@ -72,15 +73,15 @@ def counts(results):
 def test_executors_read_what_this_process_reads(small, files, monkeypatch):
     monkeypatch.setenv("LAGOA_ENGINE", "duckdb")
     with lagoa.open_lake(small.root, "stack") as lake:
-        here = counts(lake.create_branch("here").ingest_folder(files))
-        wanted = content(lake, "here")
+        here = counts(lake.create_branch(HERE).ingest_folder(files))
+        wanted = content(lake, HERE)
     assert [each[3:5] for each in here] == [(2_000, 2), (2_000, 0), (2_000, 1), (2, 2)]
     monkeypatch.setenv("LAGOA_ENGINE", "spark")
     monkeypatch.chdir(files)  # executors find a relative path, too
     with lagoa.open_lake(small.root, "stack") as lake:
-        work = lake.create_branch("there")
+        work = lake.create_branch(THERE)
         assert counts(work.ingest_folder(Path())) == here
-        assert content(lake, "there") == wanted
+        assert content(lake, THERE) == wanted
         assert all(each.skipped for each in work.ingest_folder(files))
         (files / "people-4.csv").write_bytes(b"id;name;age\n1;ana;3\n")
         head = work.head
@@ -105,9 +106,9 @@ def test_a_worker_that_dies_is_replaced_and_no_row_comes_twice(small, files):
     big = files / "people-9.csv"
     big.write_bytes(people(10_000, 3_000_000))
     with lagoa.open_lake(small.root, "stack") as lake:
-        work = lake.create_branch("work")
+        work = lake.create_branch(f"{HERE}-work")
         assert [each.accepted for each in work.ingest_folder(files)] == [2_000, 2_000, 2_000, 3_000_000, 2]
-        work = lake.create_branch("again")
+        work = lake.create_branch(f"{HERE}-again")
         results = []
         load = Thread(target=lambda: results.append(work.ingest(big, "bronze.people")))
         load.start()
@@ -120,6 +121,6 @@ def test_a_worker_that_dies_is_replaced_and_no_row_comes_twice(small, files):
         load.join()
         assert killed
         assert results[0].accepted == 3_000_000
-        assert lake.sql("SELECT count(*), count(DISTINCT id) FROM bronze.people", "again").fetchall() == [
+        assert lake.sql("SELECT count(*), count(DISTINCT id) FROM bronze.people", f"{HERE}-again").fetchall() == [
             (3_000_000, 3_000_000)
         ]

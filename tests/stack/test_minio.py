@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from checkout import ROOT
 from minio import Minio, MinioAdmin
 from minio.commonconfig import CopySource
 from minio.credentials.providers import StaticProvider
@@ -28,7 +29,8 @@ from lagoa.domain.refs import MAIN
 from lagoa.errors import CatalogDamaged, NotAllowed, QueryError, SettingsError, SignInFailed, StorageUnavailable
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
-from lagoa.stack.servers.minio.objects import BUCKETS, POLICIES, USERS, WAREHOUSE, make_ready
+from lagoa.stack.policy import read_policy
+from lagoa.stack.servers.minio.objects import BUCKETS, USERS, WAREHOUSE, make_ready, policies
 from lagoa.storage.s3 import S3Server, S3Storage
 from lagoa.storage.s3.keys import LASTING_S, AssumedKeys, signing_keys
 from tests.stack.test_nessie import CONTRACT, people, seen
@@ -36,6 +38,7 @@ from tests.stack.test_nessie import CONTRACT, people, seen
 pytestmark = pytest.mark.timeout(300)
 
 PEOPLE = "bronze.people"
+POLICY = read_policy(ROOT)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +103,7 @@ class TestWhatStandsReady:
         client.delete_bucket_lifecycle(bucket_name="backup")
         admin.policy_set("lagoa-writer", user="lagoa-reader")
         for _ in range(2):
-            make_ready(host, credentials)
+            make_ready(host, credentials, POLICY)
         assert {bucket.name for bucket in client.list_buckets()} >= set(BUCKETS)
         for bucket in BUCKETS:
             assert client.get_bucket_versioning(bucket_name=bucket).status == "Enabled"
@@ -112,10 +115,10 @@ class TestWhatStandsReady:
                 assert incoming.expiration.days == 30
             assert not rules
         assert {name: each["policyName"] for name, each in json.loads(admin.user_list()).items()} == USERS
-        assert set(json.loads(admin.policy_list())) >= set(POLICIES)
+        assert set(json.loads(admin.policy_list())) >= set(policies(POLICY))
 
     def test_a_reader_reads_and_changes_nothing(self, as_user):
-        name = f"warehouse/{uuid.uuid4().hex}/a"
+        name = f"warehouse/{uuid.uuid4().hex}/gold/a"
         put(as_user("lagoa-writer"), WAREHOUSE, name, b"rows")
         reader = as_user("lagoa-reader")
         assert reader.get_object(bucket_name=WAREHOUSE, object_name=name).read() == b"rows"
@@ -309,7 +312,7 @@ class TestWhatBreaksOff:
         (finding,) = examine_lake(settings)
         assert finding.part == "uploads"
         assert f"s3://{WAREHOUSE}/{name}" in finding.message
-        assert not list(as_user("lagoa-reader").list_objects(bucket_name=WAREHOUSE, prefix=name))
+        assert not list(as_user("lagoa-writer").list_objects(bucket_name=WAREHOUSE, prefix=name))
 
     def test_a_file_that_was_written_over_is_listed(self, folder, as_user):
         settings = load_settings(folder, "stack")

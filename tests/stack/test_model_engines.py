@@ -17,7 +17,7 @@ from lagoa.errors import EngineUnavailable, ModelError, SettingsError
 from lagoa.settings import load_settings
 from tests.engines.comparing import differences
 from tests.stack.test_daily import MODELS, deliver_again
-from tests.stack.test_sign_in import Servers, reference_lake
+from tests.stack.test_sign_in import WORK, Servers, reference_lake
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -96,10 +96,10 @@ def small(tmp_path, servers, monkeypatch):
 
 def told(lake, error, pattern, select=None):
     """Assert that running the models fails so, and leaves the branch as it was."""
-    before = lake.branch("work").head
+    before = lake.branch(WORK).head
     with pytest.raises(error, match=pattern):
-        lake.branch("work").transform(select)
-    assert lake.branch("work").head == before
+        lake.branch(WORK).transform(select)
+    assert lake.branch(WORK).head == before
 
 
 def test_what_it_cannot_do_is_told_and_nothing_is_committed(small, servers):
@@ -107,14 +107,14 @@ def test_what_it_cannot_do_is_told_and_nothing_is_committed(small, servers):
     small.model("gold.ages", "SELECT kind, sum(id)::INTEGER AS total FROM bronze.pets GROUP BY kind\n")
     settings = load_settings(small.root, "stack")
     with lagoa.open_lake(settings.model_copy(update={"spark_conf": small.root})) as lake:
-        lake.create_branch("work").append("bronze.pets", small.pets(1, 2))
+        lake.create_branch(WORK).append("bronze.pets", small.pets(1, 2))
         told(lake, SettingsError, r"lagoa stack up --only spark")
     with lagoa.open_lake(settings.model_copy(update={"spark_master": "spark://127.0.0.1:1"})) as lake:
         told(lake, EngineUnavailable, r"Spark at spark://127\.0\.0\.1:1 does not answer")
         small.model("gold.counts", "SELECT kind,\n  median(id)::BIGINT AS pets FROM bronze.pets GROUP BY kind\n")
         told(lake, ModelError, r"counts\.sql:2: Spark: ")
     with lagoa.open_lake(small.root, "stack") as lake:
-        work = lake.branch("work")
+        work = lake.branch(WORK)
         small.model("gold.counts", "SELECT nullif(kind, 'cat') AS kind, count(*) AS pets FROM bronze.pets GROUP BY 1\n")
         told(lake, ModelError, r"gold\.counts failed: Spark: .*null", ["gold.counts"])
         small.model("gold.counts", "SELECT kind, count(*) AS pets FROM bronze.pets GROUP BY kind\n")
@@ -122,7 +122,7 @@ def test_what_it_cannot_do_is_told_and_nothing_is_committed(small, servers):
         told(lake, ModelError, r"gold\.ages failed: Spark: .*overflow", ["gold.ages"])
         work.delete("bronze.pets", "id > 2")
         assert {str(each.table): each.rows for each in work.transform()} == {"gold.ages": 1, "gold.counts": 1}
-        assert lake.sql("SELECT total FROM gold.ages", "work").fetchall() == [(3,)]
+        assert lake.sql("SELECT total FROM gold.ages", WORK).fetchall() == [(3,)]
         arguments = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
         assert "SparkSubmit" in arguments
         for secret in ("spark", "oidc-client-engineer"):
@@ -133,10 +133,10 @@ def test_what_it_cannot_do_is_told_and_nothing_is_committed(small, servers):
 def test_models_run_on_trino(small, servers, monkeypatch):
     monkeypatch.setenv("LAGOA_ENGINE", "trino")
     with lagoa.open_lake(small.root, "stack") as lake:
-        work = lake.create_branch("work")
+        work = lake.create_branch(WORK)
         work.append("bronze.pets", small.pets(1, 2))
         assert [each.rows for each in work.transform()] == [1]
-        assert lake.sql("SELECT kind, pets FROM gold.counts", "work").fetchall() == [("cat", 2)]
+        assert lake.sql("SELECT kind, pets FROM gold.counts", WORK).fetchall() == [("cat", 2)]
         small.model("gold.counts", "SELECT nullif(kind, 'cat') AS kind, count(*) AS pets FROM bronze.pets GROUP BY 1\n")
         told(lake, ModelError, r"gold\.counts failed: Trino: .*NULL")
         assert lake.context.model_engine._run("SHOW CATALOGS LIKE 'model_%'") == []
@@ -150,10 +150,10 @@ def test_large_inputs_go_to_spark_if_it_can_run_the_model(small):
     def planned(limit):
         auto = load_settings(small.root, "stack").model_copy(update={"engine": "auto", "engine_limit_gb": limit})
         with lagoa.open_lake(auto) as lake:
-            return {str(each.table): each for each in lake.plan(ref="work").models}
+            return {str(each.table): each for each in lake.plan(ref=WORK).models}
 
     with lagoa.open_lake(small.root, "stack") as lake:
-        lake.create_branch("work").append("bronze.pets", small.pets(1, 2))
+        lake.create_branch(WORK).append("bronze.pets", small.pets(1, 2))
     models = planned(0.000_000_1)
     size = models["gold.counts"].input_bytes
     assert {name: each.engine for name, each in models.items()} == {"gold.counts": "spark", "gold.middle": "duckdb"}
@@ -161,23 +161,23 @@ def test_large_inputs_go_to_spark_if_it_can_run_the_model(small):
     assert planned(size / 1000**3)["gold.counts"].engine == "duckdb"
     settings = load_settings(small.root, "stack")
     with lagoa.open_lake(settings.model_copy(update={"engine": "auto", "spark_conf": small.root})) as lake:
-        assert len(lake.branch("work").transform()) == 2  # no Spark is needed where no model runs on it
+        assert len(lake.branch(WORK).transform()) == 2  # no Spark is needed where no model runs on it
 
 
 @pytest.mark.nightly
 def test_what_people_delete_by_spark_is_gone_for_lagoa(small):
     with lagoa.open_lake(small.root, "stack") as lake:
-        work = lake.create_branch("work")
+        work = lake.create_branch(WORK)
         work.append("bronze.people", small.people(1, 2, 3, 4))
         engine = lake.context.model_engine
         kept = ", ".join(f"'write.{each}.mode' = 'merge-on-read'" for each in ("delete", "update", "merge"))
-        with session_at(engine._started(), engine._options, "work") as session:
+        with session_at(engine._started(), engine._options, WORK) as session:
             session.sql(f"ALTER TABLE bronze.people SET TBLPROPERTIES ({kept})")
             session.sql("DELETE FROM bronze.people WHERE id = 2")
             session.sql("UPDATE bronze.people SET age = 31 WHERE id = 3")
         table = work.catalog().load_table(("bronze", "people"))
         assert sum(len(task.delete_files) for task in table.scan().plan_files()) >= 1  # it did not write the file again
-        assert lake.sql("SELECT id, age FROM bronze.people ORDER BY id", "work").fetchall() == [
+        assert lake.sql("SELECT id, age FROM bronze.people ORDER BY id", WORK).fetchall() == [
             (1, 30),
             (3, 31),
             (4, 30),
@@ -202,21 +202,21 @@ def stop(*given):
 
 engine.session_at = stop
 with lagoa.open_lake(sys.argv[1], "stack") as lake:
-    lake.branch("work").transform()
+    lake.branch(sys.argv[2]).transform()
 """
 
 
 @pytest.mark.nightly
 def test_a_job_that_is_killed_leaves_nothing_half(small, servers):
     with lagoa.open_lake(small.root, "stack") as lake:
-        work = lake.create_branch("work")
+        work = lake.create_branch(WORK)
         work.append("bronze.pets", small.pets(1, 2))
         before = work.head
-        job = subprocess.Popen([sys.executable, "-c", JOB, str(small.root)], stdout=subprocess.PIPE, text=True)
+        job = subprocess.Popen([sys.executable, "-c", JOB, str(small.root), WORK], stdout=subprocess.PIPE, text=True)
         assert job.stdout.readline() == "begun\n"
         job.send_signal(signal.SIGKILL)
         job.communicate()
         assert work.head == before
         assert [each.rows for each in work.transform()] == [1]
-        assert lake.sql("SELECT kind, pets FROM gold.counts", "work").fetchall() == [("cat", 2)]
+        assert lake.sql("SELECT kind, pets FROM gold.counts", WORK).fetchall() == [("cat", 2)]
     assert [name for name in servers.references() if "/scratch/" in name] == []

@@ -271,9 +271,11 @@ def test_who_may_do_what_with_sign_in(servers, as_role, command):
     engineer.commit("dev", main, "a table", "eva", Put(ContentKey(["people"]), table))
     engineer.create_tag("monday", "dev", head(engineer, "dev"))
     for nessie in (reader, engineer):
-        assert tables(nessie, "dev") == {"people": table.metadata_location}
+        shown = nessie is engineer  # a table in none of the layers that readers read
+        assert tables(nessie, "dev") == ({"people": table.metadata_location} if shown else {})
         assert [each.commit_meta.message for each in nessie.get_log("dev", max_records=1)] == ["a table"]
-        assert [each.content_key.elements for each in nessie.get_diff(MAIN, "dev").diffs] == [["people"]]
+        differences = [each.content_key.elements for each in nessie.get_diff(MAIN, "dev").diffs]
+        assert differences == ([["people"]] if shown else [])
 
     refused = [
         lambda nessie: nessie.merge("dev", MAIN),

@@ -24,7 +24,7 @@ from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.run import Stack
 from lagoa.stack.servers.keycloak.realm import PLACE
-from lagoa.stack.servers.trino.catalogs import SANDBOX
+from lagoa.stack.servers.trino.catalogs import SANDBOX, SQL
 from tests.stack.test_stack import ROOT, lagoa, wait_until
 
 ROLES = ("reader", "ingest", "engineer", "publisher")
@@ -225,7 +225,7 @@ class TestKeycloak:
     def test_the_realms_file_holds_no_secret(self):
         document = json.loads((ROOT / PLACE).read_text())
         assert {client["secret"] for client in document["clients"]} == {
-            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, SANDBOX, "trino")
+            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, SANDBOX, SQL, "trino")
         }
 
 
@@ -315,12 +315,13 @@ class TestNessie:
 
 class TestMinio:
     NEW = f"warehouse/silver/t-{uuid.uuid4().hex}/data/a"
+    GOLD = NEW.replace("silver", "gold")
     QUARANTINED = f"warehouse/quarantine/t-{uuid.uuid4().hex}/data/a"
 
     @pytest.fixture(autouse=True)
     def files(self, objects):
         """Put a table's file, and a file of records that were refused."""
-        for name in (self.NEW, self.QUARANTINED):
+        for name in (self.NEW, self.GOLD, self.QUARANTINED):
             objects("ingest").put_object(bucket_name="lagoa", object_name=name, data=io.BytesIO(b"x"), length=1)
 
     @pytest.mark.parametrize("role", ROLES)
@@ -339,12 +340,13 @@ class TestMinio:
         def put(bucket, name):
             return lambda: store.put_object(bucket_name=bucket, object_name=name, data=io.BytesIO(b"y"), length=1)
 
-        writes = role in {"ingest", "engineer"}
-        assert may(lambda: store.get_object(bucket_name="lagoa", object_name=self.NEW).close())
-        assert may(lambda: store.get_object(bucket_name="lagoa", object_name=self.QUARANTINED).close()) == (
-            role != "reader"
-        )
-        assert may(lambda: list(store.list_objects(bucket_name="lagoa", prefix="warehouse/")))
+        writes, reads_all = role in {"ingest", "engineer"}, role != "reader"
+        assert may(lambda: store.get_object(bucket_name="lagoa", object_name=self.GOLD).close())
+        assert may(lambda: list(store.list_objects(bucket_name="lagoa", prefix="warehouse/gold/")))
+        for name in (self.NEW, self.QUARANTINED):
+            assert may(lambda name=name: store.get_object(bucket_name="lagoa", object_name=name).close()) == reads_all
+        for prefix in ("", "warehouse/", "warehouse/silver/"):
+            assert may(lambda prefix=prefix: list(store.list_objects(bucket_name="lagoa", prefix=prefix))) == reads_all
         assert may(put("lagoa", f"{self.NEW}-{role}")) == writes
         assert not may(put("lagoa", "elsewhere/a"))
         assert not may(put("backup", "warehouse/a"))
@@ -358,4 +360,4 @@ class TestMinio:
         root = (credentials[f"minio-root-{part}"].get_secret_value() for part in ("user", "password"))
         endpoint = signed.manifest["minio"].address
         admin = MinioAdmin(endpoint=endpoint, credentials=StaticProvider(*root), secure=False, region="us-east-1")
-        assert set(json.loads(admin.user_list())) == {"nessie", "mlflow"}
+        assert set(json.loads(admin.user_list())) == {"nessie", "mlflow", "trino"}

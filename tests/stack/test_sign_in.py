@@ -22,7 +22,7 @@ from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.roles import PUBLISHER
 from lagoa.domain.tables import TableName
-from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed
+from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed, TableNotFound
 from lagoa.storage.s3 import S3Server, S3Storage
 from lagoa.storage.s3.keys import WebIdentityKeys
 
@@ -130,6 +130,13 @@ def lake_of(folder, monkeypatch):
         lake.close()
 
 
+WORK = "dev/engineer/work"
+"""A branch of the engineer's own."""
+
+_SE = {"zip_code_prefix": ["01001"], "city": ["sao paulo"], "state": ["SP"], "region": ["Southeast"]}
+GOLD = pa.table(_SE | {"latitude": [-23.5], "longitude": [-46.6]})
+"""Rows of gold.dim_geography."""
+
 SELLERS = pa.table({"seller_id": ["a" * 32], "seller_zip_code_prefix": ["01001"], "seller_city": ["sao paulo"]})
 
 
@@ -140,10 +147,10 @@ def sellers(state="SP"):
 def test_flows_publish_as_they_do_embedded_though_their_role_may_not_move_main(folder, servers, monkeypatch):
     generate(folder / "data", scale=SCALE)
     run_daily(folder)
-    monkeypatch.setenv("LAGOA_ROLE", "ingest")
+    monkeypatch.delenv("LAGOA_ROLE", raising=False)  # a flow then signs in as the role that loads data
     run_daily(folder, "--profile", "stack")
     with lagoa.open_lake(folder) as embedded, lagoa.open_lake(folder, "stack") as stack:
-        assert stack.settings.role == "ingest"
+        assert stack.settings.role == "engineer"
         assert sorted(embedded.tables()) == sorted(stack.tables())
         for table in sorted(stack.tables()):
             assert rows(stack, table).equals(rows(embedded, table)), table
@@ -154,7 +161,7 @@ def test_flows_publish_as_they_do_embedded_though_their_role_may_not_move_main(f
 
 def test_an_engineer_works_on_branches_and_hands_over(lake_of):
     lake = lake_of("engineer")
-    branch = lake.create_branch("work")
+    branch = lake.create_branch(WORK)
     branch.append("bronze.sellers", sellers())
     publication = branch.publish("a seller")
     assert lake.resolve(MAIN).id == publication.commit
@@ -183,12 +190,12 @@ def test_an_engineer_has_sandboxes(lake_of):
 
 def test_a_failed_audit_of_the_publishers_is_told(lake_of):
     lake = lake_of("engineer")
-    branch = lake.create_branch("work")
+    branch = lake.create_branch(WORK)
     branch.append("bronze.sellers", sellers("XX"))
     with pytest.raises(AuditFailed) as told:
         branch.publish()
     assert "bronze.sellers/enum/seller_state" in {each.check for each in told.value.report.blocking}
-    assert lake.audit_of("work").report.commit == told.value.report.commit
+    assert lake.audit_of(WORK).report.commit == told.value.report.commit
     assert lake.tables() == {}
 
 
@@ -223,28 +230,47 @@ def test_what_a_role_may_not_is_told_with_who_may(lake_of, servers, role):
     assert {name: at for name, at in servers.references().items() if "/scratch/" not in name} == before
 
 
-def test_a_reader_reads_what_was_published(lake_of):
-    branch = lake_of("engineer").create_branch("work")
+def test_a_reader_reads_the_layers_of_the_policy_and_no_others(lake_of):
+    branch = lake_of("engineer").create_branch(WORK)
     branch.append("bronze.sellers", sellers())
+    branch.append("gold.dim_geography", GOLD)
     branch.publish()
     lake = lake_of("reader")
-    assert lake.sql("SELECT seller_city FROM bronze.sellers").fetchall() == [("sao paulo",)]
-    assert [str(table) for table in lake.tables()] == ["bronze.sellers"]
+    assert lake.sql("SELECT city FROM gold.dim_geography").fetchall() == [("sao paulo",)]
+    for ref in (MAIN, WORK):
+        assert [str(table) for table in lake.tables(ref)] == ["gold.dim_geography"]
+    assert [str(state.table) for state in lake.describe()] == ["gold.dim_geography"]
     assert lake.publications()[0].report.passed
-    with pytest.raises(NotAllowed, match="publish 'work'"):
-        lake.branch("work").publish()
+    for query in ("SELECT * FROM bronze.sellers", "SELECT * FROM bronze.sellers, gold.dim_geography"):
+        with pytest.raises(TableNotFound, match=r"no table bronze\.sellers"):
+            lake.sql(query)
+    with pytest.raises(NotAllowed, match=f"publish '{WORK}'"):
+        lake.branch(WORK).publish()
+
+
+@pytest.mark.parametrize("branch", ["work", "run/daily/1"])
+def test_an_engineer_loads_data_on_branches_of_their_own_alone(lake_of, branch):
+    lake = lake_of("engineer")
+    elsewhere = lake.create_branch(branch)
+    with pytest.raises(NotAllowed, match=rf"change bronze, bronze\.sellers on '{branch}'") as told:
+        elsewhere.append("bronze.sellers", sellers())
+    assert "the role ingest, on `run/…`" in told.value.advice
+    assert lake.tables(branch) == {}
+    elsewhere.append("gold.dim_geography", GOLD)
+    assert [str(table) for table in lake.tables(branch)] == ["gold.dim_geography"]
 
 
 def test_a_reader_sees_no_quarantine_and_is_told_so(lake_of, folder):
     lines = [f"{number:032x},01001,sao paulo,SP" for number in range(200)] + [f"{'b' * 32},01001,sao paulo,XX"]
     file = folder / "olist_sellers_dataset.csv"
     file.write_text("\n".join(["seller_id,seller_zip_code_prefix,seller_city,seller_state", *lines]) + "\n")
-    branch = lake_of("engineer").create_branch("work")
+    branch = lake_of("engineer").create_branch(WORK)
     assert branch.ingest(file, into="bronze.sellers").quarantined == 1
+    branch.append("gold.dim_geography", GOLD)
     branch.publish()
     lake = lake_of("reader")
-    assert lake.row_counts() == {TableName(("bronze",), "sellers"): 200}
-    assert [str(state.table) for state in lake.describe()] == ["bronze.sellers"]
+    assert lake.row_counts() == {TableName(("gold",), "dim_geography"): 1}
+    assert [str(state.table) for state in lake.describe()] == ["gold.dim_geography"]
     for looked_at in (
         lake.quarantine,
         lambda: lake.refused_records("bronze.sellers"),
@@ -257,10 +283,10 @@ def test_a_reader_sees_no_quarantine_and_is_told_so(lake_of, folder):
 
 
 def test_commits_are_made_on_scratch_branches_of_the_role(lake_of, servers):
-    lake_of("engineer").create_branch("work").append("bronze.sellers", sellers())
+    lake_of("engineer").create_branch(WORK).append("bronze.sellers", sellers())
     scratch = [name for name in servers.references() if name.startswith("lagoa/scratch/")]
     assert scratch
-    assert all(name.startswith("lagoa/scratch/engineer/") for name in scratch)
+    assert all(name.startswith("lagoa/scratch/engineer/own/") for name in scratch)
 
 
 @pytest.mark.parametrize("role", ["reader", "publisher"])
@@ -275,7 +301,7 @@ def test_who_only_reads_writes_no_object(servers, role):
 def test_work_goes_on_past_the_life_of_a_token(lake_of, servers):
     with servers.tokens_that_last("engineer", 2):
         lake = lake_of("engineer")
-        branch = lake.create_branch("work")
+        branch = lake.create_branch(WORK)
         began, seen = time.monotonic(), set()
         while time.monotonic() - began < 6:
             branch.append("bronze.sellers", sellers(), batch=f"{time.monotonic()}")

@@ -13,7 +13,7 @@ import pytest
 
 import lagoa
 from lagoa.errors import EngineUnavailable, ModelError
-from tests.stack.test_ingest_workers import content, write_files
+from tests.stack.test_ingest_workers import HERE, THERE, content, write_files
 from tests.stack.test_model_engines import lake_on_spark
 from tests.stack.test_sign_in import Servers
 from tests.stack.test_spark import as_application
@@ -61,7 +61,7 @@ def test_models_and_files_on_a_server_of_spark_connect(address, tmp_path, signed
     small = lake_on_spark(tmp_path, Servers(signed), monkeypatch)
     folder = write_files(small)
     with lagoa.open_lake(small.root, "stack") as lake:
-        there = lake.create_branch("there")
+        there = lake.create_branch(THERE)
         there.ingest_folder(folder)
         assert [each.rows for each in there.transform()] == [2]
         small.model("gold.counts", "SELECT nullif(kind, 'cat') AS kind, count(*) AS pets FROM bronze.pets GROUP BY 1\n")
@@ -70,11 +70,11 @@ def test_models_and_files_on_a_server_of_spark_connect(address, tmp_path, signed
         monkeypatch.setenv("SPARK_CONNECT_AUTHENTICATE_TOKEN", "wrong")
     monkeypatch.setenv("LAGOA_ENGINE", "duckdb")
     with lagoa.open_lake(small.root, "stack") as lake:
-        lake.create_branch("here").ingest_folder(folder)
-        assert content(lake, "here") == content(lake, "there")
+        lake.create_branch(HERE).ingest_folder(folder)
+        assert content(lake, HERE) == content(lake, THERE)
     monkeypatch.setenv("LAGOA_ENGINE", "spark")
     with (
         lagoa.open_lake(small.root, "stack") as lake,
         pytest.raises(EngineUnavailable, match=r"does not start: .*token"),
     ):
-        lake.branch("there").transform()
+        lake.branch(THERE).transform()

@@ -174,7 +174,7 @@ REFUSED = [
 
 ODD = [
     ('SELECT * FROM gold."customers$data"', "TABLE_NOT_FOUND"),
-    ('SELECT * FROM gold."customers@first"', "TABLE_NOT_FOUND"),
+    ('SELECT * FROM gold."customers@dev/engineer/first"', "TABLE_NOT_FOUND"),
     ("SELECT * FROM gold.customers FOR VERSION AS OF BIGINT '1'", "INVALID_ARGUMENTS"),
     ("SELECT * FROM gold.customers FOR VERSION AS OF 'first'", "INVALID_ARGUMENTS"),
     ("SELECT * FROM gold.customers FOR TIMESTAMP AS OF TIMESTAMP '2020-01-01 00:00:00 UTC'", "INVALID_ARGUMENTS"),

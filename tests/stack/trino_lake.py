@@ -138,7 +138,7 @@ def lake_on(signed, root):
 
 
 def publish(lake):
-    branch = lake.create_branch("first")
+    branch = lake.create_branch("dev/engineer/first")
     for table in ("bronze.people", "silver.people"):
         branch.append(table, pa.table({"id": [1], "name": ["Ana"]}))
     branch.append("gold.customers", pa.Table.from_pylist([ANA, {"id": 2, "name": "Zé"}], TYPES))

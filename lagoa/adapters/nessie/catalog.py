@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from lagoa.adapters.shared.states import KEPT_STATES, clock_was_ahead, commit_lo
 from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
-from lagoa.domain.roles import JOURNAL, READER, SCRATCH, who_may
+from lagoa.domain.roles import JOURNAL, OWNED, SCRATCH, WHO_LANDS, is_owned, who_may
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Namespace, Pointers
     from lagoa.domain.ports.secrets import Tokens
     from lagoa.domain.tables import TableName
+
+_CONTENT = re.compile("on content '([^']*)'")
+"""What Nessie's rules refused, in its words."""
 
 _NOTHING = {"type": "UNCHANGED", "key": {"elements": ["lagoa"]}}
 """The operation of a commit that changes nothing: Nessie wants one."""
@@ -94,7 +98,9 @@ class NessieCatalog:
         self._no_ancestor = _no_ancestor_of(self._http)
         self._history = History(self._http, self._no_ancestor)
         self._role = tokens.role if tokens else ""
-        self._scratches = Scratches(self._http, f"{SCRATCH}{self._role}/" if tokens else SCRATCH)
+        prefix = f"{SCRATCH}{self._role}/" if tokens else SCRATCH
+        self._scratches = Scratches(self._http, prefix)
+        self._own_scratches = Scratches(self._http, f"{prefix}{OWNED}")
         self._contents: Cache[str, Contents] = Cache(KEPT_STATES)
         self._heads: dict[str, str] = {}  # where this process moved branches last
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
@@ -201,10 +207,7 @@ class NessieCatalog:
 
     def tables(self, commit: str) -> Pointers:
         """Return the pointer of each Iceberg table at a commit that the role may read."""
-        tables = self._contents_at(commit).state.tables
-        if self._role == READER:
-            return {name: pointer for name, pointer in tables.items() if not name.is_quarantine}
-        return dict(tables)
+        return dict(self._contents_at(commit).state.tables)
 
     def namespaces(self, commit: str) -> Mapping[Namespace, Mapping[str, str]]:
         """Return the namespaces at a commit with their properties."""
@@ -216,7 +219,7 @@ class NessieCatalog:
 
     def lend(self, tables: Pointers) -> AbstractContextManager[Lent]:
         """Yield a branch of this process's own that has exactly these tables, for another engine; see `lending`."""
-        return lend(self._http, self._scratches, self._options.ids, self._no_ancestor, tables)
+        return lend(self._http, self._own_scratches, self._options.ids, self._no_ancestor, tables)
 
     def make_journal(self) -> None:
         """Make the branch that says when main moved where, if it is not there."""
@@ -229,6 +232,7 @@ class NessieCatalog:
     def close(self) -> None:
         """Remove what this process made for itself on the server, and close the connections."""
         self._scratches.close()
+        self._own_scratches.close()
         self._http.close()
 
     def _make_root(self) -> None:
@@ -278,8 +282,9 @@ class NessieCatalog:
             "authorTime": now.isoformat(),
             "allProperties": {name: [value] for name, value in properties.items()},
         }
+        scratches = self._own_scratches if is_owned(branch) else self._scratches
         with _asking("commit to", branch):
-            answer = self._scratches.commit(expected, {"commitMeta": meta, "operations": operations})
+            answer = scratches.commit(expected, {"commitMeta": meta, "operations": operations})
         made = str(answer["targetBranch"]["hash"])
         self._assign(branch, expected, made, change)
         parents = tuple(each for each in (expected, change.merged) if each not in {None, self._no_ancestor})
@@ -377,6 +382,10 @@ def _asking(what: str, ref: str) -> Iterator[None]:
     try:
         yield
     except NotAllowed as error:
+        refused = sorted(set(_CONTENT.findall(error.reason)))
+        if refused:  # the branch is theirs to write, but not this layer of it
+            message = f"change {', '.join(refused)} on {ref!r}."
+            raise NotAllowed(error.server, message, error.role, WHO_LANDS) from error
         raise NotAllowed(error.server, f"{what} {ref!r}.", error.role, who_may(ref)) from error
 
 

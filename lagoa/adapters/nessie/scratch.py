@@ -134,7 +134,7 @@ class Scratches:
         theirs = {"filter": f"ref.name.startsWith('{self._prefix}')", "max-records": PAGE}
         with suppress(LagoaError):
             for ref in self._http.call("GET", "trees", params=theirs, again=False)["references"]:
-                if is_abandoned(ref["name"].removeprefix(self._prefix), now):
+                if is_abandoned(ref["name"].rpartition("/")[2], now):
                     Scratch(self._http, ref["name"], ref["hash"]).remove()
 
     def _take(self, commit: str) -> Scratch:

@@ -7,9 +7,11 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.tables import QUARANTINE_LAYER
 from lagoa.errors import SettingsError
+from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.keycloak import realm_url
-from lagoa.stack.servers.minio.objects import QUARANTINED, REGION, WAREHOUSE
+from lagoa.stack.servers.minio.objects import REGION, WAREHOUSE, files_of
 from lagoa.stack.servers.server import Launch, Server, Site, answers_ok, java, write_private
 
 if TYPE_CHECKING:
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.stack.manifest import Artefact
+    from lagoa.stack.policy import Policy
 
 
 RULES = "infra/nessie/rules.toml"
+
+_S3 = "nessie.catalog.service.s3.default-options"
 
 
 def _configure(site: Site, file: Path) -> Launch:
@@ -33,7 +38,7 @@ def _configure(site: Site, file: Path) -> Launch:
     }
     settings |= _postgres(site) if site.artefact.store == "postgres" else _rocksdb(site)
     if site.artefact.sign_in:
-        settings |= _sign_in(site) | read_rules(site.root / RULES)
+        settings |= _sign_in(site) | read_rules(site.root / RULES, read_policy(site.root))
     if "minio" in site.manifest:
         settings |= _objects(site)
     lines = "".join(f"{key}={value}\n" for key, value in settings.items())
@@ -79,15 +84,29 @@ def _sign_in(site: Site) -> dict[str, object]:
     }
 
 
-def read_rules(path: Path) -> dict[str, object]:
-    """Return the rules of a file as settings; raises `SettingsError`."""
+def read_rules(path: Path, policy: Policy) -> dict[str, object]:
+    """Return the rules of a file as settings, with a policy's layers in the places that it leaves for them.
+
+    Raises:
+        SettingsError: it cannot be read.
+    """
+    layers = {"READ_BY_READERS": policy.of_readers, "LANDING": policy.landing}
     try:
-        rules = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        for place, names in layers.items():
+            text = text.replace(f"${{{place}}}", _is_of(names))
+        rules = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path}: {error}", "Fix the file.") from error
     if not all(isinstance(rule, str) for rule in rules.values()):
         raise SettingsError(f"{path}: a rule is a name and a text.", "Fix the file.")
     return {f"nessie.server.authorization.rules.{name}": " ".join(rule.split()) for name, rule in rules.items()}
+
+
+def _is_of(layers: Sequence[str]) -> str:
+    """Return the condition by which a path is of one of these layers, or one of them itself."""
+    some = (f"path == '{layer}' || path.startsWith('{layer}.')" for layer in layers)
+    return f"({' || '.join(some)})" if layers else "false"
 
 
 def _make_ready(site: Site) -> None:
@@ -109,27 +128,37 @@ def _url(artefact: Artefact) -> str:
 
 def _objects(site: Site) -> dict[str, object]:
     """Settings by which it serves tables over Iceberg's REST catalog, with keys for their files that run out."""
-    s3 = "nessie.catalog.service.s3.default-options"
     url = f"http://{site.manifest['minio'].address}"
-    # 0.99.0 misspells the place of the files in keys that only read: by themselves they open none. Whoever reads one
-    # table may read the others, so these keys are no more than what MinIO gives to a reader anyway.
-    read = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "NotResource": QUARANTINED}
     return {
         "nessie.catalog.default-warehouse": WAREHOUSE,
         f"nessie.catalog.warehouses.{WAREHOUSE}.location": f"s3://{WAREHOUSE}/warehouse",
         # It is healthy without MinIO: branches and commits are not stored there.
         "nessie.catalog.object-stores.health-check.enabled": "false",
-        f"{s3}.endpoint": url,
-        f"{s3}.region": REGION,
-        f"{s3}.path-style-access": "true",
-        f"{s3}.access-key": "urn:nessie-secret:quarkus:minio",
-        f"{s3}.client-iam.enabled": "true",
-        f"{s3}.client-iam.statements[0]": json.dumps(read),
-        f"{s3}.client-iam.assume-role": "arn:aws:iam::123456789012:role/lagoa",  # MinIO wants one and reads none
-        f"{s3}.sts-endpoint": url,
+        f"{_S3}.endpoint": url,
+        f"{_S3}.region": REGION,
+        f"{_S3}.path-style-access": "true",
+        f"{_S3}.access-key": "urn:nessie-secret:quarkus:minio",
+        f"{_S3}.client-iam.enabled": "true",
+        f"{_S3}.client-iam.assume-role": "arn:aws:iam::123456789012:role/lagoa",  # MinIO wants one and reads none
+        f"{_S3}.sts-endpoint": url,
         "minio.name": "nessie",
         "minio.secret": site.secret("minio-nessie"),
+        **_keys(read_policy(site.root) if site.artefact.sign_in else None),
     }
+
+
+def _keys(policy: Policy | None) -> dict[str, object]:
+    """Settings of what the keys open that it issues to read a table.
+
+    0.99.0 misspells the place of the files in such keys: by themselves they open none. What they open is the same for
+    whoever asks and whichever table, so it is no more than readers may read. Keys to write a table open its files, too.
+
+    Args:
+        policy: of the lake; None where nobody signs in.
+    """
+    which = {"Resource": files_of(policy.of_readers)} if policy else {"NotResource": files_of([QUARANTINE_LAYER])}
+    read = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion"], **which}
+    return {f"{_S3}.client-iam.statements[0]": json.dumps(read)} if all(which.values()) else {}
 
 
 NESSIE = Server(

@@ -407,7 +407,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
         "vault": set(),
         "minio": {"minio-root-user", "minio-root-password", "audit-token"},
         "nessie": {"postgres-nessie", "minio-nessie"},
-        "trino": {"trino-internal", "oidc-client-reader", "oidc-client-sandbox", "oidc-client-trino"},
+        "trino": {"trino-internal", "oidc-client-sql", "oidc-client-sandbox", "oidc-client-trino", "minio-trino"},
         "audit": {"audit-token"},
         "spark": {"spark"},
         "mlflow": {"postgres-mlflow", "minio-mlflow", "mlflow-admin", "mlflow-forms"},

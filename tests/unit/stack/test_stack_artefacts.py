@@ -18,6 +18,7 @@ import pytest
 from lagoa.errors import SettingsError, StackError
 from lagoa.stack.artefacts import Fetched, _watched, cache_folder, fetch
 from lagoa.stack.manifest import Artefact
+from lagoa.stack.policy import Policy
 from lagoa.stack.servers.nessie import read_rules
 
 TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
@@ -227,11 +228,29 @@ def test_an_entry_that_does_not_say_where_a_server_comes_from_is_refused(entry):
         Artefact(**entry, port=8000)
 
 
+POLICY = Policy(masked=(), landing=("raw", "bronze"), layers={"reader": ("gold",), "engineer": ("silver", "gold")})
+
+
 class TestRules:
+    def test_layers_of_the_policy_stand_in_the_places_that_a_rule_leaves(self, tmp_path):
+        path = tmp_path / "rules.toml"
+        path.write_text('# ${LANDING}\na = "x && ${READ_BY_READERS}"\nb = "!${LANDING}"\n')
+        gold = "path == 'gold' || path.startsWith('gold.')"
+        raw, bronze = (gold.replace("gold", layer) for layer in ("raw", "bronze"))
+        assert list(read_rules(path, POLICY).values()) == [
+            f"x && ({gold})",
+            f"!({raw} || {bronze})",
+        ]
+
+    def test_a_policy_without_layers_lets_nobody_read_and_everybody_load(self, tmp_path):
+        path = tmp_path / "rules.toml"
+        path.write_text('reader = "${READ_BY_READERS}"\nengineer = "!${LANDING}"\n')
+        assert list(read_rules(path, Policy(masked=(), layers={})).values()) == ["false", "!false"]
+
     def test_each_becomes_a_setting_of_one_line(self, tmp_path):
         path = tmp_path / "rules.toml"
         path.write_text('reader = """\n\'reader\' in roles\n&& op == \'VIEW_REFERENCE\'\n"""\n')
-        assert read_rules(path) == {
+        assert read_rules(path, POLICY) == {
             "nessie.server.authorization.rules.reader": "'reader' in roles && op == 'VIEW_REFERENCE'"
         }
 
@@ -241,4 +260,4 @@ class TestRules:
         if text is not None:
             path.write_text(text)
         with pytest.raises(SettingsError, match=r"rules\.toml"):
-            read_rules(path)
+            read_rules(path, POLICY)

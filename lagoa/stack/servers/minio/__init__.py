@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.stack.policy import read_policy
 from lagoa.stack.servers.audit import told_by_minio
 from lagoa.stack.servers.keycloak import realm_url
 from lagoa.stack.servers.minio.objects import make_ready
@@ -41,10 +42,14 @@ def _configure(site: Site, file: Path) -> Launch:
     return Launch([str(file), "server", *addresses, str(data)], environment)
 
 
+def _make_ready(site: Site) -> None:
+    make_ready(site.artefact.address, site.credentials, read_policy(site.root), sign_in=site.artefact.sign_in)
+
+
 MINIO = Server(
     url=lambda artefact: f"http://{artefact.address}",
     answers=lambda artefact: answers_ok(f"http://{artefact.address}/minio/health/ready"),
     configure=_configure,
-    make_ready=lambda site: make_ready(site.artefact.address, site.credentials, sign_in=site.artefact.sign_in),
+    make_ready=_make_ready,
     needs=lambda artefact: ("keycloak",) if artefact.sign_in else (),
 )

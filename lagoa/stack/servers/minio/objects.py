@@ -10,9 +10,12 @@ from lagoa.errors import StackError
 from lagoa.storage.s3 import WRITER
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from minio import Minio
 
     from lagoa.stack.credentials import Credentials
+    from lagoa.stack.policy import Policy
 
 WAREHOUSE = "lagoa"
 """The bucket of the tables' files; they lie under `warehouse/<layer>/<table>-<uuid>/`."""
@@ -21,6 +24,8 @@ ARTIFACTS = "mlflow-artifacts"
 """The bucket of MLflow's files, which its server alone reads and writes."""
 
 MLFLOW_USER = "mlflow"
+
+TRINO_USER = "trino"
 
 BUCKETS = (WAREHOUSE, ARTIFACTS, "feature-store", "backup", "sandbox")
 
@@ -33,56 +38,73 @@ KEPT_DAYS = 30
 INCOMING_DAYS = 30
 """How long rows are kept as they came in by a merge, to be merged again on another state."""
 
-_FILES = f"arn:aws:s3:::{WAREHOUSE}/warehouse/*"
-QUARANTINED = [f"arn:aws:s3:::{WAREHOUSE}/warehouse/{layer}/*" for layer in ("quarantine", "*/quarantine")]
-"""Files of refused records, as they came: not for readers."""
-
-_LOOK = {
-    "Effect": "Allow",
-    "Action": ["s3:ListBucket", "s3:ListBucketVersions", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
-    "Resource": [f"arn:aws:s3:::{WAREHOUSE}"],
-}
-
-
-def _may(*actions: str, on: str = _FILES) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": list(actions), "Resource": [on]}
-
-
+_BUCKET = f"arn:aws:s3:::{WAREHOUSE}"
+_FILES = f"{_BUCKET}/warehouse/*"
+_LIST = ("s3:ListBucket", "s3:ListBucketVersions")
 _WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
-_READ = [_LOOK, _may("s3:GetObject")]
-_READ_AND_WRITE = [
-    _LOOK,
-    _may(*_WRITE),
-]
+def files_of(layers: Sequence[str]) -> list[str]:
+    """Return what the files of layers are called in statements, also of a lake in a folder below the warehouse."""
+    return [f"{_BUCKET}/{folder}*" for folder in _folders(layers)]
 
-POLICIES: dict[str, list[dict[str, Any]]] = {
-    "lagoa-reader": [*_READ, {"Effect": "Deny", "Action": ["s3:GetObject"], "Resource": QUARANTINED}],
-    "lagoa-ingest": _READ_AND_WRITE,
-    "lagoa-engineer": _READ_AND_WRITE,
-    "lagoa-publisher": _READ,
-    WRITER: _READ_AND_WRITE,
-    MLFLOW_USER: [
-        _may("s3:ListBucket", "s3:GetBucketLocation", on=f"arn:aws:s3:::{ARTIFACTS}"),
-        _may(*_WRITE, on=f"arn:aws:s3:::{ARTIFACTS}/*"),
-    ],
+
+def _folders(layers: Sequence[str]) -> list[str]:
+    return [f"warehouse/{above}{layer}/" for layer in layers for above in ("", "*/")]
+
+
+def _may(*actions: str, on: Sequence[str] = (_FILES,), **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(on), **more}
+
+
+_FIND = _may("s3:GetBucketLocation", on=[_BUCKET])
+_READ = [_FIND, _may(*_LIST, on=[_BUCKET]), _may("s3:GetObject")]
+_READ_AND_WRITE = [_FIND, _may(*_LIST, "s3:ListBucketMultipartUploads", on=[_BUCKET]), _may(*_WRITE)]
+
+
+def policies(policy: Policy) -> dict[str, list[dict[str, Any]]]:
+    """Return the statements of each policy. Nobody deletes: what one branch does not need, another may read."""
+    return {
+        "lagoa-reader": _of_readers(policy.of_readers),
+        "lagoa-ingest": _READ_AND_WRITE,
+        "lagoa-engineer": _READ_AND_WRITE,
+        "lagoa-publisher": _READ,
+        WRITER: _READ_AND_WRITE,
+        TRINO_USER: [_FIND, _may("s3:GetObject", on=files_of(policy.over_sql))] if policy.over_sql else [_FIND],
+        MLFLOW_USER: [
+            _may("s3:ListBucket", "s3:GetBucketLocation", on=[f"arn:aws:s3:::{ARTIFACTS}"]),
+            _may(*_WRITE, on=[f"arn:aws:s3:::{ARTIFACTS}/*"]),
+        ],
+    }
+
+
+def _of_readers(layers: Sequence[str]) -> list[dict[str, Any]]:
+    if not layers:
+        return [_FIND]
+    inside = {"StringLike": {"s3:prefix": [f"{folder}*" for folder in _folders(layers)]}}
+    return [_FIND, _may(*_LIST, on=[_BUCKET], Condition=inside), _may("s3:GetObject", on=files_of(layers))]
+
+
+USERS = {
+    "lagoa-reader": "lagoa-reader",
+    WRITER: WRITER,
+    "nessie": WRITER,
+    MLFLOW_USER: MLFLOW_USER,
+    TRINO_USER: TRINO_USER,
 }
-"""Statements of each policy. Nobody deletes: what one branch does not need, another may read."""
-
-USERS = {"lagoa-reader": "lagoa-reader", WRITER: WRITER, "nessie": WRITER, MLFLOW_USER: MLFLOW_USER}
 """The policy of each user; a user's secret is the credential `minio-<user>`. Where roles sign in at Keycloak, a token
 names its policy, and only servers have a user."""
 
-_SERVERS = ("nessie", MLFLOW_USER)
+_SERVERS = ("nessie", MLFLOW_USER, TRINO_USER)
 
 
-def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False) -> None:
+def make_ready(endpoint: str, credentials: Credentials, policy: Policy, *, sign_in: bool = False) -> None:
     """Make buckets, policies and users that are missing, and update the others to the definitions above.
 
     Args:
         endpoint: host and port.
         credentials: of the stack.
+        policy: of the lake.
         sign_in: whether roles sign in at Keycloak.
 
     Raises:
@@ -91,7 +113,7 @@ def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False
     with extra("stack", "`lagoa stack`"):
         from minio import Minio, MinioAdmin
         from minio.credentials.providers import StaticProvider
-        from minio.error import MinioException
+        from minio.error import MinioAdminException, MinioException
         from urllib3.exceptions import HTTPError
 
     user, password = (credentials[f"minio-root-{part}"].get_secret_value() for part in ("user", "password"))
@@ -101,16 +123,16 @@ def make_ready(endpoint: str, credentials: Credentials, *, sign_in: bool = False
         for bucket in BUCKETS:
             _make_bucket(client, bucket)
         admin = MinioAdmin(endpoint=endpoint, credentials=provider, secure=False, region=REGION)
-        for name, statements in POLICIES.items():
+        for name, statements in policies(policy).items():
             admin.policy_add(name, policy={"Version": "2012-10-17", "Statement": statements})
         there = json.loads(admin.user_list())
-        for name, policy in USERS.items():
+        for name, granted in USERS.items():
             if not sign_in or name in _SERVERS:
                 admin.user_add(name, credentials[f"minio-{name}"].get_secret_value())
-                admin.policy_set(policy, user=name)
+                admin.policy_set(granted, user=name)
             elif name in there:
                 admin.user_remove(name)
-    except (MinioException, HTTPError) as error:
+    except (MinioException, MinioAdminException, HTTPError) as error:
         message = f"its buckets and users cannot be made: {error}."
         raise StackError("minio", message, "Look at `lagoa stack logs minio`.") from error
 

@@ -13,8 +13,9 @@ from lagoa.domain.roles import READER
 from lagoa.formats import FORMATS
 from lagoa.settings import load_settings
 from lagoa.stack.servers.keycloak import realm_url
+from lagoa.stack.servers.minio.objects import TRINO_USER
 from lagoa.stack.servers.server import Launch, Server, Site, java, write_private
-from lagoa.stack.servers.trino.catalogs import CREDENTIALS, published, signs_in, write_access
+from lagoa.stack.servers.trino.catalogs import CREDENTIALS, FILES_SECRET, published, signs_in, write_access
 from lagoa.stack.servers.trino.rules import FILE, write_rules
 from lagoa.stack.servers.trino.sign_in import SECRET, people
 from lagoa.stack.servers.trino.users import GROUPS, OWN, PASSWORDS, USERS, Users
@@ -65,7 +66,7 @@ def _configure(site: Site, distribution: Path) -> Launch:
         make_rules(site)
     for name, settings in _files(site, distribution).items():
         write_private(etc / name, "".join(f"{key}={value}\n" for key, value in settings.items()))
-    environment = {_SECRET: site.secret("trino-internal")}
+    environment = {_SECRET: site.secret("trino-internal"), FILES_SECRET: site.secret(f"minio-{TRINO_USER}")}
     if signs_in(site):
         for role, variable in CREDENTIALS.items():
             environment[variable] = f"lagoa-{role}:{site.secret(f'oidc-client-{role}')}"

@@ -6,9 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from lagoa.domain.ports.sql_catalogs import ACCESS_FILE
-from lagoa.domain.roles import READER
 from lagoa.stack.servers.keycloak import realm_url
-from lagoa.stack.servers.minio.objects import REGION, WAREHOUSE
+from lagoa.stack.servers.minio.objects import REGION, TRINO_USER, WAREHOUSE
 from lagoa.stack.servers.server import write_private
 
 if TYPE_CHECKING:
@@ -17,8 +16,14 @@ if TYPE_CHECKING:
 SANDBOX = "sandbox"
 """The role of Keycloak that writes sandboxes, and the results of models on Lagoa's hidden branches: Trino's alone."""
 
-CREDENTIALS = {READER: "TRINO_CATALOG_CREDENTIAL", SANDBOX: "TRINO_SANDBOX_CREDENTIAL"}
+SQL = "sql"
+"""The role of Keycloak that reads the layers that are served over SQL; Trino's alone."""
+
+CREDENTIALS = {SQL: "TRINO_CATALOG_CREDENTIAL", SANDBOX: "TRINO_SANDBOX_CREDENTIAL"}
 """Variables of its process by role: the secrets that catalogs name as `${ENV:…}`."""
+
+FILES_SECRET = "TRINO_FILES_SECRET"  # noqa: S105 - a name
+"""Likewise: the secret of its user of MinIO, with which it reads the files of the layers that are served."""
 
 ADMIN = "_lagoa"
 """The user that makes catalogs, and runs models; no other user's name can begin so."""
@@ -27,8 +32,8 @@ _NEVER = "36500d"
 
 
 def published(site: Site) -> dict[str, object]:
-    """Return the properties of the published data's catalog: over Nessie as the reader, with keys that run out."""
-    return {"connector.name": "iceberg", **_over_nessie(site, READER), **_READ_ONLY, _URI: f"{_iceberg(site)}/main"}
+    """Return the properties of the published data's catalog."""
+    return {"connector.name": "iceberg", **_read_only(site), _URI: f"{_iceberg(site)}/main"}
 
 
 def write_access(site: Site, url: str) -> None:
@@ -44,8 +49,8 @@ def write_access(site: Site, url: str) -> None:
         "url": url,
         "user": ADMIN,
         "iceberg": _iceberg(site),
-        "writable": {**_over_nessie(site, SANDBOX), **kept},
-        "read_only": {**_over_nessie(site, READER), **_READ_ONLY},
+        "writable": {**_over_nessie(site, SANDBOX), "iceberg.rest-catalog.vended-credentials-enabled": "true", **kept},
+        "read_only": _read_only(site),
     }
     write_private(site.folder / ACCESS_FILE, json.dumps(access, indent=1))
 
@@ -57,8 +62,16 @@ def signs_in(site: Site) -> bool:
 
 _URI = "iceberg.rest-catalog.uri"
 
-# Rules for tables stop no table procedure such as remove_orphan_files; this does.
-_READ_ONLY = {"iceberg.security": "READ_ONLY"}
+
+def _read_only(site: Site) -> dict[str, str]:
+    """Return the properties of a catalog that reads, with keys of its own: those that Nessie issues open gold alone."""
+    return {
+        **_over_nessie(site, SQL),
+        "s3.aws-access-key": TRINO_USER,
+        "s3.aws-secret-key": f"${{ENV:{FILES_SECRET}}}",
+        # Rules for tables stop no table procedure such as remove_orphan_files; this does.
+        "iceberg.security": "READ_ONLY",
+    }
 
 
 def _iceberg(site: Site) -> str:
@@ -69,7 +82,6 @@ def _over_nessie(site: Site, role: str) -> dict[str, str]:
     settings = {
         "iceberg.catalog.type": "rest",
         "iceberg.rest-catalog.warehouse": WAREHOUSE,
-        "iceberg.rest-catalog.vended-credentials-enabled": "true",
         "fs.native-s3.enabled": "true",
         "s3.endpoint": f"http://{site.manifest['minio'].address}",
         "s3.region": REGION,

@@ -94,7 +94,8 @@ def older_stack(folder: Path) -> Iterator[OlderStack]:
 def open_stack(folder: Path) -> Stack:
     """Return a Nessie on RocksDB and a MinIO, in which nobody signs in, on ports that are free; neither is up."""
     (folder / "infra").mkdir(parents=True)
-    (folder / "infra/go").symlink_to(ROOT / "infra/go")
+    for name in ("go", "policy.toml"):
+        (folder / "infra" / name).symlink_to(ROOT / "infra" / name)
     parts = re.split(r"^(?=\[)", (ROOT / "infra/stack.toml").read_text("utf-8"), flags=re.MULTILINE)
     text = "".join(part for part in parts if part.startswith(("[nessie]", "[minio]")))
     text = re.sub(r"^sign_in = .*\n", "", text, flags=re.MULTILINE)

@@ -47,9 +47,14 @@ class StackLake(SmallLake):
         return lagoa.open_lake(load_settings(self.root, "stack").model_copy(update=settings))
 
 
+def delivery(number: int) -> str:
+    """Return the branch of a delivery: one on which an engineer who signs in may load data."""
+    return f"dev/engineer/daily-{number}"
+
+
 def load(lake, number: int, rows: int = 1) -> None:
     """Do the job of one delivery, from wherever an earlier try has left it: two tables, a model, and publish."""
-    name = f"dev/engineer/daily-{number}"  # where an engineer who signs in may load data
+    name = delivery(number)
     try:
         branch = lake.create_branch(name)
     except RefExists:

@@ -25,7 +25,8 @@ def test_what_killed_processes_left_on_the_server_goes(loaded, run, nessie_url):
     assert run(LOAD, "write.committed", 200) == -signal.SIGKILL
     assert hidden(nessie_url)
     assert run(LOAD, "never", 200) == 0
-    own = {scratch.name for scratch in loaded.context.catalog._scratches._idle}
+    catalog = loaded.context.catalog
+    own = {each.name for scratches in (catalog._scratches, catalog._own_scratches) for each in scratches._idle}
     assert set(hidden(nessie_url)) == own
 
 

@@ -165,6 +165,7 @@ def small_store(tmp_path, monkeypatch):
     shutil.copytree(infra / "go/minio", root / "infra/go/minio")
     entry = re.search(r"(?ms)^\[minio\]\n.*?(?=^\[|\Z)", (infra / "stack.toml").read_text())
     (root / "infra/stack.toml").write_text(entry[0])
+    shutil.copy(infra / "policy.toml", root / "infra")
     stack = Stack(root, root / ".lagoa/stack")
     stack.choose_ports(free_ports(stack.manifest))
     data = root / ".lagoa/stack/minio/data"

@@ -15,6 +15,7 @@ from tests.stack.breaking import (
     QUICK,
     TIMEOUT_S,
     at_step,
+    delivery,
     hidden,
     holds,
     kill,
@@ -39,7 +40,7 @@ class TestAnswersThatAreLost:
                 assert proxy.lost
                 proxy.heal()
                 holds(lake, {1: 1, 2: 1})
-                assert [len(lake.log(f"daily-{number}")) for number in (1, 2)] == [4, 5]
+                assert [len(lake.log(delivery(number))) for number in (1, 2)] == [4, 5]
             assert hidden(empty_nessie) == []
 
     def test_so_it_is_when_any_answer_may_be_lost(self, small, empty_nessie):

@@ -46,7 +46,8 @@ def lake(tmp_path):
     """Make a lake's folder with the reference lake's Nessie and MinIO, open to everybody."""
     (tmp_path / "lagoa.toml").write_text('name = "stack"\n')
     (tmp_path / "infra").mkdir()
-    (tmp_path / "infra/go").symlink_to(ROOT / "infra/go")
+    for name in ("go", "policy.toml"):
+        (tmp_path / "infra" / name).symlink_to(ROOT / "infra" / name)
     parts = re.split(r"^(?=\[)", (ROOT / "infra/stack.toml").read_text(), flags=re.MULTILINE)
     kept = "".join(part for part in parts if part.startswith(("[nessie]", "[minio]")))
     (tmp_path / "infra/stack.toml").write_text(re.sub(r"^(sign_in|store) = .*\n", "", kept, flags=re.MULTILINE))

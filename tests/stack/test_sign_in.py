@@ -19,10 +19,12 @@ import lagoa
 from flows.sources.olist import generate
 from lagoa.adapters.nessie.catalog import NessieCatalog
 from lagoa.adapters.oidc.tokens import OidcOptions, OidcTokens
+from lagoa.bootstrap import examine_lake
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.roles import PUBLISHER
 from lagoa.domain.tables import TableName
 from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed, TableNotFound
+from lagoa.settings import load_settings
 from lagoa.storage.s3 import S3Server, S3Storage
 from lagoa.storage.s3.keys import WebIdentityKeys
 
@@ -230,7 +232,7 @@ def test_what_a_role_may_not_is_told_with_who_may(lake_of, servers, role):
     assert {name: at for name, at in servers.references().items() if "/scratch/" not in name} == before
 
 
-def test_a_reader_reads_the_layers_of_the_policy_and_no_others(lake_of):
+def test_a_reader_reads_the_layers_of_the_policy_and_no_others(lake_of, folder):
     branch = lake_of("engineer").create_branch(WORK)
     branch.append("bronze.sellers", sellers())
     branch.append("gold.dim_geography", GOLD)
@@ -241,6 +243,9 @@ def test_a_reader_reads_the_layers_of_the_policy_and_no_others(lake_of):
         assert [str(table) for table in lake.tables(ref)] == ["gold.dim_geography"]
     assert [str(state.table) for state in lake.describe()] == ["gold.dim_geography"]
     assert lake.publications()[0].report.passed
+    (found,) = examine_lake(load_settings(folder, "stack"))
+    assert "not looked at" in found.message
+    assert "role 'reader'" in found.message
     for query in ("SELECT * FROM bronze.sellers", "SELECT * FROM bronze.sellers, gold.dim_geography"):
         with pytest.raises(TableNotFound, match=r"no table bronze\.sellers"):
             lake.sql(query)

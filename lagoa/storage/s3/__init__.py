@@ -140,13 +140,13 @@ class S3Storage(LocalStorage):
             super().discard(location)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
-        """Return the uploads that were not completed, by location; raises `StorageUnavailable`."""
+        """Return the uploads that were not completed, by location; raises `StorageUnavailable`, `NotAllowed`."""
         from lagoa.storage.s3.remains import unfinished_uploads
 
         return unfinished_uploads(self.server, self.location)
 
     def changed_files(self) -> Sequence[Changed]:
-        """Return the files that were overwritten or deleted, by location; raises `StorageUnavailable`."""
+        """Return the files that were overwritten or deleted, by location; raises `StorageUnavailable`, `NotAllowed`."""
         from lagoa.storage.s3.remains import changed_files
 
         return changed_files(self.server, self.location)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lagoa.domain.optional import extra
-from lagoa.errors import StorageUnavailable
+from lagoa.errors import NotAllowed, StorageUnavailable
 from lagoa.storage.port import S3, Changed, Upload
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def unfinished_uploads(server: S3Server, location: str) -> list[Upload]:
     """Return the uploads under a location of a store that were not completed, by location.
 
     Raises:
-        StorageUnavailable: the store does not list them.
+        StorageUnavailable, NotAllowed: the store does not list them, or not to this role.
     """
     found: list[Upload] = []
     key: str | None = None
@@ -45,7 +45,7 @@ def changed_files(server: S3Server, location: str) -> list[Changed]:
     """Return the files under a location of a store that were overwritten with other bytes, or deleted, by location.
 
     Raises:
-        StorageUnavailable: the store does not list them.
+        StorageUnavailable, NotAllowed: the store does not list them, or not to this role.
     """
     found: list[Changed] = []
     with _opened(server, location, "versions") as (client, bucket, prefix):
@@ -68,7 +68,7 @@ def _opened(server: S3Server, location: str, what: str) -> Iterator[tuple[Minio,
     with extra("stack", "An object store"):
         from minio import Minio
         from minio.credentials.providers import StaticProvider
-        from minio.error import MinioException
+        from minio.error import MinioException, S3Error
         from urllib3.exceptions import HTTPError
 
     keys = server.keys()
@@ -79,4 +79,6 @@ def _opened(server: S3Server, location: str, what: str) -> Iterator[tuple[Minio,
     try:
         yield client, bucket, prefix
     except (MinioException, HTTPError) as error:
+        if isinstance(error, S3Error) and error.code == "AccessDenied":
+            raise NotAllowed(f"The object store at {server.endpoint}", f"list {what}.", server.role) from error
         raise StorageUnavailable(server.endpoint, f"it does not list {what}") from error

@@ -21,7 +21,7 @@ from lagoa.domain.ports.sql_catalogs import ACCESS_FILE
 from lagoa.errors import EngineTooOld, EngineUnavailable, StackError
 from lagoa.settings import load_settings
 from tests.stack.test_model_engines import lake_on_spark, told
-from tests.stack.test_sign_in import Servers
+from tests.stack.test_sign_in import WORK, Servers
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -31,7 +31,7 @@ def small(tmp_path, signed, monkeypatch):
     """Return a lake of people and pets on the stack, with a branch that has a model to run."""
     small = lake_on_spark(tmp_path, Servers(signed), monkeypatch)
     with lagoa.open_lake(small.root, "stack") as lake:
-        lake.create_branch("work").append("bronze.pets", small.pets(1, 2))
+        lake.create_branch(WORK).append("bronze.pets", small.pets(1, 2))
     return small
 
 
@@ -107,7 +107,7 @@ def test_a_trino_that_is_too_old_is_told_and_nothing_is_committed(small, monkeyp
             with pytest.raises(StackError, match=rf"is version {version}; .*infra/stack\.toml"):
                 lake.create_sandbox("ana")
             assert [each.name for each in lake.sandboxes()] == []
-        done = command(small.root, "--profile", "stack", "transform", "--branch", "work")
+        done = command(small.root, "--profile", "stack", "transform", "--branch", WORK)
         assert (done.code, f"is version {version}" in done.err) == (1, True)
 
 
@@ -117,7 +117,7 @@ def test_one_that_is_not_is_asked(small, monkeypatch, version):
     with trino_of(version) as url:
         with_trino_at(small, url)
         with lagoa.open_lake(small.root, "stack") as lake, pytest.raises(Exception) as error:  # noqa: PT011
-            lake.branch("work").transform()
+            lake.branch(WORK).transform()
     assert "is version" not in str(error.value)  # the client of Trino gives its password to nobody without TLS
 
 

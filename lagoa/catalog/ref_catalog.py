@@ -65,12 +65,12 @@ class RefCatalog(RefNamespaces):
         properties: Properties = EMPTY_DICT,
     ) -> Table:
         """Create an empty table in a new folder."""
-        self._check_writable()
+        self.check_writable()
         name = self._name(identifier)
         self._create_plan(name, "")(self._state())
         staged = self._create_staged_table(identifier, schema, location, partition_spec, sort_order, properties)
         self._write(staged)
-        self._land(self._create_plan(name, staged.metadata_location))
+        self._apply(self._create_plan(name, staged.metadata_location))
         return self._table(name, staged.metadata_location)
 
     def register_table(self, identifier: str | Identifier, metadata_location: str, overwrite: bool = False) -> Table:
@@ -79,7 +79,7 @@ class RefCatalog(RefNamespaces):
             raise NotImplementedError("`overwrite` isn't supported")
         name, pointer = self._name(identifier), self._files.storage.location_of(metadata_location)
         self._files.parsed(pointer)
-        self._land(self._create_plan(name, pointer))
+        self._apply(self._create_plan(name, pointer))
         return self._table(name, pointer)
 
     def load_table(self, identifier: str | Identifier) -> Table:
@@ -99,7 +99,7 @@ class RefCatalog(RefNamespaces):
             self._pointer(state, name)
             return self._change(f"Drop table {name}", {name: None})
 
-        self._land(plan)
+        self._apply(plan)
 
     def purge_table(self, identifier: str | Identifier) -> None:
         """Drop a table like `drop_table`: no file is deleted."""
@@ -114,14 +114,14 @@ class RefCatalog(RefNamespaces):
             created = self._create_plan(new, pointer)(state)
             return self._change(f"Rename table {old} to {new}", {**created.tables, old: None})
 
-        self._land(plan)
+        self._apply(plan)
         return self.load_table(to_identifier)
 
     def commit_table(
         self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
     ) -> CommitTableResponse:
         """Write the next metadata file of a table and point the branch to it."""
-        self._check_writable()
+        self.check_writable()
         name = self._name(table.name())
         before = self._state().tables.get(name)
         current = None if before is None else self._table(name, before)
@@ -136,7 +136,7 @@ class RefCatalog(RefNamespaces):
             verb = "Create" if before is None else "Update"
             return self._change(f"{verb} table {name}", {name: staged.metadata_location})
 
-        self._land(plan)
+        self._apply(plan)
         return _response(staged)
 
     def _create_staged_table(
@@ -245,7 +245,7 @@ class StagedCatalog(RefCatalog):
 
     def point(self, tables: Mapping[TableName, str | None]) -> None:
         """Stage pointers of existing metadata; None drops the table."""
-        self._land(lambda _: self._change("", tables))
+        self._apply(lambda _: self._change("", tables))
 
     @property
     def pointers(self) -> Mapping[TableName, str | None]:
@@ -275,8 +275,8 @@ class StagedCatalog(RefCatalog):
         with self._lock:
             return RefState(self._base.commit, dict(self._tables), dict(self._namespaces))
 
-    def _land(self, plan: Callable[[RefState], Change]) -> None:
-        self._check_writable()
+    def _apply(self, plan: Callable[[RefState], Change]) -> None:
+        self.check_writable()
         with self._lock:
             change = plan(self._state())
             for table, pointer in change.tables.items():

@@ -80,7 +80,7 @@ class RefNamespaces(MetastoreCatalog):
             made = {key: str(value) for key, value in (properties or _EXISTS).items()}
             return self._change(f"Create namespace {'.'.join(name)}", namespaces={name: made})
 
-        self._land(plan)
+        self._apply(plan)
 
     def drop_namespace(self, namespace: str | Identifier) -> None:
         """Remove a namespace that contains no table and no namespace."""
@@ -96,7 +96,7 @@ class RefNamespaces(MetastoreCatalog):
                 )
             return self._change(f"Drop namespace {'.'.join(name)}", namespaces={name: None})
 
-        self._land(plan)
+        self._apply(plan)
 
     def namespace_exists(self, namespace: str | Identifier) -> bool:
         """Return whether the namespace, or one below it, exists."""
@@ -132,7 +132,7 @@ class RefNamespaces(MetastoreCatalog):
             summary, after = self._get_updated_props_and_update_summary(before, removals, updates)
             return self._change(f"Set properties of namespace {'.'.join(name)}", namespaces={name: after})
 
-        self._land(plan)
+        self._apply(plan)
         return summary
 
     def list_tables(self, namespace: str | Identifier) -> list[Identifier]:
@@ -178,17 +178,18 @@ class RefNamespaces(MetastoreCatalog):
     def _info(self) -> RefInfo:
         return self._catalog.ref(self.ref.name)
 
-    def _check_writable(self) -> None:
+    def check_writable(self) -> None:
+        """Raise `RefProtected` if the ref cannot be written to."""
         name = self.ref.name
         if not self._plain or name == MAIN or name.startswith(CANDIDATE_PREFIX) or self._info().kind == "tag":
             raise RefProtected(str(self.ref))
 
-    def _land(self, plan: Callable[[RefState], Change]) -> None:
+    def _apply(self, plan: Callable[[RefState], Change]) -> None:
         """Commit the change that `plan` returns for the head; if another writer came first, plan again on the new head.
 
         The plan raises if it no longer applies. So writers of different tables never conflict.
         """
-        self._check_writable()
+        self.check_writable()
         for attempt in range(_TRIES):
             state = self._state()
             change = plan(state)

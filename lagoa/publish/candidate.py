@@ -49,7 +49,7 @@ class Proposal:
     held: bool = False
 
 
-def land(context: LakeContext, proposal: Proposal) -> Publication:
+def publish_proposal(context: LakeContext, proposal: Proposal) -> Publication:
     """Commit a proposal on a candidate, audit that commit, write its receipt, and move main to it.
 
     The candidate is deleted afterwards in any case; the commit and the audit of a failed one can still be viewed.
@@ -64,7 +64,7 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
     try:
         catalog.create_branch(name, proposal.base)
         fault_point("publish.candidate")
-        publication = _land(context, proposal, name)
+        publication = _publish(context, proposal, name)
     finally:
         # A failure here does not change the result: the next publication removes what is left.
         with suppress(LagoaError):
@@ -74,7 +74,7 @@ def land(context: LakeContext, proposal: Proposal) -> Publication:
     return publication
 
 
-def _land(context: LakeContext, proposal: Proposal, candidate: str) -> Publication:
+def _publish(context: LakeContext, proposal: Proposal, candidate: str) -> Publication:
     # The commit contains the receipt's id, and the receipt the commit's id: so the receipt's id is generated before the
     # commit, and the receipt is written after it.
     receipt_id = secrets.token_hex(16)

@@ -8,7 +8,7 @@ from lagoa.domain.commits import Batch, Change
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import ID_LENGTH, MAIN, Ref, is_id
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
-from lagoa.publish.candidate import Proposal, land, sweep
+from lagoa.publish.candidate import Proposal, publish_proposal, sweep
 from lagoa.publish.moves import ROLLBACK, was_published
 from lagoa.write.holds import with_holds
 
@@ -71,7 +71,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
         held=hold and bool(gone),
     )
     try:
-        return land(context, proposal)
+        return publish_proposal(context, proposal)
     except CommitLost as error:
         raise PublishContended(to, 1) from error
 

@@ -13,7 +13,7 @@ from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
-from lagoa.publish.candidate import Proposal, land, sweep
+from lagoa.publish.candidate import Proposal, publish_proposal, sweep
 from lagoa.publish.moves import ROLLBACK
 from lagoa.write.holds import refuse_held_within
 
@@ -63,7 +63,7 @@ def publish(context: LakeContext, branch: str, message: str = "") -> Publication
             merged=head,
         )
         try:
-            return land(context, Proposal(branch, work.main, change))
+            return publish_proposal(context, Proposal(branch, work.main, change))
         except CommitLost:
             continue
     raise PublishContended(branch, context.settings.publish_tries)

@@ -144,7 +144,7 @@ class WriteTransaction:
         self._branch = branch
         self._message = message
         self._staged = StagedCatalog(context.catalog, Ref(branch), context.metadata, context.settings.author)
-        self._staged._check_writable()  # before any file is written
+        self._staged.check_writable()  # before any file is written
         self._intents: list[Intent] = []
         self.commit: Commit | None = None
 
@@ -347,7 +347,7 @@ class WriteTransaction:
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         if kind is None:
-            self._land()
+            self._commit()
 
     def _write(
         self, table: TableName, source: Source, options: _Options, how: Callable[[SessionQuery, Target], FileChanges]
@@ -426,7 +426,7 @@ class WriteTransaction:
         batches = self._context.batches.of(target.properties)
         return batches.add(str(target.metadata.table_uuid), batch.id, loaded), batches.replaced
 
-    def _land(self) -> None:
+    def _commit(self) -> None:
         """Commit what was staged. If others moved the branch but did not change these tables, use the new head."""
         pointers = self._staged.pointers
         if not pointers:

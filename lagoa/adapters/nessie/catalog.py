@@ -44,7 +44,7 @@ def _now() -> datetime:
 
 
 def _unread(pointer: str) -> Mapping[str, int]:
-    raise TypeError(f"Nothing was given that reads {pointer}: a catalog that lands tables needs NessieOptions.ids.")
+    raise TypeError(f"Nothing was given that reads {pointer}: a catalog that commits tables needs NessieOptions.ids.")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class NessieOptions:
         timeout_s: limit of one request.
         patience_s: how long a request that fails for a moment is tried again.
         clock: where the time of commits and moves comes from.
-        ids: reads the Iceberg ids of a pointer, which Nessie keeps beside it; where no tables land, nothing needs it.
+        ids: reads the Iceberg ids of a pointer, which Nessie keeps beside it; needed only where tables are committed.
     """
 
     timeout_s: float = 15.0

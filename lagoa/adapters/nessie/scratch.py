@@ -31,7 +31,7 @@ class Scratch:
     def commit(self, body: Mapping[str, Any]) -> Any:
         """Make a commit and return the server's answer; raises `Conflict`.
 
-        It is requested once: a second one could land on top of a first that was made and not answered.
+        It is requested once: a second one could be committed on top of a first that was made and not answered.
         """
         answer = self._http.call("POST", f"{at(self.name, self.commit_id)}/history/commit", body=body, again=False)
         self.commit_id = answer["targetBranch"]["hash"]

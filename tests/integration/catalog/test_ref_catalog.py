@@ -234,7 +234,7 @@ class TestConflicts:
             update.add_column("mine", LongType())
         assert dev.load_table("bronze.orders").schema().column_names == ["id", "name", "theirs"]
 
-    def test_two_appends_to_one_table_both_land(self, versions, dev, metadata):
+    def test_two_appends_to_one_table_are_both_committed(self, versions, dev, metadata):
         mine, theirs = (RefCatalog(versions, "dev", metadata).load_table("bronze.orders") for _ in range(2))
         theirs.append(ROWS)
         mine.append(ROWS)  # PyIceberg tries again after the conflict

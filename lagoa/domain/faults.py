@@ -19,7 +19,14 @@ STEPS = (
     "publish.swapped",  # main has moved, the candidate branch still exists
     "publish.cleaned",  # the candidate branch is deleted
 )
-"""Every fault point, in the order in which a load and its publication reach them."""
+"""Every fault point of any load, in the order in which a load and its publication reach them."""
+
+OF_ENGINES = (
+    "engine.asked",  # Spark or Trino is to compute something, and nothing has been done for it
+    "engine.lent",  # the branch that it reads and writes is there, without its result
+    "engine.done",  # it has written its files, which nothing refers to yet
+)
+"""Fault points of a load whose rows another engine computes, before `write.files`."""
 
 _hook: Callable[[str], None] | None = None
 
@@ -31,8 +38,8 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Mark a place named in `STEPS`."""
+    """Mark a place named in `STEPS` or `OF_ENGINES`."""
     if _hook is not None:
-        if name not in STEPS:
-            raise ValueError(f"{name!r} is not in faults.STEPS")
+        if name not in (*STEPS, *OF_ENGINES):
+            raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

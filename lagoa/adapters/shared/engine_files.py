@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Protocol
 
 from lagoa.catalog.metadata_files import without_history, write_metadata
+from lagoa.domain.faults import fault_point
 from lagoa.domain.tables import TableName
 from lagoa.write.incoming import passing_folder
 
@@ -53,8 +54,11 @@ def build_files(
         table: the metadata that the files must match.
         insert: adds the rows to `RESULT` on a branch.
     """
+    fault_point("engine.asked")
     with lend({**tables, RESULT: _empty(storage, table)}) as lent:
+        fault_point("engine.lent")
         insert(lent.branch)
+        fault_point("engine.done")
         return lent.pointer(RESULT)
 
 

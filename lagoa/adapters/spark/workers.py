@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from threading import Condition
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from lagoa.domain.faults import fault_point
 from lagoa.domain.handover import of_error, read_answer
 from lagoa.errors import LagoaError
 
@@ -57,9 +58,11 @@ class SparkWorkers:
                 (row,) = spark.range(0, 1, 1, 1).mapInArrow(_mapped(work), "answer binary").collect()
                 return bytes(row.answer)
 
+        fault_point("engine.asked")
         answer, error = pickle.loads(self._engine.act(submit))  # noqa: S301 - from this lake's own cluster
         if error:
             read_answer(error)
+        fault_point("engine.done")
         result: _T = answer
         return result
 

@@ -15,7 +15,7 @@ from lagoa.contracts.iceberg_types import INTEGERS, MOMENTS, NUMBERS, TYPES, Ice
 from lagoa.contracts.properties import ColumnProperties, custom_properties
 from lagoa.domain.lists import cut
 from lagoa.domain.suggestions import did_you_mean
-from lagoa.domain.tables import ENGINE_COLUMNS, OWN_PREFIX, TableName
+from lagoa.domain.tables import ENGINE_COLUMNS, IDENTIFIER, OWN_PREFIX, TableName
 from lagoa.errors import InvalidName
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from lagoa.errors import FileError
 
 _Text = TypeVar("_Text", bound=str)
-_NAME = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 _LOGICAL = {
     "int": "integer", "long": "integer", "float": "number", "double": "number", "decimal": "number", "date": "date",
     "time": "time", "timestamp": "timestamp", "timestamptz": "timestamp", "boolean": "boolean", "list": "array",
@@ -77,7 +76,7 @@ class _ColumnReader:
 
     def read(self) -> Column:
         found = self.found
-        if not _NAME.fullmatch(self.name):
+        if not IDENTIFIER.fullmatch(self.name):
             advice = "Use lower-case letters, digits and underscores; the name in the files goes in lagoa.header."
             raise self.error(
                 "name", f"{self.name!r} is not a valid column name." if self.name else "name is missing.", advice
@@ -203,7 +202,7 @@ class _ColumnReader:
         advice = "Write `to: layer.table.column`."
         table, _, column = each.to.rpartition(".") if isinstance(each.to, str) else ("", "", "")
         try:
-            if each.from_ is None and _NAME.fullmatch(column):
+            if each.from_ is None and IDENTIFIER.fullmatch(column):
                 return TableName.parse(table), column
         except InvalidName:
             pass

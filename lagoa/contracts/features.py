@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from lagoa.contracts.iceberg_types import parse_type
+from lagoa.contracts.iceberg_types import DATED, parse_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from lagoa.contracts.yaml_file import ContractFile
 
 _PLACE = "lagoa.features"
-_MOMENTS = frozenset({"timestamp", "timestamptz", "date"})
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -49,7 +48,7 @@ def check_features(file: ContractFile, contract: Contract, places: Mapping[str, 
     for name, column in (("event", said.event), ("created", said.created)):
         if column is None:
             continue
-        if parse_type(file.known_column(contract, (*place, name), column).type).name not in _MOMENTS:
+        if parse_type(file.known_column(contract, (*place, name), column).type).name not in DATED:
             message = f"column {column} is no moment."
             raise file.error((*place, name), message, "Name a column of the type timestamp, timestamptz or date.")
     if said.event not in contract.key or len(contract.key) == 1:

@@ -18,7 +18,10 @@ PRIMITIVES = (
 
 INTEGERS = frozenset({"int", "long"})
 NUMBERS = frozenset({"int", "long", "float", "double", "decimal"})
+FLOATS = frozenset({"float", "double"})
 MOMENTS = frozenset({"date", "time", "timestamp", "timestamptz"})
+DATED = ("date", "timestamp", "timestamptz")
+"""Types whose values have a date."""
 
 _OTHER_NAMES = {
     "bigint": "long", "integer": "int", "smallint": "int", "tinyint": "int", "varchar": "string", "char": "string",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
+from lagoa.contracts.iceberg_types import DATED
 from lagoa.domain.sql_names import TYPES, name_in_sql
 from lagoa.errors import InvalidName
 
@@ -18,9 +19,6 @@ Grain = Literal["hour", "day", "month", "year"]
 
 GRAINS: tuple[Grain, ...] = ("hour", "day", "month", "year")
 """All grains, the shortest first."""
-
-TIMES = ("date", "timestamp", "timestamptz")
-"""Iceberg's column types that can determine an interval; a date cannot determine hours."""
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - times in this module are UTC without a zone
 _MONTHS = 12
@@ -180,7 +178,7 @@ class Intervals:
 
 def grains_of(kind: str) -> tuple[Grain, ...]:
     """Return the grains that a column of a type can be divided into."""
-    return GRAINS[1:] if kind == "date" else GRAINS if kind in TIMES else ()
+    return GRAINS[1:] if kind == "date" else GRAINS if kind in DATED else ()
 
 
 def _text(moment: datetime, kind: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lagoa.contracts.intervals import Grain  # noqa: TC001 - pydantic reads the annotations
 from lagoa.contracts.sources import DateForms, DecimalMark, ThousandsMark  # noqa: TC001
 from lagoa.domain.suggestions import did_you_mean
+from lagoa.domain.tables import IDENTIFIER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 Share = Annotated[float, Field(ge=0, le=1)]
 Change = Annotated[float, Field(ge=0)]
 Text = Annotated[str, Field(min_length=1)]
-ColumnName = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,126}$")]
+ColumnName = Annotated[str, Field(pattern=f"^{IDENTIFIER.pattern}$")]
 
 Materialization = Literal["full", "merge", "scd2", "incremental"]
 """How a model builds its table."""

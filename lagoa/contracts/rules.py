@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.contracts.formats import FORMATS
-from lagoa.contracts.iceberg_types import MOMENTS
+from lagoa.contracts.iceberg_types import FLOATS, MOMENTS
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 RuleKind = Literal["required", "enum", "pattern", "format", "range", "length"]
 
 _SHOWN = 8
-_FLOATS = frozenset({"float", "double"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ def _range(column: Column) -> RowRule | None:
         return None
     name = name_in_sql(column.name)
     holds = " AND ".join(f"{name} {sign} {_literal(bound, column.type)}" for sign, bound in given)
-    if column.type in _FLOATS:
+    if column.type in FLOATS:
         # In DuckDB NaN is greater than every number.
         holds = f"NOT isnan({name}) AND {holds}"
     words = " and ".join(f"{sign} {bound}" for sign, bound in given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.iceberg_types import DATED
 from lagoa.domain.sql_names import name_in_sql, names_in_sql
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ FROM, TO, CURRENT = HISTORY_COLUMNS = ("valid_from", "valid_to", "is_current")
 DELETED = "is_deleted"
 """The column of a SELECT that marks an observation as the end of its key."""
 
-_MOMENTS = ("date", "timestamp", "timestamptz")
 _EVENT, _NEXT = "_lagoa_event", "_lagoa_next"
 
 
@@ -124,7 +124,7 @@ def check_history(file: ContractFile, contract: Contract, places: Mapping[str, L
         message = "lagoa.orderBy has no meaning for scd2: versions are ordered by valid_from."
         raise file.error(places["lagoa.orderBy"], message, "Remove it.")
     moment = contract.column(FROM)
-    kinds = {FROM: _MOMENTS, TO: (moment.type,) if moment else _MOMENTS, CURRENT: ("boolean",)}
+    kinds = {FROM: DATED, TO: (moment.type,) if moment else DATED, CURRENT: ("boolean",)}
     for name, kind in kinds.items():
         _check_column(file, contract, name, kind)
     if contract.key[-1:] != (FROM,) or len(contract.key) == 1:

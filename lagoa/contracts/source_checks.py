@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.iceberg_types import NUMBERS, parse_type
+from lagoa.contracts.iceberg_types import DATED, NUMBERS, parse_type
 from lagoa.domain.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lagoa.contracts.yaml_file import ContractFile
 
 _COLUMNS: Location = ("schema", 0, "properties")
-_DATED = frozenset({"date", "timestamp", "timestamptz"})
 _OF_NUMBERS = ("decimal", "thousands", "unit")
 
 
@@ -86,7 +85,7 @@ def _column_faults(column: Column, source: Source | None) -> Iterator[tuple[str,
         return
     kind = parse_type(column.type)
     for key in given:
-        fits = kind.name in NUMBERS if key in _OF_NUMBERS else kind.name in _DATED if key == "date" else not kind.parts
+        fits = kind.name in NUMBERS if key in _OF_NUMBERS else kind.name in DATED if key == "date" else not kind.parts
         if not fits:
             words = "numbers" if key in _OF_NUMBERS else "dates and timestamps" if key == "date" else "plain values"
             yield key, f"lagoa.{key} is for {words}, and the column is {kind}.", "Remove it, or change the type."

@@ -23,7 +23,8 @@ ENGINE_COLUMNS = frozenset({"file_row_number"})
 LINEAGE_COLUMNS = ("_batch_id", "_ingested_at", "_source", "_row")
 """The columns that ingest adds to each row: its batch, the time, the file's name, the record's number from 1."""
 
-_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,126}")
+"""The names that layers, tables and columns may have."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,7 +42,7 @@ class TableName:
             InvalidName: any other form.
         """
         namespace, _, name = text.partition(".")
-        if not (_IDENTIFIER.fullmatch(namespace) and _IDENTIFIER.fullmatch(name)):
+        if not (IDENTIFIER.fullmatch(namespace) and IDENTIFIER.fullmatch(name)):
             raise InvalidName("table", text, "the form layer.table, of lower-case letters, digits and underscores")
         return cls((namespace,), name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lagoa.contracts import Contract, Contracts
+    from lagoa.errors import LagoaError
     from lagoa.sql_models.python.reading import Function
 
 SQL, PYTHON = SUFFIXES = (".sql", ".py")
 """How the names of models' files end."""
 
+_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 _NONE = "the table of a model, and the lake has no models; one is transformations/<layer>/<table>.sql"
 
 _READ_BY = ("lagoa.contracts", "lagoa.sql_models"), ("sqlglot",)
@@ -170,6 +173,12 @@ def text_of(file: Path) -> str:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise ModelError(file, None, f"the file is not UTF-8 ({error}).", "Save it as UTF-8.") from error
+
+
+def error_line(error: LagoaError) -> int | None:
+    """Return the line of a model's statement that the message of DuckDB names; None if it names none."""
+    found = _LINE.search(error.message)
+    return int(found[1]) if found else None
 
 
 def _contract_of(file: Path, contracts: Contracts) -> Contract:

@@ -14,6 +14,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
+from lagoa.contracts.iceberg_types import FLOATS
 from lagoa.formats.shared.json_nested import Misfit, make
 from lagoa.formats.shared.json_values import Number
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from lagoa.contracts.iceberg_types import IcebergType
 
 _PYTHON = frozenset({str, int, float, bool, bytes, Decimal, date, datetime, time, list, dict, tuple})
-_FLOATS = frozenset({"float", "double"})
 
 
 def value_from(given: Any, kind: IcebergType) -> Any:
@@ -58,7 +58,7 @@ def _is_missing(value: Any, kind: IcebergType) -> bool:
     """Return whether a value stands for none. NaN does where it can be no value: a float is NaN, and no null."""
     if value is None or value is pd.NA or value is pd.NaT:
         return True
-    return isinstance(value, float | Decimal) and value != value and kind.name not in _FLOATS  # noqa: PLR0124 - NaN
+    return isinstance(value, float | Decimal) and value != value and kind.name not in FLOATS  # noqa: PLR0124 - NaN
 
 
 def _number(value: Any, kind: IcebergType) -> Any:

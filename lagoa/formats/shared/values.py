@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lagoa.contracts.iceberg_types import NUMBERS, parse_type
+from lagoa.contracts.iceberg_types import DATED, NUMBERS, parse_type
 from lagoa.contracts.sources import ISO_DATE, Spelling
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.formats.shared.casts import Bad, Value, engine_type, unlike
@@ -33,7 +33,6 @@ GRAMMAR = {
 }
 """How values of a type are written: a regular expression for the whole text."""
 _PLAIN = Spelling()
-_DATED = frozenset({"date", "timestamp", "timestamptz"})
 _LAST = "9999-12-31 23:59:59.999999"
 LIMITS = {
     "date": "DATE '0001-01-01' AND DATE '9999-12-31'",
@@ -64,7 +63,7 @@ def from_text(text: str, made: str, type_name: str, spelling: Spelling = _PLAIN)
     if kind.name not in GRAMMAR:
         raise ValueError(f"text cannot express {kind}")
     received, advice = text, ""
-    if kind.name in _DATED and spelling.dates != (ISO_DATE,):
+    if kind.name in DATED and spelling.dates != (ISO_DATE,):
         text = _in_iso(text, spelling.dates)
         advice = f"the contract writes dates {' or '.join(spelling.dates)}"
     cast = f"TRY_CAST({text} AS {engine_type(kind)})"

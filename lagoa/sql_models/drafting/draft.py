@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,14 @@ from lagoa.contracts import Column, Contract
 from lagoa.contracts.contract import PERSONAL
 from lagoa.contracts.places import contract_path
 from lagoa.domain.sql_names import name_in_sql
+from lagoa.domain.tables import IDENTIFIER
 from lagoa.errors import ModelError, QueryError
 from lagoa.formats.shared.guesses import FEW, Guess
 from lagoa.formats.shared.names import find_key
-from lagoa.sql_models import PYTHON, text_of
+from lagoa.sql_models import PYTHON, error_line, text_of
 from lagoa.sql_models.drafting.analysis import analyse
 from lagoa.sql_models.drafting.options import build_options
-from lagoa.sql_models.drafting.python import COLUMN, python_draft
+from lagoa.sql_models.drafting.python import python_draft
 from lagoa.sql_models.drafting.text import DraftColumn, TableDraft, personal_review
 from lagoa.sql_models.sql import read_model
 from lagoa.sql_models.testing.rows import arrow_rows
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from lagoa.sql_models.drafting.facts import Made, Rows
     from lagoa.sql_models.sql import ModelSql
 
-_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 _KEPT = (
     "description", "classification", "enum", "pattern", "format", "minimum", "maximum", "exclusive_minimum",
     "exclusive_maximum", "min_length", "max_length", "severity",
@@ -99,7 +98,7 @@ def model_columns(
     columns = []
     for field in schema:
         name = field.name.lower()
-        if not COLUMN.fullmatch(name):
+        if not IDENTIFIER.fullmatch(name):
             advice = "Give it one of letters, digits and underscores with AS."
             raise ModelError(file, found.columns.get(name), f"{field.name!r} is no name for a column.", advice)
         columns.append(_column(file, name, field.type, found, rows.columns.get(name)))
@@ -136,8 +135,7 @@ def _schema(context: LakeContext, file: Path, found: ModelSql, contracts: Contra
 
 
 def _at_its_file(file: Path, error: QueryError) -> ModelError:
-    line = _LINE.search(error.message)
-    return ModelError(file, int(line[1]) if line else None, f"it cannot be run: {error.message}", "Fix the model.")
+    return ModelError(file, error_line(error), f"it cannot be run: {error.message}", "Fix the model.")
 
 
 def _iceberg_type(file: Path, name: str, kind: pa.DataType, found: ModelSql) -> str:

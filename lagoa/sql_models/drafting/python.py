@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lagoa.contracts import Column, Contract
 from lagoa.contracts.contract import PERSONAL
 from lagoa.contracts.places import contract_path
 from lagoa.domain.lists import listed
+from lagoa.domain.tables import IDENTIFIER
 from lagoa.errors import ModelError
 from lagoa.sql_models import Model, text_of
 from lagoa.sql_models.drafting.text import DraftColumn, TableDraft
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
     from lagoa.sql_models.python.reading import ModelPython
 
-COLUMN = re.compile(r"[a-z_][a-z0-9_]{0,126}")
 """A name that a drafted column may have."""
 
 
@@ -68,7 +67,7 @@ def _column(model: Model, field: pa.Field) -> DraftColumn:
     from lagoa.formats.shared.arrow_types import held
 
     line = model.function.line if model.function else None
-    if not COLUMN.fullmatch(field.name):
+    if not IDENTIFIER.fullmatch(field.name):
         advice = "Give it one of lower-case letters, digits and underscores."
         raise ModelError(model.file, line, f"{field.name!r} is no name for a column.", advice)
     try:

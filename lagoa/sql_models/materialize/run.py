@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
 from lagoa.domain.lists import counted
 from lagoa.errors import ModelError, QueryError, WriteError
+from lagoa.sql_models import error_line
 from lagoa.sql_models.engine_choice import engine_of
 from lagoa.sql_models.materialize import Build, build
 from lagoa.sql_models.staleness import BUILT_ON, fingerprint, is_stale
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from lagoa.errors import LagoaError
     from lagoa.sql_models import Model, Models
     from lagoa.sql_models.materialize import Again
-
-_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +198,8 @@ def _build(work: Build) -> ModelResult:
 
 def _at_its_file(model: Model, error: LagoaError) -> ModelError:
     """Return an error of the engine or of the write as one of the model."""
-    found = _LINE.search(error.message)
-    line = int(found[1]) if found else model.function.line if model.function else None
+    line = error_line(error)
+    if line is None and model.function is not None:
+        line = model.function.line
     advice = error.advice or "Fix the model; what was finished stays, and `lagoa transform` continues from there."
     return ModelError(model.file, line, f"{model.table} failed: {error.message}", advice)

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - names are quoted or are constants of this module
 from __future__ import annotations
 
-import re
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from lagoa.contracts.rules import row_rules
 from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import LagoaError, ModelError, QueryError, WriteError
+from lagoa.sql_models import error_line
 from lagoa.sql_models.testing.comparing import Difference, compare, shown_row
 from lagoa.sql_models.testing.rows import arrow_rows
 from lagoa.write.frames import Frame
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from lagoa.sql_models.testing.reading import ModelTest
 
 _OUTPUT, _RETURNED = "_lagoa_output", "_lagoa_returned"
-_LINE = re.compile(r"^LINE (\d+):", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,7 @@ def _said(error: ModelError | QueryError | WriteError) -> str:
     if isinstance(error, ModelError):
         text, line = error.message.removeprefix(f"{error.file}:{error.line}: "), error.line
     else:
-        found = _LINE.search(error.message)
-        text, line = error.message.splitlines()[0], int(found[1]) if found else None
+        text, line = error.message.splitlines()[0], error_line(error)
     return text + (f" (line {line})" if line else "")
 
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
     from lagoa.sql_models.python.reading import ModelPython
 
-"""A name that a drafted column may have."""
-
 
 def python_draft(
     context: LakeContext, model: tuple[TableName, Path], contracts: Contracts

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import httpx
@@ -14,6 +12,7 @@ from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
 from lagoa.domain.credentials import secret_or_drawn
+from lagoa.domain.fork_lock import ForkLock
 from lagoa.errors import SignInFailed, SignInUnavailable, TransientError
 
 if TYPE_CHECKING:
@@ -84,11 +83,7 @@ class OidcTokens:
         self._options = options or OidcOptions()
         self._held: _Held | None = None
         self._pause_until = 0.0
-        self._start()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def __call__(self) -> SecretStr:
         """Return a token that holds.
@@ -98,8 +93,6 @@ class OidcTokens:
             SignInUnavailable: it does not answer, and the last token ran out.
             LagoaError: the client's secret cannot be read.
         """
-        if self._pid != os.getpid():  # in the parent process another thread may have held the lock
-            self._start()
         with self._lock:
             now = self._options.clock()
             held = self._held
@@ -127,8 +120,6 @@ class OidcTokens:
 
     def forget(self, token: SecretStr) -> None:
         """Give this token no more: a server refused it, though it should hold."""
-        if self._pid != os.getpid():
-            self._start()
         with self._lock:
             if self._held is not None and self._held.token == token:
                 self._held = None

@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import hvac
@@ -16,6 +15,7 @@ from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, VAULT_MOUNT, check_secret_name, read_credentials
+from lagoa.domain.fork_lock import ForkLock
 from lagoa.errors import NotAllowed, SecretNotFound, SecretsUnavailable, SettingsError, SignInFailed
 
 if TYPE_CHECKING:
@@ -90,11 +90,7 @@ class VaultSecrets:
         self._sign_in = sign_in
         self._patience_s = patience_s
         self._held: _Token | None = None
-        self._start()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def get(self, name: str) -> SecretStr:
         """Return one of the role's secrets; see the port `Secrets`."""
@@ -135,8 +131,6 @@ class VaultSecrets:
         return f"Vault at {self._url}"
 
     def _token(self, *, renew: bool = False) -> str:
-        if self._pid != os.getpid():  # in the parent process another thread may have held the lock
-            self._start()
         with self._lock:
             now = time.monotonic()
             if renew or self._held is None or now >= self._held.ends:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
+from lagoa.domain.fork_lock import ForkLock
 from lagoa.domain.optional import extra
 from lagoa.errors import SettingsError, SignInFailed, StorageUnavailable
 from lagoa.storage.s3 import WRITER, Keys
@@ -75,11 +75,7 @@ class RenewedKeys(ABC):
         self._clock = clock
         self._timeout_s = timeout_s
         self._held: tuple[Keys, datetime] | None = None
-        self._start()
-
-    def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = Lock()
+        self._lock = ForkLock()
 
     def __call__(self) -> Keys:
         """Return keys that are valid for at least half an hour.
@@ -89,8 +85,6 @@ class RenewedKeys(ABC):
             StorageUnavailable: it does not answer.
             SignInUnavailable: the store requires a token, and none can be obtained.
         """
-        if self._pid != os.getpid():  # in the parent process another thread may have held the lock
-            self._start()
         with self._lock:
             now = self._clock()
             if self._held is None or (now - self._held[1]).total_seconds() > LASTING_S / 2:

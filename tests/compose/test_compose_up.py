@@ -48,7 +48,10 @@ def compose(*words, ok=True):
 
 def up():
     """Start everything; the jobs have run once the services that wait for them are healthy."""
+    began = time.monotonic()
     compose("up", "--detach", "--wait", "--wait-timeout", "900")
+    with (Path(os.environ["LAGOA_TEST_COMPOSE"]) / "up").open("a") as file:
+        file.write(f"docker compose up took {time.monotonic() - began:.0f} s\n")
 
 
 def within(service, script):

@@ -202,7 +202,10 @@ def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, Ver
         return storage, _open_nessie(settings, tokens, storage)
     from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
-    catalog = SqliteCatalog(settings.state_folder / CATALOG, create=True)
+    state = settings.state_folder
+    warehouse = Path(settings.warehouse_location)  # a prefix of an object store is no folder of the state
+    traces = [state / RECEIPTS, *([warehouse] if warehouse.is_relative_to(state) else [])]
+    catalog = SqliteCatalog(state / CATALOG, create=True, traces=traces)
     try:
         home = settings.warehouse_home or catalog.home(lambda pointers: home_of(pointers, open_storage("")))
     except BaseException:
@@ -352,13 +355,20 @@ def refs_on_disk(settings: Settings) -> list[RefInfo]:
 
 def examine_lake(folder: str | Path | Settings = ".") -> list[Finding]:
     """Return what is wrong with a lake, even if it cannot be opened; see `lagoa.review.doctor.examine`."""
+    from lagoa.adapters.sqlite.receipts_repair import receipts_fault
     from lagoa.review.doctor import REPAIR, Finding, examine
 
+    settings = folder if isinstance(folder, Settings) else load_settings(Path(folder))
+    receipts = settings.state_folder / RECEIPTS
+    fault = receipts_fault(receipts) if settings.receipts == "sqlite" else ""
+    damaged = [Finding("receipts", fault, REPAIR)] if fault else []
     try:
-        with open_lake(folder) as lake:
-            return examine(lake.context)
+        with open_lake(settings) as lake:
+            return [*damaged, *examine(lake.context, receipts=not fault)]
     except CatalogDamaged as error:
-        return [Finding("catalog", error.message, REPAIR)]
+        if fault and str(receipts) in error.message:
+            return damaged
+        return [Finding("catalog", error.message, error.advice), *damaged]
     except (SecretsUnavailable, StackError) as error:  # there are no credentials to sign in with
         return [Finding("secrets", error.message, error.advice)]
 
@@ -379,8 +389,7 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
     Raises:
         TerminalError: nothing of the catalog can be read; it is left unchanged.
     """
-    from lagoa.adapters.sqlite.receipts import SqliteReceipts
-    from lagoa.adapters.sqlite.receipts_repair import repair_receipts
+    from lagoa.adapters.sqlite.receipts_repair import receipts_fault, repair_receipts
     from lagoa.adapters.sqlite.repair import repair
     from lagoa.review.doctor import Repair
 
@@ -388,11 +397,7 @@ def repair_lake(folder: str | Path | Settings = ".") -> Repair:
     salvage, damaged = repair(settings.state_folder / CATALOG)
     lost = list(salvage.lost)
     receipts = settings.state_folder / RECEIPTS
-    try:
-        with closing(SqliteReceipts(receipts)) as store:
-            for _ in store.newest():
-                pass
-    except CatalogDamaged:
+    if receipts_fault(receipts):
         lost.append(repair_receipts(receipts, damaged))
     return Repair(damaged, salvage.commits, tuple(lost))
 

@@ -64,16 +64,20 @@ class Repair:
     lost: tuple[str, ...]
 
 
-def examine(context: LakeContext) -> list[Finding]:
+def examine(context: LakeContext, *, receipts: bool = True) -> list[Finding]:
     """Return what is wrong with an open lake; an empty list if it is healthy.
 
     Every commit is verified by its hash, every publication by its receipt. For every table at the head of every branch
     and tag, the metadata is read, and existence and size of each data file are checked. Champions must have the files
     that were saved, and tags of trainings their run. Secrets are requested, and the stack's credentials must be
     accessible only to their owner.
+
+    Args:
+        context: the open lake.
+        receipts: whether receipts can be read, so that each publication must have one.
     """
     found = [Finding("catalog", fault, REPAIR) for fault in context.catalog.verify()]
-    found += [*_secrets(context), *_publications(context), *_tables(context)]
+    found += [*_secrets(context), *_publications(context, receipts), *_tables(context)]
     try:
         found += _object_store(context)
     except NotAllowed as error:
@@ -92,7 +96,7 @@ def _secrets(context: LakeContext) -> Iterator[Finding]:
         yield Finding("secrets", error.message, error.advice)
 
 
-def _publications(context: LakeContext) -> Iterator[Finding]:
+def _publications(context: LakeContext, receipts: bool) -> Iterator[Finding]:
     catalog = context.catalog
     moves, now = catalog.moves(MAIN), context.clock()
     published = [commit for _, commit in moves]
@@ -109,7 +113,7 @@ def _publications(context: LakeContext) -> Iterator[Finding]:
         message = f"main has {len(unpublished)} commits without a publication, such as {unpublished[0][:12]}."
         advice = "Find out who else may move main; `lagoa rollback REF` restores a state that was published."
         yield Finding("catalog", message, advice)
-    missing = [commit for commit in published if context.receipts.of_commit(commit) is None]
+    missing = [commit for commit in published if receipts and context.receipts.of_commit(commit) is None]
     if missing:
         message = f"{len(missing)} publications have no receipt, such as {missing[-1][:12]}."
         advice = (

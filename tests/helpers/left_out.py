@@ -60,6 +60,7 @@ LEFT_OUT = {
     },
     "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
     "moving.md": {
+        "import shutil": "run while others write: integration/storage/test_backup.py",
         "aws s3 sync s3://old/warehouse s3://new/warehouse": S3,
         'warehouse = "s3://new/warehouse"': S3,
     },

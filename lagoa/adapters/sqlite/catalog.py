@@ -51,6 +51,7 @@ class SqliteCatalog:
     Args:
         path: the file.
         create: make it, with an empty root commit and `main`, when it is missing.
+        traces: what is made after a catalog: with one of them there, a missing catalog is not made again.
         busy_seconds: how long a call waits for another writer.
         clock: where the time of commits and moves comes from.
 
@@ -65,6 +66,7 @@ class SqliteCatalog:
         path: Path,
         *,
         create: bool = True,
+        traces: Sequence[Path] = (),
         busy_seconds: float = BUSY_SECONDS,
         clock: Callable[[], datetime] = _now,
     ) -> None:
@@ -72,7 +74,7 @@ class SqliteCatalog:
         self._file = SqliteFile(path, busy_seconds)
         self._states = States()
         if create:
-            self._file.create(lambda db: insert_root(db, clock()))
+            self._file.create(lambda db: insert_root(db, clock()), traces)
         with self._file.reading():  # an unusable file is reported now, not in the middle of a run
             pass
 

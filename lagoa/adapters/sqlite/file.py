@@ -13,7 +13,7 @@ from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 FORMAT = 1
@@ -24,6 +24,10 @@ _MAX_IDLE = 8
 _RESTORE = (
     "Put the lake's state folder back from a backup, whole: the tables' files lie beside the catalog. "
     "Or bring back what can still be read: `lagoa doctor --repair`. Nothing was changed."
+)
+_LOST = (
+    "Put the lake's state folder back from a backup, whole: without its catalog nobody knows which files its tables "
+    "have. To begin with an empty lake, move the state folder away. Nothing was changed."
 )
 JOINT = "(merged is not null or parent is null or parent <> seq - 1)"
 """True of a commit that is not simply the next one on top of the row before; the rest need not be read to walk back."""
@@ -131,24 +135,37 @@ class SqliteFile:
                     connection.execute("rollback")
                 raise
 
-    def create(self, fill: Callable[[sqlite3.Connection], None]) -> None:
+    def create(self, fill: Callable[[sqlite3.Connection], None], traces: Sequence[Path] = ()) -> None:
         """Make the catalog when the file is missing or empty: schema and first rows in one transaction.
 
         Args:
             fill: writes the first rows; not called when another process was first.
+            traces: what is made after a catalog. If one of them has something, a missing catalog was lost.
+
+        Raises:
+            CatalogDamaged: it was lost: a new one would show an empty lake.
         """
+        trace = next(filter(_has_something, traces), None)  # first: who makes a catalog makes it before these
+        if trace and not _has_something(self.path):
+            raise self._lost(trace)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._translated():
             try:
-                self._create(fill)
+                self._create(fill, trace)
             except sqlite3.Error as error:  # a catalog that cannot be written is still read
                 if error_code(error) not in NOT_WRITABLE or not (self.path.is_file() and self.path.stat().st_size):
                     raise
 
-    def _create(self, fill: Callable[[sqlite3.Connection], None]) -> None:
+    def _lost(self, trace: Path) -> CatalogDamaged:
+        message = f"The catalog {self.path} is missing or empty, but {trace} is of a lake that had one."
+        return CatalogDamaged(message, _LOST)
+
+    def _create(self, fill: Callable[[sqlite3.Connection], None], trace: Path | None) -> None:
         with closing(self._connect("rwc")) as connection:
             if self._known(connection):
                 return
+            if trace:
+                raise self._lost(trace)
             if switch_to_wal(connection, self._busy_seconds) != "wal":
                 raise TerminalError(
                     f"{self.path} lies on a file system without shared memory (SQLite's WAL needs it).",
@@ -248,3 +265,9 @@ class SqliteFile:
                     "Check the free disk space and the permissions of its file and folder, then try again.",
                 ) from error
             raise
+
+
+def _has_something(path: Path) -> bool:
+    if path.is_dir():
+        return next(path.iterdir(), None) is not None
+    return path.is_file() and path.stat().st_size > 0

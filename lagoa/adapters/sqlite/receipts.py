@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 FORMAT = 2
 BUSY_SECONDS = 30.0
 
+_RESTORE = (
+    "Stop what uses the lake, then put the file back from a backup, or bring back what can still be read: "
+    "`lagoa doctor --repair`."
+)
 _VARIABLES = 500  # values bound to one statement; SQLite's own limit is higher everywhere
 
 _SCHEMA = """
@@ -154,7 +158,7 @@ class SqliteReceipts:
         """Return the newest receipt of a branch, by its name."""
         sql = "select document from receipts where branch = ? order by prepared_at desc limit 1"
         rows = self._rows(sql, (branch,))
-        return read_receipt(rows[0][0]) if rows else None
+        return self._read(rows[0][0]) if rows else None
 
     def newest(self) -> Iterator[Receipt]:
         """Yield all receipts, newest first."""
@@ -168,7 +172,13 @@ class SqliteReceipts:
         bounds = first_digits(prefix)
         if len(self._rows(f"select distinct {column} {sql} limit 2", bounds)) != 1:
             return None
-        return read_receipt(self._rows(f"select document {sql} order by prepared_at desc limit 1", bounds)[0][0])
+        return self._read(self._rows(f"select document {sql} order by prepared_at desc limit 1", bounds)[0][0])
+
+    def _read(self, document: str) -> Receipt:
+        try:
+            return read_receipt(document)
+        except (ValueError, TypeError, KeyError) as error:
+            raise CatalogDamaged(f"{self._path}: a receipt in it is damaged: {error}.", _RESTORE) from error
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
         """Return the earlier results of these keys."""
@@ -177,8 +187,9 @@ class SqliteReceipts:
             part = [f"{self._owner}{key}" for key in keys[start : start + _VARIABLES]]
             marks = ", ".join("?" * len(part))
             sql = f"select key, document from results where key in ({marks})"  # noqa: S608 - question marks only
-            rows = self._rows(sql, part)
-            found.update((key.removeprefix(self._owner), read_result(document)) for key, document in rows)
+            for key, document in self._rows(sql, part):
+                with suppress(ValueError, TypeError):  # damaged: the check runs again
+                    found[key.removeprefix(self._owner)] = read_result(document)
         return found
 
     def remember(self, results: Sequence[CheckResult]) -> None:
@@ -236,4 +247,4 @@ def _translated(path: Path) -> Iterator[None]:
         advice = "Check the free disk space and the permissions of its file and folder, then try again."
         raise TerminalError(f"{path} cannot be used: {error}.", advice) from error
     except sqlite3.DatabaseError as error:
-        raise CatalogDamaged(f"{path}: {error}.", "Put the file back from a backup.") from error
+        raise CatalogDamaged(f"{path}: {error}.", _RESTORE) from error

@@ -11,12 +11,34 @@ from typing import TYPE_CHECKING
 
 from lagoa.adapters.shared.receipt_documents import read_receipt
 from lagoa.adapters.sqlite.proof import all_rows
-from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.adapters.sqlite.readonly import connect_readonly
+from lagoa.adapters.sqlite.receipts import BUSY_SECONDS, SqliteReceipts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lagoa.domain.receipts import Receipt
+
+
+def receipts_fault(path: Path) -> str:
+    """Return what is wrong with a file of receipts: SQLite's own check of it, and each receipt; "" if nothing is."""
+    if not path.is_file():
+        return ""
+    try:
+        with closing(connect_readonly(path, BUSY_SECONDS)) as db:
+            (said,) = db.execute("pragma integrity_check(1)").fetchone()
+            if said != "ok":
+                return f"{path} is damaged: {said.splitlines()[-1]}."
+            if db.execute("select 1 from sqlite_master where name = 'receipts'").fetchone():
+                for (document,) in db.execute("select document from receipts"):
+                    read_receipt(document)
+    except sqlite3.OperationalError:  # it is locked or cannot be opened: what needs it says so
+        return ""
+    except sqlite3.DatabaseError as error:
+        return f"{path} is damaged: {error}."
+    except (ValueError, TypeError, KeyError) as error:
+        return f"{path} is damaged: a receipt in it cannot be read: {error}."
+    return ""
 
 
 def repair_receipts(path: Path, away: Path) -> str:

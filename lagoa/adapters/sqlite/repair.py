@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _PAGE_COUNT = slice(28, 32)
 """Where SQLite's header says how many pages the file has (https://www.sqlite.org/fileformat.html, 1.3)."""
 
+_BACKUP = "Put the lake's state folder back from a backup, whole."
+
 _LEAST_COMMIT = 64
 """No commit takes fewer bytes: its id alone has so many."""
 
@@ -58,6 +60,8 @@ def repair(path: Path) -> tuple[Salvage, Path]:
     Raises:
         TerminalError: nothing of it can be read; it is left where it is.
     """
+    if not path.is_file():
+        raise TerminalError(f"There is no catalog at {path}: nothing of it can be read.", _BACKUP)
     now = datetime.now(UTC)
     made = path.with_name(f"{path.name}.new")
     made.unlink(missing_ok=True)
@@ -96,7 +100,7 @@ class _Salvager:
             if row.is_sound():
                 self._rows[row.seq] = row
         if not self._rows:
-            raise TerminalError("No commit can be read.", "Put the lake's state folder back from a backup, whole.")
+            raise TerminalError("No commit can be read.", _BACKUP)
         self._keep_root()
         for seq in sorted(self._rows.keys() - {ROOT}):
             self._keep(self._rows[seq])

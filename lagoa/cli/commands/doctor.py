@@ -28,13 +28,14 @@ def doctor(
     Nothing else may use the lake during a repair. The damaged files are kept.
     """
     from lagoa.bootstrap import examine_lake, moved_from, repair_lake
+    from lagoa.review.doctor import REPAIR
     from lagoa.settings import load_settings
 
     lake = load_settings(lake_folder(ctx), ctx.meta.get(PROFILE))
     done = None
     with working("checking the lake"):
         findings = examine_lake(lake)
-        if repair and any(finding.part == "catalog" for finding in findings):
+        if repair and any(finding.part == "catalog" or finding.advice == REPAIR for finding in findings):
             done = repair_lake(lake)
             findings = examine_lake(lake)
         home = moved_from(lake)

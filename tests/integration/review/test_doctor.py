@@ -98,6 +98,28 @@ def test_a_damaged_catalog_is_told_by_every_command_and_brought_back(folder):
     assert people(folder) == [(1,), (2,), (3,)]
 
 
+@pytest.mark.parametrize("how", ["gone", "empty"])
+@pytest.mark.parametrize("trace", ["receipts.db", "warehouse"])
+def test_a_catalog_that_is_lost_is_not_replaced_by_an_empty_one(folder, how, trace):
+    state = folder / ".lagoa"
+    whole = (state / "catalog.db").read_bytes()
+    (state / "catalog.db").write_bytes(b"") if how == "empty" else (state / "catalog.db").unlink()
+    if trace == "warehouse":
+        (state / "receipts.db").unlink()
+    for command in ("status", "transform"):
+        refused = CliRunner().invoke(app, ["--lake", str(folder), command])
+        assert refused.exit_code == 1
+        assert "is missing or empty, but" in refused.stderr
+        assert "back from a backup, whole" in refused.stderr
+    result = run(folder)
+    assert (result.exit_code, "is missing or empty" in result.stdout) == (1, True)
+    repaired = run(folder, "--repair")
+    assert (repaired.exit_code, "back from a backup, whole" in repaired.stderr) == (1, True)
+    assert not (state / "catalog.db").exists() or not (state / "catalog.db").stat().st_size
+    (state / "catalog.db").write_bytes(whole)
+    assert people(folder) == [(1,), (2,)]
+
+
 def test_damaged_receipts_are_brought_back(folder):
     spoil(folder / ".lagoa/receipts.db", 0)
     (finding,) = examine_lake(folder)
@@ -107,6 +129,40 @@ def test_damaged_receipts_are_brought_back(folder):
     assert (repaired.damaged / "receipts.db").is_file()
     assert all(finding.part == "receipts" for finding in examine_lake(folder))
     assert people(folder) == [(1,), (2,)]
+
+
+def receipts_page(folder, name):
+    """Return where the page begins that a table or index of the receipts has its rows on."""
+    with closing(sqlite3.connect(folder / ".lagoa/receipts.db")) as db:
+        (page,) = db.execute("select rootpage from sqlite_master where name = ?", [name]).fetchone()
+        (size,) = db.execute("pragma page_size").fetchone()
+    return (page - 1) * size
+
+
+@pytest.mark.parametrize("what", ["receipts", "receipts_commit", "receipts_branch", "results"])
+def test_a_damaged_page_of_the_receipts_is_told_and_repaired(folder, what):
+    spoil(folder / ".lagoa/receipts.db", receipts_page(folder, what))
+    (finding,) = examine_lake(folder)
+    assert (finding.part, "receipts.db is damaged: " in finding.message) == ("receipts", True)
+    result = run(folder, "--repair")
+    assert "receipts were read; others, if there were any, are lost" in result.stdout
+    assert not [each for each in examine_lake(folder) if "damaged" in each.message]  # only receipts that were not read
+    assert people(folder) == [(1,), (2,)]
+    with lagoa.open_lake(folder) as lake:
+        lake.branch("load2").append("bronze.people", pa.table({"id": [3]}))
+        lake.branch("load2").publish()
+
+
+def test_a_receipt_of_other_bytes_is_told_and_the_others_are_kept(folder):
+    with closing(sqlite3.connect(folder / ".lagoa/receipts.db")) as db, db:
+        db.execute("update receipts set document = substr(document, 1, 40) where branch = 'load2'")
+    (finding,) = examine_lake(folder)
+    assert (finding.part, "a receipt in it cannot be read" in finding.message) == ("receipts", True)
+    refused = CliRunner().invoke(app, ["--lake", str(folder), "log"])
+    assert (refused.exit_code, "lagoa doctor --repair" in refused.stderr) == (1, True)
+    assert any("1 receipts were read" in loss for loss in repair_lake(folder).lost)
+    (finding,) = examine_lake(folder)
+    assert finding.message[:29] == "1 publications have no receip"
 
 
 def test_a_missing_receipt_is_told(folder):

@@ -36,6 +36,12 @@ HEALTHY_S = 240
 _STARTS = 3
 """How often it may be started for that."""
 
+LEFT = "LEFT"
+"""The state of a server that runs although the supervisor that kept it was killed."""
+
+_LOCKED = ("postgres", "minio", "vault")
+"""Servers with data of their own that nobody reaches without the credentials that were drawn for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
@@ -43,7 +49,7 @@ class ServerState:
 
     Attributes:
         name: its name.
-        state: the supervisor's word for it: RUNNING, STOPPED, BACKOFF, FATAL; STOPPED when nothing runs at all.
+        state: the supervisor's word for it: RUNNING, STOPPED, BACKOFF, FATAL; STOPPED when nothing runs at all, `LEFT`.
         healthy: whether it reports that it is healthy.
         pid: its process, that of its master if it has workers; None when it does not run.
         url: where clients find it.
@@ -102,6 +108,10 @@ class Stack:
             StackError: one cannot be downloaded or built, its port is taken, or it is not healthy in time.
         """
         names = self._ordered(only)
+        self._check_credentials()
+        left = self._supervisor.end_left()
+        if left:
+            tell(f"{', '.join(left)} ended: the supervisor that kept them had died")
         running = self._supervisor.running()
         new = [name for name in names if name not in running]
         if new:
@@ -121,14 +131,17 @@ class Stack:
 
     def down(self) -> bool:
         """End every server that `up` started, and the supervisor; data stays. Return whether anything ran."""
-        running = self._supervisor.is_running
-        if running:
+        if self._supervisor.is_running:
             self._supervisor.shutdown()
-        return running
+            return True
+        return bool(self._supervisor.end_left())
 
     def status(self) -> list[ServerState]:
-        """Return how each server of the manifest is."""
-        kept = self._supervisor.processes()
+        """Return how each server of the manifest is; one that runs although its supervisor was killed is `LEFT`."""
+        kept, left = self._supervisor.processes(), self._supervisor.left()
+        for name, processes in left.items():
+            kept[name] = {str(each.pid): {"pid": each.pid, "statename": LEFT} for each in processes}
+            kept[name][name] = kept[name].pop(str(processes[0].pid))
         return [self._state_of(name, kept.get(name, {})) for name in self.manifest]
 
     def environment(self) -> dict[str, str]:
@@ -178,6 +191,18 @@ class Stack:
 
     def _credentials(self) -> Credentials:
         return Credentials(self._state / "credentials.json")
+
+    def _check_credentials(self) -> None:
+        """Raise `StackError` if there is data of servers that accept nothing but what was in the lost credentials."""
+        file = self._state / "credentials.json"
+        data = {name: self._state / name / "data" for name in _LOCKED}
+        servers = [name for name, folder in data.items() if folder.is_dir() and next(folder.iterdir(), None)]
+        if servers and not file.exists():
+            advice = (
+                f"Restore it from a backup, with mode 0600. Without it their data cannot be read: to begin anew, run "
+                f"`lagoa stack down` and move {self._state} away."
+            )
+            raise StackError("credentials", f"{file} is missing, but there is data of {', '.join(servers)}.", advice)
 
     def _check_name(self, name: str) -> None:
         if name not in self.manifest:

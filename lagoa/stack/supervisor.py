@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import xmlrpc.client
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +23,13 @@ from lagoa.stack.servers.server import write_private
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import psutil
+
     from lagoa.stack.servers.server import Launch
 
 _START_S = 20
 _STOP_S = 90
+_LEFT_S = 30
 _RUNNING = {"RUNNING", "STARTING"}
 
 _HEAD = """[unix_http_server]
@@ -164,6 +170,63 @@ class Supervisor:
             if time.monotonic() > deadline:
                 raise StackError("supervisor", f"it does not end within {_STOP_S} s (process {pid}).")
             time.sleep(0.05)
+
+    def left(self) -> dict[str, list[psutil.Process]]:
+        """Return the processes that a supervisor left which was killed, by server; none while one answers.
+
+        They know the supervisor's socket from their environment. What they started themselves ends with them.
+        """
+        with extra("stack", "`lagoa stack`"):
+            import psutil
+
+        if self.is_running:
+            return {}
+        found: dict[int, tuple[str, psutil.Process]] = {}
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                known = process.environ()
+                if known.get("SUPERVISOR_SERVER_URL") == f"unix://{self._socket}":
+                    found[process.pid] = known["SUPERVISOR_GROUP_NAME"], process
+        servers: dict[str, list[psutil.Process]] = {}
+        for name, process in found.values():
+            with suppress(psutil.Error):
+                if process.ppid() not in found:
+                    servers.setdefault(name, []).append(process)
+        return {} if self.is_running else servers  # one that was started meanwhile keeps them
+
+    def end_left(self) -> list[str]:
+        """End a supervisor that does not answer, as its socket is gone, and what one left that was killed.
+
+        Returns:
+            The names of the servers that were ended.
+        """
+        with extra("stack", "`lagoa stack`"):
+            import psutil
+
+        left = self.left()
+        if not left:
+            return []
+        with suppress(OSError, ValueError, psutil.Error):
+            supervisor = psutil.Process(int((self._folder / "supervisord.pid").read_text()))
+            if str(self._configuration) in supervisor.cmdline():
+                supervisor.terminate()
+                supervisor.wait(_STOP_S)
+        ending = [(process, self._stop_signal(name)) for name, each in left.items() for process in each]
+        for process, number in ending:
+            with suppress(psutil.Error):
+                process.send_signal(number)
+        _, alive = psutil.wait_procs([process for process, _ in ending], _LEFT_S)
+        for process in alive:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(alive, _LEFT_S)
+        return sorted(left)
+
+    def _stop_signal(self, name: str) -> int:
+        """Return the signal that ends the processes of a server, as it was told to the supervisor."""
+        written = configparser.RawConfigParser()
+        written.read(self._programs / f"{name}.conf")
+        return signal.Signals[f"SIG{written.get(f'program:{name}', 'stopsignal', fallback='TERM')}"]
 
     def _write(self, launches: Mapping[str, Launch]) -> None:
         user = "user = root" if os.getuid() == 0 else ""

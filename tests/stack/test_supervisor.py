@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 
 from lagoa.stack.servers.server import Launch
@@ -22,6 +25,8 @@ for number in range({LINES}):
     print(f"{{number:0{LINE - 1}}}", file=sys.stdout if number % 2 else sys.stderr, flush=True)
 time.sleep(600)
 """
+
+QUIET = Launch([sys.executable, "-c", "import time; time.sleep(600)"])
 
 
 @pytest.fixture
@@ -47,3 +52,31 @@ def test_logs_are_rotated_and_the_last_lines_are_kept(supervisor):
     kept = [int(line) for line in "".join(log.read_text() for log in logs).splitlines()]
     assert kept == [*range(kept[0], LINES)]
     assert {log.stat().st_mode & 0o077 for log in logs} == {0}
+
+
+@pytest.mark.parametrize("how", ["killed", "socket"])
+def test_what_a_lost_supervisor_kept_is_found_and_ended(supervisor, how):
+    (supervisor.logs.parent / "quiet").mkdir()
+    supervisor.keep({"quiet": QUIET})
+    supervisor.run("quiet")
+    wait_until(lambda: supervisor.state("quiet")["statename"] == "RUNNING")
+    kept = psutil.Process(supervisor.state("quiet")["pid"])
+    assert supervisor.left() == {}
+    assert supervisor.end_left() == []
+    folder = supervisor.logs.parent
+    own = psutil.Process(int((folder / "supervisord.pid").read_text()))
+    if how == "killed":
+        own.kill()
+        own.wait(10)
+    else:  # as a cleaner of /tmp removes it
+        Path(re.search("^file = (.*)", (folder / "supervisord.conf").read_text(), re.MULTILINE)[1]).unlink()
+    other = Supervisor(folder.parent / "another")
+    assert other.left() == {}
+    assert supervisor.left() == {"quiet": [kept]}
+    assert supervisor.end_left() == ["quiet"]
+    assert not kept.is_running()
+    assert not own.is_running()
+    assert supervisor.left() == {}
+    supervisor.keep({"quiet": QUIET})  # as before
+    supervisor.run("quiet")
+    wait_until(lambda: supervisor.state("quiet")["statename"] == "RUNNING")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from checkout import ROOT
 
 from lagoa.domain.credentials import read_credentials
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
+from lagoa.stack.run import Stack
 
 
 @pytest.fixture
@@ -79,3 +82,14 @@ def test_a_file_that_cannot_be_read_is_told(path):
 def test_what_is_kept_is_json(path):
     Credentials(path).keep({"ação": 'x"y'})
     assert json.loads(path.read_text()) == {"ação": 'x"y'}
+
+
+def test_a_stack_with_data_does_not_start_without_its_credentials(tmp_path, path):
+    shutil.copytree(ROOT / "infra", tmp_path / "infra")
+    data = path.parent / "postgres/data"
+    data.mkdir(parents=True)
+    (data / "PG_VERSION").write_text("15\n")
+    with pytest.raises(StackError, match=r"credentials.json is missing, but there is data of postgres") as caught:
+        Stack(tmp_path, path.parent).up(["postgres"])
+    assert "Restore it from a backup" in caught.value.advice
+    assert not path.exists()

@@ -71,10 +71,15 @@ def stack_down(ctx: typer.Context) -> None:
 @stack.command("status")
 def stack_status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show each server: whether it runs and is healthy, where, with how much memory. Exits with 1 if one is not."""
+    from lagoa.stack.run import LEFT
+
     with working("asking the servers"):
         states = stack_here(ctx).status()
     _show(states, as_json=as_json)
-    if any(state.pid is not None and not state.healthy for state in states):
+    left = any(state.state == LEFT for state in states)
+    if left:
+        hint("Their supervisor was killed: nobody restarts them. `lagoa stack up` starts them again, `down` ends them.")
+    if left or any(state.pid is not None and not state.healthy for state in states):
         raise typer.Exit(EXIT_ERROR)
 
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from lagoa.catalog.table_facts import damaged
 from lagoa.domain.cache import Cache
-from lagoa.errors import CatalogDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,7 +88,7 @@ class BatchFiles:
             batches = {name: LoadedBatch(**each) for name, each in found.items()}
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The file {location} with the batches of a table cannot be read: {error}."
-            raise CatalogDamaged(message, "Restore the lake's complete state folder from a backup.") from error
+            raise damaged(message, error) from error
         return batches
 
     def remembered(self, batches: Mapping[str, LoadedBatch]) -> dict[str, LoadedBatch]:

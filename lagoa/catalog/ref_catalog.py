@@ -23,8 +23,8 @@ from pyiceberg.typedef import EMPTY_DICT
 
 from lagoa.catalog.metadata_files import write_metadata
 from lagoa.catalog.ref_namespaces import RefNamespaces, RefState
+from lagoa.catalog.table_facts import damaged
 from lagoa.domain.tables import TableName
-from lagoa.errors import CatalogDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -201,11 +201,10 @@ class RefCatalog(RefNamespaces):
     def _table(self, name: TableName, location: str) -> Table:
         try:
             metadata = self._files.parsed(location)
-        except FileNotFoundError as error:
-            raise CatalogDamaged(
-                f"{name} at {self.name!r}: its metadata file {self._files.storage.path(location)} is missing.",
-                "Restore the lake's complete state folder from a backup.",
-            ) from error
+        except (FileNotFoundError, PermissionError) as error:
+            what = "is missing" if isinstance(error, FileNotFoundError) else "cannot be read by this user"
+            file = self._files.storage.path(location)
+            raise damaged(f"{name} at {self.name!r}: its metadata file {file} {what}.", error) from error
         io = self._load_file_io(metadata.properties, location)
         return Table((*name.namespace, name.name), metadata, location, io, self)
 

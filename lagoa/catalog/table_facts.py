@@ -64,9 +64,15 @@ def table_document(location: str, read: Callable[[str], bytes]) -> dict[str, Any
         data = read(location)
         document: dict[str, Any] = json.loads(gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data)
     except (OSError, EOFError, ValueError) as error:
-        message = f"The catalog points to {location}, which cannot be read: {error}."
-        raise CatalogDamaged(message, "Restore the lake's complete state folder from a backup.") from error
+        raise damaged(f"The catalog points to {location}, which cannot be read: {error}.", error) from error
     return document
+
+
+def damaged(message: str, error: Exception) -> CatalogDamaged:
+    """Return the error of a file of metadata that cannot be read, with what to do."""
+    if isinstance(error, PermissionError):
+        return CatalogDamaged(message, "Nothing is lost: let the user that runs Lagoa read the lake's files.")
+    return CatalogDamaged(message, "Restore the lake's complete state folder from a backup.")
 
 
 def table_named(location: str) -> TableName:

@@ -10,12 +10,7 @@ from lagoa.catalog.table_facts import table_document
 from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.domain.refs import MAIN
 from lagoa.domain.training import TAGS, champion_of
-from lagoa.errors import (
-    LagoaError,
-    NotAllowed,
-    SecretNotFound,
-    TableUnreadable,
-)
+from lagoa.errors import CatalogDamaged, LagoaError, NotAllowed, SecretNotFound, TableUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -179,6 +174,10 @@ def _table(catalog: RefCatalog, ref: str, table: TableName, pointer: str, storag
         faults = [fault for file in _files(loaded) if (fault := _fault(storage, loaded.io, file))]
     except TableUnreadable as error:
         yield Finding("tables", f"{table} at {ref!r}: {error.message}", error.advice)
+        return
+    except CatalogDamaged as error:
+        closed = isinstance(error.__cause__, PermissionError)
+        yield Finding("tables", f"{table} at {ref!r}: {error.message}", error.advice if closed else advice)
         return
     except (LagoaError, OSError, ValueError) as error:
         yield Finding("tables", f"{table} at {ref!r}: {error}", advice)

@@ -100,7 +100,7 @@ class DuckDBInstance:
         self.root.execute(f"LOAD {text_in_sql(str(_extension_file(extension)))}")
 
     def read_bytes(self, location: str) -> bytes:
-        """Return the content of a file; raises `FileNotFoundError`, and `QueryError` if it cannot be read."""
+        """Return the content of a file; raises `OSError`, and `QueryError` if it cannot be read."""
         try:
             with self.root.cursor() as cursor:
                 row = cursor.execute("SELECT content FROM read_blob(?)", [self._storage.path(location)]).fetchone()
@@ -108,7 +108,9 @@ class DuckDBInstance:
             if isinstance(error, duckdb.HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
                 raise FileNotFoundError(f"the object store has no file {location}") from error
             raise query_error(error) from error
-        return bytes(row[0]) if row else b""
+        return (
+            bytes(row[0]) if row else self._storage.read(location)
+        )  # no row: it is missing or closed, and this says so
 
     def lock(self, metadata: Path) -> None:
         """Open no file outside the warehouse from now on, and take no other settings.

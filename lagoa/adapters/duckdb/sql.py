@@ -19,6 +19,20 @@ _STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload|IncompleteBody")
 """Of an object store that failed, or read only a part of a body, or whose answer to a finished upload was lost."""
 
 
+_GONE = re.compile(r"\.parquet\b.*(?:No such file or directory|HTTP code 404)")
+_CLOSED = re.compile(r"Permission denied")
+_DAMAGED = re.compile(
+    r"No magic bytes found|too small to be a Parquet file|Out of buffer|[Dd]ecompress\w* (?:failed|failure|error)"
+    r"|TProtocolException"
+)
+"""Of a data file that is missing, that this user may not read, and whose bytes are not what was written."""
+
+_RESTORE = (
+    "A file of a table is {}: run `lagoa doctor`. Restore the file from a backup, or the table from a healthy state: "
+    "`lagoa table restore TABLE --from REF`."
+)
+
+
 _STOPPED = re.compile(r"Python exception: Traceback .*\nKeyboardInterrupt\b", re.DOTALL)
 """Ctrl-C in Python code that gives DuckDB rows, as DuckDB passes it on."""
 
@@ -45,9 +59,19 @@ def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAll
             return NotAllowed("The object store", said)
         if _STUMBLED.search(str(error)):
             return StorageUnavailable("", "its disk is full" if _FULL in str(error) else said)
-    advice = "Fix the query and run it again."
+    return QueryError(str(error).strip(), _advice(error))
+
+
+def _advice(error: duckdb.Error) -> str:
+    said = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        advice = "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."
-    elif isinstance(error, duckdb.IOException):
-        advice = "Check the free disk space and the permissions of the state folder, then try again."
-    return QueryError(str(error).strip(), advice)
+        return "Raise `memory_limit` in lagoa.toml, or free disk space in the state folder, where the engine spills."
+    if _DAMAGED.search(said):
+        return _RESTORE.format("damaged")
+    if not isinstance(error, duckdb.IOException):
+        return "Fix the query and run it again."
+    if _GONE.search(said):
+        return _RESTORE.format("missing")
+    if _CLOSED.search(said):
+        return "Let the user that runs Lagoa read the lake's files, and write them if it is to write."
+    return "Check the free disk space and the permissions of the state folder, then try again."

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import lagoa
 from lagoa.bootstrap import examine_lake, repair_lake
 from lagoa.cli.main import app
+from lagoa.storage.local import LocalStorage
 
 
 @pytest.fixture
@@ -185,6 +186,36 @@ def test_files_of_tables_are_looked_for(folder, how):
     assert all(finding.part == "tables" and "bronze.people" in finding.message for finding in findings)
     assert run(folder, "--repair").exit_code == 1  # a catalog that is whole is left alone
     assert not list((folder / ".lagoa").glob("damaged-*"))
+
+
+@pytest.mark.parametrize(
+    ("how", "told"), [("missing", "is missing: run `lagoa doctor`"), ("cut", "is damaged: run `lagoa doctor`")]
+)
+def test_a_query_over_a_lost_file_says_what_to_do(folder, how, told):
+    for file in (folder / ".lagoa/warehouse").rglob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:-10]) if how == "cut" else file.unlink()
+    query = CliRunner().invoke(app, ["--lake", str(folder), "sql", "select * from bronze.people"])
+    assert query.exit_code == 1
+    said = " ".join(query.stderr.split())
+    assert told in said
+    assert "lagoa table restore TABLE --from REF" in said
+
+
+def test_a_query_over_lost_metadata_says_which_file_is_missing(folder):
+    for file in (folder / ".lagoa/warehouse").rglob("*.metadata.json"):
+        file.unlink()
+    query = CliRunner().invoke(app, ["--lake", str(folder), "sql", "select * from bronze.people"])
+    assert (query.exit_code, "No such file or directory" in query.stderr) == (1, True)
+
+
+def test_a_folder_that_is_closed_to_this_user_needs_no_restore(folder, monkeypatch):
+    def read(storage, location):
+        raise PermissionError(13, "Permission denied", location)
+
+    monkeypatch.setattr(LocalStorage, "read", read)
+    findings = examine_lake(folder)
+    assert findings
+    assert all("Nothing is lost" in finding.advice for finding in findings)
 
 
 def test_credentials_that_others_can_read_are_told(folder):

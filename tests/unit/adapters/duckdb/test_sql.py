@@ -32,6 +32,20 @@ def test_a_full_disk_is_told_as_before():
     assert "disk" in error.advice
 
 
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (duckdb.IOException('IO Error: Cannot open file "/w/a.parquet": No such file or directory'), "is missing"),
+        (duckdb.InvalidInputException("Invalid Input Error: No magic bytes found at end of file '/w/a'"), "is damaged"),
+        (duckdb.Error("Out of buffer"), "is damaged"),
+        (duckdb.IOException('IO Error: Cannot open file "/w/a.parquet": Permission denied'), "Let the user that runs"),
+        (duckdb.BinderException("Binder Error: column damaged not found"), "Fix the query"),
+    ],
+)
+def test_a_data_file_that_is_lost_is_no_fault_of_the_query(error, advice):
+    assert advice in query_error(error).advice
+
+
 def test_ctrl_c_in_rows_from_python_is_no_error_of_the_query():
     def rows():
         yield pa.record_batch({"n": [1]})

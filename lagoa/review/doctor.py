@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +31,10 @@ REPAIR = "Stop what uses the lake and run `lagoa doctor --repair`."
 """What to do about a damaged catalog."""
 
 
+LEAST_FREE = 20_000_000
+"""Bytes that the disk of the state folder should have free."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One fault in a lake.
@@ -39,7 +45,7 @@ class Finding:
         advice: what to do.
     """
 
-    part: Literal["catalog", "receipts", "tables", "files", "uploads", "models", "secrets"]
+    part: Literal["catalog", "receipts", "tables", "files", "uploads", "models", "secrets", "disk"]
     message: str
     advice: str
 
@@ -78,7 +84,15 @@ def examine(context: LakeContext, *, receipts: bool = True) -> list[Finding]:
     except NotAllowed as error:
         message = f"Whether files were deleted, overwritten or left unfinished was not looked at: {error.message}"
         found.append(Finding("files", message, "Run it as a role that lists the whole store, such as engineer."))
-    return [*found, *_models(context)]
+    return [*found, *_models(context), *_disk(context.settings.state_folder)]
+
+
+def _disk(state: Path) -> Iterator[Finding]:
+    with suppress(OSError):
+        free = shutil.disk_usage(state).free
+        if free < LEAST_FREE:
+            message = f"The disk of {state} has {free / 1e6:.1f} MB free: writing will fail."
+            yield Finding("disk", message, "Free space. What was published is whole.")
 
 
 def _secrets(context: LakeContext) -> Iterator[Finding]:

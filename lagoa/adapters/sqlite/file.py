@@ -8,7 +8,7 @@ from collections import deque
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
+from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly, not_writable
 from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
 
@@ -260,10 +260,7 @@ class SqliteFile:
             if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
                 raise CatalogDamaged(f"{self.path} is damaged or is no SQLite file: {error}.", _RESTORE) from error
             if code in NOT_WRITABLE:
-                raise TerminalError(
-                    f"{self.path} cannot be used: {error}.",
-                    "Check the free disk space and the permissions of its file and folder, then try again.",
-                ) from error
+                raise not_writable(self.path, error) from error
             raise
 
 

@@ -5,12 +5,15 @@ A reader of a file in WAL mode needs the index of the WAL next to it, and makes 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
 import weakref
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+
+from lagoa.errors import TerminalError
 
 NOT_WRITABLE = {
     sqlite3.SQLITE_CANTOPEN,
@@ -20,6 +23,28 @@ NOT_WRITABLE = {
     sqlite3.SQLITE_READONLY,
 }
 """Kinds of errors of a file that cannot be written, or whose index cannot."""
+
+
+_LEAST_FREE = 1_000_000
+"""With fewer bytes free SQLite makes no journal, and calls the file read-only."""
+
+
+def not_writable(path: Path, error: sqlite3.Error) -> TerminalError:
+    """Return the error of a file that cannot be used: its disk is full, this user may not, or both are to look at."""
+    message, free = f"{path} cannot be used: {error}.", _LEAST_FREE
+    with suppress(OSError):
+        free = shutil.disk_usage(path.parent).free
+    if free < _LEAST_FREE:
+        message = f"{path} cannot be used: its disk is full ({free // 1000} kB are free; SQLite: {error})."
+        return TerminalError(message, "Free disk space, then run it again. What was published is whole.")
+    if not all(os.access(each, os.R_OK | os.W_OK) for each in (path, path.parent) if each.exists()):
+        advice = (
+            f"This user may not write it or its folder: run it as the user that owns {path.parent}, or change its mode."
+        )
+        return TerminalError(message, advice)
+    return TerminalError(
+        message, "Check the free disk space and the permissions of its file and folder, then try again."
+    )
 
 
 class ReadOnly(sqlite3.Connection):

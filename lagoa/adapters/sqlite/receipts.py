@@ -18,9 +18,9 @@ from lagoa.adapters.shared.receipt_documents import (
     write_receipt,
     write_results,
 )
-from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly
+from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly, not_writable
 from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
-from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew, TerminalError
+from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -244,7 +244,6 @@ def _translated(path: Path) -> Iterator[None]:
         if is_busy(error):
             message = f"{path} is locked by others for longer than {BUSY_SECONDS:.0f} s."
             raise CatalogBusy(message, "Try again.") from error
-        advice = "Check the free disk space and the permissions of its file and folder, then try again."
-        raise TerminalError(f"{path} cannot be used: {error}.", advice) from error
+        raise not_writable(path, error) from error
     except sqlite3.DatabaseError as error:
         raise CatalogDamaged(f"{path}: {error}.", _RESTORE) from error

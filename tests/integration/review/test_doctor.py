@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ from lakes import LakeFolder
 from typer.testing import CliRunner
 
 import lagoa
+from lagoa.adapters.sqlite.readonly import not_writable
 from lagoa.bootstrap import examine_lake, repair_lake
 from lagoa.cli.main import app
 from lagoa.storage.local import LocalStorage
@@ -216,6 +218,14 @@ def test_a_folder_that_is_closed_to_this_user_needs_no_restore(folder, monkeypat
     findings = examine_lake(folder)
     assert findings
     assert all("Nothing is lost" in finding.advice for finding in findings)
+
+
+def test_a_full_disk_is_told_by_the_doctor_and_by_what_writes(folder, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=4096))
+    (finding,) = examine_lake(folder)
+    assert (finding.part, "0.0 MB free" in finding.message) == ("disk", True)
+    error = not_writable(folder / "catalog.db", sqlite3.OperationalError("attempt to write a readonly database"))
+    assert "its disk is full (4 kB are free" in error.message
 
 
 def test_credentials_that_others_can_read_are_told(folder):

@@ -161,8 +161,7 @@ def read_manifest(root: Path) -> dict[str, Artefact]:
         document = tomllib.loads(path.read_text("utf-8"))
         return {name: Artefact.model_validate(entry) for name, entry in document.items()}
     except FileNotFoundError as error:
-        raise SettingsError(
-            f"There is no {path}.", "The stack is run from a lake that says what it is made of."
-        ) from error
+        advice = "Copy the folder `infra` of Lagoa's sources, of this version, into the lake's folder."
+        raise SettingsError(f"There is no {path}, which says what the stack is made of.", advice) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, ValidationError) as error:
         raise SettingsError(f"{path}: {error}", "Fix the file.") from error

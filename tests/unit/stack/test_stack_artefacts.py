@@ -17,7 +17,7 @@ import pytest
 
 from lagoa.errors import SettingsError, StackError
 from lagoa.stack.artefacts import Fetched, _watched, cache_folder, fetch
-from lagoa.stack.manifest import Artefact
+from lagoa.stack.manifest import Artefact, read_manifest
 from lagoa.stack.policy import Policy
 from lagoa.stack.servers.nessie import read_rules
 
@@ -261,3 +261,9 @@ class TestRules:
             path.write_text(text)
         with pytest.raises(SettingsError, match=r"rules\.toml"):
             read_rules(path, POLICY)
+
+
+def test_a_lake_without_the_stacks_folder_is_told_where_it_comes_from(tmp_path):
+    with pytest.raises(SettingsError, match=r"There is no .*infra/stack.toml") as caught:
+        read_manifest(tmp_path)
+    assert "Copy the folder `infra`" in caught.value.advice

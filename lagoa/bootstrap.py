@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from contextlib import closing, suppress
 from functools import cache, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
 from lagoa.domain.roles import PUBLISHER, READER
 from lagoa.errors import CatalogDamaged, LagoaError, SecretNotFound, SecretsUnavailable, SettingsError, StackError
-from lagoa.settings import Settings, load_settings
+from lagoa.settings import SETTINGS_FILE, Settings, load_settings
 from lagoa.storage.home import home_of
 from lagoa.storage.local import LocalStorage
 from lagoa.storage.port import S3
@@ -202,16 +203,28 @@ def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, Ver
         return storage, _open_nessie(settings, tokens, storage)
     from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
-    state = settings.state_folder
-    warehouse = Path(settings.warehouse_location)  # a prefix of an object store is no folder of the state
-    traces = [state / RECEIPTS, *([warehouse] if warehouse.is_relative_to(state) else [])]
-    catalog = SqliteCatalog(state / CATALOG, create=True, traces=traces)
+    catalog = SqliteCatalog(settings.state_folder / CATALOG, create=True, traces=_traces(settings))
     try:
         home = settings.warehouse_home or catalog.home(lambda pointers: home_of(pointers, open_storage("")))
     except BaseException:
         catalog.close()
         raise
     return open_storage(home), catalog
+
+
+def _traces(settings: Settings) -> list[Path]:
+    """Return what is made in the state folder after the lake's SQLite catalog, and by no profile with Nessie."""
+    file, state = settings.root / SETTINGS_FILE, settings.state_folder
+    document = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    profiles = [{**document, **each} for each in document.get("profiles", {}).values()]
+    others = [each for each in (document, *profiles) if each.get("catalog") == "nessie"]
+    traces = []
+    if all(each.get("receipts", "sqlite") != "sqlite" for each in others):
+        traces.append(state / RECEIPTS)
+    warehouse = Path(settings.warehouse_location)  # a prefix of an object store is no folder of the state
+    if warehouse.is_relative_to(state) and all(each.get("warehouse", "").startswith(S3) for each in others):
+        traces.append(warehouse)
+    return traces
 
 
 def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], Storage]:

@@ -134,6 +134,15 @@ def test_damaged_receipts_are_brought_back(folder):
     assert people(folder) == [(1,), (2,)]
 
 
+def test_receipts_of_a_profile_with_nessie_are_no_trace_of_a_lost_catalog(folder):
+    with (folder / "lagoa.toml").open("a") as file:
+        file.write('\n[profiles.stack]\ncatalog = "nessie"\nwarehouse = "s3://lagoa/warehouse"\n')
+    shutil.rmtree(folder / ".lagoa/warehouse")
+    (folder / ".lagoa/catalog.db").unlink()
+    with lagoa.open_lake(folder) as lake:
+        assert not lake.tables("main")
+
+
 def receipts_page(folder, name):
     """Return where the page begins that a table or index of the receipts has its rows on."""
     with closing(sqlite3.connect(folder / ".lagoa/receipts.db")) as db:

@@ -20,7 +20,7 @@ import lagoa
 from lagoa.domain import faults
 from tests.stack.test_ingest_workers import people
 from tests.stack.test_model_engines import lake_on_spark
-from tests.stack.test_sign_in import Servers
+from tests.stack.test_sign_in import WORK, Servers
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -71,7 +71,7 @@ faults.set_hook(lambda step: die() if step == last else None)
 if last == {WORKING!r}:
     threading.Thread(target=die_at_work, daemon=True).start()
 with lagoa.open_lake(root, "stack") as lake:
-    work = lake.branch("work")
+    work = lake.branch({WORK!r})
     if job == "model":
         work.transform()
     else:
@@ -128,10 +128,10 @@ def lake(small):
 @pytest.fixture
 def work(lake, small):
     """Return a branch that has what the model reads."""
-    branch = lake.create_branch("work")
+    branch = lake.create_branch(WORK)
     branch.append("bronze.pets", small.pets(*range(PETS)))
     yield branch
-    lake.delete_ref("work")
+    lake.delete_ref(WORK)
 
 
 def run(work, small, job):
@@ -145,9 +145,9 @@ def run(work, small, job):
 def content(lake, job):
     """Return the rows that a job makes, or how many there are."""
     if job == "model":
-        return lake.sql("SELECT kind, pets FROM gold.counts", "work").fetchall()
+        return lake.sql("SELECT kind, pets FROM gold.counts", WORK).fetchall()
     tables = ("bronze.people", "quarantine.bronze__people")
-    return [lake.sql(f"SELECT count(*) FROM {table}", "work").fetchall()[0] for table in tables]
+    return [lake.sql(f"SELECT count(*) FROM {table}", WORK).fetchall()[0] for table in tables]
 
 
 WANTED = {"model": [("cat", DISTINCT)], "files": [(PEOPLE,), (1,)]}
@@ -176,7 +176,7 @@ def test_a_job_that_is_killed_is_finished_by_the_next_run(lake, work, small, ser
     assert run(work, small, job) == (step == COMMITTED)
     assert content(lake, job) == WANTED[job]
     with lagoa.open_lake(small.root, "stack") as other:
-        other.branch("work").delete("bronze.pets", "id = 0")
+        other.branch(WORK).delete("bronze.pets", "id = 0")
     assert left(servers, lake) == []
 
 

@@ -52,6 +52,12 @@ def delivery(number: int) -> str:
     return f"dev/engineer/daily-{number}"
 
 
+def idle_branches(lake) -> set[str]:
+    """Return the hidden branches on which this process makes commits, while it makes none."""
+    catalog = lake.context.catalog
+    return {each.name for scratches in (catalog._scratches, catalog._own_scratches) for each in scratches._idle}
+
+
 def load(lake, number: int, rows: int = 1) -> None:
     """Do the job of one delivery, from wherever an earlier try has left it: two tables, a model, and publish."""
     name = delivery(number)

@@ -15,7 +15,7 @@ from tests.integration.publish.test_kill import (  # noqa: F401 - tests and thei
     test_a_rollback_killed_at_any_step_is_finished_by_running_it_again,
     test_loads_killed_at_any_moment_are_finished_by_running_them_again,
 )
-from tests.stack.breaking import StackLake, hidden
+from tests.stack.breaking import StackLake, hidden, idle_branches
 from tests.stack.conftest import emptied
 
 pytestmark = pytest.mark.timeout(240)
@@ -25,8 +25,7 @@ def test_what_killed_processes_left_on_the_server_goes(loaded, run, nessie_url):
     assert run(LOAD, "write.committed", 200) == -signal.SIGKILL
     assert hidden(nessie_url)
     assert run(LOAD, "never", 200) == 0
-    catalog = loaded.context.catalog
-    own = {each.name for scratches in (catalog._scratches, catalog._own_scratches) for each in scratches._idle}
+    own = idle_branches(loaded)
     assert set(hidden(nessie_url)) == own
 
 

@@ -18,6 +18,7 @@ import pytest
 
 import lagoa
 from lagoa.domain import faults
+from tests.stack.breaking import idle_branches
 from tests.stack.test_ingest_workers import people
 from tests.stack.test_model_engines import lake_on_spark
 from tests.stack.test_sign_in import WORK, Servers
@@ -155,8 +156,7 @@ WANTED = {"model": [("cat", DISTINCT)], "files": [(PEOPLE,), (1,)]}
 
 def left(servers, lake):
     """Return the hidden branches that are not of this process."""
-    own = {scratch.name for scratch in lake.context.catalog._scratches._idle}
-    return [name for name in servers.references() if "/scratch/" in name and name not in own]
+    return [name for name in servers.references() if "/scratch/" in name and name not in idle_branches(lake)]
 
 
 def at(job, steps, here):

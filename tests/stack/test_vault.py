@@ -203,6 +203,9 @@ class TestUp:
             stack.up()
         assert "of another" not in str(caught.value)
         (folder / "credentials.json").unlink()
+        with pytest.raises(StackError, match=r"credentials\.json is missing, but there is data of vault"):
+            stack.up()
+        Credentials(folder / "credentials.json").keep({"vault-root-token": "of another"})
         with pytest.raises(StackError, match="credentials have not the key"):
             stack.up()
 

@@ -176,11 +176,11 @@ class Supervisor:
 
         They know the supervisor's socket from their environment. What they started themselves ends with them.
         """
+        if self.is_running:
+            return {}
         with extra("stack", "`lagoa stack`"):
             import psutil
 
-        if self.is_running:
-            return {}
         found: dict[int, tuple[str, psutil.Process]] = {}
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
@@ -200,12 +200,12 @@ class Supervisor:
         Returns:
             The names of the servers that were ended.
         """
-        with extra("stack", "`lagoa stack`"):
-            import psutil
-
         left = self.left()
         if not left:
             return []
+        with extra("stack", "`lagoa stack`"):
+            import psutil
+
         with suppress(OSError, ValueError, psutil.Error):
             supervisor = psutil.Process(int((self._folder / "supervisord.pid").read_text()))
             if str(self._configuration) in supervisor.cmdline():

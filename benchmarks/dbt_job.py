@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.process import peak_mib, seconds_alive
+from benchmarks.process import Laps, peak_mib, seconds_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,27 +22,20 @@ BATCH = 500_000
 
 def main(folder: Path) -> None:
     """Load, build and test, each by the tool's own interface in this process, so that nothing is imported twice."""
-    phases: dict[str, float] = {}
-    began = time.perf_counter()
-
-    def lap(phase: str) -> None:
-        nonlocal began
-        now = time.perf_counter()
-        phases[phase], began = now - began, now
-
+    laps = Laps()
     load(folder)
-    lap("dlt")
+    laps.end("dlt")
     from dbt.cli.main import dbtRunner
 
     options = ["--quiet", "--log-level-file", "none", "--project-dir", str(folder), "--profiles-dir", str(folder)]
     manifest = _done(dbtRunner().invoke(["parse", *options]))
-    lap("dbt parse")
+    laps.end("dbt parse")
     models = _done(dbtRunner(manifest=manifest).invoke(["run", *options])).results
-    lap("dbt run")
+    laps.end("dbt run")
     tests = _done(dbtRunner(manifest=manifest).invoke(["test", *options])).results
-    lap("dbt test")
+    laps.end("dbt test")
     counts = {"models": len(models), "tests": len(tests)}
-    print(json.dumps({"seconds": seconds_alive(), "phases": phases, **counts, "peak_mb": peak_mib()}))
+    print(json.dumps({"seconds": seconds_alive(), "phases": laps.seconds, **counts, "peak_mb": peak_mib()}))
 
 
 def load(folder: Path) -> None:

@@ -7,35 +7,27 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
-from benchmarks.process import peak_mib, seconds_alive
+from benchmarks.process import Laps, peak_mib, seconds_alive
 
 
 def main(folder: str, lake_folder: str, profile: str | None = None) -> None:
     """Load the nine files of a folder into a lake, build, audit, publish."""
     import lagoa
 
-    phases: dict[str, float] = {}
-    began = time.perf_counter()
-
-    def lap(phase: str) -> None:
-        nonlocal began
-        now = time.perf_counter()
-        phases[phase], began = now - began, now
-
+    laps = Laps()
     with lagoa.open_lake(lake_folder, profile) as lake, lake.run("bench") as branch:
-        lap("open")
+        laps.end("open")
         loaded = branch.ingest_folder(Path(folder))
-        lap("ingest")
+        laps.end("ingest")
         built = branch.transform()
-        lap("transform")
+        laps.end("transform")
         publication = branch.publish()
-        lap("publish")
+        laps.end("publish")
     result = {
         "seconds": seconds_alive(),
-        "phases": phases,
+        "phases": laps.seconds,
         "received": sum(r.received for r in loaded),
         "loaded": [str(r.table) for r in loaded if not r.skipped],
         "built": [str(r.table) for r in built if not r.skipped],

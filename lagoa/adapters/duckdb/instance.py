@@ -108,9 +108,9 @@ class DuckDBInstance:
             if isinstance(error, duckdb.HTTPException) and error.status_code == HTTPStatus.NOT_FOUND:
                 raise FileNotFoundError(f"the object store has no file {location}") from error
             raise query_error(error) from error
-        return (
-            bytes(row[0]) if row else self._storage.read(location)
-        )  # no row: it is missing or closed, and this says so
+        if row is None:  # it is missing or closed, and this says so
+            return self._storage.read(location)
+        return bytes(row[0])
 
     def lock(self, metadata: Path) -> None:
         """Open no file outside the warehouse from now on, and take no other settings.

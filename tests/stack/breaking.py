@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -148,3 +150,14 @@ def small_disk(folder: Path, size: str):
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(filler: Path, left: int = 0) -> None:
+    """Write a file until its disk has no more room than `left` bytes, whatever others write there meanwhile."""
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while (room := shutil.disk_usage(filler.parent).free - left) > 0:
+                file.write(b"\0" * room)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from lagoa.errors import QueryError, TerminalError
-from tests.stack.breaking import at_step, holds, load, small_disk
+from tests.stack.breaking import at_step, fill, holds, load, small_disk
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -23,12 +23,12 @@ def state(small):
 def test_no_room_for_a_receipt(small, state):
     filler = state / "filler"
 
-    def fill():
-        filler.write_bytes(b"\0" * shutil.disk_usage(state).free)
-
     with small.open() as lake:
         load(lake, 1)
-        with at_step("publish.audited", fill), pytest.raises(TerminalError, match=r"receipts.db .*full.*free disk"):
+        with (
+            at_step("publish.audited", lambda: fill(filler)),
+            pytest.raises(TerminalError, match=r"receipts.db .*full.*free disk"),
+        ):
             load(lake, 2)
         filler.unlink()
         holds(lake, {1: 1})

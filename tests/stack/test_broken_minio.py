@@ -16,7 +16,7 @@ from minio.credentials.providers import StaticProvider
 from lagoa.errors import NotAllowed, SignInFailed, StorageUnavailable
 from lagoa.stack.run import Stack, free_ports
 from lagoa.storage.s3 import WRITER
-from tests.stack.breaking import QUICK, at_step, holds, kill, load, small_disk, within
+from tests.stack.breaking import QUICK, at_step, fill, holds, kill, load, small_disk, within
 from tests.stack.proxy import proxied
 
 pytestmark = pytest.mark.timeout(240)
@@ -184,9 +184,7 @@ def test_a_full_disk_of_the_store_is_told_and_the_job_done_when_there_is_room(sm
     filler = small_store.parent / "data/.minio.sys/filler"
     with small.open(s3_endpoint=os.environ["LAGOA_S3_ENDPOINT"]) as lake:
         load(lake, 1)
-        with filler.open("wb") as file:
-            free = shutil.disk_usage(small_store).free
-            file.write(b"\0" * (free - 100_000))
+        fill(filler, left=100_000)
         # When the disk fills up in the middle of a body, MinIO says only that it did not get all of it.
         with within(GIVEN_UP_S), pytest.raises(StorageUnavailable, match=r"disk is full|HTTP code 400"):
             load(lake, 2, MANY)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
 from deployed import Deployed
 
-from tests.stack.breaking import small_disk
+from tests.stack.breaking import fill, small_disk
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,7 +24,7 @@ def test_a_run_says_so_and_is_done_when_there_is_room(tmp_path):
         try:
             assert lake.lagoa("flow", "up").returncode == 0
             filler = home / "filler"
-            filler.write_bytes(b"\0" * shutil.disk_usage(home).free)
+            fill(filler)
             full = lake.lagoa("run", "daily")
             assert full.returncode == 1
             assert f"Prefect server answers 500 to POST /api/flows/; 0 MB are free in {home}" in full.stderr

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
+import tomllib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
@@ -41,6 +42,7 @@ from lagoa.stack.servers.server import Site
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 MANIFEST = read_manifest(ROOT)
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
 DRAW = ROOT / "infra" / "draw_secrets.py"
@@ -77,7 +79,7 @@ def of_manifest(compose, manifest=MANIFEST):
 
 def _version(artefact):
     if artefact.module:
-        return "0.1.0"
+        return VERSION
     return artefact.version or (artefact.maven or "::").split(":")[2]
 
 
@@ -274,7 +276,7 @@ def _without(service, key):
             _with("keycloak", depends_on={"postgres": {"condition": "service_healthy"}}),
             "keycloak does not wait until postgres is ready",
         ),
-        (built_once, _with("worker", build="."), "lagoa:0.1.0 is built by configure, worker"),
+        (built_once, _with("worker", build="."), f"lagoa:{VERSION} is built by configure, worker"),
         (built_once, _without("spark-worker", "pull_policy"), "spark-worker may pull lagoa-spark:4.1.4"),
         (without_secrets, _with("minio", environment={"MINIO_ROOT_PASSWORD": "x"}), "MINIO_ROOT_PASSWORD"),
         (without_secrets, _with("prefect", environment={"DB": "postgresql://a:b@postgres/x"}), "a secret in DB"),

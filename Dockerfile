@@ -36,6 +36,7 @@ COPY infra infra
 COPY iceberg iceberg
 COPY transformations transformations
 COPY soda soda
+COPY exposures exposures
 COPY flows flows
 RUN /opt/lagoa/bin/python -m compileall -q flows
 ENV PATH=/opt/lagoa/bin:$PATH \

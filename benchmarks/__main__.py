@@ -16,6 +16,7 @@ PARTS = {
     "infer": "Drafts of contracts",
     "incremental": "Increments",
     "publish": "Publishing",
+    "review": "Reviewing",
     "catalog": "The catalog",
     "contracts": "Contracts",
     "startup": "The command line",

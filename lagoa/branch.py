@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lagoa.quarantine import FateResult
     from lagoa.review.plan import PublicationPlan
     from lagoa.review.query import Result
+    from lagoa.review.request.results import Review
     from lagoa.sql_models.run import ModelResult
     from lagoa.training.score import Scores
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
@@ -283,6 +284,20 @@ class Branch:
         from lagoa.review.plan import plan_publication
 
         return plan_publication(self._context, self.name, net_change(self._context, self.name))
+
+    def review(self, *, audit: bool = True, samples: int = 5) -> Review:
+        """Return what publishing would change on `main`: rows, schemas, figures, checks, and who reads that.
+
+        Args:
+            audit: run the checks that have no result yet; publishing uses these results again.
+            samples: how many rows of each kind to show per table; values of personal columns are hidden.
+
+        Raises:
+            NothingToPublish: `main` has all changes of the branch.
+        """
+        from lagoa.review.request import review
+
+        return review(self._context, self.name, audit=audit, samples=samples)
 
     def sql(self, query: str) -> Result:
         """Run a SELECT over the current state of this branch."""

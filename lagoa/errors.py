@@ -42,6 +42,7 @@ LagoaError
     ├── ModelError              a model (file and line)
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
+    ├── ExposureError           a declared exposure (file and line)
     ├── FeatureError            a feature, an entity, or rows of entities
     ├── TrainingError           a model that cannot be trained, or a run that there is not
     ├── RowRefused              a row that a model cannot be asked for
@@ -569,6 +570,10 @@ class CheckError(FileError):
 
 class ModelTestError(FileError):
     """A test of a model that cannot be used."""
+
+
+class ExposureError(FileError):
+    """A file of exposures that cannot be used."""
 
 
 class AuditNotFound(TerminalError):

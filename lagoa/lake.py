@@ -392,7 +392,7 @@ class Lake:
         return update_contract(self.context, TableName.parse(table), file)
 
     def check_contracts(self, engine: EngineName | None = None) -> Consistency:
-        """Read all contracts, models, model tests, checks and `ml/`, and return everything that is wrong with them.
+        """Read all contracts, models, model tests, checks, `ml/` and exposures; return everything that is wrong.
 
         Args:
             engine: `spark` or `trino`: also return what in the models would give other rows there than on DuckDB, and

@@ -220,6 +220,11 @@ class Settings(BaseSettings):
         """The folder of the definitions of trained models."""
         return self.root / "ml"
 
+    @property
+    def exposures_folder(self) -> Path:
+        """The folder of the declared exposures."""
+        return self.root / "exposures"
+
 
 def find_lake(start: Path) -> Path:
     """Return the folder of the lake that `start` is in.

@@ -1,4 +1,4 @@
-"""Checks of main's state that are removed, loosened or changed in the next one."""
+"""Checks of main's state that are removed, loosened or changed in the next one, and those that are new or stricter."""
 
 from __future__ import annotations
 
@@ -37,6 +37,36 @@ def loosened(
         words = ["removed"] if check is None else list(_weaker(was, now[check]))
         if words:
             found.append(f"{check or was.check}: {'; '.join(words)}")
+    return tuple(found)
+
+
+def tightened(
+    before: Sequence[CheckResult],
+    after: Sequence[CheckResult],
+    tables: Collection[str],
+    renames: Mapping[str, Mapping[str, str]],
+) -> tuple[str, ...]:
+    """Return what became stricter, one sentence per check, such as `silver.orders/unique/code: new`.
+
+    Args:
+        before: the results of the checks of a state of main.
+        after: the results of the checks of the state that replaces it.
+        tables: the tables of the former; checks of new tables do not count.
+        renames: as of `loosened`.
+    """
+    known = {each: was for was in before for each in _ids(was, renames.get(was.table, {}))}
+    found = []
+    for now in after:
+        if now.table not in tables:
+            continue
+        was = known.get(now.check)
+        if was is None:
+            found.append(f"{now.check}: new")
+        elif not list(_weaker(was, now)):
+            words = ["blocks now"] if was.severity == "warn" and now.severity == "fail" else []
+            if was.definition and now.definition and was.definition != now.definition:
+                words += ["stricter"]
+            found += [f"{now.check}: {'; '.join(words)}"] if words else []
     return tuple(found)
 
 

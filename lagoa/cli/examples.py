@@ -15,6 +15,7 @@ EXAMPLES = {
     "audit run": ["lagoa audit dev", "lagoa audit dev --rows"],
     "audit show": ["lagoa audit show main", "lagoa audit show dev --check silver.orders/key/order_id --rows"],
     "audit history": ["lagoa audit history silver.orders/row_count"],
+    "review": ["lagoa review dev", "lagoa review dev --html review.html", "lagoa review dev --markdown > review.md"],
     "publish": ["lagoa publish dev --dry-run", 'lagoa publish dev -m "Orders of November"'],
     "rollback": ["lagoa rollback main~1", "lagoa rollback main*2026-11-20 --hold"],
     "log": ["lagoa log", "lagoa log dev -n 5"],

@@ -19,6 +19,7 @@ COMMANDS = {
     "test": (".test", DAILY),
     "check": (".check", DAILY),
     "audit": (".audit", DAILY),
+    "review": (".review", DAILY),
     "publish": (".publish", DAILY),
     "rollback": (".rollback", DAILY),
     "log": (".log", LOOK),

@@ -1,4 +1,4 @@
-"""Whether a lake's files can be used and are consistent: contracts, models, their tests, and checks.
+"""Whether a lake's files can be used and are consistent: contracts, models, their tests, checks and exposures.
 
 Other commands stop at the first fault. Here all faults are reported at once, and none twice: a fault in a file is not
 reported again for the files that need it.
@@ -22,6 +22,7 @@ from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.formats import FORMATS
+from lagoa.lineage.exposures import read_exposures
 from lagoa.sql_models import SUFFIXES, Models, read_models
 from lagoa.sql_models.dialects import engine_faults
 from lagoa.sql_models.testing.reading import FOLDER as TESTS
@@ -58,6 +59,7 @@ class Consistency:
         faults: everything that is wrong, by file and line.
         check_files: where the check files in which nothing is wrong run, if an engine was given.
         trained: the models of `ml/` that can be trained.
+        exposures: how many exposures can be used.
     """
 
     contracts: tuple[TableName, ...]
@@ -67,6 +69,7 @@ class Consistency:
     faults: tuple[FileError, ...]
     check_files: tuple[CheckFilePlace, ...] = ()
     trained: tuple[str, ...] = ()
+    exposures: int = 0
 
     def with_trained(self, trained: tuple[str, ...], faults: tuple[FileError, ...]) -> Consistency:
         """Return the same with what was found in `ml/`."""
@@ -79,6 +82,7 @@ class Consistency:
             "test": self.tests,
             "check": len(self.checks),
             "trained model": len(self.trained),
+            "exposure": self.exposures,
         }
         usable = ", ".join(counted(number, noun) for noun, number in found.items())
         return f"<Consistency: {usable}; {counted(len(self.faults), 'fault')}>"
@@ -108,7 +112,9 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         faults += [fault for model in selects for fault in engine_faults(model, engine, reading.contracts)]
     tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
     checks, files, errors_of_checks = _read_checks(context, reading)
+    exposures, errors_of_exposures = read_exposures(settings.exposures_folder, reading.contracts)
     faults += [*errors_of_tests, *errors_of_checks, *_strays(context)]
+    faults += [fault for fault in errors_of_exposures if not _names_broken(fault, reading.broken)]
     return Consistency(
         contracts=reading.contracts.tables,
         models=tuple(sorted(models)),
@@ -116,7 +122,13 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         tests=tests,
         faults=tuple(sorted(faults, key=_place)),
         check_files=tuple(place_of(context, file, engine, reading.contracts) for file in files) if engine else (),
+        exposures=len(exposures),
     )
+
+
+def _names_broken(error: FileError, broken: Iterable[TableName]) -> bool:
+    """Return whether an exposure's error is that a table has no contract, and it has one that cannot be used."""
+    return any(f"there is no contract for a table {table}." in error.message for table in broken)
 
 
 def _place(fault: FileError) -> tuple[str, int]:

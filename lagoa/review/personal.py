@@ -1,4 +1,4 @@
-"""Hides the values of columns that contracts classify as personal, in the rows that a check is about."""
+"""Hides the values of columns that contracts classify as personal, in rows that people look at."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from lagoa.contracts.contract import PERSONAL
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     import pyarrow as pa
 
     from lagoa.context import LakeContext
+    from lagoa.contracts import Contract
     from lagoa.domain.checks import CheckResult
 
 HIDDEN = "•••"
@@ -33,6 +34,16 @@ def personal_columns(context: LakeContext, result: CheckResult, rows: pa.Table) 
         return frozenset()
     plain = {column.name for column in columns} - secret
     return frozenset(rows.column_names) - plain
+
+
+def hidden_columns(contract: Contract | None, names: Iterable[str]) -> frozenset[str]:
+    """Return those of a table's columns that may have personal values.
+
+    The contract decides; a column that it does not have, such as one that was removed from it, may have been personal.
+    """
+    columns = contract.all_columns if contract else ()
+    plain = {column.name for column in columns if column.classification != PERSONAL}
+    return frozenset(names) - plain
 
 
 def masked(rows: pa.Table, columns: Collection[str]) -> pa.Table:

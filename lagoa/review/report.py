@@ -1,24 +1,23 @@
-"""The HTML report of an audit: one file without scripts or external resources."""
+"""The HTML report of an audit."""
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa.audit import failing_rows
 from lagoa.audit.records import kept_audits
-from lagoa.domain.notebooks import moment, shown_value
+from lagoa.domain.notebooks import shown_value
 from lagoa.errors import LagoaError
+from lagoa.review.pages import page
+from lagoa.review.pages.charts import Line
 from lagoa.review.personal import masked, personal_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
 
     from lagoa.audit.records import KeptAudit
     from lagoa.context import LakeContext
@@ -30,9 +29,7 @@ ROWS = 20
 PUBLICATIONS = 30
 """Publications that the history of a check covers."""
 
-_TEMPLATES = Path(__file__).parent
 _ORDER: dict[Outcome, int] = {"failed": 0, "not evaluated": 1, "warned": 2, "passed": 3}
-_WIDTH, _HEIGHT, _MARGIN = 120, 24, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,44 +47,6 @@ class Rows:
     rows: Sequence[Sequence[str | None]] = ()
     masked: Collection[str] = ()
     error: str = ""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One check's figures over the publications, oldest first, as a line that can be drawn.
-
-    Attributes:
-        results: its results, this audit's last.
-        moments: when each was found.
-    """
-
-    results: Sequence[CheckResult]
-    moments: Sequence[datetime]
-    width: int = _WIDTH
-    height: int = _HEIGHT
-
-    @property
-    def flat(self) -> bool:
-        """Whether figure and outcome are always the same."""
-        return len({(each.figure, each.outcome) for each in self.results}) <= 1
-
-    @cached_property
-    def points(self) -> list[tuple[float, float, CheckResult, datetime]]:
-        """The position of each result that has a finite figure."""
-        finite = {
-            number: each.figure
-            for number, each in enumerate(self.results)
-            if each.figure is not None and math.isfinite(each.figure)
-        }
-        low, high = min(finite.values(), default=0.0), max(finite.values(), default=0.0)
-        step = (self.width - 2 * _MARGIN) / max(len(self.results) - 1, 1)
-        room = self.height - 2 * _MARGIN
-        points = []
-        for number, figure in finite.items():
-            rise = (figure - low) / (high - low) if high > low else 0.5
-            x, y = _MARGIN + step * number, self.height - _MARGIN - room * rise
-            points.append((round(x, 1), round(y, 1), self.results[number], self.moments[number]))
-        return points
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +80,10 @@ def audit_page(context: LakeContext, kept: KeptAudit, *, personal: bool = False)
         kept: the audit.
         personal: show values of columns that contracts classify as personal.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     report = kept.report
     bad = sorted((each for each in report.results if each.outcome != "passed"), key=_by_outcome)
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["moment"] = moment
-    return environment.get_template("audit_report.html").render(
+    return page(
+        "audit.html",
         lake=context.settings.name,
         kept=kept,
         receipt=kept.receipt,
@@ -142,10 +92,9 @@ def audit_page(context: LakeContext, kept: KeptAudit, *, personal: bool = False)
         reused=sum(1 for each in report.results if each.reused),
         tables=_tables(kept),
         bad=bad,
-        rows={each.check: _rows(context, kept, each, personal=personal) for each in bad if each.samples_sql},
+        failing={each.check: _rows(context, kept, each, personal=personal) for each in bad if each.samples_sql},
         lines=_lines(context, kept),
         shown=ROWS,
-        now=datetime.now(UTC),
     )
 
 

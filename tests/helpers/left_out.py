@@ -26,6 +26,8 @@ TRACKING = "a server runs until it is ended: integration/adapters/mlflow/test_tr
 OUTPUT = "an example of output: integration/audit/test_loosened.py"
 S3 = "an object store: stack/test_minio.py, unit/storage/test_home.py"
 
+REVIEW = "a branch with changes: integration/cli/test_review.py, integration/review/test_request.py"
+
 LEFT_OUT = {
     "bi.md": {
         "export LAGOA_PROFILE=stack": TRINO,
@@ -57,6 +59,11 @@ LEFT_OUT = {
         "lagoa serve ml": SERVED,
         '{"order_id": "e938", "approved_at": "2018-08-29T15:00:00", "': SERVED,
         '{"model": "late_delivery", "version": 3, "model_commit": "ad': SERVED,
+    },
+    "review.md": {
+        "lagoa review dev": REVIEW,
+        'review = lake.branch("dev").review()': REVIEW,
+        "exposures:": "a declaration: unit/lineage/test_exposures.py",
     },
     "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
     "moving.md": {

@@ -31,7 +31,10 @@ EngineOption = Annotated[
 
 
 def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption = False) -> None:
-    """Read all declarations of the lake (contracts, models, their tests, check files, `ml/`) and list what is wrong."""
+    """Read all declarations of the lake and list what is wrong with them.
+
+    These are contracts, models, their tests, check files, `ml/` and exposures.
+    """
     with open_here(ctx) as lake, working("reading the declarations"):
         found = lake.check_contracts(engine)
     if as_json:
@@ -42,6 +45,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
                 "tests": found.tests,
                 "checks": found.checks,
                 "trained_models": found.trained,
+                "exposures": found.exposures,
                 "faults": [_tell(fault) for fault in found.faults],
                 "check_files": [
                     {
@@ -69,6 +73,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
             counted(len(found.checks), "check"),
         ]
         usable += [counted(len(found.trained), "trained model")] if found.trained else []
+        usable += [counted(found.exposures, "exposure")] if found.exposures else []
         if not found.faults:
             say(f"{', '.join(usable)}: nothing is wrong.")
         else:

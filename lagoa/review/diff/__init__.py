@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.catalog.readable import readable_table
@@ -60,6 +60,7 @@ class TableDiff:
         rows_removed: rows that existed only before.
         rows_changed: rows with the same key and another value.
         samples: some of these rows, of each kind; none for a table that was added or removed.
+        values_changed: in how many of the changed rows each column has another value; columns without any are left out.
     """
 
     table: TableName
@@ -70,6 +71,7 @@ class TableDiff:
     rows_removed: int = 0
     rows_changed: int = 0
     samples: tuple[RowChange, ...] = ()
+    values_changed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +129,27 @@ def diff(
         before,
         after,
         tuple(
-            _table_diff(context, table, pointers, samples)
+            table_diff(context, table, pointers, samples)
             for table, pointers in changes
             if tables is None or table in tables
         ),
     )
 
 
-def _table_diff(
+def table_diff(
     context: LakeContext, table: TableName, pointers: tuple[str | None, str | None], samples: int
 ) -> TableDiff:
+    """Compare two states of one table, as `diff` does.
+
+    Args:
+        context: the lake.
+        table: its name.
+        pointers: the states before and after; None where there is no table.
+        samples: how many rows of each kind to return.
+
+    Raises:
+        TableUnreadable: as `diff`.
+    """
     from lagoa.contracts.fields import spelled
     from lagoa.review.diff.rows import compare_rows
 
@@ -162,6 +175,7 @@ def _table_diff(
         rows_diff.removed,
         rows_diff.changed,
         tuple(RowChange(kind, was, now) for kind, was, now in rows_diff.samples),
+        rows_diff.values_changed,
     )
 
 
@@ -180,10 +194,10 @@ def same_columns(old: StaticTable, new: StaticTable) -> Pairs:
     ]
     by_id = {field.field_id: field for field in old.schema().fields}
     pairs: Pairs = []
-    for field in new.schema().fields:
-        was = by_id.get(field.field_id)
-        known = was is not None and ((field.field_id, field.name) in names[0] or (field.field_id, was.name) in names[1])
-        pairs.append((was if known else None, field))
+    for now in new.schema().fields:
+        was = by_id.get(now.field_id)
+        known = was is not None and ((now.field_id, now.name) in names[0] or (now.field_id, was.name) in names[1])
+        pairs.append((was if known else None, now))
     return pairs
 
 

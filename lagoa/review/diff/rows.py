@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - SQLGlot quotes every name and text
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -32,7 +32,8 @@ Pairs = list[tuple["NestedField | None", "NestedField"]]
 class RowsDiff:
     """How many rows differ, and some of them as (kind, before, after).
 
-    `key` is what rows were matched by; empty if they were matched by all values.
+    `key` is what rows were matched by; empty if they were matched by all values. `values_changed` says in how many of
+    the changed rows a column has another value.
     """
 
     key: tuple[str, ...]
@@ -40,6 +41,7 @@ class RowsDiff:
     removed: int
     changed: int
     samples: tuple[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None], ...]
+    values_changed: Mapping[str, int] = field(default_factory=dict)
 
 
 def compare_rows(
@@ -56,8 +58,7 @@ def compare_rows(
     """
     left_out = _NOT_COMPARED - set(key)
     compared = [pair for pair in pairs if pair[1].name not in left_out] or pairs
-    tasks = [list(state.scan().plan_files()) for state in states]
-    unshared = (_without(tasks[0], tasks[1]), _without(tasks[1], tasks[0]))
+    unshared = unshared_files(*(list(state.scan().plan_files()) for state in states))
     if not any(unshared):
         return RowsDiff(tuple(key), 0, 0, 0, ())
     names = [now.name for _, now in compared]
@@ -75,13 +76,18 @@ def _sides(
     """Return a SELECT for each side, only over the unshared files if that is certain to give the same differences."""
     one_table = states[0].metadata.table_uuid == states[1].metadata.table_uuid
     same: Callable[[NestedField], Hashable] = attrgetter("field_id" if one_table else "name")
-    sources = [_files(session, state, tasks) for state, tasks in zip(states, unshared, strict=True)]
+    sources = [files_in_sql(session, state, tasks) for state, tasks in zip(states, unshared, strict=True)]
     old, new = (
         f"SELECT {', '.join(_column(pair[side], pair[1], same) for pair in pairs)} FROM "
         f"{session.table_at(state.metadata_location) if None in sources else sources[side]}"
         for side, state in enumerate(states)
     )
     return old, new
+
+
+def unshared_files(before: Tasks, after: Tasks) -> tuple[Tasks, Tasks]:
+    """Return the files of each of two states that the other one does not have, or has with other deleted rows."""
+    return _without(before, after), _without(after, before)
 
 
 def _without(tasks: Tasks, others: Tasks) -> Tasks:
@@ -93,7 +99,7 @@ def _identity(task: FileScanTask) -> tuple[str, ...]:
     return (task.file.file_path, *sorted(file.file_path for file in task.delete_files))
 
 
-def _files(session: SqlSession, state: StaticTable, tasks: Tasks) -> str | None:
+def files_in_sql(session: SqlSession, state: StaticTable, tasks: Tasks) -> str | None:
     """Return a table expression for some data files; None if the table must be read through its metadata."""
     if not tasks:
         fields = state.schema().fields
@@ -120,7 +126,8 @@ def _by_key(
     session: SqlSession, sides: tuple[str, str], names: list[str], key: tuple[str, ...], samples: int
 ) -> RowsDiff:
     other = [name for name in names if name not in key]
-    differs = " OR ".join(f"o.{name_in_sql(name)} IS DISTINCT FROM n.{name_in_sql(name)}" for name in other) or "false"
+    per_column = [f"o.{name_in_sql(name)} IS DISTINCT FROM n.{name_in_sql(name)}" for name in other]
+    differs = " OR ".join(per_column) or "false"
     same_key = " AND ".join(f"o.{name_in_sql(name)} IS NOT DISTINCT FROM n.{name_in_sql(name)}" for name in key)
     both = (
         f'(SELECT true AS "in before", * FROM ({sides[0]})) AS o FULL JOIN '
@@ -131,8 +138,11 @@ def _by_key(
         "removed": '"in after" IS NULL',
         "changed": f'"in before" AND "in after" AND ({differs})',
     }
-    counted = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in kinds.values())
-    counts = dict(zip(kinds, session.query(f"SELECT {counted} FROM {both}").fetchall()[0], strict=True))
+    conditions = [*kinds.values(), *(f'"in before" AND "in after" AND {each}' for each in per_column)]
+    counted = ", ".join(f"count(*) FILTER (WHERE {condition})" for condition in conditions)
+    found_counts = session.query(f"SELECT {counted} FROM {both}").fetchall()[0]
+    counts = dict(zip(kinds, found_counts, strict=False))
+    changed = {name: count for name, count in zip(other, found_counts[len(kinds) :], strict=True) if count}
     columns = ", ".join(f"{side}.{name_in_sql(name)}" for side in "on" for name in names)
     order = ", ".join(f"coalesce(o.{name_in_sql(name)}, n.{name_in_sql(name)})" for name in key)
     found: list[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]] = []
@@ -142,7 +152,7 @@ def _by_key(
             for row in session.query(query).fetchall():
                 was, now = (dict(zip(names, part, strict=True)) for part in (row[: len(names)], row[len(names) :]))
                 found.append((kind, None if kind == "added" else was, None if kind == "removed" else now))
-    return RowsDiff(key, counts["added"], counts["removed"], counts["changed"], tuple(found))
+    return RowsDiff(key, counts["added"], counts["removed"], counts["changed"], tuple(found), changed)
 
 
 def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], samples: int) -> RowsDiff:

@@ -15,7 +15,7 @@ from lagoa.audit.records import RECEIPT
 from lagoa.domain.checks import CheckResult
 from lagoa.domain.refs import MAIN
 from lagoa.errors import AuditFailed, AuditNotFound, InvalidName, QueryError, RefNotFound
-from lagoa.review.report import Line
+from lagoa.review.pages.charts import Line
 
 KEY = "bronze.people/key/id"
 

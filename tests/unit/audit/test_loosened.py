@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lagoa.audit.loosened import loosened
+from lagoa.audit.loosened import loosened, tightened
 from lagoa.domain.checks import CheckResult
 
 
@@ -115,3 +115,30 @@ def test_a_range_is_loosened_where_a_value_passes_that_did_not(before: dict[str,
 @given(st.sets(st.integers(0, 6), min_size=1), st.sets(st.integers(0, 6), min_size=1))
 def test_a_list_of_values_is_loosened_where_one_comes_in(before: set[int], after: set[int]) -> None:
     assert bool(of("enum/c", {"enum": [*before]}, {"enum": [*after]})) is bool(after - before)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"range": {">=": -1}}, {"range": {">=": 0}}, ("stricter",)),
+        ({"range": {">=": 0}}, {"range": {">=": -1}}, ()),
+        ({"range": {">=": 0}}, {"range": {">=": 0}}, ()),
+        ({"enum": ["a", "b"]}, {"enum": ["a"]}, ("stricter",)),
+        ({"enum": ["a", "b"]}, {"enum": ["a", "c"]}, ()),
+    ],
+)
+def test_what_asks_for_more_is_told(before, after, said):
+    kind = next(iter(before))
+    was, now = result(f"a.b/{kind}/c", before), result(f"a.b/{kind}/c", after)
+    found = tightened([was], [now], {"a.b"}, {})
+    assert tuple(each.removeprefix(f"a.b/{kind}/c: ") for each in found) == said
+
+
+def test_a_check_that_is_new_or_blocks_now_is_told():
+    warns = result("a.b/required/c", severity="warn")
+    blocks = result("a.b/required/c")
+    assert tightened([warns], [blocks], {"a.b"}, {}) == ("a.b/required/c: blocks now",)
+    assert tightened([blocks], [warns], {"a.b"}, {}) == ()
+    assert tightened([], [blocks], {"a.b"}, {}) == ("a.b/required/c: new",)
+    assert tightened([], [blocks], set(), {}) == ()  # of a new table
+    assert tightened([blocks], [result("a.b/required/d")], {"a.b"}, {"a.b": {"c": "d"}}) == ()  # its column was renamed

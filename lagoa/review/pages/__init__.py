@@ -1,0 +1,42 @@
+"""The HTML pages of Lagoa: each one file, without scripts or anything from outside, for light and dark screens.
+
+A page is a template of this folder that extends `base.html`; every value in it is escaped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lagoa.domain.notebooks import moment, shown_value
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def page(template: str, **values: Any) -> str:
+    """Return a page.
+
+    Args:
+        template: name of the file of this folder.
+        values: what it shows.
+    """
+    return _environment().get_template(template).render(now=datetime.now(UTC), **values)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = moment
+    environment.filters["shown"] = shown_value
+    return environment

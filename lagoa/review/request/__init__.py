@@ -1,0 +1,96 @@
+"""The review of a branch: what publishing it would change on main, before anybody publishes it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from lagoa.domain.refs import MAIN
+from lagoa.errors import BatchHeld, PublishConflict
+from lagoa.lineage.downstream import downstream
+from lagoa.lineage.readers import lake_readers
+from lagoa.publish.work import net_change
+from lagoa.review.request.checks import review_checks
+from lagoa.review.request.kpis import kpis_of
+from lagoa.review.request.results import Review
+from lagoa.review.request.tables import changed_columns, review_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.commits import Commit
+    from lagoa.domain.tables import TableName
+
+__all__ = ["Review", "review"]
+
+COMMITS = 100
+"""Commits of a branch that are shown; all are counted."""
+
+
+def review(context: LakeContext, branch: str, *, audit: bool = True, samples: int = 5) -> Review:
+    """Return what publishing a branch would change on main; nothing is published.
+
+    The state that is reviewed is main's head with the net change of the branch: what `publish` audits. Where `publish`
+    would refuse the branch, that is said (`refused`), and the branch is compared with the state of main that it is
+    based on. Only data files that main or the branch does not have are read, but for small tables.
+
+    Args:
+        context: the lake.
+        branch: the branch.
+        audit: run the checks that have no result yet. Else only results that are known are shown.
+        samples: how many rows of each kind to show per table.
+
+    Raises:
+        NothingToPublish: main has all changes of the branch.
+        RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
+        CheckError, ContractError: a check file or contract that cannot be used.
+        TableUnreadable: others wrote something to a table that would not be read correctly.
+    """
+    started = time.perf_counter()
+    catalog = context.catalog
+    head, main = catalog.ref(branch).commit, catalog.ref(MAIN).commit
+    refused, base, parted = "", main, catalog.merge_base(main, head)
+    try:
+        net: Mapping[TableName, str | None] = net_change(context, branch)
+    except (PublishConflict, BatchHeld) as error:
+        refused, base = str(error), parted
+        net = {table: new for table, (_, new) in catalog.diff(parted, head).items()}
+    before = catalog.tables(base)
+    after = {table: pointer for table, pointer in {**before, **net}.items() if pointer is not None}
+    commits, number, authors = _commits(context, head, parted)
+    checked = review_checks(context, after, before, base, audit=audit and not refused)
+    pairs = {table: (before.get(table), new) for table, new in net.items()}
+    tables = review_tables(context, pairs, samples)
+    readers = lake_readers(context, after)
+    return Review(
+        lake=context.settings.name,
+        branch=branch,
+        head=head,
+        main=main,
+        base=base,
+        refused=refused,
+        commits=commits,
+        commit_count=number,
+        authors=authors,
+        tables=tables,
+        checks=checked,
+        kpis=kpis_of(context, tables, pairs),
+        downstream=tuple(downstream(readers, changed_columns(tables), net.keys())),
+        problems=readers.problems,
+        reviewed_at=context.clock(),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _commits(context: LakeContext, head: str, parted: str) -> tuple[tuple[Commit, ...], int, tuple[str, ...]]:
+    """Return the newest commits of a branch since it parted from main, their number, and all authors, by commits."""
+    shown: list[Commit] = []
+    authors: Counter[str] = Counter()
+    for commit in takewhile(lambda each: each.id != parted, context.catalog.log(head)):
+        authors[commit.author] += 1
+        if len(shown) < COMMITS:
+            shown.append(commit)
+    return tuple(shown), authors.total(), tuple(name for name, _ in authors.most_common())

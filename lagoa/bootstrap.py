@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.secrets import Secrets, Tokens
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.domain.ports.training import Tracking, TrainingRuns
+    from lagoa.domain.ports.turns import Turns
     from lagoa.domain.refs import RefInfo
     from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
@@ -45,7 +46,8 @@ if TYPE_CHECKING:
     from lagoa.storage.s3 import Keys
 
 CATALOG, RECEIPTS, FEATURES, TRAINING = "catalog.db", "receipts.db", "features.db", "training.db"
-"""Files in the state folder of an embedded lake."""
+TURNS = "turns"
+"""Files and a folder in the state folder of an embedded lake."""
 
 _OF_WORKERS = 60
 """Percent of a machine's memory that the embedded engines of all its workers may take, one a core."""
@@ -103,6 +105,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_online=partial(open_online_features, settings),
             open_training=partial(open_training, settings),
             open_tracking=partial(open_tracking, settings),
+            open_turns=partial(open_turns, settings),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
         )
@@ -301,6 +304,13 @@ def open_training(settings: Settings) -> TrainingRuns:
     from lagoa.adapters.sqlite.training import SqliteTrainingRuns
 
     return SqliteTrainingRuns(settings.state_folder / TRAINING)
+
+
+def open_turns(settings: Settings) -> Turns:
+    """Return the turns to move a lake's `main`; the folder of their files is made when the first one is taken."""
+    from lagoa.adapters.flock.turns import FlockTurns
+
+    return FlockTurns(settings.state_folder / TURNS)
 
 
 def open_tracking(settings: Settings) -> Tracking:

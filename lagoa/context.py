@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.domain.ports.training import Tracking, TrainingRuns
+    from lagoa.domain.ports.turns import Turns
     from lagoa.settings import Settings
     from lagoa.storage.port import Storage
 
@@ -66,6 +67,7 @@ class LakeContext:
         open_online: creates the online store of features; called once, when it is first needed.
         open_training: creates the store of the records of trained models; called once, when it is first needed.
         open_tracking: creates what shows trained models to people and tools; called once, when it is first needed.
+        open_turns: creates the turns to move `main`; called once, when it is first needed.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
         clock: returns the time (UTC).
@@ -83,6 +85,7 @@ class LakeContext:
     open_online: Callable[[], OnlineFeatures]
     open_training: Callable[[], TrainingRuns]
     open_tracking: Callable[[], Tracking]
+    open_turns: Callable[[], Turns]
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
     clock: Callable[[], datetime] = _now
@@ -130,6 +133,11 @@ class LakeContext:
     def tracking(self) -> Tracking:
         """What shows trained models to people and tools, and keeps their files."""
         return self._once("tracking", self.open_tracking)
+
+    @property
+    def turns(self) -> Turns:
+        """The turns to move `main`."""
+        return self._once("turns", self.open_turns)
 
     @property
     def metadata(self) -> MetadataFiles:
@@ -209,6 +217,8 @@ class LakeContext:
             self.online.close()
         if "training" in self._opened:
             self.training.close()
+        if "turns" in self._opened:
+            self.turns.close()
         self.receipts.close()
         self.catalog.close()
         for name in ("receipts", "catalog"):

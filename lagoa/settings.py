@@ -115,6 +115,8 @@ class Settings(BaseSettings):
         incoming_days: how many days the rows of a merge are kept as received, so that they can be merged again on
             another state; 0 to keep none.
         publish_tries: how many times a publication is attempted if main moves meanwhile.
+        publish_wait_s: how long a publication waits for its turn while others are published; then it goes on without
+            one. 0 for no turns.
         author: the author recorded in commits and receipts.
     """
 
@@ -161,6 +163,7 @@ class Settings(BaseSettings):
     batch_days: Annotated[int, Field(ge=1, le=36500)] | None = None
     incoming_days: Annotated[int, Field(ge=0, le=3650)] = 30
     publish_tries: Annotated[int, Field(ge=1, le=100)] = 5
+    publish_wait_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     author: Annotated[str, Field(max_length=200)] = Field(default_factory=_user)
 
     @classmethod

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any
 from lagoa.domain.roles import PUBLISHER
 
 if TYPE_CHECKING:
-    from lagoa.branch import Run
     from lagoa.context import LakeContext
     from lagoa.domain.checks import AuditReport
+    from lagoa.domain.ports.publisher import PublisherRun
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
 
@@ -81,7 +81,8 @@ class _Step:
         self._folder = folder
         self._profile = profile
         self._lake: Lake | None = None
-        self._run: Run | None = None
+        self._branch = ""
+        self._run: PublisherRun | None = None
 
     def answer(self, request: dict[str, Any]) -> str | None:
         """Handle a request; return its result."""
@@ -100,7 +101,7 @@ class _Step:
     def close(self) -> None:
         """Stop checking, and close the lake."""
         if self._run is not None:
-            self._run.stop()
+            self._run.close()
         if self._lake is not None:
             self._lake.close()
 
@@ -119,16 +120,15 @@ class _Step:
         if "audit" in request:
             return run.audit()
         _mask(self._open(request).context)
-        return run.publish(request["message"])
+        return run.publish(request["message"], in_turn=request.get("in_turn", False))
 
-    def _run_of(self, request: dict[str, Any]) -> Run:
-        from lagoa.branch import Run
-
-        if self._run is None or self._run.name != request["branch"]:
+    def _run_of(self, request: dict[str, Any]) -> PublisherRun:
+        if self._run is None or self._branch != request["branch"]:
             if self._run is not None:
-                self._run.stop()
+                self._run.close()
             lake = self._open(request)
-            self._run = Run(lake.context, lake.branch(request["branch"]).name)
+            self._branch = lake.branch(request["branch"]).name
+            self._run = lake.context.publisher.accompany(self._branch)
         return self._run
 
     def _open(self, request: dict[str, Any]) -> Lake:

@@ -15,6 +15,7 @@ STEPS = (
     "publish.candidate",  # the candidate branch is at main's head
     "publish.committed",  # the candidate holds the net change
     "publish.audited",  # every check passed at the candidate's commit
+    "publish.turn",  # it is this publication's turn, if it can have one; whether main has moved meanwhile is not known
     "publish.receipt",  # the receipt is prepared, main has not moved
     "publish.swapped",  # main has moved, the candidate branch still exists
     "publish.cleaned",  # the candidate branch is deleted

@@ -15,7 +15,7 @@ from lagoa.audit.records import RECEIPT, receipt_of
 from lagoa.domain.faults import fault_point
 from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
-from lagoa.errors import AuditFailed, CatalogDamaged, LagoaError
+from lagoa.errors import AuditFailed, CatalogDamaged, CommitLost, LagoaError
 from lagoa.publish.git import git_state
 from lagoa.publish.moves import published, was_published
 from lagoa.write.incoming import sweep_incoming
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Change
     from lagoa.domain.receipts import Publication
+    from lagoa.publish.turn import Turn
 
 _KEPT = timedelta(days=30)
 
@@ -49,8 +50,11 @@ class Proposal:
     held: bool = False
 
 
-def publish_proposal(context: LakeContext, proposal: Proposal) -> Publication:
+def publish_proposal(context: LakeContext, proposal: Proposal, turn: Turn) -> Publication:
     """Commit a proposal on a candidate, audit that commit, write its receipt, and move main to it.
+
+    The turn is taken after the audit, so that nobody waits for that. It ends when main has moved; if main was moved by
+    others, it lasts, so that the next proposal succeeds.
 
     The candidate is deleted afterwards in any case; the commit and the audit of a failed one can still be viewed.
 
@@ -64,7 +68,7 @@ def publish_proposal(context: LakeContext, proposal: Proposal) -> Publication:
     try:
         catalog.create_branch(name, proposal.base)
         fault_point("publish.candidate")
-        publication = _publish(context, proposal, name)
+        publication = _publish(context, proposal, name, turn)
     finally:
         # A failure here does not change the result: the next publication removes what is left.
         with suppress(LagoaError):
@@ -74,7 +78,14 @@ def publish_proposal(context: LakeContext, proposal: Proposal) -> Publication:
     return publication
 
 
-def _publish(context: LakeContext, proposal: Proposal, candidate: str) -> Publication:
+def refuse_moved(context: LakeContext, base: str) -> None:
+    """Raise `CommitLost` if main is not at a commit any more: a proposal based on it comes too late."""
+    head = context.catalog.ref(MAIN).commit
+    if head != base:
+        raise CommitLost(MAIN, base, head)
+
+
+def _publish(context: LakeContext, proposal: Proposal, candidate: str, turn: Turn) -> Publication:
     # The commit contains the receipt's id, and the receipt the commit's id: so the receipt's id is generated before the
     # commit, and the receipt is written after it.
     receipt_id = secrets.token_hex(16)
@@ -98,6 +109,9 @@ def _publish(context: LakeContext, proposal: Proposal, candidate: str) -> Public
         context.receipts.prepare(receipt)  # stored for display only: its commit never gets to main
         raise AuditFailed(report)
     fault_point("publish.audited")
+    turn.take()
+    fault_point("publish.turn")
+    refuse_moved(context, proposal.base)  # before a receipt is written in vain
     context.receipts.prepare(receipt)
     fault_point("publish.receipt")
     # Read back: main must move to exactly what was audited, directly on top of its head.
@@ -105,6 +119,7 @@ def _publish(context: LakeContext, proposal: Proposal, candidate: str) -> Public
         message = f"commit {commit.id[:12]} is not based on main's {proposal.base[:12]}."
         raise CatalogDamaged(f"The candidate's {message}", "main is unchanged. Report this as a bug.")
     moment = context.catalog.swap(MAIN, proposal.base, commit.id)
+    turn.end()
     fault_point("publish.swapped")
     return published(receipt, moment)
 

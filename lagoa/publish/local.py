@@ -28,9 +28,9 @@ class LocalPublisher:
     def __init__(self, context: LakeContext) -> None:
         self._context = context
 
-    def publish(self, branch: str, message: str) -> Publication:
+    def publish(self, branch: str, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `Publisher`."""
-        return _shown(self._context, publish(self._context, branch, message))
+        return _shown(self._context, publish(self._context, branch, message, in_turn=in_turn))
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
@@ -66,10 +66,10 @@ class LocalPublisherRun:
         self._beside.stop()
         return audit(self._context, self._branch)
 
-    def publish(self, message: str) -> Publication:
+    def publish(self, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `PublisherRun`."""
         self._beside.stop()
-        return _shown(self._context, publish(self._context, self._branch, message))
+        return _shown(self._context, publish(self._context, self._branch, message, in_turn=in_turn))
 
     def close(self) -> None:
         """See the port `PublisherRun`."""

@@ -51,10 +51,11 @@ class PublisherProcess:
         self._settings = settings
         self._process = _RestartedProcess(settings)
 
-    def publish(self, branch: str, message: str) -> Publication:
+    def publish(self, branch: str, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `Publisher`."""
         _check(self._settings, f"publish {branch!r}.", who_may_move(branch))
-        return self._process.request(branch, {"branch": branch, "message": message, "refresh": True}, Publication)
+        request = {"branch": branch, "message": message, "in_turn": in_turn, "refresh": True}
+        return self._process.request(branch, request, Publication)
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
@@ -92,10 +93,11 @@ class PublisherProcessRun:
         """See the port `PublisherRun`."""
         return self._process.request(self._branch, {"branch": self._branch, "audit": True}, AuditReport)
 
-    def publish(self, message: str) -> Publication:
+    def publish(self, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `PublisherRun`."""
         _check(self._settings, f"publish {self._branch!r}.", who_may_move(self._branch))
-        return self._process.request(self._branch, {"branch": self._branch, "message": message}, Publication)
+        request = {"branch": self._branch, "message": message, "in_turn": in_turn}
+        return self._process.request(self._branch, request, Publication)
 
     def close(self) -> None:
         """See the port `PublisherRun`."""

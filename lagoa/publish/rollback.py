@@ -8,8 +8,9 @@ from lagoa.domain.commits import Batch, Change
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import ID_LENGTH, MAIN, Ref, is_id
 from lagoa.errors import CommitLost, NothingToPublish, PublishContended, RefNotFound
-from lagoa.publish.candidate import Proposal, publish_proposal, sweep
+from lagoa.publish.candidate import Proposal, publish_proposal, refuse_moved, sweep
 from lagoa.publish.moves import ROLLBACK, was_published
+from lagoa.publish.turn import Turn
 from lagoa.write.holds import with_holds
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
         held=hold and bool(gone),
     )
     try:
-        return publish_proposal(context, proposal)
+        with Turn(context) as turn:
+            turn.take()  # before the audit: that no publication comes first is what a rollback needs most
+            refuse_moved(context, base)
+            return publish_proposal(context, proposal, turn)
     except CommitLost as error:
         raise PublishContended(to, 1) from error
 

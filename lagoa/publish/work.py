@@ -15,6 +15,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import CommitLost, NothingToPublish, PublishConflict, PublishContended, RefProtected
 from lagoa.publish.candidate import Proposal, publish_proposal, sweep
 from lagoa.publish.moves import ROLLBACK
+from lagoa.publish.turn import Turn
 from lagoa.write.holds import refuse_held_within
 
 if TYPE_CHECKING:
@@ -30,12 +31,21 @@ BRANCH = "lagoa.branch"
 """Commit property of a publication: the work branch."""
 
 
-def publish(context: LakeContext, branch: str, message: str = "") -> Publication:
+def publish(context: LakeContext, branch: str, message: str = "", *, in_turn: bool = False) -> Publication:
     """Move `main` to a work branch's changes, if every check passes there.
 
     The net change since the branch and main diverged becomes one commit on main's head, with the branch's head as its
     second parent. That commit is audited, its receipt written, and main moved to it by compare-and-swap. If main moved
     meanwhile, this starts over; checks whose tables did not change are not run again.
+
+    Publications take turns, in the order in which their audits were done: one that starts over does so within its turn,
+    in which no other one moves main.
+
+    Args:
+        context: the lake.
+        branch: the work branch.
+        message: of the commit.
+        in_turn: whether who waits for this publication has the turn already, by `context.turns`.
 
     Returns:
         The move of main. The work branch is kept, and can be changed and published again.
@@ -52,20 +62,21 @@ def publish(context: LakeContext, branch: str, message: str = "") -> Publication
     head = _head(context, branch)
     sweep(context)
     fault_point("publish.begun")
-    for _ in range(context.settings.publish_tries):
-        work = _Work.of(context, branch, head)
-        change = Change(
-            tables=work.tables(),
-            message=message or f"Publish {branch}",
-            namespaces=work.namespaces(),
-            properties={BRANCH: branch, INTENTS: work.intents()},
-            author=context.settings.author,
-            merged=head,
-        )
-        try:
-            return publish_proposal(context, Proposal(branch, work.main, change))
-        except CommitLost:
-            continue
+    with Turn(context, held=in_turn) as turn:
+        for _ in range(context.settings.publish_tries):
+            work = _Work.of(context, branch, head)
+            change = Change(
+                tables=work.tables(),
+                message=message or f"Publish {branch}",
+                namespaces=work.namespaces(),
+                properties={BRANCH: branch, INTENTS: work.intents()},
+                author=context.settings.author,
+                merged=head,
+            )
+            try:
+                return publish_proposal(context, Proposal(branch, work.main, change), turn)
+            except CommitLost:
+                continue
     raise PublishContended(branch, context.settings.publish_tries)
 
 

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
 class Publisher(Protocol):
     """Moves `main`: in this process, or in the publisher process if the lake's role may not."""
 
-    def publish(self, branch: str, message: str) -> Publication:
-        """Publish a branch, with the errors of `lagoa.publish.work.publish`; `PublisherFailed` if its process fails."""
+    def publish(self, branch: str, message: str, *, in_turn: bool = False) -> Publication:
+        """Publish a branch, with the errors of `lagoa.publish.work.publish`; `PublisherFailed` if its process fails.
+
+        Args:
+            branch: its name.
+            message: of the commit on `main`.
+            in_turn: whether the caller has the turn to move `main` (the port `Turns`) until this returns: the publisher
+                then waits for none, as it would wait for its caller.
+        """
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """Roll `main` back, with the errors of `lagoa.publish.rollback.rollback`, and `PublisherFailed`."""
@@ -35,7 +42,7 @@ class PublisherRun(Protocol):
     def audit(self) -> AuditReport:
         """Audit the branch, with the errors of `lagoa.audit.audit`; `PublisherFailed` if the process fails."""
 
-    def publish(self, message: str) -> Publication:
+    def publish(self, message: str, *, in_turn: bool = False) -> Publication:
         """Publish the branch; see `Publisher.publish`."""
 
     def close(self) -> None:

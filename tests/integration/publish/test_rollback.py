@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import lagoa
 from lagoa.domain import faults
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
@@ -16,6 +17,7 @@ from lagoa.errors import (
     RefNotFound,
 )
 from lagoa.publish import ROLLBACK
+from lagoa.settings import load_settings
 from lagoa.write.holds import held_batches
 
 PEOPLE = TableName.parse("bronze.people")
@@ -240,14 +242,17 @@ def test_a_branch_made_after_the_rollback_is_published(twice, small):
     assert people(twice) == [1, 4]
 
 
-def test_main_moving_meanwhile_stops_the_rollback(twice, small):
+@pytest.mark.parametrize("moment", ["publish.begun", "publish.receipt"])
+def test_main_moving_meanwhile_stops_the_rollback(twice, small, moment):
     other = twice.create_branch("other")
     other.append("bronze.pets", small.pets(1), batch="q1")
+    hasty = load_settings(small.root).model_copy(update={"publish_wait_s": 0})  # takes no turn
 
     def move_main(step: str) -> None:
-        if step == "publish.receipt":
+        if step == moment:
             faults.set_hook(None)
-            other.publish()
+            with lagoa.open_lake(hasty) as lake:
+                lake.branch("other").publish()
 
     faults.set_hook(move_main)
     try:

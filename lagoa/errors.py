@@ -31,6 +31,8 @@ LagoaError
     ├── FeaturesGone            features of a commit that is not there; a RefNotFound
     ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
+    ├── KeyRefused              a key that no row of the table can have, or a table without one
+    ├── RowNotFound             no state of the table had a row with this key
     ├── OutsideWarehouse        a file in an object store other than the lake's
     ├── TableUnreadable         a table of another writer that would be read incorrectly
     ├── SourceError             a file that cannot be read as its contract requires
@@ -467,6 +469,31 @@ class TableNotFound(TerminalError):
         super().__init__(f"There is no table {table} at {ref!r}.{similar}", f"`lagoa tables {ref}` lists its tables.")
         self.table = table
         self.ref = ref
+
+
+class KeyRefused(TerminalError):
+    """A key that no row of the table can have: another column, a value of another type; or a table without a key."""
+
+    def __init__(self, table: TableName, reason: str, advice: str) -> None:
+        super().__init__(f"{table}: {reason}", advice)
+        self.table = table
+        self.reason = reason
+
+
+class RowNotFound(TerminalError):
+    """No state of the table at a ref, or before it, had a row with this key."""
+
+    def __init__(self, table: TableName, key: str, ref: str, commit: str, states: int) -> None:
+        looked = "the one state" if states == 1 else f"any of the {states:,} states"
+        super().__init__(
+            f"{table}: no row with {key} in {looked} at {ref!r} ({commit[:12]}) and before.",
+            f"It may be on another branch (`--ref BRANCH`), or refused (`lagoa quarantine show {table}`).",
+        )
+        self.table = table
+        self.key = key
+        self.ref = ref
+        self.commit = commit
+        self.states = states
 
 
 class OutsideWarehouse(TerminalError):

@@ -6,7 +6,7 @@ import secrets
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lagoa.branch import Branch, Run
 from lagoa.domain.optional import extra
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lagoa.features.status import FeatureStatus
     from lagoa.ingest import Delivery
     from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
+    from lagoa.review.blame import Blame
     from lagoa.review.consistency import Consistency
     from lagoa.review.diff import LakeDiff
     from lagoa.review.diff.contracts import ContractDiff
@@ -408,6 +409,40 @@ class Lake:
         from lagoa.review.diff import diff
 
         return diff(self.context, a, b)
+
+    def blame(
+        self,
+        table: str,
+        key: Mapping[str, Any] | Sequence[Any],
+        ref: str = MAIN,
+        *,
+        limit: int = 50,
+        every: bool = False,
+        personal: bool = True,
+    ) -> Blame:
+        """Return the publications that wrote the row with a key, newest first; of a branch, first its own commits.
+
+        It goes back to the publication by which the row came, unless that was a rollback or a restored table.
+
+        Args:
+            table: the table; its contract has the key.
+            key: the key's values by column, or in the order of the contract's key, or alone if it is one column; of a
+                table with history, without `valid_from` for all versions. A text is read by its column's type.
+            ref: where it begins.
+            limit: return at most this many.
+            every: go on to the beginning, where an earlier row may have had the key.
+            personal: whether values of columns that the contract classifies as personal are returned, not `•••`.
+
+        Raises:
+            TableNotFound, RefNotFound: there is no such table at the ref or before, or no such ref.
+            KeyRefused: the table has no key, or this is no key of it.
+            RowNotFound: no state of the table had such a row.
+            NotAllowed: the role may not read the quarantine.
+            TableUnreadable, CatalogDamaged, QueryError: an earlier state cannot be read.
+        """
+        from lagoa.review.blame import blame
+
+        return blame(self.context, table, key, ref, limit=limit, every=every, personal=personal)
 
     def audit(self, ref: str, *, on_done: Callable[[int, int], None] | None = None) -> AuditReport:
         """Run the checks at a ref; drift is measured against `main`.

@@ -49,6 +49,10 @@ EXAMPLES = {
     "sandbox delete": ["lagoa sandbox delete ana", "lagoa sandbox delete --expired"],
     "table restore": ["lagoa table restore silver.orders --from main~1"],
     "table drop": ["lagoa table drop bronze.people --branch dev"],
+    "table blame": [
+        "lagoa table blame bronze.people --key 4",
+        "lagoa table blame silver.items --key order_id=5,item=2 --ref dev",
+    ],
     "contract infer": [
         "lagoa contract infer people.csv --table bronze.people",
         "lagoa contract infer data/*.csv --layer bronze",

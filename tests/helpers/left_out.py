@@ -76,6 +76,7 @@ LEFT_OUT = {
         "import os": NESSIE,
     },
     "publish.md": {
+        "silver.orders at main (3f2a9c01be77): order_id = 5": "an example of output: integration/cli/test_table.py",
         "main is now at 3f2a9c01be77 (silver.orders), published 2026-": OUTPUT,
     },
     "reference-lake.md": {"lagoa test": "the tests of that folder: integration/reference_lake/test_content.py"},

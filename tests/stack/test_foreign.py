@@ -72,6 +72,26 @@ def both(lake, nessie_url, ref):
     return [row[0] for row in ours]
 
 
+def test_who_wrote_a_row_is_told_with_the_rows_of_others(files, lake, work, empty_nessie):
+    work.append("bronze.people", files.people(1, 2))
+    came = work.publish()
+    add(rest(empty_nessie, "work"), PEOPLE, files.people(3))
+    work.merge("bronze.people", files.people(1, name="eva"))
+    changed = work.publish()
+    back = lake.rollback("main~1")
+    found = lake.blame("bronze.people", 1)
+    assert [(each.kind, each.how, each.commit) for each in found.writes] == [
+        ("changed", ("rollback",), back.commit),
+        ("changed", ("merge",), changed.commit),
+        ("added", ("append",), came.commit),
+    ]
+    assert [each.at for each in found.writes] == [each.published_at for each in (back, changed, came)]
+    assert [(each.kind, each.how, each.branch) for each in lake.blame("bronze.people", 3).writes] == [
+        ("removed", ("rollback",), ""),
+        ("added", ("unknown",), "work"),
+    ]
+
+
 def test_tables_of_both_are_changed_by_both_and_published(files, lake, work, empty_nessie):
     work.append("bronze.people", files.people(1, 2))
     work.publish()

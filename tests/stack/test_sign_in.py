@@ -281,6 +281,7 @@ def test_a_reader_sees_no_quarantine_and_is_told_so(lake_of, folder):
         lambda: lake.refused_records("bronze.sellers"),
         lambda: lake.batches("bronze.sellers"),
         lambda: lake.sql("SELECT * FROM quarantine.bronze__sellers"),
+        lambda: lake.blame("quarantine.bronze__sellers", {}),
         lambda: lake.audit(MAIN),
     ):
         with pytest.raises(NotAllowed, match="role 'reader' to do this: read the quarantine"):

@@ -111,7 +111,8 @@ def done(cluster):
     with cluster.start(name, cluster.conf) as process:
         text, _ = process.communicate(timeout=500)
     assert process.returncode == 0, text
-    return json.loads(text.splitlines()[-1]) | {"name": name}
+    (said,) = (line for line in text.splitlines() if line.startswith("{"))  # Spark's warnings come in between
+    return json.loads(said) | {"name": name}
 
 
 def test_two_tasks_run_on_both_workers(done, cluster):

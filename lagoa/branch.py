@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Batch
     from lagoa.domain.receipts import Publication
     from lagoa.ingest import FolderResult, IngestResult
+    from lagoa.publish.rebase import RebaseResult
     from lagoa.quarantine import FateResult
     from lagoa.review.plan import PublicationPlan
     from lagoa.review.query import Result
@@ -263,16 +264,46 @@ class Branch:
 
         return audit(self._context, self.name)
 
-    def publish(self, message: str = "") -> Publication:
+    def publish(self, message: str = "", *, rebase: bool = True) -> Publication:
         """Move `main` to this branch's changes, if every check passes there.
 
         If the lake's role may not move `main`, the publisher process does it; see the port `Publisher`.
 
+        Args:
+            message: the message in the log.
+            rebase: if `main` has since changed the same tables, or inputs of this branch's models, do what the branch
+                did again on `main` as it is now (see `rebase`), and publish that.
+
         Raises:
             AuditFailed: a check failed or was not evaluated; `main` is unchanged.
-            PublishConflict: `main` has since changed the same tables, or inputs of this branch's models.
+            PublishConflict: of two changes of a table only one can stay; or the branch would need a rebase.
         """
-        return self._context.publisher.publish(self.name, message)
+        from lagoa.publish.rebase import publish_rebased
+
+        publisher = self._context.publisher
+        if not rebase:
+            return publisher.publish(self.name, message)
+        return publish_rebased(
+            self._context, self.name, lambda in_turn: publisher.publish(self.name, message, in_turn=in_turn)
+        )
+
+    def rebase(self, *, ours: Sequence[str] = (), theirs: Sequence[str] = (), dry_run: bool = False) -> RebaseResult:
+        """Put the branch on `main` as it is now: what it did is done again there, in one commit on the branch.
+
+        Appends add the same files, merges and histories take the same rows, deletes their condition, models run again.
+
+        Args:
+            ours: tables whose state on the branch stays, though `main` changed them.
+            theirs: tables whose state on `main` stays.
+            dry_run: only find out what would be done.
+
+        Raises:
+            RebaseConflict: of two changes of a table only one can stay, and nothing says which.
+        """
+        from lagoa.publish.rebase import rebase
+
+        names = [[TableName.parse(table) for table in tables] for tables in (ours, theirs)]
+        return rebase(self._context, self.name, ours=names[0], theirs=names[1], dry_run=dry_run)
 
     def plan_publication(self) -> PublicationPlan:
         """Return what `publish` would do now; nothing is done.
@@ -360,10 +391,14 @@ class Run(Branch):
         self._refuse_deleted()
         return self._publisher.audit()
 
-    def publish(self, message: str = "") -> Publication:
+    def publish(self, message: str = "", *, rebase: bool = True) -> Publication:
         """Like `Branch.publish`."""
+        from lagoa.publish.rebase import publish_rebased
+
         self._refuse_deleted()
-        return self._publisher.publish(message)
+        if not rebase:
+            return self._publisher.publish(message)
+        return publish_rebased(self._lake, self.name, lambda in_turn: self._publisher.publish(message, in_turn=in_turn))
 
     def _loaded(self, results: Sequence[IngestResult]) -> None:
         commit = next((each.commit for each in reversed(results) if each.commit), None)

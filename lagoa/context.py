@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from threading import RLock
@@ -161,6 +161,13 @@ class LakeContext:
     def pointers(self, ref: str) -> Pointers:
         """Return the pointer of each table at a ref; raises `RefNotFound`, `InvalidName`."""
         return self.catalog.tables(self.resolve(ref).id)
+
+    def over(self, catalog: VersionedCatalog) -> LakeContext:
+        """Return the same services over another catalog of the same tables; they are closed with this context."""
+        other = replace(self, catalog=catalog)
+        for name in ("_opened", "_lock", "cache"):
+            object.__setattr__(other, name, getattr(self, name))
+        return other
 
     def require_quarantine_access(self) -> None:
         """Raise `NotAllowed` if the role may not read the quarantine."""

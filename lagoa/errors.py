@@ -54,6 +54,7 @@ LagoaError
     ├── AuditFailed             a check failed or was not evaluated
     ├── NothingToPublish        main has all changes of the branch
     └── PublishConflict         another publication changed the same tables
+        └── RebaseConflict      of two changes of a table only one can stay
 ```
 
 An error has fields that identify what failed, and its text ends with what to do next.
@@ -642,7 +643,13 @@ class NothingToPublish(TerminalError):
 
 
 class PublishConflict(TerminalError):
-    """Since the branch was created, `main` changed tables that the branch changes or was built from."""
+    """Since the branch was created, `main` changed tables that the branch changes or was built from.
+
+    Attributes:
+        behind: whether that is because `main` moved on, so that a rebase of the branch may help.
+    """
+
+    behind = False
 
     def __init__(
         self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str, advice: str = ""
@@ -657,6 +664,22 @@ class PublishConflict(TerminalError):
             f"{branch!r} ({ours[:12]}) cannot be published over main ({theirs[:12]}): {reason} "
             f"{', '.join(map(str, tables))}.",
             f"main is unchanged. {advice or again}",
+        )
+        self.branch = branch
+        self.tables = tuple(tables)
+        self.ours = ours
+        self.theirs = theirs
+
+
+class RebaseConflict(PublishConflict):
+    """What the branch did to some tables cannot be done again on `main` as it is now."""
+
+    def __init__(self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str) -> None:
+        LagoaError.__init__(
+            self,
+            f"{branch!r} ({ours[:12]}) cannot be rebased on main ({theirs[:12]}): {reason}",
+            f"main and the branch are unchanged. Say whose state of each table stays: `lagoa rebase {branch} --ours "
+            f"{tables[0] if tables else 'TABLE'}` that of the branch, `--theirs` that of main.",
         )
         self.branch = branch
         self.tables = tuple(tables)

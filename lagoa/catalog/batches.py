@@ -140,21 +140,20 @@ class TableBatches:
         theirs = other._of(set(other.names) - set(self.names))
         return {name: each for name, each in self._of(set(self.names) - set(other.names)).items() if name not in theirs}
 
-    def add(self, table: str, batch: str, loaded: LoadedBatch) -> dict[str, str]:
-        """Write a batch to the table's files; return the table properties that then refer to it.
+    def add(self, table: str, added: Mapping[str, LoadedBatch]) -> dict[str, str]:
+        """Write batches to the table's files; return the table properties that then refer to them.
 
         Replaced files are kept for older states.
 
         Args:
             table: UUID of the table.
-            batch: the batch's id.
-            loaded: what is recorded of it.
+            added: what is recorded of each batch, by its id.
 
         Raises:
             OSError: the file cannot be written.
         """
         at = self.at or self.files.folder(table)
-        content, names = {**self.older, batch: loaded}, list(self.names)
+        content, names = {**self.older, **added}, list(self.names)
         for power in range(len(names) + len(content)):
             for name in [each for each in names if _power(each) == power]:
                 content = {**self._read(name), **content}

@@ -61,13 +61,13 @@ def repeated(lake: Lake, place: Callable[[], AbstractContextManager[Branch]], wo
         hint(f"main has another change to {tables} meanwhile: this is done again on main as it is now.")
 
 
-def publish_branch(lake: Lake, branch: Branch, message: str = "") -> Publication | None:
+def publish_branch(lake: Lake, branch: Branch, message: str = "", *, rebase: bool = True) -> Publication | None:
     """Publish a branch, which online features then follow; return None when main has all of it."""
     from lagoa.errors import NothingToPublish
 
     with working(f"publishing {branch.name}"):
         try:
-            publication = branch.publish(message)
+            publication = branch.publish(message, rebase=rebase)
         except NothingToPublish:
             return None
     follow_features(lake)

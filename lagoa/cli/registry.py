@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": (".audit", DAILY),
     "review": (".review", DAILY),
     "publish": (".publish", DAILY),
+    "rebase": (".rebase", DAILY),
     "rollback": (".rollback", DAILY),
     "log": (".log", LOOK),
     "diff": (".diff", LOOK),

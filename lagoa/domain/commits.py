@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+import json
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from lagoa.domain.notebooks import moment
 
@@ -93,6 +94,7 @@ class Intent:
         files: paths of the data files added.
         batch: the batch's id and fingerprint, if the rows came as a batch.
         key: the columns that rows were matched by (merge).
+        order_by: the column by which the latest of several rows with one key was chosen (merge), if there was one.
         predicate: the SQL condition of the rows removed (delete).
         fingerprint: hash of the model and its inputs (model).
         incoming: paths of the files with the rows as received, in the table's columns by field id: the merged rows,
@@ -107,6 +109,20 @@ class Intent:
     files: tuple[str, ...] = ()
     batch: Batch | None = None
     key: tuple[str, ...] = ()
+    order_by: str | None = None
     predicate: str | None = None
     fingerprint: str | None = None
     incoming: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Return the intent that a commit keeps as a document; what a later version of Lagoa added is left out."""
+        known: dict[str, Any] = {each.name: document[each.name] for each in fields(cls) if each.name in document}
+        texts: dict[str, Any] = {name: tuple(known[name]) for name in ("files", "key", "incoming") if name in known}
+        batch = known.get("batch")
+        return cls(**{**known, **texts, "batch": Batch(**batch) if batch else None})
+
+
+def intents_of(commit: Commit) -> list[Intent]:
+    """Return the intent of each write of a commit; none if another program made it."""
+    return [Intent.of(each) for each in json.loads(commit.properties.get(INTENTS, "[]"))]

@@ -29,6 +29,14 @@ OF_ENGINES = (
 )
 """Fault points of a load whose rows another engine computes, before `write.files`."""
 
+OF_REBASE = (
+    "rebase.begun",  # what is to be done is known
+    "rebase.written",  # tables are written on a draft, which nobody else sees
+    "rebase.replayed",  # models have run there, too
+    "rebase.committed",  # the branch has moved
+)
+"""Fault points of a rebase."""
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -39,8 +47,8 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Mark a place named in `STEPS` or `OF_ENGINES`."""
+    """Mark a place named in `STEPS`, `OF_ENGINES` or `OF_REBASE`."""
     if _hook is not None:
-        if name not in (*STEPS, *OF_ENGINES):
+        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

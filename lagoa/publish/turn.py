@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Turn:
     """The turn of one publication, from when it is first needed until `main` has moved or the publication failed.
 
+    Attributes:
+        taken: whether nothing waits for it any more: it came, did not come in time, or is not needed.
+
     Args:
         context: the lake.
         held: whether who waits for this publication has the turn, so that it needs none of its own.
@@ -21,7 +24,7 @@ class Turn:
 
     def __init__(self, context: LakeContext, *, held: bool = False) -> None:
         self._context = context
-        self._needed = not held and context.settings.publish_wait_s > 0
+        self.taken = held or context.settings.publish_wait_s <= 0
         self._had = ExitStack()
 
     def __enter__(self) -> Self:
@@ -34,8 +37,8 @@ class Turn:
 
     def take(self) -> None:
         """Wait for the turn, but only once and no longer than the setting `publish_wait_s` allows."""
-        if self._needed:
-            self._needed = False
+        if not self.taken:
+            self.taken = True
             self._had.enter_context(self._context.turns.turn(self._context.settings.publish_wait_s))
 
     def end(self) -> None:

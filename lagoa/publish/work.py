@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.table_facts import INPUTS
@@ -19,7 +18,7 @@ from lagoa.publish.turn import Turn
 from lagoa.write.holds import refuse_held_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from lagoa.catalog.batches import TableBatches
     from lagoa.context import LakeContext
@@ -59,12 +58,12 @@ def publish(context: LakeContext, branch: str, message: str = "", *, in_turn: bo
         BatchHeld: the branch contains a batch that was rolled back and held since.
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
     """
-    head = _head(context, branch)
+    head = head_of(context, branch)
     sweep(context)
     fault_point("publish.begun")
     with Turn(context, held=in_turn) as turn:
         for _ in range(context.settings.publish_tries):
-            work = _Work.of(context, branch, head)
+            work = Work.of(context, branch, head)
             change = Change(
                 tables=work.tables(),
                 message=message or f"Publish {branch}",
@@ -86,10 +85,11 @@ def net_change(context: LakeContext, branch: str) -> dict[TableName, str | None]
     Raises:
         NothingToPublish, PublishConflict, BatchHeld, RefNotFound, RefProtected: as `publish`.
     """
-    return _Work.of(context, branch, _head(context, branch)).tables()
+    return Work.of(context, branch, head_of(context, branch)).tables()
 
 
-def _head(context: LakeContext, branch: str) -> str:
+def head_of(context: LakeContext, branch: str) -> str:
+    """Return the head of a work branch; raises `RefNotFound`, and `RefProtected` for one that is none."""
     ref = context.catalog.ref(branch)
     if ref.kind != "branch" or branch == MAIN or branch.startswith(CANDIDATE_PREFIX):
         raise RefProtected(branch)
@@ -97,7 +97,7 @@ def _head(context: LakeContext, branch: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """A work branch against main.
 
     Attributes:
@@ -133,7 +133,7 @@ class _Work:
         theirs = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.main).items()}
         clash = sorted(table for table in ours.keys() & theirs.keys() if ours[table] != theirs[table])
         if clash:
-            raise self._conflict(clash, "both changed")
+            raise self._conflict(clash, "both changed", behind=True)
         net = {table: new for table, new in ours.items() if table not in theirs}
         if not net and not self.namespaces():
             raise NothingToPublish(self.branch)
@@ -162,7 +162,8 @@ class _Work:
         if stale:
             others = sorted(set().union(*models.values()))
             reason = f"{', '.join(map(str, others))} would have a different state than the one that built"
-            raise self._conflict(stale, reason, self._skew_advice(stale, others, net))
+            advice = self._skew_advice(stale, others, net)
+            raise self._conflict(stale, reason, advice, behind=not advice)
 
     def _skew_advice(
         self, stale: Sequence[TableName], others: Sequence[TableName], net: Mapping[TableName, str | None]
@@ -187,10 +188,23 @@ class _Work:
         inhabited = {table.namespace for table in self.catalog.tables(self.main)}
         return {name: ours.get(name) for name in sorted(changed) if name in ours or name not in inhabited}
 
+    def commits(self) -> list[Commit]:
+        """Return the branch's commits since it and main diverged, oldest first.
+
+        One that put the branch on main as it is at `parted` (a rebase) has all that was done before.
+        """
+        found: list[Commit] = []
+        for commit in self.catalog.log(self.head):
+            if commit.id == self.parted:
+                break
+            found.append(commit)
+            if self.parted in commit.parents[1:]:
+                break
+        return found[::-1]
+
     def intents(self) -> str:
         """Return the intents of the branch's writes, oldest first, as JSON."""
-        commits = list(takewhile(lambda commit: commit.id != self.parted, self.catalog.log(self.head)))
-        return json.dumps([intent for each in reversed(commits) for intent in json.loads(_intents(each))])
+        return json.dumps([intent for each in self.commits() for intent in json.loads(_intents(each))])
 
     def refuse_undone(self) -> None:
         """Refuse a branch that is based on a state which a rollback of main removed.
@@ -211,16 +225,19 @@ class _Work:
                 return
 
     def _fork(self) -> str:
-        """Return the commit at which the branch diverged from main, by first parents."""
-        seen: tuple[set[str], set[str]] = (set(), set())
-        walks: list[Iterator[Commit]] = [self.catalog.log(self.main), self.catalog.log(self.head)]
+        """Return the latest commit of main's first parents that the branch was made at, or put on by a rebase."""
+        ours, theirs = set[str](), set[str]()
+        walks = self.catalog.log(self.main), self.catalog.log(self.head)
         while True:
-            for own, other, walk in ((seen[0], seen[1], walks[0]), (seen[1], seen[0], walks[1])):
-                commit = next(walk, None)
-                if commit is not None and commit.id in other:
-                    return commit.id
-                if commit is not None:
-                    own.add(commit.id)
+            of_main, of_branch = (next(walk, None) for walk in walks)
+            if of_main is not None:
+                theirs.add(of_main.id)
+                if of_main.id in ours:
+                    return of_main.id
+            for each in (of_branch.id, *of_branch.parents[1:]) if of_branch is not None else ():
+                ours.add(each)
+                if each in theirs:
+                    return each
 
     def _undone(self, rollback: Commit) -> PublishConflict:
         undone = rollback.parents[0]
@@ -232,8 +249,12 @@ class _Work:
         reason = f"main was rolled back by {rollback.id[:12]} to before the state that the branch is based on, in"
         return self._conflict(tables, reason, advice)
 
-    def _conflict(self, tables: list[TableName], reason: str, advice: str = "") -> PublishConflict:
-        return PublishConflict(self.branch, tables, self.head, self.main, reason, advice)
+    def _conflict(
+        self, tables: list[TableName], reason: str, advice: str = "", *, behind: bool = False
+    ) -> PublishConflict:
+        conflict = PublishConflict(self.branch, tables, self.head, self.main, reason, advice)
+        conflict.behind = behind
+        return conflict
 
 
 def _intents(commit: Commit) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit, IntentKind
     from lagoa.domain.tables import TableName
+    from lagoa.write.replay import Addition
 
 __all__ = [
     "RestoreResult",
@@ -235,7 +236,7 @@ class WriteTransaction:
         if not columns:
             raise WriteError(table, "a merge needs a key.", "Mark it in the contract (primaryKey), or give `key`.")
         options = _Options(kind, batch, properties or {})
-        incoming = incoming_of(self._context) if kind == "merge" else None  # a model is run again instead
+        incoming = incoming_of(self._context) if kind != "model" else None  # a model is run again instead
         return self._write(table, source, options, lambda rows, to: merge_rows(rows, to, columns, order, incoming))
 
     def scd2(
@@ -268,6 +269,47 @@ class WriteTransaction:
         options = _Options(kind, None, properties or {})
         incoming = incoming_of(self._context) if kind == "scd2" else None
         return self._write(table, source, options, lambda rows, to: history_rows(rows, to, contract, incoming))
+
+    def add_files(self, table: TableName, additions: Sequence[Addition]) -> list[str]:
+        """Add data files that were written for another state of the table, as they are, in one snapshot.
+
+        The table is brought to its contract, as by any write.
+
+        Args:
+            table: the table, which exists.
+            additions: the files of each append, in the order of the appends.
+
+        Returns:
+            The ids of the batches that were left out, since the table already contains them.
+
+        Raises:
+            WriteError: the columns or partitions of files are not those of the table.
+            BatchChanged, BatchHeld: a batch is refused.
+        """
+        target = Target(self._staged, self._context.contracts, table)
+        known = {
+            each.batch.id
+            for each in additions
+            if each.batch
+            and self._earlier(target, each.batch.id).has(table, each.batch, partial(_given_again, each.batch))
+        }
+        new = [each for each in additions if each.batch is None or each.batch.id not in known]
+        for each in new:
+            each.refuse_unfit(target)
+        files = [file for each in new for file in each.files]
+        loaded = {each.batch.id: each.loaded for each in new if each.batch and each.loaded}
+        if files or loaded or target.evolves:
+            fault_point("write.files")
+            record = partial(self._record_batches, target, loaded) if loaded else None
+            changes = FileChanges(files, rows_added=sum(file.record_count for file in files))
+            written = target.commit(changes, {}, self._context.engine, record).metadata
+            self._intents.extend(each.intent_in(written) for each in new)
+        return sorted(known)
+
+    def point(self, tables: Mapping[TableName, str | None], intents: Sequence[Intent]) -> None:
+        """Give tables the states that other writes made, whose intents these are; None removes a table."""
+        self._staged.point(tables)
+        self._intents.extend(intents)
 
     def delete(self, table: TableName, predicate: str) -> WriteResult:
         """Remove the rows for which a SQL condition is true; if it is false or null they stay.
@@ -411,6 +453,7 @@ class WriteTransaction:
                 files=tuple(file.file_path for file in changes.added),
                 batch=batch,
                 key=changes.key,
+                order_by=changes.order_by,
                 predicate=changes.predicate,
                 fingerprint=options.properties.get(FINGERPRINT),
                 incoming=changes.incoming,
@@ -423,8 +466,13 @@ class WriteTransaction:
     ) -> tuple[Mapping[str, str], Collection[str]]:
         """Record a batch of the table; return the table properties that refer to it, and those they replace."""
         loaded = LoadedBatch(batch.fingerprint, received() if received else None, datetime.now(UTC).isoformat())
+        return self._record_batches(target, {batch.id: loaded})
+
+    def _record_batches(
+        self, target: Target, loaded: Mapping[str, LoadedBatch]
+    ) -> tuple[Mapping[str, str], Collection[str]]:
         batches = self._context.batches.of(target.properties)
-        return batches.add(str(target.metadata.table_uuid), batch.id, loaded), batches.replaced
+        return batches.add(str(target.metadata.table_uuid), loaded), batches.replaced
 
     def _commit(self) -> None:
         """Commit what was staged. If others moved the branch but did not change these tables, use the new head."""

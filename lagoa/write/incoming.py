@@ -4,6 +4,7 @@ A merge stores the result of combining its rows with existing ones. On another s
 incoming rows are kept separately; the intent of the write refers to their files.
 """
 
+# ruff: noqa: S608 - names are quoted
 from __future__ import annotations
 
 import secrets
@@ -13,6 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.scd2 import CURRENT, DELETED, selected_columns
+from lagoa.domain.sql_names import names_in_sql
+from lagoa.errors import WriteError
+
 if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.tables import TableName
     from lagoa.storage.port import Storage
+    from lagoa.write.replay import WrittenColumns
     from lagoa.write.target import Target
 
 FOLDER = "_lagoa/incoming"
@@ -46,6 +52,54 @@ class Incoming:
         """
         files = session.write(query, _plain(target.name, target.metadata, self.place))
         return tuple(file.file_path for file in files)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRows:
+    """Incoming rows that were kept: a source of rows for a merge or a history of another state of the table.
+
+    Attributes:
+        paths: the files, as `Incoming.keep` returned them.
+        columns: those that they were written with.
+    """
+
+    paths: tuple[str, ...]
+    columns: WrittenColumns
+
+    def sql(self, session: SqlSession, target: Target) -> str:
+        """Return SQL for the rows, by field id in the columns that the table has now.
+
+        Raises:
+            WriteError: they are other columns by now, or have changed so that only a table's metadata could be read.
+        """
+        from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+        from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+        from pyiceberg.typedef import Record
+
+        self.columns.refuse_unfit(target)
+        contract = target.contract
+        columns = target.columns if contract is None or contract.scd2 is None else selected_columns(contract)
+        names = names_in_sql(name for name in columns if name != DELETED or name in target.columns)
+        if DELETED in columns and DELETED not in target.columns:
+            names += f", NOT {CURRENT} AS {DELETED}"
+        files = [
+            DataFile.from_args(
+                content=DataFileContent.DATA,
+                file_path=path,
+                file_format=FileFormat.PARQUET,
+                partition=Record(),
+                record_count=0,
+                file_size_in_bytes=0,
+            )
+            for path in self.paths
+        ]
+        for file in files:
+            file.spec_id = UNPARTITIONED_PARTITION_SPEC.spec_id
+        read = session.data_files(_plain(target.name, target.metadata, ""), files)
+        if read is None:
+            message = "the columns of the rows that were merged on the branch cannot be read as those of the table now."
+            raise WriteError(target.name, message, "Merge the same rows again on a new branch from main.")
+        return f"SELECT {names} FROM {read}"
 
 
 def incoming_of(context: LakeContext) -> Incoming | None:

@@ -59,7 +59,7 @@ def merge_rows(
             _keep_latest(session, target, key, order_by)
         came = f"SELECT {names_in_sql(target.columns)} FROM {_NEW}"
         kept = incoming.keep(session, target, came) if incoming and count else ()
-        return replace(_merge_staged(session, target, key, order_by), incoming=kept)
+        return replace(_merge_staged(session, target, key, order_by), order_by=order_by, incoming=kept)
     finally:
         for name in (_NEW, _HITS):
             session.query(f"DROP TABLE IF EXISTS {name}")

@@ -13,6 +13,7 @@ from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS
 from lagoa.errors import LagoaError, TableNotFound, WriteError
 from lagoa.write.frames import Frame
+from lagoa.write.incoming import IncomingRows
 from lagoa.write.unwritable import checked
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class WrittenRows(SessionQuery):
         return self.names
 
 
-Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery"
+Source: TypeAlias = "str | pa.Table | pa.RecordBatchReader | pd.DataFrame | SessionQuery | IncomingRows"
 """A source of rows; a text is a user's SELECT over the branch.
 
 Whatever gives an Arrow stream is one, too: a frame of Polars, a relation of DuckDB. docs/values.md has what happens to
@@ -108,6 +109,9 @@ def open_rows(
     """
     if isinstance(source, SessionQuery):
         yield source
+    elif isinstance(source, IncomingRows):
+        with engine.session({}) as session:
+            yield SessionQuery(session, source.sql(session, target))
     elif isinstance(source, str):
         reads = engine.tables_read(source)
         for table in sorted(reads):

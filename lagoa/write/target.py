@@ -44,6 +44,7 @@ class FileChanges:
         rows_removed: number of deleted or replaced rows.
         predicate: the condition of the removed rows, for a delete.
         key: the columns that rows were matched by, for a merge.
+        order_by: the column by which the latest of several rows was chosen, for a merge.
         incoming: paths of the files with the incoming rows, for a merge or a history.
     """
 
@@ -53,6 +54,7 @@ class FileChanges:
     rows_removed: int = 0
     predicate: str | None = None
     key: tuple[str, ...] = ()
+    order_by: str | None = None
     incoming: tuple[str, ...] = ()
 
 

@@ -97,7 +97,7 @@ def perform(lake: Lake, step: Step) -> Any:  # noqa: C901, PLR0911 - one a step
         case "transform":
             return branch.transform()
         case "publish":
-            return branch.publish()
+            return branch.publish(rebase=False)
     return lake.rollback(given[0], hold=given[1])
 
 

@@ -101,15 +101,17 @@ class TestALake:
             assert lake.tables() == {}
             assert [ref.name for ref in lake.refs()] == ["bad", MAIN]
 
-    def test_tells_a_conflict(self, folder):
+    def test_tells_a_conflict_or_publishes_the_changes_of_both(self, folder):
         with lagoa.open_lake(folder, "stack") as lake:
             one, two = (lake.create_branch(name) for name in ("one", "two"))
             one.append("bronze.people", people(1))
             two.append("bronze.people", people(2))
             one.publish()
             with pytest.raises(PublishConflict):
-                two.publish()
+                two.publish(rebase=False)
             assert seen(lake) == [1]
+            two.publish()
+            assert seen(lake) == [1, 2]
 
     def test_publishes_what_came_since_and_tells_that_nothing_did(self, folder):
         with lagoa.open_lake(folder, "stack") as lake:

@@ -24,6 +24,10 @@ def publish(
         str, typer.Argument(metavar="BRANCH", help="The branch to publish.", autocompletion=complete_branch)
     ],
     message: Annotated[str, typer.Option("--message", "-m", help="The message in the log.")] = "",
+    no_rebase: Annotated[
+        bool,
+        typer.Option("--no-rebase", help="Refuse if main changed the same tables meanwhile; else see `lagoa rebase`."),
+    ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -32,7 +36,7 @@ def publish(
         if dry_run:
             _show_plan(lake.branch(branch), as_json=as_json)
             return
-        publication = publish_branch(lake, lake.branch(branch), message)
+        publication = publish_branch(lake, lake.branch(branch), message, rebase=not no_rebase)
     if as_json:
         emit_json(None if publication is None else tell_publication(publication))
     elif publication is None:

@@ -62,7 +62,7 @@ def test_main_moves_as_by_this_process_and_no_code_of_the_callers_runs(caller, l
     assert lake.resolve(MAIN).author == "ana"
     assert lake.publications() == [publication]
     with pytest.raises(PublishConflict) as told:
-        two.publish()
+        two.publish(rebase=False)
     assert [str(table) for table in told.value.tables] == ["bronze.people"]
     assert told.value.ours == two.head
     back = caller.rollback(f"main@{publication.previous}", hold=True)

@@ -11,7 +11,7 @@ import pytest
 from pyiceberg.types import LongType
 
 from lagoa.domain.tables import TableName
-from lagoa.errors import AuditFailed, PublishConflict, TableNotFound, WriteError
+from lagoa.errors import AuditFailed, RebaseConflict, TableNotFound, WriteError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -417,7 +417,7 @@ def test_two_branches_that_evolve_one_table_conflict(folder: LakeFolder) -> None
             assert lake.branch(name).evolve() == []
     with folder.open() as lake:
         lake.branch("two").publish()
-        with pytest.raises(PublishConflict, match=r"both changed b\.t"):
+        with pytest.raises(RebaseConflict, match=r"its column 'two' is another one than 'one'"):
             lake.branch("one").publish()
         assert content(lake, "b.t", "main") == [{"k": 1, "two": None}]
 

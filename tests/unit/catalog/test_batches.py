@@ -23,7 +23,7 @@ def loaded(number: int, *, days: int = 0) -> LoadedBatch:
 def filled(files: BatchFiles, numbers: range, properties: dict[str, str] | None = None) -> dict[str, str]:
     properties = properties or {}
     for number in numbers:
-        properties = files.of(properties).add("table", f"b{number}", loaded(number))
+        properties = files.of(properties).add("table", {f"b{number}": loaded(number)})
     return properties
 
 
@@ -77,7 +77,7 @@ def test_properties_of_an_older_version_are_read_and_replaced(tmp_path):
     batches = BatchFiles(LocalStorage(tmp_path)).of(old)
     assert batches.get("a") == LoadedBatch("1" * 64, 7)
     assert batches.get("b") == LoadedBatch("2" * 64)
-    properties = batches.add("table", "c", loaded(3))
+    properties = batches.add("table", {"c": loaded(3)})
     assert batches.replaced == {"lagoa.batch.a", "lagoa.received.a", "lagoa.batch.b"}
     assert BatchFiles(LocalStorage(tmp_path)).of(properties).all() == {**batches.all(), "c": loaded(3)}
 
@@ -86,7 +86,7 @@ def test_a_batch_is_known_for_as_long_as_the_policy_says(tmp_path):
     files = BatchFiles(LocalStorage(tmp_path), days=30)
     properties: dict[str, str] = {}
     for number, days in enumerate([40, 29, 0]):
-        properties = files.of(properties).add("table", f"b{number}", loaded(number, days=days))
+        properties = files.of(properties).add("table", {f"b{number}": loaded(number, days=days)})
     assert files.of(properties).all().keys() == {"b1", "b2"}
 
 

@@ -1,0 +1,64 @@
+"""What a commit of another program, such as PyIceberg or Trino, did to a table: it has no intents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.domain.commits import Intent
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import ManifestFile
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lagoa.context import LakeContext
+    from lagoa.domain.tables import TableName
+
+
+def foreign_intent(context: LakeContext, table: TableName, before: str | None, after: str | None) -> Intent:
+    """Return what led from one state of a table to the next: an append if only files were added, else a replacement.
+
+    Args:
+        context: the lake.
+        table: its name.
+        before: its pointer before; None if it was created.
+        after: its pointer after; None if it was dropped.
+    """
+    if after is None:
+        return Intent("drop", str(table))
+    then = None if before is None else context.metadata.parsed(before)
+    now = context.metadata.parsed(after)
+    same = then is None or (then.schema() == now.schema() and then.spec() == now.spec())
+    added = _added_files(context, then, now) if same else None
+    if added is None:
+        return Intent("replace", str(table), now.current_snapshot_id, now.current_schema_id, now.default_spec_id)
+    snapshot = now.current_snapshot_id if added else None
+    return Intent("append", str(table), snapshot, now.current_schema_id, now.default_spec_id, files=tuple(added))
+
+
+def _added_files(context: LakeContext, then: TableMetadata | None, now: TableMetadata) -> list[str] | None:
+    """Return the paths of the data files that were added; None if anything else changed."""
+    before, after = (_manifests(context, each) for each in (then, now))
+    old = _live_files(context, now, [each for path, each in before.items() if path not in after])
+    new = _live_files(context, now, [each for path, each in after.items() if path not in before])
+    if old is None or new is None or not old <= new:
+        return None
+    return sorted(new - old)
+
+
+def _manifests(context: LakeContext, metadata: TableMetadata | None) -> dict[str, ManifestFile]:
+    snapshot = metadata and metadata.current_snapshot()
+    if not metadata or not snapshot:
+        return {}
+    io = context.storage.file_io(metadata.properties)
+    return {each.manifest_path: each for each in snapshot.manifests(io)}
+
+
+def _live_files(context: LakeContext, metadata: TableMetadata, manifests: list[ManifestFile]) -> set[str] | None:
+    """Return the data files in manifests; None if they have deletes."""
+    from pyiceberg.manifest import ManifestContent
+
+    if any(each.content != ManifestContent.DATA for each in manifests):
+        return None
+    io = context.storage.file_io(metadata.properties)
+    entries = (each for manifest in manifests for each in manifest.fetch_manifest_entry(io, discard_deleted=True))
+    return {each.data_file.file_path for each in entries}

@@ -1,0 +1,186 @@
+"""Writes of a branch, done again on another state of their tables; see `lagoa.publish.rebase`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lagoa.errors import CatalogDamaged, WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.partitioning import PartitionSpec
+    from pyiceberg.schema import Schema
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.types import NestedField
+
+    from lagoa.catalog.batches import LoadedBatch
+    from lagoa.context import LakeContext
+    from lagoa.domain.commits import Batch, Intent
+    from lagoa.domain.tables import TableName
+    from lagoa.write.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenColumns:
+    """The columns of rows that were written for another state of a table.
+
+    Attributes:
+        schema: the table's schema then.
+        shared: ids of the fields that the table had before both states became different.
+    """
+
+    schema: Schema
+    shared: frozenset[int]
+
+    def refuse_unfit(self, target: Target) -> None:
+        """Raise `WriteError` if a value could be read as that of another column, or be lost.
+
+        A field that both sides had may have another name by now; one that is newer is the same only under its name.
+        """
+        there = _fields(target.metadata.schema())
+        for number, field in _fields(self.schema).items():
+            now = there.get(number)
+            if now is None:
+                raise _unfit(target.name, f"it has no column {field.name!r}")
+            if not (_holds(now, field) and (number in self.shared or now.name == field.name)):
+                raise _unfit(target.name, f"its column {now.name!r} is another one than {field.name!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """The data files of one append, to be added to another state of the table; none of a change of columns alone.
+
+    Attributes:
+        intent: the append.
+        files: its files.
+        columns: the columns that they were written with.
+        spec: the partitions that they were written with.
+        loaded: what the branch's table recorded of the batch.
+    """
+
+    intent: Intent
+    files: tuple[DataFile, ...]
+    columns: WrittenColumns
+    spec: PartitionSpec
+    loaded: LoadedBatch | None
+
+    @property
+    def batch(self) -> Batch | None:
+        """The batch that was appended."""
+        return self.intent.batch
+
+    def refuse_unfit(self, target: Target) -> None:
+        """Raise `WriteError` if the table cannot have the files as they are."""
+        if _parts(self.spec) != _parts(target.metadata.spec()):
+            raise _unfit(target.name, "its partitions differ")
+        self.columns.refuse_unfit(target)
+        for field in target.metadata.schema().fields:
+            if field.required and self._may_be_null(field.field_id):
+                raise _unfit(target.name, f"its column {field.name!r} is required")
+
+    def intent_in(self, table: TableMetadata) -> Intent:
+        """Return the intent of this append in the table that it was added to."""
+        number = next(
+            (each.schema_id for each in table.schemas if each == self.columns.schema), table.current_schema_id
+        )
+        snapshot = table.current_snapshot_id if self.files else None
+        return replace(self.intent, snapshot=snapshot, schema=number, spec=table.default_spec_id)
+
+    def _may_be_null(self, number: int) -> bool:
+        field = _fields(self.columns.schema).get(number)
+        if field is None or not field.required:
+            return any((file.null_value_counts or {}).get(number, 1) for file in self.files)
+        return False
+
+
+def addition(context: LakeContext, intent: Intent, pointer: str, columns: WrittenColumns) -> Addition:
+    """Return the files of an append from a later state of its table.
+
+    Args:
+        context: the lake.
+        intent: the append.
+        pointer: the table at the commit of the append, or a later state that has its snapshot.
+        columns: those that the files were written with.
+    """
+    metadata = context.metadata.parsed(pointer)
+    batches = context.batches.of(metadata.properties)
+    spec = metadata.specs().get(intent.spec, metadata.spec())
+    files = _files(context, intent, metadata)
+    return Addition(intent, files, columns, spec, batches.get(intent.batch.id) if intent.batch else None)
+
+
+def written_columns(context: LakeContext, intent: Intent, pointer: str, parted: str | None) -> WrittenColumns:
+    """Return the columns that the rows of a write were written with.
+
+    Args:
+        context: the lake.
+        intent: the write.
+        pointer: the table at its commit, or a later state.
+        parted: the table before both states became different; None if it did not exist.
+    """
+    metadata = context.metadata.parsed(pointer)
+    schema = next((each for each in metadata.schemas if each.schema_id == intent.schema), metadata.schema())
+    shared = _fields(context.metadata.parsed(parted).schema()) if parted else {}
+    same = parted and context.metadata.parsed(parted).table_uuid == metadata.table_uuid
+    return WrittenColumns(schema, frozenset(shared if same else ()))
+
+
+def has_snapshot(context: LakeContext, intent: Intent, pointer: str) -> bool:
+    """Return whether a state of a table still knows the snapshot that a write created."""
+    return context.metadata.parsed(pointer).snapshot_by_id(intent.snapshot or 0) is not None
+
+
+def _files(context: LakeContext, intent: Intent, metadata: TableMetadata) -> tuple[DataFile, ...]:
+    """Return the files of an append from the manifests of its snapshot."""
+    if not intent.files:
+        return ()
+    snapshot = metadata.snapshot_by_id(intent.snapshot or 0)
+    if snapshot is None:
+        raise CatalogDamaged(
+            f"{intent.table} does not know its snapshot {intent.snapshot} any more.", "Load the rows again."
+        )
+    io = context.storage.file_io(metadata.properties)
+    wanted, found = set(intent.files), {}
+    manifests = sorted(snapshot.manifests(io), key=lambda each: each.added_snapshot_id != snapshot.snapshot_id)
+    for manifest in manifests:
+        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
+            if entry.data_file.file_path in wanted:
+                found[entry.data_file.file_path] = entry.data_file
+        if len(found) == len(wanted):
+            break
+    return tuple(found[path] for path in intent.files)
+
+
+def _parts(spec: PartitionSpec) -> list[tuple[int, str, str]]:
+    return [(field.source_id, str(field.transform), field.name) for field in spec.fields]
+
+
+def _fields(schema: Schema) -> Mapping[int, NestedField]:
+    """Return every field by its id, nested ones too."""
+    from pyiceberg.schema import index_by_id
+
+    return index_by_id(schema)
+
+
+def _holds(now: NestedField, field: NestedField) -> bool:
+    """Return whether a field holds the values of an earlier one exactly."""
+    from pyiceberg.exceptions import ResolveError
+    from pyiceberg.schema import promote
+
+    if not field.field_type.is_primitive:
+        return type(field.field_type) is type(now.field_type)
+    try:
+        return field.field_type == now.field_type or promote(field.field_type, now.field_type) == now.field_type
+    except ResolveError:
+        return False
+
+
+def _unfit(table: TableName, reason: str) -> WriteError:
+    return WriteError(
+        table,
+        f"rows of the branch do not fit the table on main: {reason}.",
+        "Load them again on a new branch from main.",
+    )

@@ -105,7 +105,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_online=partial(open_online_features, settings),
             open_training=partial(open_training, settings),
             open_tracking=partial(open_tracking, settings),
-            open_turns=partial(open_turns, settings),
+            open_turns=partial(open_turns, settings, secrets_of),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
         )
@@ -306,8 +306,13 @@ def open_training(settings: Settings) -> TrainingRuns:
     return SqliteTrainingRuns(settings.state_folder / TRAINING)
 
 
-def open_turns(settings: Settings) -> Turns:
-    """Return the turns to move a lake's `main`; the folder of their files is made when the first one is taken."""
+def open_turns(settings: Settings, secrets: Callable[[], Secrets] | None = None) -> Turns:
+    """Return the turns to move a lake's `main`: on the server where its receipts are, or of this machine."""
+    if settings.receipts == "postgres":
+        with extra("stack", 'PostgreSQL (`receipts = "postgres"`)'):
+            from lagoa.adapters.postgres.turns import PostgresTurns
+
+        return PostgresTurns(_postgres_login(settings, secrets or cache(partial(open_secrets, settings))))
     from lagoa.adapters.flock.turns import FlockTurns
 
     return FlockTurns(settings.state_folder / TURNS)

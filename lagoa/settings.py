@@ -116,7 +116,7 @@ class Settings(BaseSettings):
             another state; 0 to keep none.
         publish_tries: how many times a publication is attempted if main moves meanwhile.
         publish_wait_s: how long a publication waits for its turn while others are published; then it goes on without
-            one. 0 for no turns.
+            one. 0 for no turns. They are given where the receipts are.
         author: the author recorded in commits and receipts.
     """
 

@@ -99,6 +99,17 @@ def test_neither_keeps_receipts_of_its_own(lakes, machines):
     assert [path for folder in machines for path in folder.rglob("receipts.db")] == []
 
 
+def test_both_take_turns_to_move_main(lakes, machines):
+    one, two = lakes
+    load(one, 1)
+    with one.context.turns.turn(60) as came:
+        assert came
+        with two.context.turns.turn(0) as beside:
+            assert not beside
+    assert load(two, 2).report.passed
+    assert not any((folder / ".lagoa/turns").exists() for folder in machines)
+
+
 def test_without_the_database_reading_goes_on_and_nothing_is_published(lakes, machines, monkeypatch):
     load(lakes[0], 1)
     monkeypatch.setenv("LAGOA_POSTGRES_URL", "postgresql://127.0.0.1:1/lagoa")

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from lagoa.errors import CatalogBusy, LakeTooNew, NotAllowed, SettingsError, SignInFailed, TerminalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg.abc import PQGen
 
@@ -42,6 +42,30 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         except psycopg.OperationalError:
             self.close()
             raise
+
+
+def connect(login: Login, settings: Mapping[str, str]) -> Connection:
+    """Return a new connection, whose statements are transactions of their own.
+
+    Args:
+        login: who connects, and where.
+        settings: of the server for this connection.
+
+    Raises:
+        psycopg.Error: there is none, as the server or the driver says it.
+    """
+    made = Connection.connect(
+        login.url,
+        user=login.name,
+        password=login.password().get_secret_value(),
+        application_name="lagoa",
+        connect_timeout=math.ceil(login.timeout_s),
+        gssencmode="disable",
+        options=" ".join(f"-c {name}={value}" for name, value in settings.items()),
+        autocommit=True,
+    )
+    made.limit_s = login.timeout_s
+    return made
 
 
 class PostgresSession:
@@ -97,19 +121,9 @@ class PostgresSession:
             return work(self._connection)
 
     def _connect(self) -> Connection:
-        login = self._login
-        made = Connection.connect(
-            login.url,
-            user=login.name,
-            password=login.password().get_secret_value(),
-            application_name="lagoa",
-            connect_timeout=math.ceil(login.timeout_s),
-            gssencmode="disable",
-            # A receipt must outlive a power cut: main moves right after it.
-            options=f"-c statement_timeout={math.ceil(login.timeout_s * 1000)} -c synchronous_commit=on",
-            autocommit=True,
-        )
-        made.limit_s = login.timeout_s
+        limit = f"{math.ceil(self._login.timeout_s * 1000)}ms"
+        # A receipt must outlive a power cut: main moves right after it.
+        made = connect(self._login, {"statement_timeout": limit, "synchronous_commit": "on"})
         try:
             self._greet(made)
         except BaseException:

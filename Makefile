@@ -42,7 +42,7 @@ $(LINT)/.linted: $(LINT)/.installed tests/datacontract/lint.py $(wildcard iceber
 test: install $(LINT)/.installed  ## the tests without servers, but the slow ones
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-slow: install  ## the slow ones: random sequences, kills at each point, earlier lakes, PyIceberg's own tests (downloaded)
+test-slow: install  ## the slow ones: random sequences, kills, docs/model (`make system`), earlier lakes, PyIceberg's own tests (downloaded)
 	$(BIN)/python tests/contract/pyiceberg_tests/fetch.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow and not nightly'
 

@@ -12,7 +12,7 @@ from lakes import LakeFolder
 settings.register_profile("lagoa", derandomize=FACTOR == 1, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("lagoa")
 
-pytest.register_assert_rewrite("older_lakes")  # it has the tests that the older lakes share
+pytest.register_assert_rewrite("counterexamples", "older_lakes")  # they have tests that several files share
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ LagoaError
     ├── AuditFailed             a check failed or was not evaluated
     ├── NothingToPublish        main has all changes of the branch
     └── PublishConflict         another publication changed the same tables
-        └── RebaseConflict      of two changes of a table only one can stay
+        ├── RebaseConflict      of two changes of a table only one can stay
+        └── RevertConflict      a publication cannot be undone without the later ones
 ```
 
 An error has fields that identify what failed, and its text ends with what to do next.
@@ -680,6 +681,22 @@ class RebaseConflict(PublishConflict):
             f"{branch!r} ({ours[:12]}) cannot be rebased on main ({theirs[:12]}): {reason}",
             f"main and the branch are unchanged. Say whose state of each table stays: `lagoa rebase {branch} --ours "
             f"{tables[0] if tables else 'TABLE'}` that of the branch, `--theirs` that of main.",
+        )
+        self.branch = branch
+        self.tables = tuple(tables)
+        self.ours = ours
+        self.theirs = theirs
+
+
+class RevertConflict(PublishConflict):
+    """What was published after a publication cannot be done again without it."""
+
+    def __init__(self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str) -> None:
+        LagoaError.__init__(
+            self,
+            f"Publication {theirs[:12]} cannot be undone alone on main ({ours[:12]}): {reason}",
+            f"main is unchanged. `lagoa table restore {' '.join(map(str, tables))} --from main@{theirs[:12]}~1` brings "
+            "these tables to before it; `lagoa rollback` takes back all that came later, too.",
         )
         self.branch = branch
         self.tables = tuple(tables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
@@ -13,7 +14,7 @@ from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
-from lagoa.errors import LagoaError, SourceError
+from lagoa.errors import LagoaError, PublishConflict, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -539,6 +540,40 @@ class Lake:
     def rollback(self, to: str, *, hold: bool = False) -> Publication:
         """Publish the state of `to` again; with `hold`, batches that it removes are refused if loaded again."""
         return self.context.publisher.rollback(to, hold=hold)
+
+    def revert(self, publication: str, *, hold: bool = False) -> Publication:
+        """Undo one publication, and keep the later ones: what they did is done again without it, audited and published.
+
+        Args:
+            publication: a state of main, such as `main~2` or a commit id.
+            hold: refuse the batches that this takes away from main if they are loaded again with the same content.
+
+        Returns:
+            The move of main; `unseen` has those batches.
+
+        Raises:
+            RevertConflict: what was published later cannot be done again without it; `main` is unchanged.
+            NothingToPublish: main has nothing of it any more.
+            AuditFailed: a check failed without it; the branch `run/revert/…` stays to look at.
+            RefNotFound: there is no such publication.
+        """
+        from lagoa.publish.revert import undo
+        from lagoa.publish.rollback import named_state
+
+        commit = named_state(self.context.catalog, publication).id  # main may move meanwhile
+        for left in reversed(range(self.settings.publish_tries)):
+            with self.run("revert") as run:
+                undone = undo(self.context, run.name, commit, hold=hold)
+                try:
+                    done = run.publish(f"Revert {undone.publication.id[:12]}", rebase=False)
+                except PublishConflict as conflict:
+                    if not conflict.behind or not left:
+                        raise
+                else:
+                    return replace(done, unseen=undone.unseen, held=hold and bool(undone.unseen))
+            with suppress(LagoaError):  # main has moved: it is done again
+                self.delete_ref(run.name)
+        raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def publications(self, limit: int = 50) -> list[Publication]:
         """Return the newest moves of `main` with their audits, newest first."""

@@ -18,6 +18,7 @@ EXAMPLES = {
     "review": ["lagoa review dev", "lagoa review dev --html review.html", "lagoa review dev --markdown > review.md"],
     "publish": ["lagoa publish dev --dry-run", 'lagoa publish dev -m "Orders of November"'],
     "rebase": ["lagoa rebase dev --dry-run", "lagoa rebase dev --theirs bronze.orders"],
+    "revert": ["lagoa revert main~2", "lagoa revert 3f2a9c01be77 --hold"],
     "rollback": ["lagoa rollback main~1", "lagoa rollback main*2026-11-20 --hold"],
     "log": ["lagoa log", "lagoa log dev -n 5"],
     "diff": ["lagoa diff dev", "lagoa diff main~1..main --rows"],

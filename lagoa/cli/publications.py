@@ -165,3 +165,16 @@ def outcome_counts(report: AuditReport) -> dict[str, int]:
     """Return the number of checks of each outcome, for JSON output."""
     outcomes = [result.outcome for result in report.results]
     return {outcome: outcomes.count(outcome) for outcome in get_args(Outcome)}
+
+
+def say_unseen(publication: Publication) -> None:
+    """Say which batches a publication took from main, if it did."""
+    if not publication.unseen:
+        return
+    say(f"{counted(len(publication.unseen), 'batch was', 'batches were')} removed from main:")
+    for batch in publication.unseen:
+        say(f"  {batch}")
+    if publication.held:
+        hint("The same content is refused if it is loaded again.")
+    else:
+        hint("The same content can be loaded again; `lagoa rollback REF --hold` refuses it.")

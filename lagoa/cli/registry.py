@@ -23,6 +23,7 @@ COMMANDS = {
     "publish": (".publish", DAILY),
     "rebase": (".rebase", DAILY),
     "rollback": (".rollback", DAILY),
+    "revert": (".revert", DAILY),
     "log": (".log", LOOK),
     "diff": (".diff", LOOK),
     "tables": (".tables", LOOK),

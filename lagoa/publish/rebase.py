@@ -8,7 +8,7 @@ models run. All of it is one commit on the branch; until then nobody sees any of
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.catalog.draft import DraftCatalog
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
     from lagoa.domain.receipts import Publication
+    from lagoa.errors import LagoaError
     from lagoa.write import WriteTransaction
     from lagoa.write.replay import Addition, WrittenColumns
 
@@ -109,12 +110,18 @@ def rebase(
     work = Work.of(context, branch, head_of(context, branch))
     if work.parted == work.main:
         return RebaseResult(branch, work.main, None, ())
-    plan = _Plan.of(work, frozenset(ours), frozenset(theirs))
+    plan = Plan.of(work, frozenset(ours), frozenset(theirs))
+    if plan.faults:
+        reasons = listed([f"{table}: {reason}" for table, reason in plan.faults.items()])
+        raise RebaseConflict(branch, list(plan.faults), work.head, work.main, f"{reasons}.")
     if dry_run:
         return RebaseResult(branch, work.main, None, plan.results())
     fault_point("rebase.begun")
-    replay = _Replay(plan)
-    replay.run()
+    replay = Replay(plan)
+    try:
+        replay.run()
+    except CannotReplayError as error:
+        raise RebaseConflict(branch, [error.table], work.head, work.main, error.reason) from error.__cause__
     fault_point("rebase.replayed")
     commit = context.catalog.commit(branch, work.head, replay.change())
     fault_point("rebase.committed")
@@ -170,8 +177,23 @@ class _Write:
     load: Intent | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """Publications that are taken back.
+
+    Attributes:
+        commit: the one that is asked for.
+        tables: the tables that they changed.
+        commits: ids of the commits whose writes are not done again: theirs, and those that took some of them back.
+    """
+
+    commit: Commit
+    tables: frozenset[TableName]
+    commits: frozenset[str]
+
+
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What is done with each table that the branch changed.
 
     Attributes:
@@ -179,20 +201,35 @@ class _Plan:
         writes: the branch's writes, oldest first.
         mine: pointers of the tables that the branch changed, where it and main diverged and at its head.
         how: what becomes of each.
+        faults: why tables cannot have the changes of both.
+        undone: what is taken back, if that is what is done; else None.
     """
 
     work: Work
     writes: Sequence[_Write]
     mine: Mapping[TableName, tuple[str | None, str | None]]
     how: Mapping[TableName, How]
+    faults: Mapping[TableName, str] = field(default_factory=dict)
+    undone: Undone | None = None
 
     @classmethod
-    def of(cls, work: Work, ours: Collection[TableName], theirs: Collection[TableName]) -> _Plan:
-        """Decide what is done; raises `RebaseConflict`, `InvalidName`."""
+    def of(
+        cls,
+        work: Work,
+        ours: Collection[TableName] = (),
+        theirs: Collection[TableName] = (),
+        undone: Undone | None = None,
+    ) -> Plan:
+        """Decide what is done with each table; raises `InvalidName` for one of `ours` or `theirs`."""
         mine = work.catalog.diff(work.parted, work.head)
         others = work.catalog.diff(work.parted, work.main)
-        clash = {table for table in mine.keys() & others.keys() if mine[table][1] != others[table][1]}
         writes = _writes(work)
+        if undone is not None:  # what was done beside it is done again on the state before it
+            before = work.catalog.tables(work.main)
+            others = {table: (None, before.get(table)) for table in undone.tables}
+            writes = [each for each in writes if each.commit.id not in undone.commits]
+            mine = {table: mine[table] for table in mine.keys() & {each.table for each in writes}}
+        clash = {table for table in mine.keys() & others.keys() if mine[table][1] != others[table][1]}
         models = {each.table for each in writes if each.intent.kind == "model"}
         _check_named({*ours, *theirs}, clash, models)
         how: dict[TableName, How] = dict.fromkeys(mine, "kept")
@@ -202,11 +239,9 @@ class _Plan:
             quarantines = {each.quarantine for each in chosen} & how.keys()
             how |= dict.fromkeys(quarantines, "ours" if chosen is ours else "theirs")
         how |= {table.quarantine: "replayed" for table in clash if how.get(table.quarantine) == "kept"}
-        plan = cls(work, writes, mine, how)
-        stale = plan._stale(models)
-        plan = cls(work, writes, mine, {**how, **dict.fromkeys(stale, "built")})
-        plan._refuse(others, models)
-        return plan
+        plan = cls(work, writes, mine, how, undone=undone)
+        plan = replace(plan, how={**how, **dict.fromkeys(plan._stale(models), "built")})
+        return replace(plan, faults=plan._faults(others, models))
 
     def results(self, dropped: Mapping[TableName, Sequence[str]] = {}) -> tuple[TableRebase, ...]:
         """Return what becomes of each table."""
@@ -244,24 +279,29 @@ class _Plan:
                 return stale
             stale |= more
 
-    def _refuse(self, others: Mapping[TableName, tuple[str | None, str | None]], models: Collection[TableName]) -> None:
-        """Raise `RebaseConflict` if a table cannot have the changes of both."""
+    def _faults(
+        self, others: Mapping[TableName, tuple[str | None, str | None]], models: Collection[TableName]
+    ) -> dict[TableName, str]:
+        """Return why tables cannot have the changes of both sides."""
         faults: dict[TableName, str] = {}
         for table, how in sorted(self.how.items()):
             reason = ""
             if how == "built" and table not in models:
-                reason = "the branch built it, not by a model of the lake, from inputs that main has other states of"
+                reason = f"{self._who} built it, not by a model of the lake, from inputs that are others now"
             elif how in {"replayed", "built"} and table in others:
                 reason = self._reason(table, others[table][1])
             if reason:
                 faults[table] = reason
-        if faults:
-            work, shown = self.work, listed([f"{table}: {reason}" for table, reason in faults.items()])
-            raise RebaseConflict(work.branch, list(faults), work.head, work.main, f"{shown}.")
+        return faults
+
+    @property
+    def _who(self) -> str:
+        """Who did the writes that are done again."""
+        return "the branch" if self.undone is None else "a later publication"
 
     def _reason(self, table: TableName, on_main: str | None) -> str:
         """Return why a table cannot have the changes of both; empty if it can."""
-        if on_main is None:
+        if on_main is None and self.undone is None:
             return f"main dropped it ({self._by_main(table)}), and the branch changed it"
         writes = [each for each in self.writes if each.table == table]
         return next(filter(None, map(self._fault, writes)), "")
@@ -269,17 +309,19 @@ class _Plan:
     def _fault(self, write: _Write) -> str:
         """Return why a write cannot be done again on another state of its table; empty if it can."""
         intent, by = write.intent, f"{write.commit.id[:12]} of {write.commit.author}"
-        meanwhile = f"and main changed it ({self._by_main(write.table)})"
+        meanwhile = (
+            f"and {'main' if self.undone is None else 'this publication'} changed it ({self._by_main(write.table)})"
+        )
         if intent.kind in _LAST:
-            return f"the branch {_LAST[intent.kind]} it ({by}), {meanwhile}"
+            return f"{self._who} {_LAST[intent.kind]} it ({by}), {meanwhile}"
         if intent.predicate and (read := self._read_by(intent.predicate) & self.mine.keys()):
             read_too = listed(sorted(map(str, read)))
-            return f"the branch deleted rows ({by}) by a condition over {read_too}, which it changed, too, {meanwhile}"
+            return f"{self._who} deleted rows ({by}) by a condition over {read_too}, which it changed, too, {meanwhile}"
         if intent.key and intent.files and intent.kind != "model":
             if not intent.incoming or not all(map(self._is_there, intent.incoming)):
-                return f"the rows that the branch merged ({by}) are not kept any more (`incoming_days`), {meanwhile}"
+                return f"the rows that {self._who} merged ({by}) are not kept any more (`incoming_days`), {meanwhile}"
             if intent.kind == "quarantine" and not self._only_appended(write.table):
-                return f"the fate of records was decided on the branch ({by}), {meanwhile}"
+                return f"{self._who} decided the fate of records ({by}), {meanwhile}"
         return ""
 
     def _read_by(self, predicate: str) -> Collection[TableName]:
@@ -294,7 +336,9 @@ class _Plan:
         return foreign_intent(work.context, table, before, after).kind == "append"
 
     def _by_main(self, table: TableName) -> str:
-        """Return the commit of main that changed a table last, and whose it is."""
+        """Return the commit of main that changed a table last, and whose it is; or what is taken back."""
+        if self.undone is not None:
+            return f"{self.undone.commit.id[:12]} of {self.undone.commit.author}"
         catalog = self.work.catalog
         now = catalog.tables(self.work.main).get(table)
         last = None
@@ -305,14 +349,28 @@ class _Plan:
         return f"{last.id[:12]} of {last.author}" if last else "main"
 
 
-class _Replay:
+class CannotReplayError(Exception):
+    """A write fails on the other state of its table.
+
+    Attributes:
+        table: the table.
+        reason: why.
+    """
+
+    def __init__(self, table: TableName, error: LagoaError) -> None:
+        super().__init__(error.message)
+        self.table = table
+        self.reason = error.message
+
+
+class Replay:
     """Does the writes of a branch again, on a draft of main.
 
     Attributes:
         dropped: by table, ids of the batches that main has.
     """
 
-    def __init__(self, plan: _Plan) -> None:
+    def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._work = plan.work
         self._draft = DraftCatalog(plan.work.catalog, plan.work.branch, plan.work.main)
@@ -330,7 +388,7 @@ class _Replay:
                 try:
                     self._again(tx, table)
                 except (QueryError, WriteError) as error:
-                    raise RebaseConflict(work.branch, [table], work.head, work.main, error.message) from error
+                    raise CannotReplayError(table, error) from error
         fault_point("rebase.written")
         if built:
             from lagoa.sql_models.run import transform
@@ -341,7 +399,7 @@ class _Replay:
         """Take the branch's state of the tables that main left alone, and of those that are asked for."""
         plan = self._plan
         taken = {table: new for table, (_, new) in plan.mine.items() if plan.how[table] in {"kept", "ours"}}
-        kept = [each.intent for each in plan.writes if plan.how[each.table] == "kept"]
+        kept = [each.intent for each in plan.writes if plan.how.get(each.table) == "kept"]
         ours = [Intent("replace", str(table)) for table, how in plan.how.items() if how == "ours"]
         tx.point(taken, [*kept, *ours])
 
@@ -394,18 +452,29 @@ class _Replay:
     def _is_dropped(self, load: Intent) -> bool:
         return load.batch is not None and load.batch.id in self.dropped.get(_named(load.table), ())
 
+    def tables(self) -> dict[TableName, str | None]:
+        """Return the new pointer of each table that is another one than at the branch's head."""
+        draft = self._draft
+        changed = draft.diff(self._work.head, draft.ref(self._work.branch).commit)
+        return {table: pointer for table, (_, pointer) in changed.items()}
+
+    def intents(self) -> list[Intent]:
+        """Return the intent of each write, in their order."""
+        return [intent for commit in self._draft.commits for intent in intents_of(commit)]
+
     def change(self) -> Change:
         """Return the change of the branch that has all of it."""
         work, draft = self._work, self._draft
-        head = draft.ref(work.branch).commit
-        before, after = (work.catalog.namespaces(work.head), draft.namespaces(head))
+        before, after = (
+            catalog.namespaces(at)
+            for catalog, at in ((work.catalog, work.head), (draft, draft.ref(work.branch).commit))
+        )
         names = sorted(before.keys() | after.keys())
-        intents = [asdict(intent) for commit in draft.commits for intent in intents_of(commit)]
         return Change(
-            tables={table: pointer for table, (_, pointer) in draft.diff(work.head, head).items()},
+            tables=self.tables(),
             message=f"Rebase {work.branch} on main ({work.main[:12]})",
             namespaces={name: after.get(name) for name in names if before.get(name) != after.get(name)},
-            properties={REBASED: work.main, INTENTS: json.dumps(intents)},
+            properties={REBASED: work.main, INTENTS: json.dumps([asdict(intent) for intent in self.intents()])},
             author=work.context.settings.author,
             merged=work.main,
         )

@@ -47,7 +47,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
     """
     sweep(context)
     catalog = context.catalog
-    target = _target(catalog, to)
+    target = named_state(catalog, to)
     base = catalog.ref(MAIN).commit
     if not catalog.is_ancestor(target.id, base):
         raise RefNotFound(to, "it was never a state of main")
@@ -55,7 +55,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
     if not differing:
         raise NothingToPublish(to)
     fault_point("publish.begun")
-    gone, back = _batches(context, differing)
+    gone, back = moved_batches(context, differing)
     change = Change(
         tables={table: then for table, (_, then) in differing.items()},
         message=f"Roll back to {to} ({target.id[:12]})",
@@ -80,7 +80,8 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
         raise PublishContended(to, 1) from error
 
 
-def _target(catalog: VersionedCatalog, to: str) -> Commit:
+def named_state(catalog: VersionedCatalog, to: str) -> Commit:
+    """Return the commit that a ref names, or the id of a commit of main; raises `RefNotFound`, `InvalidName`."""
     if is_id(to):
         try:
             return catalog.resolve(Ref(MAIN, commit=to))
@@ -94,7 +95,7 @@ def _was_audited(context: LakeContext, target: Commit) -> bool:
     return was_published(context.catalog, target.id) and context.receipts.of_commit(target.id) is not None
 
 
-def _batches(
+def moved_batches(
     context: LakeContext, differing: Mapping[TableName, tuple[str | None, str | None]]
 ) -> tuple[_Moves, _Moves]:
     """Return the batches that are withdrawn, and those that come back."""

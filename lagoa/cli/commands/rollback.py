@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,11 +10,7 @@ from lagoa.cli.completion import complete_ref
 from lagoa.cli.console import emit_json, hint, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import follow_features, say_published, tell_publication
-from lagoa.domain.lists import counted
-
-if TYPE_CHECKING:
-    from lagoa.domain.receipts import Publication
+from lagoa.cli.publications import follow_features, say_published, say_unseen, tell_publication
 
 
 def rollback(
@@ -45,17 +41,5 @@ def rollback(
         say(f"Nothing to do: main's tables are those of {ref}.")
     else:
         say_published(publication)
-        _say_unseen(publication)
+        say_unseen(publication)
         hint(f"`lagoa rollback main@{short(publication.previous)}` undoes this.")
-
-
-def _say_unseen(publication: Publication) -> None:
-    if not publication.unseen:
-        return
-    say(f"{counted(len(publication.unseen), 'batch was', 'batches were')} removed from main:")
-    for batch in publication.unseen:
-        say(f"  {batch}")
-    if publication.held:
-        hint("The same content is refused if it is loaded again.")
-    else:
-        hint("The same content can be loaded again; `lagoa rollback REF --hold` refuses it.")

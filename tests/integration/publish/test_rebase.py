@@ -356,6 +356,20 @@ def test_both_create_the_same_table(lake, small):
     assert rows(lake, "bronze.people") == [(1,), (2,)]
 
 
+def test_a_table_that_came_and_went_on_the_branch(published, two, small):
+    one, other = two
+    small.contract("bronze.passing", {"id": {"physicalType": "long*"}})
+    published.context.refresh()
+    other.append("bronze.passing", pa.table({"id": [1]}))
+    other.drop("bronze.passing")
+    other.append("bronze.people", small.people(4))
+    one.append("bronze.people", small.people(3))
+    one.publish()
+    assert how(other.rebase()) == {"bronze.people": "replayed"}
+    other.publish()
+    assert rows(published, "bronze.people") == [(1,), (2,), (3,), (4,)]
+
+
 def test_a_dry_run_does_nothing(published, two, small):
     one, other = two
     one.append("bronze.people", small.people(3))

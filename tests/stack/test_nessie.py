@@ -92,6 +92,24 @@ class TestALake:
             assert seen(lake) == [1, 2]
             assert len(lake.publications()) == 4
 
+    def test_a_branch_is_reviewed_as_embedded(self, folder):
+        with lagoa.open_lake(folder, "stack") as lake:
+            work = lake.create_branch("work")
+            work.append("bronze.people", people(1, 2, 3))
+            work.publish()
+            work = lake.create_branch("next")
+            work.merge("bronze.people", people(3, 4, age=31))
+            found = work.review()
+            (table,) = found.tables
+            assert (table.rows_added, table.rows_changed, table.rows_removed) == (1, 1, 0)
+            assert (found.main, found.head) == (lake.resolve(MAIN).id, lake.ref("next").commit)
+            assert [len(found.commits), found.commit_count] == [1, 1]
+            assert found.verdict == "all checks passed"
+            assert [ref.name for ref in lake.refs()] == [MAIN, "next", "work"]
+            assert all(each.reused for each in work.publish().report.results)
+            with pytest.raises(NothingToPublish):
+                work.review()
+
     def test_keeps_main_from_what_fails_its_audit(self, folder):
         with lagoa.open_lake(folder, "stack") as lake:
             work = lake.create_branch("bad")

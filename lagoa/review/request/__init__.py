@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from lagoa.domain.refs import MAIN
-from lagoa.errors import BatchHeld, PublishConflict
+from lagoa.errors import BatchHeld, PublishConflict, PublishContended
 from lagoa.lineage.downstream import downstream
 from lagoa.lineage.readers import lake_readers
 from lagoa.publish.work import net_change
@@ -30,6 +31,37 @@ COMMITS = 100
 """Commits of a branch that are shown; all are counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A branch beside main: both commits, the one that they parted at, and what publishing would change.
+
+    `base` is what it is compared with; `refused` says why `publish` would refuse the branch.
+    """
+
+    head: str
+    main: str
+    parted: str
+    base: str
+    net: Mapping[TableName, str | None]
+    refused: str = ""
+
+    @classmethod
+    def of(cls, context: LakeContext, branch: str) -> Self:
+        """Return a branch beside main, all of one moment: again if either moved meanwhile."""
+        catalog = context.catalog
+        for _ in range(context.settings.publish_tries):
+            head, main = catalog.ref(branch).commit, catalog.ref(MAIN).commit
+            parted = catalog.merge_base(main, head)
+            try:
+                found = cls(head, main, parted, main, net_change(context, branch))
+            except (PublishConflict, BatchHeld) as error:
+                net = {table: new for table, (_, new) in catalog.diff(parted, head).items()}
+                found = cls(head, main, parted, parted, net, str(error))
+            if (catalog.ref(branch).commit, catalog.ref(MAIN).commit) == (head, main):
+                return found
+        raise PublishContended(branch, context.settings.publish_tries)
+
+
 def review(context: LakeContext, branch: str, *, audit: bool = True, samples: int = 5) -> Review:
     """Return what publishing a branch would change on main; nothing is published.
 
@@ -48,37 +80,31 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
         CheckError, ContractError: a check file or contract that cannot be used.
         TableUnreadable: others wrote something to a table that would not be read correctly.
+        PublishContended: main or the branch moved each time while they were looked at.
     """
     started = time.perf_counter()
-    catalog = context.catalog
-    head, main = catalog.ref(branch).commit, catalog.ref(MAIN).commit
-    refused, base, parted = "", main, catalog.merge_base(main, head)
-    try:
-        net: Mapping[TableName, str | None] = net_change(context, branch)
-    except (PublishConflict, BatchHeld) as error:
-        refused, base = str(error), parted
-        net = {table: new for table, (_, new) in catalog.diff(parted, head).items()}
-    before = catalog.tables(base)
-    after = {table: pointer for table, pointer in {**before, **net}.items() if pointer is not None}
-    commits, number, authors = _commits(context, head, parted)
-    checked = review_checks(context, after, before, base, audit=audit and not refused)
-    pairs = {table: (before.get(table), new) for table, new in net.items()}
+    work = _Work.of(context, branch)
+    before = context.catalog.tables(work.base)
+    after = {table: pointer for table, pointer in {**before, **work.net}.items() if pointer is not None}
+    commits, number, authors = _commits(context, work.head, work.parted)
+    checked = review_checks(context, after, before, work.base, audit=audit and not work.refused)
+    pairs = {table: (before.get(table), new) for table, new in work.net.items()}
     tables = review_tables(context, pairs, samples)
     readers = lake_readers(context, after)
     return Review(
         lake=context.settings.name,
         branch=branch,
-        head=head,
-        main=main,
-        base=base,
-        refused=refused,
+        head=work.head,
+        main=work.main,
+        base=work.base,
+        refused=work.refused,
         commits=commits,
         commit_count=number,
         authors=authors,
         tables=tables,
         checks=checked,
         kpis=kpis_of(context, tables, pairs),
-        downstream=tuple(downstream(readers, changed_columns(tables), net.keys())),
+        downstream=tuple(downstream(readers, changed_columns(tables), work.net.keys())),
         problems=readers.problems,
         reviewed_at=context.clock(),
         seconds=time.perf_counter() - started,

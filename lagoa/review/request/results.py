@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from lagoa.domain.checks import Outcome
 from lagoa.domain.lists import counted
+from lagoa.domain.notebooks import html_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -257,6 +258,15 @@ class Review:
 
     def __repr__(self) -> str:
         return f"<Review of {self.branch!r} ({self.head[:12]}): {counted(len(self.tables), 'table')}, {self.verdict}>"
+
+    def _repr_html_(self) -> str:
+        """Return the tables that would change as HTML, for a notebook."""
+        columns = ("table", "", "rows added", "changed", "removed", "breaks readers")
+        rows = [
+            (each.table, each.kind, each.rows_added, each.rows_changed, each.rows_removed, "; ".join(each.breaking))
+            for each in self.tables
+        ]
+        return html_table(columns, rows, f"{self.branch} ({self.head[:12]}): {self.verdict}")
 
     @property
     def breaking(self) -> tuple[str, ...]:

@@ -255,3 +255,32 @@ def test_any_rows(
         )
         found = diff(lake.context, "before", "after", samples=0).tables
         assert (counts(found[0]) if found else (0, 0, 0)) == expected
+
+
+KEYS = """
+select 9223372036854775807::bigint l, true b, (-2147483648)::int i,
+  (-99999999999999999999999999999999999.999)::decimal(38,3) n, date '0001-01-01' t,
+  timestamp '9999-12-31 23:59:59.999999' s,
+  timestamptz '1969-12-31 23:59:59.999999+00' z, 'a''b\\x00\\xFF'::blob x, time '23:59:59.999999' m,
+  '00000000-0000-0000-0000-0000000000ff'::uuid u, 'ç"$1'' --' c
+"""
+
+
+def test_rows_are_found_by_keys_of_every_type(folder: LakeFolder) -> None:
+    kinds = "l:long* b:boolean* i:int* n:decimal(38,3)* t:date* s:timestamp* z:timestamptz* x:binary*"
+    folder.contract("silver.keys", f"{kinds} m:time* u:uuid* c:string* v:long", materialization="full")
+    folder.model("silver.keys", f"select *, 1 as v from ({KEYS})")
+    with folder.open() as lake:
+        lake.create_branch("before").transform(["silver.keys"])
+        after = lake.create_branch("after", "before")
+        folder.model(
+            "silver.keys", f"select *, 2 as v from ({KEYS}) union all select * replace (1 as i), 3 from ({KEYS})"
+        )
+        lake.context.refresh()
+        after.transform(["silver.keys"])
+        found = only(lake, "silver.keys")
+    assert counts(found) == (1, 0, 1)
+    assert found.values_changed == {"v": 1}
+    added, changed = found.samples
+    assert (added.after or {})["i"] == 1
+    assert ((changed.before or {})["v"], (changed.after or {})["v"]) == (1, 2)

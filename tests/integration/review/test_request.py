@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from foreign_tables import delete_positions
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import NothingToPublish, RefNotFound, RefProtected
@@ -397,3 +399,32 @@ def test_a_table_that_was_written_with_the_same_rows_affects_nobody(dev):
 def test_a_name_of_a_table_is_that_of_its_review(dev):
     dev.append(ORDERS, rows([101]))
     assert [each.table for each in dev.review().tables] == [TableName.parse(ORDERS)]
+
+
+def test_two_people_review_one_branch_at_a_time(lake, dev):
+    dev.append(ORDERS, rows([101]))
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(lambda _: dev.review(), range(2))
+    told = [[(each.check, each.outcome) for each in found.checks.results] for found in (one, other)]
+    assert told[0] == told[1]
+    assert (one.tables, one.downstream) == (other.tables, other.downstream)
+
+
+def test_rows_that_another_engine_deleted_by_position_are_removed(monkeypatch, lake, dev):
+    delete_positions(dev.catalog().load_table(ORDERS), "id", 7)
+    found = of(dev.review(), ORDERS)
+    assert (found.rows_added, found.rows_removed) == (0, 1)
+    assert (found.rows_before, found.rows_after) == (100, None)  # the metadata does not say how many are left
+    assert found.profile is not None
+    assert (column(found, "price").before.rows, column(found, "price").after.rows) == (100, 99)
+    monkeypatch.setattr(profiles, "WHOLE", 50)
+    again = of(dev.review(), ORDERS)
+    assert again.profile is not None
+    assert column(again, "price").after.rows == 99
+
+
+def test_in_a_notebook_it_is_a_table_of_tables(dev):
+    dev.append(ORDERS, rows([101]))
+    found = dev.review()
+    assert ORDERS in found._repr_html_()
+    assert repr(found) == f"<Review of 'dev' ({dev.head[:12]}): 1 table, all checks passed>"

@@ -132,3 +132,17 @@ def test_a_review_that_would_be_refused_says_so_first(lake, changed):
     assert "✗ would be refused" in page.words
     assert f"no: {EVIL}" in page.words
     assert refused.markdown().splitlines()[2].startswith("❌ **would be refused**")
+
+
+def test_a_column_of_another_engine_may_have_any_name(lake):
+    name = "<img src=x>|`` *x*"
+    branch = lake.create_branch("foreign")
+    branch.catalog().create_namespace("silver")
+    table = branch.catalog().create_table("silver.foreign", pa.schema([pa.field(name, pa.string())]))
+    table.append(pa.table({name: ["secret"]}))
+    found = branch.review(audit=False)
+    page = Page(found.html())
+    assert "img" not in page.tags
+    assert name in page.words
+    assert "secret" not in found.html() + found.markdown()  # without a contract nobody knows whose it is
+    assert "<img" not in re.sub(r"(?s)(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", found.markdown())

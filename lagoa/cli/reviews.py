@@ -32,6 +32,8 @@ def say_review(review: Review) -> None:
     say(f"{review.branch} ({short(review.head)}) on main ({short(review.main)}): {one_line(words.summary(review))}.")
     if review.refused:
         say_parts(Painted("refused", "red"), f" {one_line(review.refused)}")
+    if review.rebase:
+        say_parts(Painted("behind", "yellow"), f" {one_line(words.rebased(review))}")
     _say_commits(review)
     _say_list("Breaks readers", review.breaking)
     _say_tables(review)
@@ -174,6 +176,7 @@ def tell_review(review: Review) -> dict[str, Any]:
         "main": review.main,
         "base": review.base,
         "refused": review.refused or None,
+        "rebase": [{"table": str(each.table), "how": each.how, "writes": each.writes} for each in review.rebase],
         "verdict": review.verdict,
         "commits": list(map(_commit, review.commits)),
         "commit_count": review.commit_count,

@@ -12,6 +12,7 @@ from lagoa.domain.refs import MAIN
 from lagoa.errors import BatchHeld, PublishConflict, PublishContended
 from lagoa.lineage.downstream import downstream
 from lagoa.lineage.readers import lake_readers
+from lagoa.publish.rebase import rebase
 from lagoa.publish.work import net_change
 from lagoa.review.request.checks import review_checks
 from lagoa.review.request.kpis import kpis_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
     from lagoa.domain.tables import TableName
+    from lagoa.errors import LagoaError
+    from lagoa.publish.rebase import TableRebase
 
 __all__ = ["Review", "review"]
 
@@ -35,7 +38,8 @@ COMMITS = 100
 class _Work:
     """A branch beside main: both commits, the one that they parted at, and what publishing would change.
 
-    `base` is what it is compared with; `refused` says why `publish` would refuse the branch.
+    `base` is what it is compared with; `refused` says why `publish` would refuse the branch, `rebase` what it would do
+    again on main first.
     """
 
     head: str
@@ -44,6 +48,7 @@ class _Work:
     base: str
     net: Mapping[TableName, str | None]
     refused: str = ""
+    rebase: tuple[TableRebase, ...] = ()
 
     @classmethod
     def of(cls, context: LakeContext, branch: str) -> Self:
@@ -56,18 +61,29 @@ class _Work:
                 found = cls(head, main, parted, main, net_change(context, branch))
             except (PublishConflict, BatchHeld) as error:
                 net = {table: new for table, (_, new) in catalog.diff(parted, head).items()}
-                found = cls(head, main, parted, parted, net, str(error))
+                found = cls(head, main, parted, parted, net, *_rebased(context, branch, error))
             if (catalog.ref(branch).commit, catalog.ref(MAIN).commit) == (head, main):
                 return found
         raise PublishContended(branch, context.settings.publish_tries)
+
+
+def _rebased(context: LakeContext, branch: str, error: LagoaError) -> tuple[str, tuple[TableRebase, ...]]:
+    """Return why a branch that does not fit to main would be refused, else what a rebase would do first."""
+    if not isinstance(error, PublishConflict) or not error.behind:
+        return str(error), ()
+    try:
+        return "", rebase(context, branch, dry_run=True).tables
+    except PublishConflict as conflict:
+        return str(conflict), ()
 
 
 def review(context: LakeContext, branch: str, *, audit: bool = True, samples: int = 5) -> Review:
     """Return what publishing a branch would change on main; nothing is published.
 
     The state that is reviewed is main's head with the net change of the branch: what `publish` audits. Where `publish`
-    would refuse the branch, that is said (`refused`), and the branch is compared with the state of main that it is
-    based on. Only data files that main or the branch does not have are read, but for small tables.
+    would first have to rebase the branch, or would refuse it, that is said (`rebase`, `refused`), and the branch is
+    compared with the state of main that it is based on; then no check runs. Only data files that main or the branch
+    does not have are read, but for small tables.
 
     Args:
         context: the lake.
@@ -87,7 +103,7 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
     before = context.catalog.tables(work.base)
     after = {table: pointer for table, pointer in {**before, **work.net}.items() if pointer is not None}
     commits, number, authors = _commits(context, work.head, work.parted)
-    checked = review_checks(context, after, before, work.base, audit=audit and not work.refused)
+    checked = review_checks(context, after, before, work.base, audit=audit and work.base == work.main)
     pairs = {table: (before.get(table), new) for table, new in work.net.items()}
     tables = review_tables(context, pairs, samples)
     readers = lake_readers(context, after)
@@ -98,6 +114,7 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
         main=work.main,
         base=work.base,
         refused=work.refused,
+        rebase=work.rebase,
         commits=commits,
         commit_count=number,
         authors=authors,

@@ -59,11 +59,15 @@ def _lines(review: Review, details: int) -> Iterator[str]:
     yield f"## Review of {code(review.branch)}"
     yield ""
     bad = review.refused or review.checks.blocking
-    sign = "❌" if bad else "⚠️" if review.checks.unknown or review.checks.bad else "✅"
+    doubtful = review.rebase or review.checks.unknown or review.checks.bad
+    sign = "❌" if bad else "⚠️" if doubtful else "✅"
     yield f"{sign} **{review.verdict}**: {review.checks.counted}."
     yield ""
     if review.refused:
         yield code(review.refused, 1000)
+        yield ""
+    if review.rebase:
+        yield code(words.rebased(review), 1000)
         yield ""
     authors = ", ".join(map(code, review.authors[:5])) + (" and others" if len(review.authors) > 5 else "")  # noqa: PLR2004
     yield f"- branch at {code(review.head[:12])}, main at {code(review.main[:12])}"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Commit
     from lagoa.domain.tables import TableName
     from lagoa.lineage.downstream import Affected
+    from lagoa.publish.rebase import TableRebase
     from lagoa.review.diff import ColumnChange, Kind
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -224,9 +225,10 @@ class Review:
         branch: the branch.
         head: id of its commit.
         main: id of main's commit.
-        base: id of the commit that the branch is compared with: main's, or where the branch is refused the one that
-            it is based on.
+        base: id of the commit that the branch is compared with: main's, or where the branch would be refused or rebased
+            the one that it is based on.
         refused: why publishing would be refused before any check, with what to do; empty if it would not.
+        rebase: what publishing would first do again on main, since main changed the same tables; empty if nothing.
         commits: the newest commits of the branch that main does not have, newest first.
         commit_count: how many there are.
         authors: who made them, by their number.
@@ -245,6 +247,7 @@ class Review:
     main: str
     base: str
     refused: str
+    rebase: tuple[TableRebase, ...]
     commits: tuple[Commit, ...]
     commit_count: int
     authors: tuple[str, ...]
@@ -278,6 +281,8 @@ class Review:
         """What would become of a publication now, as far as is known, in one line."""
         if self.refused:
             return "would be refused"
+        if self.rebase:
+            return "would be put on main as it is now first"
         if self.checks.blocking:
             return f"would be refused: {counted(self.checks.blocking, 'check')} failed"
         if self.checks.unknown:

@@ -126,6 +126,18 @@ def state_of(each: Affected) -> str:
     return "not built again: stale" if each.stale else "built again on the branch"
 
 
+def rebased(review: Review) -> str:
+    """Return what publishing would do first with a branch that is behind main; empty if nothing."""
+    if not review.rebase:
+        return ""
+    done = [f"{each.table} ({each.how})" for each in review.rebase if each.how != "kept"]
+    return (
+        f"main changed the same tables or their inputs meanwhile: publishing does again what the branch did to "
+        f"{listed(done)}. Here it is compared with the state of main that it is based on, and no check was run; "
+        f"`lagoa rebase {review.branch}` makes the state that can be reviewed."
+    )
+
+
 def summary(review: Review) -> str:
     """Return in one line what publishing would change."""
     added, removed, changed = (

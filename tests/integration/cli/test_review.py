@@ -26,8 +26,8 @@ def test_json_has_everything(lake, tmp_path):
     _changed(lake, tmp_path)
     found = ok(lake, "review", "dev", "--json").json()
     assert found.keys() == {
-        "branch", "head", "main", "base", "refused", "verdict", "commits", "commit_count", "authors", "breaking",
-        "tables", "checks", "kpis", "downstream", "problems", "reviewed_at", "seconds",
+        "branch", "head", "main", "base", "refused", "rebase", "verdict", "commits", "commit_count", "authors",
+        "breaking", "tables", "checks", "kpis", "downstream", "problems", "reviewed_at", "seconds",
     }  # fmt: skip
     (table,) = found["tables"]
     assert (table["table"], table["kind"]) == ("bronze.people", "changed")

@@ -135,19 +135,39 @@ def test_what_is_not_to_be_published_has_no_review(lake, dev):
         type(dev)(lake.context, "nosuch").review()
 
 
-def test_a_branch_that_would_be_refused_is_compared_with_what_it_is_based_on(lake, dev):
-    base = lake.branch("main").head
-    dev.append(ORDERS, rows([101]))
+def publish_other_rows(lake):
     with lake.run("other") as other:
         other.append(ORDERS, rows(range(300, 310)))
         other.transform()
         other.publish()
+
+
+def test_a_branch_that_would_be_rebased_is_compared_with_what_it_is_based_on(lake, dev):
+    base = lake.branch("main").head
+    dev.append(ORDERS, rows([101]))
+    publish_other_rows(lake)
     found = dev.review()
-    if found.refused:
-        assert "silver.orders" in found.refused
-        assert found.verdict == "would be refused"
-        assert (found.base, found.main) == (base, lake.branch("main").head)
+    assert (found.base, found.main, found.refused) == (base, lake.branch("main").head, "")
+    assert [(str(each.table), each.how, each.writes) for each in found.rebase] == [(ORDERS, "replayed", 1)]
+    assert found.verdict == "would be put on main as it is now first"
+    assert "silver.orders/key/id" in found.checks.unknown
     assert (of(found, ORDERS).rows_added, of(found, ORDERS).rows_removed) == (1, 0)
+    for text in (found.html(), found.markdown()):
+        assert "`lagoa rebase dev` makes the state that can be reviewed" in text
+    dev.rebase()
+    again = dev.review()
+    assert (again.rebase, again.base) == ((), again.main)
+    assert (of(again, ORDERS).rows_before, of(again, ORDERS).rows_added) == (110, 1)
+
+
+def test_a_branch_that_would_be_refused_is_compared_with_what_it_is_based_on(lake, dev):
+    dev.replace(ORDERS, rows([1]))
+    publish_other_rows(lake)
+    found = dev.review()
+    assert ORDERS in found.refused
+    assert (found.verdict, found.rebase) == ("would be refused", ())
+    assert "silver.orders/key/id" in found.checks.unknown
+    assert of(found, ORDERS).rows_removed == 99
 
 
 def test_personal_values_are_in_no_part(dev):

@@ -13,7 +13,7 @@ from lagoa.contracts.contract import PERSONAL
 from lagoa.domain.commits import INTENTS
 from lagoa.domain.lists import counted, listed
 from lagoa.domain.notebooks import html_table, moment
-from lagoa.domain.refs import MAIN
+from lagoa.domain.refs import MAIN, Ref
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import KeyRefused, RefNotFound, RowNotFound, TableNotFound
@@ -341,7 +341,7 @@ class _Walk:
             published=published,
             author=made.author,
             publisher=commit.author,
-            branch=commit.properties.get(BRANCH, "") if published else self.ref,
+            branch=commit.properties.get(BRANCH, "") if published else Ref.parse(self.ref).name,
             message=commit.message,
             how=made.how,
             restored=made.restored,

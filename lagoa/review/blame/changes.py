@@ -52,13 +52,12 @@ def changes_between(older: Found, newer: Found, *, versions: bool) -> list[Chang
     before, after = _in_columns_of(older, newer), list(newer.rows)
     if not versions:
         return _changes(before, after)
-    starts = list(dict.fromkeys(row.get(FROM) for row in (*before, *after)))
-    starts.sort(key=lambda each: (each is not None, str(each)))
-    return [
-        change
-        for start in starts
-        for change in _changes(*([row for row in rows if row.get(FROM) == start] for rows in (before, after)))
-    ]
+    sides: dict[Any, tuple[list[Row], list[Row]]] = {}
+    for side, rows in enumerate((before, after)):
+        for row in rows:
+            sides.setdefault(row.get(FROM), ([], []))[side].append(row)
+    starts = sorted(sides, key=lambda each: (each is not None, str(each)))
+    return [change for start in starts for change in _changes(*sides[start])]
 
 
 def _in_columns_of(older: Found, newer: Found) -> list[Row]:

@@ -37,6 +37,9 @@ _BOUNDED = {"int", "long", "string", "date", "timestamp", "timestamptz"}
 
 _APPEND = "append"
 
+_MOST = 10_000
+"""How many rows may have the key: versions, or repetitions of a key that is not unique."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -188,13 +191,11 @@ class KeyRows:
 
     def _rows_of(self, layout: _Layout, snapshot: Snapshot, pointer: str) -> tuple[list[Row], set[int | None] | None]:
         """Return the rows at a snapshot, and the snapshots that added their files; None for these if nobody can say."""
-        files: list[tuple[DataFile, int | None]] = []
-        for manifest in snapshot.manifests(layout.table.io):
-            if not (manifest.has_added_files() or manifest.has_existing_files()):
-                continue
-            if _is_of_deletes(manifest):
-                return self._read_whole(layout, pointer), None
-            files += self._files_with_key(layout, manifest)
+        listed = snapshot.manifests(layout.table.io)
+        manifests = [each for each in listed if each.has_added_files() or each.has_existing_files()]
+        if any(map(_is_of_deletes, manifests)):
+            return self._read_whole(layout, pointer), None
+        files = self._files_with_key(layout, manifests)
         if not self._read([file for file, _ in files], layout):
             return self._read_whole(layout, pointer), None
         rows, added = [], set[int | None]()
@@ -204,20 +205,22 @@ class KeyRows:
             added |= {number} if here else set()
         return rows, added
 
-    def _files_with_key(self, layout: _Layout, manifest: ManifestFile) -> list[tuple[DataFile, int | None]]:
-        """Return a manifest's files that may have a row with the key, each with the snapshot that added it."""
+    def _files_with_key(self, layout: _Layout, manifests: Sequence[ManifestFile]) -> list[tuple[DataFile, int | None]]:
+        """Return the files of manifests that may have a row with the key, each with the snapshot that added it."""
         from pyiceberg.expressions.visitors import _InclusiveMetricsEvaluator
+        from pyiceberg.utils.concurrent import ExecutorFactory
 
-        place = (manifest.manifest_path, layout.head.schemas)
-        if place not in self._manifests:
-            condition = self._condition(layout)
-            evaluator = _InclusiveMetricsEvaluator(layout.table.schema(), condition)
-            self._manifests[place] = [
-                (entry.data_file, entry.snapshot_id)
-                for entry in manifest.fetch_manifest_entry(layout.table.io)
-                if evaluator.eval(entry.data_file)
-            ]
-        return self._manifests[place]
+        evaluator = _InclusiveMetricsEvaluator(layout.table.schema(), self._condition(layout))
+
+        def read(manifest: ManifestFile) -> list[tuple[DataFile, int | None]]:
+            entries = manifest.fetch_manifest_entry(layout.table.io)
+            return [(entry.data_file, entry.snapshot_id) for entry in entries if evaluator.eval(entry.data_file)]
+
+        schemas = layout.head.schemas
+        new = [each for each in manifests if (each.manifest_path, schemas) not in self._manifests]
+        for manifest, files in zip(new, ExecutorFactory.get_or_create().map(read, new), strict=True):
+            self._manifests[manifest.manifest_path, schemas] = files
+        return [file for each in manifests for file in self._manifests[each.manifest_path, schemas]]
 
     def _condition(self, layout: _Layout) -> Any:
         from pyiceberg.expressions import AlwaysTrue, And, EqualTo, Reference
@@ -256,8 +259,11 @@ class KeyRows:
         terms = " AND ".join(
             f"{name_in_sql(name)} = CAST(? AS {type_in_sql(schema.find_field(name).field_type)})" for name in key
         )
-        query = f"SELECT {names_in_sql(names)}{more} FROM {source} WHERE {terms}"
+        query = f"SELECT {names_in_sql(names)}{more} FROM {source} WHERE {terms} LIMIT {_MOST + 1}"
         found = self._session.query(query, list(key.values())).fetchall()
+        if len(found) > _MOST:
+            reason = f"more than {_MOST:,} rows have this key at one of its states."
+            raise KeyRefused(self._contract.table, reason, "Make the key unique; `lagoa sql` shows these rows.")
         return [dict(zip([*names, FILE_COLUMN], row, strict=False)) for row in found]
 
 

@@ -195,6 +195,7 @@ def test_a_branch_has_its_own_commits_first(lake):
         "dev/1",
         f"merge into {ORDERS}",
     )
+    assert lake.blame(ORDERS, 1, f"dev/1@{changed}").writes == found.writes
     assert first.at == lake.context.catalog.get(changed).committed_at
     assert (second.commit, second.published, second.branch) == (came.commit, True, "load")
 
@@ -419,6 +420,12 @@ def test_a_key_that_is_not_unique_is_told(folder, lake):
         ("removed", "merge", "a", None),
         ("removed", "merge", "b", None),
     ]
+
+
+def test_a_key_of_very_many_rows_is_refused(lake):
+    lake.branch("dev").append(ORDERS, "SELECT 1 AS id, 'a' AS state FROM range(10001)")
+    with pytest.raises(KeyRefused, match=r"more than 10,000 rows have this key"):
+        lake.blame(ORDERS, 1, "dev")
 
 
 def test_other_writers_leave_no_intent(lake):

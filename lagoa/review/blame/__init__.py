@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.audit.records import RECEIPT
 from lagoa.catalog.table_facts import INPUTS
 from lagoa.contracts.contract import PERSONAL
-from lagoa.domain.commits import INTENTS
+from lagoa.domain.commits import intents_of
 from lagoa.domain.lists import counted, listed
 from lagoa.domain.notebooks import html_table, moment
 from lagoa.domain.refs import MAIN, Ref
@@ -18,6 +19,7 @@ from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
 from lagoa.errors import KeyRefused, RefNotFound, RowNotFound, TableNotFound
 from lagoa.publish import BRANCH, ROLLBACK
+from lagoa.publish.rebase import REBASED
 from lagoa.review.personal import HIDDEN
 
 if TYPE_CHECKING:
@@ -33,9 +35,6 @@ if TYPE_CHECKING:
 _BATCH = LINEAGE_COLUMNS[0]
 _MOVES = 500
 """How many moves of main are read at first to learn the times of publications."""
-
-_UNKNOWN = {"kind": "unknown"}
-"""Stands for the intent that other writers do not leave."""
 
 _COMMITS = 1_000
 """How many commits of a work branch are looked at to learn who wrote a row."""
@@ -140,9 +139,9 @@ def blame(  # noqa: PLR0913 - each is the caller's choice
 ) -> Blame:
     """Return the publications that wrote the row with a key, newest first; of a branch, first its own commits.
 
-    The walk goes along first parents, and ends at the publication by which the row came, unless that was a rollback or
-    a restored table. Only commits that changed the table's pointer are looked at, and of their states only the files
-    that the next state does not have and whose bounds admit the key.
+    The walk goes along first parents, behind a rebase along main, and ends at the publication by which the row came,
+    unless that was a rollback or a restored table. Only commits that changed the table's pointer are looked at, and of
+    their states only the files that the next state does not have and whose bounds admit the key.
 
     Rows are compared in the columns of the later state: a renamed column is the same, a dropped one is left out.
 
@@ -285,51 +284,67 @@ class _Walk:
 
     def _moves(self, head: Commit) -> Iterator[tuple[Commit, str | None, str | None]]:
         """Yield the commits that changed the table's pointer, newest first, with the pointer before and after."""
-        catalog = self.context.catalog
         later: Commit | None = None
         pointer: str | None = None
-        for commit in catalog.log(head.id):
-            here = catalog.tables(commit.id).get(self.table)
+        for commit in self._log(head.id):
+            here = self._pointer(commit.id)
             if later is not None and here != pointer:
                 yield later, here, pointer
             later, pointer = commit, here
         if later is not None and pointer is not None:  # the root has it, as in an imported catalog
             yield later, None, pointer
 
+    def _log(self, start: str | None) -> Iterator[Commit]:
+        """Yield a commit and those that it was made on, newest first: behind a rebase main goes on."""
+        while start is not None:
+            line, start = self.context.catalog.log(start), None
+            for commit in line:
+                yield commit
+                if REBASED in commit.properties:
+                    start = commit.properties[REBASED]
+                    break
+
+    def _pointer(self, commit: str | None) -> str | None:
+        return None if commit is None else self.context.catalog.tables(commit).get(self.table)
+
     def _facts(self, commit: Commit, after: str | None) -> _Facts:
         """Return who made a commit's change to the row, and how."""
         if ROLLBACK in commit.properties:
             return _Facts(commit.author, ("rollback",), restored=commit.properties[ROLLBACK])
-        steps = (self._steps(commit) if len(commit.parents) > 1 else []) or [commit]
+        steps = self._steps(commit)
         authors = ", ".join(dict.fromkeys(step.author for step in steps))
-        intents = [_intents(step, self.table) for step in steps]
-        kinds = dict.fromkeys(each["kind"] for found in intents for each in found or [_UNKNOWN])
-        batches = {each["batch"]["id"] for found in intents for each in found if each.get("batch")}
+        intents = [[each for each in intents_of(step) if each.table == str(self.table)] for step in steps]
+        kinds: dict[str, None] = {}
+        for found in intents:
+            kinds |= dict.fromkeys([str(each.kind) for each in found] or ["unknown"])
+        batches = {each.batch.id for found in intents for each in found if each.batch}
         built_from = ""
         if "model" in kinds and after is not None:
             built_from = self.context.metadata.facts(after).properties.get(INPUTS, "")
         inputs = tuple(sorted(json.loads(built_from or "{}")))
         return _Facts(authors, tuple(kinds), inputs, batch=batches.pop() if len(batches) == 1 else "")
 
-    def _steps(self, publication: Commit) -> list[Commit]:
-        """Return the commits of the published branch that changed the row, oldest first.
+    def _steps(self, commit: Commit) -> list[Commit]:
+        """Return the commits by which the change of a commit to the row was made, oldest first.
 
-        Those that changed the table, if none changed the row; none if they cannot be read any more.
+        They are commits of the branch that it publishes, or puts on main again; else it is the commit alone. If none
+        changed the row, they are those that changed the table.
         """
-        catalog = self.context.catalog
-        main, head = publication.parents[:2]
+        if len(commit.parents) == 1 or not commit.parents:
+            return [commit]
+        main, head = commit.parents[:2] if REBASED not in commit.properties else commit.parents[1::-1]
         moved: list[tuple[Commit, bool]] = []
-        try:
-            base = catalog.merge_base(main, head)
-            line = list(islice(takewhile(lambda each: each.id != base, catalog.log(head)), _COMMITS))
-            for commit in reversed(line):
-                after, before = (catalog.tables(each).get(self.table) for each in (commit.id, *commit.parents[:1]))
+        with suppress(RefNotFound):  # the branch's commits may be gone with it
+            base = self.context.catalog.merge_base(main, head)
+            line = [*islice(takewhile(lambda each: each.id != base, self._log(head)), _COMMITS)]
+            for step in reversed(line):
+                on = [step.properties.get(REBASED), *step.parents[:1]]
+                after, before = self._pointer(step.id), self._pointer(next(filter(None, on), None))
                 if after != before:
-                    moved.append((commit, self.rows.at(after).rows != self.rows.at(before).rows))
-        except RefNotFound:
-            return []
-        wrote = [commit for commit, changed in moved if changed]
-        return wrote or [commit for commit, _ in moved]
+                    moved.append((step, self.rows.at(after).rows != self.rows.at(before).rows))
+        steps = [step for step, wrote in moved if wrote] or [step for step, _ in moved]
+        found = [each for step in steps for each in (self._steps(step) if REBASED in step.properties else [step])]
+        return list({each.id: each for each in found}.values()) or [commit]
 
     def _write(self, change: Change, commit: Commit, made: _Facts) -> RowWrite:
         published = RECEIPT in commit.properties
@@ -370,9 +385,3 @@ class _Facts:
     built_from: tuple[str, ...] = ()
     restored: str = ""
     batch: str = ""
-
-
-def _intents(commit: Commit, table: TableName) -> list[dict[str, Any]]:
-    """Return a commit's intents for a table; none if another writer changed it."""
-    intents: list[dict[str, Any]] = json.loads(commit.properties.get(INTENTS, "[]"))
-    return [intent for intent in intents if intent["table"] == str(table)]

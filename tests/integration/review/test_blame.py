@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -22,6 +23,7 @@ from lagoa.errors import (
     CatalogDamaged,
     KeyRefused,
     NotAllowed,
+    PublishConflict,
     RefNotFound,
     RowNotFound,
     TableNotFound,
@@ -205,6 +207,39 @@ def test_only_the_commits_of_a_branch_that_changed_the_row_tell_how(lake):
     published(lake, "two", merged((2, "b")), deleted("id = 1"))
     assert [each.how for each in lake.blame(ORDERS, 2).writes] == [("merge",), ("append",)]
     assert [each.how for each in lake.blame(ORDERS, 1).writes] == [("delete",), ("append",)]
+
+
+def test_a_rebased_branch_stands_on_main_as_it_is_now(lake):
+    came = published(lake, "load", appended((1, "a"), (2, "a")))
+    one, two = (lake.create_branch(name) for name in ("one", "two"))
+    two.append(ORDERS, orders((3, "c")))
+    two.merge(ORDERS, orders((2, "c")))
+    one.merge(ORDERS, orders((1, "b")))
+    first = one.publish()
+    two.rebase()
+
+    def commits(key, ref):
+        return [(each.commit, each.how, each.published) for each in lake.blame(ORDERS, key, ref).writes]
+
+    rebased = two.head
+    assert commits(1, "two") == [(first.commit, ("merge",), True), (came.commit, ("append",), True)]
+    assert commits(2, "two") == [(rebased, ("merge",), False), (came.commit, ("append",), True)]
+    assert commits(3, "two") == [(rebased, ("append",), False)]
+    two.merge(ORDERS, orders((3, "d")))
+    second = two.publish()
+    assert commits(1, "main") == [(first.commit, ("merge",), True), (came.commit, ("append",), True)]
+    assert commits(2, "main") == [(second.commit, ("merge",), True), (came.commit, ("append",), True)]
+    assert commits(3, "main") == [(second.commit, ("append", "merge"), True)]
+
+
+def test_who_wrote_and_who_published(folder, lake):
+    branch = lake.create_branch("load")
+    branch.append(ORDERS, orders((1, "a")))
+    folder.settings(author="bob")
+    with folder.open() as others_lake:
+        others_lake.branch("load").publish()
+    (write,) = lake.blame(ORDERS, 1).writes
+    assert (write.author, write.publisher) == ("ana", "bob")
 
 
 def test_batches(folder, lake):
@@ -527,7 +562,7 @@ def test_what_was_appended_since_is_told_without_the_manifests_of_each_state(lak
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["merge", "append", "delete", "rollback", "restore", "drop", "foreign"]),
+        st.sampled_from(["merge", "append", "delete", "rollback", "restore", "drop", "foreign", "behind"]),
         st.integers(1, 3),
         st.sampled_from("ab"),
     ),
@@ -580,7 +615,13 @@ def _take(lake, name, step, key, state):
         if len(lake.log("main", 10)) > key and lake.tables(target) != lake.tables():
             lake.rollback(target)
         return
-    branch = lake.create_branch(name)
+    behind = "main~1" if step == "behind" and len(lake.log("main", 2)) > 1 else "main"
+    branch = lake.create_branch(name, behind)
+    if step == "behind":
+        branch.merge(ORDERS, orders((key, state)))
+        with suppress(PublishConflict):
+            branch.publish()
+        return
     if step in {"merge", "append"} and not (step == "append" and has):
         getattr(branch, step)(ORDERS, orders((key, state)))
     elif step == "delete" and has:

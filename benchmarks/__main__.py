@@ -16,6 +16,7 @@ PARTS = {
     "infer": "Drafts of contracts",
     "incremental": "Increments",
     "publish": "Publishing",
+    "writers": "Publishing by many at a time",
     "review": "Reviewing",
     "catalog": "The catalog",
     "contracts": "Contracts",

@@ -113,7 +113,8 @@ def rebase(
     plan = Plan.of(work, frozenset(ours), frozenset(theirs))
     if plan.faults:
         reasons = listed([f"{table}: {reason}" for table, reason in plan.faults.items()])
-        raise RebaseConflict(branch, list(plan.faults), work.head, work.main, f"{reasons}.")
+        named = list(dict.fromkeys(with_owners(work, plan.faults)))
+        raise RebaseConflict(branch, named, work.head, work.main, f"{reasons}.")
     if dry_run:
         return RebaseResult(branch, work.main, None, plan.results())
     fault_point("rebase.begun")
@@ -121,7 +122,9 @@ def rebase(
     try:
         replay.run()
     except CannotReplayError as error:
-        raise RebaseConflict(branch, [error.table], work.head, work.main, error.reason) from error.__cause__
+        raise RebaseConflict(
+            branch, with_owners(work, [error.table]), work.head, work.main, error.reason
+        ) from error.__cause__
     fault_point("rebase.replayed")
     commit = context.catalog.commit(branch, work.head, replay.change())
     fault_point("rebase.committed")
@@ -221,7 +224,7 @@ class Plan:
         undone: Undone | None = None,
     ) -> Plan:
         """Decide what is done with each table; raises `InvalidName` for one of `ours` or `theirs`."""
-        mine = work.catalog.diff(work.parted, work.head)
+        mine = dict(work.catalog.diff(work.parted, work.head))
         others = work.catalog.diff(work.parted, work.main)
         writes = _writes(work)
         if undone is not None:  # what was done beside it is done again on the state before it
@@ -231,13 +234,15 @@ class Plan:
             mine = {table: mine[table] for table in mine.keys() & {each.table for each in writes}}
         clash = {table for table in mine.keys() & others.keys() if mine[table][1] != others[table][1]}
         models = {each.table for each in writes if each.intent.kind == "model"}
-        _check_named({*ours, *theirs}, clash, models)
+        _check_named({*ours, *theirs}, set(with_owners(work, clash)), models)
         how: dict[TableName, How] = dict.fromkeys(mine, "kept")
         how |= dict.fromkeys(clash, "replayed")
-        how |= {**dict.fromkeys(ours, "ours"), **dict.fromkeys(theirs, "theirs")}
-        for chosen in (ours, theirs):
-            quarantines = {each.quarantine for each in chosen} & how.keys()
-            how |= dict.fromkeys(quarantines, "ours" if chosen is ours else "theirs")
+        for table in (part for each in ours for part in (each, each.quarantine)):
+            if table in others:  # also what main alone changed: a table and its quarantine are of one side
+                mine.setdefault(table, work.both(table))
+            if table in mine:
+                how[table] = "ours"
+        how |= {part: "theirs" for each in theirs for part in (each, each.quarantine) if part in mine}
         how |= {table.quarantine: "replayed" for table in clash if how.get(table.quarantine) == "kept"}
         plan = cls(work, writes, mine, how, undone=undone)
         plan = replace(plan, how={**how, **dict.fromkeys(plan._stale(models), "built")})
@@ -288,8 +293,8 @@ class Plan:
             reason = ""
             if how == "built" and table not in models:
                 reason = f"{self._who} built it, not by a model of the lake, from inputs that are others now"
-            elif how in {"replayed", "built"} and table in others:
-                reason = self._reason(table, others[table][1])
+            elif how == "replayed" or (how == "built" and table in others):
+                reason = self._reason(table, others.get(table))
             if reason:
                 faults[table] = reason
         return faults
@@ -299,30 +304,37 @@ class Plan:
         """Who did the writes that are done again."""
         return "the branch" if self.undone is None else "a later publication"
 
-    def _reason(self, table: TableName, on_main: str | None) -> str:
+    def _reason(self, table: TableName, by_main: tuple[str | None, str | None] | None) -> str:
         """Return why a table cannot have the changes of both; empty if it can."""
-        if on_main is None and self.undone is None:
+        if by_main is not None and by_main[1] is None and self.undone is None:
             return f"main dropped it ({self._by_main(table)}), and the branch changed it"
-        writes = [each for each in self.writes if each.table == table]
-        return next(filter(None, map(self._fault, writes)), "")
+        writes = (each for each in self.writes if each.table == table)
+        fault = next(filter(None, map(self._fault, writes)), "")
+        if fault and by_main is not None:
+            changed = "main" if self.undone is None else "this publication"
+            return f"{fault}, and {changed} changed it ({self._by_main(table)})"
+        return fault
 
     def _fault(self, write: _Write) -> str:
         """Return why a write cannot be done again on another state of its table; empty if it can."""
         intent, by = write.intent, f"{write.commit.id[:12]} of {write.commit.author}"
-        meanwhile = (
-            f"and {'main' if self.undone is None else 'this publication'} changed it ({self._by_main(write.table)})"
-        )
         if intent.kind in _LAST:
-            return f"{self._who} {_LAST[intent.kind]} it ({by}), {meanwhile}"
+            return f"{self._who} {_LAST[intent.kind]} it ({by})"
         if intent.predicate and (read := self._read_by(intent.predicate) & self.mine.keys()):
             read_too = listed(sorted(map(str, read)))
-            return f"{self._who} deleted rows ({by}) by a condition over {read_too}, which it changed, too, {meanwhile}"
-        if intent.key and intent.files and intent.kind != "model":
-            if not intent.incoming or not all(map(self._is_there, intent.incoming)):
-                return f"the rows that {self._who} merged ({by}) are not kept any more (`incoming_days`), {meanwhile}"
+            return f"{self._who} deleted rows ({by}) by a condition over {read_too}, which it changed, too"
+        if intent.key and intent.kind != "model":
+            if not self._has_rows(intent):
+                return f"the rows that {self._who} merged ({by}) are not kept any more (`incoming_days`)"
             if intent.kind == "quarantine" and not self._only_appended(write.table):
-                return f"{self._who} decided the fate of records ({by}), {meanwhile}"
+                return f"{self._who} decided the fate of records ({by})"
         return ""
+
+    def _has_rows(self, intent: Intent) -> bool:
+        """Return whether the rows of a merge are kept; of none at all no file is."""
+        if not intent.incoming:
+            return intent.snapshot is None and self.work.context.settings.incoming_days > 0
+        return all(map(self._is_there, intent.incoming))
 
     def _read_by(self, predicate: str) -> Collection[TableName]:
         return self.work.context.engine.tables_read(f"SELECT ({predicate}\n)", repeatable=True)
@@ -333,7 +345,7 @@ class Plan:
     def _only_appended(self, table: TableName) -> bool:
         catalog, work = self.work.catalog, self.work
         before, after = (catalog.tables(each).get(table) for each in (work.parted, work.main))
-        return foreign_intent(work.context, table, before, after).kind == "append"
+        return before == after or foreign_intent(work.context, table, before, after).kind == "append"
 
     def _by_main(self, table: TableName) -> str:
         """Return the commit of main that changed a table last, and whose it is; or what is taken back."""
@@ -460,7 +472,7 @@ class Replay:
 
     def intents(self) -> list[Intent]:
         """Return the intent of each write, in their order."""
-        return [intent for commit in self._draft.commits for intent in intents_of(commit)]
+        return self._in_pairs([intent for commit in self._draft.commits for intent in intents_of(commit)])
 
     def change(self) -> Change:
         """Return the change of the branch that has all of it."""
@@ -478,6 +490,31 @@ class Replay:
             author=work.context.settings.author,
             merged=work.main,
         )
+
+    def _in_pairs(self, intents: Sequence[Intent]) -> list[Intent]:
+        """Return intents with the refused records of each load behind it, where the next rebase looks for them."""
+        loads = {each.intent.files: each.load for each in self._plan.writes if each.load and each.load.batch}
+        refused: dict[tuple[str, str], list[Intent]] = {}
+        others = []
+        for intent in intents:
+            load = loads.get(intent.files) if intent.kind == "quarantine" else None
+            if load is not None and load.batch is not None:
+                refused.setdefault((load.table, load.batch.id), []).append(intent)
+            else:
+                others.append(intent)
+        found = []
+        for intent in others:
+            found.append(intent)
+            if intent.kind == "append" and intent.batch:
+                found.extend(refused.pop((intent.table, intent.batch.id), ()))
+        return [*found, *(each for left in refused.values() for each in left)]
+
+
+def with_owners(work: Work, tables: Collection[TableName]) -> list[TableName]:
+    """Return tables, each quarantine as the table that refused its records: both go together."""
+    known = {*work.catalog.tables(work.head), *work.catalog.tables(work.main), *work.catalog.tables(work.parted)}
+    owners = {each.quarantine: each for each in known if not each.is_quarantine}
+    return [owners.get(each, each) for each in tables]
 
 
 def _writes(work: Work) -> list[_Write]:

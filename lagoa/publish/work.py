@@ -147,6 +147,10 @@ class Work:
         refuse_held_within(self.catalog, self.main, batches)
         return net
 
+    def both(self, table: TableName) -> tuple[str | None, str | None]:
+        """Return a table's pointers where the branch and main diverged, and on the branch; None where it is not."""
+        return self.catalog.tables(self.parted).get(table), self.catalog.tables(self.head).get(table)
+
     def _batches(self, pointer: str | None) -> TableBatches:
         return self.context.batches.of(self.context.metadata.facts(pointer).properties if pointer else {})
 

@@ -183,15 +183,13 @@ def _by_values(session: SqlSession, sides: tuple[str, str], names: list[str], sa
         f'(SELECT {columns}, sum("times") AS "times" FROM (SELECT {columns}, 1 AS "times" FROM ({sides[1]}) '
         f'UNION ALL SELECT {columns}, -1 FROM ({sides[0]})) GROUP BY {columns} HAVING sum("times") <> 0)'
     )
-    counted = (
-        'coalesce(sum("times") FILTER (WHERE "times" > 0), 0), coalesce(sum(-"times") FILTER (WHERE "times" < 0), 0)'
-    )
-    added, removed = session.query(f"SELECT {counted} FROM {both}").fetchall()[0]
+    kinds: dict[Kind, str] = {"added": '"times" > 0', "removed": '"times" < 0'}
+    counted = [f'coalesce(sum(abs("times")) FILTER (WHERE {each}), 0)' for each in kinds.values()]
+    least = [f"min(row({columns}), {samples}) FILTER (WHERE {each})" for each in kinds.values()] if samples > 0 else []
+    added, removed, *rows = session.query(f"SELECT {', '.join([*counted, *least])} FROM {both}").fetchall()[0]
     found: list[tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]] = []
-    if samples:
-        for kind, sign in (("added", ">"), ("removed", "<")):
-            query = f'SELECT {columns} FROM {both} WHERE "times" {sign} 0 ORDER BY ALL LIMIT {int(samples)}'
-            for row in session.query(query).fetchall():
-                values = dict(zip(names, row, strict=True))
-                found.append(("added", None, values) if kind == "added" else ("removed", values, None))
+    for kind, some in zip(kinds, rows, strict=False):
+        for row in some or ():
+            values = dict(zip(names, row, strict=True))
+            found.append((kind, None, values) if kind == "added" else (kind, values, None))
     return RowsDiff((), int(added), int(removed), 0, tuple(found))

@@ -95,7 +95,6 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
         NothingToPublish: main has all changes of the branch.
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.
         CheckError, ContractError: a check file or contract that cannot be used.
-        TableUnreadable: others wrote something to a table that would not be read correctly.
         PublishContended: main or the branch moved each time while they were looked at.
     """
     started = time.perf_counter()

@@ -124,6 +124,7 @@ class TableReview:
         columns: the columns that differ.
         breaking: what in that breaks those who read the table, a sentence each.
         compared: whether rows were compared; if there are very many tables, only some are.
+        problem: why rows could not be compared; empty if they could, or were not to be.
         key: what rows were matched by; empty if by all values.
         rows_added: rows that exist only after.
         rows_removed: rows that existed only before.
@@ -150,6 +151,7 @@ class TableReview:
     samples: tuple[Sample, ...] = ()
     columns_left_out: int = 0
     profile: TableProfile | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

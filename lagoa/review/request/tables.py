@@ -10,7 +10,7 @@ from lagoa.contracts.iceberg_types import parse_type
 from lagoa.contracts.widening import extended, widened
 from lagoa.domain.notebooks import shown_value
 from lagoa.domain.sql_names import table_in_sql
-from lagoa.errors import LagoaError
+from lagoa.errors import LagoaError, TransientError
 from lagoa.review.diff import ColumnChange, table_diff
 from lagoa.review.overview import state_at
 from lagoa.review.personal import HIDDEN, hidden_columns
@@ -39,7 +39,8 @@ _LONG = (str, bytes, bytearray, list, dict, tuple, set)
 def review_tables(context: LakeContext, changes: Mapping[TableName, Pair], samples: int) -> tuple[TableReview, ...]:
     """Return the tables that change, by name.
 
-    If they are very many, those that break readers are compared first, then by name, quarantines last.
+    If they are very many, those that break readers are compared first, then by name, quarantines last. A table that
+    cannot be read correctly, or whose rows cannot be compared, says why, and hides no other.
 
     Args:
         context: the lake.
@@ -49,7 +50,12 @@ def review_tables(context: LakeContext, changes: Mapping[TableName, Pair], sampl
     found = {table: _from_metadata(context, table, pair) for table, pair in sorted(changes.items())}
     order = sorted(found, key=lambda table: (not found[table].breaking, table.is_quarantine, table))
     for table in order[:COMPARED]:
-        found[table] = _compared(context, found[table], changes[table], samples)
+        try:
+            found[table] = _compared(context, found[table], changes[table], samples)
+        except TransientError:
+            raise
+        except LagoaError as error:
+            found[table] = replace(found[table], problem=error.message.partition("\n")[0])
     return tuple(found.values())
 
 

@@ -86,6 +86,8 @@ def rows_of(table: TableReview) -> str:
 
 def matched(table: TableReview) -> str:
     """Return how rows were matched."""
+    if table.problem:
+        return f"not compared: {table.problem}"
     if not table.compared:
         return "not compared: too many tables"
     if table.kind != "changed":

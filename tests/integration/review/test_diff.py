@@ -284,3 +284,27 @@ def test_rows_are_found_by_keys_of_every_type(folder: LakeFolder) -> None:
     added, changed = found.samples
     assert (added.after or {})["i"] == 1
     assert ((changed.before or {})["v"], (changed.after or {})["v"]) == (1, 2)
+
+
+def test_rows_of_nested_values_are_compared_without_a_key(folder: LakeFolder) -> None:
+    kinds = {
+        "v": "long",
+        "m": "map<string, int>",
+        "s": "struct<a: int, b: list<string>>",
+        "l": "list<long>",
+        "x": "binary",
+    }
+    folder.contract("silver.nested", kinds, materialization="full")
+    row = "map {'k': 1} as m, {'a': 1, 'b': ['x', null]} as s, [1, null] as l, 'ab'::blob as x"
+    folder.model("silver.nested", f"select 1 as v, {row} union all select 2, null, null, null, null")
+    with folder.open() as lake:
+        lake.create_branch("before").transform(["silver.nested"])
+        after = lake.create_branch("after", "before")
+        folder.model("silver.nested", f"select 1 as v, {row} union all select 3 as v, {row}")
+        lake.context.refresh()
+        after.transform(["silver.nested"])
+        found = only(lake, "silver.nested")
+    assert counts(found) == (1, 1, 0)
+    added, removed = found.samples
+    assert added.after == {"v": 3, "m": {"k": 1}, "s": {"a": 1, "b": ["x", None]}, "l": [1, None], "x": b"ab"}
+    assert removed.before == {"v": 2, "m": None, "s": None, "l": None, "x": None}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from foreign_tables import delete_positions
+from foreign_tables import delete_equal, delete_positions
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import NothingToPublish, RefNotFound, RefProtected
@@ -448,3 +448,16 @@ def test_in_a_notebook_it_is_a_table_of_tables(dev):
     found = dev.review()
     assert ORDERS in found._repr_html_()
     assert repr(found) == f"<Review of 'dev' ({dev.head[:12]}): 1 table, all checks passed>"
+
+
+def test_a_table_that_cannot_be_read_hides_no_other(dev):
+    dev.append(ORDERS, rows([101]))
+    dev.transform()
+    delete_equal(dev.catalog().load_table(ORDERS), "id", 7)
+    found = dev.review(audit=False)
+    table = of(found, ORDERS)
+    assert not table.compared
+    assert "rows were deleted by value" in table.problem
+    assert of(found, DAYS).rows_changed == 1
+    assert "not compared: " in found.html()
+    assert f"`{ORDERS}`" in found.markdown()

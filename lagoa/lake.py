@@ -439,7 +439,7 @@ class Lake:
             KeyRefused: the table has no key, or this is no key of it.
             RowNotFound: no state of the table had such a row.
             NotAllowed: the role may not read the quarantine.
-            TableUnreadable, CatalogDamaged, QueryError: an earlier state cannot be read.
+            TableUnreadable, CatalogDamaged, QueryError: a state cannot be read, and nothing was found before that.
         """
         from lagoa.review.blame import blame
 

@@ -242,6 +242,8 @@ def test_a_reader_reads_the_layers_of_the_policy_and_no_others(lake_of, folder):
     for ref in (MAIN, WORK):
         assert [str(table) for table in lake.tables(ref)] == ["gold.dim_geography"]
     assert [str(state.table) for state in lake.describe()] == ["gold.dim_geography"]
+    (write,) = lake.blame("gold.dim_geography", "01001").writes
+    assert (write.kind, write.how, write.branch) == ("added", ("append",), WORK)
     assert lake.publications()[0].report.passed
     (found,) = examine_lake(load_settings(folder, "stack"))
     assert "not looked at" in found.message
@@ -276,6 +278,8 @@ def test_a_reader_sees_no_quarantine_and_is_told_so(lake_of, folder):
     lake = lake_of("reader")
     assert lake.row_counts() == {TableName(("gold",), "dim_geography"): 1}
     assert [str(state.table) for state in lake.describe()] == ["gold.dim_geography"]
+    (write,) = lake.blame("gold.dim_geography", "01001").writes
+    assert (write.kind, write.how, write.branch) == ("added", ("append",), WORK)
     for looked_at in (
         lake.quarantine,
         lambda: lake.refused_records("bronze.sellers"),

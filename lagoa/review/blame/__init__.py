@@ -17,7 +17,15 @@ from lagoa.domain.notebooks import html_table, moment
 from lagoa.domain.refs import MAIN, Ref
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import LINEAGE_COLUMNS, TableName
-from lagoa.errors import KeyRefused, RefNotFound, RowNotFound, TableNotFound
+from lagoa.errors import (
+    CatalogDamaged,
+    KeyRefused,
+    QueryError,
+    RefNotFound,
+    RowNotFound,
+    TableNotFound,
+    TableUnreadable,
+)
 from lagoa.publish import BRANCH, ROLLBACK
 from lagoa.publish.rebase import REBASED
 from lagoa.review.personal import HIDDEN
@@ -97,6 +105,7 @@ class Blame:
         states: the number of states of the table that were passed.
         repeated: the commits after which several rows had the key, newest first; none for versions of one key.
         hidden: the columns whose values are hidden.
+        unread: why the states before the last of `writes` could not be read; empty if they could.
     """
 
     table: TableName
@@ -108,6 +117,7 @@ class Blame:
     states: int
     repeated: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    unread: str = ""
 
     def __repr__(self) -> str:
         return f"<Blame {self.table} {shown_key(self.key)}: {counted(len(self.writes), 'write')}>"
@@ -161,12 +171,12 @@ def blame(  # noqa: PLR0913 - each is the caller's choice
         RowNotFound: no state of the table had such a row.
         NotAllowed: the role may not read the quarantine.
         TableUnreadable: others wrote something to the table that would not be read correctly.
-        CatalogDamaged, QueryError: a file of an earlier state cannot be read.
+        CatalogDamaged, QueryError: a file cannot be read, and nothing was found before that.
     """
     from lagoa.review.blame.keys import key_of_values
     from lagoa.review.blame.rows import KeyRows
 
-    name = TableName.parse(table)
+    name, limit = TableName.parse(table), max(limit, 0)
     if name.is_quarantine:
         context.require_quarantine_access()
     head = context.resolve(ref)
@@ -191,6 +201,7 @@ def blame(  # noqa: PLR0913 - each is the caller's choice
         walk.states,
         tuple(walk.repeated),
         tuple(sorted(hidden)),
+        walk.unread,
     )
 
 
@@ -248,6 +259,7 @@ class _Walk:
         repeated: the commits after which several rows had the key.
         states: the number of states of the table that were passed.
         met: whether there was a table at any of them.
+        unread: why earlier states cannot be read.
     """
 
     context: LakeContext
@@ -259,6 +271,7 @@ class _Walk:
     repeated: list[str] = field(default_factory=list)
     states: int = 0
     met: bool = False
+    unread: str = ""
     _times: dict[str, datetime] = field(default_factory=dict)
     _asked: int = 0
 
@@ -268,7 +281,14 @@ class _Walk:
 
         versions = self.contract.scd2 is not None
         for commit, before, after in self._moves(head):
-            newer, older = self.rows.at(after), self.rows.at(before)
+            newer = self.rows.at(after)
+            try:
+                older = self.rows.at(before)
+            except (CatalogDamaged, QueryError, TableUnreadable) as error:
+                if not self.writes:
+                    raise
+                self.unread = str(error)
+                return
             self.states += 1
             self.met = True
             if len(newer.rows) > 1 and not versions:

@@ -24,6 +24,7 @@ from lagoa.errors import (
     KeyRefused,
     NotAllowed,
     PublishConflict,
+    QueryError,
     RefNotFound,
     RowNotFound,
     TableNotFound,
@@ -544,6 +545,20 @@ def test_files_without_the_key_and_files_that_states_share_are_not_read(lake):
             (lake.settings.root / file.file_path.removeprefix("file://")).unlink()
     found = lake.blame(ORDERS, 5)
     assert (told(found), found.states) == ([("added", "append", None, "a")], 11)
+
+
+def test_what_is_behind_a_missing_file_is_not_told(lake):
+    first = published(lake, "load", appended((1, "a")))
+    published(lake, "b", merged((1, "b")))
+    (task,) = lake.catalog(f"main@{first.commit}").load_table(ORDERS).scan().plan_files()
+    (lake.settings.root / task.file.file_path.removeprefix("file://")).unlink()
+    with pytest.raises(QueryError):
+        lake.blame(ORDERS, 1)
+    published(lake, "c", merged((1, "c")))
+    found = lake.blame(ORDERS, 1)
+    assert told(found) == [("changed", "merge", "b", "c")]
+    assert ".parquet" in found.unread
+    assert lake.blame(ORDERS, 1, limit=1).unread == found.unread
 
 
 def test_what_was_appended_since_is_told_without_the_manifests_of_each_state(lake):

@@ -87,6 +87,8 @@ def _show(found: Blame, *, every: bool) -> None:
     )
     if found.more:
         hint(f"There are older ones: --limit {len(found.writes) * 5}.")
+    elif found.unread:
+        hint(f"Warning: what was before cannot be read. {found.unread}")
     elif not every:
         hint("This is how the row came; --all looks further back.")
     if found.repeated:
@@ -152,4 +154,5 @@ def _tell(found: Blame) -> dict[str, Any]:
         "states": found.states,
         "repeated": list(found.repeated),
         "hidden": list(found.hidden),
+        "unread": found.unread or None,
     }

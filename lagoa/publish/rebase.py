@@ -134,8 +134,9 @@ def rebase(
 def publish_rebased(context: LakeContext, branch: str, publish: Callable[[bool], Publication]) -> Publication:
     """Publish a branch; if main has moved on in what the branch touches, rebase it and publish again.
 
-    The first rebase waits for nobody. If main has moved on once more by its end, the next one takes the turn to move
-    main, and has it until the publication.
+    A rebase takes the turn to move main, and has it until the publication: so one is enough. One in which models run
+    waits for nobody, as others would wait for it; if main has moved on by its end, only what changed since is built,
+    within the turn.
 
     Args:
         context: the lake.
@@ -153,7 +154,7 @@ def publish_rebased(context: LakeContext, branch: str, publish: Callable[[bool],
             except PublishConflict as conflict:
                 if not conflict.behind or attempt == tries:
                     raise
-            if attempt > 1:
+            if attempt > 1 or not _runs_models(context, branch):
                 turn.take()
             try:
                 rebase(context, branch)
@@ -161,6 +162,10 @@ def publish_rebased(context: LakeContext, branch: str, publish: Callable[[bool],
                 if attempt == tries:
                     raise
     raise AssertionError  # pragma: no cover - the loop returns or raises
+
+
+def _runs_models(context: LakeContext, branch: str) -> bool:
+    return any(each.how == "built" for each in rebase(context, branch, dry_run=True).tables)
 
 
 @dataclass(frozen=True, slots=True)

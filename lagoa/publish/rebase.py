@@ -433,7 +433,7 @@ class Replay:
             self._add(tx, table, additions)
             additions = []
             if intent.predicate:
-                tx.delete(table, intent.predicate)
+                tx.delete(table, intent.predicate, self._columns(write))
             elif intent.incoming:
                 self._merge(tx, write)
         self._add(tx, table, additions)
@@ -444,7 +444,8 @@ class Replay:
 
     def _merge(self, tx: WriteTransaction, write: _Write) -> None:
         table, intent = write.table, write.intent
-        rows = IncomingRows(intent.incoming, self._columns(write))
+        by = (*intent.key, *([intent.order_by] if intent.order_by else []))
+        rows = IncomingRows(intent.incoming, self._columns(write), by)
         if intent.kind == "scd2":
             tx.scd2(table, rows)
             return

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit, IntentKind
     from lagoa.domain.tables import TableName
-    from lagoa.write.replay import Addition
+    from lagoa.write.replay import Addition, WrittenColumns
 
 __all__ = [
     "RestoreResult",
@@ -311,10 +311,16 @@ class WriteTransaction:
         self._staged.point(tables)
         self._intents.extend(intents)
 
-    def delete(self, table: TableName, predicate: str) -> WriteResult:
+    def delete(self, table: TableName, predicate: str, columns: WrittenColumns | None = None) -> WriteResult:
         """Remove the rows for which a SQL condition is true; if it is false or null they stay.
 
+        Args:
+            table: the table.
+            predicate: the condition.
+            columns: those for which it was written, if that was another state of the table.
+
         Raises:
+            WriteError: a column that the condition names is another one now.
             TableNotFound: there is no such table.
             QueryError: the condition is invalid, depends on chance or the time, or reads something other than tables
                 of the branch.
@@ -327,6 +333,8 @@ class WriteTransaction:
         for other in sorted(reads - tables.keys()):
             raise TableNotFound(other, self._branch, did_you_mean_name(other, tables))
         target = Target(self._staged, self._context.contracts, table)
+        if columns is not None:
+            columns.refuse_renamed(target, predicate)
         with engine.session({name: tables[name] for name in reads | {table}}, confined=True) as session:
             try:
                 changes = delete_rows(session, target, predicate)

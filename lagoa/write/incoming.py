@@ -61,10 +61,12 @@ class IncomingRows:
     Attributes:
         paths: the files, as `Incoming.keep` returned them.
         columns: those that they were written with.
+        by: names of the columns by which they are merged.
     """
 
     paths: tuple[str, ...]
     columns: WrittenColumns
+    by: tuple[str, ...] = ()
 
     def sql(self, session: SqlSession, target: Target) -> str:
         """Return SQL for the rows, by field id in the columns that the table has now.
@@ -77,6 +79,7 @@ class IncomingRows:
         from pyiceberg.typedef import Record
 
         self.columns.refuse_unfit(target)
+        self.columns.refuse_renamed(target, " ".join(self.by))
         contract = target.contract
         columns = target.columns if contract is None or contract.scd2 is None else selected_columns(contract)
         names = names_in_sql(name for name in columns if name != DELETED or name in target.columns)

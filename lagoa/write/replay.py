@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,12 +42,26 @@ class WrittenColumns:
         A field that both sides had may have another name by now; one that is newer is the same only under its name.
         """
         there = _fields(target.metadata.schema())
+        parents_then, parents_now = _parents(self.schema), _parents(target.metadata.schema())
         for number, field in _fields(self.schema).items():
             now = there.get(number)
             if now is None:
                 raise _unfit(target.name, f"it has no column {field.name!r}")
-            if not (_holds(now, field) and (number in self.shared or now.name == field.name)):
+            known = number in self.shared or now.name == field.name
+            if not (_holds(now, field) and known and parents_now.get(number) == parents_then.get(number)):
                 raise _unfit(target.name, f"its column {now.name!r} is another one than {field.name!r}")
+
+    def refuse_renamed(self, target: Target, text: str) -> None:
+        """Raise `WriteError` if a text, such as the condition of a delete, has the name of a column that changed."""
+        now = _fields(target.metadata.schema())
+        for number, field in _fields(self.schema).items():
+            same = number in now and now[number].name == field.name
+            if not same and re.search(rf"(?<!\w){re.escape(field.name)}(?!\w)", text, re.IGNORECASE):
+                raise WriteError(
+                    target.name,
+                    f"a write of the branch names the column {field.name!r}, which is not the same one on main.",
+                    "Do it again on a new branch from main.",
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +178,23 @@ def _fields(schema: Schema) -> Mapping[int, NestedField]:
     from pyiceberg.schema import index_by_id
 
     return index_by_id(schema)
+
+
+def _parents(schema: Schema) -> Mapping[int, int]:
+    """Return the field that each nested one is in."""
+    from pyiceberg.types import ListType, MapType, StructType
+
+    found: dict[int, int] = {}
+    for number, field in _fields(schema).items():
+        kind, inner = field.field_type, list[int]()
+        if isinstance(kind, StructType):
+            inner = [each.field_id for each in kind.fields]
+        elif isinstance(kind, ListType):
+            inner = [kind.element_id]
+        elif isinstance(kind, MapType):
+            inner = [kind.key_id, kind.value_id]
+        found |= dict.fromkeys(inner, number)
+    return found
 
 
 def _holds(now: NestedField, field: NestedField) -> bool:

@@ -675,12 +675,17 @@ class PublishConflict(TerminalError):
 class RebaseConflict(PublishConflict):
     """What the branch did to some tables cannot be done again on `main` as it is now."""
 
-    def __init__(self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str) -> None:
+    def __init__(
+        self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str, advice: str = ""
+    ) -> None:
+        choice = (
+            f"Say whose state of each table stays: `lagoa rebase {branch} --ours {tables[0] if tables else 'TABLE'}` "
+            "that of the branch, `--theirs` that of main."
+        )
         LagoaError.__init__(
             self,
             f"{branch!r} ({ours[:12]}) cannot be rebased on main ({theirs[:12]}): {reason}",
-            f"main and the branch are unchanged. Say whose state of each table stays: `lagoa rebase {branch} --ours "
-            f"{tables[0] if tables else 'TABLE'}` that of the branch, `--theirs` that of main.",
+            f"main and the branch are unchanged. {advice or choice}",
         )
         self.branch = branch
         self.tables = tuple(tables)

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import Intent
 
+NAMES = "schema.name-mapping.default"
+"""Table property: which columns those of files without field ids are."""
+
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile
     from pyiceberg.table.metadata import TableMetadata
@@ -27,12 +30,20 @@ def foreign_intent(context: LakeContext, table: TableName, before: str | None, a
         return Intent("drop", str(table))
     then = None if before is None else context.metadata.parsed(before)
     now = context.metadata.parsed(after)
-    same = then is None or (then.schema() == now.schema() and then.spec() == now.spec())
+    same = _plain(then, now)
     added = _added_files(context, then, now) if same else None
     if added is None:
         return Intent("replace", str(table), now.current_snapshot_id, now.current_schema_id, now.default_spec_id)
     snapshot = now.current_snapshot_id if added else None
     return Intent("append", str(table), snapshot, now.current_schema_id, now.default_spec_id, files=tuple(added))
+
+
+def _plain(then: TableMetadata | None, now: TableMetadata) -> bool:
+    """Return whether two states of a table differ in nothing but files; properties may say how files are read."""
+    if then is None:
+        return NAMES not in now.properties
+    parts = ((each.schema(), each.spec(), each.sort_order(), each.properties) for each in (then, now))
+    return len({repr(part) for part in parts}) == 1
 
 
 def _added_files(context: LakeContext, then: TableMetadata | None, now: TableMetadata) -> list[str] | None:

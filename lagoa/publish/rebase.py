@@ -27,7 +27,7 @@ from lagoa.write.incoming import IncomingRows
 from lagoa.write.replay import addition, has_snapshot, written_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
@@ -114,7 +114,7 @@ def rebase(
     if plan.faults:
         reasons = listed([f"{table}: {reason}" for table, reason in plan.faults.items()])
         named = list(dict.fromkeys(with_owners(work, plan.faults)))
-        raise RebaseConflict(branch, named, work.head, work.main, f"{reasons}.")
+        raise RebaseConflict(branch, named, work.head, work.main, f"{reasons}.", plan.advice())
     if dry_run:
         return RebaseResult(branch, work.main, None, plan.results())
     fault_point("rebase.begun")
@@ -239,19 +239,23 @@ class Plan:
             mine = {table: mine[table] for table in mine.keys() & {each.table for each in writes}}
         clash = {table for table in mine.keys() & others.keys() if mine[table][1] != others[table][1]}
         models = {each.table for each in writes if each.intent.kind == "model"}
-        _check_named({*ours, *theirs}, set(with_owners(work, clash)), models)
         how: dict[TableName, How] = dict.fromkeys(mine, "kept")
         how |= dict.fromkeys(clash, "replayed")
+        if ours or theirs:
+            choices, stuck = set(with_owners(work, clash)), cls(work, writes, mine, how)._stale(models) - models
+            _check_named(ours, choices, models)
+            _check_named(theirs, choices | stuck, models)
+            _check_apart(ours, theirs)
         for table in (part for each in ours for part in (each, each.quarantine)):
             if table in others:  # also what main alone changed: a table and its quarantine are of one side
                 mine.setdefault(table, work.both(table))
             if table in mine:
-                how[table] = "ours"
+                how[table] = "built" if table in models and mine[table][1] else "ours"
         how |= {part: "theirs" for each in theirs for part in (each, each.quarantine) if part in mine}
         how |= {table.quarantine: "replayed" for table in clash if how.get(table.quarantine) == "kept"}
         plan = cls(work, writes, mine, how, undone=undone)
         plan = replace(plan, how={**how, **dict.fromkeys(plan._stale(models), "built")})
-        return replace(plan, faults=plan._faults(others, models))
+        return replace(plan, faults={t: fault for t, fault in plan._faults(others, models).items() if t not in ours})
 
     def results(self, dropped: Mapping[TableName, Sequence[str]] = {}) -> tuple[TableRebase, ...]:
         """Return what becomes of each table."""
@@ -300,6 +304,8 @@ class Plan:
                 reason = f"{self._who} built it, not by a model of the lake, from inputs that are others now"
             elif how == "replayed" or (how == "built" and table in others):
                 reason = self._reason(table, others.get(table))
+            if how == "built" and not reason:
+                reason = next(filter(None, map(self._beside_model, self._of(table))), "")
             if reason:
                 faults[table] = reason
         return faults
@@ -313,8 +319,7 @@ class Plan:
         """Return why a table cannot have the changes of both; empty if it can."""
         if by_main is not None and by_main[1] is None and self.undone is None:
             return f"main dropped it ({self._by_main(table)}), and the branch changed it"
-        writes = (each for each in self.writes if each.table == table)
-        fault = next(filter(None, map(self._fault, writes)), "")
+        fault = next(filter(None, map(self._fault, self._of(table))), "")
         if fault and by_main is not None:
             changed = "main" if self.undone is None else "this publication"
             return f"{fault}, and {changed} changed it ({self._by_main(table)})"
@@ -334,6 +339,29 @@ class Plan:
             if intent.kind == "quarantine" and not self._only_appended(write.table):
                 return f"{self._who} decided the fate of records ({by})"
         return ""
+
+    def _beside_model(self, write: _Write) -> str:
+        """Return that a write to a model's table would be lost when it runs again; empty for one of the model."""
+        if write.intent.kind in {"model", "evolve", *_LAST}:
+            return ""
+        by = f"{write.commit.id[:12]} of {write.commit.author}"
+        return f"{self._who} changed its rows otherwise than by its model ({by}), which would run again without that"
+
+    def _of(self, table: TableName) -> Iterator[_Write]:
+        return (each for each in self.writes if each.table == table)
+
+    def advice(self) -> str:
+        """Return what to do if only tables that no model builds stand in the way; else empty."""
+        stuck = [table for table in self.faults if self.how[table] == "built" and not self._is_model(table)]
+        if len(stuck) < len(self.faults):
+            return ""
+        given_up = " ".join(f"--theirs {table}" for table in stuck)
+        return (
+            f"`lagoa rebase {self.work.branch} {given_up}` gives up {listed(list(map(str, stuck)))}: build again then."
+        )
+
+    def _is_model(self, table: TableName) -> bool:
+        return any(each.intent.kind == "model" for each in self._of(table))
 
     def _has_rows(self, intent: Intent) -> bool:
         """Return whether the rows of a merge are kept; of none at all no file is."""
@@ -487,6 +515,7 @@ class Replay:
             catalog.namespaces(at)
             for catalog, at in ((work.catalog, work.head), (draft, draft.ref(work.branch).commit))
         )
+        after = {name: made for name, made in {**after, **work.namespaces()}.items() if made is not None}
         names = sorted(before.keys() | after.keys())
         return Change(
             tables=self.tables(),
@@ -539,13 +568,18 @@ def _writes(work: Work) -> list[_Write]:
     return found
 
 
-def _check_named(names: Collection[TableName], clash: Collection[TableName], models: Collection[TableName]) -> None:
+def _check_named(names: Collection[TableName], choices: Collection[TableName], models: Collection[TableName]) -> None:
     for table in sorted(names):
-        if table in models:
+        if table in models and table not in choices:
             raise InvalidName("table", str(table), "a table without a model: models run again on their new inputs")
-        if table not in clash:
-            known = f"a table that main and the branch changed: {listed(sorted(map(str, clash)))}"
-            raise InvalidName("table", str(table), known, did_you_mean_name(str(table), clash), "is not such a table")
+        if table not in choices:
+            known = f"a table that main and the branch changed: {listed(sorted(map(str, choices)))}"
+            raise InvalidName("table", str(table), known, did_you_mean_name(str(table), choices), "is not such a table")
+
+
+def _check_apart(ours: Collection[TableName], theirs: Collection[TableName]) -> None:
+    for table in sorted(set(ours) & set(theirs)):
+        raise InvalidName("table", str(table), "one of `ours` and `theirs`", fault="is in both")
 
 
 def _named(text: str) -> TableName:

@@ -197,8 +197,9 @@ class TestRights:
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             psycopg.connect(url, user="nessie", password=password)
         password = credentials[drawn_password("publisher")]
-        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            psycopg.connect(f"{place}/nessie", user=login_of("publisher"), password=password)
+        for database in ("nessie", "keycloak", "prefect", "mlflow", "postgres", "template1"):
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(f"{place}/{database}", user=login_of("publisher"), password=password)
 
 
 class TestMakingReady:

@@ -124,7 +124,8 @@ def _make_ready(site: Site) -> None:
     where |= {"password": site.secret("postgres-admin"), "autocommit": True, "connect_timeout": 10}
     try:
         with psycopg.connect(**where, dbname=_ADMIN) as connection:
-            _close_to_others(connection, _ADMIN)
+            for name in (_ADMIN, "template1"):  # whoever is connected to the latter stops databases from being made
+                _close_to_others(connection, name)
             for name in DATABASES:
                 _make_database(connection, name, site.secret(f"postgres-{name}"))
         with psycopg.connect(**where, dbname=RECEIPTS) as connection:

@@ -6,7 +6,8 @@ and checks are those of the lake's folder that it is started with. Requests and 
 - `finished`: a table of the branch of a run; the step checks it beside the work, and finds its own results later.
 - `audit`, `publish`, `rollback`: answered by what came of it.
 
-It ends when its standard input does.
+With `--caller ROLE` it does only what that role may have done: its callers cannot say another role than the one whose
+door they came by. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from _thread import interrupt_main
 from argparse import ArgumentParser
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.roles import PUBLISHER, WHO_ROLLS_BACK, Role, who_may_move
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lagoa.context import LakeContext
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.ports.publisher import PublisherRun
@@ -33,19 +36,28 @@ if TYPE_CHECKING:
 
 _END_S = 20
 
+_LONGEST = 1 << 20
+"""Bytes of a request; a longer one ends the process."""
+
+_WAITING = 1000
+"""How many requests are read ahead."""
+
 
 def main() -> None:
     """Answer requests until there are no more."""
     arguments = ArgumentParser("lagoa.cli.publisher", description=__doc__)
     arguments.add_argument("--lake", required=True, help="the folder of the publisher's checkout of the lake")
     arguments.add_argument("--profile", help="of lagoa.toml")
+    arguments.add_argument(
+        "--caller", choices=get_args(Role), help="the role of those who send requests; else each says it"
+    )
     given = arguments.parse_args()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)  # what a library prints is no part of an answer
-        requests: SimpleQueue[bytes] = SimpleQueue()
+        requests: Queue[bytes] = Queue(_WAITING)
         busy = Event()
         Thread(target=_receive, args=(requests, busy), daemon=True).start()
-        step = _Step(Path(given.lake), given.profile)
+        step = _Step(Path(given.lake), given.profile, given.caller)
         try:
             while line := requests.get():
                 busy.set()
@@ -58,9 +70,9 @@ def main() -> None:
             step.close()
 
 
-def _receive(requests: SimpleQueue[bytes], busy: Event) -> None:
+def _receive(requests: Queue[bytes], busy: Event) -> None:
     with os.fdopen(0, "rb") as lines:
-        for line in lines:
+        while (line := lines.readline(_LONGEST)).endswith(b"\n"):
             requests.put(line)
     requests.put(b"")
     if busy.is_set():
@@ -75,11 +87,13 @@ class _Step:
     Args:
         folder: the lake's.
         profile: of its settings.
+        caller: the role of those who send requests; None if they were checked where they are.
     """
 
-    def __init__(self, folder: Path, profile: str | None) -> None:
+    def __init__(self, folder: Path, profile: str | None, caller: Role | None = None) -> None:
         self._folder = folder
         self._profile = profile
+        self._caller = caller
         self._lake: Lake | None = None
         self._branch = ""
         self._run: PublisherRun | None = None
@@ -112,6 +126,7 @@ class _Step:
 
     def _carry_out(self, request: dict[str, Any]) -> Publication | AuditReport:
         if "rollback" in request:
+            self._check(f"roll main back to {request['rollback']!r}.", WHO_ROLLS_BACK)
             self._open(request).context.refresh()
             return self._open(request).rollback(request["rollback"], hold=request["hold"])
         run = self._run_of(request)
@@ -119,8 +134,15 @@ class _Step:
             self._open(request).context.refresh()
         if "audit" in request:
             return run.audit()
+        self._check(f"publish {self._branch!r}.", who_may_move(self._branch))
         _mask(self._open(request).context)
         return run.publish(request["message"], in_turn=request.get("in_turn", False))
+
+    def _check(self, what: str, may: Sequence[Role]) -> None:
+        from lagoa.publish.remote import check_caller
+
+        if self._caller is not None:
+            check_caller(self._caller, what, may)
 
     def _run_of(self, request: dict[str, Any]) -> PublisherRun:
         if self._run is None or self._branch != request["branch"]:

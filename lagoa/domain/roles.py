@@ -63,6 +63,10 @@ def who_may_move(branch: str) -> tuple[Role, ...]:
     return ("engineer", PUBLISHER)
 
 
+WHO_ROLLS_BACK: tuple[Role, ...] = (ENGINEER, PUBLISHER)
+"""Who may have main rolled back."""
+
+
 def who_may(branch: str) -> str:
     """Return a sentence that says which roles may create, move or delete a branch."""
     if branch.startswith(_OWN):

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from lagoa.domain.checks import AuditReport
 from lagoa.domain.handover import read_answer
 from lagoa.domain.receipts import Publication
-from lagoa.domain.roles import PUBLISHER, roles_may, who_may_move
+from lagoa.domain.roles import WHO_ROLLS_BACK, roles_may, who_may_move
 from lagoa.errors import NotAllowed, PublisherFailed
 from lagoa.settings import Settings
 
@@ -53,13 +53,13 @@ class PublisherProcess:
 
     def publish(self, branch: str, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `Publisher`."""
-        _check(self._settings, f"publish {branch!r}.", who_may_move(branch))
+        check_caller(self._settings.role, f"publish {branch!r}.", who_may_move(branch))
         request = {"branch": branch, "message": message, "in_turn": in_turn, "refresh": True}
         return self._process.request(branch, request, Publication)
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
-        _check(self._settings, f"roll main back to {to!r}.", ("engineer", PUBLISHER))
+        check_caller(self._settings.role, f"roll main back to {to!r}.", WHO_ROLLS_BACK)
         return self._process.request(to, {"rollback": to, "hold": hold}, Publication)
 
     def accompany(self, branch: str) -> PublisherProcessRun:
@@ -95,7 +95,7 @@ class PublisherProcessRun:
 
     def publish(self, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `PublisherRun`."""
-        _check(self._settings, f"publish {self._branch!r}.", who_may_move(self._branch))
+        check_caller(self._settings.role, f"publish {self._branch!r}.", who_may_move(self._branch))
         request = {"branch": self._branch, "message": message, "in_turn": in_turn}
         return self._process.request(self._branch, request, Publication)
 
@@ -221,9 +221,14 @@ class _Process:
         return self._process.returncode
 
 
-def _check(settings: Settings, what: str, may: Sequence[Role]) -> None:
-    if settings.role not in may:
-        raise NotAllowed("The publisher", what, settings.role, roles_may(may))
+def check_caller(role: Role, what: str, may: Sequence[Role]) -> None:
+    """Raise an error unless a role may have something done by the publisher.
+
+    Raises:
+        NotAllowed: it may not.
+    """
+    if role not in may:
+        raise NotAllowed("The publisher", what, role, roles_may(may))
 
 
 def _command(settings: Settings) -> Sequence[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, drawn_password, drawn_tracking_password, read_credentials
 from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD
-from lagoa.domain.roles import ENGINEER, PUBLISHER
+from lagoa.domain.roles import ENGINEER, INGEST, PUBLISHER
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
@@ -41,8 +41,8 @@ LAGOA = (10001, 10001)
 ROLES: Mapping[str, Role] = {"lagoa": "engineer", "worker": "ingest", "publisher": PUBLISHER}
 """As whom each container of Lagoa itself signs in."""
 
-PUBLISH = "publish"
-"""The volume of the socket on which the publisher container takes requests."""
+PUBLISH: Mapping[Role, str] = {ENGINEER: "publish", INGEST: "publish-ingest"}
+"""By role, the volume of the socket on which the publisher container takes the requests of that role's containers."""
 
 BI = "bi"
 """The profile of docker-compose.yml in which Trino runs."""
@@ -63,10 +63,12 @@ class Container:
     Attributes:
         owner: user and group that it runs as.
         configure: writes into the folder of a site what the server is started with.
+        writes: whether the server may write into its volume.
     """
 
     owner: tuple[int, int]
     configure: Callable[[Site], None]
+    writes: bool = False
 
 
 def in_containers(manifest: Mapping[str, Artefact]) -> dict[str, Artefact]:
@@ -91,6 +93,8 @@ def configure(root: Path, secrets: Path, folder: Path, profiles: Sequence[str] =
     for name in manifest:
         site = Site(name, root, folder / name, credentials, manifest)
         site.folder.mkdir(exist_ok=True, mode=0o700)
+        if CONTAINERS[name].writes:
+            _refuse_links(site.folder)
         CONTAINERS[name].configure(site)
         _hand_over(site.folder, CONTAINERS[name].owner)
     database = f"postgresql+asyncpg://prefect:{{}}@{manifest['postgres'].address}/prefect"
@@ -111,8 +115,9 @@ def configure(root: Path, secrets: Path, folder: Path, profiles: Sequence[str] =
         if role != PUBLISHER:  # runs no flow
             _write_profile(folder / name, client)
         _hand_over(folder / name, LAGOA)
-    (folder / PUBLISH).mkdir(exist_ok=True, mode=0o700)
-    _hand_over(folder / PUBLISH, LAGOA)
+    for name in PUBLISH.values():
+        (folder / name).mkdir(exist_ok=True, mode=0o700)
+        _hand_over(folder / name, LAGOA)
 
 
 def make_ready(root: Path, names: Sequence[str], folder: Path) -> None:
@@ -174,6 +179,20 @@ def _write_profile(folder: Path, settings: Mapping[str, str]) -> None:
     write_private(folder / "profiles.toml", f'active = "stack"\n\n[profiles.stack]\n{lines}')
 
 
+def _refuse_links(folder: Path) -> None:
+    """Raise an error for a link that a server has put into its volume: root would follow it into those of others.
+
+    The server's data are not looked at, and not written.
+    """
+    for at, folders, files in os.walk(folder):
+        for each in (Path(at) / name for name in (*folders, *files)):
+            if each.is_symlink():
+                message = f"{each} is a link, which its server does not make: {str(each.readlink())!r}."
+                raise StackError(folder.name, message, "Find out who made it; then remove it.")
+        if Path(at) == folder and "data" in folders:
+            folders.remove("data")
+
+
 def _hand_over(folder: Path, owner: tuple[int, int]) -> None:
     """Give a folder to whom its server runs as, but for the data, which is that user's already.
 
@@ -185,7 +204,7 @@ def _hand_over(folder: Path, owner: tuple[int, int]) -> None:
         os.chown(at, *owner)
         if "data" in folders:
             folders.remove("data")
-            os.chown(Path(at) / "data", *owner)
+            os.chown(Path(at) / "data", *owner, follow_symlinks=False)
         for name in (*folders, *files):
             os.chown(Path(at) / name, *owner, follow_symlinks=False)
 
@@ -224,12 +243,12 @@ def _spark(site: Site) -> None:
 
 
 CONTAINERS: Mapping[str, Container] = {
-    "postgres": Container((999, 999), _postgres),
+    "postgres": Container((999, 999), _postgres, writes=True),
     "keycloak": Container((1000, 0), _server),
-    "vault": Container(LAGOA, _server),
-    "minio": Container(LAGOA, _server),
+    "vault": Container(LAGOA, _server, writes=True),
+    "minio": Container(LAGOA, _server, writes=True),
     "nessie": Container((10000, 10001), _server),
-    "trino": Container((1000, 1000), _trino),
+    "trino": Container((1000, 1000), _trino, writes=True),
     "spark": Container(LAGOA, _spark),
     "audit": Container(LAGOA, _server),
     "mlflow": Container(LAGOA, _server),

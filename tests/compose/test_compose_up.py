@@ -172,6 +172,42 @@ def test_a_worker_cannot_read_what_only_the_publisher_has():
     assert "ead-only file system" in within("worker", "echo > /data/probe").stderr
 
 
+ASK = """
+import json, socket, sys
+with socket.socket(socket.AF_UNIX) as asked:
+    asked.settimeout(300)
+    asked.connect("/publish/socket")
+    asked.sendall(json.dumps(json.loads(sys.argv[1]) | {"author": "mallory"}).encode() + b"\\n")
+    print(asked.makefile().readline())
+"""
+
+
+def test_a_flows_own_code_gets_no_more_of_the_publisher_than_flows_may():
+    """It reaches the publisher without Lagoa's client, which would refuse."""
+    lagoa("branch", "create", "dev/engineer/probe")
+    before = publications()
+    for request in ({"rollback": "main~1", "hold": True}, {"branch": "dev/engineer/probe", "message": ""}):
+        told = compose("exec", "-T", "worker", "python", "-c", ASK, json.dumps(request)).stdout
+        assert json.loads(told)["error"] == "NotAllowed", told
+    assert publications() == before
+    lagoa("branch", "delete", "dev/engineer/probe")
+
+
+def test_no_caller_puts_its_own_socket_in_the_place_of_the_publishers():
+    script = "mv /publish/socket /publish/other; echo > /publish/probe"
+    told = within("worker", script).stderr
+    assert told.count("ead-only file system") == 2
+    words = ("run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "lagoa", "-c", script)
+    assert compose(*words, ok=False).stderr.count("ead-only file system") == 2
+
+
+def test_an_engineer_rolls_back_and_forth():
+    before = months()
+    lagoa("rollback", "main~1")
+    lagoa("rollback", "main~1")
+    assert months() == before
+
+
 def test_root_in_a_container_may_no_more():
     """Without capabilities it reads no file of another user, and writes nowhere but in what is mounted for that."""
     script = "id -u; grep CapEff /proc/self/status; cat /lake/.lagoa/stack/credentials.json; echo > /usr/bin/probe"

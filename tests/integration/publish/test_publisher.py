@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -114,6 +115,47 @@ def test_who_may_not_ask_is_refused_before_anything_runs(lake, tmp_path):
             handing_over(lake, role=role, **nowhere).rollback("main~1")
     with pytest.raises(PublisherFailed, match="could not be started"):
         handing_over(lake, **nowhere).rollback("main~1")
+
+
+def asked(small, caller, *requests):
+    """Return what the step for callers of one role answers to requests, whoever sends them."""
+    command = [sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(small.root), "--caller", caller]
+    answers = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as step:
+        for each in requests:
+            step.stdin.write(json.dumps({**each, "author": "mallory", "role": "publisher"}).encode() + b"\n")
+            step.stdin.flush()
+            answers.append(json.loads(step.stdout.readline()))
+    return answers
+
+
+def test_a_step_of_one_role_does_for_nobody_what_that_role_may_not(lake, small):
+    """A flow's own code reaches the step of flows without Lagoa's client, which would refuse."""
+    load(lake, small.people(1), "dev/ana/one")
+    load(lake, small.people(2), "run/x/1").publish()
+    before = lake.resolve(MAIN).id
+    refused = asked(
+        small,
+        "ingest",
+        {"rollback": "main~1", "hold": True},
+        {"branch": "dev/ana/one", "message": "", "refresh": True},
+        {"branch": " dev/ana/one", "message": ""},
+    )
+    assert [each["error"] for each in refused[:2]] == ["NotAllowed"] * 2
+    assert "roll main back" in str(refused[0])
+    assert all("error" in each for each in refused)
+    assert lake.resolve(MAIN).id == before
+    load(lake, small.people(3), "run/x/2")
+    (published,) = asked(small, "ingest", {"branch": "run/x/2", "message": ""})
+    assert "error" not in published
+    (back,) = asked(small, "engineer", {"rollback": "main~1", "hold": False})
+    assert "error" not in back
+
+
+def test_a_request_without_an_end_is_not_read_to_its_end(small):
+    command = [sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(small.root)]
+    done = subprocess.run(command, input=b" " * (1 << 22), capture_output=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def steps(pid=None):

@@ -6,6 +6,7 @@ import copy
 import json
 import re
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from lagoa.stack.containers import (
     CONTAINERS,
     LAGOA,
     PREFECT_PORT,
+    PUBLISH,
     ROLES,
     SPARK_HOME,
     TRINO_HOME,
@@ -207,12 +209,38 @@ def built_once(compose):
         builders = [name for name, service in of_image.items() if "build" in service]
         if len(builders) > 1:
             found.append(f"{image} is built by {', '.join(builders)}")
-        others = of_image.keys() - set(builders)
-        found += [f"{name} may pull {image}" for name in others if of_image[name].get("pull_policy") != "never"]
+        found += [f"{name} may pull {image}" for name in of_image if of_image[name].get("pull_policy") != "never"]
     return found
 
 
-CHECKS = (built_once, against_schema, of_manifest, pinned, limited, closed, watched, in_order, without_secrets)
+def published_by_role(compose):
+    """The publisher knows by the socket whose request it is: each role has its own, and only connects to it."""
+    found = []
+    services = compose["services"]
+    for role, volume in PUBLISH.items():
+        if f"{volume}:/publish/{role}" not in services["publisher"]["volumes"]:
+            found.append(f"the publisher has no socket for {role}")
+    for name, service in services.items():
+        role = service.get("environment", {}).get("LAGOA_ROLE")
+        own = {f"{PUBLISH[role]}:/publish:ro"} if role in PUBLISH else set()
+        mounted = {each for each in service.get("volumes", ()) if each.partition(":")[0] in PUBLISH.values()}
+        if name not in {"publisher", "configure"} and mounted != own:
+            found.append(f"{name} asks the publisher by {sorted(mounted)}, as {role}")
+    return found
+
+
+CHECKS = (
+    built_once,
+    published_by_role,
+    against_schema,
+    of_manifest,
+    pinned,
+    limited,
+    closed,
+    watched,
+    in_order,
+    without_secrets,
+)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -277,6 +305,11 @@ def _without(service, key):
             "keycloak does not wait until postgres is ready",
         ),
         (built_once, _with("worker", build="."), f"lagoa:{VERSION} is built by configure, worker"),
+        (built_once, _without("vault", "pull_policy"), "vault may pull lagoa-vault"),
+        (published_by_role, _with("worker", volumes=["publish:/publish:ro"]), "worker asks the publisher by"),
+        (published_by_role, _with("lagoa", volumes=["publish:/publish"]), "lagoa asks the publisher by"),
+        (published_by_role, _with("minio", volumes=["publish:/x"]), "minio asks the publisher by"),
+        (published_by_role, _with("publisher", volumes=["publish:/publish"]), "has no socket for ingest"),
         (built_once, _without("spark-worker", "pull_policy"), "spark-worker may pull lagoa-spark:4.1.4"),
         (without_secrets, _with("minio", environment={"MINIO_ROOT_PASSWORD": "x"}), "MINIO_ROOT_PASSWORD"),
         (without_secrets, _with("prefect", environment={"DB": "postgresql://a:b@postgres/x"}), "a secret in DB"),
@@ -377,6 +410,28 @@ def test_secrets_are_drawn_once_for_their_owner_alone(secrets):
     assert json.loads(secrets.read_text("utf-8")) == drawn
 
 
+def test_secrets_that_others_could_read_are_closed_to_them(secrets):
+    secrets.chmod(0o644)
+    _draw(secrets)
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    partial, elsewhere = secrets.with_name("credentials.json.partial"), secrets.with_name("elsewhere")
+    partial.symlink_to(elsewhere)
+    secrets.unlink()
+    _draw(secrets)
+    assert not elsewhere.exists()
+    assert not secrets.is_symlink()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"postgres-admin": 1}', '{"postgres-admin": ""}'])
+def test_secrets_that_are_damaged_are_told_and_left(secrets, text):
+    secrets.write_text(text, "utf-8")
+    done = subprocess.run([sys.executable, "-I", DRAW, secrets], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is damaged" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert secrets.read_text("utf-8") == text
+
+
 def test_a_secret_that_is_missing_is_drawn_and_the_others_stay(secrets):
     drawn = json.loads(secrets.read_text("utf-8"))
     secrets.write_text(json.dumps({"postgres-admin": drawn["postgres-admin"], "own": "x"}), "utf-8")
@@ -459,6 +514,29 @@ def test_configuring_again_changes_nothing_but_what_was_changed(secrets, tmp_pat
     (tmp_path / "worker/credentials.lock").unlink()
     configure(ROOT, secrets, tmp_path)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["postgres", "vault", "minio", "trino"])
+@pytest.mark.parametrize("place", ["data", "etc", "environment", "deep/link"])
+def test_links_that_a_server_put_into_its_volume_are_refused(secrets, tmp_path, name, place):
+    """Root writes there, and may write in the volumes of all others."""
+    configure(ROOT, secrets, tmp_path)
+    other = tmp_path / "prefect"
+    before = {file: file.read_bytes() for file in other.rglob("*")}
+    link = tmp_path / name / place
+    link.parent.mkdir(exist_ok=True)
+    if link.is_dir():
+        shutil.rmtree(link)
+    link.unlink(missing_ok=True)
+    link.symlink_to(other)
+    with pytest.raises(StackError, match=f"{name}/{place} is a link"):
+        configure(ROOT, secrets, tmp_path)
+    assert {file: file.read_bytes() for file in other.rglob("*")} == before
+
+
+def test_servers_whose_volumes_are_looked_at_for_links_are_those_that_may_write():
+    writes = {name for name in CONTAINERS if f"{name}:/lagoa/{name}" in COMPOSE["services"][name]["volumes"]}
+    assert {name for name, each in CONTAINERS.items() if each.writes} == writes
 
 
 def test_volumes_of_other_secrets_are_left_alone(secrets, tmp_path):

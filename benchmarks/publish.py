@@ -26,6 +26,9 @@ TABLES = 33
 CHANGED = 30
 ROUNDS = 9
 LIMIT_MS = 50.0
+REBASED = 10
+REBASE_LIMIT_MS = 100.0
+LARGE_ROWS = 10_000_000
 
 NAMES = [f"bronze.table_{number:02d}" for number in range(TABLES)]
 _COLUMNS = ("id", "a", "b", "c", "d")
@@ -40,10 +43,20 @@ def run() -> list[Figure]:
         with lagoa.open_lake(root) as lake:
             load(lake.create_branch("first"), NAMES, "first").publish()
             beside, whole, checks = publications(lake, "run", ROUNDS)
+            small = rebases(lake, "small", ROUNDS)
+            with lake.run("large") as run:
+                count = ", ".join(f"i AS {name}" for name in _COLUMNS)
+                run.append(
+                    NAMES[0], lake.sql(f"SELECT {count} FROM range({2**33}, {2**33 + LARGE_ROWS}) AS r(i)").reader()
+                )
+                run.publish()
+            large = rebases(lake, "large", ROUNDS)
     note = f"{checks} checks, all reused; synced to the disk"
     return [
         Figure(f"publish {CHANGED} changed tables, beside the audit", beside, "ms", LIMIT_MS, note=note),
         Figure("the same with its audit, which finds every result", whole, "ms", note=note),
+        Figure(f"rebase of {REBASED} tables that main and the branch appended to", small, "ms", REBASE_LIMIT_MS),
+        Figure(f"the same, one of them with {LARGE_ROWS:,} rows", large, "ms", REBASE_LIMIT_MS),
     ]
 
 
@@ -64,6 +77,20 @@ def publications(lake: Lake, prefix: str, rounds: int) -> tuple[float, float, in
         whole.append(spent * 1000)
         beside.append((spent - publication.report.seconds) * 1000)
     return statistics.median(beside), statistics.median(whole), checks
+
+
+def rebases(lake: Lake, prefix: str, rounds: int) -> float:
+    """Return the median milliseconds of a rebase of a branch that appended to ten tables, as main did meanwhile."""
+    spent = []
+    for number in range(1, rounds + 1):
+        branch, other = (lake.create_branch(f"{prefix}-{which}-{number}") for which in ("ours", "theirs"))
+        for each in (branch, other):
+            load(each, NAMES[:REBASED], each.name)
+        other.publish()
+        start = time.perf_counter()
+        branch.rebase()
+        spent.append((time.perf_counter() - start) * 1000)
+    return statistics.median(spent)
 
 
 def load(branch: Branch, names: Sequence[str], batch: str) -> Branch:

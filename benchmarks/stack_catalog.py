@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import lagoa
 from benchmarks.figures import Figure, median_ms
-from benchmarks.publish import CHANGED, NAMES, load, publications, write_contracts
+from benchmarks.publish import CHANGED, NAMES, REBASED, load, publications, rebases, write_contracts
 from benchmarks.stack_servers import PROFILE
 from lagoa.domain.commits import Change
 from lagoa.domain.refs import MAIN
@@ -23,6 +23,7 @@ COMMITTED = 10
 BRANCH_LIMIT_MS = 50.0
 COMMIT_LIMIT_MS = 150.0
 PUBLISH_LIMIT_MS = 500.0
+REBASE_LIMIT_MS = 1_000.0
 
 
 class CatalogFigures:
@@ -49,12 +50,14 @@ class CatalogFigures:
             branch = self._branch(lake, name)
             commit = self._commit(lake, name)
             beside, whole, checks = publications(lake, f"{name}/run", self._size.rounds)
+            rebased = rebases(lake, f"{name}/rebase", self._size.rounds)
         publish = f"publish {CHANGED} changed tables, beside the audit"
         return [
             Figure("create a branch", branch, "ms", BRANCH_LIMIT_MS),
             Figure(f"commit of {COMMITTED} tables", commit, "ms", COMMIT_LIMIT_MS),
             Figure(publish, beside, "ms", PUBLISH_LIMIT_MS, note=f"by the publisher's own step; {checks} checks"),
             Figure("the same with its audit", whole, "ms"),
+            Figure(f"rebase of {REBASED} tables that main and the branch appended to", rebased, "ms", REBASE_LIMIT_MS),
         ]
 
     def _branch(self, lake: Lake, name: str) -> float:

@@ -37,7 +37,7 @@ def say_review(review: Review) -> None:
     _say_commits(review)
     _say_list("Breaks readers", review.breaking)
     _say_tables(review)
-    for table in [each for each in review.tables if each.compared][:_DETAILS]:
+    for table in [each for each in review.tables if each.compared and not each.same][:_DETAILS]:
         _say_table(table)
     _say_kpis(review)
     _say_list("Contracts changed since main", review.checks.contracts)
@@ -69,6 +69,7 @@ def _say_list(title: str, found: Sequence[str]) -> None:
 
 
 def _say_tables(review: Review) -> None:
+    shown = [each for each in review.tables if not each.same]
     say("")
     emit_table(
         ("", "table", "rows", "added", "changed", "removed", "matched by"),
@@ -83,12 +84,14 @@ def _say_tables(review: Review) -> None:
                 ),
                 words.matched(each),
             )
-            for each in review.tables[:_TABLES]
+            for each in shown[:_TABLES]
         ),
         right=("rows", "added", "changed", "removed"),
     )
-    if len(review.tables) > _TABLES:
-        say(f"And {number(len(review.tables) - _TABLES)} more; --json has all.")
+    if len(shown) > _TABLES:
+        say(f"And {number(len(shown) - _TABLES)} more; --json has all.")
+    if same := words.same_tables(review):
+        say(same)
 
 
 def _say_table(table: TableReview) -> None:

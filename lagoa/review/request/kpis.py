@@ -37,7 +37,7 @@ _Side = tuple[tuple[float | None, float | None], ...]
 def kpis_of(
     context: LakeContext, tables: Sequence[TableReview], pointers: Mapping[TableName, tuple[str | None, str | None]]
 ) -> tuple[Kpi, ...]:
-    """Return the numeric columns of the changed tables of gold that are small before and after, by table.
+    """Return the numeric columns of small tables of gold that change, those that move most first.
 
     Args:
         context: the lake.
@@ -45,13 +45,13 @@ def kpis_of(
         pointers: of each, before and after.
     """
     found: list[Kpi] = []
-    small = [each for each in tables if each.table.layer == _LAYER and each.kind == "changed" and _is_small(each)]
+    small = [each for each in tables if each.table.layer == _LAYER and not each.same and _is_small(each)]
     for each in small[:_TABLES]:
         contract = context.contracts.get(each.table)
         before, after = pointers[each.table]
         if contract is not None and before is not None and after is not None:
             found += _of_table(context, contract, (before, after))
-    return tuple(found)
+    return tuple(sorted((each for each in found if each.moved), key=lambda each: -each.moved))
 
 
 def _is_small(table: TableReview) -> bool:

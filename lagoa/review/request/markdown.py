@@ -143,8 +143,12 @@ def _tables(review: Review) -> Iterator[str]:
             words.matched(each),
         )
         for each in review.tables
+        if not each.same
     )
     yield from _grid(headings, rows)
+    if same := words.same_tables(review):
+        yield code(same, 1000)
+        yield ""
 
 
 def _counts(table: TableReview) -> tuple[int, int, int]:

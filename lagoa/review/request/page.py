@@ -23,6 +23,7 @@ def review_page(review: Review) -> str:
         review=review,
         words=words,
         compared=compared,
+        shown=[each for each in review.tables if not each.same],
         strips={
             (each.table, one.column): strip
             for each in compared

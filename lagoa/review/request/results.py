@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -153,6 +154,12 @@ class TableReview:
     profile: TableProfile | None = None
     problem: str = ""
 
+    @property
+    def same(self) -> bool:
+        """Whether it was written again with the same rows and columns."""
+        differs = self.kind != "changed" or self.rows_added or self.rows_removed or self.rows_changed or self.columns
+        return self.compared and not differs
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewedChecks:
@@ -217,6 +224,23 @@ class Kpi:
     before: tuple[float | None, ...] = ()
     after: tuple[float | None, ...] = ()
 
+    @property
+    def moved(self) -> float:
+        """How far it moved: the greatest change of total, average and latest, in proportion; 0 if it is the same."""
+        pairs = [each for each in (self.total, self.average, self.latest) if each is not None]
+        found = max((_proportion(*each) for each in pairs), default=0.0)
+        return found or float(self.before != self.after) / 1e6
+
+
+def _proportion(before: float | None, after: float | None) -> float:
+    """Return by what part of itself a figure changed; sums of the same numbers in another order are the same."""
+    if before is None or after is None:
+        return float(before is not after)
+    if math.isclose(before, after, rel_tol=1e-9) or (math.isnan(before) and math.isnan(after)):
+        return 0.0
+    change = abs(after - before) / abs(before) if before else 1.0
+    return change if math.isfinite(change) else 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Review:
@@ -236,7 +260,7 @@ class Review:
         authors: who made them, by their number.
         tables: the tables that would change.
         checks: the checks.
-        kpis: figures of small tables of gold that would change.
+        kpis: figures of small tables of gold that would change, those that move most first.
         downstream: what reads the changed tables.
         problems: what could not be read for that, a sentence each.
         reviewed_at: when (UTC).

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _EXACT = 2**53
 """Whole numbers below are exact as floats."""
 
+_LARGE = 1000
+"""Numbers from here on are shown with two digits behind the point."""
+
 SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
 SCOPES = {
@@ -37,7 +40,9 @@ def figure(value: Any) -> str:
     number = float(value)
     if not math.isfinite(number):
         return str(number)
-    return f"{number:,.0f}" if number.is_integer() and abs(number) < _EXACT else f"{number:,.6g}"
+    if number.is_integer() and abs(number) < _EXACT:
+        return f"{number:,.0f}"
+    return f"{number:,.2f}" if _LARGE <= abs(number) < _EXACT else f"{number:,.6g}"
 
 
 def change(before: Any, after: Any) -> str:
@@ -126,6 +131,12 @@ def state_of(each: Affected) -> str:
     if each.kind != "model":
         return each.what
     return "not built again: stale" if each.stale else "built again on the branch"
+
+
+def same_tables(review: Review) -> str:
+    """Return which tables were written again with the same rows; empty if none."""
+    names = [str(each.table) for each in review.tables if each.same]
+    return f"Written again with the same rows: {listed(names)}." if names else ""
 
 
 def rebased(review: Review) -> str:

@@ -272,6 +272,13 @@ def test_figures_of_gold_before_and_after(dev):
     assert found["orders"].moments == ("1970-01-02", "1970-01-03")
     assert (found["orders"].before, found["orders"].after) == ((100.0, None), (100.0, 2.0))
     assert set(found) == {"revenue", "orders"}
+    assert [each.moved for each in dev.review().kpis] == [0.99, 0.98]  # the latest of each, in proportion
+
+
+def test_figures_that_stay_are_left_out(lake, dev):
+    dev.merge(ORDERS, rows([1], 11.0))
+    dev.transform()
+    assert [each.column for each in dev.review().kpis] == ["revenue"]
 
 
 def test_a_schema_change_is_compatible_or_breaks_readers(folder, lake, dev):
@@ -413,6 +420,9 @@ def test_a_table_that_was_written_with_the_same_rows_affects_nobody(dev):
     found = dev.review()
     table = of(found, ORDERS)
     assert (table.rows_added, table.rows_changed, table.rows_removed, table.profile) == (0, 0, 0, None)
+    assert table.same
+    for text in (found.html(), found.markdown()):
+        assert f"Written again with the same rows: {ORDERS}." in text
     assert found.downstream == ()
 
 

@@ -21,7 +21,7 @@ from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
 from lagoa.stack.servers import SERVERS, spark, trino
 from lagoa.stack.servers.postgres import SETTINGS
-from lagoa.stack.servers.server import Site, write_private
+from lagoa.stack.servers.server import Site, refuse_links, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -94,7 +94,7 @@ def configure(root: Path, secrets: Path, folder: Path, profiles: Sequence[str] =
         site = Site(name, root, folder / name, credentials, manifest)
         site.folder.mkdir(exist_ok=True, mode=0o700)
         if CONTAINERS[name].writes:
-            _refuse_links(site.folder)
+            refuse_links(site.folder)
         CONTAINERS[name].configure(site)
         _hand_over(site.folder, CONTAINERS[name].owner)
     database = f"postgresql+asyncpg://prefect:{{}}@{manifest['postgres'].address}/prefect"
@@ -177,20 +177,6 @@ def _write_profile(folder: Path, settings: Mapping[str, str]) -> None:
     """Write settings of Prefect, secrets among them, as the profile that PREFECT_PROFILES_PATH names."""
     lines = "".join(f'{name} = "{value}"\n' for name, value in settings.items())
     write_private(folder / "profiles.toml", f'active = "stack"\n\n[profiles.stack]\n{lines}')
-
-
-def _refuse_links(folder: Path) -> None:
-    """Raise an error for a link that a server has put into its volume: root would follow it into those of others.
-
-    The server's data are not looked at, and not written.
-    """
-    for at, folders, files in os.walk(folder):
-        for each in (Path(at) / name for name in (*folders, *files)):
-            if each.is_symlink():
-                message = f"{each} is a link, which its server does not make: {str(each.readlink())!r}."
-                raise StackError(folder.name, message, "Find out who made it; then remove it.")
-        if Path(at) == folder and "data" in folders:
-            folders.remove("data")
 
 
 def _hand_over(folder: Path, owner: tuple[int, int]) -> None:

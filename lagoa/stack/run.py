@@ -16,7 +16,7 @@ from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import HOST, PORTS, read_manifest
 from lagoa.stack.servers import SERVERS
 from lagoa.stack.servers.keycloak.people import People
-from lagoa.stack.servers.server import Launch, Site, write_private
+from lagoa.stack.servers.server import Launch, Site, refuse_links, write_private
 from lagoa.stack.servers.spark import CLIENT
 from lagoa.stack.servers.trino import CA, make_rules
 from lagoa.stack.servers.trino.users import Users
@@ -171,13 +171,18 @@ class Stack:
         return self._supervisor.last_lines(name, lines)
 
     def users(self, volumes: Path | None = None) -> Users:
-        """Return who signs in to Trino, here or in containers; raises `StackError` if there is no Trino.
+        """Return who signs in to Trino, here or in containers.
 
         Args:
             volumes: where the volumes of the containers are.
+
+        Raises:
+            StackError: there is no Trino, or a link in its volume.
         """
         self._check_name("trino")
         site = self._site("trino", volumes or self._state)
+        if volumes:
+            refuse_links(site.folder)
         return Users(site.folder, lambda: make_rules(site))
 
     def people(self) -> People:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.domain.optional import extra
+from lagoa.errors import StackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from lagoa.stack.artefacts import Build
     from lagoa.stack.credentials import Credentials
@@ -136,3 +137,23 @@ def replace_private(path: Path, text: str) -> None:
     owner = path.parent.stat()
     os.chown(partial, owner.st_uid, owner.st_gid)
     partial.replace(path)
+
+
+def refuse_links(folder: Path) -> None:
+    """Raise an error for a link that a server has put into its volume: root would follow it into those of others.
+
+    The server's data are not looked at, and not written.
+
+    Args:
+        folder: the volume, of the server's name.
+
+    Raises:
+        StackError: there is a link.
+    """
+    for at, folders, files in os.walk(folder):
+        for each in (Path(at) / name for name in (*folders, *files)):
+            if each.is_symlink():
+                message = f"{each} is a link, which its server does not make: {str(each.readlink())!r}."
+                raise StackError(folder.name, message, "Find out who made it; then remove it.")
+        if Path(at) == folder and "data" in folders:
+            folders.remove("data")

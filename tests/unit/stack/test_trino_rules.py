@@ -269,6 +269,18 @@ class TestUsers:
         refused = lagoa(folder.root, "stack", "user", "list", *where)
         assert (refused.code, "no server of the stack" in refused.err) == (1, True)
 
+    def test_no_link_in_the_volume_is_followed(self, folder, tmp_path):
+        """The command runs as root there, and Trino may write it."""
+        folder.file("infra/stack.toml", '[trino]\nmodule = "lagoa.stack"\nport = 8443\n')
+        other = tmp_path / "volumes/vault"
+        other.mkdir(parents=True)
+        (tmp_path / "volumes/trino").mkdir()
+        (tmp_path / "volumes/trino/users").symlink_to(other)
+        command = ("stack", "user", "add", "ana", "--role", "reader", "--volumes", tmp_path / "volumes")
+        refused = lagoa(folder.root, *command)
+        assert (refused.code, "trino/users is a link" in refused.err) == (1, True)
+        assert list(other.iterdir()) == []
+
     def test_the_commands_say_why_nobody_signs_in_at_keycloak(self, folder, tmp_path):
         servers = "".join(f'[{name}]\nmodule = "lagoa.stack"\nport = 8443\n' for name in ("trino", "nessie"))
         folder.file("infra/stack.toml", servers)

@@ -64,7 +64,8 @@ class _Layout:
         head: of the state at which they were met first.
         table: the table there.
         snapshots: the snapshots that it lists, by id.
-        key: the key's columns there with their values, and the type of each; None if none of its rows can have the key.
+        names: the columns of the contract's key there, by their names in the contract.
+        key: the key's values, by the columns there; None if none of its rows can have the key.
     """
 
     head: TableHead
@@ -95,6 +96,7 @@ class KeyRows:
         self._key = key
         self._latest: _Layout | None = None
         self._layouts: dict[tuple[str, str], _Layout] = {}
+        self._pointers: dict[str, Found] = {}
         self._found: dict[tuple[str, str, int | None], Found] = {}
         self._manifests: dict[tuple[str, str], list[tuple[DataFile, int | None]]] = {}
         self._rows: dict[tuple[str, str], list[Row]] = {}
@@ -109,6 +111,8 @@ class KeyRows:
         """
         if pointer is None:
             return Found()
+        if pointer in self._pointers:
+            return self._pointers[pointer]
         head = table_head(self._context.storage, pointer)
         known = (head.uuid, head.schemas, head.snapshot)
         if known not in self._found:
@@ -117,6 +121,7 @@ class KeyRows:
             except OSError as error:
                 message = f"{self._contract.table} as {pointer} describes it cannot be read: {error}."
                 raise damaged(message, error) from error
+        self._pointers[pointer] = self._found[known]
         return self._found[known]
 
     def _look(self, pointer: str, head: TableHead) -> None:

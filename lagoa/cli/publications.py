@@ -114,7 +114,7 @@ def finish(
     elif branch is None:
         hint("Nothing new: main is unchanged.")
     else:
-        hint(f"Next: `lagoa diff main..{branch}`, `lagoa audit {branch}`, `lagoa publish {branch}`.")
+        hint(f"Next: `lagoa review {branch}`, then `lagoa publish {branch}`.")
 
 
 def say_published(publication: Publication) -> None:

@@ -105,7 +105,7 @@ def _say_table(table: TableReview) -> None:
     if table.profile:
         say(f"  {words.profile_note(table.profile)}:")
         emit_table(
-            ("column", "moved", "values changed", "nulls", "different", "least", "greatest", "mean"),
+            ("column", "moved", "values changed", "nulls", "different", "least", "median", "greatest", "mean"),
             (
                 (
                     each.column,
@@ -115,12 +115,12 @@ def _say_table(table: TableReview) -> None:
                     words.of_profile(each, "distinct"),
                     *(
                         "hidden" if each.hidden else words.of_profile(each, name)
-                        for name in ("minimum", "maximum", "mean")
+                        for name in ("minimum", "median", "maximum", "mean")
                     ),
                 )
                 for each in table.profile.columns[:_PROFILED]
             ),
-            right=("moved", "values changed", "nulls", "different", "least", "greatest", "mean"),
+            right=("moved", "values changed", "nulls", "different", "least", "median", "greatest", "mean"),
             whole=("column",),
         )
     if table.samples:

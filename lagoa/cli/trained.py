@@ -139,7 +139,7 @@ def show_proposal(proposal: Proposal) -> None:
         if proposal.audit and not proposal.audit.passed:
             say(f"Its scores do not pass the audit: `lagoa audit {proposal.branch}`.")
     hint(
-        f'Next: `lagoa diff main..{proposal.branch}`, then `lagoa ml promote {model}@{version} --why "…"` and '
+        f'Next: `lagoa review {proposal.branch}`, then `lagoa ml promote {model}@{version} --why "…"` and '
         f"`lagoa publish {proposal.branch}`; or `lagoa branch delete {proposal.branch}`."
     )
 

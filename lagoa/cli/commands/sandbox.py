@@ -82,7 +82,7 @@ def sandbox_create(
         f'  Python      lagoa.open_lake({str(folder)!r}).sql("select …", "{made.branch}").df()\n'
         f'  PyIceberg   lagoa.open_lake({str(folder)!r}).catalog("{made.branch}")'
     )
-    hint(f"Next: `lagoa transform {made.branch}`, `lagoa diff main..{made.branch}`, `lagoa publish {made.branch}`.")
+    hint(f"Next: `lagoa transform {made.branch}`, `lagoa review {made.branch}`, `lagoa publish {made.branch}`.")
 
 
 @sandbox.command("extend")

@@ -164,8 +164,8 @@ def _table(table: TableReview) -> Iterator[str]:
     if table.profile:
         yield f"{words.profile_note(table.profile)}:"
         yield ""
-        headings = ("column", "moved", "values changed", "nulls", "different", "least", "greatest", "mean")
-        names = ("distinct", "minimum", "maximum", "mean")
+        headings = ("column", "moved", "values changed", "nulls", "different", "least", "median", "greatest", "mean")
+        names = ("distinct", "minimum", "median", "maximum", "mean")
         rows = (
             (
                 each.column,

@@ -67,6 +67,11 @@ class Figures:
     quantiles: tuple[float, ...] | None = None
 
     @property
+    def median(self) -> float | None:
+        """The middle quantile."""
+        return self.quantiles[len(QUANTILES) // 2] if self.quantiles else None
+
+    @property
     def null_share(self) -> float | None:
         """The share of rows that are null."""
         return self.nulls / self.rows if self.rows and self.nulls is not None else None

@@ -63,7 +63,7 @@ def shares(profile: ColumnProfile) -> str:
 
 
 def of_profile(profile: ColumnProfile, name: str) -> str:
-    """Return how one figure of a column changed, by the name of the attribute."""
+    """Return how one figure of a column changed, by the name of the attribute of `Figures`."""
     return change(getattr(profile.before, name, None), getattr(profile.after, name, None))
 
 

@@ -203,6 +203,7 @@ def test_profiles_say_what_moved_most_first(dev):
     assert (price.before.minimum, price.after.minimum) == (10.0, 30.0)
     assert (price.before.mean, price.after.mean) == (10.0, 30.0)
     assert price.after.quantiles == (30.0,) * 5
+    assert price.after.median == 30.0
     assert (state.before.null_share, state.after.null_share) == (0.0, 1.0)
     assert state.moved == 1.0
 

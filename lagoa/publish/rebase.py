@@ -23,6 +23,7 @@ from lagoa.publish.foreign import foreign_intent
 from lagoa.publish.turn import Turn
 from lagoa.publish.work import Work, head_of
 from lagoa.write import begin
+from lagoa.write.fingerprints import function_of
 from lagoa.write.incoming import IncomingRows
 from lagoa.write.replay import addition, has_snapshot, written_columns
 
@@ -298,12 +299,17 @@ class Plan:
     ) -> dict[TableName, str]:
         """Return why tables cannot have the changes of both sides."""
         faults: dict[TableName, str] = {}
+        crossed = self.work.crossed() if self.undone is None and "replayed" in self.how.values() else None
         for table, how in sorted(self.how.items()):
             reason = ""
             if how == "built" and table not in models:
                 reason = f"{self._who} built it, not by a model of the lake, from inputs that are others now"
             elif how == "replayed" or (how == "built" and table in others):
                 reason = self._reason(table, others.get(table))
+            if crossed and how == "replayed" and not reason:
+                reason = (
+                    f"main has a part of the work that the branch was rebased with ({crossed[:12]}), by another branch"
+                )
             if how == "built" and not reason:
                 reason = next(filter(None, map(self._beside_model, self._of(table))), "")
             if reason:
@@ -431,6 +437,7 @@ class Replay:
             self._take(tx)
             for table in sorted(replayed, key=lambda each: each.is_quarantine):  # which batches are new is known first
                 try:
+                    self._refuse_uncomparable(table)
                     self._again(tx, table)
                 except (QueryError, WriteError) as error:
                     raise CannotReplayError(table, error) from error
@@ -447,6 +454,24 @@ class Replay:
         kept = [each.intent for each in plan.writes if plan.how.get(each.table) == "kept"]
         ours = [Intent("replace", str(table)) for table, how in plan.how.items() if how == "ours"]
         tx.point(taken, [*kept, *ours])
+
+    def _refuse_uncomparable(self, table: TableName) -> None:
+        """Refuse a batch that main has, too, and of which nothing kept tells whether it is the same."""
+        there = self._work.catalog.tables(self._work.main).get(table)
+        context = self._context
+        known = context.batches.of(context.metadata.facts(there).properties) if there else None
+        for write in self._plan.writes:
+            batch = write.intent.batch
+            if known is None or write.table != table or batch is None:
+                continue
+            loaded = known.get(batch.id)
+            if loaded and function_of(loaded.fingerprint) != function_of(batch.fingerprint):
+                raise WriteError(
+                    table,
+                    f"main has a batch {batch.id!r}, too, which was loaded in another way (by a merge, for instance, "
+                    "or after a rollback), so that its content cannot be compared.",
+                    "Load it again on a new branch from main, where its rows are compared.",
+                )
 
     def _again(self, tx: WriteTransaction, table: TableName) -> None:
         """Do the writes of one table again."""

@@ -206,6 +206,15 @@ class Work:
                 break
         return found[::-1]
 
+    def crossed(self) -> str | None:
+        """Return a rebase of the branch of whose work main has got a part since, by another branch; None if none."""
+        for commit in self.commits():
+            for onto in commit.parents[1:]:
+                bases = {self.catalog.merge_base(commit.parents[0], each) for each in (onto, self.main)}
+                if self.parted != onto or len(bases) > 1:
+                    return commit.id
+        return None
+
     def intents(self) -> str:
         """Return the intents of the branch's writes, oldest first, as JSON."""
         return json.dumps([intent for each in self.commits() for intent in json.loads(_intents(each))])

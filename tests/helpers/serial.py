@@ -212,6 +212,7 @@ class Serial(RuleBasedStateMachine):
             return
         assert expected is None
         if result.commit is not None:
+            writer.done = self._effective(writer)
             writer.created = writer.merged = len(self.moves) - 1
             writer.view = after
         self.compare(name, writer.view)
@@ -228,6 +229,8 @@ class Serial(RuleBasedStateMachine):
         except NothingToPublish:
             assert expected is None
             assert self._of(after) == self._of(self.moves[-1])
+            if self.lake.resolve(name).id != before:
+                writer.done = self._effective(writer)
             self._put(name, writer, after, before)
             return
         except LagoaError as error:
@@ -287,6 +290,15 @@ class Serial(RuleBasedStateMachine):
         if any(what == "transform" for what, *_ in writer.done):
             after = after.transform()
         return None, after
+
+    def _effective(self, writer: Writer) -> list[tuple[str, Any, Any]]:
+        """Return what changes something when a rebase does it again on main: the rest is done with."""
+        after, left = self.moves[-1], []
+        for what, given, batch in writer.done:
+            before, after = after, getattr(after, what)(given, batch)
+            if after != before or what == "transform" or (what == "merge" and before.winners(given)):
+                left.append((what, given, batch))
+        return left
 
     def _undone(self, writer: Writer, start: int) -> bool:
         """Return whether a rollback undid what a branch stands on."""

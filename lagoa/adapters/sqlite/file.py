@@ -21,7 +21,7 @@ APPLICATION_ID = 0x4C41474F
 """`LAGO`: identifies a SQLite file as a catalog."""
 
 _MAX_IDLE = 8
-_RESTORE = (
+RESTORE = (
     "Put the lake's state folder back from a backup, whole: the tables' files lie beside the catalog. "
     "Or bring back what can still be read: `lagoa doctor --repair`. Nothing was changed."
 )
@@ -205,7 +205,7 @@ class SqliteFile:
             known = self._known(connection)
         if not known:
             connection.close()
-            raise CatalogDamaged(f"{self.path} is empty: it is no catalog.", _RESTORE)
+            raise CatalogDamaged(f"{self.path} is empty: it is no catalog.", RESTORE)
         return connection
 
     def _give(self, connection: sqlite3.Connection) -> None:
@@ -217,7 +217,7 @@ class SqliteFile:
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         if mode == "rw" and not self.path.is_file():
-            raise CatalogDamaged(f"There is no catalog at {self.path}.", _RESTORE)
+            raise CatalogDamaged(f"There is no catalog at {self.path}.", RESTORE)
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode={mode}",
             uri=True,
@@ -244,7 +244,7 @@ class SqliteFile:
                 raise LakeTooNew(self.path, version, FORMAT)
             return True
         if filled:
-            raise CatalogDamaged(f"{self.path} is a database, but no catalog of Lagoa.", _RESTORE)
+            raise CatalogDamaged(f"{self.path} is a database, but no catalog of Lagoa.", RESTORE)
         return False
 
     @contextmanager
@@ -258,7 +258,7 @@ class SqliteFile:
                     f"{self.path} was locked by other writers for {self._busy_seconds:g} s.", "Try again."
                 ) from error
             if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-                raise CatalogDamaged(f"{self.path} is damaged or is no SQLite file: {error}.", _RESTORE) from error
+                raise CatalogDamaged(f"{self.path} is damaged or is no SQLite file: {error}.", RESTORE) from error
             if code in NOT_WRITABLE:
                 raise not_writable(self.path, error) from error
             raise

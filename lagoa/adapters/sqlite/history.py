@@ -9,9 +9,9 @@ from heapq import heapify, heappop, heappush
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters.sqlite.file import JOINT
+from lagoa.adapters.sqlite.file import JOINT, RESTORE
 from lagoa.domain.commits import Commit
-from lagoa.errors import RefNotFound
+from lagoa.errors import CatalogDamaged, RefNotFound
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,9 +110,15 @@ def is_ancestor(db: sqlite3.Connection, ancestor: Node, of: Node) -> bool:
 
 
 def merge_base(db: sqlite3.Connection, a: Node, b: Node) -> str:
-    """Return the id of the common ancestor that arrived last: no other common ancestor can have come from it."""
-    (found,) = db.execute("select id from commits where seq = ?", (_meet(db, a, b, 1),)).fetchone()
-    return str(found)
+    """Return the id of the common ancestor that arrived last: no other common ancestor can have come from it.
+
+    Raises:
+        CatalogDamaged: the file has lost it.
+    """
+    row = db.execute("select id from commits where seq = ?", (_meet(db, a, b, 1),)).fetchone()
+    if row is None:
+        raise CatalogDamaged("The last commit that two branches have in common is missing in the catalog.", RESTORE)
+    return str(row[0])
 
 
 def _meet(db: sqlite3.Connection, a: Node, b: Node, bottom: int) -> int | None:

@@ -655,16 +655,10 @@ class PublishConflict(TerminalError):
     def __init__(
         self, branch: str, tables: Sequence[TableName], ours: str, theirs: str, reason: str, advice: str = ""
     ) -> None:
-        again = "Create a new branch from main and run the work again there."
-        if branch.startswith("run/"):
-            again = (
-                "Call what made this branch again: it begins with main as it is now. "
-                f"`lagoa branch delete {branch}` deletes this one."
-            )
         super().__init__(
             f"{branch!r} ({ours[:12]}) cannot be published over main ({theirs[:12]}): {reason} "
             f"{', '.join(map(str, tables))}.",
-            f"main is unchanged. {advice or again}",
+            f"main is unchanged. {advice}".rstrip(),
         )
         self.branch = branch
         self.tables = tuple(tables)

@@ -265,6 +265,8 @@ class Work:
     def _conflict(
         self, tables: list[TableName], reason: str, advice: str = "", *, behind: bool = False
     ) -> PublishConflict:
+        if behind:
+            advice = f"`lagoa rebase {self.branch}` puts the branch on main as it is now; then publish it."
         conflict = PublishConflict(self.branch, tables, self.head, self.main, reason, advice)
         conflict.behind = behind
         return conflict

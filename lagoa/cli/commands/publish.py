@@ -11,6 +11,7 @@ from lagoa.cli.console import emit_json, emit_table, hint, number, say
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import publish_branch, say_published, tell_publication
+from lagoa.cli.rebases import say_rebase, tell_rebase
 from lagoa.cli.table_states import number_of
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def publish(
     """Move main to a branch's changes, if every check passes there."""
     with open_here(ctx) as lake:
         if dry_run:
-            _show_plan(lake.branch(branch), as_json=as_json)
+            _show_plan(lake.branch(branch), rebase=not no_rebase, as_json=as_json)
             return
         publication = publish_branch(lake, lake.branch(branch), message, rebase=not no_rebase)
     if as_json:
@@ -46,14 +47,20 @@ def publish(
         hint(f"{branch} stays; `lagoa branch delete {branch}` removes it.")
 
 
-def _show_plan(branch: Branch, *, as_json: bool) -> None:
-    from lagoa.errors import NothingToPublish
+def _show_plan(branch: Branch, *, rebase: bool, as_json: bool) -> None:
+    from lagoa.errors import NothingToPublish, PublishConflict
 
+    plan = None
     try:
         with working(f"comparing {branch.name} with main"):
             plan = branch.plan_publication()
+    except PublishConflict as conflict:
+        if not (rebase and conflict.behind):
+            raise
+        _show_rebase(branch, as_json=as_json)
+        return
     except NothingToPublish:
-        plan = None
+        pass
     if as_json:
         emit_json(plan and _tell_plan(plan))
     elif plan is None:
@@ -67,6 +74,19 @@ def _show_plan(branch: Branch, *, as_json: bool) -> None:
         known = f"{number(plan.answered)} known from before" if plan.answered else "none known from before"
         say(f"Checks: {number(len(plan.checks))} would run, {known}.")
         hint(f"Nothing was done. Next: `lagoa publish {branch.name}`.")
+
+
+def _show_rebase(branch: Branch, *, as_json: bool) -> None:
+    with working(f"comparing {branch.name} with main"):
+        result = branch.rebase(dry_run=True)
+    if as_json:
+        emit_json({"branch": branch.name, "rebase": tell_rebase(result)})
+        return
+    say(f"main has changed the same tables, or inputs of models: {branch.name} would be rebased first.")
+    say_rebase(result)
+    hint(
+        f"Nothing was done. Next: `lagoa publish {branch.name}`; or `lagoa rebase {branch.name}`, to look at it before."
+    )
 
 
 def _tell_plan(plan: PublicationPlan) -> dict[str, Any]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lagoa.cli.completion import complete_branch, complete_table
-from lagoa.cli.console import emit_json, emit_table, hint, say, short
+from lagoa.cli.console import emit_json, hint, say
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.domain.lists import counted
-
-if TYPE_CHECKING:
-    from lagoa.publish.rebase import RebaseResult, TableRebase
+from lagoa.cli.rebases import say_rebase, tell_rebase
 
 
 def rebase(
@@ -40,42 +37,13 @@ def rebase(
     with open_here(ctx) as lake, working(f"rebasing {branch}"):
         result = lake.branch(branch).rebase(ours=ours or (), theirs=theirs or (), dry_run=dry_run)
     if as_json:
-        emit_json(
-            {
-                "branch": result.branch,
-                "onto": result.onto,
-                "commit": result.commit,
-                "tables": {
-                    str(each.table): {"how": each.how, "writes": each.writes, "dropped": list(each.dropped)}
-                    for each in result.tables
-                },
-            }
-        )
+        emit_json(tell_rebase(result))
         return
     if result.commit is None and not result.tables:
         say(f"Nothing to do: {branch} has all of main.")
         return
-    _say(result)
+    say_rebase(result)
     if dry_run:
         hint(f"Nothing was done. Next: `lagoa rebase {branch}`.")
     else:
         hint(f"`lagoa publish {branch}` publishes it.")
-
-
-def _say(result: RebaseResult) -> None:
-    if result.tables:
-        emit_table(("table", "becomes"), ((str(each.table), _told(each)) for each in result.tables))
-    if result.commit is not None:
-        say(f"{result.branch} is at {short(result.commit)}, on main at {short(result.onto)}.")
-
-
-def _told(table: TableRebase) -> str:
-    done = {
-        "kept": "as it is on the branch: main did not change it",
-        "replayed": f"{counted(table.writes, 'write')} done again on main's state",
-        "built": "its model runs again",
-        "ours": "as it is on the branch",
-        "theirs": "as it is on main",
-    }[table.how]
-    left_out = f"; left out, as main has it: {', '.join(table.dropped)}" if table.dropped else ""
-    return f"{done}{left_out}"

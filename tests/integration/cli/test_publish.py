@@ -24,6 +24,10 @@ def test_a_conflict_ends_with_4(lake, tmp_path):
 
 def test_a_branch_behind_main_is_rebased_and_published(lake, tmp_path):
     changed_twice(lake, tmp_path)
+    before = ok(lake, "publish", "two", "--dry-run")
+    assert "two would be rebased first" in before.out
+    assert ok(lake, "publish", "two", "--dry-run", "--json").json()["rebase"]["commit"] is None
+    assert lagoa(lake, "publish", "two", "--dry-run", "--no-rebase").code == 4
     planned = ok(lake, "rebase", "two", "--dry-run")
     assert "1 write done again on main's state" in planned.out
     told = json.loads(ok(lake, "rebase", "two", "--json").out)

@@ -199,7 +199,7 @@ def test_a_table_changed_on_both_sides_is_a_conflict(published, small):
     assert head(published) == before
 
 
-def test_a_run_that_conflicts_is_to_be_called_again(published, small):
+def test_a_run_that_conflicts_is_to_be_rebased(published, small):
     with published.run("load") as run:
         run.append("bronze.people", small.people(3), batch="p2")
         other = published.create_branch("other")
@@ -207,8 +207,7 @@ def test_a_run_that_conflicts_is_to_be_called_again(published, small):
         other.publish()
         with pytest.raises(PublishConflict) as caught:
             run.publish(rebase=False)
-    assert "Call what made this branch again: it begins with main as it is now." in caught.value.advice
-    assert f"`lagoa branch delete {run.name}`" in caught.value.advice
+    assert f"`lagoa rebase {run.name}` puts the branch on main as it is now" in caught.value.advice
 
 
 def test_the_same_change_on_both_sides_is_none(published, small):
@@ -231,7 +230,7 @@ def test_write_skew_is_refused_without_a_rebase(published, small):
     with pytest.raises(PublishConflict, match=r"bronze\.pets would have a different state") as caught:
         builder.publish(rebase=False)
     assert caught.value.tables == (TableName.parse("gold.counts"),)
-    assert "new branch" in caught.value.advice
+    assert "lagoa rebase builder" in caught.value.advice
     assert head(published) == before
 
 

@@ -30,15 +30,18 @@ if TYPE_CHECKING:
     from lagoa.adapters.oidc.tokens import OidcTokens
     from lagoa.adapters.postgres.lazy import Login
     from lagoa.context import LakeContext
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import ModelEngine, SqlEngine
     from lagoa.domain.ports.features import OnlineFeatures
+    from lagoa.domain.ports.people import People
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets, Tokens
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.domain.ports.training import Tracking, TrainingRuns
     from lagoa.domain.ports.turns import Turns
+    from lagoa.domain.receipts import Receipt
     from lagoa.domain.refs import RefInfo
     from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
@@ -106,6 +109,8 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             open_training=partial(open_training, settings),
             open_tracking=partial(open_tracking, settings),
             open_turns=partial(open_turns, settings, secrets_of),
+            gate=approvals_of,
+            people=_people(settings, tokens),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
         )
@@ -122,6 +127,25 @@ def _sign_in(settings: Settings, secrets: Callable[[], Secrets]) -> OidcTokens |
     secret = partial(client_secret, secrets, settings.state_folder / "stack", settings.role)
     options = OidcOptions(timeout_s=settings.timeout_s, patience_s=settings.patience_s)
     return OidcTokens(settings.oidc_url, settings.role, secret, options)
+
+
+def _people(settings: Settings, tokens: OidcTokens | None) -> People | None:
+    """Return the people of the sign-in server; None without sign-in."""
+    if tokens is None:
+        return None
+    with extra("stack", 'Sign-in (`sign_in = "oidc"`)'):
+        from lagoa.adapters.oidc.people import OidcPeople
+
+    return OidcPeople(settings.oidc_url, tokens, settings.timeout_s)
+
+
+def approvals_of(context: LakeContext, receipt: Receipt, head: str) -> tuple[Approval, ...]:
+    """Return the approvals by which a candidate may be published; see `lagoa.review.approval.gate`."""
+    if not context.settings.approval.any:
+        return ()
+    from lagoa.review.approval import gate
+
+    return gate(context, receipt, head)
 
 
 def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:

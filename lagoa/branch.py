@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
-from lagoa.domain.refs import MAIN
+from lagoa.domain.refs import MAIN, is_id
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
-from lagoa.errors import LagoaError, RefNotFound
+from lagoa.errors import ApprovalOutdated, LagoaError, RefNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from lagoa.catalog.ref_catalog import RefCatalog
     from lagoa.context import LakeContext
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.commits import Batch
     from lagoa.domain.receipts import Publication
@@ -329,6 +330,30 @@ class Branch:
         from lagoa.review.request import review
 
         return review(self._context, self.name, audit=audit, samples=samples)
+
+    def approve(
+        self, message: str = "", *, commit: str | None = None, on_sign_in: Callable[[str], None] = print
+    ) -> Approval:
+        """Approve that the branch is published as it is now, where `[approval]` of lagoa.toml asks for that.
+
+        Where people sign in, somebody does so in a browser, and the approval is theirs. Else it is in the name of the
+        setting `author`, and not enforced.
+
+        Args:
+            message: what to say of it.
+            commit: id of the head that was reviewed, or its first digits; by default whatever the head is.
+            on_sign_in: is given the address to open in a browser.
+
+        Raises:
+            ApprovalOutdated: the branch has another head than `commit`.
+            SignInFailed: nobody signed in in time, or who did may do nothing.
+        """
+        head = self._context.catalog.ref(self.name).commit
+        if commit is not None and not (is_id(commit) and head.startswith(commit)):
+            raise ApprovalOutdated(self.name, commit, head)
+        people = self._context.people
+        token = people.sign_in(on_sign_in) if people else None
+        return self._context.publisher.approve(self.name, head, message, token)
 
     def sql(self, query: str) -> Result:
         """Run a SELECT over the current state of this branch."""

@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     from lagoa.catalog.batches import BatchFiles
     from lagoa.catalog.metadata_files import MetadataFiles
     from lagoa.contracts import Contracts
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.commits import Commit
     from lagoa.domain.ports.catalog import Pointers, VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
     from lagoa.domain.ports.engine import ModelEngine, SqlEngine
     from lagoa.domain.ports.features import OnlineFeatures
+    from lagoa.domain.ports.people import People
     from lagoa.domain.ports.publisher import Publisher
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.domain.ports.training import Tracking, TrainingRuns
     from lagoa.domain.ports.turns import Turns
+    from lagoa.domain.receipts import Receipt
     from lagoa.settings import Settings
     from lagoa.storage.port import Storage
 
@@ -68,6 +71,9 @@ class LakeContext:
         open_training: creates the store of the records of trained models; called once, when it is first needed.
         open_tracking: creates what shows trained models to people and tools; called once, when it is first needed.
         open_turns: creates the turns to move `main`; called once, when it is first needed.
+        gate: returns the approvals of a branch's commit by which the candidate of a receipt is published; raises
+            `ApprovalMissing`.
+        people: who people are, as the sign-in server says; None where nobody signs in.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
         clock: returns the time (UTC).
@@ -86,6 +92,8 @@ class LakeContext:
     open_training: Callable[[], TrainingRuns]
     open_tracking: Callable[[], Tracking]
     open_turns: Callable[[], Turns]
+    gate: Callable[[LakeContext, Receipt, str], tuple[Approval, ...]]
+    people: People | None = None
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
     clock: Callable[[], datetime] = _now

@@ -635,6 +635,36 @@ class AuditFailed(TerminalError):
         self.report = report
 
 
+class ApprovalMissing(TerminalError):
+    """Publishing a branch asks for an approval of its head that is not there."""
+
+    def __init__(self, branch: str, head: str, missing: Sequence[str], ignored: Sequence[str] = ()) -> None:
+        more = f" Approvals that do not count: {'; '.join(ignored)}." if ignored else ""
+        super().__init__(
+            f"{branch!r} ({head[:12]}) needs an approval: {'; '.join(missing)}.{more}",
+            f"main is unchanged. `lagoa review {branch}` shows what would change. Whoever can approve it runs `lagoa "
+            f"approve {branch} --commit {head[:12]}`; then publish it. Another commit on the branch, as by a rebase, "
+            "needs another approval.",
+        )
+        self.branch = branch
+        self.head = head
+        self.missing = tuple(missing)
+        self.ignored = tuple(ignored)
+
+
+class ApprovalOutdated(TerminalError):
+    """What is to be approved is not the head of the branch any more."""
+
+    def __init__(self, branch: str, commit: str, head: str) -> None:
+        super().__init__(
+            f"{commit[:12]} is not the head of {branch!r}, which is at {head[:12]}: nothing was approved.",
+            f"`lagoa review {branch}` shows what it would change now.",
+        )
+        self.branch = branch
+        self.commit = commit
+        self.head = head
+
+
 class NothingToPublish(TerminalError):
     """`main` has all changes of the branch."""
 

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as NoSetting
 
@@ -32,6 +32,10 @@ _DATABASE = rf"^postgresql://[^/\s@?]+/[^/\s@?]+(\?{_LIBPQ}(&{_LIBPQ})*)?$"
 _WORDS = {
     "int_parsing": "it must be a whole number",
     "int_type": "it must be a whole number",
+    "bool_parsing": "it must be true or false",
+    "bool_type": "it must be true or false",
+    "dict_type": "it must be a table",
+    "model_type": "it must be a table",
     "int_from_float": "it must be a whole number",
     "float_parsing": "it must be a number",
     "float_type": "it must be a number",
@@ -52,6 +56,34 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without an entry for its user
         return f"uid-{os.getuid()}"
+
+
+class ApprovalRules(BaseModel):
+    """What asks for an approval before a branch is published; nothing by default.
+
+    Attributes:
+        owners: each owner of a changed table, by its contract, approves: somebody whom `teams` names for it.
+        breaking: a change of a schema that breaks readers: a table or column that is removed, a renamed column, a type
+            that does not have all former values, a column that may be null now.
+        loosened: checks that are removed or less strict.
+        rows_removed: more rows than this that are removed from tables, by their keys; None for no limit.
+        four_eyes: whether the authors of a branch's commits cannot approve it, nor can the user whom it belongs to.
+        teams: for each owner, the names of the people who can approve for it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    owners: bool = False
+    breaking: bool = False
+    loosened: bool = False
+    rows_removed: Annotated[int, Field(ge=0)] | None = None
+    four_eyes: bool = False
+    teams: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def any(self) -> bool:
+        """Whether anything asks for an approval."""
+        return self.owners or self.breaking or self.loosened or self.rows_removed is not None
 
 
 class Settings(BaseSettings):
@@ -118,6 +150,7 @@ class Settings(BaseSettings):
         publish_wait_s: how long a publication waits for its turn while others are published; then it goes on without
             one. 0 for no turns. They are given where the receipts are.
         author: the author recorded in commits and receipts.
+        approval: what asks for an approval before a branch is published.
     """
 
     model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -165,6 +198,7 @@ class Settings(BaseSettings):
     publish_tries: Annotated[int, Field(ge=1, le=100)] = 5
     publish_wait_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     author: Annotated[str, Field(max_length=200)] = Field(default_factory=_user)
+    approval: ApprovalRules = ApprovalRules()
 
     @classmethod
     def settings_customise_sources(
@@ -183,6 +217,11 @@ class Settings(BaseSettings):
     def state_folder(self) -> Path:
         """The absolute folder of the catalog, the receipts and the data files."""
         return self.root / self.state
+
+    @property
+    def proves_approvals(self) -> bool:
+        """Whether the publisher knows who approved: people sign in, and only it can keep an approval in their name."""
+        return self.sign_in == "oidc" and self.receipts == "postgres"
 
     @property
     def sees_quarantine(self) -> bool:
@@ -285,15 +324,14 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
 def _invalid(file: Path, error: ValidationError) -> SettingsError:
     """Return the first thing that is wrong, in words."""
     first = error.errors()[0]
-    name = str(first["loc"][0])
+    name = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "extra_forbidden":
+        known = [*Settings.model_fields, *(f"approval.{each}" for each in ApprovalRules.model_fields)]
         advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."
-        return SettingsError(
-            f"{file}: there is no setting {name!r}.{did_you_mean(name, Settings.model_fields)}", advice
-        )
+        return SettingsError(f"{file}: there is no setting {name!r}.{did_you_mean(name, known)}", advice)
     words = _WORDS.get(first["type"])
     said = words.format(**first.get("ctx", {})) if words else first["msg"]
-    variable = f"LAGOA_{name.upper()}"
+    variable = f"LAGOA_{str(first['loc'][0]).upper()}"
     place = variable if variable in os.environ else str(file)
     return SettingsError(f"{place}: {name}: {said}.", "Fix the value or remove it.")
 

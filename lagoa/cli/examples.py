@@ -16,6 +16,7 @@ EXAMPLES = {
     "audit show": ["lagoa audit show main", "lagoa audit show dev --check silver.orders/key/order_id --rows"],
     "audit history": ["lagoa audit history silver.orders/row_count"],
     "review": ["lagoa review dev", "lagoa review dev --html review.html", "lagoa review dev --markdown > review.md"],
+    "approve": ["lagoa approve dev", 'lagoa approve dev --commit 5f2c81d0a9b3 -m "As agreed with sales"'],
     "publish": ["lagoa publish dev --dry-run", 'lagoa publish dev -m "Orders of November"'],
     "rebase": ["lagoa rebase dev --dry-run", "lagoa rebase dev --theirs bronze.orders"],
     "revert": ["lagoa revert main~2", "lagoa revert 3f2a9c01be77 --hold"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from lagoa.cli.console import emit_json, hint, moment, say, seconds, short
+from lagoa.cli.console import emit_json, hint, moment, one_line, say, seconds, short
 from lagoa.cli.progress import working
 from lagoa.domain.checks import Outcome
 from lagoa.domain.lists import counted, listed
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
@@ -139,6 +141,8 @@ def say_published(publication: Publication) -> None:
         say(f"{counted(len(publication.loosened), 'check')} used to be stricter:")
         for sentence in publication.loosened:
             say(f"  {sentence}")
+    for approval in publication.approvals:
+        say(f"Approved by {one_line(approval.shown)}.")
     if publication.uncommitted:
         files = listed(publication.uncommitted, _LISTED)
         hint(f"Warning: this was published with declarations that are not committed to git: {files}.")
@@ -157,8 +161,14 @@ def tell_publication(publication: Publication) -> dict[str, Any]:
         "loosened": list(publication.loosened),
         "git": publication.git or None,
         "uncommitted": list(publication.uncommitted),
+        "approvals": [tell_approval(each) for each in publication.approvals],
         "audit": outcome_counts(publication.report),
     }
+
+
+def tell_approval(approval: Approval) -> dict[str, Any]:
+    """Return an approval for JSON output."""
+    return asdict(approval)
 
 
 def outcome_counts(report: AuditReport) -> dict[str, int]:

@@ -4,7 +4,7 @@ It imports nothing but Lagoa and what that needs: no flow, no code of the lake o
 and checks are those of the lake's folder that it is started with. Requests and answers are JSON documents, one a line:
 
 - `finished`: a table of the branch of a run; the step checks it beside the work, and finds its own results later.
-- `audit`, `publish`, `rollback`: answered by what came of it.
+- `audit`, `publish`, `rollback`, `approve`: answered by what came of it.
 
 With `--caller ROLE` it does only what that role may have done: its callers cannot say another role than the one whose
 door they came by. It ends when its standard input does.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.context import LakeContext
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.ports.publisher import PublisherRun
     from lagoa.domain.receipts import Publication
@@ -124,11 +125,17 @@ class _Step:
 
         self._run_of(request).finished(TableName.parse(request["finished"]), request["commit"])
 
-    def _carry_out(self, request: dict[str, Any]) -> Publication | AuditReport:
+    def _carry_out(self, request: dict[str, Any]) -> Publication | AuditReport | Approval:
+        from pydantic import SecretStr
+
         if "rollback" in request:
             self._check(f"roll main back to {request['rollback']!r}.", WHO_ROLLS_BACK)
             self._open(request).context.refresh()
             return self._open(request).rollback(request["rollback"], hold=request["hold"])
+        if "approve" in request:
+            token = SecretStr(request["token"]) if request["token"] else None
+            publisher = self._open(request).context.publisher
+            return publisher.approve(request["approve"], request["commit"], request["message"], token)
         run = self._run_of(request)
         if request.get("refresh"):
             self._open(request).context.refresh()

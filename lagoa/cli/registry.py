@@ -20,6 +20,7 @@ COMMANDS = {
     "check": (".check", DAILY),
     "audit": (".audit", DAILY),
     "review": (".review", DAILY),
+    "approve": (".approve", DAILY),
     "publish": (".publish", DAILY),
     "rebase": (".rebase", DAILY),
     "rollback": (".rollback", DAILY),

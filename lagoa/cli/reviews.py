@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.cli.audits import COLOURS
 from lagoa.cli.console import emit_rows, emit_table, number, one_line, say, say_parts, seconds, short
 from lagoa.cli.layout import Painted
+from lagoa.cli.publications import tell_approval
 from lagoa.review.request import words
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def say_review(review: Review) -> None:
     _say_list("Tightened", review.checks.tightened)
     _say_readers(review)
     _say_list("Not known", review.problems)
+    _say_list("Needs an approval", [each.shown for each in review.consent.missing])
+    _say_list("Approved by", [each.shown for each in review.consent.approvals])
+    _say_list("Approvals that do not count", review.consent.ignored)
     say("")
     for result in review.checks.bad[:_LISTED]:
         say_parts(Painted(result.outcome, COLOURS[result.outcome]), f" {one_line(result.summary)}")
@@ -207,6 +211,11 @@ def tell_review(review: Review) -> dict[str, Any]:
             for each in review.downstream
         ],
         "problems": list(review.problems),
+        "approval": {
+            "demands": [{**asdict(each), "missing": each in review.consent.missing} for each in review.consent.demands],
+            "approvals": [tell_approval(each) for each in review.consent.approvals],
+            "ignored": list(review.consent.ignored),
+        },
         "reviewed_at": review.reviewed_at,
         "seconds": review.seconds,
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lagoa import errors
+from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Publication
 from lagoa.domain.tables import TableName
@@ -27,7 +28,7 @@ def _table(text: str) -> TableName:
     return TableName(tuple(namespace), name)
 
 
-_RECORDS: dict[str, type[Any]] = {each.__name__: each for each in (AuditReport, CheckResult, Publication)}
+_RECORDS: dict[str, type[Any]] = {each.__name__: each for each in (Approval, AuditReport, CheckResult, Publication)}
 _TEXTS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] = {
     "table": (TableName, str, _table),
     "time": (datetime, datetime.isoformat, datetime.fromisoformat),
@@ -36,8 +37,8 @@ _TEXTS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] 
 """Values that are written as text: their Python type, the conversion to text and the conversion back."""
 
 
-def of_result(result: Publication | AuditReport) -> str:
-    """Return a publication or an audit as a document."""
+def of_result(result: Publication | AuditReport | Approval) -> str:
+    """Return a publication, an audit or an approval as a document."""
     return json.dumps({"result": _packed(result)})
 
 
@@ -47,7 +48,7 @@ def of_error(error: LagoaError) -> str:
     return json.dumps({"error": type(error).__name__, "text": str(error), "fields": packed})
 
 
-def read_answer(document: str) -> Publication | AuditReport:
+def read_answer(document: str) -> Publication | AuditReport | Approval:
     """Return the result in a document, or raise the error in it.
 
     Raises:
@@ -63,11 +64,11 @@ def read_answer(document: str) -> Publication | AuditReport:
     return answer
 
 
-def _answer(found: dict[str, Any]) -> Publication | AuditReport | LagoaError:
+def _answer(found: dict[str, Any]) -> Publication | AuditReport | Approval | LagoaError:
     if "error" in found:
         return _error(found["error"], found["text"], {name: _unpacked(each) for name, each in found["fields"].items()})
     result = _unpacked(found["result"])
-    if not isinstance(result, Publication | AuditReport):
+    if not isinstance(result, Publication | AuditReport | Approval):
         raise TypeError(type(result).__name__)
     return result
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import AuditReport
 
 _LISTED = 5
@@ -35,6 +36,7 @@ class Receipt:
         loosened: checks of main's previous state that are removed or less strict now, a sentence each.
         git: id of the git commit that was checked out in the lake's folder; empty if there was none.
         uncommitted: contracts, models and check files that were not as in that commit: their paths in the repository.
+        approvals: those of the branch that the publication asked for.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Receipt:
     loosened: tuple[str, ...] = ()
     git: str = ""
     uncommitted: tuple[str, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Receipt {self.id[:12]} of {self.branch}: {self.report!r}>"
@@ -72,6 +75,7 @@ class Publication:
         loosened: checks of main's previous state that are removed or less strict now, a sentence each.
         git: id of the git commit that was checked out in the lake's folder; empty if there was none.
         uncommitted: contracts, models and check files that were not as in that commit: their paths in the repository.
+        approvals: those of the branch that the publication asked for.
     """
 
     commit: str
@@ -85,6 +89,7 @@ class Publication:
     loosened: tuple[str, ...] = ()
     git: str = ""
     uncommitted: tuple[str, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
     def __repr__(self) -> str:
         more = len(self.tables) - _LISTED

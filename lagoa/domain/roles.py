@@ -52,6 +52,15 @@ def is_owned(branch: str) -> bool:
     return branch.startswith((_OWN, _SANDBOX))
 
 
+def owner_of(branch: str) -> str:
+    """Return the user whom a branch belongs to by its name; empty if it belongs to no one."""
+    if branch.startswith(_OWN):
+        return branch.removeprefix(_OWN).partition("/")[0]
+    if branch.startswith(_SANDBOX):
+        return branch.removeprefix(_SANDBOX).partition("_")[0]
+    return ""
+
+
 def who_may_move(branch: str) -> tuple[Role, ...]:
     """Return the roles that may create, move or delete a branch; the catalog server enforces the rules."""
     if branch in {MAIN, JOURNAL} or branch.startswith(CANDIDATE_PREFIX):

@@ -60,6 +60,7 @@ def publish_proposal(context: LakeContext, proposal: Proposal, turn: Turn) -> Pu
 
     Raises:
         AuditFailed: a check failed or was not evaluated; main is unchanged.
+        ApprovalMissing: the change of a branch asks for an approval that is not there; main is unchanged.
         CommitLost: main moved meanwhile; try again with a new proposal.
     """
     catalog = context.catalog
@@ -108,6 +109,8 @@ def _publish(context: LakeContext, proposal: Proposal, candidate: str, turn: Tur
     if proposal.gating and not report.passed:
         context.receipts.prepare(receipt)  # stored for display only: its commit never gets to main
         raise AuditFailed(report)
+    if proposal.change.merged is not None:  # of a branch: what a rollback restores was published before
+        receipt = replace(receipt, approvals=context.gate(context, receipt, proposal.change.merged))
     fault_point("publish.audited")
     turn.take()
     fault_point("publish.turn")

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from lagoa.audit import audit
 from lagoa.audit.beside import AuditBeside
 from lagoa.errors import PartMissing, SqlServerUnavailable, StackError
+from lagoa.publish.approve import approve
 from lagoa.publish.rollback import rollback
 from lagoa.publish.work import publish
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from lagoa.context import LakeContext
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.domain.tables import TableName
@@ -35,6 +39,10 @@ class LocalPublisher:
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """See the port `Publisher`."""
         return _shown(self._context, rollback(self._context, to, hold=hold))
+
+    def approve(self, branch: str, commit: str, message: str, token: SecretStr | None) -> Approval:
+        """See the port `Publisher`."""
+        return approve(self._context, branch, commit, message, token)
 
     def accompany(self, branch: str) -> LocalPublisherRun:
         """See the port `Publisher`."""

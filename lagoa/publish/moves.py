@@ -48,6 +48,7 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
         loosened=receipt.loosened,
         git=receipt.git,
         uncommitted=receipt.uncommitted,
+        approvals=receipt.approvals,
     )
 
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport
 from lagoa.domain.handover import read_answer
 from lagoa.domain.receipts import Publication
@@ -23,10 +24,12 @@ from lagoa.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from pydantic import SecretStr
+
     from lagoa.domain.roles import Role
     from lagoa.domain.tables import TableName
 
-_Result = TypeVar("_Result", AuditReport, Publication)
+_Result = TypeVar("_Result", Approval, AuditReport, Publication)
 
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """System variables that the process receives; none that make Python or the linker load code."""
@@ -61,6 +64,12 @@ class PublisherProcess:
         """See the port `Publisher`."""
         check_caller(self._settings.role, f"roll main back to {to!r}.", WHO_ROLLS_BACK)
         return self._process.request(to, {"rollback": to, "hold": hold}, Publication)
+
+    def approve(self, branch: str, commit: str, message: str, token: SecretStr | None) -> Approval:
+        """See the port `Publisher`."""
+        proof = token.get_secret_value() if token else None  # by its standard input, which nobody else reads
+        request = {"approve": branch, "commit": commit, "message": message, "token": proof}
+        return self._process.request(branch, request, Approval)
 
     def accompany(self, branch: str) -> PublisherProcessRun:
         """See the port `Publisher`."""
@@ -243,7 +252,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
     A process that is started by a command has its own settings.
     """
-    own = () if settings.publisher_command else Settings.model_fields
+    # What asks for an approval is what the file says: a variable of who asks does not change it.
+    own = () if settings.publisher_command else Settings.model_fields.keys() - {"approval"}
     kept = {*_KEPT, *(f"LAGOA_{name.upper()}" for name in own)}
     return {name: value for name, value in os.environ.items() if name in kept}
 

@@ -54,6 +54,7 @@ def publish(context: LakeContext, branch: str, message: str = "", *, in_turn: bo
         PublishConflict: main changed the same tables, or inputs of models that were built on the branch, or was
             rolled back to a state before the branch was created.
         AuditFailed: a check failed or was not evaluated; main and the branch are unchanged.
+        ApprovalMissing: `[approval]` of lagoa.toml asks for an approval of the branch's head that is not there.
         PublishContended: main moved during each of `settings.publish_tries` attempts.
         BatchHeld: the branch contains a batch that was rolled back and held since.
         RefNotFound, RefProtected: no such branch; main, a tag or a candidate.

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import sqlite3
 import threading
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,6 +18,7 @@ import pytest
 
 from lagoa.adapters.sqlite import receipts as receipts_sqlite
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Receipt
 from lagoa.errors import CatalogDamaged, LakeTooNew
@@ -112,6 +114,37 @@ def test_the_newest_receipt_of_a_branch_counts(store):
     assert store.of_branch("dev") == receipt(2, prepared_at=NOW + timedelta(seconds=1))
     assert store.of_branch("de") is None
     assert [each.id for each in store.newest()] == [receipt(number).id for number in (3, 2, 1)]
+
+
+def approval(number: int, **fields) -> Approval:
+    return replace(Approval("dev", f"{number:064x}", "ana é", NOW, "fine", enforced=True), **fields)
+
+
+def test_approvals_are_those_of_a_commit_in_order(store):
+    commits = [uuid.uuid4().hex for _ in range(2)]
+    given = [approval(1, commit=commits[0]), approval(2, commit=commits[1]), approval(3, commit=commits[0], by="bia")]
+    assert list(store.approvals(commits[0])) == []
+    for each in given:
+        store.approve(each)
+    proven = not isinstance(store, SqliteReceipts)  # whoever can write the file can write any name
+    assert list(store.approvals(commits[0])) == [replace(each, enforced=proven) for each in (given[0], given[2])]
+    assert list(store.approvals(commits[0][:10])) == []
+
+
+def test_a_receipt_has_the_approvals_of_its_publication(store):
+    given = receipt(1, approvals=(approval(2), approval(3, by="bia", enforced=False)))
+    store.prepare(given)
+    assert store.get(given.id) == given
+
+
+def test_a_file_from_before_there_were_approvals_has_none(tmp_path):
+    path = tmp_path / "receipts.db"
+    SqliteReceipts(path).close()
+    with sqlite3.connect(path) as db:
+        assert not db.execute("select 1 from sqlite_master where name = 'approvals'").fetchall()
+    opened = SqliteReceipts(path)
+    assert list(opened.approvals("a" * 64)) == []
+    opened.close()
 
 
 def test_a_file_of_the_first_format_is_brought_up(tmp_path):

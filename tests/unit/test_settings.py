@@ -23,6 +23,11 @@ from lagoa.settings import load_settings
         ("catalog = 'postgres'", "catalog: it must be 'sqlite' or 'nessie'."),
         ("ingest_ignore = 1", "ingest_ignore: it must be a list."),
         ("ingest_ignore = [1]", "ingest_ignore: it must be text."),
+        ("approval = 1", "approval: it must be a table."),
+        ("[approval]\nowner = true", "there is no setting 'approval.owner'. Did you mean 'approval.owners'?"),
+        ("[approval]\nowners = 'all'", "approval.owners: it must be true or false."),
+        ("[approval]\nrows_removed = -1", "approval.rows_removed: it must be at least 0."),
+        ("[approval]\nteams = {sales = 'ana'}", "approval.teams.sales: it must be a list."),
         ("nessie_url = 'here'", r"nessie_url: it is not of the form ^https?://"),
     ],
 )

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.postgres.lazy import LazySession, Login, login_of
 from lagoa.adapters.shared.receipt_documents import (
     MAX_RESULTS,
     first_digits,
+    read_approval,
     read_receipt,
     read_result,
+    write_approval,
     write_receipt,
     write_results,
 )
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from lagoa.adapters.postgres.session import Connection, PostgresSession
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import CheckResult
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.receipts import Receipt
@@ -130,6 +134,19 @@ class PostgresReceipts:
                 )
 
         self._session.run(keep)
+
+    def approve(self, approval: Approval) -> None:
+        """Keep an approval, with the login that does."""
+        sql = "insert into lagoa.approvals (commit_id, document) values (%s, %s)"
+        row = (approval.commit, write_approval(approval))
+        self._session.run(lambda connection: connection.execute(sql, row))
+
+    def approvals(self, commit: str) -> Sequence[Approval]:
+        """Return the approvals of a commit. Those that another login than the publisher's kept are not enforced."""
+        sql = "select kept_by::text, document from lagoa.approvals where commit_id = %s order by number"
+        found = [(login, read_approval(document)) for login, document in self._rows(sql, (commit,))]
+        publisher = login_of(PUBLISHER)
+        return [replace(each, enforced=each.enforced and login == publisher) for login, each in found]
 
     def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
         """Drop receipts prepared before a moment whose commit was not published; return how many.

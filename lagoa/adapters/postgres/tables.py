@@ -44,6 +44,13 @@ create index if not exists receipts_commit on lagoa.receipts (commit_id);
 create index if not exists receipts_branch on lagoa.receipts (branch, prepared_at);
 create index if not exists receipts_prepared on lagoa.receipts (prepared_at);
 create index if not exists receipts_unsettled on lagoa.receipts (prepared_at) where not settled;
+create table if not exists lagoa.approvals (
+    number bigint primary key generated always as identity,
+    kept_by name not null default current_user,
+    commit_id text collate "C" not null,
+    document text not null
+);
+create index if not exists approvals_commit on lagoa.approvals (commit_id);
 create table if not exists lagoa.results (
     kept_by name not null default current_user,
     key text collate "C" not null,
@@ -82,12 +89,14 @@ create table if not exists lagoa_training.promotions (
 """
 
 # A receipt proves a publication to whoever reads it, and a result saves a check: nobody may write in another's name,
-# and nobody's result may pass for one that the publisher found itself.
+# and nobody's result may pass for one that the publisher found itself. Approvals are only added to, and the server
+# keeps whose login did it: where people sign in, those of the publisher's alone count.
 _RULES = """
 revoke all on schema lagoa from public;
 revoke all on all tables in schema lagoa from public, {everybody};
 grant usage on schema lagoa to {everybody};
-grant select on lagoa.format, lagoa.receipts to {everybody};
+grant select on lagoa.format, lagoa.receipts, lagoa.approvals to {everybody};
+grant insert (commit_id, document) on lagoa.approvals to {definers};
 grant insert, update, delete on lagoa.receipts to {writers};
 grant select, insert, update, delete on lagoa.results to {writers};
 alter table lagoa.receipts enable row level security;

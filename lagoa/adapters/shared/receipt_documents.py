@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Receipt
 
@@ -31,7 +32,22 @@ def read_receipt(document: str) -> Receipt:
     found["prepared_at"] = datetime.fromisoformat(found["prepared_at"])
     for name in ("unseen", "loosened", "uncommitted"):  # the latter two are not in receipts of the first Lagoa
         found[name] = tuple(found.get(name, ()))
+    found["approvals"] = tuple(map(_approval, found.get("approvals", ())))
     return Receipt(**found, report=AuditReport(**report))
+
+
+def write_approval(approval: Approval) -> str:
+    """Return the document of an approval."""
+    return _to_json(approval)
+
+
+def read_approval(document: str) -> Approval:
+    """Return the approval that a document holds."""
+    return _approval(json.loads(document))
+
+
+def _approval(found: dict[str, Any]) -> Approval:
+    return Approval(**{**found, "at": datetime.fromisoformat(found["at"])})
 
 
 def write_results(results: Sequence[CheckResult]) -> dict[str, str]:
@@ -49,7 +65,7 @@ def first_digits(prefix: str) -> tuple[str, str]:
     return prefix, f"{prefix}g"  # `g` comes behind every hexadecimal digit
 
 
-def _to_json(value: Receipt | CheckResult) -> str:
+def _to_json(value: Receipt | CheckResult | Approval) -> str:
     return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 

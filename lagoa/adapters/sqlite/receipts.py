@@ -7,14 +7,17 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.shared.receipt_documents import (
     MAX_RESULTS,
     first_digits,
+    read_approval,
     read_receipt,
     read_result,
+    write_approval,
     write_receipt,
     write_results,
 )
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import CheckResult
     from lagoa.domain.receipts import Receipt
 
@@ -58,6 +62,9 @@ create table if not exists results (
 ) without rowid;
 create index if not exists results_kept on results (kept_at);
 """
+
+_APPROVALS = "create table if not exists approvals (commit_id text not null, document text not null)"
+"""Made with the first one: a file without any is as it was before there were approvals."""
 
 _inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
 
@@ -205,6 +212,22 @@ class SqliteReceipts:
                 db.execute(
                     "delete from results where key in (select key from results order by kept_at limit ?)", (excess,)
                 )
+
+    def approve(self, approval: Approval) -> None:
+        """Keep an approval."""
+        with self._transaction() as db:
+            db.execute(_APPROVALS)
+            db.execute("insert into approvals values (?, ?)", (approval.commit, write_approval(approval)))
+
+    def approvals(self, commit: str) -> Sequence[Approval]:
+        """Return the approvals of a commit. None is enforced: whoever can write the file can write any name."""
+        if not self._rows("select 1 from sqlite_master where name = 'approvals'", ()):
+            return ()
+        rows = self._rows("select document from approvals where commit_id = ? order by rowid", (commit,))
+        try:
+            return [replace(read_approval(document), enforced=False) for (document,) in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise CatalogDamaged(f"{self._path}: an approval in it is damaged: {error}.", _RESTORE) from error
 
     def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
         """Drop receipts prepared before a moment whose commit was not published; return how many."""

@@ -31,6 +31,7 @@ from lagoa.cli.options import (
     open_here,
 )
 from lagoa.cli.progress import working
+from lagoa.cli.publications import tell_approval
 from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
@@ -201,6 +202,7 @@ def _tell_kept(kept: KeptAudit) -> dict[str, Any]:
         "loosened": list(receipt.loosened),
         "git": receipt.git or None,
         "uncommitted": list(receipt.uncommitted),
+        "approvals": [tell_approval(each) for each in receipt.approvals],
         "gating": receipt.report.gating,
         **tell_report(receipt.report),
     }
@@ -219,6 +221,7 @@ def _say_kept(kept: KeptAudit) -> None:
             *(("loosened", each) for each in receipt.loosened),
             *([("git", receipt.git)] if receipt.git else []),
             *(("uncommitted", each) for each in receipt.uncommitted),
+            *(("approved by", each.shown) for each in receipt.approvals),
         ]
     )
     say("")

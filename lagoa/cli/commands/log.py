@@ -10,7 +10,7 @@ from lagoa.cli.console import emit_json, emit_table, hint, short
 from lagoa.cli.console import moment as local
 from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import outcome_counts
+from lagoa.cli.publications import outcome_counts, tell_approval
 from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str
         "loosened": list(receipt.loosened) if receipt else [],
         "git": (receipt.git or None) if receipt else None,
         "uncommitted": list(receipt.uncommitted) if receipt else [],
+        "approvals": [tell_approval(each) for each in receipt.approvals] if receipt else [],
     }
 
 

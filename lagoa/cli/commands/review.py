@@ -55,4 +55,4 @@ def review(
         say(found.markdown().rstrip("\n"))
     else:
         say_review(found)
-        hint(f"Nothing was done. Next: `lagoa publish {branch}`.")
+        hint(f"Nothing was done. Next: `lagoa {'approve' if found.consent.missing else 'publish'} {branch}`.")

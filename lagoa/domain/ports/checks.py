@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import CheckFile, CheckResult
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.receipts import Receipt
@@ -74,6 +75,12 @@ class ReceiptStore(Protocol):
 
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Store results for later audits."""
+
+    def approve(self, approval: Approval) -> None:
+        """Keep an approval; none is ever changed or removed."""
+
+    def approvals(self, commit: str) -> Sequence[Approval]:
+        """Return the approvals of a commit, by its whole id; enforced are those that the publisher kept."""
 
     def prune(self, before: datetime, published: Callable[[str], bool]) -> int:
         """Delete receipts that were prepared before a given time and whose commit was not published; return how many.

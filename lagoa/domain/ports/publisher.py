@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.domain.tables import TableName
@@ -25,6 +28,16 @@ class Publisher(Protocol):
 
     def rollback(self, to: str, *, hold: bool) -> Publication:
         """Roll `main` back, with the errors of `lagoa.publish.rollback.rollback`, and `PublisherFailed`."""
+
+    def approve(self, branch: str, commit: str, message: str, token: SecretStr | None) -> Approval:
+        """Keep that somebody approves a branch's head, with the errors of `lagoa.publish.approve.approve`.
+
+        Args:
+            branch: its name.
+            commit: id of its head, as it was looked at.
+            message: what they say of it.
+            token: what proves who they are; see the port `People`. None where nobody signs in.
+        """
 
     def accompany(self, branch: str) -> PublisherRun:
         """Start checking a branch while it is being worked on."""

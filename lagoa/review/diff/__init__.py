@@ -179,6 +179,16 @@ def table_diff(
     )
 
 
+def table_columns(context: LakeContext, pointers: tuple[str, str]) -> tuple[ColumnChange, ...]:
+    """Return the columns in which two states of one table differ; no row is read.
+
+    Raises:
+        TableUnreadable: as `diff`.
+    """
+    old, new = (readable_table(context.storage, pointer) for pointer in pointers)
+    return _column_changes(old, same_columns(old, new))
+
+
 def same_columns(old: StaticTable, new: StaticTable) -> Pairs:
     """Return each column of `new` with the same column of `old`, or None if it was added.
 

@@ -8,25 +8,27 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Self
 
+from lagoa.domain.approvals import Consent
 from lagoa.domain.refs import MAIN
-from lagoa.errors import BatchHeld, PublishConflict, PublishContended
+from lagoa.errors import BatchHeld, LagoaError, PublishConflict, PublishContended, TransientError
 from lagoa.lineage.downstream import downstream
 from lagoa.lineage.readers import lake_readers
 from lagoa.publish.rebase import rebase
 from lagoa.publish.work import net_change
+from lagoa.review.approval import consent_to, demands
 from lagoa.review.request.checks import review_checks
 from lagoa.review.request.kpis import kpis_of
 from lagoa.review.request.results import Review
 from lagoa.review.request.tables import changed_columns, review_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
     from lagoa.domain.tables import TableName
-    from lagoa.errors import LagoaError
     from lagoa.publish.rebase import TableRebase
+    from lagoa.review.request.results import ReviewedChecks, TableReview
 
 __all__ = ["Review", "review"]
 
@@ -106,6 +108,7 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
     pairs = {table: (before.get(table), new) for table, new in work.net.items()}
     tables = review_tables(context, pairs, samples)
     readers = lake_readers(context, after)
+    asked, unknown = _consent(context, branch, work.head, pairs, checked, tables)
     return Review(
         lake=context.settings.name,
         branch=branch,
@@ -121,10 +124,31 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
         checks=checked,
         kpis=kpis_of(context, tables, pairs),
         downstream=tuple(downstream(readers, changed_columns(tables), work.net.keys())),
-        problems=readers.problems,
+        problems=(*readers.problems, *unknown),
         reviewed_at=context.clock(),
         seconds=time.perf_counter() - started,
+        consent=asked,
     )
+
+
+def _consent(
+    context: LakeContext,
+    branch: str,
+    head: str,
+    pairs: Mapping[TableName, tuple[str | None, str | None]],
+    checks: ReviewedChecks,
+    tables: Sequence[TableReview],
+) -> tuple[Consent, tuple[str, ...]]:
+    """Return what asks for approvals and which are there; and why that is not known, where a table cannot be read."""
+    if not context.settings.approval.any:
+        return Consent(), ()
+    removed = {each.table: each.rows_removed for each in tables if each.compared}
+    try:
+        return consent_to(context, branch, head, demands(context, pairs, checks.loosened, removed)), ()
+    except TransientError:
+        raise
+    except LagoaError as error:
+        return Consent(), (f"Which approvals are needed: {error.message}",)
 
 
 def _commits(context: LakeContext, head: str, parted: str) -> tuple[tuple[Commit, ...], int, tuple[str, ...]]:

@@ -83,6 +83,9 @@ def _lines(review: Review, details: int) -> Iterator[str]:
     for table in detailed[:details]:
         yield from _table(table)
     yield from _readers(review)
+    yield from _list("Needs an approval", [each.shown for each in review.consent.missing])
+    yield from _list("Approved by", [each.shown for each in review.consent.approvals])
+    yield from _list("Approvals that do not count", review.consent.ignored)
     yield from _list("Not known", review.problems)
     yield "### Commits"
     yield ""

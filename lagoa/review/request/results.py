@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from lagoa.domain.approvals import Consent
 from lagoa.domain.checks import Outcome
 from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
@@ -268,6 +269,7 @@ class Review:
         kpis: figures of small tables of gold that would change, those that move most first.
         downstream: what reads the changed tables.
         problems: what could not be read for that, a sentence each.
+        consent: what asks for an approval of the head, and which are there.
         reviewed_at: when (UTC).
         seconds: how long it took.
     """
@@ -289,6 +291,7 @@ class Review:
     problems: tuple[str, ...]
     reviewed_at: datetime
     seconds: float
+    consent: Consent = field(default_factory=Consent)
 
     def __repr__(self) -> str:
         return f"<Review of {self.branch!r} ({self.head[:12]}): {counted(len(self.tables), 'table')}, {self.verdict}>"
@@ -316,6 +319,8 @@ class Review:
             return "would be put on main as it is now first"
         if self.checks.blocking:
             return f"would be refused: {counted(self.checks.blocking, 'check')} failed"
+        if self.consent.missing:
+            return f"needs an approval: {'; '.join(each.reason for each in self.consent.missing)}"
         if self.checks.unknown:
             return f"{counted(len(self.checks.unknown), 'check')} not run yet"
         return "all checks passed" if not self.checks.bad else "passes with warnings"

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contracts.iceberg_types import parse_type
-from lagoa.contracts.widening import extended, widened
 from lagoa.domain.notebooks import shown_value
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.errors import LagoaError, TransientError
 from lagoa.review.diff import ColumnChange, table_diff
+from lagoa.review.diff.breaking import breaking
 from lagoa.review.overview import state_at
 from lagoa.review.personal import HIDDEN, hidden_columns
 from lagoa.review.request.profiles import profile
 from lagoa.review.request.results import Sample, TableReview
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lagoa.context import LakeContext
     from lagoa.domain.tables import TableName
@@ -97,7 +95,7 @@ def _from_metadata(context: LakeContext, table: TableName, pair: Pair) -> TableR
         rows_before=rows[0],
         rows_after=rows[1],
         columns=tuple(columns) if kind == "changed" else (),
-        breaking=tuple(_breaking(kind, columns)),
+        breaking=tuple(breaking(kind, columns)),
     )
 
 
@@ -122,7 +120,7 @@ def _compared(context: LakeContext, known: TableReview, pair: Pair, samples: int
         found = replace(
             known,
             columns=diff.columns,
-            breaking=tuple(_breaking(known.kind, diff.columns)),
+            breaking=tuple(breaking(known.kind, diff.columns)),
             compared=True,
             key=diff.key,
             rows_added=diff.rows_added,
@@ -149,31 +147,6 @@ def _new_rows(context: LakeContext, table: TableName, pointer: str, samples: int
         "samples": tuple(Sample("added", None, each) for each in found),
         "columns_left_out": len(columns) - len(shown),
     }
-
-
-def _breaking(kind: Kind, columns: Collection[ColumnChange]) -> Iterator[str]:
-    """Yield what breaks those who read a table by the names and types of its columns."""
-    if kind == "removed":
-        yield "the table is removed"
-    if kind != "changed":
-        return
-    for each in columns:
-        match each.kind:
-            case "removed":
-                yield f"the column {each.column} is removed"
-            case "renamed":
-                yield f"the column {each.before} is renamed to {each.column}"
-            case "type" if not _is_wider(str(each.before), str(each.after)):
-                yield f"{each.column} is {each.after} instead of {each.before}"
-            case "nullability" if each.after == "optional":
-                yield f"{each.column} may be null"
-
-
-def _is_wider(was: str, now: str) -> bool:
-    """Return whether every value of a type can be read as before: a wider number, or further nested fields."""
-    with suppress(LagoaError, ValueError):
-        return widened(was, now) is not None or extended(was, now, widen=True)[0] == str(parse_type(now))
-    return False
 
 
 def _shown_columns(diff: TableDiff) -> tuple[list[str], int]:

@@ -27,7 +27,7 @@ def test_json_has_everything(lake, tmp_path):
     found = ok(lake, "review", "dev", "--json").json()
     assert found.keys() == {
         "branch", "head", "main", "base", "refused", "rebase", "verdict", "commits", "commit_count", "authors",
-        "breaking", "tables", "checks", "kpis", "downstream", "problems", "reviewed_at", "seconds",
+        "breaking", "tables", "checks", "kpis", "downstream", "problems", "approval", "reviewed_at", "seconds",
     }  # fmt: skip
     (table,) = found["tables"]
     assert (table["table"], table["kind"]) == ("bronze.people", "changed")

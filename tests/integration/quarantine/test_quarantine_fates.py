@@ -19,7 +19,7 @@ from lagoa.adapters.env.secrets import EnvSecrets
 from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
-from lagoa.bootstrap import open_online_features, open_tracking, open_training, open_turns
+from lagoa.bootstrap import approvals_of, open_online_features, open_tracking, open_training, open_turns
 from lagoa.cli.commands.status import _waiting
 from lagoa.context import LakeContext
 from lagoa.domain.selection import Fate, Selection
@@ -70,7 +70,7 @@ class Place:
         settings = Settings(root=folder.root, state=self.root, author="ana")
         parts = (LocalStorage(settings.warehouse_location), self.catalog, lambda: self.engine, self.receipts)
         opened = (partial(each, settings) for each in (open_online_features, open_training, open_tracking, open_turns))
-        return Lake(LakeContext(settings, *parts, SodaAuditor, EnvSecrets, LocalPublisher, *opened))
+        return Lake(LakeContext(settings, *parts, SodaAuditor, EnvSecrets, LocalPublisher, *opened, gate=approvals_of))
 
     def file(self, content: bytes | str, name: str = "a.csv") -> Path:
         path = self.root / name

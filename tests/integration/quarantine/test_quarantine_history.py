@@ -20,7 +20,7 @@ from lagoa.adapters.env.secrets import EnvSecrets
 from lagoa.adapters.soda.auditor import SodaAuditor
 from lagoa.adapters.sqlite.catalog import SqliteCatalog
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
-from lagoa.bootstrap import open_online_features, open_tracking, open_training, open_turns
+from lagoa.bootstrap import approvals_of, open_online_features, open_tracking, open_training, open_turns
 from lagoa.context import LakeContext
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
@@ -58,7 +58,7 @@ class Histories(RuleBasedStateMachine):
             LakeFolder(place.root).contract("bronze.a", columns, source={"format": "csv"}, quarantineShare=1)
             parts = (place, storage, catalog, lambda: self.engine, receipts, SodaAuditor, EnvSecrets, LocalPublisher)
             opened = (partial(each, place) for each in (open_online_features, open_training, open_tracking, open_turns))
-            self.lakes[name] = Lake(LakeContext(*parts, *opened))
+            self.lakes[name] = Lake(LakeContext(*parts, *opened, gate=approvals_of))
         for name, (_, content) in FILES.items():
             (self.root / name).write_bytes(content)
         self.lake = self.lakes["strict"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lagoa import errors
+from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.handover import of_error, of_result, read_answer
 from lagoa.domain.receipts import Publication
@@ -20,6 +21,7 @@ from lagoa.errors import AuditFailed, LagoaError, NothingToPublish
 MOMENT = datetime(2026, 11, 21, 8, 0, 1, 234567, tzinfo=UTC)
 RESULT = CheckResult("silver.orders/key", "silver.orders", "failed", 3.0, "= 0", "3 doubles", 0.1, "k", owner="sales")
 REPORT = AuditReport("run/daily/1", "a" * 64, "b" * 64, (RESULT, replace(RESULT, figure=None)), MOMENT, 1.5)
+APPROVAL = Approval("dev", "a" * 64, "bia", MOMENT, "fine", enforced=True)
 PUBLICATION = Publication(
     "a" * 64,
     "b" * 64,
@@ -30,6 +32,7 @@ PUBLICATION = Publication(
     ("bronze.orders: day 1",),
     True,
     ("less is asked",),
+    approvals=(APPROVAL,),
 )
 VALUES = {
     "report": REPORT,
@@ -53,7 +56,7 @@ def made(kind):
     )
 
 
-@pytest.mark.parametrize("result", [PUBLICATION, REPORT])
+@pytest.mark.parametrize("result", [PUBLICATION, REPORT, APPROVAL])
 def test_a_result_comes_back(result):
     assert read_answer(of_result(result)) == result
 

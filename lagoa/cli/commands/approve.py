@@ -1,0 +1,39 @@
+"""`lagoa approve`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lagoa.cli.completion import complete_branch
+from lagoa.cli.console import emit_json, hint, one_line, say, short
+from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.publications import tell_approval
+
+
+def approve(
+    ctx: typer.Context,
+    branch: Annotated[
+        str, typer.Argument(metavar="BRANCH", help="The branch to approve.", autocompletion=complete_branch)
+    ],
+    *,
+    commit: Annotated[
+        str | None, typer.Option("--commit", metavar="HASH", help="Only if this is still the branch's head.")
+    ] = None,
+    message: Annotated[str, typer.Option("--message", "-m", help="What to say of it.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Approve that a branch is published as it is now.
+
+    Where people sign in, you do so in a browser. Another commit on the branch needs another approval.
+    """
+    with open_here(ctx) as lake:
+        found = lake.branch(branch).approve(
+            message, commit=commit, on_sign_in=lambda place: hint(f"To sign in, open {place}")
+        )
+    if as_json:
+        emit_json(tell_approval(found))
+        return
+    say(f"{branch} at {short(found.commit)} is approved by {one_line(found.shown)}.")
+    hint(f"Next: `lagoa publish {branch}`.")

@@ -234,6 +234,8 @@ class Work:
             target = commit.properties.get(ROLLBACK)
             if target is not None:
                 if not self.catalog.is_ancestor(self.parted, target):
+                    if not self.catalog.is_ancestor(self.parted, commit.parents[0]):
+                        return  # what the branch is based on came to main later
                     raise self._undone(commit)
                 self._walk_undone(target, fork)  # what is between was undone
                 return

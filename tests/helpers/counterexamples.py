@@ -16,7 +16,7 @@ from lagoa.domain.commits import Change
 from lagoa.domain.owners import own_name, release_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
-from lagoa.errors import AuditFailed, CommitLost, NothingToPublish, PublishConflict
+from lagoa.errors import AuditFailed, BatchHeld, CommitLost, NothingToPublish, PublishConflict, PublishContended
 from lagoa.publish.moves import was_published
 
 if TYPE_CHECKING:
@@ -293,6 +293,147 @@ class Publishing:
         is_told(lake)
         branch.publish()
         assert ids(lake, PEOPLE) == [1, 2, 3]
+        is_told(lake)
+
+
+class Rebasing:
+    """Those of rebase.pml."""
+
+    def test_undone_check_a_branch_stands_on_what_was_rolled_back(self, lake, small):
+        published(lake, small)
+        loaded(lake, small, people=3, to="undone").publish()
+        branch = lake.create_branch("dev")
+        branch.append("bronze.people", small.people(4), batch="p4")
+        other = lake.create_branch("other")
+        other.append("bronze.pets", small.pets(4), batch="q4")
+        undo = at_step("publish.audited", lambda: lake.rollback("main~1"))
+        with undo, pytest.raises(PublishConflict, match="rolled"):
+            other.publish()
+        for ours in ([], ["bronze.people"]):
+            with pytest.raises(PublishConflict, match="rolled back"):
+                branch.rebase(ours=ours)
+        with pytest.raises(PublishConflict, match="rolled back"):
+            lake.branch("undone").publish()
+        assert (ids(lake, PEOPLE), ids(lake, PETS)) == ([1, 2], [1])
+        is_told(lake)
+
+    def test_hold_check_a_branch_has_the_batch_that_was_rolled_back_and_held(self, lake, small):
+        published(lake, small)
+        one, two = loaded(lake, small, people=3, to="one"), lake.create_branch("two")
+        two.append("bronze.people", small.people(3), batch="p3")
+        one.publish()
+        lake.rollback("main~1", hold=True)
+        with pytest.raises(BatchHeld):
+            two.publish()
+        assert ids(lake, PEOPLE) == [1, 2]
+
+    def test_drop_check_two_branches_have_the_same_batch(self, lake, small):
+        published(lake, small)
+        one, two = loaded(lake, small, people=3, to="one"), loaded(lake, small, people=3, pets=3, to="two")
+        with at_step("publish.receipt", lambda: overtake(lake, one)):
+            two.publish()
+        assert (ids(lake, PEOPLE), ids(lake, PETS)) == ([1, 2, 3], [1, 3])
+        is_told(lake)
+
+    @pytest.mark.parametrize("step", ["rebase.begun", "rebase.written", "rebase.replayed"])
+    def test_branch_cas_somebody_commits_to_the_branch_during_a_rebase(self, lake, small, step):
+        published(lake, small)
+        one, two = loaded(lake, small, people=3, to="one"), loaded(lake, small, people=4, to="two")
+        one.publish()
+        colleague = lake.branch("two")
+        with at_step(step, lambda: colleague.append("bronze.people", small.people(5), batch="p5")):
+            two.publish()
+        assert ids(lake, PEOPLE) == [1, 2, 3, 4, 5]
+        is_told(lake)
+
+    @pytest.mark.parametrize("step", ["rebase.replayed", "rebase.committed", "publish.receipt", "publish.swapped"])
+    def test_second_parent_a_rebase_that_ended_on_its_way_is_called_again(self, lake, small, step):
+        published(lake, small)
+        one, two = loaded(lake, small, people=3, to="one"), loaded(lake, small, people=4, to="two")
+        one.publish()
+        main, before = head(lake), head(lake, "two")
+        with ended_at(step):
+            two.publish()
+        with suppress(NothingToPublish):
+            two.publish()
+        assert lake.resolve("two").parents == (before, main)
+        assert ids(lake, PEOPLE) == [1, 2, 3, 4]
+        is_told(lake)
+
+    @pytest.mark.parametrize("how", ["replace", "restore"])
+    def test_refusal_what_was_replaced_or_restored_is_not_rebased(self, lake, small, how):
+        published(lake, small)
+        loaded(lake, small, people=3, to="three").publish()
+        one, two = loaded(lake, small, people=4, to="one"), lake.create_branch("two")
+        if how == "replace":
+            two.replace("bronze.people", small.people(1, 5))
+        else:
+            two.restore(["bronze.people"], "main~1")
+        with at_step("publish.receipt", lambda: overtake(lake, one)), pytest.raises(PublishConflict):
+            two.publish()
+        assert ids(lake, PEOPLE) == [1, 2, 3, 4]
+        two.rebase(ours=["bronze.people"])
+        two.publish()
+        assert ids(lake, PEOPLE) == ([1, 5] if how == "replace" else [1, 2])
+
+    def test_rebuild_a_model_is_built_again_on_what_main_has(self, lake, small):
+        published(lake, small)
+        one, two = loaded(lake, small, pets=3, to="one"), loaded(lake, small, pets=4, to="two")
+        two.transform()
+        with at_step("publish.receipt", lambda: overtake(lake, one)):
+            two.publish()
+        assert ids(lake, PETS) == [1, 3, 4]
+        assert lake.sql("select pets from gold.counts").fetchall() == [(3,)]
+        is_told(lake)
+
+    def test_skew_check_somebody_writes_to_the_branch_after_its_model_was_built(self, lake, small):
+        published(lake, small)
+        one, two = loaded(lake, small, pets=3, to="one"), loaded(lake, small, pets=4, to="two")
+        two.transform()
+        lake.branch("two").append("bronze.pets", small.pets(5), batch="q5")
+        with at_step("publish.begun", lambda: overtake(lake, one)), suppress(PublishConflict):
+            two.publish()
+        if COUNTS in lake.tables():
+            assert lake.sql("select pets from gold.counts").fetchall() == [(len(ids(lake, PETS)),)]
+        two.transform()
+        with suppress(NothingToPublish):
+            two.publish()
+        assert ids(lake, PETS) == [1, 3, 4, 5]
+        assert lake.sql("select pets from gold.counts").fetchall() == [(4,)]
+        is_told(lake)
+
+    def test_cas_somebody_publishes_during_a_rollback(self, lake, small):
+        published(lake, small)
+        loaded(lake, small, people=3).publish()
+        other = loaded(lake, small, pets=3, to="other")
+        with at_step("publish.receipt", lambda: overtake(lake, other)), pytest.raises(PublishContended):
+            lake.rollback("main~1")
+        assert (ids(lake, PEOPLE), ids(lake, PETS)) == ([1, 2, 3], [1, 3])
+        is_told(lake)
+
+    def test_gate_a_state_that_was_looked_at_but_never_published_is_audited(self, lake, small):
+        published(lake, small)
+        branch = lake.create_branch("dev")
+        branch.append("bronze.people", small.people(3, age=-1), batch="p3")
+        bad = branch.head
+        assert not branch.audit().passed
+        branch.replace("bronze.people", small.people(1, 2, 4))
+        branch.publish()
+        with pytest.raises(AuditFailed):
+            lake.rollback(bad)
+        assert ids(lake, PEOPLE) == [1, 2, 4]
+        is_told(lake)
+
+    def test_entry_check_a_branch_goes_on_after_a_rollback_to_where_it_began(self, lake, small):
+        """It stands on nothing that was undone, so nothing speaks against it, the second time either."""
+        main = published(lake, small)
+        branch = lake.create_branch("dev")
+        loaded(lake, small, people=3, to="undone").publish()
+        lake.rollback(main)
+        for number in (4, 5):
+            branch.append("bronze.people", small.people(number), batch=f"p{number}")
+            branch.publish()
+        assert ids(lake, PEOPLE) == [1, 2, 4, 5]
         is_told(lake)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from counterexamples import Anomalies, Publishing
+from counterexamples import Anomalies, Publishing, Rebasing
 
 
 class TestPublishing(Publishing):
     """All of `Publishing`."""
+
+
+class TestRebasing(Rebasing):
+    """All of `Rebasing`."""
 
 
 class TestAnomalies(Anomalies):

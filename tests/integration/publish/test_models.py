@@ -11,7 +11,7 @@ from checkout import ROOT
 
 from lagoa.domain import faults
 
-MODELS = {name: promela.Model.read(name) for name in ("publish",)}
+MODELS = {name: promela.Model.read(name) for name in ("publish", "rebase")}
 
 BROKEN = {
     "publish": {
@@ -32,10 +32,26 @@ BROKEN = {
         "journal_before_swap": "journal_fits",
         "journal_condition": "journal_fits",
     },
+    "rebase": {
+        "undone_check": "undone_stays_away",
+        "entry_check": "refused_rightly",
+        "hold_check": "held_stays_away",
+        "drop_check": "once",
+        "branch_cas": "none_lost",
+        "second_parent": "ends",
+        "refusal": "none_lost",
+        "rebuild": "ends",
+        "skew_check": "no_skew",
+        "cas": "one_line",
+        "gate": "audited_exactly",
+    },
 }
 """By model and guard: the first property that fails without the guard."""
 
-REPLAYS = {"publish": counterexamples.Publishing}
+OTHERS = {"publish": "ends", "rebase": "stands"}
+"""By model: the property that never is the first to fail."""
+
+REPLAYS = {"publish": counterexamples.Publishing, "rebase": counterexamples.Rebasing}
 """By model: its counterexamples on a real lake, in which the guards are in place."""
 
 GUARDS = [(name, guard) for name, model in MODELS.items() for guard in model.guards]
@@ -62,14 +78,14 @@ def test_without_a_guard_its_property_fails(name, guard, tmp_path):
 def test_each_property_is_broken_by_a_missing_guard_and_each_guard_has_its_counterexample_on_a_lake(name):
     model, replays = MODELS[name], dir(REPLAYS[name])
     assert set(BROKEN[name]) == set(model.guards)
-    assert set(BROKEN[name].values()) | {"ends"} == set(model.properties)
+    assert set(BROKEN[name].values()) | {OTHERS[name]} == set(model.properties)
     assert [guard for guard in model.guards if not any(each.startswith(f"test_{guard}_") for each in replays)] == []
 
 
 def test_the_steps_of_the_models_are_the_fault_points_of_the_code():
     named = {step for file in (ROOT / "lagoa").rglob("*.py") for step in _named_in(file.read_text("utf-8"))}
     assert named >= {*faults.STEPS}
-    of_publishing = {step for step in named if step.startswith(("write.", "publish."))}
+    of_publishing = {step for step in named if step.startswith(("write.", "publish.", "rebase."))}
     assert {step for model in MODELS.values() for step in model.steps} == of_publishing, "see docs/model/index.md"
 
 

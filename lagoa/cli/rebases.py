@@ -8,7 +8,8 @@ from lagoa.cli.console import emit_table, say, short
 from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
-    from lagoa.publish.rebase import RebaseResult, TableRebase
+    from lagoa.publish.rebase import RebaseResult
+    from lagoa.publish.rebase_plan import TableRebase
 
 
 def tell_rebase(result: RebaseResult) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from lagoa.domain.commits import INTENTS, Change, Intent
 from lagoa.domain.lists import listed
 from lagoa.errors import NothingToPublish, RefNotFound, RevertConflict
 from lagoa.publish.moves import was_published
-from lagoa.publish.rebase import CannotReplayError, Plan, Replay, Undone
+from lagoa.publish.rebase_plan import Plan, Undone
+from lagoa.publish.replay import CannotReplayError, Replay
 from lagoa.publish.rollback import moved_batches, named_state
 from lagoa.publish.work import Work
 from lagoa.write.holds import with_holds

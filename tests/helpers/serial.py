@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from lagoa.domain.refs import MAIN
 from lagoa.errors import BatchChanged, LagoaError, NothingToPublish, PublishConflict
-from lagoa.publish.rebase import REBASED
+from lagoa.publish.replay import REBASED
 
 if TYPE_CHECKING:
     from lakes import LakeFolder

@@ -27,7 +27,7 @@ from lagoa.errors import (
     TableUnreadable,
 )
 from lagoa.publish import BRANCH, ROLLBACK
-from lagoa.publish.rebase import REBASED
+from lagoa.publish.replay import REBASED
 from lagoa.review.personal import HIDDEN
 
 if TYPE_CHECKING:

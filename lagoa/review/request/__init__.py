@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
     from lagoa.domain.tables import TableName
-    from lagoa.publish.rebase import TableRebase
+    from lagoa.publish.rebase_plan import TableRebase
     from lagoa.review.request.results import ReviewedChecks, TableReview
 
 __all__ = ["Review", "review"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Commit
     from lagoa.domain.tables import TableName
     from lagoa.lineage.downstream import Affected
-    from lagoa.publish.rebase import TableRebase
+    from lagoa.publish.rebase_plan import TableRebase
     from lagoa.review.diff import ColumnChange, Kind
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

@@ -24,7 +24,7 @@ from lagoa.errors import (
     PublishConflict,
     RebaseConflict,
 )
-from lagoa.publish.rebase import REBASED
+from lagoa.publish.replay import REBASED
 
 PEOPLE, PETS, COUNTS = (TableName.parse(name) for name in ("bronze.people", "bronze.pets", "gold.counts"))
 

@@ -17,8 +17,8 @@
 #define drop_check       3    /* WriteTransaction.add_files: batches that main has are not replayed */
 #define branch_cas       4    /* rebase: its commit is by compare-and-swap on the branch */
 #define second_parent    5    /* rebase: its commit has main's head as second parent */
-#define refusal          6    /* _Plan._refuse: what was replaced or restored is not rebased without --ours */
-#define rebuild          7    /* _Replay.run: models are built again on their new inputs */
+#define refusal          6    /* Plan._reason: what was replaced or restored is not rebased without --ours */
+#define rebuild          7    /* Replay.run: models are built again on their new inputs */
 #define skew_check       8    /* Work._refuse_skew: a model fits the inputs that main will have */
 #define cas              9    /* catalog.swap: main is still where the work began */
 #define gate            10    /* rollback._was_audited: a state that was never published is audited first */

@@ -144,11 +144,12 @@ class Publishing:
         loaded(lake, small, people=3).publish()
         assert candidates(lake) == []
 
-    def test_fixed_head_what_comes_to_the_branch_meanwhile_is_published_next(self, lake, small):
+    @pytest.mark.parametrize("step", ["publish.begun", "publish.candidate"])
+    def test_fixed_head_what_comes_to_the_branch_meanwhile_is_published_next(self, lake, small, step):
         published(lake, small)
         branch, colleague = loaded(lake, small, people=3), lake.branch("dev")
         taken = head(lake, "dev")
-        with at_step("publish.candidate", lambda: colleague.append("bronze.pets", small.pets(4), batch="q4")):
+        with at_step(step, lambda: colleague.append("bronze.pets", small.pets(4), batch="q4")):
             branch.publish()
         assert lake.resolve(MAIN).parents[1] == taken
         assert (ids(lake, PEOPLE), ids(lake, PETS)) == ([1, 2, 3], [1])

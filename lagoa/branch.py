@@ -443,8 +443,8 @@ class Run(Branch):
         self.stop()
         catalog = self._lake.catalog
         with suppress(LagoaError):  # must not hide an error of the work, nor fail a publication that succeeded
-            head = catalog.ref(self.name).commit
-            if catalog.is_ancestor(head, catalog.ref(MAIN).commit):
+            head, main = catalog.ref(self.name).commit, catalog.ref(MAIN).commit
+            if catalog.is_ancestor(head, main) or not catalog.diff(head, main):  # a rebase may have left nothing
                 catalog.delete_ref(self.name, head)
                 self._end = "deleted"
             else:

@@ -489,7 +489,12 @@ class _Look:
             return None
 
     def _diff(self, a: str, b: str) -> list[Any]:
-        return [{**_plain(each), "samples": len(each.samples)} for each in self._lake.diff(a, b).tables]
+        found = [{**_plain(each), "samples": len(each.samples)} for each in self._lake.diff(a, b).tables]
+        return [{name: value for name, value in each.items() if name not in _NEWER} for each in found]
+
+
+_NEWER = frozenset({"values_changed"})
+"""What a difference of tables has had since these lakes were made."""
 
 
 def _origins(tables: Any) -> list[str]:

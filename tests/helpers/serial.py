@@ -6,6 +6,9 @@ writer did since it last stood on main is done again on main as it is now.
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +16,15 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+import lagoa
+from lagoa.domain import faults
 from lagoa.domain.refs import MAIN
 from lagoa.errors import BatchChanged, LagoaError, NothingToPublish, PublishConflict
 from lagoa.publish.replay import REBASED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lakes import LakeFolder
 
     from lagoa.branch import Branch
@@ -108,153 +115,71 @@ class Writer:
     done: list[tuple[str, Any, Any]] = field(default_factory=list)
 
 
-class Serial(RuleBasedStateMachine):
-    """Writers that begin, write, rebase, publish, and a main that is rolled back.
+@dataclass(frozen=True)
+class Move:
+    """A state of main.
 
     Attributes:
-        catalog_of: makes the folder of a lake; of the subclass.
+        commit: its commit.
+        content: what it holds.
+        target: number of the state that a rollback went back to.
+        done: what a publication did.
+        undone: numbers of the publications that are undone in it.
     """
 
-    def folder(self) -> LakeFolder:
-        """Return a new folder of a lake; subclasses say where, and on which catalog."""
-        raise NotImplementedError
+    commit: str
+    content: Content
+    target: int | None = None
+    done: tuple[tuple[str, Any, Any], ...] = ()
+    undone: frozenset[int] = frozenset()
 
-    @initialize()
-    def start(self) -> None:
+
+class Writers:
+    """A lake with some writers, each step of which is compared with the model.
+
+    Attributes:
+        lake: the lake.
+        moves: every state of main, oldest first.
+        writers: by the name of the branch.
+    """
+
+    lake: Lake
+    moves: list[Move]
+    writers: dict[str, Writer]
+
+    def make(self, folder: LakeFolder) -> None:
         """Make a lake with a main that has some rows."""
-        folder = self.folder()
         folder.contract(LOG, "id:long! v:string! t:int!")
         folder.contract(STATE, "id:long* v:string! t:int!", orderBy="t")
         folder.contract(SUMS, "v:string! n:long! t:long!", materialization="full")
         folder.model(SUMS, _SUMS)
-        self.lake: Lake = folder.open()
-        self.commits = [self.lake.resolve(MAIN).id]
-        self.moves = [Content()]
-        self.targets: list[int | None] = [None]
-        self.writers: dict[str, Writer] = {}
-        self.batch = 0
-        self.begin("one")
-        self._do("one", "append", ((1, "a", 1),), "first")
-        self._do("one", "merge", ((1, "a", 1),), None)
-        self.publish("one")
-        for name in WRITERS:
-            self.begin(name)
+        self.lake = folder.open()
+        self.moves = [Move(self.lake.resolve(MAIN).id, Content())]
+        self.writers = {}
+        self.begin_anew("first")
+        self.do("first", "append", ((1, "a", 1),), "first")
+        self.do("first", "merge", ((1, "a", 1),))
+        self.bring_to_main("first")
 
-    @rule(name=_WRITER)
-    def begin(self, name: str) -> None:
-        """Begin a branch anew."""
+    @property
+    def now(self) -> Content:
+        """What main holds."""
+        return self.moves[-1].content
+
+    def begin_anew(self, name: str) -> None:
+        """Begin a branch, or begin it anew."""
         if name in self.writers:
             self.lake.delete_ref(name)
         self.lake.create_branch(name)
         at = len(self.moves) - 1
-        self.writers[name] = Writer(at, at, self.moves[-1])
+        self.writers[name] = Writer(at, at, self.now)
 
-    @rule(name=_WRITER, rows=_ROWS)
-    def append(self, name: str, rows: list[Row]) -> None:
-        """Append rows without a batch."""
-        self._do(name, "append", tuple(rows), None)
+    def end(self, name: str) -> None:
+        """Delete a branch."""
+        self.lake.delete_ref(name)
+        del self.writers[name]
 
-    @rule(name=_WRITER, rows=_ROWS, old=st.booleans(), data=st.data())
-    def load(self, name: str, rows: list[Row], old: bool, data: st.DataObject) -> None:
-        """Load a batch: a new one, one that somebody loaded, or another one under its id."""
-        known = {k: v for each in self.writers.values() for k, v in each.view.batches.items()}
-        if old and known:
-            batch = data.draw(st.sampled_from(sorted(known)))
-            content = data.draw(st.sampled_from([known[batch], known[batch], tuple(sorted(rows))]))
-        else:
-            self.batch += 1
-            batch, content = f"b{self.batch}", tuple(sorted(rows))
-        self._do(name, "append", content, batch)
-
-    @rule(name=_WRITER, rows=_ROWS)
-    def merge(self, name: str, rows: list[Row]) -> None:
-        """Merge rows by key."""
-        self._do(name, "merge", tuple(rows), None)
-
-    @rule(name=_WRITER, value=st.sampled_from("abc"))
-    def delete(self, name: str, value: str) -> None:
-        """Delete rows of the log."""
-        self._do(name, "delete", value, None)
-
-    @rule(name=_WRITER, least=st.integers(0, 9))
-    def forget(self, name: str, least: int) -> None:
-        """Delete rows of the state."""
-        self._do(name, "forget", least, None)
-
-    @rule(name=_WRITER)
-    def transform(self, name: str) -> None:
-        """Run the model."""
-        self._do(name, "transform", None, None)
-
-    @precondition(lambda self: len(self.moves) > 2)
-    @rule(data=st.data())
-    def roll_back(self, data: st.DataObject) -> None:
-        """Let main go back."""
-        at = data.draw(st.integers(1, len(self.moves) - 1))
-        try:
-            self.lake.rollback(f"{MAIN}@{self.commits[at]}")
-        except NothingToPublish:
-            assert self._of(self.moves[at]) == self._of(self.moves[-1])
-            return
-        self._moved(self.moves[at], at)
-
-    @rule(name=_WRITER)
-    def rebase(self, name: str) -> None:
-        """Put a branch on main."""
-        writer = self.writers[name]
-        self._build(name)
-        expected, after = self._serial(writer)
-        try:
-            result = self.lake.branch(name).rebase()
-        except LagoaError as error:
-            assert isinstance(error, expected or ()), error  # noqa: PT017 - which error is told by the model
-            self.begin(name)
-            return
-        assert expected is None
-        if result.commit is not None:
-            writer.done = self._effective(writer)
-            writer.created = writer.merged = len(self.moves) - 1
-            writer.view = after
-        self.compare(name, writer.view)
-
-    @rule(name=_WRITER)
-    def publish(self, name: str) -> None:
-        """Publish a branch."""
-        writer = self.writers[name]
-        self._build(name)
-        expected, after = self._serial(writer)
-        before = self.lake.resolve(name).id
-        try:
-            publication = self.lake.branch(name).publish()
-        except NothingToPublish:
-            assert expected is None
-            assert self._of(after) == self._of(self.moves[-1])
-            if self.lake.resolve(name).id != before:
-                writer.done = self._effective(writer)
-            self._put(name, writer, after, before)
-            return
-        except LagoaError as error:
-            assert isinstance(error, expected or ()), error  # noqa: PT017 - which error is told by the model
-            self.begin(name)
-            return
-        assert expected is None
-        self._put(name, writer, after, before)
-        self._moved(after, None)
-        assert publication.commit == self.commits[-1]
-        writer.merged = len(self.moves) - 1
-        writer.done.clear()
-
-    def teardown(self) -> None:
-        """Compare every state of main, whose history is one line; close the lake."""
-        if not hasattr(self, "lake"):
-            return
-        for commit, content in zip(self.commits[1:], self.moves[1:], strict=True):
-            self.compare(f"{MAIN}@{commit}", content)
-        log = [commit.id for commit in self.lake.context.catalog.log(self.commits[-1])]
-        assert log == self.commits[::-1]
-        self.lake.close()
-
-    def _do(self, name: str, what: str, given: Any, batch: str | None) -> None:
+    def do(self, name: str, what: str, given: Any, batch: str | None = None) -> None:
         """Do a write on a branch and in the model, where a write that changes nothing is none."""
         writer, branch = self.writers[name], self.lake.branch(name)
         try:
@@ -272,55 +197,100 @@ class Serial(RuleBasedStateMachine):
         writer.view = after
         self.compare(name, after)
 
-    def _build(self, name: str) -> None:
-        """Run the model where the branch has run it: one that is older than the branch's own writes is refused."""
-        if any(what == "transform" for what, *_ in self.writers[name].done):
-            self._do(name, "transform", None, None)
-
-    def _serial(self, writer: Writer) -> tuple[type[LagoaError] | None, Content]:
-        """Return the error that ends a publication or rebase, or what the branch then brings to main."""
-        after = self.moves[-1]
-        if self._undone(writer, len(self.moves) - 1):
-            return PublishConflict, after
+    def put_on_main(self, name: str) -> type[LagoaError] | None:
+        """Rebase a branch; return the error."""
+        writer, expected, after = self._expected(name)
         try:
-            for what, given, batch in writer.done:
-                after = getattr(after, what)(given, batch)
-        except BatchChanged:
-            return BatchChanged, after
-        if any(what == "transform" for what, *_ in writer.done):
+            result = self.lake.branch(name).rebase()
+        except LagoaError as error:
+            assert isinstance(error, expected or ()), error  # noqa: PT017 - which error is told by the model
+            return type(error)
+        assert expected is None
+        if result.commit is not None:
+            self._stands(writer, after)
+        self.compare(name, writer.view)
+        return None
+
+    def bring_to_main(self, name: str) -> type[LagoaError] | None:
+        """Publish a branch; return the error."""
+        writer, expected, after = self._expected(name)
+        before, done = self.lake.resolve(name).id, self._effective(writer) if expected is None else []
+        try:
+            publication = self.lake.branch(name).publish()
+        except NothingToPublish:
+            assert expected is None
+            assert _of(after) == _of(self.now)
+            self._follow(name, writer, after, before)
+            return NothingToPublish
+        except LagoaError as error:
+            assert isinstance(error, expected or ()), error  # noqa: PT017 - which error is told by the model
+            return type(error)
+        assert expected is None
+        self._follow(name, writer, after, before)
+        self._published(writer, after, done)
+        assert publication.commit == self.moves[-1].commit
+        return None
+
+    def die_publishing(self, name: str, step: str, process: Callable[..., Any]) -> bool:
+        """Let a process publish a branch and die at a fault point; return whether it died.
+
+        Whatever it has done is all of a step, or nothing.
+        """
+        writer, expected, after = self._expected(name)
+        before, done = self.lake.resolve(name).id, self._effective(writer) if expected is None else []
+        dying = process(target=_die_publishing, args=(str(self.lake.settings.root), name, step))
+        dying.start()
+        dying.join(120)
+        assert dying.exitcode in {0, _REFUSED, -signal.SIGKILL}, dying.exitcode
+        if expected is not None:
+            assert self.lake.resolve(name).id == before
+            assert self.lake.resolve(MAIN).id == self.moves[-1].commit
+            return dying.exitcode == -signal.SIGKILL
+        self._follow(name, writer, after, before)
+        if self.lake.resolve(MAIN).id != self.moves[-1].commit:
+            self._published(writer, after, done)
+        self.compare(MAIN, self.now)
+        return dying.exitcode == -signal.SIGKILL
+
+    def go_back(self, at: int) -> None:
+        """Let main go back to its state of this number."""
+        move = self.moves[at]
+        try:
+            self.lake.rollback(f"{MAIN}@{move.commit}")
+        except NothingToPublish:
+            assert _of(move.content) == _of(self.now)
+            return
+        self._moved(Move("", move.content, at, undone=move.undone))
+
+    def undo(self, at: int) -> type[LagoaError] | None:
+        """Undo the publication of this number, after which main was not rolled back; return the error."""
+        assert all(each.target is None for each in self.moves[at:])
+        undone = self.moves[-1].undone | {at}
+        first = min(undone)
+        after = self.moves[first - 1].content
+        built = False
+        for number, move in enumerate(self.moves[first:], first):
+            if number not in undone:
+                for what, given, batch in move.done:
+                    after = getattr(after, what)(given, batch)
+                    built = built or what == "transform"
+        if built:
             after = after.transform()
-        return None, after
+        try:
+            self.lake.revert(self.moves[at].commit)
+        except NothingToPublish:
+            assert at in self.moves[-1].undone or _of(after) == _of(self.now)
+            return NothingToPublish
+        self._moved(Move("", after, undone=undone))
+        return None
 
-    def _effective(self, writer: Writer) -> list[tuple[str, Any, Any]]:
-        """Return what changes something when a rebase does it again on main: the rest is done with."""
-        after, left = self.moves[-1], []
-        for what, given, batch in writer.done:
-            before, after = after, getattr(after, what)(given, batch)
-            if after != before or what == "transform" or (what == "merge" and before.winners(given)):
-                left.append((what, given, batch))
-        return left
-
-    def _undone(self, writer: Writer, start: int) -> bool:
-        """Return whether a rollback undid what a branch stands on."""
-        for at in range(start, writer.created, -1):
-            target = self.targets[at]
-            if target is not None:
-                return writer.merged > target or self._undone(writer, target)
-        return False
-
-    def _put(self, name: str, writer: Writer, after: Content, before: str) -> None:
-        """Note that a publication has put the branch on main, if it has."""
-        commit = self.lake.resolve(name)
-        if commit.id != before:
-            assert commit.properties[REBASED] == self.commits[-1]
-            writer.created = writer.merged = len(self.moves) - 1
-            writer.view = after
-
-    def _moved(self, content: Content, target: int | None) -> None:
-        self.commits.append(self.lake.resolve(MAIN).id)
-        self.moves.append(content)
-        self.targets.append(target)
-        self.compare(MAIN, content)
+    def examine(self) -> None:
+        """Compare every state of main, whose history is one line; close the lake."""
+        for move in self.moves[1:]:
+            self.compare(f"{MAIN}@{move.commit}", move.content)
+        log = [commit.id for commit in self.lake.context.catalog.log(self.moves[-1].commit)]
+        assert log == [move.commit for move in reversed(self.moves)]
+        self.lake.close()
 
     def compare(self, ref: str, content: Content) -> None:
         """Compare the rows of the tables at a ref."""
@@ -333,9 +303,172 @@ class Serial(RuleBasedStateMachine):
         assert rows(STATE) == sorted((key, *row) for key, row in content.state.items())
         assert rows(SUMS) == sorted(content.sums)
 
-    @staticmethod
-    def _of(content: Content) -> tuple[Any, ...]:
-        return content.log, content.state, content.sums
+    def _expected(self, name: str) -> tuple[Writer, type[LagoaError] | None, Content]:
+        """Return a writer, and the error that ends a publication or rebase, or what the branch then brings to main.
+
+        Its model runs before where the branch has run it: one that is older than the branch's own writes is refused.
+        """
+        writer = self.writers[name]
+        if any(what == "transform" for what, *_ in writer.done):
+            self.do(name, "transform", None)
+        after = self.now
+        if self._undone(writer, len(self.moves) - 1):
+            return writer, PublishConflict, after
+        try:
+            for what, given, batch in writer.done:
+                after = getattr(after, what)(given, batch)
+        except BatchChanged:
+            return writer, BatchChanged, after
+        if any(what == "transform" for what, *_ in writer.done):
+            after = after.transform()
+        return writer, None, after
+
+    def _effective(self, writer: Writer) -> list[tuple[str, Any, Any]]:
+        """Return what changes something when a rebase does it again on main: the rest is done with."""
+        after, left = self.now, []
+        for what, given, batch in writer.done:
+            before, after = after, getattr(after, what)(given, batch)
+            if after != before or what == "transform" or (what == "merge" and before.winners(given)):
+                left.append((what, given, batch))
+        return left
+
+    def _undone(self, writer: Writer, start: int) -> bool:
+        """Return whether a rollback undid what a branch stands on."""
+        for at in range(start, writer.created, -1):
+            target = self.moves[at].target
+            if target is not None:
+                return writer.merged > target or self._undone(writer, target)
+        return False
+
+    def _follow(self, name: str, writer: Writer, after: Content, before: str) -> None:
+        """Note that a publication has put the branch on main, if it has."""
+        commit = self.lake.resolve(name)
+        if commit.id != before:
+            assert commit.properties[REBASED] == self.moves[-1].commit
+            self._stands(writer, after)
+
+    def _stands(self, writer: Writer, after: Content) -> None:
+        """Note that a branch stands on main as it is now."""
+        writer.done = self._effective(writer)
+        writer.created = writer.merged = len(self.moves) - 1
+        writer.view = after
+
+    def _published(self, writer: Writer, after: Content, done: list[tuple[str, Any, Any]]) -> None:
+        self._moved(Move("", after, done=tuple(done), undone=self.moves[-1].undone))
+        writer.merged = len(self.moves) - 1
+        writer.done.clear()
+
+    def _moved(self, move: Move) -> None:
+        self.moves.append(replace(move, commit=self.lake.resolve(MAIN).id))
+        self.compare(MAIN, move.content)
+
+
+class Serial(RuleBasedStateMachine, Writers):
+    """Writers that begin, write, rebase, publish, and a main that is rolled back, in any order."""
+
+    def folder(self) -> LakeFolder:
+        """Return a new folder of a lake; subclasses say where, and on which catalog."""
+        raise NotImplementedError
+
+    @initialize()
+    def start(self) -> None:
+        """Make the lake, and branches."""
+        self.make(self.folder())
+        self.batch = 0
+        for name in WRITERS:
+            self.begin_anew(name)
+
+    @rule(name=_WRITER)
+    def begin(self, name: str) -> None:
+        """Begin a branch anew."""
+        self.begin_anew(name)
+
+    @rule(name=_WRITER, rows=_ROWS)
+    def append(self, name: str, rows: list[Row]) -> None:
+        """Append rows without a batch."""
+        self.do(name, "append", tuple(rows))
+
+    @rule(name=_WRITER, rows=_ROWS, old=st.booleans(), data=st.data())
+    def load(self, name: str, rows: list[Row], old: bool, data: st.DataObject) -> None:
+        """Load a batch: a new one, one that somebody loaded, or another one under its id."""
+        known = {k: v for each in self.writers.values() for k, v in each.view.batches.items()}
+        if old and known:
+            batch = data.draw(st.sampled_from(sorted(known)))
+            content = data.draw(st.sampled_from([known[batch], known[batch], tuple(sorted(rows))]))
+        else:
+            self.batch += 1
+            batch, content = f"b{self.batch}", tuple(sorted(rows))
+        self.do(name, "append", content, batch)
+
+    @rule(name=_WRITER, rows=_ROWS)
+    def merge(self, name: str, rows: list[Row]) -> None:
+        """Merge rows by key."""
+        self.do(name, "merge", tuple(rows))
+
+    @rule(name=_WRITER, value=st.sampled_from("abc"))
+    def delete(self, name: str, value: str) -> None:
+        """Delete rows of the log."""
+        self.do(name, "delete", value)
+
+    @rule(name=_WRITER, least=st.integers(0, 9))
+    def forget(self, name: str, least: int) -> None:
+        """Delete rows of the state."""
+        self.do(name, "forget", least)
+
+    @rule(name=_WRITER)
+    def transform(self, name: str) -> None:
+        """Run the model."""
+        self.do(name, "transform", None)
+
+    @precondition(lambda self: len(self.moves) > 2)
+    @rule(data=st.data())
+    def roll_back(self, data: st.DataObject) -> None:
+        """Let main go back."""
+        self.go_back(data.draw(st.integers(1, len(self.moves) - 1)))
+
+    @precondition(lambda self: self.moves[-1].done)
+    @rule()
+    def revert(self) -> None:
+        """Undo the newest publication that no rollback follows, or one before it."""
+        last = max((at for at, move in enumerate(self.moves) if move.target is not None), default=0)
+        candidates = [at for at, move in enumerate(self.moves) if at > last + 1 and move.done]
+        if candidates:
+            self.undo(candidates[len(candidates) // 2])
+
+    @rule(name=_WRITER)
+    def rebase(self, name: str) -> None:
+        """Put a branch on main."""
+        if self.put_on_main(name) is not None:
+            self.begin_anew(name)
+
+    @rule(name=_WRITER)
+    def publish(self, name: str) -> None:
+        """Publish a branch."""
+        if self.bring_to_main(name) not in {None, NothingToPublish}:
+            self.begin_anew(name)
+
+    def teardown(self) -> None:
+        """Compare all that was."""
+        if hasattr(self, "lake"):
+            self.examine()
+
+
+_REFUSED = 3
+"""What a process exits with whose publication is refused."""
+
+
+def _die_publishing(root: str, branch: str, step: str) -> None:
+    """Be a process that publishes, and is killed at a fault point."""
+    faults.set_hook(lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == step else None)
+    with lagoa.open_lake(root) as lake:
+        try:
+            lake.branch(branch).publish()
+        except LagoaError:
+            sys.exit(_REFUSED)
+
+
+def _of(content: Content) -> tuple[Any, ...]:
+    return content.log, content.state, content.sums
 
 
 def _write(branch: Branch, what: str, given: Any, batch: str | None) -> bool:

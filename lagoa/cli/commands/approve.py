@@ -9,6 +9,7 @@ import typer
 from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, hint, one_line, say, short
 from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.progress import working
 from lagoa.cli.publications import tell_approval
 
 
@@ -28,7 +29,7 @@ def approve(
 
     Where people sign in, you do so in a browser. Another commit on the branch needs another approval.
     """
-    with open_here(ctx) as lake:
+    with open_here(ctx) as lake, working(f"reading {branch}"):
         found = lake.branch(branch).approve(
             message, commit=commit, on_sign_in=lambda place: hint(f"To sign in, open {place}")
         )

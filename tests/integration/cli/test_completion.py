@@ -47,7 +47,7 @@ def offered(line, folder):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("lagoa re", ["report"]),
+        ("lagoa re", ["review", "rebase", "revert", "report"]),
         ("lagoa quarantine ", ["list", "show", "batches", "export", "retry", "fix", "discard"]),
         ("lagoa log ", ["dev", "main", "v1"]),
         ("lagoa log --ref d", ["dev"]),

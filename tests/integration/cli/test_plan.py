@@ -125,7 +125,7 @@ def test_a_dry_run_names_a_conflict(lake, tmp_path):
         ok(lake, "branch", "create", name)
         ok(lake, "ingest", write(tmp_path, f"{name}.csv", text), "--into", "bronze.people", "--branch", name)
     ok(lake, "publish", "one")
-    assert lagoa(lake, "publish", "two", "--dry-run").code == 4
+    assert lagoa(lake, "publish", "two", "--dry-run", "--no-rebase").code == 4
 
 
 def test_engines_are_shown_with_the_size_of_the_inputs(lake):

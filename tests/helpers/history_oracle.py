@@ -194,7 +194,7 @@ class Oracle:
 
     def _undone(self, work: Work, start: int) -> bool:
         """Return whether a rollback undid what a branch stands on; what lies between it and its target is gone."""
-        for at in range(start, work.created, -1):
+        for at in range(start, max(work.created, work.merged), -1):
             target = self.moves[at].target
             if target is not None:
                 return work.merged > target or self._undone(work, target)

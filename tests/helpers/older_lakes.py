@@ -489,16 +489,15 @@ class _Look:
             return None
 
     def _diff(self, a: str, b: str) -> list[Any]:
-        found = [{**_plain(each), "samples": len(each.samples)} for each in self._lake.diff(a, b).tables]
-        return [{name: value for name, value in each.items() if name not in _NEWER} for each in found]
-
-
-_NEWER = frozenset({"values_changed"})
-"""What a difference of tables has had since these lakes were made."""
+        return [{**_plain(each), "samples": len(each.samples)} for each in self._lake.diff(a, b).tables]
 
 
 def _origins(tables: Any) -> list[str]:
     return [name.removeprefix("quarantine.").replace("__", ".", 1) for name in tables if name.startswith("quarantine.")]
+
+
+_NEWER = frozenset({"approvals", "values_changed"})
+"""Fields that have come since these lakes were made."""
 
 
 def _plain(value: Any) -> Any:
@@ -511,7 +510,7 @@ def _plain(value: Any) -> Any:
         if isinstance(value, kinds):
             return as_text(value)
     if is_dataclass(value):
-        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value) if each.name not in _NEWER}
     return value
 
 

@@ -333,8 +333,8 @@ class Writers:
         return left
 
     def _undone(self, writer: Writer, start: int) -> bool:
-        """Return whether a rollback undid what a branch stands on."""
-        for at in range(start, writer.created, -1):
+        """Return whether a rollback undid what a branch stands on; what was before it came to main does not matter."""
+        for at in range(start, max(writer.created, writer.merged), -1):
             target = self.moves[at].target
             if target is not None:
                 return writer.merged > target or self._undone(writer, target)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from counterexamples import Anomalies, Publishing, Rebasing
+
+pytestmark = pytest.mark.slow
 
 
 class TestPublishing(Publishing):

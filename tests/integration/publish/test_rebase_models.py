@@ -9,6 +9,8 @@ from lakes import LakeFolder
 
 from lagoa.domain.refs import MAIN
 
+pytestmark = pytest.mark.slow
+
 SALES = "id:long ts:timestamp n:long seen:long"
 DAILY = {"by": "time", "column": "day", "grain": "day", "inputs": {"bronze.sales": "ts"}}
 BY_BATCH = {"by": "batch", "input": "bronze.sales"}

@@ -26,6 +26,7 @@ TRACKING = "a server runs until it is ended: integration/adapters/mlflow/test_tr
 OUTPUT = "an example of output: integration/audit/test_loosened.py"
 S3 = "an object store: stack/test_minio.py, unit/storage/test_home.py"
 
+APPROVAL = "rules, and somebody who approves: integration/cli/test_approve.py, integration/publish/test_approval.py"
 REVIEW = "a branch with changes: integration/cli/test_review.py, integration/review/test_request.py"
 
 LEFT_OUT = {
@@ -76,6 +77,8 @@ LEFT_OUT = {
         "import os": NESSIE,
     },
     "publish.md": {
+        "[approval]": APPROVAL,
+        "lagoa review dev": APPROVAL,
         "silver.orders at main (3f2a9c01be77): order_id = 5": "an example of output: integration/cli/test_table.py",
         "main is now at 3f2a9c01be77 (silver.orders), published 2026-": OUTPUT,
     },

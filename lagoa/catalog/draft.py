@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import Commit
 from lagoa.domain.refs import Ref, RefInfo
+from lagoa.domain.tables import tables_differing
 from lagoa.errors import CommitLost
 
 if TYPE_CHECKING:
@@ -152,9 +153,7 @@ class DraftCatalog:
         """Return each table whose pointer differs, as (at a, at b)."""
         if a not in self._states and b not in self._states:
             return self._catalog.diff(a, b)
-        before, after = self.tables(a), self.tables(b)
-        names = sorted(before.keys() | after.keys())
-        return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}
+        return tables_differing(self.tables(a), self.tables(b))
 
     def verify(self) -> list[str]:
         """Return each defect of the lake's catalog."""

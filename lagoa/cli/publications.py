@@ -177,8 +177,38 @@ def outcome_counts(report: AuditReport) -> dict[str, int]:
     return {outcome: outcomes.count(outcome) for outcome in get_args(Outcome)}
 
 
-def say_unseen(publication: Publication) -> None:
-    """Say which batches a publication took from main, if it did."""
+def taken_back(lake: Lake, doing: str, take_back: Callable[[], Publication]) -> Publication | None:
+    """Take something back from main, which online features then follow; return None if there was nothing of it.
+
+    Args:
+        lake: the lake.
+        doing: what is shown meanwhile.
+        take_back: does it.
+    """
+    from lagoa.errors import NothingToPublish
+
+    try:
+        with working(doing):
+            publication = take_back()
+    except NothingToPublish:
+        return None
+    follow_features(lake, leave_out=True)  # what was taken back does not stay online
+    return publication
+
+
+def tell_taken_back(publication: Publication | None, nothing: str, *, as_json: bool) -> None:
+    """Say what was taken back, and how to undo that; `nothing` where there was nothing of it."""
+    if as_json:
+        emit_json(None if publication is None else tell_publication(publication))
+    elif publication is None:
+        say(nothing)
+    else:
+        say_published(publication)
+        _say_unseen(publication)
+        hint(f"`lagoa rollback main@{short(publication.previous)}` undoes this.")
+
+
+def _say_unseen(publication: Publication) -> None:
     if not publication.unseen:
         return
     say(f"{counted(len(publication.unseen), 'batch was', 'batches were')} removed from main:")

@@ -23,14 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _table(text: str) -> TableName:
-    *namespace, name = text.split(".")
-    return TableName(tuple(namespace), name)
-
-
 _RECORDS: dict[str, type[Any]] = {each.__name__: each for each in (Approval, AuditReport, CheckResult, Publication)}
 _TEXTS: dict[str, tuple[type[Any], Callable[[Any], str], Callable[[str], Any]]] = {
-    "table": (TableName, str, _table),
+    "table": (TableName, str, TableName.of_text),
     "time": (datetime, datetime.isoformat, datetime.fromisoformat),
     "path": (Path, str, Path),
 }

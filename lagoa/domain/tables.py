@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from lagoa.errors import InvalidName
+
+if TYPE_CHECKING:
+    from lagoa.domain.ports.catalog import Pointers
 
 QUARANTINE_LAYER = "quarantine"
 """The namespace of the quarantine tables, which contain the records that other tables refused."""
@@ -46,6 +49,12 @@ class TableName:
             raise InvalidName("table", text, "the form layer.table, of lower-case letters, digits and underscores")
         return cls((namespace,), name)
 
+    @classmethod
+    def of_text(cls, text: str) -> Self:
+        """Return the table whose name this is as text, which another program may have chosen: any parts with dots."""
+        *namespace, name = text.split(".")
+        return cls(tuple(namespace), name)
+
     @property
     def layer(self) -> str:
         """The namespace as text, such as `silver`."""
@@ -66,3 +75,9 @@ class TableName:
 
     def __str__(self) -> str:
         return ".".join((*self.namespace, self.name))
+
+
+def tables_differing(left: Pointers, right: Pointers) -> dict[TableName, tuple[str | None, str | None]]:
+    """Return each table whose pointer differs, as (left, right), by name."""
+    differing = {name for name, _ in left.items() ^ right.items()}
+    return {name: (left.get(name), right.get(name)) for name in sorted(differing)}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.domain.faults import fault_point
-from lagoa.domain.lists import listed
 from lagoa.errors import CommitLost, PublishConflict, RebaseConflict
 from lagoa.publish.rebase_plan import Plan, TableRebase, with_owners
 from lagoa.publish.replay import CannotReplayError, Replay
@@ -75,9 +74,8 @@ def rebase(
         return RebaseResult(branch, work.main, None, ())
     plan = Plan.of(work, frozenset(ours), frozenset(theirs))
     if plan.faults:
-        reasons = listed([f"{table}: {reason}" for table, reason in plan.faults.items()])
         named = list(dict.fromkeys(with_owners(work, plan.faults)))
-        raise RebaseConflict(branch, named, work.head, work.main, f"{reasons}.", plan.advice())
+        raise RebaseConflict(branch, named, work.head, work.main, plan.reasons, plan.advice())
     if dry_run:
         return RebaseResult(branch, work.main, None, plan.results())
     fault_point("rebase.begun")

@@ -119,8 +119,8 @@ class Plan:
         how |= dict.fromkeys(clash, "replayed")
         if ours or theirs:
             choices, stuck = set(with_owners(work, clash)), cls(work, writes, mine, how)._stale(models) - models
-            _checknamed(ours, choices, models)
-            _checknamed(theirs, choices | stuck, models)
+            _check_named(ours, choices, models)
+            _check_named(theirs, choices | stuck, models)
             _check_apart(ours, theirs)
         for table in (part for each in ours for part in (each, each.quarantine)):
             if table in others:  # also what main alone changed: a table and its quarantine are of one side
@@ -132,6 +132,11 @@ class Plan:
         plan = cls(work, writes, mine, how, undone=undone)
         plan = replace(plan, how={**how, **dict.fromkeys(plan._stale(models), "built")})
         return replace(plan, faults={t: fault for t, fault in plan._faults(others, models).items() if t not in ours})
+
+    @property
+    def reasons(self) -> str:
+        """The faults as one text."""
+        return f"{listed([f'{table}: {reason}' for table, reason in self.faults.items()])}."
 
     def results(self, dropped: Mapping[TableName, Sequence[str]] = {}) -> tuple[TableRebase, ...]:
         """Return what becomes of each table."""
@@ -163,7 +168,7 @@ class Plan:
                 for name, pointer in built.items()
                 if self.how[table] == "kept"
                 and table not in stale
-                and (state.get(named(name)) != pointer or named(name) in changed | stale)
+                and (state.get(TableName.of_text(name)) != pointer or TableName.of_text(name) in changed | stale)
             }
             if not more:
                 return stale
@@ -288,8 +293,9 @@ def _writes(work: Work) -> list[Write]:
     for commit in work.commits():
         load: Intent | None = None
         for intent in intents_of(commit):
-            table = named(intent.table)
-            refused = load is not None and intent.kind == "quarantine" and table == named(load.table).quarantine
+            table = TableName.of_text(intent.table)
+            loaded = TableName.of_text(load.table) if load is not None else None
+            refused = loaded is not None and intent.kind == "quarantine" and table == loaded.quarantine
             found.append(Write(table, intent, commit, load if refused and not intent.key else None))
             load = intent if intent.kind == "append" else load
         if INTENTS not in commit.properties:
@@ -298,7 +304,7 @@ def _writes(work: Work) -> list[Write]:
     return found
 
 
-def _checknamed(names: Collection[TableName], choices: Collection[TableName], models: Collection[TableName]) -> None:
+def _check_named(names: Collection[TableName], choices: Collection[TableName], models: Collection[TableName]) -> None:
     for table in sorted(names):
         if table in models and table not in choices:
             raise InvalidName("table", str(table), "a table without a model: models run again on their new inputs")
@@ -310,9 +316,3 @@ def _checknamed(names: Collection[TableName], choices: Collection[TableName], mo
 def _check_apart(ours: Collection[TableName], theirs: Collection[TableName]) -> None:
     for table in sorted(set(ours) & set(theirs)):
         raise InvalidName("table", str(table), "one of `ours` and `theirs`", fault="is in both")
-
-
-def named(text: str) -> TableName:
-    """Return a table by its name, which another program may have chosen."""
-    *namespace, name = text.split(".")
-    return TableName(tuple(namespace), name)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from lagoa.catalog.draft import DraftCatalog
 from lagoa.domain.commits import INTENTS, Change, Intent, intents_of
 from lagoa.domain.faults import fault_point
+from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError, WriteError
-from lagoa.publish.rebase_plan import Plan, Write, named
 from lagoa.write import begin
 from lagoa.write.fingerprints import function_of
 from lagoa.write.incoming import IncomingRows
@@ -19,8 +19,8 @@ from lagoa.write.replay import addition, has_snapshot, written_columns
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lagoa.domain.tables import TableName
     from lagoa.errors import LagoaError
+    from lagoa.publish.rebase_plan import Plan, Write
     from lagoa.write import WriteTransaction
     from lagoa.write.replay import Addition, WrittenColumns
 
@@ -149,7 +149,7 @@ class Replay:
         return pointer
 
     def _is_dropped(self, load: Intent) -> bool:
-        return load.batch is not None and load.batch.id in self.dropped.get(named(load.table), ())
+        return load.batch is not None and load.batch.id in self.dropped.get(TableName.of_text(load.table), ())
 
     def tables(self) -> dict[TableName, str | None]:
         """Return the new pointer of each table that is another one than at the branch's head."""

@@ -8,7 +8,6 @@ from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import INTENTS, Change, Intent
-from lagoa.domain.lists import listed
 from lagoa.errors import NothingToPublish, RefNotFound, RevertConflict
 from lagoa.publish.moves import was_published
 from lagoa.publish.rebase_plan import Plan, Undone
@@ -69,8 +68,7 @@ def undo(context: LakeContext, branch: str, publication: str, *, hold: bool = Fa
         raise NothingToPublish(publication)
     plan = Plan.of(Work(context, branch, head, base, base), undone=undone)
     if plan.faults:
-        reasons = listed([f"{table}: {reason}" for table, reason in plan.faults.items()])
-        raise RevertConflict(branch, list(plan.faults), head, commit.id, f"{reasons}.")
+        raise RevertConflict(branch, list(plan.faults), head, commit.id, plan.reasons)
     replay = Replay(plan)
     try:
         replay.run()

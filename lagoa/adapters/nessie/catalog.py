@@ -15,12 +15,13 @@ from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
 from lagoa.adapters.nessie.lending import lend
 from lagoa.adapters.nessie.scratch import Scratches
-from lagoa.adapters.shared.states import KEPT_STATES, clock_was_ahead, commit_lost, delta_of, tables_differing
+from lagoa.adapters.shared.states import KEPT_STATES, clock_was_ahead, commit_lost, delta_of
 from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
 from lagoa.domain.roles import JOURNAL, OWNED, SCRATCH, WHO_LANDS, is_owned, who_may
 from lagoa.domain.suggestions import did_you_mean_name
+from lagoa.domain.tables import tables_differing
 from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from lagoa.domain.tables import TableName
+from lagoa.domain.tables import TableName, tables_differing
 from lagoa.errors import CommitLost, InvalidName, RefNotFound
 
 if TYPE_CHECKING:
@@ -106,12 +106,6 @@ def delta_of(before: State, change: Change) -> Delta:
     for namespace in held - before.namespaces.keys() - namespaces.keys():
         namespaces[namespace] = {}
     return Delta(tables, namespaces)
-
-
-def tables_differing(left: Pointers, right: Pointers) -> dict[TableName, tuple[str | None, str | None]]:
-    """Return each table whose pointer differs, as (left, right), by name."""
-    differing = {name for name, _ in left.items() ^ right.items()}
-    return {name: (left.get(name), right.get(name)) for name in sorted(differing)}
 
 
 def commit_lost(

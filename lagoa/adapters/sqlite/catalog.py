@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.adapters.shared.states import commit_lost, delta_of, tables_differing
+from lagoa.adapters.shared.states import commit_lost, delta_of
 from lagoa.adapters.sqlite import history, refs
 from lagoa.adapters.sqlite.file import SqliteFile
 from lagoa.adapters.sqlite.history import from_micros, to_micros
@@ -15,6 +15,7 @@ from lagoa.adapters.sqlite.home import pointers, read_home, write_home
 from lagoa.adapters.sqlite.states import States
 from lagoa.adapters.sqlite.write import commit_of, insert_commit, insert_root
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
+from lagoa.domain.tables import tables_differing
 from lagoa.errors import (
     CatalogBusy,
     CommitLost,

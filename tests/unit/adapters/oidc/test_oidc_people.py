@@ -66,7 +66,7 @@ class _Answers(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with Server() as made:
-        Thread(target=made.serve_forever, daemon=True).start()
+        Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield made
         made.shutdown()
 

@@ -690,6 +690,9 @@ class PublishConflict(TerminalError):
             f"{', '.join(map(str, tables))}.",
             f"main is unchanged. {advice}".rstrip(),
         )
+        self._is_between(branch, tables, ours, theirs)
+
+    def _is_between(self, branch: str, tables: Sequence[TableName], ours: str, theirs: str) -> None:
         self.branch = branch
         self.tables = tuple(tables)
         self.ours = ours
@@ -711,10 +714,7 @@ class RebaseConflict(PublishConflict):
             f"{branch!r} ({ours[:12]}) cannot be rebased on main ({theirs[:12]}): {reason}",
             f"main and the branch are unchanged. {advice or choice}",
         )
-        self.branch = branch
-        self.tables = tuple(tables)
-        self.ours = ours
-        self.theirs = theirs
+        self._is_between(branch, tables, ours, theirs)
 
 
 class RevertConflict(PublishConflict):
@@ -727,10 +727,7 @@ class RevertConflict(PublishConflict):
             f"main is unchanged. `lagoa table restore {' '.join(map(str, tables))} --from main@{theirs[:12]}~1` brings "
             "these tables to before it; `lagoa rollback` takes back all that came later, too.",
         )
-        self.branch = branch
-        self.tables = tuple(tables)
-        self.ours = ours
-        self.theirs = theirs
+        self._is_between(branch, tables, ours, theirs)
 
 
 def _short(fingerprint: str) -> str:

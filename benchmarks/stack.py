@@ -25,6 +25,7 @@ from benchmarks.stack_servers import FULL, SMALL, Servers, Size, server_versions
 from benchmarks.stack_tpch import TpchFigures
 from benchmarks.stack_trino import TrinoFigures
 from benchmarks.stack_write import WriteFigures
+from benchmarks.stack_writers import writers_on
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +41,10 @@ def run(size: Size) -> list[Figure]:
         parts = [part(servers, size) for part in (CatalogFigures, JobFigures, WriteFigures)]
         parts[0].measure("warm")  # Java compiles what is asked often: else the first figures are those of a start
         before = [figure for part in parts for figure in _shown(part.measure("fresh"))]
+        writers = _shown(writers_on(servers))
         grow(servers, size)
         after = [figure for part in parts for figure in _shown(part.measure("grown"))]
-        return [*figures, *before, *_growth(before, after, size)]
+        return [*figures, *before, *writers, *_growth(before, after, size)]
 
 
 def run_bi(size: Size) -> list[Figure]:

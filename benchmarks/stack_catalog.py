@@ -46,11 +46,12 @@ class CatalogFigures:
         (root / "lagoa.toml").write_text(self._servers.profile(name), "utf-8")
         write_contracts(root)
         with lagoa.open_lake(root, PROFILE) as lake:
-            load(lake.create_branch(f"{name}/first"), NAMES, f"{name}/first").publish()
-            branch = self._branch(lake, name)
-            commit = self._commit(lake, name)
-            beside, whole, checks = publications(lake, f"{name}/run", self._size.rounds)
-            rebased = rebases(lake, f"{name}/rebase", self._size.rounds)
+            prefix = f"run/{name}"
+            load(lake.create_branch(f"{prefix}/first"), NAMES, f"{prefix}/first").publish()
+            branch = self._branch(lake, prefix)
+            commit = self._commit(lake, prefix)
+            beside, whole, checks = publications(lake, f"{prefix}/load", self._size.rounds)
+            rebased = rebases(lake, f"{prefix}/rebase", self._size.rounds)
         publish = f"publish {CHANGED} changed tables, beside the audit"
         return [
             Figure("create a branch", branch, "ms", BRANCH_LIMIT_MS),
@@ -60,16 +61,16 @@ class CatalogFigures:
             Figure(f"rebase of {REBASED} tables that main and the branch appended to", rebased, "ms", REBASE_LIMIT_MS),
         ]
 
-    def _branch(self, lake: Lake, name: str) -> float:
+    def _branch(self, lake: Lake, prefix: str) -> float:
         numbers = itertools.count()
-        return median_ms(lambda: lake.create_branch(f"{name}/b{next(numbers)}"), self._size.rounds)
+        return median_ms(lambda: lake.create_branch(f"{prefix}/b{next(numbers)}"), self._size.rounds)
 
-    def _commit(self, lake: Lake, name: str) -> float:
+    def _commit(self, lake: Lake, prefix: str) -> float:
         """Point ten tables from the one to the other of two states, whose metadata this process has written."""
         catalog = lake.context.catalog
         names = [TableName.parse(table) for table in NAMES[:COMMITTED]]
         states = [dict(catalog.tables(catalog.ref(MAIN).commit))]
-        branch = load(lake.create_branch(f"{name}/commits"), NAMES[:COMMITTED], f"{name}/commits")
+        branch = load(lake.create_branch(f"{prefix}/commits"), NAMES[:COMMITTED], f"{prefix}/commits")
         states.append(dict(catalog.tables(branch.head)))
         head, times = branch.head, []
         for number in range(self._size.rounds):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from contextlib import suppress
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Figure
 from benchmarks.main_job import TENFOLD, job, reference_lake
-from benchmarks.stack_servers import PROFILE
+from benchmarks.stack_servers import PROFILE, variables
 from flows.sources.olist import generate
 
 if TYPE_CHECKING:
@@ -49,11 +48,8 @@ class EngineFigures:
         folder = self._servers.folder / name
         reference_lake(folder, self._servers.profile(name))
         self._servers.reset()
-        os.environ["LAGOA_ENGINE"] = engine
-        try:
+        with variables(LAGOA_ENGINE=engine):
             return job(data, folder, PROFILE)
-        finally:
-            del os.environ["LAGOA_ENGINE"]
 
 
 def _figure(engine: str, times: int, jobs: dict[str, dict[str, Any]]) -> Figure:

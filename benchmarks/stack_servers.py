@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,11 +18,13 @@ from typing import TYPE_CHECKING, Self
 
 from benchmarks.figures import Figure
 from lagoa.domain.refs import MAIN
-from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.roles import INGEST, PUBLISHER
 from lagoa.settings import load_settings
 from lagoa.stack.manifest import read_manifest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lagoa.adapters.nessie.http import NessieHttp
     from lagoa.stack.manifest import Artefact
 
@@ -127,9 +130,10 @@ class Servers:
         return {state["name"]: state["memory"] / 2**20 for state in json.loads(self._lagoa("status", "--json"))}
 
     def profile(self, warehouse: str) -> str:
-        """Return the settings of a lake on the stack, with files in a place of its own, as TOML."""
+        """Return the settings of a lake on the stack as TOML: files in a place of its own, the role that loads data."""
         settings = tomllib.loads((ROOT / "lagoa.toml").read_text("utf-8"))["profiles"][PROFILE]
         settings |= {"state": str(self._home / ".lagoa"), "warehouse": f"s3://lagoa/warehouse/{warehouse}"}
+        settings["role"] = INGEST
         return "".join(["[profiles.stack]\n", *(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())])
 
     def nessie(self) -> NessieHttp:
@@ -156,6 +160,17 @@ class Servers:
     def _lagoa(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "lagoa.cli", "--lake", str(self._home), "stack", *arguments]
         return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+
+
+@contextmanager
+def variables(**values: str) -> Iterator[None]:
+    """Set variables of the environment while the block runs; they were not set before."""
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name in values:
+            del os.environ[name]
 
 
 def server_versions() -> str:

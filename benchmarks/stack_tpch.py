@@ -45,6 +45,8 @@ QUERIES = {int(file.stem): file.read_text("utf-8") for file in sorted(Path(__fil
 ROUNDS = 3
 """Times that each engine is asked everything; the first finds cold caches, so the median is of warm ones."""
 
+_BRANCH = "run/load"
+
 _CLOSE = 1e-6
 """How far floating-point numbers may differ, in proportion."""
 
@@ -101,7 +103,11 @@ class TpchFigures:
             text = re.sub(r"^ *classification: .*\n", "", contract.read_text("utf-8"), flags=re.MULTILINE)
             contract.write_text(text, "utf-8")
         self._servers.reset()
-        for command in (("branch", "create", "load"), ("ingest", delivery, "--branch", "load"), ("publish", "load")):
+        for command in (
+            ("branch", "create", _BRANCH),
+            ("ingest", delivery, "--branch", _BRANCH),
+            ("publish", _BRANCH),
+        ):
             lagoa(self._folder, "--profile", PROFILE, *command)
 
     @contextmanager

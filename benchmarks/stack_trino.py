@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from benchmarks.commands import lagoa
 from benchmarks.figures import Figure, median_ms
 from benchmarks.main_job import ROOT, job, reference_lake
-from benchmarks.stack_servers import PROFILE
+from benchmarks.stack_servers import PROFILE, variables
 from flows.sources.olist import generate
 from lagoa.bootstrap import open_lake
 from lagoa.contracts import Contracts
+from lagoa.domain.roles import ENGINEER
 from lagoa.formats import FORMATS
 from lagoa.stack.servers.trino.rules import FILE, write_rules
 from lagoa.stack.servers.trino.users import Users
@@ -69,7 +70,11 @@ class TrinoFigures:
         write_rules(ROOT, self._trino, contracts)
         time.sleep(_READ_AGAIN_S)
         try:
-            with closing(self._connect(name, password)) as connection, open_lake(self._folder, PROFILE) as lake:
+            with (
+                closing(self._connect(name, password)) as connection,
+                variables(LAGOA_ROLE=ENGINEER),
+                open_lake(self._folder, PROFILE) as lake,
+            ):
                 for _ in range(self._size.rounds):  # Java compiles what is asked often
                     _rows(connection, "lake")
                 figures = [*self._one(connection), self._price(connection), *self._many(lake)]

@@ -37,7 +37,7 @@ class WriteFigures:
         with lagoa.open_lake(root, PROFILE) as lake, lake.context.engine.session({}) as session:
             rows = base_rows(self._size.rows)
             session.register("base", rows)
-            branches = [lake.create_branch(f"{name}/append-{number}") for number in range(self._size.pairs + 1)]
+            branches = [lake.create_branch(f"run/{name}/append-{number}") for number in range(self._size.pairs + 1)]
             files = itertools.count()
 
             def ours(number: int) -> None:

@@ -22,7 +22,7 @@ WRITERS = 8
 SECONDS = 20
 LIMIT_MS = 200.0
 LIMIT_X = 5.0
-_SETTINGS = 'name = "bench"\nthreads = 1\nmemory_limit = "500MB"\n'
+SETTINGS = 'threads = 1\nmemory_limit = "500MB"\n'
 
 
 def run() -> list[Figure]:
@@ -33,11 +33,15 @@ def run() -> list[Figure]:
 def _figures(where: str, tables: list[str]) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root / "lagoa.toml").write_text(_SETTINGS)
+        (root / "lagoa.toml").write_text(f'name = "bench"\n{SETTINGS}')
         write_contracts(root)
         with lagoa.open_lake(root) as lake:
-            load(lake.create_branch("first"), NAMES, "first").publish()
-        found = publications(root, tables)
+            load(lake.create_branch("run/first"), NAMES, "first").publish()
+        return figures(where, publications(root, None, tables), LIMIT_MS)
+
+
+def figures(where: str, found: list[list[float]], limit_ms: float) -> list[Figure]:
+    """Return the figures of what `publications` found."""
     every = sorted(seconds for each in found for seconds in each)
     per_writer = sorted(len(each) for each in found)
     median = statistics.median(every)
@@ -45,16 +49,16 @@ def _figures(where: str, tables: list[str]) -> list[Figure]:
     slowest = f"slowest {every[-1]:.2f} s, median {median:.2f} s; from audit to publication"
     name = f"publications of {WRITERS} processes to {where}"
     return [
-        Figure(f"{name}, time for one", SECONDS * 1000 / len(every), "ms", LIMIT_MS, note=note),
+        Figure(f"{name}, time for one", SECONDS * 1000 / len(every), "ms", limit_ms, note=note),
         Figure(f"{name}, the slowest to the median", every[-1] / median, "x", LIMIT_X, note=slowest),
     ]
 
 
-def publications(root: Path, tables: list[str]) -> list[list[float]]:
+def publications(root: Path, profile: str | None, tables: list[str]) -> list[list[float]]:
     """Return how many seconds each publication of each process took, of one process for each table named."""
     spawn = get_context("spawn")
     begin, done = spawn.Barrier(len(tables)), spawn.SimpleQueue()
-    processes = [spawn.Process(target=_publish, args=(root, *each, begin, done)) for each in enumerate(tables)]
+    processes = [spawn.Process(target=_publish, args=(root, profile, *each, begin, done)) for each in enumerate(tables)]
     for process in processes:
         process.start()
     for process in processes:
@@ -64,11 +68,13 @@ def publications(root: Path, tables: list[str]) -> list[list[float]]:
     return [done.get() for _ in processes]
 
 
-def _publish(root: Path, writer: int, table: str, begin: Barrier, done: SimpleQueue[list[float]]) -> None:
-    with closing(lagoa.open_lake(root)) as lake:
+def _publish(
+    root: Path, profile: str | None, writer: int, table: str, begin: Barrier, done: SimpleQueue[list[float]]
+) -> None:
+    with closing(lagoa.open_lake(root, profile)) as lake:
 
         def publish(number: int) -> float:
-            branch = load(lake.create_branch(f"w{writer}-{number}"), [table], f"{writer}-{number}")
+            branch = load(lake.create_branch(f"run/w{writer}-{number}"), [table], f"{writer}-{number}")
             start = time.perf_counter()
             branch.publish()
             return time.perf_counter() - start

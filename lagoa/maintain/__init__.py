@@ -1,0 +1,1 @@
+"""Maintenance of a lake: which files its commits need, and what becomes of the others."""

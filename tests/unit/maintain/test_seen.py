@@ -1,0 +1,28 @@
+"""The set of places on disk."""
+
+from __future__ import annotations
+
+from lagoa.maintain.seen import Seen
+
+
+def test_a_place_is_new_once(tmp_path):
+    with Seen(tmp_path) as seen:
+        assert seen.add("/a/ç.parquet")
+        assert not seen.add("/a/ç.parquet")
+        assert "/a/ç.parquet" in seen
+        assert "/a/b.parquet" not in seen
+
+
+def test_many_are_asked_for_at_once(tmp_path):
+    with Seen(tmp_path) as seen:
+        for number in range(0, 3000, 2):
+            seen.add(f"/{number}")
+        assert seen.among([f"/{number}" for number in range(3000)]) == {f"/{number}" for number in range(0, 3000, 2)}
+        assert seen.among([]) == set()
+
+
+def test_nothing_stays_behind(tmp_path):
+    with Seen(tmp_path) as seen:
+        seen.add("/a")
+        assert list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lagoa.features.reading import Answer
     from lagoa.features.status import FeatureStatus
     from lagoa.ingest import Delivery
+    from lagoa.maintain.compaction import Compaction
     from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.blame import Blame
     from lagoa.review.consistency import Consistency
@@ -574,6 +575,43 @@ class Lake:
             with suppress(LagoaError):  # main has moved: it is done again
                 self.delete_ref(run.name)
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def compact(self, tables: Sequence[str] | None = None, *, dry_run: bool = False) -> Compaction:
+        """Rewrite small files of tables of `main` into few large ones with the same rows, audit and publish them.
+
+        Files of earlier partition specs, and files of which other programs deleted rows, are rewritten, too; manifests
+        are merged. Rows are sorted as the table is. A table that `main` changes meanwhile is left as it is then, if its
+        old files are not all there any more: `main` goes before.
+
+        Args:
+            tables: the tables; all by default.
+            dry_run: only find out which tables have such files.
+
+        Raises:
+            TableNotFound: `main` has no such table.
+            AuditFailed: a check failed; the branch `run/maintain/…` stays to look at.
+            WriteError: files cannot be written, or have not the same rows; `main` is unchanged.
+        """
+        from lagoa.maintain.compaction import Compactor
+
+        work = Compactor(self.context, None if tables is None else [TableName.parse(table) for table in tables])
+        if dry_run or not work.left:
+            return work.result()
+        work.rewrite()
+        for left in reversed(range(self.settings.publish_tries)):
+            with self.run("maintain") as run:
+                try:
+                    publication = run.publish("Compact files", rebase=False) if work.apply(run.name) else None
+                except PublishConflict as conflict:
+                    if not conflict.behind:
+                        raise
+                    if not left:
+                        work.give_up(conflict.tables)
+                else:
+                    return work.result(publication)
+            with suppress(LagoaError):  # main has moved: it is done again
+                self.delete_ref(run.name)
+        return work.result()
 
     def publications(self, limit: int = 50) -> list[Publication]:
         """Return the newest moves of `main` with their audits, newest first."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_document, table_facts
 from lagoa.domain.cache import Cache
+from lagoa.errors import CatalogDamaged
 
 if TYPE_CHECKING:
     from pyiceberg.io import OutputFile
@@ -75,6 +77,19 @@ class MetadataFiles:
     def facts(self, pointer: str) -> TableFacts:
         """Return the facts of the table at a pointer; raises `CatalogDamaged`."""
         return self._facts.of(pointer, lambda: table_facts(table_document(pointer, self.storage.read)))
+
+    def rows_of(self, pointer: str) -> str:
+        """Return the pointer by which a table's rows are known: another state's, if it was only rewritten since.
+
+        A pointer whose metadata cannot be read is known by itself.
+        """
+        with suppress(CatalogDamaged):
+            return self.facts(pointer).rows_of or pointer
+        return pointer
+
+    def same_rows(self, a: str | None, b: str | None) -> bool:
+        """Return whether two states of a table are one, but for rewrites of the same rows; None is no table."""
+        return a == b or (a is not None and b is not None and self.rows_of(a) == self.rows_of(b))
 
     def parsed(self, pointer: str) -> TableMetadata:
         """Return a metadata file as PyIceberg's object; raises `OSError`, `ValueError`."""

@@ -23,6 +23,14 @@ INPUTS = "lagoa.inputs"
 BUILT_SNAPSHOT = "lagoa.built-snapshot"
 """Table property of a model's table: id of the snapshot that the model created; empty if it created none."""
 
+BUILT_ON = "lagoa.built-on"
+"""Table property of a model's table: the metadata file before the one that the model wrote; empty for the first."""
+
+REWRITTEN = "lagoa.rewritten"
+"""Table property of a table whose files were rewritten with the same rows: see `rewritten`."""
+
+_TARGET = "write.target-file-size-bytes"
+
 _UUID = re.compile(r"[-_][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
 
@@ -34,11 +42,13 @@ class TableFacts:
         columns: type of each column, in Iceberg's spelling without spaces, in order.
         properties: the table's properties.
         version: of the Iceberg specification that the table is of.
+        rows_of: pointer of the state whose rows these are, if this one was only rewritten since; else None.
     """
 
     columns: Mapping[str, str]
     properties: Mapping[str, str]
     version: int
+    rows_of: str | None = None
 
 
 def table_facts(document: Mapping[str, Any]) -> TableFacts:
@@ -47,7 +57,54 @@ def table_facts(document: Mapping[str, Any]) -> TableFacts:
     current = document.get("current-schema-id", schemas[0].get("schema-id", 0))
     schema = next(each for each in schemas if each.get("schema-id", 0) == current)
     columns = {field["name"]: _type(field["type"]) for field in schema["fields"]}
-    return TableFacts(columns, document.get("properties") or {}, int(document.get("format-version", 1)))
+    version = int(document.get("format-version", 1))
+    return TableFacts(columns, document.get("properties") or {}, version, _rows_of(document))
+
+
+def rewritten(rows_of: str, before: str, snapshot: int | None) -> str:
+    """Return the value of `REWRITTEN`: it counts only for the metadata file that was written with it.
+
+    Args:
+        rows_of: pointer of the state whose rows the table still has.
+        before: pointer of the state that was rewritten.
+        snapshot: id of the snapshot that the rewrite left.
+    """
+    return json.dumps({"rows": rows_of, "before": before, "snapshot": snapshot})
+
+
+def _rows_of(document: Mapping[str, Any]) -> str | None:
+    """Return the state whose rows a table has since it was rewritten; None if anything was written to it since.
+
+    Other programs keep the property when they write: the metadata file before, and the snapshot, show that.
+    """
+    try:
+        kept = json.loads((document.get("properties") or {}).get(REWRITTEN, "{}"))
+        rows, before, snapshot = str(kept["rows"]), kept["before"], kept["snapshot"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return rows if (before, snapshot) == (_file_before(document), _snapshot_of(document)) else None
+
+
+def is_models_own(document: Mapping[str, Any]) -> bool:
+    """Return whether the model itself was the last to write its table, but for rewrites of the same rows.
+
+    The previous metadata file shows it, and the snapshot, since Nessie's Iceberg REST catalog names no previous file.
+    """
+    properties, snapshot = document.get("properties") or {}, _snapshot_of(document)
+    return bool(
+        properties.get(BUILT_ON) == _file_before(document)
+        and properties.get(BUILT_SNAPSHOT) == ("" if snapshot is None else str(snapshot))
+    )
+
+
+def _file_before(document: Mapping[str, Any]) -> str:
+    before = document.get("metadata-log") or [{"metadata-file": ""}]
+    return str(before[-1]["metadata-file"])
+
+
+def _snapshot_of(document: Mapping[str, Any]) -> int | None:
+    snapshot = document.get("current-snapshot-id")
+    return None if snapshot in {None, -1} else int(str(snapshot))
 
 
 def table_document(location: str, read: Callable[[str], bytes]) -> dict[str, Any]:
@@ -73,6 +130,12 @@ def damaged(message: str, error: Exception) -> CatalogDamaged:
     if isinstance(error, PermissionError):
         return CatalogDamaged(message, "Nothing is lost: let the user that runs Lagoa read the lake's files.")
     return CatalogDamaged(message, "Restore the lake's complete state folder from a backup.")
+
+
+def target_bytes(properties: Mapping[str, str], default: int) -> int:
+    """Return how large a table's data files are to be: as its property says, as Iceberg spells it, or the default."""
+    text = properties.get(_TARGET, "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else default
 
 
 def table_named(location: str) -> TableName:

@@ -37,6 +37,7 @@ EXAMPLES = {
         "lagoa connect metabase --pinned",
     ],
     "doctor": ["lagoa doctor"],
+    "maintain": ["lagoa maintain --dry-run", "lagoa maintain bronze.orders silver.orders"],
     "branch list": ["lagoa branch list"],
     "branch create": ["lagoa branch create dev", "lagoa branch create fix --from main~1"],
     "branch delete": ["lagoa branch delete dev", "lagoa branch delete --merged --dry-run"],

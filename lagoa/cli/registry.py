@@ -34,6 +34,7 @@ COMMANDS = {
     "report": (".report", LOOK),
     "connect": (".connect", CARE),
     "doctor": (".doctor", CARE),
+    "maintain": (".maintain", CARE),
     "branch": (".branch", REFS),
     "tag": (".tag", REFS),
     "sandbox": (".sandbox", REFS),

@@ -78,7 +78,10 @@ class Batch:
 INTENTS = "lagoa.intents"
 """Commit property: JSON list with the intent of each write of the commit."""
 
-IntentKind = Literal["append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore", "drop", "evolve"]
+IntentKind = Literal[
+    "append", "replace", "merge", "scd2", "delete", "model", "quarantine", "restore", "drop", "evolve", "compact"
+]
+"""How rows were written; `compact`: the same rows in other files."""
 
 
 @dataclass(frozen=True, slots=True)

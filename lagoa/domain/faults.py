@@ -37,6 +37,12 @@ OF_REBASE = (
 )
 """Fault points of a rebase."""
 
+OF_COMPACTION = (
+    "compact.written",  # the new files of some old ones are written, not compared with them
+    "compact.compared",  # all new files have the rows of the old ones, no metadata refers to them
+)
+"""Fault points of a compaction, before those of a load from `write.files` on."""
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -47,8 +53,8 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Mark a place named in `STEPS`, `OF_ENGINES` or `OF_REBASE`."""
+    """Mark a place named in `STEPS`, `OF_ENGINES`, `OF_REBASE` or `OF_COMPACTION`."""
     if _hook is not None:
-        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE):
+        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE, *OF_COMPACTION):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

@@ -159,10 +159,15 @@ class Work:
         """Refuse models that were built on the branch from inputs that differ in the state to be published."""
         state = {**self.catalog.tables(self.main), **net}
         models: dict[TableName, set[TableName]] = {}
+        before = self.catalog.tables(self.main)
         for table, pointer in sorted(net.items()):
+            if self.context.metadata.same_rows(before.get(table), pointer):
+                continue  # its files were rewritten: what main has of it was built from the same states
             inputs = json.loads(self.context.metadata.facts(pointer).properties.get(INPUTS, "{}")) if pointer else {}
-            built_from = {TableName.parse(name): state_then for name, state_then in inputs.items()}
-            models[table] = {name for name, state_then in built_from.items() if state.get(name) != state_then}
+            built_from = {TableName.parse(name): then for name, then in inputs.items()}
+            models[table] = {
+                name for name, then in built_from.items() if not self.context.metadata.same_rows(state.get(name), then)
+            }
         stale = [table for table, others in models.items() if others]
         if stale:
             others = sorted(set().union(*models.values()))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS, table_document
+from lagoa.catalog.table_facts import FINGERPRINT, INPUTS, is_models_own, table_document
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
@@ -14,14 +14,11 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.sql_models import Model
 
-BUILT_ON = "lagoa.built-on"
-"""Table property of a model's table: the metadata file before the one that the model wrote; empty for the first."""
-
 WRITTEN_BY_OTHERS = "somebody else has written to the table"
 
 
 def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
-    """Return whether a model's table is missing at these pointers, or is not what the model made from its inputs there.
+    """Return whether a model's table is missing, or is not what the model makes from the rows of its inputs there.
 
     It is also stale if somebody else has written to it since.
     """
@@ -30,12 +27,22 @@ def is_stale(context: LakeContext, model: Model, pointers: Pointers) -> bool:
         return True
     document = table_document(pointer, context.storage.read)
     found = document.get("properties", {}).get(FINGERPRINT)
-    return found != fingerprint(context, model, pointers) or not _is_own(document)
+    if found != _hash(context, model, pointers) and found != fingerprint(context, model, pointers):
+        return True
+    return not is_models_own(document)
 
 
 def fingerprint(context: LakeContext, model: Model, pointers: Pointers) -> str:
-    """Return the hash of all that a model's table depends on: its SQL, its contract, the state of each input."""
-    inputs = sorted((str(table), pointers[table]) for table in model.inputs)
+    """Return the hash of all that a model's table depends on: its SQL, its contract, the rows of each input.
+
+    These are known by the pointer of the state that they came with: files that were rewritten with the same rows since
+    make no other hash.
+    """
+    return _hash(context, model, {table: context.metadata.rows_of(pointers[table]) for table in model.inputs})
+
+
+def _hash(context: LakeContext, model: Model, states: Pointers) -> str:
+    inputs = sorted((str(table), states[table]) for table in model.inputs)
     document = [model.hash, context.contracts[model.table].hash, inputs]
     return hashlib.sha256(json.dumps(document).encode()).hexdigest()
 
@@ -47,23 +54,9 @@ def built_from(context: LakeContext, model: Model, pointer: str) -> Pointers | s
     """
     document = table_document(pointer, context.storage.read)
     properties = document.get("properties", {})
-    if INPUTS not in properties or not _is_own(document):
+    if INPUTS not in properties or not is_models_own(document):
         return WRITTEN_BY_OTHERS
     inputs = {TableName.parse(name): state for name, state in json.loads(properties[INPUTS]).items()}
     if inputs.keys() != model.inputs.keys() or properties.get(FINGERPRINT) != fingerprint(context, model, inputs):
         return "its SQL or contract has changed"
     return inputs
-
-
-def _is_own(document: dict[str, Any]) -> bool:
-    """Return whether the model itself was the last to write the table.
-
-    The previous metadata file shows it, and the snapshot, since Nessie's Iceberg REST catalog names no previous file.
-    """
-    before = document.get("metadata-log") or [{"metadata-file": ""}]
-    properties = document.get("properties", {})
-    snapshot = document.get("current-snapshot-id")
-    return bool(
-        properties.get(BUILT_ON) == before[-1]["metadata-file"]
-        and properties.get(BUILT_SNAPSHOT) == ("" if snapshot in {None, -1} else str(snapshot))
-    )

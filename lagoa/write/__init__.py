@@ -33,10 +33,13 @@ from lagoa.write.target import FileChanges, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from pyiceberg.table import Table
+
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit, IntentKind
     from lagoa.domain.tables import TableName
     from lagoa.write.replay import Addition, WrittenColumns
+    from lagoa.write.rewrite import Rewrite
 
 __all__ = [
     "RestoreResult",
@@ -305,6 +308,37 @@ class WriteTransaction:
             written = target.commit(changes, {}, self._context.engine, record).metadata
             self._intents.extend(each.intent_in(written) for each in new)
         return sorted(known)
+
+    def table(self, name: TableName) -> Table | None:
+        """Return a table as PyIceberg's object, as it is in this transaction; None if there is none."""
+        return self._staged.load_table((*name.namespace, name.name)) if name in self._staged.tables else None
+
+    def rewrite(self, table: TableName, rewrites: Sequence[Rewrite]) -> str:
+        """Replace files of a table by others that are known to have the same rows; none to merge manifests only.
+
+        The table is not brought to its contract, and what depends on its rows alone does not count it as changed.
+
+        Returns:
+            The table's new pointer.
+        """
+        from lagoa.write.rewrite import rewrite_files
+
+        fault_point("write.files")
+        before = self._staged.load_table((*table.namespace, table.name))
+        metadata = rewrite_files(before, rewrites, self._context.metadata)
+        written = metadata.metadata
+        added = tuple(file.file_path for each in rewrites for file in each.added)
+        self._intents.append(
+            Intent(
+                "compact",
+                str(table),
+                written.current_snapshot_id,
+                written.current_schema_id,
+                written.default_spec_id,
+                added,
+            )
+        )
+        return metadata.metadata_location
 
     def point(self, tables: Mapping[TableName, str | None], intents: Sequence[Intent]) -> None:
         """Give tables the states that other writes made, whose intents these are; None removes a table."""

@@ -119,4 +119,5 @@ def _removed_batches(context: LakeContext, now: str | None, then: str) -> tuple[
 
 def _stale_inputs(context: LakeContext, pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:
     built_from = json.loads(context.metadata.facts(pointer).properties.get(INPUTS, "{}"))
-    return tuple(sorted(name for text, was in built_from.items() if tables.get(name := TableName.parse(text)) != was))
+    inputs = {TableName.parse(text): state for text, state in built_from.items()}
+    return tuple(sorted(each for each in inputs if not context.metadata.same_rows(tables.get(each), inputs[each])))

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from lagoa.catalog.readable import refuse_unreadable_table
-from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS
+from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS, REWRITTEN
 from lagoa.errors import WriteError
 from lagoa.write.evolution import CONTRACT, evolve
 
@@ -211,8 +211,8 @@ class Target:
                 for file in changes.added:
                     append.append_data_file(file)
                 left = append.snapshot_id
-        # The recorded state of a model no longer describes the table's content.
-        stale = ({FINGERPRINT, INPUTS, *replaced} & self.properties.keys()) - properties.keys()
+        # What is recorded of the rows before no longer describes the table's content.
+        stale = ({FINGERPRINT, INPUTS, REWRITTEN, *replaced} & self.properties.keys()) - properties.keys()
         if stale:
             self._transaction.remove_properties(*stale)
         if properties:

@@ -67,6 +67,9 @@ LEFT_OUT = {
         "exposures:": "a declaration: unit/lineage/test_exposures.py",
     },
     "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
+    "maintenance.md": {
+        "lagoa maintain --dry-run": "tables with small files: integration/cli/test_maintain.py",
+    },
     "moving.md": {
         "import shutil": "run while others write: integration/storage/test_backup.py",
         "aws s3 sync s3://old/warehouse s3://new/warehouse": S3,

@@ -19,7 +19,7 @@ from lagoa.adapters.duckdb.partitions import key_sql, needs_extension, order_sql
 from lagoa.adapters.duckdb.sql import NotWritable, query_error
 from lagoa.adapters.duckdb.statistics import WrittenFile, data_file
 from lagoa.adapters.duckdb.types import duckdb_type, field_ids, null_inside
-from lagoa.catalog.table_facts import table_named
+from lagoa.catalog.table_facts import table_named, target_bytes
 from lagoa.domain.refusals import refusal_of
 from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import LagoaError, WriteError
@@ -123,6 +123,10 @@ class FileWriter:
         """The table's name, from its location."""
         return table_named(self.table.location)
 
+    @property
+    def _target_bytes(self) -> int:
+        return target_bytes(self.table.properties, self.means.target_bytes)
+
     def _columns(self, query: str, parameters: Sequence[Any]) -> list[str]:
         """Return the SQL of each of the table's columns, cast from what the query yields."""
         described = self.cursor.execute(f"SELECT * FROM ({query}\n) LIMIT 0", list(parameters)).description
@@ -182,7 +186,7 @@ class FileWriter:
             select = f"SELECT *, {extra} FROM ({select})"
             how = f"PARTITION_BY ({', '.join(names)}), WRITE_PARTITION_COLUMNS false"
         else:
-            how = f"FILE_SIZE_BYTES {self.means.target_bytes}"
+            how = f"FILE_SIZE_BYTES {self._target_bytes}"
         options = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL {_ZSTD_LEVEL}, FIELD_IDS {ids}, RETURN_STATS"
         if order and not partitions:
             files = self._copy_in_order(f"{select} {order}", parameters, options, folder)
@@ -240,7 +244,7 @@ class FileWriter:
         whole = f"{folder}/f_{uuid.uuid4()}.parquet"
         files = self._run_copy(query, parameters, options, whole)
         count, size = files[0].count, files[0].size
-        slices = min(round(size / self.means.target_bytes), count)
+        slices = min(round(size / self._target_bytes), count)
         if slices < 2:  # noqa: PLR2004 - one file is right as it is
             return files
         edges = [count * number // slices for number in range(slices + 1)]

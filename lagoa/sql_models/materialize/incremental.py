@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lagoa.catalog.table_facts import BUILT_ON
 from lagoa.contracts.increments import increment_inputs
 from lagoa.contracts.intervals import Intervals, number_sql
 from lagoa.contracts.properties import ByTime
@@ -17,7 +18,7 @@ from lagoa.sql_models.materialize.build import Built, build_rows
 from lagoa.sql_models.materialize.requested import requested_batches, requested_intervals
 from lagoa.sql_models.materialize.rows import rows_of
 from lagoa.sql_models.materialize.states import NotComparableError, changed_groups
-from lagoa.sql_models.staleness import BUILT_ON, built_from
+from lagoa.sql_models.staleness import built_from
 from lagoa.write import SessionQuery, Where, begin
 
 if TYPE_CHECKING:

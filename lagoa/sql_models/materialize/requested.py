@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.catalog.table_facts import BUILT_ON
 from lagoa.contracts.increments import increment_inputs
 from lagoa.contracts.intervals import Intervals, number_sql, parse_number
 from lagoa.contracts.properties import ByBatch, ByTime
 from lagoa.domain.sql_names import name_in_sql, table_in_sql, text_in_sql
 from lagoa.errors import ModelError
-from lagoa.sql_models.staleness import BUILT_ON
 
 if TYPE_CHECKING:
     from lagoa.contracts import Contract

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import FINGERPRINT, INPUTS
+from lagoa.catalog.table_facts import BUILT_ON, FINGERPRINT, INPUTS
 from lagoa.domain.lists import counted
 from lagoa.errors import ModelError, QueryError, WriteError
 from lagoa.sql_models import error_line
 from lagoa.sql_models.engine_choice import engine_of
 from lagoa.sql_models.materialize import Build, build
-from lagoa.sql_models.staleness import BUILT_ON, fingerprint, is_stale
+from lagoa.sql_models.staleness import fingerprint, is_stale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -69,6 +69,7 @@ COMMANDS = {
     "revert main": "undoing main",
     "rollback main~1": "going back to main~1",
     "table restore bronze.people --from main~1": "restoring bronze.people",
+    "maintain": "rewriting files",
     "table drop silver.people --yes": "removing silver.people",
 }
 """What is shown while each command works, as a pattern, in an order in which all of them can be done."""

@@ -1,0 +1,76 @@
+"""`lagoa maintain`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lagoa.cli.completion import complete_table
+from lagoa.cli.console import emit_json, emit_table, hint, number, say, size
+from lagoa.cli.options import DryRunOption, JsonOption, open_here
+from lagoa.cli.progress import working
+from lagoa.cli.publications import say_published, tell_publication
+
+if TYPE_CHECKING:
+    from lagoa.maintain.compaction import Compaction, TableCompaction
+
+
+def maintain(
+    ctx: typer.Context,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TABLE]...", help="The tables; all by default.", autocompletion=complete_table),
+    ] = None,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Rewrite small files of tables into few large ones with the same rows."""
+    with open_here(ctx) as lake, working("looking at files" if dry_run else "rewriting files"):
+        done = lake.compact(tables or None, dry_run=dry_run)
+    if as_json:
+        emit_json(_tell(done))
+        return
+    _say(done)
+    if dry_run and any(each.state == "due" for each in done.tables):
+        hint("Nothing was done. Next: `lagoa maintain`.")
+
+
+def _tell(done: Compaction) -> dict[str, object]:
+    return {
+        "tables": [{**asdict(each), "table": str(each.table)} for each in done.tables],
+        "publication": None if done.publication is None else tell_publication(done.publication),
+    }
+
+
+def _say(done: Compaction) -> None:
+    if not done.tables:
+        say("No table has files to rewrite.")
+        return
+    emit_table(
+        ("table", "files", "to rewrite", "size", "manifests", "done"),
+        (
+            (
+                str(each.table),
+                number(each.files),
+                number(each.rewritten),
+                size(each.bytes),
+                number(each.manifests),
+                _told(each),
+            )
+            for each in done.tables
+        ),
+        right=("files", "to rewrite", "size", "manifests"),
+    )
+    if done.publication is not None:
+        say_published(done.publication)
+
+
+def _told(table: TableCompaction) -> str:
+    return {
+        "due": "not yet",
+        "compacted": f"now {number(table.written or 0)}, with the same rows",
+        "overtaken": "no: main has changed these files meanwhile",
+        "refused": f"no: {table.reason}",
+    }[table.state]

@@ -1,0 +1,201 @@
+"""Rewrites a table's files and manifests with the same rows, as a snapshot of Iceberg's kind `replace`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pyiceberg.manifest import DATA_FILE_TYPE, ManifestContent, ManifestEntry, ManifestEntryStatus
+from pyiceberg.partitioning import PartitionSpec
+from pyiceberg.table import TableProperties
+from pyiceberg.table.snapshots import Operation, Summary
+from pyiceberg.table.update.snapshot import _SnapshotProducer
+from pyiceberg.utils.concurrent import ExecutorFactory
+
+from lagoa.catalog.table_facts import (
+    BUILT_ON,
+    BUILT_SNAPSHOT,
+    REWRITTEN,
+    is_models_own,
+    rewritten,
+    table_document,
+)
+from lagoa.write.transactions import KeptTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.table import Table, Transaction
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.typedef import Record
+
+    from lagoa.catalog.metadata_files import MetadataFiles
+
+MANIFEST_BYTES = TableProperties.MANIFEST_TARGET_SIZE_BYTES_DEFAULT
+"""How large a manifest is to be; one of half of it is left alone."""
+
+_PARTITION = [field.name for field in DATA_FILE_TYPE[2].fields].index("partition")
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Files of a table, and those with the same rows that take their place.
+
+    Attributes:
+        removed: the files that are replaced.
+        added: the new ones.
+    """
+
+    removed: Sequence[DataFile]
+    added: Sequence[DataFile]
+
+
+def rewrite_files(table: Table, rewrites: Sequence[Rewrite], files: MetadataFiles) -> Table:
+    """Replace files of a table by others with the same rows, and merge its small manifests; one snapshot.
+
+    What is known of the table by its rows stays: which state they came with, and what model built them from what.
+
+    Args:
+        table: the table before; it has a snapshot, and each of the removed files.
+        rewrites: what is replaced; none to merge manifests only.
+        files: the lake's metadata files.
+
+    Returns:
+        The table after.
+    """
+    before = table.metadata_location
+    own = is_models_own(table_document(before, files.storage.read))
+    transaction = KeptTransaction(table)
+    with _Replacing(transaction) as snapshot:
+        for each in rewrites:
+            for file in each.removed:
+                snapshot.delete_data_file(file)
+            for file in each.added:
+                snapshot.append_data_file(file)
+        made = snapshot.snapshot_id
+    built = {BUILT_ON: before, BUILT_SNAPSHOT: str(made)} if own else {}
+    transaction.set_properties({REWRITTEN: rewritten(files.rows_of(before), before, made), **built})
+    return transaction.commit_transaction()
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the manifests of the state before become.
+
+    Attributes:
+        deleted: entries of the files that are replaced.
+        kept: manifests that stay as they are.
+        merged: entries of the other manifests, for each manifest to be written, with its partition spec.
+    """
+
+    deleted: list[ManifestEntry]
+    kept: list[ManifestFile]
+    merged: list[tuple[int, list[ManifestEntry]]]
+
+
+class _Replacing(_SnapshotProducer["_Replacing"]):
+    """A snapshot that replaces data files by others with the same rows, and merges small manifests.
+
+    PyIceberg has none. Manifests with delete files stay as long as a data file from before does.
+    """
+
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(operation=Operation.OVERWRITE, transaction=transaction, io=transaction._table.io)
+
+    def _build_delete_files_partition_predicate(self) -> None:
+        """Look for no file by its partition: all manifests are read."""
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        return self._found.deleted
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        written = []
+        for spec, entries in self._found.merged:
+            with self.new_manifest_writer(self.spec(spec)) as writer:
+                for entry in entries:
+                    writer.add_entry(self._copy(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id))
+            written.append(writer.to_manifest_file())
+        return [*written, *self._found.kept]
+
+    def _summary(self, snapshot_properties: Mapping[str, str] = {}) -> Summary:
+        summary = super()._summary(dict(snapshot_properties))  # PyIceberg adds up no snapshot of kind `replace`
+        return Summary(operation=Operation.REPLACE, **summary.additional_properties)
+
+    @cached_property
+    def _found(self) -> _Found:
+        snapshot = self._transaction.table_metadata.current_snapshot()
+        manifests = snapshot.manifests(self._io) if snapshot else []
+        data = [each for each in manifests if each.content == ManifestContent.DATA]
+        deletes = [each for each in manifests if each.content != ManifestContent.DATA]
+        deleted: list[ManifestEntry] = []
+        kept: list[ManifestFile] = []
+        small: dict[int, list[tuple[ManifestFile, list[ManifestEntry]]]] = defaultdict(list)
+        for manifest, entries in zip(data, ExecutorFactory.get_or_create().map(self._live, data), strict=True):
+            stay = [each for each in entries if each.data_file not in self._deleted_data_files]
+            gone = [each for each in entries if each.data_file in self._deleted_data_files]
+            deleted += [self._copy(each, ManifestEntryStatus.DELETED, self.snapshot_id) for each in gone]
+            if not stay:
+                continue
+            if gone or manifest.manifest_length < MANIFEST_BYTES // 2:
+                small[manifest.partition_spec_id].append((manifest, stay))
+            else:
+                kept.append(manifest)
+        self._validate_found(deleted)
+        merged = []
+        for spec, parts in small.items():
+            if len(parts) == 1 and len(parts[0][1]) == _live_count(parts[0][0]):
+                kept.append(parts[0][0])
+            else:
+                merged += [(spec, entries) for entries in _packed(parts)]
+        return _Found(deleted, [*kept, *(deletes if kept or merged else ())], merged)
+
+    def _live(self, manifest: ManifestFile) -> list[ManifestEntry]:
+        return self.fetch_manifest_entry(manifest)
+
+    def _validate_found(self, deleted: Sequence[ManifestEntry]) -> None:
+        missing = self._deleted_data_files - {each.data_file for each in deleted}
+        if missing:
+            raise ValueError(f"the table does not have {min(each.file_path for each in missing)}")
+
+    @staticmethod
+    def _copy(entry: ManifestEntry, status: ManifestEntryStatus, snapshot: int | None) -> ManifestEntry:
+        return ManifestEntry.from_args(
+            status=status,
+            snapshot_id=snapshot,
+            sequence_number=entry.sequence_number,
+            file_sequence_number=entry.file_sequence_number,
+            data_file=entry.data_file,
+        )
+
+
+def _live_count(manifest: ManifestFile) -> int:
+    return (manifest.added_files_count or 0) + (manifest.existing_files_count or 0)
+
+
+def _packed(parts: Sequence[tuple[ManifestFile, list[ManifestEntry]]]) -> Iterator[list[ManifestEntry]]:
+    """Yield the entries of manifests for one larger manifest after the other."""
+    pack: list[ManifestEntry] = []
+    size = 0
+    for manifest, entries in parts:
+        if pack and size + manifest.manifest_length > MANIFEST_BYTES:
+            yield pack
+            pack, size = [], 0
+        pack += entries
+        size += manifest.manifest_length
+    if pack:
+        yield pack
+
+
+def without_partitions(metadata: TableMetadata) -> TableMetadata:
+    """Return a table's metadata for writing files of one partition, which `in_partition` gives them."""
+    spec = PartitionSpec(spec_id=metadata.default_spec_id)
+    return metadata.model_copy(update={"partition_specs": [spec]})
+
+
+def in_partition(file: DataFile, partition: Record) -> DataFile:
+    """Return a file that was written by the metadata of `without_partitions` as one of a partition."""
+    file[_PARTITION] = partition
+    return file

@@ -119,13 +119,13 @@ class DraftCatalog:
         state = self._states.get(commit)
         return self._catalog.get(commit) if state is None else state.commit
 
-    def log(self, commit: str) -> Iterator[Commit]:
-        """Yield the commit and its first parents, newest first, to the root."""
+    def log(self, commit: str, table: TableName | None = None) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root; see the port."""
         drafted = []
         while (state := self._states.get(commit)) is not None:
             drafted.append(state.commit)
             commit = state.commit.parents[0]
-        return chain(drafted, self._catalog.log(commit))
+        return chain(drafted, self._catalog.log(commit, table))
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or one of its ancestors, by any parent."""

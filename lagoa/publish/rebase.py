@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 
+TOO_MANY = "{} has too many writes since both diverged to do them again (more than some thousands)."
+
+
 @dataclass(frozen=True, slots=True)
 class RebaseResult:
     """A branch that was put on main.
@@ -61,7 +64,7 @@ def rebase(
 
     Raises:
         RebaseConflict: a table was replaced, restored, dropped or rewritten by another program on the branch, and main
-            changed it; or its columns on both sides do not fit together.
+            changed it; or its columns on both sides do not fit together; or the branch has too many writes.
         PublishConflict: main was rolled back to before the state that the branch is based on.
         InvalidName: `ours` or `theirs` has a table that not both changed, or a model's.
         ModelError: a model fails on the new inputs.
@@ -72,6 +75,13 @@ def rebase(
     work = Work.of(context, branch, head_of(context, branch))
     if work.parted == work.main:
         return RebaseResult(branch, work.main, None, ())
+    if work.is_long():
+        mine, others = (work.catalog.diff(work.parted, each).keys() for each in (work.head, work.main))
+        advice = (
+            f"On a new branch from main, `lagoa table restore TABLE --from {branch}` takes the branch's state of each "
+            "table that main left alone. Publish more often: what is published need not be done again."
+        )
+        raise RebaseConflict(branch, sorted(mine & others), work.head, work.main, TOO_MANY.format("the branch"), advice)
     plan = Plan.of(work, frozenset(ours), frozenset(theirs))
     if plan.faults:
         named = list(dict.fromkeys(with_owners(work, plan.faults)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.catalog.table_facts import INPUTS
@@ -15,7 +16,7 @@ from lagoa.errors import InvalidName
 from lagoa.publish.foreign import foreign_intent
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from lagoa.domain.commits import Commit
     from lagoa.publish.work import Work
@@ -191,7 +192,7 @@ class Plan:
                     f"main has a part of the work that the branch was rebased with ({crossed[:12]}), by another branch"
                 )
             if how == "built" and not reason:
-                reason = next(filter(None, map(self._beside_model, self._of(table))), "")
+                reason = next(filter(None, map(self._beside_model, self.of_table(table))), "")
             if reason:
                 faults[table] = reason
         return faults
@@ -205,7 +206,7 @@ class Plan:
         """Return why a table cannot have the changes of both; empty if it can."""
         if by_main is not None and by_main[1] is None and self.undone is None:
             return f"main dropped it ({self._by_main(table)}), and the branch changed it"
-        fault = next(filter(None, map(self._fault, self._of(table))), "")
+        fault = next(filter(None, map(self._fault, self.of_table(table))), "")
         if fault and by_main is not None:
             changed = "main" if self.undone is None else "this publication"
             return f"{fault}, and {changed} changed it ({self._by_main(table)})"
@@ -233,8 +234,16 @@ class Plan:
         by = f"{write.commit.id[:12]} of {write.commit.author}"
         return f"{self._who} changed its rows otherwise than by its model ({by}), which would run again without that"
 
-    def _of(self, table: TableName) -> Iterator[Write]:
-        return (each for each in self.writes if each.table == table)
+    def of_table(self, table: TableName) -> Sequence[Write]:
+        """Return the writes of a table, oldest first."""
+        return self._by_table.get(table, ())
+
+    @cached_property
+    def _by_table(self) -> Mapping[TableName, Sequence[Write]]:
+        found: dict[TableName, list[Write]] = {}
+        for each in self.writes:
+            found.setdefault(each.table, []).append(each)
+        return found
 
     def advice(self) -> str:
         """Return what to do if only tables that no model builds stand in the way; else empty."""
@@ -247,7 +256,7 @@ class Plan:
         )
 
     def _is_model(self, table: TableName) -> bool:
-        return any(each.intent.kind == "model" for each in self._of(table))
+        return any(each.intent.kind == "model" for each in self.of_table(table))
 
     def _has_rows(self, intent: Intent) -> bool:
         """Return whether the rows of a merge are kept; of none at all no file is."""
@@ -273,7 +282,7 @@ class Plan:
         catalog = self.work.catalog
         now = catalog.tables(self.work.main).get(table)
         last = None
-        for commit in catalog.log(self.work.main):
+        for commit in catalog.log(self.work.main, table):
             if catalog.tables(commit.id).get(table) != now:
                 break
             last = commit
@@ -290,7 +299,13 @@ def with_owners(work: Work, tables: Collection[TableName]) -> list[TableName]:
 def _writes(work: Work) -> list[Write]:
     """Return the branch's writes, oldest first; those of other programs too, by what they changed."""
     found = []
+    foreign: list[Commit] = []  # one after the other by the same program: what they did together is one write
     for commit in work.commits():
+        if foreign and not _goes_on(foreign[-1], commit):
+            found += _foreign_writes(work, foreign)
+            foreign = []
+        if INTENTS not in commit.properties:
+            foreign.append(commit)
         load: Intent | None = None
         for intent in intents_of(commit):
             table = TableName.of_text(intent.table)
@@ -298,10 +313,20 @@ def _writes(work: Work) -> list[Write]:
             refused = loaded is not None and intent.kind == "quarantine" and table == loaded.quarantine
             found.append(Write(table, intent, commit, load if refused and not intent.key else None))
             load = intent if intent.kind == "append" else load
-        if INTENTS not in commit.properties:
-            for table, (before, after) in work.catalog.diff(commit.parents[0], commit.id).items():
-                found.append(Write(table, foreign_intent(work.context, table, before, after), commit))
-    return found
+    return found + _foreign_writes(work, foreign)
+
+
+def _goes_on(before: Commit, commit: Commit) -> bool:
+    """Return whether a commit of another program follows one of the same author."""
+    return INTENTS not in commit.properties and len(commit.parents) == 1 and commit.author == before.author
+
+
+def _foreign_writes(work: Work, commits: Sequence[Commit]) -> list[Write]:
+    if not commits:
+        return []
+    last = commits[-1]
+    changed = work.catalog.diff(commits[0].parents[0], last.id)
+    return [Write(table, foreign_intent(work.context, table, *states), last) for table, states in changed.items()]
 
 
 def _check_named(names: Collection[TableName], choices: Collection[TableName], models: Collection[TableName]) -> None:

@@ -14,7 +14,7 @@ from lagoa.errors import QueryError, WriteError
 from lagoa.write import begin
 from lagoa.write.fingerprints import function_of
 from lagoa.write.incoming import IncomingRows
-from lagoa.write.replay import addition, has_snapshot, written_columns
+from lagoa.write.replay import AppendedFiles, has_snapshot, written_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,7 @@ class Replay:
         self._work = plan.work
         self._draft = DraftCatalog(plan.work.catalog, plan.work.branch, plan.work.main)
         self._context = plan.work.context.over(self._draft)
+        self._appended = AppendedFiles(self._context)
         self.dropped: dict[TableName, list[str]] = {}
 
     def run(self) -> None:
@@ -88,9 +89,9 @@ class Replay:
         there = self._work.catalog.tables(self._work.main).get(table)
         context = self._context
         known = context.batches.of(context.metadata.facts(there).properties) if there else None
-        for write in self._plan.writes:
+        for write in self._plan.of_table(table):
             batch = write.intent.batch
-            if known is None or write.table != table or batch is None:
+            if known is None or batch is None:
                 continue
             loaded = known.get(batch.id)
             if loaded and function_of(loaded.fingerprint) != function_of(batch.fingerprint):
@@ -104,9 +105,9 @@ class Replay:
     def _again(self, tx: WriteTransaction, table: TableName) -> None:
         """Do the writes of one table again."""
         additions: list[Addition] = []
-        for write in self._plan.writes:
+        for write in self._plan.of_table(table):
             intent = write.intent
-            if write.table != table or (write.load and self._is_dropped(write.load)):
+            if write.load and self._is_dropped(write.load):
                 continue
             if intent.kind in {"append", "evolve"} or not (intent.key or intent.predicate):
                 additions.append(self._addition(write))
@@ -135,7 +136,7 @@ class Replay:
             self.dropped.setdefault(table, []).append(intent.batch.id)
 
     def _addition(self, write: Write) -> Addition:
-        return addition(self._context, write.intent, self._pointer(write), self._columns(write))
+        return self._appended.addition(write.intent, self._pointer(write), self._columns(write))
 
     def _columns(self, write: Write) -> WrittenColumns:
         parted = self._plan.mine[write.table][0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import INTENTS, Change, Intent
@@ -95,20 +94,19 @@ def undo(context: LakeContext, branch: str, publication: str, *, hold: bool = Fa
 def _undone(catalog: VersionedCatalog, head: str, commit: Commit) -> tuple[Undone, str | None]:
     """Return all that is undone with a publication, and the commit before the first of it; None if it is undone now."""
     taken: dict[str, str] = {}  # by publication, the later one that took it back
-    for each in takewhile(lambda each: each.id != commit.id, catalog.log(head)):
-        named = catalog.get(each.parents[1]).properties.get(REVERTED) if each.parents[1:] else None
-        if named is not None and each.id not in taken:
-            taken[named] = each.id
-    if commit.id in taken:
-        return Undone(commit, frozenset(), frozenset()), None
     tables: set[TableName] = set()
-    undone, first = {*taken, commit.id}, head
-    left = set(undone)
+    left, first = {commit.id}, head
     for each in catalog.log(head):
         if each.id in left:
+            if each.id == commit.id and commit.id in taken:
+                return Undone(commit, frozenset(), frozenset()), None
             left.discard(each.id)
             first = each.parents[0]
             tables |= catalog.diff(first, each.id).keys()
-        if not left:
+        if not left:  # what was taken back before is not in this state
             break
-    return Undone(commit, frozenset(tables), frozenset({*undone, *taken.values()})), first
+        named = catalog.get(each.parents[1]).properties.get(REVERTED) if each.parents[1:] else None
+        if named is not None and each.id not in {*taken, commit.id}:
+            taken[named] = each.id
+            left.add(named)
+    return Undone(commit, frozenset(tables), frozenset({*taken, commit.id, *taken.values()})), first

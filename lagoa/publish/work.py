@@ -18,7 +18,7 @@ from lagoa.publish.turn import Turn
 from lagoa.write.holds import refuse_held_within
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lagoa.catalog.batches import TableBatches
     from lagoa.context import LakeContext
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 
 BRANCH = "lagoa.branch"
 """Commit property of a publication: the work branch."""
+
+MOST_INTENTS = 4 * 2**20
+"""Characters of intents that one commit keeps, those of some 7,000 writes: each reader of a history reads them."""
+
+_FOREIGN = 500
+"""What the commit of another program counts, which has none."""
 
 
 def publish(context: LakeContext, branch: str, message: str = "", *, in_turn: bool = False) -> Publication:
@@ -69,7 +75,7 @@ def publish(context: LakeContext, branch: str, message: str = "", *, in_turn: bo
                 tables=work.tables(),
                 message=message or f"Publish {branch}",
                 namespaces=work.namespaces(),
-                properties={BRANCH: branch, INTENTS: work.intents()},
+                properties={BRANCH: branch} | ({} if work.is_long() else {INTENTS: work.intents()}),
                 author=context.settings.author,
                 merged=head,
             )
@@ -87,6 +93,23 @@ def net_change(context: LakeContext, branch: str) -> dict[TableName, str | None]
         NothingToPublish, PublishConflict, BatchHeld, RefNotFound, RefProtected: as `publish`.
     """
     return Work.of(context, branch, head_of(context, branch)).tables()
+
+
+def own_commits(catalog: VersionedCatalog, head: str, main: str) -> Iterator[Commit]:
+    """Yield the commits of a branch that main does not have, newest first; also those before a rebase.
+
+    Args:
+        catalog: the lake's catalog.
+        head: id of the branch's commit.
+        main: id of main's.
+    """
+    end = catalog.merge_base(main, head)
+    for commit in catalog.log(head):
+        if commit.id == end:
+            return
+        yield commit
+        if commit.parents[1:]:  # what was before it left main elsewhere
+            end = catalog.merge_base(main, commit.parents[0])
 
 
 def head_of(context: LakeContext, branch: str) -> str:
@@ -203,14 +226,24 @@ class Work:
 
         One that put the branch on main as it is at `parted` (a rebase) has all that was done before.
         """
-        found: list[Commit] = []
+        return [*self._newest_first()][::-1]
+
+    def is_long(self) -> bool:
+        """Return whether the branch has more writes since then than one commit keeps the intents of."""
+        size = 0
+        for commit in self._newest_first():
+            size += len(commit.properties[INTENTS]) if INTENTS in commit.properties else _FOREIGN
+            if size > MOST_INTENTS:
+                return True
+        return False
+
+    def _newest_first(self) -> Iterator[Commit]:
         for commit in self.catalog.log(self.head):
             if commit.id == self.parted:
-                break
-            found.append(commit)
+                return
+            yield commit
             if self.parted in commit.parents[1:]:
-                break
-        return found[::-1]
+                return
 
     def crossed(self) -> str | None:
         """Return a rebase of the branch of whose work main has got a part since, by another branch; None if none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from lagoa.domain.approvals import Consent, Demand, consent
@@ -11,6 +10,7 @@ from lagoa.domain.refs import MAIN
 from lagoa.domain.roles import owner_of
 from lagoa.domain.tables import TableName
 from lagoa.errors import ApprovalMissing
+from lagoa.publish.work import own_commits
 from lagoa.review.diff import table_columns, table_diff
 from lagoa.review.diff.breaking import breaking
 
@@ -124,6 +124,5 @@ def _of_rows(
 def _authors(context: LakeContext, branch: str, head: str) -> set[str]:
     """Return who made the commits of a branch that main does not have, also those before a rebase; and whose it is."""
     main = context.catalog.ref(MAIN).commit
-    own = takewhile(lambda each: not context.catalog.is_ancestor(each.id, main), context.catalog.log(head))
     owner = owner_of(branch)
-    return {each.author for each in own} | ({owner} if owner else set())
+    return {each.author for each in own_commits(context.catalog, head, main)} | ({owner} if owner else set())

@@ -108,7 +108,7 @@ def _secrets(context: LakeContext) -> Iterator[Finding]:
 def _publications(context: LakeContext, receipts: bool) -> Iterator[Finding]:
     catalog = context.catalog
     moves, now = catalog.moves(MAIN), context.clock()
-    published = [commit for _, commit in moves]
+    published = dict.fromkeys(commit for _, commit in moves)
     ahead = [moment for moment, _ in moves if moment > now]
     if ahead:
         message = f"{len(ahead)} publications have times to come, up to {ahead[-1]:%Y-%m-%d %H:%M} UTC."

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from lagoa.errors import CatalogDamaged, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from pyiceberg.manifest import DataFile
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.types import NestedField
 
     from lagoa.catalog.batches import LoadedBatch
@@ -111,20 +114,67 @@ class Addition:
         return False
 
 
-def addition(context: LakeContext, intent: Intent, pointer: str, columns: WrittenColumns) -> Addition:
-    """Return the files of an append from a later state of its table.
+class AppendedFiles:
+    """The files of appends to a table, from the manifests of a later state of it, which are listed once.
 
     Args:
         context: the lake.
-        intent: the append.
-        pointer: the table at the commit of the append, or a later state that has its snapshot.
-        columns: those that the files were written with.
     """
-    metadata = context.metadata.parsed(pointer)
-    batches = context.batches.of(metadata.properties)
-    spec = metadata.specs().get(intent.spec, metadata.spec())
-    files = _files(context, intent, metadata)
-    return Addition(intent, files, columns, spec, batches.get(intent.batch.id) if intent.batch else None)
+
+    def __init__(self, context: LakeContext) -> None:
+        self._context = context
+        self._listed: tuple[str, Mapping[int, list[ManifestFile]]] = ("", {})
+
+    def addition(self, intent: Intent, pointer: str, columns: WrittenColumns) -> Addition:
+        """Return the files of an append.
+
+        Args:
+            intent: the append.
+            pointer: the table at the commit of the append, or a later state that has its snapshot.
+            columns: those that the files were written with.
+        """
+        metadata = self._context.metadata.parsed(pointer)
+        batches = self._context.batches.of(metadata.properties)
+        spec = metadata.specs().get(intent.spec, metadata.spec())
+        files = self._files(intent, pointer, metadata)
+        return Addition(intent, files, columns, spec, batches.get(intent.batch.id) if intent.batch else None)
+
+    def _files(self, intent: Intent, pointer: str, metadata: TableMetadata) -> tuple[DataFile, ...]:
+        """Return the files of an append from the manifests that its snapshot added, where they are still in use."""
+        if not intent.files:
+            return ()
+        snapshot = metadata.snapshot_by_id(intent.snapshot or 0)
+        if snapshot is None:
+            raise CatalogDamaged(
+                f"{intent.table} does not know its snapshot {intent.snapshot} any more.", "Load the rows again."
+            )
+        io = self._context.storage.file_io(metadata.properties)
+        wanted = set(intent.files)
+        found: dict[str, DataFile] = {}
+        added = self._added(pointer, metadata, io).get(snapshot.snapshot_id, ())
+        for manifest in chain(added, _manifests(snapshot, io)):
+            for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
+                if entry.data_file.file_path in wanted:
+                    found[entry.data_file.file_path] = entry.data_file
+            if len(found) == len(wanted):
+                break
+        return tuple(found[path] for path in intent.files)
+
+    def _added(self, pointer: str, metadata: TableMetadata, io: FileIO) -> Mapping[int, list[ManifestFile]]:
+        """Return the manifests of a state by the snapshot that added them."""
+        known, listed = self._listed
+        if known != pointer:
+            found: dict[int, list[ManifestFile]] = {}
+            current = metadata.current_snapshot()
+            for manifest in current.manifests(io) if current else ():
+                found.setdefault(manifest.added_snapshot_id or 0, []).append(manifest)
+            self._listed = pointer, (listed := found)
+        return listed
+
+
+def _manifests(snapshot: Snapshot, io: FileIO) -> Iterator[ManifestFile]:
+    """Yield the manifests of a snapshot, those that it added first; their list is read for the first one."""
+    yield from sorted(snapshot.manifests(io), key=lambda each: each.added_snapshot_id != snapshot.snapshot_id)
 
 
 def written_columns(context: LakeContext, intent: Intent, pointer: str, parted: str | None) -> WrittenColumns:
@@ -146,27 +196,6 @@ def written_columns(context: LakeContext, intent: Intent, pointer: str, parted: 
 def has_snapshot(context: LakeContext, intent: Intent, pointer: str) -> bool:
     """Return whether a state of a table still knows the snapshot that a write created."""
     return context.metadata.parsed(pointer).snapshot_by_id(intent.snapshot or 0) is not None
-
-
-def _files(context: LakeContext, intent: Intent, metadata: TableMetadata) -> tuple[DataFile, ...]:
-    """Return the files of an append from the manifests of its snapshot."""
-    if not intent.files:
-        return ()
-    snapshot = metadata.snapshot_by_id(intent.snapshot or 0)
-    if snapshot is None:
-        raise CatalogDamaged(
-            f"{intent.table} does not know its snapshot {intent.snapshot} any more.", "Load the rows again."
-        )
-    io = context.storage.file_io(metadata.properties)
-    wanted, found = set(intent.files), {}
-    manifests = sorted(snapshot.manifests(io), key=lambda each: each.added_snapshot_id != snapshot.snapshot_id)
-    for manifest in manifests:
-        for entry in manifest.fetch_manifest_entry(io, discard_deleted=True):
-            if entry.data_file.file_path in wanted:
-                found[entry.data_file.file_path] = entry.data_file
-        if len(found) == len(wanted):
-            break
-    return tuple(found[path] for path in intent.files)
 
 
 def _parts(spec: PartitionSpec) -> list[tuple[int, str, str]]:

@@ -379,6 +379,22 @@ class TestHistory:
         assert catalog.resolve("dev~150").id == root
         assert [catalog.tables(ids[at])[A] for at in (1, 75, 150)] == ["0", "74", "149"]
 
+    def test_the_log_of_a_table_leaves_out_what_leaves_it_alone(self, catalog, root, dev):
+        ids = [dev[1]]
+        for number in range(120):
+            ids.append(catalog.commit("dev", ids[-1], Change({B: str(number)})).id)
+        merged = catalog.commit("dev", ids[-1], Change({B: "b"}, merged=root)).id
+        dropped = catalog.commit("dev", merged, Change({A: None})).id
+        head = catalog.commit("dev", dropped, Change({B: "c"})).id
+        log = list(catalog.log(head, A))
+        found = [commit.id for commit in log]
+        assert {head, dropped, merged, *dev, root} <= set(found)
+        assert len(found) < 20
+        assert found == [commit.id for commit in catalog.log(head) if commit.id in found]
+        assert log[1] == catalog.get(dropped)
+        with pytest.raises(RefNotFound):
+            list(catalog.log(ABSENT, A))
+
     def test_diff_tells_both_sides(self, catalog, root, dev):
         third = catalog.commit("dev", dev[1], Change({B: None, C: "c1"})).id
         assert catalog.diff(dev[0], third) == {A: ("a1", "a2"), B: ("b1", None), C: (None, "c1")}

@@ -125,6 +125,7 @@ class Move:
         target: number of the state that a rollback went back to.
         done: what a publication did.
         undone: numbers of the publications that are undone in it.
+        undoes: number of the publication that this one undid.
     """
 
     commit: str
@@ -132,6 +133,7 @@ class Move:
     target: int | None = None
     done: tuple[tuple[str, Any, Any], ...] = ()
     undone: frozenset[int] = frozenset()
+    undoes: int | None = None
 
 
 class Writers:
@@ -240,7 +242,7 @@ class Writers:
         before, done = self.lake.resolve(name).id, self._effective(writer) if expected is None else []
         dying = process(target=_die_publishing, args=(str(self.lake.settings.root), name, step))
         dying.start()
-        dying.join(120)
+        dying.join(600)
         assert dying.exitcode in {0, _REFUSED, -signal.SIGKILL}, dying.exitcode
         if expected is not None:
             assert self.lake.resolve(name).id == before
@@ -265,7 +267,7 @@ class Writers:
     def undo(self, at: int) -> type[LagoaError] | None:
         """Undo the publication of this number, after which main was not rolled back; return the error."""
         assert all(each.target is None for each in self.moves[at:])
-        undone = self.moves[-1].undone | {at}
+        undone = self._undone_since(at)
         first = min(undone)
         after = self.moves[first - 1].content
         built = False
@@ -281,8 +283,16 @@ class Writers:
         except NothingToPublish:
             assert at in self.moves[-1].undone or _of(after) == _of(self.now)
             return NothingToPublish
-        self._moved(Move("", after, undone=undone))
+        self._moved(Move("", after, undone=self.moves[-1].undone | {at}, undoes=at))
         return None
+
+    def _undone_since(self, at: int) -> set[int]:
+        """Return the number of a publication, and of those that are done again without it but were undone since."""
+        found, more = {at}, {at}
+        while more:
+            more = {each.undoes for each in self.moves[min(found) :] if each.undoes is not None} - found
+            found |= more
+        return found
 
     def examine(self) -> None:
         """Compare every state of main, whose history is one line; close the lake."""

@@ -194,9 +194,9 @@ class NessieCatalog:
         """Return a commit by its full id."""
         return self._history.get(commit)
 
-    def log(self, commit: str) -> Iterator[Commit]:
-        """Yield the commit and its first parents, newest first, to the root."""
-        return self._history.log(commit)
+    def log(self, commit: str, table: TableName | None = None) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root; but those that leave `table` alone."""
+        return self._history.log(commit) if table is None else self._history.log_of(commit, table)
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or lies behind it, by any parent."""

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lagoa.adapters.nessie.http import NessieHttp
+    from lagoa.domain.tables import TableName
 
 MERGED = "lagoa.merged"
 """Property of a commit: its second parent."""
 
-_PAGE = 100
+_PAGE, _LAST_PAGE = 100, 1000
 _KEPT = 20_000
 _SKEW = timedelta(days=1)
 """A parent is never younger than its child by more than this, whatever happens to the server's clock."""
@@ -46,10 +47,26 @@ class History:
     def log(self, commit: str) -> Iterator[Commit]:
         """Yield a commit and its first parents, newest first; raises `RefNotFound`."""
         following: str | None = commit
+        page = _PAGE
         while following is not None:
-            found = self._entry(following, _PAGE)[0]
+            asked = self._known.get(following) is None
+            found = self._entry(following, page)[0]
             yield found
+            page = min(page * 2, _LAST_PAGE) if asked else page
             following = found.parents[0] if found.parents else None
+
+    def log_of(self, commit: str, table: TableName) -> Iterator[Commit]:
+        """Yield of a commit and its first parents those that change a table, have two parents, or are first or last."""
+        key = [*table.namespace, table.name]
+        try:
+            for page in self._http.pages(f"{at('', commit)}/history", "logEntries", fetch="ALL"):
+                for entry in page:
+                    found = self._commit(entry["commitMeta"])
+                    changed = (each["key"]["elements"] for each in entry.get("operations") or ())
+                    if found.id == commit or len(found.parents) != 1 or key in changed:
+                        yield found
+        except NotThere as error:
+            raise RefNotFound(commit, "there is no such commit") from error
 
     def back(self, commit: str, steps: int) -> str | None:
         """Return the id of the commit so many first parents back; None when history is shorter."""

@@ -71,7 +71,7 @@ class Delta:
 
     def rows(self) -> list[tuple[str, str, str | None]]:
         """Return (kind, name, value) of each change, in order of kind and name."""
-        rows = [("t", _key((*table.namespace, table.name)), pointer) for table, pointer in self.tables.items()]
+        rows = [("t", key_of(table), pointer) for table, pointer in self.tables.items()]
         rows += [
             ("n", _key(namespace), None if properties is None else canonical(properties))
             for namespace, properties in self.namespaces.items()
@@ -115,6 +115,11 @@ def commit_lost(
     ours = change.tables.keys() if change is not None else frozenset()
     theirs = tables_differing(tables_at(expected), tables_at(actual)) if ours else {}
     return CommitLost(branch, expected, actual, [table for table in theirs if table in ours])
+
+
+def key_of(table: TableName) -> str:
+    """Return a table's name in the rows of a delta."""
+    return _key((*table.namespace, table.name))
 
 
 def _key(parts: tuple[str, ...]) -> str:

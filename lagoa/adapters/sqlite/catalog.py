@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
-from lagoa.adapters.shared.states import commit_lost, delta_of
+from lagoa.adapters.shared.states import commit_lost, delta_of, key_of
 from lagoa.adapters.sqlite import history, refs
 from lagoa.adapters.sqlite.file import SqliteFile
 from lagoa.adapters.sqlite.history import from_micros, to_micros
@@ -187,12 +187,13 @@ class SqliteCatalog:
         with self._file.reading() as db:
             return history.read_commit(db, commit)
 
-    def log(self, commit: str) -> Iterator[Commit]:
-        """Yield the commit and its first parents, newest first, to the root."""
+    def log(self, commit: str, table: TableName | None = None) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root; but those that leave `table` alone."""
         following = commit
+        name = None if table is None else key_of(table)
         for size in history.pages():
             with self._file.reading() as db:  # not held while the caller looks at a page
-                page = history.first_parents(db, following, size)
+                page = history.first_parents(db, following, size, name)
             if not page:
                 raise RefNotFound(commit, "there is no such commit")
             yield from page

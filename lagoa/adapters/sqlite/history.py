@@ -64,18 +64,30 @@ def read_commit(db: sqlite3.Connection, commit: str) -> Commit:
     return _commit(row)
 
 
-def first_parents(db: sqlite3.Connection, commit: str, count: int) -> list[Commit]:
-    """Return at most `count` commits: this one and its first parents, newest first."""
+def first_parents(db: sqlite3.Connection, commit: str, count: int, table: str | None = None) -> list[Commit]:
+    """Return of this commit and its first parents, at most `count` commits, newest first.
+
+    Args:
+        db: the file.
+        commit: id of the first one.
+        count: how many are looked at.
+        table: its name in the changes: those with one parent that leave it as it is are left out, but for the first and
+            the last.
+    """
     rows = db.execute(
         f"""
         with recursive line (seq, parent, back) as (
-            select seq, parent, 1 from commits where id = ?
+            select seq, parent, 1 from commits where id = :commit
             union all
-            select c.seq, c.parent, line.back + 1 from line join commits c on c.seq = line.parent where line.back < ?
+            select c.seq, c.parent, line.back + 1 from line join commits c on c.seq = line.parent
+            where line.back < :count
         )
-        select {_COMMIT} join line on line.seq = c.seq order by line.back
+        select {_COMMIT} join line on line.seq = c.seq
+        where :name is null or c.merged is not null or c.parent is null or line.back in (1, :count)
+            or exists (select 1 from changes where seq = c.seq and kind = 't' and name = :name)
+        order by line.back
         """,  # noqa: S608 - a constant
-        (commit, count),
+        {"commit": commit, "count": count, "name": table},
     )
     return [_commit(row) for row in rows]
 

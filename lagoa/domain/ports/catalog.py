@@ -76,8 +76,13 @@ class VersionedCatalog(Protocol):
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
 
-    def log(self, commit: str) -> Iterator[Commit]:
-        """Yield the commit and its first parents, newest first, to the root."""
+    def log(self, commit: str, table: TableName | None = None) -> Iterator[Commit]:
+        """Yield the commit and its first parents, newest first, to the root.
+
+        Args:
+            commit: id of the first one.
+            table: commits with one parent that leave this table as it is may be left out, not the first and the root.
+        """
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or one of its ancestors, by any parent."""

@@ -317,7 +317,7 @@ class _Walk:
     def _log(self, start: str | None) -> Iterator[Commit]:
         """Yield a commit and those that it was made on, newest first: behind a rebase main goes on."""
         while start is not None:
-            line, start = self.context.catalog.log(start), None
+            line, start = self.context.catalog.log(start, self.table), None
             for commit in line:
                 yield commit
                 if REBASED in commit.properties:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import TYPE_CHECKING, Self
 
 from lagoa.domain.approvals import Consent
@@ -14,7 +13,7 @@ from lagoa.errors import BatchHeld, LagoaError, PublishConflict, PublishContende
 from lagoa.lineage.downstream import downstream
 from lagoa.lineage.readers import lake_readers
 from lagoa.publish.rebase import rebase
-from lagoa.publish.work import net_change
+from lagoa.publish.work import net_change, own_commits
 from lagoa.review.approval import consent_to, demands
 from lagoa.review.request.checks import review_checks
 from lagoa.review.request.kpis import kpis_of
@@ -103,7 +102,7 @@ def review(context: LakeContext, branch: str, *, audit: bool = True, samples: in
     work = _Work.of(context, branch)
     before = context.catalog.tables(work.base)
     after = {table: pointer for table, pointer in {**before, **work.net}.items() if pointer is not None}
-    commits, number, authors = _commits(context, work.head, work.parted)
+    commits, number, authors = _commits(context, work.head, work.main)
     checked = review_checks(context, after, before, work.base, audit=audit and work.base == work.main)
     pairs = {table: (before.get(table), new) for table, new in work.net.items()}
     tables = review_tables(context, pairs, samples)
@@ -151,11 +150,11 @@ def _consent(
         return Consent(), (f"Which approvals are needed: {error.message}",)
 
 
-def _commits(context: LakeContext, head: str, parted: str) -> tuple[tuple[Commit, ...], int, tuple[str, ...]]:
-    """Return the newest commits of a branch since it parted from main, their number, and all authors, by commits."""
+def _commits(context: LakeContext, head: str, main: str) -> tuple[tuple[Commit, ...], int, tuple[str, ...]]:
+    """Return the newest commits of a branch that main does not have, their number, and all authors, by commits."""
     shown: list[Commit] = []
     authors: Counter[str] = Counter()
-    for commit in takewhile(lambda each: each.id != parted, context.catalog.log(head)):
+    for commit in own_commits(context.catalog, head, main):
         authors[commit.author] += 1
         if len(shown) < COMMITS:
             shown.append(commit)

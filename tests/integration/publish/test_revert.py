@@ -100,6 +100,19 @@ def test_several_are_undone_one_after_the_other(published, small):
     assert rows(published, "bronze.people") == [(1,), (2,)]
 
 
+def test_an_older_one_was_undone_after_a_revert_that_is_older_than_the_one_that_is_undone(published, small):
+    """Its rows are in no state from which what stays can be done again, but those before it."""
+    second, third = (published.resolve(f"main~{back}").id for back in (1, 0))
+    published.revert(second)
+    load(published, small, 4)
+    published.revert(third)
+    assert rows(published, "bronze.people") == [(1,), (4,)]
+    published.revert("main~1")
+    assert rows(published, "bronze.people") == [(1,)]
+    assert published.sql("select pets from gold.counts").fetchall() == [(1,)]
+    assert published.stale_models()[0] == []
+
+
 def test_a_table_that_the_publication_created_is_created_by_the_later_one(lake, small):
     for number in (1, 2):
         with lake.run("load") as run:

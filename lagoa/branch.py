@@ -315,7 +315,8 @@ class Branch:
         from lagoa.publish.work import net_change
         from lagoa.review.plan import plan_publication
 
-        return plan_publication(self._context, self.name, net_change(self._context, self.name))
+        head = self.head
+        return plan_publication(self._context, self.name, head, net_change(self._context, self.name))
 
     def review(self, *, audit: bool = True, samples: int = 5) -> Review:
         """Return what publishing would change on `main`: rows, schemas, figures, checks, and who reads that.

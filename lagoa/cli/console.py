@@ -187,6 +187,17 @@ def json_value(value: Any) -> Any:
     return {str(key): json_value(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
+def say_list(title: str, found: Sequence[str], most: int = 20) -> None:
+    """Print a title and a line for each text, or for `most` of them; nothing if there is none."""
+    if found:
+        say("")
+        say(f"{title}:")
+        for each in found[:most]:
+            say(f"  {one_line(each)}")
+        if len(found) > most:
+            say(f"  and {number(len(found) - most)} more")
+
+
 def emit_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Print names and values, one pair a line, the values under each other."""
     pairs = list(pairs)

@@ -6,7 +6,7 @@ from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from lagoa.cli.console import emit_json, hint, moment, one_line, say, seconds, short
+from lagoa.cli.console import emit_json, hint, moment, one_line, say, say_list, seconds, short
 from lagoa.cli.progress import working
 from lagoa.domain.checks import Outcome
 from lagoa.domain.lists import counted, listed
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lagoa.branch import Branch
-    from lagoa.domain.approvals import Approval
+    from lagoa.domain.approvals import Approval, Consent
     from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
@@ -169,6 +169,22 @@ def tell_publication(publication: Publication) -> dict[str, Any]:
 def tell_approval(approval: Approval) -> dict[str, Any]:
     """Return an approval for JSON output."""
     return asdict(approval)
+
+
+def say_consent(consent: Consent) -> None:
+    """Print what asks for an approval that is not there, and which approvals are there."""
+    say_list("Needs an approval", [each.shown for each in consent.missing])
+    say_list("Approved by", [each.shown for each in consent.approvals])
+    say_list("Approvals that do not count", consent.ignored)
+
+
+def tell_consent(consent: Consent) -> dict[str, Any]:
+    """Return what asks for approvals, and which are there, for JSON output."""
+    return {
+        "demands": [{**asdict(each), "missing": each in consent.missing} for each in consent.demands],
+        "approvals": [tell_approval(each) for each in consent.approvals],
+        "ignored": list(consent.ignored),
+    }
 
 
 def outcome_counts(report: AuditReport) -> dict[str, int]:

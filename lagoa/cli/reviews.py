@@ -6,13 +6,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from lagoa.cli.audits import COLOURS
-from lagoa.cli.console import emit_rows, emit_table, number, one_line, say, say_parts, seconds, short
+from lagoa.cli.console import emit_rows, emit_table, number, one_line, say, say_list, say_parts, seconds, short
 from lagoa.cli.layout import Painted
-from lagoa.cli.publications import tell_approval
+from lagoa.cli.publications import say_consent, tell_consent
 from lagoa.review.request import words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from lagoa.domain.commits import Commit
     from lagoa.review.request.results import Review, TableReview
@@ -36,19 +35,17 @@ def say_review(review: Review) -> None:
     if review.rebase:
         say_parts(Painted("behind", "yellow"), f" {one_line(words.rebased(review))}")
     _say_commits(review)
-    _say_list("Breaks readers", review.breaking)
+    say_list("Breaks readers", review.breaking)
     _say_tables(review)
     for table in [each for each in review.tables if each.compared and not each.same][:_DETAILS]:
         _say_table(table)
     _say_kpis(review)
-    _say_list("Contracts changed since main", review.checks.contracts)
-    _say_list("Loosened", review.checks.loosened)
-    _say_list("Tightened", review.checks.tightened)
+    say_list("Contracts changed since main", review.checks.contracts)
+    say_list("Loosened", review.checks.loosened)
+    say_list("Tightened", review.checks.tightened)
     _say_readers(review)
-    _say_list("Not known", review.problems)
-    _say_list("Needs an approval", [each.shown for each in review.consent.missing])
-    _say_list("Approved by", [each.shown for each in review.consent.approvals])
-    _say_list("Approvals that do not count", review.consent.ignored)
+    say_list("Not known", review.problems)
+    say_consent(review.consent)
     say("")
     for result in review.checks.bad[:_LISTED]:
         say_parts(Painted(result.outcome, COLOURS[result.outcome]), f" {one_line(result.summary)}")
@@ -60,16 +57,6 @@ def _say_commits(review: Review) -> None:
         say(f"  {short(commit.id)}  {one_line(commit.author)}: {one_line(commit.message)}")
     if review.commit_count > 5:  # noqa: PLR2004 - as above
         say(f"  and {number(review.commit_count - 5)} more")
-
-
-def _say_list(title: str, found: Sequence[str]) -> None:
-    if found:
-        say("")
-        say(f"{title}:")
-        for each in found[:_LISTED]:
-            say(f"  {one_line(each)}")
-        if len(found) > _LISTED:
-            say(f"  and {number(len(found) - _LISTED)} more")
 
 
 def _say_tables(review: Review) -> None:
@@ -211,11 +198,7 @@ def tell_review(review: Review) -> dict[str, Any]:
             for each in review.downstream
         ],
         "problems": list(review.problems),
-        "approval": {
-            "demands": [{**asdict(each), "missing": each in review.consent.missing} for each in review.consent.demands],
-            "approvals": [tell_approval(each) for each in review.consent.approvals],
-            "ignored": list(review.consent.ignored),
-        },
+        "approval": tell_consent(review.consent),
         "reviewed_at": review.reviewed_at,
         "seconds": review.seconds,
     }

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.audit.expected import expected_checks
 from lagoa.audit.kinds.soda import Soda
 from lagoa.audit.on_engine import bytes_of
 from lagoa.audit.rehearsal import place_of
-from lagoa.audit.state import State
+from lagoa.domain.approvals import Consent
 from lagoa.domain.lists import counted
 from lagoa.domain.refs import MAIN
 from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.delivery import shown
 from lagoa.ingest.load import batch_of
+from lagoa.review.approval import consent_to, demands
 from lagoa.review.overview import state_at
+from lagoa.review.request.checks import review_checks
 from lagoa.sql_models.engine_choice import engine_of, engine_of_check, input_bytes
 from lagoa.sql_models.run import lake_models
 from lagoa.sql_models.staleness import WRITTEN_BY_OTHERS, built_from, is_stale
@@ -132,12 +134,14 @@ class PublicationPlan:
         tables: number of rows of each changed table on main and on the branch; None if it is not there, or unknown.
         answered: number of checks whose results are known from before.
         checks: ids of the checks that would run.
+        consent: what asks for an approval of the branch's head, and which are there.
     """
 
     branch: str
     tables: Mapping[TableName, tuple[int | None, int | None]]
     answered: int
     checks: tuple[str, ...]
+    consent: Consent = field(default_factory=Consent)
 
     def __repr__(self) -> str:
         done = f"{counted(len(self.tables), 'table')}, {counted(len(self.checks), 'check')} to run"
@@ -189,25 +193,28 @@ def plan(
     )
 
 
-def plan_publication(context: LakeContext, branch: str, net: Mapping[TableName, str | None]) -> PublicationPlan:
+def plan_publication(
+    context: LakeContext, branch: str, head: str, net: Mapping[TableName, str | None]
+) -> PublicationPlan:
     """Return what publishing a branch would do.
 
     Args:
         context: the lake.
         branch: the branch.
+        head: id of its commit.
         net: the new pointer of each table that would change on main; None for one that is dropped.
 
     Raises:
         CheckError, ContractError: a check file or contract that cannot be used.
     """
-    base = context.pointers(MAIN)
+    main = context.resolve(MAIN).id
+    base = context.catalog.tables(main)
     after = {table: pointer for table, pointer in {**base, **net}.items() if pointer is not None}
-    state = State(context, after, base, context.clock())
-    checks = expected_checks(context, after)
-    known = context.receipts.results([state.key(check) for check in checks])
-    due = tuple(check.id for check in checks if state.key(check) not in known)
+    checks = review_checks(context, after, base, main, audit=False)
     tables = {table: (_rows(context, table, base), _rows(context, table, after)) for table in sorted(net)}
-    return PublicationPlan(branch, tables, len(checks) - len(due), due)
+    changes = {table: (base.get(table), pointer) for table, pointer in net.items()}
+    asked = consent_to(context, branch, head, demands(context, changes, checks.loosened))
+    return PublicationPlan(branch, tables, len(checks.results), checks.unknown, asked)
 
 
 def _check_files(context: LakeContext, pointers: Pointers, checks: Sequence[Soda]) -> Iterator[PlannedCheckFile]:

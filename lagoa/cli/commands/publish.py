@@ -10,7 +10,7 @@ from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, emit_table, hint, number, say
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import publish_branch, say_published, tell_publication
+from lagoa.cli.publications import publish_branch, say_consent, say_published, tell_consent, tell_publication
 from lagoa.cli.rebases import say_rebase, tell_rebase
 from lagoa.cli.table_states import number_of
 
@@ -73,7 +73,8 @@ def _show_plan(branch: Branch, *, rebase: bool, as_json: bool) -> None:
         )
         known = f"{number(plan.answered)} known from before" if plan.answered else "none known from before"
         say(f"Checks: {number(len(plan.checks))} would run, {known}.")
-        hint(f"Nothing was done. Next: `lagoa publish {branch.name}`.")
+        say_consent(plan.consent)
+        hint(f"Nothing was done. Next: `lagoa {'review' if plan.consent.missing else 'publish'} {branch.name}`.")
 
 
 def _show_rebase(branch: Branch, *, as_json: bool) -> None:
@@ -94,4 +95,5 @@ def _tell_plan(plan: PublicationPlan) -> dict[str, Any]:
         "branch": plan.branch,
         "tables": {str(table): {"before": before, "after": after} for table, (before, after) in plan.tables.items()},
         "checks": {"known": plan.answered, "due": list(plan.checks)},
+        "approval": tell_consent(plan.consent),
     }

@@ -19,6 +19,10 @@ def test_a_branch_is_approved_and_published(lake, tmp_path):
     assert "needs an approval" in refused.err
     assert "lagoa approve dev --commit " in refused.err
     assert "Needs an approval:" in ok(lake, "review", "dev").out
+    planned = ok(lake, "publish", "dev", "--dry-run")
+    assert "Needs an approval:\n  " in planned.out
+    assert "(owners; can be approved by " in planned.out
+    assert "Next: `lagoa review dev`" in planned.err
     given = ok(lake, "approve", "dev", "-m", "fine", "--json").json()
     assert given.keys() == {"branch", "commit", "by", "at", "message", "enforced"}
     assert (given["branch"], given["message"], given["enforced"]) == ("dev", "fine", False)
@@ -28,6 +32,8 @@ def test_a_branch_is_approved_and_published(lake, tmp_path):
     found = ok(lake, "review", "dev", "--json").json()["approval"]
     assert [each["missing"] for each in found["demands"]] == [False]
     assert found["approvals"] == [given]
+    assert ok(lake, "publish", "dev", "--dry-run", "--json").json()["approval"] == found
+    assert "Next: `lagoa publish dev`" in ok(lake, "publish", "dev", "--dry-run").err
     assert "not enforced" in ok(lake, "publish", "dev").out
     assert ok(lake, "log", "--json").json()[0]["approvals"] == [given]
     assert ok(lake, "audit", "show", "main", "--json").json()["approvals"] == [given]

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from lagoa.training.reproduce import Reproduction
     from lagoa.training.runs import Standing as ModelStanding
     from lagoa.training.watch import Watched
+    from lagoa.usage.advice import Advice
 
 
 class Lake:
@@ -445,6 +446,21 @@ class Lake:
         from lagoa.review.blame import blame
 
         return blame(self.context, table, key, ref, limit=limit, every=every, personal=personal)
+
+    def advise(self, table: str, ref: str = MAIN, *, days: int = 90) -> Advice:
+        """Return what queries of the log would gain by another partition or order of a table.
+
+        Args:
+            table: the table.
+            ref: whose files of it are looked at.
+            days: of the log.
+
+        Raises:
+            TableNotFound, RefNotFound: there is no such table at the ref, or no such ref.
+        """
+        from lagoa.usage.advice import advise
+
+        return advise(self.context, table, ref, days)
 
     def audit(self, ref: str, *, on_done: Callable[[int, int], None] | None = None) -> AuditReport:
         """Run the checks at a ref; drift is measured against `main`.

@@ -57,6 +57,7 @@ EXAMPLES = {
         "lagoa table blame bronze.people --key 4",
         "lagoa table blame silver.items --key order_id=5,item=2 --ref dev",
     ],
+    "table advise": ["lagoa table advise silver.orders", "lagoa table advise bronze.sales --days 7"],
     "contract infer": [
         "lagoa contract infer people.csv --table bronze.people",
         "lagoa contract infer data/*.csv --layer bronze",

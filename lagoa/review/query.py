@@ -8,6 +8,7 @@ from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.errors import TableNotFound
+from lagoa.usage.log import log_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -105,4 +106,7 @@ def run_query(context: LakeContext, query: str, ref: str) -> Result:
         if table not in pointers:
             raise TableNotFound(table, ref, did_you_mean_name(table, pointers))
     read = {table: pointers[table] for table in tables}
-    return Result(lambda: context.engine.session(read, confined=True).query(query))
+    result = Result(lambda: context.engine.session(read, confined=True).query(query))
+    if tables:
+        log_query(context, query, ref, tables)
+    return result

@@ -69,6 +69,7 @@ LEFT_OUT = {
     "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
     "maintenance.md": {
         "lagoa maintain --dry-run": "tables with small files: integration/cli/test_maintain.py",
+        "lagoa table advise bronze.orders": "queries that were logged: integration/usage/test_advice.py",
     },
     "moving.md": {
         "import shutil": "run while others write: integration/storage/test_backup.py",

@@ -20,6 +20,7 @@ import duckdb
 from lagoa.adapters.duckdb.confine import tables_read
 from lagoa.adapters.duckdb.instance import DuckDBInstance
 from lagoa.adapters.duckdb.metadata import TableScans
+from lagoa.adapters.duckdb.no_values import without_values
 from lagoa.adapters.duckdb.session import DuckDBSession, Means
 from lagoa.catalog.readable import refuse_unreadable, summary_of, table_at
 from lagoa.catalog.table_facts import table_document
@@ -134,6 +135,11 @@ class DuckDBEngine:
         """Parse a user's SQL with DuckDB's own parser; return the tables it names; see `SqlEngine.tables_read`."""
         with self._instance(confined=True).root.cursor() as cursor:
             return tables_read(cursor, sql, repeatable=repeatable)
+
+    def without_values(self, sql: str) -> str:
+        """Return a user's query with the values in it replaced; see `SqlEngine.without_values`."""
+        with self._instance(confined=True).root.cursor() as cursor:
+            return without_values(cursor, sql)
 
     def remember(self, pointer: str, files: Sequence[str]) -> None:
         """Say that the table at `pointer` consists of exactly these files, written under its current schema.

@@ -87,7 +87,7 @@ def _show_check_files(places: Sequence[CheckFilePlace]) -> None:
     for each in places:
         if each.reasons:
             stay = "stays" if each.stay == 1 else "stay"
-            part = f"{number(each.stay)} of {counted(each.queries, 'query')} {stay} on DuckDB"
+            part = f"{number(each.stay)} of {counted(each.queries, 'query', 'queries')} {stay} on DuckDB"
             say(f"{relative(Path(each.file))}: {part}: {'; '.join(each.reasons)}.")
     if places:
         whole = sum(not each.reasons for each in places)

@@ -227,5 +227,11 @@ class SqlEngine(Protocol):
                 depends on chance or the time, where that is not allowed.
         """
 
+    def without_values(self, sql: str) -> str:
+        """Return a user's query that `tables_read` takes with `?` for each text, 0 or NULL for each other value.
+
+        The names in it stay, also those that it gives to its columns.
+        """
+
     def close(self) -> None:
         """Close the engine."""

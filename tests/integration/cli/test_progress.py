@@ -63,6 +63,7 @@ COMMANDS = {
     "rebase dev --dry-run": "rebasing dev",
     "publish dev": "publishing dev",
     "table blame bronze.people --key 1": "looking for the row",
+    "table advise bronze.people": "reading the bounds of the files",
     "report": "reading the audit",
     "ingest ../more.csv --into bronze.people": "loading more.csv",
     "ingest ../deliveries": "loading deliveries: 1 file done, people.csv the latest",

@@ -132,3 +132,17 @@ def test_a_key_of_several_columns_and_personal_values(tmp_path):
     assert lagoa(folder.root, "table", "blame", "silver.people", "--key", "Belém", "--ref", "dev").code == 1
     lacking = lagoa(folder.root, "table", "blame", "silver.people", "--key", "cpf=529", "--ref", "dev")
     assert "the key lacks place" in lacking.err
+
+
+def test_table_advise(lake):
+    none = ok(lake, "table", "advise", "bronze.people")
+    assert "0 queries in 90 days" in none.out
+    assert "Queries are logged as they are run" in none.err
+    ok(lake, "sql", "SELECT name FROM bronze.people WHERE id = 1")
+    done = ok(lake, "table", "advise", "bronze.people", "--days", "1")
+    assert "1 query in 1 day" in done.out
+    assert "No partition or order would make them read much less." in done.err
+    told = ok(lake, "table", "advise", "bronze.people", "--json").json()
+    assert (told["queries"], told["columns"]["id"]["equal"], told["proposals"]) == (1, 1, [])
+    assert lagoa(lake, "table", "advise", "bronze.peple").code == 1
+    assert lagoa(lake, "table", "advise", "bronze.people", "--days", "0").code == 2

@@ -142,6 +142,37 @@ class OlderLake:
             assert [str(table) for table in lake.stale_models()[0]] == []
         assert kept.examine() == []
 
+    def test_what_publishing_would_change_is_reviewed(self, kept: Kept) -> None:
+        wanted = {each["table"]: each for each in kept.expected["diffs"][f"{MAIN}..left"]}
+        with kept.open() as lake:
+            review = lake.branch("left").review()
+        assert (review.refused, review.rebase, review.problems) == ("", (), ())
+        assert [str(each.table) for each in review.tables] == list(wanted)
+        for each in review.tables:
+            figures = {name: getattr(each, name) for name in ("kind", "rows_added", "rows_removed", "rows_changed")}
+            assert figures.items() <= wanted[str(each.table)].items()
+        assert (review.verdict, review.checks.unknown) == ("passes with warnings", ())
+
+    def test_branches_that_main_has_left_behind_are_rebased(self, kept: Kept) -> None:
+        """What their writes did is read from what the version of then kept of them."""
+        with kept.open() as lake:
+            lake.branch("beside").publish()  # it adds to the stock, as main did since and as the other branch does
+            branch = lake.branch("left")
+            replayed = {str(each.table): each.writes for each in branch.rebase().tables if each.how == "replayed"}
+            assert replayed == {"bronze.stock": 1}
+            [added] = [each for each in kept.content("beside")["bronze.stock"] if each["product_id"] == "p6"]
+            found, wanted = content(lake, "left"), kept.content("left")
+            found["bronze.stock"].remove(added)
+            assert differences(found, wanted) == []
+            branch.publish()
+            killed = lake.branch("run/daily/killed")
+            again = killed.rebase().tables
+            assert [(str(each.table), each.how) for each in again] == [("bronze.customers", "replayed")]
+            killed.transform()
+            killed.publish()
+            assert len(rows(lake, "bronze.customers")) == len(wanted["bronze.customers"]) + 1
+        assert kept.examine() == []
+
     def test_what_a_killed_process_left_is_published(self, kept: Kept) -> None:
         with kept.open() as lake:
             branch = lake.branch("run/daily/killed")

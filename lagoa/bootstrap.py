@@ -257,7 +257,7 @@ def _traces(settings: Settings) -> list[Path]:
 def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], Storage]:
     """Return a factory of the lake's storage, given its home; an empty home means the current warehouse."""
     if not settings.warehouse.startswith(S3):
-        return partial(LocalStorage, settings.warehouse_location)
+        return partial(LocalStorage, settings.warehouse_location, cold=settings.cold_location)
     from lagoa.storage.s3 import S3Server, S3Storage
     from lagoa.storage.s3.keys import AssumedKeys, WebIdentityKeys, permanent_keys, signing_keys
 

@@ -571,6 +571,17 @@ class WriteError(TerminalError):
         self.table = table
 
 
+class FileNotMoved(TerminalError):
+    """A data file cannot be moved to or from cold storage."""
+
+    def __init__(self, file: str, to: str, reason: str) -> None:
+        advice = "It stays where it is. Check both disks and run the command again."
+        super().__init__(f"{file} cannot be copied to {to}: {reason}.", advice)
+        self.file = file
+        self.to = to
+        self.reason = reason
+
+
 class QueryError(TerminalError):
     """SQL that is refused (anything but one SELECT over tables of the ref) or that fails."""
 

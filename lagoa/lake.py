@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from lagoa.features.reading import Answer
     from lagoa.features.status import FeatureStatus
     from lagoa.ingest import Delivery
+    from lagoa.maintain.cold import Cooling, MovedFiles
     from lagoa.maintain.compaction import Compaction
     from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.blame import Blame
@@ -591,6 +592,33 @@ class Lake:
             with suppress(LagoaError):  # main has moved: it is done again
                 self.delete_ref(run.name)
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def move_cold(self, *, dry_run: bool = False) -> Cooling:
+        """Move data files of tables that no query asked for to slower storage, by `[cold]`; all states read the same.
+
+        Args:
+            dry_run: only find out which files would be moved.
+
+        Raises:
+            SettingsError: `[cold]` names no folder, or one that cannot be used.
+            CatalogDamaged: metadata cannot be read; nothing is moved.
+            FileNotMoved: a file cannot be copied; it stays where it is.
+        """
+        from lagoa.maintain.cold import cool
+
+        return cool(self.context, dry_run=dry_run)
+
+    def thaw(self, table: str) -> MovedFiles:
+        """Bring all files of a table back from slower storage, those of its earlier states, too.
+
+        Raises:
+            TableNotFound: no ref has such a table.
+            SettingsError: `[cold]` names no folder, or one that cannot be used.
+            FileNotMoved: a file cannot be copied; it stays where it is.
+        """
+        from lagoa.maintain.cold import thaw
+
+        return thaw(self.context, table)
 
     def compact(self, tables: Sequence[str] | None = None, *, dry_run: bool = False) -> Compaction:
         """Rewrite small files of tables of `main` into few large ones with the same rows, audit and publish them.

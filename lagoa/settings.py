@@ -86,6 +86,20 @@ class ApprovalRules(BaseModel):
         return self.owners or self.breaking or self.loosened or self.rows_removed is not None
 
 
+class ColdRules(BaseModel):
+    """What files of a lake in local folders move to slower storage; none by default.
+
+    Attributes:
+        folder: where they move to; relative to the lake's folder.
+        days: for each layer, after how many days without a query of their table.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    folder: Annotated[str, Field(min_length=1)] | None = None
+    days: dict[str, Annotated[int, Field(ge=1, le=3650)]] = {}
+
+
 class Settings(BaseSettings):
     """The settings of a lake.
 
@@ -153,6 +167,7 @@ class Settings(BaseSettings):
             one. 0 for no turns. They are given where the receipts are.
         author: the author recorded in commits and receipts.
         approval: what asks for an approval before a branch is published.
+        cold: which data files move to slower storage.
     """
 
     model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -202,6 +217,7 @@ class Settings(BaseSettings):
     publish_wait_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     author: Annotated[str, Field(max_length=200)] = Field(default_factory=_user)
     approval: ApprovalRules = ApprovalRules()
+    cold: ColdRules = ColdRules()
 
     @classmethod
     def settings_customise_sources(
@@ -239,6 +255,11 @@ class Settings(BaseSettings):
     def warehouse_location(self) -> str:
         """The location of the tables' files: an absolute folder, or an S3 prefix."""
         return self.warehouse if self.warehouse.startswith(S3) else str(self.state_folder / self.warehouse)
+
+    @property
+    def cold_location(self) -> str:
+        """The absolute folder of cold files, without links in its path; empty if there is none."""
+        return str((self.root / self.cold.folder).resolve()) if self.cold.folder else ""
 
     @property
     def contracts_folder(self) -> Path:
@@ -330,6 +351,7 @@ def _invalid(file: Path, error: ValidationError) -> SettingsError:
     name = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "extra_forbidden":
         known = [*Settings.model_fields, *(f"approval.{each}" for each in ApprovalRules.model_fields)]
+        known += [f"cold.{each}" for each in ColdRules.model_fields]
         advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."
         return SettingsError(f"{file}: there is no setting {name!r}.{did_you_mean(name, known)}", advice)
     words = _WORDS.get(first["type"])

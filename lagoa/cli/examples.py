@@ -37,7 +37,11 @@ EXAMPLES = {
         "lagoa connect metabase --pinned",
     ],
     "doctor": ["lagoa doctor"],
-    "maintain": ["lagoa maintain --dry-run", "lagoa maintain bronze.orders silver.orders"],
+    "maintain": [
+        "lagoa maintain --dry-run",
+        "lagoa maintain bronze.orders silver.orders",
+        "lagoa maintain --cold --dry-run",
+    ],
     "branch list": ["lagoa branch list"],
     "branch create": ["lagoa branch create dev", "lagoa branch create fix --from main~1"],
     "branch delete": ["lagoa branch delete dev", "lagoa branch delete --merged --dry-run"],

@@ -12,7 +12,6 @@ from lagoa.cli.publications import say_consent, tell_consent
 from lagoa.review.request import words
 
 if TYPE_CHECKING:
-
     from lagoa.domain.commits import Commit
     from lagoa.review.request.results import Review, TableReview
 

@@ -43,6 +43,12 @@ OF_COMPACTION = (
 )
 """Fault points of a compaction, before those of a load from `write.files` on."""
 
+OF_COLD = (
+    "cold.copied",  # a file is in the cold folder, and still in its place
+    "cold.thawed",  # a file is copied beside its link, which is still there
+)
+"""Fault points of moves to and from cold storage."""
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -53,8 +59,8 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Mark a place named in `STEPS`, `OF_ENGINES`, `OF_REBASE` or `OF_COMPACTION`."""
+    """Mark a place named in `STEPS`, `OF_ENGINES`, `OF_REBASE`, `OF_COMPACTION` or `OF_COLD`."""
     if _hook is not None:
-        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE, *OF_COMPACTION):
+        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE, *OF_COMPACTION, *OF_COLD):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

@@ -85,6 +85,17 @@ def reachable(context: LakeContext, commits: Iterable[str], seen: Seen) -> Itera
         before = pointers
 
 
+def files_of(context: LakeContext, pointers: Iterable[str], seen: Seen) -> Iterator[Needed]:
+    """Yield every file that tables at some pointers need, each once, without what they were built from.
+
+    Raises:
+        CatalogDamaged: a metadata file, list of manifests or manifest cannot be read.
+    """
+    walk = _Walk(context.storage, seen)
+    for pointer in pointers:
+        yield from walk.table(pointer, frozenset(), deep=False)
+
+
 def place_of(storage: Storage, location: str) -> str:
     """Return where the file at a location is now, the same text for each way to write one.
 

@@ -108,5 +108,5 @@ def run_query(context: LakeContext, query: str, ref: str) -> Result:
     read = {table: pointers[table] for table in tables}
     result = Result(lambda: context.engine.session(read, confined=True).query(query))
     if tables:
-        log_query(context, query, ref, tables)
+        log_query(context, query, ref, read)
     return result

@@ -29,9 +29,11 @@ class LocalStorage:
     Args:
         location: the folder.
         home: where the files were when the lake was created; `location` by default.
+        cold: the folder of cold files, in whose places in `location` are links; empty if there is none.
     """
 
-    def __init__(self, location: Path | str, home: str = "") -> None:
+    def __init__(self, location: Path | str, home: str = "", cold: str = "") -> None:
+        self._cold = cold
         here = str(Path(local_path(str(location))).absolute())
         self._places = Places(local_path(home).rstrip("/") or here, here)
 
@@ -39,6 +41,11 @@ class LocalStorage:
     def location(self) -> str:
         """The folder, absolute."""
         return self._places.here
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """The folder, and that of cold files if there is one."""
+        return [self.location, *([self._cold] if self._cold else [])]
 
     @property
     def home(self) -> str:
@@ -68,7 +75,7 @@ class LocalStorage:
 
     def for_worker(self) -> Storage:
         """Return the same folder: workers find it at the same path."""
-        return LocalStorage(self.location, self.home)
+        return LocalStorage(self.location, self.home, self._cold)
 
     def make_folder(self, location: str) -> None:
         """Create a folder and its parents; raises `OSError` if it exists."""

@@ -57,6 +57,10 @@ class Storage(Protocol):
         """Where the tables' files are now: an absolute folder, or a prefix in an object store."""
 
     @property
+    def folders(self) -> Sequence[str]:
+        """Everything that its files may lie in: the location, and the folder of cold files; prefixes end with `/`."""
+
+    @property
     def home(self) -> str:
         """The prefix of the locations of the lake's files: where they were when the lake was created."""
 

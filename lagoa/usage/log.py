@@ -6,15 +6,14 @@ import contextlib
 import json
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import date
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lagoa.context import LakeContext
@@ -36,17 +35,17 @@ class LoggedQuery:
     Attributes:
         at: when (UTC).
         ref: the ref that was read, as it was named.
-        tables: the tables that were read.
+        tables: the pointer of each table that was read.
         sql: what was run, with `?`, 0 or NULL in the place of each value; empty if it was too long.
     """
 
     at: datetime
     ref: str
-    tables: tuple[TableName, ...]
+    tables: Mapping[TableName, str]
     sql: str
 
 
-def log_query(context: LakeContext, query: str, ref: str, tables: Iterable[TableName]) -> None:
+def log_query(context: LakeContext, query: str, ref: str, tables: Mapping[TableName, str]) -> None:
     """Add a query that was run to the log of today; days that are kept no longer go.
 
     A log that cannot be written is no reason for a query to fail.
@@ -61,7 +60,7 @@ def log_query(context: LakeContext, query: str, ref: str, tables: Iterable[Table
         {
             "at": now.isoformat(),
             "ref": ref,
-            "tables": sorted(map(str, tables)),
+            "tables": {str(table): pointer for table, pointer in sorted(tables.items())},
             "sql": sql if len(sql) <= _MAX_QUERY else "",
         },
         separators=(",", ":"),
@@ -88,12 +87,18 @@ def logged_queries(context: LakeContext, since: datetime) -> Iterator[LoggedQuer
             yield from (query for line in lines if (query := _parsed(line)) is not None and query.at >= since)
 
 
+def logged_since(context: LakeContext) -> date | None:
+    """Return the first day of the log; None if there is none."""
+    days = sorted(file.stem for file in (context.settings.state_folder / FOLDER).glob("*.jsonl"))
+    return date.fromisoformat(days[0]) if days else None
+
+
 def _parsed(line: str) -> LoggedQuery | None:
     try:
         said = json.loads(line)
-        tables = tuple(TableName.parse(table) for table in said["tables"])
+        tables = {TableName.parse(table): str(pointer) for table, pointer in said["tables"].items()}
         return LoggedQuery(datetime.fromisoformat(said["at"]), str(said["ref"]), tables, str(said["sql"]))
-    except (ValueError, KeyError, TypeError, InvalidName):
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidName):
         return None
 
 

@@ -118,8 +118,7 @@ class DuckDBInstance:
         Args:
             metadata: a folder with metadata of its tables, which is opened too.
         """
-        warehouse = self._storage.location + ("/" if isinstance(self._storage, S3Storage) else "")
-        folders = [warehouse, str(metadata)]
+        folders = [*self._storage.folders, str(metadata)]
         self.root.execute(f"SET allowed_directories = [{', '.join(map(text_in_sql, folders))}]")
         self.root.execute("SET enable_external_access = false; SET lock_configuration = true")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lagoa.cli.cold import say_cooled, say_thawed, tell_cooled, tell_moved
 from lagoa.cli.completion import complete_table
 from lagoa.cli.console import emit_json, emit_table, hint, number, say, size
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
@@ -23,10 +24,31 @@ def maintain(
         list[str] | None,
         typer.Argument(metavar="[TABLE]...", help="The tables; all by default.", autocompletion=complete_table),
     ] = None,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Instead, move files that no query asked for to cold storage, by [cold].")
+    ] = False,
+    thaw: Annotated[
+        str | None,
+        typer.Option(
+            "--thaw", metavar="TABLE", help="Instead, bring its files back from there.", autocompletion=complete_table
+        ),
+    ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rewrite small files of tables into few large ones with the same rows."""
+    if (cold or thaw) and (tables or (cold and thaw) or (thaw and dry_run)):
+        raise typer.BadParameter("--cold takes no tables, and --thaw one table and neither others nor --dry-run.")
+    if thaw:
+        with open_here(ctx) as lake, working(f"bringing back the files of {thaw}"):
+            back = lake.thaw(thaw)
+        emit_json(tell_moved(back)) if as_json else say_thawed(back)
+        return
+    if cold:
+        with open_here(ctx) as lake, working("moving files to cold storage"):
+            cooled = lake.move_cold(dry_run=dry_run)
+        emit_json(tell_cooled(cooled)) if as_json else say_cooled(cooled, dry_run=dry_run)
+        return
     with open_here(ctx) as lake, working("looking at files" if dry_run else "rewriting files"):
         done = lake.compact(tables or None, dry_run=dry_run)
     if as_json:

@@ -87,6 +87,11 @@ class S3Storage(LocalStorage):
     def __reduce__(self) -> tuple[Any, ...]:
         return S3Storage, (self.location, self.server, self.home)
 
+    @property
+    def folders(self) -> Sequence[str]:
+        """The prefix."""
+        return [f"{self.location}/"]
+
     def path(self, location: str) -> str:
         """Return the address of an object, or a path; raises `OutsideWarehouse`."""
         address = self._places.place_of(location)

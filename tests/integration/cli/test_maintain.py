@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from command_line import counted, lagoa, ok, write
 
 
@@ -28,3 +30,31 @@ def test_a_table_that_is_not_there_is_named(lake):
     refused = lagoa(lake, "maintain", "bronze.peple")
     assert refused.code == 1
     assert "bronze.people" in refused.err
+
+
+def test_files_move_to_cold_storage_and_come_back(lake, tmp_path):
+    settings = lake / "lagoa.toml"
+    text = settings.read_text("utf-8")
+    assert "[cold] names no folder" in lagoa(lake, "maintain", "--cold").err
+    write(lake, "lagoa.toml", f'cold = {{ folder = "{tmp_path / "slow"}", days = {{ bronze = 1 }} }}\n{text}')
+    assert "Files of bronze may move from" in ok(lake, "maintain", "--cold").out
+
+    rows = "".join(f"{number},{number:06},1990-05-17\n" for number in range(4, 40_004))
+    ok(lake, "ingest", write(tmp_path, "many.csv", f"id,name,born\n{rows}"), "--into", "bronze.people")
+    log = lake / ".lagoa" / "queries"
+    log.mkdir(exist_ok=True)
+    for file in log.iterdir():
+        file.unlink()
+    (log / "2026-01-01.jsonl").touch()
+    for file in (lake / ".lagoa").rglob("*.parquet"):
+        os.utime(file, (0, 0))
+    planned = ok(lake, "maintain", "--cold", "--dry-run", "--json").json()
+    assert [(each["table"], each["files"]) for each in planned["tables"]] == [("bronze.people", 1)]
+    done = ok(lake, "maintain", "--cold")
+    assert "bronze.people" in done.out
+    assert "--thaw TABLE" in done.err
+    assert counted(lake) == 40_003
+    back = ok(lake, "maintain", "--thaw", "bronze.people")
+    assert back.out.startswith("bronze.people: 1 file came back")
+    assert ok(lake, "maintain", "--thaw", "bronze.people", "--json").json()["files"] == 0
+    assert lagoa(lake, "maintain", "--cold", "bronze.people").code == 2

@@ -22,7 +22,7 @@ ROWS = 1_000_000
 
 def used(lake, *queries, table=SALES):
     """Return how queries use a table."""
-    logged = [LoggedQuery(datetime.now(UTC), "main", (TableName.parse(table),), sql) for sql in queries]
+    logged = [LoggedQuery(datetime.now(UTC), "main", {TableName.parse(table): "pointer"}, sql) for sql in queries]
     return table_use(logged, TableName.parse(table), lake.context.contracts)
 
 

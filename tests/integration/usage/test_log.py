@@ -9,7 +9,6 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError
 from lagoa.usage.log import FOLDER, logged_queries
 
@@ -54,7 +53,7 @@ def test_a_query_is_logged_with_its_tables_and_ref(lake):
     before = datetime.now(UTC)
     lake.sql("SELECT count(*) FROM bronze.sales WHERE id > 5")
     (found,) = logged(lake)
-    assert (found.ref, found.tables) == ("main", (TableName.parse(SALES),))
+    assert (found.ref, found.tables) == ("main", lake.context.pointers("main"))
     assert before <= found.at <= datetime.now(UTC)
     assert "id > 0" in found.sql
 
@@ -91,7 +90,7 @@ def test_days_that_are_not_kept_go_and_damaged_lines_are_left_out(folder, lake):
     today = datetime.now(UTC).date()
     for days in (31, 30, 1):
         day = today - timedelta(days=days)
-        line = {"at": f"{day}T12:00:00+00:00", "ref": "main", "tables": [SALES], "sql": "SELECT 1"}
+        line = {"at": f"{day}T12:00:00+00:00", "ref": "main", "tables": {SALES: "pointer"}, "sql": "SELECT 1"}
         (place / f"{day}.jsonl").write_text(f'{json.dumps(line)}\n{{"at": "half', "utf-8")
     with folder.open() as again:
         again.sql("SELECT id FROM bronze.sales")

@@ -68,7 +68,7 @@ LEFT_OUT = {
     },
     "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
     "maintenance.md": {
-        'cold = { folder = "/slow/lake", days = { bronze = 90, silver = 180 } }': "integration/cli/test_maintain.py",
+        'cold = { folder = "/slow/lake", days = { bronze = 90, silver': "integration/cli/test_maintain.py",
         "lagoa maintain --dry-run": "tables with small files: integration/cli/test_maintain.py",
         "lagoa table advise bronze.orders": "queries that were logged: integration/usage/test_advice.py",
     },

@@ -14,6 +14,9 @@ from lagoa.errors import CatalogDamaged
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.snapshots import Snapshot
+
 FINGERPRINT = "lagoa.fingerprint"
 """Table property of a model's table: hash of the model, its contract and the state of each input."""
 
@@ -28,6 +31,9 @@ BUILT_ON = "lagoa.built-on"
 
 REWRITTEN = "lagoa.rewritten"
 """Table property of a table whose files were rewritten with the same rows: see `rewritten`."""
+
+SAME_ROWS = "lagoa.same-rows"
+"""Key in the summary of a snapshot that has the rows of the one before it, in other files."""
 
 _TARGET = "write.target-file-size-bytes"
 
@@ -83,6 +89,20 @@ def _rows_of(document: Mapping[str, Any]) -> str | None:
     except (ValueError, KeyError, TypeError):
         return None
     return rows if (before, snapshot) == (_file_before(document), _snapshot_of(document)) else None
+
+
+def rewritten_snapshot(metadata: TableMetadata, snapshot: int | None) -> int | None:
+    """Return the snapshot that a snapshot of a table was rewritten to with the same rows; None if it was not."""
+    found = None
+    while snapshot is not None:
+        snapshot = next((each.snapshot_id for each in metadata.snapshots if _rewrites(each, snapshot)), None)
+        found = found if snapshot is None else snapshot
+    return found
+
+
+def _rewrites(snapshot: Snapshot, before: int) -> bool:
+    same = snapshot.summary is not None and SAME_ROWS in snapshot.summary.additional_properties
+    return snapshot.parent_snapshot_id == before and same
 
 
 def is_models_own(document: Mapping[str, Any]) -> bool:

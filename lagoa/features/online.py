@@ -111,7 +111,7 @@ def _materialize(context: LakeContext, ref: str, began: float, *, leave_out: boo
             left_out[view.name] = str(error)
             continue
         online = before.views.get(view.name) if before else None
-        if online is not None and (online.pointer, online.key) == (latest.pointer, view.key):
+        if online is not None and online.key == view.key and context.metadata.same_rows(online.pointer, latest.pointer):
             kept[view.name] = online
         else:
             new.append(latest)

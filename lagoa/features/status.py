@@ -74,7 +74,8 @@ def _status(context: LakeContext) -> FeatureStatus:
     for view in definitions.views.values():
         online = state.views.get(view.name) if state else None
         pointer = pointers.get(TableName.parse(view.table))
-        behind = view.online and (online is None or (online.pointer, online.key) != (pointer, view.key))
+        same = online is not None and context.metadata.same_rows(online.pointer, pointer) and online.key == view.key
+        behind = view.online and not same
         pushed = store.pushed(online.part) if online else 0
         views.append(ViewStatus(view, online, pushed, behind, pointer is None))
     return FeatureStatus(

@@ -38,6 +38,26 @@ def foreign_intent(context: LakeContext, table: TableName, before: str | None, a
     return Intent("append", str(table), snapshot, now.current_schema_id, now.default_spec_id, files=tuple(added))
 
 
+def only_added_rows(context: LakeContext, table: TableName, before: str | None, after: str | None) -> bool:
+    """Return whether a table was only appended to from one state to the next, and its files rewritten."""
+    if before is not None and after is not None:
+        then, now = (context.metadata.parsed(each) for each in (before, after))
+        kinds = _kinds_since(then, now)
+        if then.table_uuid == now.table_uuid and kinds is not None and kinds <= {"append", "replace"}:
+            return True
+    return foreign_intent(context, table, before, after).kind == "append"
+
+
+def _kinds_since(then: TableMetadata, now: TableMetadata) -> set[str] | None:
+    """Return the kinds of snapshots since an earlier state of a table; None if they do not lead back to it."""
+    kinds = set()
+    snapshot = now.current_snapshot()
+    while snapshot is not None and snapshot.snapshot_id != then.current_snapshot_id:
+        kinds.add(snapshot.summary.operation.value if snapshot.summary else "unknown")
+        snapshot = now.snapshot_by_id(snapshot.parent_snapshot_id) if snapshot.parent_snapshot_id else None
+    return None if snapshot is None else kinds
+
+
 def _plain(then: TableMetadata | None, now: TableMetadata) -> bool:
     """Return whether two states of a table differ in nothing but files; properties may say how files are read."""
     if then is None:

@@ -13,7 +13,7 @@ from lagoa.domain.lists import listed
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName
-from lagoa.publish.foreign import foreign_intent
+from lagoa.publish.foreign import foreign_intent, only_added_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -107,7 +107,7 @@ class Plan:
     ) -> Plan:
         """Decide what is done with each table; raises `InvalidName` for one of `ours` or `theirs`."""
         mine = dict(work.catalog.diff(work.parted, work.head))
-        others = work.catalog.diff(work.parted, work.main)
+        others = work.by_main({table: new for table, (_, new) in mine.items()})
         writes = _writes(work)
         if undone is not None:  # what was done beside it is done again on the state before it
             before = work.catalog.tables(work.main)
@@ -169,7 +169,10 @@ class Plan:
                 for name, pointer in built.items()
                 if self.how[table] == "kept"
                 and table not in stale
-                and (state.get(TableName.of_text(name)) != pointer or TableName.of_text(name) in changed | stale)
+                and (
+                    TableName.of_text(name) in changed | stale
+                    or not metadata.same_rows(state.get(TableName.of_text(name)), pointer)
+                )
             }
             if not more:
                 return stale
@@ -229,7 +232,7 @@ class Plan:
 
     def _beside_model(self, write: Write) -> str:
         """Return that a write to a model's table would be lost when it runs again; empty for one of the model."""
-        if write.intent.kind in {"model", "evolve", *_LAST}:
+        if write.intent.kind in {"model", "evolve", "compact", *_LAST}:
             return ""
         by = f"{write.commit.id[:12]} of {write.commit.author}"
         return f"{self._who} changed its rows otherwise than by its model ({by}), which would run again without that"
@@ -273,7 +276,7 @@ class Plan:
     def _only_appended(self, table: TableName) -> bool:
         catalog, work = self.work.catalog, self.work
         before, after = (catalog.tables(each).get(table) for each in (work.parted, work.main))
-        return before == after or foreign_intent(work.context, table, before, after).kind == "append"
+        return before == after or only_added_rows(work.context, table, before, after)
 
     def _by_main(self, table: TableName) -> str:
         """Return the commit of main that changed a table last, and whose it is; or what is taken back."""

@@ -107,7 +107,7 @@ class Replay:
         additions: list[Addition] = []
         for write in self._plan.of_table(table):
             intent = write.intent
-            if write.load and self._is_dropped(write.load):
+            if intent.kind == "compact" or (write.load and self._is_dropped(write.load)):
                 continue
             if intent.kind in {"append", "evolve"} or not (intent.key or intent.predicate):
                 additions.append(self._addition(write))

@@ -154,7 +154,7 @@ class Work:
     def tables(self) -> dict[TableName, str | None]:
         """Return the net change: the new pointer of each table, None for one that is dropped."""
         ours = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.head).items()}
-        theirs = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.main).items()}
+        theirs = {table: new for table, (_, new) in self.by_main(ours).items()}
         clash = sorted(table for table in ours.keys() & theirs.keys() if ours[table] != theirs[table])
         if clash:
             raise self._conflict(clash, "both changed", behind=True)
@@ -170,6 +170,23 @@ class Work:
         }
         refuse_held_within(self.catalog, self.main, batches)
         return net
+
+    def by_main(self, ours: Mapping[TableName, str | None]) -> dict[TableName, tuple[str | None, str | None]]:
+        """Return what main changed since, as pointers before and after.
+
+        Where it only rewrote files of a table, and the branch changed the table, main left it alone: the branch's state
+        has all rows of both.
+
+        Args:
+            ours: the pointers of the tables that the branch changed.
+        """
+        same_rows = self.context.metadata.same_rows
+        changed = self.catalog.diff(self.parted, self.main)
+        return {
+            table: both
+            for table, both in changed.items()
+            if ours.get(table, both[1]) == both[1] or not same_rows(*both)
+        }
 
     def both(self, table: TableName) -> tuple[str | None, str | None]:
         """Return a table's pointers where the branch and main diverged, and on the branch; None where it is not."""

@@ -292,7 +292,7 @@ def _reasons(context: LakeContext, model: Model, pointers: Pointers) -> tuple[li
     pointer = pointers[model.table]
     then = built_from(context, model, pointer)
     if not isinstance(then, str):
-        changed = [name for name in model.inputs if pointers.get(name) != then[name]]
+        changed = [name for name in model.inputs if not context.metadata.same_rows(pointers.get(name), then[name])]
         return [f"{name} has changed" if name in pointers else f"{name} is missing" for name in changed], False
     if then == WRITTEN_BY_OTHERS:
         return [then], True

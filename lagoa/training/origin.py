@@ -58,7 +58,7 @@ def tables_of(context: LakeContext, run: TrainingRun) -> TablesAt:
 def _left(context: LakeContext, run: TrainingRun) -> str:
     """Return in words what there still is of a run."""
     now = {str(table): pointer for table, pointer in context.pointers(MAIN).items()}
-    same = sum(now.get(name) == pointer for name, pointer in run.rows.tables.items())
+    same = sum(context.metadata.same_rows(now.get(name), pointer) for name, pointer in run.rows.tables.items())
     return (
         f"its record with code, metrics and the hash of its rows (`lagoa ml show {run.id}`); main has {same} of its "
         f"{len(run.rows.tables)} tables as they were. `lagoa ml train {run.model}` trains it on main."

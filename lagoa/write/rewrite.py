@@ -18,6 +18,7 @@ from lagoa.catalog.table_facts import (
     BUILT_ON,
     BUILT_SNAPSHOT,
     REWRITTEN,
+    SAME_ROWS,
     is_models_own,
     rewritten,
     table_document,
@@ -103,7 +104,12 @@ class _Replacing(_SnapshotProducer["_Replacing"]):
     """
 
     def __init__(self, transaction: Transaction) -> None:
-        super().__init__(operation=Operation.OVERWRITE, transaction=transaction, io=transaction._table.io)
+        super().__init__(
+            operation=Operation.OVERWRITE,
+            transaction=transaction,
+            io=transaction._table.io,
+            snapshot_properties={SAME_ROWS: "true"},
+        )
 
     def _build_delete_files_partition_predicate(self) -> None:
         """Look for no file by its partition: all manifests are read."""

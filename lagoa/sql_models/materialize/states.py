@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lagoa.catalog.readable import table_at
+from lagoa.catalog.table_facts import rewritten_snapshot
 from lagoa.domain.sql_names import names_in_sql
 from lagoa.errors import QueryError
 
@@ -30,10 +31,17 @@ class NotComparableError(Exception):
 
 @dataclass(frozen=True)
 class State:
-    """A table of a lake at one pointer."""
+    """A table of a lake at one pointer.
+
+    Attributes:
+        storage: opens its files.
+        pointer: the pointer.
+        snapshot: id of the snapshot whose files it has; None for the current one.
+    """
 
     storage: Storage
     pointer: str
+    snapshot: int | None = None
 
     @cached_property
     def table(self) -> StaticTable:
@@ -43,7 +51,7 @@ class State:
     @cached_property
     def files(self) -> dict[tuple[str, ...], FileScanTask]:
         """Its data files, each by its path and those of its delete files."""
-        tasks = self.table.scan().plan_files()
+        tasks = self.table.scan(snapshot_id=self.snapshot).plan_files()
         return {(t.file.file_path, *sorted(each.file_path for each in t.delete_files)): t for t in tasks}
 
     @cached_property
@@ -103,10 +111,15 @@ def _changed(
 
 
 def _unshared(session: SqlSession, old: State, new: State) -> list[tuple[int, str]]:
-    """Return what to read of each state, as (-1 or 1, SQL), without the files that both share."""
+    """Return what to read of each state, as (-1 or 1, SQL), without the files that both share.
+
+    If the earlier state's files were rewritten with the same rows since, those that they became are taken for it.
+    """
+    rewritten = rewritten_snapshot(new.table.metadata, old.table.metadata.current_snapshot_id)
+    shared = old if rewritten is None else State(new.storage, new.pointer, rewritten)
     own = {
         sign: (state, [task for key, task in state.files.items() if key not in other.files])
-        for sign, state, other in ((-1, old, new), (1, new, old))
+        for sign, state, other in ((-1, shared, new), (1, new, shared))
     }
     whole = any(task.delete_files for _, tasks in own.values() for task in tasks)
     sources = []
@@ -118,5 +131,5 @@ def _unshared(session: SqlSession, old: State, new: State) -> list[tuple[int, st
                 break
             sources.append((sign, source))
     if whole:
-        return [(sign, session.table_at(state.pointer)) for sign, (state, _) in own.items()]
+        return [(-1, session.table_at(old.pointer)), (1, session.table_at(new.pointer))]
     return sources

@@ -1,0 +1,219 @@
+"""Processes that work on a small lake and are killed at a named point, beside a plain record of what main must hold.
+
+After each kill main has what it had before or what the work makes of it, whole; the work is done again to its end, and
+leaves what one run without a kill leaves. At the end every state that main ever had reads as it did.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+import lagoa
+from lagoa.domain import faults
+from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.errors import NothingToPublish, RefExists
+from lagoa.publish.candidate import RECEIPT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from lakes import LakeFolder
+
+    from lagoa.branch import Branch
+    from lagoa.lake import Lake
+
+PEOPLE, STATE, COUNTS = "bronze.people", "silver.state", "gold.counts"
+
+_PUBLISH = tuple(step for step in faults.STEPS if step.startswith("publish."))
+_WRITE = tuple(step for step in faults.STEPS if step.startswith("write."))
+
+Main = tuple[frozenset[int], tuple[tuple[int, str], ...]]
+"""What main holds: people by id, and states by id."""
+
+
+def describe(folder: LakeFolder) -> None:
+    """Write the contracts of the lake's tables, and the model."""
+    folder.contract(PEOPLE, "id:long* name:string")
+    folder.contract(STATE, "id:long* state:string")
+    folder.contract(COUNTS, "name:string! people:long!", materialization="full")
+    folder.model(COUNTS, f"SELECT name, count(*) AS people FROM {PEOPLE} GROUP BY name")
+
+
+def _branch(lake: Lake, name: str) -> Branch:
+    with suppress(RefExists):
+        return lake.create_branch(name)
+    return lake.branch(name)
+
+
+def _published(branch: Branch) -> None:
+    with suppress(NothingToPublish):
+        branch.publish()
+
+
+def _load(lake: Lake, number: int, _: str) -> None:
+    branch = _branch(lake, f"run/load-{number}")
+    rows = pa.table({"id": pa.array([number], pa.int64()), "name": ["eva"]})
+    branch.append(PEOPLE, rows, batch=f"load-{number}")
+    branch.transform()
+    _published(branch)
+
+
+def _merge(lake: Lake, number: int, _: str) -> None:
+    branch = _branch(lake, f"run/merge-{number}")
+    branch.merge(STATE, pa.table({"id": pa.array([number % 5], pa.int64()), "state": [f"s{number}"]}))
+    _published(branch)
+
+
+def _rebase(lake: Lake, _: int, name: str) -> None:
+    branch = lake.branch(name)
+    branch.rebase()
+    _published(branch)
+
+
+def _review(lake: Lake, _: int, name: str) -> None:
+    branch = lake.branch(name)
+    assert {each.table.name for each in branch.review().tables} >= {"people"}
+    _published(branch)
+
+
+def _revert(lake: Lake, _: int, commit: str) -> None:
+    with suppress(NothingToPublish):
+        lake.revert(commit)
+
+
+def _rollback(lake: Lake, _: int, commit: str) -> None:
+    with suppress(NothingToPublish):
+        lake.rollback(f"{MAIN}@{commit}", hold=True)
+
+
+def _compact(lake: Lake, _: int, __: str) -> None:
+    lake.compact()
+
+
+WORK: dict[str, tuple[Callable[[Lake, int, str], None], tuple[str, ...]]] = {
+    "load": (_load, faults.STEPS),
+    "merge": (_merge, faults.STEPS),
+    "rebase": (_rebase, (*faults.OF_REBASE, *_PUBLISH)),
+    "review": (_review, _PUBLISH),
+    "revert": (_revert, _PUBLISH),
+    "rollback": (_rollback, _PUBLISH),
+    "compact": (_compact, (*faults.OF_COMPACTION, *_WRITE, *_PUBLISH)),
+}
+"""What a process does, and the named points that it comes by."""
+
+
+def _be_killed(root: str, profile: str, what: str, number: int, given: str, step: str) -> None:
+    """Be a process that works, and is killed at a point."""
+    faults.set_hook(lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == step else None)
+    with lagoa.open_lake(root, profile or None) as lake:
+        WORK[what][0](lake, number, given)
+
+
+@dataclass
+class Crashes:
+    """A lake on which processes are killed.
+
+    Attributes:
+        lake: the lake.
+        process: makes processes.
+        random: chooses.
+        killed: how many processes were killed, by what they did.
+    """
+
+    lake: Lake
+    process: Callable[..., Any]
+    random: Random
+    killed: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self._number = 100
+        self._states: dict[str, Main] = {}
+        for _ in range(6):
+            self._number += 1
+            _load(self.lake, self._number, "")
+        _merge(self.lake, self._number, "")
+        self._keep()
+
+    def kill(self, times: int) -> None:
+        """Kill so many processes, one after the other, and examine the lake after each."""
+        while self.killed.total() < times:
+            what = self.random.choice(list(WORK))
+            self._one(what, self.random.choice(WORK[what][1]))
+        self.examine()
+
+    def _one(self, what: str, step: str) -> None:
+        self._number += 1
+        number, before = self._number, self.main()
+        given, after = self._given(what, before)
+        before = self.main()
+        settings = self.lake.settings
+        dying = self.process(target=_be_killed, args=(str(settings.root), settings.profile, what, number, given, step))
+        dying.start()
+        dying.join(120)
+        where = (what, step, number)
+        assert dying.exitcode in {0, -signal.SIGKILL}, where
+        self.killed[what] += dying.exitcode == -signal.SIGKILL
+        self._keep()
+        assert self.main() in {before, after}, where
+        WORK[what][0](self.lake, number, given)
+        self._keep()
+        assert self.main() == after, where
+        assert not [ref for ref in self.lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)], where
+        counted = self.lake.sql(f"SELECT sum(people) FROM {COUNTS}").fetchall()
+        assert counted == [(len(after[0]),)], where
+
+    def _given(self, what: str, main: Main) -> tuple[str, Main]:
+        """Prepare a work; return what it is told, and what main holds once it is done."""
+        people, states = main
+        if what == "load":
+            return "", (people | {self._number}, states)
+        if what == "merge":
+            return "", (people, tuple(sorted({**dict(states), self._number % 5: f"s{self._number}"}.items())))
+        if what in {"rebase", "review"}:
+            branch = self.lake.create_branch(f"run/{what}-{self._number}")
+            branch.append(PEOPLE, pa.table({"id": pa.array([self._number], pa.int64()), "name": ["rui"]}))
+            branch.transform()
+            after = people | {self._number}
+            if what == "rebase":
+                self._number += 1
+                _load(self.lake, self._number, "")
+                after |= {self._number}
+            return branch.name, (after, states)
+        if what == "revert":
+            self._number += 1
+            _load(self.lake, self._number, "")
+            return self.lake.publications(1)[0].commit, main
+        if what == "rollback":
+            commit = self.lake.resolve(MAIN).id
+            self._number += 1
+            _load(self.lake, self._number, "")
+            return commit, main
+        return "", main
+
+    def main(self, ref: str = MAIN) -> Main:
+        """Return what a ref holds."""
+        people = self.lake.sql(f"SELECT id FROM {PEOPLE}", ref=ref).fetchall()
+        states = self.lake.sql(f"SELECT id, state FROM {STATE} ORDER BY id", ref=ref).fetchall()
+        assert len(people) == len(set(people)), "no row is there twice"
+        return frozenset(id_ for (id_,) in people), tuple(states)
+
+    def _keep(self) -> None:
+        """Record what main holds now, at its commit."""
+        self._states[self.lake.resolve(MAIN).id] = self.main()
+
+    def examine(self) -> None:
+        """Compare every state that main had with what was recorded, and look for faults of the catalog."""
+        assert self.lake.context.catalog.verify() == []
+        for commit, state in self._states.items():
+            assert self.main(f"{MAIN}@{commit}") == state
+        for _, commit in self.lake.context.catalog.moves(MAIN):
+            found = self.lake.context.catalog.get(commit)
+            assert self.lake.context.receipts.get(found.properties[RECEIPT]).commit == commit

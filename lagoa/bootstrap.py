@@ -20,7 +20,7 @@ from lagoa.storage.local import LocalStorage
 from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from psycopg import Connection
     from pydantic import SecretStr
@@ -77,7 +77,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     state.mkdir(parents=True, exist_ok=True)
     secrets_of = cache(partial(open_secrets, settings))
     tokens = _sign_in(settings, secrets_of)
-    storage, catalog = _open_state(settings, tokens)
+    storage, catalog, all_pointers = _open_state(settings, tokens)
 
     def open_engine() -> SqlEngine:
         from lagoa.adapters.duckdb.engine import DuckDBEngine
@@ -113,6 +113,7 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
             people=_people(settings, tokens),
             sql_catalogs=_sql_catalogs(settings),
             open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
+            all_pointers=all_pointers,
         )
     )
 
@@ -222,12 +223,14 @@ def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog) 
     return TrinoEngine(stack, access, storage, catalog.lend)
 
 
-def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, VersionedCatalog]:
-    """Open the storage of the tables' files, and the catalog."""
+def _open_state(
+    settings: Settings, tokens: Tokens | None
+) -> tuple[Storage, VersionedCatalog, Callable[[], Iterator[str]] | None]:
+    """Open the storage of the tables' files, and the catalog; return both, and `LakeContext.all_pointers`."""
     open_storage = _storage_of(settings, tokens)
     if settings.catalog == "nessie":
         storage = open_storage(settings.warehouse_home)
-        return storage, _open_nessie(settings, tokens, storage)
+        return storage, _open_nessie(settings, tokens, storage), None
     from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
     catalog = SqliteCatalog(settings.state_folder / CATALOG, create=True, traces=_traces(settings))
@@ -236,7 +239,7 @@ def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, Ver
     except BaseException:
         catalog.close()
         raise
-    return open_storage(home), catalog
+    return open_storage(home), catalog, catalog.pointers
 
 
 def _traces(settings: Settings) -> list[Path]:

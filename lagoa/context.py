@@ -14,9 +14,10 @@ from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import LakeClosed, NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterator
 
     from lagoa.catalog.batches import BatchFiles
+    from lagoa.catalog.expiry import ExpiryRecords
     from lagoa.catalog.metadata_files import MetadataFiles
     from lagoa.contracts import Contracts
     from lagoa.domain.approvals import Approval
@@ -76,6 +77,8 @@ class LakeContext:
         people: who people are, as the sign-in server says; None where nobody signs in.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
+        all_pointers: yields every pointer that any commit has set, of deleted branches too, the latest first; None if
+            the catalog does not know them.
         clock: returns the time (UTC).
         cache: cache of results derived from the lake's files, by their content.
     """
@@ -96,6 +99,7 @@ class LakeContext:
     people: People | None = None
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
+    all_pointers: Callable[[], Iterator[str]] | None = None
     clock: Callable[[], datetime] = _now
     cache: Cache[tuple[Hashable, ...], Any] = field(default_factory=lambda: Cache(_KEPT), init=False, repr=False)
 
@@ -162,9 +166,23 @@ class LakeContext:
         """The batches that tables contain."""
         return self._once("batches", self._batch_files)
 
+    @property
+    def expiry(self) -> ExpiryRecords:
+        """The records of which states are kept."""
+        return self._once("expiry", self._expiry_records)
+
     def resolve(self, ref: str) -> Commit:
-        """Return the commit that a ref names; raises `RefNotFound`, `InvalidName`."""
-        return self.catalog.resolve(Ref.parse(ref))
+        """Return the commit that a ref names, to read its tables.
+
+        Raises:
+            RefNotFound, InvalidName: there is none.
+            StateExpired: its rows are not kept any more.
+        """
+        parsed = Ref.parse(ref)
+        commit = self.catalog.resolve(parsed)
+        if parsed != Ref(parsed.name):  # the head of a branch or tag is always kept
+            self.expiry.refuse(commit, ref)
+        return commit
 
     def pointers(self, ref: str) -> Pointers:
         """Return the pointer of each table at a ref; raises `RefNotFound`, `InvalidName`."""
@@ -192,6 +210,11 @@ class LakeContext:
         from lagoa.catalog.batches import BatchFiles
 
         return BatchFiles(self.storage, self.settings.batch_days)
+
+    def _expiry_records(self) -> ExpiryRecords:
+        from lagoa.catalog.expiry import ExpiryRecords
+
+        return ExpiryRecords(self.storage)
 
     def _metadata_files(self) -> MetadataFiles:
         from lagoa.catalog.metadata_files import MetadataFiles

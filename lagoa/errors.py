@@ -29,6 +29,10 @@ LagoaError
     ├── InvalidName             an invalid name of a branch, tag, table, column or secret
     ├── RefNotFound, RefExists, RefProtected
     ├── FeaturesGone            features of a commit that is not there; a RefNotFound
+    ├── StateExpired            a state whose rows are not kept any more; a RefNotFound
+    ├── ClockBehind             something in the lake is of a time to come
+    ├── NotCollectable          a lake whose files Lagoa cannot collect
+    ├── CollectionFailed        files could not be collected, such as when a disk is full
     ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
     ├── KeyRefused              a key that no row of the table can have, or a table without one
@@ -434,6 +438,19 @@ class FeaturesGone(RefNotFound):
         self.left = left
 
 
+class StateExpired(RefNotFound):
+    """This commit is in the history, but the rows of its tables are not kept any more, by `[retention]`."""
+
+    def __init__(self, ref: str, expired_at: str) -> None:
+        super().__init__(
+            ref,
+            f"its state expired on {expired_at}, by [retention] of lagoa.toml: the commit is in the history, its rows "
+            "are not kept",
+            "`lagoa log` shows the commits. Before a state expires, `lagoa hold add` or `lagoa tag create` keeps it.",
+        )
+        self.expired_at = expired_at
+
+
 class RefExists(TerminalError):
     """A branch or tag of this name already exists."""
 
@@ -449,6 +466,41 @@ class RefProtected(TerminalError):
         advice = "Every lake has it." if deleting else "Write to a branch (`lagoa branch create`) and publish it."
         super().__init__(f"{ref!r} cannot be {'deleted' if deleting else 'written to'}.", advice)
         self.ref = ref
+
+
+class ClockBehind(TerminalError):
+    """A commit, publication or record is of a later time than the clock's: nobody knows how old things are."""
+
+    def __init__(self, now: str, latest: str) -> None:
+        super().__init__(
+            f"It is {now} by this machine's clock, and the lake has something of {latest}: nothing was deleted.",
+            "Set the clock right, or wait until that time has come.",
+        )
+        self.now = now
+        self.latest = latest
+
+
+class NotCollectable(TerminalError):
+    """Files of this lake cannot be collected."""
+
+    def __init__(self, lake: str) -> None:
+        super().__init__(
+            f"Files of the lake {lake!r} are not collected: they are in an object store, where Lagoa may not delete, "
+            "or its catalog is on a server, which does not know the tables of deleted branches.",
+            "A lake with a SQLite catalog and files in folders can be collected.",
+        )
+        self.lake = lake
+
+
+class CollectionFailed(TerminalError):
+    """A collection ended in the middle; the lake is whole, and what was moved is in the trash."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The collection ended before it was done: {reason}. No state that is kept has lost a file.",
+            "Free space or fix the cause, and collect again; `lagoa maintain --trash` lists what was moved.",
+        )
+        self.reason = reason
 
 
 class NotASuccessor(TerminalError):

@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from lagoa.features.status import FeatureStatus
     from lagoa.ingest import Delivery
     from lagoa.maintain.cold import Cooling, MovedFiles
+    from lagoa.maintain.collection import Collection as CollectedFiles
     from lagoa.maintain.compaction import Compaction
+    from lagoa.maintain.holds import Hold
+    from lagoa.maintain.retention import Expiry
+    from lagoa.maintain.trash import Trash
     from lagoa.quarantine import BatchRecords, ExportResult, RefusedCount, RefusedRecord
     from lagoa.review.blame import Blame
     from lagoa.review.consistency import Consistency
@@ -92,6 +96,8 @@ class Lake:
         """Return a ref as a plain PyIceberg catalog; a work branch can be written to."""
         from lagoa.catalog.ref_catalog import RefCatalog
 
+        if Ref.parse(ref) != Ref(Ref.parse(ref).name):
+            self.context.resolve(ref)  # an expired state has no files to open
         return RefCatalog(self.context.catalog, ref, self.context.metadata, author=self.settings.author)
 
     def run(self, name: str, run_id: str | None = None) -> Run:
@@ -200,13 +206,13 @@ class Lake:
 
     def _commit_of(self, ref: str) -> str:
         parsed = Ref.parse(ref)
-        catalog = self.context.catalog
         # A plain name needs one request to a server; the commit's content is not needed.
-        return catalog.ref(parsed.name).commit if parsed == Ref(parsed.name) else catalog.resolve(parsed).id
+        return self.context.catalog.ref(parsed.name).commit if parsed == Ref(parsed.name) else self.resolve(ref).id
 
     def log(self, ref: str = MAIN, limit: int = 50) -> list[Commit]:
         """Return the commits of a ref, newest first; on main each is a publication."""
-        return list(islice(self.context.catalog.log(self.resolve(ref).id), limit))
+        catalog = self.context.catalog
+        return list(islice(catalog.log(catalog.resolve(Ref.parse(ref)).id), limit))  # of expired states, too
 
     def tables(self, ref: str = MAIN) -> Pointers:
         """Return the pointer of each table at a ref."""
@@ -656,6 +662,80 @@ class Lake:
             with suppress(LagoaError):  # main has moved: it is done again
                 self.delete_ref(run.name)
         return work.result()
+
+    def add_hold(self, name: str, why: str, at: str = MAIN, until: datetime | None = None) -> Hold:
+        """Hold a state: it is kept whatever `[retention]` says.
+
+        Args:
+            name: a name for it.
+            why: the reason.
+            at: the ref whose commit is held.
+            until: when the hold ends; never by itself if None.
+
+        Raises:
+            InvalidName: of the name, an empty reason, or a time that is over.
+            RefExists: there is one of this name.
+            RefNotFound: there is no ref `at`, or its state has expired.
+        """
+        from lagoa.maintain.holds import add_hold
+
+        return add_hold(self.context, name, self._commit_of(at), why, until)
+
+    def holds(self) -> list[Hold]:
+        """Return all holds, by name; those that are over are there until the next expiry."""
+        from lagoa.maintain.holds import holds
+
+        return holds(self.context)
+
+    def remove_hold(self, name: str) -> Hold:
+        """End a hold; raises `RefNotFound`, `InvalidName`."""
+        from lagoa.maintain.holds import remove_hold
+
+        return remove_hold(self.context, name)
+
+    def expire(self, *, dry_run: bool = True) -> Expiry:
+        """Delete runs, sandboxes and holds whose time is over, and record which states `[retention]` keeps.
+
+        Reading the state of any other commit raises `StateExpired` from then on; its files are left to `collect`.
+
+        Args:
+            dry_run: whether only to say what would be done.
+
+        Raises:
+            ClockBehind: a commit, publication or record is of a time to come.
+            NotCollectable: the lake's files are in an object store, or its catalog on a server.
+        """
+        from lagoa.maintain.retention import expire
+
+        return expire(self.context, dry_run=dry_run)
+
+    def collect(self, *, dry_run: bool = True) -> CollectedFiles:
+        """Move files that no kept state needs into the trash, and delete what was there for `trash_days`.
+
+        Args:
+            dry_run: whether only to say what would be done.
+
+        Raises:
+            CatalogDamaged: a file that tells what a state needs cannot be read, or a file that one needs is missing.
+            ClockBehind: a commit, publication or record is of a time to come.
+            NotCollectable: the lake's files are in an object store, or its catalog on a server.
+            CollectionFailed: a disk is full, or files cannot be moved; those that were are in the trash.
+        """
+        from lagoa.maintain.collection import collect
+
+        return collect(self.context, dry_run=dry_run)
+
+    def trash(self) -> list[Trash]:
+        """Return what each collection moved into the trash, the newest first."""
+        from lagoa.maintain.trash import TrashFolder
+
+        return TrashFolder(self.context.storage).all()
+
+    def restore_trash(self, name: str) -> int:
+        """Bring back what a collection moved into the trash; return how many files. Raises `RefNotFound`."""
+        from lagoa.maintain.trash import TrashFolder
+
+        return TrashFolder(self.context.storage).bring_back(name)
 
     def publications(self, limit: int = 50) -> list[Publication]:
         """Return the newest moves of `main` with their audits, newest first."""

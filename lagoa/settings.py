@@ -100,6 +100,26 @@ class ColdRules(BaseModel):
     days: dict[str, Annotated[int, Field(ge=1, le=3650)]] = {}
 
 
+class RetentionRules(BaseModel):
+    """How long what is not the newest is kept; by default nothing expires.
+
+    Attributes:
+        history_days: days for which each state that main had can be read; forever by default. The heads of branches and
+            tags, and what is held, stay in any case.
+        run_days: days after the last commit of a branch `run/…` after which it is deleted; never by default.
+        grace_hours: hours that no write, read or publication exceeds: files are collected if nothing has needed them
+            for so long.
+        trash_days: days for which collected files can be brought back.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    history_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+    run_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+    grace_hours: Annotated[int, Field(ge=1, le=8760)] = 24
+    trash_days: Annotated[int, Field(ge=1, le=3650)] = 7
+
+
 class Settings(BaseSettings):
     """The settings of a lake.
 
@@ -168,6 +188,7 @@ class Settings(BaseSettings):
         author: the author recorded in commits and receipts.
         approval: what asks for an approval before a branch is published.
         cold: which data files move to slower storage.
+        retention: how long states, branches and files are kept that nothing needs.
     """
 
     model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -218,6 +239,7 @@ class Settings(BaseSettings):
     author: Annotated[str, Field(max_length=200)] = Field(default_factory=_user)
     approval: ApprovalRules = ApprovalRules()
     cold: ColdRules = ColdRules()
+    retention: RetentionRules = RetentionRules()
 
     @classmethod
     def settings_customise_sources(
@@ -350,8 +372,9 @@ def _invalid(file: Path, error: ValidationError) -> SettingsError:
     first = error.errors()[0]
     name = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "extra_forbidden":
-        known = [*Settings.model_fields, *(f"approval.{each}" for each in ApprovalRules.model_fields)]
-        known += [f"cold.{each}" for each in ColdRules.model_fields]
+        parts: dict[str, type[BaseModel]] = {"approval": ApprovalRules, "cold": ColdRules, "retention": RetentionRules}
+        inner = (f"{part}.{each}" for part, rules in parts.items() for each in rules.model_fields)
+        known = [*Settings.model_fields, *inner]
         advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."
         return SettingsError(f"{file}: there is no setting {name!r}.{did_you_mean(name, known)}", advice)
     words = _WORDS.get(first["type"])

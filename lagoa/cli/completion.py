@@ -61,6 +61,14 @@ def complete_sandbox(ctx: typer.Context) -> list[str]:
     return [ref.name.removeprefix(PREFIX) for ref in _refs(ctx) if ref.name.startswith(PREFIX)]
 
 
+@_quietly
+def complete_hold(ctx: typer.Context) -> list[str]:
+    """Offer the holds."""
+    from lagoa.maintain.holds import PREFIX
+
+    return [ref.name.removeprefix(PREFIX) for ref in _refs(ctx) if ref.name.startswith(PREFIX)]
+
+
 def complete_range(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the branches and tags for either end of `A..B`."""
     before, dots, _ = incomplete.rpartition("..")

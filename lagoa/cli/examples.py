@@ -38,8 +38,8 @@ EXAMPLES = {
     ],
     "doctor": ["lagoa doctor"],
     "maintain": [
-        "lagoa maintain --dry-run",
         "lagoa maintain bronze.orders silver.orders",
+        "lagoa maintain --expire --collect --yes",
         "lagoa maintain --cold --dry-run",
     ],
     "branch list": ["lagoa branch list"],
@@ -55,6 +55,9 @@ EXAMPLES = {
     ],
     "sandbox extend": ["lagoa sandbox extend ana --ttl 30d"],
     "sandbox delete": ["lagoa sandbox delete ana", "lagoa sandbox delete --expired"],
+    "hold list": ["lagoa hold list"],
+    "hold add": ["lagoa hold add case_17 --why 'a case at court' --from main*2026-11-01 --until 2027-12-31"],
+    "hold remove": ["lagoa hold remove case_17"],
     "table restore": ["lagoa table restore silver.orders --from main~1"],
     "table drop": ["lagoa table drop bronze.people --branch dev"],
     "table blame": [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DAILY, LOOK, CARE = "Daily path", "Look", "Care"
-REFS, TABLES, CONTRACTS, QUARANTINE = "Branches, tags and sandboxes", "Tables", "Contracts", "Quarantine"
+REFS, TABLES, CONTRACTS, QUARANTINE = "Branches, tags, sandboxes and holds", "Tables", "Contracts", "Quarantine"
 FLOWS, FEATURES, MODELS, STACK = "Flows", "Features", "Trained models", "The stack"
 
 PACKAGE = "lagoa.cli.commands"
@@ -38,6 +38,7 @@ COMMANDS = {
     "branch": (".branch", REFS),
     "tag": (".tag", REFS),
     "sandbox": (".sandbox", REFS),
+    "hold": (".hold", REFS),
     "table": (".table", TABLES),
     "contract": (".contract", CONTRACTS),
     "quarantine": (".quarantine", QUARANTINE),

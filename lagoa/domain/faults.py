@@ -49,6 +49,18 @@ OF_COLD = (
 )
 """Fault points of moves to and from cold storage."""
 
+OF_MAINTENANCE = (
+    "expire.refs",  # branches whose time is over are deleted, no record says what has expired
+    "expire.recorded",  # the record says which states are kept
+    "collect.marked",  # everything that is needed is known
+    "collect.listed",  # the garbage is known
+    "collect.looked",  # what came meanwhile is spared
+    "collect.noted",  # the garbage that is to wait is listed for the next collection
+    "collect.begun",  # the trash has the list of what is going to be moved
+    "collect.moved",  # a file has been moved into the trash
+)
+"""Fault points of an expiry and a collection."""
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -59,8 +71,8 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
 
 
 def fault_point(name: str) -> None:
-    """Mark a place named in `STEPS`, `OF_ENGINES`, `OF_REBASE`, `OF_COMPACTION` or `OF_COLD`."""
+    """Mark a place named in one of the tuples above."""
     if _hook is not None:
-        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE, *OF_COMPACTION, *OF_COLD):
+        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE, *OF_COMPACTION, *OF_COLD, *OF_MAINTENANCE):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

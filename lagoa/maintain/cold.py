@@ -90,7 +90,8 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
             waiting[layer] = first + timedelta(days=days)
             continue
         with Seen() as seen:
-            used = [pointer for pointer, at in asked.items() if at >= since]
+            known = {pointer for each in pointers.values() for pointer in each}  # of others the files may be gone
+            used = [pointer for pointer, at in asked.items() if at >= since and pointer in known]
             for _ in files_of(context, used, seen):
                 pass
             for table in sorted(each for each in pointers if each.layer == layer):
@@ -147,14 +148,16 @@ def _folder(context: LakeContext) -> Path:
 
 
 def _history(context: LakeContext) -> Iterator[Commit]:
-    """Yield every commit of every ref once."""
+    """Yield every commit of every ref once, but for those whose files may be gone."""
+    record = context.expiry.newest()
     seen: set[str] = set()
     for ref in context.catalog.refs():
         for commit in context.catalog.log(ref.commit):
             if commit.id in seen:
                 break
             seen.add(commit.id)
-            yield commit
+            if record is None or not record.has_expired(commit):
+                yield commit
 
 
 def _pointers(context: LakeContext) -> dict[TableName, dict[str, None]]:

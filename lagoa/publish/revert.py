@@ -65,6 +65,7 @@ def undo(context: LakeContext, branch: str, publication: str, *, hold: bool = Fa
     undone, base = _undone(catalog, head, commit)
     if base is None:
         raise NothingToPublish(publication)
+    context.expiry.refuse(catalog.get(base), f"{publication}~1")
     plan = Plan.of(Work(context, branch, head, base, base), undone=undone)
     if plan.faults:
         raise RevertConflict(branch, list(plan.faults), head, commit.id, plan.reasons)

@@ -40,7 +40,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
         The move of main, with the batches that it withdraws.
 
     Raises:
-        RefNotFound: the state does not exist, or was never a state of main.
+        RefNotFound: the state does not exist, was never a state of main, or has expired.
         NothingToPublish: main's tables are already those of `to`.
         AuditFailed: the state has no receipt, and a check failed.
         PublishContended: main moved meanwhile. Check what was published before rolling back.
@@ -48,6 +48,7 @@ def rollback(context: LakeContext, to: str, *, hold: bool = False) -> Publicatio
     sweep(context)
     catalog = context.catalog
     target = named_state(catalog, to)
+    context.expiry.refuse(target, to)
     base = catalog.ref(MAIN).commit
     if not catalog.is_ancestor(target.id, base):
         raise RefNotFound(to, "it was never a state of main")

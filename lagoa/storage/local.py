@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from lagoa.errors import OutsideWarehouse
 from lagoa.storage.places import Places
-from lagoa.storage.port import local_path
+from lagoa.storage.port import Stored, local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyarrow.fs import FileSystem
     from pyiceberg.io import FileIO
@@ -94,6 +94,46 @@ class LocalStorage:
         else:
             with suppress(OSError):
                 path.unlink()
+
+    @property
+    def can_move(self) -> bool:
+        """True: a folder has no rules of its own."""
+        return True
+
+    def files_in(self, location: str) -> Iterator[Stored]:
+        """Yield the files in a folder and its subfolders, and links to cold files; no link to a folder is followed."""
+        folders = [self.path(location)]
+        while folders:
+            with suppress(FileNotFoundError), os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_file():
+                        with suppress(FileNotFoundError):  # it was moved meanwhile
+                            written = entry.stat(follow_symlinks=False).st_mtime
+                            yield Stored(entry.path, entry.stat().st_size, written)
+
+    def move(self, location: str, to: str) -> bool:
+        """Move a file, and remove the folder of one write if it was its last; raises `OSError`."""
+        source, target = Path(self.path(location)), Path(self.path(to))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            source.rename(target)
+        except FileNotFoundError:
+            return False
+        if source.parent.parent.name == "data":  # no later write makes its files in it
+            with suppress(OSError):
+                source.parent.rmdir()
+        return True
+
+    def delete_moved(self, location: str, moved_from: str) -> None:
+        """Delete a file that `move` has moved, and the cold file of its former place if it is a link to that."""
+        path, former = Path(self.path(location)), Path(self.path(moved_from))
+        if self._cold and path.is_symlink() and not os.path.lexists(former):
+            cold = Path(self._cold) / former.relative_to(self.location)
+            if path.readlink() == cold:
+                cold.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return nothing: a file system has no uploads."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from pyiceberg.io import FileIO
@@ -43,6 +43,21 @@ class Changed:
     at: datetime | None
     deleted: bool
     first: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file of the warehouse.
+
+    Attributes:
+        place: where it is: an absolute path.
+        size: its number of bytes.
+        modified_s: when it was written, in seconds since 1970, by the clock of the store.
+    """
+
+    place: str
+    size: int
+    modified_s: float
 
 
 class Storage(Protocol):
@@ -94,6 +109,19 @@ class Storage(Protocol):
 
     def discard(self, location: str) -> None:
         """Delete a file, or a folder with its files, that no table refers to."""
+
+    @property
+    def can_move(self) -> bool:
+        """Whether files can be listed and moved by the methods below: not in an object store."""
+
+    def files_in(self, location: str) -> Iterator[Stored]:
+        """Yield the files in a folder and its subfolders, one folder after the other; none if it does not exist."""
+
+    def move(self, location: str, to: str) -> bool:
+        """Move a file, whose time stays; return whether it was there. Folders are made. Raises `OSError`."""
+
+    def delete_moved(self, location: str, moved_from: str) -> None:
+        """Delete a file that `move` has moved, with its cold file if it has one. Raises `OSError`."""
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import INPUTS
 from lagoa.domain.lists import counted
-from lagoa.domain.refs import Ref
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
@@ -59,10 +58,10 @@ def restore_tables(
 
     Raises:
         TableNotFound: `source` has no such table.
-        RefNotFound: no such ref.
+        RefNotFound: no such ref, or its state has expired.
     """
     catalog = context.catalog
-    then = catalog.tables(catalog.resolve(Ref.parse(source)).id)
+    then = catalog.tables(context.resolve(source).id)
     for table in tables:
         if table not in then:
             raise TableNotFound(table, source, did_you_mean_name(table, then))

@@ -27,6 +27,7 @@ OUTPUT = "an example of output: integration/audit/test_loosened.py"
 S3 = "an object store: stack/test_minio.py, unit/storage/test_home.py"
 
 APPROVAL = "rules, and somebody who approves: integration/cli/test_approve.py, integration/publish/test_approval.py"
+COLLECTION = "time that passes: integration/maintain/test_collection.py, integration/cli/test_hold.py"
 REVIEW = "a branch with changes: integration/cli/test_review.py, integration/review/test_request.py"
 
 LEFT_OUT = {
@@ -70,6 +71,10 @@ LEFT_OUT = {
     "maintenance.md": {
         'cold = { folder = "/slow/lake", days = { bronze = 90, silver': "integration/cli/test_maintain.py",
         "lagoa maintain --dry-run": "tables with small files: integration/cli/test_maintain.py",
+        "[retention]": COLLECTION,
+        "lagoa maintain --expire": COLLECTION,
+        'lagoa hold add audit_2026 --why "asked for by the auditors" ': COLLECTION,
+        "lagoa maintain --collect": COLLECTION,
         "lagoa table advise bronze.orders": "queries that were logged: integration/usage/test_advice.py",
     },
     "moving.md": {

@@ -239,6 +239,11 @@ class SqliteCatalog:
             write_home(db, found)
         return found
 
+    def pointers(self) -> Iterator[str]:
+        """Yield every pointer that any commit has set, the latest first; commits of deleted branches are there, too."""
+        with self._file.reading() as db:
+            yield from pointers(db)
+
     def verify(self) -> list[str]:
         """Return what is wrong with the file, a sentence each: SQLite's own check, and the hash of every commit."""
         from lagoa.adapters.sqlite.proof import faults

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lagoa.cli.cold import say_cooled, say_thawed, tell_cooled, tell_moved
+from lagoa.cli.collected import clean, restore, say_trash
 from lagoa.cli.completion import complete_table
 from lagoa.cli.console import emit_json, emit_table, hint, number, say, size
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
     from lagoa.maintain.compaction import Compaction, TableCompaction
 
 
-def maintain(
+def maintain(  # noqa: PLR0913 - options of the command
     ctx: typer.Context,
     tables: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TABLE]...", help="The tables; all by default.", autocompletion=complete_table),
     ] = None,
+    *,
     cold: Annotated[
         bool, typer.Option("--cold", help="Instead, move files that no query asked for to cold storage, by [cold].")
     ] = False,
@@ -33,10 +35,32 @@ def maintain(
             "--thaw", metavar="TABLE", help="Instead, bring its files back from there.", autocompletion=complete_table
         ),
     ] = None,
+    expire: Annotated[
+        bool, typer.Option("--expire", help="Let states and branches expire by [retention] instead.")
+    ] = False,
+    collect: Annotated[
+        bool, typer.Option("--collect", help="Move files that nothing needs into the trash instead.")
+    ] = False,
+    trash: Annotated[bool, typer.Option("--trash", help="Show what is in the trash.")] = False,
+    restore_trash: Annotated[
+        str | None, typer.Option("--restore", metavar="NAME", help="Bring back what a collection moved.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do what --expire and --collect would do.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Rewrite small files of tables into few large ones with the same rows."""
+    """Rewrite small files of tables into few large ones with the same rows; or move and delete files."""
+    if trash or restore_trash or expire or collect:
+        if tables or cold or thaw:
+            raise typer.BadParameter("--expire, --collect, --trash and --restore take no tables, --cold and --thaw.")
+        with open_here(ctx) as lake:
+            if restore_trash:
+                restore(lake, restore_trash)
+            elif trash:
+                say_trash(lake, as_json=as_json)
+            else:
+                clean(lake, expire=expire, collect=collect, dry_run=dry_run or not yes, as_json=as_json)
+        return
     if (cold or thaw) and (tables or (cold and thaw) or (thaw and dry_run)):
         raise typer.BadParameter("--cold takes no tables, and --thaw one table and neither others nor --dry-run.")
     if thaw:

@@ -23,6 +23,7 @@ from lagoa.errors import (
     QueryError,
     RefNotFound,
     RowNotFound,
+    StateExpired,
     TableNotFound,
     TableUnreadable,
 )
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
     from lagoa.domain.commits import Commit
     from lagoa.review.blame.changes import Change, Kind
-    from lagoa.review.blame.rows import KeyRows
+    from lagoa.review.blame.rows import Found, KeyRows
 
 _BATCH = LINEAGE_COLUMNS[0]
 _MOVES = 500
@@ -283,8 +284,8 @@ class _Walk:
         for commit, before, after in self._moves(head):
             newer = self.rows.at(after)
             try:
-                older = self.rows.at(before)
-            except (CatalogDamaged, QueryError, TableUnreadable) as error:
+                older = self._rows_before(commit, before)
+            except (CatalogDamaged, QueryError, TableUnreadable, StateExpired) as error:
                 if not self.writes:
                     raise
                 self.unread = str(error)
@@ -301,6 +302,15 @@ class _Walk:
             came_back = not {"rollback", "restore"}.isdisjoint(made.how)
             if len(self.writes) > limit or not (every or older.rows or came_back):
                 return
+
+    def _rows_before(self, commit: Commit, before: str | None) -> Found:
+        """Return the rows of the state before a commit; raises `StateExpired` if it cannot be read and has expired."""
+        try:
+            return self.rows.at(before)
+        except (CatalogDamaged, QueryError, TableUnreadable):
+            for parent in commit.parents[:1]:
+                self.context.expiry.refuse(self.context.catalog.get(parent), f"{MAIN}@{parent[:12]}")
+            raise
 
     def _moves(self, head: Commit) -> Iterator[tuple[Commit, str | None, str | None]]:
         """Yield the commits that changed the table's pointer, newest first, with the pointer before and after."""

@@ -144,6 +144,11 @@ class S3Storage(LocalStorage):
         if not self.path(location).startswith(S3):
             super().discard(location)
 
+    @property
+    def can_move(self) -> bool:
+        """False: Lagoa's user of the store may not delete."""
+        return False
+
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`, `NotAllowed`."""
         from lagoa.storage.s3.remains import unfinished_uploads

@@ -176,3 +176,11 @@ def test_each_shell_has_its_script(shell, tmp_path):
         [LAGOA, "--show-completion", shell], cwd=tmp_path, env=variables, capture_output=True, text=True, check=False
     )
     assert f"complete_{shell}" in done.stdout
+
+
+def test_holds_are_offered(lake):
+    ok(lake, "hold", "add", "case", "--why", "a case at court")
+    try:
+        assert offered("lagoa hold remove ", lake) == ["case"]
+    finally:
+        ok(lake, "hold", "remove", "case")

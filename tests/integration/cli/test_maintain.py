@@ -26,6 +26,24 @@ def test_small_files_become_one_and_the_rows_stay(lake, tmp_path):
     assert ok(lake, "maintain").out == "No table has files to rewrite.\n"
 
 
+def test_states_expire_and_files_are_collected(lake):
+    with (lake / "lagoa.toml").open("a") as settings:
+        settings.write("\n[retention]\nhistory_days = 1\n")
+    shown = ok(lake, "maintain", "--expire", "--collect")
+    assert "of 0 earlier states of main they are not" in shown.out
+    assert "The lake's tables have" in shown.out
+    assert "Give --yes" in shown.err
+    done = ok(lake, "maintain", "--expire", "--collect", "--yes", "--json").json()
+    assert (done["expiry"]["dry_run"], done["collection"]["dry_run"]) == (False, False)
+    assert done["collection"]["garbage"] == 0
+    assert ok(lake, "maintain", "--trash").out == "The trash is empty.\n"
+    assert ok(lake, "maintain", "--trash", "--json").json() == []
+    refused = lagoa(lake, "maintain", "--restore", "20260101T000000Z")
+    assert refused.code == 1
+    assert "no such collection" in refused.err
+    assert lagoa(lake, "maintain", "bronze.people", "--collect").code == 2
+
+
 def test_a_table_that_is_not_there_is_named(lake):
     refused = lagoa(lake, "maintain", "bronze.peple")
     assert refused.code == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from aged import later
 from trained import DEFINITION, FUNCTION, SELECT, orders, publish
 
 from lagoa.errors import TrainingError, TrainingSetGone
@@ -95,3 +96,28 @@ def test_a_published_commit_needs_no_tag_and_a_lost_one_says_what_is_left(lake):
         lake.reproduce(other.id)
     assert (gone.value.run, gone.value.commit) == (other.id, other.commit)
     assert "lagoa ml show" in gone.value.left
+
+
+def test_a_run_is_the_same_again_after_a_collection(folder, lake):
+    with (folder.root / "lagoa.toml").open("a") as settings:
+        settings.write("\n[retention]\nhistory_days = 1\n")
+    lake = folder.open_folder()
+    commit = publish(lake, orders(100))
+    (run,) = lake.train()
+    lake = later(lake, 3)
+    publish(lake, orders(120, seed=5))
+    lake = later(lake, 3)
+    lake.expire(dry_run=False)
+    lake.collect(dry_run=False)
+    lake = later(lake, 3)
+    lake.collect(dry_run=False)
+    assert lake.reproduce(run.id).same_predictions
+    assert lake.resolve(f"main@{commit}").id == commit
+    lake.delete_ref(run.tag)
+    lake.expire(dry_run=False)
+    lake.collect(dry_run=False)
+    lake = later(lake, 3)
+    assert lake.collect(dry_run=False).garbage > 0
+    with pytest.raises(TrainingSetGone):
+        lake.reproduce(run.id)
+    lake.close()

@@ -1,0 +1,113 @@
+"""The record of which states are kept: what is older and not in it has expired.
+
+An expiry writes a new record, which never changes. So every process of a lake knows which states may be read, whatever
+the settings of its machine say.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lagoa.catalog.table_facts import damaged
+from lagoa.domain.cache import Cache
+from lagoa.errors import StateExpired
+
+if TYPE_CHECKING:
+    from lagoa.domain.commits import Commit
+    from lagoa.storage.port import Storage, Stored
+
+FOLDER = "_lagoa/expiry"
+"""Folder of the records in the warehouse; their names begin with their time, so that they sort by it."""
+
+_FORMAT = 1
+_KEPT = 4
+
+
+@dataclass(frozen=True)
+class ExpiryRecord:
+    """Which states were kept at one time.
+
+    Attributes:
+        at: when (UTC).
+        grace: how long any write may take: commits that were made so shortly before count as newer.
+        kept: ids of the commits that are kept, those of one line one after the other.
+    """
+
+    at: datetime
+    grace: timedelta
+    kept: tuple[str, ...]
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The commits that are kept."""
+        return frozenset(self.kept)
+
+    def has_expired(self, commit: Commit) -> bool:
+        """Return whether the state of a commit is not kept."""
+        return commit.id not in self.ids and commit.committed_at < self.at - self.grace
+
+
+class ExpiryRecords:
+    """The records of one lake. Threads may share one.
+
+    Args:
+        storage: opens the lake's files.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._place = f"{storage.home}/{FOLDER}"
+        self._read: Cache[str, ExpiryRecord] = Cache(_KEPT)
+
+    def files(self) -> list[Stored]:
+        """Return the files of the records, the newest first."""
+        if not self._storage.can_move:
+            return []
+        return sorted(self._storage.files_in(self._place), key=lambda each: each.place, reverse=True)
+
+    def record(self, file: Stored) -> ExpiryRecord:
+        """Return the record in a file; raises `CatalogDamaged`."""
+        return self._read.of(file.place, lambda: self._parsed(file.place))
+
+    def newest(self) -> ExpiryRecord | None:
+        """Return the newest record; None if nothing has ever expired."""
+        found = self.files()
+        return self.record(found[0]) if found else None
+
+    def refuse(self, commit: Commit, ref: str) -> None:
+        """Raise `StateExpired` if the state of a commit is not kept; `ref` is what names it."""
+        record = self.newest()
+        if record is not None and record.has_expired(commit):
+            raise StateExpired(ref, f"{record.at:%Y-%m-%d %H:%M} UTC")
+
+    def write(self, record: ExpiryRecord) -> Stored:
+        """Write a record; raises `OSError`."""
+        name = f"{record.at:%Y%m%dT%H%M%S.%fZ}.json"
+        document = {
+            "version": _FORMAT,
+            "at": record.at.isoformat(),
+            "grace_s": record.grace.total_seconds(),
+            "kept": record.kept,
+        }
+        draft = f"{self._place}.draft/{name}"
+        with self._storage.file_io({}).new_output(draft).create(overwrite=True) as stream:
+            stream.write(json.dumps(document, separators=(",", ":")).encode())
+        self._storage.move(draft, f"{self._place}/{name}")  # as a whole, or not at all
+        return next(each for each in self.files() if each.place.endswith(f"/{name}"))
+
+    def discard(self, file: Stored) -> None:
+        """Remove a record that newer ones replace."""
+        self._storage.discard(self._storage.location_of(file.place))
+
+    def _parsed(self, place: str) -> ExpiryRecord:
+        try:
+            found = json.loads(self._storage.read(self._storage.location_of(place)))
+            at = datetime.fromisoformat(found["at"]).astimezone(UTC)
+            return ExpiryRecord(at, timedelta(seconds=found["grace_s"]), tuple(found["kept"]))
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            message = f"The record {place} of the states that are kept cannot be read: {error}."
+            raise damaged(message, error) from error

@@ -219,7 +219,7 @@ class LakeContext:
     def _metadata_files(self) -> MetadataFiles:
         from lagoa.catalog.metadata_files import MetadataFiles
 
-        return MetadataFiles(self.storage)
+        return MetadataFiles(self.storage, self.settings.snapshots)
 
     def _read_contracts(self) -> Contracts:
         from lagoa.contracts import ContractCache, Contracts

@@ -180,6 +180,8 @@ class Settings(BaseSettings):
             default.
         query_log_days: how many days the queries that users run are kept on this machine, without their values, for
             `lagoa table advise`; 0 to keep none.
+        snapshots: how many snapshots a table's metadata lists. Older ones are in the metadata of older commits, which
+            every command reads; other engines find them there, too.
         incoming_days: how many days the rows of a merge are kept as received, so that they can be merged again on
             another state; 0 to keep none.
         publish_tries: how many times a publication is attempted if main moves meanwhile.
@@ -233,6 +235,7 @@ class Settings(BaseSettings):
     target_file_mb: Annotated[int, Field(ge=1, le=4096)] = 256
     batch_days: Annotated[int, Field(ge=1, le=36500)] | None = None
     query_log_days: Annotated[int, Field(ge=0, le=3650)] = 90
+    snapshots: Annotated[int, Field(ge=1, le=10_000)] = 20
     incoming_days: Annotated[int, Field(ge=0, le=3650)] = 30
     publish_tries: Annotated[int, Field(ge=1, le=100)] = 5
     publish_wait_s: Annotated[float, Field(ge=0, le=3600)] = 60.0

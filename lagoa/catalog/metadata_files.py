@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from lagoa.catalog.table_facts import TableFacts
     from lagoa.storage.port import Storage
 
+SNAPSHOTS = 20
+"""How many snapshots a new metadata file lists by default."""
+
 _FACTS = 32 * 1024**2
-_PARSED = 64 * 1024**2
+_PARSED = 32 * 1024**2
 """How many bytes are cached: of facts, and of PyIceberg's objects, which take milliseconds to parse."""
 
 _PER_FILE, _PER_SNAPSHOT, _PER_FIELD, _PER_COLUMN = 16_000, 4_500, 1_500, 200
@@ -50,6 +53,34 @@ def without_history(metadata: TableMetadata) -> TableMetadata:
     )
 
 
+def with_recent_history(metadata: TableMetadata, most: int) -> TableMetadata:
+    """Return a table's metadata with its latest snapshots, those before left out: older commits have them.
+
+    Args:
+        metadata: of the table.
+        most: how many snapshots stay, or the table's property `history.expire.min-snapshots-to-keep` if that is more.
+            Those that tags and branches inside of the table name stay, too.
+    """
+    from pyiceberg.table import TableProperties
+
+    most = max(most, int(metadata.properties.get(TableProperties.MIN_SNAPSHOTS_TO_KEEP, "1")))
+    if len(metadata.snapshots) <= most and len(metadata.metadata_log) <= most:
+        return metadata
+    named = {each.snapshot_id for each in metadata.refs.values()} | {metadata.current_snapshot_id}
+    older, latest = metadata.snapshots[:-most], metadata.snapshots[-most:]
+    snapshots = [*(each for each in older if each.snapshot_id in named), *latest]
+    gone = {each.snapshot_id for each in older} - named
+    return metadata.model_copy(
+        update={
+            "snapshots": snapshots,
+            "snapshot_log": [each for each in metadata.snapshot_log if each.snapshot_id not in gone][-most:],
+            "metadata_log": metadata.metadata_log[-most:],
+            "statistics": [each for each in metadata.statistics if each.snapshot_id not in gone],
+            "partition_statistics": [each for each in metadata.partition_statistics if each.snapshot_id not in gone],
+        }
+    )
+
+
 def write_metadata(metadata: TableMetadata, file: OutputFile) -> None:
     """Write a metadata file; raises `OSError`.
 
@@ -67,10 +98,12 @@ class MetadataFiles:
 
     Args:
         storage: opens the files.
+        snapshots: how many snapshots a new metadata file lists; see `with_recent_history`.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, snapshots: int = SNAPSHOTS) -> None:
         self.storage = storage
+        self.snapshots = snapshots
         self._facts: Cache[str, TableFacts] = Cache(_FACTS, _facts_size)
         self._parsed: Cache[str, TableMetadata] = Cache(_PARSED, _parsed_size)
 

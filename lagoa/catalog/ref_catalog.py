@@ -21,7 +21,7 @@ from pyiceberg.table.metadata import new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER, SortOrder
 from pyiceberg.typedef import EMPTY_DICT
 
-from lagoa.catalog.metadata_files import write_metadata
+from lagoa.catalog.metadata_files import with_recent_history, write_metadata
 from lagoa.catalog.ref_namespaces import RefNamespaces, RefState
 from lagoa.catalog.table_facts import damaged
 from lagoa.domain.tables import TableName
@@ -120,7 +120,7 @@ class RefCatalog(RefNamespaces):
     def commit_table(
         self, table: Table, requirements: tuple[TableRequirement, ...], updates: tuple[TableUpdate, ...]
     ) -> CommitTableResponse:
-        """Write the next metadata file of a table and point the branch to it."""
+        """Write the next metadata file of a table, with its recent snapshots, and point the branch to it."""
         self.check_writable()
         name = self._name(table.name())
         before = self._state().tables.get(name)
@@ -128,6 +128,7 @@ class RefCatalog(RefNamespaces):
         staged = self._update_and_stage_table(current, table.name(), requirements, updates)
         if current is not None and staged.metadata == current.metadata:
             return _response(current)
+        staged.metadata = with_recent_history(staged.metadata, self._files.snapshots)
         self._write(staged)
 
         def plan(state: RefState) -> Change:

@@ -140,14 +140,15 @@ class AppendedFiles:
         return Addition(intent, files, columns, spec, batches.get(intent.batch.id) if intent.batch else None)
 
     def _files(self, intent: Intent, pointer: str, metadata: TableMetadata) -> tuple[DataFile, ...]:
-        """Return the files of an append from the manifests that its snapshot added, where they are still in use."""
+        """Return the files of an append from the manifests that its snapshot added, where they are still in use.
+
+        A state that does not list the snapshot any more, since others of the same commit followed it, has the files.
+        """
         if not intent.files:
             return ()
-        snapshot = metadata.snapshot_by_id(intent.snapshot or 0)
+        snapshot = metadata.snapshot_by_id(intent.snapshot or 0) or metadata.current_snapshot()
         if snapshot is None:
-            raise CatalogDamaged(
-                f"{intent.table} does not know its snapshot {intent.snapshot} any more.", "Load the rows again."
-            )
+            raise _lost(intent)
         io = self._context.storage.file_io(metadata.properties)
         wanted = set(intent.files)
         found: dict[str, DataFile] = {}
@@ -158,6 +159,8 @@ class AppendedFiles:
                     found[entry.data_file.file_path] = entry.data_file
             if len(found) == len(wanted):
                 break
+        if len(found) < len(wanted):
+            raise _lost(intent)
         return tuple(found[path] for path in intent.files)
 
     def _added(self, pointer: str, metadata: TableMetadata, io: FileIO) -> Mapping[int, list[ManifestFile]]:
@@ -196,6 +199,11 @@ def written_columns(context: LakeContext, intent: Intent, pointer: str, parted: 
 def has_snapshot(context: LakeContext, intent: Intent, pointer: str) -> bool:
     """Return whether a state of a table still knows the snapshot that a write created."""
     return context.metadata.parsed(pointer).snapshot_by_id(intent.snapshot or 0) is not None
+
+
+def _lost(intent: Intent) -> CatalogDamaged:
+    message = f"{intent.table} does not know the files of its snapshot {intent.snapshot} any more."
+    return CatalogDamaged(message, "Load the rows again.")
 
 
 def _parts(spec: PartitionSpec) -> list[tuple[int, str, str]]:

@@ -196,7 +196,7 @@ class Target:
         return table
 
     def _stage(self, changes: FileChanges, properties: Mapping[str, str], replaced: Collection[str] = ()) -> Table:
-        from lagoa.write.transactions import Overwrite
+        from lagoa.write.transactions import Append, Overwrite
 
         left = self.metadata.current_snapshot_id
         if changes.removed:
@@ -207,7 +207,7 @@ class Target:
                     overwrite.append_data_file(file)
                 left = overwrite.snapshot_id
         elif changes.added:
-            with self._transaction.update_snapshot().fast_append() as append:
+            with Append(self._transaction) as append:
                 for file in changes.added:
                     append.append_data_file(file)
                 left = append.snapshot_id

@@ -28,6 +28,7 @@ from lagoa.domain.cache import Cache
 from lagoa.domain.owners import is_running
 from lagoa.domain.sql_names import text_in_sql
 from lagoa.errors import SettingsError
+from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -229,6 +230,8 @@ class DuckDBEngine:
             "allow_unsigned_extensions": True,
             "python_enable_replacements": False,
             "allow_persistent_secrets": False,
+            # It would keep what it has read of each file for as long as memory is left. The system keeps local files.
+            "enable_external_file_cache": self._storage.location.startswith(S3),
         }
         if not percent:
             config["memory_limit"] = self._memory_limit

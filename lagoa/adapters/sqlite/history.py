@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST_PAGE, _LAST_PAGE = 64, 1024
+_FIRST_PAGE, _LAST_PAGE = 8, 1024
 
 _COMMIT = (
     "c.id, p.id, m.id, c.message, c.author, c.committed_at, c.properties "

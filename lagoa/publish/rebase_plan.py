@@ -116,6 +116,10 @@ class Plan:
             mine = {table: mine[table] for table in mine.keys() & {each.table for each in writes}}
         clash = {table for table in mine.keys() & others.keys() if mine[table][1] != others[table][1]}
         models = {each.table for each in writes if each.intent.kind == "model"}
+        if undone is not None:  # the state before of a model's table, too, has to fit to what is done again
+            restored = {table: before[table] for table in undone.tables - mine.keys() if table in before}
+            mine |= {table: (pointer, pointer) for table, pointer in restored.items()}
+            models |= _models_among(work, restored)
         how: dict[TableName, How] = dict.fromkeys(mine, "kept")
         how |= dict.fromkeys(clash, "replayed")
         if ours or theirs:
@@ -187,7 +191,8 @@ class Plan:
         for table, how in sorted(self.how.items()):
             reason = ""
             if how == "built" and table not in models:
-                reason = f"{self._who} built it, not by a model of the lake, from inputs that are others now"
+                built = f"{self._who} built it" if self.of_table(table) else "it was built"
+                reason = f"{built}, not by a model of the lake, from inputs that are others now"
             elif how == "replayed" or (how == "built" and table in others):
                 reason = self._reason(table, others.get(table))
             if crossed and how == "replayed" and not reason:
@@ -297,6 +302,17 @@ def with_owners(work: Work, tables: Collection[TableName]) -> list[TableName]:
     known = {*work.catalog.tables(work.head), *work.catalog.tables(work.main), *work.catalog.tables(work.parted)}
     owners = {each.quarantine: each for each in known if not each.is_quarantine}
     return [owners.get(each, each) for each in tables]
+
+
+def _models_among(work: Work, states: Mapping[TableName, str]) -> set[TableName]:
+    """Return the tables that models of the lake build; those without inputs in their metadata are none."""
+    facts = work.context.metadata.facts
+    built = [table for table, pointer in states.items() if INPUTS in facts(pointer).properties]
+    if not built:
+        return set()
+    from lagoa.sql_models.run import lake_models
+
+    return set(built) & set(lake_models(work.context))
 
 
 def _writes(work: Work) -> list[Write]:

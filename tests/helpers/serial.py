@@ -50,13 +50,13 @@ class Content:
         log: the rows that were appended, in no order.
         batches: rows by the id of the batch that brought them.
         state: by key, value and time.
-        sums: the rows of the model when it ran last.
+        sums: the rows of the model when it ran last; None if it never did.
     """
 
     log: tuple[Row, ...] = ()
     batches: dict[str, tuple[Row, ...]] = field(default_factory=dict)
     state: dict[int, tuple[str, int]] = field(default_factory=dict)
-    sums: frozenset[tuple[str, int, int]] = frozenset()
+    sums: frozenset[tuple[str, int, int]] | None = None
 
     def append(self, rows: tuple[Row, ...], batch: str | None) -> Content:
         """Add rows, unless the batch is there."""
@@ -240,7 +240,8 @@ class Writers:
         """
         writer, expected, after = self._expected(name)
         before, done = self.lake.resolve(name).id, self._effective(writer) if expected is None else []
-        dying = process(target=_die_publishing, args=(str(self.lake.settings.root), name, step))
+        settings = self.lake.settings
+        dying = process(target=_die_publishing, args=(str(settings.root), settings.profile, name, step))
         dying.start()
         dying.join(600)
         assert dying.exitcode in {0, _REFUSED, -signal.SIGKILL}, dying.exitcode
@@ -270,7 +271,9 @@ class Writers:
         undone = self._undone_since(at)
         first = min(undone)
         after = self.moves[first - 1].content
-        built = False
+        built = after.sums is not None and any(
+            what == "transform" for number in undone for what, *_ in self.moves[number].done
+        )
         for number, move in enumerate(self.moves[first:], first):
             if number not in undone:
                 for what, given, batch in move.done:
@@ -311,7 +314,7 @@ class Writers:
 
         assert rows(LOG) == sorted(content.log)
         assert rows(STATE) == sorted((key, *row) for key, row in content.state.items())
-        assert rows(SUMS) == sorted(content.sums)
+        assert rows(SUMS) == sorted(content.sums or ())
 
     def _expected(self, name: str) -> tuple[Writer, type[LagoaError] | None, Content]:
         """Return a writer, and the error that ends a publication or rebase, or what the branch then brings to main.
@@ -467,10 +470,10 @@ _REFUSED = 3
 """What a process exits with whose publication is refused."""
 
 
-def _die_publishing(root: str, branch: str, step: str) -> None:
+def _die_publishing(root: str, profile: str | None, branch: str, step: str) -> None:
     """Be a process that publishes, and is killed at a fault point."""
     faults.set_hook(lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == step else None)
-    with lagoa.open_lake(root) as lake:
+    with lagoa.open_lake(root, profile) as lake:
         try:
             lake.branch(branch).publish()
         except LagoaError:

@@ -113,6 +113,19 @@ def test_an_older_one_was_undone_after_a_revert_that_is_older_than_the_one_that_
     assert published.stale_models()[0] == []
 
 
+def test_a_model_that_only_it_ran_fits_to_inputs_that_changed_since(lake, small):
+    """The state before was built from other pets than there are now: the model runs again."""
+    load(lake, small, 1)
+    load(lake, small, 2)
+    with lake.run("others") as run:
+        run.append("bronze.pets", small.pets(5), batch="q5")
+        run.publish()
+    lake.revert("main~1")
+    assert rows(lake, "bronze.people") == [(1,)]
+    assert rows(lake, "bronze.pets") == [(1,), (5,)]
+    assert lake.sql("select pets from gold.counts").fetchall() == [(2,)]
+
+
 def test_a_table_that_the_publication_created_is_created_by_the_later_one(lake, small):
     for number in (1, 2):
         with lake.run("load") as run:

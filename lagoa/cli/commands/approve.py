@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,12 @@ from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, hint, one_line, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import tell_approval
+from lagoa.cli.publications import say_consent, tell_approval
+from lagoa.domain.approvals import Consent
+from lagoa.errors import LagoaError
+
+if TYPE_CHECKING:
+    from lagoa.branch import Branch
 
 
 def approve(
@@ -33,8 +38,21 @@ def approve(
         found = lake.branch(branch).approve(
             message, commit=commit, on_sign_in=lambda place: hint(f"To sign in, open {place}")
         )
+        asked = _asked(lake.branch(branch))
     if as_json:
         emit_json(tell_approval(found))
         return
     say(f"{branch} at {short(found.commit)} is approved by {one_line(found.shown)}.")
-    hint(f"Next: `lagoa publish {branch}`.")
+    if asked.missing:
+        say_consent(asked)
+        hint("Publishing it needs another approval.")
+    else:
+        hint(f"Next: `lagoa publish {branch}`.")
+
+
+def _asked(branch: Branch) -> Consent:
+    """Return what publishing asks for now; nothing where it would be refused for another reason, which it says."""
+    try:
+        return branch.plan_publication().consent
+    except LagoaError:
+        return Consent()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from lagoa.cli.console import emit_json, hint, relative, say
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.reviews import say_review, tell_review
+
+if TYPE_CHECKING:
+    from lagoa.review.request import Review
 
 
 def review(
@@ -55,4 +58,11 @@ def review(
         say(found.markdown().rstrip("\n"))
     else:
         say_review(found)
-        hint(f"Nothing was done. Next: `lagoa {'approve' if found.consent.missing else 'publish'} {branch}`.")
+        hint(f"Nothing was done. Next: `lagoa {_next(found)} {branch}`.")
+
+
+def _next(review: Review) -> str:
+    """Return the command that comes next; an approval of what is rebased later would be void."""
+    if review.rebase:
+        return "rebase"
+    return "approve" if review.consent.missing else "publish"

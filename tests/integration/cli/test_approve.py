@@ -42,6 +42,15 @@ def test_a_branch_is_approved_and_published(lake, tmp_path):
     assert "Approved by" in (tmp_path / "audit.html").read_text("utf-8")
 
 
+def test_an_approval_that_is_not_enough_says_so(lake, tmp_path):
+    _changed(lake, tmp_path)
+    (lake / "lagoa.toml").write_text((lake / "lagoa.toml").read_text().replace("{owners", "{four_eyes = true, owners"))
+    done = ok(lake, "approve", "dev")
+    assert "Needs an approval:" in done.out
+    assert "an author of the branch (four_eyes)" in done.out
+    assert "needs another approval" in done.err
+
+
 def test_another_head_is_not_approved(lake, tmp_path):
     _changed(lake, tmp_path)
     refused = lagoa(lake, "approve", "dev", "--commit", "0123456789ab")

@@ -26,6 +26,7 @@ def test_a_branch_behind_main_is_rebased_and_published(lake, tmp_path):
     changed_twice(lake, tmp_path)
     before = ok(lake, "publish", "two", "--dry-run")
     assert "two would be rebased first" in before.out
+    assert "Next: `lagoa rebase two`" in ok(lake, "review", "two").err
     assert ok(lake, "publish", "two", "--dry-run", "--json").json()["rebase"]["commit"] is None
     assert lagoa(lake, "publish", "two", "--dry-run", "--no-rebase").code == 4
     planned = ok(lake, "rebase", "two", "--dry-run")

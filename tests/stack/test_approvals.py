@@ -1,8 +1,12 @@
-"""Approvals where people sign in: the name is Keycloak's, and nobody but the publisher can keep one in it."""
+"""Approvals where people sign in: the name is Keycloak's, and nobody but the publisher can keep one in it.
+
+The first tests need no Nessie; the last ones are on it, as all of the roles work there.
+"""
 
 from __future__ import annotations
 
 import html
+import json
 import os
 import re
 import secrets
@@ -23,15 +27,19 @@ import pytest
 from lakes import LakeFolder
 from pydantic import SecretStr
 
+import lagoa
 from lagoa.adapters.oidc.people import OidcPeople
 from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.receipts import PostgresReceipts
 from lagoa.adapters.shared.receipt_documents import write_approval
+from lagoa.audit.records import find_audit
 from lagoa.domain.approvals import Approval
 from lagoa.domain.credentials import drawn_password, read_credentials
-from lagoa.errors import ApprovalMissing, NotAllowed, SignInFailed, StackError
+from lagoa.domain.handover import read_answer
+from lagoa.domain.refs import MAIN
+from lagoa.errors import ApprovalMissing, ApprovalOutdated, LagoaError, NotAllowed, SignInFailed, StackError
 from lagoa.stack.servers.keycloak.people import People
-from tests.stack.test_sign_in import Servers
+from tests.stack.test_sign_in import GOLD, WORK, Servers, reference_lake
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -207,3 +215,107 @@ def test_what_a_person_signs_in_for_is_shown_by_the_command(lake, person):
     assert process.returncode == 0, err
     assert f"approved by {ana.name}" in out
     assert dev.publish().approvals[0].by == ana.name
+
+
+@pytest.fixture
+def on_nessie(tmp_path, signed, person, monkeypatch):
+    """Return what opens the reference lake on Nessie as an engineer who signs the commits, and who else can approve."""
+    ana, eng = person(), person("engineer")
+    servers = Servers(signed)
+    folder = reference_lake(tmp_path, servers, monkeypatch)
+    with (folder / "lagoa.toml").open("a") as file:
+        teams = f'{{ analytics = ["{ana.name}", "{eng.name}"] }}'
+        file.write(f"approval = {{ owners = true, four_eyes = true, teams = {teams} }}\n")
+    monkeypatch.setenv("LAGOA_ROLE", "engineer")
+    monkeypatch.setenv("LAGOA_AUTHOR", eng.name)
+    with lagoa.open_lake(folder, "stack") as opened:
+        yield opened, ana, eng
+
+
+def geography(*zip_codes):
+    return pa.concat_tables([GOLD.set_column(0, "zip_code_prefix", pa.array([each])) for each in zip_codes])
+
+
+def ask_publisher(lake, **request):
+    """Ask a publisher process as any program can; return its answer, or the error."""
+    command = [sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(lake.settings.root)]
+    command += ["--profile", "stack", "--caller", "engineer"]
+    line = json.dumps({"author": "nobody", "message": "", **request}) + "\n"
+    done = subprocess.run(command, input=line, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+    try:
+        return read_answer(done.stdout)
+    except LagoaError as error:
+        return error
+
+
+def test_on_nessie_exactly_what_another_person_approved_is_published(on_nessie):
+    lake, ana, eng = on_nessie
+    dev = lake.create_branch(WORK)
+    dev.append("gold.dim_geography", geography("01001"))
+    before = lake.resolve(MAIN).id
+    with pytest.raises(ApprovalMissing) as told:
+        dev.publish()
+    assert told.value.missing == (
+        f"analytics owns gold.dim_geography (owners; can be approved by {ana.name}, {eng.name})",
+    )
+    assert dev.plan_publication().consent.missing[0].shown == told.value.missing[0]
+    own = dev.approve("mine", on_sign_in=eng.allow)
+    assert (own.by, own.enforced) == (eng.name, True)
+    with pytest.raises(ApprovalMissing, match="an author of the branch"):
+        dev.publish()
+    first = dev.approve("fine", on_sign_in=ana.allow)
+    dev.append("gold.dim_geography", geography("01002"))
+    with pytest.raises(ApprovalMissing):
+        dev.publish()
+    assert lake.resolve(MAIN).id == before
+    with pytest.raises(ApprovalOutdated):
+        dev.approve("still fine", commit=first.commit, on_sign_in=ana.allow)
+    given = dev.approve("fine, too", on_sign_in=ana.allow)
+    publication = dev.publish()
+    assert publication.approvals == (given,)
+    assert (given.by, given.commit, given.enforced) == (ana.name, dev.head, True)
+    assert lake.publications()[0].approvals == (given,)
+    receipt = find_audit(lake.context, MAIN).receipt
+    assert (receipt.approvals, receipt.commit) == ((given,), lake.resolve(MAIN).id)
+    assert lake.blame("gold.dim_geography", "01002").writes[0].author == eng.name
+
+
+def test_on_nessie_a_rebase_by_the_publication_voids_an_approval(on_nessie):
+    lake, ana, _ = on_nessie
+    dev, other = lake.create_branch(WORK), lake.create_branch(f"{WORK}-2")
+    dev.append("gold.dim_geography", geography("01001"))
+    other.append("gold.dim_geography", geography(*(f"02{number:03}" for number in range(50))))
+    for branch in (dev, other):
+        branch.approve(on_sign_in=ana.allow)
+    other.publish()
+    approved = dev.head
+    with pytest.raises(ApprovalMissing) as told:
+        dev.publish()
+    assert told.value.head == dev.head != approved
+    dev.approve(on_sign_in=ana.allow)
+    assert [each.by for each in dev.publish().approvals] == [ana.name]
+
+
+def test_on_nessie_the_publisher_asks_whoever_sends_it_requests(on_nessie, signed):
+    """A program of an engineer's sends lines to a publisher process itself: as Lagoa does, and as it does not."""
+    lake, ana, _ = on_nessie
+    dev = lake.create_branch(WORK)
+    dev.append("gold.dim_geography", geography("01001"))
+    before, head = lake.resolve(MAIN).id, dev.head
+    forged = [{"by": ana.name, "commit": head, "enforced": True}]
+    for request in (
+        {"branch": WORK},
+        {"branch": WORK, "in_turn": True, "refresh": True, "approvals": forged},
+        {"branch": WORK, "author": ana.name, "approval": {"owners": False}},
+    ):
+        assert isinstance(ask_publisher(lake, **request), ApprovalMissing)
+    for token in (None, "abc", Servers(signed).tokens("engineer")().get_secret_value()):
+        asked = {"approve": WORK, "commit": head, "author": ana.name, "token": token}
+        assert isinstance(ask_publisher(lake, **asked), SignInFailed)
+    assert list(lake.context.receipts.approvals(head)) == []
+    token = lake.context.people.sign_in(ana.allow).get_secret_value()
+    assert isinstance(ask_publisher(lake, approve=WORK, commit=before, token=token), ApprovalOutdated)
+    given = ask_publisher(lake, approve=WORK, commit=head, token=token)
+    assert (given.by, given.enforced) == (ana.name, True)
+    assert lake.resolve(MAIN).id == before
+    assert ask_publisher(lake, branch=WORK).approvals == (given,)

@@ -14,7 +14,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from lagoa.cli.layout import GAP, Heading, Painted, fit, laid_out, measured
-from lagoa.domain.lists import counted
+from lagoa.domain.lists import counted, printable
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -218,8 +218,7 @@ def _cell(value: Any) -> Painted:
 
 def one_line(value: Any) -> str:
     """Return a value as text without line ends or control characters."""
-    text = value if isinstance(value, str) else str(value)
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return printable(value if isinstance(value, str) else str(value))
 
 
 def shorten(text: str, width: int = _CELL) -> str:

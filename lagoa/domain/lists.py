@@ -17,7 +17,19 @@ def listed(names: Sequence[str], most: int = 10) -> str:
     """
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     text = ", ".join(names[:most])
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text) + more
+    return printable(text) + more
+
+
+def printable(text: str, keep: str = "") -> str:
+    """Return a text with characters escaped that are not printable, such as those that steer a terminal or turn text.
+
+    Args:
+        text: a text from outside.
+        keep: characters that stay, such as line ends.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in keep else repr(each)[1:-1] for each in text)
 
 
 def cut(text: str, most: int) -> str:

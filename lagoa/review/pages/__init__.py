@@ -1,6 +1,7 @@
 """The HTML pages of Lagoa: each one file, without scripts or anything from outside, for light and dark screens.
 
-A page is a template of this folder that extends `base.html`; every value in it is escaped.
+A page is a template of this folder that extends `base.html`; every value in it is escaped, and so are characters that
+are not printable: some change the direction of the text around them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lagoa.domain.lists import printable
 from lagoa.domain.notebooks import moment, shown_value
 
 if TYPE_CHECKING:
@@ -34,9 +36,15 @@ def _environment() -> Environment:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_finished,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["moment"] = moment
     environment.filters["shown"] = shown_value
     return environment
+
+
+def _finished(value: Any) -> Any:
+    """Return a value as it is put into a page; what is markup already stays."""
+    return printable(value, "\n\t") if type(value) is str else value

@@ -6,7 +6,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from lagoa.domain.lists import cut, listed
+from lagoa.domain.lists import cut, listed, printable
 from lagoa.domain.notebooks import moment, shown_value
 from lagoa.review.request import words
 
@@ -47,7 +47,7 @@ def code(value: Any, most: int = _CELL) -> str:
     """
     text = value if isinstance(value, str) else shown_value(value)
     text = cut(" ".join(text[: 4 * most].split()).replace("|", "¦"), most)
-    text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    text = printable(text)
     if not text:
         return ""
     fence = "`" * (max(map(len, re.findall(r"`+", text)), default=0) + 1)

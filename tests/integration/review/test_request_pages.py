@@ -97,6 +97,13 @@ def test_a_page_is_one_file_without_scripts_or_anything_from_outside(changed):
     assert any("<script>" in word for word in page.words)
 
 
+def test_what_steers_a_terminal_or_turns_text_is_escaped(changed):
+    evil = replace(changed, authors=("\x1b[31mred\x07", "\u202egnp.exe"), problems=("a\u2066b",))
+    for text in (evil.html(), evil.markdown()):
+        assert not {each for each in text if not each.isprintable()} - {"\n", "\t"}
+    assert r"\u202egnp.exe" in evil.html()
+
+
 def test_a_page_has_every_part(changed):
     page = Page(changed.html())
     for heading in ("Tables", "Who reads that", "Commits", "Figures of gold", "Profile", "Some of the rows"):

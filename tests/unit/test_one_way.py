@@ -64,7 +64,8 @@ def test_one_module_offers_what_was_meant() -> None:
 
 def test_one_module_decides_which_data_files_a_write_replaces() -> None:
     rewriting = modules(lambda tree: names(tree) & REWRITING)
-    assert rewriting == {"write/target.py", "write/transactions.py"}, "what stages the files of every write"
+    staging = {"write/rewrite.py", "write/target.py", "write/transactions.py"}
+    assert rewriting == staging, "what stages the files of every write, and of a rewrite with the same rows"
     users = modules(lambda tree: names(tree) & REPLACING)
     assert users == {"write/merge.py", "write/overwrite.py", "write/scd2.py"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 from lagoa.bootstrap import open_lake
@@ -83,6 +84,11 @@ class LakeFolder:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content if isinstance(content, bytes) else content.encode())
         return target
+
+    def take(self, other: LakeFolder) -> None:
+        """Take a copy of all files of another lake, which nobody has open: much faster than to make the same again."""
+        shutil.copytree(other.root, self.root, dirs_exist_ok=True)
+        self._settings = dict(other._settings)
 
     def open(self) -> Lake:
         """Open the lake as its files are now."""

@@ -95,7 +95,13 @@ def ready(folder: TrainedLake) -> Lake:
 @contextmanager
 def served(champions: Champions, *, local: bool = True, watch_s: float = 0.05) -> Iterator[int]:
     """Serve champions in a thread; yield the port."""
-    app = app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK, watch_s)
+    with listening(app_of(Server(champions, SecretStr(TOKEN), local=local), champions, LOOPBACK, watch_s)) as port:
+        yield port
+
+
+@contextmanager
+def listening(app: Any) -> Iterator[int]:
+    """Serve an application in a thread; yield the port."""
     server = uvicorn.Server(uvicorn.Config(app, http=http_protocol(), host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -89,11 +89,12 @@ class FolderTracking:
         self.versions: dict[str, int] = {}
         self.fails = False
         self.fails_to_name = False
+        self.preparing_s = 0.0
         self.prepared = Event()
 
     def prepare(self) -> None:
-        """Take some time, as MLflow does to make its tables."""
-        time.sleep(0.2)
+        """Take the time that is set, as MLflow takes some to make its tables."""
+        time.sleep(self.preparing_s)
         self.prepared.set()
 
     def log(self, run: TrainingRun, model: Path, plots: Path, example: Mapping[str, float | str | None]) -> Tracked:

@@ -19,7 +19,7 @@ class TestEmbedded(OlderLake):
     """All of `OlderLake`, on a SQLite catalog and files of this machine."""
 
 
-@pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.parametrize("name", [EMBEDDED[0], *(pytest.param(each, marks=pytest.mark.slow) for each in EMBEDDED[1:])])
 def test_where_it_was_made(name):
     with older_lake(name) as folder:
         kept = Kept(name, folder)

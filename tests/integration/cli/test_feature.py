@@ -16,10 +16,12 @@ import pytest
 from command_line import lagoa, ok
 from featured import T0, publish
 from lakes import LakeFolder
+from served import listening
 
 from lagoa import open_lake
 
 ROOT = Path(__file__).parents[3]
+NOT_SERVED = ("push", "write-to-online-store", "materialize", "chat", "docs")
 FEATURES = {"event": "at", "domain": "sales", "ttl": "30d"}
 VIEWS = """
 from feast import Entity, FeatureService, ValueType
@@ -126,6 +128,25 @@ def test_publications_and_rollbacks_are_followed(place, tmp_path):
     assert ok(place, "feature", "get", "towns:v", "shop=a", "--json").json()["features"] == {"towns:v": 2}
 
 
+def test_a_port_that_another_process_has_is_refused(place):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = lagoa(place, "serve", "feature", "--port", str(taken.getsockname()[1]))
+    assert (done.code, "cannot be used" in done.err, done.out) == (2, True, "")
+
+
+def test_the_application_only_reads_and_only_for_this_machine(place):
+    from lagoa.feast.applying import open_store
+    from lagoa.feast.serving import reading_app
+
+    with listening(reading_app(open_store(place / "feature_store"))) as port:
+        answer = _ask(port, {"features": ["shops:v"], "entities": {"shop": ["a"]}})
+        refused = {_refusal(port, path) for path in NOT_SERVED}
+        foreign = _refusal(port, "get-online-features", Host="features.example")
+    assert [each["values"] for each in answer["results"]] == [["a"], [2]]
+    assert (refused, foreign) == ({404}, 400)
+
+
+@pytest.mark.slow
 def test_features_are_served_to_this_machine(place):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -136,9 +157,7 @@ def test_features_are_served_to_this_machine(place):
         answer = _ask(
             port, {"features": ["shops:v", "towns:v"], "entities": {"shop": ["a"]}, "full_feature_names": True}
         )
-        refused = {
-            path: _refusal(port, path) for path in ("push", "write-to-online-store", "materialize", "chat", "docs")
-        }
+        refused = {path: _refusal(port, path) for path in NOT_SERVED}
         foreign = _refusal(port, "get-online-features", Host="features.example")
         second = lagoa(place, "serve", "feature", "--port", str(port))
     finally:

@@ -391,6 +391,7 @@ hand = FeatureView(name="hand", entities=[shop], schema=[{feature}], source=sour
     assert applied.context.online.definitions() == before
 
 
+@pytest.mark.slow
 def test_the_command_line_of_feast_applies_and_serves_the_repository(folder, lake):
     publish(lake, row())
     feast = Path(sys.executable).with_name("feast")

@@ -189,7 +189,8 @@ def test_a_state_that_main_had_before_can_be_online(online):
     assert values(online)["shops:v"] == 1
 
 
-def test_no_request_mixes_two_commits(online):
+@pytest.mark.parametrize("commits", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_no_request_mixes_two_commits(online, commits):
     """While states are put in, readers see each number in both views, or in neither."""
     wrong, reads, done = [], [], threading.Event()
 
@@ -204,7 +205,7 @@ def test_no_request_mixes_two_commits(online):
     for each in readers:
         each.start()
     try:
-        for number in range(2, 12):
+        for number in range(2, 2 + commits):
             featured.publish(online, {"a": number})
             online.materialize_features()
     finally:

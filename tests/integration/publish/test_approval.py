@@ -35,15 +35,23 @@ def rows(*ids, price=1.0):
     )
 
 
-@pytest.fixture
-def lake(tmp_path):
-    folder = LakeFolder(tmp_path, author="ana", memory_limit="500MB")
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The files of a lake with ten rows on main, and a branch `dev`."""
+    folder = LakeFolder(tmp_path_factory.mktemp("begun"), author="ana", memory_limit="500MB")
     folder.contract(TABLE, COLUMNS)
-    with folder.open() as opened:
-        with opened.run("load") as branch:
+    with folder.open() as lake:
+        with lake.run("load") as branch:
             branch.append(TABLE, rows(*range(10)))
             branch.publish()
-        opened.create_branch("dev")
+        lake.create_branch("dev")
+    return folder
+
+
+@pytest.fixture
+def lake(begun, folder):
+    folder.take(begun)
+    with folder.open() as opened:
         yield opened
 
 

@@ -46,14 +46,23 @@ def candidates(lake) -> list[str]:
     return [ref.name for ref in lake.refs() if ref.name.startswith(CANDIDATE_PREFIX)]
 
 
+@pytest.fixture(scope="module")
+def begun(shared):
+    """The files of a lake whose main has people and pets."""
+    with shared.open() as lake:
+        branch = lake.create_branch("first")
+        branch.append("bronze.people", shared.people(1, 2), batch="p1")
+        branch.append("bronze.pets", shared.pets(1, 2), batch="q1")
+        branch.publish()
+    return shared
+
+
 @pytest.fixture
-def published(lake, small):
+def published(begun, small):
     """A lake whose main has people and pets."""
-    branch = lake.create_branch("first")
-    branch.append("bronze.people", small.people(1, 2), batch="p1")
-    branch.append("bronze.pets", small.pets(1, 2), batch="q1")
-    branch.publish()
-    return lake
+    small.take(begun)
+    with small.open() as lake:
+        yield lake
 
 
 def test_main_moves_to_the_audited_commit(lake, small):

@@ -41,15 +41,24 @@ def how(result) -> dict[str, str]:
     return {str(each.table): each.how for each in result.tables}
 
 
+@pytest.fixture(scope="module")
+def begun(shared):
+    """The files of a lake whose main has people, pets and counts."""
+    with shared.open() as lake:
+        branch = lake.create_branch("first")
+        branch.append("bronze.people", shared.people(1, 2), batch="p1")
+        branch.append("bronze.pets", shared.pets(1, 2), batch="q1")
+        branch.transform()
+        branch.publish()
+    return shared
+
+
 @pytest.fixture
-def published(lake, small):
+def published(begun, small):
     """A lake whose main has people, pets and counts."""
-    branch = lake.create_branch("first")
-    branch.append("bronze.people", small.people(1, 2), batch="p1")
-    branch.append("bronze.pets", small.pets(1, 2), batch="q1")
-    branch.transform()
-    branch.publish()
-    return lake
+    small.take(begun)
+    with small.open() as lake:
+        yield lake
 
 
 @pytest.fixture

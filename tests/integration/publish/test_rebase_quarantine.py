@@ -18,15 +18,23 @@ PETS = {
 }
 
 
-@pytest.fixture
-def lake(small):
-    """Return the lake, whose people and pets come in files and may all be refused; main has one of each."""
-    _contracts(small)
-    with small.open() as opened:
-        branch = opened.create_branch("first")
-        load(small, branch, "b0", 1)
-        load(small, branch, "c0", 1, into="bronze.pets")
+@pytest.fixture(scope="module")
+def begun(shared):
+    """Return the files of a lake whose people and pets come in files and may all be refused; main has one of each."""
+    _contracts(shared)
+    with shared.open() as lake:
+        branch = lake.create_branch("first")
+        load(shared, branch, "b0", 1)
+        load(shared, branch, "c0", 1, into="bronze.pets")
         branch.publish()
+    return shared
+
+
+@pytest.fixture
+def lake(begun, small):
+    """Return that lake."""
+    small.take(begun)
+    with small.open() as opened:
         yield opened
 
 

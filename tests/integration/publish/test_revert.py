@@ -25,12 +25,21 @@ def load(lake, small, number: int, *, owner: int = 1):
         return run.publish(f"load {number}")
 
 
+@pytest.fixture(scope="module")
+def begun(shared):
+    """The files of a lake with three loads."""
+    with shared.open() as lake:
+        for number in (1, 2, 3):
+            load(lake, shared, number)
+    return shared
+
+
 @pytest.fixture
-def published(lake, small):
+def published(begun, small):
     """A lake with three loads."""
-    for number in (1, 2, 3):
-        load(lake, small, number)
-    return lake
+    small.take(begun)
+    with small.open() as lake:
+        yield lake
 
 
 def test_one_publication_is_undone_and_the_later_one_stays(published, small):

@@ -37,12 +37,21 @@ def publish(lake, small, *ids: int, branch: str) -> str:
     return work.publish().commit
 
 
+@pytest.fixture(scope="module")
+def begun(shared):
+    """The files of a lake with two publications of people: 1, then 2."""
+    with shared.open() as lake:
+        publish(lake, shared, 1, branch="one")
+        publish(lake, shared, 2, branch="two")
+    return shared
+
+
 @pytest.fixture
-def twice(lake, small):
+def twice(begun, small):
     """A lake with two publications of people: 1, then 2."""
-    publish(lake, small, 1, branch="one")
-    publish(lake, small, 2, branch="two")
-    return lake
+    small.take(begun)
+    with small.open() as lake:
+        yield lake
 
 
 def test_the_old_pointers_come_back_in_a_publication(twice):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 from foreign_tables import delete_equal, delete_positions
+from lakes import LakeFolder
 
 from lagoa.domain.tables import TableName
 from lagoa.errors import NothingToPublish, RefNotFound, RefProtected
@@ -43,23 +44,31 @@ COLUMNS = {
 MODEL = "select day, sum(price) as revenue, count(*) as orders from silver.orders group by day"
 
 
-@pytest.fixture
-def folder(folder):
-    folder.settings(author="ana")
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The files of a lake with 100 orders on main, and a branch `dev`."""
+    folder = LakeFolder(tmp_path_factory.mktemp("begun"), author="ana")
     folder.contract(ORDERS, COLUMNS)
     folder.contract(DAYS, "day:date* revenue:double orders:long", materialization="full")
     folder.model(DAYS, MODEL)
+    with folder.open() as lake:
+        with lake.run("load") as branch:
+            branch.append(ORDERS, rows(range(100)))
+            branch.transform()
+            branch.publish()
+        lake.create_branch("dev")
+    return folder
+
+
+@pytest.fixture
+def folder(begun, folder):
+    folder.take(begun)
     return folder
 
 
 @pytest.fixture
 def lake(folder):
     with folder.open() as opened:
-        with opened.run("load") as branch:
-            branch.append(ORDERS, rows(range(100)))
-            branch.transform()
-            branch.publish()
-        opened.create_branch("dev")
         yield opened
 
 

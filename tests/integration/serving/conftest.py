@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from served import ServedLake, ready
+from served import ServedLake, champion, online, publish_served, ready
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +19,16 @@ def shared_lake(shared):
         yield lake
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return the files of a lake with features online, and no model yet."""
+    files = ServedLake(tmp_path_factory.mktemp("begun"))
+    with files.open_folder() as lake:
+        publish_served(lake)
+        online(lake)
+    return files
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Return the files of a lake of one test."""
@@ -26,7 +36,15 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def lake(folder):
-    """Return that lake, with features online and a champion."""
-    with ready(folder) as opened:
-        yield opened
+def untrained(begun, folder):
+    """Return that lake, with features online, and no model yet."""
+    folder.take(begun)
+    with folder.open_folder() as lake:
+        yield lake
+
+
+@pytest.fixture
+def lake(untrained):
+    """Return that lake, with a champion."""
+    champion(untrained)
+    return untrained

@@ -11,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from featured import SHOPS, TOWNS, apply
-from served import ROW, WITH_FEATURES, ServedLake, champion, online, publish_served
+from served import ROW, WITH_FEATURES, champion, online, publish_served
 from trained import BOOSTED, FUNCTION, QUANTILES, SCORES
 
 from lagoa.domain.features import OnlineRow, entity_key
@@ -129,10 +129,10 @@ def test_rows_that_do_not_fit_are_refused(scorer, changes, said):
         scorer.score([])
 
 
-def test_rows_older_than_the_ttl_are_missing(lake):
-    online(lake, ttl_days=45)
-    version = champion(lake)  # a model learned with the view as it is now
-    scorer = lake.scorer(f"late@{version}")
+def test_rows_older_than_the_ttl_are_missing(untrained):
+    online(untrained, ttl_days=45)
+    version = champion(untrained)  # a model learned with the view as it is now
+    scorer = untrained.scorer(f"late@{version}")
     moments = {datetime(2026, 1, 15, tzinfo=UTC): (), datetime(2026, 1, 15, 0, 0, 1, tzinfo=UTC): ("expired",) * 2}
     for moment, causes in moments.items():
         assert tuple(each.cause for each in one(scorer, placed_at=moment).fallbacks) == causes
@@ -177,15 +177,11 @@ def test_a_view_that_is_gone_or_another_by_now_is_missing(lake):
     assert row.known == {"shops": None}
 
 
-def test_a_lake_without_online_features_answers_with_what_it_is_given(tmp_path):
-    folder = ServedLake(tmp_path)
-    with folder.open_folder() as lake:
-        publish_served(lake)
-        online(lake)
-        champion(lake)
-        (lake.settings.state_folder / "features.db").unlink()
-    with folder.open_folder() as lake:
-        answer = lake.scorer("late@champion").score([GIVEN])
+def test_a_lake_without_online_features_answers_with_what_it_is_given(folder, lake):
+    lake.close()
+    (lake.settings.state_folder / "features.db").unlink()
+    with folder.open_folder() as again:
+        answer = again.scorer("late@champion").score([GIVEN])
         assert answer.features_commit is None
         assert {each.cause for each in answer.rows[0].fallbacks} == {"not online"}
 
@@ -194,9 +190,9 @@ FALLBACKS = "\nfallback: {'shops:v': 12.5, 'shops:word': good}\n"
 NO_NULLS = FUNCTION.replace("remainder=SimpleImputer()", 'remainder="passthrough"')
 
 
-def test_a_definition_says_what_stands_in(folder, lake):
+def test_a_definition_says_what_stands_in(folder, untrained):
     folder.model_files(WITH_FEATURES + FALLBACKS, NO_NULLS)
-    scorer = lake.scorer(f"late@{champion(lake)}")
+    scorer = untrained.scorer(f"late@{champion(untrained)}")
     row = one(scorer, shop="nobody")
     assert {(each.feature, each.cause, each.used) for each in row.fallbacks} == {
         ("shops:v", "no row", 12.5), ("shops:word", "no row", "good"),
@@ -213,24 +209,24 @@ def test_a_definition_says_what_stands_in(folder, lake):
         ("\nfallback: {'shops:v': 1, 'shops:word': lukewarm}\n", "'lukewarm' is not one of the texts"),
     ],
 )
-def test_a_model_that_cannot_do_without_a_feature_is_not_loaded(folder, lake, fallback, said):
+def test_a_model_that_cannot_do_without_a_feature_is_not_loaded(folder, untrained, fallback, said):
     folder.model_files(WITH_FEATURES + fallback, NO_NULLS)
-    version = champion(lake)
+    version = champion(untrained)
     with pytest.raises(TrainingError, match=said):
-        lake.scorer(f"late@{version}")
+        untrained.scorer(f"late@{version}")
 
 
-def test_a_fallback_of_no_feature_is_told_at_training(folder, lake):
+def test_a_fallback_of_no_feature_is_told_at_training(folder, untrained):
     folder.model_files(WITH_FEATURES + "\nfallback: {'shops:w': 1}\n")
     with pytest.raises(TrainingError, match=r"The fallback 'shops:w': it is none of the features\. Did you mean"):
-        lake.train()
+        untrained.train()
 
 
-def test_quantiles_are_told_with_the_reasons_of_the_middle_one(folder, lake):
+def test_quantiles_are_told_with_the_reasons_of_the_middle_one(folder, untrained):
     folder.file("ml/price.yaml", QUANTILES)
     folder.file("ml/price.py", BOOSTED)
-    (run,) = lake.train(["price"])
-    scorer = lake.scorer(run.id)
+    (run,) = untrained.train(["price"])
+    scorer = untrained.scorer(run.id)
     given = {name: GIVEN[name] for name in scorer.rows.columns}
     answer = scorer.score([given, {**given, "distance": None, "state": "XX"}], reasons=9)
     assert answer.features_commit is None

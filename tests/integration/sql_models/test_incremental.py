@@ -435,6 +435,7 @@ def test_what_cannot_be_backfilled_is_refused_before_anything_runs(branch: Branc
     assert branch.head == head
 
 
+@pytest.mark.slow
 def test_a_second_delivery_to_the_reference_lake_is_an_increment(tmp_path: Path) -> None:
     for name in ("iceberg", "transformations", "soda"):
         shutil.copytree(ROOT / name, tmp_path / name)

@@ -310,6 +310,7 @@ def test_the_end_of_the_calendar_stands_for_never(folder, lake):
 
 
 def test_a_new_store_is_made_whole_though_the_function_fails(folder, lake):
+    folder.tracking.preparing_s = 0.2
     publish(lake, orders(100))
     folder.model_files(function="def late(features, label, *, strength):\n    return 1 / 0")
     with pytest.raises(TrainingError):

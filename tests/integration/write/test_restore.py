@@ -26,12 +26,20 @@ def publish(lake, small, *ids: int, branch: str) -> str:
     return work.publish().commit
 
 
+@pytest.fixture(scope="module")
+def begun(shared):
+    """The files of a lake with two publications of people and pets: 1, then 2."""
+    with shared.open() as lake:
+        publish(lake, shared, 1, branch="one")
+        publish(lake, shared, 2, branch="two")
+    return shared
+
+
 @pytest.fixture
-def twice(small):
+def twice(begun, small):
     """A lake with two publications of people and pets: 1, then 2."""
+    small.take(begun)
     with small.open() as lake:
-        publish(lake, small, 1, branch="one")
-        publish(lake, small, 2, branch="two")
         yield lake
 
 

@@ -496,9 +496,10 @@ def _arrow(kind: str) -> Any:
     }[kind]), ("c", pa.binary())])  # fmt: skip
 
 
-def test_a_source_five_times_the_memory_limit_goes_through(catalog: InMemoryCatalog, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [4_000_000, pytest.param(12_500_000, marks=pytest.mark.slow)])
+def test_a_source_beyond_the_memory_limit_goes_through(catalog: InMemoryCatalog, tmp_path: Path, rows: int) -> None:
+    """A row has 16 bytes: 64 MB, and 200 MB."""
     table = create(catalog, NestedField(1, "k", LongType()), NestedField(2, "a", LongType()))
-    rows = 12_500_000  # of 16 bytes: 200 MB
     with engine_in(tmp_path, memory_limit="40MB", threads=1, target_file_bytes=2**27) as engine:
         with engine.session({}) as session:
             query = f"select i k, i * 7919 % 1000003 a from range({rows}) r(i)"

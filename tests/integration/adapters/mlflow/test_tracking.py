@@ -15,7 +15,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from pydantic import SecretStr
-from trained import BOOSTED, DEFINITION, QUANTILES, SELECT, TrainedLake, orders, publish
+from trained import BOOSTED, DEFINITION, FUNCTION, QUANTILES, SELECT, TrainedLake, orders, publish
 
 from lagoa.adapters.mlflow.server import MlflowServer
 from lagoa.errors import ModelChanged, TrainingUnavailable
@@ -242,6 +242,7 @@ LocalStore(Path(sys.argv[1]), Path("."))
     assert [each.returncode for each in started] == [0, 0, 0], said
 
 
+@pytest.mark.slow
 def test_a_store_whose_creation_was_interrupted_is_made_anew(tmp_path, monkeypatch):
     from lagoa.adapters.mlflow import store
 
@@ -260,17 +261,11 @@ def test_a_store_whose_creation_was_interrupted_is_made_anew(tmp_path, monkeypat
     assert sorted(each.name for each in folder.iterdir()) == ["creating.lock", "mlflow.db"]
 
 
-def test_columns_may_have_names_that_metrics_cannot(tmp_path):
-    folder = TrainedLake(tmp_path)
-    folder.model_files(
-        DEFINITION.replace("distance", '"usage %, [h]"'),
-        select=SELECT.replace("distance", 'distance as "usage %, [h]"'),
-    )
+def test_columns_may_have_names_that_metrics_cannot(folder, client):
+    folder.file("ml/odd.yaml", DEFINITION.replace("late.sql", "odd.sql").replace("distance", '"usage %, [h]"'))
+    folder.file("ml/odd.sql", SELECT.replace("distance", 'distance as "usage %, [h]"'))
+    folder.file("ml/odd.py", FUNCTION.replace("def late", "def odd"))
     with folder.open() as lake:
-        publish(lake, orders(100))
-        (run,) = lake.train()
+        (run,) = lake.train(["odd"], "dev/ana")
     assert "usage %, [h]" in run.importances
-    import mlflow
-
-    uri = f"sqlite:///{tmp_path / '.lagoa' / 'mlflow' / 'mlflow.db'}"
-    assert "importance.usage __ _h_" in mlflow.MlflowClient(uri, uri).get_run(run.tracking).data.metrics
+    assert "importance.usage __ _h_" in client.get_run(run.tracking).data.metrics

@@ -212,6 +212,7 @@ def measured(root: Path, path: Path) -> tuple[str, int]:
     return said, int(grown)
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_with_bad_records_all_over_a_file(root: Path, tmp_path: Path) -> None:
     good = b"".join(b"%d,%s\n" % (at, b"x" * 2_000) for at in range(1_000))
     path = tmp_path / "data.csv"

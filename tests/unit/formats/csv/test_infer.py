@@ -19,6 +19,7 @@ from pyarrow import parquet
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, SourceError
 from lagoa.formats.infer import infer_contract
+from lagoa.formats.shared.text_files import HEAD
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,7 +138,8 @@ def test_encodings_of_one_byte(tmp_path):
 
 
 def test_a_later_byte_decides_the_encoding(tmp_path):
-    contract = of_text(tmp_path, "id,name\n" + "1,a\n" * 400_000 + "2,é\n", encoding="cp1252")
+    line = f"1,{'a' * 500}\n"
+    contract = of_text(tmp_path, "id,name\n" + line * (2 * HEAD // len(line)) + "2,é\n", encoding="cp1252")
     assert contract.source is not None
     assert contract.source.encoding == "cp1252"
 

@@ -239,11 +239,11 @@ def test_a_column_with_a_word_for_null_is_no_key(tmp_path):
 
 def test_a_type_holds_the_last_of_many_records(tmp_path):
     path = tmp_path / "things.csv"
-    path.write_text("id,a,b,c\n" + "1,2,2026-01-02,true\n" * 600_000 + "1,2.5,x,maybe\n", "utf-8")
+    path.write_text("id,a,b,c\n" + "1,2,2026-01-02,true\n" * 150_000 + "1,2.5,x,maybe\n", "utf-8")
     contract, text = inferred(path, THINGS)
     assert types(contract) == {"id": "long", "a": "double", "b": "string", "c": "string"}
-    assert "# Guessed from things.csv, 600,001 records." in text
-    assert "b: all but 1 of 600,001 are dates: 'x' (line 600,002)" in text
+    assert "# Guessed from things.csv, 150,001 records." in text
+    assert "b: all but 1 of 150,001 are dates: 'x' (line 150,002)" in text
 
 
 def test_more_columns_than_are_looked_at_are_refused(tmp_path):
@@ -255,6 +255,6 @@ def test_more_columns_than_are_looked_at_are_refused(tmp_path):
 
 def test_many_columns_are_read_in_one_pass(tmp_path):
     path = tmp_path / "things.csv"
-    names = ",".join(f"c{n}" for n in range(3_000))
-    path.write_text(names + "\n" + "".join(",".join([str(row)] * 3_000) + "\n" for row in range(20)), "utf-8")
-    assert infer_contract(path, THINGS).count("physicalType: long") == 3_000
+    names = ",".join(f"c{n}" for n in range(1_000))
+    path.write_text(names + "\n" + "".join(",".join([str(row)] * 1_000) + "\n" for row in range(20)), "utf-8")
+    assert infer_contract(path, THINGS).count("physicalType: long") == 1_000

@@ -14,6 +14,7 @@ from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName
 from lagoa.publish.foreign import foreign_intent, only_added_rows
+from lagoa.quarantine.decisions import decided_otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -231,7 +232,7 @@ class Plan:
         if intent.key and intent.kind != "model":
             if not self._has_rows(intent):
                 return f"the rows that {self._who} merged ({by}) are not kept any more (`incoming_days`)"
-            if intent.kind == "quarantine" and not self._only_appended(write.table):
+            if intent.kind == "quarantine" and write.table in self._decided_twice:
                 return f"{self._who} decided the fate of records ({by})"
         return ""
 
@@ -278,10 +279,18 @@ class Plan:
     def _is_there(self, path: str) -> bool:
         return self.work.context.storage.file_io({}).new_input(path).exists()
 
-    def _only_appended(self, table: TableName) -> bool:
+    @cached_property
+    def _decided_twice(self) -> Collection[TableName]:
+        """The quarantines whose records main decided about, too; new ones on main only where both decided about one."""
         catalog, work = self.work.catalog, self.work
-        before, after = (catalog.tables(each).get(table) for each in (work.parted, work.main))
-        return before == after or only_added_rows(work.context, table, before, after)
+        before, after = (catalog.tables(each) for each in (work.parted, work.main))
+        found = set()
+        for table in {each.table for each in self.writes if each.intent.kind == "quarantine" and each.intent.key}:
+            then, now, here = before.get(table), after.get(table), self.mine.get(table, (None, None))[1]
+            added = then == now or only_added_rows(work.context, table, then, now)
+            if not added or (then != now and now and here and decided_otherwise(work.context, then, now, here)):
+                found.add(table)
+        return found
 
     def _by_main(self, table: TableName) -> str:
         """Return the commit of main that changed a table last, and whose it is; or what is taken back."""

@@ -172,6 +172,24 @@ def test_records_that_both_fix_are_refused(small):
         counts_are_true(lake, "two")
 
 
+@pytest.mark.parametrize("age", [21, -5])  # accepted, too; still refused
+def test_records_that_both_load_and_decide_about(two, lake, small, age):
+    """Main has the records by the other branch alone, so that all of its files are new ones."""
+    one, other = two
+    for branch in two:
+        load(small, branch, "b1", 2, refused=2)
+    assert one.fix_quarantine(A, {"age": "20"}, Selection(batch="b1", where="id = '-1'")).accepted == 1
+    one.publish()
+    lake.create_branch("apart", at=other.name).discard_quarantine(A, "x", Selection(batch="b1", where="id = '-2'"))
+    other.fix_quarantine(A, {"age": str(age)}, Selection(batch="b1", where="id = '-1'"))
+    with pytest.raises(RebaseConflict, match="decided the fate of records"):
+        other.publish()
+    lake.branch("apart").publish()  # it decided about another record
+    [found] = [each for each in lake.batches(A) if each.batch == "b1"]
+    assert (found.accepted, found.discarded, found.waiting, found.gone) == (1, 1, 0, 0)
+    counts_are_true(lake)
+
+
 def test_records_that_both_discard(small):
     _contracts(small)
     with small.open() as lake:

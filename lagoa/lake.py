@@ -645,18 +645,15 @@ class Lake:
         from lagoa.maintain.compaction import Compactor
 
         work = Compactor(self.context, None if tables is None else [TableName.parse(table) for table in tables])
-        if dry_run or not work.left:
-            return work.result()
-        work.rewrite()
-        for left in reversed(range(self.settings.publish_tries)):
+        if dry_run:
+            return work.look()
+        for _ in range(self.settings.publish_tries):
             with self.run("maintain") as run:
                 try:
-                    publication = run.publish("Compact files", rebase=False) if work.apply(run.name) else None
+                    publication = run.publish("Compact files", rebase=False) if work.commit(run.name) else None
                 except PublishConflict as conflict:
                     if not conflict.behind:
                         raise
-                    if not left:
-                        work.give_up(conflict.tables)
                 else:
                     return work.result(publication)
             with suppress(LagoaError):  # main has moved: it is done again

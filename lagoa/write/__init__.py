@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lagoa.domain.commits import Commit, IntentKind
     from lagoa.domain.tables import TableName
     from lagoa.write.replay import Addition, WrittenColumns
-    from lagoa.write.rewrite import Rewrite
+    from lagoa.write.rewrite import Entries, Rewrite
 
 __all__ = [
     "RestoreResult",
@@ -313,10 +313,15 @@ class WriteTransaction:
         """Return a table as PyIceberg's object, as it is in this transaction; None if there is none."""
         return self._staged.load_table((*name.namespace, name.name)) if name in self._staged.tables else None
 
-    def rewrite(self, table: TableName, rewrites: Sequence[Rewrite]) -> str:
+    def rewrite(self, table: TableName, rewrites: Sequence[Rewrite], entries: Entries) -> str:
         """Replace files of a table by others that are known to have the same rows; none to merge manifests only.
 
         The table is not brought to its contract, and what depends on its rows alone does not count it as changed.
+
+        Args:
+            table: the table, which exists.
+            rewrites: which files.
+            entries: of manifests that were read before.
 
         Returns:
             The table's new pointer.
@@ -325,7 +330,7 @@ class WriteTransaction:
 
         fault_point("write.files")
         before = self._staged.load_table((*table.namespace, table.name))
-        metadata = rewrite_files(before, rewrites, self._context.metadata)
+        metadata = rewrite_files(before, rewrites, self._context.metadata, entries)
         written = metadata.metadata
         added = tuple(file.file_path for each in rewrites for file in each.added)
         self._intents.append(

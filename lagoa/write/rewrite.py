@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from pyiceberg.manifest import DATA_FILE_TYPE, ManifestContent, ManifestEntry, ManifestEntryStatus
+from pyiceberg.manifest import DATA_FILE_TYPE, DataFile, ManifestContent, ManifestEntry, ManifestEntryStatus
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.table import TableProperties
 from pyiceberg.table.snapshots import Operation, Summary
@@ -28,12 +28,16 @@ from lagoa.write.transactions import KeptTransaction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import ManifestFile
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.typedef import Record
 
     from lagoa.catalog.metadata_files import MetadataFiles
+
+Entries: TypeAlias = "dict[str, list[ManifestEntry]]"
+"""The entries of the files that a table has, by the path of the manifest that has them."""
 
 MANIFEST_BYTES = TableProperties.MANIFEST_TARGET_SIZE_BYTES_DEFAULT
 """How large a manifest is to be; one of half of it is left alone."""
@@ -54,7 +58,13 @@ class Rewrite:
     added: Sequence[DataFile]
 
 
-def rewrite_files(table: Table, rewrites: Sequence[Rewrite], files: MetadataFiles) -> Table:
+def live_entries(io: FileIO, manifests: Sequence[ManifestFile]) -> Entries:
+    """Return the entries of the files that a table has, by the paths of the manifests."""
+    read = ExecutorFactory.get_or_create().map(lambda each: each.fetch_manifest_entry(io), manifests)
+    return {manifest.manifest_path: entries for manifest, entries in zip(manifests, read, strict=True)}
+
+
+def rewrite_files(table: Table, rewrites: Sequence[Rewrite], files: MetadataFiles, entries: Entries) -> Table:
     """Replace files of a table by others with the same rows, and merge its small manifests; one snapshot.
 
     What is known of the table by its rows stays: which state they came with, and what model built them from what.
@@ -63,6 +73,7 @@ def rewrite_files(table: Table, rewrites: Sequence[Rewrite], files: MetadataFile
         table: the table before; it has a snapshot, and each of the removed files.
         rewrites: what is replaced; none to merge manifests only.
         files: the lake's metadata files.
+        entries: of manifests that were read before.
 
     Returns:
         The table after.
@@ -70,7 +81,7 @@ def rewrite_files(table: Table, rewrites: Sequence[Rewrite], files: MetadataFile
     before = table.metadata_location
     own = is_models_own(table_document(before, files.storage.read))
     transaction = KeptTransaction(table)
-    with _Replacing(transaction) as snapshot:
+    with _Replacing(transaction, entries) as snapshot:
         for each in rewrites:
             for file in each.removed:
                 snapshot.delete_data_file(file)
@@ -103,7 +114,8 @@ class _Replacing(_SnapshotProducer["_Replacing"]):
     PyIceberg has none. Manifests with delete files stay as long as a data file from before does.
     """
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, entries: Entries) -> None:
+        self._known = entries
         super().__init__(
             operation=Operation.OVERWRITE,
             transaction=transaction,
@@ -139,7 +151,9 @@ class _Replacing(_SnapshotProducer["_Replacing"]):
         deleted: list[ManifestEntry] = []
         kept: list[ManifestFile] = []
         small: dict[int, list[tuple[ManifestFile, list[ManifestEntry]]]] = defaultdict(list)
-        for manifest, entries in zip(data, ExecutorFactory.get_or_create().map(self._live, data), strict=True):
+        known = self._known | live_entries(self._io, [each for each in data if each.manifest_path not in self._known])
+        for manifest in data:
+            entries = known[manifest.manifest_path]
             stay = [each for each in entries if each.data_file not in self._deleted_data_files]
             gone = [each for each in entries if each.data_file in self._deleted_data_files]
             deleted += [self._copy(each, ManifestEntryStatus.DELETED, self.snapshot_id) for each in gone]
@@ -157,9 +171,6 @@ class _Replacing(_SnapshotProducer["_Replacing"]):
             else:
                 merged += [(spec, entries) for entries in _packed(parts)]
         return _Found(deleted, [*kept, *(deletes if kept or merged else ())], merged)
-
-    def _live(self, manifest: ManifestFile) -> list[ManifestEntry]:
-        return self.fetch_manifest_entry(manifest)
 
     def _validate_found(self, deleted: Sequence[ManifestEntry]) -> None:
         missing = self._deleted_data_files - {each.data_file for each in deleted}
@@ -193,6 +204,20 @@ def _packed(parts: Sequence[tuple[ManifestFile, list[ManifestEntry]]]) -> Iterat
         size += manifest.manifest_length
     if pack:
         yield pack
+
+
+def without_statistics(file: DataFile) -> DataFile:
+    """Return what a snapshot that removes a file says of it, without the figures of its columns."""
+    entry = DataFile.from_args(
+        content=file.content,
+        file_path=file.file_path,
+        file_format=file.file_format,
+        partition=file.partition,
+        record_count=file.record_count,
+        file_size_in_bytes=file.file_size_in_bytes,
+    )
+    entry.spec_id = file.spec_id
+    return entry
 
 
 def without_partitions(metadata: TableMetadata) -> TableMetadata:

@@ -8,6 +8,7 @@ not, the compaction of the table is given up. So whoever loads never waits for o
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lagoa.domain.refs import MAIN
@@ -19,7 +20,7 @@ from lagoa.maintain.compaction.rewriting import rewrite
 from lagoa.write import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Sequence
 
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
@@ -29,9 +30,26 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
     from lagoa.maintain.compaction.need import Need
     from lagoa.maintain.compaction.results import State
-    from lagoa.write.rewrite import Rewrite
+    from lagoa.write.rewrite import Entries, Rewrite
 
 __all__ = ["Compaction", "Compactor", "TableCompaction"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """New files of one table.
+
+    Attributes:
+        pointer: the state whose files were rewritten.
+        layout: what the files depend on.
+        whole: whether they have the rows of all files, without those that delete files delete.
+        rewrites: the files.
+    """
+
+    pointer: str
+    layout: tuple[object, ...]
+    whole: bool
+    rewrites: Sequence[Rewrite]
 
 
 class Compactor:
@@ -47,84 +65,95 @@ class Compactor:
 
     def __init__(self, context: LakeContext, tables: Collection[TableName] | None = None) -> None:
         self._context = context
-        pointers = context.catalog.tables(context.catalog.ref(MAIN).commit)
+        self._pointers = context.catalog.tables(context.catalog.ref(MAIN).commit)
         for table in tables or ():
-            if table not in pointers:
-                raise TableNotFound(table, MAIN, did_you_mean_name(table, pointers))
-        found = (need_of(context, table, pointers[table]) for table in sorted(tables or pointers))
-        self._needs = {need.table: need for need in found if need and (need.due or need.reason)}
-        self._written: dict[TableName, list[Rewrite]] = {}
-        self._left = {table for table, need in self._needs.items() if need.due}
+            if table not in self._pointers:
+                raise TableNotFound(table, MAIN, did_you_mean_name(table, self._pointers))
+        self._tables = sorted(tables or self._pointers)
+        self._prepared: dict[TableName, _Prepared] | None = None
+        self._results: dict[TableName, TableCompaction] = {}
 
-    @property
-    def left(self) -> bool:
-        """Whether there is anything to publish still."""
-        return bool(self._left)
+    def look(self) -> Compaction:
+        """Return what would be done."""
+        for need in self._needs():
+            self._results[need.table] = _result(need, "refused" if need.reason else "due")
+        return self.result()
 
-    def rewrite(self) -> None:
-        """Write the new files, which nothing refers to.
+    def commit(self, branch: str) -> bool:
+        """Commit new files to a branch at main's head, a table at a time; return whether there is anything to publish.
+
+        The first time they are written; what nobody publishes is in no table.
 
         Raises:
-            WriteError, QueryError: files cannot be written or read.
+            WriteError, QueryError: files cannot be written or read, or have not the same rows.
         """
-        for table in sorted(self._left):
-            self._written[table] = rewrite(self._context, self._needs[table])
-
-    def apply(self, branch: str) -> bool:
-        """Commit the new files to a branch at main's head; return whether there is anything to publish."""
-        for table in sorted(self._left):
-            with begin(self._context, branch, f"compact {table}") as tx:
-                current = tx.table(table)
-                if current is None or not self._fits(table, current):
-                    self.give_up([table])
-                else:
-                    tx.rewrite(table, self._written[table])
-        return self.left
-
-    def give_up(self, tables: Collection[TableName]) -> None:
-        """Let main's state of tables stay."""
-        self._left -= set(tables)
+        if self._prepared is None:
+            self._prepared = {}
+            for need in self._needs():
+                self._results[need.table] = _result(need, "refused" if need.reason else "overtaken")
+                if need.due:
+                    rewrites = rewrite(self._context, need)
+                    prepared = _Prepared(need.pointer, _layout(need.metadata), need.whole, rewrites)
+                    written = sum(len(each.added) for each in rewrites)
+                    self._results[need.table] = replace(self._results[need.table], written=written)
+                    if self._commit_one(branch, need.table, prepared, need.entries):
+                        self._prepared[need.table] = prepared
+        else:
+            for table, prepared in list(self._prepared.items()):
+                if not self._commit_one(branch, table, prepared, {}):
+                    del self._prepared[table]
+        return bool(self._prepared)
 
     def result(self, publication: Publication | None = None) -> Compaction:
-        """Return what was done; without a publication what would be."""
-        return Compaction(tuple(self._of(need, publication) for need in self._needs.values()), publication)
+        """Return what was done; without a publication of what was committed, nothing was."""
+        done = self._prepared if publication is not None and self._prepared else {}
+        results = [replace(each, state="compacted") if table in done else each for table, each in self._results.items()]
+        return Compaction(tuple(results), publication)
 
-    def _fits(self, table: TableName, current: Table) -> bool:
-        """Return whether a table still has the files that were rewritten, with all their rows."""
-        need = self._needs[table]
-        if current.metadata_location == need.pointer:
-            return True
-        if _layout(current.metadata) != _layout(need.metadata):
-            return False
-        tasks = {task.file.file_path: task for task in current.scan().plan_files()}
-        gone = [file.file_path for each in self._written[table] for file in each.removed]
-        if need.whole or any(task.delete_files for task in tasks.values()):
-            return False
-        return all(path in tasks for path in gone)
+    def _needs(self) -> Iterator[Need]:
+        """Yield what is better rewritten, or should be and cannot."""
+        for table in self._tables:
+            need = need_of(self._context, table, self._pointers[table])
+            if need is not None and (need.due or need.reason):
+                yield need
 
-    def _of(self, need: Need, publication: Publication | None) -> TableCompaction:
-        written = self._written.get(need.table)
-        old = [file for group in need.groups for file in group.files]
-        return TableCompaction(
-            table=need.table,
-            state=self._state(need, publication),
-            files=len(need.every.files),
-            rewritten=len(old),
-            written=None if written is None else sum(len(each.added) for each in written),
-            bytes=sum(file.file_size_in_bytes for file in old),
-            rows=sum(file.record_count for file in old),
-            manifests=need.manifests,
-            reason=need.reason,
-        )
+    def _commit_one(self, branch: str, table: TableName, prepared: _Prepared, entries: Entries) -> bool:
+        """Commit the new files of a table, if it has the old ones; return whether it has."""
+        with begin(self._context, branch, f"compact {table}") as tx:
+            current = tx.table(table)
+            if current is None or not _fits(prepared, current):
+                return False
+            tx.rewrite(table, prepared.rewrites, entries)
+        return True
 
-    def _state(self, need: Need, publication: Publication | None) -> State:
-        if need.reason:
-            return "refused"
-        if need.table not in self._left:
-            return "overtaken"
-        return "due" if publication is None else "compacted"
+
+def _fits(prepared: _Prepared, current: Table) -> bool:
+    """Return whether a table still has the files that were rewritten, with all their rows."""
+    if current.metadata_location == prepared.pointer:
+        return True
+    if prepared.whole or _layout(current.metadata) != prepared.layout:
+        return False
+    tasks = {task.file.file_path: task for task in current.scan().plan_files()}
+    if any(task.delete_files for task in tasks.values()):
+        return False
+    return all(file.file_path in tasks for each in prepared.rewrites for file in each.removed)
 
 
 def _layout(metadata: TableMetadata) -> tuple[object, ...]:
     """Return what the files of a table depend on."""
     return metadata.table_uuid, metadata.current_schema_id, metadata.default_spec_id, metadata.default_sort_order_id
+
+
+def _result(need: Need, state: State) -> TableCompaction:
+    old = [file for group in need.groups for file in group.files]
+    return TableCompaction(
+        table=need.table,
+        state=state,
+        files=len(need.every.files),
+        rewritten=len(old),
+        written=None,
+        bytes=sum(file.file_size_in_bytes for file in old),
+        rows=sum(file.record_count for file in old),
+        manifests=need.manifests,
+        reason=need.reason,
+    )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from pyiceberg.manifest import ManifestContent
 
 from lagoa.catalog.readable import refuse_unreadable_table, table_at
 from lagoa.catalog.table_facts import target_bytes
 from lagoa.errors import TableUnreadable
+from lagoa.write.rewrite import live_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pyiceberg.manifest import DataFile
-    from pyiceberg.table import FileScanTask, StaticTable
+    from pyiceberg.table import StaticTable
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.typedef import Record
 
     from lagoa.context import LakeContext
     from lagoa.domain.tables import TableName
+    from lagoa.write.rewrite import Entries
 
 _SMALL = 0.75
 """A file of this share of the target, or more, is large enough."""
@@ -66,6 +70,7 @@ class Need:
         every: all its data files.
         groups: the files to rewrite.
         whole: whether that is all of them, read through the metadata, as delete files delete rows of them.
+        entries: what its manifests of data files name, by their paths; none if that is not all there is to know.
         manifests: number of its manifests.
         reason: why nothing can be done, though something should; else empty.
     """
@@ -76,6 +81,7 @@ class Need:
     every: Group
     groups: Sequence[Group] = ()
     whole: bool = False
+    entries: Entries = field(default_factory=dict)
     manifests: int = 0
     reason: str = ""
 
@@ -108,15 +114,22 @@ def need_of(context: LakeContext, name: TableName, pointer: str) -> Need | None:
         return None
     table = table_at(context.storage, pointer)
     reason = _obstacle(table)
-    manifests = len(snapshot.manifests(table.io))
+    manifests = snapshot.manifests(table.io)
     if reason:
-        return Need(name, pointer, metadata, Group((), None), manifests=manifests, reason=reason)
-    tasks = list(table.scan().plan_files())
-    every = Group([task.file for task in tasks], None)
+        return Need(name, pointer, metadata, Group((), None), manifests=len(manifests), reason=reason)
+    entries: Entries = {}
+    whole = False
+    if all(each.content == ManifestContent.DATA for each in manifests):
+        entries = live_entries(table.io, manifests)
+        files = [entry.data_file for found in entries.values() for entry in found]
+    else:
+        tasks = list(table.scan().plan_files())
+        files = [task.file for task in tasks]
+        whole = any(task.delete_files for task in tasks)
+    every = Group(files, None)
     target = target_bytes(metadata.properties, context.settings.target_file_mb * 1024**2)
-    whole = any(task.delete_files for task in tasks)
-    groups = [every] if whole else list(_groups(metadata, tasks, target))
-    return Need(name, pointer, metadata, every, groups, whole, manifests)
+    groups = [every] if whole else list(_groups(metadata, files, target))
+    return Need(name, pointer, metadata, every, groups, whole, entries, len(manifests))
 
 
 def _obstacle(table: StaticTable) -> str:
@@ -130,18 +143,18 @@ def _obstacle(table: StaticTable) -> str:
     return ""
 
 
-def _groups(metadata: TableMetadata, tasks: Sequence[FileScanTask], target: int) -> Iterator[Group]:
+def _groups(metadata: TableMetadata, files: Sequence[DataFile], target: int) -> Iterator[Group]:
     """Yield the files to rewrite: small ones of one partition, and those of an earlier partition spec."""
     parts: dict[tuple[int, Record], list[DataFile]] = defaultdict(list)
-    for task in reversed(tasks):  # manifests name the newest first
-        parts[task.file.spec_id, task.file.partition].append(task.file)
+    for file in reversed(files):  # manifests name the newest first
+        parts[file.spec_id, file.partition].append(file)
     most = target * (_IN_ORDER if metadata.sort_order().fields else 1)
     earlier: list[DataFile] = []
-    for (spec, partition), files in parts.items():
+    for (spec, partition), found in parts.items():
         if spec != metadata.default_spec_id:
-            earlier += files
+            earlier += found
             continue
-        small = [file for file in files if file.file_size_in_bytes < _SMALL * target]
+        small = [file for file in found if file.file_size_in_bytes < _SMALL * target]
         yield from (Group(each, partition) for each in _packed(small, most) if _is_worth_it(each))
     yield from (Group(each, None) for each in _packed(earlier, target * _IN_ORDER))
 

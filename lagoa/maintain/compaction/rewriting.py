@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.faults import fault_point
 from lagoa.domain.sql_names import name_in_sql, names_in_sql
 from lagoa.errors import WriteError
-from lagoa.write.rewrite import Rewrite, in_partition, without_partitions
+from lagoa.write.rewrite import Rewrite, in_partition, without_partitions, without_statistics
 
 if TYPE_CHECKING:
     from pyiceberg.types import NestedField
@@ -54,7 +54,7 @@ def _rewritten(session: SqlSession, need: Need, source: str, group: Group) -> Re
             "the rows of its new files are not those of the old ones.",
             "Nothing was changed. This is an error in Lagoa: report it with the contract.",
         )
-    return Rewrite(group.files, added)
+    return Rewrite([without_statistics(file) for file in group.files], added)
 
 
 def rows_digest(session: SqlSession, need: Need, source: str) -> tuple[int, int, int]:

@@ -18,6 +18,7 @@ PARTS = {
     "publish": "Publishing",
     "writers": "Publishing by many at a time",
     "review": "Reviewing",
+    "backup": "Backup",
     "catalog": "The catalog",
     "contracts": "Contracts",
     "startup": "The command line",

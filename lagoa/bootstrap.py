@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,8 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
     from lagoa.review.doctor import Finding, Repair
     from lagoa.storage.port import Storage
-    from lagoa.storage.s3 import Keys
+    from lagoa.storage.s3 import Keys, S3Server
+    from lagoa.storage.s3.objects import Objects
 
 CATALOG, RECEIPTS, FEATURES, TRAINING = "catalog.db", "receipts.db", "features.db", "training.db"
 TURNS = "turns"
@@ -69,15 +71,62 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
         CatalogDamaged, LakeTooNew: the lake's state cannot be read.
         CatalogBusy: the catalog's server does not answer.
     """
-    from lagoa.context import LakeContext
     from lagoa.lake import Lake
 
     settings = folder if isinstance(folder, Settings) else load_settings(Path(folder), profile)
-    state = settings.state_folder
-    state.mkdir(parents=True, exist_ok=True)
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
     secrets_of = cache(partial(open_secrets, settings))
     tokens = _sign_in(settings, secrets_of)
     storage, catalog, all_pointers = _open_state(settings, tokens)
+    context = _context(settings, secrets_of, tokens, storage, catalog)
+    return Lake(replace(context, all_pointers=all_pointers))
+
+
+@contextmanager
+def open_for_restore(settings: Settings, home: str) -> Iterator[LakeContext]:
+    """Open a lake that a backup is restored to: its catalog is new, and counts when the block ends without an error.
+
+    Args:
+        settings: of the lake.
+        home: the warehouse that the restored lake was made with.
+
+    Raises:
+        LakeNotEmpty: it has commits.
+        SettingsError: the files would not be found under `home`.
+    """
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
+    secrets_of = cache(partial(open_secrets, settings))
+    tokens = _sign_in(settings, secrets_of)
+    storage = _storage_of(settings, tokens)(settings.warehouse_home or home)
+    if settings.catalog == "nessie" and home != (settings.warehouse_home or settings.warehouse_location):
+        message = f"The files of this backup are named by the warehouse of the time when the lake was made, {home}."
+        raise SettingsError(message, f'Set warehouse_home = "{home}" in lagoa.toml, then restore again.')
+    if settings.catalog == "nessie":
+        with closing(
+            _context(settings, secrets_of, tokens, storage, _open_nessie(settings, tokens, storage))
+        ) as opened:
+            yield opened
+        return
+    from lagoa.adapters.sqlite.restoring import restored_file
+
+    with (
+        restored_file(settings.state_folder / CATALOG, home) as catalog,
+        closing(_context(settings, secrets_of, tokens, storage, catalog)) as opened,
+    ):
+        yield opened
+
+
+def _context(
+    settings: Settings,
+    secrets_of: Callable[[], Secrets],
+    tokens: OidcTokens | None,
+    storage: Storage,
+    catalog: VersionedCatalog,
+) -> LakeContext:
+    """Return the services of a lake over its storage and catalog."""
+    from lagoa.context import LakeContext
+
+    state = settings.state_folder
 
     def open_engine() -> SqlEngine:
         from lagoa.adapters.duckdb.engine import DuckDBEngine
@@ -95,26 +144,23 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
 
         return SodaAuditor(settings.cache("checks"))
 
-    return Lake(
-        LakeContext(
-            settings=settings,
-            storage=storage,
-            catalog=catalog,
-            open_engine=open_engine,
-            receipts=_open_receipts(settings, secrets_of),
-            open_auditor=open_auditor,
-            open_secrets=secrets_of,
-            open_publisher=_publisher_of(tokens),
-            open_online=partial(open_online_features, settings),
-            open_training=partial(open_training, settings),
-            open_tracking=partial(open_tracking, settings),
-            open_turns=partial(open_turns, settings, secrets_of),
-            gate=approvals_of,
-            people=_people(settings, tokens),
-            sql_catalogs=_sql_catalogs(settings),
-            open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
-            all_pointers=all_pointers,
-        )
+    return LakeContext(
+        settings=settings,
+        storage=storage,
+        catalog=catalog,
+        open_engine=open_engine,
+        receipts=_open_receipts(settings, secrets_of),
+        open_auditor=open_auditor,
+        open_secrets=secrets_of,
+        open_publisher=_publisher_of(tokens),
+        open_online=partial(open_online_features, settings),
+        open_training=partial(open_training, settings),
+        open_tracking=partial(open_tracking, settings),
+        open_turns=partial(open_turns, settings, secrets_of),
+        gate=approvals_of,
+        people=_people(settings, tokens),
+        sql_catalogs=_sql_catalogs(settings),
+        open_model_engine=_model_engine_of(settings, storage, catalog, tokens),
     )
 
 
@@ -261,7 +307,14 @@ def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], St
     """Return a factory of the lake's storage, given its home; an empty home means the current warehouse."""
     if not settings.warehouse.startswith(S3):
         return partial(LocalStorage, settings.warehouse_location, cold=settings.cold_location)
-    from lagoa.storage.s3 import S3Server, S3Storage
+    from lagoa.storage.s3 import S3Storage
+
+    return partial(S3Storage, settings.warehouse_location, _object_store(settings, tokens))
+
+
+def _object_store(settings: Settings, tokens: Tokens | None) -> S3Server:
+    """Return the object store of a lake, with the keys that it is used with."""
+    from lagoa.storage.s3 import S3Server
     from lagoa.storage.s3.keys import AssumedKeys, WebIdentityKeys, permanent_keys, signing_keys
 
     keys: Callable[[], Keys]
@@ -272,8 +325,22 @@ def _storage_of(settings: Settings, tokens: Tokens | None) -> Callable[[str], St
     else:
         keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
     role = tokens.role if tokens else ""
-    server = S3Server(settings.s3_endpoint, settings.s3_region, keys, role, settings.timeout_s)
-    return partial(S3Storage, settings.warehouse_location, server)
+    return S3Server(settings.s3_endpoint, settings.s3_region, keys, role, settings.timeout_s)
+
+
+def backup_objects(settings: Settings) -> Objects:
+    """Return the objects of the store of backups: the lake's own, or another one with keys of its own."""
+    from lagoa.storage.s3 import S3Server
+    from lagoa.storage.s3.keys import backup_keys
+    from lagoa.storage.s3.objects import Objects
+
+    backup, keys = settings.backup, backup_keys()
+    if keys is None:
+        tokens = _sign_in(settings, cache(partial(open_secrets, settings)))
+        server = _object_store(settings, tokens)
+        return Objects(replace(server, endpoint=backup.endpoint or server.endpoint))
+    endpoint = backup.endpoint or settings.s3_endpoint
+    return Objects(S3Server(endpoint, settings.s3_region, keys, timeout_s=settings.timeout_s))
 
 
 def open_secrets(settings: Settings) -> Secrets:

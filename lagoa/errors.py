@@ -21,6 +21,11 @@ LagoaError
     ├── SecretNotFound          there is no secret of this name
     ├── SettingsError           lagoa.toml or a LAGOA_* variable
     ├── LakeNotFound, LakeExists, LakeTooNew, LakeClosed, CatalogDamaged
+    ├── LakeNotEmpty            a backup is restored to an empty lake only
+    ├── BackupRefused           a place that cannot have the backup of this lake
+    ├── BackupNotFound          a place without a backup, or without one of that time
+    ├── BackupDamaged           a file of a backup is missing or is not what was saved
+    ├── BackupFailed            a backup or restore that broke off, as on a full disk
     ├── PartMissing             an optional package is not installed
     ├── EngineTooOld            Spark or Trino is of a version that Lagoa does not support
     ├── PublisherFailed         the publisher process ended without an answer
@@ -324,6 +329,61 @@ class StackError(TerminalError):
     def __init__(self, server: str, message: str, advice: str = "") -> None:
         super().__init__(f"{server}: {message}", advice)
         self.server = server
+
+
+class LakeNotEmpty(TerminalError):
+    """A backup is restored to a lake that has commits."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"{place} has commits already: a backup is restored to an empty lake only.",
+            "Nothing was changed. Restore to another folder, or move the lake's state away first. With --missing, lost "
+            "files and records are put back, and the commits stay as they are.",
+        )
+        self.place = place
+
+
+class BackupRefused(TerminalError):
+    """A place cannot have the backup of this lake."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place} cannot have this backup: {reason}.", "Nothing was written. Choose another place.")
+        self.place = place
+        self.reason = reason
+
+
+class BackupNotFound(TerminalError):
+    """A place has no backup, or none of the time that was asked for."""
+
+    def __init__(self, place: str, reason: str = "it has no backup that is complete") -> None:
+        super().__init__(f"{place}: {reason}.", "Check the place. `lagoa backup create` makes a backup.")
+        self.place = place
+        self.reason = reason
+
+
+class BackupDamaged(TerminalError):
+    """A file of a backup is missing, or is not what was saved."""
+
+    def __init__(self, place: str, name: str, reason: str) -> None:
+        super().__init__(
+            f"The backup in {place} is damaged: {name} {reason}.",
+            "`lagoa backup verify` lists each such file; `lagoa backup create --full` copies all files again.",
+        )
+        self.place = place
+        self.name = name
+        self.reason = reason
+
+
+class BackupFailed(TerminalError):
+    """A backup or a restore broke off, as on a full disk."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"{place} cannot be used: {reason}.",
+            "Earlier backups are as they were; what was written counts as no backup. Fix the cause, then run it again.",
+        )
+        self.place = place
+        self.reason = reason
 
 
 class PartMissing(TerminalError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import tomllib
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -120,6 +121,30 @@ class RetentionRules(BaseModel):
     trash_days: Annotated[int, Field(ge=1, le=3650)] = 7
 
 
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+class BackupRules(BaseModel):
+    """Where the lake's backups are.
+
+    Attributes:
+        to: a folder, relative to `root`, or a prefix in a bucket; empty if there are none.
+        every: after how long without a backup `lagoa status` says that one is overdue: hours, days or weeks.
+        endpoint: URL of the object store of a bucket; by default that of the lake.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    to: Annotated[str, Field(pattern=rf"{_PLACE}|^$")] = ""
+    every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[hdw]$")] = "24h"
+    endpoint: Annotated[str, Field(pattern=r"^(https?://[^/\s@]+|)$")] = ""
+
+    @property
+    def interval(self) -> timedelta:
+        """The longest time between two backups."""
+        return timedelta(**{_UNITS[self.every[-1]]: int(self.every[:-1])})
+
+
 class Settings(BaseSettings):
     """The settings of a lake.
 
@@ -191,6 +216,7 @@ class Settings(BaseSettings):
         approval: what asks for an approval before a branch is published.
         cold: which data files move to slower storage.
         retention: how long states, branches and files are kept that nothing needs.
+        backup: where the lake's backups are, and how often one is due.
     """
 
     model_config = SettingsConfigDict(env_prefix="LAGOA_", extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -243,6 +269,7 @@ class Settings(BaseSettings):
     approval: ApprovalRules = ApprovalRules()
     cold: ColdRules = ColdRules()
     retention: RetentionRules = RetentionRules()
+    backup: BackupRules = BackupRules()
 
     @classmethod
     def settings_customise_sources(
@@ -375,7 +402,12 @@ def _invalid(file: Path, error: ValidationError) -> SettingsError:
     first = error.errors()[0]
     name = ".".join(part for part in first["loc"] if isinstance(part, str))
     if first["type"] == "extra_forbidden":
-        parts: dict[str, type[BaseModel]] = {"approval": ApprovalRules, "cold": ColdRules, "retention": RetentionRules}
+        parts: dict[str, type[BaseModel]] = {
+            "approval": ApprovalRules,
+            "backup": BackupRules,
+            "cold": ColdRules,
+            "retention": RetentionRules,
+        }
         inner = (f"{part}.{each}" for part, rules in parts.items() for each in rules.model_fields)
         known = [*Settings.model_fields, *inner]
         advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."

@@ -42,6 +42,12 @@ EXAMPLES = {
         "lagoa maintain --expire --collect --yes",
         "lagoa maintain --cold --dry-run",
     ],
+    "backup create": ["lagoa backup create /backup/mylake", "lagoa backup create s3://backup/mylake --full"],
+    "backup verify": ["lagoa backup verify /backup/mylake"],
+    "backup restore": [
+        "lagoa backup restore /backup/mylake --lake newlake",
+        "lagoa backup restore /backup/mylake --at 2026-11-20T18:00:00Z",
+    ],
     "branch list": ["lagoa branch list"],
     "branch create": ["lagoa branch create dev", "lagoa branch create fix --from main~1"],
     "branch delete": ["lagoa branch delete dev", "lagoa branch delete --merged --dry-run"],

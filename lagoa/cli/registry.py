@@ -35,6 +35,7 @@ COMMANDS = {
     "connect": (".connect", CARE),
     "doctor": (".doctor", CARE),
     "maintain": (".maintain", CARE),
+    "backup": (".backup", CARE),
     "branch": (".branch", REFS),
     "tag": (".tag", REFS),
     "sandbox": (".sandbox", REFS),

@@ -61,6 +61,24 @@ OF_MAINTENANCE = (
 )
 """Fault points of an expiry and a collection."""
 
+OF_BACKUP = (
+    "backup.begun",  # the place is known to be fit, nothing of this backup is there
+    "backup.records",  # commits and receipts are written
+    "backup.files",  # the tables' files are copied
+    "backup.listed",  # and listed; nothing names the list
+    "backup.written",  # the manifest is there: the backup counts
+)
+"""Fault points of a backup."""
+
+OF_RESTORE = (
+    "restore.begun",  # the lake is known to be empty
+    "restore.files",  # the tables' files are back
+    "restore.catalog",  # commits and refs are back, beside the catalog
+    "restore.records",  # receipts are back
+    "restore.done",  # the catalog is in its place
+)
+"""Fault points of a restore."""
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -73,6 +91,15 @@ def set_hook(hook: Callable[[str], None] | None) -> None:
 def fault_point(name: str) -> None:
     """Mark a place named in one of the tuples above."""
     if _hook is not None:
-        if name not in (*STEPS, *OF_ENGINES, *OF_REBASE, *OF_COMPACTION, *OF_COLD, *OF_MAINTENANCE):
+        if name not in (
+            *STEPS,
+            *OF_ENGINES,
+            *OF_REBASE,
+            *OF_COMPACTION,
+            *OF_COLD,
+            *OF_MAINTENANCE,
+            *OF_BACKUP,
+            *OF_RESTORE,
+        ):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

@@ -13,10 +13,14 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 from pydantic import Field
 
 import lagoa
+from lagoa.backup.create import create_backup
+from lagoa.backup.places import place_named
+from lagoa.backup.verify import verify_backups
 from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
-from lagoa.errors import CommitLost, PublishConflict, RefNotFound
+from lagoa.errors import BackupDamaged, BackupFailed, CommitLost, PublishConflict, RefNotFound
 from lagoa.prefect.runs import flow, load, run_branch
 from lagoa.prefect.tasks import audit, build_again, publish, transform
+from lagoa.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,6 +134,44 @@ def branch_reaper(
             if run.state and run.state.type.value in states and run.state.timestamp <= latest
         }
         return [name for name in sorted(left) if _delete(opened, name, commits[name])]
+
+
+@flow
+def backup(full: bool = False, lake: str = ".") -> str:
+    """Make a backup of the lake at the place that the setting `backup` names.
+
+    Args:
+        full: copy every file, also those that earlier backups have.
+        lake: the lake's folder.
+
+    Returns:
+        Its id.
+    """
+    settings = load_settings(Path(lake))
+    made = create_backup(settings, place_named(settings, None), full=full)
+    if made.missing:
+        raise BackupFailed(f"The backup {made.id}", f"{len(made.missing)} files of the lake are missing")
+    return made.id
+
+
+@flow(name="backup-verify")
+def verify_backup(lake: str = ".") -> int:
+    """Read every file of the backups at the place that the setting `backup` names.
+
+    Args:
+        lake: the lake's folder.
+
+    Returns:
+        The number of files.
+    """
+    settings = load_settings(Path(lake))
+    place = place_named(settings, None)
+    found = verify_backups(settings, place)
+    for fault in found.faults:
+        get_run_logger().error("%s %s", fault.name, fault.reason)
+    if found.faults:
+        raise BackupDamaged(place, found.faults[0].name, found.faults[0].reason)
+    return found.files
 
 
 def _runs(names: Sequence[str]) -> Iterator[FlowRun]:

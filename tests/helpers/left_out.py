@@ -30,7 +30,13 @@ APPROVAL = "rules, and somebody who approves: integration/cli/test_approve.py, i
 COLLECTION = "time that passes: integration/maintain/test_collection.py, integration/cli/test_hold.py"
 REVIEW = "a branch with changes: integration/cli/test_review.py, integration/review/test_request.py"
 
+BACKUP = "a place outside of the lake: integration/cli/test_backup.py, integration/backup/test_backup.py"
+
 LEFT_OUT = {
+    "backup.md": {
+        "lagoa backup create /backup/mylake": f"{BACKUP}, stack/test_backup.py",
+        'backup = { to = "/backup/mylake", every = "24h" }': BACKUP,
+    },
     "bi.md": {
         "export LAGOA_PROFILE=stack": TRINO,
         "lagoa stack user add ana --role reader": TRINO,
@@ -78,7 +84,6 @@ LEFT_OUT = {
         "lagoa table advise bronze.orders": "queries that were logged: integration/usage/test_advice.py",
     },
     "moving.md": {
-        "import shutil": "run while others write: integration/storage/test_backup.py",
         "aws s3 sync s3://old/warehouse s3://new/warehouse": S3,
         'warehouse = "s3://new/warehouse"': S3,
     },

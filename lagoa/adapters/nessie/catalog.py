@@ -14,15 +14,26 @@ from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
 from lagoa.adapters.nessie.lending import lend
+from lagoa.adapters.nessie.saving import commits_behind
 from lagoa.adapters.nessie.scratch import Scratches
-from lagoa.adapters.shared.states import KEPT_STATES, clock_was_ahead, commit_lost, delta_of
+from lagoa.adapters.shared.states import KEPT_STATES, Delta, clock_was_ahead, commit_lost, delta_of
 from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
 from lagoa.domain.roles import JOURNAL, OWNED, SCRATCH, WHO_LANDS, is_owned, who_may
+from lagoa.domain.saved import WAS, SavedCatalog, SavedMove, with_former_id, with_new_ids
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import tables_differing
-from lagoa.errors import CommitLost, NotAllowed, NotASuccessor, RefExists, RefNotFound, RefProtected, TerminalError
+from lagoa.errors import (
+    CommitLost,
+    LakeNotEmpty,
+    NotAllowed,
+    NotASuccessor,
+    RefExists,
+    RefNotFound,
+    RefProtected,
+    TerminalError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +42,7 @@ if TYPE_CHECKING:
     from lagoa.adapters.nessie.lending import Lent
     from lagoa.domain.ports.catalog import Namespace, Pointers
     from lagoa.domain.ports.secrets import Tokens
+    from lagoa.domain.saved import SavedCommit
     from lagoa.domain.tables import TableName
 
 _CONTENT = re.compile("on content '([^']*)'")
@@ -172,9 +184,7 @@ class NessieCatalog:
         delta = delta_of(before.state, change)
         operations = delta_operations(before, delta, self._options.ids) or [_NOTHING]
         commit, ids = self._commit(branch, expected, change, operations)
-        gone = {tuple(each["key"]["elements"]) for each in operations if each["type"] == "DELETE"}
-        left = {key: id_ for key, id_ in before.ids.items() if key not in gone}
-        self._contents.keep(commit.id, Contents(before.state.changed(delta), {**left, **ids}))
+        self._contents.keep(commit.id, _after(before, delta, operations, ids))
         return commit
 
     def swap(self, branch: str, expected: str, to: str) -> datetime:
@@ -226,6 +236,48 @@ class NessieCatalog:
         """Make the branch that says when main moved where, if it is not there."""
         self._journal.make()
 
+    @contextmanager
+    def saved(self) -> Iterator[SavedCatalog]:
+        """Return the catalog as it is at one time; a ref that others move meanwhile is as it was when it was listed."""
+        refs = self.refs()
+        published = self._journal.branches()
+        moves = [
+            SavedMove(ref.name, moment, commit)
+            for ref in refs
+            if ref.kind == "branch" and ref.name in published
+            for moment, commit in self._journal.moves(ref.name, ref.commit)
+        ]
+        commits = commits_behind(self._http, [ref.commit for ref in refs], self._history.commit_of)
+        yield SavedCatalog(refs, sorted(moves, key=lambda move: move.at), commits)
+
+    def is_new(self) -> bool:
+        """Return whether main has no more than its first commit, and other refs are of a restore that broke off."""
+        line = list(islice(self.log(self._ref(MAIN).commit), 2)) if self._has_root() else []
+        others = [ref for ref in self.refs() if ref.name != MAIN]
+        return len(line) <= 1 and all(WAS in self._history.get(ref.commit).properties for ref in others)
+
+    def bring_back(self, saved: SavedCatalog, then: Callable[[Mapping[str, str]], None]) -> None:
+        """Replay the commits of a saved catalog; see `lagoa.domain.ports.saving`. Nessie gives each another id."""
+        if not self.is_new():
+            raise LakeNotEmpty(f"Nessie at {self._http.endpoint}")
+        for left in self.refs():
+            if left.name != MAIN:
+                self.delete_ref(left.name, left.commit)
+        ids: dict[str, str] = {}
+        for each in saved.commits:
+            self._replay(each, ids)
+        for ref in saved.refs:
+            if ref.name != MAIN:
+                self._create_ref(ref.name, ref.kind, ids[ref.commit])
+        head = self._journal.make()
+        for move in saved.moves:
+            to = ids[move.to]
+            entry = Move(move.branch, self._history.get(to).parents[0], to, move.at)
+            head = self._enter_again(head, entry)
+        then({old: new for old, new in ids.items() if old != new})
+        (main,) = (ref.commit for ref in saved.refs if ref.name == MAIN)
+        self._assign(MAIN, self._ref(MAIN).commit, ids[main])
+
     def verify(self) -> list[str]:
         """Return an empty list: what the server keeps, its store answers for."""
         return []
@@ -237,10 +289,37 @@ class NessieCatalog:
         self._http.close()
 
     def _make_root(self) -> None:
-        head = self._ref(MAIN).commit
-        if head == self._no_ancestor:
+        if not self._has_root():
             with suppress(CommitLost):  # another process was first
-                self._commit(MAIN, head, Change(message="The empty lake"), [_NOTHING])
+                self._commit(MAIN, self._no_ancestor, Change(message="The empty lake"), [_NOTHING])
+
+    def _has_root(self) -> bool:
+        return self._ref(MAIN).commit != self._no_ancestor
+
+    def _replay(self, saved: SavedCommit, ids: dict[str, str]) -> None:
+        """Make a saved commit again, on top of its parents' new ids; its own new id is added to `ids`."""
+        commit, delta = saved.commit, Delta(saved.tables, saved.namespaces)
+        first, merged = (*(ids[parent] for parent in commit.parents), None, None)[:2]
+        properties = {name: with_new_ids(value, ids) for name, value in commit.properties.items()}
+        change = Change(
+            message=with_new_ids(commit.message, ids),
+            properties=with_former_id(properties, commit.id),
+            author=commit.author,
+            merged=merged,
+        )
+        expected = first or self._no_ancestor
+        before = self._contents_at(expected) if first else Contents()
+        operations = delta_operations(before, delta, self._options.ids) or [_NOTHING]
+        answer = self._scratches.commit(
+            expected, {"commitMeta": _meta(change, commit.committed_at), "operations": operations}
+        )
+        ids[commit.id] = made = str(answer["targetBranch"]["hash"])
+        self._contents.keep(made, _after(before, delta, operations, keys_of(answer)))
+
+    def _enter_again(self, head: str, entry: Move) -> str:
+        """Put a saved swap into the journal; return its head."""
+        change = Change(message=f"Move {entry.branch}", properties=entry.properties())
+        return self._commit(JOURNAL, head, change, [_NOTHING])[0].id
 
     def _ref(self, name: str) -> RefInfo:
         try:
@@ -275,21 +354,14 @@ class NessieCatalog:
     ) -> tuple[Commit, dict[tuple[str, ...], str]]:
         """Make a commit on a branch of this process's own, and move `branch` to it."""
         now = self._options.clock()
-        properties = {**change.properties, **({MERGED: change.merged} if change.merged else {})}
-        message, author = (text.encode("utf-8", "replace").decode() for text in (change.message, change.author))
-        meta = {
-            "message": message,
-            "authors": [author],
-            "authorTime": now.isoformat(),
-            "allProperties": {name: [value] for name, value in properties.items()},
-        }
+        meta = _meta(change, now)
         scratches = self._own_scratches if is_owned(branch) else self._scratches
         with _asking("commit to", branch):
             answer = scratches.commit(expected, {"commitMeta": meta, "operations": operations})
         made = str(answer["targetBranch"]["hash"])
         self._assign(branch, expected, made, change)
         parents = tuple(each for each in (expected, change.merged) if each not in {None, self._no_ancestor})
-        commit = Commit(made, parents, message, author, now, dict(change.properties))
+        commit = Commit(made, parents, meta["message"], meta["authors"][0], now, dict(change.properties))
         self._history.keep(commit, now)
         return commit, keys_of(answer)
 
@@ -361,6 +433,27 @@ class NessieCatalog:
         if len(found) > 1:
             raise RefNotFound(str(ref), f"{len(found)} commits begin so; give more digits")
         return found[0]
+
+
+def _meta(change: Change, moment: datetime) -> dict[str, Any]:
+    """Return what Nessie is told of a commit."""
+    properties = {**change.properties, **({MERGED: change.merged} if change.merged else {})}
+    message, author = (text.encode("utf-8", "replace").decode() for text in (change.message, change.author))
+    return {
+        "message": message,
+        "authors": [author],
+        "authorTime": moment.isoformat(),
+        "allProperties": {name: [value] for name, value in properties.items()},
+    }
+
+
+def _after(
+    before: Contents, delta: Delta, operations: Sequence[Mapping[str, Any]], ids: Mapping[tuple[str, ...], str]
+) -> Contents:
+    """Return the contents after a commit, to whose new keys the server gave these ids."""
+    gone = {tuple(each["key"]["elements"]) for each in operations if each["type"] == "DELETE"}
+    left = {key: id_ for key, id_ in before.ids.items() if key not in gone}
+    return Contents(before.state.changed(delta), {**left, **ids})
 
 
 def _no_ancestor_of(http: NessieHttp) -> str:

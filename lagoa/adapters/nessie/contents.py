@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 
-_IMPLIED = "lagoa.implied"
+IMPLIED = "lagoa.implied"
 """Property of a namespace that exists only because Nessie wants one above another."""
 
 
@@ -47,7 +47,7 @@ def read_contents(http: NessieHttp, commit: str) -> Contents:
                 tables[TableName(key[:-1], key[-1])] = entry["content"]["metadataLocation"]
             elif entry["type"] == "NAMESPACE":
                 properties = entry["content"].get("properties") or {}
-                if _IMPLIED not in properties:
+                if IMPLIED not in properties:
                     namespaces[key] = properties
     return Contents(State(tables, namespaces), ids)
 
@@ -63,7 +63,7 @@ def delta_operations(before: Contents, delta: Delta, ids: Callable[[str], Mappin
             operations.append(_delete(namespace))
     made = {name for name in delta.namespaces if name in after}
     above = {name[:length] for name in made for length in range(1, len(name))} - made - before.ids.keys()
-    operations += [_put(before, name, _namespace(name, {_IMPLIED: "true"})) for name in sorted(above)]
+    operations += [_put(before, name, _namespace(name, {IMPLIED: "true"})) for name in sorted(above)]
     for table, pointer in delta.tables.items():
         key = (*table.namespace, table.name)
         if pointer is not None:

@@ -61,7 +61,7 @@ class History:
         try:
             for page in self._http.pages(f"{at('', commit)}/history", "logEntries", fetch="ALL"):
                 for entry in page:
-                    found = self._commit(entry["commitMeta"])
+                    found = self.commit_of(entry["commitMeta"])
                     changed = (each["key"]["elements"] for each in entry.get("operations") or ())
                     if found.id == commit or len(found.parents) != 1 or key in changed:
                         yield found
@@ -147,13 +147,14 @@ class History:
             if not answer["logEntries"]:
                 raise RefNotFound(commit, "there is no such commit")
             metas = [each["commitMeta"] for each in answer["logEntries"]]
-            entries = [(self._commit(meta), _moment(meta["commitTime"])) for meta in metas]
+            entries = [(self.commit_of(meta), _moment(meta["commitTime"])) for meta in metas]
             for entry in entries:
                 self._known.keep(entry[0].id, entry)
             known = entries[0]
         return known
 
-    def _commit(self, meta: dict[str, Any]) -> Commit:
+    def commit_of(self, meta: dict[str, Any]) -> Commit:
+        """Return the commit that Nessie describes so."""
         properties = {name: values[0] for name, values in (meta.get("allProperties") or {}).items()}
         merged = properties.pop(MERGED, None)
         parents = [each for each in meta["parentCommitHashes"] if each != self._no_ancestor]

@@ -70,6 +70,11 @@ class Journal:
                 self._enter(head, Change(message=f"Move {move.branch}", properties=entry.properties()))
                 return moment
 
+    def branches(self) -> set[str]:
+        """Return the branches of which it has swaps."""
+        journal = self._head()
+        return set() if journal is None else {entry.branch for entry in self._entries(journal)}
+
     def moves(self, branch: str, head: str) -> Iterator[tuple[datetime, str]]:
         """Yield the swaps of a branch that happened, newest first: those to commits on the line to its head."""
         journal = self._head()

@@ -21,9 +21,10 @@ from lagoa.adapters.shared.receipt_documents import (
 )
 from lagoa.domain.credentials import drawn_password, secret_or_drawn
 from lagoa.domain.roles import PUBLISHER
+from lagoa.domain.saved import SavedRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -55,6 +56,7 @@ class PostgresReceipts:
     """
 
     def __init__(self, login: Login) -> None:
+        self._login = login
         self._lazy = LazySession(login, "lagoa", FORMAT, 'receipts = "postgres"')
 
     @property
@@ -66,13 +68,16 @@ class PostgresReceipts:
 
     def prepare(self, receipt: Receipt) -> None:
         """Keep a receipt before `main` moves."""
+        self._put(receipt, write_receipt(receipt))
+
+    def _put(self, receipt: Receipt, document: str) -> None:
         sql = """
             insert into lagoa.receipts (id, commit_id, prepared_at, branch, document) values (%s, %s, %s, %s, %s)
             on conflict (id, kept_by) do update set
                 commit_id = excluded.commit_id, prepared_at = excluded.prepared_at, settled = false,
                 branch = excluded.branch, document = excluded.document
         """
-        row = (receipt.id, receipt.commit, receipt.prepared_at, receipt.branch, write_receipt(receipt))
+        row = (receipt.id, receipt.commit, receipt.prepared_at, receipt.branch, document)
         self._session.run(lambda connection: connection.execute(sql, row))
 
     def get(self, receipt: str) -> Receipt | None:
@@ -174,6 +179,41 @@ class PostgresReceipts:
         if old:
             self._session.run(settle)
         return len(gone)
+
+    def saved(self) -> Iterator[SavedRecord]:
+        """Yield every receipt and approval of one time, with the login that keeps it."""
+        receipts = "select document, kept_by::text from lagoa.receipts order by prepared_at, id"
+        approvals = "select document, kept_by::text from lagoa.approvals order by number"
+        with self._session.one_state() as db:
+            queries: tuple[tuple[Literal["receipt", "approval"], Any], ...]
+            queries = ("receipt", receipts), ("approval", approvals)
+            for kind, query in queries:
+                with db.cursor(name=kind) as cursor:
+                    cursor.execute(query)
+                    for document, login in cursor:
+                        yield SavedRecord(kind, document, login)
+
+    def bring_back(self, records: Iterable[SavedRecord]) -> int:
+        """Add records that are not there; return how many another login wrote, which are left out.
+
+        A receipt proves a publication by who keeps it: nobody's may come back as the publisher's.
+        """
+        left_out = 0
+        for each in records:
+            if each.kept_by not in {"", self._login.name}:
+                left_out += 1
+            elif each.kind == "receipt":
+                self._put(read_receipt(each.document), each.document)
+            else:
+                # Of a lake in files, where nobody has proven who approved.
+                approval = read_approval(each.document)
+                self._approve_once(approval if each.kept_by else replace(approval, enforced=False))
+        return left_out
+
+    def _approve_once(self, approval: Approval) -> None:
+        row = (approval.commit, write_approval(approval))
+        if not self._rows("select 1 from lagoa.approvals where commit_id = %s and document = %s", row):
+            self.approve(approval)
 
     def close(self) -> None:
         """Close the connection."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
@@ -109,6 +109,14 @@ class PostgresSession:
             with attempt:
                 return self._once(work)
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    @contextmanager
+    def one_state(self) -> Iterator[Connection]:
+        """Yield a connection of its own that sees one state of the database, and writes nothing."""
+        with self._translated(), closing(connect(self._login, {})) as db, db.transaction():
+            db.execute("set transaction isolation level repeatable read, read only")
+            self._greet(db)
+            yield db
 
     def _once(self, work: Callable[[Connection], _T]) -> _T:
         if self._pid != os.getpid():  # a connection must not be shared with the parent process

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from lagoa.adapters.shared.states import commit_lost, delta_of, key_of
-from lagoa.adapters.sqlite import history, refs
+from lagoa.adapters.sqlite import history, refs, saving
 from lagoa.adapters.sqlite.file import SqliteFile
 from lagoa.adapters.sqlite.history import from_micros, to_micros
 from lagoa.adapters.sqlite.home import pointers, read_home, write_home
@@ -19,6 +19,7 @@ from lagoa.domain.tables import tables_differing
 from lagoa.errors import (
     CatalogBusy,
     CommitLost,
+    LakeNotEmpty,
     NotASuccessor,
     RefExists,
     RefNotFound,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lagoa.adapters.shared.states import State
     from lagoa.domain.commits import Change, Commit
     from lagoa.domain.ports.catalog import Namespace, Pointers
+    from lagoa.domain.saved import SavedCatalog
     from lagoa.domain.tables import TableName
 
 BUSY_SECONDS = 30.0
@@ -243,6 +245,33 @@ class SqliteCatalog:
         """Yield every pointer that any commit has set, the latest first; commits of deleted branches are there, too."""
         with self._file.reading() as db:
             yield from pointers(db)
+
+    @contextmanager
+    def saved(self) -> Iterator[SavedCatalog]:
+        """Return the catalog as it is at one time; commits are read while the block runs. Writers go on."""
+        with self._file.reading() as db:
+            db.execute("begin")  # all that follows sees one state
+            try:
+                yield saving.read_saved(db)
+            finally:
+                db.execute("rollback")
+
+    def is_new(self) -> bool:
+        """Return whether nothing was ever committed."""
+        with self._file.reading() as db:
+            return saving.is_new(db)
+
+    def bring_back(self, saved: SavedCatalog, then: Callable[[Mapping[str, str]], None]) -> None:
+        """Replace what a new catalog has by a saved one; see `lagoa.domain.ports.saving`."""
+        with self._file.writing() as db:
+            if not saving.is_new(db):
+                raise LakeNotEmpty(str(self._file.path))
+            then(saving.bring_back(db, saved, self._states))
+
+    def keep_home(self, home: str) -> None:
+        """Record the warehouse that the lake was made with, in a catalog that does not know it."""
+        with self._file.writing() as db:
+            write_home(db, home)
 
     def verify(self) -> list[str]:
         """Return what is wrong with the file, a sentence each: SQLite's own check, and the hash of every commit."""

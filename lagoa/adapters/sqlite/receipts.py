@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,10 +23,11 @@ from lagoa.adapters.shared.receipt_documents import (
 )
 from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly, not_writable
 from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
+from lagoa.domain.saved import SavedRecord
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lagoa.domain.approvals import Approval
@@ -240,6 +241,35 @@ class SqliteReceipts:
                 db.executemany("update receipts set settled = 1 where id = ?", kept)
                 db.executemany("delete from receipts where id = ?", gone)
         return len(gone)
+
+    def saved(self) -> Iterator[SavedRecord]:
+        """Yield every receipt and approval of one time."""
+        # A connection of its own, in one transaction: nobody waits for whoever reads the records.
+        with _translated(self._path), closing(connect_readonly(self._path, BUSY_SECONDS)) as db:
+            db.execute("begin")
+            for (document,) in db.execute("select document from receipts order by prepared_at, id"):
+                yield SavedRecord("receipt", document)
+            if db.execute("select 1 from sqlite_master where name = 'approvals'").fetchone():
+                for (document,) in db.execute("select document from approvals order by rowid"):
+                    yield SavedRecord("approval", document)
+
+    def bring_back(self, records: Iterable[SavedRecord]) -> int:
+        """Add records; a receipt that is there names its commit as the one that is brought back."""
+        with self._transaction() as db:
+            for each in records:
+                if each.kind == "receipt":
+                    receipt = read_receipt(each.document)
+                    moment = receipt.prepared_at.astimezone(UTC).isoformat()
+                    row = (receipt.id, receipt.commit, moment, each.document, receipt.branch)
+                    db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
+                else:
+                    db.execute(_APPROVALS)
+                    approval = (read_approval(each.document).commit, each.document)
+                    if not db.execute(
+                        "select 1 from approvals where (commit_id, document) = (?, ?)", approval
+                    ).fetchone():
+                        db.execute("insert into approvals values (?, ?)", approval)
+        return 0
 
     def close(self) -> None:
         """Close the file."""

@@ -16,6 +16,7 @@ from lagoa.domain.lists import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from lagoa.backup.due import BackupState
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
     from lagoa.review.overview import BranchState, TableState
@@ -25,6 +26,7 @@ _LISTED = 5
 
 def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show the lake at a glance: main, its last publication, branches, models, quarantine."""
+    from lagoa.backup.due import backup_state
     from lagoa.prefect.server import LakeServer
 
     with open_here(ctx) as lake, working("looking at the lake"):
@@ -33,11 +35,13 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
         models = _models(lake)
         waiting = _waiting(lake, states)
         server = LakeServer(lake.settings.state_folder).running()
+        backups = backup_state(lake.settings)
         lake_is = {"name": lake.settings.name, "folder": lake.settings.root}
     last = published[0] if published else None
     if as_json:
         flows = {"flow_server": server.url if server else None}
-        emit_json(_tell(lake_is, states, branches, last, models, waiting) | flows)
+        backup = {"backup": asdict(backups) if backups else None}
+        emit_json(_tell(lake_is, states, branches, last, models, waiting) | flows | backup)
         return
     emit_pairs(
         [
@@ -47,6 +51,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
             ("tables", _tables([state for state in states if not _is_quarantine(state)])),
             ("models", _in_words(models)),
             ("quarantine", _quarantine(waiting) if lake.settings.sees_quarantine else "not for the role reader"),
+            *([("backup", _backup(backups))] if backups else []),
             *([("flow runs", f"{server.url} (`lagoa flow down` ends this server)")] if server else []),
         ]
     )
@@ -110,6 +115,17 @@ def _waiting(lake: Lake, states: Sequence[TableState]) -> dict[str, int]:
 def _quarantine(waiting: Mapping[str, int]) -> str:
     listed = ", ".join(f"{table} {number(n)}" for table, n in waiting.items() if n)
     return f"{counted(sum(waiting.values()), 'record')} waiting: {listed}" if listed else "empty"
+
+
+def _backup(state: BackupState) -> str:
+    if state.error:
+        return f"cannot be read: {state.error}"
+    said = f"{moment(state.at)} ({age(state.at)})" if state.at else "never"
+    if state.overdue:
+        said += ", overdue: `lagoa backup create`"
+    if not state.sound:
+        said += ", damaged: `lagoa backup verify`"
+    return said
 
 
 def _tell(

@@ -55,6 +55,12 @@ def permanent_keys(name: str, secret: SecretStr) -> Callable[[], Keys]:
     return lambda: keys
 
 
+def backup_keys() -> Callable[[], Keys] | None:
+    """Return permanent keys of the store of backups, from the environment; None if it has none of its own."""
+    name, secret = (os.environ.get(f"LAGOA_BACKUP_{part}_KEY") for part in ("ACCESS", "SECRET"))
+    return permanent_keys(name, SecretStr(secret)) if name and secret else None
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 

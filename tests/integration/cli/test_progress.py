@@ -78,6 +78,9 @@ COMMANDS = {
     "table restore bronze.people --from main~1": "restoring bronze.people",
     "maintain": "rewriting files",
     "table drop silver.people --yes": "removing silver.people",
+    "backup create ../backup": "reading the catalog",
+    "backup verify ../backup": "reading the backups",
+    "backup restore ../backup --missing": "reading the backup",
 }
 """What is shown while each command works, as a pattern, in an order in which all of them can be done."""
 

@@ -83,7 +83,8 @@ def test_a_run_with_other_parameters_ends_with_a_publication(lake):
     assert built["state_type"] == "COMPLETED", lake.logs()
     listed = lake.lagoa("flow", "list")
     assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [
-        f"{name}/{name}" for name in ("backfill", "branch-reaper", "daily", "held", "sandbox-reaper")
+        f"{name}/{name}"
+        for name in ("backfill", "backup", "backup-verify", "branch-reaper", "daily", "held", "sandbox-reaper")
     ]
     assert "Completed" in listed.stdout
 

@@ -27,7 +27,10 @@ MLFLOW_USER = "mlflow"
 
 TRINO_USER = "trino"
 
-BUCKETS = (WAREHOUSE, ARTIFACTS, "feature-store", "backup", "sandbox")
+BACKUP = "backup"
+"""The bucket of backups; who makes them adds to them."""
+
+BUCKETS = (WAREHOUSE, ARTIFACTS, "feature-store", BACKUP, "sandbox")
 
 REGION = "us-east-1"
 """MinIO's default region."""
@@ -59,6 +62,10 @@ def _may(*actions: str, on: Sequence[str] = (_FILES,), **more: Any) -> dict[str,
 
 _FIND = _may("s3:GetBucketLocation", on=[_BUCKET])
 _READ = [_FIND, _may(*_LIST, on=[_BUCKET]), _may("s3:GetObject")]
+_BACK_UP = [
+    _may("s3:ListBucket", "s3:GetBucketLocation", on=[f"arn:aws:s3:::{BACKUP}"]),
+    _may(*_WRITE, on=[f"arn:aws:s3:::{BACKUP}/*"]),
+]
 _READ_AND_WRITE = [_FIND, _may(*_LIST, "s3:ListBucketMultipartUploads", on=[_BUCKET]), _may(*_WRITE)]
 
 
@@ -68,8 +75,8 @@ def policies(policy: Policy) -> dict[str, list[dict[str, Any]]]:
         "lagoa-reader": _of_readers(policy.of_readers),
         "lagoa-ingest": _READ_AND_WRITE,
         "lagoa-engineer": _READ_AND_WRITE,
-        "lagoa-publisher": _READ,
-        WRITER: _READ_AND_WRITE,
+        "lagoa-publisher": [*_READ, *_BACK_UP],
+        WRITER: [*_READ_AND_WRITE, *_BACK_UP],
         TRINO_USER: [_FIND, _may("s3:GetObject", on=files_of(policy.over_sql))] if policy.over_sql else [_FIND],
         MLFLOW_USER: [
             _may("s3:ListBucket", "s3:GetBucketLocation", on=[f"arn:aws:s3:::{ARTIFACTS}"]),

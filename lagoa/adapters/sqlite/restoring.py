@@ -1,0 +1,45 @@
+"""A new catalog file, written beside its place and put there once it is complete."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+from lagoa.adapters.sqlite.catalog import SqliteCatalog
+from lagoa.errors import LakeNotEmpty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_BESIDE = ("", "-wal", "-shm", "-journal")
+
+
+@contextmanager
+def restored_file(path: Path, home: str) -> Iterator[SqliteCatalog]:
+    """Yield a new catalog; it replaces the one at `path` when the block ends without an error.
+
+    Args:
+        path: the catalog's place; what is there must be new, or missing.
+        home: the warehouse that the lake was made with.
+
+    Raises:
+        LakeNotEmpty: the catalog there has commits.
+        CatalogDamaged: what is there is no catalog.
+    """
+    if path.is_file() and path.stat().st_size:
+        with closing(SqliteCatalog(path, create=False)) as there:
+            if not there.is_new():
+                raise LakeNotEmpty(str(path))
+    partial = path.with_name(f"{path.name}.restoring")
+    _remove(partial)
+    with closing(SqliteCatalog(partial)) as catalog:
+        catalog.keep_home(home)
+        yield catalog
+    _remove(path)  # with what SQLite keeps beside a file: it would be taken for the new one's
+    partial.replace(path)
+
+
+def _remove(path: Path) -> None:
+    for end in _BESIDE:
+        path.with_name(f"{path.name}{end}").unlink(missing_ok=True)

@@ -1,0 +1,287 @@
+"""Makes a backup of a lake, of one point in time, while others write.
+
+The catalog is read first, in one state. The files that its commits need were complete before these were made, are never
+changed, and are copied after it; a receipt is written before `main` moves, and so is read after it, too.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from lagoa.backup.documents import line, of_commit, of_move, of_ref
+from lagoa.backup.fitness import mark, refuse_others, refuse_overlap
+from lagoa.backup.manifest import (
+    FILES,
+    LIST,
+    LISTS,
+    RECORDS,
+    Backup,
+    Item,
+    SavedFile,
+    backup_ids,
+    files_of,
+    new_id,
+    read_backup,
+    read_lines,
+    write_backup,
+    write_lines,
+)
+from lagoa.backup.place import copied, failing_as
+from lagoa.backup.places import open_place
+from lagoa.backup.state import save_state
+from lagoa.bootstrap import open_lake
+from lagoa.domain.faults import fault_point
+from lagoa.domain.refs import MAIN
+from lagoa.errors import BackupNotFound
+from lagoa.maintain.reachable import reachable
+from lagoa.maintain.seen import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from lagoa.backup.place import Place
+    from lagoa.context import LakeContext
+    from lagoa.domain.ports.saving import SavableCatalog, SavableRecords
+    from lagoa.domain.saved import SavedCommit
+    from lagoa.settings import Settings
+
+_THREADS = 4
+_WAITING = 64
+"""Files that wait to be copied, at most."""
+
+
+def create_backup(
+    settings: Settings, to: str, *, full: bool = False, since: str = "", tell: Callable[[str], None] = lambda _: None
+) -> Backup:
+    """Make a backup of a lake; others may write to it meanwhile.
+
+    Args:
+        settings: of the lake.
+        to: a folder, or a prefix in a bucket; it may have earlier backups of the lake.
+        full: copy every file, also those that an earlier backup has.
+        since: the first characters of the id of the backup to build on; by default the newest one that is intact.
+        tell: called with what is done, now and then.
+
+    Raises:
+        BackupRefused: the place is part of the lake, or has something else.
+        BackupNotFound: there is no backup `since`.
+        BackupFailed: the place cannot be written, or its disk is full.
+        CatalogDamaged: metadata of the lake cannot be read.
+    """
+    began, at = time.monotonic(), datetime.now(UTC)
+    place = open_place(settings, to)
+    refuse_overlap(settings, place)
+    with failing_as(place.location), open_lake(settings) as lake:
+        making = _Making(lake.context, place, new_id(at, secrets.token_hex(3)))
+        before = None if full else _to_build_on(place, since)
+        making.save_catalog()
+        making.save_records()
+        fault_point("backup.records")
+        tell("copying files")
+        making.save_files(before, tell)
+        fault_point("backup.listed")
+        state = save_state(settings, place, making.id, before)
+        backup = Backup(
+            id=making.id,
+            at=at,
+            lake=settings.name,
+            root=making.root,
+            main=making.main,
+            home=lake.context.storage.home,
+            catalog=settings.catalog,
+            since=before.id if before else "",
+            commits=len(making.commits),
+            refs=making.refs,
+            receipts=making.receipts,
+            files=making.total[0],
+            bytes=making.total[1],
+            copied=making.copied[0],
+            copied_bytes=making.copied[1],
+            seconds=round(time.monotonic() - began, 3),
+            missing=tuple(sorted(making.missing)),
+            items=making.items,
+            lists=(*(before.lists if before else ()), making.list),
+            state=state,
+        )
+        place.settle()
+        write_backup(place, backup)
+        place.settle()
+        fault_point("backup.written")
+    return backup
+
+
+def _to_build_on(place: Place, since: str) -> Backup | None:
+    ids = backup_ids(place)
+    if since:
+        found = [each for each in ids if each.startswith(since)]
+        if len(found) != 1:
+            raise BackupNotFound(place.location, f"it has {len(found)} backups whose id begins with {since!r}")
+        return read_backup(place, found[0])
+    return read_backup(place, ids[-1]) if ids else None
+
+
+@dataclass
+class _Making:
+    """A backup while it is made.
+
+    Attributes:
+        context: the lake.
+        place: where it goes.
+        id: its id.
+        commits: ids of its commits, parents before their children.
+        items: its own files, by what is in them.
+        list: that of the files which it copied.
+        missing: files that are not in the warehouse.
+        total: number and bytes of the files that it has, with those of earlier backups.
+        copied: of those that it copied.
+    """
+
+    context: LakeContext
+    place: Place
+    id: str
+    commits: list[str] = field(default_factory=list)
+    items: dict[str, Item] = field(default_factory=dict)
+    list: Item = field(init=False)
+    missing: set[str] = field(default_factory=set)
+    root: str = ""
+    main: str = ""
+    refs: int = 0
+    receipts: int = 0
+    total: tuple[int, int] = (0, 0)
+    copied: tuple[int, int] = (0, 0)
+
+    def save_catalog(self) -> None:
+        """Write refs, journal and commits of one moment; nothing is written to a place that is not fit."""
+        catalog = cast("SavableCatalog", self.context.catalog)
+        with catalog.saved() as saved:
+            commits = iter(saved.commits)
+            root = next(commits)
+            refuse_others(self.place, catalog, root.commit)
+            fault_point("backup.begun")
+            mark(self.place, self.context.settings.name, root.commit.id)
+            self.root, self.refs = root.commit.id, len(saved.refs)
+            self.main = next(ref.commit for ref in saved.refs if ref.name == MAIN)
+            self._write("refs", (line(of_ref(ref)) for ref in saved.refs))
+            self._write("moves", (line(of_move(move)) for move in saved.moves))
+            self._write("commits", self._lines_of(root, commits))
+
+    def _lines_of(self, root: SavedCommit, others: Iterable[SavedCommit]) -> Iterator[bytes]:
+        for each in (root, *others):
+            self.commits.append(each.commit.id)
+            yield line(of_commit(each))
+
+    def save_records(self) -> None:
+        """Write receipts, approvals, and the records of trained models."""
+        store = cast("SavableRecords", self.context.receipts)
+        self._write("receipts", self._lines_of_receipts(store))
+        training = self.context.training
+        runs = training.runs()
+        models = sorted({run.model for run in runs})
+        self._write("runs", (line(run.to_json()) for run in reversed(runs)))
+        promotions = (each for model in models for each in reversed(training.promotions(model)))
+        self._write("promotions", (line(each.to_json()) for each in promotions))
+
+    def _lines_of_receipts(self, store: SavableRecords) -> Iterator[bytes]:
+        for each in store.saved():
+            self.receipts += 1
+            yield line({"kind": each.kind, "document": each.document, "kept_by": each.kept_by})
+
+    def save_files(self, before: Backup | None, tell: Callable[[str], None]) -> None:
+        """Copy the files that the commits need and that the backups before do not have, and list them."""
+        known = files_of(self.place, before) if before else {}
+        base = before.base if before else self.id
+        self.total = len(known), sum(each.size for each in known.values())
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="backup") as pool:
+            lines = self._copies(pool, known, base, before, tell)
+            self.list = write_lines(self.place, f"{LISTS}/{self.id}{LIST}", lines)
+
+    def _copies(
+        self,
+        pool: ThreadPoolExecutor,
+        known: dict[str, SavedFile],
+        base: str,
+        before: Backup | None,
+        tell: Callable[[str], None],
+    ) -> Iterator[bytes]:
+        waiting: deque[Future[SavedFile | None]] = deque()
+        try:
+            for location, name, optional in self._wanted(known, before):
+                waiting.append(pool.submit(self._copy, location, name, base, optional))
+                if len(waiting) >= _WAITING:
+                    yield from self._done(waiting.popleft(), known, tell)
+            while waiting:
+                yield from self._done(waiting.popleft(), known, tell)
+        finally:
+            for each in waiting:
+                each.cancel()
+        fault_point("backup.files")
+
+    def _wanted(self, known: dict[str, SavedFile], before: Backup | None) -> Iterator[tuple[str, str, bool]]:
+        """Yield location and name of each file to copy, and whether it may be gone."""
+        here, home = self.context.storage.location, self.context.storage.home
+        there = self.place.sizes(FILES) if known else {}
+        lost = [each.name for each in known.values() if there.get(each.stored) != each.size]
+        for name in (*lost, *(before.missing if before else ())):
+            yield f"{home}/{name}", name, name in known
+        for record in self.context.expiry.files()[:1]:
+            name = record.place[len(here) + 1 :]
+            if name not in known:
+                yield f"{home}/{name}", name, True
+        with Seen() as seen:
+            for name in known:
+                seen.add(f"{here}/{name}")
+            for needed in reachable(self.context, self._states(before), seen):
+                if needed.place.startswith(f"{here}/"):
+                    yield needed.location, needed.place[len(here) + 1 :], needed.kind == "incoming"
+                else:
+                    self.missing.add(needed.location)
+
+    def _states(self, before: Backup | None) -> Iterator[str]:
+        """Yield the commits whose files the backups before do not have; a state that has expired needs none."""
+        saved = {each["id"] for each in read_lines(self.place, before.items["commits"])} if before else set()
+        expired = self.context.expiry.newest()
+        for id_ in self.commits:
+            if id_ not in saved and not (expired and expired.has_expired(self.context.catalog.get(id_))):
+                yield id_
+
+    def _copy(self, location: str, name: str, base: str, optional: bool) -> SavedFile | None:
+        file = SavedFile(name, 0, "", base)
+        try:
+            source = _opened(self.context, location)
+        except FileNotFoundError:
+            if not optional:
+                self.missing.add(name)
+            return None
+        with source, self.place.create(file.stored) as target:
+            size, digest = copied(source, target)
+        return SavedFile(name, size, digest, base)
+
+    def _done(
+        self, done: Future[SavedFile | None], known: dict[str, SavedFile], tell: Callable[[str], None]
+    ) -> Iterator[bytes]:
+        file = done.result()
+        if file is None:
+            return
+        count, size = self.copied
+        self.copied = count + 1, size + file.size
+        if file.name not in known:
+            count, size = self.total
+            self.total = count + 1, size + file.size
+        tell(f"copying files: {self.copied[0]:,}")
+        yield line([file.name, file.size, file.sha256, file.base])
+
+    def _write(self, what: str, lines: Iterable[bytes]) -> None:
+        self.items[what] = write_lines(self.place, f"{RECORDS}/{self.id}/{what}{LIST}", lines)
+
+
+def _opened(context: LakeContext, location: str) -> Any:
+    path = context.storage.path(location)
+    if "://" not in path:
+        return open(path, "rb", buffering=0)  # noqa: PTH123 - many files; the caller closes it
+    return context.storage.file_io({}).new_input(location).open(seekable=False)

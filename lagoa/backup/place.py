@@ -1,0 +1,193 @@
+"""Where backups are: a folder, or a prefix in a bucket. A file there appears as a whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import secrets
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lagoa.errors import BackupFailed
+from lagoa.storage.port import S3, local_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+    from lagoa.storage.s3.objects import Objects
+
+_PART = 4 * 2**20
+"""Bytes that are read at once."""
+
+_PARTIAL = ".partial-"
+
+_LARGE = 4 * 2**20
+"""Bytes from which on a file is brought to the disk by itself."""
+
+_of_thread = threading.local()
+"""The buffer of each thread: for many small files, making one takes longer than copying."""
+
+
+class Place(Protocol):
+    """A place for backups; names of files there are relative, with `/` between folders. Threads may share one."""
+
+    @property
+    def location(self) -> str:
+        """The folder, absolute, or the prefix in an object store."""
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Return the size in bytes of each file in a folder and those below, by name; nothing if there is none."""
+
+    def open(self, name: str) -> Any:
+        """Open a file to read its bytes; raises `FileNotFoundError`, `OSError`."""
+
+    def create(self, name: str) -> Any:
+        """Return a context manager of a stream: what is written is there once the block ends without an error."""
+
+    def settle(self) -> None:
+        """Bring everything that was written to the disk."""
+
+
+class Folder:
+    """A `Place` in a folder of this machine.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(local_path(str(path))).absolute()
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return str(self.path)
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Return the size of each file, by name; partial ones are left out."""
+        top, found = str(self.path / folder) if folder else str(self.path), {}
+        for place, _, files in os.walk(top):
+            prefix = os.path.relpath(place, self.path)
+            for name in files:
+                if _PARTIAL not in name:
+                    path = f"{place}/{name}"
+                    found[name if prefix == "." else f"{prefix}/{name}"] = os.stat(path).st_size  # noqa: PTH116
+        return found
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file."""
+        return (self.path / name).open("rb", buffering=0)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[BinaryIO]:
+        """Write beside a file, then rename."""
+        target = self.path / name
+        partial = target.with_name(f"{target.name}{_PARTIAL}{secrets.token_hex(4)}")
+        try:
+            file = partial.open("xb", buffering=0)
+        except FileNotFoundError:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file = partial.open("xb", buffering=0)
+        try:
+            with file:
+                yield file
+                if file.tell() >= _LARGE:  # the disk writes while other threads hash
+                    os.fsync(file.fileno())
+            partial.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink()
+            raise
+
+    def settle(self) -> None:
+        """Bring everything that was written to the disk: one call, as one for each small file takes much longer."""
+        os.sync()
+
+
+class Bucket:
+    """A `Place` under a prefix in a bucket.
+
+    Args:
+        location: such as `s3://backup/lake`.
+        objects: the objects of the store.
+    """
+
+    def __init__(self, location: str, objects: Objects) -> None:
+        self.location = location.rstrip("/")
+        self._objects = objects
+        self._top = self.location.removeprefix(S3)
+
+    def sizes(self, folder: str = "") -> dict[str, int]:
+        """Return the size of each object, by name."""
+        from pyarrow.fs import FileSelector, FileType
+
+        top = f"{self._top}/{folder}".rstrip("/")
+        with self._objects.errors_translated():
+            selector = FileSelector(top, recursive=True, allow_not_found=True)
+            found = self._objects.connection().get_file_info(selector)
+        return {each.path.removeprefix(f"{self._top}/"): each.size for each in found if each.type == FileType.File}
+
+    def open(self, name: str) -> Any:
+        """Open an object."""
+        with self._objects.errors_translated():
+            return self._objects.connection().open_input_stream(f"{self._top}/{name}", compression=None)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[Any]:
+        """Write an object, which is there once the stream is closed."""
+        with self._objects.errors_translated():
+            stream = self._objects.connection().open_output_stream(f"{self._top}/{name}", compression=None)
+            yield stream  # after an error it is not closed: the store drops parts that were not completed
+            stream.close()
+
+    def settle(self) -> None:
+        """Do nothing: the store has what it confirmed."""
+
+
+def copied(source: Any, target: Any | None) -> tuple[int, str]:
+    """Copy a stream to another one, or only read it; return its bytes and their SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    buffer = _buffer()
+    while count := _read_into(source, buffer):
+        part = buffer[:count]
+        digest.update(part)
+        if target is not None:
+            _write_all(target, part)
+        size += count
+    return size, digest.hexdigest()
+
+
+def _buffer() -> memoryview:
+    if not hasattr(_of_thread, "buffer"):
+        _of_thread.buffer = memoryview(bytearray(_PART))
+    buffer: memoryview = _of_thread.buffer
+    return buffer
+
+
+def _read_into(source: Any, buffer: memoryview) -> int:
+    if hasattr(source, "readinto"):
+        return int(source.readinto(buffer) or 0)
+    data = source.read(len(buffer))
+    buffer[: len(data)] = data
+    return len(data)
+
+
+def _write_all(target: Any, part: memoryview) -> None:
+    """Write all of a part: a file without a buffer may take less, as where its disk is full."""
+    while part:
+        part = part[target.write(part) or len(part) :]
+
+
+@contextmanager
+def failing_as(place: str) -> Iterator[None]:
+    """Raise `BackupFailed` for the errors of the system that writing or reading a place gives."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise BackupFailed(place, "its disk is full") from error
+        raise BackupFailed(place, str(error)) from error

@@ -1,0 +1,253 @@
+"""Restores a backup to an empty lake, or puts back what a lake has lost beside its catalog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, cast
+
+from lagoa.backup.documents import read_commit, read_move, read_record, read_ref
+from lagoa.backup.manifest import Backup, Item, backup_ids, check, files_of, read_backup, read_lines, time_of
+from lagoa.backup.moment import as_of
+from lagoa.backup.place import Folder, copied, failing_as
+from lagoa.backup.places import open_place
+from lagoa.bootstrap import open_for_restore, open_lake
+from lagoa.domain.faults import fault_point
+from lagoa.domain.saved import SavedCatalog, SavedRecord, former_ids, with_new_ids
+from lagoa.domain.training import Promotion, TrainingRun
+from lagoa.errors import BackupDamaged, BackupNotFound, BackupRefused, PromotionLost, RefNotFound, TrainingUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    from lagoa.backup.manifest import SavedFile
+    from lagoa.backup.place import Place
+    from lagoa.context import LakeContext
+    from lagoa.domain.ports.saving import SavableCatalog, SavableRecords
+    from lagoa.domain.saved import SavedCommit
+    from lagoa.settings import Settings
+
+_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore has brought back.
+
+    Attributes:
+        backup: the backup.
+        at: the moment whose state the lake has (UTC).
+        refs: number of branches and tags; 0 if the lake's own stay.
+        files: number of files that were copied.
+        there: number of files that were there already, whole.
+        left_out: number of receipts and records that were left out, as only their own login may write them, or as the
+            lake has others of their id.
+        new_ids: number of commits that have another id than they had.
+    """
+
+    backup: Backup
+    at: datetime
+    refs: int
+    files: int
+    there: int
+    left_out: int
+    new_ids: int
+
+
+def restore_backup(
+    settings: Settings,
+    source: str,
+    *,
+    at: datetime | None = None,
+    missing: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Restored:
+    """Restore a backup to an empty lake; nothing else may use it meanwhile. One that breaks off is done again.
+
+    Args:
+        settings: of the lake that is restored to.
+        source: the place with backups.
+        at: restore the state of this moment (UTC); by default that of the newest backup. It comes from the first backup
+            that was made at that moment or later, whose journal knows it; if there is none, from the newest one.
+        missing: leave the commits of a lake that has some as they are, and put back files and records that are missing.
+        tell: called with what is done, now and then.
+
+    Raises:
+        LakeNotEmpty: the lake has commits.
+        BackupNotFound: there is no backup, or none of that moment.
+        BackupDamaged: a file of the backup is not what was saved; the lake stays empty.
+        BackupRefused: with `missing`, the backup is of another lake.
+        BackupFailed: a file cannot be written or read.
+    """
+    place = open_place(settings, source)
+    with failing_as(f"{place.location} or {settings.warehouse_location}"):
+        backup = _chosen(place, at)
+        moment = min(at, backup.at) if at else backup.at
+        opened = open_lake(settings) if missing else None
+        if opened is not None:
+            with opened:
+                return _Restoring(opened.context, place, backup, moment, tell).missing()
+        with open_for_restore(settings, backup.home) as context:
+            done = _Restoring(context, place, backup, moment, tell).all(at)
+        fault_point("restore.done")
+        return done
+
+
+def _chosen(place: Place, at: datetime | None) -> Backup:
+    ids = backup_ids(place)
+    if not ids:
+        raise BackupNotFound(place.location)
+    if at is None:
+        return read_backup(place, ids[-1])
+    return read_backup(place, next((each for each in ids if time_of(each) >= at), ids[-1]))
+
+
+@dataclass
+class _Restoring:
+    context: LakeContext
+    place: Place
+    backup: Backup
+    moment: datetime
+    tell: Callable[[str], None]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def all(self, at: datetime | None) -> Restored:
+        """Bring everything back; `main` last."""
+        catalog = cast("SavableCatalog", self.context.catalog)
+        saved = self._saved(at)
+        for item in self.backup.own_items():  # before anything is written
+            check(self.place, item)
+        fault_point("restore.begun")
+        self._files()
+        self._state()
+        fault_point("restore.files")
+        catalog.bring_back(saved, self._records)
+        return self._done(len(saved.refs))
+
+    def missing(self) -> Restored:
+        """Put back what a lake with commits has lost."""
+        self._records(self._ids_of_same_lake())
+        self._files()
+        self._state()
+        return self._done(0)
+
+    def _done(self, refs: int) -> Restored:
+        counts = self.counts
+        return Restored(
+            self.backup, self.moment, refs, counts["copied"], counts["there"], counts["left out"], counts["new ids"]
+        )
+
+    def _saved(self, at: datetime | None) -> SavedCatalog:
+        refs = [read_ref(each) for each in self._lines("refs")]
+        moves = [read_move(each) for each in self._lines("moves")]
+        if at is not None and at < self.backup.at:
+            return as_of(refs, moves, self._commits, at)
+        return SavedCatalog(refs, moves, self._commits())
+
+    def _commits(self) -> Iterator[SavedCommit]:
+        return (read_commit(each) for each in self._lines("commits"))
+
+    def _lines(self, what: str) -> Iterator[Any]:
+        return read_lines(self.place, self.backup.items[what])
+
+    def _ids_of_same_lake(self) -> Mapping[str, str]:
+        """Return the ids that commits of the backup have here; raises `BackupRefused` if it is of another lake."""
+        catalog = cast("SavableCatalog", self.context.catalog)
+        try:
+            catalog.get(self.backup.root)
+        except RefNotFound:
+            with catalog.saved() as saved:
+                ids = {former: each.commit.id for each in saved.commits for former in former_ids(each.commit)}
+            if self.backup.root not in ids:
+                raise BackupRefused(self.place.location, "it has the backups of another lake") from None
+            return ids
+        return {}
+
+    def _records(self, ids: Mapping[str, str]) -> None:
+        fault_point("restore.catalog")
+        self.counts["new ids"] = len(ids)
+        store = cast("SavableRecords", self.context.receipts)
+        records = (read_record(each) for each in self._lines("receipts"))
+        renamed = (SavedRecord(each.kind, with_new_ids(each.document, ids), each.kept_by) for each in records)
+        self.counts["left out"] += store.bring_back(renamed)
+        training = self.context.training
+        for document in self._lines("runs"):
+            try:
+                training.add(TrainingRun.from_json(with_new_ids(document, ids)))
+            except TrainingUnavailable:
+                if not any(run.id == TrainingRun.from_json(document).id for run in training.runs()):
+                    raise
+                self.counts["left out"] += 1  # the lake has it, with the ids that its commits had
+        for document in self._lines("promotions"):
+            try:
+                training.promote(Promotion.from_json(document))
+            except PromotionLost:
+                self.counts["left out"] += 1
+        fault_point("restore.records")
+
+    def _files(self) -> None:
+        files = files_of(self.place, self.backup)
+        self.tell(f"copying {len(files):,} files")
+        with ThreadPoolExecutor(_THREADS, thread_name_prefix="restore") as pool:
+            for number, what in enumerate(pool.map(self._file, files.values()), 1):
+                self.counts[what] += 1
+                self.tell(f"copying files: {number:,}/{len(files):,}")
+
+    def _file(self, file: SavedFile) -> str:
+        storage = self.context.storage
+        here = storage.path(f"{storage.home}/{_safe(self.place, file.name)}")
+        item = Item(file.stored, file.size, file.sha256)
+        if "://" not in here:
+            return _to_folder(self.place, item, Path(here))
+        target = storage.file_io({}).new_output(f"{storage.home}/{file.name}")
+        there = target.to_input_file()
+        if there.exists() and len(there) == file.size:
+            with there.open(seekable=False) as stream:
+                if copied(stream, None)[1] == file.sha256:
+                    return "there"
+        with self._source(item) as source, target.create(overwrite=True) as stream:
+            _compare(self.place, item, *copied(source, stream))
+        return "copied"
+
+    def _source(self, item: Item) -> Any:
+        try:
+            return self.place.open(item.name)
+        except FileNotFoundError:
+            raise BackupDamaged(self.place.location, item.name, "is missing") from None
+
+    def _state(self) -> None:
+        for name, item in self.backup.state.items():
+            target = self.context.settings.state_folder / _safe(self.place, name)
+            if not target.exists():  # what a lake has by now is newer
+                self.counts[_to_folder(self.place, item, target)] += 1
+
+
+def _to_folder(place: Place, item: Item, target: Path) -> str:
+    """Copy a file of a backup to a folder of this machine, unless it is there; one that was changed is not put."""
+    if target.is_file() and target.stat().st_size == item.size:
+        with target.open("rb", buffering=0) as there:
+            if copied(there, None)[1] == item.sha256:
+                return "there"
+    try:
+        source = place.open(item.name)
+    except FileNotFoundError:
+        raise BackupDamaged(place.location, item.name, "is missing") from None
+    with source, Folder(target.parent).create(target.name) as written:
+        _compare(place, item, *copied(source, written))
+    return "copied"
+
+
+def _compare(place: Place, item: Item, size: int, digest: str) -> None:
+    if (size, digest) != (item.size, item.sha256):
+        raise BackupDamaged(place.location, item.name, "is not what was saved: its size or SHA-256 is another one")
+
+
+def _safe(place: Place, name: str) -> str:
+    """Return a name that stays in its folder; raises `BackupDamaged` for another one."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise BackupDamaged(place.location, name, "is no name of a file of a lake")
+    return name

@@ -1,0 +1,145 @@
+"""A lake on Nessie, MinIO and PostgreSQL is saved, loses each of them, and comes back; it moves from files and back."""
+
+from __future__ import annotations
+
+import os
+import uuid
+
+import psycopg
+import pytest
+from minio import Minio
+from saved_lake import deliver, held, rows
+from small_lake import SmallLake
+
+from lagoa.backup.create import create_backup
+from lagoa.backup.restore import restore_backup
+from lagoa.backup.verify import verify_backups
+from lagoa.errors import BackupRefused, LakeNotEmpty
+from lagoa.settings import load_settings
+from tests.stack.conftest import emptied
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def small(small, monkeypatch, receipts_passwords):
+    """Return the files of a lake on Nessie and MinIO with its receipts in PostgreSQL."""
+    monkeypatch.setenv("LAGOA_RECEIPTS", "postgres")
+    monkeypatch.setenv("LAGOA_SECRET_RECEIPTS_PASSWORD", receipts_passwords["engineer"].get_secret_value())
+    return small
+
+
+@pytest.fixture
+def settings(small):
+    return load_settings(small.root, "stack")
+
+
+@pytest.fixture
+def root(credentials):
+    """Return a client of MinIO that may delete."""
+    host = os.environ["LAGOA_S3_ENDPOINT"].removeprefix("http://")
+    user, password = credentials["minio-root-user"], credentials["minio-root-password"]
+    return Minio(endpoint=host, access_key=user, secret_key=password, secure=False)
+
+
+@pytest.fixture
+def admin(postgres_url, credentials):
+    """Return a connection of the database's administrator."""
+    with psycopg.connect(
+        postgres_url, user="postgres", password=credentials["postgres-admin"], autocommit=True
+    ) as made:
+        yield made
+
+
+def filled(small):
+    """Give a lake three publications, a branch with work and a tag; return what it has."""
+    with small.open() as lake:
+        for id_ in (1, 2, 3):
+            deliver(lake, small, id_)
+        lake.create_branch("dev").append("bronze.people", small.people(9))
+        lake.rollback("main~1")
+        lake.create_tag("closing", "main~2")
+        return held(lake, ids=False), {ref.name: ref.commit for ref in lake.refs()}
+
+
+def without_bucket(root, settings):
+    bucket, _, prefix = settings.warehouse.removeprefix("s3://").partition("/")
+    for each in list(root.list_objects(bucket_name=bucket, prefix=f"{prefix}/", recursive=True, include_version=True)):
+        root.remove_object(bucket_name=bucket, object_name=each.object_name, version_id=each.version_id)
+
+
+def without_receipts(admin):
+    admin.execute("truncate lagoa.receipts, lagoa.approvals")
+
+
+@pytest.mark.parametrize("place", ["folder", "bucket"])
+@pytest.mark.parametrize("lost", ["catalog", "everything"])
+def test_what_is_lost_comes_back(small, settings, root, nessie_url, admin, tmp_path, place, lost):  # noqa: PLR0913, PLR0917
+    to = str(tmp_path / "backup") if place == "folder" else f"s3://backup/{uuid.uuid4().hex}"
+    before, refs = filled(small)
+    made = create_backup(settings, to)
+    assert create_backup(settings, to).copied == 0
+    assert verify_backups(settings, to).faults == ()
+    with pytest.raises(LakeNotEmpty):
+        restore_backup(settings, to)
+    emptied(nessie_url)
+    if lost == "everything":
+        without_bucket(root, settings)
+        without_receipts(admin)
+    done = restore_backup(settings, to)
+    assert done.files == (made.files if lost == "everything" else 0)
+    assert (done.new_ids, done.left_out) == (made.commits, 0)
+    with small.open() as lake:
+        assert held(lake, ids=False) == before
+        was = {ref.name: lake.context.catalog.get(ref.commit).properties["lagoa.was"] for ref in lake.refs()}
+        assert was == refs
+        for publication in lake.publications():
+            assert lake.context.receipts.of_commit(publication.commit) is not None
+        deliver(lake, small, 5)
+        assert [row[0] for row in rows(lake, "main")["bronze.people"]] == [1, 2, 5]
+    again = create_backup(settings, to)
+    assert again.root != made.root
+    assert verify_backups(settings, to).faults == ()
+
+
+def test_lost_files_and_receipts_are_put_back(small, settings, root, admin, tmp_path):
+    before, _ = filled(small)
+    create_backup(settings, str(tmp_path / "backup"))
+    without_bucket(root, settings)
+    without_receipts(admin)
+    restore_backup(settings, str(tmp_path / "backup"), missing=True)
+    with small.open() as lake:
+        assert held(lake, ids=False) == before
+        deliver(lake, small, 5)
+
+
+def test_a_lake_moves_from_files_to_servers_and_back(small, settings, empty_nessie, tmp_path, monkeypatch):
+    monkeypatch.delenv("LAGOA_RECEIPTS")
+    embedded = SmallLake(tmp_path / "embedded")
+    before, refs = filled(embedded)
+    with embedded.open() as lake:
+        whole = held(lake)
+    home = f"{embedded.root}/.lagoa/warehouse"
+    create_backup(load_settings(embedded.root), str(tmp_path / "first"))
+
+    there = settings.model_copy(update={"warehouse_home": home})
+    restore_backup(there, str(tmp_path / "first"))
+    with small.open(warehouse_home=home, receipts="postgres") as lake:
+        assert held(lake, ids=False) == before
+        assert {ref.name: lake.context.catalog.get(ref.commit).properties["lagoa.was"] for ref in lake.refs()} == refs
+        create_backup(there, str(tmp_path / "second"))
+        deliver(lake, small, 5)
+
+    back = SmallLake(tmp_path / "back")
+    restore_backup(load_settings(back.root), str(tmp_path / "second"))
+    with back.open() as lake:
+        assert held(lake) == whole
+        assert lake.context.catalog.verify() == []
+        deliver(lake, back, 5)
+
+
+def test_the_warehouse_is_no_place_for_a_backup(small, settings):
+    filled(small)
+    for place in (settings.warehouse, f"{settings.warehouse}/x", "s3://lagoa", f"{settings.warehouse}//"):
+        with pytest.raises(BackupRefused, match="warehouse"):
+            create_backup(settings, place)

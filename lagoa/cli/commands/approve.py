@@ -12,7 +12,7 @@ from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import say_consent, tell_approval
 from lagoa.domain.approvals import Consent
-from lagoa.errors import LagoaError
+from lagoa.errors import LagoaError, PublishConflict
 
 if TYPE_CHECKING:
     from lagoa.branch import Branch
@@ -38,7 +38,7 @@ def approve(
         found = lake.branch(branch).approve(
             message, commit=commit, on_sign_in=lambda place: hint(f"To sign in, open {place}")
         )
-        asked = _asked(lake.branch(branch))
+        asked, behind = _asked(lake.branch(branch))
     if as_json:
         emit_json(tell_approval(found))
         return
@@ -46,13 +46,23 @@ def approve(
     if asked.missing:
         say_consent(asked)
         hint("Publishing it needs another approval.")
+    elif behind:
+        hint(
+            f"main has changed the same tables, or inputs of models. Next: `lagoa rebase {branch}`, which publishing "
+            "would do first; what comes out needs an approval of its own."
+        )
     else:
         hint(f"Next: `lagoa publish {branch}`.")
 
 
-def _asked(branch: Branch) -> Consent:
-    """Return what publishing asks for now; nothing where it would be refused for another reason, which it says."""
+def _asked(branch: Branch) -> tuple[Consent, bool]:
+    """Return what publishing asks for now, and whether it would rebase the branch first, after which that is known.
+
+    Nothing is asked for where it would be refused for another reason: it says that itself.
+    """
     try:
-        return branch.plan_publication().consent
+        return branch.plan_publication().consent, False
+    except PublishConflict as conflict:
+        return Consent(), conflict.behind
     except LagoaError:
-        return Consent()
+        return Consent(), False

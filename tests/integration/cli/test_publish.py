@@ -27,6 +27,7 @@ def test_a_branch_behind_main_is_rebased_and_published(lake, tmp_path):
     before = ok(lake, "publish", "two", "--dry-run")
     assert "two would be rebased first" in before.out
     assert "Next: `lagoa rebase two`" in ok(lake, "review", "two").err
+    assert "Next: `lagoa rebase two`, which publishing would do first" in ok(lake, "approve", "two").err
     assert ok(lake, "publish", "two", "--dry-run", "--json").json()["rebase"]["commit"] is None
     assert lagoa(lake, "publish", "two", "--dry-run", "--no-rebase").code == 4
     planned = ok(lake, "rebase", "two", "--dry-run")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from lagoa.adapters.nessie.http import NotThere, at
@@ -12,10 +12,12 @@ from lagoa.domain.commits import Commit
 from lagoa.errors import RefNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lagoa.adapters.nessie.http import NessieHttp
     from lagoa.domain.tables import TableName
+
+    _Entry = tuple[Commit, datetime]
 
 MERGED = "lagoa.merged"
 """Property of a commit: its second parent."""
@@ -47,12 +49,10 @@ class History:
     def log(self, commit: str) -> Iterator[Commit]:
         """Yield a commit and its first parents, newest first; raises `RefNotFound`."""
         following: str | None = commit
-        page = _PAGE
+        read = self._reader()
         while following is not None:
-            asked = self._known.get(following) is None
-            found = self._entry(following, page)[0]
+            found = read(following)[0]
             yield found
-            page = min(page * 2, _LAST_PAGE) if asked else page
             following = found.parents[0] if found.parents else None
 
     def log_of(self, commit: str, table: TableName) -> Iterator[Commit]:
@@ -93,9 +93,9 @@ class History:
         """
         marks = {a: _LEFT}
         marks[b] = marks.get(b, 0) | _RIGHT
-        waiting: list[tuple[float, str]] = []
-        for commit in marks:
-            self._push(waiting, commit)
+        read = self._reader()
+        waiting = [(_age(read(commit)), commit) for commit in marks]
+        heapify(waiting)
         common: list[str] = []
         while any(not marks[commit] & _STALE for _, commit in waiting):
             _, commit = heappop(waiting)
@@ -104,10 +104,10 @@ class History:
                 if commit not in common:
                     common.append(commit)
                 mark |= _STALE
-            for parent in self._entry(commit, _PAGE)[0].parents:
+            for parent in read(commit)[0].parents:
                 if marks.get(parent, 0) & mark != mark:
                     marks[parent] = marks.get(parent, 0) | mark
-                    self._push(waiting, parent)
+                    heappush(waiting, (_age(read(parent)), parent))
         nearest = [each for each in common if not marks[each] & _STALE]
         if not nearest:
             raise RefNotFound(a, f"it has no history in common with {b}")
@@ -120,23 +120,33 @@ class History:
     def _behind(self, head: str, oldest: datetime | None) -> Iterator[str]:
         """Yield a commit and all behind it, the youngest first, as far back as `oldest`."""
         seen = {head}
-        waiting: list[tuple[float, str]] = []
-        self._push(waiting, head)
+        read = self._reader()
+        waiting = [(_age(read(head)), head)]
         while waiting:
             _, commit = heappop(waiting)
             yield commit
-            found, moment = self._entry(commit, _PAGE)
+            found, moment = read(commit)
             if oldest is not None and moment < oldest:
                 continue
             for parent in found.parents:
                 if parent not in seen:
                     seen.add(parent)
-                    self._push(waiting, parent)
+                    heappush(waiting, (_age(read(parent)), parent))
 
-    def _push(self, waiting: list[tuple[float, str]], commit: str) -> None:
-        heappush(waiting, (-self._entry(commit, _PAGE)[1].timestamp(), commit))
+    def _reader(self) -> Callable[[str], _Entry]:
+        """Return what reads the commits of one walk: the longer it is, the more with each request."""
+        page = _PAGE
 
-    def _entry(self, commit: str, page: int) -> tuple[Commit, datetime]:
+        def read(commit: str) -> _Entry:
+            nonlocal page
+            found = self._known.get(commit)
+            if found is None:
+                found, page = self._entry(commit, page), min(page * 2, _LAST_PAGE)
+            return found
+
+        return read
+
+    def _entry(self, commit: str, page: int) -> _Entry:
         """Return a commit and the server's time of it; with the first parents behind it, as many as a page holds."""
         known = self._known.get(commit)
         if known is None:
@@ -168,6 +178,11 @@ class History:
             committed_at=_moment(meta["authorTime"]),
             properties=properties,
         )
+
+
+def _age(entry: _Entry) -> float:
+    """Return what is least for the youngest commit."""
+    return -entry[1].timestamp()
 
 
 def _moment(text: str) -> datetime:

@@ -115,8 +115,8 @@ class FolderTracking:
         self.aliases[model, alias] = version
 
     def files(self, run: TrainingRun) -> Path:
-        """Return the folder of the model."""
-        return Path(run.place) / "data/model"
+        """Return the folder of the model, in a copy of the lake that of the copy."""
+        return self._folder / Path(run.place).name / "data/model"
 
 
 class TrainedLake(LakeFolder):
@@ -137,10 +137,27 @@ class TrainedLake(LakeFolder):
         self.file("ml/late.py", function)
         self.file("ml/late.sql", select)
 
+    def take(self, other: TrainedLake) -> None:
+        """Take a copy of another lake, with its models."""
+        super().take(other)
+        self.tracking.aliases = dict(other.tracking.aliases)
+        self.tracking.versions = dict(other.tracking.versions)
+
     def open_folder(self) -> Lake:
         """Open the lake, with models in a folder in place of MLflow."""
         opened = self.open()
         return Lake(replace(opened.context, open_tracking=lambda: self.tracking))
+
+
+def begin(folder: TrainedLake, days: int, *branches: str) -> TrainedLake:
+    """Publish orders of some days, promote the model that is trained on them, and make branches; return the folder."""
+    with folder.open_folder() as lake:
+        publish(lake, orders(days))
+        lake.train()
+        lake.promote_model("late", "the first")
+        for branch in branches:
+            lake.create_branch(branch)
+    return folder
 
 
 def orders(days: int, seed: int = 1, *, noise: float = 1.0, a_day: int = 8) -> pa.Table:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
+import pytest
 from command_line import run
 
 
+@pytest.mark.slow
 def test_a_configured_server_that_is_down_is_an_error_to_try_again(tmp_path):
     assert run("init", "lake", cwd=tmp_path).returncode == 0
     variables = {"PREFECT_API_URL": "http://127.0.0.1:9/api", "LAGOA_PATIENCE_S": "0"}
@@ -41,6 +43,7 @@ class AnotherVersion(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_a_server_of_another_version_is_an_error(tmp_path):
     assert run("init", "lake", cwd=tmp_path).returncode == 0
     server = HTTPServer(("127.0.0.1", 0), AnotherVersion)

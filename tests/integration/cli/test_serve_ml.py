@@ -49,6 +49,13 @@ def server(place, free):
         process.kill()
 
 
+def test_a_port_that_another_process_has_is_refused(place):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = lagoa(place.root, "serve", "ml", "--port", str(taken.getsockname()[1]))
+    assert (done.code, "cannot be used" in done.err) == (2, True)
+
+
+@pytest.mark.slow
 def test_a_process_answers_follows_promotions_and_ends_cleanly(place, free, server):
     file = place.root / ".lagoa/serving-token"
     bearer = f"Bearer {file.read_text('utf-8')}"

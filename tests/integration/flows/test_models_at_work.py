@@ -10,7 +10,7 @@ import pytest
 from checkout import ROOT
 from trained import DEFINITION, SCORES, TrainedLake, orders, publish
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 RUN = """
 import sys

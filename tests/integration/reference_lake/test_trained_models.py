@@ -121,7 +121,7 @@ def test_a_leak_on_purpose_is_found(lake, tmp_path, sound, leaking, column):
     assert column in [each.column for each in found.leaks]
 
 
-def test_all_models_are_trained_and_can_be_repeated(lake):
+def test_all_models_are_trained(lake):
     runs = lake.train()
     assert [run.model for run in runs] == ["days_to_delivery", "late_delivery", "monthly_demand"]
     days, late, demand = runs
@@ -131,12 +131,21 @@ def test_all_models_are_trained_and_can_be_repeated(lake):
     assert demand.metrics["mae"].value < demand.metrics["mae"].baseline  # the same month of the year before
     assert len(demand.backtest) == 6
     assert set(demand.elasticities) == {"price_1"}
+
+
+@pytest.mark.slow
+def test_all_models_can_be_repeated(lake):
+    runs = lake.train()
+    assert len(runs) == 3
     for run in runs:
         again = lake.reproduce(run.id)
         assert (again.same_rows, again.same_predictions) == (True, True)
 
 
-@pytest.mark.parametrize("model", ["late_delivery", "days_to_delivery", "monthly_demand"])
+@pytest.mark.parametrize(
+    "model",
+    ["late_delivery", *(pytest.param(each, marks=pytest.mark.slow) for each in ("days_to_delivery", "monthly_demand"))],
+)
 def test_orders_are_answered_online_with_the_bits_of_the_model(lake, model):
     """A row by itself, with features read online, gets what the model says of a table with the same values."""
     (run,) = lake.train([model])

@@ -43,8 +43,19 @@ def untrained(begun, folder):
         yield lake
 
 
+@pytest.fixture(scope="module")
+def trained(begun, tmp_path_factory):
+    """Return the files of that lake, with a champion."""
+    files = ServedLake(tmp_path_factory.mktemp("trained"))
+    files.take(begun)
+    with files.open_folder() as lake:
+        champion(lake)
+    return files
+
+
 @pytest.fixture
-def lake(untrained):
+def lake(trained, folder):
     """Return that lake, with a champion."""
-    champion(untrained)
-    return untrained
+    folder.take(trained)
+    with folder.open_folder() as opened:
+        yield opened

@@ -5,19 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trained import orders, publish
+from trained import TrainedLake, begin
 
 from lagoa.errors import TrainingUnavailable
 from lagoa.review.doctor import examine
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return the files of a lake with a champion."""
+    return begin(TrainedLake(tmp_path_factory.mktemp("begun")), 100)
+
+
 @pytest.fixture
-def lake(folder):
-    """Return the lake with a champion."""
+def lake(begun, folder):
+    """Return that lake."""
+    folder.take(begun)
     with folder.open_folder() as opened:
-        publish(opened, orders(100))
-        opened.train()
-        opened.promote_model("late", "the first")
         yield opened
 
 

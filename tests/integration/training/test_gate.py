@@ -7,7 +7,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from trained import DEFINITION, FUNCTION, orders, publish
+from trained import DEFINITION, FUNCTION, TrainedLake, begin, orders, publish
 
 from lagoa.errors import PromotionLost, PromotionRefused, TrainingError, TrainingUnavailable
 
@@ -17,13 +17,17 @@ WORSE = FUNCTION.replace(
 )
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return the files of a lake with a champion."""
+    return begin(TrainedLake(tmp_path_factory.mktemp("begun")), 200)
+
+
 @pytest.fixture
-def lake(folder):
-    """Return the lake with a champion."""
+def lake(begun, folder):
+    """Return that lake."""
+    folder.take(begun)
     with folder.open_folder() as opened:
-        publish(opened, orders(200))
-        opened.train()
-        opened.promote_model("late", "the first")
         yield opened
 
 

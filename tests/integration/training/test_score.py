@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from trained import BOOSTED, DEFINITION, QUANTILES, SCORES, SELECT, orders, publish
+from trained import BOOSTED, DEFINITION, QUANTILES, SCORES, SELECT, TrainedLake, begin
 
 from lagoa.errors import RefProtected, TableNotFound, TrainingError, TrainingUnavailable
 from lagoa.training import elsewhere
 
 
-@pytest.fixture
-def lake(folder):
-    """Return the lake with a champion, and the branch `score`."""
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return the files of a lake with a champion, and the branch `score`."""
+    folder = TrainedLake(tmp_path_factory.mktemp("begun"))
     folder.contract("gold.risk", SCORES)
+    return begin(folder, 100, "score")
+
+
+@pytest.fixture
+def lake(begun, folder):
+    """Return that lake."""
+    folder.take(begun)
     with folder.open_folder() as opened:
-        publish(opened, orders(100))
-        opened.train()
-        opened.promote_model("late", "the first")
-        opened.create_branch("score")
         yield opened
 
 

@@ -9,20 +9,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from trained import DEFINITION, LATER, SCORES, SELECT, T0, orders, publish
+from trained import DEFINITION, LATER, SCORES, SELECT, T0, TrainedLake, begin, orders, publish
 
 from lagoa.errors import TrainingError
 
 
-@pytest.fixture
-def lake(folder):
-    """Return the lake with a champion that was trained after a hundred days."""
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """Return the files of a lake with a champion that was trained after a hundred days."""
+    folder = TrainedLake(tmp_path_factory.mktemp("begun"))
     folder.contract("gold.risk", SCORES)
     folder.model_files(DEFINITION + "scores: gold.risk\n")
+    return begin(folder, 100)
+
+
+@pytest.fixture
+def lake(begun, folder):
+    """Return that lake."""
+    folder.take(begun)
     with folder.open_folder() as opened:
-        publish(opened, orders(100))
-        opened.train()
-        opened.promote_model("late", "the first")
         yield opened
 
 

@@ -139,7 +139,8 @@ def find_audit(context: LakeContext, what: str) -> KeptAudit:
     receipt = _by_id(context, what) or _by_ref(context, what)
     if receipt is None:
         raise AuditNotFound(what)
-    kept = _kept(context, receipt, _published(context))
+    moment = context.catalog.moved_at(MAIN, receipt.commit)
+    kept = _kept(context, receipt, {receipt.commit: moment} if moment else {})
     return replace(kept, outdated=_moved_on(context, what, kept))
 
 

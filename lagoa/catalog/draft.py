@@ -114,6 +114,10 @@ class DraftCatalog:
         """Return the moves of a branch of the lake."""
         return self._catalog.moves(branch, newest)
 
+    def moved_at(self, branch: str, commit: str) -> datetime | None:
+        """Return when a branch of the lake was moved to a commit; None if it never was."""
+        return self._catalog.moved_at(branch, commit)
+
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
         state = self._states.get(commit)

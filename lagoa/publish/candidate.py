@@ -107,7 +107,7 @@ def _publish(context: LakeContext, proposal: Proposal, candidate: str, turn: Tur
         uncommitted=declared.uncommitted,
     )
     if proposal.gating and not report.passed:
-        context.receipts.prepare(receipt)  # stored for display only: its commit never gets to main
+        context.receipts.prepare(receipt, on=proposal.base)  # stored for display only: its commit never gets to main
         raise AuditFailed(report)
     if proposal.change.merged is not None:  # of a branch: what a rollback restores was published before
         receipt = replace(receipt, approvals=context.gate(context, receipt, proposal.change.merged))
@@ -115,7 +115,7 @@ def _publish(context: LakeContext, proposal: Proposal, candidate: str, turn: Tur
     turn.take()
     fault_point("publish.turn")
     refuse_moved(context, proposal.base)  # before a receipt is written in vain
-    context.receipts.prepare(receipt)
+    context.receipts.prepare(receipt, on=proposal.base)
     fault_point("publish.receipt")
     # Read back: main must move to exactly what was audited, directly on top of its head.
     if context.catalog.get(commit.id).parents[:1] != (proposal.base,):

@@ -54,4 +54,4 @@ def published(receipt: Receipt, moment: datetime) -> Publication:
 
 def was_published(catalog: VersionedCatalog, commit: str) -> bool:
     """Return whether main was ever moved to a commit."""
-    return any(moved == commit for _, moved in catalog.moves(MAIN))
+    return catalog.moved_at(MAIN, commit) is not None

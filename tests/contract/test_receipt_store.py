@@ -182,6 +182,17 @@ def test_any_number_of_keys_may_be_asked_for(store):
     assert store.results([]) == {}
 
 
+def test_pruning_does_not_ask_about_what_the_next_publication_was_based_on(store):
+    last = receipt(1).commit
+    for number in (1, 2, 3):
+        store.prepare(receipt(number), on=last if number > 1 else None)
+        last = receipt(number).commit
+    asked = []
+    assert store.prune(NOW + timedelta(days=1), lambda commit: bool(asked.append(commit))) == 1
+    assert asked == [receipt(3).commit]
+    assert [store.get(receipt(number).id) is not None for number in (1, 2, 3)] == [True, True, False]
+
+
 def test_pruning_keeps_published_and_recent_receipts(store):
     for number in (1, 2, 3):
         store.prepare(receipt(number, prepared_at=NOW + timedelta(days=number)))

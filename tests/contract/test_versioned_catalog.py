@@ -278,6 +278,8 @@ class TestSwap:
         assert [moment for moment, _ in catalog.moves(MAIN)] == moments
         assert [moment for moment, _ in catalog.moves(MAIN, 2)] == moments[-2:]
         assert catalog.moves(MAIN, 0) == []
+        assert [catalog.moved_at(MAIN, commit) for _, commit in catalog.moves(MAIN)] == moments
+        assert catalog.moved_at(MAIN, catalog.get(catalog.moves(MAIN)[0][1]).parents[0]) is None
 
     def test_is_lost_when_main_moved(self, catalog, root, dev):
         commit, _ = publish(catalog, Change({C: "c1"}))

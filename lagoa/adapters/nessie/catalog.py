@@ -200,6 +200,11 @@ class NessieCatalog:
         """Return the swaps of a branch from the journal: (moment, commit id), oldest first; all, or the newest ones."""
         return list(islice(self._journal.moves(branch, self.ref(branch).commit), newest))[::-1]
 
+    def moved_at(self, branch: str, commit: str) -> datetime | None:
+        """Return when a branch was moved to a commit, the newest moves first; None if it never was."""
+        moves = self._journal.moves(branch, self.ref(branch).commit)
+        return next((moment for moment, to in moves if to == commit), None)
+
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
         return self._history.get(commit)

@@ -66,11 +66,11 @@ class PostgresReceipts:
     def _rows(self, sql: Any, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._session.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
-    def prepare(self, receipt: Receipt) -> None:
-        """Keep a receipt before `main` moves."""
-        self._put(receipt, write_receipt(receipt))
+    def prepare(self, receipt: Receipt, on: str | None = None) -> None:
+        """Keep a receipt before `main` moves from the commit `on`, whose receipt is settled by that."""
+        self._put(receipt, write_receipt(receipt), on)
 
-    def _put(self, receipt: Receipt, document: str) -> None:
+    def _put(self, receipt: Receipt, document: str, on: str | None = None) -> None:
         sql = """
             insert into lagoa.receipts (id, commit_id, prepared_at, branch, document) values (%s, %s, %s, %s, %s)
             on conflict (id, kept_by) do update set
@@ -78,7 +78,15 @@ class PostgresReceipts:
                 branch = excluded.branch, document = excluded.document
         """
         row = (receipt.id, receipt.commit, receipt.prepared_at, receipt.branch, document)
-        self._session.run(lambda connection: connection.execute(sql, row))
+
+        def keep(connection: Connection) -> None:
+            with connection.transaction():
+                connection.execute(sql, row)
+                if on is not None:
+                    settle = "update lagoa.receipts set settled = true where commit_id = %s and not settled"
+                    connection.execute(settle, (on,))
+
+        self._session.run(keep)
 
     def get(self, receipt: str) -> Receipt | None:
         """Return a receipt by its id, or by the first digits of it where they are those of one alone."""

@@ -184,6 +184,16 @@ class SqliteCatalog:
             ).fetchall()
         return [(from_micros(moment), commit) for moment, commit in reversed(rows)]
 
+    def moved_at(self, branch: str, commit: str) -> datetime | None:
+        """Return when a branch was moved to a commit, from the journal; None if it never was."""
+        with self._file.reading() as db:
+            refs.read(db, branch)
+            row = db.execute(
+                "select moved_at from moves where branch = ? and seq = (select seq from commits where id = ?)",
+                (branch, commit),
+            ).fetchone()
+        return None if row is None else from_micros(row[0])
+
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
         with self._file.reading() as db:

@@ -147,12 +147,13 @@ class SqliteReceipts:
         with self._connection() as db:
             return db.execute(sql, parameters).fetchall()
 
-    def prepare(self, receipt: Receipt) -> None:
-        """Keep a receipt before `main` moves."""
+    def prepare(self, receipt: Receipt, on: str | None = None) -> None:
+        """Keep a receipt before `main` moves from the commit `on`, whose receipt is settled by that."""
         moment = receipt.prepared_at.astimezone(UTC).isoformat()
         row = (receipt.id, receipt.commit, moment, write_receipt(receipt), receipt.branch)
         with self._transaction() as db:
             db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
+            db.execute("update receipts set settled = 1 where commit_id = ? and settled = 0", (on,))
 
     def get(self, receipt: str) -> Receipt | None:
         """Return a receipt by its id, or by the first digits of it where they are those of one alone."""

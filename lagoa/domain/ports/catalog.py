@@ -73,6 +73,9 @@ class VersionedCatalog(Protocol):
     def moves(self, branch: str, newest: int | None = None) -> Sequence[tuple[datetime, str]]:
         """Return the moves of a branch from the journal as (time, commit id), oldest first; all, or the newest ones."""
 
+    def moved_at(self, branch: str, commit: str) -> datetime | None:
+        """Return when a branch was moved to a commit, from the journal; None if it never was."""
+
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id."""
 

@@ -55,8 +55,13 @@ class Auditor(Protocol):
 class ReceiptStore(Protocol):
     """Receipts of publications and results of checks, outside the branches."""
 
-    def prepare(self, receipt: Receipt) -> None:
-        """Store a receipt before `main` moves."""
+    def prepare(self, receipt: Receipt, on: str | None = None) -> None:
+        """Store a receipt before `main` moves.
+
+        Args:
+            receipt: the receipt.
+            on: the commit that `main` is at, if that is known: `prune` need not ask whether it was published.
+        """
 
     def get(self, receipt: str) -> Receipt | None:
         """Return a receipt by its id, or by the first digits of it if they are unique."""

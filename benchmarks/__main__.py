@@ -17,6 +17,7 @@ PARTS = {
     "incremental": "Increments",
     "publish": "Publishing",
     "writers": "Publishing by many at a time",
+    "growth": "Many publications",
     "review": "Reviewing",
     "backup": "Backup",
     "catalog": "The catalog",

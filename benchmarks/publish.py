@@ -103,10 +103,10 @@ def load(branch: Branch, names: Sequence[str], batch: str) -> Branch:
     return branch
 
 
-def write_contracts(root: Path) -> None:
+def write_contracts(root: Path, names: Sequence[str] = NAMES) -> None:
     """Write the contract of each table into the folder of a lake."""
     (root / "iceberg" / "bronze").mkdir(parents=True)
-    for name in NAMES:
+    for name in names:
         columns = [
             {"name": column, "logicalType": "integer", "physicalType": "long", "required": True, "description": column}
             for column in _COLUMNS

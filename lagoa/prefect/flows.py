@@ -95,6 +95,23 @@ def _build_models(lake: str) -> Publication | None:
 
 
 @flow
+def maintain(
+    tables: list[Annotated[str, Field(pattern=r"^\w+(\.\w+)+$")]] | None = None, lake: str = "."
+) -> Publication | None:
+    """Rewrite small files of tables into few large ones with the same rows, audit, publish.
+
+    Args:
+        tables: the tables; all by default.
+        lake: the lake's folder.
+    """
+    with lagoa.open_lake(lake) as opened:
+        done = opened.compact(tables)
+    for each in done.tables:
+        get_run_logger().info("%s: %s, %s files rewritten as %s.", each.table, each.state, each.rewritten, each.written)
+    return done.publication
+
+
+@flow
 def sandbox_reaper(lake: str = ".") -> list[str]:
     """Delete the sandboxes whose time is over.
 

@@ -15,7 +15,7 @@ from lagoa.templates import make_lake
 def test_a_new_lake_can_be_deployed_and_its_worker_polls_each_second(tmp_path, monkeypatch):
     make_lake(tmp_path / "lake")
     entries = read_document(tmp_path / "lake")["deployments"]
-    names = ["daily", "backfill", "sandbox-reaper", "branch-reaper", "backup", "backup-verify"]
+    names = ["daily", "backfill", "sandbox-reaper", "branch-reaper", "maintain", "backup", "backup-verify"]
     assert [entry["name"] for entry in entries] == names
     assert pools_of(entries) == ["default"]
     monkeypatch.delenv("PREFECT_WORKER_QUERY_SECONDS", raising=False)

@@ -17,12 +17,13 @@ from lagoa.audit.rehearsal import place_of
 from lagoa.contracts import read_contracts
 from lagoa.contracts.yaml_file import YamlFile
 from lagoa.domain.file_patterns import is_pattern, matches
-from lagoa.domain.lists import counted
+from lagoa.domain.lists import counted, listed
 from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.formats import FORMATS
 from lagoa.lineage.exposures import read_exposures
+from lagoa.settings import SETTINGS_FILE
 from lagoa.sql_models import SUFFIXES, Models, read_models
 from lagoa.sql_models.dialects import engine_faults
 from lagoa.sql_models.testing.reading import FOLDER as TESTS
@@ -113,7 +114,7 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
     tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
     checks, files, errors_of_checks = _read_checks(context, reading)
     exposures, errors_of_exposures = read_exposures(settings.exposures_folder, reading.contracts)
-    faults += [*errors_of_tests, *errors_of_checks, *_strays(context)]
+    faults += [*errors_of_tests, *errors_of_checks, *_strays(context), *_teams(context, reading.contracts)]
     faults += [fault for fault in errors_of_exposures if not _names_broken(fault, reading.broken)]
     return Consistency(
         contracts=reading.contracts.tables,
@@ -124,6 +125,19 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         check_files=tuple(place_of(context, file, engine, reading.contracts) for file in files) if engine else (),
         exposures=len(exposures),
     )
+
+
+def _teams(context: LakeContext, contracts: Iterable[Contract]) -> Iterator[FileError]:
+    """Yield the owners of tables for whom lagoa.toml names nobody who can approve, where it asks for that."""
+    rules = context.settings.approval
+    owned: dict[str, list[str]] = defaultdict(list)
+    for contract in contracts if rules.owners else ():
+        if contract.owner and not rules.teams.get(contract.owner):
+            owned[contract.owner].append(str(contract.table))
+    for owner, tables in sorted(owned.items()):
+        message = f"[approval.teams] names nobody in {owner!r}, who owns {listed(sorted(tables), 5)}."
+        advice = f"No change of these tables can be published: name people.{did_you_mean(owner, rules.teams)}"
+        yield FileError(context.settings.root / SETTINGS_FILE, None, message, advice)
 
 
 def _names_broken(error: FileError, broken: Iterable[TableName]) -> bool:

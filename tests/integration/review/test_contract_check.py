@@ -251,6 +251,26 @@ def test_contracts_that_name_the_same_files(faults_of):
     assert "file in lagoa.source is 'a.zip'; the contract of bronze.part has 'a.zip'." in found[2][2]
 
 
+def test_an_owner_whom_nobody_can_approve_for(tmp_path):
+    lake_of(
+        tmp_path, SOUND | {"iceberg/silver/sales.odcs.yaml": SALES.replace("schema:", "team: {name: sales}\nschema:")}
+    )
+    text = (tmp_path / "lagoa.toml").read_text()
+    found = {}
+    for teams in ("{}", "{sale = ['ana']}", "{sales = ['ana']}"):
+        (tmp_path / "lagoa.toml").write_text(f"{text}approval = {{owners = true, teams = {teams}}}\n")
+        with open_lake(tmp_path) as lake:
+            found[teams] = [(fault.message, fault.advice) for fault in lake.check_contracts().faults]
+    (tmp_path / "lagoa.toml").write_text(text)
+    with open_lake(tmp_path) as lake:
+        assert lake.check_contracts().faults == ()
+    [(message, advice)] = found["{}"]
+    assert "names nobody in 'sales', who owns silver.sales" in message
+    assert "Did you mean" not in advice
+    assert "Did you mean 'sale'" in found["{sale = ['ana']}"][0][1]
+    assert found["{sales = ['ana']}"] == []
+
+
 def test_models_that_read_each_other(faults_of):
     other = SALES.replace("silver.sales", "silver.other").replace("name: sales", "name: other")
     files = {

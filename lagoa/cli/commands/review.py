@@ -65,4 +65,6 @@ def _next(review: Review) -> str:
     """Return the command that comes next; an approval of what is rebased later would be void."""
     if review.rebase:
         return "rebase"
+    if review.checks.blocking:
+        return "audit"
     return "approve" if review.consent.missing else "publish"

@@ -59,6 +59,7 @@ def test_checks_that_fail_are_named(lake, tmp_path):
     done = ok(lake, "review", "dev")
     assert "bronze.people/quarantine_share" in done.out
     assert "would be refused: 1 check failed" in done.out
+    assert "Next: `lagoa audit dev`" in done.err
 
 
 def test_nothing_to_review_and_no_such_branch(lake):

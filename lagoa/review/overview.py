@@ -127,30 +127,54 @@ def branch_states(context: LakeContext) -> list[BranchState]:
     """Return every branch except the publisher's own, main first, then the most recently changed first."""
     refs = [ref for ref in context.catalog.refs() if ref.kind == "branch" and _shown(ref)]
     head = next(ref.commit for ref in refs if ref.name == MAIN)
-    states = [_branch_state(context, ref, head) for ref in refs]
+    main = _Main(context, head)
+    states = [_branch_state(context, ref, main) for ref in refs]
     return sorted(states, key=lambda state: (state.name != MAIN, -state.committed_at.timestamp(), state.name))
 
 
 def branch_state(context: LakeContext, name: str) -> BranchState:
     """Return a branch compared with main; raises `RefNotFound`."""
     catalog = context.catalog
-    return _branch_state(context, catalog.ref(name), catalog.ref(MAIN).commit)
+    return _branch_state(context, catalog.ref(name), _Main(context, catalog.ref(MAIN).commit))
 
 
 def _shown(ref: RefInfo) -> bool:
     return not ref.name.startswith(CANDIDATE_PREFIX)
 
 
-def _branch_state(context: LakeContext, ref: RefInfo, head: str) -> BranchState:
+class _Main:
+    """Main's commits, which are read once for all branches that are compared with it, as far back as one of them needs.
+
+    Args:
+        context: the lake.
+        head: main's head.
+    """
+
+    def __init__(self, context: LakeContext, head: str) -> None:
+        self.head = head
+        self._log = context.catalog.log(head)
+        self._before: dict[str, int] = {}
+        self._read = 0
+
+    def since(self, ancestor: str) -> int:
+        """Return the number of commits before an ancestor, or before the one that merged it."""
+        while ancestor not in self._before and (commit := next(self._log, None)) is not None:
+            for each in (commit.id, *commit.parents[1:]):
+                self._before.setdefault(each, self._read)
+            self._read += 1
+        return self._before.get(ancestor, self._read)
+
+
+def _branch_state(context: LakeContext, ref: RefInfo, main: _Main) -> BranchState:
     catalog = context.catalog
     commit = catalog.get(ref.commit)
-    merge_base = catalog.merge_base(ref.commit, head)
-    published = catalog.is_ancestor(ref.commit, head)
+    merge_base = catalog.merge_base(ref.commit, main.head)
+    published = catalog.is_ancestor(ref.commit, main.head)
     return BranchState(
         name=ref.name,
         commit=ref.commit,
         ahead=0 if published else _distance(context, ref.commit, merge_base),
-        behind=_distance(context, head, merge_base),
+        behind=main.since(merge_base),
         created_at=ref.created_at,
         committed_at=commit.committed_at,
         message=commit.message,

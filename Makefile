@@ -7,7 +7,8 @@ LINT_LOCK := tests/datacontract/requirements.lock
 OLIST_DIR ?=
 unexport PYTHONDONTWRITEBYTECODE # else each process compiles what was changed, and each run of pytest all tests
 
-.PHONY: help system install demo test test-slow test-wheel test-stack test-compose test-nightly stack secrets check format bench bench-stack docs \
+.PHONY: help system install demo test test-slow test-wheel test-stack test-compose test-nightly \
+	nightly-files nightly-random nightly-wheel nightly-engines nightly-stack stack secrets check format bench bench-stack docs \
 	schema lock clean
 
 help:  ## print what make can do
@@ -77,13 +78,25 @@ test-compose: .venv/.stack  ## build and run docker-compose.yml on Docker, or on
 
 FUZZ_TESTS := tests/integration/ingest/bad_files/test_fuzz.py tests/integration/ingest/test_every_entrance.py
 
-test-nightly: .venv/.spark  ## the long tests: random files and sequences, kills at random moments, each extra installed
+NIGHTLY := nightly-files nightly-random nightly-wheel nightly-engines nightly-stack
+
+test-nightly: .venv/.spark  ## the long tests, all of them though some fail: what follows, and test-compose; hours on two idle cores
+	$(MAKE) -j1 -k $(NIGHTLY) test-compose
+
+nightly-files: .venv/.spark  ## of these: random files and values, FUZZ=200 times as many as usual
 	FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest -n 2 -m 'not nightly' $(FUZZ_TESTS)
-	FUZZ=20 $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
+
+nightly-random: .venv/.spark  ## of these: random sequences, FUZZ=20 times as many; kills at random moments; long histories
+	FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest -n 2 --timeout 0 -m 'hypothesis or nightly' $(FUZZ_TESTS:%=--ignore %)
+
+nightly-wheel: .venv/.spark  ## of these: each extra installed alone, at the versions in the lock
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/wheel
+
+nightly-engines: .venv/.spark  ## of these: checks on a Spark of their own
 	$(BIN)/python -m pytest -p no:xdist -m nightly tests/engines
-	FUZZ=10 tests/stack/run -m nightly
-	$(MAKE) test-compose
+
+nightly-stack: .venv/.spark  ## of these: the long ones on the real servers, FUZZ=10 times as many rounds
+	FUZZ=$(or $(FUZZ),10) tests/stack/run -m nightly
 
 check: .venv/.stack $(LINT)/.linted  ## lint, types, structure, and the contracts with the datacontract CLI
 	$(BIN)/ruff check .

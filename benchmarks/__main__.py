@@ -18,6 +18,7 @@ PARTS = {
     "publish": "Publishing",
     "writers": "Publishing by many at a time",
     "growth": "Many publications",
+    "maintain": "Maintenance",
     "review": "Reviewing",
     "backup": "Backup",
     "catalog": "The catalog",

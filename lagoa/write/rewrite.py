@@ -98,12 +98,10 @@ class _Found:
     """What the manifests of the state before become.
 
     Attributes:
-        deleted: entries of the files that are replaced.
         kept: manifests that stay as they are.
         merged: entries of the other manifests, for each manifest to be written, with its partition spec.
     """
 
-    deleted: list[ManifestEntry]
     kept: list[ManifestFile]
     merged: list[tuple[int, list[ManifestEntry]]]
 
@@ -127,14 +125,15 @@ class _Replacing(_SnapshotProducer["_Replacing"]):
         """Look for no file by its partition: all manifests are read."""
 
     def _deleted_entries(self) -> list[ManifestEntry]:
-        return self._found.deleted
+        """Name none: each reader would read the entries of all files that are not in the table any more."""
+        return []
 
     def _existing_manifests(self) -> list[ManifestFile]:
         written = []
         for spec, entries in self._found.merged:
             with self.new_manifest_writer(self.spec(spec)) as writer:
                 for entry in entries:
-                    writer.add_entry(self._copy(entry, ManifestEntryStatus.EXISTING, entry.snapshot_id))
+                    writer.add_entry(_existing(entry))
             written.append(writer.to_manifest_file())
         return [*written, *self._found.kept]
 
@@ -148,44 +147,40 @@ class _Replacing(_SnapshotProducer["_Replacing"]):
         manifests = snapshot.manifests(self._io) if snapshot else []
         data = [each for each in manifests if each.content == ManifestContent.DATA]
         deletes = [each for each in manifests if each.content != ManifestContent.DATA]
-        deleted: list[ManifestEntry] = []
+        found: set[DataFile] = set()
         kept: list[ManifestFile] = []
         small: dict[int, list[tuple[ManifestFile, list[ManifestEntry]]]] = defaultdict(list)
         known = self._known | live_entries(self._io, [each for each in data if each.manifest_path not in self._known])
         for manifest in data:
             entries = known[manifest.manifest_path]
             stay = [each for each in entries if each.data_file not in self._deleted_data_files]
-            gone = [each for each in entries if each.data_file in self._deleted_data_files]
-            deleted += [self._copy(each, ManifestEntryStatus.DELETED, self.snapshot_id) for each in gone]
+            gone = {each.data_file for each in entries if each.data_file in self._deleted_data_files}
+            found |= gone
             if not stay:
                 continue
             if gone or manifest.manifest_length < MANIFEST_BYTES // 2:
                 small[manifest.partition_spec_id].append((manifest, stay))
             else:
                 kept.append(manifest)
-        self._validate_found(deleted)
+        if missing := self._deleted_data_files - found:
+            raise ValueError(f"the table does not have {min(each.file_path for each in missing)}")
         merged = []
         for spec, parts in small.items():
             if len(parts) == 1 and len(parts[0][1]) == _live_count(parts[0][0]):
                 kept.append(parts[0][0])
             else:
                 merged += [(spec, entries) for entries in _packed(parts)]
-        return _Found(deleted, [*kept, *(deletes if kept or merged else ())], merged)
+        return _Found([*kept, *(deletes if kept or merged else ())], merged)
 
-    def _validate_found(self, deleted: Sequence[ManifestEntry]) -> None:
-        missing = self._deleted_data_files - {each.data_file for each in deleted}
-        if missing:
-            raise ValueError(f"the table does not have {min(each.file_path for each in missing)}")
 
-    @staticmethod
-    def _copy(entry: ManifestEntry, status: ManifestEntryStatus, snapshot: int | None) -> ManifestEntry:
-        return ManifestEntry.from_args(
-            status=status,
-            snapshot_id=snapshot,
-            sequence_number=entry.sequence_number,
-            file_sequence_number=entry.file_sequence_number,
-            data_file=entry.data_file,
-        )
+def _existing(entry: ManifestEntry) -> ManifestEntry:
+    return ManifestEntry.from_args(
+        status=ManifestEntryStatus.EXISTING,
+        snapshot_id=entry.snapshot_id,
+        sequence_number=entry.sequence_number,
+        file_sequence_number=entry.file_sequence_number,
+        data_file=entry.data_file,
+    )
 
 
 def _live_count(manifest: ManifestFile) -> int:

@@ -139,8 +139,9 @@ class Branch:
 
     def restore(self, tables: Sequence[str], source: str) -> list[RestoreResult]:
         """Restore tables and their quarantines to their state at a ref, such as `main~3`."""
-        with self.write(f"restore {', '.join(tables)} from {source}") as tx:
-            return tx.restore([TableName.parse(table) for table in tables], source)
+        names = dict.fromkeys(TableName.parse(table) for table in tables)
+        with self.write(f"restore {', '.join(map(str, names))} from {source}") as tx:
+            return tx.restore(list(names), source)
 
     def drop(self, table: str) -> None:
         """Remove a table and its quarantine; `restore` brings them back from any state that has them.

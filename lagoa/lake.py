@@ -414,11 +414,21 @@ class Lake:
 
         return check_files(self.context, engine).with_trained(*check_trained(self.context))
 
-    def diff(self, a: str, b: str) -> LakeDiff:
-        """Return the differences from `a` to `b`: tables, schemas, rows by key."""
+    def diff(self, a: str, b: str, *, personal: bool = True) -> LakeDiff:
+        """Return the differences from `a` to `b`: tables, schemas, rows by key.
+
+        Args:
+            a: the ref before.
+            b: the ref after.
+            personal: whether values of columns that contracts classify as personal are returned, not `•••`.
+
+        Raises:
+            RefNotFound: there is no such ref.
+            TableUnreadable, CatalogDamaged, QueryError: a table cannot be read.
+        """
         from lagoa.review.diff import diff
 
-        return diff(self.context, a, b)
+        return diff(self.context, a, b, personal=personal)
 
     def blame(
         self,

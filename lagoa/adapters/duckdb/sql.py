@@ -19,7 +19,9 @@ _STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload|IncompleteBody")
 """Of an object store that failed, or read only a part of a body, or whose answer to a finished upload was lost."""
 
 
-_GONE = re.compile(r"\.parquet\b.*(?:No such file or directory|HTTP code 404)")
+_GONE = re.compile(
+    r"\.parquet\b.*(?:No such file or directory|HTTP code 404)|No files found that match the pattern .*\.parquet\b"
+)
 _CLOSED = re.compile(r"Permission denied")
 _DAMAGED = re.compile(
     r"No magic bytes found|too small to be a Parquet file|Out of buffer|[Dd]ecompress\w* (?:failed|failure|error)"

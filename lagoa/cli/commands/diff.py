@@ -8,7 +8,7 @@ import typer
 
 from lagoa.cli.completion import complete_range
 from lagoa.cli.console import emit_json, emit_rows, emit_table, hint, number, one_line, say, shorten, text_of
-from lagoa.cli.options import JsonOption, open_here
+from lagoa.cli.options import JsonOption, PersonalOption, open_here
 from lagoa.cli.progress import working
 from lagoa.domain.lists import counted
 
@@ -32,16 +32,13 @@ def diff(
         ),
     ],
     rows: Annotated[bool, typer.Option("--rows", help="Show some of the rows that differ.")] = False,
+    personal: PersonalOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what differs between two refs: tables, columns, rows by key."""
-    before, separator, after = refs.partition("..")
-    if not separator:
-        before, after = "main", refs
-    if not (before and after):
-        raise typer.BadParameter(f"{refs!r} lacks a ref: write A..B, or B alone to compare it with main.")
+    before, after = _sides(refs)
     with open_here(ctx) as lake, working(f"comparing {before} with {after}"):
-        found = lake.diff(before, after)
+        found = lake.diff(before, after, personal=personal)
     if as_json:
         emit_json(_tell(found))
         return
@@ -56,6 +53,21 @@ def diff(
             _show_rows(table)
     if not rows and any(table.samples for table in found.tables):
         hint("--rows shows some of the rows.")
+    if rows and not personal and any(map(_hides, found.tables)):
+        hint("Personal values are masked; --personal shows them.")
+
+
+def _sides(refs: str) -> tuple[str, str]:
+    """Return the two refs of a range."""
+    before, separator, after = refs.partition("..")
+    if not separator:
+        before, after = "main", refs
+    if not (before and after):
+        raise typer.BadParameter(f"{refs!r} lacks a ref: write A..B, or B alone to compare it with main.")
+    if after.startswith("."):
+        two = f"{before}..{after.lstrip('.')}"
+        raise typer.BadParameter(f"{refs!r} has more than two dots: write {two}, which compares the two states.")
+    return before, after
 
 
 def _show_tables(found: LakeDiff) -> None:
@@ -93,7 +105,7 @@ def _in_words(change: ColumnChange) -> str:
 
 def _show_rows(table: TableDiff) -> None:
     found = list(dict.fromkeys(name for row in table.samples for name in (row.after or row.before or {})))
-    changed = [name for name in found if any(_differs(row, name) for row in table.samples)]
+    changed = [name for name in found if any(name in row.changed for row in table.samples)]
     same = [name for name in found if name not in (*table.key, *changed)] if changed else []
     names = [*(name for name in found if name in table.key and name not in changed), *changed] if changed else found
     say("")
@@ -108,13 +120,15 @@ def _is_short(rows: Sequence[RowChange], name: str) -> bool:
     return not any(isinstance((side or {}).get(name), str | bytes) for row in rows for side in (row.before, row.after))
 
 
-def _differs(row: RowChange, name: str) -> bool:
-    return row.kind == "changed" and (row.before or {}).get(name) != (row.after or {}).get(name)
+def _hides(table: TableDiff) -> bool:
+    from lagoa.review.personal import HIDDEN
+
+    return any(HIDDEN in (side or {}).values() for row in table.samples for side in (row.before, row.after))
 
 
 def _datum(row: RowChange, name: str) -> Any:
     before, after = ((side or {}).get(name) for side in (row.before, row.after))
-    if _differs(row, name):
+    if name in row.changed:
         return f"{_text(before)} -> {_text(after)}"
     return before if row.after is None else after
 
@@ -144,6 +158,7 @@ def _tell(found: LakeDiff) -> dict[str, Any]:
                         "kind": row.kind,
                         "before": None if row.before is None else dict(row.before),
                         "after": None if row.after is None else dict(row.after),
+                        "changed": list(row.changed),
                     }
                     for row in table.samples
                 ],

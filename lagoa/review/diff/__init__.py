@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.catalog.readable import readable_table
+from lagoa.catalog.table_facts import damaged
 from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
+from lagoa.review.personal import HIDDEN, hidden_columns
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -40,11 +42,19 @@ class ColumnChange:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """A row that differs: its values before (None if it was added) and after (None if it was removed)."""
+    """A row that differs.
+
+    Attributes:
+        kind: whether it was added, removed or changed.
+        before: its values before; None if it was added.
+        after: its values after; None if it was removed.
+        changed: the columns whose values differ, of a row that was changed.
+    """
 
     kind: Kind
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
+    changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +113,13 @@ class LakeDiff:
 
 
 def diff(
-    context: LakeContext, a: str, b: str, *, tables: Collection[TableName] | None = None, samples: int = 5
+    context: LakeContext,
+    a: str,
+    b: str,
+    *,
+    tables: Collection[TableName] | None = None,
+    samples: int = 5,
+    personal: bool = True,
 ) -> LakeDiff:
     """Compare two refs, each at the commit it names now.
 
@@ -118,21 +134,35 @@ def diff(
         b: the ref after.
         tables: compare only these.
         samples: how many rows of each kind to return per table.
+        personal: whether values of columns that contracts classify as personal are returned, not `•••`.
 
     Raises:
         RefNotFound: there is no such ref.
         TableUnreadable: others wrote something to a table that would not be read correctly.
+        CatalogDamaged, QueryError: a file of a table cannot be read.
     """
     before, after = context.resolve(a).id, context.resolve(b).id
     changes = sorted(context.catalog.diff(before, after).items())
-    return LakeDiff(
-        before,
-        after,
-        tuple(
-            table_diff(context, table, pointers, samples)
-            for table, pointers in changes
-            if tables is None or table in tables
-        ),
+    found = [
+        table_diff(context, table, pointers, samples)
+        for table, pointers in changes
+        if tables is None or table in tables
+    ]
+    return LakeDiff(before, after, tuple(found if personal else (_without_personal(context, each) for each in found)))
+
+
+def _without_personal(context: LakeContext, found: TableDiff) -> TableDiff:
+    """Return a table that differs, with the personal values of its samples hidden; nulls stay null."""
+    names = {name for row in found.samples for side in (row.before, row.after) for name in side or ()}
+    hidden = hidden_columns(context.contracts.get(found.table), names)
+
+    def masked(side: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        if side is None:
+            return None
+        return {name: HIDDEN if name in hidden and value is not None else value for name, value in side.items()}
+
+    return replace(
+        found, samples=tuple(replace(row, before=masked(row.before), after=masked(row.after)) for row in found.samples)
     )
 
 
@@ -148,8 +178,18 @@ def table_diff(
         samples: how many rows of each kind to return.
 
     Raises:
-        TableUnreadable: as `diff`.
+        TableUnreadable, CatalogDamaged, QueryError: as `diff`.
     """
+    try:
+        return _compared(context, table, pointers, samples)
+    except OSError as error:
+        states = " or ".join(filter(None, pointers))
+        raise damaged(f"{table} as {states} describes it cannot be read: {error}.", error) from error
+
+
+def _compared(
+    context: LakeContext, table: TableName, pointers: tuple[str | None, str | None], samples: int
+) -> TableDiff:
     from lagoa.contracts.fields import spelled
     from lagoa.review.diff.rows import compare_rows
 
@@ -174,9 +214,13 @@ def table_diff(
         rows_diff.added,
         rows_diff.removed,
         rows_diff.changed,
-        tuple(RowChange(kind, was, now) for kind, was, now in rows_diff.samples),
+        tuple(RowChange(kind, was, now, _changed(was, now)) for kind, was, now in rows_diff.samples),
         rows_diff.values_changed,
     )
+
+
+def _changed(was: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(name for name in now if now[name] != was[name]) if was is not None and now is not None else ()
 
 
 def table_columns(context: LakeContext, pointers: tuple[str, str]) -> tuple[ColumnChange, ...]:

@@ -101,6 +101,11 @@ def test_a_commit_is_named_behind_a_branch(lake, commit):
     assert (done.code, f"main@{commit}" in done.err) == (1, True)
 
 
+def test_three_dots_are_told_from_two(lake):
+    done = lagoa(lake, "diff", "main...main")
+    assert (done.code, "write main..main" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     "command", [("show", "bronze.abc"), ("log", "production"), ("publish", "feature")], ids=" ".join
 )

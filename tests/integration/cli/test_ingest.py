@@ -120,7 +120,10 @@ def test_ingest_on_a_branch_leaves_main_alone_until_it_is_published(lake, tmp_pa
     (table,) = diff["tables"]
     assert (table["kind"], table["rows_added"], table["rows_removed"]) == ("changed", 2, 0)
     assert "bronze.people" in ok(lake, "diff", "dev").out
-    assert "Ann" in ok(lake, "diff", "dev", "--rows").out
+    masked = ok(lake, "diff", "dev", "--rows")
+    assert ("Ann" in masked.out, "•••" in masked.out, "--personal shows them" in masked.err) == (False, True, True)
+    assert "Ann" not in ok(lake, "diff", "dev", "--json").out
+    assert "Ann" in ok(lake, "diff", "dev", "--rows", "--personal").out
 
     audit = ok(lake, "audit", "dev", "--json").json()
     assert audit["passed"]

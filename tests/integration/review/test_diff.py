@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,7 +15,7 @@ from lakes import LakeFolder
 from pyiceberg.types import LongType, StringType
 
 from lagoa.domain.tables import TableName
-from lagoa.errors import RefNotFound
+from lagoa.errors import CatalogDamaged, RefNotFound
 from lagoa.review.diff import ColumnChange, diff
 
 if TYPE_CHECKING:
@@ -308,3 +310,35 @@ def test_rows_of_nested_values_are_compared_without_a_key(folder: LakeFolder) ->
     added, removed = found.samples
     assert added.after == {"v": 3, "m": {"k": 1}, "s": {"a": 1, "b": ["x", None]}, "l": [1, None], "x": b"ab"}
     assert removed.before == {"v": 2, "m": None, "s": None, "l": None, "x": None}
+
+
+def test_personal_values_are_hidden_where_people_look_and_seen_to_change(folder: LakeFolder) -> None:
+    columns = {"k": "long*", "v": {"physicalType": "string", "classification": "personal"}, "w": "string"}
+    folder.contract("silver.people", columns)
+    with folder.open() as lake:
+        lake.create_branch("before").merge(
+            "silver.people", pa.table({"k": [1, 2], "v": ["ana", None], "w": ["a", "b"]})
+        )
+        lake.create_branch("after", "before").merge(
+            "silver.people", pa.table({"k": [1, 2, 3], "v": ["bia", None, "caio"], "w": ["a", "c", "d"]})
+        )
+        (shown,) = lake.diff("before", "after").tables
+        (hidden,) = lake.diff("before", "after", personal=False).tables
+    assert [(row.before, row.after, row.changed) for row in hidden.samples] == [
+        (None, {"k": 3, "v": "•••", "w": "d"}, ()),
+        ({"k": 1, "v": "•••", "w": "a"}, {"k": 1, "v": "•••", "w": "a"}, ("v",)),
+        ({"k": 2, "v": None, "w": "b"}, {"k": 2, "v": None, "w": "c"}, ("w",)),
+    ]
+    assert [row.after and row.after["v"] for row in shown.samples] == ["caio", "bia", None]
+    assert replace(hidden, samples=shown.samples) == shown
+
+
+def test_a_missing_list_of_manifests_is_told_with_what_to_do(lake: Lake) -> None:
+    lake.branch("before").append("silver.plain", data([(1, "a")]))
+    lake.create_branch("after", "before").append("silver.plain", data([(2, "b")]))
+    snapshot = lake.catalog("before").load_table("silver.plain").current_snapshot()
+    assert snapshot is not None
+    Path(snapshot.manifest_list.removeprefix("file://")).unlink()
+    with pytest.raises(CatalogDamaged, match=r"silver\.plain as .* cannot be read") as told:
+        lake.diff("before", "after")
+    assert "from a backup" in told.value.advice

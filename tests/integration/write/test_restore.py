@@ -66,6 +66,13 @@ def test_the_commit_says_what_was_meant(twice):
     assert commit.message == "restore bronze.people, bronze.pets from main~1"
 
 
+def test_a_table_that_is_named_twice_is_restored_once(twice):
+    work = twice.create_branch("back")
+    (result,) = work.restore(["bronze.pets", "bronze.pets"], "main~1")
+    assert result.changed
+    assert twice.resolve("back").message == "restore bronze.pets from main~1"
+
+
 def test_a_state_named_by_time_and_a_dropped_table_come_back(twice):
     at = twice.publications()[0].published_at
     work = twice.create_branch("drop")

@@ -46,7 +46,9 @@ def restore(
             for result in results:
                 _show(result, source)
         if branch is None:
-            publication = publish_branch(lake, place, f"Restore {', '.join(tables)} from {source}")
+            publication = publish_branch(
+                lake, place, f"Restore {', '.join(str(each.table) for each in results)} from {source}"
+            )
     finish([_tell(result) for result in results], publication, place, branch=branch, as_json=as_json)
 
 

@@ -36,6 +36,7 @@ def test_a_full_disk_is_told_as_before():
     ("error", "advice"),
     [
         (duckdb.IOException('IO Error: Cannot open file "/w/a.parquet": No such file or directory'), "is missing"),
+        (duckdb.IOException('IO Error: No files found that match the pattern "/w/a.parquet"'), "is missing"),
         (duckdb.InvalidInputException("Invalid Input Error: No magic bytes found at end of file '/w/a'"), "is damaged"),
         (duckdb.Error("Out of buffer"), "is damaged"),
         (duckdb.IOException('IO Error: Cannot open file "/w/a.parquet": Permission denied'), "Let the user that runs"),

@@ -22,6 +22,7 @@ from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from psycopg import Connection
     from pydantic import SecretStr
@@ -271,7 +272,7 @@ def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog) 
 
 def _open_state(
     settings: Settings, tokens: Tokens | None
-) -> tuple[Storage, VersionedCatalog, Callable[[], Iterator[str]] | None]:
+) -> tuple[Storage, VersionedCatalog, Callable[[datetime | None], Iterator[str]] | None]:
     """Open the storage of the tables' files, and the catalog; return both, and `LakeContext.all_pointers`."""
     open_storage = _storage_of(settings, tokens)
     if settings.catalog == "nessie":

@@ -77,8 +77,8 @@ class LakeContext:
         people: who people are, as the sign-in server says; None where nobody signs in.
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
-        all_pointers: yields every pointer that any commit has set, of deleted branches too, the latest first; None if
-            the catalog does not know them.
+        all_pointers: yields every pointer that any commit has set, or since a time, of deleted branches too, the latest
+            first; None if the catalog does not know them.
         clock: returns the time (UTC).
         cache: cache of results derived from the lake's files, by their content.
     """
@@ -99,7 +99,7 @@ class LakeContext:
     people: People | None = None
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
-    all_pointers: Callable[[], Iterator[str]] | None = None
+    all_pointers: Callable[[datetime | None], Iterator[str]] | None = None
     clock: Callable[[], datetime] = _now
     cache: Cache[tuple[Hashable, ...], Any] = field(default_factory=lambda: Cache(_KEPT), init=False, repr=False)
 

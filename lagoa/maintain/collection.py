@@ -13,7 +13,7 @@ import sqlite3
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from lagoa.domain.lists import counted
 from lagoa.errors import CatalogDamaged, CollectionFailed, OutsideWarehouse
 from lagoa.maintain.garbage import Garbage
 from lagoa.maintain.lists import FOUND, read_list, write_list
-from lagoa.maintain.reachable import place_of, reachable
+from lagoa.maintain.reachable import files_of, place_of, reachable
 from lagoa.maintain.retention import (
     branch_states,
     main_states,
@@ -45,6 +45,9 @@ _TABLE = re.compile(r"(?!_)[^/]+/[^/]+[-_][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCHES = "_lagoa/batches"
+_LIST_NAME = "%Y%m%dT%H%M%S.%fZ.jsonl"
+"""Of the list of the garbage that a collection found: when it began."""
+
 _EVER = datetime.min.replace(tzinfo=UTC)
 _PAGE = 10_000
 _SHOWN = 20
@@ -102,8 +105,8 @@ def collect(context: LakeContext, *, dry_run: bool = True) -> Collection:
     require_collectable(context)
     refuse_clock_behind(context, context.clock())
     try:
-        with Seen() as seen, Seen() as before, Garbage() as garbage, Garbage() as waiting:
-            return _Collector(context, seen, before, garbage, waiting).run(dry_run=dry_run)
+        with Seen() as seen, Seen() as before, Seen() as recent, Garbage() as garbage, Garbage() as waiting:
+            return _Collector(context, seen, before, recent, garbage, waiting).run(dry_run=dry_run)
     except (OSError, sqlite3.Error) as error:
         raise CollectionFailed(str(error)) from error
 
@@ -111,26 +114,34 @@ def collect(context: LakeContext, *, dry_run: bool = True) -> Collection:
 class _Collector:
     """One collection; see `collect`."""
 
-    def __init__(self, context: LakeContext, seen: Seen, before: Seen, garbage: Garbage, waiting: Garbage) -> None:
+    def __init__(
+        self, context: LakeContext, seen: Seen, before: Seen, recent: Seen, garbage: Garbage, waiting: Garbage
+    ) -> None:
         self._context = context
         self._storage = context.storage
         self._seen = seen
         self._before = before
+        self._recent = recent
         self._garbage = garbage
         self._waiting = waiting
         self._now = context.clock()
         self._store_now_s = _store_now_s(context.storage)
         self._record = context.expiry.newest()
+        self._found_at: datetime | None = None
         self._marked: set[str] = set()
         self._listed = 0
 
     def run(self, *, dry_run: bool) -> Collection:
         folders, lists = self._folders(), self._lists_before()
-        for path, _ in read_list(self._storage, lists[0]) if lists else ():
-            self._before.add(f"{self._storage.location}/{path}")
+        if lists:
+            self._found_at = datetime.strptime(lists[0].rpartition("/")[2], _LIST_NAME).replace(tzinfo=UTC)
+            for path, _ in read_list(self._storage, lists[0]):
+                self._before.add(f"{self._storage.location}/{path}")
         expected = 0
         for place in self._mark():
             expected += self._folder_of(place) in folders
+        for _ in self._needed_since():
+            pass
         fault_point("collect.marked")
         missing = expected - self._list(folders)
         if missing:
@@ -139,7 +150,7 @@ class _Collector:
                 "Nothing was collected. `lagoa doctor` names missing files of branches and tags; restore them first.",
             )
         fault_point("collect.listed")
-        for place in self._mark():  # what came meanwhile
+        for place in chain(self._mark(), self._needed_since()):  # what came meanwhile
             self._garbage.spare(place)
             self._waiting.spare(place)
         fault_point("collect.looked")
@@ -158,6 +169,20 @@ class _Collector:
             yield needed.place
         self._marked.update(new)
 
+    def _pointers(self, since: datetime | None) -> Iterator[str]:
+        """Yield every pointer that any commit has set since a time, the latest first."""
+        return self._context.all_pointers(since) if self._context.all_pointers else iter(())
+
+    def _needed_since(self) -> Iterator[str]:
+        """Yield places that any commit needed since the garbage was found, and that were not yielded before.
+
+        Its branch may have been deleted since, while somebody who has read it makes another one.
+        """
+        if self._found_at is not None:
+            since = self._found_at - timedelta(hours=self._context.settings.retention.grace_hours)
+            for needed in files_of(self._context, self._pointers(since), self._recent):
+                yield needed.place
+
     def _commits(self) -> Iterator[str]:
         """Yield the commits whose states are needed: of refs, and all that the newest record lets be named."""
         refs, record = self._context.catalog.refs(), self._record
@@ -172,7 +197,7 @@ class _Collector:
     def _folders(self) -> set[str]:
         """Return the places of the folders in which files may be garbage: of each table that the lake has ever had."""
         pointers: dict[str, str] = {}
-        for pointer in self._context.all_pointers() if self._context.all_pointers else ():
+        for pointer in self._pointers(None):
             with suppress(OutsideWarehouse):
                 folder = self._folder_of(place_of(self._storage, pointer))
                 if folder not in pointers and _TABLE.fullmatch(folder.removeprefix(f"{self._storage.location}/")):
@@ -197,7 +222,7 @@ class _Collector:
         needed = 0
         while page := list(islice(files, _PAGE)):
             places = [each.place for each in page]
-            marked, before = self._seen.among(places), self._before.among(places)
+            marked, before = self._seen.among(places), self._before.among(places) - self._recent.among(places)
             others = [each for each in page if each.place not in marked]
             due = [each for each in others if each.place in before and each.modified_s <= self._oldest_s]
             self._garbage.add(due)
@@ -219,8 +244,8 @@ class _Collector:
 
     def _move(self, lists: Sequence[str]) -> str:
         """Move the garbage into the trash; return its name there, and keep the list of what waits."""
-        name = f"{self._now:%Y%m%dT%H%M%S.%fZ}"
-        write_list(self._storage, f"{self._storage.home}/{FOUND}/{name}.jsonl", self._waiting)
+        name, found = f"{self._now:%Y%m%dT%H%M%S.%fZ}", f"{self._now:{_LIST_NAME}}"
+        write_list(self._storage, f"{self._storage.home}/{FOUND}/{found}", self._waiting)
         for replaced in lists[1:]:
             self._storage.discard(replaced)
         fault_point("collect.noted")

@@ -251,10 +251,10 @@ class SqliteCatalog:
             write_home(db, found)
         return found
 
-    def pointers(self) -> Iterator[str]:
-        """Yield every pointer that any commit has set, the latest first; commits of deleted branches are there, too."""
+    def pointers(self, since: datetime | None = None) -> Iterator[str]:
+        """Yield every pointer that any commit has set since a time, the latest first; of deleted branches, too."""
         with self._file.reading() as db:
-            yield from pointers(db)
+            yield from pointers(db, to_micros(since) if since else 0)
 
     @contextmanager
     def saved(self) -> Iterator[SavedCatalog]:

@@ -26,7 +26,11 @@ def write_home(db: sqlite3.Connection, home: str) -> None:
     db.execute("insert or ignore into lake values (?, ?)", (_HOME, home))
 
 
-def pointers(db: sqlite3.Connection) -> Iterator[str]:
-    """Yield every pointer that any commit has set, the latest first."""
-    rows = db.execute("select value from changes where kind = 't' and value is not null order by seq desc")
+def pointers(db: sqlite3.Connection, since: int = 0) -> Iterator[str]:
+    """Yield every pointer that any commit has set since a time (microseconds since 1970), the latest first."""
+    rows = db.execute(
+        "select value from changes join commits using (seq) "
+        "where kind = 't' and value is not null and committed_at >= ? order by seq desc",
+        (since,),
+    )
     return (str(pointer) for (pointer,) in rows)

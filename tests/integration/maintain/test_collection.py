@@ -10,6 +10,8 @@ import pytest
 from aged import files_of, later, now, paths_of
 
 from lagoa.domain import faults
+from lagoa.domain.commits import Change
+from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged, ClockBehind, CollectionFailed, NotCollectable, StateExpired
 
 
@@ -202,6 +204,7 @@ def test_a_ref_that_comes_while_files_are_listed_is_spared(lake):
     run.replace("bronze.log", rows(2))
     commit = run.head
     lake.delete_ref(run.name)
+    lake = later(lake, 2)
     lake.collect(dry_run=False)
     lake = later(lake, 2)
     assert lake.collect().garbage > 0
@@ -245,6 +248,26 @@ def test_a_commit_of_a_published_branch_can_be_named_until_it_expires(lake):
     with pytest.raises(StateExpired):
         read(lake, f"main@{commit}")
     assert read(lake) == [2]
+
+
+def test_what_a_commit_needed_since_is_not_moved_though_its_branch_is_gone(lake):
+    work = lake.create_branch("work")
+    work.replace("bronze.log", rows(1))
+    commit = work.head
+    lake.delete_ref("work")
+    lake = later(lake, 2)
+    lake.collect(dry_run=False)
+    lake = later(lake, 1)
+    log = TableName.parse("bronze.log")
+    catalog = lake.context.catalog
+    change = Change({log: catalog.tables(commit)[log]}, "a restore that began before the collection")
+    head = lake.create_branch("copy").head
+    moved = catalog.commit("copy", head, change)
+    lake = later(lake, 0.5)
+    lake.delete_ref("copy", moved.id)  # while somebody publishes it
+    assert lake.collect(dry_run=False).garbage == 0
+    lake.context.catalog.create_branch("published", moved.id)
+    assert read(lake, "published") == [1]
 
 
 def test_what_others_have_in_the_warehouse_stays(lake):

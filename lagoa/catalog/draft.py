@@ -65,9 +65,9 @@ class DraftCatalog:
             return RefInfo(name, "branch", self._head, None)
         return self._catalog.ref(name)
 
-    def refs(self) -> Sequence[RefInfo]:
-        """Return all branches and tags, by name."""
-        return [self.ref(each.name) if each.name == self._branch else each for each in self._catalog.refs()]
+    def refs(self, prefix: str = "") -> Sequence[RefInfo]:
+        """Return the branches and tags whose names begin with a prefix, by name; by default all."""
+        return [self.ref(each.name) if each.name == self._branch else each for each in self._catalog.refs(prefix)]
 
     def create_branch(self, name: str, at: str) -> RefInfo:
         """Create a branch of the lake."""

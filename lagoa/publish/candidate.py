@@ -136,9 +136,8 @@ def sweep(context: LakeContext) -> None:
     """
     catalog = context.catalog
     now = datetime.now(UTC)
-    for ref in catalog.refs():
-        own = ref.name.removeprefix(CANDIDATE_PREFIX)
-        if own != ref.name and is_abandoned(own, now):
+    for ref in catalog.refs(CANDIDATE_PREFIX):
+        if is_abandoned(ref.name.removeprefix(CANDIDATE_PREFIX), now):
             with suppress(LagoaError):
                 catalog.delete_ref(ref.name, ref.commit)
     sweep_incoming(context)

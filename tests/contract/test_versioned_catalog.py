@@ -132,6 +132,9 @@ class TestRefs:
             catalog.create_branch(name, root)
         catalog.create_tag("m", root)
         assert [ref.name for ref in catalog.refs()] == ["b", "b/a", "m", MAIN, "z"]
+        assert [ref.name for ref in catalog.refs("b/")] == ["b/a"]
+        assert [ref.name for ref in catalog.refs("m")] == ["m", MAIN]
+        assert catalog.refs("x") == []
 
     @pytest.mark.parametrize("kind", ["create_branch", "create_tag"])
     def test_a_name_is_taken_once(self, catalog, root, kind):

@@ -144,9 +144,10 @@ class NessieCatalog:
         except RefNotFound as error:
             raise RefNotFound(name, similar=did_you_mean_name(name, (each.name for each in self.refs()))) from error
 
-    def refs(self) -> Sequence[RefInfo]:
-        """Return all branches and tags, by name."""
-        found = [_info(each) for page in self._http.pages("trees", "references") for each in page]
+    def refs(self, prefix: str = "") -> Sequence[RefInfo]:
+        """Return the branches and tags whose names begin with a prefix, by name; by default all."""
+        theirs = {"filter": f"ref.name.startsWith('{prefix}')"} if prefix else {}
+        found = [_info(each) for page in self._http.pages("trees", "references", **theirs) for each in page]
         return sorted((each for each in found if not _is_hidden(each.name)), key=lambda each: each.name)
 
     def create_branch(self, name: str, at: str) -> RefInfo:

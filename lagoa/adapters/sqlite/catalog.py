@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -106,10 +107,11 @@ class SqliteCatalog:
         with self._file.reading() as db:
             return refs.read(db, name)
 
-    def refs(self) -> Sequence[RefInfo]:
-        """Return all branches and tags, by name."""
+    def refs(self, prefix: str = "") -> Sequence[RefInfo]:
+        """Return the branches and tags whose names begin with a prefix, by name; by default all."""
+        bounds = (prefix, f"{prefix}{chr(sys.maxunicode)}")
         with self._file.reading() as db:
-            rows = db.execute(f"select {refs.COLUMNS} order by name").fetchall()
+            rows = db.execute(f"select {refs.COLUMNS} where name between ? and ? order by name", bounds).fetchall()
         return [refs.info(*row) for row in rows]
 
     def create_branch(self, name: str, at: str) -> RefInfo:

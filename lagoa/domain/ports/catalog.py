@@ -33,8 +33,8 @@ class VersionedCatalog(Protocol):
     def ref(self, name: str) -> RefInfo:
         """Return a branch or tag."""
 
-    def refs(self) -> Sequence[RefInfo]:
-        """Return all branches and tags, by name."""
+    def refs(self, prefix: str = "") -> Sequence[RefInfo]:
+        """Return the branches and tags whose names begin with a prefix, by name; by default all."""
 
     def create_branch(self, name: str, at: str) -> RefInfo:
         """Create a branch at a commit id; raises `RefExists`, `InvalidName`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -25,9 +26,9 @@ def files(lake, table, ref=MAIN):
     return lake.describe_table(table, ref).files
 
 
-@pytest.fixture
-def lake(folder):
-    """A lake whose main has six files of people, and a model over them."""
+@contextmanager
+def filled(folder):
+    """Open a lake whose main has six files of people, and a model over them."""
     folder.contract("bronze.people", "id:long* name:string")
     folder.contract("gold.counts", "people:long", materialization="full")
     folder.model("gold.counts", "select count(*) as people from bronze.people")
@@ -37,6 +38,12 @@ def lake(folder):
             branch.append("bronze.people", people(number))
         branch.transform()
         branch.publish()
+        yield opened
+
+
+@pytest.fixture
+def lake(folder):
+    with filled(folder) as opened:
         yield opened
 
 

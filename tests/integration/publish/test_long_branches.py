@@ -90,7 +90,7 @@ def test_blame_and_approvals_ask_the_catalog_no_more_often_of_a_long_branch(publ
         changes = catalog.diff(catalog.merge_base(dev.head, published.resolve(MAIN).id), dev.head)
         consent_to(context, name, dev.head, demands(context, changes, ()))
         asked.append(catalog.asked)
-    assert asked[1].total() - asked[0].total() < 6  # some for each page of the log
+    assert asked[1].total() - asked[0].total() < 20  # one for each page of the log
     assert asked[0].total() < 30
 
 

@@ -10,6 +10,7 @@ from lagoa.cli.console import emit_json, hint, moment, one_line, say, say_list, 
 from lagoa.cli.progress import working
 from lagoa.domain.checks import Outcome
 from lagoa.domain.lists import counted, listed
+from lagoa.domain.refs import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -191,6 +192,13 @@ def outcome_counts(report: AuditReport) -> dict[str, int]:
     """Return the number of checks of each outcome, for JSON output."""
     outcomes = [result.outcome for result in report.results]
     return {outcome: outcomes.count(outcome) for outcome in get_args(Outcome)}
+
+
+def name_exactly(lake: Lake, ref: str) -> None:
+    """Say which commit a ref counted from a head names now: once main has moved, it names another one."""
+    if "~" in ref:
+        exact = f"{MAIN}@{short(lake.resolve(ref).id)}"
+        hint(f"{ref} is {exact}: if this is interrupted, repeat it with that name.")
 
 
 def taken_back(lake: Lake, doing: str, take_back: Callable[[], Publication]) -> Publication | None:

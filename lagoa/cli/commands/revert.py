@@ -8,7 +8,7 @@ import typer
 
 from lagoa.cli.completion import complete_ref
 from lagoa.cli.options import JsonOption, open_here
-from lagoa.cli.publications import taken_back, tell_taken_back
+from lagoa.cli.publications import name_exactly, taken_back, tell_taken_back
 
 
 def revert(
@@ -26,5 +26,6 @@ def revert(
 ) -> None:
     """Undo one publication, and keep the later ones."""
     with open_here(ctx) as lake:
+        name_exactly(lake, publication)
         done = taken_back(lake, f"undoing {publication}", lambda: lake.revert(publication, hold=hold))
     tell_taken_back(done, f"Nothing to do: main has nothing of {publication} any more.", as_json=as_json)

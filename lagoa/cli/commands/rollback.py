@@ -8,7 +8,7 @@ import typer
 
 from lagoa.cli.completion import complete_ref
 from lagoa.cli.options import JsonOption, open_here
-from lagoa.cli.publications import taken_back, tell_taken_back
+from lagoa.cli.publications import name_exactly, taken_back, tell_taken_back
 
 
 def rollback(
@@ -24,5 +24,6 @@ def rollback(
 ) -> None:
     """Publish an earlier state of main again."""
     with open_here(ctx) as lake:
+        name_exactly(lake, ref)
         done = taken_back(lake, f"going back to {ref}", lambda: lake.rollback(ref, hold=hold))
     tell_taken_back(done, f"Nothing to do: main's tables are those of {ref}.", as_json=as_json)

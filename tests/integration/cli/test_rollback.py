@@ -7,8 +7,12 @@ from command_line import MORE, counted, lagoa, ok, write
 
 def test_rollback_and_back_again(lake, tmp_path):
     ok(lake, "ingest", write(tmp_path, "more.csv", MORE), "--into", "bronze.people", "--batch", "b2")
+    exact = f"main@{ok(lake, 'log', '--json').json()[1]['commit'][:12]}"
     done = ok(lake, "rollback", "main~1")
     assert "b2" in done.out
+    assert done.err.startswith(f"main~1 is {exact}: ")
+    repeated = ok(lake, "rollback", exact)  # as after an interruption behind the move
+    assert ("Nothing to do" in repeated.out, exact in repeated.err) == (True, False)
     assert counted(lake) == 3
     assert counted(lake, "main~1") == 5
     assert "Nothing to do" in ok(lake, "rollback", "main~2").out

@@ -35,7 +35,7 @@ except AuditFailed as failed:
     print(failed.report.ref)
 """
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # on a Prefect server; `make demo` runs the same flow
 
 
 class Ran(NamedTuple):

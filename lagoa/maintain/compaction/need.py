@@ -29,8 +29,10 @@ _SMALL = 0.75
 """A file of this share of the target, or more, is large enough."""
 
 _FEW = 5
-"""So many files are worth to be one. Fewer are if the largest of them is not most of it: else it would be written again
-and again, for a small file each time."""
+"""So many files are worth to be one. Fewer are if the largest of them has no more than `_MOST` of their bytes: else it
+would be written again and again, for a small file each time."""
+
+_MOST = 0.75
 
 _IN_ORDER = 4
 """Files that are sorted together have so many times the bytes of one: so files of them do not overlap."""
@@ -175,4 +177,4 @@ def _packed(files: Sequence[DataFile], most: int) -> Iterator[list[DataFile]]:
 
 def _is_worth_it(files: Sequence[DataFile]) -> bool:
     sizes = [file.file_size_in_bytes for file in files]
-    return len(files) >= _FEW or (len(files) > 1 and max(sizes) <= sum(sizes) / 2)
+    return len(files) >= _FEW or (len(files) > 1 and max(sizes) <= sum(sizes) * _MOST)

@@ -378,3 +378,15 @@ def test_a_store_of_a_newer_version_a_damaged_one_and_a_full_disk_are_told_apart
         featured.apply(again)
         again.materialize_features()
         assert values(again)["shops:v"] == 6
+
+
+def test_features_of_rewritten_files_are_not_behind(online):
+    with online.run("load") as branch:
+        for day in range(1, 4):
+            branch.append("gold.shops", featured.rows({"a": 10 + day}, day=day))
+        branch.publish()
+    online.materialize_features()
+    assert [each.state for each in online.compact().tables] == ["compacted"]
+    assert [each.behind for each in online.feature_status().views] == [False, False]
+    assert online.materialize_features().written == {}
+    assert values(online)["shops:v"] == 13

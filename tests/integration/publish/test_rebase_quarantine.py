@@ -243,3 +243,20 @@ def test_a_table_that_was_made_and_dropped_again(lake, two, small):
     one.publish()
     other.publish()
     assert ids(lake) == [1, 2, 3]
+
+
+def test_fates_are_decided_beside_loads_and_a_compaction(lake, small):
+    def refuse(batch, number):
+        branch = lake.create_branch(f"load-{batch}")
+        load(small, branch, batch, number, refused=number)
+        branch.publish()
+
+    refuse("b1", 2)
+    decided = lake.create_branch("decided")
+    decided.discard_quarantine(A, "a test")
+    refuse("b2", 3)
+    assert Q in {str(each.table) for each in lake.compact().tables}
+    refuse("b3", 4)
+    decided.publish()
+    fates = lake.sql(f"select coalesce(fate, 'waiting'), count(*) from {Q} group by 1 order by 1").fetchall()
+    assert fates == [("discarded", 2), ("waiting", 7)]

@@ -120,7 +120,7 @@ class Check(ABC):
 
     def used_again(self, earlier: CheckResult) -> CheckResult:
         """Return an earlier result with the same key, completed with what older results lack."""
-        return replace(self._signed(earlier), reused=True)
+        return self._signed(earlier, reused=True)
 
     def _result(
         self, state: State, outcome: Outcome, figure: float | None, message: str, seconds: float
@@ -139,10 +139,10 @@ class Check(ABC):
             )
         )
 
-    def _signed(self, result: CheckResult) -> CheckResult:
+    def _signed(self, result: CheckResult, *, reused: bool = False) -> CheckResult:
         """Return a result with its severity, its definition, and who answers for its table."""
         owner = self.contract.owner if self.contract else ""
-        return replace(result, severity=self.severity, owner=owner, definition=self.definition)
+        return replace(result, severity=self.severity, owner=owner, definition=self.definition, reused=reused)
 
 
 class MetadataCheck(Check):

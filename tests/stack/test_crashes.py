@@ -24,7 +24,7 @@ def crashes(tmp_path, empty_nessie):
     processes = get_context("forkserver")
     processes.set_forkserver_preload([*PRELOADED, "lagoa.adapters.nessie.catalog"])
     with folder.open() as lake:
-        yield lambda seed: Crashes(lake, processes.Process, Random(seed))  # noqa: S311 - any order will do
+        yield lambda seed: Crashes(lake, processes.Process, Random(seed), frozenset({"collect"}))  # noqa: S311 - any order will do
 
 
 @pytest.mark.timeout(600)

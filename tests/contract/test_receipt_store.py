@@ -9,6 +9,7 @@ import os
 import sqlite3
 import threading
 import uuid
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import pytest
 
+from lagoa.adapters.shared.receipt_documents import read_receipt
 from lagoa.adapters.sqlite import receipts as receipts_sqlite
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
+from lagoa.adapters.sqlite.receipts_repair import receipts_fault
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Receipt
@@ -264,6 +267,32 @@ def test_results_are_bounded(tmp_path, monkeypatch):
     store.remember([result("k1"), result("k2"), result("k3")])
     store.remember([result("00k4")])  # one of the few that they are counted for
     assert len(store.results(["k1", "k2", "k3", "00k4"])) == 3
+    store.close()
+
+
+def test_large_receipts_are_compressed_and_only_then_earlier_versions_refuse_the_file(tmp_path):
+    path = tmp_path / "receipts.db"
+    store = SqliteReceipts(path)
+    results = tuple(result(f"k{number}", message="x" * 90) for number in range(2_000))
+    large = receipt(2, report=replace(receipt(2).report, results=results), prepared_at=NOW + timedelta(seconds=1))
+    for kept, version in ((receipt(1), 2), (large, 3)):
+        store.prepare(kept)
+        with closing(sqlite3.connect(path)) as db:
+            assert db.execute("pragma user_version").fetchone() == (version,)
+    assert store.of_branch("dev") == store.get(large.id) == large
+    store.close()
+    assert path.stat().st_size < 200_000
+    store = SqliteReceipts(path)
+    assert [store.get(receipt(1).id), store.of_commit(large.commit)] == [receipt(1), large]
+    (small, same) = (read_receipt(each.document) for each in sorted(store.saved(), key=lambda each: len(each.document)))
+    assert (small, same) == (receipt(1), large)
+    assert receipts_fault(path) == ""
+    with sqlite3.connect(path) as db:
+        db.execute("update receipts set document = substr(document, 1, 400) where id = ?", (large.id,))
+    db.close()
+    assert "cannot be read" in receipts_fault(path)
+    with pytest.raises(CatalogDamaged):
+        store.get(large.id)
     store.close()
 
 

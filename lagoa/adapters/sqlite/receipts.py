@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import threading
+import zlib
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,7 +35,12 @@ if TYPE_CHECKING:
     from lagoa.domain.checks import CheckResult
     from lagoa.domain.receipts import Receipt
 
-FORMAT = 2
+FORMAT, _PLAIN = 3, 2
+"""Of files with compressed receipts, and of those without any, which earlier versions read, too."""
+
+_LARGE = 64 * 1024
+"""Receipts of so many characters are compressed: one has the results of all checks of the lake."""
+
 BUSY_SECONDS = 30.0
 
 _RESTORE = (
@@ -127,13 +133,13 @@ class SqliteReceipts:
             self._db.close()
             raise LakeTooNew(self._path, found, FORMAT)
         switch_to_wal(self._db, BUSY_SECONDS)
-        if found < FORMAT:
+        if found < _PLAIN:
             with self._transaction() as db:
                 if _format(db) == 1:  # again: another process may have been first
                     _add_branches(db)
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
-                db.execute(f"pragma user_version = {FORMAT}")
+                db.execute(f"pragma user_version = {_PLAIN}")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -153,9 +159,9 @@ class SqliteReceipts:
     def prepare(self, receipt: Receipt, on: str | None = None) -> None:
         """Keep a receipt before `main` moves from the commit `on`, whose receipt is settled by that."""
         moment = receipt.prepared_at.astimezone(UTC).isoformat()
-        row = (receipt.id, receipt.commit, moment, write_receipt(receipt), receipt.branch)
+        row = (receipt.id, receipt.commit, moment, packed(write_receipt(receipt)), receipt.branch)
         with self._transaction() as db:
-            db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
+            _insert(db, row)
             db.execute("update receipts set settled = 1 where commit_id = ? and settled = 0", (on,))
 
     def get(self, receipt: str) -> Receipt | None:
@@ -186,9 +192,9 @@ class SqliteReceipts:
             return None
         return self._read(self._rows(f"select document {sql} order by prepared_at desc limit 1", bounds)[0][0])
 
-    def _read(self, document: str) -> Receipt:
+    def _read(self, document: str | bytes) -> Receipt:
         try:
-            return read_receipt(document)
+            return read_receipt(unpacked(document))
         except (ValueError, TypeError, KeyError) as error:
             raise CatalogDamaged(f"{self._path}: a receipt in it is damaged: {error}.", _RESTORE) from error
 
@@ -253,7 +259,7 @@ class SqliteReceipts:
         with _translated(self._path), closing(connect_readonly(self._path, BUSY_SECONDS)) as db:
             db.execute("begin")
             for (document,) in db.execute("select document from receipts order by prepared_at, id"):
-                yield SavedRecord("receipt", document)
+                yield SavedRecord("receipt", unpacked(document))
             if db.execute("select 1 from sqlite_master where name = 'approvals'").fetchone():
                 for (document,) in db.execute("select document from approvals order by rowid"):
                     yield SavedRecord("approval", document)
@@ -265,8 +271,7 @@ class SqliteReceipts:
                 if each.kind == "receipt":
                     receipt = read_receipt(each.document)
                     moment = receipt.prepared_at.astimezone(UTC).isoformat()
-                    row = (receipt.id, receipt.commit, moment, each.document, receipt.branch)
-                    db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
+                    _insert(db, (receipt.id, receipt.commit, moment, packed(each.document), receipt.branch))
                 else:
                     db.execute(_APPROVALS)
                     approval = (read_approval(each.document).commit, each.document)
@@ -281,6 +286,27 @@ class SqliteReceipts:
         if self._pid == os.getpid():
             with self._lock:
                 self._db.close()
+
+
+def packed(document: str) -> str | bytes:
+    """Return the document of a receipt as it is stored."""
+    return document if len(document) < _LARGE else zlib.compress(document.encode(), 1)
+
+
+def unpacked(stored: str | bytes) -> str:
+    """Return the document of a stored receipt; raises `ValueError`."""
+    if isinstance(stored, str):
+        return stored
+    try:
+        return zlib.decompress(stored).decode()
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+
+
+def _insert(db: sqlite3.Connection, row: tuple[str, str, str, str | bytes, str]) -> None:
+    db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
+    if isinstance(row[3], bytes):
+        db.execute(f"pragma user_version = {FORMAT}")
 
 
 def _format(db: sqlite3.Connection) -> int:

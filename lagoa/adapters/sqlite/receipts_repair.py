@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lagoa.adapters.shared.receipt_documents import read_receipt
 from lagoa.adapters.sqlite.proof import all_rows
 from lagoa.adapters.sqlite.readonly import connect_readonly
-from lagoa.adapters.sqlite.receipts import BUSY_SECONDS, SqliteReceipts
+from lagoa.adapters.sqlite.receipts import BUSY_SECONDS, SqliteReceipts, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def receipts_fault(path: Path) -> str:
                 return f"{path} is damaged: {said.splitlines()[-1]}."
             if db.execute("select 1 from sqlite_master where name = 'receipts'").fetchone():
                 for (document,) in db.execute("select document from receipts"):
-                    read_receipt(document)
+                    read_receipt(unpacked(document))
     except sqlite3.OperationalError:  # it is locked or cannot be opened: what needs it says so
         return ""
     except sqlite3.DatabaseError as error:
@@ -72,6 +72,6 @@ def _readable(path: Path) -> Iterator[Receipt]:
             return
         for receipt, document in rows:
             with suppress(ValueError, TypeError, KeyError):
-                found = read_receipt(document)
+                found = read_receipt(unpacked(document))
                 if found.id == receipt:
                     yield found

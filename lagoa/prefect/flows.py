@@ -18,8 +18,8 @@ from lagoa.backup.places import place_named
 from lagoa.backup.verify import verify_backups
 from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
 from lagoa.errors import BackupDamaged, BackupFailed, CommitLost, PublishConflict, RefNotFound
-from lagoa.prefect.runs import flow, load, run_branch
-from lagoa.prefect.tasks import audit, build_again, publish, transform
+from lagoa.prefect.runs import flow, load, run_branch, settings_of_flow
+from lagoa.prefect.tasks import audit, build_again, materialize, publish, transform
 from lagoa.settings import load_settings
 
 if TYPE_CHECKING:
@@ -104,8 +104,10 @@ def maintain(
         tables: the tables; all by default.
         lake: the lake's folder.
     """
-    with lagoa.open_lake(lake) as opened:
+    with lagoa.open_lake(settings_of_flow(lake)) as opened:
         done = opened.compact(tables)
+        if done.publication is not None and opened.context.online.definitions() is not None:
+            materialize(opened)
     for each in done.tables:
         get_run_logger().info("%s: %s, %s files rewritten as %s.", each.table, each.state, each.rewritten, each.written)
     return done.publication

@@ -140,10 +140,7 @@ def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
     name = str(flow_run.flow_name)
     run_id = str(flow_run.name).removeprefix(f"run/{name}/")
     _refuse_endless_crashes()
-    settings = load_settings(Path(lake))
-    if settings.sign_in == "oidc" and "role" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"role": INGEST})
-    with lagoa.open_lake(settings) as opened:
+    with lagoa.open_lake(settings_of_flow(lake)) as opened:
         try:
             run = opened.run(name, run_id)
         except RefExists:
@@ -153,6 +150,14 @@ def run_branch(lake: str | Path) -> Iterator[tuple[Lake, Run]]:
             yield opened, branch
         if opened.context.online.definitions() is not None:
             materialize(opened)
+
+
+def settings_of_flow(lake: str | Path) -> Settings:
+    """Return the settings by which a flow that writes on `run/…` opens a lake; see `run_branch` for its role."""
+    settings = load_settings(Path(lake))
+    if settings.sign_in == "oidc" and "role" not in settings.model_fields_set:
+        return settings.model_copy(update={"role": INGEST})
+    return settings
 
 
 def _refuse_endless_crashes() -> None:

@@ -13,9 +13,10 @@ from lagoa.cli.completion import complete_table
 from lagoa.cli.console import emit_json, emit_table, hint, number, say, size
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import say_published, tell_publication
+from lagoa.cli.publications import follow_features, say_published, tell_publication
 
 if TYPE_CHECKING:
+    from lagoa.lake import Lake
     from lagoa.maintain.compaction import Compaction, TableCompaction
 
 
@@ -73,8 +74,15 @@ def maintain(  # noqa: PLR0913 - options of the command
             cooled = lake.move_cold(dry_run=dry_run)
         emit_json(tell_cooled(cooled)) if as_json else say_cooled(cooled, dry_run=dry_run)
         return
-    with open_here(ctx) as lake, working("looking at files" if dry_run else "rewriting files"):
+    with open_here(ctx) as lake:
+        _compact(lake, tables, dry_run=dry_run, as_json=as_json)
+
+
+def _compact(lake: Lake, tables: list[str] | None, *, dry_run: bool, as_json: bool) -> None:
+    with working("looking at files" if dry_run else "rewriting files"):
         done = lake.compact(tables or None, dry_run=dry_run)
+    if done.publication is not None:
+        follow_features(lake)
     if as_json:
         emit_json(_tell(done))
         return

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from lagoa.backup.documents import line, of_commit, of_move, of_ref
@@ -29,6 +29,7 @@ from lagoa.backup.manifest import (
     new_id,
     read_backup,
     read_lines,
+    time_of,
     write_backup,
     write_lines,
 )
@@ -74,10 +75,11 @@ def create_backup(
         BackupFailed: the place cannot be written, or its disk is full.
         CatalogDamaged: metadata of the lake cannot be read.
     """
-    began, at = time.monotonic(), datetime.now(UTC)
+    began = time.monotonic()
     place = open_place(settings, to)
     refuse_overlap(settings, place)
     with failing_as(place.location), open_lake(settings) as lake:
+        at = _now_after(place)
         making = _Making(lake.context, place, new_id(at, secrets.token_hex(3)))
         before = None if full else _to_build_on(place, since)
         making.save_catalog()
@@ -114,6 +116,12 @@ def create_backup(
         place.settle()
         fault_point("backup.written")
     return backup
+
+
+def _now_after(place: Place) -> datetime:
+    """Return the time; later than that of the newest backup, also where the clock was set back."""
+    latest = [time_of(each) for each in backup_ids(place)[-1:]]
+    return max([datetime.now(UTC), *(each + timedelta(microseconds=1) for each in latest)])
 
 
 def _to_build_on(place: Place, since: str) -> Backup | None:

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import os
 import secrets
+import sqlite3
+import tempfile
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -141,7 +143,7 @@ class Bucket:
         """Write an object, which is there once the stream is closed."""
         with self._objects.errors_translated():
             stream = self._objects.connection().open_output_stream(f"{self._top}/{name}", compression=None)
-            yield stream  # after an error it is not closed: the store drops parts that were not completed
+            yield stream  # after an error what came of it has no manifest that names it, and is written again
             stream.close()
 
     def settle(self) -> None:
@@ -191,3 +193,5 @@ def failing_as(place: str) -> Iterator[None]:
         if error.errno == errno.ENOSPC:
             raise BackupFailed(place, "its disk is full") from error
         raise BackupFailed(place, str(error)) from error
+    except sqlite3.Error as error:  # of the temporary list of files
+        raise BackupFailed(f"The folder of temporary files, {tempfile.gettempdir()},", str(error)) from error

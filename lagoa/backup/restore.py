@@ -72,7 +72,8 @@ def restore_backup(
         source: the place with backups.
         at: restore the state of this moment (UTC); by default that of the newest backup. It comes from the first backup
             that was made at that moment or later, whose journal knows it; if there is none, from the newest one.
-        missing: leave the commits of a lake that has some as they are, and put back files and records that are missing.
+        missing: leave the commits of a lake as they are, and put back files and records that are missing; of a lake
+            without commits files alone.
         tell: called with what is done, now and then.
 
     Raises:
@@ -128,8 +129,9 @@ class _Restoring:
         return self._done(len(saved.refs))
 
     def missing(self) -> Restored:
-        """Put back what a lake with commits has lost."""
-        self._records(self._ids_of_same_lake())
+        """Put back what a lake has lost; where it has no commits yet, files alone."""
+        if not cast("SavableCatalog", self.context.catalog).is_new():
+            self._records(self._ids_of_same_lake())
         self._files()
         self._state()
         return self._done(0)

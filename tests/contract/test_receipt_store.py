@@ -140,6 +140,26 @@ def test_a_receipt_has_the_approvals_of_its_publication(store):
     assert store.get(given.id) == given
 
 
+def test_what_is_saved_comes_back_once(store, tmp_path):
+    """A receipt that is there names the commit of the one that comes back: a restored catalog may have another id."""
+    kept = [receipt(1), receipt(2, prepared_at=NOW + timedelta(days=1))]
+    for each in kept:
+        store.prepare(each)
+    store.approve(approval(1))
+    approvals = store.approvals(kept[0].commit)
+    saved = [each for each in store.saved() if each.kind == "receipt" or kept[0].commit in each.document]
+    assert [read_receipt(each.document) for each in saved if each.kind == "receipt"] == kept
+    store.prune(NOW + timedelta(days=9), lambda _: False)
+    assert store.get(kept[0].id) is None
+    for _ in range(2):
+        assert store.bring_back(saved) == 0
+        assert list(store.newest()) == kept[::-1]
+        assert store.approvals(kept[0].commit) == approvals
+    moved = [replace(each, document=each.document.replace(kept[0].commit, "f" * 64)) for each in saved]
+    store.bring_back(moved)
+    assert store.get(kept[0].id) == store.of_commit("f" * 64)
+
+
 def test_a_file_from_before_there_were_approvals_has_none(tmp_path):
     path = tmp_path / "receipts.db"
     SqliteReceipts(path).close()

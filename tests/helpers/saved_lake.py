@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 TABLES = ("bronze.people", "bronze.pets", "gold.counts")
 
 
-def deliver(lake: Lake, small: Any, *ids: int) -> Any:
+def deliver(lake: Lake, small: Any, *ids: int, prefix: str = "load") -> Any:
     """Load a person and a pet for each id on a branch of the delivery's own, run the model, publish."""
-    branch = lake.create_branch(f"load/{ids[0]}")
+    branch = lake.create_branch(f"{prefix}/{ids[0]}")
     branch.append("bronze.people", small.people(*ids), batch=f"people {ids[0]}")
     branch.append("bronze.pets", small.pets(*ids, owner=ids[0]), batch=f"pets {ids[0]}")
     branch.transform()

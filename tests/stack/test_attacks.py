@@ -314,6 +314,7 @@ def root(signed, drawn):
     client = Minio(endpoint=endpoint, credentials=provider, secure=False, region="us-east-1")
     put(client, "lagoa", REFUSED)
     put(client, "backup", "a")
+    put(client, "feature-store", "a")
     return client
 
 
@@ -347,10 +348,11 @@ def on_the_store(client, admin, file, version):
     return {
         "delete a file": lambda: client.remove_object(bucket_name="lagoa", object_name=file),
         "delete a version": lambda: client.remove_object(bucket_name="lagoa", object_name=file, version_id=version),
-        "write elsewhere": lambda: put(client, "backup", "b"),
+        "write elsewhere": lambda: put(client, "feature-store", "b"),
+        "delete a backup": lambda: client.remove_object(bucket_name="backup", object_name="a"),
         "write beside the warehouse": lambda: put(client, "lagoa", "elsewhere/b"),
-        "read elsewhere": lambda: client.get_object(bucket_name="backup", object_name="a"),
-        "list elsewhere": lambda: client.list_objects(bucket_name="backup"),
+        "read elsewhere": lambda: client.get_object(bucket_name="feature-store", object_name="a"),
+        "list elsewhere": lambda: client.list_objects(bucket_name="feature-store"),
         "make a bucket": lambda: client.make_bucket(bucket_name="stolen"),
         "delete a bucket": lambda: client.remove_bucket(bucket_name="sandbox"),
         "end versioning": lambda: client.set_bucket_versioning(bucket_name="lagoa", config=VersioningConfig(SUSPENDED)),
@@ -378,6 +380,14 @@ def test_who_only_reads_writes_nothing(target, store_of, role):
     client, _ = store_of(role)
     assert refused(lambda: put(client, "lagoa", key_of(target)))
     assert refused(lambda: put(client, "lagoa", "warehouse/attacked/new"))
+
+
+@pytest.mark.parametrize(("role", "reads"), [(NOBODY, False), ("reader", False), ("ingest", False), ("engineer", True)])
+def test_who_does_not_make_backups_adds_nothing_to_them(store_of, root, role, reads):
+    client, _ = store_of(role)
+    assert refused(lambda: put(client, "backup", "b"))
+    assert refused(lambda: put(client, "backup", "a"))
+    assert refused(lambda: client.get_object(bucket_name="backup", object_name="a")) != reads
 
 
 @pytest.mark.parametrize("role", [NOBODY, "reader"])

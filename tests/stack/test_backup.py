@@ -62,7 +62,7 @@ def filled(small):
         return held(lake, ids=False), {ref.name: ref.commit for ref in lake.refs()}
 
 
-def without_bucket(root, settings):
+def without_files(root, settings):
     bucket, _, prefix = settings.warehouse.removeprefix("s3://").partition("/")
     for each in list(root.list_objects(bucket_name=bucket, prefix=f"{prefix}/", recursive=True, include_version=True)):
         root.remove_object(bucket_name=bucket, object_name=each.object_name, version_id=each.version_id)
@@ -84,7 +84,7 @@ def test_what_is_lost_comes_back(small, settings, root, nessie_url, admin, tmp_p
         restore_backup(settings, to)
     emptied(nessie_url)
     if lost == "everything":
-        without_bucket(root, settings)
+        without_files(root, settings)
         without_receipts(admin)
     done = restore_backup(settings, to)
     assert done.files == (made.files if lost == "everything" else 0)
@@ -105,7 +105,7 @@ def test_what_is_lost_comes_back(small, settings, root, nessie_url, admin, tmp_p
 def test_lost_files_and_receipts_are_put_back(small, settings, root, admin, tmp_path):
     before, _ = filled(small)
     create_backup(settings, str(tmp_path / "backup"))
-    without_bucket(root, settings)
+    without_files(root, settings)
     without_receipts(admin)
     restore_backup(settings, str(tmp_path / "backup"), missing=True)
     with small.open() as lake:
@@ -136,6 +136,17 @@ def test_a_lake_moves_from_files_to_servers_and_back(small, settings, empty_ness
         assert held(lake) == whole
         assert lake.context.catalog.verify() == []
         deliver(lake, back, 5)
+
+
+def test_a_file_that_the_bucket_lost_is_named(small, settings, root, tmp_path):
+    filled(small)
+    bucket, _, prefix = settings.warehouse.removeprefix("s3://").partition("/")
+    names = [each.object_name for each in root.list_objects(bucket_name=bucket, prefix=f"{prefix}/", recursive=True)]
+    lost = next(name for name in names if name.endswith(".parquet"))
+    root.remove_object(bucket_name=bucket, object_name=lost)
+    made = create_backup(settings, str(tmp_path / "backup"))
+    assert made.missing == (lost.removeprefix(f"{prefix}/"),)
+    assert verify_backups(settings, str(tmp_path / "backup")).faults == ()
 
 
 def test_the_warehouse_is_no_place_for_a_backup(small, settings):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import uuid
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,9 +20,12 @@ from lagoa.adapters.postgres import receipts as receipts_postgres
 from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.receipts import PostgresReceipts
 from lagoa.adapters.postgres.tables import ROLES, prepare
+from lagoa.adapters.shared.receipt_documents import write_approval
+from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.credentials import drawn_password
 from lagoa.domain.receipts import Receipt
+from lagoa.domain.saved import SavedRecord
 from lagoa.errors import (
     CatalogBusy,
     LakeTooNew,
@@ -188,6 +192,23 @@ class TestRights:
         assert asked == [receipt(1).commit]
         assert stores["publisher"].prune(later, lambda commit: commit == receipt(2).commit) == 1
         assert [each.id for each in stores["reader"].newest()] == [receipt(2).id]
+
+    def test_a_restore_brings_nobody_elses_receipts_back(self, stores, admin):
+        for number, role in enumerate(WRITERS):
+            stores[role].prepare(receipt(number))
+        saved = [each for each in stores["reader"].saved() if each.kind == "receipt"]
+        admin.execute("truncate lagoa.receipts")
+        assert stores["engineer"].bring_back(saved) == 2
+        assert [each.id for each in stores["reader"].newest()] == [receipt(1).id]
+        assert stores["publisher"].bring_back(saved) == 2
+        kept = admin.execute("select id, kept_by::text from lagoa.receipts order by id").fetchall()
+        assert kept == [(receipt(1).id, "lagoa_engineer"), (receipt(2).id, "lagoa_publisher")]
+
+    def test_an_approval_of_a_lake_in_files_is_not_enforced(self, stores):
+        commit = uuid.uuid4().hex * 2
+        document = write_approval(Approval("dev", commit, "bia", NOW, "fine", enforced=True))
+        stores["publisher"].bring_back([SavedRecord("approval", document)] * 2)
+        assert [each.enforced for each in stores["reader"].approvals(commit)] == [False]
 
     def test_other_logins_do_not_come_in(self, url, credentials, connect):
         with connect("engineer") as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):

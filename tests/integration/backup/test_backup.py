@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,13 +16,21 @@ from saved_lake import deliver, held, rows
 from small_lake import SmallLake
 
 from lagoa.backup.create import create_backup
-from lagoa.backup.manifest import backup_ids
+from lagoa.backup.manifest import backup_ids, read_backup, write_backup
 from lagoa.backup.place import Folder
 from lagoa.backup.restore import restore_backup
 from lagoa.backup.verify import verify_backups
 from lagoa.bootstrap import examine_lake
 from lagoa.domain import faults
-from lagoa.errors import BackupDamaged, BackupNotFound, BackupRefused, CatalogDamaged, LakeNotEmpty, StateExpired
+from lagoa.errors import (
+    BackupDamaged,
+    BackupFailed,
+    BackupNotFound,
+    BackupRefused,
+    CatalogDamaged,
+    LakeNotEmpty,
+    StateExpired,
+)
 from lagoa.settings import load_settings
 
 
@@ -112,6 +122,20 @@ def test_a_second_backup_copies_only_what_is_new(small, settings, backup):
     full = create_backup(settings, backup, full=True)
     assert (full.copied, full.since) == (second.files, "")
     assert verify_backups(settings, backup).faults == ()
+
+
+@pytest.mark.slow
+def test_files_come_back_first_where_another_user_may_write_them(top, small, settings, backup):
+    with small.open() as lake:
+        before = held(lake)
+    lose(top, "")
+    first = restore_backup(settings, backup, missing=True)
+    with small.open() as lake:
+        assert [ref.name for ref in lake.refs()] == ["main"]
+    done = restore_backup(settings, backup)
+    assert (first.files, done.files, done.there) == (done.backup.files, 0, done.backup.files)
+    with small.open() as lake:
+        assert held(lake) == before
 
 
 @pytest.mark.slow
@@ -333,3 +357,40 @@ def test_states_that_have_expired_are_not_saved_and_stay_expired(small, top, set
         assert rows(lake, "main") == wanted
         with pytest.raises(StateExpired):
             lake.sql("SELECT 1 FROM bronze.people", "main~3")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [500, 3_000, 8_000])
+def test_a_full_disk_is_an_error_and_earlier_backups_stay(top, small, settings, backup, limit):
+    """No file may grow beyond the limit, as on a disk that is full: sooner or later in the work."""
+    with small.open() as lake:
+        deliver(lake, small, *range(10, 4000))
+    before = verify_backups(settings, backup)
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        try:
+            create_backup(settings, backup)
+        except BackupFailed:
+            os._exit(7)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert verify_backups(settings, backup) == before
+    assert create_backup(settings, backup).missing == ()
+    assert verify_backups(settings, backup).faults == ()
+
+
+@pytest.mark.slow
+def test_the_newest_backup_is_the_newest_when_the_clock_goes_back(top, small, settings, backup):
+    (manifest,) = Path(backup).glob("backups/*.json")
+    ahead = read_backup(Folder(backup), manifest.stem)
+    ahead = replace(ahead, id=f"2099{ahead.id[4:]}", at=ahead.at.replace(year=2099))
+    write_backup(Folder(backup), ahead)
+    with small.open() as lake:
+        deliver(lake, small, 4)
+    made = create_backup(settings, backup)
+    assert backup_ids(Folder(backup))[-1] == made.id
+    lose(top, "")
+    assert restore_backup(settings, backup).backup.id == made.id

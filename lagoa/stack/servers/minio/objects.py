@@ -62,10 +62,9 @@ def _may(*actions: str, on: Sequence[str] = (_FILES,), **more: Any) -> dict[str,
 
 _FIND = _may("s3:GetBucketLocation", on=[_BUCKET])
 _READ = [_FIND, _may(*_LIST, on=[_BUCKET]), _may("s3:GetObject")]
-_BACK_UP = [
-    _may("s3:ListBucket", "s3:GetBucketLocation", on=[f"arn:aws:s3:::{BACKUP}"]),
-    _may(*_WRITE, on=[f"arn:aws:s3:::{BACKUP}/*"]),
-]
+_FIND_BACKUPS = _may("s3:ListBucket", "s3:GetBucketLocation", on=[f"arn:aws:s3:::{BACKUP}"])
+_READ_BACKUPS = [_FIND_BACKUPS, _may("s3:GetObject", on=[f"arn:aws:s3:::{BACKUP}/*"])]
+_BACK_UP = [_FIND_BACKUPS, _may(*_WRITE, on=[f"arn:aws:s3:::{BACKUP}/*"])]
 _READ_AND_WRITE = [_FIND, _may(*_LIST, "s3:ListBucketMultipartUploads", on=[_BUCKET]), _may(*_WRITE)]
 
 
@@ -74,7 +73,7 @@ def policies(policy: Policy) -> dict[str, list[dict[str, Any]]]:
     return {
         "lagoa-reader": _of_readers(policy.of_readers),
         "lagoa-ingest": _READ_AND_WRITE,
-        "lagoa-engineer": _READ_AND_WRITE,
+        "lagoa-engineer": [*_READ_AND_WRITE, *_READ_BACKUPS],
         "lagoa-publisher": [*_READ, *_BACK_UP],
         WRITER: [*_READ_AND_WRITE, *_BACK_UP],
         TRINO_USER: [_FIND, _may("s3:GetObject", on=files_of(policy.over_sql))] if policy.over_sql else [_FIND],

@@ -1,0 +1,52 @@
+"""The model of expiry and collection (docs/model/collect.pml): explored whole, with each guard and without."""
+
+from __future__ import annotations
+
+import re
+
+import promela
+import pytest
+from checkout import ROOT
+
+from lagoa.domain import faults
+
+MODEL = promela.Model.read("collect")
+
+BROKEN = {
+    "branches_marked": "refs_whole",
+    "kept_marked": "named_whole",
+    "since_marked": "refs_whole",
+    "expiry_check": "named_whole",
+    "found_before": "refs_whole",
+    "grace": "refs_whole",
+    "age_first": "refs_whole",
+    "marked_again": "refs_whole",
+    "recent_marked": "refs_whole",
+}
+"""By guard: the first property that fails without it."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_every_state_has_every_property(tmp_path):
+    found = promela.explore(MODEL, tmp_path)
+    assert found.violated == ""
+    assert found.states > 100_000
+    assert set(found.unreached) == {"-end-"}  # of the clock, which waits for ever
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("guard", MODEL.guards)
+def test_without_a_guard_its_property_fails(guard, tmp_path):
+    assert promela.explore(MODEL, tmp_path, without=guard).violated == BROKEN[guard]
+
+
+def test_the_model_has_the_steps_and_the_guards_of_the_code():
+    assert MODEL.steps == set(faults.OF_MAINTENANCE)
+    assert set(BROKEN) == set(MODEL.guards)
+    assert set(BROKEN.values()) == set(MODEL.properties)
+    code = "\n".join(file.read_text("utf-8") for file in (ROOT / "lagoa").rglob("*.py"))
+    named = {word for place in MODEL.guards.values() for word in re.findall(r"\w+\.(\w+)", place)}
+    assert {"branch_states", "_mark", "_needed_since"} <= named
+    assert [name for name in named if not re.search(rf"\bdef {name}\b|^    {name}:", code, re.MULTILINE)] == []

@@ -270,10 +270,10 @@ class Stack:
         began = time.monotonic()
         started: set[int] = set()
         while not until(self.manifest[name]):
-            state = self._supervisor.state(name)
-            started |= {state["pid"]} - {0}
+            state = self._supervisor.state(name)  # one that has just ended is started again, within a second
+            started.add(state["start"])
             waited = time.monotonic() - began
-            if state["statename"] in {"FATAL", "EXITED"} or len(started) > _STARTS or waited > HEALTHY_S:
+            if state["statename"] == "FATAL" or len(started) > _STARTS or waited > HEALTHY_S:
                 last = self._supervisor.last_lines(name)
                 self._supervisor.end(name)
                 message = f"it is not healthy after {waited:.0f} s ({state['statename']}). Its log ends:\n{last}"

@@ -136,7 +136,10 @@ class Supervisor:
         self._call("stopProcessGroup", name, True)
 
     def state(self, name: str) -> dict[str, Any]:
-        """Return what the supervisor knows of a server's own process: `statename`, `pid`, `exitstatus`, `spawnerr`."""
+        """Return what the supervisor knows of a server's own process.
+
+        Among it are `statename`, `pid`, `exitstatus`, `spawnerr` and `start`, when it was started last (Unix time, s).
+        """
         return dict(self._call("getProcessInfo", f"{name}:{name}"))
 
     def processes(self) -> dict[str, dict[str, dict[str, Any]]]:

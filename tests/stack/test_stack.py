@@ -99,9 +99,10 @@ def test_up_status_logs_env_down(lake):
     assert {each["name"]: each["healthy"] for each in further} == {"nessie": True, "minio": True}
     assert [each["pid"] for each in further if each["name"] == "nessie"] == [nessie["pid"]]
 
-    os.kill(nessie["pid"], signal.SIGKILL)  # it is brought back
+    os.kill(nessie["pid"], signal.SIGKILL)  # it is brought back, and who starts it at that moment waits for it
     stack = Stack(lake, state)
-    wait_until(lambda: any(each.healthy and each.pid != nessie["pid"] for each in stack.status()))
+    [back] = [each for each in stack.up(["nessie"]) if each.name == "nessie"]
+    assert (back.healthy, back.pid != nessie["pid"]) == (True, True)
 
     assert "data stays" in lagoa(lake, "stack", "down").stdout
     assert {(each.state, each.healthy) for each in stack.status()} == {("STOPPED", False)}

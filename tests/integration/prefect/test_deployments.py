@@ -87,8 +87,8 @@ def test_a_run_with_other_parameters_ends_with_a_publication(lake):
         f"{name}/{name}"
         for name in (
             "backfill",
-            "backup",
             "backup-verify",
+            "backup",
             "branch-reaper",
             "daily",
             "held",

@@ -157,15 +157,20 @@ class MlflowStore:
     @contextmanager
     def _named(self) -> Iterator[None]:
         """Let MLflow's functions mean this store, for its registry calls some without a client; silence its advice."""
-        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        was_set = mlflow.is_tracking_uri_set()  # type: ignore[no-untyped-call]
+        tracking = mlflow.get_tracking_uri() if was_set else None
+        registry = mlflow.get_registry_uri()
         mlflow.set_tracking_uri(self._uri)
-        mlflow.set_registry_uri(self._uri)
+        follows = mlflow.get_registry_uri() == self._uri  # unless it was set, the registry is where the runs are
+        if not follows:
+            mlflow.set_registry_uri(self._uri)
         try:
             with warnings.catch_warnings(action="ignore"):
                 yield
         finally:
-            mlflow.set_tracking_uri(before[0])
-            mlflow.set_registry_uri(before[1])
+            mlflow.set_tracking_uri(tracking)  # type: ignore[arg-type] # None: as if it had never been set
+            if not follows:
+                mlflow.set_registry_uri(registry)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -45,12 +45,28 @@ def client(folder):
     import mlflow
 
     uri = f"sqlite:///{folder.root / '.lagoa' / 'mlflow' / 'mlflow.db'}"
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
+    mlflow.set_tracking_uri(uri)  # the registry is there, too
     yield mlflow.MlflowClient(uri, uri)
-    mlflow.set_tracking_uri(before[0])
-    mlflow.set_registry_uri(before[1])
+    mlflow.set_tracking_uri(None)
+
+
+@pytest.mark.slow
+def test_mlflow_means_what_it_meant_before(folder, tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI", raising=False)
+    with folder.open() as lake:
+        lake.train(["late"], "dev/ana")
+    assert "MLFLOW_REGISTRY_URI" not in os.environ
+    for name in ("one", "other"):
+        uri = f"sqlite:///{tmp_path / name}.db"
+        mlflow.set_tracking_uri(uri)
+        assert mlflow.get_registry_uri() == uri, "it follows"
+    mlflow.set_tracking_uri(None)
+    assert not mlflow.is_tracking_uri_set()
+    with folder.open() as lake:
+        lake.train(["late"], "dev/ana")
+    assert not mlflow.is_tracking_uri_set()
 
 
 def test_a_run_shows_what_it_learned_from(folder, client):

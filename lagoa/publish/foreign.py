@@ -9,6 +9,9 @@ from lagoa.domain.commits import Intent
 NAMES = "schema.name-mapping.default"
 """Table property: which columns those of files without field ids are."""
 
+_KEEP_ROWS = frozenset({"append", "replace"})
+"""Kinds of snapshots that remove no row."""
+
 if TYPE_CHECKING:
     from pyiceberg.manifest import ManifestFile
     from pyiceberg.table.metadata import TableMetadata
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from lagoa.domain.tables import TableName
 
 
-def foreign_intent(context: LakeContext, table: TableName, before: str | None, after: str | None) -> Intent:
+def foreign_intent(
+    context: LakeContext, table: TableName, before: str | None, after: str | None, *, several: bool = False
+) -> Intent:
     """Return what led from one state of a table to the next: an append if only files were added, else a replacement.
 
     Args:
@@ -25,12 +30,14 @@ def foreign_intent(context: LakeContext, table: TableName, before: str | None, a
         table: its name.
         before: its pointer before; None if it was created.
         after: its pointer after; None if it was dropped.
+        several: whether it may have been several commits. A delete between appends leaves no trace if it met none but
+            new files; on other rows it might have met more, and so all of it is a replacement.
     """
     if after is None:
         return Intent("drop", str(table))
     then = None if before is None else context.metadata.parsed(before)
     now = context.metadata.parsed(after)
-    same = _plain(then, now)
+    same = _plain(then, now) and not (several and not _only_appends(then, now))
     added = _added_files(context, then, now) if same else None
     if added is None:
         return Intent("replace", str(table), now.current_snapshot_id, now.current_schema_id, now.default_spec_id)
@@ -42,20 +49,22 @@ def only_added_rows(context: LakeContext, table: TableName, before: str | None, 
     """Return whether a table was only appended to from one state to the next, and its files rewritten."""
     if before is not None and after is not None:
         then, now = (context.metadata.parsed(each) for each in (before, after))
-        kinds = _kinds_since(then, now)
-        if then.table_uuid == now.table_uuid and kinds is not None and kinds <= {"append", "replace"}:
+        if then.table_uuid == now.table_uuid and _only_appends(then, now):
             return True
     return foreign_intent(context, table, before, after).kind == "append"
 
 
-def _kinds_since(then: TableMetadata, now: TableMetadata) -> set[str] | None:
-    """Return the kinds of snapshots since an earlier state of a table; None if they do not lead back to it."""
-    kinds = set()
-    snapshot = now.current_snapshot()
-    while snapshot is not None and snapshot.snapshot_id != then.current_snapshot_id:
-        kinds.add(snapshot.summary.operation.value if snapshot.summary else "unknown")
-        snapshot = now.snapshot_by_id(snapshot.parent_snapshot_id) if snapshot.parent_snapshot_id else None
-    return None if snapshot is None else kinds
+def _only_appends(then: TableMetadata | None, now: TableMetadata) -> bool:
+    """Return whether every snapshot since an earlier state appended or rewrote files; not if one is listed no more."""
+    snapshots = {each.snapshot_id: each for each in now.snapshots}
+    begun = then.current_snapshot_id if then is not None else None
+    at = now.current_snapshot_id
+    while at != begun:
+        snapshot = snapshots.get(at) if at is not None else None
+        if snapshot is None or snapshot.summary is None or snapshot.summary.operation.value not in _KEEP_ROWS:
+            return False
+        at = snapshot.parent_snapshot_id
+    return True
 
 
 def _plain(then: TableMetadata | None, now: TableMetadata) -> bool:

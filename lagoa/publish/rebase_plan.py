@@ -354,7 +354,11 @@ def _foreign_writes(work: Work, commits: Sequence[Commit]) -> list[Write]:
         return []
     last = commits[-1]
     changed = work.catalog.diff(commits[0].parents[0], last.id)
-    return [Write(table, foreign_intent(work.context, table, *states), last) for table, states in changed.items()]
+    several = len(commits) > 1
+    return [
+        Write(table, foreign_intent(work.context, table, *states, several=several), last)
+        for table, states in changed.items()
+    ]
 
 
 def _check_named(names: Collection[TableName], choices: Collection[TableName], models: Collection[TableName]) -> None:

@@ -22,11 +22,12 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def small(small, monkeypatch, receipts_passwords):
-    """Return the files of a lake on Nessie and MinIO with its receipts in PostgreSQL."""
+def small(small, monkeypatch, receipts_passwords, admin):
+    """Return the files of a lake on Nessie and MinIO with its receipts in PostgreSQL, which has none afterwards."""
     monkeypatch.setenv("LAGOA_RECEIPTS", "postgres")
     monkeypatch.setenv("LAGOA_SECRET_RECEIPTS_PASSWORD", receipts_passwords["engineer"].get_secret_value())
-    return small
+    yield small
+    without_receipts(admin)
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def without_files(root, settings):
 
 
 def without_receipts(admin):
-    admin.execute("truncate lagoa.receipts, lagoa.approvals")
+    admin.execute("truncate lagoa.receipts, lagoa.results, lagoa.approvals")
 
 
 @pytest.mark.parametrize("place", ["folder", "bucket"])

@@ -30,7 +30,7 @@ from lagoa.errors import CatalogDamaged, NotAllowed, QueryError, SettingsError, 
 from lagoa.settings import load_settings
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.policy import read_policy
-from lagoa.stack.servers.minio.objects import BUCKETS, USERS, WAREHOUSE, make_ready, policies
+from lagoa.stack.servers.minio.objects import BACKUP, BUCKETS, USERS, WAREHOUSE, make_ready, policies
 from lagoa.storage.s3 import S3Server, S3Storage
 from lagoa.storage.s3.keys import LASTING_S, AssumedKeys, signing_keys
 from tests.stack.test_nessie import CONTRACT, people, seen
@@ -132,7 +132,9 @@ class TestWhatStandsReady:
         put(writer, WAREHOUSE, name)
         refused(writer.remove_object, bucket_name=WAREHOUSE, object_name=name)
         refused(put, writer, WAREHOUSE, "elsewhere/a")
-        for bucket in set(BUCKETS) - {WAREHOUSE}:
+        put(writer, BACKUP, name)  # who writes tables saves them, too
+        refused(writer.remove_object, bucket_name=BACKUP, object_name=name)
+        for bucket in set(BUCKETS) - {WAREHOUSE, BACKUP}:
             refused(put, writer, bucket, "a")
             refused(lambda bucket=bucket: list(writer.list_objects(bucket_name=bucket)))
         refused(writer.make_bucket, bucket_name="another")

@@ -18,7 +18,6 @@ from tests.stack.conftest import emptied
 
 pytestmark = pytest.mark.timeout(300)
 
-published = rebases.published
 two = rebases.two
 
 test_appends_of_both = rebases.test_appends_of_both_are_there_and_no_data_is_copied
@@ -43,6 +42,13 @@ def lake(small):
     """Return a lake of the stack, with nothing in it."""
     with small.open() as opened:
         yield opened
+
+
+@pytest.fixture
+def published(lake, small):
+    """Return a lake whose main has people, pets and counts."""
+    rebases.begin(lake, small)
+    return lake
 
 
 class TestReverts:

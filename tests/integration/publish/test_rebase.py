@@ -41,15 +41,20 @@ def how(result) -> dict[str, str]:
     return {str(each.table): each.how for each in result.tables}
 
 
+def begin(lake, small) -> None:
+    """Give main people, pets and counts."""
+    branch = lake.create_branch("first")
+    branch.append("bronze.people", small.people(1, 2), batch="p1")
+    branch.append("bronze.pets", small.pets(1, 2), batch="q1")
+    branch.transform()
+    branch.publish()
+
+
 @pytest.fixture(scope="module")
 def begun(shared):
     """The files of a lake whose main has people, pets and counts."""
     with shared.open() as lake:
-        branch = lake.create_branch("first")
-        branch.append("bronze.people", shared.people(1, 2), batch="p1")
-        branch.append("bronze.pets", shared.pets(1, 2), batch="q1")
-        branch.transform()
-        branch.publish()
+        begin(lake, shared)
     return shared
 
 
@@ -314,6 +319,19 @@ def test_rewrites_of_other_programs_are_refused(published, two, small):
     one, other = two
     one.append("bronze.people", small.people(3))
     other.catalog().load_table("bronze.people").delete(EqualTo("id", 1))
+    one.publish()
+    with pytest.raises(RebaseConflict, match=r"the branch replaced it"):
+        other.publish()
+
+
+def test_a_delete_between_appends_of_other_programs_is_refused_though_no_file_tells_of_it(published, two, small):
+    one, other = two
+    one.append("bronze.people", small.people(3))
+    table = other.catalog().load_table("bronze.people")
+    for number in (4, 5, 6):
+        table.append(small.people(number).cast(table.schema().as_arrow()))
+        if number == 4:
+            table.delete(EqualTo("id", 4))
     one.publish()
     with pytest.raises(RebaseConflict, match=r"the branch replaced it"):
         other.publish()

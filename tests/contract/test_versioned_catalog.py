@@ -389,7 +389,7 @@ class TestHistory:
         for number in range(120):
             ids.append(catalog.commit("dev", ids[-1], Change({B: str(number)})).id)
         merged = catalog.commit("dev", ids[-1], Change({B: "b"}, merged=root)).id
-        dropped = catalog.commit("dev", merged, Change({A: None})).id
+        dropped = catalog.commit("dev", merged, Change({A: None}, author="ana")).id
         head = catalog.commit("dev", dropped, Change({B: "c"})).id
         log = list(catalog.log(head, A))
         found = [commit.id for commit in log]

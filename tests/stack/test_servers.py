@@ -351,9 +351,12 @@ class TestMinio:
             assert may(lambda prefix=prefix: list(store.list_objects(bucket_name="lagoa", prefix=prefix))) == reads_all
         assert may(put("lagoa", f"{self.NEW}-{role}")) == writes
         assert not may(put("lagoa", "elsewhere/a"))
-        assert not may(put("backup", "warehouse/a"))
+        saved = f"{uuid.uuid4().hex}/a"
+        assert may(put("backup", saved)) == (role == "publisher")
+        assert not may(lambda: store.remove_object(bucket_name="backup", object_name=saved))
         assert not may(lambda: store.remove_object(bucket_name="lagoa", object_name=self.NEW))
-        assert not may(lambda: list(store.list_objects(bucket_name="backup")))
+        reads_saved = role in {"engineer", "publisher"}
+        assert may(lambda: list(store.list_objects(bucket_name="backup"))) == reads_saved
 
     def test_there_is_no_user_but_those_of_servers(self, signed, credentials):
         from minio import MinioAdmin

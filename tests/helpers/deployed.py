@@ -102,7 +102,7 @@ class Deployed(LakeFolder):
     def _request(self, method, path, **options):
         """As Prefect's own clients do, try again while the database is busy."""
         while True:
-            response = httpx.request(method, f"{self.server.running().api}/{path}", timeout=30, **options)
+            response = httpx.request(method, f"{self.server.running().api}/{path}", timeout=100, **options)
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 return response.raise_for_status().json()
             time.sleep(0.5)

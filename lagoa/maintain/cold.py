@@ -81,16 +81,15 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
     folder, now = _folder(context), context.clock()
     begun = logged_since(context)
     pointers, asked = _pointers(context), _asked(context)
+    known = {pointer for each in pointers.values() for pointer in each}  # of others the files may be gone
     moved: dict[TableName, list[int]] = defaultdict(list)
     waiting = {}
     for layer, days in sorted(context.settings.cold.days.items()):
         since = now - timedelta(days=days)
-        if begun is None or datetime(begun.year, begun.month, begun.day, tzinfo=UTC) > since:
-            first = now if begun is None else datetime(begun.year, begun.month, begun.day, tzinfo=UTC)
-            waiting[layer] = first + timedelta(days=days)
+        if begun is None or begun > since:
+            waiting[layer] = (begun or now) + timedelta(days=days)
             continue
         with Seen() as seen:
-            known = {pointer for each in pointers.values() for pointer in each}  # of others the files may be gone
             used = [pointer for pointer, at in asked.items() if at >= since and pointer in known]
             for _ in files_of(context, used, seen):
                 pass

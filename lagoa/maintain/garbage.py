@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from lagoa.maintain.on_disk import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from lagoa.storage.port import Stored
 
 _PAGE = 10_000
 
 
-class Garbage:
+class Garbage(OnDisk):
     """Files by place; one thread uses it.
 
     Args:
@@ -23,12 +23,7 @@ class Garbage:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="lagoa-garbage-", dir=folder)
-        self._db = sqlite3.connect(Path(self._folder.name) / "garbage.db", isolation_level=None)
-        self._db.execute("pragma journal_mode = off")
-        self._db.execute("pragma synchronous = off")
-        self._db.execute("create table garbage (place text primary key, size integer not null) without rowid")
-        self._db.execute("begin")
+        super().__init__("create table garbage (place text primary key, size integer not null) without rowid", folder)
 
     def add(self, files: Iterable[Stored]) -> None:
         """Add files."""
@@ -54,14 +49,3 @@ class Garbage:
             if len(rows) < _PAGE:
                 return
             last = rows[-1][0]
-
-    def close(self) -> None:
-        """Remove the file."""
-        self._db.close()
-        self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 from hashlib import blake2b
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from lagoa.maintain.on_disk import OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 _DIGEST = 16
 _CACHE_KB = 128 * 1024
 _ASKED = 500
 
 
-class Seen:
+class Seen(OnDisk):
     """Places that were seen, in a temporary SQLite file; one thread uses it.
 
     It keeps 16 bytes of hash for each, so ten million take about 300 MB of disk and no more than 128 MB of memory.
@@ -26,13 +26,8 @@ class Seen:
     """
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="lagoa-seen-", dir=folder)
-        self._db = sqlite3.connect(Path(self._folder.name) / "seen.db", isolation_level=None)
-        self._db.execute("pragma journal_mode = off")
-        self._db.execute("pragma synchronous = off")
+        super().__init__("create table seen (place blob primary key) without rowid", folder)
         self._db.execute(f"pragma cache_size = -{_CACHE_KB}")
-        self._db.execute("create table seen (place blob primary key) without rowid")
-        self._db.execute("begin")
 
     def add(self, place: str) -> bool:
         """Add a place; return whether it is new."""
@@ -50,17 +45,6 @@ class Seen:
             rows = self._db.execute(f"select place from seen where place in ({marks})", list(asked))  # noqa: S608
             found |= {asked[digest] for (digest,) in rows}
         return found
-
-    def close(self) -> None:
-        """Remove the file."""
-        self._db.close()
-        self._folder.cleanup()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def _digest(place: str) -> bytes:

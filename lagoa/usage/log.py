@@ -87,10 +87,10 @@ def logged_queries(context: LakeContext, since: datetime) -> Iterator[LoggedQuer
             yield from (query for line in lines if (query := _parsed(line)) is not None and query.at >= since)
 
 
-def logged_since(context: LakeContext) -> date | None:
-    """Return the first day of the log; None if there is none."""
+def logged_since(context: LakeContext) -> datetime | None:
+    """Return the beginning of the first day of the log (UTC); None if there is none."""
     days = sorted(file.stem for file in (context.settings.state_folder / FOLDER).glob("*.jsonl"))
-    return date.fromisoformat(days[0]) if days else None
+    return datetime.fromisoformat(days[0]).replace(tzinfo=UTC) if days else None
 
 
 def _parsed(line: str) -> LoggedQuery | None:

@@ -49,6 +49,14 @@ class StackLake(SmallLake):
         return lagoa.open_lake(load_settings(self.root, "stack").model_copy(update=settings))
 
 
+def without_tables(root: Path, nessie_url: str) -> StackLake:
+    """Return a lake on Nessie and MinIO whose folder has settings alone."""
+    lake = StackLake(root, nessie_url)
+    shutil.rmtree(root / "iceberg")
+    shutil.rmtree(root / "transformations")
+    return lake
+
+
 def delivery(number: int) -> str:
     """Return the branch of a delivery: one on which an engineer who signs in may load data."""
     return f"dev/engineer/daily-{number}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from multiprocessing import get_context
 from random import Random
 
@@ -11,15 +10,13 @@ from crashes import Crashes, describe
 from effort import FACTOR, many
 
 from tests.integration.publish.conftest import PRELOADED
-from tests.stack.breaking import StackLake
+from tests.stack.breaking import without_tables
 
 
 @pytest.fixture
 def crashes(tmp_path, empty_nessie):
     """Return a function that makes the lake; without a seed its order is another one each time."""
-    folder = StackLake(tmp_path / "lake", empty_nessie)
-    shutil.rmtree(folder.root / "iceberg")
-    shutil.rmtree(folder.root / "transformations")
+    folder = without_tables(tmp_path / "lake", empty_nessie)
     describe(folder)
     processes = get_context("forkserver")
     processes.set_forkserver_preload([*PRELOADED, "lagoa.adapters.nessie.catalog"])

@@ -13,7 +13,7 @@ from serial import Serial
 
 from tests.integration.publish import test_rebase as rebases
 from tests.integration.publish import test_revert as reverts
-from tests.stack.breaking import StackLake
+from tests.stack.breaking import StackLake, without_tables
 from tests.stack.conftest import emptied
 
 pytestmark = pytest.mark.timeout(300)
@@ -78,10 +78,7 @@ class OnNessie(Serial):
     def folder(self) -> StackLake:
         """Return a new folder of a lake, on a Nessie with nothing in it."""
         self.root = Path(mkdtemp(prefix="lagoa-serial-"))
-        lake = StackLake(self.root, emptied(self.url))
-        shutil.rmtree(self.root / "iceberg")
-        shutil.rmtree(self.root / "transformations")
-        return lake
+        return without_tables(self.root, emptied(self.url))
 
     def teardown(self) -> None:
         """Remove it."""

@@ -130,6 +130,15 @@ def live(folder: LakeFolder, processes, seed: int, days: int) -> Counter[str]:
     return month.taken
 
 
+def live_by_chance(folder, processes, capsys, days):
+    """Let days go by as `live` does, in a long night by another seed each time, which is printed."""
+    seed = 1 if FACTOR == 1 else random.randrange(10**9)  # noqa: S311 - any will do
+    taken = live(folder, processes, seed, days=days)
+    with capsys.disabled():
+        print(f"\nSeed {seed}: {dict(taken)}")  # noqa: T201
+    return taken
+
+
 @pytest.fixture
 def folder(tmp_path):
     return LakeFolder(tmp_path / "lake", author="ana", memory_limit="500MB")
@@ -145,9 +154,6 @@ def test_four_days_are_those_of_a_serial_history(folder, processes):
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
 def test_a_month_is_that_of_a_serial_history(folder, processes, capsys):
-    seed = 1 if FACTOR == 1 else random.randrange(10**9)  # noqa: S311 - any will do
-    taken = live(folder, processes, seed, days=30)
-    with capsys.disabled():
-        print(f"\nSeed {seed}: {dict(taken)}")  # noqa: T201
+    taken = live_by_chance(folder, processes, capsys, days=30)
     assert taken["published"] > 60
     assert taken["killed"] > 3

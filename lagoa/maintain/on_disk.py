@@ -1,0 +1,36 @@
+"""A temporary SQLite file with one table, for as many entries as a lake may have files."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import Self
+
+
+class OnDisk:
+    """The file, which is removed on leaving; one thread uses it.
+
+    Args:
+        table: the SQL that makes the table.
+        folder: where the file is made; by default where the system has temporary files.
+    """
+
+    def __init__(self, table: str, folder: Path | None = None) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="lagoa-maintain-", dir=folder)
+        self._db = sqlite3.connect(Path(self._folder.name) / "entries.db", isolation_level=None)
+        self._db.execute("pragma journal_mode = off")
+        self._db.execute("pragma synchronous = off")
+        self._db.execute(table)
+        self._db.execute("begin")
+
+    def close(self) -> None:
+        """Remove the file."""
+        self._db.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

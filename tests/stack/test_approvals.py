@@ -241,9 +241,14 @@ def ask_publisher(lake, **request):
     command = [sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(lake.settings.root)]
     command += ["--profile", "stack", "--caller", "engineer"]
     line = json.dumps({"author": "nobody", "message": "", **request}) + "\n"
-    done = subprocess.run(command, input=line, stdout=subprocess.PIPE, text=True, timeout=120, check=True)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as publisher:
+        publisher.stdin.write(line)
+        publisher.stdin.flush()
+        answer = publisher.stdout.readline()  # it ends with its standard input, in the midst of its work too
+        publisher.communicate(timeout=60)
+    assert publisher.returncode == 0
     try:
-        return read_answer(done.stdout)
+        return read_answer(answer)
     except LagoaError as error:
         return error
 

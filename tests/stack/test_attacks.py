@@ -126,6 +126,9 @@ def target(signed, token_of):
     head = publisher.get("trees/main").json()["reference"]["hash"]
     file = next(iter(catalog.load_table(TABLE).scan().plan_files())).file.file_path
     made = [CANDIDATE, SCRATCH, OTHERS, RUN, "lagoa/scratch/ingest/attacked", "lagoa/scratch/engineer/attacked"]
+    nothing = {"type": "DETACHED", "hash": publisher.get("config").json()["noAncestorHash"]}
+    answer = publisher.post("trees", json=nothing, params={"name": JOURNAL, "type": "BRANCH"})
+    assert answer.status_code in {httpx.codes.OK, httpx.codes.CONFLICT}  # the latter where something was published
     for name in {*made, *OWN.values()}:
         body = {"type": "BRANCH", "name": "main", "hash": head}
         publisher.post("trees", json=body, params={"name": name, "type": "BRANCH"}).raise_for_status()

@@ -121,23 +121,52 @@ class RetentionRules(BaseModel):
     trash_days: Annotated[int, Field(ge=1, le=3650)] = 7
 
 
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class KeepRules(BaseModel):
+    """Which backups `lagoa backup prune` keeps: the newest ones of so many periods (UTC) that have one.
+
+    Attributes:
+        last: the newest ones.
+        hourly: the newest of each of so many hours.
+        daily: of days.
+        weekly: of weeks, which begin on Monday.
+        monthly: of months.
+        yearly: of years.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    last: Annotated[int, Field(ge=0, le=10_000)] = 0
+    hourly: Annotated[int, Field(ge=0, le=10_000)] = 0
+    daily: Annotated[int, Field(ge=0, le=10_000)] = 0
+    weekly: Annotated[int, Field(ge=0, le=10_000)] = 0
+    monthly: Annotated[int, Field(ge=0, le=10_000)] = 0
+    yearly: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there is a rule; without one every backup is kept."""
+        return any(self.model_dump().values())
 
 
 class BackupRules(BaseModel):
-    """Where the lake's backups are.
+    """Where the lake's backups are, and which are kept.
 
     Attributes:
         to: a folder, relative to `root`, or a prefix in a bucket; empty if there are none.
-        every: after how long without a backup `lagoa status` says that one is overdue: hours, days or weeks.
+        every: after how long without a backup `lagoa status` says that one is overdue: minutes, hours, days or weeks.
         endpoint: URL of the object store of a bucket; by default that of the lake.
+        keep: which backups `lagoa backup prune` keeps; by default all.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     to: Annotated[str, Field(pattern=rf"{_PLACE}|^$")] = ""
-    every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[hdw]$")] = "24h"
+    every: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}[mhdw]$")] = "24h"
     endpoint: Annotated[str, Field(pattern=r"^(https?://[^/\s@]+|)$")] = ""
+    keep: KeepRules = KeepRules()
 
     @property
     def interval(self) -> timedelta:
@@ -405,6 +434,7 @@ def _invalid(file: Path, error: ValidationError) -> SettingsError:
         parts: dict[str, type[BaseModel]] = {
             "approval": ApprovalRules,
             "backup": BackupRules,
+            "backup.keep": KeepRules,
             "cold": ColdRules,
             "retention": RetentionRules,
         }

@@ -12,8 +12,11 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
+from lagoa.backup.claims import claim, standing
 from lagoa.backup.documents import line, of_commit, of_move, of_ref
 from lagoa.backup.fitness import mark, refuse_others, refuse_overlap
 from lagoa.backup.manifest import (
@@ -44,7 +47,7 @@ from lagoa.maintain.reachable import reachable
 from lagoa.maintain.seen import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lagoa.backup.place import Place
     from lagoa.context import LakeContext
@@ -55,6 +58,9 @@ if TYPE_CHECKING:
 _THREADS = 4
 _WAITING = 64
 """Files that wait to be copied, at most."""
+
+_LISTS = 50
+"""Lists of files of one backup, at most."""
 
 
 def create_backup(
@@ -81,8 +87,11 @@ def create_backup(
     with failing_as(place.location), open_lake(settings) as lake:
         at = _now_after(place)
         making = _Making(lake.context, place, new_id(at, secrets.token_hex(3)))
-        before = None if full else _to_build_on(place, since)
+        choose = partial(_to_build_on, place, since=since, full=full)
+        choose(standing(place))  # before anything is written
         making.save_catalog()
+        built_on = claim(place, making.id, choose)
+        before = read_backup(place, built_on) if built_on else None
         making.save_records()
         fault_point("backup.records")
         tell("copying files")
@@ -108,7 +117,7 @@ def create_backup(
             seconds=round(time.monotonic() - began, 3),
             missing=tuple(sorted(making.missing)),
             items=making.items,
-            lists=(*(before.lists if before else ()), making.list),
+            lists=making.lists,
             state=state,
         )
         place.settle()
@@ -124,14 +133,16 @@ def _now_after(place: Place) -> datetime:
     return max([datetime.now(UTC), *(each + timedelta(microseconds=1) for each in latest)])
 
 
-def _to_build_on(place: Place, since: str) -> Backup | None:
-    ids = backup_ids(place)
+def _to_build_on(place: Place, ids: Sequence[str], *, since: str, full: bool) -> str:
+    """Return the one of some backups, oldest first, to build on; empty for none."""
+    if full:
+        return ""
     if since:
         found = [each for each in ids if each.startswith(since)]
         if len(found) != 1:
             raise BackupNotFound(place.location, f"it has {len(found)} backups whose id begins with {since!r}")
-        return read_backup(place, found[0])
-    return read_backup(place, ids[-1]) if ids else None
+        return found[0]
+    return ids[-1] if ids else ""
 
 
 @dataclass
@@ -144,7 +155,7 @@ class _Making:
         id: its id.
         commits: ids of its commits, parents before their children.
         items: its own files, by what is in them.
-        list: that of the files which it copied.
+        lists: those of its files, the oldest first; the last one has the files which it copied.
         missing: files that are not in the warehouse.
         total: number and bytes of the files that it has, with those of earlier backups.
         copied: of those that it copied.
@@ -155,7 +166,7 @@ class _Making:
     id: str
     commits: list[str] = field(default_factory=list)
     items: dict[str, Item] = field(default_factory=dict)
-    list: Item = field(init=False)
+    lists: tuple[Item, ...] = ()
     missing: set[str] = field(default_factory=set)
     root: str = ""
     main: str = ""
@@ -201,25 +212,43 @@ class _Making:
             yield line({"kind": each.kind, "document": each.document, "kept_by": each.kept_by})
 
     def save_files(self, before: Backup | None, tell: Callable[[str], None]) -> None:
-        """Copy the files that the commits need and that the backups before do not have, and list them."""
+        """Copy the files that the commits need and that the backups before do not have, and list them.
+
+        The list has only what is new, until something has expired or the lists are many: then it has all that is
+        needed still, and replaces those before.
+        """
         known = files_of(self.place, before) if before else {}
-        base = before.base if before else self.id
+        again = before.missing if before else ()
+        expired = bool(before) and not {name for name, _ in self._expiry()} <= known.keys()
+        if expired:
+            needed = self._needed({*known, *again})
+            known = {name: file for name, file in known.items() if name in needed}
+            again = tuple(name for name in again if name in needed)
+        kept = before.lists if before and not expired and len(before.lists) < _LISTS else ()
+        carried = (line([file.name, file.size, file.sha256, file.base]) for file in (() if kept else known.values()))
         self.total = len(known), sum(each.size for each in known.values())
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="backup") as pool:
-            lines = self._copies(pool, known, base, before, tell)
-            self.list = write_lines(self.place, f"{LISTS}/{self.id}{LIST}", lines)
+            lines = chain(carried, self._copies(pool, known, self._wanted(known, again, before), tell))
+            self.lists = (*kept, write_lines(self.place, f"{LISTS}/{self.id}{LIST}", lines))
+
+    def _needed(self, names: set[str]) -> set[str]:
+        """Return those of some files that a state which is kept needs."""
+        top = f"{self.context.storage.location}/"
+        with Seen() as seen:
+            places = (each.place for each in reachable(self.context, self._states(None), seen))
+            return {name for name in (place.removeprefix(top) for place in places) if name in names}
 
     def _copies(
         self,
         pool: ThreadPoolExecutor,
         known: dict[str, SavedFile],
-        base: str,
-        before: Backup | None,
+        wanted: Iterable[tuple[str, str, bool]],
         tell: Callable[[str], None],
     ) -> Iterator[bytes]:
         waiting: deque[Future[SavedFile | None]] = deque()
         try:
-            for location, name, optional in self._wanted(known, before):
+            for location, name, optional in wanted:
+                base = known[name].base if name in known else self.id
                 waiting.append(pool.submit(self._copy, location, name, base, optional))
                 if len(waiting) >= _WAITING:
                     yield from self._done(waiting.popleft(), known, tell)
@@ -230,17 +259,18 @@ class _Making:
                 each.cancel()
         fault_point("backup.files")
 
-    def _wanted(self, known: dict[str, SavedFile], before: Backup | None) -> Iterator[tuple[str, str, bool]]:
+    def _wanted(
+        self, known: dict[str, SavedFile], again: Iterable[str], before: Backup | None
+    ) -> Iterator[tuple[str, str, bool]]:
         """Yield location and name of each file to copy, and whether it may be gone."""
         here, home = self.context.storage.location, self.context.storage.home
         there = self.place.sizes(FILES) if known else {}
         lost = [each.name for each in known.values() if there.get(each.stored) != each.size]
-        for name in (*lost, *(before.missing if before else ())):
+        for name in (*lost, *again):
             yield f"{home}/{name}", name, name in known
-        for record in self.context.expiry.files()[:1]:
-            name = record.place[len(here) + 1 :]
+        for name, location in self._expiry():
             if name not in known:
-                yield f"{home}/{name}", name, True
+                yield location, name, True
         with Seen() as seen:
             for name in known:
                 seen.add(f"{here}/{name}")
@@ -249,6 +279,12 @@ class _Making:
                     yield needed.location, needed.place[len(here) + 1 :], needed.kind == "incoming"
                 else:
                     self.missing.add(needed.location)
+
+    def _expiry(self) -> list[tuple[str, str]]:
+        """Return name and location of the record of what has expired, if there is one."""
+        storage = self.context.storage
+        names = [each.place[len(storage.location) + 1 :] for each in self.context.expiry.files()[:1]]
+        return [(name, f"{storage.home}/{name}") for name in names]
 
     def _states(self, before: Backup | None) -> Iterator[str]:
         """Yield the commits whose files the backups before do not have; a state that has expired needs none."""

@@ -91,11 +91,6 @@ class Backup:
     lists: tuple[Item, ...] = field(default=(), repr=False)
     state: dict[str, Item] = field(default_factory=dict, repr=False)
 
-    @property
-    def base(self) -> str:
-        """Id of the full backup that it builds on, which may be itself."""
-        return self.lists[0].name.removeprefix(f"{LISTS}/").removesuffix(LIST)
-
     def own_items(self) -> list[Item]:
         """Return the files that the manifest names; the tables' files are in the lists."""
         return [*self.items.values(), *self.lists, *self.state.values()]
@@ -109,7 +104,7 @@ class SavedFile:
         name: its name below the warehouse.
         size: its bytes.
         sha256: of its content.
-        base: the full backup in whose folder it is.
+        base: the backup in whose folder it is: the one that copied it.
     """
 
     name: str

@@ -17,7 +17,7 @@ from lagoa.errors import BackupFailed
 from lagoa.storage.port import S3, local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
     from lagoa.storage.s3.objects import Objects
@@ -49,6 +49,9 @@ class Place(Protocol):
 
     def create(self, name: str) -> Any:
         """Return a context manager of a stream: what is written is there once the block ends without an error."""
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Delete files, those that are not there as well; raises `OSError`, `NotAllowed`."""
 
     def settle(self) -> None:
         """Bring everything that was written to the disk."""
@@ -105,6 +108,17 @@ class Folder:
                 partial.unlink()
             raise
 
+    def remove(self, names: Sequence[str]) -> None:
+        """Delete files, and folders that are empty then."""
+        for name in names:
+            path = self.path / name
+            path.unlink(missing_ok=True)
+            for folder in list(path.parents)[: name.count("/")]:
+                try:
+                    folder.rmdir()
+                except OSError:  # it has other files
+                    break
+
     def settle(self) -> None:
         """Bring everything that was written to the disk: one call, as one for each small file takes much longer."""
         os.sync()
@@ -145,6 +159,10 @@ class Bucket:
             stream = self._objects.connection().open_output_stream(f"{self._top}/{name}", compression=None)
             yield stream  # after an error what came of it has no manifest that names it, and is written again
             stream.close()
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Delete objects."""
+        self._objects.delete([f"{self.location}/{name}" for name in names])
 
     def settle(self) -> None:
         """Do nothing: the store has what it confirmed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -88,7 +89,12 @@ def verify_backups(settings: Settings, source: str, tell: Callable[[str], None] 
                 if reason:
                     faults.setdefault(item.name, (reason, []))[1].extend(wanted[item])
                 tell(f"reading files: {done:,}/{len(wanted):,}")
-        _keep(place, ok=not faults)
+        of_pruned = set(ids) - set(backup_ids(place))  # meanwhile
+        for name in list(faults):
+            faults[name][1][:] = [each for each in faults[name][1] if each not in of_pruned]
+            if not faults[name][1]:
+                del faults[name]
+        _keep(place, sorted({id_ for _, of in faults.values() for id_ in of}))
     listed = [Fault(name, reason, tuple(sorted(set(of)))) for name, (reason, of) in sorted(faults.items())]
     return Verification(tuple(ids), len(wanted), sum(item.size for item in wanted), tuple(listed))
 
@@ -101,10 +107,21 @@ def _items(place: Place, id_: str) -> Iterator[Item]:
         yield Item(file.stored, file.size, file.sha256)
 
 
-def _keep(place: Place, *, ok: bool) -> None:
+def damaged_backups(place: Place) -> set[str]:
+    """Return the backups that had a fault when the place was verified last; raises `BackupDamaged`."""
+    try:
+        with place.open(VERIFIED) as stream:
+            return {str(each) for each in json.loads(stream.read()).get("damaged", ())}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()
+    except (ValueError, AttributeError, TypeError) as error:
+        raise BackupDamaged(place.location, VERIFIED, f"cannot be read ({error})") from error
+
+
+def _keep(place: Place, damaged: list[str]) -> None:
     """Write when the place was verified, unless this user may only read it."""
     try:
         with place.create(VERIFIED) as stream:
-            stream.write(line({"at": datetime.now(UTC).isoformat(), "ok": ok}))
+            stream.write(line({"at": datetime.now(UTC).isoformat(), "ok": not damaged, "damaged": damaged}))
     except (OSError, LagoaError):
         return

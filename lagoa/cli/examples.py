@@ -43,6 +43,7 @@ EXAMPLES = {
         "lagoa maintain --cold --dry-run",
     ],
     "backup create": ["lagoa backup create /backup/mylake", "lagoa backup create s3://backup/mylake --full"],
+    "backup prune": ["lagoa backup prune", "lagoa backup prune --yes"],
     "backup verify": ["lagoa backup verify /backup/mylake"],
     "backup restore": [
         "lagoa backup restore /backup/mylake --lake newlake",

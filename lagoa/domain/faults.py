@@ -70,6 +70,13 @@ OF_BACKUP = (
 )
 """Fault points of a backup."""
 
+OF_PRUNING = (
+    "prune.condemned",  # the place says which backups are removed
+    "prune.uncounted",  # these are no backups any more, their files are there
+    "prune.removed",  # a thousand files are removed, or the last ones
+)
+"""Fault points of a removal of backups."""
+
 OF_RESTORE = (
     "restore.begun",  # the lake is known to be empty
     "restore.files",  # the tables' files are back
@@ -99,6 +106,7 @@ def fault_point(name: str) -> None:
             *OF_COLD,
             *OF_MAINTENANCE,
             *OF_BACKUP,
+            *OF_PRUNING,
             *OF_RESTORE,
         ):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")

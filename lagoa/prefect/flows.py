@@ -15,6 +15,7 @@ from pydantic import Field
 import lagoa
 from lagoa.backup.create import create_backup
 from lagoa.backup.places import place_named
+from lagoa.backup.prune import prune_backups
 from lagoa.backup.verify import verify_backups
 from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
 from lagoa.errors import BackupDamaged, BackupFailed, CommitLost, PublishConflict, RefNotFound
@@ -157,7 +158,7 @@ def branch_reaper(
 
 @flow
 def backup(full: bool = False, lake: str = ".") -> str:
-    """Make a backup of the lake at the place that the setting `backup` names.
+    """Make a backup of the lake at the place that the setting `backup` names; remove those that no rule keeps.
 
     Args:
         full: copy every file, also those that earlier backups have.
@@ -167,9 +168,14 @@ def backup(full: bool = False, lake: str = ".") -> str:
         Its id.
     """
     settings = load_settings(Path(lake))
-    made = create_backup(settings, place_named(settings, None), full=full)
+    place = place_named(settings, None)
+    made = create_backup(settings, place, full=full)
     if made.missing:
         raise BackupFailed(f"The backup {made.id}", f"{len(made.missing)} files of the lake are missing")
+    if settings.backup.keep.any:
+        pruned = prune_backups(settings, place, dry_run=False)
+        removed = sum(not point.kept for point in pruned.points)
+        get_run_logger().info("%s backups removed, with %s files.", removed, pruned.files)
     return made.id
 
 

@@ -35,6 +35,7 @@ BACKUP = "a place outside of the lake: integration/cli/test_backup.py, integrati
 LEFT_OUT = {
     "backup.md": {
         "lagoa backup create /backup/mylake": f"{BACKUP}, stack/test_backup.py",
+        'backup = { to = "/backup/mylake", keep = { daily = 7, weekly': "integration/backup/test_prune.py",
         'backup = { to = "/backup/mylake", every = "24h" }': BACKUP,
     },
     "bi.md": {

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from lagoa.domain import faults
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lagoa.lake import Lake
 
 TABLES = ("bronze.people", "bronze.pets", "gold.counts")
@@ -45,3 +53,20 @@ def held(lake: Lake, *, ids: bool = True) -> dict[str, Any]:
         "moments": [moment for moment, _ in catalog.moves("main")],
         "publications": publications,
     }
+
+
+def killed(step: str, work: Callable[[], object]) -> None:
+    """Do something in a process that is killed when it comes to a fault point."""
+    child = os.fork()
+    if not child:
+        faults.set_hook(lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == step else None)
+        try:
+            work()
+        finally:
+            os._exit(1)  # it was to be killed before
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def rarely(*values: Any) -> list[Any]:
+    """Return parameters of which all but the first run with the slow tests."""
+    return [values[0], *(pytest.param(value, marks=pytest.mark.slow) for value in values[1:])]

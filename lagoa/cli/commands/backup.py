@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
-from lagoa.cli.console import emit_json, hint, moment, number, say, size
+from lagoa.cli.console import emit_json, emit_table, hint, moment, number, say, size
 from lagoa.cli.errors import EXIT_ERROR
 from lagoa.cli.options import JsonOption, lake_settings
 from lagoa.cli.progress import working
 from lagoa.domain.lists import counted
 
-backup = typer.Typer(add_completion=False, no_args_is_help=True, help="Backups of the lake: create, verify, restore.")
+backup = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Backups of the lake: create, verify, restore, prune."
+)
 
 _LISTED = 20
 _PLACE = "A folder, or s3://BUCKET/PREFIX; by default the setting backup.to."
@@ -126,6 +128,41 @@ def backup_restore(
     if done.left_out:
         hint(f"{counted(done.left_out, 'record')} left out: another login wrote them, or there are others of their id.")
     hint("`lagoa doctor` checks the lake.")
+
+
+@backup.command("prune")
+def backup_prune(
+    ctx: typer.Context,
+    source: Annotated[str | None, typer.Argument(metavar="FROM", help=_PLACE)] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove them; by default it is only shown.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove the backups that the setting backup.keep does not keep, and the files that no other one needs.
+
+    The newest backup stays, and the newest one that is whole. Backups may be made meanwhile.
+    """
+    from lagoa.backup.places import place_named
+    from lagoa.backup.prune import prune_backups
+
+    settings = lake_settings(ctx)
+    place = place_named(settings, source)
+    with working("reading the backups") as tell:
+        done = prune_backups(settings, place, dry_run=not yes, tell=tell)
+    if as_json:
+        emit_json(asdict(done))
+        return
+    gone = "would be removed" if done.dry_run else "removed"
+    emit_table(
+        ("backup", "made", "kept as"),
+        ((point.id, moment(point.at), ", ".join(point.kept) or gone) for point in done.points),
+    )
+    removed = sum(not point.kept for point in done.points)
+    say(f"{counted(removed, 'backup')} {gone}, with {counted(done.files, 'file')} ({size(done.bytes)}).")
+    if done.unfinished:
+        hint(f"{counted(done.unfinished, 'file')} of a backup that is not complete stay: it may be being made.")
+    if done.dry_run and done.files:
+        hint("Nothing was done. Give --yes to do it.")
 
 
 def _time(text: str | None) -> datetime | None:

@@ -11,7 +11,7 @@ from lagoa.errors import NotAllowed, StorageUnavailable
 from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pyarrow.fs import FileSystem
 
@@ -66,6 +66,12 @@ class Objects:
     def keep(self, address: str, content: bytes) -> None:
         """Cache the content of a metadata file."""
         self._metadata.keep(address, content)
+
+    def delete(self, addresses: Sequence[str]) -> None:
+        """Delete objects, a thousand in a request; raises `StorageUnavailable`, `NotAllowed`."""
+        from lagoa.storage.s3.remains import delete_objects
+
+        delete_objects(self._server, addresses)
 
     @contextmanager
     def errors_translated(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""Leftovers in an object store: parts of unfinished uploads, and files that were overwritten."""
+"""Leftovers in an object store: parts of unfinished uploads, files that were overwritten; and deleting objects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lagoa.errors import NotAllowed, StorageUnavailable
 from lagoa.storage.port import S3, Changed, Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from minio import Minio
 
@@ -28,7 +28,7 @@ def unfinished_uploads(server: S3Server, location: str) -> list[Upload]:
     found: list[Upload] = []
     key: str | None = None
     upload_id: str | None = None
-    with _opened(server, location, "uploads") as (client, bucket, prefix):
+    with _opened(server, location, "list uploads") as (client, bucket, prefix):
         while True:
             # Of the whole bucket: MinIO treats a prefix as the full name of an object.
             page = client._list_multipart_uploads(bucket, key_marker=key, upload_id_marker=upload_id)
@@ -48,7 +48,7 @@ def changed_files(server: S3Server, location: str) -> list[Changed]:
         StorageUnavailable, NotAllowed: the store does not list them, or not to this role.
     """
     found: list[Changed] = []
-    with _opened(server, location, "versions") as (client, bucket, prefix):
+    with _opened(server, location, "list versions") as (client, bucket, prefix):
         listed = client.list_objects(
             bucket_name=bucket, prefix=prefix and f"{prefix}/", recursive=True, include_version=True
         )
@@ -62,9 +62,28 @@ def changed_files(server: S3Server, location: str) -> list[Changed]:
     return found
 
 
+def delete_objects(server: S3Server, locations: Sequence[str]) -> None:
+    """Delete objects of one bucket of a store; those that are not there are no error.
+
+    Raises:
+        StorageUnavailable, NotAllowed: the store does not delete them, or not for this role.
+    """
+    if not locations:
+        return
+    with extra("stack", "An object store"):
+        from minio.deleteobjects import DeleteObject
+
+    with _opened(server, locations[0], "delete objects") as (client, bucket, _):
+        names = (DeleteObject(each.removeprefix(f"{S3}{bucket}/")) for each in locations)
+        for fault in client.remove_objects(bucket_name=bucket, delete_object_list=names):
+            if fault.code == "AccessDenied":
+                raise NotAllowed(f"The object store at {server.endpoint}", "delete objects.", server.role)
+            raise StorageUnavailable(server.endpoint, f"it does not delete {fault.name}: {fault.message}")
+
+
 @contextmanager
 def _opened(server: S3Server, location: str, what: str) -> Iterator[tuple[Minio, str, str]]:
-    """Yield a client of a store, the bucket of a location and the prefix of its files."""
+    """Yield a client of a store, the bucket of a location and the prefix of its files, to do what is said."""
     with extra("stack", "An object store"):
         from minio import Minio
         from minio.credentials.providers import StaticProvider
@@ -80,5 +99,5 @@ def _opened(server: S3Server, location: str, what: str) -> Iterator[tuple[Minio,
         yield client, bucket, prefix
     except (MinioException, HTTPError) as error:
         if isinstance(error, S3Error) and error.code == "AccessDenied":
-            raise NotAllowed(f"The object store at {server.endpoint}", f"list {what}.", server.role) from error
-        raise StorageUnavailable(server.endpoint, f"it does not list {what}") from error
+            raise NotAllowed(f"The object store at {server.endpoint}", f"{what}.", server.role) from error
+        raise StorageUnavailable(server.endpoint, f"it does not {what}") from error

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from aged import later
-from saved_lake import deliver, held, rows
+from saved_lake import deliver, held, killed, rarely, rows
 from small_lake import SmallLake
 
 from lagoa.backup.create import create_backup
@@ -74,11 +74,6 @@ def lose(top, *names):
     """Delete files and folders of the lake's state, with what SQLite keeps beside a file."""
     for path in [each for name in names for each in (top / "lake/.lagoa").glob(f"{name}*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def rarely(*values):
-    """Return parameters of which all but the first run with the slow tests."""
-    return [values[0], *(pytest.param(value, marks=pytest.mark.slow) for value in values[1:])]
 
 
 @pytest.mark.parametrize("lost", rarely("catalog.db", "warehouse", "receipts.db", ""))
@@ -272,18 +267,6 @@ def test_a_place_without_a_backup(top, settings):
             of(settings, str(top / "nothing"))
 
 
-def killed(step, work):
-    """Do something in a process that is killed when it comes to a fault point."""
-    child = os.fork()
-    if not child:
-        faults.set_hook(lambda name: os.kill(os.getpid(), signal.SIGKILL) if name == step else None)
-        try:
-            work()
-        finally:
-            os._exit(1)  # it was to be killed before
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-
-
 @pytest.mark.parametrize("step", rarely("backup.listed", "backup.begun", "backup.records", "backup.files"))
 def test_a_backup_that_is_killed_is_no_backup(top, settings, step):
     place = str(top / "second")
@@ -325,11 +308,16 @@ def test_a_backup_beside_a_writer_has_one_moment(top, small, settings):
 
 @pytest.mark.slow
 def test_the_flows_of_a_backup(small, top):
+    from prefect.logging import disable_run_logger
+
     from lagoa.prefect.flows import backup, verify_backup
 
-    small.file("lagoa.toml", (small.root / "lagoa.toml").read_text() + f'\nbackup = {{ to = "{top}/nightly" }}\n')
-    made = backup.fn(lake=str(small.root))
-    assert backup_ids(Folder(top / "nightly")) == [made]
+    text, rules = (small.root / "lagoa.toml").read_text(), f'to = "{top}/nightly", keep = {{ last = 1 }}'
+    small.file("lagoa.toml", f"{text}\nbackup = {{ {rules} }}\n")
+    with disable_run_logger():
+        for _ in range(2):
+            made = backup.fn(lake=str(small.root))
+            assert backup_ids(Folder(top / "nightly")) == [made]
     assert verify_backup.fn(lake=str(small.root)) > 0
 
 
@@ -350,7 +338,7 @@ def test_states_that_have_expired_are_not_saved_and_stay_expired(small, top, set
         wanted = rows(oldest, "main")
     made = create_backup(settings, str(top / "second"))
     assert made.missing == ()
-    assert made.files < create_backup(settings, backup).files
+    assert made.files < read_backup(Folder(backup), backup_ids(Folder(backup))[0]).files
     lose(top, "")
     restore_backup(settings, str(top / "second"))
     with small.open() as lake:

@@ -39,3 +39,16 @@ def test_what_cannot_be_meant_is_refused(loaded, place):
     assert lagoa(loaded, "backup", "restore", place, "--missing", "--at", "2026-01-01").code == 2
     assert "is no time" in lagoa(loaded, "backup", "restore", place, "--at", "noon").err
     assert "No place for backups" in lagoa(loaded, "backup", "create").err
+
+
+def test_backups_are_pruned(loaded, place):
+    assert "No rule says which backups are kept" in lagoa(loaded, "backup", "prune", place).err
+    with (loaded / "lagoa.toml").open("a") as file:
+        file.write(f'\nbackup = {{ to = "{place}", keep = {{ last = 1 }} }}\n')
+    first, second = (ok(loaded, "backup", "create", "--json").json()["id"] for _ in range(2))
+    shown = ok(loaded, "backup", "prune")
+    assert "1 backup would be removed" in shown.out
+    assert "Nothing was done" in shown.err
+    done = ok(loaded, "backup", "prune", "--yes", "--json").json()
+    assert [(point["id"], point["kept"][:1]) for point in done["points"]] == [(first, []), (second, ["last"])]
+    assert "All is as it was saved: 1 backup" in ok(loaded, "backup", "verify").out

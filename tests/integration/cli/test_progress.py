@@ -81,6 +81,7 @@ COMMANDS = {
     "backup create ../backup": "reading the catalog",
     "backup verify ../backup": "reading the backups",
     "backup restore ../backup --missing": "reading the backup",
+    "backup prune ../backup": "reading the backups",
 }
 """What is shown while each command works, as a pattern, in an order in which all of them can be done."""
 
@@ -119,6 +120,8 @@ def waited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     ok(lake, "ingest", write(folder, "wrong.csv", WRONG), "--into", "bronze.people", "--branch", "dev")
     write(folder, "more.csv", MORE)
+    with (lake / "lagoa.toml").open("a") as file:
+        file.write("backup = { keep = { last = 1 } }\n")
     (folder / "deliveries").mkdir()
     write(folder / "deliveries", "people.csv", MORE.replace("4,", "8,").replace("5,", "9,"))
     return lake

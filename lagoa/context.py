@@ -14,7 +14,7 @@ from lagoa.domain.roles import PUBLISHER, roles_may
 from lagoa.errors import LakeClosed, NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Collection, Hashable, Iterator
 
     from lagoa.catalog.batches import BatchFiles
     from lagoa.catalog.expiry import ExpiryRecords
@@ -171,22 +171,30 @@ class LakeContext:
         """The records of which states are kept."""
         return self._once("expiry", self._expiry_records)
 
-    def resolve(self, ref: str) -> Commit:
+    def resolve(self, ref: str, layers: Collection[str] | None = None) -> Commit:
         """Return the commit that a ref names, to read its tables.
+
+        Args:
+            ref: the ref.
+            layers: those whose tables are going to be read; all by default.
 
         Raises:
             RefNotFound, InvalidName: there is none.
-            StateExpired: its rows are not kept any more.
+            StateExpired: its rows are not kept any more, or not those of one of the layers.
         """
-        parsed = Ref.parse(ref)
-        commit = self.catalog.resolve(parsed)
-        if parsed != Ref(parsed.name):  # the head of a branch or tag is always kept
-            self.expiry.refuse(commit, ref)
+        commit = self.catalog.resolve(Ref.parse(ref))
+        self.refuse_expired(ref, commit, layers)
         return commit
 
-    def pointers(self, ref: str) -> Pointers:
-        """Return the pointer of each table at a ref; raises `RefNotFound`, `InvalidName`."""
-        return self.catalog.tables(self.resolve(ref).id)
+    def refuse_expired(self, ref: str, commit: Commit, layers: Collection[str] | None = None) -> None:
+        """Raise `StateExpired` if the commit that a ref names is not kept, or not with the tables of some layers."""
+        parsed = Ref.parse(ref)
+        if parsed != Ref(parsed.name):  # the head of a branch or tag is always kept
+            self.expiry.refuse(commit, ref, layers)
+
+    def pointers(self, ref: str, layers: Collection[str] | None = None) -> Pointers:
+        """Return the pointer of each table at a ref; raises as `resolve`."""
+        return self.catalog.tables(self.resolve(ref, layers).id)
 
     def over(self, catalog: VersionedCatalog) -> LakeContext:
         """Return the same services over another catalog of the same tables; they are closed with this context."""

@@ -499,16 +499,25 @@ class FeaturesGone(RefNotFound):
 
 
 class StateExpired(RefNotFound):
-    """This commit is in the history, but the rows of its tables are not kept any more, by `[retention]`."""
+    """This commit is in the history, but the rows of its tables are not kept any more, by `[retention]`.
 
-    def __init__(self, ref: str, expired_at: str) -> None:
+    Attributes:
+        expired_at: since when at the latest.
+        layers: those whose tables are not kept, if others are.
+    """
+
+    def __init__(self, ref: str, expired_at: str, layers: tuple[str, ...] = ()) -> None:
+        what = f"its tables of {' and '.join(layers)}" if layers else "its state"
+        rule = "layer_days in [retention]" if layers else "[retention]"
+        others = "Tables of other layers can be read at it." if layers else "`lagoa log` shows the commits."
         super().__init__(
             ref,
-            f"its state expired on {expired_at}, by [retention] of lagoa.toml: the commit is in the history, its rows "
-            "are not kept",
-            "`lagoa log` shows the commits. Before a state expires, `lagoa hold add` or `lagoa tag create` keeps it.",
+            f"{what} expired on {expired_at}, by {rule} of lagoa.toml: the commit is in the history, "
+            f"{'their' if layers else 'its'} rows are not kept",
+            f"{others} Before a state expires, `lagoa hold add` or `lagoa tag create` keeps it.",
         )
         self.expired_at = expired_at
+        self.layers = layers
 
 
 class RefExists(TerminalError):

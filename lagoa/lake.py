@@ -96,9 +96,15 @@ class Lake:
         """Return a ref as a plain PyIceberg catalog; a work branch can be written to."""
         from lagoa.catalog.ref_catalog import RefCatalog
 
+        check = None
         if Ref.parse(ref) != Ref(Ref.parse(ref).name):
-            self.context.resolve(ref)  # an expired state has no files to open
-        return RefCatalog(self.context.catalog, ref, self.context.metadata, author=self.settings.author)
+            state = self.context.resolve(ref, ())  # an expired state has no files to open
+
+            def check(table: TableName) -> None:
+                self.context.refuse_expired(ref, state, {table.layer})
+
+        author = self.settings.author
+        return RefCatalog(self.context.catalog, ref, self.context.metadata, author=author, check=check)
 
     def run(self, name: str, run_id: str | None = None) -> Run:
         """Create a branch `run/<name>/<id>` at main's head for one piece of work; use it as a context manager.

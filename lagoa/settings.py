@@ -7,9 +7,9 @@ import os
 import tomllib
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as NoSetting
 
@@ -107,6 +107,7 @@ class RetentionRules(BaseModel):
     Attributes:
         history_days: days for which each state that main had can be read; forever by default. The heads of branches and
             tags, and what is held, stay in any case.
+        layer_days: for each layer that is kept for fewer days, how many.
         run_days: days after the last commit of a branch `run/…` after which it is deleted; never by default.
         grace_hours: hours that no write, read or publication exceeds: files are collected if nothing has needed them
             for so long.
@@ -116,9 +117,20 @@ class RetentionRules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     history_days: Annotated[int, Field(ge=1, le=36500)] | None = None
+    layer_days: dict[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_.]*$")], Annotated[int, Field(ge=1, le=36500)]] = {}
     run_days: Annotated[int, Field(ge=1, le=36500)] | None = None
     grace_hours: Annotated[int, Field(ge=1, le=8760)] = 24
     trash_days: Annotated[int, Field(ge=1, le=3650)] = 7
+
+    @model_validator(mode="after")
+    def _layers_within_history(self) -> Self:
+        for layer, days in self.layer_days.items():
+            if self.history_days is not None and days > self.history_days:
+                raise ValueError(
+                    f"layer_days keeps {layer} for {days} days, longer than history_days, {self.history_days}, keeps a "
+                    "state: raise that, and give the other layers fewer days"
+                )
+        return self
 
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -443,7 +455,7 @@ def _invalid(file: Path, error: ValidationError) -> SettingsError:
         advice = "Fix its name or remove it: the lagoa.toml of a new lake lists all settings."
         return SettingsError(f"{file}: there is no setting {name!r}.{did_you_mean(name, known)}", advice)
     words = _WORDS.get(first["type"])
-    said = words.format(**first.get("ctx", {})) if words else first["msg"]
+    said = words.format(**first.get("ctx", {})) if words else first["msg"].removeprefix("Value error, ")
     variable = f"LAGOA_{str(first['loc'][0]).upper()}"
     place = variable if variable in os.environ else str(file)
     return SettingsError(f"{place}: {name}: {said}.", "Fix the value or remove it.")

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.ports.saving import SavableCatalog, SavableRecords
     from lagoa.domain.saved import SavedCommit
+    from lagoa.maintain.reachable import Needed
     from lagoa.settings import Settings
 
 _THREADS = 4
@@ -235,7 +236,7 @@ class _Making:
         """Return those of some files that a state which is kept needs."""
         top = f"{self.context.storage.location}/"
         with Seen() as seen:
-            places = (each.place for each in reachable(self.context, self._states(None), seen))
+            places = (each.place for each in self._reachable(None, seen))
             return {name for name in (place.removeprefix(top) for place in places) if name in names}
 
     def _copies(
@@ -274,7 +275,7 @@ class _Making:
         with Seen() as seen:
             for name in known:
                 seen.add(f"{here}/{name}")
-            for needed in reachable(self.context, self._states(before), seen):
+            for needed in self._reachable(before, seen):
                 if needed.place.startswith(f"{here}/"):
                     yield needed.location, needed.place[len(here) + 1 :], needed.kind == "incoming"
                 else:
@@ -286,13 +287,17 @@ class _Making:
         names = [each.place[len(storage.location) + 1 :] for each in self.context.expiry.files()[:1]]
         return [(name, f"{storage.home}/{name}") for name in names]
 
-    def _states(self, before: Backup | None) -> Iterator[str]:
-        """Yield the commits whose files the backups before do not have; a state that has expired needs none."""
+    def _reachable(self, before: Backup | None, seen: Seen) -> Iterator[Needed]:
+        """Yield what the commits that the backups before do not have need; what has expired of a state needs none."""
         saved = {each["id"] for each in read_lines(self.place, before.items["commits"])} if before else set()
-        expired = self.context.expiry.newest()
-        for id_ in self.commits:
-            if id_ not in saved and not (expired and expired.has_expired(self.context.catalog.get(id_))):
-                yield id_
+        new = {id_: None for id_ in self.commits if id_ not in saved}
+        record = self.context.expiry.newest()
+        for part in record.parts if record is not None else ():
+            yield from reachable(self.context, (id_ for id_ in part.kept if id_ in new), seen, part.without)
+            for id_ in part.kept:
+                new.pop(id_, None)
+        whole = (id_ for id_ in new if record is None or not record.has_expired(self.context.catalog.get(id_)))
+        yield from reachable(self.context, whole, seen)
 
     def _copy(self, location: str, name: str, base: str, optional: bool) -> SavedFile | None:
         file = SavedFile(name, 0, "", base)

@@ -17,6 +17,8 @@ from lagoa.domain.cache import Cache
 from lagoa.errors import StateExpired
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from lagoa.domain.commits import Commit
     from lagoa.storage.port import Storage, Stored
 
@@ -27,6 +29,19 @@ _FORMAT = 1
 _KEPT = 4
 
 
+@dataclass(frozen=True, slots=True)
+class PartlyKept:
+    """Commits of which the tables of some layers are not kept any more.
+
+    Attributes:
+        without: these layers.
+        kept: ids of the commits, those of one line one after the other.
+    """
+
+    without: frozenset[str]
+    kept: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class ExpiryRecord:
     """Which states were kept at one time.
@@ -34,21 +49,29 @@ class ExpiryRecord:
     Attributes:
         at: when (UTC).
         grace: how long any write may take: commits that were made so shortly before count as newer.
-        kept: ids of the commits that are kept, those of one line one after the other.
+        kept: ids of the commits that are kept with all tables, those of one line one after the other.
+        parts: those that are kept without the tables of some layers.
     """
 
     at: datetime
     grace: timedelta
     kept: tuple[str, ...]
+    parts: tuple[PartlyKept, ...] = ()
 
     @cached_property
     def ids(self) -> frozenset[str]:
-        """The commits that are kept."""
+        """The commits that are kept with all tables."""
         return frozenset(self.kept)
 
+    @cached_property
+    def partly(self) -> Mapping[str, frozenset[str]]:
+        """The layers whose tables are not kept, by commit, of those that are kept in part."""
+        return {commit: part.without for part in self.parts for commit in part.kept}
+
     def has_expired(self, commit: Commit) -> bool:
-        """Return whether the state of a commit is not kept."""
-        return commit.id not in self.ids and commit.committed_at < self.at - self.grace
+        """Return whether the state of a commit is not kept, nor any part of it."""
+        known = commit.id in self.ids or commit.id in self.partly
+        return not known and commit.committed_at < self.at - self.grace
 
 
 class ExpiryRecords:
@@ -78,11 +101,21 @@ class ExpiryRecords:
         found = self.files()
         return self.record(found[0]) if found else None
 
-    def refuse(self, commit: Commit, ref: str) -> None:
-        """Raise `StateExpired` if the state of a commit is not kept; `ref` is what names it."""
+    def refuse(self, commit: Commit, ref: str, layers: Collection[str] | None = None) -> None:
+        """Raise `StateExpired` if the state of a commit is not kept.
+
+        Args:
+            commit: the commit.
+            ref: what names it.
+            layers: those whose tables are going to be read; all by default.
+        """
         record = self.newest()
-        if record is not None and record.has_expired(commit):
-            raise StateExpired(ref, f"{record.at:%Y-%m-%d %H:%M} UTC")
+        if record is None:
+            return
+        gone = record.partly.get(commit.id, frozenset[str]())
+        wanted = gone if layers is None else gone.intersection(layers)
+        if wanted or record.has_expired(commit):
+            raise StateExpired(ref, f"{record.at:%Y-%m-%d %H:%M} UTC", tuple(sorted(wanted)))
 
     def write(self, record: ExpiryRecord) -> Stored:
         """Write a record; raises `OSError`."""
@@ -92,6 +125,7 @@ class ExpiryRecords:
             "at": record.at.isoformat(),
             "grace_s": record.grace.total_seconds(),
             "kept": record.kept,
+            "parts": [{"without": sorted(part.without), "kept": part.kept} for part in record.parts],
         }
         draft = f"{self._place}.draft/{name}"
         with self._storage.file_io({}).new_output(draft).create(overwrite=True) as stream:
@@ -107,7 +141,8 @@ class ExpiryRecords:
         try:
             found = json.loads(self._storage.read(self._storage.location_of(place)))
             at = datetime.fromisoformat(found["at"]).astimezone(UTC)
-            return ExpiryRecord(at, timedelta(seconds=found["grace_s"]), tuple(found["kept"]))
+            parts = (PartlyKept(frozenset(part["without"]), tuple(part["kept"])) for part in found.get("parts", ()))
+            return ExpiryRecord(at, timedelta(seconds=found["grace_s"]), tuple(found["kept"]), tuple(parts))
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The record {place} of the states that are kept cannot be read: {error}."
             raise damaged(message, error) from error

@@ -85,7 +85,10 @@ class RefCatalog(RefNamespaces):
     def load_table(self, identifier: str | Identifier) -> Table:
         """Return the current state of a table at the ref."""
         name = self._name(identifier)
-        return self._table(name, self._pointer(self._state(), name))
+        pointer = self._pointer(self._state(), name)
+        if self._check is not None:
+            self._check(name)
+        return self._table(name, pointer)
 
     def table_exists(self, identifier: str | Identifier) -> bool:
         """Return whether the table exists at the ref, without reading a file."""

@@ -58,14 +58,23 @@ class RefNamespaces(MetastoreCatalog):
         ref: a branch, tag or commit, such as `dev` or `main@<hash>`.
         files: the lake's metadata files; new tables are created in its storage.
         author: the author of the commits.
+        check: called with the name of each table that is loaded; raises what keeps it from being read.
     """
 
-    def __init__(self, catalog: VersionedCatalog, ref: Ref | str, files: MetadataFiles, author: str = "") -> None:
+    def __init__(
+        self,
+        catalog: VersionedCatalog,
+        ref: Ref | str,
+        files: MetadataFiles,
+        author: str = "",
+        check: Callable[[TableName], None] | None = None,
+    ) -> None:
         self.ref = Ref.parse(ref) if isinstance(ref, str) else ref
         super().__init__(str(self.ref), warehouse=files.storage.home)
         self._catalog = catalog
         self._files = files
         self._author = author
+        self._check = check
 
     def create_namespace(self, namespace: str | Identifier, properties: Properties = EMPTY_DICT) -> None:
         """Create a namespace."""

@@ -67,6 +67,8 @@ def _say_expiry(done: Expiry) -> None:
         say(f"{name} {'would be' if done.dry_run else 'is'} deleted: its time is over.")
     kept = counted(done.kept, "commit")
     say(f"The rows of {kept} are kept; of {counted(done.expired, 'earlier state')} of main they are not.")
+    for layer, states in done.layers.items():
+        say(f"Of {counted(states, 'more state')} of main the tables of {layer} are not.")
 
 
 def _say_collection(done: Collection) -> None:

@@ -43,7 +43,8 @@ class TablesAt:
     def __init__(self, context: LakeContext, ref: str) -> None:
         self._context = context
         self.ref = ref
-        self.commit = context.resolve(ref).id
+        self._state = context.resolve(ref, ())
+        self.commit = self._state.id
         self._pointers = context.catalog.tables(self.commit)
 
     def opened(self, context: LakeContext) -> TablesAt:
@@ -58,9 +59,10 @@ class TablesAt:
         return f"{Ref.parse(self.ref).name}@{self.commit}"
 
     def pointer(self, table: TableName) -> str:
-        """Return where a table is; raises `TableNotFound`."""
+        """Return where a table is; raises `TableNotFound`, `StateExpired`."""
         if table not in self._pointers:
             raise TableNotFound(table, self.ref, did_you_mean_name(table, self._pointers))
+        self._context.refuse_expired(self.ref, self._state, {table.layer})
         return self._pointers[table]
 
     def types(self, table: TableName) -> dict[str, str]:

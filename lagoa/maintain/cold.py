@@ -29,7 +29,7 @@ from lagoa.storage.port import S3
 from lagoa.usage.log import logged_queries, logged_since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
@@ -79,8 +79,8 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
         FileNotMoved: a file cannot be copied; it stays where it is.
     """
     folder, now = _folder(context), context.clock()
-    begun = logged_since(context)
-    pointers, asked = _pointers(context), _asked(context)
+    begun, history = logged_since(context), list(_history(context))
+    pointers, asked = _pointers(context, history), _asked(context, history)
     known = {pointer for each in pointers.values() for pointer in each}  # of others the files may be gone
     moved: dict[TableName, list[int]] = defaultdict(list)
     waiting = {}
@@ -111,7 +111,7 @@ def thaw(context: LakeContext, table: str) -> MovedFiles:
         SettingsError: `[cold]` names no folder, or one that cannot be used.
         FileNotMoved: a file cannot be copied; it stays where it is.
     """
-    folder, name, pointers = _folder(context), TableName.parse(table), _pointers(context)
+    folder, name, pointers = _folder(context), TableName.parse(table), _pointers(context, _history(context))
     if name not in pointers:
         raise TableNotFound(name, MAIN, did_you_mean_name(name, pointers))
     sizes = []
@@ -146,8 +146,8 @@ def _folder(context: LakeContext) -> Path:
     return folder
 
 
-def _history(context: LakeContext) -> Iterator[Commit]:
-    """Yield every commit of every ref once, but for those whose files may be gone."""
+def _history(context: LakeContext) -> Iterator[tuple[Commit, frozenset[str]]]:
+    """Yield every commit of every ref once, but for those whose files are gone, with the layers of which they are."""
     record = context.expiry.newest()
     seen: set[str] = set()
     for ref in context.catalog.refs():
@@ -156,30 +156,33 @@ def _history(context: LakeContext) -> Iterator[Commit]:
                 break
             seen.add(commit.id)
             if record is None or not record.has_expired(commit):
-                yield commit
+                yield commit, frozenset() if record is None else record.partly.get(commit.id, frozenset())
 
 
-def _pointers(context: LakeContext) -> dict[TableName, dict[str, None]]:
+def _pointers(
+    context: LakeContext, history: Iterable[tuple[Commit, frozenset[str]]]
+) -> dict[TableName, dict[str, None]]:
     """Return the pointers of each table in all states."""
     found: dict[TableName, dict[str, None]] = defaultdict(dict)
-    for commit in _history(context):
+    for commit, without in history:
         for table, pointer in context.catalog.tables(commit.id).items():
-            found[table][pointer] = None
+            if table.layer not in without:
+                found[table][pointer] = None
     return found
 
 
-def _asked(context: LakeContext) -> dict[str, datetime]:
+def _asked(context: LakeContext, history: Iterable[tuple[Commit, frozenset[str]]]) -> dict[str, datetime]:
     """Return when each pointer was read last: by a query, or by a model that was built."""
     found: dict[str, datetime] = {}
     oldest = context.clock() - timedelta(days=max(context.settings.cold.days.values(), default=0))
     for query in logged_queries(context, oldest):
         for pointer in query.tables.values():
             found[pointer] = max(query.at, found.get(pointer, query.at))
-    for commit in _history(context):
+    for commit, without in history:
         if commit.committed_at < oldest or not commit.parents:
             continue
-        changed = context.catalog.diff(commit.parents[0], commit.id).values()
-        for written in [now for _, now in changed if now is not None]:
+        changed = context.catalog.diff(commit.parents[0], commit.id).items()
+        for written in [now for table, (_, now) in changed if now is not None and table.layer not in without]:
             properties = table_document(written, context.storage.read).get("properties") or {}
             for read in json.loads(properties.get(INPUTS, "{}")).values():
                 found[read] = max(commit.committed_at, found.get(read, commit.committed_at))

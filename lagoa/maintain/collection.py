@@ -27,6 +27,7 @@ from lagoa.maintain.reachable import files_of, place_of, reachable
 from lagoa.maintain.retention import (
     branch_states,
     main_states,
+    published_states,
     refuse_clock_behind,
     require_collectable,
     side_states,
@@ -60,7 +61,7 @@ class Collection:
     Attributes:
         at: when (UTC).
         dry_run: whether nothing was moved or deleted.
-        states: how many commits are kept with their files.
+        states: how many commits are kept with their files, at least in part.
         listed: how many files the lake's tables have in the warehouse.
         garbage: how many of them nothing needs, nor has since an earlier collection, the grace period ago.
         garbage_bytes: their bytes.
@@ -129,6 +130,7 @@ class _Collector:
         self._record = context.expiry.newest()
         self._found_at: datetime | None = None
         self._marked: set[str] = set()
+        self._marked_in_part: set[str] = set()
         self._listed = 0
 
     def run(self, *, dry_run: bool) -> Collection:
@@ -158,9 +160,8 @@ class _Collector:
         files, size = self._garbage.totals()
         waiting, _ = self._waiting.totals()
         sample = tuple(place for place, _ in islice(chain(self._garbage, self._waiting), _SHOWN))
-        return Collection(
-            self._now, dry_run, len(self._marked), self._listed, files, size, waiting, sample, name, tuple(deleted)
-        )
+        states = len(self._marked | self._marked_in_part)
+        return Collection(self._now, dry_run, states, self._listed, files, size, waiting, sample, name, tuple(deleted))
 
     def _mark(self) -> Iterator[str]:
         """Mark what is needed now, and yield the places that were not marked before."""
@@ -168,6 +169,11 @@ class _Collector:
         for needed in reachable(self._context, new, self._seen):
             yield needed.place
         self._marked.update(new)
+        for part in self._record.parts if self._record is not None else ():
+            new = [commit for commit in part.kept if commit not in self._marked and commit not in self._marked_in_part]
+            for needed in reachable(self._context, new, self._seen, part.without):
+                yield needed.place
+            self._marked_in_part.update(new)
 
     def _pointers(self, since: datetime | None) -> Iterator[str]:
         """Yield every pointer that any commit has set since a time, the latest first."""
@@ -186,12 +192,13 @@ class _Collector:
     def _commits(self) -> Iterator[str]:
         """Yield the commits whose states are needed: of refs, and all that the newest record lets be named."""
         refs, record = self._context.catalog.refs(), self._record
+        published = published_states(self._context)
         kept = record.ids if record is not None else frozenset[str]()
         return chain(
-            main_states(self._context, refs, lambda commit: commit.id in kept),
+            (commit.id for commit in main_states(self._context, refs, lambda commit: commit.id in kept)),
             record.kept if record is not None else (),
-            branch_states(self._context, refs),
-            side_states(self._context, refs, record.at - record.grace if record is not None else _EVER),
+            branch_states(self._context, refs, published),
+            side_states(self._context, refs, published, record.at - record.grace if record is not None else _EVER),
         )
 
     def _folders(self) -> set[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lagoa.catalog.batches import BATCHES
 from lagoa.catalog.table_facts import INPUTS, damaged, table_document
 from lagoa.domain.commits import intents_of
+from lagoa.domain.tables import TableName
 from lagoa.errors import OutsideWarehouse
 from lagoa.storage.port import S3
 
@@ -55,7 +56,9 @@ class Needed:
     size: int | None = None
 
 
-def reachable(context: LakeContext, commits: Iterable[str], seen: Seen) -> Iterator[Needed]:
+def reachable(
+    context: LakeContext, commits: Iterable[str], seen: Seen, without: frozenset[str] = frozenset()
+) -> Iterator[Needed]:
     """Yield every file that some commits need, each once.
 
     A metadata file, list of manifests or manifest is opened once over all commits: give commits in the order of their
@@ -65,22 +68,24 @@ def reachable(context: LakeContext, commits: Iterable[str], seen: Seen) -> Itera
         context: the lake.
         commits: their ids.
         seen: the files that were yielded before, by place; what is in it is neither yielded nor opened again.
+        without: layers whose tables are not needed, nor as inputs of models of other layers.
 
     Raises:
         CatalogDamaged: a metadata file, list of manifests or manifest cannot be read: nobody knows what it needs.
         RefNotFound: there is no such commit.
     """
-    walk = _Walk(context.storage, seen)
+    walk = _Walk(context.storage, seen, without)
     before: frozenset[tuple[Any, str]] = frozenset()
     for id_ in commits:
         commit = context.catalog.get(id_)
-        pointers = frozenset(context.catalog.tables(id_).items())
+        tables = context.catalog.tables(id_).items()
+        pointers = frozenset((table, pointer) for table, pointer in tables if table.layer not in without)
         snapshots = _snapshots_of_intents(commit)
         written = {(table, pointer) for table, pointer in pointers if str(table) in snapshots}
         for table, pointer in sorted((pointers - before) | written):
             yield from walk.table(pointer, snapshots.get(str(table), frozenset()))
         for intent in intents_of(commit):
-            for location in intent.incoming:
+            for location in intent.incoming if TableName.of_text(intent.table).layer not in without else ():
                 yield from walk.once(location, "incoming")
         before = pointers
 
@@ -120,6 +125,7 @@ class _Walk:
 
     storage: Storage
     seen: Seen
+    without: frozenset[str] = frozenset()
 
     @property
     def io(self) -> FileIO:
@@ -146,7 +152,7 @@ class _Walk:
             place = place_of(self.storage, pointer)
         except OutsideWarehouse:
             return
-        if not self.seen.add(f"{place} {deep} {sorted(snapshots)}"):
+        if not self.seen.add(f"{place} {deep} {sorted(snapshots)} {sorted(self.without)}"):
             return
         document = table_document(pointer, self.storage.read)
         properties = document.get("properties") or {}
@@ -170,8 +176,9 @@ class _Walk:
             yield from self.once(location, "statistics", size)
         for location in lists:
             yield from self._list(location)
-        for _, input_pointer in sorted(inputs.items()):
-            yield from self.table(input_pointer, frozenset(), deep=False)
+        for name, input_pointer in sorted(inputs.items()):
+            if TableName.of_text(name).layer not in self.without:
+                yield from self.table(input_pointer, frozenset(), deep=False)
 
     def _list(self, location: str) -> Iterator[Needed]:
         from pyiceberg.manifest import read_manifest_list

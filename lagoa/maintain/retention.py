@@ -1,17 +1,19 @@
 """Expiry: which states are kept by `[retention]`, and which branches are deleted.
 
-No commit is removed, so that history stays one line on every catalog. A record says which commits are kept; reading the
-state of another one is refused, and after the grace period its files may be collected.
+No commit is removed, so that history stays one line on every catalog. A record says which commits are kept, whole or
+without the tables of some layers; reading the state of another one is refused, and after the grace period its files may
+be collected.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from lagoa.catalog.expiry import ExpiryRecord
+from lagoa.catalog.expiry import ExpiryRecord, PartlyKept
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN
 from lagoa.errors import ClockBehind, CommitLost, NotCollectable, RefNotFound
@@ -20,7 +22,7 @@ from lagoa.sandbox import PREFIX as SANDBOX
 from lagoa.sandbox import delete_sandbox, sandboxes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Container, Iterator, Mapping
     from datetime import datetime
 
     from lagoa.context import LakeContext
@@ -40,8 +42,9 @@ class Expiry:
         at: when (UTC).
         dry_run: whether nothing was done.
         refs: the branches that were deleted: runs, sandboxes and holds whose time is over.
-        kept: how many commits are kept: with their states, others than main's included.
+        kept: how many commits are kept, at least in part: with their states, others than main's included.
         expired: how many states of main cannot be read any more, the earlier ones included.
+        layers: for each layer that is kept for fewer days: of how many more states of main its tables cannot be read.
     """
 
     at: datetime
@@ -49,13 +52,15 @@ class Expiry:
     refs: tuple[str, ...]
     kept: int
     expired: int
+    layers: Mapping[str, int]
 
 
 def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
     """Delete the branches whose time is over, and record which states are kept.
 
-    Kept are the states that main had in the last `history_days`, the head of every branch and tag, and what it
-    has since it left main. So what trained models, holds, sandboxes, reviews and runs need is kept.
+    Kept are the states that main had in the last `history_days`, without the tables of layers that are kept for fewer
+    days; and with all tables the head of every branch and tag, and what it has since it left main. So what trained
+    models, holds, sandboxes, reviews and runs need is kept.
 
     Args:
         context: the lake.
@@ -73,51 +78,82 @@ def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
         over = [ref for ref in over if _delete(context, ref)]
     fault_point("expire.refs")
     refs = [each for each in context.catalog.refs() if each not in over]
-    kept = _kept(context, refs, now)
-    published = {commit for _, commit in context.catalog.moves(MAIN)}
+    published = published_states(context)
+    record = _record(context, refs, published, now)
     if not dry_run:
-        grace = timedelta(hours=context.settings.retention.grace_hours)
-        context.expiry.write(ExpiryRecord(now, grace, kept))
+        context.expiry.write(record)
         fault_point("expire.recorded")
         for replaced in context.expiry.files()[_RECORDS:]:
             context.expiry.discard(replaced)
-    return Expiry(now, dry_run, tuple(each.name for each in over), len(kept), len(published.difference(kept)))
+    expired = published.keys() - record.ids - record.partly.keys()
+    partly = Counter(layer for each in published.keys() & record.partly.keys() for layer in record.partly[each])
+    layers = {layer: partly[layer] for layer in sorted({*partly, *context.settings.retention.layer_days})}
+    kept = len(record.ids) + len(record.partly)
+    return Expiry(now, dry_run, tuple(each.name for each in over), kept, len(expired), layers)
 
 
-def _kept(context: LakeContext, refs: Collection[RefInfo], now: datetime) -> tuple[str, ...]:
-    """Return the commits that the policy keeps; what has expired before does not come back, if the policy changed."""
-    catalog, days = context.catalog, context.settings.retention.history_days
-    published = {commit: moment for moment, commit in catalog.moves(MAIN)}
-    recent = now - timedelta(hours=context.settings.retention.grace_hours)
-    oldest = None if days is None else min(now - timedelta(days=days), recent)
-
-    def last(commit: Commit) -> bool:
-        """Return whether a commit is the state that main had at the beginning of the time that is kept."""
-        return oldest is not None and published.get(commit.id, commit.committed_at) <= oldest
-
-    states = (main_states(context, refs, last), branch_states(context, refs), side_states(context, refs, recent))
-    found = dict.fromkeys(chain.from_iterable(states))
+def _record(
+    context: LakeContext, refs: Collection[RefInfo], published: Mapping[str, datetime], now: datetime
+) -> ExpiryRecord:
+    """Return what the policy keeps; what has expired before does not come back, if the policy changed."""
+    grace = timedelta(hours=context.settings.retention.grace_hours)
+    states = (branch_states(context, refs, published), side_states(context, refs, published, now - grace))
+    found = _states_of_main(context, refs, published, now)
+    found |= dict.fromkeys(chain.from_iterable(states), frozenset())
     before, heads = context.expiry.newest(), {ref.commit for ref in refs}
-    if before is None:
-        return tuple(found)
-    return tuple(
-        each for each in found if each in before.ids or each in heads or not before.has_expired(catalog.get(each))
-    )
+    if before is not None:
+        for commit in found.keys() - heads - before.ids:
+            if commit in before.partly:
+                found[commit] |= before.partly[commit]
+            elif before.has_expired(context.catalog.get(commit)):
+                del found[commit]
+    kept: dict[frozenset[str], list[str]] = defaultdict(list)
+    for commit, without in found.items():
+        kept[without].append(commit)
+    parts = (PartlyKept(without, tuple(commits)) for without, commits in kept.items() if without)
+    return ExpiryRecord(now, grace, tuple(kept[frozenset()]), tuple(parts))
 
 
-def main_states(context: LakeContext, refs: Collection[RefInfo], last: Callable[[Commit], bool]) -> Iterator[str]:
+def _states_of_main(
+    context: LakeContext, refs: Collection[RefInfo], published: Mapping[str, datetime], now: datetime
+) -> dict[str, frozenset[str]]:
+    """Return the commits of main that the policy keeps, newest first, each with the layers that it does not.
+
+    The state that main had at the beginning of a time counts to it, however old it is.
+    """
+    rules = context.settings.retention
+    recent = now - timedelta(hours=rules.grace_hours)
+    oldest = {layer: min(now - timedelta(days=days), recent) for layer, days in rules.layer_days.items()}
+    first = None if rules.history_days is None else min(now - timedelta(days=rules.history_days), recent)
+
+    def moment(commit: Commit) -> datetime:
+        return published.get(commit.id, commit.committed_at)
+
+    found = {}
+    without = frozenset[str]()
+    for commit in main_states(context, refs, lambda commit: first is not None and moment(commit) <= first):
+        found[commit.id] = without
+        without |= {layer for layer, since in oldest.items() if moment(commit) <= since}
+    return found
+
+
+def published_states(context: LakeContext) -> dict[str, datetime]:
+    """Return every commit that main has been at, with the time when it came there."""
+    return {commit: moment for moment, commit in context.catalog.moves(MAIN)}
+
+
+def main_states(context: LakeContext, refs: Collection[RefInfo], last: Callable[[Commit], bool]) -> Iterator[Commit]:
     """Yield the commits of main, newest first, to the first one of which `last` is true."""
     head = next(ref.commit for ref in refs if ref.name == MAIN)
     for commit in context.catalog.log(head):
-        yield commit.id
+        yield commit
         if last(commit):
             return
 
 
-def branch_states(context: LakeContext, refs: Collection[RefInfo]) -> Iterator[str]:
+def branch_states(context: LakeContext, refs: Collection[RefInfo], published: Container[str]) -> Iterator[str]:
     """Yield the head of each branch and tag, and what it has since it left main, with the state of both then."""
     catalog = context.catalog
-    published = {commit for _, commit in catalog.moves(MAIN)}
     head = next(ref.commit for ref in refs if ref.name == MAIN)
     for ref in sorted(refs, key=lambda each: each.name):
         yield ref.commit
@@ -130,10 +166,11 @@ def branch_states(context: LakeContext, refs: Collection[RefInfo]) -> Iterator[s
                     break
 
 
-def side_states(context: LakeContext, refs: Collection[RefInfo], since: datetime) -> Iterator[str]:
+def side_states(
+    context: LakeContext, refs: Collection[RefInfo], published: Container[str], since: datetime
+) -> Iterator[str]:
     """Yield the commits since a time of branches that main has taken: they are in its history, and can be named."""
     catalog = context.catalog
-    published = {commit for _, commit in catalog.moves(MAIN)}
     head = next(ref.commit for ref in refs if ref.name == MAIN)
     for taken in catalog.log(head):
         if taken.committed_at < since:

@@ -55,7 +55,7 @@ def list_batches(context: LakeContext, ref: str, table: TableName) -> list[Batch
         NotAllowed: the role may not read the quarantine.
     """
     context.require_quarantine_access()
-    pointers = context.pointers(ref)
+    pointers = context.pointers(ref, {table.layer, table.quarantine.layer})
     if table not in pointers:
         raise TableNotFound(table, ref, did_you_mean_name(table, pointers))
     held = context.batches.of(context.metadata.facts(pointers[table]).properties).all()

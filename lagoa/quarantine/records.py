@@ -12,7 +12,7 @@ from lagoa.domain.refs import MAIN
 from lagoa.domain.selection import Selection
 from lagoa.domain.sql_names import table_in_sql
 from lagoa.domain.suggestions import did_you_mean_name
-from lagoa.domain.tables import TableName
+from lagoa.domain.tables import QUARANTINE_LAYER, TableName
 from lagoa.errors import TableNotFound
 from lagoa.quarantine.waiting import Waiting, check_condition, selection_sql
 
@@ -96,7 +96,7 @@ def list_quarantine(context: LakeContext, ref: str = MAIN) -> list[RefusedCount]
         NotAllowed: the role may not read the quarantine.
     """
     context.require_quarantine_access()
-    pointers = context.pointers(ref)
+    pointers = context.pointers(ref, {QUARANTINE_LAYER})
     tables = {table: pointers[table] for table in sorted(pointers) if table.is_quarantine}
     if not tables:
         return []
@@ -165,7 +165,7 @@ def quarantine_at(context: LakeContext, ref: str, table: TableName) -> Pointers:
         RefNotFound: there is no such ref.
         TableNotFound: the ref has neither the table nor records that it refused.
     """
-    pointers = context.pointers(ref)
+    pointers = context.pointers(ref, {QUARANTINE_LAYER})
     if table.quarantine in pointers:
         return {table.quarantine: pointers[table.quarantine]}
     if table not in pointers:
@@ -183,7 +183,7 @@ def _commits_of(context: LakeContext, ref: str, table: TableName, batches: Colle
     found: dict[str, str] = {}
     if not batches:
         return found
-    for commit in context.catalog.log(context.resolve(ref).id):
+    for commit in context.catalog.log(context.resolve(ref, ()).id):
         for intent in json.loads(commit.properties.get(INTENTS, "[]")):
             batch = intent.get("batch")
             if batch and batch["id"] in batches and intent["table"] == str(table):

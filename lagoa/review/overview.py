@@ -196,7 +196,7 @@ def table_states(context: LakeContext, ref: str) -> list[TableState]:
 def table_state(context: LakeContext, table: str, ref: str) -> TableState:
     """Return a table at a ref; raises `TableNotFound`, `RefNotFound`, `InvalidName`."""
     name = TableName.parse(table)
-    pointers = context.pointers(ref)
+    pointers = context.pointers(ref, {name.layer})
     if name not in pointers:
         raise TableNotFound(name, ref, did_you_mean_name(name, pointers))
     return state_at(context, name, pointers[name])

@@ -98,7 +98,7 @@ def run_query(context: LakeContext, query: str, ref: str) -> Result:
         NotAllowed: it names a table that the role may not read.
     """
     tables = context.engine.tables_read(query)
-    commit = context.resolve(ref)  # also if no table is read: the ref must exist
+    commit = context.resolve(ref, {table.layer for table in tables})  # also if no table is read: the ref must exist
     pointers = context.catalog.tables(commit.id) if tables else {}
     for table in sorted(tables):
         if table.is_quarantine:

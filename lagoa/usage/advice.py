@@ -97,7 +97,8 @@ def advise(context: LakeContext, table: str, ref: str, days: int) -> Advice:
     Raises:
         TableNotFound, RefNotFound: there is no such table at the ref, or no such ref.
     """
-    name, pointers = TableName.parse(table), context.pointers(ref)
+    name = TableName.parse(table)
+    pointers = context.pointers(ref, {name.layer})
     if name not in pointers:
         raise TableNotFound(name, ref, did_you_mean_name(name, pointers))
     since = context.clock() - timedelta(days=days)

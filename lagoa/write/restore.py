@@ -61,13 +61,18 @@ def restore_tables(
         RefNotFound: no such ref, or its state has expired.
     """
     catalog = context.catalog
-    then = catalog.tables(context.resolve(source).id)
+    state = context.resolve(source, ())
+    then = catalog.tables(state.id)
     for table in tables:
         if table not in then:
             raise TableNotFound(table, source, did_you_mean_name(table, then))
     now = staged.tables
     wanted = {each: then.get(each) for table in tables for each in (table, table.quarantine)}
     changed = {table: pointer for table, pointer in wanted.items() if pointer != now.get(table)}
+    read = {table for table, pointer in changed.items() if pointer}
+    context.refuse_expired(source, state, {table.layer for table in read})
+    inputs = {each.layer for table in read for each in _inputs(context, then[table])}
+    context.refuse_expired(source, state, inputs)  # what they were built from is kept, and compared, with them
     staged.point(changed)
     for table in now.keys() & {table for table, pointer in changed.items() if pointer}:
         _keep_dropped(context, staged, table, now[table])
@@ -117,6 +122,11 @@ def _removed_batches(context: LakeContext, now: str | None, then: str) -> tuple[
 
 
 def _stale_inputs(context: LakeContext, pointer: str, tables: Mapping[TableName, str]) -> tuple[TableName, ...]:
-    built_from = json.loads(context.metadata.facts(pointer).properties.get(INPUTS, "{}"))
-    inputs = {TableName.parse(text): state for text, state in built_from.items()}
+    inputs = _inputs(context, pointer)
     return tuple(sorted(each for each in inputs if not context.metadata.same_rows(tables.get(each), inputs[each])))
+
+
+def _inputs(context: LakeContext, pointer: str) -> dict[TableName, str]:
+    """Return the state of each input that a table was built from."""
+    built_from = json.loads(context.metadata.facts(pointer).properties.get(INPUTS, "{}"))
+    return {TableName.parse(text): state for text, state in built_from.items()}

@@ -180,7 +180,7 @@ def blame(  # noqa: PLR0913 - each is the caller's choice
     name, limit = TableName.parse(table), max(limit, 0)
     if name.is_quarantine:
         context.require_quarantine_access()
-    head = context.resolve(ref)
+    head = context.resolve(ref, {name.layer})
     contract = _contract(context, name, ref, head)
     texts = key_of_values(contract, key)
     with context.engine.session({}) as session:
@@ -309,7 +309,8 @@ class _Walk:
             return self.rows.at(before)
         except (CatalogDamaged, QueryError, TableUnreadable):
             for parent in commit.parents[:1]:
-                self.context.expiry.refuse(self.context.catalog.get(parent), f"{MAIN}@{parent[:12]}")
+                state = self.context.catalog.get(parent)
+                self.context.expiry.refuse(state, f"{MAIN}@{parent[:12]}", {self.table.layer})
             raise
 
     def _moves(self, head: Commit) -> Iterator[tuple[Commit, str | None, str | None]]:

@@ -137,18 +137,18 @@ def diff(
         personal: whether values of columns that contracts classify as personal are returned, not `•••`.
 
     Raises:
-        RefNotFound: there is no such ref.
+        RefNotFound: there is no such ref, or its state, or that of a table to compare, has expired.
         TableUnreadable: others wrote something to a table that would not be read correctly.
         CatalogDamaged, QueryError: a file of a table cannot be read.
     """
-    before, after = context.resolve(a).id, context.resolve(b).id
-    changes = sorted(context.catalog.diff(before, after).items())
-    found = [
-        table_diff(context, table, pointers, samples)
-        for table, pointers in changes
-        if tables is None or table in tables
-    ]
-    return LakeDiff(before, after, tuple(found if personal else (_without_personal(context, each) for each in found)))
+    before, after = context.resolve(a, ()), context.resolve(b, ())
+    changes = sorted(context.catalog.diff(before.id, after.id).items())
+    compared = {table: pointers for table, pointers in changes if tables is None or table in tables}
+    for ref, commit in ((a, before), (b, after)):
+        context.refuse_expired(ref, commit, {table.layer for table in compared})
+    found = [table_diff(context, table, pointers, samples) for table, pointers in compared.items()]
+    shown = found if personal else (_without_personal(context, each) for each in found)
+    return LakeDiff(before.id, after.id, tuple(shown))
 
 
 def _without_personal(context: LakeContext, found: TableDiff) -> TableDiff:

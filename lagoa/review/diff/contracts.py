@@ -65,7 +65,7 @@ def contract_diff(
         RefNotFound: there is no such ref.
         ContractError: a contract that cannot be used; a table that has none and is not at the ref.
     """
-    pointers = context.pointers(ref)
+    pointers = context.pointers(ref, None if tables is None else {table.layer for table in tables})
     contracts = context.contracts
     found = []
     for table in sorted(tables if tables is not None else {*contracts.tables, *pointers}):

@@ -16,16 +16,16 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from lakes import LakeFolder
-from serial import WRITERS, Serial
+from serial import LOG, WRITERS, Serial
 
 from lagoa.domain import faults
 from lagoa.domain.refs import MAIN
 from lagoa.errors import LagoaError, StateExpired
 
 if TYPE_CHECKING:
-    from serial import Content
+    from serial import Content, Move
 
-DAYS = 4
+DAYS, BRONZE_DAYS = 4, 2
 STEPS = [step for step in (*faults.STEPS, *faults.OF_REBASE) if not step.startswith("engine")]
 
 
@@ -36,11 +36,13 @@ class Collected(Serial):
         """Return a new folder."""
         self.root = Path(mkdtemp(prefix="lagoa-collected-"))
         self.gone: set[str] = set()
+        self.bronze_gone: set[str] = set()
         self.tags: dict[str, Content] = {}
         self.collected = 0
         folder = LakeFolder(self.root, author="ana", memory_limit="500MB")
         with (self.root / "lagoa.toml").open("a") as file:
-            file.write(f"\n[retention]\nhistory_days = {DAYS}\ntrash_days = 1\n")
+            rules = f"history_days = {DAYS}\nlayer_days = {{ bronze = {BRONZE_DAYS} }}"
+            file.write(f"\n[retention]\n{rules}\ntrash_days = 1\n")
         return folder
 
     @rule(days=st.integers(1, 5))
@@ -95,6 +97,8 @@ class Collected(Serial):
         for (_, commit), (until, _) in pairwise(moves):
             if until <= now - timedelta(days=DAYS):
                 self.gone.add(commit)
+            if until <= now - timedelta(days=BRONZE_DAYS):
+                self.bronze_gone.add(commit)
         self.lake.expire(dry_run=False)
         self.collected += self.lake.collect(dry_run=False).garbage
 
@@ -103,14 +107,14 @@ class Collected(Serial):
         try:
             super().go_back(at)
         except StateExpired:
-            assert self.moves[at].commit in self.gone
+            assert self.moves[at].commit in self.bronze_gone
 
     def undo(self, at: int) -> type[LagoaError] | None:
         """Undo a publication, unless the state before it, or before one that was undone, has expired."""
         try:
             return super().undo(at)
         except StateExpired:
-            assert {each.commit for each in self.moves} & self.gone
+            assert {each.commit for each in self.moves} & self.bronze_gone
             return StateExpired
 
     def examine(self) -> None:
@@ -119,10 +123,7 @@ class Collected(Serial):
             self.lake = later(self.lake, days)
             self.clean()
             for move in self.moves[1:]:
-                try:
-                    self.compare(f"{MAIN}@{move.commit}", move.content)
-                except StateExpired:
-                    assert move.commit in self.gone
+                self.compare_kept(move)
             for name, content in self.tags.items():
                 self.compare(name, content)
             for name, writer in self.writers.items():
@@ -130,6 +131,22 @@ class Collected(Serial):
         log = [commit.id for commit in self.lake.log(limit=1000)]
         assert log == [move.commit for move in reversed(self.moves)]
         self.lake.close()
+
+    def compare_kept(self, move: Move) -> None:
+        """Compare what is kept of a state of main: all, all but bronze, or nothing."""
+        ref = f"{MAIN}@{move.commit}"
+        try:
+            self.compare(ref, move.content)
+        except StateExpired as expired:
+            layers = expired.layers
+        else:
+            return
+        assert move.commit in (self.bronze_gone if layers else self.gone)
+        if layers:
+            assert layers == ("bronze",)
+            with pytest.raises(StateExpired):
+                self.lake.sql(f"select * from {LOG}", ref)
+            self.compare(ref, move.content, leave_out=("bronze",))
 
     def teardown(self) -> None:
         """Remove the lake."""

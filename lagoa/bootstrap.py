@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lagoa.domain.credentials import drawn_tracking_password, secret_or_drawn, tracking_user
 from lagoa.domain.optional import extra
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.features import OnlineFeatures
     from lagoa.domain.ports.people import People
     from lagoa.domain.ports.publisher import Publisher
+    from lagoa.domain.ports.saving import SavableCatalog
     from lagoa.domain.ports.secrets import Secrets, Tokens
     from lagoa.domain.ports.sql_catalogs import SqlCatalogs
     from lagoa.domain.ports.training import Tracking, TrainingRuns
@@ -99,9 +100,7 @@ def open_for_restore(settings: Settings, home: str) -> Iterator[LakeContext]:
     secrets_of = cache(partial(open_secrets, settings))
     tokens = _sign_in(settings, secrets_of)
     storage = _storage_of(settings, tokens)(settings.warehouse_home or home)
-    if settings.catalog == "nessie" and home != (settings.warehouse_home or settings.warehouse_location):
-        message = f"The files of this backup are named by the warehouse of the time when the lake was made, {home}."
-        raise SettingsError(message, f'Set warehouse_home = "{home}" in lagoa.toml, then restore again.')
+    refuse_other_home(settings, home)
     if settings.catalog == "nessie":
         with closing(
             _context(settings, secrets_of, tokens, storage, _open_nessie(settings, tokens, storage))
@@ -115,6 +114,36 @@ def open_for_restore(settings: Settings, home: str) -> Iterator[LakeContext]:
         closing(_context(settings, secrets_of, tokens, storage, catalog)) as opened,
     ):
         yield opened
+
+
+def refuse_other_home(settings: Settings, home: str) -> None:
+    """Raise `SettingsError` if a lake that is restored to would not find its files.
+
+    Args:
+        settings: of the lake.
+        home: the warehouse that the restored lake was made with.
+    """
+    if settings.catalog == "nessie" and home != (settings.warehouse_home or settings.warehouse_location):
+        message = f"The files of the lake are named by the warehouse of the time when it was made, {home}."
+        place = f"[profiles.{settings.profile}] of lagoa.toml" if settings.profile else "lagoa.toml"
+        raise SettingsError(message, f'Set warehouse_home = "{home}" in {place}, then do it again.')
+
+
+def is_empty(settings: Settings) -> bool:
+    """Return whether a lake has no commits, so that a backup can be restored to it.
+
+    Raises:
+        CatalogDamaged: what is in the place of its catalog is none.
+        CatalogBusy: the catalog's server does not answer.
+    """
+    if settings.catalog == "nessie":
+        tokens = _sign_in(settings, cache(partial(open_secrets, settings)))
+        storage = _storage_of(settings, tokens)(settings.warehouse_home)
+        with closing(_open_nessie(settings, tokens, storage)) as there:
+            return cast("SavableCatalog", there).is_new()
+    from lagoa.adapters.sqlite.restoring import is_empty_file
+
+    return is_empty_file(settings.state_folder / CATALOG)
 
 
 def _context(

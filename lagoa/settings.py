@@ -414,7 +414,7 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
     Args:
         folder: the lake's.
         profile: name of a table `[profiles.<name>]` of the file, which overrides its other values; by default the
-            value of `LAGOA_PROFILE`, if it is set.
+            value of `LAGOA_PROFILE`, if it is set. Empty for no profile.
 
     Raises:
         LakeNotFound: the folder has no lagoa.toml.
@@ -427,7 +427,7 @@ def load_settings(folder: Path, profile: str | None = None) -> Settings:
         raise LakeNotFound(folder) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: {error}.", "Fix the file.") from error
-    profile = profile or os.environ.get(PROFILE_VARIABLE, "")
+    profile = os.environ.get(PROFILE_VARIABLE, "") if profile is None else profile
     values |= _profile(file, values.pop("profiles", {}), profile)
     try:
         # `root` is set again last: no variable may select contracts and data of another folder than the file's.

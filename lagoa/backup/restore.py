@@ -46,6 +46,7 @@ class Restored:
         left_out: number of receipts and records that were left out, as only their own login may write them, or as the
             lake has others of their id.
         new_ids: number of commits that have another id than they had.
+        ids: the new id of each of them, by the one that it had.
     """
 
     backup: Backup
@@ -55,6 +56,7 @@ class Restored:
     there: int
     left_out: int
     new_ids: int
+    ids: Mapping[str, str] = field(repr=False)
 
 
 def restore_backup(
@@ -114,6 +116,7 @@ class _Restoring:
     moment: datetime
     tell: Callable[[str], None]
     counts: Counter[str] = field(default_factory=Counter)
+    ids: Mapping[str, str] = field(default_factory=dict)
 
     def all(self, at: datetime | None) -> Restored:
         """Bring everything back; `main` last."""
@@ -137,9 +140,15 @@ class _Restoring:
         return self._done(0)
 
     def _done(self, refs: int) -> Restored:
-        counts = self.counts
         return Restored(
-            self.backup, self.moment, refs, counts["copied"], counts["there"], counts["left out"], counts["new ids"]
+            backup=self.backup,
+            at=self.moment,
+            refs=refs,
+            files=self.counts["copied"],
+            there=self.counts["there"],
+            left_out=self.counts["left out"],
+            new_ids=len(self.ids),
+            ids=self.ids,
         )
 
     def _saved(self, at: datetime | None) -> SavedCatalog:
@@ -170,7 +179,7 @@ class _Restoring:
 
     def _records(self, ids: Mapping[str, str]) -> None:
         fault_point("restore.catalog")
-        self.counts["new ids"] = len(ids)
+        self.ids = dict(ids)
         store = cast("SavableRecords", self.context.receipts)
         records = (read_record(each) for each in self._lines("receipts"))
         renamed = (SavedRecord(each.kind, with_new_ids(each.document, ids), each.kept_by) for each in records)

@@ -49,6 +49,8 @@ EXAMPLES = {
         "lagoa backup restore /backup/mylake --lake newlake",
         "lagoa backup restore /backup/mylake --at 2026-11-20T18:00:00Z",
     ],
+    "lake clone": ["lagoa lake clone ../copy", "lagoa lake clone ../copy --to-profile stack -o ids.csv"],
+    "lake migrate": ["lagoa lake migrate stack", "lagoa lake migrate --profile stack"],
     "branch list": ["lagoa branch list"],
     "branch create": ["lagoa branch create dev", "lagoa branch create fix --from main~1"],
     "branch delete": ["lagoa branch delete dev", "lagoa branch delete --merged --dry-run"],

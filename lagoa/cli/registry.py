@@ -36,6 +36,7 @@ COMMANDS = {
     "doctor": (".doctor", CARE),
     "maintain": (".maintain", CARE),
     "backup": (".backup", CARE),
+    "lake": (".lake", CARE),
     "branch": (".branch", REFS),
     "tag": (".tag", REFS),
     "sandbox": (".sandbox", REFS),

@@ -86,6 +86,12 @@ OF_RESTORE = (
 )
 """Fault points of a restore."""
 
+OF_CLONE = (
+    "clone.saved",  # the folder between the lakes has everything
+    "clone.restored",  # the new lake has everything, the folder between is still there
+)
+"""Fault points of a copy of a lake, beside those of its backup and its restore."""
+
 _hook: Callable[[str], None] | None = None
 
 
@@ -108,6 +114,7 @@ def fault_point(name: str) -> None:
             *OF_BACKUP,
             *OF_PRUNING,
             *OF_RESTORE,
+            *OF_CLONE,
         ):
             raise ValueError(f"{name!r} is not a fault point in lagoa.domain.faults")
         _hook(name)

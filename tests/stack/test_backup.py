@@ -8,13 +8,14 @@ import uuid
 import psycopg
 import pytest
 from minio import Minio
-from saved_lake import deliver, held, rows
+from saved_lake import deliver, held, killed, rows
 from small_lake import SmallLake
 
+from lagoa.backup.clone import clone_lake
 from lagoa.backup.create import create_backup
 from lagoa.backup.restore import restore_backup
 from lagoa.backup.verify import verify_backups
-from lagoa.errors import BackupRefused, LakeNotEmpty
+from lagoa.errors import BackupRefused, LakeNotEmpty, SettingsError
 from lagoa.settings import load_settings
 from tests.stack.conftest import emptied
 
@@ -133,6 +134,30 @@ def test_a_lake_moves_from_files_to_servers_and_back(small, settings, empty_ness
 
     back = SmallLake(tmp_path / "back")
     restore_backup(load_settings(back.root), str(tmp_path / "second"))
+    with back.open() as lake:
+        assert held(lake) == whole
+        assert lake.context.catalog.verify() == []
+        deliver(lake, back, 5)
+
+
+def test_a_lake_is_cloned_to_servers_and_back(small, settings, empty_nessie, tmp_path, monkeypatch):
+    monkeypatch.delenv("LAGOA_RECEIPTS")
+    embedded, back = SmallLake(tmp_path / "embedded"), SmallLake(tmp_path / "back")
+    before, refs = filled(embedded)
+    with embedded.open() as lake:
+        whole = held(lake)
+    source, home = load_settings(embedded.root), f"{embedded.root}/.lagoa/warehouse"
+    with pytest.raises(SettingsError, match=f'Set warehouse_home = "{home}"'):
+        clone_lake(source, settings)
+    there = settings.model_copy(update={"warehouse_home": home, "receipts": "postgres"})
+    killed("restore.records", lambda: clone_lake(source, there))
+    done = clone_lake(source, there)
+    with small.open(warehouse_home=home, receipts="postgres") as lake:
+        assert held(lake, ids=False) == before
+        assert {ref.name: ref.commit for ref in lake.refs()} == {name: done.ids[id_] for name, id_ in refs.items()}
+        for publication in lake.publications():
+            assert lake.context.receipts.of_commit(publication.commit) is not None
+    clone_lake(there, load_settings(back.root))
     with back.open() as lake:
         assert held(lake) == whole
         assert lake.context.catalog.verify() == []

@@ -27,10 +27,8 @@ def restored_file(path: Path, home: str) -> Iterator[SqliteCatalog]:
         LakeNotEmpty: the catalog there has commits.
         CatalogDamaged: what is there is no catalog.
     """
-    if path.is_file() and path.stat().st_size:
-        with closing(SqliteCatalog(path, create=False)) as there:
-            if not there.is_new():
-                raise LakeNotEmpty(str(path))
+    if not is_empty_file(path):
+        raise LakeNotEmpty(str(path))
     partial = path.with_name(f"{path.name}.restoring")
     _remove(partial)
     with closing(SqliteCatalog(partial)) as catalog:
@@ -38,6 +36,14 @@ def restored_file(path: Path, home: str) -> Iterator[SqliteCatalog]:
         yield catalog
     _remove(path)  # with what SQLite keeps beside a file: it would be taken for the new one's
     partial.replace(path)
+
+
+def is_empty_file(path: Path) -> bool:
+    """Return whether a catalog has no commits, or is missing; raises `CatalogDamaged` where it is no catalog."""
+    if not path.is_file() or not path.stat().st_size:
+        return True
+    with closing(SqliteCatalog(path, create=False)) as there:
+        return there.is_new()
 
 
 def _remove(path: Path) -> None:

@@ -118,7 +118,9 @@ def backup_restore(
     with working("reading the backup") as tell:
         done = restore_backup(settings, place, at=_time(at), missing=missing, tell=tell)
     if as_json:
-        emit_json(asdict(replace(done, backup=replace(done.backup, items={}, lists=(), state={}))))
+        told = asdict(replace(done, backup=replace(done.backup, items={}, lists=(), state={}), ids={}))
+        del told["ids"]
+        emit_json(told)
         return
     what = "Lost files and records of" if missing else f"{counted(done.refs, 'ref')} of"
     say(f"{what} backup {done.backup.id} are back, as of {moment(done.at)}.")

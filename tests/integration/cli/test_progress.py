@@ -82,6 +82,8 @@ COMMANDS = {
     "backup verify ../backup": "reading the backups",
     "backup restore ../backup --missing": "reading the backup",
     "backup prune ../backup": "reading the backups",
+    "lake clone ../copied": "copying the lake",
+    "lake migrate other": "copying the lake",
 }
 """What is shown while each command works, as a pattern, in an order in which all of them can be done."""
 
@@ -121,7 +123,7 @@ def waited(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ok(lake, "ingest", write(folder, "wrong.csv", WRONG), "--into", "bronze.people", "--branch", "dev")
     write(folder, "more.csv", MORE)
     with (lake / "lagoa.toml").open("a") as file:
-        file.write("backup = { keep = { last = 1 } }\n")
+        file.write('backup = { keep = { last = 1 } }\n[profiles.other]\nstate = ".other"\n')
     (folder / "deliveries").mkdir()
     write(folder / "deliveries", "people.csv", MORE.replace("4,", "8,").replace("5,", "9,"))
     return lake

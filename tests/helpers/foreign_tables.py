@@ -55,13 +55,13 @@ def delete_equal(table, column, *values, partition=None):
     _add_deletes(table, rows, DataFileContent.EQUALITY_DELETES, partition, ids=[field.field_id])
 
 
-def add_file(table, rows, *, partition=None, mapping=True):
-    """Add a file whose columns have no field ids, as files of a Hive table have none."""
+def add_file(table, rows, *, partition=None, mapping=True, **told):
+    """Add a file whose columns have no field ids, as files of a Hive table have none; its manifest tells so of it."""
     path = _write(table, rows)
     size = len(table.io.new_input(path))
     file = DataFile.from_args(
         content=DataFileContent.DATA, file_path=path, file_format=FileFormat.PARQUET,
-        partition=partition or Record(), record_count=len(rows), file_size_in_bytes=size,
+        partition=partition or Record(), file_size_in_bytes=size, **{"record_count": len(rows), **told},
     )  # fmt: skip
     file.spec_id = table.metadata.default_spec_id
     with table.transaction() as transaction:

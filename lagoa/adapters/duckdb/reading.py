@@ -43,6 +43,8 @@ def read_files(
     means: Means,
     table: TableMetadata,
     files: Sequence[DataFile],
+    *,
+    whole: bool = False,
 ) -> str | None:
     """Return SQL to select from that reads data files; None if the table's metadata is needed for it.
 
@@ -51,6 +53,7 @@ def read_files(
         means: of the session; the columns of files that were not looked at before are added to it.
         table: the table.
         files: some of its data files.
+        whole: whether all rows are read, so that no join leaves out row groups: files are looked at only if they must.
     """
     if any(file.file_format != FileFormat.PARQUET for file in files):
         return None
@@ -58,13 +61,14 @@ def read_files(
     location = _location_sql(means.storage, paths, files)
     if location is None:
         return None
-    columns = _columns(cursor, means.file_columns, paths)
     fields = table.schema().fields
     options = f"filename = {text_in_sql(FILE_COLUMN)}, hive_partitioning = false"
     listed = f"read_parquet([{', '.join(map(text_in_sql, paths))}], {options}"
+    by_id = all(is_plain(field.field_type) for field in fields) and _lacks_nothing(table, files)
+    columns = set() if whole and by_id else _columns(cursor, means.file_columns, paths)
     if len(columns) == 1 and {each[:2] for each in columns.pop() if each[0] is not None} == set(_names(fields)):
         return f"(SELECT {', '.join(map(_typed, fields))}, {location} AS {FILE_COLUMN} FROM {listed}))"
-    if all(is_plain(field.field_type) for field in fields) and _lacks_nothing(table, files):
+    if by_id:
         entries = ", ".join(
             f"{field.field_id}: {{name: {text_in_sql(field.name)}, "
             f"type: {text_in_sql(duckdb_type(field.field_type))}, default_value: NULL}}"

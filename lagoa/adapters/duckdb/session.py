@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,7 +16,7 @@ from lagoa.adapters.duckdb.sql import query_error
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     import pyarrow as pa
@@ -156,12 +157,28 @@ class DuckDBSession:
         """Return the names of a query's columns; it is not run."""
         return self.query(f"SELECT * FROM ({query}\n) LIMIT 0", parameters).columns
 
-    def data_files(self, table: TableMetadata, files: Sequence[DataFile]) -> str | None:
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[tuple[str, list[tuple[int, int, int]]]]:
+        """Yield a function of SQL that is true, and the list of what it was called with; see `SqlSession.noting`."""
+        name, notes = f"_lagoa_note_{uuid.uuid4().hex}", []
+
+        def note(one: int, two: int, three: int) -> bool:
+            notes.append((one, two, three))
+            return True
+
+        # Without side effects it might not be called.
+        self._cursor.create_function(name, note, ["BIGINT", "HUGEINT", "UBIGINT"], "BOOLEAN", side_effects=True)
+        try:
+            yield name, notes
+        finally:
+            self._cursor.remove_function(name)
+
+    def data_files(self, table: TableMetadata, files: Sequence[DataFile], *, whole: bool = False) -> str | None:
         """Return SQL that reads some data files of a table; see `SqlSession.data_files`."""
         from lagoa.adapters.duckdb.reading import read_files
 
         try:
-            return read_files(self._cursor, self._means, table, files)
+            return read_files(self._cursor, self._means, table, files, whole=whole)
         except duckdb.Error as error:
             raise query_error(error) from error
 

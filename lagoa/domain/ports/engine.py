@@ -105,10 +105,21 @@ class SqlSession(Protocol):
     def columns(self, query: str, parameters: Sequence[Any] = ()) -> list[str]:
         """Return the names of a query's columns without running it."""
 
-    def data_files(self, table: TableMetadata, files: Sequence[DataFile]) -> str | None:
+    def noting(self) -> AbstractContextManager[tuple[str, list[tuple[int, int, int]]]]:
+        """Yield the name of a SQL function of three integers, and the list of what it was called with; it is true.
+
+        So a query whose rows are written says something else, too. The function is gone afterwards.
+        """
+
+    def data_files(self, table: TableMetadata, files: Sequence[DataFile], *, whole: bool = False) -> str | None:
         """Return SQL, for a FROM clause, that reads data files of a table in its schema, with `FILE_COLUMN`.
 
         None if they can only be read through the table's metadata. Deleted rows are not left out.
+
+        Args:
+            table: the table.
+            files: some of its data files.
+            whole: whether all of their rows are read: then none is opened before where metadata says enough.
         """
 
     def table_at(self, pointer: str) -> str:

@@ -15,6 +15,7 @@ import pytest
 from lagoa.domain import faults
 from lagoa.domain.tables import TableName
 from lagoa.errors import WriteError
+from lagoa.maintain.compaction import rewriting
 from lagoa.maintain.compaction.need import need_of
 from lagoa.maintain.compaction.rewriting import rows_digest
 
@@ -49,7 +50,14 @@ def exact(lake, table):
     return sorted(map(repr, lake.sql(f"select * from {table}").fetchall()))
 
 
-def test_each_value_is_the_same(folder, lake, dev):
+@pytest.fixture(params=[True, False])
+def at_once(request, monkeypatch):
+    """Have the old files read once, or a second time to compare them, as large ones are."""
+    if not request.param:
+        monkeypatch.setattr(rewriting, "AT_ONCE", 0)
+
+
+def test_each_value_is_the_same(folder, lake, dev, at_once):
     folder.contract("bronze.t", TYPES)
     for row in range(3):
         dev.append("bronze.t", pa.table({name: pa.array([None], ARROW[name]) for name in VALUES}))
@@ -85,7 +93,7 @@ def test_rows_that_differ_are_told_apart(folder, lake, dev, one, other):
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_new_files_with_other_rows_are_refused(folder, lake, dev):
+def test_new_files_with_other_rows_are_refused(folder, lake, dev, at_once):
     folder.contract("bronze.t", "id:long")
     for number in range(5):
         dev.append("bronze.t", pa.table({"id": [number]}))
@@ -105,6 +113,18 @@ def test_new_files_with_other_rows_are_refused(folder, lake, dev):
     finally:
         faults.set_hook(None)
     assert data_files(lake, "bronze.t") == before
+
+
+@pytest.mark.parametrize("told", [{"record_count": 3}, {"null_value_counts": {1: 1}}])
+def test_new_files_without_what_manifests_count_are_refused(folder, lake, dev, told):
+    folder.contract("bronze.t", "id:long")
+    for number in range(5):
+        dev.append("bronze.t", pa.table({"id": [number]}))
+    others.add_file(dev.catalog().load_table("bronze.t"), pa.table({"id": [5, 6]}), **told)
+    dev.publish()
+    with pytest.raises(WriteError, match="are not those of the old ones"):
+        lake.compact()
+    assert len(data_files(lake, "bronze.t")) == 6
 
 
 def test_a_partitioned_and_sorted_table_has_one_file_a_partition_in_order(folder, lake, dev):

@@ -123,7 +123,6 @@ def create_backup(
         )
         place.settle()
         write_backup(place, backup)
-        place.settle()
         fault_point("backup.written")
     return backup
 

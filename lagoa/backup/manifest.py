@@ -142,10 +142,10 @@ def backup_ids(place: Place) -> list[str]:
 
 
 def write_backup(place: Place, backup: Backup) -> None:
-    """Write the manifest: the backup is complete with it."""
+    """Write the manifest: the backup is complete with it, and everything else of it has to be on the disk by now."""
     document = {"format": FORMAT, **asdict(backup), "at": backup.at.isoformat()}
     signed = {**document, "sha256": _digest(document)}
-    with place.create(f"{BACKUPS}/{backup.id}.json") as stream:
+    with place.create(f"{BACKUPS}/{backup.id}.json", durable=True) as stream:
         stream.write(json.dumps(signed, indent=1).encode())
 
 

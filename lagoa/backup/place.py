@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
+import io
 import os
 import secrets
 import sqlite3
@@ -27,8 +29,8 @@ _PART = 4 * 2**20
 
 _PARTIAL = ".partial-"
 
-_LARGE = 4 * 2**20
-"""Bytes from which on a file is brought to the disk by itself."""
+_WRITTEN_AHEAD = 4 * 2**20
+"""After so many bytes of a file the disk is told to begin with them."""
 
 _of_thread = threading.local()
 """The buffer of each thread: for many small files, making one takes longer than copying."""
@@ -47,14 +49,19 @@ class Place(Protocol):
     def open(self, name: str) -> Any:
         """Open a file to read its bytes; raises `FileNotFoundError`, `OSError`."""
 
-    def create(self, name: str) -> Any:
-        """Return a context manager of a stream: what is written is there once the block ends without an error."""
+    def create(self, name: str, *, durable: bool = False) -> Any:
+        """Return a context manager of a stream: what is written is there once the block ends without an error.
+
+        Args:
+            name: the file.
+            durable: whether it is on the disk by then, before anybody sees it; else `settle` brings it there.
+        """
 
     def remove(self, names: Sequence[str]) -> None:
         """Delete files, those that are not there as well; raises `OSError`, `NotAllowed`."""
 
     def settle(self) -> None:
-        """Bring everything that was written to the disk."""
+        """Bring everything that was written to the disk; raises `OSError`."""
 
 
 class Folder:
@@ -88,21 +95,23 @@ class Folder:
         return (self.path / name).open("rb", buffering=0)
 
     @contextmanager
-    def create(self, name: str) -> Iterator[BinaryIO]:
+    def create(self, name: str, *, durable: bool = False) -> Iterator[BinaryIO]:
         """Write beside a file, then rename."""
         target = self.path / name
         partial = target.with_name(f"{target.name}{_PARTIAL}{secrets.token_hex(4)}")
         try:
-            file = partial.open("xb", buffering=0)
+            file = _NewFile(partial)
         except FileNotFoundError:
             target.parent.mkdir(parents=True, exist_ok=True)
-            file = partial.open("xb", buffering=0)
+            file = _NewFile(partial)
         try:
             with file:
                 yield file
-                if file.tell() >= _LARGE:  # the disk writes while other threads hash
+                if durable:
                     os.fsync(file.fileno())
             partial.replace(target)
+            if durable:
+                _sync_folder(target.parent)
         except BaseException:
             with suppress(OSError):
                 partial.unlink()
@@ -121,7 +130,7 @@ class Folder:
 
     def settle(self) -> None:
         """Bring everything that was written to the disk: one call, as one for each small file takes much longer."""
-        os.sync()
+        _sync_file_system(self.path)
 
 
 class Bucket:
@@ -153,7 +162,7 @@ class Bucket:
             return self._objects.connection().open_input_stream(f"{self._top}/{name}", compression=None)
 
     @contextmanager
-    def create(self, name: str) -> Iterator[Any]:
+    def create(self, name: str, *, durable: bool = False) -> Iterator[Any]:  # noqa: ARG002 - the store has what it confirmed
         """Write an object, which is there once the stream is closed."""
         with self._objects.errors_translated():
             stream = self._objects.connection().open_output_stream(f"{self._top}/{name}", compression=None)
@@ -166,6 +175,51 @@ class Bucket:
 
     def settle(self) -> None:
         """Do nothing: the store has what it confirmed."""
+
+
+class _NewFile(io.FileIO):
+    """A file that the disk writes while more of it comes, so that little is left to wait for in the end."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "xb")
+        self._size = self._begun = 0
+
+    def write(self, data: Any) -> int:
+        """Write bytes; return how many."""
+        count = super().write(data)
+        self._size += count
+        if self._size - self._begun >= _WRITTEN_AHEAD and hasattr(os, "posix_fadvise"):  # macOS has none
+            # They are not going to be read soon, says this, for which they have to be written: it does not wait.
+            os.posix_fadvise(self.fileno(), self._begun, self._size - self._begun, os.POSIX_FADV_DONTNEED)
+            self._begun = self._size
+        return count
+
+
+def _sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _sync_file_system(path: Path) -> None:
+    """Bring everything in the file system of a folder to the disk; raises `OSError` if the disk could not write it.
+
+    `os.sync` waits for all file systems, and says nothing of errors; it is taken where the system has no better call.
+    """
+    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if call is None:
+        os.sync()
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        if call(folder):
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(path))
+    finally:
+        os.close(folder)
 
 
 def copied(source: Any, target: Any | None) -> tuple[int, str]:

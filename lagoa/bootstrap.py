@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from lagoa.adapters.postgres.lazy import Login
     from lagoa.context import LakeContext
     from lagoa.domain.approvals import Approval
+    from lagoa.domain.engines import EngineName
     from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.ports.checks import Auditor, ReceiptStore
-    from lagoa.domain.ports.engine import ModelEngine, SqlEngine
+    from lagoa.domain.ports.engine import Asked, ModelEngine, SqlEngine
     from lagoa.domain.ports.features import OnlineFeatures
     from lagoa.domain.ports.people import People
     from lagoa.domain.ports.publisher import Publisher
@@ -276,7 +277,21 @@ def _spark_engine(
         conf=conf,
     )
     open_engine = partial(_worker_engine, settings.target_file_mb * 1024**2)
-    return SparkEngine(options, storage, catalog.lend, open_engine)
+    return SparkEngine(options, storage, catalog.lend, open_engine, _log_of(settings, "spark"))
+
+
+def _log_of(settings: Settings, engine: EngineName) -> Asked:
+    """Return what adds the queries of an engine to the log."""
+    from lagoa.usage.other_engines import log_own_query
+
+    return partial(log_own_query, settings, sql_without_values(), engine)
+
+
+def sql_without_values() -> Callable[[str], str]:
+    """Return what removes the values from a query in DuckDB's SQL; what is no query becomes empty."""
+    from lagoa.adapters.duckdb.no_values import value_remover
+
+    return value_remover()
 
 
 def _worker_engine(target_file_bytes: int, storage: Storage, spill: Path) -> SqlEngine:
@@ -296,7 +311,7 @@ def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog) 
     if access is None:
         message = f"The stack of this lake ({stack}) has no Trino beside its Nessie."
         raise SettingsError(message, "Start it with `lagoa stack up --only trino`, on this machine.")
-    return TrinoEngine(stack, access, storage, catalog.lend)
+    return TrinoEngine(stack, access, storage, catalog.lend, _log_of(settings, "trino"))
 
 
 def _open_state(

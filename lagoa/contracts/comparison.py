@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.fields import Difference, FieldComparison
+from lagoa.domain.bloom import bloom_columns
 
 if TYPE_CHECKING:
     from pyiceberg.partitioning import PartitionSpec
@@ -78,6 +79,11 @@ def _table_differences(contract: Contract, metadata: TableMetadata, schema: Sche
     if metadata.sort_order().fields != contract.sort_order(schema).fields:
         now, then = _sort_in_words(metadata.sort_order(), metadata.schema()), ", ".join(contract.sort)
         found.append(Difference("sort", None, now or None, then or None, "evolves", note))
+    blooms, wanted = bloom_columns(metadata.properties), tuple(sorted(contract.bloom))
+    if blooms != wanted:
+        now, then = ", ".join(blooms), ", ".join(wanted)
+        note = "new files have bloom filters of these columns; existing files stay as they are"
+        found.append(Difference("bloom", None, now or None, then or None, "evolves", note))
     return found
 
 

@@ -150,6 +150,7 @@ class Contract:
         key: columns that identify a row; empty if there is no key.
         partition: partition transforms, such as `month(sold_at)`; None if the contract does not set any.
         sort: sort fields, such as `sold_at desc`.
+        bloom: columns that the files have bloom filters of.
         order_by: of rows with the same key, the one with the greatest value in this column wins a merge.
         materialization: how a model builds it; None if no model does.
         scd2: how its history is built; None if it has none.
@@ -174,6 +175,7 @@ class Contract:
     key: tuple[str, ...] = ()
     partition: tuple[str, ...] | None = None
     sort: tuple[str, ...] = ()
+    bloom: tuple[str, ...] = ()
     order_by: str | None = None
     materialization: Materialization | None = None
     scd2: Scd2 | None = None

@@ -50,7 +50,7 @@ def from_document(document: str, table: TableName, file: Path, formats: SourceFo
         formats: the formats of the files that tables are loaded from.
     """
     said: dict[str, Any] = json.loads(document)
-    _unpack(said, tuple, ("key", "partition", "sort", "dropped"))
+    _unpack(said, tuple, ("key", "partition", "sort", "bloom", "dropped"))
     _unpack(said, MappingProxyType, ("drift", "severity"))
     if "source" in said:
         said["source"] = formats[said["source"]["format"]].options.model_validate(said["source"])

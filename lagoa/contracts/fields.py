@@ -30,7 +30,18 @@ if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
 
 Kind = Literal[
-    "added", "dropped", "renamed", "type", "optional", "required", "order", "description", "key", "partition", "sort"
+    "added",
+    "dropped",
+    "renamed",
+    "type",
+    "optional",
+    "required",
+    "order",
+    "description",
+    "key",
+    "partition",
+    "sort",
+    "bloom",
 ]
 Effect = Literal["evolves", "enforced", "refused"]
 

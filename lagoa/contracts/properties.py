@@ -118,6 +118,7 @@ class TableProperties(BaseModel):
         source: the format of its files; a table with a source has the lineage columns.
         partition: partition transforms, such as `month(sold_at)`.
         sort: columns that the files are sorted by, such as `customer_id` or `sold_at desc`.
+        bloom: columns whose values the files have bloom filters of, for queries that look for single values.
         order_by: of rows with the same key, the one with the greatest value in this column wins a merge.
         materialization: how a model builds the table: completely (`full`), by key (`merge`), as the history of its
             rows (`scd2`), or by increments (`incremental`).
@@ -137,6 +138,7 @@ class TableProperties(BaseModel):
     source: dict[str, Any] | None = Field(None, alias="lagoa.source")
     partition: list[Text] | None = Field(None, alias="lagoa.partition")
     sort: list[Text] = Field([], alias="lagoa.sort")
+    bloom: list[Text] = Field([], alias="lagoa.bloom")
     order_by: Text | None = Field(None, alias="lagoa.orderBy")
     materialization: Materialization | None = Field(None, alias="lagoa.materialization")
     scd2: Scd2 | None = Field(None, alias="lagoa.scd2")

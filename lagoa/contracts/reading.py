@@ -17,6 +17,7 @@ from lagoa.contracts.renames import check_renames
 from lagoa.contracts.scd2 import check_history
 from lagoa.contracts.source_checks import check_source
 from lagoa.contracts.sources import read_source
+from lagoa.domain.bloom import BLOOM_TYPES
 from lagoa.domain.tables import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def read_contract(file: ContractFile, table: TableName, formats: SourceFormats) 
         key=key,
         partition=None if extra.partition is None else tuple(extra.partition),
         sort=tuple(extra.sort),
+        bloom=tuple(extra.bloom),
         order_by=extra.order_by,
         materialization=extra.materialization,
         scd2=extra.scd2 or (Scd2() if extra.materialization == "scd2" else None),
@@ -228,6 +230,9 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
         with file.going_on():
             place = (*places["lagoa.sort"], number)
             _ordered(file, contract, place, _parsed(file, place, SortField.parse, text, SORTS).column)
+    for number, name in enumerate(contract.bloom):
+        with file.going_on():
+            _check_bloom(file, contract, (*places["lagoa.bloom"], number), name)
     with file.going_on():
         if contract.order_by is not None:
             _ordered(file, contract, places["lagoa.orderBy"], contract.order_by)
@@ -241,6 +246,15 @@ def _check_table(file: ContractFile, contract: Contract) -> None:
     if contract.materialization == "merge" and not contract.key:
         message = "lagoa.materialization is merge, and the table has no key."
         raise file.error(places["lagoa.materialization"], message, "Give key columns `primaryKey: true`.")
+
+
+def _check_bloom(file: ContractFile, contract: Contract, place: Location, name: str) -> None:
+    column = file.known_column(contract, place, name)
+    if parse_type(column.type).name not in BLOOM_TYPES:
+        message = f"column {name} is {column.type}, and no engine looks for its values in bloom filters."
+        raise file.error(place, message, f"Choose a column of type {', '.join(BLOOM_TYPES)}.")
+    if contract.bloom.count(name) > 1 and contract.bloom.index(name) != place[-1]:
+        raise file.error(place, f"column {name} occurs twice.", "Remove one of the two.")
 
 
 def _check_partition(file: ContractFile, contract: Contract, where: Location) -> None:

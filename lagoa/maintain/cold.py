@@ -29,7 +29,7 @@ from lagoa.storage.port import S3
 from lagoa.usage.log import logged_queries, logged_since
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
@@ -79,8 +79,9 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
         FileNotMoved: a file cannot be copied; it stays where it is.
     """
     folder, now = _folder(context), context.clock()
-    begun, history = logged_since(context), list(_history(context))
-    pointers, asked = _pointers(context, history), _asked(context, history)
+    begun, history = logged_since(context.settings), list(_history(context))
+    pointers = _pointers(context, history)
+    asked = _asked(context, history, pointers)
     known = {pointer for each in pointers.values() for pointer in each}  # of others the files may be gone
     moved: dict[TableName, list[int]] = defaultdict(list)
     waiting = {}
@@ -171,13 +172,14 @@ def _pointers(
     return found
 
 
-def _asked(context: LakeContext, history: Iterable[tuple[Commit, frozenset[str]]]) -> dict[str, datetime]:
+def _asked(
+    context: LakeContext,
+    history: Iterable[tuple[Commit, frozenset[str]]],
+    pointers: Mapping[TableName, Iterable[str]],
+) -> dict[str, datetime]:
     """Return when each pointer was read last: by a query, or by a model that was built."""
-    found: dict[str, datetime] = {}
     oldest = context.clock() - timedelta(days=max(context.settings.cold.days.values(), default=0))
-    for query in logged_queries(context, oldest):
-        for pointer in query.tables.values():
-            found[pointer] = max(query.at, found.get(pointer, query.at))
+    found = _queried(context, pointers, oldest)
     for commit, without in history:
         if commit.committed_at < oldest or not commit.parents:
             continue
@@ -186,6 +188,27 @@ def _asked(context: LakeContext, history: Iterable[tuple[Commit, frozenset[str]]
             properties = table_document(written, context.storage.read).get("properties") or {}
             for read in json.loads(properties.get(INPUTS, "{}")).values():
                 found[read] = max(commit.committed_at, found.get(read, commit.committed_at))
+    return found
+
+
+def _queried(
+    context: LakeContext, pointers: Mapping[TableName, Iterable[str]], oldest: datetime
+) -> dict[str, datetime]:
+    """Return when each pointer was read last by a query."""
+    found: dict[str, datetime] = {}
+    snapshots: dict[TableName, dict[int | None, datetime]] = defaultdict(dict)
+    for query in logged_queries(context.settings, oldest):
+        for table, state in query.tables.items():
+            if isinstance(state, str):
+                found[state] = max(query.at, found.get(state, query.at))
+            else:
+                snapshots[table][state] = max(query.at, snapshots[table].get(state, query.at))
+    for table, times in snapshots.items():
+        for pointer in pointers.get(table, ()):
+            snapshot = table_document(pointer, context.storage.read).get("current-snapshot-id")
+            at = times.get(None if snapshot in {None, -1} else snapshot)
+            if at is not None:
+                found[pointer] = max(at, found.get(pointer, at))
     return found
 
 

@@ -4,32 +4,30 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from lagoa.catalog.readable import table_at
+from lagoa.domain.bloom import BLOOM_TYPES
 from lagoa.domain.sql_names import name_in_sql, table_in_sql
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import TableNotFound
 from lagoa.usage.columns import TableUse, table_use
 from lagoa.usage.log import logged_queries
+from lagoa.usage.row_groups import lookups, row_groups, share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
-    import pyarrow.parquet as pq
     from pyiceberg.table import StaticTable
 
     from lagoa.context import LakeContext
     from lagoa.usage.columns import ColumnUse
-
-_FILES = 200
-"""So many files are looked at; of more, every second, third and so on."""
+    from lagoa.usage.row_groups import Lookups
 
 _VALUES = 100
 """So many values of a column are looked for in the files."""
@@ -51,7 +49,7 @@ class Proposal:
     """A change of the contract.
 
     Attributes:
-        what: the property: `partition` or `sort`.
+        what: the property: `partition`, `sort` or `bloom`.
         value: what it would be set to.
         column: the column whose filters gain by it.
         queries: of the log that filter by that column.
@@ -59,7 +57,7 @@ class Proposal:
         then: the share that is expected.
     """
 
-    what: Literal["partition", "sort"]
+    what: Literal["partition", "sort", "bloom"]
     value: tuple[str, ...]
     column: str
     queries: int
@@ -89,10 +87,10 @@ class Advice:
 
 
 def advise(context: LakeContext, table: str, ref: str, days: int) -> Advice:
-    """Return what the queries of the last days would gain by another partition or order of a table.
+    """Return what the queries of the last days would gain by another partition or order of a table, or bloom filters.
 
     Which files and row groups a filter reads is found by values of the table itself: a random choice of them is looked
-    for in the bounds of each row group. They stay in this process.
+    for in the bounds of each row group, and in the column as some of the files have it. They stay in this process.
 
     Raises:
         TableNotFound, RefNotFound: there is no such table at the ref, or no such ref.
@@ -102,55 +100,47 @@ def advise(context: LakeContext, table: str, ref: str, days: int) -> Advice:
     if name not in pointers:
         raise TableNotFound(name, ref, did_you_mean_name(name, pointers))
     since = context.clock() - timedelta(days=days)
-    use = table_use(logged_queries(context, since), name, context.contracts)
+    use = table_use(logged_queries(context.settings, since), name, context.contracts)
     state = table_at(context.storage, pointers[name])
-    groups, size = _row_groups(state)
+    groups, size = row_groups(state)
     filtered = {column: each for column, each in use.columns.items() if each.filtered}
     values = _values(context, name, pointers[name], list(filtered)) if groups else {}
-    shares = {column: _share(groups, column, found) for column, found in values.items()}
+    shares = {column: share(groups, column, found) for column, found in values.items()}
     expected = _Expected(context, name, pointers[name], size, state)
-    proposals = [
-        proposal
-        for column, now in shares.items()
-        if (proposal := expected.best(column, filtered[column], now)) is not None
-    ]
-    ordered = sorted(proposals, key=lambda each: (-each.queries * (each.now - each.then), each.column))
-    return Advice(name, days, size, use, shares, tuple(_one_each(ordered)))
+    looked = {
+        column: lookups(state, groups, column, found)
+        for column, found in values.items()
+        if filtered[column].equal and expected.can_be_filtered(column)
+    }
+    shares |= {column: min(shares[column], found.now) for column, found in looked.items()}
+    proposals = _proposals(expected, filtered, shares, looked)
+    return Advice(name, days, size, use, shares, tuple(sorted(proposals, key=_gain)))
+
+
+def _proposals(
+    expected: _Expected, used: Mapping[str, ColumnUse], shares: Mapping[str, float], looked: Mapping[str, Lookups]
+) -> list[Proposal]:
+    """Return the best layout, and bloom filters of the columns that have no good of it."""
+    blooms = [each for column, found in looked.items() if (each := expected.bloom(column, used[column], found))]
+    can_have = {each.column for each in blooms}
+    layouts = [each for column, now in shares.items() if (each := expected.best(column, used[column], now))]
+    # An order that the table has for the sake of other columns stays.
+    kept = [each for each in layouts if each.what != "sort" or each.column not in can_have or not expected.has_order]
+    chosen = _one_each(sorted(kept, key=_gain))
+    helped = {each.column for each in chosen}
+    left = sorted((each for each in blooms if each.column not in helped), key=_gain)
+    columns = (*expected.filtered, *(each.column for each in left))
+    return [*chosen, *(replace(each, value=columns) for each in left)]
+
+
+def _gain(proposal: Proposal) -> tuple[float, str]:
+    return -proposal.queries * (proposal.now - proposal.then), proposal.column
 
 
 def _one_each(proposals: Sequence[Proposal]) -> list[Proposal]:
     """Keep the first of each property: a table has one order and one partitioning."""
     kinds = {each.what: each for each in reversed(proposals)}
     return [each for each in proposals if kinds[each.what] is each]
-
-
-@dataclass(frozen=True, slots=True)
-class _RowGroup:
-    size: int
-    bounds: Mapping[str, tuple[Any, Any]]
-
-
-def _row_groups(state: StaticTable) -> tuple[list[_RowGroup], int]:
-    """Return row groups of the table's files with the bounds of their columns, and the bytes of all its files."""
-    import pyarrow.parquet as pq
-
-    files = [task.file for task in state.scan().plan_files()]
-    groups = []
-    for file in files[:: math.ceil(len(files) / _FILES) or 1]:
-        with state.io.new_input(file.file_path).open() as opened:
-            footer = pq.read_metadata(opened)
-        groups += [_bounds(footer.row_group(number)) for number in range(footer.num_row_groups)]
-    return groups, sum(file.file_size_in_bytes for file in files)
-
-
-def _bounds(group: pq.RowGroupMetaData) -> _RowGroup:
-    bounds = {}
-    for number in range(group.num_columns):
-        column = group.column(number)
-        statistics = column.statistics
-        if statistics is not None and statistics.has_min_max:
-            bounds[column.path_in_schema] = (statistics.min, statistics.max)
-    return _RowGroup(group.total_byte_size, bounds)
 
 
 def _values(context: LakeContext, table: TableName, pointer: str, columns: Sequence[str]) -> dict[str, pa.Array]:
@@ -169,32 +159,34 @@ def _values(context: LakeContext, table: TableName, pointer: str, columns: Seque
     return found
 
 
-def _share(groups: Sequence[_RowGroup], column: str, values: pa.Array) -> float:
-    """Return the mean share of the bytes in row groups whose bounds contain a value; all of it without bounds."""
-    whole = sum(group.size for group in groups)
-    read = 0
-    for value in values.to_pylist():
-        read += sum(group.size for group in groups if _contains(group.bounds.get(column), value))
-    return read / (whole * len(values))
-
-
-def _contains(bounds: tuple[Any, Any] | None, value: Any) -> bool:
-    if bounds is None:
-        return True
-    try:
-        return bool(bounds[0] <= value <= bounds[1])
-    except TypeError:  # a type whose bounds are kept as another one
-        return True
-
-
 class _Expected:
-    """What filters would read under another layout."""
+    """What filters would read under another layout.
+
+    Attributes:
+        filtered: the columns of which the contract asks for bloom filters.
+    """
 
     def __init__(self, context: LakeContext, table: TableName, pointer: str, size: int, state: StaticTable) -> None:
         self._context, self._table, self._pointer, self._size = context, table, pointer, size
         self._types = {each.name.lower(): str(each.field_type) for each in state.schema().fields}
         contract = context.contracts.get(table)
         self._sort = contract.sort if contract is not None else ()
+        self.filtered = contract.bloom if contract is not None else ()
+
+    @property
+    def has_order(self) -> bool:
+        """Whether the contract sorts the table."""
+        return bool(self._sort)
+
+    def can_be_filtered(self, column: str) -> bool:
+        """Return whether engines look for a column's values in bloom filters."""
+        return self._types[column] in BLOOM_TYPES
+
+    def bloom(self, column: str, use: ColumnUse, found: Lookups) -> Proposal | None:
+        """Return that the files get bloom filters of a column; None if filters by its values would gain little."""
+        if column in self.filtered or not found.pays or found.filtered > found.now * _LEAST_GAIN:
+            return None
+        return Proposal("bloom", (column,), column, use.equal, found.now, found.filtered)
 
     def best(self, column: str, use: ColumnUse, now: float) -> Proposal | None:
         """Return the layout by which filters of a column read least; None if none is much better than now."""

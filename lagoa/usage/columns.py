@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,11 +53,15 @@ class TableUse:
     Attributes:
         queries: that read it.
         not_followed: of these, whose SQL could not be followed.
+        engines: how many of these each engine ran.
+        bytes: that those read from files whose engine says so, also of other tables.
         columns: by name, those that are filtered by, joined on or grouped by.
     """
 
     queries: int = 0
     not_followed: int = 0
+    engines: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0
     columns: dict[str, ColumnUse] = field(default_factory=dict)
 
 
@@ -68,6 +73,8 @@ def table_use(queries: Iterable[LoggedQuery], table: TableName, contracts: Contr
         if table not in query.tables:
             continue
         found.queries += 1
+        found.engines[query.engine] += 1
+        found.bytes += query.bytes or 0
         if query.sql not in known:
             known[query.sql] = _uses(query.sql, table, contracts)
         uses = known[query.sql]

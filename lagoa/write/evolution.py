@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.domain.bloom import bloom_columns, bloom_properties
 from lagoa.errors import WriteError
 
 if TYPE_CHECKING:
@@ -54,11 +55,14 @@ def evolve(transaction: Transaction, contract: Contract, *, replaced: bool = Fal
         unchanged = AssertCurrentSchemaId.model_validate({"current-schema-id": metadata.current_schema_id})
         transaction._apply(updates, (unchanged,))
     _evolve_partition(transaction, contract)
-    wanted = {CONTRACT: contract.hash, **({COMMENT: contract.description} if contract.description else {})}
+    blooms = bloom_properties(contract.bloom)
+    described = {COMMENT: contract.description} if contract.description else {}
+    wanted = {CONTRACT: contract.hash, **described, **blooms}
     if changed := {key: value for key, value in wanted.items() if metadata.properties.get(key) != value}:
         transaction.set_properties(changed)
-    if not contract.description and COMMENT in metadata.properties:
-        transaction.remove_properties(COMMENT)
+    unwanted = {COMMENT, *bloom_properties(bloom_columns(metadata.properties))} - wanted.keys()
+    if gone := unwanted & metadata.properties.keys():
+        transaction.remove_properties(*gone)
     return any(each.effect == "evolves" for each in comparison.differences)
 
 

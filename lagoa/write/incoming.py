@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lagoa.contracts.scd2 import CURRENT, DELETED, selected_columns
+from lagoa.domain.bloom import bloom_columns, bloom_properties
 from lagoa.domain.sql_names import names_in_sql
 from lagoa.errors import WriteError
 
@@ -141,6 +142,7 @@ def _plain(table: TableName, metadata: TableMetadata, place: str) -> TableMetada
 
     schema = metadata.schema()
     fields = [field.model_copy(update={"required": False}) for field in schema.fields]
+    blooms = bloom_properties(bloom_columns(metadata.properties))  # nobody looks for single values there
     return metadata.model_copy(
         update={
             "location": f"{place}/{table.layer}/{table.name}-{uuid.uuid4()}",
@@ -149,5 +151,6 @@ def _plain(table: TableName, metadata: TableMetadata, place: str) -> TableMetada
             "default_spec_id": UNPARTITIONED_PARTITION_SPEC.spec_id,
             "sort_orders": [UNSORTED_SORT_ORDER],
             "default_sort_order_id": UNSORTED_SORT_ORDER.order_id,
+            "properties": {key: value for key, value in metadata.properties.items() if key not in blooms},
         }
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lagoa.catalog.readable import refuse_unreadable_table
 from lagoa.catalog.table_facts import BUILT_SNAPSHOT, FINGERPRINT, INPUTS, REWRITTEN
+from lagoa.domain.bloom import bloom_properties
 from lagoa.errors import WriteError
 from lagoa.write.evolution import CONTRACT, evolve
 
@@ -107,7 +108,7 @@ class Target:
                 schema,
                 partition_spec=contract.partition_spec(schema),
                 sort_order=contract.sort_order(schema),
-                properties={CONTRACT: contract.hash, **described},
+                properties={CONTRACT: contract.hash, **described, **bloom_properties(contract.bloom)},
             )
             self._transaction = KeptCreateTransaction(staged)
         # PyIceberg changes a table object when its transaction is committed: the values before the write are kept here.

@@ -83,6 +83,7 @@ LEFT_OUT = {
         "lagoa maintain --expire": COLLECTION,
         'lagoa hold add audit_2026 --why "asked for by the auditors" ': COLLECTION,
         "lagoa maintain --collect": COLLECTION,
+        "customProperties:": "a contract: integration/write/test_bloom.py",
         "lagoa table advise bronze.orders": "queries that were logged: integration/usage/test_advice.py",
     },
     "moving.md": {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pyiceberg.types import BinaryType, ListType, MapType, StringType, StructType, UUIDType
 
+from lagoa.adapters.duckdb.blooms import filtered_columns, filters
 from lagoa.adapters.duckdb.sql import NotWritable
 from lagoa.adapters.duckdb.types import children, is_plain
 from lagoa.domain.sql_names import name_in_sql
@@ -106,7 +107,8 @@ def write_arrow(table: TableMetadata, rows: pa.Table, folder: str, storage: Stor
         written: list[parquet.FileMetaData] = []
         output = storage.file_io({}).new_output(path)
         with output.create() as stream:
-            parquet.write_table(part, stream, compression="zstd", metadata_collector=written)
+            options = {"bloom_filter_options": filters(filtered_columns(table), part.num_rows)}
+            parquet.write_table(part, stream, compression="zstd", metadata_collector=written, **options)
         statistics = data_file_statistics_from_parquet_metadata(written[0], plan, ids)
         entry = DataFile.from_args(
             content=DataFileContent.DATA,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 from pyiceberg.types import BinaryType, PrimitiveType
 
+from lagoa.adapters.duckdb.blooms import with_filters
 from lagoa.adapters.duckdb.casts import cast
 from lagoa.adapters.duckdb.partitions import key_sql, needs_extension, order_sql, transform_sql, value_of_key
 from lagoa.adapters.duckdb.sql import NotWritable, query_error
@@ -198,6 +199,7 @@ class FileWriter:
                 self.means.storage.discard(file.path)
         files = [file for file in files if file.count]
         self._check_required(files)
+        files = [with_filters(file, self.table, self.means.storage) for file in files]
         if single:
             files = [replace(file, partition=self._partition_of(file, fields, transforms)) for file in files]
         elif partitions:

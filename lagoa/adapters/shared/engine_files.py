@@ -10,6 +10,7 @@ import uuid
 from typing import TYPE_CHECKING, Protocol
 
 from lagoa.catalog.metadata_files import without_history, write_metadata
+from lagoa.domain.bloom import bloom_columns, bloom_properties
 from lagoa.domain.faults import fault_point
 from lagoa.domain.tables import TableName
 from lagoa.write.incoming import passing_folder
@@ -93,6 +94,7 @@ def _empty(storage: Storage, table: TableMetadata) -> str:
                 **({"write.data.path": f"{table.location}/data"} if table.location else {}),
                 "write.parquet.compression-codec": "zstd",
                 "commit.retry.num-retries": "0",  # nobody else writes it
+                **bloom_properties(bloom_columns(table.properties)),
             },
         }
     )

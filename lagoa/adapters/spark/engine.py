@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lagoa.adapters.spark.session import SparkOptions
     from lagoa.adapters.spark.workers import OpenEngine
     from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import Asked
     from lagoa.storage.port import Storage
 
 _T = TypeVar("_T")
@@ -51,6 +52,7 @@ class SparkEngine:
         storage: opens the lake's files.
         lend: makes a branch that has exactly some tables.
         open_engine: opens the embedded engine in an executor.
+        asked: is told each query that was run.
 
     Attributes:
         workers: the executors.
@@ -64,8 +66,9 @@ class SparkEngine:
         storage: Storage,
         lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
         open_engine: OpenEngine,
+        asked: Asked,
     ) -> None:
-        self._options, self._storage, self._lend = options, storage, lend
+        self._options, self._storage, self._lend, self._asked = options, storage, lend, asked
         self.workers = SparkWorkers(self, storage, open_engine)
         self._spark: SparkSession | None = None
         self._lock = Lock()
@@ -74,14 +77,22 @@ class SparkEngine:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
         statement = insert_sql(query, table, name_in_spark)
         insert = partial(self._in_session, lambda session: session.sql(statement), self._partitions(tables))
-        return build_files(self._storage, self._lend, tables, table, insert)
+        built = build_files(self._storage, self._lend, tables, table, insert)
+        self._asked(query, tables, None)
+        return built
 
     @contextmanager
     def reading(self, tables: Pointers) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
         """Yield a function that runs a SELECT over some tables; see `ModelEngine.reading`."""
         partitions = self._partitions(tables)
+
+        def rows(query: str) -> list[tuple[Any, ...]]:
+            found = self._in_session(partial(_rows, query), partitions, lent.branch)
+            self._asked(query, tables, None)
+            return found
+
         with self._lend(tables) as lent:
-            yield lambda query: self._in_session(partial(_rows, query), partitions, lent.branch)
+            yield rows
 
     def close(self) -> None:
         """End Spark, or the connection to it."""

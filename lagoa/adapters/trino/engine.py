@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.shared.engine_files import build_files, insert_sql
-from lagoa.adapters.trino.server import Away, Refused, check_version, make_catalog, run
+from lagoa.adapters.trino.server import Away, Refused, check_version, make_catalog, run, run_counted
 from lagoa.domain.owners import is_abandoned, own_name, release_name
 from lagoa.domain.ports.sql_catalogs import MODELS
 from lagoa.domain.sql_names import name_in_sql
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lagoa.adapters.shared.engine_files import LentBranch
     from lagoa.adapters.trino.server import Access
     from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.ports.engine import Asked
     from lagoa.storage.port import Storage
 
 
@@ -36,6 +37,7 @@ class TrinoEngine:
         access: what `lagoa stack up` has written for whoever makes catalogs.
         storage: opens the lake's files.
         lend: makes a branch that has exactly some tables.
+        asked: is told each query that was run.
     """
 
     name: Literal["trino"] = "trino"
@@ -47,7 +49,9 @@ class TrinoEngine:
         access: Access,
         storage: Storage,
         lend: Callable[[Pointers], AbstractContextManager[LentBranch]],
+        asked: Asked,
     ) -> None:
+        self._run_counted, self._asked = partial(run_counted, stack, access), asked
         self._run, self._check_version = partial(run, stack, access), partial(check_version, stack, access)
         self._access, self._storage, self._lend = access, storage, lend
         self._begun = False
@@ -56,7 +60,18 @@ class TrinoEngine:
     def build(self, query: str, tables: Pointers, table: TableMetadata) -> str:
         """Run a query and write its rows as data files of a table; see `ModelEngine.build`."""
         statement = insert_sql(query, table, name_in_sql)
-        return build_files(self._storage, self._lend, tables, table, partial(self._insert, statement))
+        read = 0
+
+        def insert(branch: str) -> None:
+            nonlocal read
+            with self._errors():
+                self._begin()
+                with self._catalog(branch) as catalog:
+                    _, read = self._run_counted(statement, catalog)
+
+        built = build_files(self._storage, self._lend, tables, table, insert)
+        self._asked(query, tables, read)
+        return built
 
     @contextmanager
     def reading(self, tables: Pointers) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
@@ -64,7 +79,9 @@ class TrinoEngine:
 
         def rows(query: str) -> list[tuple[Any, ...]]:
             with self._errors():
-                return [tuple(row) for row in self._run(query, catalog)]
+                found, read = self._run_counted(query, catalog)
+            self._asked(query, tables, read)
+            return [tuple(row) for row in found]
 
         with self._lend(tables) as lent, ExitStack() as stack:
             with self._errors():
@@ -74,12 +91,6 @@ class TrinoEngine:
 
     def close(self) -> None:
         """Do nothing: the server goes on."""
-
-    def _insert(self, statement: str, branch: str) -> None:
-        with self._errors():
-            self._begin()
-            with self._catalog(branch) as catalog:
-                self._run(statement, catalog)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

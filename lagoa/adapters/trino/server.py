@@ -128,6 +128,12 @@ def run(stack: Path, access: Access, sql: str, catalog: str | None = None) -> li
     Raises:
         Away, Refused: for the caller to give a meaning to.
     """
+    rows, _ = run_counted(stack, access, sql, catalog)
+    return rows
+
+
+def run_counted(stack: Path, access: Access, sql: str, catalog: str | None = None) -> tuple[list[list[Any]], int]:
+    """Return the rows of a statement as `run` does, and the bytes that it has read from files."""
     with extra("trino", "A stack with Trino"):
         import requests
         from trino.auth import BasicAuthentication
@@ -146,8 +152,9 @@ def run(stack: Path, access: Access, sql: str, catalog: str | None = None) -> li
         )  # fmt: skip
         try:
             with closing(connection):
-                rows: list[list[Any]] = connection.cursor().execute(sql).fetchall()
-                return rows
+                cursor = connection.cursor()
+                rows: list[list[Any]] = cursor.execute(sql).fetchall()
+                return rows, int((cursor.stats or {}).get("physicalInputBytes", 0))
         except (TrinoConnectionError, requests.ConnectionError, requests.Timeout) as error:
             raise Away(str(error)) from error
         except (Error, HttpError) as error:

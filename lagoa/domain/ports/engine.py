@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -153,6 +153,11 @@ class Workers(Protocol):
             LagoaError: the function raised it.
             EngineUnavailable: there are no workers, or all of them died.
         """
+
+
+Asked: TypeAlias = "Callable[[str, Pointers, int | None], None]"
+"""Takes a query that a `ModelEngine` has run, in its SQL, the tables that it could read, and the bytes that it read if
+the engine says so."""
 
 
 class ModelEngine(Protocol):

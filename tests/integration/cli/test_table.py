@@ -137,11 +137,11 @@ def test_a_key_of_several_columns_and_personal_values(tmp_path):
 def test_table_advise(lake):
     none = ok(lake, "table", "advise", "bronze.people")
     assert "0 queries in 90 days" in none.out
-    assert "Queries are logged as they are run" in none.err
+    assert "Queries are logged on this machine" in none.err
     ok(lake, "sql", "SELECT name FROM bronze.people WHERE id = 1")
     done = ok(lake, "table", "advise", "bronze.people", "--days", "1")
     assert "1 query in 1 day" in done.out
-    assert "No partition or order would make them read much less." in done.err
+    assert "No partition, order or bloom filter would make them read much less." in done.err
     told = ok(lake, "table", "advise", "bronze.people", "--json").json()
     assert (told["queries"], told["columns"]["id"]["equal"], told["proposals"]) == (1, 1, [])
     assert lagoa(lake, "table", "advise", "bronze.peple").code == 1

@@ -9,9 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from lagoa.catalog.table_facts import table_document
 from lagoa.domain import faults
+from lagoa.domain.tables import TableName
 from lagoa.errors import FileNotMoved, SettingsError, TableNotFound
-from lagoa.usage.log import FOLDER
+from lagoa.usage.log import FOLDER, LoggedQuery, keep
 
 SALES = "bronze.sales"
 ROWS = 20_000
@@ -81,6 +83,19 @@ def test_a_table_that_was_queried_or_read_by_a_model_stays(lake):
     with lake.run("build") as run:
         run.transform()
         run.publish()
+    assert lake.move_cold().tables == ()
+
+
+def test_a_table_that_only_trino_or_spark_read_stays(lake):
+    first, last = (lake.context.pointers(ref)[TableName.parse(SALES)] for ref in ("main~1", "main"))
+    snapshot = table_document(first, lake.context.storage.read)["current-snapshot-id"]
+    now = datetime.now(UTC)
+    read = {"tables": {TableName.parse(SALES): snapshot}, "sql": "", "engine": "trino"}
+    keep(lake.settings, LoggedQuery(now - timedelta(days=91), "main", **read))
+    assert [each.files for each in lake.move_cold(dry_run=True).tables] == [2], "longer ago"
+    keep(lake.settings, LoggedQuery(now - timedelta(days=89), "main", **read))
+    assert [each.files for each in lake.move_cold(dry_run=True).tables] == [1], "the file of the second load"
+    keep(lake.settings, LoggedQuery(now, "", {TableName.parse(SALES): last}, "", "spark"))
     assert lake.move_cold().tables == ()
 
 

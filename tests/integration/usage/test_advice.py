@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -148,6 +149,46 @@ def test_nothing_is_proposed_for_a_table_that_lies_in_that_order(lake):
     assert advice.use.columns == {"person": ColumnUse(equal=1)}
     assert advice.shares["person"] < 1 / 2
     assert advice.proposals == ()
+
+
+def codes(part):
+    """Return rows of which any file may have any code, by the least and the greatest that it has."""
+    numbers = range(part, 40_000, 4)
+    found = [hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest() for number in numbers]
+    kinds = pa.array([number // 4 % 20 for number in numbers], pa.int32())
+    return pa.table(
+        {"id": pa.array(numbers), "code": found, "kind": kinds, "notes": [each[::-1] * 2 for each in found]}
+    )
+
+
+def test_bloom_filters_are_proposed_where_rows_are_looked_for_and_measured_once_they_are_there(folder):
+    table, columns = "bronze.codes", {"id": "long", "code": "string", "kind": "int", "notes": "string"}
+    looked_for = codes(2)["code"][7].as_py()
+    folder.contract(table, columns, sort=["id"])
+    with folder.open() as lake:
+        with lake.run("load") as run:
+            for part in range(4):
+                run.append(table, codes(part))
+            run.publish()
+        for sql in (f"code = '{looked_for}'", f"code IN ('{looked_for}')", "kind = 7", "id = 8", "notes > 'a'"):
+            lake.sql(f"SELECT id FROM bronze.codes WHERE {sql}")
+        advice = lake.advise(table)
+    (code,) = advice.proposals  # each file has each kind, and ids are small beside a filter of them
+    assert (code.what, code.value, code.column, code.queries) == ("bloom", ("code",), "code", 2)
+    assert advice.shares == {"code": 1, "kind": 1, "id": 1, "notes": 1}
+    assert 0.25 < code.then < 0.35, "one of four files, and the filters of the others"
+
+    folder.contract(table, columns, sort=["id"], bloom=["code"])
+    with folder.open() as lake:
+        with lake.run("again") as run:
+            run.replace(table, codes(0))
+            for part in range(1, 4):
+                run.append(table, codes(part))
+            run.publish()
+        later = lake.advise(table)
+        assert later.proposals == ()
+        assert later.shares["code"] == pytest.approx(code.then, abs=0.05)
+        assert later.shares["kind"] == 1
 
 
 def test_only_days_that_are_asked_for_count(lake, monkeypatch):

@@ -46,7 +46,7 @@ def lake(folder):
 
 
 def logged(lake):
-    return list(logged_queries(lake.context, LONG_AGO))
+    return list(logged_queries(lake.settings, LONG_AGO))
 
 
 def test_a_query_is_logged_with_its_tables_and_ref(lake):
@@ -95,7 +95,7 @@ def test_days_that_are_not_kept_go_and_damaged_lines_are_left_out(folder, lake):
     with folder.open() as again:
         again.sql("SELECT id FROM bronze.sales")
         assert [(today - query.at.date()).days for query in logged(again)] == [30, 1, 0]
-        assert len(list(logged_queries(again.context, datetime.now(UTC) - timedelta(days=2)))) == 2
+        assert len(list(logged_queries(again.settings, datetime.now(UTC) - timedelta(days=2)))) == 2
 
 
 def test_none_is_kept_if_the_setting_says_so(folder, lake):

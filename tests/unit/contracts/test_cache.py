@@ -135,7 +135,7 @@ def full() -> Contract:
     )  # fmt: skip
     return Contract(
         ORDERS, "1.2.3", Path("x.yaml"), "abc", (column,), description="a", owner="b", key=("price",),
-        partition=("month(a)",), sort=("a desc",), order_by="c", materialization="incremental",
+        partition=("month(a)",), sort=("a desc",), bloom=("a",), order_by="c", materialization="incremental",
         scd2=Scd2(deletions="marker"), incremental=ByBatch(by="batch", input="bronze.a"), source=source,
         dropped=("d",), quarantine_share=0.5, row_count_change=0.25, drift={"price": 0.1}, severity={"key": "warn"},
         features=Features(event="sold_at", zone="America/Sao_Paulo", ttl="4w", exclude=["price"], online=False),

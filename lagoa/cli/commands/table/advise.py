@@ -23,9 +23,9 @@ def advise(
     days: Annotated[int, typer.Option("--days", metavar="N", min=1, help="Days of the log of queries.")] = 90,
     as_json: JsonOption = False,
 ) -> None:
-    """Propose a partition or an order by which queries would read less of a table.
+    """Propose a partition, an order or bloom filters by which queries would read less of a table.
 
-    It follows from the log of the queries that were run on this machine by `lagoa sql` and `Lake.sql`.
+    It follows from the log of the queries that were run on this machine by `lagoa sql`, `Lake.sql`, Trino and Spark.
     """
     with open_here(ctx) as lake, working(f"reading the bounds of the files of {table}"):
         found = lake.advise(table, ref, days=days)
@@ -39,6 +39,10 @@ def advise(
 def _show(found: Advice, setting: int) -> None:
     use = found.use
     say(f"{found.table}, {size(found.size)}: {_queries(use.queries)} in {counted(found.days, 'day')}.")
+    if use.engines.keys() - {"duckdb"}:
+        say(f"By engine: {', '.join(f'{engine} {number}' for engine, number in sorted(use.engines.items()))}.")
+    if use.bytes:
+        say(f"Those of Trino read {size(use.bytes)} of files.")
     if use.not_followed:
         say(f"{_queries(use.not_followed)} of them could not be followed.")
     if use.columns:
@@ -59,11 +63,13 @@ def _show(found: Advice, setting: int) -> None:
     if found.proposals:
         hint("Set it in the table's contract; files that are written from then on follow it.")
     elif use.queries:
-        hint("No partition or order would make them read much less.")
+        hint("No partition, order or bloom filter would make them read much less.")
     elif setting == 0:
         hint("No queries are logged: query_log_days is 0.")
     else:
-        hint("Queries are logged as they are run by `lagoa sql` or `Lake.sql` on this machine.")
+        hint(
+            "Queries are logged on this machine: those of `lagoa sql` and `Lake.sql`, and of models on Spark and Trino."
+        )
 
 
 def _queries(number: int) -> str:
@@ -81,6 +87,8 @@ def _tell(found: Advice) -> dict[str, Any]:
         "size": found.size,
         "queries": found.use.queries,
         "not_followed": found.use.not_followed,
+        "engines": dict(found.use.engines),
+        "bytes_read": found.use.bytes,
         "columns": {
             name: {
                 "equal": each.equal,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from lagoa.branch import Branch, Run
 from lagoa.domain.optional import extra
+from lagoa.domain.owners import owned_name
 from lagoa.domain.refs import MAIN, Ref, check_ref_name
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
@@ -664,7 +665,7 @@ class Lake:
         if dry_run:
             return work.look()
         for _ in range(self.settings.publish_tries):
-            with self.run("maintain") as run:
+            with owned_name() as name, self.run("maintain", name) as run:
                 try:
                     publication = run.publish("Compact files", rebase=False) if work.commit(run.name) else None
                 except PublishConflict as conflict:

@@ -8,8 +8,13 @@ import platform
 import re
 import secrets
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ABANDONED = timedelta(days=1)
 _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-(?P<made>[0-9]{1,12})-[0-9a-f]+")
@@ -28,6 +33,16 @@ def own_name() -> str:
 def release_name(name: str) -> None:
     """Stop using a name: if its branch still exists, anybody may remove it."""
     _held.discard(name)
+
+
+@contextmanager
+def owned_name() -> Iterator[str]:
+    """Yield a name as `own_name` returns it, which is in use until the end of the block."""
+    name = own_name()
+    try:
+        yield name
+    finally:
+        release_name(name)
 
 
 def is_abandoned(name: str, now: datetime) -> bool:

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from lagoa.catalog.heads import table_head
+from lagoa.catalog.table_facts import table_document
 from lagoa.domain.faults import fault_point
 from lagoa.domain.lists import counted
 from lagoa.errors import CatalogDamaged, CollectionFailed, OutsideWarehouse
@@ -28,9 +28,9 @@ from lagoa.maintain.retention import (
     branch_states,
     main_states,
     published_states,
-    refuse_clock_behind,
     require_collectable,
     side_states,
+    time_now,
 )
 from lagoa.maintain.seen import Seen
 from lagoa.maintain.trash import Trash, TrashFolder
@@ -46,6 +46,10 @@ _TABLE = re.compile(r"(?!_)[^/]+/[^/]+[-_][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BATCHES = "_lagoa/batches"
+
+GC_ENABLED = "gc.enabled"
+"""Iceberg's property of a table whose files others need, too: `false`. What is in its folder is not garbage."""
+
 _LIST_NAME = "%Y%m%dT%H%M%S.%fZ.jsonl"
 """Of the list of the garbage that a collection found: when it began."""
 
@@ -104,7 +108,6 @@ def collect(context: LakeContext, *, dry_run: bool = True) -> Collection:
         CollectionFailed: a disk is full, or files cannot be moved; those that were are in the trash.
     """
     require_collectable(context)
-    refuse_clock_behind(context, context.clock())
     try:
         with Seen() as seen, Seen() as before, Seen() as recent, Garbage() as garbage, Garbage() as waiting:
             return _Collector(context, seen, before, recent, garbage, waiting).run(dry_run=dry_run)
@@ -125,7 +128,7 @@ class _Collector:
         self._recent = recent
         self._garbage = garbage
         self._waiting = waiting
-        self._now = context.clock()
+        self._now = time_now(context)
         self._store_now_s = _store_now_s(context.storage)
         self._record = context.expiry.newest()
         self._found_at: datetime | None = None
@@ -209,12 +212,17 @@ class _Collector:
                 folder = self._folder_of(place_of(self._storage, pointer))
                 if folder not in pointers and _TABLE.fullmatch(folder.removeprefix(f"{self._storage.location}/")):
                     pointers[folder] = pointer
-        folders = set(pointers)
-        for pointer in pointers.values():
+        folders = set()
+        for folder, pointer in pointers.items():
+            document: dict[str, Any] = {}
             with suppress(CatalogDamaged):  # its metadata was collected before, with its batches
-                table = table_head(self._storage, pointer).uuid
-                if _UUID.fullmatch(table):
-                    folders.add(f"{self._storage.location}/{_BATCHES}/{table}")
+                document = table_document(pointer, self._storage.read)
+            if str((document.get("properties") or {}).get(GC_ENABLED)).lower() == "false":
+                continue
+            folders.add(folder)
+            table = str(document.get("table-uuid"))
+            if _UUID.fullmatch(table):
+                folders.add(f"{self._storage.location}/{_BATCHES}/{table}")
         return folders
 
     def _folder_of(self, place: str) -> str:

@@ -14,6 +14,9 @@ class OnDisk:
     Args:
         table: the SQL that makes the table.
         folder: where the file is made; by default where the system has temporary files.
+
+    Raises:
+        OSError: the disk with the temporary files is full; on leaving, too.
     """
 
     def __init__(self, table: str, folder: Path | None = None) -> None:
@@ -32,5 +35,7 @@ class OnDisk:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self.close()
+        if isinstance(error, sqlite3.Error):
+            raise OSError(f"temporary files in {tempfile.gettempdir()}: {error}") from error

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.catalog.expiry import ExpiryRecord, PartlyKept
 from lagoa.domain.faults import fault_point
+from lagoa.domain.owners import is_abandoned
 from lagoa.domain.refs import MAIN
 from lagoa.errors import ClockBehind, CommitLost, NotCollectable, RefNotFound
 from lagoa.maintain.holds import hold_refs
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from lagoa.domain.refs import RefInfo
 
 _RUN = "run/"
+COMPACTIONS = f"{_RUN}maintain/"
+"""What the names of the branches of compactions begin with; behind it is who works on one."""
+
 _RECORDS = 3
 """How many records stay: somebody may be reading the one that was the newest."""
 
@@ -71,8 +75,7 @@ def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
         NotCollectable: the lake's files are in an object store, or its catalog on a server.
     """
     require_collectable(context)
-    now = context.clock()
-    refuse_clock_behind(context, now)
+    now = time_now(context)
     over = _refs_over(context, now)
     if not dry_run:
         over = [ref for ref in over if _delete(context, ref)]
@@ -188,15 +191,17 @@ def require_collectable(context: LakeContext) -> None:
         raise NotCollectable(context.settings.name)
 
 
-def refuse_clock_behind(context: LakeContext, now: datetime) -> None:
-    """Raise `ClockBehind` if anything in the lake is of a later time than now: ages are not known then."""
+def time_now(context: LakeContext) -> datetime:
+    """Return the time; raises `ClockBehind` if anything in the lake is of a later one: ages are not known then."""
     catalog, records = context.catalog, context.expiry
     moments = [moment for moment, _ in catalog.moves(MAIN, newest=1)]
     moments += [catalog.get(ref.commit).committed_at for ref in catalog.refs()]
     newest = records.newest()
     latest = max([*moments, *([newest.at] if newest else [])])
+    now = context.clock()  # only then: others may have committed meanwhile
     if latest > now:
         raise ClockBehind(f"{now:%Y-%m-%d %H:%M:%S} UTC", f"{latest:%Y-%m-%d %H:%M:%S} UTC")
+    return now
 
 
 def _refs_over(context: LakeContext, now: datetime) -> list[RefInfo]:
@@ -205,13 +210,30 @@ def _refs_over(context: LakeContext, now: datetime) -> list[RefInfo]:
     refs = {ref.name: ref for ref in catalog.refs()}
     over = [refs[each.branch] for each in sandboxes(context) if each.ends_at is not None and each.ends_at <= now]
     over += [ref for ref, hold in hold_refs(context) if hold.ends_by(now)]
+    return [*over, *runs_over(context, now)]
+
+
+def runs_over(context: LakeContext, now: datetime) -> list[RefInfo]:
+    """Return the branches of runs that nobody has used for `run_days`, but those whose state somebody has approved."""
     days = context.settings.retention.run_days
-    for ref in refs.values() if days is not None else ():
-        if ref.kind == "branch" and ref.name.startswith(_RUN) and ref.created_at is not None:
-            used = max(ref.created_at, catalog.get(ref.commit).committed_at)
-            if used <= now - timedelta(days=days or 0):
-                over.append(ref)
-    return over
+    if days is None:
+        return []
+    before = now - timedelta(days=days)
+    runs = [ref for ref in context.catalog.refs(_RUN) if ref.kind == "branch" and ref.created_at is not None]
+    return [ref for ref in runs if _used_at(context, ref) <= before and not context.receipts.approvals(ref.commit)]
+
+
+def compactions_left(context: LakeContext, before: datetime) -> list[RefInfo]:
+    """Return the branches of compactions whose process has ended, and that nobody has used since a time."""
+    now = context.clock()
+    branches = context.catalog.refs(COMPACTIONS)
+    left = (ref for ref in branches if is_abandoned(ref.name.removeprefix(COMPACTIONS), now))
+    return [ref for ref in left if _used_at(context, ref) <= before]
+
+
+def _used_at(context: LakeContext, ref: RefInfo) -> datetime:
+    committed_at = context.catalog.get(ref.commit).committed_at
+    return max(ref.created_at or committed_at, committed_at)
 
 
 def _delete(context: LakeContext, ref: RefInfo) -> bool:

@@ -19,6 +19,7 @@ from lagoa.backup.prune import prune_backups
 from lagoa.backup.verify import verify_backups
 from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
 from lagoa.errors import BackupDamaged, BackupFailed, CommitLost, PublishConflict, RefNotFound
+from lagoa.maintain.retention import compactions_left, runs_over
 from lagoa.prefect.runs import flow, load, run_branch, settings_of_flow
 from lagoa.prefect.tasks import audit, build_again, materialize, publish, transform
 from lagoa.settings import load_settings
@@ -135,15 +136,18 @@ def branch_reaper(
     states: Annotated[list[Ended], Field(min_length=1)] = ["CRASHED", "CANCELLED"],  # noqa: B006 - nobody changes it
     lake: str = ".",
 ) -> list[str]:
-    """Delete the branches that runs of this Prefect server left when they ended without a publication.
+    """Delete the branches that nobody will go on with.
+
+    They are those that runs of this Prefect server left when they ended without a publication; those of compactions
+    whose process was killed, however it was started; and those of all runs that are older than `run_days`.
 
     Args:
-        hours: how long ago the run ended, at least.
+        hours: how long ago the run or compaction ended, at least.
         states: in which states runs ended. Branches of failed ones are kept by default, to look at.
         lake: the lake's folder.
 
     Returns:
-        The branches that were deleted. Those of runs that this server does not know stay.
+        The branches that were deleted. Those of runs that this server does not know stay for `run_days`.
     """
     latest = datetime.now(UTC) - timedelta(hours=hours)
     with lagoa.open_lake(lake) as opened:
@@ -153,7 +157,9 @@ def branch_reaper(
             for run in _runs(list(commits))
             if run.state and run.state.type.value in states and run.state.timestamp <= latest
         }
-        return [name for name in sorted(left) if _delete(opened, name, commits[name])]
+        over = [*compactions_left(opened.context, latest), *runs_over(opened.context, opened.context.clock())]
+        found = {name: commits[name] for name in left} | {ref.name: ref.commit for ref in over}
+        return [name for name in sorted(found) if _delete(opened, name, found[name])]
 
 
 @flow

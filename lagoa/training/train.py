@@ -80,6 +80,7 @@ def train(context: LakeContext, models: Sequence[str] = (), ref: str = MAIN, tri
         import lightgbm  # noqa: F401
         import mlflow.version  # noqa: F401
         import sklearn  # noqa: F401
+    context.resolve(ref)  # a tag keeps the state, which has to be whole: with tables of layers that are not read here
     tables = TablesAt(context, ref)
     folder = context.settings.ml_folder
     found = [read_model(folder, name) for name in models or model_names(folder)]

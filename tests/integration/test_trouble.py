@@ -165,6 +165,19 @@ def test_a_full_disk_is_an_error_and_nothing_is_lost(folder, limit):
     assert people(folder) == list(range(1, 20_000))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+@pytest.mark.parametrize("limit", [2_000, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_full_disk_ends_maintenance_and_nothing_is_lost(folder, limit):
+    orphan = next((folder / ".lagoa").rglob("bronze/people-*")) / "data" / "orphan.parquet"
+    orphan.write_text("of a write that was killed")
+    before = state(folder)
+    code, _, err = finish(start(folder, "maintain", "--expire", "--collect", "--yes", limit=limit))
+    assert (code, err.startswith("Error: ")) == (1, True), err
+    assert (state(folder), people(folder), orphan.exists()) == (before, [1], True)
+    code, out, err = finish(start(folder, "maintain", "--expire", "--collect", "--yes"))
+    assert (code, "Nothing needs 1 of them now" in out) == (0, True), err
+
+
 def state(folder):
     with lagoa.open_lake(folder) as lake:
         return lake.resolve("main").id, lake.tables()

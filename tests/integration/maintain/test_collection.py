@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,8 +11,11 @@ from aged import files_of, later, now, paths_of
 
 from lagoa.domain import faults
 from lagoa.domain.commits import Change
+from lagoa.domain.owners import owned_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged, ClockBehind, CollectionFailed, NotCollectable, StateExpired
+from lagoa.maintain.collection import GC_ENABLED
+from lagoa.maintain.retention import compactions_left
 
 
 @pytest.fixture
@@ -164,6 +167,26 @@ def test_runs_and_sandboxes_whose_time_is_over_are_deleted(lake):
     gone = lake.collect(dry_run=False)
     assert sum(each.endswith(".parquet") for each in gone.sample) == 1
     assert read(lake) == [1]
+
+
+def test_a_run_that_somebody_approved_stays(lake):
+    put(lake, 1)
+    runs = [lake.run("load") for _ in range(2)]
+    for number, run in enumerate(runs):
+        run.replace("bronze.log", rows(number))
+    runs[0].approve("as asked for")
+    lake = later(lake, 6)
+    assert lake.expire(dry_run=False).refs == (runs[1].name,)
+    lake, _ = collected(lake)
+    assert read(lake, runs[0].name) == [0]
+
+
+def test_a_compaction_that_is_going_on_is_not_left_behind(lake):
+    with owned_name() as name:
+        run = lake.run("maintain", name)
+        assert compactions_left(lake.context, now()) == []
+    assert [ref.name for ref in compactions_left(lake.context, now())] == [run.name]
+    assert compactions_left(lake.context, now() - timedelta(hours=1)) == []
 
 
 def test_the_head_stays_however_old_it_is(lake):
@@ -322,6 +345,19 @@ def test_a_cold_file_goes_with_its_link(folder, tmp_path_factory):
     lake.close()
 
 
+def test_files_of_a_table_that_others_write_too_stay(lake):
+    put(lake, 1)
+    work = lake.create_branch("work")
+    table = lake.catalog("work").load_table("bronze.log")
+    table.transaction().set_properties({GC_ENABLED: "false"}).commit_transaction()
+    work.publish()
+    (folder,) = Path(lake.context.storage.location).glob("bronze/log-*")
+    theirs = folder / "data" / "theirs.parquet"
+    theirs.write_text("of a snapshot that another catalog has")
+    lake, done = collected(later(lake, 30))
+    assert (done.garbage, theirs.exists()) == (0, True)
+
+
 @pytest.mark.parametrize("name", ["*.metadata.json", "snap-*.avro", "*-m0.avro", "*.parquet"])
 def test_a_file_that_cannot_be_read_or_found_ends_it(lake, name):
     put(lake, 1)
@@ -411,6 +447,22 @@ def test_a_full_disk_moves_nothing(lake):
     assert paths_of(lake) == before
     place.unlink()
     assert lake.collect(dry_run=False).garbage > 0
+
+
+def test_what_others_commit_meanwhile_is_no_clock_that_is_behind(lake):
+    put(lake, 1)
+    clock, asked = lake.context.clock, []
+
+    def reading() -> datetime:
+        moment = clock()
+        if not asked:
+            asked.append(moment)
+            put(lake, 2)
+        return moment
+
+    object.__setattr__(lake.context, "clock", reading)
+    assert lake.expire(dry_run=False).kept > 1
+    assert asked
 
 
 def test_a_lake_whose_files_are_elsewhere_is_refused(lake):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lagoa.domain import faults
+from lagoa.maintain.retention import compactions_left
 
 COMPACT = """
 import os, signal
@@ -40,6 +41,7 @@ def test_main_has_the_same_rows_and_the_next_one_ends_it(folder, lake, dev, last
     assert killed_at(folder.root, last) == -signal.SIGKILL
     assert lake.sql("select id from bronze.t order by 1").fetchall() == [(each,) for each in range(5)]
     assert lake.describe_table("bronze.t").files == (1 if last in {"publish.swapped", "publish.cleaned"} else 5)
+    assert len(compactions_left(lake.context, lake.context.clock())) == 1
     lake.compact()
     assert lake.describe_table("bronze.t").files == 1
     assert lake.sql("select id from bronze.t order by 1").fetchall() == [(each,) for each in range(5)]

@@ -126,6 +126,7 @@ def test_what_reads_only_tables_that_are_kept_works_and_all_else_is_refused(lake
         lambda: lake.create_branch("x", ref),
         lambda: lake.create_tag("x", ref),
         lambda: lake.add_hold("x", "why", ref),
+        lambda: lake.train(ref=ref),  # a tag would keep the state
         lambda: lake.rollback(ref),
         lambda: lake.diff(ref, "main"),
         lambda: lake.tables(ref),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+import pytest
+
 from lagoa.maintain.seen import Seen
 
 
@@ -26,3 +30,8 @@ def test_nothing_stays_behind(tmp_path):
         seen.add("/a")
         assert list(tmp_path.iterdir())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path):
+    with pytest.raises(OSError, match=r"temporary files in .*: database or disk is full"), Seen(tmp_path):
+        raise sqlite3.OperationalError("database or disk is full")

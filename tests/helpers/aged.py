@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lagoa.lake import Lake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from lagoa.context import LakeContext
 
 
 def later(lake: Lake, days: float) -> Lake:
@@ -25,11 +27,23 @@ def later(lake: Lake, days: float) -> Lake:
             found = file.lstat()
             os.utime(file, (found.st_atime, found.st_mtime - days * 86_400), follow_symlinks=False)
     clock = lake.context.clock
-    context = replace(lake.context, clock=lambda: clock() + timedelta(days=days))
+    context = _with(lake.context, clock=lambda: clock() + timedelta(days=days))
     lake.context.catalog._clock = context.clock  # type: ignore[attr-defined]
-    for name in ("_opened", "_lock", "cache"):
-        object.__setattr__(context, name, getattr(lake.context, name))
     return Lake(context)
+
+
+def with_retention(lake: Lake, **rules: Any) -> Lake:
+    """Return the same open lake with rules of `[retention]` that may be shorter than settings allow."""
+    retention = lake.settings.retention.model_copy(update=rules)
+    return Lake(_with(lake.context, settings=lake.settings.model_copy(update={"retention": retention})))
+
+
+def _with(context: LakeContext, **others: Any) -> LakeContext:
+    """Return a context with some other services; it shares what was opened."""
+    other = replace(context, **others)
+    for name in ("_opened", "_lock", "cache"):
+        object.__setattr__(other, name, getattr(context, name))
+    return other
 
 
 def files_of(lake: Lake) -> Iterator[Path]:

@@ -6,17 +6,30 @@ publisher. `lake` is `small`, opened, with nothing in it.
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
+from aged import later, with_retention
 
 from lagoa.domain import faults
 from lagoa.domain.commits import Change
 from lagoa.domain.owners import own_name, release_name
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
-from lagoa.errors import AuditFailed, BatchHeld, CommitLost, NothingToPublish, PublishConflict, PublishContended
+from lagoa.errors import (
+    AuditFailed,
+    BatchHeld,
+    CommitLost,
+    NothingToPublish,
+    PublishConflict,
+    PublishContended,
+    RefNotFound,
+    StateExpired,
+)
 from lagoa.publish.moves import was_published
 
 if TYPE_CHECKING:
@@ -26,6 +39,7 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
     from lagoa.lake import Lake
+    from lagoa.maintain.collection import Collection
 
 PEOPLE, PETS, COUNTS = (TableName.parse(name) for name in ("bronze.people", "bronze.pets", "gold.counts"))
 
@@ -108,6 +122,29 @@ def is_told(lake: Lake) -> None:
     assert [commit for _, commit in catalog.moves(MAIN)] == line[::-1]
     assert all(each.receipt and each.report.commit == each.commit for each in lake.publications())
     assert all(was_published(catalog, commit) for commit in line)
+
+
+def begun(lake: Lake, small: SmallLake) -> str:
+    """Publish as `published` does, and leave no branch; return main's commit."""
+    commit = published(lake, small)
+    lake.delete_ref("first")
+    return commit
+
+
+def replaced(lake: Lake, small: SmallLake, *people: int) -> str:
+    """Publish other persons instead of those that there are, without pets; return main's commit."""
+    branch = lake.create_branch(f"replacing-{'-'.join(map(str, people))}")
+    branch.replace("bronze.people", small.people(*people))
+    branch.replace("bronze.pets", small.pets(1, owner=people[0]))
+    commit = branch.publish().commit
+    lake.delete_ref(branch.name)
+    return commit
+
+
+def cleaned(lake: Lake) -> Collection:
+    """Let states expire, and collect."""
+    lake.expire(dry_run=False)
+    return lake.collect(dry_run=False)
 
 
 class Publishing:
@@ -436,6 +473,132 @@ class Rebasing:
             branch.publish()
         assert ids(lake, PEOPLE) == [1, 2, 4, 5]
         is_told(lake)
+
+
+class Collecting:
+    """Those of collect.pml. `lake` keeps states of main for three days; the grace period is a day."""
+
+    def test_branches_marked_only_a_branch_that_began_after_the_record_has_the_files(self, lake, small):
+        begun(lake, small)
+        lake.expire(dry_run=False)
+        loaded(lake, small, people=3)
+        for _ in range(2):
+            lake = later(lake, 2)
+            lake.collect(dry_run=False)
+        assert ids(lake, PEOPLE, "dev") == [1, 2, 3]
+
+    def test_kept_marked_main_goes_on_after_states_were_kept(self, lake, small):
+        one = begun(lake, small)
+        replaced(lake, small, 3)
+        lake = later(lake, 2)
+        lake.expire(dry_run=False)
+        replaced(lake, small, 4)
+        for _ in range(2):
+            lake = later(lake, 2)
+            lake.collect(dry_run=False)
+        assert ids(lake, PEOPLE, f"main@{one}") == [1, 2]
+
+    def test_since_marked_a_state_is_restored_while_it_expires(self, lake, small):
+        one = begun(lake, small)
+        replaced(lake, small, 3)
+        dev = lake.create_branch("dev")
+        lake = later(lake, 2)
+        lake.collect(dry_run=False)
+        lake = later(lake, 2)
+        with at_step("write.metadata", lambda: cleaned(lake)):
+            dev.restore(["bronze.people"], f"main@{one}")
+        assert ids(lake, PEOPLE, "dev") == [1, 2]
+        lake = later(lake, 2)
+        cleaned(lake)
+        assert ids(lake, PEOPLE, "dev") == [1, 2]
+
+    def test_expiry_check_what_has_expired_is_not_named(self, lake, small):
+        one = begun(lake, small)
+        replaced(lake, small, 3)
+        lake = later(lake, 4)
+        cleaned(lake)
+        lake = later(lake, 2)
+        assert cleaned(lake).garbage > 0
+        for call in (lambda: ids(lake, PEOPLE, f"main@{one}"), lambda: lake.create_branch("dev", f"main@{one}")):
+            with pytest.raises(StateExpired):
+                call()
+
+    def test_found_before_a_collection_comes_before_a_write_commits(self, lake, small):
+        begun(lake, small)
+        lake = later(lake, 2)
+        with at_step("write.files", lambda: cleaned(lake)):
+            loaded(lake, small, people=3)
+        assert ids(lake, PEOPLE, "dev") == [1, 2, 3]
+        lake = later(lake, 2)
+        with at_step("collect.marked", lambda: replaced(lake, small, 4)):
+            assert lake.collect(dry_run=False).garbage == 0
+        assert ids(lake, PEOPLE) == [4]
+
+    def test_grace_two_collections_come_before_a_write_commits(self, lake, small):
+        begun(lake, small)
+        lake = later(lake, 2)
+        cleaned(lake)
+        with at_step("write.files", lambda: (cleaned(lake), cleaned(lake))):
+            loaded(lake, small, people=3)
+        assert ids(lake, PEOPLE, "dev") == [1, 2, 3]
+
+    def test_age_first_a_write_commits_and_time_passes_between_mark_and_list(self, lake, small):
+        begun(lake, small)
+        lake = with_retention(later(lake, 2), grace_hours=1 / 3600)
+        written, go = Event(), Event()
+
+        def pause(step: str) -> None:
+            if step == "write.files":
+                written.set()
+                assert go.wait(60)
+
+        def commit() -> None:
+            go.set()
+            writing.result(60)
+            time.sleep(1.5)
+
+        with ThreadPoolExecutor(1) as pool:
+            faults.set_hook(pause)
+            try:
+                writing = pool.submit(loaded, lake, small, people=3)
+                assert written.wait(60)
+                faults.set_hook(None)
+                assert cleaned(lake).waiting > 0
+                with at_step("collect.marked", commit):
+                    assert lake.collect(dry_run=False).garbage == 0
+            finally:
+                go.set()
+                faults.set_hook(None)
+        assert ids(lake, PEOPLE, "dev") == [1, 2, 3]
+
+    def test_marked_again_a_write_commits_files_that_were_found(self, lake, small):
+        begun(lake, small)
+        lake = later(lake, 2)
+        cleaned(lake)
+        with at_step("write.files", lambda: cleaned(lake)):
+            loaded(lake, small, people=3)
+        lake = later(lake, 2)
+        assert cleaned(lake).garbage == 0
+        assert ids(lake, PEOPLE, "dev") == [1, 2, 3]
+
+    @pytest.mark.parametrize("step", ["publish.begun", "publish.candidate", "publish.receipt"])
+    def test_recent_marked_a_branch_is_deleted_while_it_is_published(self, lake, small, step):
+        begun(lake, small)
+        lake = later(lake, 2)
+        cleaned(lake)
+        with at_step("write.files", lambda: cleaned(lake)):
+            commit = loaded(lake, small, people=3).head
+        lake = later(lake, 2)
+
+        def delete() -> None:
+            lake.delete_ref("dev")
+            assert cleaned(lake).garbage == 0
+
+        with at_step(step, delete), suppress(RefNotFound):
+            lake.branch("dev").publish()
+        assert ids(lake, PEOPLE) in ([1, 2], [1, 2, 3])
+        lake.context.catalog.create_branch("again", commit)
+        assert ids(lake, PEOPLE, "again") == [1, 2, 3]
 
 
 class Anomalies:

@@ -189,7 +189,7 @@ class Writers:
         except BatchChanged:
             after = None
         try:
-            ran = _write(branch, what, given, batch)
+            ran = write(branch, what, given, batch)
         except BatchChanged:
             assert after is None
             return
@@ -484,7 +484,7 @@ def _of(content: Content) -> tuple[Any, ...]:
     return content.log, content.state, content.sums
 
 
-def _write(branch: Branch, what: str, given: Any, batch: str | None) -> bool:
+def write(branch: Branch, what: str, given: Any, batch: str | None) -> bool:
     """Do a write; return whether a model ran."""
     if what == "append":
         branch.append(LOG, _arrow(given), batch=batch)

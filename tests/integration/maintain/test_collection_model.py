@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import counterexamples
 import promela
 import pytest
 from checkout import ROOT
@@ -42,10 +43,12 @@ def test_without_a_guard_its_property_fails(guard, tmp_path):
     assert promela.explore(MODEL, tmp_path, without=guard).violated == BROKEN[guard]
 
 
-def test_the_model_has_the_steps_and_the_guards_of_the_code():
+def test_the_model_has_the_steps_and_the_guards_of_the_code_and_each_has_its_counterexample_on_a_lake():
     assert MODEL.steps == set(faults.OF_MAINTENANCE)
     assert set(BROKEN) == set(MODEL.guards)
     assert set(BROKEN.values()) == set(MODEL.properties)
+    replays = dir(counterexamples.Collecting)
+    assert [guard for guard in MODEL.guards if not any(each.startswith(f"test_{guard}_") for each in replays)] == []
     code = "\n".join(file.read_text("utf-8") for file in (ROOT / "lagoa").rglob("*.py"))
     named = {word for place in MODEL.guards.values() for word in re.findall(r"\w+\.(\w+)", place)}
     assert {"branch_states", "_mark", "_needed_since"} <= named

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lagoa.backup.manifest import backup_ids, time_of
+from lagoa.backup.lag import Lag, followed_at, lag_of
+from lagoa.backup.manifest import backup_ids, read_backup, time_of
 from lagoa.backup.places import open_place, place_named
 from lagoa.backup.verify import VERIFIED
 from lagoa.errors import LagoaError
 
 if TYPE_CHECKING:
+    from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.settings import Settings
 
 
@@ -24,7 +26,11 @@ class BackupState:
     Attributes:
         place: where its backups are.
         at: the time of the newest one (UTC); None if there is none.
-        overdue: whether it is older than `backup.every`.
+        overdue: whether it is older than `backup.every`, and nobody who follows the lake has seen since that it has
+            everything.
+        behind: number of publications that it does not have.
+        lag_s: seconds since the oldest of these was made; what a loss of the lake now would lose.
+        followed_at: when somebody who follows the lake saw last that it had everything (UTC).
         verified_at: when the place was verified last; None if it never was.
         sound: whether all was as it was saved then.
         error: why the place cannot be read; empty if it can.
@@ -33,12 +39,15 @@ class BackupState:
     place: str
     at: datetime | None = None
     overdue: bool = True
+    behind: int = 0
+    lag_s: float = 0.0
+    followed_at: datetime | None = None
     verified_at: datetime | None = None
     sound: bool = True
     error: str = ""
 
 
-def backup_state(settings: Settings) -> BackupState | None:
+def backup_state(settings: Settings, catalog: VersionedCatalog) -> BackupState | None:
     """Return the state of a lake's backups; None if none are set (`backup.to`). It raises nothing."""
     if not settings.backup.to:
         return None
@@ -50,9 +59,12 @@ def backup_state(settings: Settings) -> BackupState | None:
         with suppress(FileNotFoundError, NotADirectoryError), place.open(VERIFIED) as stream:
             found = json.loads(stream.read())
             verified, sound = datetime.fromisoformat(found["at"]), bool(found["ok"])
+        at = time_of(ids[-1]) if ids else None
+        lag = lag_of(catalog, read_backup(place, ids[-1])) if ids else Lag(0, None)
+        followed = followed_at(place, ids[-1]) if ids else None
     except (LagoaError, OSError, ValueError, KeyError) as error:
         return BackupState(to, error=str(error))
-    at = time_of(ids[-1]) if ids else None
     # One of a time to come, when the clock was ahead, says nothing of what was published since.
-    overdue = at is None or abs(datetime.now(UTC) - at) > settings.backup.interval
-    return BackupState(to, at, overdue, verified, sound)
+    seen = [abs(datetime.now(UTC) - each) for each in (at, followed) if each]
+    overdue = not seen or min(seen) > settings.backup.interval
+    return BackupState(to, at, overdue, lag.publications, round(lag.seconds, 1), followed, verified, sound)

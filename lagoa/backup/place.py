@@ -32,6 +32,9 @@ _PARTIAL = ".partial-"
 _WRITTEN_AHEAD = 4 * 2**20
 """After so many bytes of a file the disk is told to begin with them."""
 
+_TRIES = 3
+"""How often the folder of a new file is made, at most."""
+
 _of_thread = threading.local()
 """The buffer of each thread: for many small files, making one takes longer than copying."""
 
@@ -43,8 +46,13 @@ class Place(Protocol):
     def location(self) -> str:
         """The folder, absolute, or the prefix in an object store."""
 
-    def sizes(self, folder: str = "") -> dict[str, int]:
-        """Return the size in bytes of each file in a folder and those below, by name; nothing if there is none."""
+    def sizes(self, folder: str = "", *, partial: bool = False) -> dict[str, int]:
+        """Return the size in bytes of each file in a folder and those below, by name; nothing if there is none.
+
+        Args:
+            folder: the folder; by default the whole place.
+            partial: also of files that are being written, or were when their process was killed.
+        """
 
     def open(self, name: str) -> Any:
         """Open a file to read its bytes; raises `FileNotFoundError`, `OSError`."""
@@ -79,15 +87,16 @@ class Folder:
         """The folder."""
         return str(self.path)
 
-    def sizes(self, folder: str = "") -> dict[str, int]:
-        """Return the size of each file, by name; partial ones are left out."""
+    def sizes(self, folder: str = "", *, partial: bool = False) -> dict[str, int]:
+        """Return the size of each file, by name."""
         top, found = str(self.path / folder) if folder else str(self.path), {}
         for place, _, files in os.walk(top):
             prefix = os.path.relpath(place, self.path)
             for name in files:
-                if _PARTIAL not in name:
+                if partial or _PARTIAL not in name:
                     path = f"{place}/{name}"
-                    found[name if prefix == "." else f"{prefix}/{name}"] = os.stat(path).st_size  # noqa: PTH116
+                    with suppress(FileNotFoundError):  # removed or renamed meanwhile
+                        found[name if prefix == "." else f"{prefix}/{name}"] = os.stat(path).st_size  # noqa: PTH116
         return found
 
     def open(self, name: str) -> BinaryIO:
@@ -100,12 +109,7 @@ class Folder:
         target = self.path / name
         partial = target.with_name(f"{target.name}{_PARTIAL}{secrets.token_hex(4)}")
         try:
-            file = _NewFile(partial)
-        except FileNotFoundError:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file = _NewFile(partial)
-        try:
-            with file:
+            with _made(partial) as file:
                 yield file
                 if durable:
                     os.fsync(file.fileno())
@@ -146,7 +150,7 @@ class Bucket:
         self._objects = objects
         self._top = self.location.removeprefix(S3)
 
-    def sizes(self, folder: str = "") -> dict[str, int]:
+    def sizes(self, folder: str = "", *, partial: bool = False) -> dict[str, int]:  # noqa: ARG002 - a store shows none
         """Return the size of each object, by name."""
         from pyarrow.fs import FileSelector, FileType
 
@@ -220,6 +224,15 @@ def _sync_file_system(path: Path) -> None:
             raise OSError(code, os.strerror(code), str(path))
     finally:
         os.close(folder)
+
+
+def _made(path: Path) -> _NewFile:
+    """Make a file, and its folder if there is none: one that is empty may be removed meanwhile."""
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):
+            return _NewFile(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return _NewFile(path)
 
 
 def copied(source: Any, target: Any | None) -> tuple[int, str]:

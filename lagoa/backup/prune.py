@@ -113,7 +113,7 @@ def prune_backups(
         ids = backup_ids(place)
         if not ids:
             raise BackupNotFound(place.location)
-        there, now = place.sizes(), datetime.now(UTC)
+        there, now = place.sizes(partial=True), datetime.now(UTC)
         kept = kept_by(rules, ids)
         kept[ids[-1]].append(NEWEST)
         kept[_whole(place, ids, there)].append(WHOLE)

@@ -42,7 +42,11 @@ EXAMPLES = {
         "lagoa maintain --expire --collect --yes",
         "lagoa maintain --cold --dry-run",
     ],
-    "backup create": ["lagoa backup create /backup/mylake", "lagoa backup create s3://backup/mylake --full"],
+    "backup create": [
+        "lagoa backup create /backup/mylake",
+        "lagoa backup create s3://backup/mylake --full",
+        "lagoa backup create --follow",
+    ],
     "backup prune": ["lagoa backup prune", "lagoa backup prune --yes"],
     "backup verify": ["lagoa backup verify /backup/mylake"],
     "backup restore": [

@@ -10,6 +10,7 @@ import typer
 
 from lagoa.cli.console import emit_json, emit_table, hint, moment, number, say, size
 from lagoa.cli.errors import EXIT_ERROR
+from lagoa.cli.followed import follow_lake
 from lagoa.cli.options import JsonOption, lake_settings
 from lagoa.cli.progress import working
 from lagoa.domain.lists import counted
@@ -23,7 +24,7 @@ _PLACE = "A folder, or s3://BUCKET/PREFIX; by default the setting backup.to."
 
 
 @backup.command("create")
-def backup_create(
+def backup_create(  # noqa: PLR0913 - options of the command
     ctx: typer.Context,
     to: Annotated[str | None, typer.Argument(metavar="TO", help=_PLACE)] = None,
     *,
@@ -33,6 +34,12 @@ def backup_create(
     since: Annotated[
         str, typer.Option("--since", metavar="BACKUP", help="Build on this backup; by default the newest one.")
     ] = "",
+    following: Annotated[
+        bool, typer.Option("--follow", help="Go on until it is ended: a backup whenever something was written.")
+    ] = False,
+    every: Annotated[
+        int, typer.Option("--every", metavar="SECONDS", min=1, help="With --follow, seconds between two looks.")
+    ] = 60,
     as_json: JsonOption = False,
 ) -> None:
     """Save refs, commits, journal, receipts, records of models and the files they need; writers may go on meanwhile.
@@ -44,8 +51,13 @@ def backup_create(
 
     if full and since:
         raise typer.BadParameter("--full builds on no backup: leave --since out.")
+    if following and (full or since):
+        raise typer.BadParameter("--follow builds on the newest backup: leave --full and --since out.")
     settings = lake_settings(ctx)
     place = place_named(settings, to)
+    if following:
+        follow_lake(settings, place, every, as_json=as_json)
+        return
     with working("reading the catalog") as tell:
         made = create_backup(settings, place, full=full, since=since, tell=tell)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -35,7 +36,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
         models = _models(lake)
         waiting = _waiting(lake, states)
         server = LakeServer(lake.settings.state_folder).running()
-        backups = backup_state(lake.settings)
+        backups = backup_state(lake.settings, lake.context.catalog)
         lake_is = {"name": lake.settings.name, "folder": lake.settings.root}
     last = published[0] if published else None
     if as_json:
@@ -121,6 +122,11 @@ def _backup(state: BackupState) -> str:
     if state.error:
         return f"cannot be read: {state.error}"
     said = f"{moment(state.at)} ({age(state.at)})" if state.at else "never"
+    if state.behind:
+        oldest = datetime.now(UTC) - timedelta(seconds=state.lag_s)
+        said += f", without {counted(state.behind, 'publication')} since, the first {age(oldest)}"
+    elif state.followed_at:
+        said += f", followed: has all of {age(state.followed_at)}"
     if state.overdue:
         said += ", overdue: `lagoa backup create`"
     if not state.sound:

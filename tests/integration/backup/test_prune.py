@@ -204,7 +204,8 @@ def test_what_killed_backups_left_goes_after_a_week(small, backup):
     assert prune_backups(keeping(small, last=9), backup, dry_run=False).unfinished > whole
     older = new_id(datetime.now(UTC) - timedelta(days=8), "abcdef")
     Path(backup, "files", left).rename(Path(backup, "files", older))
-    assert prune_backups(keeping(small, last=9), backup, dry_run=False).files == whole
+    Path(backup, "files", older, "a.parquet.partial-abcd").write_bytes(b"half")
+    assert prune_backups(keeping(small, last=9), backup, dry_run=False).files == whole + 1
     assert not Path(backup, "files", older).exists()
 
 

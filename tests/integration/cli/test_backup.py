@@ -36,6 +36,7 @@ def test_a_lake_is_saved_verified_and_restored(lake, place):
 
 def test_what_cannot_be_meant_is_refused(loaded, place):
     assert lagoa(loaded, "backup", "create", place, "--full", "--since", "2026").code == 2
+    assert lagoa(loaded, "backup", "create", place, "--follow", "--full").code == 2
     assert lagoa(loaded, "backup", "restore", place, "--missing", "--at", "2026-01-01").code == 2
     assert "is no time" in lagoa(loaded, "backup", "restore", place, "--at", "noon").err
     assert "No place for backups" in lagoa(loaded, "backup", "create").err

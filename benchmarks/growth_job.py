@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lagoa
-from lagoa.lake import Lake  # noqa: F401 - imported before the first step, as in any process that opens one
+from lagoa.lake import Lake  # noqa: TC001 - imported before the first step, as in any process that opens one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def main(root: str, table: str) -> None:
-    """Open the lake and look at it as `status`, `log`, `table list` and `sql` do; print wall and CPU ms of each."""
+    """Open the lake and look at it as the commands of these names do; print wall and CPU ms of each step."""
     spent: dict[str, tuple[float, float]] = {}
 
     def step(name: str, call: Callable[[], object]) -> None:
@@ -28,10 +28,18 @@ def main(root: str, table: str) -> None:
     step("open", lambda: opened.append(lagoa.open_lake(Path(root))))
     with opened[0] as lake:
         step("tables", lake.tables)
-        step("log", lake.log)
-        step("status", lambda: (lake.describe(), lake.branches(), lake.publications(1)))
+        step("log", lambda: _log(lake))
+        step("branches", lake.branches)
+        step("status", lambda: (lake.sizes(), lake.branches(), lake.publications(1), lake.stale_models()))
         step("sql", lambda: lake.sql(f"SELECT count(*), max(id) FROM {table}").fetchall())
     print(json.dumps(spent))
+
+
+def _log(lake: Lake) -> list[object]:
+    commits = lake.log(limit=20)
+    receipts = [lake.context.receipts.of_commit(each.id) for each in commits]
+    outcomes = [each.report.outcomes for each in receipts if each]
+    return [lake.published_at(commits), outcomes, [lake.changed_tables(each) for each in commits]]
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from lagoa.review.overview import BranchState, TableState
     from lagoa.review.plan import Plan
     from lagoa.review.query import Result
+    from lagoa.review.sizes import TableSize
     from lagoa.sandbox import Sandbox
     from lagoa.serving.scorer import Scorer
     from lagoa.settings import Settings
@@ -221,6 +222,12 @@ class Lake:
         catalog = self.context.catalog
         return list(islice(catalog.log(catalog.resolve(Ref.parse(ref)).id), limit))  # of expired states, too
 
+    def published_at(self, commits: Sequence[Commit]) -> dict[str, datetime]:
+        """Return when main was moved to commits of a log, by id; not for those that it was never moved to."""
+        from lagoa.publish.moves import moments
+
+        return moments(self.context.catalog, commits)
+
     def tables(self, ref: str = MAIN) -> Pointers:
         """Return the pointer of each table at a ref."""
         return self.context.pointers(ref)
@@ -267,8 +274,13 @@ class Lake:
 
     def changed_tables(self, commit: Commit) -> list[TableName]:
         """Return the tables that a commit changed against its first parent."""
-        catalog = self.context.catalog
-        return sorted(catalog.diff(commit.parents[0], commit.id) if commit.parents else catalog.tables(commit.id))
+        return sorted(self.context.catalog.changed(commit.id))
+
+    def sizes(self, ref: str = MAIN) -> list[TableSize]:
+        """Return the rows and bytes of each table at a ref, by name; `describe` returns more, and reads more."""
+        from lagoa.review.sizes import table_sizes
+
+        return table_sizes(self.context, ref)
 
     def describe(self, ref: str = MAIN) -> list[TableState]:
         """Return a description of each table at a ref: columns, rows, files, snapshots."""

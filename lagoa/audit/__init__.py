@@ -9,6 +9,7 @@ from lagoa.audit.check_run import run
 from lagoa.audit.expected import expected_checks
 from lagoa.audit.records import keep_audit
 from lagoa.audit.state import State
+from lagoa.audit.unchanged import definitions_of, due, put_together
 from lagoa.domain.checks import AuditReport
 from lagoa.domain.refs import MAIN
 from lagoa.domain.suggestions import did_you_mean_name
@@ -63,13 +64,18 @@ def audit_commit(
     gating: bool = True,
     on_done: Callable[[int, int], None] | None = None,
 ) -> AuditReport:
-    """Run every check at an exact commit against an exact commit of main; `ref` is the report's name for the state."""
-    started, clock = context.clock(), time.perf_counter()
-    pointers = context.catalog.tables(commit)
-    checks = expected_checks(context, pointers)
-    results = run_checks(context, checks, pointers, context.catalog.tables(base), on_done=on_done)
+    """Run every check at an exact commit against an exact commit of main; `ref` is the report's name for the state.
+
+    Tables of which nothing changed that their results depend on are not looked at.
+    """
+    clock = time.perf_counter()
+    state = State(context, context.catalog.tables(commit), context.catalog.tables(base), context.clock())
+    definitions = definitions_of(context)
+    wanted = due(state, base, definitions)
+    checks = expected_checks(context, state.pointers, wanted.tables)
+    results = put_together(state, wanted, definitions, checks, run_checks(state, checks, on_done=on_done))
     seconds = time.perf_counter() - clock
-    return AuditReport(ref, commit, base, tuple(results), started, seconds, gating)
+    return AuditReport(ref, commit, base, results, state.now, seconds, gating)
 
 
 def audit_tables(
@@ -88,14 +94,12 @@ def audit_tables(
     """
     wanted = frozenset(tables)
     checks = [check for check in expected_checks(context, pointers, wanted) if check.reads <= pointers.keys()]
-    return run_checks(context, checks, pointers, base, workers=1)
+    return run_checks(State(context, pointers, base, context.clock()), checks, workers=1)
 
 
 def run_checks(
-    context: LakeContext,
+    state: State,
     checks: Sequence[Check],
-    pointers: Pointers,
-    base: Pointers,
     *,
     workers: int | None = None,
     on_done: Callable[[int, int], None] | None = None,
@@ -105,7 +109,7 @@ def run_checks(
     Tables are checked in parallel on `workers` threads, by default `settings.workers`; `on_done` is told how many of
     those that run are done.
     """
-    state = State(context, pointers, base, context.clock())
+    context = state.context
     earlier = context.receipts.results([state.key(check) for check in checks])
     due = [check for check in checks if state.key(check) not in earlier]
     tell = (lambda done: on_done(done, len(due))) if on_done else None

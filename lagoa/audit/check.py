@@ -33,6 +33,7 @@ class Check(ABC):
     Attributes:
         kind: the name of the kind: the second part of the ids of its checks.
         how: what measures its checks, in one word: a part of the key of their results.
+        compares: whether the figure is compared with that of the table on main.
         table: the table it is about.
         about: a column of the table, several joined by `+`, or another name; empty for the whole table.
         contract: the table's; None if it has none.
@@ -46,6 +47,7 @@ class Check(ABC):
 
     kind: ClassVar[str]
     how: ClassVar[str]
+    compares: ClassVar[bool] = False
 
     table: TableName
     about: str = ""
@@ -97,13 +99,18 @@ class Check(ABC):
     def text(self) -> str:
         """What is measured: SQL, or what replaces it; a part of the key of the result."""
 
-    def baseline(self, base: Pointers) -> str | None:  # noqa: ARG002 - for those that compare
-        """Return the pointer that the figure is compared with; None if it is not compared."""
-        return None
+    @property
+    def clock(self) -> str:
+        """The format of the time in the unit in which a result grows old, such as `%Y-%m-%d`; empty if it does not."""
+        return ""
 
-    def moment(self, now: datetime) -> str | None:  # noqa: ARG002 - for those that depend on the clock
+    def baseline(self, base: Pointers) -> str | None:
+        """Return the pointer that the figure is compared with: main's of the table; None if it is not compared."""
+        return base.get(self.table) if self.compares else None
+
+    def moment(self, now: datetime) -> str | None:
         """Return the time in the unit in which a result grows old; None where it does not."""
-        return None
+        return now.strftime(self.clock) if self.clock else None
 
     def runner(self, state: State) -> str:
         """Return what runs the check, with its version: a new version may give another result."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lagoa.audit.check_files import check_files
 from lagoa.audit.kinds import KINDS
 from lagoa.audit.kinds.soda import Soda
 from lagoa.audit.kinds.uncontracted import Uncontracted
-from lagoa.domain.tables import TableName
-from lagoa.errors import CheckError, InvalidName
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.contracts.contract import Contract
     from lagoa.domain.ports.catalog import Pointers
+    from lagoa.domain.tables import TableName
 
 
 def expected_checks(
@@ -27,11 +27,11 @@ def expected_checks(
     Raises:
         CheckError: a check file that cannot be run.
     """
-    present = frozenset(pointers)
     if tables is None:
-        _refuse_strays(context)
+        check_files(context)  # those that belong to no table are refused
+    present = pointers.keys()
     checks: list[Check] = []
-    for table in sorted(present if tables is None else present & tables):
+    for table in sorted(present if tables is None else (table for table in tables if table in present)):
         contract = context.contracts.get(table)
         if contract is None:
             checks.append(Uncontracted.of_table(table))
@@ -66,17 +66,3 @@ def _of_check_file(context: LakeContext, contract: Contract) -> list[Soda]:
     key = ("file", file.path, file.text, contract.hash, contract.owner)
     checks: list[Soda] = context.cache.of(key, lambda: Soda.of_file(file, contract, context.engine))
     return checks
-
-
-def _refuse_strays(context: LakeContext) -> None:
-    """Refuse check files that belong to no table, such as one with a misspelt name: their checks would never run."""
-    folder = context.settings.checks_folder
-    for path in sorted(folder.glob("**/*.y*ml")):
-        name = ".".join(path.relative_to(folder).with_suffix("").parts)
-        try:
-            known = TableName.parse(name) in context.contracts and path.suffix == ".yaml"
-        except InvalidName:
-            known = False
-        if not known:
-            advice = "Check files are soda/<layer>/<table>.yaml."
-            raise CheckError(path, None, f"there is no contract for a table {name}.", advice)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from lagoa.audit.loosened import loosened
 from lagoa.domain.receipts import Receipt
 from lagoa.domain.refs import MAIN, Ref, is_id
+from lagoa.domain.results import ContractsOf
+from lagoa.domain.tables import TableName
 from lagoa.errors import AuditNotFound, InvalidName, RefNotFound
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.domain.checks import AuditReport, CheckResult
-    from lagoa.domain.ports.catalog import Pointers
-    from lagoa.domain.tables import TableName
 
 RECEIPT = "lagoa.receipt"
 """Commit property: id of the publication's receipt."""
@@ -97,8 +97,6 @@ def receipt_of(
         report: the audit.
         changed: pointer of each table that differs from main's, None for a dropped one.
     """
-    tables = context.catalog.tables(report.commit)
-    contracts = {table: contract for table in tables if (contract := context.contracts.get(table)) is not None}
     return Receipt(
         id=receipt_id,
         commit=report.commit,
@@ -107,21 +105,28 @@ def receipt_of(
         author=context.settings.author,
         prepared_at=context.clock(),
         tables={str(table): pointer for table, pointer in sorted(changed.items())},
-        contracts={str(table): contract.hash for table, contract in sorted(contracts.items())},
+        contracts=ContractsOf(report.by_table),
         report=report,
-        loosened=_loosened(context, report, tables),
+        loosened=_loosened(context, report),
     )
 
 
-def _loosened(context: LakeContext, report: AuditReport, tables: Pointers) -> tuple[str, ...]:
+def _loosened(context: LakeContext, report: AuditReport) -> tuple[str, ...]:
+    """Return what became weaker since main's state, by the tables whose results differ."""
     base = context.receipts.of_commit(report.base)
     if base is None:
         return ()
+    before, after = base.report.by_table, report.by_table
+    names = [name for name in after.differing(before) if after.table(name)]
+    was, now = (
+        [each for name in names if (of := results.table(name)) for each in of.results] for results in (before, after)
+    )
+    contracts = [contract for name in names if (contract := context.contracts.get(TableName.of_text(name)))]
     renames = {
         str(contract.table): {former: column.name for column in contract.columns for former in column.former_names}
-        for contract in context.contracts
+        for contract in contracts
     }
-    return loosened(base.report.results, report.results, {str(table) for table in tables}, renames)
+    return loosened(was, now, set(names), renames)
 
 
 def find_audit(context: LakeContext, what: str) -> KeptAudit:

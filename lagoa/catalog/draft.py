@@ -15,7 +15,7 @@ from lagoa.domain.tables import tables_differing
 from lagoa.errors import CommitLost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from lagoa.domain.commits import Change
     from lagoa.domain.ports.catalog import Namespace, Pointers, VersionedCatalog
@@ -130,6 +130,12 @@ class DraftCatalog:
             drafted.append(state.commit)
             commit = state.commit.parents[0]
         return chain(drafted, self._catalog.log(commit, table))
+
+    def changed(self, commit: str) -> Collection[TableName]:
+        """Return the tables that a commit changed against its first parent."""
+        if commit not in self._states:
+            return self._catalog.changed(commit)
+        return self.diff(self._states[commit].commit.parents[0], commit).keys()
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or one of its ancestors, by any parent."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lagoa.cli.console import emit_json, hint, moment, one_line, say, say_list, seconds, short
 from lagoa.cli.progress import working
-from lagoa.domain.checks import Outcome
 from lagoa.domain.lists import counted, listed
 from lagoa.domain.refs import MAIN
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from lagoa.branch import Branch
     from lagoa.domain.approvals import Approval, Consent
-    from lagoa.domain.checks import AuditReport
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
 
@@ -123,14 +121,13 @@ def finish(
 def say_published(publication: Publication) -> None:
     """Say where main went, and on what grounds."""
     report = publication.report
-    checks = [result for result in report.results if result.outcome == "passed"]
-    warned = [result for result in report.results if result.outcome == "warned"]
+    outcomes = report.outcomes
     tables = publication.tables
     names = ", ".join(tables) if len(tables) <= _LISTED else counted(len(tables), "table")
     say(f"main is now at {short(publication.commit)} ({names}), published {moment(publication.published_at)}.")
-    others = f", {len(warned)} warned" if warned else ""
+    others = f", {outcomes['warned']} warned" if outcomes["warned"] else ""
     others += f", {len(report.blocking)} failed" if report.blocking else ""
-    say(f"{counted(len(checks), 'check')} passed{others}, in {seconds(report.seconds)}.")
+    say(f"{counted(outcomes['passed'], 'check')} passed{others}, in {seconds(report.seconds)}.")
     for result in report.blocking[:_LISTED]:
         say(f"  {result.summary}")
     if report.blocking:
@@ -163,7 +160,7 @@ def tell_publication(publication: Publication) -> dict[str, Any]:
         "git": publication.git or None,
         "uncommitted": list(publication.uncommitted),
         "approvals": [tell_approval(each) for each in publication.approvals],
-        "audit": outcome_counts(publication.report),
+        "audit": publication.report.outcomes,
     }
 
 
@@ -186,12 +183,6 @@ def tell_consent(consent: Consent) -> dict[str, Any]:
         "approvals": [tell_approval(each) for each in consent.approvals],
         "ignored": list(consent.ignored),
     }
-
-
-def outcome_counts(report: AuditReport) -> dict[str, int]:
-    """Return the number of checks of each outcome, for JSON output."""
-    outcomes = [result.outcome for result in report.results]
-    return {outcome: outcomes.count(outcome) for outcome in get_args(Outcome)}
 
 
 def name_exactly(lake: Lake, ref: str) -> None:

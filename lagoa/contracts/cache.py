@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.documents import from_document, to_document
 from lagoa.contracts.increments import increment_inputs
+from lagoa.contracts.places import contract_path
 from lagoa.contracts.sources import Source
 from lagoa.domain.cache_file import CacheFile, code_version
 
@@ -65,11 +66,17 @@ class Known:
             self._document = to_document(self._contract)
         return "\t".join((self.content, self.hash, self.agrees, ",".join(self.names), self._document))
 
-    def contract(self, table: TableName, file: Path, formats: SourceFormats) -> Contract:
-        """Return the contract. In one lake, an entry always has the same table and file."""
+    def contract(self, table: TableName, folder: Path, formats: SourceFormats) -> Contract:
+        """Return the contract. In one lake, an entry always has the same table and folder."""
         if self._contract is None:
-            self._contract = from_document(self._document, table, file, formats)
+            self._contract = from_document(self._document, table, contract_path(folder, table), formats)
         return self._contract
+
+    def may_say(self, field: str) -> bool:
+        """Return whether the contract says something in a field; True, too, if another text in it looks like it."""
+        if self._contract is None:
+            return f'"{field}":' in self._document
+        return bool(getattr(self._contract, field))
 
 
 class ContractCache:

@@ -60,6 +60,27 @@ class Contracts:
         """The tables with a contract file, by name."""
         return tuple(sorted(self._contracts, key=lambda table: (table.namespace, table.name)))
 
+    @property
+    def quarantines(self) -> Mapping[TableName, TableName]:
+        """The table of each quarantine table."""
+        return self._quarantined
+
+    @cached_property
+    def contents(self) -> Mapping[TableName, str]:
+        """The SHA-256 of the contract file of each table, or the hash of a contract that was not read from a file."""
+        if isinstance(self._contracts, _Lazily):
+            return self._contracts.contents()
+        return {table: contract.hash for table, contract in self._contracts.items()}
+
+    def of_models(self) -> Iterator[Contract]:
+        """Yield the contracts of the tables that models build, by table."""
+        lazily = self._contracts if isinstance(self._contracts, _Lazily) else None
+        for table in self.tables:
+            if lazily is None or lazily.may_say(table, "materialization"):
+                contract = self._contracts[table]
+                if contract.materialization:
+                    yield contract
+
     def get(self, table: TableName) -> Contract | None:
         """Return the contract of a table or quarantine table, or None."""
         if table in self._contracts:
@@ -139,10 +160,18 @@ class _Lazily(Mapping["TableName", "Contract"]):
         self._known = known
 
     def __getitem__(self, table: TableName) -> Contract:
-        return self._known[table].contract(table, contract_path(self._folder, table), self._formats)
+        return self._known[table].contract(table, self._folder, self._formats)
 
     def __contains__(self, table: object) -> bool:
         return table in self._known
+
+    def contents(self) -> dict[TableName, str]:
+        """Return the SHA-256 of each file."""
+        return {table: each.content for table, each in self._known.items()}
+
+    def may_say(self, table: TableName, field: str) -> bool:
+        """Return whether a contract may say something in a field, without decoding it."""
+        return self._known[table].may_say(field)
 
     def __iter__(self) -> Iterator[TableName]:
         return iter(self._known)

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from lagoa.domain.lists import counted
 from lagoa.domain.notebooks import html_table
+from lagoa.domain.results import Results
 from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import QueryError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from lagoa.domain.tables import TableName
 
 
 Outcome = Literal["passed", "warned", "failed", "not evaluated"]
+
+BLOCKING: frozenset[Outcome] = frozenset({"failed", "not evaluated"})
+"""The outcomes that block a publication."""
 
 Severity = Literal["fail", "warn"]
 
@@ -61,7 +66,7 @@ class CheckResult:
     @property
     def blocks(self) -> bool:
         """Whether it blocks a publication: failed or not evaluated."""
-        return self.outcome in {"failed", "not evaluated"}
+        return self.outcome in BLOCKING
 
     @property
     def shown(self) -> str:
@@ -133,16 +138,27 @@ class AuditReport:
     ref: str
     commit: str
     base: str
-    results: tuple[CheckResult, ...]
+    results: Sequence[CheckResult]
     started_at: datetime
     seconds: float
     gating: bool = True
 
+    def __post_init__(self) -> None:
+        """Keep the results by table."""
+        if not isinstance(self.results, Results):
+            object.__setattr__(self, "results", Results.of(self.results))
+
+    @property
+    def by_table(self) -> Results:
+        """The results as they are kept: what did not change is read only where it is needed."""
+        assert isinstance(self.results, Results)  # noqa: S101 - made so above
+        return self.results
+
     def result(self, check: str) -> CheckResult:
         """Return the result of a check; raises `QueryError` if it is not in this audit."""
-        for each in self.results:
-            if each.check == check:
-                return each
+        found = self.by_table.find(check)
+        if found is not None:
+            return found
         message = f"There is no check {check!r} in the audit of {self.ref} ({self.commit[:12]})."
         suggestion = did_you_mean(check, (each.check for each in self.results), 3, alike=0.85).strip()
         raise QueryError(message, suggestion or f"`lagoa audit show {self.commit[:12]}` lists them.")
@@ -160,14 +176,18 @@ class AuditReport:
     @property
     def counted(self) -> str:
         """How many checks there are, and how many of each outcome: `25 checks, 23 passed, 2 failed`."""
-        outcomes = [result.outcome for result in self.results]
-        parts = [f"{outcomes.count(each):,} {each}" for each in get_args(Outcome) if each in outcomes]
-        return ", ".join([counted(len(outcomes), "check"), *parts])
+        parts = [f"{count:,} {outcome}" for outcome, count in self.outcomes.items() if count]
+        return ", ".join([counted(len(self.results), "check"), *parts])
+
+    @property
+    def outcomes(self) -> dict[Outcome, int]:
+        """The number of results of each outcome, also of those that do not occur."""
+        return {outcome: self.by_table.outcomes.get(outcome, 0) for outcome in get_args(Outcome)}
 
     @property
     def blocking(self) -> tuple[CheckResult, ...]:
         """The results that block a publication: failed or not evaluated."""
-        return tuple(result for result in self.results if result.blocks)
+        return self.by_table.having(BLOCKING)
 
     @property
     def refusing(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from lagoa import errors
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Publication
+from lagoa.domain.results import Results
 from lagoa.domain.tables import TableName
 from lagoa.errors import LagoaError
 
@@ -81,7 +82,7 @@ def _error(name: str, text: str, found: dict[str, Any]) -> LagoaError:
 def _packed(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | Results):
         return [_packed(each) for each in value]
     for name, (kind, to_text, _) in _TEXTS.items():
         if isinstance(value, kind):

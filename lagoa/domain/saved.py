@@ -61,7 +61,7 @@ class SavedCatalog:
 
 @dataclass(frozen=True, slots=True)
 class SavedRecord:
-    """A receipt or an approval.
+    """A receipt, a part of receipts, or an approval.
 
     Attributes:
         kind: which of them.
@@ -69,7 +69,7 @@ class SavedRecord:
         kept_by: the login that wrote it, where a server keeps that; else empty.
     """
 
-    kind: Literal["receipt", "approval"]
+    kind: Literal["receipt", "part", "approval"]
     document: str
     kept_by: str = ""
 

@@ -152,9 +152,9 @@ def read_models(
             )
         except ModelError as error:
             faults.append(error)
-    for contract in contracts:
+    for contract in contracts.of_models():
         place = folder / contract.table.layer / f"{contract.table.name}.sql"
-        if contract.materialization and not {place, place.with_suffix(PYTHON)} & set(files):
+        if not {place, place.with_suffix(PYTHON)} & set(files):
             message = f"{contract.table} is to be built by a model and has none."
             advice = f"Write {place}, or remove lagoa.materialization from the contract."
             faults.append(ModelError(contract.file, None, message, advice))

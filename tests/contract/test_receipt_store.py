@@ -9,21 +9,22 @@ import os
 import sqlite3
 import threading
 import uuid
+import zlib
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from lagoa.adapters.shared.receipt_documents import read_receipt
 from lagoa.adapters.sqlite import receipts as receipts_sqlite
 from lagoa.adapters.sqlite.receipts import SqliteReceipts
 from lagoa.adapters.sqlite.receipts_repair import receipts_fault
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Receipt
+from lagoa.domain.results import Basis, ContractsOf, Results, TableResults
 from lagoa.errors import CatalogDamaged, LakeTooNew
 
 
@@ -147,8 +148,8 @@ def test_what_is_saved_comes_back_once(store, tmp_path):
         store.prepare(each)
     store.approve(approval(1))
     approvals = store.approvals(kept[0].commit)
-    saved = [each for each in store.saved() if each.kind == "receipt" or kept[0].commit in each.document]
-    assert [read_receipt(each.document) for each in saved if each.kind == "receipt"] == kept
+    saved = [each for each in store.saved() if each.kind != "approval" or kept[0].commit in each.document]
+    assert [json.loads(each.document)["id"] for each in saved if each.kind == "receipt"] == [each.id for each in kept]
     store.prune(NOW + timedelta(days=9), lambda _: False)
     assert store.get(kept[0].id) is None
     for _ in range(2):
@@ -290,30 +291,106 @@ def test_results_are_bounded(tmp_path, monkeypatch):
     store.close()
 
 
-def test_large_receipts_are_compressed_and_only_then_earlier_versions_refuse_the_file(tmp_path):
+def lake(tables: int) -> Results:
+    """Return the results of an audit of so many tables, with contracts, all of which ran."""
+    found = []
+    for number in range(tables):
+        name = f"a.t{number}"
+        checks = [
+            result(f"{name}-{each}", check=f"{name}/{each}", table=name, message="x" * 90)
+            for each in ("key/id", "schema")
+        ]
+        found.append(TableResults(name, checks, f"contract {name}", Basis(f"key {name}", ("a.other",), clock=("%d",))))
+    return Results.of(()).changed(found, (), frozenset(each.check for table in found for each in table.results))
+
+
+def published(number: int, results: Results) -> Receipt:
+    """Return the receipt of a publication with some results."""
+    report = replace(receipt(number).report, results=results)
+    return receipt(number, report=report, contracts=ContractsOf(results), prepared_at=NOW + timedelta(seconds=number))
+
+
+def test_receipts_share_the_results_of_tables_that_did_not_change(store):
+    first = published(1, lake(200))
+    store.prepare(first)
+    before = sum(len(each.document) for each in store.saved())
+    again = [result("new", check="a.t7/key/id", table="a.t7", outcome="failed", figure=3.0)]
+    second = published(
+        2, first.report.by_table.changed([TableResults("a.t7", again)], ["a.t9"], frozenset(["a.t7/key/id"]))
+    )
+    store.prepare(second)
+    assert sum(len(each.document) for each in store.saved()) - before < before / 10
+    for kept in (first, second):
+        found = store.get(kept.id)
+        assert found == kept
+        assert dict(found.contracts) == {
+            each.table: each.contract for each in kept.report.by_table.tables() if each.contract
+        }
+        assert [each.check for each in found.report.results] == sorted(each.check for each in kept.report.results)
+    assert [each.check for each in store.get(second.id).report.results if not each.reused] == ["a.t7/key/id"]
+    assert store.get(second.id).report.counted == "397 checks, 396 passed, 1 failed"
+    found = store.get(second.id).report.by_table
+    assert found.table("a.t8").basis == Basis("key a.t8", ("a.other",), clock=("%d",))
+    assert (found.table("a.t7").basis, found.table("a.t9")) == (None, None)
+    assert found.differing(store.get(first.id).report.by_table) == ["a.t7", "a.t9"]
+
+
+def test_a_receipt_can_be_looked_at_after_its_store_was_closed(tmp_path):
+    store = SqliteReceipts(tmp_path / "receipts.db")
+    store.prepare(published(1, lake(3)))
+    store.close()
+    store = SqliteReceipts(tmp_path / "receipts.db")
+    found = store.get(receipt(1).id)
+    store.close()
+    assert found == published(1, lake(3))
+
+
+def test_a_file_with_a_receipt_is_refused_by_earlier_versions_and_a_damaged_part_is_told(tmp_path):
     path = tmp_path / "receipts.db"
     store = SqliteReceipts(path)
-    results = tuple(result(f"k{number}", message="x" * 90) for number in range(2_000))
-    large = receipt(2, report=replace(receipt(2).report, results=results), prepared_at=NOW + timedelta(seconds=1))
-    for kept, version in ((receipt(1), 2), (large, 3)):
-        store.prepare(kept)
+    for change, version in ((lambda: store.remember([result("k1")]), 2), (lambda: store.prepare(receipt(1)), 4)):
+        change()
         with closing(sqlite3.connect(path)) as db:
             assert db.execute("pragma user_version").fetchone() == (version,)
-    assert store.of_branch("dev") == store.get(large.id) == large
+    store.prepare(published(2, lake(20)))
     store.close()
-    assert path.stat().st_size < 200_000
-    store = SqliteReceipts(path)
-    assert [store.get(receipt(1).id), store.of_commit(large.commit)] == [receipt(1), large]
-    (small, same) = (read_receipt(each.document) for each in sorted(store.saved(), key=lambda each: len(each.document)))
-    assert (small, same) == (receipt(1), large)
     assert receipts_fault(path) == ""
     with sqlite3.connect(path) as db:
-        db.execute("update receipts set document = substr(document, 1, 400) where id = ?", (large.id,))
+        (digest,) = db.execute("select digest from parts where document like '%a.t7/key%'").fetchone()
+        db.execute("update parts set document = replace(document, 'passed', 'failed') where digest = ?", (digest,))
     db.close()
-    assert "cannot be read" in receipts_fault(path)
-    with pytest.raises(CatalogDamaged):
-        store.get(large.id)
+    assert f"its part {digest[:12]} was changed" in receipts_fault(path)
+    store = SqliteReceipts(path)
+    found = store.get(receipt(2).id)
+    assert (found.report.passed, store.get(receipt(1).id)) == (True, receipt(1))
+    with pytest.raises(CatalogDamaged, match="was changed"):
+        list(found.report.results)
     store.close()
+    with sqlite3.connect(path) as db:
+        db.execute("delete from parts where digest = ?", (digest,))
+    db.close()
+    assert f"its part {digest[:12]} is missing" in receipts_fault(path)
+
+
+def test_a_receipt_that_kept_all_results_in_itself_is_read(tmp_path):
+    """As Lagoa up to 0.5 wrote them, and those of format 3, which are compressed."""
+    path = tmp_path / "receipts.db"
+    SqliteReceipts(path).close()
+    kept = receipt(1, approvals=(approval(2),))
+    document = {
+        **asdict(kept),
+        "report": {**asdict(kept.report), "results": [asdict(each) for each in kept.report.results]},
+    }
+    text = json.dumps(document, default=lambda moment: moment.isoformat())
+    for number, stored in enumerate((text, zlib.compress(text.encode())), 1):
+        with sqlite3.connect(path) as db:
+            row = (f"{number:032x}", kept.commit, NOW.isoformat(), 0, stored, "dev")
+            db.execute("insert or replace into receipts values (?, ?, ?, ?, ?, ?)", row)
+        db.close()
+        store = SqliteReceipts(path)
+        assert store.get(f"{number:032x}") == kept
+        assert receipts_fault(path) == ""
+        store.close()
 
 
 def test_a_file_of_a_newer_lagoa_is_refused(tmp_path):
@@ -338,6 +415,10 @@ def test_a_document_holds_nothing_but_json(tmp_path):
     store.close()
     db = sqlite3.connect(tmp_path / "receipts.db")
     document = json.loads(db.execute("select document from receipts").fetchone()[0])
+    parts = [json.loads(text) for (text,) in db.execute("select document from parts")]
     db.close()
-    assert document["report"]["results"][0]["check"] == "a.b/key/id"
     assert document["prepared_at"] == "2026-11-20T18:00:00+00:00"
+    ((digest,),) = ([each["a.b"]["results"] for each in parts if isinstance(each, dict)],)
+    ((results,),) = ([each for each in parts if isinstance(each, list)],)
+    assert [each["check"] for each in results] == ["a.b/key/id"] * 3
+    assert list(document["report"]["results"]["groups"].values()) != [digest]

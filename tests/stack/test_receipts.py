@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
 import uuid
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 
@@ -21,6 +22,7 @@ from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.receipts import PostgresReceipts
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.adapters.shared.receipt_documents import write_approval
+from lagoa.adapters.shared.receipt_parts import new_parts
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.credentials import drawn_password
@@ -142,6 +144,10 @@ class TestRights:
             "update lagoa.receipts set kept_by = 'lagoa_publisher'",
             "delete from lagoa.receipts",
             "truncate lagoa.receipts",
+            "insert into lagoa.parts (kept_by, digest, document) values ('lagoa_publisher', 'f', '[]')",
+            "update lagoa.parts set document = '[]'",
+            "delete from lagoa.parts",
+            "truncate lagoa.parts",
             "insert into lagoa.results (key, kept_by, document) values ('k9', 'lagoa_publisher', '{}')",
             "update lagoa.results set document = replace(document, 'failed', 'passed')",
             "delete from lagoa.results",
@@ -182,6 +188,23 @@ class TestRights:
             assert stores[role].results(["k"])["k"].message == role
         stores["engineer"].remember([result("only", outcome="passed")])
         assert stores["publisher"].results(["only"]) == {}
+
+    def test_a_part_of_a_receipt_is_what_its_hash_says_whoever_kept_another_under_it_before(self, stores, connect):
+        forged = receipt(1, report=replace(receipt(1).report, results=(result("k1", message=uuid.uuid4().hex),)))
+        digests = new_parts(forged.report.by_table, lambda _: ())
+        with connect("engineer") as connection:
+            for digest in digests:
+                connection.execute("insert into lagoa.parts (digest, document) values (%s, '[]')", (digest,))
+        stores["publisher"].prepare(forged)
+        for role in ROLES:
+            assert stores[role].get(forged.id).report.results == forged.report.results
+
+    def test_results_of_a_receipt_are_used_again_by_its_login_and_those_of_the_publisher_by_all(self, stores):
+        stores["engineer"].prepare(receipt(1))
+        found = {role: stores[role].audited(receipt(1).commit) for role in ROLES}
+        assert {role for role, each in found.items() if each} == {"engineer"}
+        stores["publisher"].prepare(receipt(1, author="the publisher"))
+        assert {stores[role].audited(receipt(1).commit).author for role in ROLES} == {"the publisher"}
 
     def test_the_publisher_prunes_everybodys_receipts_and_others_their_own(self, stores):
         for number, role in enumerate(WRITERS):
@@ -243,6 +266,23 @@ class TestMakingReady:
         assert stores["publisher"].get(receipt(1).id) == receipt(1)
         rights = "select rolbypassrls, rolcreaterole from pg_roles where rolname = 'lagoa_engineer'"
         assert admin.execute(rights).fetchone() == (False, False)
+
+    def test_a_database_of_the_first_format_is_brought_up(self, stores, admin, passwords):
+        document = json.dumps(
+            {**asdict(receipt(1)), "report": {**asdict(receipt(1).report), "results": [asdict(result("k1"))]}},
+            default=lambda moment: moment.isoformat(),
+        )
+        admin.execute("drop table lagoa.parts")
+        admin.execute("update lagoa.format set version = 1")
+        with pytest.raises(TerminalError, match="not made ready"):
+            stores["publisher"].prepare(receipt(2))
+        row = (receipt(1).id, receipt(1).commit, NOW, document)
+        admin.execute("insert into lagoa.receipts values (%s, 'lagoa_publisher', %s, %s, true, 'dev', %s)", row)
+        prepare(admin, passwords)
+        assert admin.execute("select version from lagoa.format").fetchone() == (2,)
+        stores["publisher"].prepare(receipt(2))
+        assert {each.id for each in stores["reader"].newest()} == {receipt(1).id, receipt(2).id}
+        assert stores["reader"].get(receipt(1).id) == receipt(1)
 
     def test_two_at_a_time_do_not_disturb_each_other(self, url, credentials, passwords):
         def make():

@@ -36,7 +36,7 @@ from lagoa.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from lagoa.adapters.nessie.lending import Lent
@@ -213,6 +213,10 @@ class NessieCatalog:
     def log(self, commit: str, table: TableName | None = None) -> Iterator[Commit]:
         """Yield the commit and its first parents, newest first, to the root; but those that leave `table` alone."""
         return self._history.log(commit) if table is None else self._history.log_of(commit, table)
+
+    def changed(self, commit: str) -> Collection[TableName]:
+        """Return the tables that a commit changed against its first parent."""
+        return self._history.changed(commit, lambda before: self.tables(before).keys())
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or lies behind it, by any parent."""

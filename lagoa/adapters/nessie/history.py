@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from lagoa.adapters.nessie.http import NotThere, at
 from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Commit
+from lagoa.domain.tables import TableName
 from lagoa.errors import RefNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from lagoa.adapters.nessie.http import NessieHttp
-    from lagoa.domain.tables import TableName
 
     _Entry = tuple[Commit, datetime]
 
@@ -23,7 +23,10 @@ MERGED = "lagoa.merged"
 """Property of a commit: its second parent."""
 
 _PAGE, _LAST_PAGE = 100, 1000
-_KEPT = 20_000
+_KEPT, _KEPT_OPERATIONS = 20_000, 200
+_AHEAD = 20
+"""Who asks what a commit changed asks it of those behind it next, as a log does."""
+
 _SKEW = timedelta(days=1)
 """A parent is never younger than its child by more than this, whatever happens to the server's clock."""
 
@@ -37,6 +40,7 @@ class History:
         self._http = http
         self._no_ancestor = no_ancestor
         self._known: Cache[str, tuple[Commit, datetime]] = Cache(_KEPT)
+        self._operations: Cache[str, Sequence[Mapping[str, Any]]] = Cache(_KEPT_OPERATIONS)
 
     def get(self, commit: str) -> Commit:
         """Return a commit by its full id; raises `RefNotFound`."""
@@ -67,6 +71,30 @@ class History:
                         yield found
         except NotThere as error:
             raise RefNotFound(commit, "there is no such commit") from error
+
+    def changed(self, commit: str, tables: Callable[[str], Collection[TableName]]) -> set[TableName]:
+        """Return the tables that a commit changed; raises `RefNotFound`.
+
+        Args:
+            commit: its id.
+            tables: returns the tables at a commit: what a commit removed may also have been something else.
+        """
+        operations = self._operations.get(commit)
+        if operations is None:
+            wanted = {"max-records": _AHEAD, "fetch": "ALL"}
+            try:
+                answer = self._http.call("GET", f"{at('', commit)}/history", params=wanted)
+            except NotThere as error:
+                raise RefNotFound(commit, "there is no such commit") from error
+            for entry in answer["logEntries"]:
+                self._operations.keep(entry["commitMeta"]["hash"], entry.get("operations") or ())
+            operations = self._operations.get(commit) or ()
+        put = {_table(each) for each in operations if each.get("content", {}).get("type") == "ICEBERG_TABLE"}
+        removed = {_table(each) for each in operations if each["type"] == "DELETE"} - put
+        if removed:
+            before = self.get(commit).parents[:1]
+            removed &= set(tables(before[0])) if before else set()
+        return put | removed
 
     def back(self, commit: str, steps: int) -> str | None:
         """Return the id of the commit so many first parents back; None when history is shorter."""
@@ -178,6 +206,11 @@ class History:
             committed_at=_moment(meta["authorTime"]),
             properties=properties,
         )
+
+
+def _table(operation: Mapping[str, Any]) -> TableName:
+    *namespace, name = operation["key"]["elements"]
+    return TableName(tuple(namespace), name)
 
 
 def _age(entry: _Entry) -> float:

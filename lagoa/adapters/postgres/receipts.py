@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.postgres.lazy import LazySession, Login, login_of
@@ -16,15 +17,17 @@ from lagoa.adapters.shared.receipt_documents import (
     read_receipt,
     read_result,
     write_approval,
+    write_each,
     write_receipt,
-    write_results,
 )
+from lagoa.adapters.shared.receipt_parts import Parts, hash_of, new_parts
 from lagoa.domain.credentials import drawn_password, secret_or_drawn
 from lagoa.domain.roles import PUBLISHER
 from lagoa.domain.saved import SavedRecord
+from lagoa.errors import CatalogDamaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.secrets import Secrets
     from lagoa.domain.receipts import Receipt
 
-FORMAT = 1
+FORMAT = 2
+"""Of the tables of receipts: since 2 receipts consist of parts."""
+
 PASSWORD = "receipts-password"  # noqa: S105 - the name of the secret
 
 
@@ -58,6 +63,7 @@ class PostgresReceipts:
     def __init__(self, login: Login) -> None:
         self._login = login
         self._lazy = LazySession(login, "lagoa", FORMAT, 'receipts = "postgres"')
+        self._parts = Parts(self._part_documents)
 
     @property
     def _session(self) -> PostgresSession:
@@ -68,9 +74,13 @@ class PostgresReceipts:
 
     def prepare(self, receipt: Receipt, on: str | None = None) -> None:
         """Keep a receipt before `main` moves from the commit `on`, whose receipt is settled by that."""
-        self._put(receipt, write_receipt(receipt), on)
+        results = receipt.report.by_table
+        self._put(receipt, write_receipt(receipt), on, new_parts(results, self._known_parts))
+        self._parts.keep(results)
 
-    def _put(self, receipt: Receipt, document: str, on: str | None = None) -> None:
+    def _put(
+        self, receipt: Receipt, document: str, on: str | None = None, parts: Mapping[str, str] | None = None
+    ) -> None:
         sql = """
             insert into lagoa.receipts (id, commit_id, prepared_at, branch, document) values (%s, %s, %s, %s, %s)
             on conflict (id, kept_by) do update set
@@ -81,6 +91,8 @@ class PostgresReceipts:
 
         def keep(connection: Connection) -> None:
             with connection.transaction():
+                if parts:
+                    _insert_parts(connection, parts)
                 connection.execute(sql, row)
                 if on is not None:
                     settle = "update lagoa.receipts set settled = true where commit_id = %s and not settled"
@@ -96,17 +108,27 @@ class PostgresReceipts:
         """Return the newest receipt of an audited commit, the publisher's first; its first digits do as in `get`."""
         return self._of_prefix("commit_id", commit)
 
+    def audited(self, commit: str) -> Receipt | None:
+        """Return the newest receipt of a commit that the publisher keeps, or else this login."""
+        sql = """
+            select document from lagoa.receipts where commit_id = %s and kept_by in (current_user, %s)
+            order by kept_by = %s desc, prepared_at desc limit 1
+        """
+        publisher = login_of(PUBLISHER)
+        rows = self._rows(sql, (commit, publisher, publisher))
+        return read_receipt(rows[0][0], self._parts) if rows else None
+
     def of_branch(self, branch: str) -> Receipt | None:
         """Return the newest receipt of a branch, by its name."""
         sql = "select document from lagoa.receipts where branch = %s order by prepared_at desc limit 1"
         rows = self._rows(sql, (branch,))
-        return read_receipt(rows[0][0]) if rows else None
+        return read_receipt(rows[0][0], self._parts) if rows else None
 
     def newest(self) -> Iterator[Receipt]:
         """Yield all receipts, newest first."""
         for key in self._rows("select id, kept_by from lagoa.receipts order by prepared_at desc, id"):
             for (document,) in self._rows("select document from lagoa.receipts where id = %s and kept_by = %s", key):
-                yield read_receipt(document)  # none where it was pruned meanwhile
+                yield read_receipt(document, self._parts)  # none where it was pruned meanwhile
 
     def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
         # The publisher's first: they are what publications are proven by.
@@ -119,7 +141,22 @@ class PostgresReceipts:
             order by kept_by = %s desc, prepared_at desc limit 1
         """  # noqa: S608 - the name of a column
         rows = self._rows(sql, (*first_digits(prefix), login_of(PUBLISHER)))
-        return read_receipt(rows[0][0]) if rows else None
+        return read_receipt(rows[0][0], self._parts) if rows else None
+
+    def _known_parts(self, digests: Collection[str]) -> set[str]:
+        """Return which of some parts this login or the publisher keeps."""
+        sql = "select digest from lagoa.parts where digest = any(%s) and kept_by in (current_user, %s)"
+        return {digest for (digest,) in self._rows(sql, (list(digests), login_of(PUBLISHER)))}
+
+    def _part_documents(self, digests: Collection[str]) -> Mapping[str, str]:
+        """Return the documents of parts by their digests, whoever keeps them: a part is what its hash says."""
+        rows = self._rows("select digest, document from lagoa.parts where digest = any(%s)", (list(digests),))
+        found = {digest: document for digest, document in rows if hash_of(document) == digest}
+        missing = [digest for digest in digests if digest not in found]
+        if missing:
+            message = f"{self._login.place}: a receipt there is damaged: its part {missing[0][:12]} is missing."
+            raise CatalogDamaged(message, "Restore the receipts from a backup: `lagoa backup restore FROM --missing`.")
+        return found
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
         """Return the earlier results of these keys that the same login kept."""
@@ -128,7 +165,7 @@ class PostgresReceipts:
 
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Keep results for use by later audits of the same login; at most the newest `MAX_RESULTS` stay."""
-        documents = write_results(results)
+        documents = write_each(results)
         if not documents:
             return
         keys = sorted(documents)  # in one order, so that two who keep the same do not wait for each other in turn
@@ -189,12 +226,13 @@ class PostgresReceipts:
         return len(gone)
 
     def saved(self) -> Iterator[SavedRecord]:
-        """Yield every receipt and approval of one time, with the login that keeps it."""
+        """Yield every receipt and approval of one time with the login that keeps it, and parts of receipts before."""
+        parts = "select document, kept_by::text from lagoa.parts order by number"
         receipts = "select document, kept_by::text from lagoa.receipts order by prepared_at, id"
         approvals = "select document, kept_by::text from lagoa.approvals order by number"
         with self._session.one_state() as db:
-            queries: tuple[tuple[Literal["receipt", "approval"], Any], ...]
-            queries = ("receipt", receipts), ("approval", approvals)
+            queries: tuple[tuple[Literal["receipt", "part", "approval"], Any], ...]
+            queries = ("part", parts), ("receipt", receipts), ("approval", approvals)
             for kind, query in queries:
                 with db.cursor(name=kind) as cursor:
                     cursor.execute(query)
@@ -209,9 +247,11 @@ class PostgresReceipts:
         left_out = 0
         for each in records:
             if each.kept_by not in {"", self._login.name}:
-                left_out += 1
+                left_out += each.kind != "part"
+            elif each.kind == "part":
+                self._session.run(partial(_insert_parts, parts={hash_of(each.document): each.document}))
             elif each.kind == "receipt":
-                self._put(read_receipt(each.document), each.document)
+                self._put(read_receipt(each.document, self._parts), each.document)
             else:
                 # Of a lake in files, where nobody has proven who approved.
                 approval = read_approval(each.document)
@@ -226,6 +266,14 @@ class PostgresReceipts:
     def close(self) -> None:
         """Close the connection."""
         self._lazy.close()
+
+
+def _insert_parts(connection: Connection, parts: Mapping[str, str]) -> None:
+    connection.execute(
+        "insert into lagoa.parts (digest, document) select * from unnest(%s::text[], %s::text[]) "
+        "on conflict do nothing",
+        (list(parts), list(parts.values())),
+    )
 
 
 def _columns(rows: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

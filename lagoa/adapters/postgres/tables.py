@@ -44,6 +44,13 @@ create index if not exists receipts_commit on lagoa.receipts (commit_id);
 create index if not exists receipts_branch on lagoa.receipts (branch, prepared_at);
 create index if not exists receipts_prepared on lagoa.receipts (prepared_at);
 create index if not exists receipts_unsettled on lagoa.receipts (prepared_at) where not settled;
+create table if not exists lagoa.parts (
+    kept_by name not null default current_user,
+    digest text collate "C" not null,
+    number bigint not null generated always as identity,
+    document text not null,
+    primary key (digest, kept_by)
+);
 create table if not exists lagoa.approvals (
     number bigint primary key generated always as identity,
     kept_by name not null default current_user,
@@ -89,13 +96,15 @@ create table if not exists lagoa_training.promotions (
 """
 
 # A receipt proves a publication to whoever reads it, and a result saves a check: nobody may write in another's name,
-# and nobody's result may pass for one that the publisher found itself. Approvals are only added to, and the server
+# and nobody's result may pass for one that the publisher found itself. Parts of receipts are known by their hash, and
+# only added. Approvals are only added to, and the server
 # keeps whose login did it: where people sign in, those of the publisher's alone count.
 _RULES = """
 revoke all on schema lagoa from public;
 revoke all on all tables in schema lagoa from public, {everybody};
 grant usage on schema lagoa to {everybody};
-grant select on lagoa.format, lagoa.receipts, lagoa.approvals to {everybody};
+grant select on lagoa.format, lagoa.receipts, lagoa.parts, lagoa.approvals to {everybody};
+grant insert (digest, document) on lagoa.parts to {writers};
 grant insert (commit_id, document) on lagoa.approvals to {definers};
 grant insert, update, delete on lagoa.receipts to {writers};
 grant select, insert, update, delete on lagoa.results to {writers};
@@ -166,6 +175,8 @@ def _check_version(connection: Connection[Any], schema: sql.Identifier, known: i
         connection.execute(sql.SQL("insert into {}.format values (%s)").format(schema), (known,))
     elif row[0] > known:
         raise LakeTooNew(f"the database {connection.info.dbname}", row[0], known)
+    elif row[0] < known:
+        connection.execute(sql.SQL("update {}.format set version = %s").format(schema), (known,))
 
 
 def _make_logins(connection: Connection[Any], passwords: Mapping[str, SecretStr]) -> None:

@@ -7,27 +7,40 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lagoa.adapters.shared.receipt_parts import read_results, write_results
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Receipt
+from lagoa.domain.results import ContractsOf, Results
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lagoa.adapters.shared.receipt_parts import Parts
 
 MAX_RESULTS = 200_000
 """Results kept for use by later audits; the oldest go first."""
 
 
 def write_receipt(receipt: Receipt) -> str:
-    """Return the document of a receipt."""
+    """Return the document of a receipt; `receipt_parts.new_parts` returns those of its parts."""
     return _to_json(receipt)
 
 
-def read_receipt(document: str) -> Receipt:
-    """Return the receipt that a document holds."""
+def read_receipt(document: str, parts: Parts) -> Receipt:
+    """Return the receipt that a document holds.
+
+    Args:
+        document: of this version, or of one that kept all results in it.
+        parts: reads its parts when they are needed.
+    """
     found = json.loads(document)
     report = found.pop("report")
-    report["results"] = tuple(CheckResult(**result) for result in report["results"])
+    if isinstance(report["results"], list):
+        report["results"] = tuple(CheckResult(**result) for result in report["results"])
+    else:
+        report["results"] = read_results(report["results"], parts)
+        found.setdefault("contracts", ContractsOf(report["results"]))
     report["started_at"] = datetime.fromisoformat(report["started_at"])
     found["prepared_at"] = datetime.fromisoformat(found["prepared_at"])
     for name in ("unseen", "loosened", "uncommitted"):  # the latter two are not in receipts of the first Lagoa
@@ -50,7 +63,7 @@ def _approval(found: dict[str, Any]) -> Approval:
     return Approval(**{**found, "at": datetime.fromisoformat(found["at"])})
 
 
-def write_results(results: Sequence[CheckResult]) -> dict[str, str]:
+def write_each(results: Sequence[CheckResult]) -> dict[str, str]:
     """Return the document of each result by its key; one that was reused is kept as the original that it is."""
     return {each.key: _to_json(replace(each, reused=False)) for each in results}
 
@@ -72,5 +85,8 @@ def _to_json(value: Receipt | CheckResult | Approval) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    # Not `asdict`, which copies every value within: for some hundred results that is what a publication would wait for.
-    return {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, Results):
+        return write_results(value)
+    # Not `asdict`, which copies every value within. The contracts of results are in their parts.
+    found = {each.name: getattr(value, each.name) for each in fields(value)}
+    return {name: each for name, each in found.items() if not isinstance(each, ContractsOf)}

@@ -29,7 +29,7 @@ from lagoa.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lagoa.adapters.shared.states import State
@@ -214,6 +214,11 @@ class SqliteCatalog:
             if not page[-1].parents:
                 return
             following = page[-1].parents[0]
+
+    def changed(self, commit: str) -> Collection[TableName]:
+        """Return the tables that a commit changed against its first parent."""
+        with self._file.reading() as db:
+            return history.changed_tables(db, history.node(db, commit))
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or lies behind it, by any parent."""

@@ -9,14 +9,16 @@ from heapq import heapify, heappop, heappush
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from lagoa.adapters.shared.states import Delta
 from lagoa.adapters.sqlite.file import JOINT, RESTORE
 from lagoa.domain.commits import Commit
 from lagoa.errors import CatalogDamaged, RefNotFound
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from lagoa.domain.tables import TableName
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_PAGE, _LAST_PAGE = 8, 1024
@@ -90,6 +92,12 @@ def first_parents(db: sqlite3.Connection, commit: str, count: int, table: str | 
         {"commit": commit, "count": count, "name": table},
     )
     return [_commit(row) for row in rows]
+
+
+def changed_tables(db: sqlite3.Connection, at: Node) -> Collection[TableName]:
+    """Return the tables that a commit changed."""
+    rows = db.execute("select kind, name, value from changes where seq = ? and kind = 't'", (at.seq,))
+    return Delta.of_rows(rows).tables.keys()
 
 
 def pages() -> Iterator[int]:

@@ -19,27 +19,28 @@ from lagoa.adapters.shared.receipt_documents import (
     read_receipt,
     read_result,
     write_approval,
+    write_each,
     write_receipt,
-    write_results,
 )
+from lagoa.adapters.shared.receipt_parts import Parts, hash_of, new_parts
 from lagoa.adapters.sqlite.readonly import NOT_WRITABLE, ReadOnly, connect_readonly, not_writable
 from lagoa.adapters.sqlite.wal import error_code, is_busy, switch_to_wal
 from lagoa.domain.saved import SavedRecord
 from lagoa.errors import CatalogBusy, CatalogDamaged, LakeTooNew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lagoa.domain.approvals import Approval
     from lagoa.domain.checks import CheckResult
     from lagoa.domain.receipts import Receipt
 
-FORMAT, _PLAIN = 3, 2
-"""Of files with compressed receipts, and of those without any, which earlier versions read, too."""
+FORMAT, _PLAIN = 4, 2
+"""Of files whose receipts consist of parts, and of those without receipts, which earlier versions read, too."""
 
-_LARGE = 64 * 1024
-"""Receipts of so many characters are compressed: one has the results of all checks of the lake."""
+_LARGE = 2 * 1024
+"""Documents of so many characters are compressed."""
 
 BUSY_SECONDS = 30.0
 
@@ -76,6 +77,9 @@ create index if not exists results_kept on results (kept_at);
 _APPROVALS = "create table if not exists approvals (commit_id text not null, document text not null)"
 """Made with the first one: a file without any is as it was before there were approvals."""
 
+_PARTS = "create table if not exists parts (digest text primary key, document not null)"
+"""Parts of receipts, which are only ever added; made with the first receipt."""
+
 _inherited: list[sqlite3.Connection] = []  # of a parent process: SQLite forbids even closing them after a fork
 
 
@@ -95,7 +99,8 @@ class SqliteReceipts:
     def __init__(self, path: Path, owner: str = "") -> None:
         self._path = path
         self._owner = owner
-        self._readonly = False
+        self._readonly = self._closed = False
+        self._parts = Parts(self._part_documents)
         with _translated(path):
             try:
                 self._connect()
@@ -159,10 +164,14 @@ class SqliteReceipts:
     def prepare(self, receipt: Receipt, on: str | None = None) -> None:
         """Keep a receipt before `main` moves from the commit `on`, whose receipt is settled by that."""
         moment = receipt.prepared_at.astimezone(UTC).isoformat()
+        results = receipt.report.by_table
+        new = new_parts(results, self._known_parts)
         row = (receipt.id, receipt.commit, moment, packed(write_receipt(receipt)), receipt.branch)
         with self._transaction() as db:
+            _insert_parts(db, new)
             _insert(db, row)
             db.execute("update receipts set settled = 1 where commit_id = ? and settled = 0", (on,))
+        self._parts.keep(results)
 
     def get(self, receipt: str) -> Receipt | None:
         """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
@@ -171,6 +180,10 @@ class SqliteReceipts:
     def of_commit(self, commit: str) -> Receipt | None:
         """Return the newest receipt of an audited commit; its first digits do as in `get`."""
         return self._of_prefix("commit_id", commit)
+
+    def audited(self, commit: str) -> Receipt | None:
+        """Return the newest receipt of a commit; none where each role has results of its own."""
+        return None if self._owner else self.of_commit(commit)
 
     def of_branch(self, branch: str) -> Receipt | None:
         """Return the newest receipt of a branch, by its name."""
@@ -194,8 +207,25 @@ class SqliteReceipts:
 
     def _read(self, document: str | bytes) -> Receipt:
         try:
-            return read_receipt(unpacked(document))
-        except (ValueError, TypeError, KeyError) as error:
+            return read_receipt(unpacked(document), self._parts)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CatalogDamaged(f"{self._path}: a receipt in it is damaged: {error}.", _RESTORE) from error
+
+    def _known_parts(self, digests: Collection[str]) -> set[str]:
+        with self._connection() as db:
+            return {digest for digest, _ in _part_rows(db, digests, "null")}
+
+    def _part_documents(self, digests: Collection[str]) -> Mapping[str, str]:
+        """Return the documents of parts by their digests; raises `CatalogDamaged` if one is missing or another."""
+        if self._closed:  # a receipt can be looked at after the lake that it was read from was closed
+            with _translated(self._path), closing(connect_readonly(self._path, BUSY_SECONDS)) as db:
+                rows = list(_part_rows(db, digests))
+        else:
+            with self._connection() as db:
+                rows = list(_part_rows(db, digests))
+        try:
+            return read_parts(rows, digests)
+        except ValueError as error:
             raise CatalogDamaged(f"{self._path}: a receipt in it is damaged: {error}.", _RESTORE) from error
 
     def results(self, keys: Sequence[str]) -> Mapping[str, CheckResult]:
@@ -213,7 +243,7 @@ class SqliteReceipts:
     def remember(self, results: Sequence[CheckResult]) -> None:
         """Keep results for use by later audits; about the newest `MAX_RESULTS` stay."""
         now = int(datetime.now(UTC).timestamp())
-        rows = [(f"{self._owner}{key}", now, document) for key, document in write_results(results).items()]
+        rows = [(f"{self._owner}{key}", now, document) for key, document in write_each(results).items()]
         if not rows:
             return
         with self._transaction() as db:
@@ -233,8 +263,9 @@ class SqliteReceipts:
 
     def approvals(self, commit: str) -> Sequence[Approval]:
         """Return the approvals of a commit. None is enforced: whoever can write the file can write any name."""
-        if not self._rows("select 1 from sqlite_master where name = 'approvals'", ()):
-            return ()
+        with self._connection() as db:
+            if not has_table(db, "approvals"):
+                return ()
         rows = self._rows("select document from approvals where commit_id = ? order by rowid", (commit,))
         try:
             return [replace(read_approval(document), enforced=False) for (document,) in rows]
@@ -254,13 +285,16 @@ class SqliteReceipts:
         return len(gone)
 
     def saved(self) -> Iterator[SavedRecord]:
-        """Yield every receipt and approval of one time."""
+        """Yield every receipt and approval of one time, and the parts of receipts before them."""
         # A connection of its own, in one transaction: nobody waits for whoever reads the records.
         with _translated(self._path), closing(connect_readonly(self._path, BUSY_SECONDS)) as db:
             db.execute("begin")
+            if has_table(db, "parts"):
+                for (document,) in db.execute("select document from parts order by rowid"):
+                    yield SavedRecord("part", unpacked(document))
             for (document,) in db.execute("select document from receipts order by prepared_at, id"):
                 yield SavedRecord("receipt", unpacked(document))
-            if db.execute("select 1 from sqlite_master where name = 'approvals'").fetchone():
+            if has_table(db, "approvals"):
                 for (document,) in db.execute("select document from approvals order by rowid"):
                     yield SavedRecord("approval", document)
 
@@ -268,8 +302,10 @@ class SqliteReceipts:
         """Add records; a receipt that is there names its commit as the one that is brought back."""
         with self._transaction() as db:
             for each in records:
-                if each.kind == "receipt":
-                    receipt = read_receipt(each.document)
+                if each.kind == "part":
+                    _insert_parts(db, {hash_of(each.document): each.document})
+                elif each.kind == "receipt":
+                    receipt = read_receipt(each.document, self._parts)
                     moment = receipt.prepared_at.astimezone(UTC).isoformat()
                     _insert(db, (receipt.id, receipt.commit, moment, packed(each.document), receipt.branch))
                 else:
@@ -286,15 +322,16 @@ class SqliteReceipts:
         if self._pid == os.getpid():
             with self._lock:
                 self._db.close()
+                self._closed = True
 
 
 def packed(document: str) -> str | bytes:
-    """Return the document of a receipt as it is stored."""
+    """Return the document of a receipt, or of a part of one, as it is stored."""
     return document if len(document) < _LARGE else zlib.compress(document.encode(), 1)
 
 
 def unpacked(stored: str | bytes) -> str:
-    """Return the document of a stored receipt; raises `ValueError`."""
+    """Return the document that is stored so; raises `ValueError`."""
     if isinstance(stored, str):
         return stored
     try:
@@ -303,10 +340,44 @@ def unpacked(stored: str | bytes) -> str:
         raise ValueError(str(error)) from error
 
 
+def read_parts(rows: Iterable[tuple[str, str | bytes]], digests: Collection[str]) -> dict[str, str]:
+    """Return the documents of parts by their digests; raises `ValueError` if one is missing or another."""
+    found = {digest: unpacked(document) for digest, document in rows}
+    for digest in digests:
+        if digest not in found:
+            raise ValueError(f"its part {digest[:12]} is missing")
+        if hash_of(found[digest]) != digest:
+            raise ValueError(f"its part {digest[:12]} was changed")
+    return found
+
+
+def _part_rows(
+    db: sqlite3.Connection, digests: Collection[str], column: Literal["document", "null"] = "document"
+) -> Iterator[tuple[str, Any]]:
+    """Yield the parts with these digests, none for one that is missing."""
+    wanted = list(digests)
+    for start in range(0, len(wanted) if wanted and has_table(db, "parts") else 0, _VARIABLES):
+        part = wanted[start : start + _VARIABLES]
+        marks = ", ".join("?" * len(part))
+        yield from db.execute(f"select digest, {column} from parts where digest in ({marks})", part)  # noqa: S608
+
+
+def _insert_parts(db: sqlite3.Connection, documents: Mapping[str, str]) -> None:
+    if documents:
+        db.execute(_PARTS)
+        rows = ((digest, packed(document)) for digest, document in documents.items())
+        db.executemany("insert or ignore into parts values (?, ?)", rows)
+
+
 def _insert(db: sqlite3.Connection, row: tuple[str, str, str, str | bytes, str]) -> None:
     db.execute("insert or replace into receipts values (?, ?, ?, 0, ?, ?)", row)
-    if isinstance(row[3], bytes):
+    if _format(db) != FORMAT:
         db.execute(f"pragma user_version = {FORMAT}")
+
+
+def has_table(db: sqlite3.Connection, table: str) -> bool:
+    """Return whether a file has a table."""
+    return db.execute("select 1 from sqlite_master where name = ?", (table,)).fetchone() is not None
 
 
 def _format(db: sqlite3.Connection) -> int:

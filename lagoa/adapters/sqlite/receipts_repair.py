@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.adapters.shared.receipt_documents import read_receipt
+from lagoa.adapters.shared.receipt_parts import Inventory, Parts
 from lagoa.adapters.sqlite.proof import all_rows
 from lagoa.adapters.sqlite.readonly import connect_readonly
-from lagoa.adapters.sqlite.receipts import BUSY_SECONDS, SqliteReceipts, unpacked
+from lagoa.adapters.sqlite.receipts import BUSY_SECONDS, SqliteReceipts, has_table, read_parts, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lagoa.domain.receipts import Receipt
+
+
+_NO_PARTS = Parts(lambda _: {})
+"""For receipts of which only the digests of their parts are looked at."""
 
 
 def receipts_fault(path: Path) -> str:
@@ -29,14 +34,18 @@ def receipts_fault(path: Path) -> str:
             (said,) = db.execute("pragma integrity_check(1)").fetchone()
             if said != "ok":
                 return f"{path} is damaged: {said.splitlines()[-1]}."
-            if db.execute("select 1 from sqlite_master where name = 'receipts'").fetchone():
+            inventory = Inventory()
+            if has_table(db, "parts"):
+                for digest, document in db.execute("select digest, document from parts"):
+                    inventory.add(digest, unpacked(document))
+            if has_table(db, "receipts"):
                 for (document,) in db.execute("select document from receipts"):
-                    read_receipt(unpacked(document))
+                    inventory.require(read_receipt(unpacked(document), _NO_PARTS).report.by_table)
     except sqlite3.OperationalError:  # it is locked or cannot be opened: what needs it says so
         return ""
     except sqlite3.DatabaseError as error:
         return f"{path} is damaged: {error}."
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         return f"{path} is damaged: a receipt in it cannot be read: {error}."
     return ""
 
@@ -68,10 +77,17 @@ def _readable(path: Path) -> Iterator[Receipt]:
         try:
             with closing(sqlite3.connect(copy)) as db:
                 rows = all_rows(db, "select id, document from receipts", "id")
+                stored = all_rows(db, "select digest, document from parts", "digest") if has_table(db, "parts") else []
         except sqlite3.DatabaseError:
             return
-        for receipt, document in rows:
+        inventory, kept = Inventory(), dict(stored)
+        for digest, document in stored:
             with suppress(ValueError, TypeError, KeyError):
-                found = read_receipt(unpacked(document))
+                inventory.add(digest, unpacked(document))
+        parts = Parts(lambda digests: read_parts([(each, kept[each]) for each in digests], digests))
+        for receipt, document in rows:
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
+                found = read_receipt(unpacked(document), parts)
+                inventory.require(found.report.by_table)
                 if found.id == receipt:
                     yield found

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from lagoa.audit.state import State
     from lagoa.domain.checks import CheckResult
-    from lagoa.domain.ports.catalog import Pointers
     from lagoa.domain.ports.engine import Queries
 
 
@@ -59,12 +58,9 @@ class ChangeCheck(ScanCheck):
     """
 
     how: ClassVar[str] = "change"
+    compares: ClassVar[bool] = True
 
     column: str | None = None
-
-    def baseline(self, base: Pointers) -> str | None:
-        """Return main's pointer of the table."""
-        return base.get(self.table)
 
     def found(self, state: State, measured: Measured) -> CheckResult:
         """Return the result of what was measured; without a baseline it passes."""

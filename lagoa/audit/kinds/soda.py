@@ -12,7 +12,6 @@ from lagoa.errors import CheckError, EngineTooOld, EngineUnavailable, LagoaError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
-    from datetime import datetime
     from typing import Self
 
     from lagoa.audit.state import State
@@ -70,9 +69,10 @@ class Soda(SessionCheck):
         """The check's definition in the file."""
         return self.definition
 
-    def moment(self, now: datetime) -> str | None:
-        """Return the day, hour or minute where the check depends on the clock."""
-        return now.strftime(_UNITS[self.entry.clock]) if self.entry.clock else None
+    @property
+    def clock(self) -> str:
+        """The day, hour or minute where the check depends on the clock."""
+        return _UNITS[self.entry.clock] if self.entry.clock else ""
 
     def runner(self, state: State) -> str:
         """Return the versions of the engine and of what runs check files in it."""

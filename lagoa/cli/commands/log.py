@@ -10,7 +10,7 @@ from lagoa.cli.console import emit_json, emit_table, hint, short
 from lagoa.cli.console import moment as local
 from lagoa.cli.options import JsonOption, RefArgument, SameRefOption, either, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.publications import outcome_counts, tell_approval
+from lagoa.cli.publications import tell_approval
 from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def log(
     ref = either(ref, same_ref, "main")
     with open_here(ctx) as lake, working(f"reading {ref}"):
         commits = lake.log(ref, limit + 1)
-        published = {commit: moment for moment, commit in lake.context.catalog.moves("main")}
+        published = lake.published_at(commits[:limit])
         told = [_tell(lake, commit, published.get(commit.id)) for commit in commits[:limit]]
     if as_json:
         emit_json(told)
@@ -70,7 +70,7 @@ def _tell(lake: Lake, commit: Commit, published_at: datetime | None) -> dict[str
         "message": commit.message,
         "tables": sorted(str(table) for table in lake.changed_tables(commit)),
         "receipt": receipt.id if receipt else None,
-        "audit": outcome_counts(receipt.report) if receipt else None,
+        "audit": receipt.report.outcomes if receipt else None,
         "loosened": list(receipt.loosened) if receipt else [],
         "git": (receipt.git or None) if receipt else None,
         "uncommitted": list(receipt.uncommitted) if receipt else [],

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lagoa.backup.due import BackupState
     from lagoa.domain.receipts import Publication
     from lagoa.lake import Lake
-    from lagoa.review.overview import BranchState, TableState
+    from lagoa.review.overview import BranchState
+    from lagoa.review.sizes import TableSize
 
 _LISTED = 5
 
@@ -31,7 +32,7 @@ def status(ctx: typer.Context, as_json: JsonOption = False) -> None:
     from lagoa.prefect.server import LakeServer
 
     with open_here(ctx) as lake, working("looking at the lake"):
-        states, branches = lake.describe(), lake.branches()
+        states, branches = lake.sizes(), lake.branches()
         published = lake.publications(1)
         models = _models(lake)
         waiting = _waiting(lake, states)
@@ -75,7 +76,7 @@ def _models(lake: Lake) -> dict[str, Any]:
     return {"total": total, "stale": [str(table) for table in stale], "error": None}
 
 
-def _is_quarantine(state: TableState) -> bool:
+def _is_quarantine(state: TableSize) -> bool:
     return state.table.layer == "quarantine"
 
 
@@ -89,7 +90,7 @@ def _publication(last: Publication | None) -> str:
     return f"{moment(last.published_at)}, {counted(len(last.report.results), 'check')}"
 
 
-def _tables(states: Sequence[TableState]) -> str:
+def _tables(states: Sequence[TableSize]) -> str:
     rows, octets = sum(state.rows or 0 for state in states), sum(state.bytes or 0 for state in states)
     return f"{counted(len(states), 'table')}, {counted(rows, 'row')}, {size(octets)}" if states else "none"
 
@@ -104,7 +105,7 @@ def _in_words(models: Mapping[str, Any]) -> str:
     return f"{number(models['total'])}, {number(len(stale))} stale: {listed}"
 
 
-def _waiting(lake: Lake, states: Sequence[TableState]) -> dict[str, int]:
+def _waiting(lake: Lake, states: Sequence[TableSize]) -> dict[str, int]:
     """Return how many records wait in each quarantine table; those of tables that hold none are not looked for."""
     counts = {str(state.table): 0 for state in states if _is_quarantine(state)}
     if any(_is_quarantine(state) and state.rows != 0 for state in states):
@@ -136,7 +137,7 @@ def _backup(state: BackupState) -> str:
 
 def _tell(
     lake: Mapping[str, Any],
-    states: Sequence[TableState],
+    states: Sequence[TableSize],
     branches: Sequence[BranchState],
     last: Publication | None,
     models: Mapping[str, Any],

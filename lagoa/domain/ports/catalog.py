@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ class VersionedCatalog(Protocol):
             commit: id of the first one.
             table: commits with one parent that leave this table as it is may be left out, not the first and the root.
         """
+
+    def changed(self, commit: str) -> Collection[TableName]:
+        """Return the tables that a commit changed against its first parent."""
 
     def is_ancestor(self, ancestor: str, of: str) -> bool:
         """Return whether `ancestor` is `of` or one of its ancestors, by any parent."""

@@ -69,6 +69,9 @@ class ReceiptStore(Protocol):
     def of_commit(self, commit: str) -> Receipt | None:
         """Return the newest receipt of an audited commit, by its id or first digits as in `get`."""
 
+    def audited(self, commit: str) -> Receipt | None:
+        """Return the newest receipt of a commit whose results an audit may use again: by whom it trusts."""
+
     def of_branch(self, branch: str) -> Receipt | None:
         """Return the newest receipt of a branch, by its name."""
 

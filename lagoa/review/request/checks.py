@@ -30,7 +30,7 @@ def review_checks(context: LakeContext, after: Pointers, before: Pointers, base:
     checks = expected_checks(context, after)
     state = State(context, after, before, context.clock())
     if audit and context.settings.sees_quarantine:
-        results = run_checks(context, checks, after, before)
+        results = run_checks(state, checks)
         unknown: list[str] = []
     else:
         known = context.receipts.results([state.key(check) for check in checks])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from small_lake import EVERY_KIND
+from small_lake import EVERY_KIND, SmallLake
 
 from lagoa.adapters.soda.auditor import SodaAuditor
+from lagoa.adapters.sqlite.receipts import SqliteReceipts
 from lagoa.audit import audit
+from lagoa.audit.check_files import check_files
+from lagoa.errors import AuditFailed
 
 NOW = datetime(2031, 11, 20, 18, 10, tzinfo=UTC)
 ANIMALS = {**EVERY_KIND, "seen": "timestamptz"}
@@ -66,7 +72,7 @@ class NewerSoda(SodaAuditor):
 
 
 @pytest.fixture(scope="module")
-def published(shared):
+def made(shared):
     """The files of a lake with people and animals on main, whose branches are audited at one moment."""
     shared.contract("bronze.animals", ANIMALS, **LIMITS)
     shared.checks("bronze.animals", CHECKS)
@@ -78,9 +84,26 @@ def published(shared):
     return shared
 
 
+@pytest.fixture(scope="module", params=[True, False], ids=["in a process", "in a new process"])
+def published(request, made, tmp_path_factory):
+    """The same, where audits know what the one before in the process found, or as the first of one the receipts."""
+    folder = SmallLake(tmp_path_factory.mktemp("published") / "lake")
+    folder.take(made)
+    Remembered.by_process = request.param
+    return folder
+
+
+class Remembered:
+    """How audits know what was found before."""
+
+    by_process = False
+
+
 def fresh(lake, ref: str, **parts) -> set[str]:
     """Audit a ref; return the checks that were run."""
     context = replace(lake.context, **{"open_engine": lambda: lake.context.engine, "clock": lambda: NOW, **parts})
+    if Remembered.by_process:
+        object.__setattr__(context, "cache", lake.context.cache)
     return {each.check for each in audit(context, ref).results if not each.reused}
 
 
@@ -191,3 +214,68 @@ def test_what_it_is_compared_with_on_main(small):
         other.append("bronze.animals", animals(4).slice(3), batch="a3")
         other.publish()
         assert fresh(lake, "dev") == of("animals", {"row_count", "drift/weight"})
+
+
+def without_results(folder) -> None:
+    """Remove the results of single checks: what is used again is then of a receipt."""
+    with closing(sqlite3.connect(folder.root / ".lagoa" / "receipts.db")) as db, db:
+        db.execute("delete from results")
+
+
+def test_the_receipt_of_main_says_what_is_known_of_tables_that_did_not_change(small):
+    small.checks("bronze.people", "checks: [{row_count: {threshold: {must_be_greater_than: 0}}}]")
+    with small.open() as lake:
+        branch = lake.create_branch("dev")
+        branch.append("bronze.people", small.people(1), batch="p1")
+        branch.append("bronze.pets", small.pets(1), batch="q1")
+        first = branch.publish().report
+    without_results(small)
+    with small.open() as lake:
+        branch = lake.branch("dev")
+        assert all(each.reused for each in branch.audit().results)
+        branch.append("bronze.pets", small.pets(2), batch="q2")
+        report = branch.publish().report
+        pets = {each.check for each in report.results if each.table == "bronze.pets"}
+        assert {each.check for each in report.results if not each.reused} == pets
+        assert [each.check for each in report.results] == [each.check for each in first.results]
+        assert lake.audit_of("main").report == report
+    without_results(small)
+    small.checks("bronze.people", "checks: [{row_count: {threshold: {must_be_greater_than: 1}}}]")
+    with small.open() as lake:
+        branch = lake.branch("dev")
+        branch.append("bronze.pets", small.pets(3), batch="q3")
+        with pytest.raises(AuditFailed, match="soda") as caught:
+            branch.publish()
+        assert {each.table for each in caught.value.report.results if not each.reused} == {
+            "bronze.people",
+            "bronze.pets",
+        }
+        assert lake.audit_of("dev").state == "refused"
+
+
+def test_where_roles_sign_in_nobody_uses_the_results_of_a_receipt_in_a_file(tmp_path, published):
+    path = published.root / ".lagoa" / "receipts.db"
+    with published.open() as lake:
+        head = lake.context.catalog.ref("main").commit
+        assert lake.context.receipts.audited(head) == lake.context.receipts.of_commit(head) is not None
+    store = SqliteReceipts(path, "engineer:")
+    assert (store.audited(head), store.of_commit(head) is None) == (None, False)
+    store.close()
+
+
+def test_a_check_file_is_read_again_when_it_may_have_changed(small):
+    """A file that is replaced by another of the same size, at the same moment, is another one all the same."""
+    path = small.checks("bronze.people", "checks: [{row_count: {threshold: {must_be_greater_than: 0}}}]")
+    with small.open() as lake:
+        lake.create_branch("dev").append("bronze.people", small.people(1), batch="p1")
+        first = check_files(lake.context)
+        assert check_files(lake.context).contents == first.contents
+        before = path.stat()
+        path.write_text(path.read_text().replace("0", "7"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert check_files(lake.context).contents != first.contents
+        later = replace(first, read_at=first.read_at + 10**12, stamps=check_files(lake.context).stamps)
+        lake.context.cache.keep(("check files",), later)
+        assert check_files(lake.context) is later
+        small.checks("bronze.people", "")
+        assert check_files(lake.context).contents != later.contents

@@ -1,36 +1,39 @@
-"""A lake that gets a small publication after the other: what each costs at the hundredth, and at the last.
+"""A lake that gets a small publication after the other, and many tables: what each costs early among few, and at last.
 
-`python -m benchmarks.growth --publications 10000 --tables 1000` is a large one, which takes more than an hour.
+`python -m benchmarks.growth --publications 10000 --tables 1000` is a large one, which takes more than an hour. With
+`--stack` it is on servers of its own (Nessie, MinIO, PostgreSQL, Keycloak), and requests and bytes are counted.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 import lagoa
+from benchmarks.counting import counted
 from benchmarks.figures import Figure, as_markdown
 from benchmarks.publish import load, write_contracts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from benchmarks.counting import Counted
     from lagoa.lake import Lake
 
-PUBLICATIONS = 2_000
-TABLES = 100
-FIRST = 100
 MEMORY_AT = 2_000
+MEMORY_FROM = 100
 MAINTAINED = 50
 """`lagoa maintain` runs after so many publications, as its deployment does: many small files are slow to read."""
 
@@ -39,107 +42,214 @@ LOOKS = 5
 LIMIT = 1.2
 MEMORY_LIMIT_MIB = 50.0
 
+_PARTS = {"wall": ("time", "ms", "cpu"), "requests": ("requests", "", "wall"), "octets": ("KB", "", "wall")}
+"""Of what was spent: its name, its unit, and what is told beside it."""
+
+_SERVERS = ("LAGOA_NESSIE_URL", "LAGOA_S3_ENDPOINT", "LAGOA_POSTGRES_URL")
+
 
 @dataclass(frozen=True, slots=True)
-class Costs:
-    """What was spent around one publication, in ms: each a median.
+class Size:
+    """How large the lakes are.
 
     Attributes:
-        wall: by what was done.
-        cpu: the same, as seconds of the processor, which other processes on the machine do not change.
+        publications: of the large one.
+        tables: likewise.
+        first: publications after which the other figures are taken.
+        few: tables of the lake in which they are.
     """
 
-    wall: dict[str, float] = field(default_factory=dict)
-    cpu: dict[str, float] = field(default_factory=dict)
-
-    def add(self, name: str, spent: Sequence[tuple[float, float]]) -> None:
-        """Add the medians of pairs of wall and CPU ms."""
-        self.wall[name], self.cpu[name] = (statistics.median(each) for each in zip(*spent, strict=True))
+    publications: int
+    tables: int
+    first: int
+    few: int
 
 
-def run(publications: int = PUBLICATIONS, tables: int = TABLES) -> list[Figure]:
-    """Publish one row after the other to one table of a lake."""
-    names = [f"bronze.table_{number:04d}" for number in range(tables)]
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        (root / "lagoa.toml").write_text('name = "bench"\n')
-        write_contracts(root, names)
-        with lagoa.open_lake(root) as lake:
-            load(lake.create_branch("first"), names, "first").publish()
-            lake.delete_ref("first")
-            first, last, memory = _grow(lake, names[0], publications)
-    where = f"one row each to one of {tables:,} tables"
-    figures = [
-        Figure(
-            f"{name}, at publication {publications:,} by that at {FIRST}",
-            last.wall[name] / first.wall[name],
-            "x",
-            LIMIT,
-            peer=f"{first.wall[name]:.1f} ms, then {last.wall[name]:.1f} ms",
-            note=f"{where}; CPU {first.cpu[name]:.1f} ms, then {last.cpu[name]:.1f} ms",
-        )
-        for name in first.wall
-    ]
-    at = min(MEMORY_AT, publications)
-    note = f"resident, between publication {FIRST} and {at:,}"
+EMBEDDED = Size(publications=2_000, tables=1_000, first=100, few=100)
+ON_SERVERS = Size(publications=300, tables=300, first=20, few=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What something took.
+
+    Attributes:
+        wall: milliseconds.
+        cpu: milliseconds of the processor, which other processes on the machine do not change.
+        requests: to servers.
+        octets: bytes to and from them.
+    """
+
+    wall: float
+    cpu: float
+    requests: float
+    octets: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where lakes are.
+
+    Attributes:
+        settings: TOML of `lagoa.toml`, besides the name.
+        profile: of the lake; None without one.
+        prefix: of the names of branches.
+        servers: the servers that are counted.
+    """
+
+    settings: str = ""
+    profile: str | None = None
+    prefix: str = ""
+    servers: Sequence[Counted] = ()
+
+    def counts(self) -> tuple[int, int]:
+        """Return the requests and the bytes so far."""
+        return sum(each.requests for each in self.servers), sum(each.octets for each in self.servers)
+
+    @contextmanager
+    def counting(self, into: list[Spent]) -> Iterator[None]:
+        """Add what the block takes to a list."""
+        before, wall, cpu = self.counts(), time.perf_counter(), time.process_time()
+        yield
+        wall, cpu = (time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000
+        requests, octets = (after - start for after, start in zip(self.counts(), before, strict=True))
+        into.append(Spent(wall, cpu, requests, octets))
+
+
+@dataclass(slots=True)
+class Costs:
+    """What was spent around one publication: each a median.
+
+    Attributes:
+        publication: its number.
+        steps: by what was done.
+    """
+
+    publication: int
+    steps: dict[str, Spent] = field(default_factory=dict)
+
+    def add(self, name: str, spent: Sequence[Spent]) -> None:
+        """Add the median of some."""
+        parts = ("wall", "cpu", "requests", "octets")
+        self.steps[name] = Spent(*(statistics.median(getattr(each, part) for each in spent) for part in parts))
+
+
+def run(size: Size = EMBEDDED) -> list[Figure]:
+    """Publish one row after the other to one table of an embedded lake."""
+    place = Place()
+    few, _ = _grown(place, size.few, size.first, size)
+    many, memory = _grown(place, size.tables, size.publications, size)
+    figures = [_figure(name, (before, many[-1].steps[name]), size, "wall") for name, before in few[0].steps.items()]
+    note = f"resident, between publication {MEMORY_FROM} and {min(MEMORY_AT, size.publications):,}"
     return [*figures, Figure("memory of the process that publishes", memory, "MiB", MEMORY_LIMIT_MIB, note=note)]
 
 
-def _grow(lake: Lake, table: str, publications: int) -> tuple[Costs, Costs, float]:
-    """Publish so many times; return the costs around the hundredth and the last, and the growth of memory in MiB."""
-    process, began = psutil.Process(), 0.0
+def run_on_stack(size: Size = ON_SERVERS) -> list[Figure]:
+    """Publish one row after the other to one table of a lake on servers, as flows do; count requests and bytes."""
+    from benchmarks.stack_servers import PROFILE, Servers, variables
+
+    with tempfile.TemporaryDirectory(prefix="lagoa-bench-growth-") as name, Servers(Path(name), "nessie") as servers:
+        with ExitStack() as between:
+            found = [between.enter_context(counted(os.environ.pop(each))) for each in _SERVERS]
+            between.enter_context(variables(**dict(zip(_SERVERS, (each.url for each in found), strict=True))))
+            lakes = []
+            for tables, publications in ((size.few, size.first), (size.tables, size.publications)):
+                servers.reset()
+                place = Place(servers.profile(f"growth-{tables}"), PROFILE, "run/", found)
+                lakes.append(_grown(place, tables, publications, size)[0][-1])
+        few, many = lakes
+        return [
+            _figure(name, (before, many.steps[name]), size, part)
+            for name, before in few.steps.items()
+            for part in ("requests", "octets")
+        ]
+
+
+def _figure(name: str, costs: tuple[Spent, Spent], size: Size, part: str) -> Figure:
+    """Return how much more something takes in the large lake than it took in the small one, by one part of it."""
+    what, unit, other = _PARTS[part]
+    was, now = (getattr(each, part) / (1000 if part == "octets" else 1) for each in costs)
+    beside = ", then ".join(f"{getattr(each, other):.1f} ms" for each in costs)
+    at = f"at publication {size.publications:,} among {size.tables:,} tables"
+    return Figure(
+        f"{name}: {what} {at}, by that at {size.first:,} among {size.few:,}",
+        now / was if was else 1.0 + now,
+        "x",
+        LIMIT,
+        peer=f"{was:,.1f} {unit or what}, then {now:,.1f}",
+        note=f"one row each to one table; {'CPU' if other == 'cpu' else 'time'} {beside}",
+    )
+
+
+def _grown(place: Place, tables: int, publications: int, size: Size) -> tuple[list[Costs], float]:
+    """Make a lake and publish so often; return the costs early and at last, and the growth of memory in MiB."""
+    names = [f"bronze.table_{number:04d}" for number in range(tables)]
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "lagoa.toml").write_text(f'name = "bench"\n{place.settings}')
+        write_contracts(root, names)
+        with lagoa.open_lake(root, place.profile) as lake:
+            first = f"{place.prefix}first"
+            load(lake.create_branch(first), names, "first").publish()
+            lake.delete_ref(first)
+            return _grow(place, lake, names[0], publications, size)
+
+
+def _grow(place: Place, lake: Lake, table: str, publications: int, size: Size) -> tuple[list[Costs], float]:
+    process, began, grown = psutil.Process(), 0.0, 0.0
     costs: list[Costs] = []
-    appends: list[tuple[float, float]] = []
-    publishes: list[tuple[float, float]] = []
-    grown = 0.0
-    for number, (append, publish) in enumerate(_publications(lake, table, publications), 1):
-        appends.append(append)
-        publishes.append(publish)
-        if number in {FIRST, publications}:
-            found = Costs()
+    appends: list[Spent] = []
+    publishes: list[Spent] = []
+    for number in range(1, publications + 1):
+        with lake.run("load") as branch:
+            with place.counting(appends):
+                load(branch, [table], f"batch-{number}")
+            with place.counting(publishes):
+                branch.publish()
+        if number in {size.first, publications}:
+            found = Costs(number)
             found.add("append", appends[-ROUNDS:])
             found.add("publish", publishes[-ROUNDS:])
-            looks = [_look(lake.settings.root, table) for _ in range(LOOKS)]
+            looks = [_look(place, lake.settings.root, table) for _ in range(LOOKS)]
             for name in looks[0]:
                 found.add(name, [each[name] for each in looks])
             costs.append(found)
-        if number == FIRST:
+        if number == MEMORY_FROM:
             began = process.memory_info().rss / 2**20
-        if number <= MEMORY_AT:
+        if MEMORY_FROM <= number <= MEMORY_AT:
             grown = process.memory_info().rss / 2**20 - began
         if number % MAINTAINED == 0:
             lake.compact([table])
-        if number % (FIRST * 5) == 0:
+        if number % 500 == 0:
             print(f"{number:,} publications, {process.memory_info().rss / 2**20:.0f} MiB", file=sys.stderr, flush=True)
-    return costs[0], costs[-1], grown
+    return costs, grown
 
 
-def _publications(lake: Lake, table: str, count: int) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-    """Publish one row so many times; yield the wall and CPU ms of each append and of its publication."""
-    for number in range(count):
-        with lake.run("load") as branch:
-            before = time.perf_counter(), time.process_time()
-            load(branch, [table], f"batch-{number}")
-            between = time.perf_counter(), time.process_time()
-            branch.publish()
-            after = time.perf_counter(), time.process_time()
-        yield _ms(before, between), _ms(between, after)
-
-
-def _ms(start: tuple[float, float], end: tuple[float, float]) -> tuple[float, float]:
-    return (end[0] - start[0]) * 1000, (end[1] - start[1]) * 1000
-
-
-def _look(root: Path, table: str) -> dict[str, tuple[float, float]]:
-    """Return the wall and CPU ms of each step of a process that opens the lake and looks at it."""
-    line = [sys.executable, "-m", "benchmarks.growth_job", str(root), table]
-    done = subprocess.run(line, check=True, capture_output=True, text=True)
-    return {name: (spent[0], spent[1]) for name, spent in json.loads(done.stdout).items()}
+def _look(place: Place, root: Path, table: str) -> Mapping[str, Spent]:
+    """Return what each step of a process takes that opens the lake and looks at it."""
+    line = [sys.executable, "-m", "benchmarks.growth_job", str(root), table, place.profile or ""]
+    with subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdin, job.stdout  # noqa: S101 - opened as pipes
+        found: dict[str, Spent] = {}
+        before = place.counts()
+        for answer in job.stdout or ():
+            name, wall, cpu = json.loads(answer)
+            after = place.counts()
+            found[name] = Spent(wall, cpu, after[0] - before[0], after[1] - before[1])
+            before = after
+            job.stdin.write("\n")
+            job.stdin.flush()
+    if job.returncode:
+        raise subprocess.CalledProcessError(job.returncode, line)
+    return found
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--publications", type=int, default=PUBLICATIONS)
-    parser.add_argument("--tables", type=int, default=TABLES)
+    parser.add_argument("--publications", type=int)
+    parser.add_argument("--tables", type=int)
+    parser.add_argument("--stack", action="store_true")
     given = parser.parse_args()
-    print(as_markdown(run(given.publications, given.tables)))
+    size = ON_SERVERS if given.stack else EMBEDDED
+    wanted = replace(size, publications=given.publications or size.publications, tables=given.tables or size.tables)
+    print(as_markdown((run_on_stack if given.stack else run)(wanted)))

@@ -236,7 +236,7 @@ def _publisher_of(tokens: Tokens | None) -> Callable[[LakeContext], Publisher]:
             return LocalPublisher(context)
         from lagoa.publish.remote import PublisherProcess
 
-        return PublisherProcess(context.settings)
+        return PublisherProcess(context.settings, context.receipts.parts)
 
     return open_publisher
 

@@ -208,7 +208,7 @@ class _Making:
 
     def _lines_of_receipts(self, store: SavableRecords) -> Iterator[bytes]:
         for each in store.saved():
-            self.receipts += 1
+            self.receipts += each.kind != "part"
             yield line({"kind": each.kind, "document": each.document, "kept_by": each.kept_by})
 
     def save_files(self, before: Backup | None, tell: Callable[[str], None]) -> None:

@@ -108,10 +108,11 @@ class _Step:
             with suppress(LagoaError):  # the publication itself reports it
                 self._finished(request)
             return None
+        by_reference = request.get("by_reference", False)
         try:
-            return of_result(self._carry_out(request))
+            return of_result(self._carry_out(request), by_reference=by_reference)
         except LagoaError as error:
-            return of_error(error)
+            return of_error(error, by_reference=by_reference)
 
     def close(self) -> None:
         """Stop checking, and close the lake."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol, overload
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -205,6 +205,26 @@ class Results(Sequence["CheckResult"]):
             else:
                 groups.pop(number, None)
         return Results(groups, ran, +outcomes)
+
+    @classmethod
+    def stored(cls, found: Mapping[str, Any], parts: StoredParts) -> Results:
+        """Return the results that `references` named."""
+        groups = {int(number): Group(None, digest, parts) for number, digest in found["groups"].items()}
+        return cls(groups, frozenset(found["ran"]), found["outcomes"])
+
+    @property
+    def references(self) -> dict[str, Any]:
+        """The digests of the groups, by which a store that keeps all of them has these results."""
+        return {
+            "groups": {str(number): group.digest for number, group in sorted(self.groups.items())},
+            "outcomes": dict(self.outcomes),
+            "ran": sorted(self.ran),
+        }
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a store keeps all of them."""
+        return all(group.digest for group in self.groups.values())
 
     def tables(self) -> Iterator[TableResults]:
         """Yield the tables, in no order."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from lagoa.domain.results import StoredParts
     from lagoa.domain.roles import Role
     from lagoa.domain.tables import TableName
 
@@ -48,11 +49,13 @@ class PublisherProcess:
 
     Args:
         settings: settings of the lake.
+        parts: reads the results of checks that answers only name.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, parts: StoredParts) -> None:
         self._settings = settings
-        self._process = _RestartedProcess(settings)
+        self._parts = parts
+        self._process = _RestartedProcess(settings, parts)
 
     def publish(self, branch: str, message: str, *, in_turn: bool = False) -> Publication:
         """See the port `Publisher`."""
@@ -73,7 +76,7 @@ class PublisherProcess:
 
     def accompany(self, branch: str) -> PublisherProcessRun:
         """See the port `Publisher`."""
-        return PublisherProcessRun(self._settings, branch)
+        return PublisherProcessRun(self._settings, branch, self._parts)
 
     def close(self) -> None:
         """See the port `Publisher`."""
@@ -86,12 +89,13 @@ class PublisherProcessRun:
     Args:
         settings: settings of the lake.
         branch: the work branch.
+        parts: as of `PublisherProcess`.
     """
 
-    def __init__(self, settings: Settings, branch: str) -> None:
+    def __init__(self, settings: Settings, branch: str, parts: StoredParts) -> None:
         self._settings = settings
         self._branch = branch
-        self._process = _RestartedProcess(settings)
+        self._process = _RestartedProcess(settings, parts)
 
     def finished(self, table: TableName, commit: str | None) -> None:
         """See the port `PublisherRun`."""
@@ -116,8 +120,9 @@ class PublisherProcessRun:
 class _RestartedProcess:
     """The publisher process, started on first use, and started again after it failed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, parts: StoredParts) -> None:
         self._settings = settings
+        self._parts = parts
         self._starting, self._requesting = Lock(), Lock()
         self._process: _Process | None = None
 
@@ -125,7 +130,7 @@ class _RestartedProcess:
         """Return the process; `what` is to be published."""
         with self._starting:
             if self._process is None:
-                self._process = _Process(self._settings, what)
+                self._process = _Process(self._settings, what, self._parts)
             return self._process
 
     def request(self, what: str, request: dict[str, Any], kind: type[_Result]) -> _Result:
@@ -151,10 +156,12 @@ class _Process:
     Args:
         settings: settings of the lake.
         what: what is to be published, for errors.
+        parts: as of `PublisherProcess`.
     """
 
-    def __init__(self, settings: Settings, what: str) -> None:
+    def __init__(self, settings: Settings, what: str, parts: StoredParts) -> None:
         self._settings = settings
+        self._parts = parts
         self._lock = Lock()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         try:
@@ -172,7 +179,10 @@ class _Process:
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Send a request."""
-        line = json.dumps({**request, "author": self._settings.author}).encode() + b"\n"
+        # Without a command of its own the publisher has the same store of receipts, in PostgreSQL in any case.
+        same_store = self._settings.receipts == "postgres" or not self._settings.publisher_command
+        whole = {**request, "author": self._settings.author, "by_reference": same_store}
+        line = json.dumps(whole).encode() + b"\n"
         with self._lock, suppress(BrokenPipeError):  # it has ended: the next request reports why
             _opened(self._process.stdin).write(line)
             _opened(self._process.stdin).flush()
@@ -187,7 +197,7 @@ class _Process:
         self.send(request)
         document = self._line(what)
         try:
-            found = read_answer(document)
+            found = read_answer(document, self._parts)
         except ValueError:
             found = None
         if isinstance(found, kind):

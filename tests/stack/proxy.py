@@ -34,6 +34,9 @@ class Proxy:
         lost: the requests whose answers were lost.
         on_request: called with each request once it is handed on; the answer waits for it.
         on_bytes: called with the number of bytes from all clients so far.
+        passed: bytes from all clients so far.
+        answered: bytes to them.
+        requests: what they requested so far.
     """
 
     url: str
@@ -47,6 +50,8 @@ class Proxy:
     on_request: Callable[[str], None] | None = None
     on_bytes: Callable[[int], None] | None = None
     passed: int = 0
+    answered: int = 0
+    requests: list[str] = field(default_factory=list)
 
     def heal(self) -> None:
         """Do nothing but hand on, from now on."""
@@ -124,6 +129,7 @@ class _Connection:
         proxy, passed = self.proxy, 0
         while data := await self.reader.read(_CHUNK):
             requests = [f"{method.decode()} {path.decode()}" for method, path in _REQUEST.findall(data)]
+            proxy.requests += requests
             for request in requests:
                 if proxy.lose and re.search(proxy.lose, request) and next(proxy.turns):
                     proxy.lost.append(request)
@@ -147,6 +153,7 @@ class _Connection:
                 await self.before_answer
             if self.losing:
                 return
+            self.proxy.answered += len(data)
             limit = self.proxy.down_limit
             await self._hand_on(data if limit is None else data[: limit - passed], self.writer)
             passed += len(data)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal
 
 from lagoa.adapters.postgres.lazy import LazySession, Login, login_of
@@ -42,6 +43,12 @@ if TYPE_CHECKING:
 FORMAT = 2
 """Of the tables of receipts: since 2 receipts consist of parts."""
 
+_AT_ONCE = 500
+"""Parts that are brought back in one statement."""
+
+_END = SavedRecord("receipt", "")
+"""Stands behind the last of the records that are brought back."""
+
 PASSWORD = "receipts-password"  # noqa: S105 - the name of the secret
 
 
@@ -58,12 +65,15 @@ class PostgresReceipts:
 
     Args:
         login: of the role, and where.
+
+    Attributes:
+        parts: reads the results that receipts name.
     """
 
     def __init__(self, login: Login) -> None:
         self._login = login
         self._lazy = LazySession(login, "lagoa", FORMAT, 'receipts = "postgres"')
-        self._parts = Parts(self._part_documents)
+        self.parts = Parts(self._part_documents)
 
     @property
     def _session(self) -> PostgresSession:
@@ -76,7 +86,7 @@ class PostgresReceipts:
         """Keep a receipt before `main` moves from the commit `on`, whose receipt is settled by that."""
         results = receipt.report.by_table
         self._put(receipt, write_receipt(receipt), on, new_parts(results, self._known_parts))
-        self._parts.keep(results)
+        self.parts.keep(results)
 
     def _put(
         self, receipt: Receipt, document: str, on: str | None = None, parts: Mapping[str, str] | None = None
@@ -116,19 +126,19 @@ class PostgresReceipts:
         """
         publisher = login_of(PUBLISHER)
         rows = self._rows(sql, (commit, publisher, publisher))
-        return read_receipt(rows[0][0], self._parts) if rows else None
+        return read_receipt(rows[0][0], self.parts) if rows else None
 
     def of_branch(self, branch: str) -> Receipt | None:
         """Return the newest receipt of a branch, by its name."""
         sql = "select document from lagoa.receipts where branch = %s order by prepared_at desc limit 1"
         rows = self._rows(sql, (branch,))
-        return read_receipt(rows[0][0], self._parts) if rows else None
+        return read_receipt(rows[0][0], self.parts) if rows else None
 
     def newest(self) -> Iterator[Receipt]:
         """Yield all receipts, newest first."""
         for key in self._rows("select id, kept_by from lagoa.receipts order by prepared_at desc, id"):
             for (document,) in self._rows("select document from lagoa.receipts where id = %s and kept_by = %s", key):
-                yield read_receipt(document, self._parts)  # none where it was pruned meanwhile
+                yield read_receipt(document, self.parts)  # none where it was pruned meanwhile
 
     def _of_prefix(self, column: Literal["id", "commit_id"], prefix: str) -> Receipt | None:
         # The publisher's first: they are what publications are proven by.
@@ -141,7 +151,7 @@ class PostgresReceipts:
             order by kept_by = %s desc, prepared_at desc limit 1
         """  # noqa: S608 - the name of a column
         rows = self._rows(sql, (*first_digits(prefix), login_of(PUBLISHER)))
-        return read_receipt(rows[0][0], self._parts) if rows else None
+        return read_receipt(rows[0][0], self.parts) if rows else None
 
     def _known_parts(self, digests: Collection[str]) -> set[str]:
         """Return which of some parts this login or the publisher keeps."""
@@ -244,14 +254,19 @@ class PostgresReceipts:
 
         A receipt proves a publication by who keeps it: nobody's may come back as the publisher's.
         """
-        left_out = 0
-        for each in records:
+        left_out, parts = 0, dict[str, str]()
+        for each in chain(records, [_END]):
+            if parts and (each.kind != "part" or len(parts) == _AT_ONCE):
+                self._session.run(partial(_insert_parts, parts=parts))
+                parts = {}
+            if each is _END:
+                break
             if each.kept_by not in {"", self._login.name}:
                 left_out += each.kind != "part"
             elif each.kind == "part":
-                self._session.run(partial(_insert_parts, parts={hash_of(each.document): each.document}))
+                parts[hash_of(each.document)] = each.document
             elif each.kind == "receipt":
-                self._put(read_receipt(each.document, self._parts), each.document)
+                self._put(read_receipt(each.document, self.parts), each.document)
             else:
                 # Of a lake in files, where nobody has proven who approved.
                 approval = read_approval(each.document)

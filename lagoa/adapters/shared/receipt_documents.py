@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lagoa.adapters.shared.receipt_parts import read_results, write_results
+from lagoa.adapters.shared.receipt_parts import write_results
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.receipts import Receipt
@@ -39,7 +39,7 @@ def read_receipt(document: str, parts: Parts) -> Receipt:
     if isinstance(report["results"], list):
         report["results"] = tuple(CheckResult(**result) for result in report["results"])
     else:
-        report["results"] = read_results(report["results"], parts)
+        report["results"] = Results.stored(report["results"], parts)
         found.setdefault("contracts", ContractsOf(report["results"]))
     report["started_at"] = datetime.fromisoformat(report["started_at"])
     found["prepared_at"] = datetime.fromisoformat(found["prepared_at"])

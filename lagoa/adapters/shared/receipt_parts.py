@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.cache import Cache
 from lagoa.domain.checks import CheckResult
-from lagoa.domain.results import Basis, Group, Results, TableResults
+from lagoa.domain.results import Basis, TableResults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+    from lagoa.domain.results import Group, Results
 
 _KEPT = 512
 """How many groups, and how many results of tables, are kept in memory besides those in use."""
@@ -96,17 +98,9 @@ class Inventory:
 
 def write_results(results: Results) -> dict[str, Any]:
     """Return what a receipt has of its results."""
-    return {
-        "groups": {str(number): digest_of(group) for number, group in sorted(results.groups.items())},
-        "outcomes": dict(results.outcomes),
-        "ran": sorted(results.ran),
-    }
-
-
-def read_results(found: Mapping[str, Any], parts: Parts) -> Results:
-    """Return the results that `write_results` wrote."""
-    groups = {int(number): Group(None, digest, parts) for number, digest in found["groups"].items()}
-    return Results(groups, frozenset(found["ran"]), found["outcomes"])
+    for group in results.groups.values():
+        digest_of(group)
+    return results.references
 
 
 def new_parts(results: Results, known: Callable[[Collection[str]], Collection[str]]) -> dict[str, str]:

@@ -90,6 +90,9 @@ class SqliteReceipts:
         path: the file; made when it is not there.
         owner: whose results of checks are kept and found; nobody else's pass for them.
 
+    Attributes:
+        parts: reads the results that receipts name.
+
     Raises:
         LakeTooNew: the file was written by a newer Lagoa.
         CatalogDamaged: the file is no SQLite file, or is damaged.
@@ -100,7 +103,7 @@ class SqliteReceipts:
         self._path = path
         self._owner = owner
         self._readonly = self._closed = False
-        self._parts = Parts(self._part_documents)
+        self.parts = Parts(self._part_documents)
         with _translated(path):
             try:
                 self._connect()
@@ -171,7 +174,7 @@ class SqliteReceipts:
             _insert_parts(db, new)
             _insert(db, row)
             db.execute("update receipts set settled = 1 where commit_id = ? and settled = 0", (on,))
-        self._parts.keep(results)
+        self.parts.keep(results)
 
     def get(self, receipt: str) -> Receipt | None:
         """Return a receipt by its id, or by the first digits of it where they are those of one alone."""
@@ -207,7 +210,7 @@ class SqliteReceipts:
 
     def _read(self, document: str | bytes) -> Receipt:
         try:
-            return read_receipt(unpacked(document), self._parts)
+            return read_receipt(unpacked(document), self.parts)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogDamaged(f"{self._path}: a receipt in it is damaged: {error}.", _RESTORE) from error
 
@@ -305,7 +308,7 @@ class SqliteReceipts:
                 if each.kind == "part":
                     _insert_parts(db, {hash_of(each.document): each.document})
                 elif each.kind == "receipt":
-                    receipt = read_receipt(each.document, self._parts)
+                    receipt = read_receipt(each.document, self.parts)
                     moment = receipt.prepared_at.astimezone(UTC).isoformat()
                     _insert(db, (receipt.id, receipt.commit, moment, packed(each.document), receipt.branch))
                 else:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lagoa.domain.checks import CheckFile, CheckResult
     from lagoa.domain.ports.engine import SqlSession
     from lagoa.domain.receipts import Receipt
+    from lagoa.domain.results import StoredParts
     from lagoa.domain.tables import TableName
     from lagoa.errors import CheckError
 
@@ -54,6 +55,10 @@ class Auditor(Protocol):
 
 class ReceiptStore(Protocol):
     """Receipts of publications and results of checks, outside the branches."""
+
+    @property
+    def parts(self) -> StoredParts:
+        """What reads the results that receipts name."""
 
     def prepare(self, receipt: Receipt, on: str | None = None) -> None:
         """Store a receipt before `main` moves.

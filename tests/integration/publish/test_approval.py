@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pytest
@@ -278,7 +279,8 @@ def test_the_rules_of_the_publishers_own_checkout_apply(tmp_path, monkeypatch):
     command = (sys.executable, "-I", "-m", "lagoa.cli.publisher", "--lake", str(own.root))
     with caller.open() as opened:
         settings = opened.settings.model_copy(update={"publisher_command": command})
-        lake = Lake(replace(opened.context, settings=settings, open_publisher=lambda _: PublisherProcess(settings)))
+        publisher = partial(PublisherProcess, settings, opened.context.receipts.parts)
+        lake = Lake(replace(opened.context, settings=settings, open_publisher=lambda _: publisher()))
         with closing(lake.context.publisher):
             dev = lake.create_branch("dev")
             dev.append(TABLE, rows(1))

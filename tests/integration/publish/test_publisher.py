@@ -28,7 +28,8 @@ pytestmark = pytest.mark.timeout(180)
 def handing_over(opened, **settings):
     """Return a lake whose publications are made by the publisher's step, as on a lake with sign-in."""
     own = opened.settings.model_copy(update=settings)
-    return Lake(replace(opened.context, settings=own, open_publisher=lambda _: PublisherProcess(own)))
+    parts = opened.context.receipts.parts
+    return Lake(replace(opened.context, settings=own, open_publisher=lambda _: PublisherProcess(own, parts)))
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ from contextlib import closing
 from dataclasses import replace
 from lagoa.publish.remote import PublisherProcess, _environment
 with lagoa.open_lake(sys.argv[1]) as lake:
-    PublisherProcess(lake.settings).publish("one", "")
+    PublisherProcess(lake.settings, lake.context.receipts.parts).publish("one", "")
 """
 
 

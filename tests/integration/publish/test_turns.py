@@ -82,7 +82,7 @@ def test_publications_of_many_processes_need_two_attempts_at_most_and_all_land(s
 
 def publishers(lake):
     """Return the publishers of both kinds."""
-    return [LocalPublisher(lake.context), PublisherProcess(lake.settings)]
+    return [LocalPublisher(lake.context), PublisherProcess(lake.settings, lake.context.receipts.parts)]
 
 
 @pytest.mark.parametrize("kind", [0, 1])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lagoa import errors
+from lagoa.adapters.shared.receipt_parts import Parts, new_parts
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.handover import of_error, of_result, read_answer
@@ -59,6 +60,38 @@ def made(kind):
 @pytest.mark.parametrize("result", [PUBLICATION, REPORT, APPROVAL])
 def test_a_result_comes_back(result):
     assert read_answer(of_result(result)) == result
+
+
+class Store:
+    """Keeps the parts of results in memory, and counts how many of them were read."""
+
+    def __init__(self, results) -> None:
+        self.documents = new_parts(results, lambda _: ())
+        self.reads = 0
+        self.parts = Parts(self.read)
+
+    def read(self, digests):
+        self.reads += len(digests)
+        return {digest: self.documents[digest] for digest in digests}
+
+
+def test_stored_results_are_only_named_where_the_caller_reads_the_same_store():
+    results = [replace(RESULT, check=f"a.t{n}/key", table=f"a.t{n}", outcome="passed") for n in range(500)]
+    report = replace(REPORT, results=results)
+    assert len(of_result(report, by_reference=True)) > 100_000  # nothing keeps them yet
+    store = Store(report.by_table)
+    document = of_result(replace(PUBLICATION, report=report), by_reference=True)
+    assert len(document) < 25_000
+    found = read_answer(document, store.parts)
+    assert found.report.outcomes == report.outcomes
+    assert (found.report.passed, store.reads) == (True, 0)
+    assert found == replace(PUBLICATION, report=report)
+    with pytest.raises(ValueError, match="only named"):
+        read_answer(document)
+    with pytest.raises(AuditFailed) as told:
+        read_answer(of_error(AuditFailed(report), by_reference=True), store.parts)
+    assert told.value.report == report
+    assert read_answer(of_result(report)) == report
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)

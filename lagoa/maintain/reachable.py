@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pyiceberg.io import FileIO
-    from pyiceberg.manifest import ManifestFile
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
@@ -181,31 +180,32 @@ class _Walk:
                 yield from self.table(input_pointer, frozenset(), deep=False)
 
     def _list(self, location: str) -> Iterator[Needed]:
-        from pyiceberg.manifest import read_manifest_list
+        from lagoa.maintain.named import named_manifests
 
         found = next(self.once(location, "manifest list"), None)
         if found is None:
             return
         yield found
         try:
-            manifests = list(read_manifest_list(self.io.new_input(location)))
+            manifests = list(named_manifests(self.io.new_input(location)))
         except Exception as error:  # whatever the reader raises of bytes that are no such file
             raise _unreadable("list of manifests", location, error) from error
-        for manifest in manifests:
-            yield from self._manifest(manifest)
+        for manifest, size in manifests:
+            yield from self._manifest(manifest, size)
 
-    def _manifest(self, manifest: ManifestFile) -> Iterator[Needed]:
-        found = next(self.once(manifest.manifest_path, "manifest", manifest.manifest_length), None)
+    def _manifest(self, location: str, size: int) -> Iterator[Needed]:
+        from lagoa.maintain.named import named_files
+
+        found = next(self.once(location, "manifest", size), None)
         if found is None:
             return
         yield found
         try:
-            entries = manifest.fetch_manifest_entry(self.io, discard_deleted=True)
+            files = list(named_files(self.io.new_input(location)))
         except Exception as error:  # as above
-            raise _unreadable("manifest", manifest.manifest_path, error) from error
-        for entry in entries:
-            file = entry.data_file
-            yield from self.once(file.file_path, "data", file.file_size_in_bytes)
+            raise _unreadable("manifest", location, error) from error
+        for name, file_size in files:
+            yield from self.once(name, "data", file_size)
 
 
 def _wanted(document: Mapping[str, Any], snapshots: frozenset[int]) -> frozenset[int]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import damaged
 from lagoa.domain.cache import Cache
-from lagoa.errors import StateExpired
+from lagoa.errors import CatalogDamaged, StateExpired
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -26,6 +26,10 @@ FOLDER = "_lagoa/expiry"
 """Folder of the records in the warehouse; their names begin with their time, so that they sort by it."""
 
 _FORMAT = 1
+_AGAIN = (
+    "Nothing expires or is collected until then: restore the file from a backup; or, if [retention] keeps no more than "
+    "it did, delete it and run `lagoa maintain --expire --yes`, before anything else."
+)
 _KEPT = 4
 
 
@@ -145,4 +149,6 @@ class ExpiryRecords:
             return ExpiryRecord(at, timedelta(seconds=found["grace_s"]), tuple(found["kept"]), tuple(parts))
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The record {place} of the states that are kept cannot be read: {error}."
-            raise damaged(message, error) from error
+            if isinstance(error, OSError):
+                raise damaged(message, error) from error
+            raise CatalogDamaged(message, _AGAIN) from error

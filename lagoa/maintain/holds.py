@@ -75,9 +75,10 @@ def add_hold(context: LakeContext, name: str, at: str, why: str, until: datetime
     """
     branch, now = _branch_of(name), context.clock()
     if not why.strip() or len(why) > _LONGEST:
-        raise InvalidName("reason", why, f"what the state is held for, in at most {_LONGEST:,} characters")
+        expected = f"what the state is held for, in at most {_LONGEST:,} characters"
+        raise InvalidName("reason", why, expected, fault="is no reason of a hold")
     if until is not None and until <= now:
-        raise InvalidName("end of a hold", until.isoformat(), "a time to come")
+        raise InvalidName("end of a hold", until.isoformat(), "a time to come", fault="is no end of a hold")
     properties = {WHY: why} | ({UNTIL: until.isoformat()} if until else {})
     change = Change(message=f"Hold: {why}", properties=properties, author=context.settings.author)
     context.catalog.create_branch(branch, at)

@@ -431,6 +431,26 @@ def test_a_collection_that_dies_can_be_done_again(lake, step):
     assert paths_of(lake) == before
 
 
+def test_a_record_that_cannot_be_read_ends_it_and_is_written_again(lake):
+    one = put(lake, 1)
+    lake = later(lake, 12)
+    put(lake, 2)
+    lake, done = collected(later(lake, 12))
+    assert done.garbage > 0
+    newest, *_ = lake.context.expiry.files()
+    Path(newest.place).write_text('{"version": 1')
+    lake.context._opened.pop("expiry")  # as in a process that has not read it before
+    for call in (lake.expire, lake.collect, lambda: read(lake, f"main@{one}")):
+        with pytest.raises(CatalogDamaged, match="lagoa maintain --expire --yes"):
+            call()
+    assert read(lake) == [2]
+    Path(newest.place).unlink()
+    lake.expire(dry_run=False)
+    with pytest.raises(StateExpired):
+        read(lake, f"main@{one}")
+    assert lake.collect(dry_run=False).garbage == 0
+
+
 def test_a_full_disk_moves_nothing(lake):
     put(lake, 1)
     lake = later(lake, 12)

@@ -125,7 +125,7 @@ def _publish_few(root: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-r", str(source), str(target)], check=True)  # noqa: S607
-    subprocess.run(["sync"], check=True)  # noqa: S607
+    subprocess.run(["sync", "-f", str(target)], check=True)  # noqa: S607 - its file system, as a backup waits for
 
 
 def _seconds(work: Callable[[], object]) -> float:

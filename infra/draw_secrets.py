@@ -11,7 +11,7 @@ import secrets
 import sys
 from pathlib import Path
 
-ROLES = ("reader", "ingest", "engineer", "publisher")
+ROLES = ("reader", "ingest", "engineer", "publisher", "maintainer")
 OF_A_ROLE = ("postgres-lagoa", "oidc-client", "vault-role-id", "vault-secret-id", "mlflow")
 NAMES = (
     "postgres-admin",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lagoa.domain.credentials import drawn_tracking_password, secret_or_drawn, tracking_user
 from lagoa.domain.optional import extra
 from lagoa.domain.refs import MAIN
-from lagoa.domain.roles import PUBLISHER, READER
+from lagoa.domain.roles import MAINTAINER, PUBLISHER, READER
 from lagoa.errors import CatalogDamaged, LagoaError, SecretNotFound, SecretsUnavailable, SettingsError, StackError
 from lagoa.settings import SETTINGS_FILE, Settings, load_settings
 from lagoa.storage.home import home_of
@@ -22,7 +22,6 @@ from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
     from psycopg import Connection
     from pydantic import SecretStr
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from lagoa.adapters.nessie.catalog import NessieCatalog
     from lagoa.adapters.oidc.tokens import OidcTokens
     from lagoa.adapters.postgres.lazy import Login
+    from lagoa.adapters.sqlite.catalog import SqliteCatalog
     from lagoa.context import LakeContext
     from lagoa.domain.approvals import Approval
     from lagoa.domain.engines import EngineName
@@ -80,9 +80,10 @@ def open_lake(folder: str | Path | Settings = ".", profile: str | None = None) -
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     secrets_of = cache(partial(open_secrets, settings))
     tokens = _sign_in(settings, secrets_of)
-    storage, catalog, all_pointers = _open_state(settings, tokens)
+    storage, catalog = _open_state(settings, tokens)
     context = _context(settings, secrets_of, tokens, storage, catalog)
-    return Lake(replace(context, all_pointers=all_pointers))
+    forgets = settings.catalog == "nessie"
+    return Lake(replace(context, all_pointers=catalog.pointers, forgets_branches=forgets))
 
 
 @contextmanager
@@ -314,14 +315,12 @@ def _trino_engine(settings: Settings, storage: Storage, catalog: NessieCatalog) 
     return TrinoEngine(stack, access, storage, catalog.lend, _log_of(settings, "trino"))
 
 
-def _open_state(
-    settings: Settings, tokens: Tokens | None
-) -> tuple[Storage, VersionedCatalog, Callable[[datetime | None], Iterator[str]] | None]:
-    """Open the storage of the tables' files, and the catalog; return both, and `LakeContext.all_pointers`."""
+def _open_state(settings: Settings, tokens: Tokens | None) -> tuple[Storage, SqliteCatalog | NessieCatalog]:
+    """Open the storage of the tables' files, and the catalog; return both."""
     open_storage = _storage_of(settings, tokens)
     if settings.catalog == "nessie":
         storage = open_storage(settings.warehouse_home)
-        return storage, _open_nessie(settings, tokens, storage), None
+        return storage, _open_nessie(settings, tokens, storage)
     from lagoa.adapters.sqlite.catalog import SqliteCatalog
 
     catalog = SqliteCatalog(settings.state_folder / CATALOG, create=True, traces=_traces(settings))
@@ -330,7 +329,7 @@ def _open_state(
     except BaseException:
         catalog.close()
         raise
-    return open_storage(home), catalog, catalog.pointers
+    return open_storage(home), catalog
 
 
 def _traces(settings: Settings) -> list[Path]:
@@ -363,14 +362,15 @@ def _object_store(settings: Settings, tokens: Tokens | None) -> S3Server:
     from lagoa.storage.s3.keys import AssumedKeys, WebIdentityKeys, permanent_keys, signing_keys
 
     keys: Callable[[], Keys]
+    deletes = settings.role == MAINTAINER
     if tokens is None:
-        user = signing_keys(settings.state_folder / "stack")
+        user = signing_keys(settings.state_folder / "stack", deletes=deletes)
         assumed = AssumedKeys(settings.s3_endpoint, *user, timeout_s=settings.timeout_s)
         keys = assumed if settings.s3_keys == "temporary" else permanent_keys(*user)
     else:
         keys = WebIdentityKeys(settings.s3_endpoint, tokens, timeout_s=settings.timeout_s)
     role = tokens.role if tokens else ""
-    return S3Server(settings.s3_endpoint, settings.s3_region, keys, role, settings.timeout_s)
+    return S3Server(settings.s3_endpoint, settings.s3_region, keys, role, settings.timeout_s, may_delete=deletes)
 
 
 def backup_objects(settings: Settings) -> Objects:
@@ -483,7 +483,7 @@ def mlflow_server(settings: Settings) -> MlflowServer | None:
     return MlflowServer(settings.mlflow_url, user, password, settings.timeout_s, settings.patience_s)
 
 
-def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> VersionedCatalog:
+def _open_nessie(settings: Settings, tokens: Tokens | None, storage: Storage) -> NessieCatalog:
     with extra("stack", 'Nessie (`catalog = "nessie"`)'):
         from lagoa.adapters.nessie.catalog import NessieCatalog, NessieOptions
         from lagoa.adapters.nessie.contents import iceberg_ids

@@ -78,7 +78,8 @@ class LakeContext:
         sql_catalogs: the catalogs of sandboxes on an SQL server; None where there is none.
         open_model_engine: creates the engine that models run on; None if that is the SQL engine.
         all_pointers: yields every pointer that any commit has set, or since a time, of deleted branches too, the latest
-            first; None if the catalog does not know them.
+            first; None while a backup is restored.
+        forgets_branches: whether it leaves out branches that were deleted and not published.
         clock: returns the time (UTC).
         cache: cache of results derived from the lake's files, by their content.
     """
@@ -100,6 +101,7 @@ class LakeContext:
     sql_catalogs: SqlCatalogs | None = None
     open_model_engine: Callable[[], ModelEngine] | None = None
     all_pointers: Callable[[datetime | None], Iterator[str]] | None = None
+    forgets_branches: bool = False
     clock: Callable[[], datetime] = _now
     cache: Cache[tuple[Hashable, ...], Any] = field(default_factory=lambda: Cache(_KEPT), init=False, repr=False)
 

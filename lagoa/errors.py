@@ -36,7 +36,7 @@ LagoaError
     ├── FeaturesGone            features of a commit that is not there; a RefNotFound
     ├── StateExpired            a state whose rows are not kept any more; a RefNotFound
     ├── ClockBehind             something in the lake is of a time to come
-    ├── NotCollectable          a lake whose files Lagoa cannot collect
+    ├── NotCollectable          a lake that was opened as a role that deletes nothing
     ├── CollectionFailed        files could not be collected, such as when a disk is full
     ├── NotASuccessor           a commit that cannot follow the head of a branch
     ├── TableNotFound
@@ -550,13 +550,13 @@ class ClockBehind(TerminalError):
 
 
 class NotCollectable(TerminalError):
-    """Files of this lake cannot be collected."""
+    """The lake was opened as a role that deletes nothing."""
 
     def __init__(self, lake: str) -> None:
         super().__init__(
-            f"Files of the lake {lake!r} are not collected: they are in an object store, where Lagoa may not delete, "
-            "or its catalog is on a server, which does not know the tables of deleted branches.",
-            "A lake with a SQLite catalog and files in folders can be collected.",
+            f"In the lake {lake!r} nothing expires or is collected by whoever opens it: on servers, the role "
+            "maintainer alone deletes.",
+            "`lagoa maintain` signs in as that role; from Python, open the lake with the setting `role` = maintainer.",
         )
         self.lake = lake
 

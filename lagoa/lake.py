@@ -729,7 +729,7 @@ class Lake:
 
         Raises:
             ClockBehind: a commit, publication or record is of a time to come.
-            NotCollectable: the lake's files are in an object store, or its catalog on a server.
+            NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
         """
         from lagoa.maintain.retention import expire
 
@@ -744,7 +744,7 @@ class Lake:
         Raises:
             CatalogDamaged: a file that tells what a state needs cannot be read, or a file that one needs is missing.
             ClockBehind: a commit, publication or record is of a time to come.
-            NotCollectable: the lake's files are in an object store, or its catalog on a server.
+            NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
             CollectionFailed: a disk is full, or files cannot be moved; those that were are in the trash.
         """
         from lagoa.maintain.collection import collect
@@ -752,15 +752,24 @@ class Lake:
         return collect(self.context, dry_run=dry_run)
 
     def trash(self) -> list[Trash]:
-        """Return what each collection moved into the trash, the newest first."""
+        """Return what each collection moved into the trash, the newest first; raises `NotCollectable`."""
+        from lagoa.maintain.retention import require_collectable
         from lagoa.maintain.trash import TrashFolder
 
+        require_collectable(self.context)
         return TrashFolder(self.context.storage).all()
 
     def restore_trash(self, name: str) -> int:
-        """Bring back what a collection moved into the trash; return how many files. Raises `RefNotFound`."""
+        """Bring back what a collection moved into the trash; return how many files.
+
+        Raises:
+            RefNotFound: there is no such collection in the trash.
+            NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
+        """
+        from lagoa.maintain.retention import require_collectable
         from lagoa.maintain.trash import TrashFolder
 
+        require_collectable(self.context)
         return TrashFolder(self.context.storage).bring_back(name)
 
     def publications(self, limit: int = 50) -> list[Publication]:

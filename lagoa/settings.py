@@ -206,7 +206,8 @@ class Settings(BaseSettings):
         nessie_url: URL of that server's API v2.
         sign_in: how Lagoa signs in to the servers: by OpenID Connect, or not at all.
         oidc_url: URL of the sign-in's issuer; with Keycloak the URL of a realm.
-        role: the role to sign in with: `reader`, `ingest` (flows), `engineer`, or `publisher`, which alone moves main.
+        role: the role to sign in with: `reader`, `ingest` (flows), `engineer`, `publisher`, which alone moves main, or
+            `maintainer`, which alone deletes files.
         publisher_command: program and arguments that start the publisher process, if it runs as another user or on
             another machine (`sudo`, `ssh`); by default it runs with this Python, in this folder.
         publisher_limit_s: how long a publication by the publisher process may take.

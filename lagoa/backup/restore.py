@@ -133,9 +133,12 @@ class _Restoring:
 
     def missing(self) -> Restored:
         """Put back what a lake has lost; where it has no commits yet, files alone."""
+        ids: Mapping[str, str] = {}
         if not cast("SavableCatalog", self.context.catalog).is_new():
-            self._records(self._ids_of_same_lake())
+            ids = self._ids_of_same_lake()
+            self._records(ids)
         self._files()
+        self._rename_kept(ids)
         self._state()
         return self._done(0)
 
@@ -197,7 +200,14 @@ class _Restoring:
                 training.promote(Promotion.from_json(document))
             except PromotionLost:
                 self.counts["left out"] += 1
+        self._rename_kept(ids)
         fault_point("restore.records")
+
+    def _rename_kept(self, ids: Mapping[str, str]) -> None:
+        """Let the newest record of which states are kept have the ids that the commits have here."""
+        record = self.context.expiry.newest() if ids else None
+        if record is not None and (record.ids | record.partly.keys()) & ids.keys():
+            self.context.expiry.write(record.renamed(ids))
 
     def _files(self) -> None:
         files = files_of(self.place, self.backup)

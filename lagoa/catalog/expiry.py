@@ -7,7 +7,7 @@ the settings of its machine say.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -55,12 +55,15 @@ class ExpiryRecord:
         grace: how long any write may take: commits that were made so shortly before count as newer.
         kept: ids of the commits that are kept with all tables, those of one line one after the other.
         parts: those that are kept without the tables of some layers.
+        runs: by name of a branch `run/…`, the commit that it was at, and since when expiries have seen it there; only
+            of catalogs that do not say when a branch was made.
     """
 
     at: datetime
     grace: timedelta
     kept: tuple[str, ...]
     parts: tuple[PartlyKept, ...] = ()
+    runs: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -77,6 +80,12 @@ class ExpiryRecord:
         known = commit.id in self.ids or commit.id in self.partly
         return not known and commit.committed_at < self.at - self.grace
 
+    def renamed(self, ids: Mapping[str, str]) -> ExpiryRecord:
+        """Return the record of a lake that was restored to a catalog which gave its commits new ids, as the newest."""
+        parts = tuple(PartlyKept(part.without, _renamed(part.kept, ids)) for part in self.parts)
+        runs = {name: (ids.get(commit, commit), since) for name, (commit, since) in self.runs.items()}
+        return ExpiryRecord(self.at + timedelta(microseconds=1), self.grace, _renamed(self.kept, ids), parts, runs)
+
 
 class ExpiryRecords:
     """The records of one lake. Threads may share one.
@@ -92,8 +101,6 @@ class ExpiryRecords:
 
     def files(self) -> list[Stored]:
         """Return the files of the records, the newest first."""
-        if not self._storage.can_move:
-            return []
         return sorted(self._storage.files_in(self._place), key=lambda each: each.place, reverse=True)
 
     def record(self, file: Stored) -> ExpiryRecord:
@@ -130,11 +137,14 @@ class ExpiryRecords:
             "grace_s": record.grace.total_seconds(),
             "kept": record.kept,
             "parts": [{"without": sorted(part.without), "kept": part.kept} for part in record.parts],
+            "runs": {name: (commit, since.isoformat()) for name, (commit, since) in record.runs.items()},
         }
-        draft = f"{self._place}.draft/{name}"
+        place = f"{self._place}/{name}"
+        draft = f"{self._place}.draft/{name}" if self._storage.can_move else place  # a store has an object as a whole
         with self._storage.file_io({}).new_output(draft).create(overwrite=True) as stream:
             stream.write(json.dumps(document, separators=(",", ":")).encode())
-        self._storage.move(draft, f"{self._place}/{name}")  # as a whole, or not at all
+        if draft != place:
+            self._storage.move(draft, place)  # as a whole, or not at all
         return next(each for each in self.files() if each.place.endswith(f"/{name}"))
 
     def discard(self, file: Stored) -> None:
@@ -144,11 +154,21 @@ class ExpiryRecords:
     def _parsed(self, place: str) -> ExpiryRecord:
         try:
             found = json.loads(self._storage.read(self._storage.location_of(place)))
-            at = datetime.fromisoformat(found["at"]).astimezone(UTC)
+            at = _moment(found["at"])
             parts = (PartlyKept(frozenset(part["without"]), tuple(part["kept"])) for part in found.get("parts", ()))
-            return ExpiryRecord(at, timedelta(seconds=found["grace_s"]), tuple(found["kept"]), tuple(parts))
+            runs = {name: (commit, _moment(since)) for name, (commit, since) in found.get("runs", {}).items()}
+            grace = timedelta(seconds=found["grace_s"])
+            return ExpiryRecord(at, grace, tuple(found["kept"]), tuple(parts), runs)
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The record {place} of the states that are kept cannot be read: {error}."
             if isinstance(error, OSError):
                 raise damaged(message, error) from error
             raise CatalogDamaged(message, _AGAIN) from error
+
+
+def _renamed(commits: tuple[str, ...], ids: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(ids.get(each, each) for each in commits)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

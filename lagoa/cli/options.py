@@ -13,6 +13,7 @@ from lagoa.cli.completion import complete_branch, complete_model, complete_ref, 
 from lagoa.domain.engines import EngineChoice
 
 if TYPE_CHECKING:
+    from lagoa.domain.roles import Role
     from lagoa.lake import Lake
     from lagoa.settings import Settings
 
@@ -196,11 +197,13 @@ def exported_settings(ctx: typer.Context) -> Settings:
     return settings
 
 
-def open_here(ctx: typer.Context) -> Lake:
-    """Open the lake that a command means."""
+def open_here(ctx: typer.Context, role: Role | None = None) -> Lake:
+    """Open the lake that a command means, as the role of its settings or as another one."""
     from lagoa.bootstrap import open_lake
 
     settings = lake_settings(ctx)
+    if role is not None:
+        settings = settings.model_copy(update={"role": role})
     if ENGINE in ctx.meta:
         settings = settings.model_copy(update={"engine": ctx.meta[ENGINE]})
     return open_lake(settings)

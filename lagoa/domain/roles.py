@@ -1,4 +1,4 @@
-"""The four roles of a lake with sign-in, and which of them may move which branch."""
+"""The five roles of a lake with sign-in, and which of them may move which branch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Role = Literal["reader", "ingest", "engineer", "publisher"]
+Role = Literal["reader", "ingest", "engineer", "publisher", "maintainer"]
 
 PUBLISHER: Role = "publisher"
 
 SqlRole = Literal["reader", "ingest", "engineer"]
-"""Roles whose users query over SQL: all but the publisher, as whom nobody signs in."""
+"""Roles whose users query over SQL: all but the publisher and the maintainer, as whom no person signs in."""
 
 INGEST: Role = "ingest"
 """Of flows: it loads data on branches `run/…`."""
@@ -23,6 +23,9 @@ ENGINEER: Role = "engineer"
 
 READER: Role = "reader"
 """Cannot read the quarantine, which contains records as they were received."""
+
+MAINTAINER: Role = "maintainer"
+"""Lets states expire and collects files: it alone deletes files of tables, and it commits to no branch."""
 
 SCRATCH = "lagoa/scratch/"
 """Branches on which a process creates commits before another branch moves to them; never listed."""

@@ -8,22 +8,20 @@ before, what refs have got meanwhile is marked.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lagoa.catalog.table_facts import table_document
 from lagoa.domain.faults import fault_point
 from lagoa.domain.lists import counted
-from lagoa.errors import CatalogDamaged, CollectionFailed, OutsideWarehouse
+from lagoa.errors import CatalogDamaged, CollectionFailed
+from lagoa.maintain.folders import folder_of, known_folders, note_folders
 from lagoa.maintain.garbage import Garbage
 from lagoa.maintain.lists import FOUND, read_list, write_list
-from lagoa.maintain.reachable import files_of, place_of, reachable
+from lagoa.maintain.reachable import files_of, reachable
 from lagoa.maintain.retention import (
     branch_states,
     main_states,
@@ -39,16 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lagoa.context import LakeContext
-    from lagoa.storage.port import Storage
-
-_TABLE = re.compile(r"(?!_)[^/]+/[^/]+[-_][0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""The folder of a table in the warehouse, as Lagoa and Nessie make it."""
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_BATCHES = "_lagoa/batches"
-
-GC_ENABLED = "gc.enabled"
-"""Iceberg's property of a table whose files others need, too: `false`. What is in its folder is not garbage."""
+    from lagoa.storage.port import Storage, Stored
 
 _LIST_NAME = "%Y%m%dT%H%M%S.%fZ.jsonl"
 """Of the list of the garbage that a collection found: when it began."""
@@ -104,7 +93,7 @@ def collect(context: LakeContext, *, dry_run: bool = True) -> Collection:
     Raises:
         CatalogDamaged: a file that tells what a state needs cannot be read, or a file that one needs is missing.
         ClockBehind: a commit, publication or record is of a time to come.
-        NotCollectable: the lake's files are in an object store, or its catalog on a server.
+        NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
         CollectionFailed: a disk is full, or files cannot be moved; those that were are in the trash.
     """
     require_collectable(context)
@@ -137,14 +126,11 @@ class _Collector:
         self._listed = 0
 
     def run(self, *, dry_run: bool) -> Collection:
-        folders, lists = self._folders(), self._lists_before()
-        if lists:
-            self._found_at = datetime.strptime(lists[0].rpartition("/")[2], _LIST_NAME).replace(tzinfo=UTC)
-            for path, _ in read_list(self._storage, lists[0]):
-                self._before.add(f"{self._storage.location}/{path}")
+        folders, lists = known_folders(self._context), self._lists_before()
+        self._read_lists(lists)
         expected = 0
         for place in self._mark():
-            expected += self._folder_of(place) in folders
+            expected += folder_of(self._storage, place) in folders
         for _ in self._needed_since():
             pass
         fault_point("collect.marked")
@@ -204,33 +190,6 @@ class _Collector:
             side_states(self._context, refs, published, record.at - record.grace if record is not None else _EVER),
         )
 
-    def _folders(self) -> set[str]:
-        """Return the places of the folders in which files may be garbage: of each table that the lake has ever had."""
-        pointers: dict[str, str] = {}
-        for pointer in self._pointers(None):
-            with suppress(OutsideWarehouse):
-                folder = self._folder_of(place_of(self._storage, pointer))
-                if folder not in pointers and _TABLE.fullmatch(folder.removeprefix(f"{self._storage.location}/")):
-                    pointers[folder] = pointer
-        folders = set()
-        for folder, pointer in pointers.items():
-            document: dict[str, Any] = {}
-            with suppress(CatalogDamaged):  # its metadata was collected before, with its batches
-                document = table_document(pointer, self._storage.read)
-            if str((document.get("properties") or {}).get(GC_ENABLED)).lower() == "false":
-                continue
-            folders.add(folder)
-            table = str(document.get("table-uuid"))
-            if _UUID.fullmatch(table):
-                folders.add(f"{self._storage.location}/{_BATCHES}/{table}")
-        return folders
-
-    def _folder_of(self, place: str) -> str:
-        """Return the folder of the table, or of the batches of a table, that a place is in."""
-        path = place.removeprefix(f"{self._storage.location}/")
-        parts = path.split("/", 3 if path.startswith(f"{_BATCHES}/") else 2)[:-1]
-        return f"{self._storage.location}/{'/'.join(parts)}" if path != place else ""
-
     def _list(self, folders: set[str]) -> int:
         """Find the garbage in folders; return how many files are marked."""
         files = chain.from_iterable(self._storage.files_in(self._storage.location_of(each)) for each in sorted(folders))
@@ -249,20 +208,56 @@ class _Collector:
     @property
     def _oldest_s(self) -> float:
         """The time, by the clock of the store, at which what takes the grace period may have begun."""
-        return self._store_now_s - self._context.settings.retention.grace_hours * 3600.0
+        return self._store_now_s - self._grace_s
 
-    def _lists_before(self) -> list[str]:
+    @property
+    def _grace_s(self) -> float:
+        return self._context.settings.retention.grace_hours * 3600.0
+
+    def _lists_before(self) -> list[Stored]:
         """Return the lists of the garbage that collections found before the grace period, the newest first."""
         files = self._storage.files_in(f"{self._storage.home}/{FOUND}")
         lists = sorted(files, key=lambda each: (each.modified_s, each.place))
-        return [self._storage.location_of(each.place) for each in reversed(lists) if each.modified_s <= self._oldest_s]
+        return [each for each in reversed(lists) if each.modified_s <= self._oldest_s]
 
-    def _move(self, lists: Sequence[str]) -> str:
+    def _needed_lists(self, lists: Sequence[Stored]) -> list[Stored]:
+        """Return of these lists those in all of which garbage has to be: the newest.
+
+        If the catalog does not know what commits of deleted branches needed since, it is also the newest that was made
+        the grace period before that. None if there are not as many.
+        """
+        if not lists or not self._context.forgets_branches:
+            return [*lists[:1]]
+        earlier = [each for each in lists if each.modified_s <= lists[0].modified_s - self._grace_s]
+        return [lists[0], earlier[0]] if earlier else []
+
+    def _read_lists(self, lists: Sequence[Stored]) -> None:
+        """Read which files earlier collections had found to be garbage."""
+        if not (needed := self._needed_lists(lists)):
+            return
+        newest, *earlier = needed
+        oldest = [newest, *earlier][-1]
+        self._found_at = datetime.strptime(oldest.place.rpartition("/")[2], _LIST_NAME).replace(tzinfo=UTC)
+        with Seen() as first:
+            for each in earlier:
+                for place in self._listed_in(each):
+                    first.add(place)
+            for place in self._listed_in(newest):
+                if not earlier or place in first:
+                    self._before.add(place)
+
+    def _listed_in(self, found: Stored) -> Iterator[str]:
+        for path, _ in read_list(self._storage, self._storage.location_of(found.place)):
+            yield f"{self._storage.location}/{path}"
+
+    def _move(self, lists: Sequence[Stored]) -> str:
         """Move the garbage into the trash; return its name there, and keep the list of what waits."""
+        note_folders(self._context)
         name, found = f"{self._now:%Y%m%dT%H%M%S.%fZ}", f"{self._now:{_LIST_NAME}}"
         write_list(self._storage, f"{self._storage.home}/{FOUND}/{found}", self._waiting)
-        for replaced in lists[1:]:
-            self._storage.discard(replaced)
+        needed = self._needed_lists(lists)
+        for replaced in lists[lists.index(needed[-1]) + 1 :] if needed else ():
+            self._storage.discard(self._storage.location_of(replaced.place))
         fault_point("collect.noted")
         if not self._garbage.totals()[0]:
             return ""

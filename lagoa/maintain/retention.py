@@ -17,17 +17,21 @@ from lagoa.catalog.expiry import ExpiryRecord, PartlyKept
 from lagoa.domain.faults import fault_point
 from lagoa.domain.owners import is_abandoned
 from lagoa.domain.refs import MAIN
+from lagoa.domain.roles import MAINTAINER
 from lagoa.errors import ClockBehind, CommitLost, NotCollectable, RefNotFound
+from lagoa.maintain.folders import note_folders
 from lagoa.maintain.holds import hold_refs
+from lagoa.publish.candidate import abandoned
 from lagoa.sandbox import PREFIX as SANDBOX
 from lagoa.sandbox import delete_sandbox, sandboxes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterator, Mapping
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
+    from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.refs import RefInfo
 
 _RUN = "run/"
@@ -45,7 +49,8 @@ class Expiry:
     Attributes:
         at: when (UTC).
         dry_run: whether nothing was done.
-        refs: the branches that were deleted: runs, sandboxes and holds whose time is over.
+        refs: the branches that were deleted: runs, sandboxes and holds whose time is over, and what publications that
+            were killed left.
         kept: how many commits are kept, at least in part: with their states, others than main's included.
         expired: how many states of main cannot be read any more, the earlier ones included.
         layers: for each layer that is kept for fewer days: of how many more states of main its tables cannot be read.
@@ -72,12 +77,13 @@ def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
 
     Raises:
         ClockBehind: a commit, publication or record is of a time to come.
-        NotCollectable: the lake's files are in an object store, or its catalog on a server.
+        NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
     """
     require_collectable(context)
     now = time_now(context)
     over = _refs_over(context, now)
     if not dry_run:
+        note_folders(context)
         over = [ref for ref in over if _delete(context, ref)]
     fault_point("expire.refs")
     refs = [each for each in context.catalog.refs() if each not in over]
@@ -114,7 +120,7 @@ def _record(
     for commit, without in found.items():
         kept[without].append(commit)
     parts = (PartlyKept(without, tuple(commits)) for without, commits in kept.items() if without)
-    return ExpiryRecord(now, grace, tuple(kept[frozenset()]), tuple(parts))
+    return ExpiryRecord(now, grace, tuple(kept[frozenset()]), tuple(parts), _runs_seen(context, refs, now))
 
 
 def _states_of_main(
@@ -161,12 +167,21 @@ def branch_states(context: LakeContext, refs: Collection[RefInfo], published: Co
     for ref in sorted(refs, key=lambda each: each.name):
         yield ref.commit
         if ref.name != MAIN:
-            base = catalog.merge_base(ref.commit, head)
-            yield base
+            base = _base_of(catalog, ref.commit, head)
+            if base:
+                yield base
             for commit in catalog.log(ref.commit):
                 yield commit.id
                 if commit.id == base or commit.id in published:
                     break
+
+
+def _base_of(catalog: VersionedCatalog, commit: str, head: str) -> str:
+    """Return the state of main that a branch left; empty if another program made it from nothing."""
+    try:
+        return catalog.merge_base(commit, head)
+    except RefNotFound:
+        return ""
 
 
 def side_states(
@@ -186,8 +201,9 @@ def side_states(
 
 
 def require_collectable(context: LakeContext) -> None:
-    """Raise `NotCollectable` where Lagoa cannot know or delete all files of a lake."""
-    if context.all_pointers is None or not context.storage.can_move:
+    """Raise `NotCollectable` if the lake is on servers, and was not opened as the role that deletes there."""
+    served = context.forgets_branches or not context.storage.can_move
+    if context.all_pointers is None or (served and context.settings.role != MAINTAINER):
         raise NotCollectable(context.settings.name)
 
 
@@ -210,6 +226,7 @@ def _refs_over(context: LakeContext, now: datetime) -> list[RefInfo]:
     refs = {ref.name: ref for ref in catalog.refs()}
     over = [refs[each.branch] for each in sandboxes(context) if each.ends_at is not None and each.ends_at <= now]
     over += [ref for ref, hold in hold_refs(context) if hold.ends_by(now)]
+    over += abandoned(catalog)
     return [*over, *runs_over(context, now)]
 
 
@@ -219,8 +236,10 @@ def runs_over(context: LakeContext, now: datetime) -> list[RefInfo]:
     if days is None:
         return []
     before = now - timedelta(days=days)
-    runs = [ref for ref in context.catalog.refs(_RUN) if ref.kind == "branch" and ref.created_at is not None]
-    return [ref for ref in runs if _used_at(context, ref) <= before and not context.receipts.approvals(ref.commit)]
+    runs = [ref for ref in context.catalog.refs(_RUN) if ref.kind == "branch"]
+    seen = _runs_seen(context, runs, now)
+    unused = (ref for ref in runs if ref.name not in seen or seen[ref.name][1] <= before)
+    return [ref for ref in unused if _used_at(context, ref) <= before and not context.receipts.approvals(ref.commit)]
 
 
 def compactions_left(context: LakeContext, before: datetime) -> list[RefInfo]:
@@ -234,6 +253,18 @@ def compactions_left(context: LakeContext, before: datetime) -> list[RefInfo]:
 def _used_at(context: LakeContext, ref: RefInfo) -> datetime:
     committed_at = context.catalog.get(ref.commit).committed_at
     return max(ref.created_at or committed_at, committed_at)
+
+
+def _runs_seen(context: LakeContext, refs: Iterable[RefInfo], now: datetime) -> dict[str, tuple[str, datetime]]:
+    """Return of runs whose catalog does not say when they were made where, and since when, expiries saw them there."""
+    record = context.expiry.newest()
+    before = record.runs if record is not None else {}
+    seen = {}
+    for ref in refs:
+        if ref.kind == "branch" and ref.name.startswith(_RUN) and ref.created_at is None:
+            commit, since = before.get(ref.name, ("", now))
+            seen[ref.name] = (ref.commit, since if commit == ref.commit else now)
+    return seen
 
 
 def _delete(context: LakeContext, ref: RefInfo) -> bool:

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from lagoa.domain.lists import counted
 from lagoa.errors import RefNotFound
 from lagoa.maintain.lists import FOUND, read_list, write_list
+from lagoa.storage.port import TRASH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from lagoa.storage.port import Storage
 
-FOLDER = "_lagoa/trash"
 LIST = "list/files.jsonl"
 
 
@@ -53,7 +53,7 @@ class TrashFolder:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._here = storage.location
-        self._place = f"{storage.home}/{FOLDER}"
+        self._place = f"{storage.home}/{TRASH}"
 
     def all(self) -> list[Trash]:
         """Return what each collection moved, the newest first."""

@@ -18,6 +18,7 @@ from lagoa.backup.places import place_named
 from lagoa.backup.prune import prune_backups
 from lagoa.backup.verify import verify_backups
 from lagoa.domain.receipts import Publication  # noqa: TC001 - Prefect evaluates it
+from lagoa.domain.roles import MAINTAINER
 from lagoa.errors import BackupDamaged, BackupFailed, CommitLost, PublishConflict, RefNotFound
 from lagoa.maintain.retention import compactions_left, runs_over
 from lagoa.prefect.runs import flow, load, run_branch, settings_of_flow
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
     from lagoa.lake import Lake
+    from lagoa.settings import Settings
 
 _RUNS = "run/"
 _AT_ONCE = 100
@@ -98,12 +100,13 @@ def _build_models(lake: str) -> Publication | None:
 
 @flow
 def maintain(
-    tables: list[Annotated[str, Field(pattern=r"^\w+(\.\w+)+$")]] | None = None, lake: str = "."
+    tables: list[Annotated[str, Field(pattern=r"^\w+(\.\w+)+$")]] | None = None, clean: bool = False, lake: str = "."
 ) -> Publication | None:
     """Rewrite small files of tables into few large ones with the same rows, audit, publish.
 
     Args:
         tables: the tables; all by default.
+        clean: then also let states expire by `[retention]` and collect files, signed in as the role maintainer.
         lake: the lake's folder.
     """
     with lagoa.open_lake(settings_of_flow(lake)) as opened:
@@ -112,7 +115,18 @@ def maintain(
             materialize(opened)
     for each in done.tables:
         get_run_logger().info("%s: %s, %s files rewritten as %s.", each.table, each.state, each.rewritten, each.written)
+    if clean:
+        _clean(settings_of_flow(lake))
     return done.publication
+
+
+def _clean(settings: Settings) -> None:
+    """Let states expire and collect files; on servers the role of flows may not."""
+    with lagoa.open_lake(settings.model_copy(update={"role": MAINTAINER})) as opened:
+        expiry = opened.expire(dry_run=False)
+        collection = opened.collect(dry_run=False)
+    get_run_logger().info("Deleted branches: %s. %s states of main are expired.", list(expiry.refs), expiry.expired)
+    get_run_logger().info("%s files are in the trash %s.", collection.garbage, collection.trash)
 
 
 @flow

@@ -23,7 +23,9 @@ from lagoa.write.incoming import sweep_incoming
 if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Change
+    from lagoa.domain.ports.catalog import VersionedCatalog
     from lagoa.domain.receipts import Publication
+    from lagoa.domain.refs import RefInfo
     from lagoa.publish.turn import Turn
 
 _KEPT = timedelta(days=30)
@@ -135,10 +137,14 @@ def sweep(context: LakeContext) -> None:
     commit, not to a branch.
     """
     catalog = context.catalog
-    now = datetime.now(UTC)
-    for ref in catalog.refs(CANDIDATE_PREFIX):
-        if is_abandoned(ref.name.removeprefix(CANDIDATE_PREFIX), now):
-            with suppress(LagoaError):
-                catalog.delete_ref(ref.name, ref.commit)
+    for ref in abandoned(catalog):
+        with suppress(LagoaError):
+            catalog.delete_ref(ref.name, ref.commit)
     sweep_incoming(context)
-    context.receipts.prune(now - _KEPT, partial(was_published, catalog))
+    context.receipts.prune(datetime.now(UTC) - _KEPT, partial(was_published, catalog))
+
+
+def abandoned(catalog: VersionedCatalog) -> list[RefInfo]:
+    """Return the candidates of publications that were killed."""
+    now = datetime.now(UTC)
+    return [ref for ref in catalog.refs(CANDIDATE_PREFIX) if is_abandoned(ref.name.removeprefix(CANDIDATE_PREFIX), now)]

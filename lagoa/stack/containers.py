@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.domain.credentials import CREDENTIALS_FILE, drawn_password, drawn_tracking_password, read_credentials
 from lagoa.domain.ports.sql_catalogs import ACCESS_FILE, PASSWORD
-from lagoa.domain.roles import ENGINEER, INGEST, PUBLISHER
+from lagoa.domain.roles import ENGINEER, INGEST, MAINTAINER, PUBLISHER
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.manifest import read_manifest
@@ -38,7 +38,12 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - of a container: what of it can be reached i
 LAGOA = (10001, 10001)
 """User and group of the images that are built from this repository."""
 
-ROLES: Mapping[str, Role] = {"lagoa": "engineer", "worker": "ingest", "publisher": PUBLISHER}
+ROLES: Mapping[str, Role] = {
+    "lagoa": ENGINEER,
+    "worker": INGEST,
+    "publisher": PUBLISHER,
+    "maintainer": MAINTAINER,
+}
 """As whom each container of Lagoa itself signs in."""
 
 PUBLISH: Mapping[Role, str] = {ENGINEER: "publish", INGEST: "publish-ingest"}
@@ -108,11 +113,11 @@ def configure(root: Path, secrets: Path, folder: Path, profiles: Sequence[str] =
     client = {"PREFECT_API_URL": f"http://prefect:{PREFECT_PORT}/api", "PREFECT_API_AUTH_STRING": f"lagoa:{api}"}
     for name, role in ROLES.items():
         _write_role(folder / name, role, credentials)
-        if role == ENGINEER and BI in profiles and "trino" in manifest:
+        if role in {ENGINEER, MAINTAINER} and BI in profiles and "trino" in manifest:
             _let_make_catalogs(folder / name, folder / "trino", credentials)
         else:
             (folder / name / "trino" / ACCESS_FILE).unlink(missing_ok=True)
-        if role != PUBLISHER:  # runs no flow
+        if role in {ENGINEER, INGEST}:  # the others run no flow
             _write_profile(folder / name, client)
         _hand_over(folder / name, LAGOA)
     for name in PUBLISH.values():

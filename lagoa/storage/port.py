@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 S3 = "s3://"
 """The prefix of locations in an object store."""
 
+TRASH = "_lagoa/trash"
+"""Folder of the warehouse with the files that were collected; see `lagoa.maintain.trash`."""
+
+OWN = tuple(f"_lagoa/{name}" for name in ("trash/", "garbage/", "folders/", "draft/", "expiry", "clock-"))
+"""Beginnings of the paths, in the warehouse, of records that Lagoa itself deletes when newer ones replace them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Upload:
@@ -30,7 +36,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A file that was overwritten or deleted; Lagoa never does that.
+    """A file that was overwritten or deleted, but for those that a collection deleted: Lagoa never does that.
 
     Attributes:
         location: location of the object.
@@ -105,20 +111,23 @@ class Storage(Protocol):
         """Create a folder for new files; raises `OSError`."""
 
     def disposable(self, location: str) -> Sequence[str]:
-        """Return the folders in a folder that `discard` can delete; none in a store with rules of its own."""
+        """Return the folders in a folder that `discard` can delete; none in a store where the role may not delete."""
 
     def discard(self, location: str) -> None:
-        """Delete a file, or a folder with its files, that no table refers to."""
+        """Delete a file, or a folder with its files, that no table refers to; where the role may not, it stays."""
 
     @property
     def can_move(self) -> bool:
-        """Whether files can be listed and moved by the methods below: not in an object store."""
+        """Whether files can be moved and deleted by the methods below: in an object store only by the maintainer."""
 
     def files_in(self, location: str) -> Iterator[Stored]:
         """Yield the files in a folder and its subfolders, one folder after the other; none if it does not exist."""
 
     def move(self, location: str, to: str) -> bool:
-        """Move a file, whose time stays; return whether it was there. Folders are made. Raises `OSError`."""
+        """Move a file; return whether it was there. Folders are made. Raises `OSError`.
+
+        Its time stays in a folder; in an object store it is that of the move.
+        """
 
     def delete_moved(self, location: str, moved_from: str) -> None:
         """Delete a file that `move` has moved, with its cold file if it has one. Raises `OSError`."""

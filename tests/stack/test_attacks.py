@@ -20,6 +20,7 @@ import pytest
 from minio import Minio, MinioAdmin
 from minio.commonconfig import ENABLED, Filter
 from minio.credentials.providers import StaticProvider, WebIdentityProvider
+from minio.deleteobjects import DeleteObject
 from minio.error import MinioAdminException, S3Error
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from minio.versioningconfig import SUSPENDED, VersioningConfig
@@ -33,16 +34,20 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(240)
 
-NOBODY, ROLES = "nobody", ("reader", "ingest", "engineer")
+NOBODY, ROLES = "nobody", ("reader", "ingest", "engineer", "maintainer")
 CANDIDATE, JOURNAL, SCRATCH = "lagoa/candidate/attacked", "lagoa/journal", "lagoa/scratch/publisher/attacked"
 OTHERS, RUN = "dev/somebody/work", "run/attacked/1"
-OWN = {"ingest": "run/own/1", "engineer": "own-work", "reader": "own-work", NOBODY: "own-work"}
+OWN = {"ingest": "run/own/1"} | dict.fromkeys(("engineer", "reader", "maintainer", NOBODY), "own-work")
 PUBLISHERS = ("main", CANDIDATE, JOURNAL, SCRATCH)
+ENDS = (CANDIDATE, SCRATCH, RUN)
+"""References that the maintainer deletes, and changes in no other way."""
+
 MAY_NOT_WRITE = {
     NOBODY: (*PUBLISHERS, OTHERS, RUN),
     "reader": (*PUBLISHERS, OTHERS, RUN),
     "ingest": (*PUBLISHERS, OTHERS, "own-work", "lagoa/scratch/engineer/attacked"),
     "engineer": (*PUBLISHERS, OTHERS, "lagoa/scratch/ingest/attacked"),
+    "maintainer": ("main", JOURNAL, OTHERS, *ENDS),
 }
 """References that are not a role's own; see the rules of infra/nessie."""
 
@@ -171,6 +176,14 @@ def by_v1(target, ref, own):
     yield "delete", "DELETE", f"{path}{expected}", None
 
 
+def attempts_on(target, role, requests_on):
+    """Yield the requests of one API that would change what is not a role's own."""
+    for ref in MAY_NOT_WRITE[role]:
+        for what, method, path, body in requests_on(target, ref, OWN[role]):
+            if role != "maintainer" or what != "delete" or ref not in ENDS:
+                yield f"{what} {ref}", method, path, body
+
+
 def makings(target, own):
     """Yield the requests by which references would be made where only the publisher makes them."""
     source = {"type": "BRANCH", "name": own, "hash": target.heads[own]}
@@ -205,9 +218,8 @@ def try_nessie(target, token, requests):
 class TestNessie:
     def test_v2_changes_nothing_that_is_anothers(self, target, token_of, role):
         requests = [
-            (f"{what} {ref}", method, f"{target.nessie}/{path}", body)
-            for ref in MAY_NOT_WRITE[role]
-            for what, method, path, body in by_v2(target, ref, OWN[role])
+            (what, method, f"{target.nessie}/{path}", body)
+            for what, method, path, body in attempts_on(target, role, by_v2)
         ]
         assert len(requests) >= 40
         assert try_nessie(target, token_of(role), requests) == []
@@ -215,9 +227,7 @@ class TestNessie:
     def test_v1_changes_nothing_that_is_anothers(self, target, token_of, role):
         v1 = target.nessie.replace("/api/v2", "/api/v1")
         requests = [
-            (f"{what} {ref}", method, f"{v1}/{path}", body)
-            for ref in MAY_NOT_WRITE[role]
-            for what, method, path, body in by_v1(target, ref, OWN[role])
+            (what, method, f"{v1}/{path}", body) for what, method, path, body in attempts_on(target, role, by_v1)
         ]
         assert try_nessie(target, token_of(role), requests) == []
 
@@ -254,6 +264,17 @@ class TestNessie:
             ),
         ]
         assert try_nessie(target, token_of(role), requests) == []
+
+
+def test_the_maintainer_deletes_branches_whose_time_can_end(target, token_of):
+    names = ["run/ended/1", "sandbox/ended", "hold/ended", "lagoa/candidate/ended", "lagoa/scratch/ingest/ended"]
+    for name in names:
+        source = {"type": "BRANCH", "name": "main", "hash": target.heads["main"]}
+        target.publisher.post("trees", json=source, params={"name": name, "type": "BRANCH"}).raise_for_status()
+    with httpx.Client(base_url=f"{target.nessie}/", headers=bearer(token_of("maintainer")), timeout=30) as client:
+        for name in names:
+            client.delete(at(name, target.heads["main"])).raise_for_status()
+    assert not target.refs().keys() & set(names)
 
 
 def test_nobody_reads_anything(target):
@@ -367,12 +388,26 @@ def on_the_store(client, admin, file, version):
     }
 
 
+def test_the_maintainer_deletes_files_and_no_version_of_them(target, store_of, root):
+    file = f"{key_of(target)}.attacked"
+    put(root, "lagoa", file)
+    version = root.stat_object(bucket_name="lagoa", object_name=file).version_id
+    client, _ = store_of("maintainer")
+    client.remove_object(bucket_name="lagoa", object_name=file)
+    assert refused(lambda: client.remove_object(bucket_name="lagoa", object_name=file, version_id=version))
+    many = client.remove_objects(bucket_name="lagoa", delete_object_list=[DeleteObject(file, version_id=version)])
+    assert [each.code for each in many] == ["AccessDenied"]
+    assert root.get_object(bucket_name="lagoa", object_name=file, version_id=version).read() == b"x"
+
+
 @pytest.mark.parametrize("role", [NOBODY, *ROLES, "publisher"])
 class TestObjectStore:
     def test_nothing_is_deleted_and_nothing_changed_but_by_root(self, target, store_of, root, role):
         file = key_of(target)
         before = root.stat_object(bucket_name="lagoa", object_name=file)
         attempts = on_the_store(*store_of(role), file, before.version_id)
+        if role == "maintainer":
+            del attempts["delete a file"]
         assert [what for what, attempt in attempts.items() if not refused(attempt)] == []
         after = root.stat_object(bucket_name="lagoa", object_name=file)
         assert (after.version_id, after.etag) == (before.version_id, before.etag)
@@ -385,7 +420,10 @@ def test_who_only_reads_writes_nothing(target, store_of, role):
     assert refused(lambda: put(client, "lagoa", "warehouse/attacked/new"))
 
 
-@pytest.mark.parametrize(("role", "reads"), [(NOBODY, False), ("reader", False), ("ingest", False), ("engineer", True)])
+@pytest.mark.parametrize(
+    ("role", "reads"),
+    [(NOBODY, False), ("reader", False), ("ingest", False), ("maintainer", False), ("engineer", True)],
+)
 def test_who_does_not_make_backups_adds_nothing_to_them(store_of, root, role, reads):
     client, _ = store_of(role)
     assert refused(lambda: put(client, "backup", "b"))

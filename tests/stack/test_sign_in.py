@@ -12,6 +12,8 @@ from urllib.parse import quote
 import httpx
 import pyarrow as pa
 import pytest
+from aged import later
+from command_line import ok
 from main_job import ROOT, SCALE, rows, run_daily
 from pydantic import SecretStr
 
@@ -23,7 +25,15 @@ from lagoa.bootstrap import examine_lake
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.roles import PUBLISHER
 from lagoa.domain.tables import TableName
-from lagoa.errors import AuditFailed, NotAllowed, NothingToPublish, SignInFailed, TableNotFound
+from lagoa.errors import (
+    AuditFailed,
+    NotAllowed,
+    NotCollectable,
+    NothingToPublish,
+    SignInFailed,
+    StateExpired,
+    TableNotFound,
+)
 from lagoa.settings import load_settings
 from lagoa.storage.s3 import S3Server, S3Storage
 from lagoa.storage.s3.keys import WebIdentityKeys
@@ -253,6 +263,43 @@ def test_a_reader_reads_the_layers_of_the_policy_and_no_others(lake_of, folder):
             lake.sql(query)
     with pytest.raises(NotAllowed, match=f"publish '{WORK}'"):
         lake.branch(WORK).publish()
+
+
+def test_the_maintainer_alone_lets_states_expire_and_collects_files(lake_of, folder):
+    with (folder / "lagoa.toml").open("a") as file:
+        file.write("[retention]\nhistory_days = 10\n")
+    engineer, reader = lake_of("engineer"), lake_of("reader")
+    branch = engineer.create_branch(WORK)
+    branch.append("gold.dim_geography", GOLD)
+    first = branch.publish().commit
+    branch.replace("gold.dim_geography", pa.table(_SE | {"latitude": [-23.6], "longitude": [-46.6]}))
+    branch.publish()
+    assert reader.sql("SELECT city FROM gold.dim_geography", f"main@{first}").fetchall() == [("sao paulo",)]
+    with pytest.raises(NotCollectable, match="maintainer"):
+        engineer.collect()
+    done = ok(folder, "--profile", "stack", "maintain", "--expire", "--collect", "--yes", "--json").json()
+    assert (done["expiry"]["expired"], done["collection"]["garbage"]) == (0, 0)
+    assert done["collection"]["listed"] > 0
+
+    maintainer = lake_of("maintainer")
+    for branch_of_nobody in ("run/x/1", "work"):
+        with pytest.raises(NotAllowed, match="role 'maintainer' to do this: make"):
+            maintainer.create_branch(branch_of_nobody)
+    with pytest.raises(NotAllowed, match=f"delete '{WORK}'"):
+        maintainer.delete_ref(WORK)
+    with pytest.raises(NotAllowed, match="publish"):
+        maintainer.branch(WORK).publish()
+    engineer.delete_ref(WORK)
+    maintainer = later(maintainer, 12)
+    assert maintainer.expire(dry_run=False).expired == 1
+    for _ in range(2):
+        assert maintainer.collect(dry_run=False).garbage == 0
+        maintainer = later(maintainer, 2)
+    assert maintainer.collect(dry_run=False).garbage > 0
+    for other in (engineer, reader):
+        assert other.sql("SELECT city FROM gold.dim_geography").fetchall() == [("sao paulo",)]
+        with pytest.raises(StateExpired, match=r"\[retention\]"):
+            other.sql("SELECT city FROM gold.dim_geography", f"main@{first}")
 
 
 @pytest.mark.parametrize("branch", ["work", "run/daily/1"])

@@ -32,7 +32,7 @@ from lagoa.stack.run import Stack, free_ports
 
 ROOT = Path(__file__).parents[2]
 NAME = "oidc-client-secret"
-ROLES = ("reader", "ingest", "engineer", "publisher")
+ROLES = ("reader", "ingest", "engineer", "publisher", "maintainer")
 
 pytestmark = pytest.mark.timeout(120)
 

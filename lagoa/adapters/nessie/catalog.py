@@ -14,13 +14,13 @@ from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
 from lagoa.adapters.nessie.lending import lend
-from lagoa.adapters.nessie.saving import commits_behind
+from lagoa.adapters.nessie.saving import commits_behind, pointers_behind
 from lagoa.adapters.nessie.scratch import Scratches
 from lagoa.adapters.shared.states import KEPT_STATES, Delta, clock_was_ahead, commit_lost, delta_of
 from lagoa.domain.cache import Cache
 from lagoa.domain.commits import Change, Commit
 from lagoa.domain.refs import MAIN, Ref, RefInfo, check_ref_name
-from lagoa.domain.roles import JOURNAL, OWNED, SCRATCH, WHO_LANDS, is_owned, who_may
+from lagoa.domain.roles import JOURNAL, MAINTAINER, OWNED, SCRATCH, WHO_LANDS, is_owned, who_may
 from lagoa.domain.saved import WAS, SavedCatalog, SavedMove, with_former_id, with_new_ids
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import tables_differing
@@ -242,6 +242,16 @@ class NessieCatalog:
         """Yield a branch of this process's own that has exactly these tables, for another engine; see `lending`."""
         return lend(self._http, self._own_scratches, self._options.ids, self._no_ancestor, tables)
 
+    def pointers(self, since: datetime | None = None) -> Iterator[str]:
+        """Yield every pointer that a commit behind any branch or tag has set since a time, of each the latest first.
+
+        Branches on which commits are made count, too. Those that were deleted do not, unless they were published: the
+        server does not list their commits.
+        """
+        refs = [each for page in self._http.pages("trees", "references") for each in page if each["name"] != JOURNAL]
+        heads = [each["hash"] for each in sorted(refs, key=lambda each: each["name"] == MAIN)]  # main's come first
+        yield from pointers_behind(self._http, heads, self._no_ancestor, self._history.commit_of, since)
+
     def make_journal(self) -> None:
         """Make the branch that says when main moved where, if it is not there."""
         self._journal.make()
@@ -293,9 +303,14 @@ class NessieCatalog:
         return []
 
     def close(self) -> None:
-        """Remove what this process made for itself on the server, and close the connections."""
+        """Remove what this process made for itself on the server, and close the connections.
+
+        The maintainer also removes what processes of other roles have left.
+        """
         self._scratches.close()
         self._own_scratches.close()
+        if self._role == MAINTAINER:
+            Scratches(self._http, SCRATCH).sweep()
         self._http.close()
 
     def _make_root(self) -> None:

@@ -13,6 +13,7 @@ from lagoa.errors import RefNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
 
     from lagoa.adapters.nessie.http import NessieHttp
     from lagoa.domain.commits import Commit
@@ -60,6 +61,36 @@ def commits_behind(
             before = read_contents(http, commit.parents[0]).state.tables if commit.parents else {}
             removed_tables = {(*table.namespace, table.name) for table in before}
         yield _saved(commit, operations, removed_tables)
+
+
+def pointers_behind(
+    http: NessieHttp,
+    heads: Iterable[str],
+    no_ancestor: str,
+    commit_of: Callable[[dict[str, Any]], Commit],
+    since: datetime | None,
+) -> Iterator[str]:
+    """Yield every pointer that a commit behind some heads has set, by any parent; of each head the latest first.
+
+    Args:
+        http: the server.
+        heads: ids of commits.
+        no_ancestor: the hash that means "no commit".
+        commit_of: returns the commit that Nessie describes so.
+        since: commits before this time, and those behind them, are left out; none if None.
+    """
+    seen, waiting = {no_ancestor}, list(heads)
+    while waiting:
+        head = waiting.pop()
+        for entry in _line(http, head) if head not in seen else ():
+            commit = commit_of(entry["commitMeta"])
+            if commit.id in seen or (since is not None and commit.committed_at < since):
+                break
+            seen.add(commit.id)
+            waiting += commit.parents[1:]
+            for each in entry.get("operations") or ():
+                if _is(each, "ICEBERG_TABLE"):
+                    yield each["content"]["metadataLocation"]
 
 
 def _line(http: NessieHttp, head: str) -> Iterator[dict[str, Any]]:

@@ -126,9 +126,9 @@ class Scratches:
             for scratch in idle:
                 scratch.remove()
             if idle:
-                self._sweep()
+                self.sweep()
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Remove what processes that were killed have left."""
         now = datetime.now(UTC)
         theirs = {"filter": f"ref.name.startsWith('{self._prefix}')", "max-records": PAGE}

@@ -14,6 +14,7 @@ from lagoa.cli.console import emit_json, emit_table, hint, number, say, size
 from lagoa.cli.options import DryRunOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import follow_features, say_published, tell_publication
+from lagoa.domain.roles import MAINTAINER
 
 if TYPE_CHECKING:
     from lagoa.lake import Lake
@@ -54,7 +55,7 @@ def maintain(  # noqa: PLR0913 - options of the command
     if trash or restore_trash or expire or collect:
         if tables or cold or thaw:
             raise typer.BadParameter("--expire, --collect, --trash and --restore take no tables, --cold and --thaw.")
-        with open_here(ctx) as lake:
+        with open_here(ctx, MAINTAINER) as lake:
             if restore_trash:
                 restore(lake, restore_trash)
             elif trash:

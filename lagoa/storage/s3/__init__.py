@@ -9,19 +9,25 @@ from lagoa.errors import OutsideWarehouse
 from lagoa.storage.local import LocalStorage
 from lagoa.storage.places import Places
 from lagoa.storage.port import S3, local_path
+from lagoa.storage.s3.client import Client
 from lagoa.storage.s3.objects import Objects
+from lagoa.storage.s3.remains import changed_files, unfinished_uploads
+from lagoa.storage.s3.upkeep import delete, delete_all, files_under, folders_in, move
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pydantic import SecretStr
     from pyiceberg.io import FileIO
     from pyiceberg.io.pyarrow import PyArrowFile
 
-    from lagoa.storage.port import Changed, Storage, Upload
+    from lagoa.storage.port import Changed, Storage, Stored, Upload
 
 WRITER = "lagoa-writer"
 """The user of the stack's object store that Lagoa signs in as."""
+
+DELETER = "lagoa-maintainer"
+"""The user that it signs in as to collect files: it alone may delete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class S3Server:
         keys: returns keys that are valid for at least half an hour.
         role: the role that the keys belong to; empty without sign-in.
         timeout_s: how long it may be silent before a request fails.
+        may_delete: whether the role moves and deletes files.
     """
 
     endpoint: str
@@ -56,6 +63,7 @@ class S3Server:
     keys: Callable[[], Keys]
     role: str = ""
     timeout_s: float = 15.0
+    may_delete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,10 @@ class S3Storage(LocalStorage):
 
     def __init__(self, location: str, server: S3Server, home: str = "") -> None:
         self._places = Places(local_path(home).rstrip("/") or location, location)
+        self._cold = ""
         self.server = server
         self._objects = Objects(server)
+        self._client = Client(server)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return S3Storage, (self.location, self.server, self.home)
@@ -136,30 +146,47 @@ class S3Storage(LocalStorage):
             super().make_folder(location)
 
     def disposable(self, location: str) -> Sequence[str]:
-        """Return the folders in a local folder; in the store, rules of the bucket delete files."""
-        return () if self.path(location).startswith(S3) else super().disposable(location)
+        """Return the folders in a folder; in the store none if the role may not delete: rules of the bucket do that."""
+        path = self.path(location)
+        if not path.startswith(S3):
+            return super().disposable(location)
+        return [f"{location}/{name}" for name in folders_in(self._client, path)] if self.server.may_delete else ()
 
     def discard(self, location: str) -> None:
-        """Delete a local file; in the store it stays, as Lagoa's user may not delete, and no table refers to it."""
-        if not self.path(location).startswith(S3):
+        """Delete a file or folder; in the store it stays if the role may not delete, and no table refers to it."""
+        path = self.path(location)
+        if not path.startswith(S3):
             super().discard(location)
+        elif self.server.may_delete:
+            delete_all(self._client, path)
 
     @property
     def can_move(self) -> bool:
-        """False: Lagoa's user of the store may not delete."""
-        return False
+        """Whether the role may delete."""
+        return self.server.may_delete
+
+    def files_in(self, location: str) -> Iterator[Stored]:
+        """Yield the files below a prefix; raises `StorageUnavailable`, `NotAllowed`."""
+        path = self.path(location)
+        return files_under(self._client, path) if path.startswith(S3) else super().files_in(location)
+
+    def move(self, location: str, to: str) -> bool:
+        """Copy a file in the store, then delete it there; raises `StorageUnavailable`, `NotAllowed`."""
+        path = self.path(location)
+        return move(self._client, path, self.path(to)) if path.startswith(S3) else super().move(location, to)
+
+    def delete_moved(self, location: str, moved_from: str) -> None:
+        """Delete a file that `move` has moved; raises `StorageUnavailable`, `NotAllowed`."""
+        path = self.path(location)
+        delete(self._client, path) if path.startswith(S3) else super().delete_moved(location, moved_from)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`, `NotAllowed`."""
-        from lagoa.storage.s3.remains import unfinished_uploads
-
-        return unfinished_uploads(self.server, self.location)
+        return unfinished_uploads(self._client, self.location)
 
     def changed_files(self) -> Sequence[Changed]:
         """Return the files that were overwritten or deleted, by location; raises `StorageUnavailable`, `NotAllowed`."""
-        from lagoa.storage.s3.remains import changed_files
-
-        return changed_files(self.server, self.location)
+        return changed_files(self._client, self.location)
 
     def _file(self, location: str) -> PyArrowFile:
         from lagoa.storage.s3.files import S3File

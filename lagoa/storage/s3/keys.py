@@ -13,7 +13,7 @@ from lagoa.domain.credentials import CREDENTIALS_FILE, read_credentials
 from lagoa.domain.fork_lock import ForkLock
 from lagoa.domain.optional import extra
 from lagoa.errors import SettingsError, SignInFailed, StorageUnavailable
-from lagoa.storage.s3 import WRITER, Keys
+from lagoa.storage.s3 import DELETER, WRITER, Keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,19 +27,23 @@ LASTING_S = 3600
 """How long keys are valid; they are renewed after half of that."""
 
 
-def signing_keys(stack: Path) -> tuple[str, SecretStr]:
+def signing_keys(stack: Path, *, deletes: bool = False) -> tuple[str, SecretStr]:
     """Return the name and secret to sign in with: from the environment, else those that `lagoa stack up` generated.
 
     Args:
         stack: the stack's state folder.
+        deletes: whether it is to delete files. In a store without a user for that, it is the one who writes.
 
     Raises:
         SettingsError: there are none.
         StackError: the stack's credentials cannot be used.
     """
-    name, secret = (os.environ.get(f"LAGOA_S3_{part}_KEY") for part in ("ACCESS", "SECRET"))
-    if name and secret:
-        return name, SecretStr(secret)
+    own = _deleting_keys(stack) if deletes else None
+    if own:
+        return own
+    found = _of_environment("S3")
+    if found:
+        return found
     kept = read_credentials(stack / CREDENTIALS_FILE).get(f"minio-{WRITER}")
     if kept is None:
         raise SettingsError(
@@ -47,6 +51,16 @@ def signing_keys(stack: Path) -> tuple[str, SecretStr]:
             "Run `lagoa stack up`, or set LAGOA_S3_ACCESS_KEY and LAGOA_S3_SECRET_KEY.",
         )
     return WRITER, SecretStr(kept)
+
+
+def _deleting_keys(stack: Path) -> tuple[str, SecretStr] | None:
+    kept = read_credentials(stack / CREDENTIALS_FILE).get(f"minio-{DELETER}")
+    return _of_environment("MAINTAINER") or ((DELETER, SecretStr(kept)) if kept else None)
+
+
+def _of_environment(what: str) -> tuple[str, SecretStr] | None:
+    name, secret = (os.environ.get(f"LAGOA_{what}_{part}_KEY") for part in ("ACCESS", "SECRET"))
+    return (name, SecretStr(secret)) if name and secret else None
 
 
 def permanent_keys(name: str, secret: SecretStr) -> Callable[[], Keys]:
@@ -57,8 +71,8 @@ def permanent_keys(name: str, secret: SecretStr) -> Callable[[], Keys]:
 
 def backup_keys() -> Callable[[], Keys] | None:
     """Return permanent keys of the store of backups, from the environment; None if it has none of its own."""
-    name, secret = (os.environ.get(f"LAGOA_BACKUP_{part}_KEY") for part in ("ACCESS", "SECRET"))
-    return permanent_keys(name, SecretStr(secret)) if name and secret else None
+    found = _of_environment("BACKUP")
+    return permanent_keys(*found) if found else None
 
 
 def _now() -> datetime:

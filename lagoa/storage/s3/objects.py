@@ -69,9 +69,10 @@ class Objects:
 
     def delete(self, addresses: Sequence[str]) -> None:
         """Delete objects, a thousand in a request; raises `StorageUnavailable`, `NotAllowed`."""
-        from lagoa.storage.s3.remains import delete_objects
+        from lagoa.storage.s3.client import Client
+        from lagoa.storage.s3.upkeep import delete_objects
 
-        delete_objects(self._server, addresses)
+        delete_objects(Client(self._server), addresses)
 
     @contextmanager
     def errors_translated(self) -> Iterator[None]:

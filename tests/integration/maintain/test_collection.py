@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from lagoa.domain.commits import Change
 from lagoa.domain.owners import owned_name
 from lagoa.domain.tables import TableName
 from lagoa.errors import CatalogDamaged, ClockBehind, CollectionFailed, NotCollectable, StateExpired
-from lagoa.maintain.collection import GC_ENABLED
+from lagoa.lake import Lake
+from lagoa.maintain.folders import GC_ENABLED
 from lagoa.maintain.retention import compactions_left
 
 
@@ -24,6 +26,7 @@ def folder(folder):
     text = (folder.root / "lagoa.toml").read_text()
     folder.file("lagoa.toml", f"{text}\n[retention]\nhistory_days = 10\nrun_days = 5\ntrash_days = 3\n")
     folder.contract("bronze.log", "n:long* v:string")
+    folder.contract("bronze.other", "n:long* v:string")
     return folder
 
 
@@ -43,11 +46,20 @@ def read(lake, ref="main"):
 
 
 def collected(lake):
-    """Expire, and collect twice, more than the grace period apart; return the lake then."""
+    """Expire, and collect as often as it takes, more than the grace period apart; return the lake then."""
     lake.expire(dry_run=False)
-    assert lake.collect(dry_run=False).garbage == 0
-    lake = later(lake, 2)
+    for _ in range(2 if lake.context.forgets_branches else 1):
+        assert lake.collect(dry_run=False).garbage == 0
+        lake = later(lake, 2)
     return lake, lake.collect(dry_run=False)
+
+
+def collected_again(lake):
+    """Do the same without an expiry, the last time as a dry run."""
+    for _ in range(2 if lake.context.forgets_branches else 1):
+        assert lake.collect(dry_run=False).garbage == 0
+        lake = later(lake, 2)
+    return lake, lake.collect()
 
 
 def test_nothing_is_collected_that_the_policy_keeps(lake):
@@ -66,9 +78,8 @@ def test_an_old_state_expires_and_its_files_go(lake):
     assert expiry.expired == 2
     with pytest.raises(StateExpired, match=r"\[retention\]"):
         read(lake, f"main@{two}")
-    found = lake.collect(dry_run=False)
-    lake = later(lake, 2)
-    done = lake.collect(dry_run=False)
+    found = lake.collect()
+    lake, done = collected(lake)
     assert found.waiting == done.garbage > 0
     gone = before - paths_of(lake)
     assert len(gone) == done.garbage
@@ -98,11 +109,9 @@ def test_a_dry_run_changes_nothing(lake):
     assert lake.expire().expired == 1
     assert read(lake, "main~1") == [1]
     lake.expire(dry_run=False)
-    assert lake.collect().waiting > 0
-    lake = later(lake, 2)
-    assert lake.collect(dry_run=False).garbage == 0  # the dry run before left no list
-    lake = later(lake, 2)
-    assert lake.collect().garbage > 0
+    assert lake.collect().waiting > 0  # leaves no list
+    lake, done = collected_again(later(lake, 2))
+    assert done.garbage > 0
     assert (paths_of(lake), lake.trash()) == (before, [])
 
 
@@ -392,9 +401,8 @@ def test_the_trash_is_brought_back_or_deleted(lake):
     assert (trash.name, trash.files, trash.size) == (done.trash, done.garbage, done.garbage_bytes)
     assert lake.restore_trash(trash.name) == done.garbage
     assert (paths_of(lake), lake.trash()) == (before, [])
-    assert lake.collect(dry_run=False).waiting == done.garbage
-    lake = later(lake, 2)
-    again = lake.collect(dry_run=False)
+    assert lake.collect().waiting == done.garbage
+    lake, again = collected(lake)
     assert again.garbage == done.garbage
     lake = later(lake, 4)
     assert [each.name for each in lake.collect(dry_run=False).deleted] == [again.trash]
@@ -485,12 +493,72 @@ def test_what_others_commit_meanwhile_is_no_clock_that_is_behind(lake):
     assert asked
 
 
-def test_a_lake_whose_files_are_elsewhere_is_refused(lake):
-    object.__setattr__(lake.context, "all_pointers", None)
-    with pytest.raises(NotCollectable):
-        lake.expire()
-    with pytest.raises(NotCollectable):
-        lake.collect()
+def test_on_servers_another_role_than_the_maintainer_is_refused(lake):
+    object.__setattr__(lake.context, "forgets_branches", True)
+    for call in (lake.expire, lake.collect, lake.trash, lambda: lake.restore_trash("x")):
+        with pytest.raises(NotCollectable, match="maintainer"):
+            call()
+
+
+@pytest.fixture
+def forgetful(lake):
+    """Return the lake as if its catalog knew only what branches have, as a server does, opened as the maintainer."""
+    settings = lake.settings.model_copy(update={"role": "maintainer"})
+
+    def pointers(since):
+        return (each for ref in lake.refs() for each in lake.context.catalog.tables(ref.commit).values())
+
+    return Lake(replace(lake.context, settings=settings, all_pointers=pointers, forgets_branches=True))
+
+
+def test_a_table_of_a_branch_that_a_server_forgets_is_collected_once_two_collections_had_found_it(forgetful):
+    lake = forgetful
+    put(lake, 1)
+    run = lake.run("load")
+    run.replace("bronze.other", rows(5))
+    before = paths_of(lake)
+    lake = later(lake, 12)
+    assert lake.expire(dry_run=False).refs == (run.name,)
+    lake = later(lake, 2)
+    lake, done = collected(lake)
+    gone = before - paths_of(lake)
+    assert len(gone) == done.garbage > 0
+    assert all("bronze/other" in path or "batches" in path for path in gone)
+    assert read(lake) == [1]
+    assert lake.restore_trash(done.trash) == done.garbage
+    assert paths_of(lake) == before
+
+
+def test_a_branch_that_a_server_forgets_is_spared_if_one_collection_had_seen_it_since(forgetful):
+    lake = forgetful
+    put(lake, 1)
+    run = lake.run("load")
+    run.replace("bronze.log", rows(2))
+    commit = run.head
+    lake.delete_ref(run.name)
+    lake.collect(dry_run=False)
+    lake = later(lake, 2)
+    lake.context.catalog.create_branch("seen", commit)
+    assert lake.collect(dry_run=False).garbage == 0
+    lake.delete_ref("seen")
+    for _ in range(2):
+        lake = later(lake, 2)
+        assert lake.collect(dry_run=False).garbage == 0
+    lake = later(lake, 2)
+    assert lake.collect().garbage > 0
+    lake.context.catalog.create_branch("back", commit)
+    assert read(lake, "back") == [2]
+
+
+def test_a_record_follows_the_new_ids_of_a_lake_that_was_restored_elsewhere(lake):
+    one, two = put(lake, 1), put(lake, 2)
+    lake = later(lake, 12)
+    three = put(lake, 3)
+    lake.expire(dry_run=False)
+    records = lake.context.expiry
+    records.write(records.newest().renamed({two: three, three: one}))
+    kept = records.newest().ids
+    assert (one in kept, two in kept, three in kept) == (True, False, True)
 
 
 def test_nothing_is_made_from_an_expired_state(lake):

@@ -81,7 +81,9 @@ def test_a_run_with_other_parameters_ends_with_a_publication(lake):
     assert {each["key"] for each in artifacts if each["key"]} == {"rows", "audit", "publication"}
     built = lake.wait(lake.start("backfill", model="gold.cities"))
     assert built["state_type"] == "COMPLETED", lake.logs()
-    assert lake.wait(lake.start("maintain", tables=["gold.cities"]))["state_type"] == "COMPLETED", lake.logs()
+    assert lake.wait(lake.start("maintain", tables=["gold.cities"], clean=True))["state_type"] == "COMPLETED", (
+        lake.logs()
+    )
     listed = lake.lagoa("flow", "list")
     assert [line.split()[0] for line in listed.stdout.splitlines()[1:]] == [
         f"{name}/{name}"

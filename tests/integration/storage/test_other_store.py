@@ -10,11 +10,15 @@ import uuid
 
 import httpx
 import pytest
+from lakes import LakeFolder
 
 pytest.importorskip("minio", reason="the extra `stack` is not installed")
 
 from minio import Minio
 
+import lagoa
+from lagoa.settings import load_settings
+from tests.integration.maintain import test_collection as collections
 from tests.stack import test_minio as on_minio
 from tests.stack.test_nessie import CONTRACT
 
@@ -82,3 +86,28 @@ class TestWhatBreaksOff:
     """`lagoa doctor` lists what MinIO's users would leave, too."""
 
     test_an_upload_is_not_seen_and_is_listed = on_minio.TestWhatBreaksOff.test_an_upload_is_not_seen_and_is_listed
+
+
+@pytest.fixture
+def lake(folder):
+    """Return that lake as the one who deletes; it keeps states for ten days."""
+    files = LakeFolder(folder)
+    files.contract("bronze.log", "n:long* v:string")
+    with (folder / "lagoa.toml").open("a") as file:
+        file.write("[retention]\nhistory_days = 10\nrun_days = 5\ntrash_days = 3\n")
+    settings = load_settings(folder, "stack").model_copy(update={"role": "maintainer"})
+    with lagoa.open_lake(settings) as opened:
+        opened.create_branch("dev")
+        yield opened
+
+
+class TestACollection:
+    """It finds, moves and brings back the same files there; versions of them are on MinIO alone."""
+
+    test_old_states = staticmethod(collections.test_an_old_state_expires_and_its_files_go)
+    test_dry_run = staticmethod(collections.test_a_dry_run_changes_nothing)
+    test_pins = staticmethod(collections.test_what_is_pinned_stays)
+    test_branches = staticmethod(collections.test_runs_and_sandboxes_whose_time_is_over_are_deleted)
+    test_trash = staticmethod(collections.test_the_trash_is_brought_back_or_deleted)
+    test_crashes = staticmethod(collections.test_a_collection_that_dies_can_be_done_again)
+    test_clock = staticmethod(collections.test_a_clock_that_goes_back_is_refused)

@@ -49,7 +49,7 @@ LOCK = (ROOT / "requirements.lock").read_text("utf-8")
 SCHEMA = json.loads((files("check_jsonschema") / "builtin_schemas/vendor/compose-spec.json").read_text("utf-8"))
 DRAW = ROOT / "infra" / "draw_secrets.py"
 
-JOBS = {"configure", "prefect-ready", "lagoa", "ml", *(f"{name}-ready" for name in MANIFEST)}
+JOBS = {"configure", "prefect-ready", "lagoa", "ml", "maintainer", *(f"{name}-ready" for name in MANIFEST)}
 OTHERS = {"prefect", "worker", "publisher", "spark-worker"}
 """Services that run on, besides the servers of the manifest."""
 
@@ -457,6 +457,7 @@ def test_every_volume_is_its_owners_alone_and_holds_no_other_secret(secrets, tmp
     texts = {name: _texts(tmp_path / name) for name in (*MANIFEST, *ROLES, "prefect")}
     held = {name: {key for key, value in drawn.items() if value in text} for name, text in texts.items()}
     further = {"publisher": set(), "ingest": {"prefect-api"}, "engineer": {"prefect-api", "trino-sandboxes"}}
+    further["maintainer"] = {"trino-sandboxes"}
     of_role = {"vault-role-id-{}", "vault-secret-id-{}", "postgres-lagoa-{}", "mlflow-{}"}
     assert held == {
         "postgres": {"postgres-admin"},
@@ -495,6 +496,7 @@ def test_trino_spark_and_mlflow_are_groups_of_their_own():
         "mlflow": ["ml"],
         "mlflow-ready": ["ml"],
         "lagoa": ["tools"],
+        "maintainer": ["tools"],
         "ml": ["tools"],
     }
     needed = {name for service in COMPOSE["services"].values() for name in service.get("depends_on", ())}

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from lagoa.errors import OutsideWarehouse, SettingsError, SignInFailed
 from lagoa.settings import load_settings
 from lagoa.storage.local import LocalStorage
-from lagoa.storage.s3 import Keys, S3Server, S3Storage
+from lagoa.storage.s3 import DELETER, Keys, S3Server, S3Storage
+from lagoa.storage.s3.keys import signing_keys
 
 KEYS = Keys("AK", SecretStr("hidden"), SecretStr("token"))
 
@@ -133,3 +134,17 @@ def test_settings_of_the_warehouse(tmp_path, monkeypatch, line, right):
 
 def test_keys_show_no_secret(storage):
     assert "hidden" not in f"{storage!r} {storage.server!r} {storage.server.keys()!r} {SignInFailed('x')}"
+
+
+def test_who_deletes_files_signs_in_with_keys_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAGOA_S3_ACCESS_KEY", "writer")
+    monkeypatch.setenv("LAGOA_S3_SECRET_KEY", "s")
+    assert signing_keys(tmp_path, deletes=True)[0] == "writer"  # of a store that has no user for it
+    kept = tmp_path / "credentials.json"
+    kept.touch(0o600)
+    kept.write_text(f'{{"minio-{DELETER}": "drawn"}}')
+    assert signing_keys(tmp_path, deletes=True) == (DELETER, SecretStr("drawn"))
+    assert signing_keys(tmp_path)[0] == "writer"
+    monkeypatch.setenv("LAGOA_MAINTAINER_ACCESS_KEY", "janitor")
+    monkeypatch.setenv("LAGOA_MAINTAINER_SECRET_KEY", "s")
+    assert signing_keys(tmp_path, deletes=True)[0] == "janitor"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lagoa.catalog.expiry import FOLDER as RECORDS
 from lagoa.domain.optional import extra
 from lagoa.errors import StackError
-from lagoa.storage.s3 import WRITER
+from lagoa.storage.s3 import DELETER, WRITER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,13 +69,21 @@ _BACK_UP = [_FIND_BACKUPS, _may(*_WRITE, on=[f"arn:aws:s3:::{BACKUP}/*"])]
 _READ_AND_WRITE = [_FIND, _may(*_LIST, "s3:ListBucketMultipartUploads", on=[_BUCKET]), _may(*_WRITE)]
 
 
+_KEEP_VERSIONS = {"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": [_FILES]}
+"""MinIO takes the right to delete objects for that to delete versions, unless that is denied."""
+
+
 def policies(policy: Policy) -> dict[str, list[dict[str, Any]]]:
-    """Return the statements of each policy. Nobody deletes: what one branch does not need, another may read."""
+    """Return the statements of each policy. The maintainer alone deletes: what a branch does not need, others may read.
+
+    Nobody deletes versions: what is deleted by mistake can be brought back for `KEPT_DAYS`.
+    """
     return {
         "lagoa-reader": _of_readers(policy.of_readers),
         "lagoa-ingest": _READ_AND_WRITE,
         "lagoa-engineer": [*_READ_AND_WRITE, *_READ_BACKUPS],
         "lagoa-publisher": [*_READ, *_BACK_UP],
+        DELETER: [*_READ_AND_WRITE, _may("s3:DeleteObject"), _KEEP_VERSIONS],
         WRITER: [*_READ_AND_WRITE, *_BACK_UP],
         TRINO_USER: [_FIND, _may("s3:GetObject", on=files_of(policy.over_sql))] if policy.over_sql else [_FIND],
         MLFLOW_USER: [
@@ -87,13 +96,15 @@ def policies(policy: Policy) -> dict[str, list[dict[str, Any]]]:
 def _of_readers(layers: Sequence[str]) -> list[dict[str, Any]]:
     if not layers:
         return [_FIND]
-    inside = {"StringLike": {"s3:prefix": [f"{folder}*" for folder in _folders(layers)]}}
-    return [_FIND, _may(*_LIST, on=[_BUCKET], Condition=inside), _may("s3:GetObject", on=files_of(layers))]
+    shown = [*layers, RECORDS]  # of which states are kept: whoever reads states asks them
+    inside = {"StringLike": {"s3:prefix": [f"{folder}*" for folder in _folders(shown)]}}
+    return [_FIND, _may(*_LIST, on=[_BUCKET], Condition=inside), _may("s3:GetObject", on=files_of(shown))]
 
 
 USERS = {
     "lagoa-reader": "lagoa-reader",
     WRITER: WRITER,
+    DELETER: DELETER,
     "nessie": WRITER,
     MLFLOW_USER: MLFLOW_USER,
     TRINO_USER: TRINO_USER,

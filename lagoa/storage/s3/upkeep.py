@@ -1,0 +1,126 @@
+"""What only the upkeep of a lake does in an object store: files are listed page by page, moved and deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lagoa.domain.optional import extra
+from lagoa.storage.port import S3, Stored
+from lagoa.storage.s3.client import split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from minio.datatypes import Object
+
+    from lagoa.storage.s3.client import Client
+
+_GONE = {"NoSuchKey", "NoSuchVersion"}
+
+
+def files_under(client: Client, address: str) -> Iterator[Stored]:
+    """Yield the files below a prefix, by name; a page of a thousand is in memory.
+
+    Raises:
+        StorageUnavailable, NotAllowed: the store does not list them, or not to this role.
+    """
+    bucket, prefix = split(address)
+    with client.errors_translated("list files"):
+        for each in client().list_objects(bucket_name=bucket, prefix=f"{prefix}/", recursive=True):
+            if each.last_modified is not None:
+                place = f"{S3}{bucket}/{each.object_name}"
+                yield Stored(place, each.size or 0, each.last_modified.timestamp())
+
+
+def folders_in(client: Client, address: str) -> list[str]:
+    """Return the names of what looks like folders directly below a prefix; raises as `files_under`."""
+    bucket, prefix = split(address)
+    with client.errors_translated("list files"):
+        listed = client().list_objects(bucket_name=bucket, prefix=f"{prefix}/")
+        names = [str(each.object_name) for each in listed if each.is_dir]
+    return [name.rstrip("/").rpartition("/")[2] for name in names]
+
+
+def move(client: Client, address: str, to: str) -> bool:
+    """Copy a file in the store, then delete it; return whether it was there. Its time is that of the copy.
+
+    A move that was interrupted can be repeated. An earlier version stays for as long as the bucket keeps those.
+
+    Raises:
+        StorageUnavailable, NotAllowed: the store does not move it, or not for this role.
+    """
+    with extra("stack", "An object store"):
+        from minio.commonconfig import COPY, CopySource
+        from minio.error import S3Error
+
+    (bucket, name), (target_bucket, target) = split(address), split(to)
+    with client.errors_translated(f"move {address}"):
+        there = _stat(client, address)
+        if there is None:
+            return False
+        copied = _stat(client, to)
+        if copied is None or copied.size != there.size:
+            try:
+                client().copy_object(
+                    bucket_name=target_bucket,
+                    object_name=target,
+                    source=CopySource(bucket_name=bucket, object_name=name, match_etag=there.etag),
+                    metadata_directive=COPY,
+                )
+            except S3Error as error:
+                if error.code in _GONE:  # another one moved it
+                    return False
+                raise
+        client().remove_object(bucket_name=bucket, object_name=name)
+    return True
+
+
+def delete(client: Client, address: str) -> None:
+    """Delete a file, if it is there; the bucket keeps earlier versions for its time.
+
+    Raises:
+        StorageUnavailable, NotAllowed: the store does not delete, or not for this role.
+    """
+    bucket, name = split(address)
+    with client.errors_translated(f"delete {address}"):
+        if _stat(client, address) is not None:  # else a bucket with versions would get a mark for nothing
+            client().remove_object(bucket_name=bucket, object_name=name)
+
+
+def delete_all(client: Client, address: str) -> None:
+    """Delete a file, and the files below its address; raises as `delete`."""
+    delete(client, address)
+    for each in files_under(client, address):
+        delete(client, each.place)
+
+
+def delete_objects(client: Client, addresses: Sequence[str]) -> None:
+    """Delete objects of one bucket of a store; those that are not there are no error.
+
+    Raises:
+        StorageUnavailable, NotAllowed: the store does not delete them, or not for this role.
+    """
+    if not addresses:
+        return
+    with extra("stack", "An object store"):
+        from minio.deleteobjects import DeleteObject
+
+    bucket, _ = split(addresses[0])
+    with client.errors_translated("delete objects"):
+        names = (DeleteObject(split(each)[1]) for each in addresses)
+        for fault in client().remove_objects(bucket_name=bucket, delete_object_list=names):
+            raise client.refusal(fault.code, "delete objects", f"it does not delete {fault.name}: {fault.message}")
+
+
+def _stat(client: Client, address: str) -> Object | None:
+    """Return what the store says of a file; None if there is none."""
+    with extra("stack", "An object store"):
+        from minio.error import S3Error
+
+    bucket, name = split(address)
+    try:
+        return client().stat_object(bucket_name=bucket, object_name=name)
+    except S3Error as error:
+        if error.code in _GONE:
+            return None
+        raise

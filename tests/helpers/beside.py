@@ -30,20 +30,22 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 GRACE_S, BRONZE_S, HISTORY_S, RUN_S = 1.0, 2.0, 4.0, 3.0
+"""The policy, in seconds; more writers need a multiple of it, as each operation takes longer."""
+
 _DAY_S = 86_400
 
 _EXPECTED = (CommitLost, NothingToPublish, PublishConflict, PublishContended, RefNotFound)
 """What ends an operation beside others: main or the branch has moved, or is gone."""
 
 
-def opened(root: Path) -> Lake:
-    """Open the lake, with a policy of seconds."""
+def opened(root: Path, scale: float) -> Lake:
+    """Open the lake, with a multiple of the policy."""
     return with_retention(
         lagoa.open_lake(root),
-        history_days=HISTORY_S / _DAY_S,
-        layer_days={"bronze": BRONZE_S / _DAY_S},
-        run_days=RUN_S / _DAY_S,
-        grace_hours=GRACE_S / 3600,
+        history_days=HISTORY_S * scale / _DAY_S,
+        layer_days={"bronze": BRONZE_S * scale / _DAY_S},
+        run_days=RUN_S * scale / _DAY_S,
+        grace_hours=GRACE_S * scale / 3600,
         trash_days=0,
     )
 
@@ -55,12 +57,15 @@ class _Writer:
     Attributes:
         lake: the lake.
         name: its own.
+        value: of its rows. It deletes no others': a delete that finds nothing when it is done again on main is not done
+            again a second time, so what it removes would depend on how often a publication was overtaken.
         draw: chooses.
         number: of its operations.
     """
 
     lake: Lake
     name: str
+    value: str
     draw: Random
     number: int = 0
 
@@ -91,12 +96,8 @@ class _Writer:
         """Do some writes; return those that made a commit."""
         done = []
         for at in range(self.draw.randint(1, 3)):
-            what = self.draw.choice(["append", "append", "merge", "delete", "forget"])
-            given: Any = self._rows()
-            if what == "delete":
-                given = self.draw.choice("abc")
-            elif what == "forget":
-                given = self.draw.randint(0, 4)
+            what = self.draw.choice(["append", "append", "merge", "delete"])
+            given: Any = self.value if what == "delete" else self._rows()
             batch = f"{self.name}-{self.number}-{at}" if what == "append" and self.draw.random() < 0.5 else None
             before = branch.head
             serial.write(branch, what, given, batch)
@@ -109,7 +110,7 @@ class _Writer:
 
     def _rows(self) -> tuple[serial.Row, ...]:
         count = self.draw.randint(1, 4)
-        return tuple((self.draw.randint(0, 9), self.draw.choice("abc"), self.draw.randint(0, 9)) for _ in range(count))
+        return tuple((self.draw.randint(0, 9), self.value, self.draw.randint(0, 9)) for _ in range(count))
 
     def _roll_back(self) -> dict[str, Any]:
         target = self._past()
@@ -147,10 +148,10 @@ class _Writer:
         return f"work/{self.name}-{self.number}"
 
 
-def write(root: str, number: int, seed: int, operations: int, begun: MutableSequence[float]) -> None:
+def write(root: str, scale: float, number: int, operations: int, begun: MutableSequence[float]) -> None:
     """Be a process that writes; `begun` has when its operation began, and 0 while it does none."""
-    with opened(Path(root)) as lake, notes(Path(root), number).open("a") as file:
-        writer = _Writer(lake, f"w{number}", Random(f"{seed} {number}"))  # noqa: S311 - it is to be repeated
+    with opened(Path(root), scale) as lake, notes(Path(root), number).open("a") as file:
+        writer = _Writer(lake, f"w{number}", "abcdefgh"[number], Random(number))  # noqa: S311 - it is to be repeated
         for _ in range(operations):
             begun[number] = time.time()
             noted = writer.operation()
@@ -160,12 +161,12 @@ def write(root: str, number: int, seed: int, operations: int, begun: MutableSequ
                 file.flush()
 
 
-def maintain(root: str, begun: MutableSequence[float], ended: Event) -> None:
+def maintain(root: str, scale: float, begun: MutableSequence[float], ended: Event) -> None:
     """Be a process that lets states expire and collects, until the writers have ended."""
     last = 0.0
-    with opened(Path(root)) as lake, notes(Path(root), "collected").open("a") as file:
+    with opened(Path(root), scale) as lake, notes(Path(root), "collected").open("a") as file:
         while not ended.is_set():
-            _wait(begun, lambda: time.time() - GRACE_S / 2)
+            _wait(begun, lambda: time.time() - GRACE_S * scale / 2)
             lake.expire(dry_run=False)
             _wait(begun, lambda last=last: last)
             file.write(f"{lake.collect(dry_run=False).garbage}\n")

@@ -20,16 +20,17 @@ from lagoa.errors import StateExpired
 class Beside(Writers):
     """The lake, and what main must have held, by what the processes noted."""
 
-    def run(self, writers: int, operations: int, seed: int) -> None:
-        """Let the processes do their work."""
+    def run(self, writers: int, operations: int, scale: float) -> None:
+        """Let the processes do their work, with a multiple of the policy."""
+        self.scale = scale
         context = get_context("spawn")
         begun, ended, root = context.Array("d", writers), context.Event(), str(self.lake.settings.root)
         self.lake.close()
         processes = [
-            context.Process(target=beside.write, args=(root, number, seed, operations, begun))
+            context.Process(target=beside.write, args=(root, scale, number, operations, begun))
             for number in range(writers)
         ]
-        maintainer = context.Process(target=beside.maintain, args=(root, begun, ended))
+        maintainer = context.Process(target=beside.maintain, args=(root, scale, begun, ended))
         for process in (*processes, maintainer):
             process.start()
         for process in processes:
@@ -37,7 +38,7 @@ class Beside(Writers):
         ended.set()
         maintainer.join()
         assert {process.exitcode for process in (*processes, maintainer)} == {0}
-        self.lake = beside.opened(self.lake.settings.root)
+        self.lake = beside.opened(self.lake.settings.root, scale)
 
     def told(self) -> None:
         """Do again in the model what the processes published, in the order in which main moved."""
@@ -71,7 +72,7 @@ class Beside(Writers):
                 for table in self.lake.tables(ref.name):
                     self.lake.sql(f"select * from {table}", ref.name).fetchall()
             assert catalog.verify() == []
-            time.sleep(beside.GRACE_S)
+            time.sleep(beside.GRACE_S * self.scale)
             self.lake.expire(dry_run=False)
             self.lake.collect(dry_run=False)
 
@@ -85,23 +86,23 @@ class Beside(Writers):
         else:
             return
         assert layers in {(), ("bronze",)}
-        assert age >= timedelta(seconds=beside.BRONZE_S if layers else beside.HISTORY_S)
+        assert age >= timedelta(seconds=self.scale * (beside.BRONZE_S if layers else beside.HISTORY_S))
         if layers:
             self.compare(ref, self.contents[commit], leave_out=layers)
 
 
 @pytest.mark.parametrize(
-    ("writers", "operations"),
+    ("writers", "operations", "scale"),
     [
-        pytest.param(2, 12, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
-        pytest.param(5, 150, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)]),
+        pytest.param(2, 12, 1, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+        pytest.param(4, 80, 4, marks=[pytest.mark.nightly, pytest.mark.timeout(3600)]),
     ],
 )
-def test_whatever_is_kept_has_the_same_rows(tmp_path, writers, operations):
+def test_whatever_is_kept_has_the_same_rows(tmp_path, writers, operations, scale):
     lake = Beside()
     lake.make(LakeFolder(tmp_path, author="ana", memory_limit="500MB", threads=1))
     lake.end("first")
-    lake.run(writers, operations, seed=1)
+    lake.run(writers, operations, scale)
     lake.told()
     assert len(lake.moves) > writers * operations / 4
     assert sum(map(int, beside.notes(tmp_path, "collected").read_text().split())) > 0

@@ -1,7 +1,8 @@
 """Processes that work on a small lake and are killed at a named point, beside a plain record of what main must hold.
 
-After each kill main has what it had before or what the work makes of it, whole; the work is done again to its end, and
-leaves what one run without a kill leaves. At the end every state that main ever had reads as it did.
+On servers these are stopped among the kills, at a random moment of the work, and started again. After each of both main
+has what it had before or what the work makes of it, whole; the work is done again to its end, and leaves what one run
+without a kill leaves. At the end every state that main ever had reads as it did.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ from lagoa.backup.create import create_backup
 from lagoa.backup.verify import verify_backups
 from lagoa.domain import faults
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
-from lagoa.errors import NothingToPublish, RefExists
+from lagoa.errors import NothingToPublish, RefExists, TransientError
 from lagoa.publish.candidate import RECEIPT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from random import Random
+    from threading import Thread
 
     from lakes import LakeFolder
 
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
     from lagoa.lake import Lake
 
 PEOPLE, STATE, COUNTS = "bronze.people", "silver.state", "gold.counts"
+
+_MOMENTS_S, _AWAY_S = 0.3, 3.0
+"""After a named point a server is stopped within so many seconds, and started again within so many more."""
+
+_PATIENCE_S = (1.0, 90.0)
+"""How long a server that is away is waited for: the work ends with an error, or outlasts it."""
 
 _PUBLISH = tuple(step for step in faults.STEPS if step.startswith("publish."))
 _WRITE = tuple(step for step in faults.STEPS if step.startswith("write."))
@@ -133,6 +141,19 @@ def _be_killed(root: str, profile: str, what: str, number: int, given: str, step
         WORK[what][0](lake, number, given)
 
 
+@dataclass(frozen=True)
+class Servers:
+    """Servers of a lake that can be away.
+
+    Attributes:
+        names: their names.
+        restart: returns a thread that stops one after some seconds, and starts it again after some more.
+    """
+
+    names: Sequence[str]
+    restart: Callable[[str, float, float], Thread]
+
+
 @dataclass
 class Crashes:
     """A lake on which processes are killed.
@@ -142,14 +163,18 @@ class Crashes:
         process: makes processes.
         random: chooses.
         left_out: work that this lake cannot do.
+        servers: those that it needs; none of a lake of files.
         killed: how many processes were killed, by what they did.
+        away: how often each server was.
     """
 
     lake: Lake
     process: Callable[..., Any]
     random: Random
     left_out: frozenset[str] = frozenset()
+    servers: Servers | None = None
     killed: Counter[str] = field(default_factory=Counter)
+    away: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._number = 100
@@ -160,25 +185,30 @@ class Crashes:
         _merge(self.lake, self._number, "")
         self._keep()
 
-    def kill(self, times: int) -> None:
-        """Kill so many processes, one after the other, and examine the lake after each."""
-        while self.killed.total() < times:
-            what = self.random.choice([each for each in WORK if each not in self.left_out])
-            self._one(what, self.random.choice(WORK[what][1]))
+    def kill(self, times: int, outages: int = 0) -> None:
+        """Interrupt work so often, in a random order, and examine the lake after each.
+
+        Args:
+            times: how many processes are killed.
+            outages: how often a server is away.
+        """
+        interruptions = [self._killed] * times + [self._without_server] * outages
+        self.random.shuffle(interruptions)
+        for each in interruptions:
+            while not self._one(each):
+                pass  # the work did not come by that point
         self.examine()
 
-    def _one(self, what: str, step: str) -> None:
+    def _one(self, interrupted: Callable[[str, int, str, str], bool]) -> bool:
+        """Let some work be interrupted at a point, then do it again; return whether it was."""
+        what = self.random.choice([each for each in WORK if each not in self.left_out])
+        step = self.random.choice(WORK[what][1])
         self._number += 1
         number, before = self._number, self.main()
         given, after = self._given(what, before)
         before = self.main()
-        settings = self.lake.settings
-        dying = self.process(target=_be_killed, args=(str(settings.root), settings.profile, what, number, given, step))
-        dying.start()
-        dying.join(120)
         where = (what, step, number)
-        assert dying.exitcode in {0, -signal.SIGKILL}, where
-        self.killed[what] += dying.exitcode == -signal.SIGKILL
+        done = interrupted(what, number, given, step)
         self._keep()
         assert self.main() in {before, after}, where
         WORK[what][0](self.lake, number, given)
@@ -186,6 +216,42 @@ class Crashes:
         assert self.main() == after, where
         counted = self.lake.sql(f"SELECT sum(people) FROM {COUNTS}").fetchall()
         assert counted == [(len(after[0]),)], where
+        return done
+
+    def _killed(self, what: str, number: int, given: str, step: str) -> bool:
+        """Work in a process that is killed; return whether it was."""
+        settings = self.lake.settings
+        dying = self.process(target=_be_killed, args=(str(settings.root), settings.profile, what, number, given, step))
+        dying.start()
+        dying.join(120)
+        assert dying.exitcode in {0, -signal.SIGKILL}, (what, step, number)
+        killed = dying.exitcode == -signal.SIGKILL
+        self.killed[what] += killed
+        return killed
+
+    def _without_server(self, what: str, number: int, given: str, step: str) -> bool:
+        """Work while a server is stopped and started again; return whether it was."""
+        servers = self.servers
+        assert servers is not None
+        server, patience_s = self.random.choice(servers.names), self.random.choice(_PATIENCE_S)
+        after_s, away_s = (self.random.uniform(0, most) for most in (_MOMENTS_S, _AWAY_S))
+        restarts: list[Thread] = []
+
+        def hook(name: str) -> None:
+            if name == step and not restarts:
+                restarts.append(servers.restart(server, after_s, away_s))
+
+        settings = self.lake.settings.model_copy(update={"patience_s": patience_s})
+        faults.set_hook(hook)
+        try:
+            with lagoa.open_lake(settings) as lake, suppress(TransientError):
+                WORK[what][0](lake, number, given)
+        finally:
+            faults.set_hook(None)
+            for each in restarts:
+                each.join()
+        self.away[server] += len(restarts)
+        return bool(restarts)
 
     def _given(self, what: str, main: Main) -> tuple[str, Main]:
         """Prepare a work; return what it is told, and what main holds once it is done."""

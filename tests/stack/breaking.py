@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 import uuid
 from contextlib import contextmanager, suppress
@@ -130,6 +131,20 @@ def paused(stack: Stack, name: str):
 def kill(stack: Stack, name: str) -> None:
     """Kill a server; the supervisor starts it again."""
     os.kill(stack._supervisor.state(name)["pid"], signal.SIGKILL)
+
+
+def restart(stack: Stack, name: str, after_s: float, away_s: float) -> threading.Thread:
+    """Begin to stop a server after some seconds, and to start it again after some more; return the thread of this."""
+
+    def work() -> None:
+        time.sleep(after_s)
+        stack._supervisor.end(name)
+        time.sleep(away_s)
+        stack.up([name])
+
+    thread = threading.Thread(target=work, name=f"restart-{name}")
+    thread.start()
+    return thread
 
 
 @contextmanager

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from lagoa.bootstrap import sql_without_values
 from lagoa.domain.tables import TableName
+from lagoa.stack.servers.trino.queries import Collector
 from lagoa.usage.columns import ColumnUse, table_use
 from lagoa.usage.log import FOLDER, logged_queries
 from lagoa.usage.other_engines import log_own_query, query_of_trino
@@ -129,3 +132,49 @@ def test_queries_of_models_and_checks_are_logged_with_the_tables_that_they_name(
     assert (use.queries, use.not_followed, use.engines) == (3, 1, Counter(spark=2, trino=1))
     (file,) = (lake.settings.state_folder / FOLDER).iterdir()
     assert "4711" not in file.read_text("utf-8")
+
+
+class Trino:
+    """What Trino says of its queries, over HTTP."""
+
+    def __init__(self):
+        self.queries = {}
+
+    def ran(self, number, at, state="FINISHED", user="ana", **changes):
+        session = {**SAID["session"], "user": user}
+        stats = {**SAID["queryStats"], "endTime": at}
+        self.queries[f"q{number}"] = said(
+            queryId=f"q{number}", state=state, session=session, queryStats=stats, **changes
+        )
+
+    def client(self):
+        return httpx.Client(base_url="https://trino", transport=httpx.MockTransport(self._answer))
+
+    def _answer(self, request):
+        if request.url.path == "/v1/query":
+            listed = ({key: each[key] for key in ("queryId", "state", "session")} for each in self.queries.values())
+            return httpx.Response(200, json=list(listed))
+        query = self.queries.get(request.url.path.rpartition("/")[2])
+        return httpx.Response(410) if query is None or query["state"] == "GONE" else httpx.Response(200, json=query)
+
+
+def test_each_query_is_collected_once_also_by_a_process_that_is_started_again(lake):
+    trino = Trino()
+    now = datetime.now(UTC).replace(microsecond=0)
+    minutes = [now.replace(second=second).isoformat().replace("+00:00", "Z") for second in range(5)]
+    collector = Collector(trino.client(), lake.settings, sql_without_values())
+    trino.ran(2, minutes[1])
+    trino.ran(1, minutes[0], inputs=[])
+    trino.ran(3, minutes[0], user="_lagoa")
+    trino.ran(4, minutes[0], state="RUNNING")
+    trino.ran(5, minutes[0], state="FAILED")
+    assert collector.collect() == 2
+    assert collector.collect() == 0
+    trino.ran(4, minutes[2])
+    assert collector.collect() == 1
+    again = Collector(trino.client(), lake.settings, sql_without_values())
+    trino.ran(6, minutes[3])
+    assert again.collect() == 1
+    found = [each.at.second for each in logged_queries(lake.settings, LONG_AGO)]
+    assert found == [0, 1, 2, 3]
+    assert VALUE not in json.dumps([each.sql for each in logged_queries(lake.settings, LONG_AGO)])

@@ -67,9 +67,7 @@ def _show(found: Advice, setting: int) -> None:
     elif setting == 0:
         hint("No queries are logged: query_log_days is 0.")
     else:
-        hint(
-            "Queries are logged on this machine: those of `lagoa sql` and `Lake.sql`, and of models on Spark and Trino."
-        )
+        hint("Queries are logged on this machine: by `lagoa sql`, `Lake.sql`, Spark for models, and the stack's Trino.")
 
 
 def _queries(number: int) -> str:

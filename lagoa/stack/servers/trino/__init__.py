@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -72,7 +73,17 @@ def _configure(site: Site, distribution: Path) -> Launch:
             environment[variable] = f"lagoa-{role}:{site.secret(f'oidc-client-{role}')}"
         environment[SECRET] = site.secret("oidc-client-trino")
     classes = ["-cp", f"{distribution / 'lib'}/*", "-Dconfig=etc/config.properties", "io.trino.server.TrinoServer"]
-    return Launch([*java(site.folder), *_JAVA, *classes], environment)
+    logs = load_settings(site.root).query_log_days > 0
+    beside = {"queries": _log(site)} if logs else {}
+    return Launch([*java(site.folder), *_JAVA, *classes], environment, beside=beside)
+
+
+def _log(site: Site) -> Launch:
+    """Return the process that adds what analysts ask to the lake's log of queries."""
+    from lagoa.stack.servers.trino.queries import QUERIES_PASSWORD  # a module that is run is not imported before
+
+    command = [sys.executable, "-m", "lagoa.stack.servers.trino.queries", str(site.root.absolute())]
+    return Launch([*command, _url(site.artefact), CA], {QUERIES_PASSWORD: site.secret(PASSWORD)})
 
 
 def make_rules(site: Site) -> None:

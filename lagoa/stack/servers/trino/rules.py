@@ -114,7 +114,7 @@ def access_rules(
         ],
         "functions": [],  # table_changes would show rows without masks
         "procedures": [],
-        "queries": [{"user": ADMIN, "allow": ["execute"]}, {"group": everybody, "allow": ["execute"]}],
+        "queries": [{"user": ADMIN, "allow": ["execute", "view"]}, {"group": everybody, "allow": ["execute"]}],
         "catalog_session_properties": [],
         "system_session_properties": [{"property": "query_max_.*", "allow": False}, {"allow": True}],
         "impersonation": [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from threading import Event
 
 import psycopg
 import pytest
@@ -13,11 +14,14 @@ from small_lake import SmallLake
 
 from lagoa.backup.clone import clone_lake
 from lagoa.backup.create import create_backup
+from lagoa.backup.follow import follow
+from lagoa.backup.prune import prune_backups
 from lagoa.backup.restore import restore_backup
 from lagoa.backup.verify import verify_backups
-from lagoa.errors import BackupRefused, LakeNotEmpty, SettingsError
-from lagoa.settings import load_settings
+from lagoa.errors import BackupRefused, LakeNotEmpty, NotAllowed, SettingsError
+from lagoa.settings import BackupRules, KeepRules, load_settings
 from tests.stack.conftest import emptied
+from tests.stack.proxy import proxied
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -173,6 +177,54 @@ def test_a_file_that_the_bucket_lost_is_named(small, settings, root, tmp_path):
     made = create_backup(settings, str(tmp_path / "backup"))
     assert made.missing == (lost.removeprefix(f"{prefix}/"),)
     assert verify_backups(settings, str(tmp_path / "backup")).faults == ()
+
+
+def test_backups_in_a_bucket_are_pruned_by_who_may_delete_there(small, settings, credentials, monkeypatch):
+    to = f"s3://backup/{uuid.uuid4().hex}"
+    filled(small)
+    ids = [create_backup(settings, to).id]
+    with small.open() as lake:
+        deliver(lake, small, 5)
+        before = held(lake, ids=False)
+    ids.append(create_backup(settings, to).id)
+    rules = settings.model_copy(update={"backup": BackupRules(keep=KeepRules(last=1))})
+    with pytest.raises(NotAllowed, match="delete objects"):
+        prune_backups(rules, to, dry_run=False)
+    assert verify_backups(settings, to).backups == tuple(ids)
+    monkeypatch.setenv("LAGOA_BACKUP_ACCESS_KEY", credentials["minio-root-user"])
+    monkeypatch.setenv("LAGOA_BACKUP_SECRET_KEY", credentials["minio-root-password"])
+    done = prune_backups(rules, to, dry_run=False)
+    assert ([point.id for point in done.points if not point.kept], done.files > 0) == (ids[:1], True)
+    found = verify_backups(settings, to)
+    assert (found.backups, found.faults) == ((ids[1],), ())
+    assert create_backup(settings, to).since == ids[1]
+    emptied(settings.nessie_url)
+    restore_backup(settings, to)
+    with small.open() as lake:
+        assert held(lake, ids=False) == before
+
+
+def test_a_second_store_follows_the_lake_and_is_waited_for(small, settings):
+    to = f"s3://backup/{uuid.uuid4().hex}"
+    filled(small)
+    ended = Event()
+    with proxied(settings.s3_endpoint) as proxy:
+        there = settings.model_copy(update={"backup": BackupRules(endpoint=proxy.url), "timeout_s": 2.0})
+        looks = follow(there, to, every_s=0, ended=ended)
+        first = next(looks)
+        assert (first.error, first.backup.files > 0) == ("", True)
+        assert next(looks).backup is None
+        with small.open() as lake:
+            deliver(lake, small, 5)
+        proxy.down_limit = 0
+        away = next(looks)
+        assert (proxy.url in away.error, away.again_s, away.lag_s > 0) == (True, 2, True)
+        proxy.heal()
+        back = next(looks)
+        assert (back.error, back.backup.since, back.lag_s > away.lag_s) == ("", first.backup.id, True)
+        ended.set()
+        assert list(looks) == []
+    assert verify_backups(settings, to).faults == ()
 
 
 def test_the_warehouse_is_no_place_for_a_backup(small, settings):

@@ -11,7 +11,7 @@ from lagoa.backup.create import create_backup
 from lagoa.backup.fitness import refuse_overlap
 from lagoa.backup.manifest import backup_ids, read_backup
 from lagoa.backup.place import Folder, failing_as
-from lagoa.backup.restore import restore_backup
+from lagoa.backup.roles import restore_as_roles
 from lagoa.bootstrap import is_empty, open_lake, refuse_other_home
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN
@@ -115,7 +115,7 @@ def clone_lake(
             reason = f"{len(backup.missing)} files of the lake are missing, such as {backup.missing[0]}"
             raise BackupFailed(place.location, f"{reason}: `lagoa doctor` names their tables")
         fault_point("clone.saved")
-        done = restore_backup(target, between, tell=tell)
+        done = restore_as_roles(target, between, tell=tell)
         fault_point("clone.restored")
         if not through:
             shutil.rmtree(between)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +18,15 @@ from lagoa.bootstrap import open_for_restore, open_lake
 from lagoa.domain.faults import fault_point
 from lagoa.domain.saved import SavedCatalog, SavedRecord, former_ids, with_new_ids
 from lagoa.domain.training import Promotion, TrainingRun
-from lagoa.errors import BackupDamaged, BackupNotFound, BackupRefused, PromotionLost, RefNotFound, TrainingUnavailable
+from lagoa.errors import (
+    BackupDamaged,
+    BackupNotFound,
+    BackupRefused,
+    NotAllowed,
+    PromotionLost,
+    RefNotFound,
+    TrainingUnavailable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -65,6 +74,7 @@ def restore_backup(
     *,
     at: datetime | None = None,
     missing: bool = False,
+    files: bool = True,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Restored:
     """Restore a backup to an empty lake; nothing else may use it meanwhile. One that breaks off is done again.
@@ -76,6 +86,7 @@ def restore_backup(
             that was made at that moment or later, whose journal knows it; if there is none, from the newest one.
         missing: leave the commits of a lake as they are, and put back files and records that are missing; of a lake
             without commits files alone.
+        files: copy files; they are in their places already if not.
         tell: called with what is done, now and then.
 
     Raises:
@@ -92,9 +103,9 @@ def restore_backup(
         opened = open_lake(settings) if missing else None
         if opened is not None:
             with opened:
-                return _Restoring(opened.context, place, backup, moment, tell).missing()
+                return _Restoring(opened.context, place, backup, moment, tell, files).missing()
         with open_for_restore(settings, backup.home) as context:
-            done = _Restoring(context, place, backup, moment, tell).all(at)
+            done = _Restoring(context, place, backup, moment, tell, files).all(at)
         fault_point("restore.done")
         return done
 
@@ -115,6 +126,7 @@ class _Restoring:
     backup: Backup
     moment: datetime
     tell: Callable[[str], None]
+    with_files: bool
     counts: Counter[str] = field(default_factory=Counter)
     ids: Mapping[str, str] = field(default_factory=dict)
 
@@ -200,7 +212,8 @@ class _Restoring:
                 training.promote(Promotion.from_json(document))
             except PromotionLost:
                 self.counts["left out"] += 1
-        self._rename_kept(ids)
+        with suppress(NotAllowed):  # who may write files does it, with `missing`
+            self._rename_kept(ids)
         fault_point("restore.records")
 
     def _rename_kept(self, ids: Mapping[str, str]) -> None:
@@ -210,6 +223,8 @@ class _Restoring:
             self.context.expiry.write(record.renamed(ids))
 
     def _files(self) -> None:
+        if not self.with_files:
+            return
         files = files_of(self.place, self.backup)
         self.tell(f"copying {len(files):,} files")
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="restore") as pool:

@@ -37,6 +37,7 @@ LEFT_OUT = {
         "lagoa backup create /backup/mylake": f"{BACKUP}, stack/test_backup.py",
         'backup = { to = "/backup/mylake", keep = { daily = 7, weekly': "integration/backup/test_prune.py",
         'backup = { to = "/backup/mylake", every = "24h" }': BACKUP,
+        "LAGOA_ROLE=engineer lagoa backup restore s3://backup/mylake ": "sign-in: stack/test_backup_signed.py",
         "lagoa backup create --follow": "it runs until it is ended: integration/backup/test_follow.py",
         "lagoa lake migrate stack": "the stack: integration/cli/test_lake.py, stack/test_backup.py",
     },

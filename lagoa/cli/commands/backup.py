@@ -14,6 +14,7 @@ from lagoa.cli.followed import follow_lake
 from lagoa.cli.options import JsonOption, lake_settings
 from lagoa.cli.progress import working
 from lagoa.domain.lists import counted
+from lagoa.domain.roles import PUBLISHER
 
 backup = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Backups of the lake: create, verify, restore, prune."
@@ -122,13 +123,17 @@ def backup_restore(
     """Restore the newest backup, or the state of a time, to an empty lake; nothing else may use it meanwhile."""
     from lagoa.backup.places import place_named
     from lagoa.backup.restore import restore_backup
+    from lagoa.backup.roles import restore_as_roles
 
     if at and missing:
         raise typer.BadParameter("--missing changes no commits, so it has no --at.")
     settings = lake_settings(ctx)
     place = place_named(settings, source)
     with working("reading the backup") as tell:
-        done = restore_backup(settings, place, at=_time(at), missing=missing, tell=tell)
+        if missing or settings.role == PUBLISHER:  # who says to be the publisher has the files restored by others
+            done = restore_backup(settings, place, at=_time(at), missing=missing, tell=tell)
+        else:
+            done = restore_as_roles(settings, place, at=_time(at), tell=tell)
     if as_json:
         told = asdict(replace(done, backup=replace(done.backup, items={}, lists=(), state={}), ids={}))
         del told["ids"]

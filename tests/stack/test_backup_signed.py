@@ -1,0 +1,109 @@
+"""A lake whose users sign in is saved by the publisher, and restored by the two roles that may write its parts."""
+
+from __future__ import annotations
+
+import uuid
+
+import psycopg
+import pytest
+from minio import Minio
+from saved_lake import deliver, held
+from small_lake import SmallLake
+
+import lagoa
+from lagoa.backup.create import create_backup
+from lagoa.backup.restore import restore_backup
+from lagoa.backup.roles import restore_as_roles
+from lagoa.errors import LakeNotEmpty, NotAllowed, StorageUnavailable
+from lagoa.settings import load_settings
+from tests.stack.test_backup import without_files
+from tests.stack.test_sign_in import Servers
+
+pytestmark = pytest.mark.timeout(300)
+
+OWN = "dev/engineer/load"
+
+
+@pytest.fixture
+def servers(signed):
+    found = Servers(signed)
+    found.empty()
+    return found
+
+
+@pytest.fixture
+def small(tmp_path):
+    return SmallLake(tmp_path / "lake")
+
+
+@pytest.fixture
+def settings_of(small, servers, monkeypatch):
+    """Return what gives the settings of the lake as a role."""
+    for name, value in servers.environment.items():  # the other stack's stand there, and go before the file
+        monkeypatch.setenv(name, value)
+    (small.root / ".stack").mkdir()
+    (small.root / ".stack/stack").symlink_to(servers.folder)
+    with (small.root / "lagoa.toml").open("a") as file:
+        file.write(
+            f'[profiles.stack]\nstate = ".stack"\ncatalog = "nessie"\nnessie_url = "{servers.nessie}"\n'
+            f'warehouse = "s3://lagoa/warehouse/{uuid.uuid4().hex}"\ns3_endpoint = "{servers.s3}"\n'
+            f'sign_in = "oidc"\noidc_url = "{servers.oidc}"\nreceipts = "postgres"\n'
+        )
+
+    def as_role(role):
+        monkeypatch.setenv("LAGOA_ROLE", role)
+        return load_settings(small.root, "stack")
+
+    return as_role
+
+
+def saved(settings_of, small, place):
+    """Give a lake two publications, a branch and a tag; save it; return what it has, and its backup."""
+    with lagoa.open_lake(settings_of("engineer")) as lake:
+        for id_ in (1, 2):
+            deliver(lake, small, id_, prefix=OWN)
+        lake.create_tag("closing", "main~1")
+        before = held(lake, ids=False)
+    return before, create_backup(settings_of("publisher"), place)
+
+
+def lose(settings_of, servers):
+    """Lose the commits, the files and the receipts."""
+    servers.empty()
+    drawn = servers.credentials
+    user, password = drawn["minio-root-user"], drawn["minio-root-password"]
+    host = servers.s3.removeprefix("http://")
+    without_files(Minio(endpoint=host, access_key=user, secret_key=password, secure=False), settings_of("engineer"))
+    url = servers.environment["LAGOA_POSTGRES_URL"]
+    with psycopg.connect(url, user="postgres", password=drawn["postgres-admin"], autocommit=True) as admin:
+        admin.execute("truncate lagoa.receipts, lagoa.approvals")
+
+
+def test_what_is_lost_comes_back_role_by_role(settings_of, servers, small):
+    place = f"s3://backup/{uuid.uuid4().hex}"
+    before, made = saved(settings_of, small, place)
+    with pytest.raises((NotAllowed, StorageUnavailable)):
+        create_backup(settings_of("engineer"), place)
+    assert create_backup(settings_of("publisher"), place).copied == 0
+
+    lose(settings_of, servers)
+    assert restore_backup(settings_of("engineer"), place, missing=True).files == made.files
+    done = restore_backup(settings_of("publisher"), place)
+    assert (done.files, done.there) == (0, made.files)
+    restore_backup(settings_of("engineer"), place, missing=True)
+    with lagoa.open_lake(settings_of("engineer")) as lake:
+        assert held(lake, ids=False) == before
+        deliver(lake, small, 3, prefix=OWN)
+
+
+def test_what_is_lost_comes_back_at_once(settings_of, servers, small):
+    place = f"s3://backup/{uuid.uuid4().hex}"
+    before, made = saved(settings_of, small, place)
+    with pytest.raises(LakeNotEmpty):
+        restore_as_roles(settings_of("engineer"), place)
+    lose(settings_of, servers)
+    done = restore_as_roles(settings_of("engineer"), place)
+    assert (done.files, done.there, done.left_out) == (made.files, 0, 0)
+    with lagoa.open_lake(settings_of("engineer")) as lake:
+        assert held(lake, ids=False) == before
+        deliver(lake, small, 3, prefix=OWN)

@@ -117,6 +117,11 @@ class Intent:
     fingerprint: str | None = None
     incoming: tuple[str, ...] = ()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is a delete, merge or history that changed nothing, and might on another state of the table."""
+        return self.snapshot is None and self.batch is None and bool(self.predicate or self.incoming)
+
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
         """Return the intent that a commit keeps as a document; what a later version of Lagoa added is left out."""

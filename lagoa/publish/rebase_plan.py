@@ -85,7 +85,8 @@ class Plan:
     Attributes:
         work: the branch against main.
         writes: the branch's writes, oldest first.
-        mine: pointers of the tables that the branch changed, where it and main diverged and at its head.
+        mine: pointers of the tables that the branch changed, where it and main diverged and at its head; the same twice
+            for one that its writes left as it was.
         how: what becomes of each.
         faults: why tables cannot have the changes of both.
         undone: what is taken back, if that is what is done; else None.
@@ -108,6 +109,8 @@ class Plan:
     ) -> Plan:
         """Decide what is done with each table; raises `InvalidName` for one of `ours` or `theirs`."""
         mine = dict(work.catalog.diff(work.parted, work.head))
+        if undone is None:
+            mine |= {table: (pointer, pointer) for table, pointer in work.idle().items()}
         others = work.by_main({table: new for table, (_, new) in mine.items()})
         writes = _writes(work)
         if undone is not None:  # what was done beside it is done again on the state before it

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lagoa.errors import LagoaError
     from lagoa.publish.rebase_plan import Plan, Write
-    from lagoa.write import WriteTransaction
+    from lagoa.write import WriteResult, WriteTransaction
     from lagoa.write.replay import Addition, WrittenColumns
 
 REBASED = "lagoa.rebased"
@@ -114,26 +114,29 @@ class Replay:
                 continue
             self._add(tx, table, additions)
             additions = []
+            before = tx.pointer(table)
             if intent.predicate:
                 tx.delete(table, intent.predicate, self._columns(write))
-            elif intent.incoming:
-                self._merge(tx, write)
+            elif intent.incoming and self._merge(tx, write).skipped:
+                continue
+            if tx.pointer(table) == before:
+                tx.keep(table, intent)  # main may have rows for it when the branch is rebased again
         self._add(tx, table, additions)
 
     def _add(self, tx: WriteTransaction, table: TableName, additions: list[Addition]) -> None:
         if additions:
             self.dropped.setdefault(table, []).extend(tx.add_files(table, additions))
 
-    def _merge(self, tx: WriteTransaction, write: Write) -> None:
+    def _merge(self, tx: WriteTransaction, write: Write) -> WriteResult:
         table, intent = write.table, write.intent
         by = (*intent.key, *([intent.order_by] if intent.order_by else []))
         rows = IncomingRows(intent.incoming, self._columns(write), by)
         if intent.kind == "scd2":
-            tx.scd2(table, rows)
-            return
+            return tx.scd2(table, rows)
         done = tx.merge(table, rows, key=intent.key, order_by=intent.order_by, batch=intent.batch, kind=intent.kind)
         if done.skipped and intent.batch:
             self.dropped.setdefault(table, []).append(intent.batch.id)
+        return done
 
     def _addition(self, write: Write) -> Addition:
         return self._appended.addition(write.intent, self._pointer(write), self._columns(write))

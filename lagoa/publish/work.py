@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.table_facts import INPUTS
-from lagoa.domain.commits import INTENTS, Change
+from lagoa.domain.commits import INTENTS, Change, intents_of
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
 from lagoa.domain.tables import TableName
@@ -154,8 +154,9 @@ class Work:
     def tables(self) -> dict[TableName, str | None]:
         """Return the net change: the new pointer of each table, None for one that is dropped."""
         ours = {table: new for table, (_, new) in self.catalog.diff(self.parted, self.head).items()}
-        theirs = {table: new for table, (_, new) in self.by_main(ours).items()}
-        clash = sorted(table for table in ours.keys() & theirs.keys() if ours[table] != theirs[table])
+        written: dict[TableName, str | None] = {**ours, **self.idle()}
+        theirs = {table: new for table, (_, new) in self.by_main(written).items()}
+        clash = sorted(table for table in written.keys() & theirs.keys() if written[table] != theirs[table])
         if clash:
             raise self._conflict(clash, "both changed", behind=True)
         net = {table: new for table, new in ours.items() if table not in theirs}
@@ -170,6 +171,18 @@ class Work:
         }
         refuse_held_within(self.catalog, self.main, batches)
         return net
+
+    def idle(self) -> dict[TableName, str]:
+        """Return the tables that the branch has not changed by writes that a rebase did again, with their pointers.
+
+        Another state of main may have rows for such a delete or merge. None if main is as it was.
+        """
+        oldest = next(iter(self.commits()), None) if self.parted != self.main else None
+        if oldest is None or self.parted not in oldest.parents[1:]:
+            return {}
+        again = {TableName.of_text(each.table) for each in intents_of(oldest) if each.is_idle}
+        before, now = self.catalog.tables(self.parted), self.catalog.tables(self.head)
+        return {table: now[table] for table in again & now.keys() if before.get(table) == now[table]}
 
     def by_main(self, ours: Mapping[TableName, str | None]) -> dict[TableName, tuple[str | None, str | None]]:
         """Return what main changed since, as pointers before and after.

@@ -345,6 +345,16 @@ class WriteTransaction:
         )
         return metadata.metadata_location
 
+    def pointer(self, table: TableName) -> str | None:
+        """Return the pointer of a table as it is in this transaction; None if there is none."""
+        return self._staged.tables.get(table)
+
+    def keep(self, table: TableName, intent: Intent) -> None:
+        """Record a write of another state of a table that changes nothing in this one."""
+        metadata = self._staged.load_table((*table.namespace, table.name)).metadata
+        number, spec = metadata.current_schema_id, metadata.default_spec_id
+        self._intents.append(replace(intent, snapshot=None, files=(), schema=number, spec=spec))
+
     def point(self, tables: Mapping[TableName, str | None], intents: Sequence[Intent]) -> None:
         """Give tables the states that other writes made, whose intents these are; None removes a table."""
         self._staged.point(tables)
@@ -524,7 +534,7 @@ class WriteTransaction:
     def _commit(self) -> None:
         """Commit what was staged. If others moved the branch but did not change these tables, use the new head."""
         pointers = self._staged.pointers
-        if not pointers:
+        if not (pointers or self._intents):
             return
         fault_point("write.metadata")
         catalog, base = self._context.catalog, self._staged.base

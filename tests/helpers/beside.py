@@ -57,15 +57,12 @@ class _Writer:
     Attributes:
         lake: the lake.
         name: its own.
-        value: of its rows. It deletes no others': a delete that finds nothing when it is done again on main is not done
-            again a second time, so what it removes would depend on how often a publication was overtaken.
         draw: chooses.
         number: of its operations.
     """
 
     lake: Lake
     name: str
-    value: str
     draw: Random
     number: int = 0
 
@@ -96,8 +93,12 @@ class _Writer:
         """Do some writes; return those that made a commit."""
         done = []
         for at in range(self.draw.randint(1, 3)):
-            what = self.draw.choice(["append", "append", "merge", "delete"])
-            given: Any = self.value if what == "delete" else self._rows()
+            what = self.draw.choice(["append", "append", "merge", "delete", "forget"])
+            given: Any = self._rows()
+            if what == "delete":
+                given = self.draw.choice("abc")
+            elif what == "forget":
+                given = self.draw.randint(0, 4)
             batch = f"{self.name}-{self.number}-{at}" if what == "append" and self.draw.random() < 0.5 else None
             before = branch.head
             serial.write(branch, what, given, batch)
@@ -110,7 +111,7 @@ class _Writer:
 
     def _rows(self) -> tuple[serial.Row, ...]:
         count = self.draw.randint(1, 4)
-        return tuple((self.draw.randint(0, 9), self.value, self.draw.randint(0, 9)) for _ in range(count))
+        return tuple((self.draw.randint(0, 9), self.draw.choice("abc"), self.draw.randint(0, 9)) for _ in range(count))
 
     def _roll_back(self) -> dict[str, Any]:
         target = self._past()
@@ -151,7 +152,7 @@ class _Writer:
 def write(root: str, scale: float, number: int, operations: int, begun: MutableSequence[float]) -> None:
     """Be a process that writes; `begun` has when its operation began, and 0 while it does none."""
     with opened(Path(root), scale) as lake, notes(Path(root), number).open("a") as file:
-        writer = _Writer(lake, f"w{number}", "abcdefgh"[number], Random(number))  # noqa: S311 - it is to be repeated
+        writer = _Writer(lake, f"w{number}", Random(number))  # noqa: S311 - it is to be repeated
         for _ in range(operations):
             begun[number] = time.time()
             noted = writer.operation()

@@ -208,6 +208,30 @@ def test_deletes_are_done_again(published, two, small):
     assert rows(published, "bronze.people") == [(1,)]
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_a_rebase_finds_nothing_to_do_for_is_done_by_the_next_one(published, two, small, beside):
+    one, other = two
+    other.delete("bronze.people", "id = 2")
+    other.merge("bronze.people", small.people(1, age=50))
+    if beside:
+        other.append("bronze.pets", small.pets(3), batch="q2")
+    one.delete("bronze.people", "id = 2")
+    one.merge("bronze.people", small.people(1, age=50))
+    one.publish()
+    other.rebase()
+    assert rows(published, "bronze.people", other.name) == rows(published, "bronze.people") == [(1,)]
+    third = published.create_branch("third")
+    third.append("bronze.people", small.people(2), batch="p2")
+    third.merge("bronze.people", small.people(1, age=60))
+    third.append("bronze.pets", small.pets(4), batch="q3")
+    third.publish()
+    assert how(other.rebase(dry_run=True))["bronze.people"] == "replayed"
+    other.publish()
+    assert rows(published, "bronze.people", columns="id, age") == [(1, 50)]
+    with pytest.raises(NothingToPublish):
+        other.publish()
+
+
 def test_a_delete_that_reads_what_the_branch_changed_is_refused(published, two, small):
     one, other = two
     other.append("bronze.pets", small.pets(3, owner=2), batch="q2")

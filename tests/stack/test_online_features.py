@@ -18,6 +18,7 @@ from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.online import FORMAT, PostgresOnlineFeatures
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.domain.features import Definitions, OnlineRow, entity_key
+from lagoa.domain.roles import MAINTAINER
 from lagoa.errors import FeaturesUnavailable, LakeTooNew, NotAllowed, SignInFailed, TerminalError
 from tests.contract.test_online_features import NARROW, Rows, emptied, number_of, put, row
 
@@ -50,11 +51,15 @@ def stores(postgres_url, receipts_passwords, empty):
 
 
 class TestRights:
-    def test_each_role_reads_what_another_puts_in_and_writers_replace_it(self, stores):
+    def test_each_role_but_the_maintainer_reads_what_another_puts_in_and_writers_replace_it(self, stores):
         for number, writer in enumerate(("ingest", "engineer", "publisher", "ingest"), start=1):
             state = put(stores[writer], number)  # from the third on, another's table is dropped
             for role in ROLES:
                 assert stores[role].standing() == state
+                if role == MAINTAINER:
+                    with pytest.raises(NotAllowed, match="lagoa_maintainer"):
+                        number_of(stores[role], state)
+                    continue
                 assert number_of(stores[role], state) == number
                 assert stores[role].pushed(state.views["narrow"].part) == 0
 

@@ -11,7 +11,7 @@ from lagoa.backup.create import create_backup
 from lagoa.backup.fitness import refuse_overlap
 from lagoa.backup.manifest import backup_ids, read_backup
 from lagoa.backup.place import Folder, failing_as
-from lagoa.backup.roles import restore_as_roles
+from lagoa.backup.roles import finish_as_roles, restore_as_roles
 from lagoa.bootstrap import is_empty, open_lake, refuse_other_home
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN
@@ -145,6 +145,7 @@ def _found(target: Settings, place: Folder) -> Cloned:
         with catalog.saved() as saved:
             new = {former: each.commit.id for each in saved.commits for former in former_ids(each.commit)[-1:]}
             refs = len(saved.refs)
+    finish_as_roles(target, str(place.path), backup.id)
     if place.path == target.root / BETWEEN:
         shutil.rmtree(place.path)
     return Cloned(backup, refs, 0, new, before=True)

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
-from lagoa.backup.claims import claim, standing
+from lagoa.backup.claims import LASTING, claim, is_left_over, standing
 from lagoa.backup.documents import line, of_commit, of_move, of_ref
 from lagoa.backup.fitness import mark, refuse_others, refuse_overlap
 from lagoa.backup.manifest import (
@@ -42,7 +42,7 @@ from lagoa.backup.state import save_state
 from lagoa.bootstrap import open_lake
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN
-from lagoa.errors import BackupNotFound
+from lagoa.errors import BackupFailed, BackupNotFound
 from lagoa.maintain.reachable import reachable
 from lagoa.maintain.seen import Seen
 
@@ -122,6 +122,8 @@ def create_backup(
             state=state,
         )
         place.settle()
+        if is_left_over(backup.id, datetime.now(UTC)):  # what it has written may have been pruned
+            raise BackupFailed(place.location, f"making it took longer than {LASTING.days} days")
         write_backup(place, backup)
         fault_point("backup.written")
     return backup

@@ -90,7 +90,7 @@ class Folder:
     def sizes(self, folder: str = "", *, partial: bool = False) -> dict[str, int]:
         """Return the size of each file, by name."""
         top, found = str(self.path / folder) if folder else str(self.path), {}
-        for place, _, files in os.walk(top):
+        for place, _, files in os.walk(top, onerror=_refuse_unlisted):
             prefix = os.path.relpath(place, self.path)
             for name in files:
                 if partial or _PARTIAL not in name:
@@ -206,6 +206,12 @@ def _sync_folder(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _refuse_unlisted(error: OSError) -> None:
+    """Raise an error of listing a folder, whose files would else seem to be gone; one that is not there has none."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _sync_file_system(path: Path) -> None:

@@ -31,7 +31,7 @@ from lagoa.backup.place import failing_as
 from lagoa.backup.places import open_place
 from lagoa.backup.verify import damaged_backups
 from lagoa.domain.faults import fault_point
-from lagoa.errors import BackupDamaged, BackupNotFound, SettingsError
+from lagoa.errors import BackupDamaged, BackupFailed, BackupNotFound, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -131,6 +131,8 @@ def prune_backups(
             fault_point("prune.uncounted")
         tell("reading what is kept")
         left = [id_ for id_ in backup_ids(place) if id_ not in gone]
+        if lost := sorted({*ids} - {*gone, *begun} - {*left}):
+            raise BackupFailed(place.location, f"backup {lost[0]} is not there any more: nothing more was removed")
         garbage, unfinished = _garbage(there, _needed(place, left), {*left, *gone, *begun}, now)
         if not dry_run:
             _remove(place, sorted(garbage), tell)

@@ -68,11 +68,12 @@ class Restored:
     ids: Mapping[str, str] = field(repr=False)
 
 
-def restore_backup(
+def restore_backup(  # noqa: PLR0913 - each is the caller's choice
     settings: Settings,
     source: str,
     *,
     at: datetime | None = None,
+    id_: str = "",
     missing: bool = False,
     files: bool = True,
     tell: Callable[[str], None] = lambda _: None,
@@ -84,6 +85,7 @@ def restore_backup(
         source: the place with backups.
         at: restore the state of this moment (UTC); by default that of the newest backup. It comes from the first backup
             that was made at that moment or later, whose journal knows it; if there is none, from the newest one.
+        id_: the backup to take instead of the one that `at` says.
         missing: leave the commits of a lake as they are, and put back files and records that are missing; of a lake
             without commits files alone.
         files: copy files; they are in their places already if not.
@@ -98,7 +100,7 @@ def restore_backup(
     """
     place = open_place(settings, source)
     with failing_as(f"{place.location} or {settings.warehouse_location}"):
-        backup = _chosen(place, at)
+        backup = read_backup(place, id_) if id_ else chosen_backup(place, at)
         moment = min(at, backup.at) if at else backup.at
         opened = open_lake(settings) if missing else None
         if opened is not None:
@@ -110,7 +112,8 @@ def restore_backup(
         return done
 
 
-def _chosen(place: Place, at: datetime | None) -> Backup:
+def chosen_backup(place: Place, at: datetime | None) -> Backup:
+    """Return the backup that a moment is restored from, see `restore_backup`; raises `BackupNotFound`."""
     ids = backup_ids(place)
     if not ids:
         raise BackupNotFound(place.location)

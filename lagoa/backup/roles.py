@@ -6,9 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lagoa.backup.manifest import backup_ids, read_backup
 from lagoa.backup.places import open_place
-from lagoa.backup.restore import restore_backup
+from lagoa.backup.restore import chosen_backup, restore_backup
 from lagoa.bootstrap import is_empty, refuse_other_home
 from lagoa.domain.roles import ENGINEER, INGEST, PUBLISHER
 from lagoa.errors import LakeNotEmpty, SecretNotFound, SignInFailed
@@ -48,15 +47,43 @@ def restore_as_roles(
 
     if not is_empty(of(PUBLISHER)):
         raise LakeNotEmpty(settings.nessie_url)
-    place = open_place(of(ENGINEER), source)
-    for id_ in backup_ids(place)[-1:]:
-        refuse_other_home(settings, read_backup(place, id_).home)
-    files = restore_backup(of(ENGINEER), source, at=at, missing=True, tell=tell)
-    done = restore_backup(of(PUBLISHER), source, at=at, files=False, tell=tell)
+    backup = chosen_backup(open_place(of(ENGINEER), source), at)
+    id_ = backup.id  # of all parts: others may be made meanwhile
+    refuse_other_home(settings, backup.home)
+    files = restore_backup(of(ENGINEER), source, at=at, id_=id_, missing=True, tell=tell)
+    done = restore_backup(of(PUBLISHER), source, at=at, id_=id_, files=False, tell=tell)
     left_out = done.left_out
-    for role in (ENGINEER, INGEST):
-        if left_out:
-            with suppress(SignInFailed, SecretNotFound):  # then its receipts are left out
-                again = restore_backup(of(role), source, at=at, missing=True, files=False, tell=tell)
-                left_out -= max(done.backup.receipts - again.left_out, 0)
+    if left_out or done.new_ids:
+        for again in finish_as_roles(settings, source, id_, at=at, tell=tell):
+            left_out -= max(done.backup.receipts - again.left_out, 0)
     return replace(done, files=files.files, there=files.there, left_out=max(left_out, 0))
+
+
+def finish_as_roles(
+    settings: Settings,
+    source: str,
+    id_: str,
+    *,
+    at: datetime | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> list[Restored]:
+    """Put back what other roles than the publisher write, once the commits are back; done again, it changes nothing.
+
+    Args:
+        settings: of the lake.
+        source: the place with backups.
+        id_: the backup.
+        at: the moment that was restored, if it is another one than that of the backup.
+        tell: called with what is done, now and then.
+
+    Returns:
+        What each role did; of one that this machine cannot sign in as nothing.
+    """
+    if settings.sign_in == "none":
+        return []
+    found = []
+    for role in (ENGINEER, INGEST):
+        with suppress(SignInFailed, SecretNotFound):  # then its receipts are left out
+            own = settings.model_copy(update={"role": role})
+            found.append(restore_backup(own, source, at=at, id_=id_, missing=True, files=False, tell=tell))
+    return found

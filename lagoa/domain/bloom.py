@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _PROPERTY = "write.parquet.bloom-filter-enabled.column."
 
 BLOOM_TYPES = ("int", "long", "string")
-"""Types of columns, in Iceberg's spelling, for which DuckDB, Trino and Spark look into bloom filters."""
+"""Types of columns, in Iceberg's spelling, for which engines look into bloom filters."""
 
 
 def bloom_columns(properties: Mapping[str, str]) -> tuple[str, ...]:

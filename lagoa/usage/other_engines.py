@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from lagoa.errors import InvalidName
 from lagoa.usage.log import LoggedQuery, keep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sqlglot import exp
 
@@ -110,10 +111,22 @@ def _parsed(sql: str, dialect: str) -> exp.Query | None:
         first = next(iter(tokenize(sql, dialect=dialect)), None)
         if first is None or first.text.upper() not in _SELECTS:
             return None
-        found = parse_one(sql, dialect=dialect)
+        with _silent():
+            found = parse_one(sql, dialect=dialect)
     except (SqlglotError, RecursionError):
         return None
     return found if isinstance(found, exp.Query) else None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep SQLGlot from logging what it cannot parse, such as a path within JSON: it may have a value."""
+    logger = logging.getLogger("sqlglot")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _tables(query: exp.Query, schema: str) -> frozenset[TableName]:

@@ -255,6 +255,19 @@ class TestThatItFollows:
         wait_until(lambda: engineer.rows("SELECT * FROM silver.people") == [(1, "Ana")])
         assert [state.pid for state in stack.status() if state.name == "trino"] == [pid]
 
+    def test_rows_of_before_are_found_after_a_column_became_wider(self, stack, reader):
+        folder, numbers = LakeFolder(stack._root), [number * 7 for number in range(2000)]
+        for kind, values in (("int", pa.array(numbers, pa.int32())), ("long", pa.array([2**40]))):
+            folder.contract("gold.parts", f"number:{kind}", bloom=["number"])
+            with folder.open() as lake:
+                branch = lake.create_branch(f"parts-{kind}")
+                branch.append("gold.parts", pa.table({"number": values}))
+                branch.publish()
+        wait_until(lambda: reader.rows("SELECT count(*) FROM gold.parts") == [(2001,)])
+        for number in (0, 7, 1001 * 7, 2**40):
+            assert reader.rows(f"SELECT number FROM gold.parts WHERE number = {number}") == [(number,)]
+        assert reader.rows("SELECT count(*) FROM gold.parts WHERE number IN (14, 15, 21)") == [(2,)]
+
     def test_it_signs_in_again_when_its_token_has_expired(self, signed, reader):
         with Servers(signed).tokens_that_last("reader", 2):
             for _ in range(2):

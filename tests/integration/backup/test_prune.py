@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -24,7 +27,7 @@ from lagoa.backup.prune import prune_backups
 from lagoa.backup.restore import restore_backup
 from lagoa.backup.verify import verify_backups
 from lagoa.domain import faults
-from lagoa.errors import BackupDamaged, BackupNotFound, SettingsError
+from lagoa.errors import BackupDamaged, BackupFailed, BackupNotFound, SettingsError
 from lagoa.settings import BackupRules, KeepRules, load_settings
 
 
@@ -194,6 +197,23 @@ def test_no_backup_builds_on_one_that_is_going(backup):
     assert claim(place, new_id(datetime.now(UTC), "abcdef"), choose) == ids[1]
     assert asked == [ids, ids[1:]]
     assert standing(place) == ids[1:]
+
+
+@pytest.mark.parametrize("call", range(1, 9))
+def test_a_folder_that_cannot_be_listed_ends_it_before_a_file_goes(small, backup, monkeypatch, call):
+    before, listed, calls = Folder(backup).sizes("files"), os.scandir, count(1)
+
+    def list_once(path):
+        if str(path).startswith(f"{backup}/") and next(calls) == call:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", list_once)
+    with pytest.raises(BackupFailed, match="Input/output error"):
+        prune_backups(keeping(small, last=1), backup, dry_run=False)
+    monkeypatch.undo()
+    assert Folder(backup).sizes("files") == before
+    assert verify_backups(load_settings(small.root), backup).faults == ()
 
 
 def test_what_killed_backups_left_goes_after_a_week(small, backup):

@@ -180,3 +180,16 @@ def test_what_can_have_none_is_named(folder, columns, message):
     folder.contract(TABLE, COLUMNS, bloom=columns)
     with folder.open() as lake, pytest.raises(ContractError, match=message):
         lake.context.contracts[TableName.parse(TABLE)]
+
+
+def test_a_column_that_became_wider_is_found_in_files_of_before(folder):
+    load(folder, [0], bloom=["units"])
+    folder.contract(TABLE, COLUMNS | {"units": "long"}, bloom=["units"])
+    with folder.open() as lake, lake.run("wider") as run:
+        rows = orders(1)
+        at = rows.schema.get_field_index("units")
+        run.append(TABLE, rows.set_column(at, "units", rows["units"].cast(pa.int64())))
+        run.publish()
+        for number in (0, 5, 1, 6, 7):
+            found = lake.sql(f"SELECT units FROM {TABLE} WHERE units = {number}").fetchall()
+            assert found == ([] if number == 7 else [(number,)])

@@ -35,6 +35,9 @@ _EVERY_S = 60
 _ENDED = frozenset({"FINISHED", "FAILED"})
 
 
+_UNKNOWN = (LookupError, TypeError, ValueError, RecursionError)
+
+
 class Collector:
     """Takes the queries that have ended from a Trino, each once.
 
@@ -55,21 +58,29 @@ class Collector:
 
         Raises:
             httpx.HTTPError: Trino does not answer, or refuses.
-            LookupError, TypeError, ValueError: it says something in a way that is not known.
+            LookupError, TypeError, ValueError, RecursionError: it says something of a query in a way that is not known;
+                the others are in the log.
         """
         listed = self._client.get("/v1/query").raise_for_status().json()
         ended = {str(each["queryId"]) for each in listed if each["state"] in _ENDED and not _is_own(each)}
         found = []
+        fault: Exception | None = None
         for query in sorted(ended - self._seen):
             answer = self._client.get(f"/v1/query/{query}", params={"pruned": "true"})
             if answer.is_client_error:  # it is forgotten already
                 continue
-            said = query_of_trino(answer.raise_for_status().json(), self._without_values)
+            try:
+                said = query_of_trino(answer.raise_for_status().json(), self._without_values)
+            except _UNKNOWN as error:
+                fault = error
+                continue
             if said is not None and (self._since is None or said.at > self._since):
                 found.append(said)
         for each in sorted(found, key=lambda each: each.at):
             keep(self._settings, each)
         self._seen = frozenset(ended)
+        if fault is not None:
+            raise fault
         return len(found)
 
 
@@ -96,7 +107,7 @@ def main(root: str, url: str, certificate: str) -> None:
                 collector.collect()
             except httpx.HTTPError as error:
                 said = f"queries are not logged: {error}\n"
-            except (LookupError, TypeError, ValueError) as error:  # whose text may have a part of a query
+            except _UNKNOWN as error:  # whose text may have a part of a query
                 said = f"queries are not logged: {type(error).__name__} in what Trino says of them\n"
             if said != told:
                 sys.stdout.write(said)

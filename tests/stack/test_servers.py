@@ -20,6 +20,7 @@ from minio import Minio
 from minio.credentials import WebIdentityProvider
 from minio.error import S3Error
 
+from lagoa.domain.roles import MAINTAINER
 from lagoa.errors import StackError
 from lagoa.stack.credentials import Credentials
 from lagoa.stack.run import Stack
@@ -227,7 +228,7 @@ class TestKeycloak:
         public = [client["clientId"] for client in document["clients"] if client.get("publicClient")]
         assert public == ["lagoa-approve"]  # people's own sign-in: it has none
         assert {client["secret"] for client in document["clients"] if client["clientId"] not in public} == {
-            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, SANDBOX, SQL, "trino")
+            f"${{LAGOA_OIDC_CLIENT_{role.upper()}}}" for role in (*ROLES, MAINTAINER, SANDBOX, SQL, "trino")
         }
 
 

@@ -10,7 +10,7 @@ from lagoa.backup.places import open_place
 from lagoa.backup.restore import chosen_backup, restore_backup
 from lagoa.bootstrap import is_empty, refuse_other_home
 from lagoa.domain.roles import ENGINEER, INGEST, PUBLISHER
-from lagoa.errors import LakeNotEmpty, SecretNotFound, SignInFailed
+from lagoa.errors import LakeNotEmpty, NotAllowed, SecretNotFound, SignInFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,13 +77,15 @@ def finish_as_roles(
         tell: called with what is done, now and then.
 
     Returns:
-        What each role did; of one that this machine cannot sign in as nothing.
+        What each role did; nothing of one that this machine cannot sign in as, and of `ingest` where it may not read
+        the place.
     """
     if settings.sign_in == "none":
         return []
     found = []
     for role in (ENGINEER, INGEST):
-        with suppress(SignInFailed, SecretNotFound):  # then its receipts are left out
+        unread = (NotAllowed,) if role == INGEST else ()
+        with suppress(SignInFailed, SecretNotFound, *unread):  # then its receipts are left out
             own = settings.model_copy(update={"role": role})
             found.append(restore_backup(own, source, at=at, id_=id_, missing=True, files=False, tell=tell))
     return found

@@ -119,8 +119,8 @@ class Replay:
                 tx.delete(table, intent.predicate, self._columns(write))
             elif intent.incoming and self._merge(tx, write).skipped:
                 continue
-            if tx.pointer(table) == before:
-                tx.keep(table, intent)  # main may have rows for it when the branch is rebased again
+            if tx.pointer(table) == before:  # main may have rows for it at the next rebase
+                tx.keep(table, intent, self._columns(write))
         self._add(tx, table, additions)
 
     def _add(self, tx: WriteTransaction, table: TableName, additions: list[Addition]) -> None:

@@ -181,6 +181,8 @@ class Work:
         if oldest is None or self.parted not in oldest.parents[1:]:
             return {}
         again = {TableName.of_text(each.table) for each in intents_of(oldest) if each.is_idle}
+        if not again:
+            return {}
         before, now = self.catalog.tables(self.parted), self.catalog.tables(self.head)
         return {table: now[table] for table in again & now.keys() if before.get(table) == now[table]}
 

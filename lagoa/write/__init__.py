@@ -349,11 +349,15 @@ class WriteTransaction:
         """Return the pointer of a table as it is in this transaction; None if there is none."""
         return self._staged.tables.get(table)
 
-    def keep(self, table: TableName, intent: Intent) -> None:
-        """Record a write of another state of a table that changes nothing in this one."""
+    def keep(self, table: TableName, intent: Intent, columns: WrittenColumns) -> None:
+        """Record a write of another state of a table, with the columns of then, that changes nothing in this one."""
         metadata = self._staged.load_table((*table.namespace, table.name)).metadata
+        names = {each.name: metadata.schema().find_column_name(each.field_id) for each in columns.schema.fields}
+        key = tuple(names.get(each) or each for each in intent.key)
+        by = names.get(intent.order_by) or intent.order_by if intent.order_by else None
         number, spec = metadata.current_schema_id, metadata.default_spec_id
-        self._intents.append(replace(intent, snapshot=None, files=(), schema=number, spec=spec))
+        kept = replace(intent, snapshot=None, files=(), key=key, order_by=by, schema=number, spec=spec)
+        self._intents.append(kept)
 
     def point(self, tables: Mapping[TableName, str | None], intents: Sequence[Intent]) -> None:
         """Give tables the states that other writes made, whose intents these are; None removes a table."""

@@ -287,7 +287,7 @@ def _insert_parts(connection: Connection, parts: Mapping[str, str]) -> None:
     connection.execute(
         "insert into lagoa.parts (digest, document) select * from unnest(%s::text[], %s::text[]) "
         "on conflict do nothing",
-        (list(parts), list(parts.values())),
+        (sorted(parts), [parts[digest] for digest in sorted(parts)]),  # all in one order: they wait for each other
     )
 
 

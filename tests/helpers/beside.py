@@ -149,11 +149,16 @@ class _Writer:
         return f"work/{self.name}-{self.number}"
 
 
-def write(root: str, scale: float, number: int, operations: int, begun: MutableSequence[float]) -> None:
-    """Be a process that writes; `begun` has when its operation began, and 0 while it does none."""
+def write(
+    root: str, scale: float, number: int, operations: int, begun: MutableSequence[float], collected: Event
+) -> None:
+    """Be a process that writes, until it did so many operations and garbage has been collected beside it.
+
+    `begun` has when its operation began, and 0 while it does none.
+    """
     with opened(Path(root), scale) as lake, notes(Path(root), number).open("a") as file:
         writer = _Writer(lake, f"w{number}", Random(number))  # noqa: S311 - it is to be repeated
-        for _ in range(operations):
+        while writer.number < operations or not collected.is_set():
             begun[number] = time.time()
             noted = writer.operation()
             begun[number] = 0
@@ -162,22 +167,22 @@ def write(root: str, scale: float, number: int, operations: int, begun: MutableS
                 file.flush()
 
 
-def maintain(root: str, scale: float, begun: MutableSequence[float], ended: Event) -> None:
-    """Be a process that lets states expire and collects, until the writers have ended."""
+def maintain(root: str, scale: float, begun: MutableSequence[float], collected: Event, ended: Event) -> None:
+    """Be a process that lets states expire and collects, until the writers have ended; say when garbage was found."""
     last = 0.0
-    with opened(Path(root), scale) as lake, notes(Path(root), "collected").open("a") as file:
+    with opened(Path(root), scale) as lake:
         while not ended.is_set():
             _wait(begun, lambda: time.time() - GRACE_S * scale / 2)
             lake.expire(dry_run=False)
             _wait(begun, lambda last=last: last)
-            file.write(f"{lake.collect(dry_run=False).garbage}\n")
-            file.flush()
+            if lake.collect(dry_run=False).garbage:
+                collected.set()
             last = time.time()
 
 
-def notes(root: Path, name: object) -> Path:
-    """Return the file with the notes of a process."""
-    return root / f"notes-{name}.jsonl"
+def notes(root: Path, number: int) -> Path:
+    """Return the file with the notes of a writer."""
+    return root / f"notes-{number}.jsonl"
 
 
 def _wait(begun: MutableSequence[float], oldest: Callable[[], float]) -> None:

@@ -30,9 +30,9 @@ def folder(tmp_path, empty_nessie):
 MODELS = ["silver.orders", "silver.order_items", "silver.payments", "silver.reviews", "gold.kpi_sales_monthly"]
 
 
-def deliver_again(folder, lake):
+def deliver_again(folder, lake, branch="again"):
     """Load a part of some files again with other values, run the models, publish; return how each model was built."""
-    work = lake.create_branch("again")
+    work = lake.create_branch(branch)
     for table in ("orders", "order_items", "order_payments", "order_reviews"):
         file = folder / "data" / f"olist_{table}_dataset.csv"
         again = folder / "again" / file.name

@@ -6,6 +6,10 @@ The old ones are stand-ins that answer what such a server answers when it is ask
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +22,7 @@ from pyspark.sql.connect.proto import base_pb2, base_pb2_grpc
 
 import lagoa
 from lagoa.domain.ports.sql_catalogs import ACCESS_FILE
-from lagoa.errors import EngineTooOld, EngineUnavailable, StackError
+from lagoa.errors import EngineTooOld, StackError
 from lagoa.settings import load_settings
 from tests.stack.test_model_engines import lake_on_spark, told
 from tests.stack.test_sign_in import WORK, Servers
@@ -137,6 +141,16 @@ def test_a_cluster_that_takes_no_application_of_ours_is_told(small, tmp_path):
     secret = next(line.split()[1] for line in real.splitlines() if line.startswith("spark.authenticate.secret "))
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/spark-defaults.conf").write_text(real.replace(secret, "x" * len(secret)))
-    settings = load_settings(small.root, "stack").model_copy(update={"spark_conf": tmp_path / "conf"})
-    with lagoa.open_lake(settings) as lake:
-        told(lake, EngineUnavailable, r"takes no application of PySpark 4\.1\.\d+: its version or secret is another")
+    with lagoa.open_lake(small.root, "stack") as lake:
+        before = lake.branch(WORK).head
+        done = subprocess.run(  # the Java process of this one may have read other settings before
+            [sys.executable, "-m", "lagoa.cli", "--lake", small.root, "--profile", "stack", "transform", WORK],
+            env={**os.environ, "LAGOA_SPARK_CONF": str(tmp_path / "conf")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert lake.branch(WORK).head == before
+    assert (done.returncode, done.stdout) == (1, "")
+    needed = r"takes no application of PySpark 4\.1\.\d+: its version or secret is another"
+    assert re.search(needed, " ".join(done.stderr.split())), done.stderr

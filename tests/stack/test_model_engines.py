@@ -70,7 +70,7 @@ def test_so_does_a_second_delivery_which_is_built_by_increments(engine, folder, 
     main_job(engine, folder, servers)
     monkeypatch.setenv("LAGOA_ENGINE", engine)
     with lagoa.open_lake(folder, "stack") as stack:
-        built = deliver_again(folder, stack)
+        built = deliver_again(folder, stack, "dev/engineer/again")
     assert {name: built[name][0] for name in MODELS} == dict.fromkeys(MODELS, "incremental"), built
     monkeypatch.delenv("LAGOA_ENGINE")
     with lagoa.open_lake(folder) as embedded, lagoa.open_lake(folder, "stack") as stack:

@@ -28,6 +28,7 @@ from lagoa.backup.manifest import (
     Item,
     SavedFile,
     backup_ids,
+    backup_named,
     files_of,
     new_id,
     read_backup,
@@ -42,7 +43,7 @@ from lagoa.backup.state import save_state
 from lagoa.bootstrap import open_lake
 from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN
-from lagoa.errors import BackupFailed, BackupNotFound
+from lagoa.errors import BackupFailed
 from lagoa.maintain.reachable import reachable
 from lagoa.maintain.seen import Seen
 
@@ -89,39 +90,39 @@ def create_backup(
         at = _now_after(place)
         making = _Making(lake.context, place, new_id(at, secrets.token_hex(3)))
         choose = partial(_to_build_on, place, since=since, full=full)
-        choose(standing(place))  # before anything is written
-        making.save_catalog()
-        built_on = claim(place, making.id, choose)
-        before = read_backup(place, built_on) if built_on else None
-        making.save_records()
-        fault_point("backup.records")
-        tell("copying files")
-        making.save_files(before, tell)
-        fault_point("backup.listed")
-        state = save_state(settings, place, making.id, before)
-        backup = Backup(
-            id=making.id,
-            at=at,
-            lake=settings.name,
-            root=making.root,
-            main=making.main,
-            home=lake.context.storage.home,
-            catalog=settings.catalog,
-            since=before.id if before else "",
-            commits=len(making.commits),
-            refs=making.refs,
-            receipts=making.receipts,
-            files=making.total[0],
-            bytes=making.total[1],
-            copied=making.copied[0],
-            copied_bytes=making.copied[1],
-            seconds=round(time.monotonic() - began, 3),
-            missing=tuple(sorted(making.missing)),
-            items=making.items,
-            lists=making.lists,
-            state=state,
-        )
-        place.settle()
+        with place.settling():
+            choose(standing(place))  # before anything is written
+            making.save_catalog()
+            built_on = claim(place, making.id, choose)
+            before = read_backup(place, built_on) if built_on else None
+            making.save_records()
+            fault_point("backup.records")
+            tell("copying files")
+            making.save_files(before, tell)
+            fault_point("backup.listed")
+            state = save_state(settings, place, making.id, before)
+            backup = Backup(
+                id=making.id,
+                at=at,
+                lake=settings.name,
+                root=making.root,
+                main=making.main,
+                home=lake.context.storage.home,
+                catalog=settings.catalog,
+                since=before.id if before else "",
+                commits=len(making.commits),
+                refs=making.refs,
+                receipts=making.receipts,
+                files=making.total[0],
+                bytes=making.total[1],
+                copied=making.copied[0],
+                copied_bytes=making.copied[1],
+                seconds=round(time.monotonic() - began, 3),
+                missing=tuple(sorted(making.missing)),
+                items=making.items,
+                lists=making.lists,
+                state=state,
+            )
         if is_left_over(backup.id, datetime.now(UTC)):  # what it has written may have been pruned
             raise BackupFailed(place.location, f"making it took longer than {LASTING.days} days")
         write_backup(place, backup)
@@ -140,10 +141,7 @@ def _to_build_on(place: Place, ids: Sequence[str], *, since: str, full: bool) ->
     if full:
         return ""
     if since:
-        found = [each for each in ids if each.startswith(since)]
-        if len(found) != 1:
-            raise BackupNotFound(place.location, f"it has {len(found)} backups whose id begins with {since!r}")
-        return found[0]
+        return backup_named(place, ids, since)
     return ids[-1] if ids else ""
 
 

@@ -13,7 +13,7 @@ from lagoa.domain.saved import SavedCommit, SavedMove, SavedRecord
 from lagoa.domain.tables import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 def of_commit(saved: SavedCommit) -> dict[str, Any]:
@@ -69,6 +69,16 @@ def read_move(document: Mapping[str, Any]) -> SavedMove:
 def read_record(document: Mapping[str, Any]) -> SavedRecord:
     """Return the receipt or approval that a document holds."""
     return SavedRecord(**document)
+
+
+def in_order(documents: Callable[[], Iterable[Mapping[str, Any]]]) -> Iterator[SavedRecord]:
+    """Yield saved records, each after those that it names: a store may keep some, and not come to the others.
+
+    Args:
+        documents: gives those of all records, receipts after parts; called twice.
+    """
+    for first in (True, False):
+        yield from (each for each in map(read_record, documents()) if each.is_results == first)
 
 
 def line(document: Any) -> bytes:

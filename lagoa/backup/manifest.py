@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lagoa.backup.place import copied
-from lagoa.errors import BackupDamaged, LakeTooNew
+from lagoa.errors import BackupDamaged, BackupNotFound, LakeTooNew
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lagoa.backup.place import Place
 
@@ -139,6 +139,14 @@ def backup_ids(place: Place) -> list[str]:
             continue  # somebody else's file
         found.append(name)
     return sorted(found)
+
+
+def backup_named(place: Place, ids: Sequence[str], first: str) -> str:
+    """Return the one of some ids of a place that begins so; raises `BackupNotFound` if there are none or several."""
+    found = [each for each in ids if each.startswith(first)]
+    if len(found) != 1:
+        raise BackupNotFound(place.location, f"it has {len(found)} backups whose id begins with {first!r}")
+    return found[0]
 
 
 def write_backup(place: Place, backup: Backup) -> None:

@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +20,7 @@ from lagoa.storage.port import S3, local_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     from lagoa.storage.s3.objects import Objects
@@ -62,14 +63,14 @@ class Place(Protocol):
 
         Args:
             name: the file.
-            durable: whether it is on the disk by then, before anybody sees it; else `settle` brings it there.
+            durable: whether it is on the disk by then, before anybody sees it; else `settling` brings it there.
         """
 
     def remove(self, names: Sequence[str]) -> None:
         """Delete files, those that are not there as well; raises `OSError`, `NotAllowed`."""
 
-    def settle(self) -> None:
-        """Bring everything that was written to the disk; raises `OSError`."""
+    def settling(self) -> AbstractContextManager[None]:
+        """Return a context manager at whose end what was written in it is on the disk; raises `OSError`."""
 
 
 class Folder:
@@ -132,9 +133,9 @@ class Folder:
                 except OSError:  # it has other files
                     break
 
-    def settle(self) -> None:
-        """Bring everything that was written to the disk: one call, as one for each small file takes much longer."""
-        _sync_file_system(self.path)
+    def settling(self) -> AbstractContextManager[None]:
+        """Bring what is written to the disk in the end: one call, as one for each small file takes much longer."""
+        return settling(self.path)
 
 
 class Bucket:
@@ -162,8 +163,7 @@ class Bucket:
 
     def open(self, name: str) -> Any:
         """Open an object."""
-        with self._objects.errors_translated():
-            return self._objects.connection().open_input_stream(f"{self._top}/{name}", compression=None)
+        return self._objects.stream(f"{self._top}/{name}")
 
     @contextmanager
     def create(self, name: str, *, durable: bool = False) -> Iterator[Any]:  # noqa: ARG002 - the store has what it confirmed
@@ -177,8 +177,9 @@ class Bucket:
         """Delete objects."""
         self._objects.delete([f"{self.location}/{name}" for name in names])
 
-    def settle(self) -> None:
+    def settling(self) -> AbstractContextManager[None]:
         """Do nothing: the store has what it confirmed."""
+        return nullcontext()
 
 
 class _NewFile(io.FileIO):
@@ -214,18 +215,25 @@ def _refuse_unlisted(error: OSError) -> None:
         raise error
 
 
-def _sync_file_system(path: Path) -> None:
-    """Bring everything in the file system of a folder to the disk; raises `OSError` if the disk could not write it.
+@contextmanager
+def settling(path: Path) -> Iterator[None]:
+    """Bring everything in the file system of a folder to the disk as the block ends; the folder may come in it.
 
-    `os.sync` waits for all file systems, and says nothing of errors; it is taken where the system has no better call.
+    The system tells an error of the disk to those who have opened something there before: whoever comes later hears
+    nothing of it if another program has. `os.sync` waits for all file systems, and says nothing of errors; it is taken
+    where the system has no better call.
+
+    Raises:
+        OSError: the disk could not write something.
     """
-    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if call is None:
-        os.sync()
-        return
-    folder = os.open(path, os.O_RDONLY)
+    there = next(each for each in (path, *path.parents) if each.is_dir())
+    folder = os.open(there, os.O_RDONLY)
     try:
-        if call(folder):
+        yield
+        call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if call is None:
+            os.sync()
+        elif call(folder):
             code = ctypes.get_errno()
             raise OSError(code, os.strerror(code), str(path))
     finally:

@@ -126,8 +126,8 @@ def prune_backups(
         kept |= {id_: [BUILT_ON] if id_ in built_on else [] for id_ in going}
         gone = [id_ for id_ in going if not kept[id_]]
         if not dry_run:
-            place.remove([f"{BACKUPS}/{id_}.json" for id_ in gone])
-            place.settle()
+            with place.settling():
+                place.remove([f"{BACKUPS}/{id_}.json" for id_ in gone])
             fault_point("prune.uncounted")
         tell("reading what is kept")
         left = [id_ for id_ in backup_ids(place) if id_ not in gone]

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-from lagoa.backup.documents import read_commit, read_move, read_record, read_ref
-from lagoa.backup.manifest import Backup, Item, backup_ids, check, files_of, read_backup, read_lines, time_of
+from lagoa.backup.documents import in_order, read_commit, read_move, read_ref
+from lagoa.backup.manifest import (
+    Backup,
+    Item,
+    backup_ids,
+    backup_named,
+    check,
+    files_of,
+    read_backup,
+    read_lines,
+    time_of,
+)
 from lagoa.backup.moment import as_of
-from lagoa.backup.place import Folder, copied, failing_as
+from lagoa.backup.place import Folder, copied, failing_as, settling
 from lagoa.backup.places import open_place
 from lagoa.bootstrap import open_for_restore, open_lake
 from lagoa.domain.faults import fault_point
-from lagoa.domain.saved import SavedCatalog, SavedRecord, former_ids, with_new_ids
+from lagoa.domain.refs import MAIN
+from lagoa.domain.saved import SavedCatalog, former_ids, with_new_ids
 from lagoa.domain.training import Promotion, TrainingRun
 from lagoa.errors import (
     BackupDamaged,
@@ -27,6 +38,7 @@ from lagoa.errors import (
     RefNotFound,
     TrainingUnavailable,
 )
+from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -85,7 +97,7 @@ def restore_backup(  # noqa: PLR0913 - each is the caller's choice
         source: the place with backups.
         at: restore the state of this moment (UTC); by default that of the newest backup. It comes from the first backup
             that was made at that moment or later, whose journal knows it; if there is none, from the newest one.
-        id_: the backup to take instead of the one that `at` says.
+        id_: the backup to take instead of the one that `at` says, by the first characters of its id.
         missing: leave the commits of a lake as they are, and put back files and records that are missing; of a lake
             without commits files alone.
         files: copy files; they are in their places already if not.
@@ -100,7 +112,7 @@ def restore_backup(  # noqa: PLR0913 - each is the caller's choice
     """
     place = open_place(settings, source)
     with failing_as(f"{place.location} or {settings.warehouse_location}"):
-        backup = read_backup(place, id_) if id_ else chosen_backup(place, at)
+        backup = chosen_backup(place, at, id_)
         moment = min(at, backup.at) if at else backup.at
         opened = open_lake(settings) if missing else None
         if opened is not None:
@@ -112,14 +124,32 @@ def restore_backup(  # noqa: PLR0913 - each is the caller's choice
         return done
 
 
-def chosen_backup(place: Place, at: datetime | None) -> Backup:
-    """Return the backup that a moment is restored from, see `restore_backup`; raises `BackupNotFound`."""
+def chosen_backup(place: Place, at: datetime | None = None, id_: str = "") -> Backup:
+    """Return the backup that is restored from, see `restore_backup`; raises `BackupNotFound`."""
     ids = backup_ids(place)
     if not ids:
         raise BackupNotFound(place.location)
+    if id_:
+        return read_backup(place, backup_named(place, ids, id_))
     if at is None:
         return read_backup(place, ids[-1])
     return read_backup(place, next((each for each in ids if time_of(each) >= at), ids[-1]))
+
+
+def saved_catalog(place: Place, backup: Backup, at: datetime | None) -> SavedCatalog:
+    """Return the catalog that a backup has, as it was at a moment if that is earlier; raises `BackupDamaged`."""
+
+    def lines(what: str) -> Iterator[Any]:
+        return read_lines(place, backup.items[what])
+
+    def commits() -> Iterator[SavedCommit]:
+        return (read_commit(each) for each in lines("commits"))
+
+    refs = [read_ref(each) for each in lines("refs")]
+    moves = [read_move(each) for each in lines("moves")]
+    if at is not None and at < backup.at:
+        return as_of(refs, moves, commits, at)
+    return SavedCatalog(refs, moves, commits())
 
 
 @dataclass
@@ -136,12 +166,11 @@ class _Restoring:
     def all(self, at: datetime | None) -> Restored:
         """Bring everything back; `main` last."""
         catalog = cast("SavableCatalog", self.context.catalog)
-        saved = self._saved(at)
+        saved = saved_catalog(self.place, self.backup, at)
         for item in self.backup.own_items():  # before anything is written
             check(self.place, item)
         fault_point("restore.begun")
         self._files()
-        self._state()
         fault_point("restore.files")
         catalog.bring_back(saved, self._records)
         return self._done(len(saved.refs))
@@ -154,7 +183,6 @@ class _Restoring:
             self._records(ids)
         self._files()
         self._rename_kept(ids)
-        self._state()
         return self._done(0)
 
     def _done(self, refs: int) -> Restored:
@@ -169,38 +197,27 @@ class _Restoring:
             ids=self.ids,
         )
 
-    def _saved(self, at: datetime | None) -> SavedCatalog:
-        refs = [read_ref(each) for each in self._lines("refs")]
-        moves = [read_move(each) for each in self._lines("moves")]
-        if at is not None and at < self.backup.at:
-            return as_of(refs, moves, self._commits, at)
-        return SavedCatalog(refs, moves, self._commits())
-
-    def _commits(self) -> Iterator[SavedCommit]:
-        return (read_commit(each) for each in self._lines("commits"))
-
     def _lines(self, what: str) -> Iterator[Any]:
         return read_lines(self.place, self.backup.items[what])
 
     def _ids_of_same_lake(self) -> Mapping[str, str]:
         """Return the ids that commits of the backup have here; raises `BackupRefused` if it is of another lake."""
         catalog = cast("SavableCatalog", self.context.catalog)
-        try:
-            catalog.get(self.backup.root)
-        except RefNotFound:
-            with catalog.saved() as saved:
-                ids = {former: each.commit.id for each in saved.commits for former in former_ids(each.commit)}
-            if self.backup.root not in ids:
-                raise BackupRefused(self.place.location, "it has the backups of another lake") from None
-            return ids
-        return {}
+        with suppress(RefNotFound):  # Nessie may have commits of before that no ref reaches any more
+            if catalog.is_ancestor(self.backup.root, catalog.ref(MAIN).commit):
+                return {}
+        with catalog.saved() as saved:
+            ids = {former: each.commit.id for each in saved.commits for former in former_ids(each.commit)}
+        if self.backup.root not in ids:
+            raise BackupRefused(self.place.location, "it has the backups of another lake")
+        return ids
 
     def _records(self, ids: Mapping[str, str]) -> None:
         fault_point("restore.catalog")
         self.ids = dict(ids)
         store = cast("SavableRecords", self.context.receipts)
-        records = (read_record(each) for each in self._lines("receipts"))
-        renamed = (SavedRecord(each.kind, with_new_ids(each.document, ids), each.kept_by) for each in records)
+        records = in_order(lambda: self._lines("receipts"))
+        renamed = (replace(each, document=with_new_ids(each.document, ids)) for each in records)
         self.counts["left out"] += store.bring_back(renamed)
         training = self.context.training
         for document in self._lines("runs"):
@@ -226,6 +243,16 @@ class _Restoring:
             self.context.expiry.write(record.renamed(ids))
 
     def _files(self) -> None:
+        """Copy the files of the tables and of the state; they are on the disk before the catalog names them."""
+        where = (self.context.storage.location, str(self.context.settings.state_folder))
+        with ExitStack() as disks:
+            for each in where:
+                if not each.startswith(S3):
+                    disks.enter_context(settling(Path(each)))
+            self._tables()
+            self._state()
+
+    def _tables(self) -> None:
         if not self.with_files:
             return
         files = files_of(self.place, self.backup)

@@ -52,6 +52,7 @@ EXAMPLES = {
     "backup restore": [
         "lagoa backup restore /backup/mylake --lake newlake",
         "lagoa backup restore /backup/mylake --at 2026-11-20T18:00:00Z",
+        "lagoa backup restore /backup/mylake --backup 20261201T030000",
     ],
     "lake clone": ["lagoa lake clone ../copy", "lagoa lake clone ../copy --to-profile stack -o ids.csv"],
     "lake migrate": ["lagoa lake migrate stack", "lagoa lake migrate --profile stack"],

@@ -73,6 +73,11 @@ class SavedRecord:
     document: str
     kept_by: str = ""
 
+    @property
+    def is_results(self) -> bool:
+        """Whether it is the part with the results of a table, which names no other part."""
+        return self.kind == "part" and self.document.startswith("[")
+
 
 def with_new_ids(text: str, ids: Mapping[str, str]) -> str:
     """Return a text with the ids that commits have now in place of those that they had.

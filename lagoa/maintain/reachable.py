@@ -18,7 +18,7 @@ from lagoa.catalog.batches import BATCHES
 from lagoa.catalog.table_facts import INPUTS, damaged, table_document
 from lagoa.domain.commits import intents_of
 from lagoa.domain.tables import TableName
-from lagoa.errors import OutsideWarehouse
+from lagoa.errors import LagoaError, OutsideWarehouse
 from lagoa.storage.port import S3
 
 if TYPE_CHECKING:
@@ -188,6 +188,8 @@ class _Walk:
         yield found
         try:
             manifests = list(named_manifests(self.io.new_input(location)))
+        except LagoaError:  # the store does not answer, which says nothing of the file
+            raise
         except Exception as error:  # whatever the reader raises of bytes that are no such file
             raise _unreadable("list of manifests", location, error) from error
         for manifest, size in manifests:
@@ -202,6 +204,8 @@ class _Walk:
         yield found
         try:
             files = list(named_files(self.io.new_input(location)))
+        except LagoaError:
+            raise
         except Exception as error:  # as above
             raise _unreadable("manifest", location, error) from error
         for name, file_size in files:

@@ -233,7 +233,9 @@ class Crashes:
         """Work while a server is stopped and started again; return whether it was."""
         servers = self.servers
         assert servers is not None
-        server, patience_s = self.random.choice(servers.names), self.random.choice(_PATIENCE_S)
+        seldom = min(self.away[name] for name in servers.names)
+        server = self.random.choice([name for name in servers.names if self.away[name] == seldom])
+        patience_s = self.random.choice(_PATIENCE_S)
         after_s, away_s = (self.random.uniform(0, most) for most in (_MOMENTS_S, _AWAY_S))
         restarts: list[Thread] = []
 

@@ -15,11 +15,13 @@ from small_lake import SmallLake
 from lagoa.backup.clone import clone_lake
 from lagoa.backup.create import create_backup
 from lagoa.backup.follow import follow
+from lagoa.backup.places import open_place
 from lagoa.backup.prune import prune_backups
 from lagoa.backup.restore import restore_backup
-from lagoa.backup.verify import verify_backups
-from lagoa.errors import BackupRefused, LakeNotEmpty, NotAllowed, SettingsError
+from lagoa.backup.verify import damaged_backups, verify_backups
+from lagoa.errors import BackupRefused, LakeNotEmpty, NotAllowed, SettingsError, StorageUnavailable
 from lagoa.settings import BackupRules, KeepRules, load_settings
+from tests.stack.breaking import QUICK, load
 from tests.stack.conftest import emptied
 from tests.stack.proxy import proxied
 
@@ -225,6 +227,34 @@ def test_a_second_store_follows_the_lake_and_is_waited_for(small, settings):
         ended.set()
         assert list(looks) == []
     assert verify_backups(settings, to).faults == ()
+
+
+@pytest.mark.parametrize(("file", "cut_after"), [(".avro", 0), (".parquet", 100_000)])
+def test_a_store_that_goes_away_while_it_is_read_is_said_to_be_away(small, settings, tmp_path, file, cut_after):
+    with small.open() as lake:
+        load(lake, 1, 40_000)
+    folder, bucket = str(tmp_path / "backup"), f"s3://backup/{uuid.uuid4().hex}"
+    with proxied(settings.s3_endpoint) as proxy:
+        read = settings.model_copy(update={"s3_endpoint": proxy.url, **QUICK})
+
+        def cut(request):
+            proxy.down_limit = cut_after if file in request else proxy.down_limit
+
+        proxy.on_request = cut
+        with pytest.raises(StorageUnavailable, match=proxy.url):
+            create_backup(read, folder)
+        proxy.heal()
+        made = create_backup(read, folder)
+        assert (made.since, made.missing) == ("", ())
+
+        create_backup(settings, bucket)
+        there = settings.model_copy(update={"backup": BackupRules(endpoint=proxy.url), **QUICK})
+        proxy.down_limit = cut_after
+        with pytest.raises(StorageUnavailable, match=proxy.url):
+            verify_backups(there, bucket)
+        proxy.heal()
+        assert damaged_backups(open_place(settings, bucket)) == set()
+        assert verify_backups(there, bucket).faults == ()
 
 
 def test_the_warehouse_is_no_place_for_a_backup(small, settings):

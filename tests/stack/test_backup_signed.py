@@ -7,7 +7,7 @@ import uuid
 import psycopg
 import pytest
 from minio import Minio
-from saved_lake import deliver, held
+from saved_lake import deliver, held, killed
 from small_lake import SmallLake
 
 import lagoa
@@ -94,6 +94,22 @@ def test_what_is_lost_comes_back_role_by_role(settings_of, servers, small):
     with lagoa.open_lake(settings_of("engineer")) as lake:
         assert held(lake, ids=False) == before
         deliver(lake, small, 3, prefix=OWN)
+
+
+def test_a_restore_that_was_killed_between_two_roles_goes_on(settings_of, servers, small):
+    place = f"s3://backup/{uuid.uuid4().hex}"
+    before, made = saved(settings_of, small, place)
+    lose(settings_of, servers)
+    killed("restore.done", lambda: restore_as_roles(settings_of("engineer"), place))
+    done = restore_as_roles(settings_of("engineer"), place)
+    assert (done.files, done.there, done.left_out, done.refs) == (0, made.files, 0, 0)
+    with lagoa.open_lake(settings_of("engineer")) as lake:
+        assert held(lake, ids=False) == before
+        for publication in lake.publications():
+            assert lake.context.receipts.of_commit(publication.commit) is not None
+        deliver(lake, small, 3, prefix=OWN)
+    with pytest.raises(LakeNotEmpty):  # something was published since
+        restore_as_roles(settings_of("engineer"), place)
 
 
 def test_what_is_lost_comes_back_at_once(settings_of, servers, small):

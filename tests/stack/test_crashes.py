@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from crashes import Crashes, Servers, describe
 from effort import FACTOR, many
-from lakes import LakeFolder
 
 from tests.integration.publish.conftest import PRELOADED
 from tests.stack.breaking import restart, without_tables
@@ -39,16 +38,21 @@ def test_hundreds_of_kills_lose_nothing(crashes):
     crashes(None if FACTOR > 1 else 0).kill(many(10))
 
 
+SERVERS = ("nessie", "minio", "postgres")
+
+
 @pytest.fixture
-def beside_postgres(tmp_path, stack, postgres_url, credentials):
-    """Return a function that makes a lake of files whose receipts are in PostgreSQL, which can be away."""
-    folder = LakeFolder(tmp_path / "lake", memory_limit="500MB", author="ana", receipts="postgres")
+def beside_servers(tmp_path, stack, empty_nessie, postgres_url, credentials):
+    """Return a function that makes a lake on Nessie and MinIO with receipts in PostgreSQL; each of them can be away."""
+    folder = without_tables(tmp_path / "lake", empty_nessie)
+    with (folder.root / "lagoa.toml").open("a") as file:
+        file.write('receipts = "postgres"\n')
     (folder.root / ".lagoa").mkdir(exist_ok=True)
-    (folder.root / ".lagoa/stack").symlink_to(stack._state)  # where the password is
+    (folder.root / ".lagoa/stack").symlink_to(stack._state)  # where the passwords are
     describe(folder)
     processes = get_context("forkserver")
-    processes.set_forkserver_preload(PRELOADED)
-    servers = Servers(("postgres",), partial(restart, stack))
+    processes.set_forkserver_preload([*PRELOADED, "lagoa.adapters.nessie.catalog"])
+    servers = Servers(SERVERS, partial(restart, stack))
     with folder.open() as lake:
         yield lambda seed: Crashes(lake, processes.Process, Random(seed), frozenset({"collect"}), servers)  # noqa: S311 - any order will do
     with psycopg.connect(
@@ -58,13 +62,13 @@ def beside_postgres(tmp_path, stack, postgres_url, credentials):
 
 
 @pytest.mark.timeout(600)
-def test_a_server_that_is_away_at_any_moment_loses_nothing(beside_postgres):
-    found = beside_postgres(5)
-    found.kill(3, outages=5)
-    assert found.away == {"postgres": 5}
+def test_a_server_that_is_away_at_any_moment_loses_nothing(beside_servers):
+    found = beside_servers(5)
+    found.kill(2, outages=len(SERVERS))
+    assert found.away == dict.fromkeys(SERVERS, 1)
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(7200)
-def test_a_server_that_is_away_again_and_again_loses_nothing(beside_postgres):
-    beside_postgres(None if FACTOR > 1 else 0).kill(many(3), outages=many(5))
+def test_servers_that_are_away_again_and_again_lose_nothing(beside_servers):
+    beside_servers(None if FACTOR > 1 else 0).kill(many(3), outages=many(len(SERVERS) * 3))

@@ -10,6 +10,7 @@ import uuid
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from multiprocessing import get_context
 
 import psycopg
@@ -22,7 +23,8 @@ from lagoa.adapters.postgres.lazy import Login, login_of
 from lagoa.adapters.postgres.receipts import PostgresReceipts
 from lagoa.adapters.postgres.tables import ROLES, prepare
 from lagoa.adapters.shared.receipt_documents import write_approval
-from lagoa.adapters.shared.receipt_parts import new_parts
+from lagoa.adapters.shared.receipt_parts import hash_of, new_parts
+from lagoa.backup.documents import in_order
 from lagoa.domain.approvals import Approval
 from lagoa.domain.checks import AuditReport, CheckResult
 from lagoa.domain.credentials import drawn_password
@@ -226,6 +228,22 @@ class TestRights:
         assert stores["publisher"].bring_back(saved) == 2
         kept = admin.execute("select id, kept_by::text from lagoa.receipts order by id").fetchall()
         assert kept == [(receipt(1).id, "lagoa_engineer"), (receipt(2).id, "lagoa_publisher")]
+
+    def test_a_restore_that_breaks_off_leaves_no_part_that_names_a_missing_one(self, stores, admin, monkeypatch):
+        monkeypatch.setattr(receipts_postgres, "_AT_ONCE", 1)
+        found, several = receipt(1), tuple(result(f"a.{table}/key", table=f"a.{table}") for table in "bcdef")
+        stores["publisher"].prepare(replace(found, report=replace(found.report, results=several)))
+        saved = [asdict(each) for each in stores["reader"].saved() if each.kind != "approval"]
+        saved.sort(key=lambda each: (each["kind"] == "receipt", each["document"].startswith("[")))  # the worst order
+        for come in range(len(saved)):
+            admin.execute("truncate lagoa.receipts, lagoa.parts")
+            stores["publisher"].bring_back(islice(in_order(lambda: saved), come))
+            digests = [hash_of(text) for (text,) in admin.execute("select document from lagoa.parts").fetchall()]
+            groups = admin.execute("select document from lagoa.parts where document like '{%'").fetchall()
+            named = {each["results"] for (text,) in groups for each in json.loads(text).values()}
+            assert named <= set(digests)
+        stores["publisher"].bring_back(in_order(lambda: saved))
+        assert stores["reader"].get(found.id).report.results == several
 
     def test_an_approval_of_a_lake_in_files_is_not_enforced(self, stores):
         commit = uuid.uuid4().hex * 2

@@ -115,12 +115,15 @@ def backup_restore(
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="Restore the state of this time (ISO 8601, else UTC).")
     ] = None,
+    which: Annotated[
+        str, typer.Option("--backup", metavar="BACKUP", help="Restore this backup; by default the newest one.")
+    ] = "",
     missing: Annotated[
         bool, typer.Option("--missing", help="Keep the lake's commits, and put back lost files and records.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Restore the newest backup, or the state of a time, to an empty lake; nothing else may use it meanwhile."""
+    """Restore a backup, or the state of a time, to an empty lake; nothing else may use it meanwhile."""
     from lagoa.backup.places import place_named
     from lagoa.backup.restore import restore_backup
     from lagoa.backup.roles import restore_as_roles
@@ -131,15 +134,15 @@ def backup_restore(
     place = place_named(settings, source)
     with working("reading the backup") as tell:
         if missing or settings.role == PUBLISHER:  # who says to be the publisher has the files restored by others
-            done = restore_backup(settings, place, at=_time(at), missing=missing, tell=tell)
+            done = restore_backup(settings, place, at=_time(at), id_=which, missing=missing, tell=tell)
         else:
-            done = restore_as_roles(settings, place, at=_time(at), tell=tell)
+            done = restore_as_roles(settings, place, at=_time(at), id_=which, tell=tell)
     if as_json:
         told = asdict(replace(done, backup=replace(done.backup, items={}, lists=(), state={}), ids={}))
         del told["ids"]
         emit_json(told)
         return
-    what = "Lost files and records of" if missing else f"{counted(done.refs, 'ref')} of"
+    what = "Lost files and records of" if not done.refs else f"{counted(done.refs, 'ref')} of"
     say(f"{what} backup {done.backup.id} are back, as of {moment(done.at)}.")
     say(f"{counted(done.files, 'file')} copied, {number(done.there)} there already.")
     if done.new_ids:

@@ -44,6 +44,8 @@ class S3File(PyArrowFile):
     def open(self, seekable: bool = True) -> InputStream:
         """Open the file for reading; metadata is read completely, and only once."""
         if not self._address.endswith(METADATA):
+            if not seekable:
+                return cast("InputStream", self._objects.stream(self._address))
             with self._objects.errors_translated():
                 return super().open(seekable)
         return cast("InputStream", BytesIO(self._objects.read(self._address)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from lagoa.domain.cache import Cache
 from lagoa.errors import NotAllowed, StorageUnavailable
@@ -59,6 +59,11 @@ class Objects:
                 self.keep(address, content)
         return content
 
+    def stream(self, address: str) -> Reading:
+        """Open a file of any size to read it from its beginning on; raises as `read`."""
+        with self.errors_translated():
+            return Reading(self.connection().open_input_stream(address.removeprefix(S3), compression=None), self)
+
     def kept(self, address: str) -> bytes | None:
         """Return the content of a metadata file if it is cached."""
         return self._metadata.get(address)
@@ -86,6 +91,42 @@ class Objects:
                 where = f"The object store at {self._server.endpoint}"
                 raise NotAllowed(where, str(error), self._server.role) from error
             raise StorageUnavailable(self._server.endpoint, str(error).rstrip(".")) from error
+
+
+class Reading:
+    """An object that is read from its beginning on; the store may go away meanwhile.
+
+    Args:
+        stream: of Arrow.
+        objects: the objects of its store.
+
+    Raises:
+        StorageUnavailable, NotAllowed: on any read.
+    """
+
+    def __init__(self, stream: Any, objects: Objects) -> None:
+        self._stream = stream
+        self._objects = objects
+
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes, or all that are left."""
+        with self._objects.errors_translated():
+            return bytes(self._stream.read(None if size < 0 else size))
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer; return how many bytes."""
+        with self._objects.errors_translated():
+            return int(self._stream.readinto(buffer))
+
+    def close(self) -> None:
+        """Close it."""
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 def _connect(server: S3Server, keys: Keys) -> FileSystem:

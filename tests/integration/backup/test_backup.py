@@ -145,6 +145,36 @@ def test_a_backup_builds_on_the_one_that_is_named(small, settings, backup):
         create_backup(settings, backup, since="2020")
 
 
+def test_a_restore_takes_the_backup_that_is_named(top, small, settings, backup):
+    first = backup_ids(Folder(backup))[0]
+    with small.open() as lake:
+        before = held(lake)
+        deliver(lake, small, 4)
+    create_backup(settings, backup)
+    with pytest.raises(BackupNotFound, match="2 backups"):
+        restore_backup(settings, backup, id_="20")
+    lose(top, "")
+    assert restore_backup(settings, backup, id_=first[:-1]).backup.id == first
+    with small.open() as lake:
+        assert held(lake) == before
+
+
+def test_the_disk_of_a_place_is_open_before_anything_is_written(top, settings):
+    """It tells its errors to those who are there by then."""
+    place, watched = top / "second/backup", {}
+
+    def look(step):
+        watched[step] = {os.path.realpath(each) for each in Path("/proc/self/fd").iterdir()}
+        assert place.exists() == (step != "backup.begun")
+
+    faults.set_hook(look)
+    try:
+        create_backup(settings, str(place))
+    finally:
+        faults.set_hook(None)
+    assert {step for step, opened in watched.items() if str(top) in opened} == {*faults.OF_BACKUP[:-1]}
+
+
 @pytest.mark.slow
 def test_a_file_that_the_place_lost_is_copied_again(settings, backup):
     lost = next(Path(backup, "files").rglob("*.parquet"))

@@ -22,8 +22,12 @@ def test_a_lake_is_saved_verified_and_restored(lake, place):
     assert f"1 backup, {made['files'] + 7} files" in ok(lake, "backup", "verify").out
     assert "overdue" not in ok(lake, "status").out
     assert ok(lake, "status", "--json").json()["backup"]["sound"]
+    ok(lake, "backup", "create")
     shutil.rmtree(lake / ".lagoa")
-    assert f"{made['files']} files copied, 0 there already" in ok(lake, "backup", "restore", place).out
+    assert "0 backups whose id begins with 'x'" in lagoa(lake, "backup", "restore", place, "--backup", "x").err
+    done = ok(lake, "backup", "restore", place, "--backup", made["id"])
+    assert f"{made['files']} files copied, 0 there already" in done.out
+    assert f"backup {made['id']} are back" in done.out
     assert ok(lake, "sql", "select count(*) as n from bronze.people", "--json").json()["rows"] == [[3]]
     assert "0 files copied" in ok(lake, "backup", "restore", "--missing").out
     done = lagoa(lake, "backup", "restore", place)

@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml requirements.lock
 	awk '/^uv==/ {p = 1} p {print; if (!/\\$$/) exit}' requirements.lock > .venv/uv.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode -c requirements.lock hatchling editables
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,ml]'
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,ml,sources]'
 	$(BIN)/python -m compileall -q lagoa flows
 	touch $(STAMP)
 
@@ -53,7 +53,7 @@ test-slow: install  ## the slow ones: random sequences, kills, docs/model (`make
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'slow and not nightly'
 
 .venv/.stack: $(STAMP)
-	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,ml,mlflow,stack,trino]'
+	$(BIN)/uv pip install -q --python $(BIN)/python --compile-bytecode --no-build-isolation -c requirements.lock -e '.[dev,ml,mlflow,sources,stack,trino]'
 	touch $@
 
 .venv/.spark: .venv/.stack

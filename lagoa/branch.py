@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lagoa.review.plan import PublicationPlan
     from lagoa.review.query import Result
     from lagoa.review.request.results import Review
+    from lagoa.sources import LoadedSources
     from lagoa.sql_models.run import ModelResult
     from lagoa.training.score import Scores
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
@@ -199,6 +200,62 @@ class Branch:
 
         delivery = read_delivery(self._context, folder, ignore)
         return ingest_folder(self._context, self.name, delivery, on_done=on_done, on_table=self._loaded)
+
+    def load_source(
+        self,
+        name: str,
+        tables: Sequence[str] | None = None,
+        *,
+        on_done: Callable[[IngestResult], None] | None = None,
+    ) -> list[IngestResult]:
+        """Load what a declared source has that its tables on this branch do not have yet.
+
+        Args:
+            name: the source, as `sources/<name>.yaml` declares it.
+            tables: some of its tables; by default all of them.
+            on_done: called with each result as soon as it is committed.
+
+        Raises:
+            DeclarationError: its declaration cannot be used.
+            SourceError: there is no such source or table of it, or what it has cannot be loaded.
+            SourceUnavailable: it does not answer. What was committed before stays on the branch.
+        """
+        from lagoa.sources import find_source, load_source, tables_of
+
+        source = find_source(self._context.settings.sources_folder, self._context.contracts, name)
+        results = load_source(self._context, self.name, source, tables_of(source, tables), on_done=on_done)
+        for table in source.tables:
+            if loaded := [each for each in results if each.table == table]:
+                self._loaded(loaded)
+        return results
+
+    def load_sources(
+        self, names: Sequence[str] | None = None, *, on_done: Callable[[IngestResult], None] | None = None
+    ) -> LoadedSources:
+        """Load what is new in several sources, each as `load_source` does; one that fails does not stop the others.
+
+        Args:
+            names: the sources; by default all that are declared.
+            on_done: called with each result as soon as it is committed.
+
+        Raises:
+            DeclarationError: without names, a declaration cannot be used.
+        """
+        from lagoa.sources import LoadedSources, lake_sources
+
+        loaded = LoadedSources()
+
+        def keep(result: IngestResult) -> None:
+            loaded.results.append(result)
+            if on_done:
+                on_done(result)
+
+        for name in [each.name for each in lake_sources(self._context)] if names is None else names:
+            try:
+                self.load_source(name, on_done=keep)
+            except LagoaError as error:
+                loaded.failures[name] = error
+        return loaded
 
     def retry_quarantine(self, table: str, select: Selection = Selection()) -> FateResult:
         """Check waiting records of a table against its current contract again; those that pass are added to it."""

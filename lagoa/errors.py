@@ -6,6 +6,7 @@ LagoaError
 │   ├── CommitLost              another writer moved the branch and changed a table of this commit
 │   ├── CatalogBusy             the catalog is locked or does not answer in time
 │   ├── StorageUnavailable      the object store does not answer
+│   ├── SourceUnavailable       a declared source does not answer
 │   ├── SignInUnavailable       the sign-in server does not answer
 │   ├── SecretsUnavailable      the secrets server does not answer, or is sealed
 │   ├── SqlServerUnavailable    the SQL server of the sandboxes' catalogs does not answer
@@ -44,7 +45,8 @@ LagoaError
     ├── RowNotFound             no state of the table had a row with this key
     ├── OutsideWarehouse        a file in an object store other than the lake's
     ├── TableUnreadable         a table of another writer that would be read incorrectly
-    ├── SourceError             a file that cannot be read as its contract requires
+    ├── SourceError             a file or source that cannot be read as its contract or declaration requires
+    ├── SourcesFailed           several declared sources were not loaded to their end
     ├── BatchChanged            a batch id that was loaded before with different content
     ├── BatchHeld               a batch that was rolled back and held
     ├── WriteError              rows that do not fit the table
@@ -54,6 +56,7 @@ LagoaError
     ├── CheckError              a check file (file and line)
     ├── ModelTestError          a test of a model (file and line)
     ├── ExposureError           a declared exposure (file and line)
+    ├── DeclarationError        a declared source (file and line)
     ├── FeatureError            a feature, an entity, or rows of entities
     ├── TrainingError           a model that cannot be trained, or a run that there is not
     ├── RowRefused              a row that a model cannot be asked for
@@ -132,6 +135,18 @@ class StorageUnavailable(TransientError):
             "Nothing was committed. Check that it runs (`lagoa stack status`), then try again.",
         )
         self.place = place
+        self.reason = reason
+
+
+class SourceUnavailable(TransientError):
+    """A declared source does not answer, or the connection to it broke."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(
+            f"The source {source}: {reason}.",
+            "What was loaded before stays. Check that it runs and can be reached from here, then try again.",
+        )
+        self.source = source
         self.reason = reason
 
 
@@ -648,6 +663,18 @@ class SourceError(TerminalError):
         self.reason = message
 
 
+class SourcesFailed(TerminalError):
+    """Several declared sources could not be loaded to their end."""
+
+    def __init__(self, sources: str, told: str) -> None:
+        super().__init__(
+            f"These sources were not loaded to their end: {sources}.\n{told}\n",
+            "What was loaded of them before, and of the others, stays; loading them again goes on from there.",
+        )
+        self.sources = sources
+        self.told = told
+
+
 class UnknownColumn(SourceError):
     """A source file has a column that the contract lacks."""
 
@@ -735,6 +762,10 @@ class ModelTestError(FileError):
 
 class ExposureError(FileError):
     """A file of exposures that cannot be used."""
+
+
+class DeclarationError(FileError):
+    """A declaration of a source that cannot be used."""
 
 
 class AuditNotFound(TerminalError):

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from lagoa.sandbox import Sandbox
     from lagoa.serving.scorer import Scorer
     from lagoa.settings import Settings
+    from lagoa.sources import Source as DeclaredSource
+    from lagoa.sources import SourceTableState
     from lagoa.sql_models.drafting import ContractDraft
     from lagoa.sql_models.drafting.update import ContractUpdate
     from lagoa.sql_models.testing import ModelTestReport
@@ -259,6 +261,32 @@ class Lake:
 
         return read_delivery(self.context, folder, ignore, TableName.parse(table) if table else None)
 
+    def sources(self) -> tuple[DeclaredSource, ...]:
+        """Return the sources that `sources/` declares, by name; raises `DeclarationError`."""
+        from lagoa.sources import lake_sources
+
+        return lake_sources(self.context)
+
+    def source_states(self, ref: str = MAIN) -> Sequence[SourceTableState]:
+        """Return how far each table at a ref has what its source has; raises `DeclarationError`, `RefNotFound`."""
+        from lagoa.sources import source_states
+
+        return source_states(self.context, ref)
+
+    def check_source(self, name: str) -> None:
+        """Connect to a source and make sure that what is declared is there; nothing is loaded.
+
+        Raises:
+            DeclarationError: its declaration cannot be used.
+            SourceError: there is no such source, or it has not what is declared.
+            SourceUnavailable: it does not answer.
+        """
+        from lagoa.sources import connected, find_source
+
+        source = find_source(self.context.settings.sources_folder, self.context.contracts, name)
+        with connected(self.context, source) as connection:
+            connection.check()
+
     def source_files(self, folder: Path) -> dict[TableName, Path]:
         """Return the file of a folder that the contract of each table names; flows of earlier versions use it.
 
@@ -422,7 +450,7 @@ class Lake:
         return update_contract(self.context, TableName.parse(table), file)
 
     def check_contracts(self, engine: EngineName | None = None) -> Consistency:
-        """Read all contracts, models, model tests, checks, `ml/` and exposures; return everything that is wrong.
+        """Read contracts, models, their tests, checks, `ml/`, exposures and sources; return everything that is wrong.
 
         Args:
             engine: `spark` or `trino`: also return what in the models would give other rows there than on DuckDB, and

@@ -385,6 +385,11 @@ class Settings(BaseSettings):
         """The folder of the declared exposures."""
         return self.root / "exposures"
 
+    @property
+    def sources_folder(self) -> Path:
+        """The folder of the declared sources."""
+        return self.root / "sources"
+
 
 def find_lake(start: Path) -> Path:
     """Return the folder of the lake that `start` is in.

@@ -35,6 +35,9 @@ REWRITTEN = "lagoa.rewritten"
 SAME_ROWS = "lagoa.same-rows"
 """Key in the summary of a snapshot that has the rows of the one before it, in other files."""
 
+POSITIONS = "lagoa.positions"
+"""Table property: JSON object with how far the table has what each source has, by the source's name."""
+
 _TARGET = "write.target-file-size-bytes"
 
 _UUID = re.compile(r"[-_][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -178,3 +181,9 @@ def _type(kind: str | dict[str, Any]) -> str:
 def plain_type(text: str) -> str:
     """Return a type's spelling for comparison: in lower case, without spaces and the marks around odd field names."""
     return "".join(text.replace("`", "").split()).lower()
+
+
+def positions_of(properties: Mapping[str, str]) -> dict[str, Any]:
+    """Return how far a table has what each source has, by the source's name."""
+    found: dict[str, Any] = json.loads(properties.get(POSITIONS, "{}"))
+    return found

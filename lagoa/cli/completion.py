@@ -69,6 +69,12 @@ def complete_hold(ctx: typer.Context) -> list[str]:
     return [ref.name.removeprefix(PREFIX) for ref in _refs(ctx) if ref.name.startswith(PREFIX)]
 
 
+@_quietly
+def complete_source(ctx: typer.Context) -> list[str]:
+    """Offer the declared sources."""
+    return sorted(path.stem for path in _settings(ctx).sources_folder.glob("*.yaml"))
+
+
 def complete_range(ctx: typer.Context, incomplete: str) -> list[str]:
     """Offer the branches and tags for either end of `A..B`."""
     before, dots, _ = incomplete.rpartition("..")

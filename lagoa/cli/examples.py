@@ -100,6 +100,10 @@ EXAMPLES = {
         "lagoa quarantine fix bronze.people --set born=1999-01-02 --where \"id = '6'\"",
     ],
     "quarantine discard": ['lagoa quarantine discard bronze.people --batch 06136457c7a2da37 --reason "sent twice"'],
+    "source list": ["lagoa source list"],
+    "source check": ["lagoa source check", "lagoa source check shop"],
+    "source run": ["lagoa source run", "lagoa source run shop --branch dev"],
+    "source status": ["lagoa source status", "lagoa source status --ref dev --json"],
     "flow list": ["lagoa flow list"],
     "flow deploy": [
         "lagoa flow deploy",

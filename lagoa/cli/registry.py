@@ -4,7 +4,7 @@ from __future__ import annotations
 
 DAILY, LOOK, CARE = "Daily path", "Look", "Care"
 REFS, TABLES, CONTRACTS, QUARANTINE = "Branches, tags, sandboxes and holds", "Tables", "Contracts", "Quarantine"
-FLOWS, FEATURES, MODELS, STACK = "Flows", "Features", "Trained models", "The stack"
+SOURCES, FLOWS, FEATURES, MODELS, STACK = "Sources", "Flows", "Features", "Trained models", "The stack"
 
 PACKAGE = "lagoa.cli.commands"
 
@@ -44,6 +44,7 @@ COMMANDS = {
     "table": (".table", TABLES),
     "contract": (".contract", CONTRACTS),
     "quarantine": (".quarantine", QUARANTINE),
+    "source": (".source", SOURCES),
     "flow": (".flow", FLOWS),
     "feature": (".feature", FEATURES),
     "serve": (".serve", FEATURES),

@@ -102,6 +102,7 @@ class Intent:
         fingerprint: hash of the model and its inputs (model).
         incoming: paths of the files with the rows as received, in the table's columns by field id: the merged rows,
             one per key (merge), or all observations (scd2). They are kept for `incoming_days`.
+        position: how far the table has what its source has since this write, as JSON, and the source's name before it.
     """
 
     kind: IntentKind
@@ -116,6 +117,7 @@ class Intent:
     predicate: str | None = None
     fingerprint: str | None = None
     incoming: tuple[str, ...] = ()
+    position: tuple[str, str] | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -128,6 +130,8 @@ class Intent:
         known: dict[str, Any] = {each.name: document[each.name] for each in fields(cls) if each.name in document}
         texts: dict[str, Any] = {name: tuple(known[name]) for name in ("files", "key", "incoming") if name in known}
         batch = known.get("batch")
+        if known.get("position"):
+            texts["position"] = tuple(known["position"])
         return cls(**{**known, **texts, "batch": Batch(**batch) if batch else None})
 
 

@@ -22,7 +22,7 @@ CREDENTIALS_FILE = "credentials.json"
 VAULT_MOUNT = "lagoa"
 """Mount of the KV engine in the stack's Vault; the keys of its secret `roles/<role>` are the role's secrets."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
+SECRET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
 
 def check_secret_name(name: str) -> str:
@@ -31,7 +31,7 @@ def check_secret_name(name: str) -> str:
     Raises:
         InvalidName: otherwise.
     """
-    if not _NAME.fullmatch(name):
+    if not SECRET_NAME.fullmatch(name):
         rule = "lower-case letters, digits and '-', not starting with '-', at most 100 characters: `oidc-client-secret`"
         raise InvalidName("secret", name, rule)
     return name

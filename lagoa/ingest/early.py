@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Self
 
-from lagoa.ingest.load import Load
+from lagoa.ingest.load import file_load
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.ports.engine import Workers
     from lagoa.domain.tables import TableName
+    from lagoa.ingest.load import Load
     from lagoa.ingest.results import IngestResult
 
 _AT_ONCE = 64
@@ -47,11 +48,11 @@ class EarlyLoads:
     def load(self, table: TableName, path: Path) -> IngestResult:
         """Load a file, which may have been read; see `lagoa.ingest.load.ingest_file`."""
         begun = self._begun.get((table, path))
-        load = begun.result() if begun else Load(self._context, table, path, workers=self._workers)
+        load = begun.result() if begun else file_load(self._context, table, path, workers=self._workers)
         return load.commit(self._branch)
 
     def _read(self, table: TableName, path: Path) -> Load:
-        load = Load(self._context, table, path, workers=self._workers)
+        load = file_load(self._context, table, path, workers=self._workers)
         load.read_early(self._branch)
         return load
 

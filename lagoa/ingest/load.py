@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from lagoa.domain.commits import Batch
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import SourceFile
 from lagoa.ingest.results import IngestResult
-from lagoa.ingest.rows import FileRows, Written, on_worker
+from lagoa.ingest.rows import FileRows, SeveralRows, Written, on_worker
 from lagoa.sql_models.engine_choice import workers_of
-from lagoa.write import WrittenRows, begin
+from lagoa.write import SessionQuery, WrittenRows, begin
 from lagoa.write.fingerprints import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pyiceberg.manifest import DataFile
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from lagoa.context import LakeContext
     from lagoa.domain.ports.engine import SqlSession, Workers
     from lagoa.domain.tables import TableName
-    from lagoa.ingest.rows import ReadFile
-    from lagoa.write import WriteTransaction
+    from lagoa.ingest.rows import LoadedRows, ReadFile
+    from lagoa.write import WriteResult, WriteTransaction
+
+How: TypeAlias = Literal["append", "merge", "replace"]
+"""How the rows of a file get into their table: they are added, update those of the same key, or replace all."""
 
 _ID_LENGTH = 16
 
@@ -63,7 +67,36 @@ def ingest_file(
         RefProtected: the branch accepts no writes.
     """
     workers = workers_of(context, file_size(path))
-    return Load(context, table, path, batch=batch, member=member, workers=workers).commit(branch)
+    return file_load(context, table, path, batch=batch, member=member, workers=workers).commit(branch)
+
+
+def file_load(  # noqa: PLR0913 - each is the caller's choice
+    context: LakeContext,
+    table: TableName,
+    path: Path,
+    *,
+    batch: str | None = None,
+    member: str | None = None,
+    workers: Workers | None = None,
+    how: How = "append",
+) -> Load:
+    """Return the load of a file; the arguments and errors are those of `ingest_file` and `Load`."""
+    contract = context.contracts[table]
+    named = contract.source.member if contract.source else None
+    file = SourceFile(path.absolute() if workers else path, [each for each in (named, member) if each])
+    found = batch_of(file, batch)
+    rows = FileRows(contract, file, [found.id, datetime.now(UTC), file.name])
+    unread = file.member.others if file.member else ()
+    return Load(context, rows, found, workers=workers, how=how, unread=unread)
+
+
+def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], batch: str, how: How) -> Load:
+    """Return the load of several files as one batch with this id; raises as `file_load` does."""
+    contract, now = context.contracts[table], datetime.now(UTC)
+    files = [SourceFile(path) for path in paths]
+    content = hashlib.sha256("".join(file.fingerprint() for file in files).encode()).hexdigest()
+    rows = SeveralRows([FileRows(contract, file, [batch, now, file.name]) for file in files])
+    return Load(context, rows, Batch(batch, f"{FILE}:{content}"), how=how)
 
 
 def batch_of(file: SourceFile, batch: str | None = None) -> Batch:
@@ -81,106 +114,128 @@ def file_size(path: Path) -> int:
 
 
 class Load:
-    """The load of one file into one table; see `ingest_file` for the errors.
+    """The load of one batch into one table; see `ingest_file` for the errors.
 
     Args:
         context: the lake.
-        table: the table.
-        path: the file.
-        batch: id of the batch.
-        member: the file to read in a zip file.
+        rows: the rows of its file or files.
+        batch: the batch.
         workers: processes that read the file; by default this one does.
+        how: whether its rows are added, update those of the same key, or replace all.
+        unread: other files of the zip file.
 
     Attributes:
-        rows: the rows of the file.
+        rows: the rows.
     """
 
     def __init__(
         self,
         context: LakeContext,
-        table: TableName,
-        path: Path,
+        rows: LoadedRows,
+        batch: Batch,
         *,
-        batch: str | None = None,
-        member: str | None = None,
         workers: Workers | None = None,
+        how: How = "append",
+        unread: tuple[str, ...] = (),
     ) -> None:
         self._started = time.perf_counter()
-        contract = context.contracts[table]
-        named = contract.source.member if contract.source else None
-        file = SourceFile(path.absolute() if workers else path, [each for each in (named, member) if each])
         self._context = context
         self._workers = workers
-        self._table = contract.table
-        self._batch = batch_of(file, batch)
-        self.rows = FileRows(contract, file, [self._batch.id, datetime.now(UTC), file.name])
+        self._how = how
+        self._table = rows.contract.table
+        self._batch = batch
+        self.rows = rows
         self._early: tuple[TableMetadata, Written] | None = None
-        unread = file.member.others if file.member else ()
-        self._result = IngestResult(contract.table, file.name, self._batch.id, unread=unread)
+        self._result = IngestResult(self._table, rows.name, batch.id, unread=unread)
 
     def read_early(self, branch: str) -> None:
         """Have workers write the rows for the table as it is on a branch; `commit` takes the files if they fit.
 
         Nothing is read if the table is not there yet, or has the batch.
         """
-        table = self._table_on(branch)
+        table = self._table_at(self._context.pointers(branch).get(self._table))
         if table is not None and self._workers is not None and not self._is_in(table):
-            self._early = table, self._workers.run(on_worker(self.rows.file, self.rows.accepted, table))
+            self._early = table, self._workers.run(on_worker(self.rows, self.rows.accepted, table))
 
     def commit(self, branch: str) -> IngestResult:
         """Write the rows and the refused records to a branch; return the counts."""
-        table = self._table_on(branch)
-        if table is None or not self._is_in(table):  # a known file is not opened: the contract may read others by now
-            found = self.rows.reader.columns
+        self._open(self._context.pointers(branch).get(self._table))
+        with begin(self._context, branch, f"ingest {self.rows.name} into {self._table}") as tx:
+            result = self._write(tx)
+        return self.committed(result, tx)
+
+    def write(self, tx: WriteTransaction) -> IngestResult:
+        """Write the rows and the refused records in a transaction; return the counts, which `committed` completes."""
+        self._open(tx.pointer(self._table))
+        return self._write(tx)
+
+    def committed(self, result: IngestResult, tx: WriteTransaction) -> IngestResult:
+        """Return a result of `write` with the commit of its transaction, and the time since the load began."""
+        commit = tx.commit.id if tx.commit and not result.skipped else None
+        return replace(result, commit=commit, seconds=time.perf_counter() - self._started)
+
+    def _open(self, pointer: str | None) -> None:
+        """Read the header, unless the table has the batch: by now the contract may read other files."""
+        table = self._table_at(pointer)
+        if table is None or not self._is_in(table):
+            found = self.rows.found
             missing = tuple(column.name for column in self.rows.contract.columns if column.name not in found)
             self._result = replace(self._result, missing=missing)
-        message = f"ingest {self.rows.file.name} into {self._table}"
-        with begin(self._context, branch, message) as tx, self._context.engine.session({}) as session:
-            result = self._write(tx, session)
-        seconds = time.perf_counter() - self._started
-        return replace(result, commit=tx.commit.id if tx.commit else None, seconds=seconds)
 
-    def _table_on(self, branch: str) -> TableMetadata | None:
-        pointer = self._context.pointers(branch).get(self._table)
+    def _table_at(self, pointer: str | None) -> TableMetadata | None:
         return None if pointer is None else self._context.metadata.parsed(pointer)
 
     def _is_in(self, table: TableMetadata) -> bool:
         """Return whether a state of the table has a batch of this id."""
         return self._context.batches.of(table.properties).get(self._batch.id) is not None
 
-    def _write(self, tx: WriteTransaction, session: SqlSession) -> IngestResult:
+    def _write(self, tx: WriteTransaction) -> IngestResult:
         """Write the accepted rows in one pass over the file, and in a second one the records not among them."""
-        accepted = _Pass(partial(self._read, self.rows.accepted, session), self._early)
-        refused = _Pass(partial(self._read, self.rows.refused, session))
-        source = WrittenRows(session, "", build=accepted, names=self.rows.columns)
-        added = tx.append(self._table, source, batch=self._batch, received=lambda: accepted.written.received)
-        if added.skipped:
-            return replace(self._result, skipped=True)
-        received, quarantined = accepted.written.received, 0
-        if added.rows_added != received:
-            records = WrittenRows(session, "", build=refused)
-            quarantined = tx.append(self._table.quarantine, records, kind="quarantine").rows_added
-        if received != added.rows_added + quarantined:
+        with self._context.engine.session({}) as session:
+            received, accepted, added = self._write_accepted(tx, session)
+            if added.skipped:
+                return replace(self._result, skipped=True)
+            quarantined, refused = 0, Written()
+            if accepted != received.received:
+                refusing = _Pass(partial(self._read, self.rows.refused, session))
+                records = WrittenRows(session, "", build=refusing)
+                quarantined = tx.append(self._table.quarantine, records, kind="quarantine").rows_added
+                refused = refusing.written
+        if received.received != accepted + quarantined:
             raise SourceError(
-                str(self.rows.file.path),
-                f"of {received} records {added.rows_added} were accepted and {quarantined} refused; "
+                str(self.rows.path),
+                f"of {received.received} records {accepted} were accepted and {quarantined} refused; "
                 "nothing was written.",
                 "This is an error in Lagoa: report it with the contract and the file.",
             )
         return replace(
             self._result,
-            received=received,
-            accepted=added.rows_added,
+            received=received.received,
+            accepted=accepted,
             quarantined=quarantined,
-            rules=refused.written.rules,
-            footer=accepted.written.footer,
-            notes=accepted.written.notes,
+            rules=refused.rules,
+            footer=received.footer,
+            notes=received.notes,
         )
+
+    def _write_accepted(self, tx: WriteTransaction, session: SqlSession) -> tuple[Written, int, WriteResult]:
+        """Write the accepted rows; return what was found in the file, their number, and the result of the write."""
+        if self._how == "merge":
+            stored = self.rows.stored(session)
+            rows = SessionQuery(session, f"SELECT * FROM {stored.name}")  # noqa: S608 - a name of ours
+            return stored.written, stored.rows, tx.merge(self._table, rows, batch=self._batch)
+        accepted = _Pass(partial(self._read, self.rows.accepted, session), self._early)
+        source = WrittenRows(session, "", build=accepted, names=self.rows.columns)
+        if self._how == "replace":
+            added = tx.replace(self._table, source)  # a batch that was there before may be the content of now again
+        else:
+            added = tx.append(self._table, source, batch=self._batch, received=lambda: accepted.written.received)
+        return accepted.written, added.rows_added, added
 
     def _read(self, read: ReadFile, session: SqlSession, table: TableMetadata) -> Written:
         if self._workers is None:
             return read(table, session)
-        return self._workers.run(on_worker(self.rows.file, read, table))
+        return self._workers.run(on_worker(self.rows, read, table))
 
 
 class _Pass:

@@ -26,11 +26,12 @@ from lagoa.errors import LagoaError, RefExists, TerminalError
 from lagoa.prefect.connection import is_configured, on_server_of, runs_of
 from lagoa.prefect.history import server_of
 from lagoa.prefect.logs import shorten_errors
-from lagoa.prefect.tasks import audit, ingest_all, materialize, publish, report_rows, transform
+from lagoa.prefect.tasks import audit, ingest_all, load_sources, materialize, publish, report_rows, transform
 from lagoa.settings import Settings, load_settings
+from lagoa.sources import LoadedSources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from lagoa.branch import Branch, Run
     from lagoa.lake import Lake
@@ -95,11 +96,14 @@ def flow(function: Callable[_P, _R] | None = None, /, **options: Any) -> Any:
     return LakeFlow(function, **{"flow_run_name": lambda: _new_branch(name), "task_runner": runner} | options)
 
 
-def lake_run(folder: str | Path, lake: str | Path = ".") -> Publication | None:
-    """Load the files of a folder on a branch of its own, run the models, audit, publish; called in a flow.
+def lake_run(folder: str | Path | None = None, lake: str | Path = ".") -> Publication | None:
+    """Load what is new on a branch of its own, run the models, audit, publish; called in a flow.
+
+    That is what the declared sources have, and the files of a folder, if one is given.
 
     Args:
-        folder: where the files are; each is named by a contract as its source, or ignored (`ingest_ignore`).
+        folder: where files are, each named by a contract as its source, or ignored (`ingest_ignore`); by default
+            `data` of a lake that declares no sources.
         lake: the lake's folder.
 
     Returns:
@@ -109,20 +113,36 @@ def lake_run(folder: str | Path, lake: str | Path = ".") -> Publication | None:
         SourceError: a file that cannot be read, or that no contract names.
         AuditFailed: a check failed; `main` is unchanged, and the branch stays to look at.
         PublishConflict: another run published changes to the same tables.
+        LagoaError: a source failed; what the others gave is published.
     """
-    folder = Path(folder)
     with run_branch(lake) as (opened, branch):
-        load(opened, branch, folder)
+        sources = [each.name for each in opened.sources()]
+        loaded = load_declared(opened, branch, sources)
+        if folder or not sources:
+            load(opened, branch, Path(folder or Path(lake) / "data"))
         transform(branch)
         audit(branch)
-        return publish(branch, f"{flow_run.flow_name} load of {folder.name}")
+        said = f" of {Path(folder).name}" if folder else ""
+        publication = publish(branch, f"{flow_run.flow_name} load{said}")
+    loaded.raise_failures()
+    return publication
 
 
 def load(lake: Lake, branch: Branch, folder: Path, table: str | None = None) -> None:
     """Load the files of a folder, or those of one table, and keep as artifact `rows` what became of each."""
     with lake.context.engine.shared(_TABLES_AT_ONCE):
         rows = ingest_all(branch, lake.delivery(folder, table=table))
-    report_rows(branch, rows, lake.quarantine(branch.name))
+    report_rows(branch, rows, lake.quarantine(branch.name), rows.summary)
+
+
+def load_declared(lake: Lake, branch: Branch, sources: Sequence[str]) -> LoadedSources:
+    """Load declared sources, and keep as artifact `rows` what became of each file or page."""
+    if not sources:
+        return LoadedSources()
+    with lake.context.engine.shared(_TABLES_AT_ONCE):
+        loaded = load_sources(branch, sources)
+    report_rows(branch, loaded.results, lake.quarantine(branch.name), loaded.summary)
+    return loaded
 
 
 @contextmanager

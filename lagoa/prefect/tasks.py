@@ -10,8 +10,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 
-from lagoa.errors import AuditFailed, NothingToPublish, TransientError
+from lagoa.errors import AuditFailed, LagoaError, NothingToPublish, TransientError
 from lagoa.ingest import FolderResult
+from lagoa.sources import LoadedSources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,6 +64,24 @@ def ingest_all(branch: Branch, delivery: Delivery) -> FolderResult:
         loaded.append(latest[table])
     results = sorted((future.result() for future in loaded), key=lambda each: (each.table, each.source))
     return FolderResult(results, delivery)
+
+
+@task(cache_policy=NO_CACHE, task_run_name="load {source}", tags={"ingest"}, **_RETRIED)
+def load_source(branch: Branch, source: str) -> list[IngestResult]:
+    """Load what is new in a declared source; `branch.load_source` says what is returned and raised."""
+    return branch.load_source(source)
+
+
+def load_sources(branch: Branch, sources: Sequence[str]) -> LoadedSources:
+    """Load sources by `load_source`, some at the same time; one that fails does not hold the others back."""
+    futures = {name: load_source.submit(branch, name, return_state=False) for name in sources}
+    loaded = LoadedSources()
+    for name, future in futures.items():
+        try:
+            loaded.results += future.result()
+        except LagoaError as error:
+            loaded.failures[name] = error
+    return loaded
 
 
 @task(cache_policy=NO_CACHE, tags={"transform"}, **_RETRIED)
@@ -153,15 +172,16 @@ def _entities(done: Materialized) -> str:
     return ", ".join([*written, *(f"{name}: as before" for name in done.kept)])
 
 
-def report_rows(branch: Branch, rows: FolderResult, refused: Sequence[RefusedCount]) -> None:
+def report_rows(branch: Branch, rows: Sequence[IngestResult], refused: Sequence[RefusedCount], said: str) -> None:
     """Keep as artifact `rows` what became of each file's records, and how many of its table wait in quarantine.
 
     Args:
         branch: where the files were loaded.
-        rows: what `ingest_all` returned.
+        rows: what became of each file.
         refused: all records that wait on the branch, whenever they came.
+        said: that in a sentence.
     """
-    get_run_logger().info("%s", rows.summary)
+    get_run_logger().info("%s", said)
     waiting: Counter[TableName] = Counter()
     for each in refused:
         waiting[each.table] += each.records
@@ -179,5 +199,5 @@ def report_rows(branch: Branch, rows: FolderResult, refused: Sequence[RefusedCou
             }
             for result in rows
         ],
-        description=f"{rows.summary}\n\nRows loaded on {branch.name}, and all that wait in quarantine there.",
+        description=f"{said}\n\nRows loaded on {branch.name}, and all that wait in quarantine there.",
     )

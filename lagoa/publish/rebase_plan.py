@@ -309,6 +309,10 @@ class Plan:
         return f"{last.id[:12]} of {last.author}" if last else "main"
 
 
+LOADS = ("append", "merge")
+"""The kinds of writes whose refused records follow them in the same commit."""
+
+
 def with_owners(work: Work, tables: Collection[TableName]) -> list[TableName]:
     """Return tables, each quarantine as the table that refused its records: both go together."""
     known = {*work.catalog.tables(work.head), *work.catalog.tables(work.main), *work.catalog.tables(work.parted)}
@@ -343,7 +347,7 @@ def _writes(work: Work) -> list[Write]:
             loaded = TableName.of_text(load.table) if load is not None else None
             refused = loaded is not None and intent.kind == "quarantine" and table == loaded.quarantine
             found.append(Write(table, intent, commit, load if refused and not intent.key else None))
-            load = intent if intent.kind == "append" else load
+            load = intent if intent.kind in LOADS else load
     return found + _foreign_writes(work, foreign)
 
 

@@ -11,6 +11,7 @@ from lagoa.domain.commits import INTENTS, Change, Intent, intents_of
 from lagoa.domain.faults import fault_point
 from lagoa.domain.tables import TableName
 from lagoa.errors import QueryError, WriteError
+from lagoa.publish.rebase_plan import LOADS
 from lagoa.write import begin
 from lagoa.write.fingerprints import function_of
 from lagoa.write.incoming import IncomingRows
@@ -109,6 +110,11 @@ class Replay:
             intent = write.intent
             if intent.kind == "compact" or (write.load and self._is_dropped(write.load)):
                 continue
+            if intent.position:
+                self._add(tx, table, additions)
+                additions = []
+                tx.note_position(table, *intent.position)
+                continue
             if intent.kind in {"append", "evolve"} or not (intent.key or intent.predicate):
                 additions.append(self._addition(write))
                 continue
@@ -197,6 +203,6 @@ class Replay:
         found = []
         for intent in others:
             found.append(intent)
-            if intent.kind == "append" and intent.batch:
+            if intent.kind in LOADS and intent.batch:
                 found.extend(refused.pop((intent.table, intent.batch.id), ()))
         return [*found, *(each for left in refused.values() for each in left)]

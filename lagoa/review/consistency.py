@@ -24,6 +24,7 @@ from lagoa.errors import CheckError, ContractError, FileError, InvalidName
 from lagoa.formats import FORMATS
 from lagoa.lineage.exposures import read_exposures
 from lagoa.settings import SETTINGS_FILE
+from lagoa.sources import read_sources
 from lagoa.sql_models import SUFFIXES, Models, read_models
 from lagoa.sql_models.dialects import engine_faults
 from lagoa.sql_models.testing.reading import FOLDER as TESTS
@@ -61,6 +62,7 @@ class Consistency:
         check_files: where the check files in which nothing is wrong run, if an engine was given.
         trained: the models of `ml/` that can be trained.
         exposures: how many exposures can be used.
+        sources: how many sources can be.
     """
 
     contracts: tuple[TableName, ...]
@@ -71,6 +73,7 @@ class Consistency:
     check_files: tuple[CheckFilePlace, ...] = ()
     trained: tuple[str, ...] = ()
     exposures: int = 0
+    sources: int = 0
 
     def with_trained(self, trained: tuple[str, ...], faults: tuple[FileError, ...]) -> Consistency:
         """Return the same with what was found in `ml/`."""
@@ -84,6 +87,7 @@ class Consistency:
             "check": len(self.checks),
             "trained model": len(self.trained),
             "exposure": self.exposures,
+            "source": self.sources,
         }
         usable = ", ".join(counted(number, noun) for noun, number in found.items())
         return f"<Consistency: {usable}; {counted(len(self.faults), 'fault')}>"
@@ -114,8 +118,10 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
     tests, errors_of_tests = _read_tests(settings.models_folder, models, reading)
     checks, files, errors_of_checks = _read_checks(context, reading)
     exposures, errors_of_exposures = read_exposures(settings.exposures_folder, reading.contracts)
+    sources, errors_of_sources = read_sources(settings.sources_folder, reading.contracts)
     faults += [*errors_of_tests, *errors_of_checks, *_strays(context), *_teams(context, reading.contracts)]
-    faults += [fault for fault in errors_of_exposures if not _names_broken(fault, reading.broken)]
+    errors_of_tables = (*errors_of_exposures, *errors_of_sources)
+    faults += [fault for fault in errors_of_tables if not _names_broken(fault, reading.broken)]
     return Consistency(
         contracts=reading.contracts.tables,
         models=tuple(sorted(models)),
@@ -124,6 +130,7 @@ def check_files(context: LakeContext, engine: EngineName | None = None) -> Consi
         faults=tuple(sorted(faults, key=_place)),
         check_files=tuple(place_of(context, file, engine, reading.contracts) for file in files) if engine else (),
         exposures=len(exposures),
+        sources=len(sources),
     )
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 from lagoa.catalog.batches import LoadedBatch
-from lagoa.catalog.table_facts import FINGERPRINT
+from lagoa.catalog.table_facts import FINGERPRINT, POSITIONS, positions_of
 from lagoa.domain.commits import INTENTS, Batch, Change, Intent
 from lagoa.domain.faults import fault_point
 from lagoa.domain.lists import counted
@@ -87,6 +87,7 @@ class _Options:
     batch: Batch | str | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     received: Callable[[], int] | None = None
+    position: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +350,19 @@ class WriteTransaction:
         """Return the pointer of a table as it is in this transaction; None if there is none."""
         return self._staged.tables.get(table)
 
+    def note_position(self, table: TableName, source: str, position: str) -> None:
+        """Record how far a table has what a source has once this transaction is committed.
+
+        Args:
+            table: the table; created from its contract if it does not exist.
+            source: name of the source.
+            position: JSON.
+        """
+        target = Target(self._staged, self._context.contracts, table)
+        positions = json.dumps({**positions_of(target.properties), source: json.loads(position)}, sort_keys=True)
+        options = _Options("append", None, {POSITIONS: positions}, position=(source, position))
+        self._stage(target, FileChanges(), options, None)
+
     def keep(self, table: TableName, intent: Intent, columns: WrittenColumns) -> None:
         """Record a write of another state of a table, with the columns of then, that changes nothing in this one."""
         metadata = self._staged.load_table((*table.namespace, table.name)).metadata
@@ -518,6 +532,7 @@ class WriteTransaction:
                 predicate=changes.predicate,
                 fingerprint=options.properties.get(FINGERPRINT),
                 incoming=changes.incoming,
+                position=options.position,
             )
         )
         return replace(result, pointer=table.metadata_location)

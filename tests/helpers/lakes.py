@@ -74,6 +74,10 @@ class LakeFolder:
         """Write the model of a table in Python."""
         return self.file(f"transformations/{table.replace('.', '/')}.py", text)
 
+    def source(self, name: str, **declared: Any) -> Path:
+        """Declare a source."""
+        return self.file(f"sources/{name}.yaml", json.dumps({"owner": "tests"} | declared, indent=1))
+
     def checks(self, table: str, text: str) -> Path:
         """Write the check file of a table."""
         return self.file(f"soda/{table.replace('.', '/')}.yaml", text)

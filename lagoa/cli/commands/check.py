@@ -33,7 +33,7 @@ EngineOption = Annotated[
 def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption = False) -> None:
     """Read all declarations of the lake and list what is wrong with them.
 
-    These are contracts, models, their tests, check files, `ml/` and exposures.
+    These are contracts, models, their tests, check files, `ml/`, exposures and sources.
     """
     with open_here(ctx) as lake, working("reading the declarations"):
         found = lake.check_contracts(engine)
@@ -46,6 +46,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
                 "checks": found.checks,
                 "trained_models": found.trained,
                 "exposures": found.exposures,
+                "sources": found.sources,
                 "faults": [_tell(fault) for fault in found.faults],
                 "check_files": [
                     {
@@ -74,6 +75,7 @@ def check(ctx: typer.Context, engine: EngineOption = None, as_json: JsonOption =
         ]
         usable += [counted(len(found.trained), "trained model")] if found.trained else []
         usable += [counted(found.exposures, "exposure")] if found.exposures else []
+        usable += [counted(found.sources, "source")] if found.sources else []
         if not found.faults:
             say(f"{', '.join(usable)}: nothing is wrong.")
         else:

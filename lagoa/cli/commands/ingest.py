@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lagoa.cli.console import emit_table, hint, number, say, seconds
+from lagoa.cli.console import hint, say
+from lagoa.cli.loads import hint_at_quarantine, show_files, show_loads, tell_loaded
 from lagoa.cli.options import BranchOption, IgnoreOption, IntoOption, JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.publications import finish, place_of, publish_branch, repeated
-from lagoa.domain.lists import counted, listed
+from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,15 +60,15 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
             if branch is None:
                 publication = publish_branch(lake, place, f"Load {source.name}" + (f" into {into}" if into else ""))
         except AuditFailed:
-            _hint_at_quarantine(results, place.name)
+            hint_at_quarantine(results, place.name)
             raise
-        _hint_at_quarantine(results, "main" if publication else place.name)
+        hint_at_quarantine(results, "main" if publication else place.name)
         return place, results, folder, publication
 
     with open_here(ctx) as lake:
         place, results, folder, publication = repeated(lake, lambda: place_of(lake, "ingest", branch), load)
     more = {"delivery": _tell_delivery(folder)} if folder is not None else {}
-    finish([_tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
+    finish([tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
     if publication and not as_json:
         _hint_at_models(lake)
 
@@ -104,7 +105,7 @@ def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json:
             return place.ingest_folder(source, ignore=ignore, on_done=on_done)
         except LagoaError:
             if done and not as_json:
-                _show_files(sorted(done, key=lambda each: (each.table, each.source)))
+                show_files(sorted(done, key=lambda each: (each.table, each.source)))
             if not all(each.skipped for each in done):
                 hint(f"These files are on {place.name}: `lagoa ingest {source} --branch {place.name}` skips them.")
             raise
@@ -112,32 +113,10 @@ def _load_folder(place: Branch, source: Path, ignore: Sequence[str], *, as_json:
 
 def _show_loaded(results: Sequence[IngestResult], folder: FolderResult | None) -> None:
     if folder is None:
-        emit_table(_COLUMNS, map(_row, results), right=_NUMBERS)
+        show_loads(results)
         return
-    _show_files(results)
+    show_files(results)
     say(folder.summary)
-
-
-_COLUMNS = ("table", "received", "accepted", "quarantined", "time", "")
-_NUMBERS = ("received", "accepted", "quarantined", "time")
-
-
-def _show_files(results: Sequence[IngestResult]) -> None:
-    rows = ((row[0], each.source, *row[1:]) for each in results for row in (_row(each),))
-    emit_table((_COLUMNS[0], "file", *_COLUMNS[1:]), rows, right=_NUMBERS, first_out=("time",))
-
-
-def _row(result: IngestResult) -> tuple[str, ...]:
-    figures = (result.received, result.accepted, result.quarantined)
-    counts = ("", "", "") if result.skipped else tuple(map(number, figures))
-    return (str(result.table), *counts, seconds(result.seconds), _note(result))
-
-
-def _hint_at_quarantine(results: Sequence[IngestResult], ref: str) -> None:
-    refused = sum(r.quarantined for r in results if not r.skipped)
-    if refused:
-        at = "" if ref == "main" else f" --ref {ref}"
-        hint(f"{counted(refused, 'record')} went to quarantine: `lagoa quarantine list{at}`.")
 
 
 def _hint_at_models(lake: Lake) -> None:
@@ -145,37 +124,6 @@ def _hint_at_models(lake: Lake) -> None:
 
     if model_files(lake.context.settings.models_folder):  # which of them are stale takes longer than this command may
         hint("Next: `lagoa transform` runs the models whose inputs have changed.")
-
-
-def _note(result: IngestResult) -> str:
-    if result.duplicate_of is not None:
-        return f"the same content as {result.duplicate_of}, loaded once"
-    if result.skipped:
-        return "loaded before"
-    notes = [f"not in the file: {', '.join(result.missing)}"] if result.missing else []
-    notes += [f"not read in the zip file: {listed(result.unread)}"] if result.unread else []
-    notes += [f"{counted(result.footer, 'record')} at the end left out as footer"] if result.footer else []
-    return "; ".join([*notes, *result.notes])
-
-
-def _tell_loaded(result: IngestResult) -> dict[str, Any]:
-    return {
-        "table": str(result.table),
-        "file": result.source,
-        "batch": result.batch,
-        "received": result.received,
-        "accepted": result.accepted,
-        "quarantined": result.quarantined,
-        "rules": dict(result.rules),
-        "missing": list(result.missing),
-        "unread": list(result.unread),
-        "footer": result.footer,
-        "notes": list(result.notes),
-        "skipped": result.skipped,
-        "duplicate_of": result.duplicate_of,
-        "commit": result.commit,
-        "seconds": result.seconds,
-    }
 
 
 def _tell_delivery(folder: FolderResult) -> dict[str, Any]:

@@ -73,6 +73,10 @@ COMMANDS = {
     "report": "reading the audit",
     "ingest ../more.csv --into bronze.people": "loading more.csv",
     "ingest ../deliveries": "loading deliveries: 1 file done, people.csv the latest",
+    "source list": "reading sources/",
+    "source check": "connecting to incoming",
+    "source run": "loading sources",
+    "source status": "reading main",
     "revert main": "undoing main",
     "rollback main~1": "going back to main~1",
     "table restore bronze.people --from main~1": "restoring bronze.people",
@@ -126,6 +130,10 @@ def waited(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.write('backup = { keep = { last = 1 } }\n[profiles.other]\nstate = ".other"\n')
     (folder / "deliveries").mkdir()
     write(folder / "deliveries", "people.csv", MORE.replace("4,", "8,").replace("5,", "9,"))
+    declared = "kind: files\nowner: ana\nconnection: {folder: ../deliveries}\n"
+    (lake / "sources").mkdir()
+    tables = "tables: {bronze.people: {files: '*.csv', still_s: 0}}\n"
+    write(lake / "sources", "incoming.yaml", declared + tables)
     return lake
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,6 +135,24 @@ def test_ingest(tmp_path: Path) -> None:
         shell.run(page.shell())
         with lake.open() as opened:
             assert count(opened, "bronze.people") == 2
+
+
+def test_sources(tmp_path: Path) -> None:
+    with Page("sources.md") as page:
+        lake = LakeFolder(tmp_path / "mylake")
+        for table in ("bronze.orders", "bronze.prices"):
+            lake.contract(table, "id:long! price:decimal(10,2)", source={"format": "csv"})
+        lake.file("sources/shop.yaml", page.text("yaml").replace("/srv/shop", "shop"))
+        for name in ("2026/orders1.csv", "2026/orders2.csv", "prices.csv"):
+            os.utime(lake.file(f"shop/{name}", f"id,price\n{len(name)},{name[-5]}\n".replace("s\n", "0\n")), (0, 0))
+        said = Shell(lake.root).run(page.shell())
+        assert "shop: can be read" in said
+        assert "Nothing new" in said
+        os.utime(lake.file("shop/2026/orders3.csv", "id,price\n3,3\n"), (0, 0))
+        with lake.open() as opened:
+            assert (count(opened, "bronze.orders"), count(opened, "bronze.prices")) == (2, 1)
+            assert "1 delivery loaded" in page.run(lake.root, lake=opened)["loaded"].summary
+            assert count(opened, "bronze.orders") == 3
 
 
 def test_moving(tmp_path: Path) -> None:

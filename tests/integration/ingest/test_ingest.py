@@ -22,7 +22,7 @@ from pyarrow import parquet
 from lagoa.domain.tables import TableName
 from lagoa.errors import BatchChanged, ContractError, RefProtected, SourceError
 from lagoa.ingest import ingest_file, ingest_folder, read_delivery
-from lagoa.ingest.load import Load
+from lagoa.ingest.load import file_load
 from lagoa.quarantine import show_quarantine
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def miscount(stream: Stream) -> None:
 
 def load_meddled(lake: Lake, branch: str, path: Path, meddle: Callable[[Stream], None]) -> None:
     """Load a file, with something done after its hash was taken and before its records are read."""
-    job = Load(lake.context, SALES, path)
+    job = file_load(lake.context, SALES, path)
     job.rows.reader = Meddled(job.rows.reader, meddle)
     job.commit(branch)
 

@@ -26,7 +26,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import SourceError
 from lagoa.formats import FORMATS
 from lagoa.ingest import ingest_file, ingest_folder, read_delivery
-from lagoa.ingest.load import Load
+from lagoa.ingest.load import file_load
 from lagoa.storage.s3 import Keys, S3Server, S3Storage
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def test_a_table_that_changes_after_its_files_were_read_has_them_read_again(
 ) -> None:
     lake.create_branch("work")
     ingest_file(context, "work", SALES, put(tmp_path, "sales-1.csv", "1,1"))
-    load = Load(context, SALES, put(tmp_path, "sales-2.csv", "2,2"), workers=workers)
+    load = file_load(context, SALES, put(tmp_path, "sales-2.csv", "2,2"), workers=workers)
     load.read_early("work")
     lake.branch("work").drop("bronze.sales")
     assert load.commit("work").accepted == 1
@@ -154,7 +154,7 @@ def test_a_table_that_changes_after_its_files_were_read_has_them_read_again(
 
 def test_a_worker_says_that_it_does_not_have_a_file(lake: Lake, workers: OneWorker, tmp_path: Path) -> None:
     path = put(tmp_path, "sales-1.csv", "1,1")
-    load = Load(lake.context, SALES, path, workers=workers)
+    load = file_load(lake.context, SALES, path, workers=workers)
     assert load.rows.reader.columns  # this process has the file
     path.rename(tmp_path / "elsewhere")
     lake.create_branch("work")

@@ -1,22 +1,20 @@
-"""The daily flow: a folder of files in, checked tables on `main`.
+"""The daily flow: what sources and a folder of files have in, checked tables on `main`.
 
 Run it by `lagoa run daily`, or by `lagoa run daily folder=../incoming`.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lagoa.prefect import Publication, flow, lake_run
 
 
 @flow
 def daily(folder: str | None = None, lake: str = ".") -> Publication | None:
-    """Load the files of a folder, run the models, audit, publish.
+    """Load the declared sources and the files of a folder, run the models, audit, publish.
 
     Args:
         folder: where the files are; each is named by a contract as its source, or ignored (`ingest_ignore`). By
-            default the lake's folder `data`.
+            default the lake's folder `data`, if no sources are declared.
         lake: the lake's folder.
     """
-    return lake_run(folder or Path(lake) / "data", lake)
+    return lake_run(folder, lake)

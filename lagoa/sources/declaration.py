@@ -1,0 +1,57 @@
+"""What `sources/<name>.yaml` says, whatever the kind of the source; each kind adds what only it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - pydantic evaluates it
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from lagoa.domain.credentials import SECRET_NAME
+
+Mode = Literal["append", "merge", "replace"]
+"""How what was read gets into its table: rows are added; they update those of the same key; or they replace all."""
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+
+
+class SecretName(BaseModel):
+    """A password or key, by the name under which the lake's secrets have it: a declaration never has the value.
+
+    Attributes:
+        secret: the name, such as `crm-password`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secret: Annotated[str, StringConstraints(pattern=SECRET_NAME.pattern)]
+
+
+class SourceTable(BaseModel):
+    """What is loaded into one table.
+
+    Attributes:
+        mode: how it gets into the table.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Mode = "append"
+
+
+class Declaration(BaseModel):
+    """What is known of every source.
+
+    Attributes:
+        kind: its kind.
+        owner: who answers for it.
+        description: what it is.
+        tables: the tables that are loaded from it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    owner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    description: Annotated[str, StringConstraints(max_length=10_000)] = ""
+    tables: Annotated[Mapping[str, SourceTable], Field(min_length=1)]

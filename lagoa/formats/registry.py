@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lagoa.errors import ContractError
+from lagoa.formats.avro.format import Avro
 from lagoa.formats.csv.format import Csv
 from lagoa.formats.json.format import Json
 from lagoa.formats.parquet.format import Parquet
@@ -19,6 +20,7 @@ _FORMATS: tuple[Format[Any], ...] = (
     Csv(),  # accepts any text, so it comes first: see `find_format`
     Parquet(),
     Json(),
+    Avro(),
 )
 
 FORMATS = {name: each for each in _FORMATS for name in each.names}

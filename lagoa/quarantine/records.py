@@ -56,7 +56,7 @@ class RefusedRecord:
         reason: what is wrong, in words.
         record: its number in its file, from 1.
         byte_offset: where it begins in its file (uncompressed), from 0; None if that is undefined, as in Parquet.
-        raw: its bytes, line ending included; for a Parquet row, the row as JSON.
+        raw: its bytes, line ending included; for a row of a file of types, such as Parquet, the row as JSON.
         source: name of the file.
         batch: id of the batch.
         quarantined_at: when it was refused (UTC).

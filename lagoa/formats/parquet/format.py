@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lagoa.errors import SourceError
 from lagoa.formats.format import Format
 from lagoa.formats.parquet.options import ParquetSource
-from lagoa.formats.shared.files import MAGIC, READ_ERRORS
+from lagoa.formats.shared.files import MAGIC, begins_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,11 +29,7 @@ class Parquet(Format[ParquetSource]):
 
     def recognises(self, file: SourceFile) -> bool:
         """Return whether a file begins as Parquet files do, whatever its name; see `Format.recognises`."""
-        try:
-            with file.open() as stream:
-                return stream.read(len(MAGIC)) == MAGIC
-        except READ_ERRORS as error:
-            raise file.unreadable(error) from error
+        return begins_with(file, MAGIC)
 
     def reader(self, contract: Contract, source: ParquetSource, file: SourceFile) -> ParquetReader:
         """Return the reader of a file; see `Format.reader`."""
@@ -55,7 +51,7 @@ class Parquet(Format[ParquetSource]):
 
     def split(self, contract: Contract, source: ParquetSource, records: Sequence[Kept], *, alone: bool) -> list[Split]:
         """Return the values of refused rows; see `Format.split`."""
-        from lagoa.formats.parquet.resend import split_row
+        from lagoa.formats.shared.json_rows import split_row
 
         del source, alone
         return [split_row(contract, record) for record in records]

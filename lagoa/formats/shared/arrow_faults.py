@@ -51,7 +51,7 @@ def find_faults(columns: Mapping[str, pa.Array], types: Mapping[str, str]) -> di
 def as_json(
     columns: Mapping[str, pa.Array],
     indexes: Sequence[int],
-    instead: Mapping[str, Mapping[int, str]] = MappingProxyType({}),
+    instead: Mapping[str, Mapping[int, object]] = MappingProxyType({}),
 ) -> list[bytes]:
     """Return bad rows as JSON. Text that is not UTF-8 is `{"hex": …}`; a date that cannot be written is its number.
 
@@ -72,6 +72,11 @@ def shown(array: pa.Array, index: int) -> str:
     """Return one value as text, as `as_json` shows it."""
     value = _shown(array, [index])[0]
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_encoded)
+
+
+def for_json(array: pa.Array, index: int) -> Any:
+    """Return one value as `as_json` has it before it is written."""
+    return _shown(array, [index])[0]
 
 
 def parts(array: pa.Array) -> Iterator[tuple[pa.Array, npt.NDArray[np.int64]]]:

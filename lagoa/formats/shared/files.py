@@ -30,6 +30,9 @@ BOM = codecs.BOM_UTF8
 MAGIC = b"PAR1"
 """What a Parquet file begins with."""
 
+AVRO_MAGIC = b"Obj\x01"
+"""What an Avro file begins with."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 
 _UTF16 = "Write `encoding: utf-16` in `lagoa.source` if it is CSV; else convert it: `iconv -f utf-16 -t utf-8`."
@@ -47,7 +50,7 @@ _KINDS = {
     b"\xfd7zXZ": ("an xz file", "Unpack it."),
     b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
     b"ORC": ("an ORC file", "Convert it to Parquet."),
-    b"Obj\x01": ("an Avro file", "Convert it to Parquet."),
+    AVRO_MAGIC: ("an Avro file", "Write `format: avro` in the contract's `lagoa.source`."),
     b"SQLite format 3\0": ("a SQLite database", "Export its tables as CSV or Parquet."),
     b"7z\xbc\xaf": ("a 7z file", "Unpack it."),
     b"Rar!": ("a RAR file", "Unpack it."),
@@ -60,6 +63,19 @@ _KINDS = {
 def kind_of(head: bytes) -> tuple[str, str] | None:
     """Return what a binary file is by its first bytes, and what to do with it; None if they do not show it."""
     return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), None)
+
+
+def begins_with(file: SourceFile, magic: bytes) -> bool:
+    """Return whether the content of a file begins with some bytes.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        with file.open() as stream:
+            return stream.read(len(magic)) == magic
+    except READ_ERRORS as error:
+        raise file.unreadable(error) from error
 
 
 class SourceFile:

@@ -139,7 +139,7 @@ def _at_its_file(file: Path, error: QueryError) -> ModelError:
 
 
 def _iceberg_type(file: Path, name: str, kind: pa.DataType, found: ModelSql) -> str:
-    from lagoa.formats.parquet.infer import iceberg_type
+    from lagoa.formats.shared.arrow_guesses import iceberg_type
 
     try:
         text = iceberg_type(kind)

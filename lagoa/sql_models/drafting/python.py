@@ -61,7 +61,7 @@ def python_columns(
 
 
 def _column(model: Model, field: pa.Field) -> DraftColumn:
-    from lagoa.formats.parquet.infer import iceberg_type
+    from lagoa.formats.shared.arrow_guesses import iceberg_type
     from lagoa.formats.shared.arrow_types import held
 
     line = model.function.line if model.function else None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from avro_files import block, header, long, text
 from hypothesis import given
 from hypothesis import strategies as st
 from lakes import LakeFolder
@@ -311,6 +313,28 @@ def test_rows_of_parquet_go_back_as_they_came(place: Place) -> None:
     result = lax.branch("dev").retry_quarantine(A)
     assert (result.accepted, dict(result.rules)) == (1, {"encoding": 1})
     assert rows(lax, f"SELECT k, l, t, z FROM {A}") == [(20, [0.1], "fine", b"\0\xff")]
+
+
+def test_rows_of_avro_go_back_as_they_came(place: Place) -> None:
+    columns = {"k": INT, "d": {"logicalType": "number", "physicalType": "decimal(4, 2)"}, "t": TEXT}
+    decimal = {"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2}
+    kinds = {"k": "long", "d": decimal, "t": "string"}
+    schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in kinds.items()]}
+    made = [
+        long(1) + text(b"\x7f\xff") + text("a"),
+        long(20) + text(b"\1") + text("b"),
+        long(2) + text(b"\1") + text(b"\xff"),
+    ]
+    path = place.root / "a.avro"
+    path.write_bytes(header(schema) + block(made))
+    lake = place.lake(columns, {"format": "avro"})
+    result = lake.create_branch("dev").ingest(path, A)
+    assert (result.accepted, result.rules) == (0, {"type/d": 1, "range/k": 1, "encoding": 1})
+    wide = {"k": LAX, "d": {"logicalType": "number", "physicalType": "decimal(6, 2)"}, "t": TEXT}
+    lax = place.lake(wide, {"format": "avro"})
+    result = lax.branch("dev").retry_quarantine(A)
+    assert (result.accepted, dict(result.rules)) == (2, {"encoding": 1})
+    assert rows(lax, f"SELECT k, d, t FROM {A} ORDER BY k") == [(1, Decimal("327.67"), "a"), (20, Decimal("0.01"), "b")]
 
 
 def test_values_take_the_place_of_those_received(place: Place) -> None:

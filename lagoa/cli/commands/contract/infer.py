@@ -30,7 +30,7 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         list[Path] | None,
         typer.Argument(
             metavar="FILE",
-            help="CSV, JSON, JSON lines or Parquet; text may be compressed (.gz, .zip). With --table, several "
+            help="CSV, JSON, JSON lines, Parquet or Avro; text may be compressed (.gz, .zip). With --table, several "
             "files or a folder are looked at together.",
         ),
     ] = None,

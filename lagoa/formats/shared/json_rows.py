@@ -1,4 +1,4 @@
-"""Splits refused Parquet rows, which the quarantine keeps as JSON that Lagoa wrote, into columns again."""
+"""Splits refused rows of typed files, which the quarantine keeps as JSON that Lagoa wrote, into columns again."""
 
 from __future__ import annotations
 

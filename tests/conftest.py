@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from effort import FACTOR
 from hypothesis import HealthCheck, settings
@@ -13,6 +15,12 @@ settings.register_profile("lagoa", derandomize=FACTOR == 1, deadline=None, suppr
 settings.load_profile("lagoa")
 
 pytest.register_assert_rewrite("counterexamples", "older_lakes")  # they have tests that several files share
+
+
+def pytest_collection_finish():
+    """Let the garbage collector leave alone what lasts for the whole run: modules, and thousands of tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

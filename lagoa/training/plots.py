@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lagoa.training.evaluation import Evaluation
 
 _SHOWN = 12
+_LETTER = 0.09
+"""Inches that a letter of a name beside a bar takes at most, on average."""
 
 
 def draw(folder: Path, model: Model, run: TrainingRun, found: Evaluation) -> None:
@@ -31,14 +33,16 @@ def draw(folder: Path, model: Model, run: TrainingRun, found: Evaluation) -> Non
         found: what its test found.
     """
     with extra("ml", NEEDS):
+        from matplotlib import rc_context
         from matplotlib.figure import Figure  # not pyplot, which keeps figures and looks for a screen
 
     folder.mkdir(parents=True, exist_ok=True)
 
     def saved(name: str, paint: Any, width: float = 5) -> None:
-        figure = Figure(figsize=(width, 4), layout="constrained")
+        figure = Figure(figsize=(width, 4))  # without a layout that is found by drawing: that takes as long again
         paint(figure)
-        figure.savefig(folder / f"{name}.svg")
+        with rc_context({"svg.fonttype": "none"}):  # text stays text
+            figure.savefig(folder / f"{name}.svg")
 
     if model.definition.kind == "probability":
         scores = Probabilities(found.label, found.predictions[:, 0])
@@ -46,8 +50,11 @@ def draw(folder: Path, model: Model, run: TrainingRun, found: Evaluation) -> Non
         saved("calibration", lambda figure: _calibration(figure, scores))
     else:
         saved("quantiles", lambda figure: _quantiles(figure, model, found.label, found.predictions))
-    saved("importances", lambda figure: _bars(figure, run.importances, f"{model.definition.metric} lost when shuffled"))
-    saved("drift", lambda figure: _bars(figure, run.drift, "population stability index, learned from against tested"))
+    lost = f"{model.definition.metric} lost when shuffled"
+    names = 0.3 + _LETTER * max((len(name) for name in [*run.importances, *run.drift]), default=0)
+    saved("importances", lambda figure: _bars(figure, run.importances, lost, names), 4 + names)
+    shifted = "population stability index, learned from against tested"
+    saved("drift", lambda figure: _bars(figure, run.drift, shifted, names), 4 + names)
 
 
 def _ranking(figure: Any, scores: Probabilities) -> None:
@@ -77,9 +84,10 @@ def _quantiles(figure: Any, model: Model, label: np.ndarray, predicted: np.ndarr
     axes.set(title="Calibration", xlabel="quantile", ylabel="share at or below it")
 
 
-def _bars(figure: Any, values: Mapping[str, float], title: str) -> None:
+def _bars(figure: Any, values: Mapping[str, float], title: str, names: float) -> None:
     shown = list(values.items())[:_SHOWN][::-1]
     axes = figure.subplots()
+    figure.subplots_adjust(left=names / figure.get_figwidth(), right=0.97)
     axes.barh([name for name, _ in shown], [value for _, value in shown])
     axes.set(title=title)
     axes.title.set_fontsize("small")

@@ -11,6 +11,7 @@ from pyiceberg.manifest import DATA_FILE_TYPE, DataFile, ManifestContent, Manife
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.table import TableProperties
 from pyiceberg.table.snapshots import Operation, Summary
+from pyiceberg.table.sorting import SortField, SortOrder
 from pyiceberg.table.update.snapshot import _SnapshotProducer
 from pyiceberg.utils.concurrent import ExecutorFactory
 
@@ -219,6 +220,15 @@ def without_partitions(metadata: TableMetadata) -> TableMetadata:
     """Return a table's metadata for writing files of one partition, which `in_partition` gives them."""
     spec = PartitionSpec(spec_id=metadata.default_spec_id)
     return metadata.model_copy(update={"partition_specs": [spec]})
+
+
+def by_partition(metadata: TableMetadata) -> TableMetadata:
+    """Return a table's metadata for writing files of one partition after the other, each in the table's order."""
+    if metadata.spec().is_unpartitioned():
+        return metadata
+    keys = [SortField(source_id=field.source_id, transform=field.transform) for field in metadata.spec().fields]
+    order = SortOrder(*keys, *metadata.sort_order().fields, order_id=metadata.default_sort_order_id)
+    return metadata.model_copy(update={"sort_orders": [order]})
 
 
 def in_partition(file: DataFile, partition: Record) -> DataFile:

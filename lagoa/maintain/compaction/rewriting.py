@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from lagoa.domain.faults import fault_point
 from lagoa.domain.sql_names import name_in_sql, names_in_sql
 from lagoa.errors import WriteError
-from lagoa.write.rewrite import Rewrite, in_partition, without_partitions, without_statistics
+from lagoa.write.rewrite import Rewrite, by_partition, in_partition, without_partitions, without_statistics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,9 @@ def _written(session: SqlSession, need: Need, source: str, group: Group) -> tupl
 def _files(session: SqlSession, query: str, need: Need, group: Group) -> list[DataFile]:
     partition = group.partition
     if partition is None:
-        return session.write(query, need.metadata)
+        # One partition after the other: else as many files are open as there are partitions, each with rows of its own
+        # in memory, and are closed and begun anew all the time.
+        return session.write(query, by_partition(need.metadata))
     # It is known from the old files, so that nothing has to be kept apart.
     return [in_partition(file, partition) for file in session.write(query, without_partitions(need.metadata))]
 

@@ -70,9 +70,10 @@ def _members(kind: Any) -> list[Any]:
     return [kind]
 
 
-def explained(location: Location, error: ErrorDetails, known: list[str]) -> tuple[str, str]:
-    """Return what is wrong and what to do about it."""
+def explained(location: Location, error: ErrorDetails, known: list[str], *, hidden: bool = False) -> tuple[str, str]:
+    """Return what is wrong and what to do about it; the value itself, unless it is `hidden`."""
     what, value = spelled(location), error["input"]
+    said = "" if hidden else f"; it is {value!r}"
     if error["type"] == "extra_forbidden":
         key = str(location[-1])
         where = f" in {spelled(location[:-1])}" if len(location) > 1 else ""
@@ -84,5 +85,5 @@ def explained(location: Location, error: ErrorDetails, known: list[str]) -> tupl
         return f"{what} is missing.", "Add it."
     if wanted := _KINDS.get(error["type"]):
         quotes = wanted == "text" and not isinstance(value, dict | list)
-        return f"{what} must be {wanted}; it is {value!r}.", "Put it in quotes." if quotes else "Fix the value."
-    return f"{what}: {error['msg']}; it is {value!r}.", "Fix the value."
+        return f"{what} must be {wanted}{said}.", "Put it in quotes." if quotes else "Fix the value."
+    return f"{what}: {error['msg']}{said}.", "Fix the value."

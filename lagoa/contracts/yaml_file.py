@@ -98,12 +98,14 @@ class YamlFile:
         noun: what kind of file it is, for errors.
         advice: what to do if it is not such a file.
         failure: the class of its errors.
+        hidden: keys of the file whose values no error shows.
         faults: the errors collected by `going_on`.
     """
 
     noun: ClassVar[str]
     advice: ClassVar[str]
     failure: ClassVar[type[FileError]]
+    hidden: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, path: Path) -> None:
         """Read the file.
@@ -186,7 +188,8 @@ class YamlFile:
         errors: list[FileError] = []
         for place, error in deepest:
             where = places.get(place[0], place[:1]) + place[1:] if place else place
-            errors.append(self.error(where, *explained(where, error, known_keys(model, place[:-1]))))
+            hidden = where[:1] in {(key,) for key in self.hidden}
+            errors.append(self.error(where, *explained(where, error, known_keys(model, place[:-1]), hidden=hidden)))
         errors.sort(key=lambda each: each.line or 0)
         self.faults += errors
         raise errors[0]

@@ -90,13 +90,14 @@ def file_load(  # noqa: PLR0913 - each is the caller's choice
     return Load(context, rows, found, workers=workers, how=how, unread=unread)
 
 
-def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], batch: str, how: How) -> Load:
-    """Return the load of several files as one batch with this id; raises as `file_load` does."""
+def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], how: How) -> Load:
+    """Return the load of several files as one batch; raises as `file_load` does."""
     contract, now = context.contracts[table], datetime.now(UTC)
     files = [SourceFile(path) for path in paths]
     content = hashlib.sha256("".join(file.fingerprint() for file in files).encode()).hexdigest()
-    rows = SeveralRows([FileRows(contract, file, [batch, now, file.name]) for file in files])
-    return Load(context, rows, Batch(batch, f"{FILE}:{content}"), how=how)
+    batch = Batch(content[:_ID_LENGTH], f"{FILE}:{content}")
+    rows = SeveralRows([FileRows(contract, file, [batch.id, now, file.name]) for file in files])
+    return Load(context, rows, batch, how=how)
 
 
 def batch_of(file: SourceFile, batch: str | None = None) -> Batch:

@@ -25,6 +25,21 @@ Position: TypeAlias = "dict[str, Any]"
 
 
 @dataclass(frozen=True, slots=True)
+class BadAnswer:
+    """What a source gave that has no records in the form that is declared: it goes to the table's quarantine whole.
+
+    Attributes:
+        name: a name for it.
+        content: its bytes.
+        reason: what is wrong with it, in words.
+    """
+
+    name: str
+    content: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Extract:
     """What is committed together: some records of one table, and the position behind them.
 
@@ -32,13 +47,12 @@ class Extract:
         files: files with the records as the source gave them, in the form that the contract describes, in their order.
             Those in `Workplace.folder` may be deleted when the next extract is asked for.
         position: where the next read begins; None if the batches that the table has say what is new.
-        batch: the id of the batch that it is, the same each time that the same is read; by default that of the content
-            of its only file.
+        bad: answers that are no records; an error follows.
     """
 
     files: tuple[Path, ...]
     position: Position | None = None
-    batch: str | None = None
+    bad: tuple[BadAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +63,14 @@ class Workplace:
         root: the lake's folder: paths in a declaration begin there.
         folder: an empty folder for files that are not kept.
         secret: returns the value of a secret by its name; raises as the port `Secrets` does.
+        records_of: returns where the records of a table are in a document, as its contract says (`records`).
         clock: returns the time (UTC).
     """
 
     root: Path
     folder: Path
     secret: Callable[[str], SecretStr]
+    records_of: Callable[[str], str | None]
     clock: Callable[[], datetime]
 
 

@@ -43,6 +43,7 @@ class _SourceFile(YamlFile):
     noun: ClassVar[str] = "declaration of a source"
     advice: ClassVar[str] = "Look at docs/sources.md for one."
     failure: ClassVar[type[FileError]] = DeclarationError
+    hidden: ClassVar[tuple[str, ...]] = ("connection",)  # somebody may have written a password there
 
 
 def read_sources(folder: Path, contracts: Contracts) -> tuple[Mapping[str, Source], tuple[FileError, ...]]:

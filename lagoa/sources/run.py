@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import uuid
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import positions_of
 from lagoa.domain.faults import fault_point
+from lagoa.domain.tables import TableName
 from lagoa.ingest.load import file_load, files_load
+from lagoa.sources.bad_answers import quarantine_answer
 from lagoa.sources.kind import Workplace
 from lagoa.sources.registry import KINDS
 from lagoa.write import begin
@@ -19,8 +21,9 @@ from lagoa.write import begin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pydantic import SecretStr
+
     from lagoa.context import LakeContext
-    from lagoa.domain.tables import TableName
     from lagoa.ingest import IngestResult
     from lagoa.sources.declaration import Mode
     from lagoa.sources.kind import Connection, Extract, Position
@@ -33,9 +36,19 @@ def connected(context: LakeContext, source: Source) -> Iterator[Connection]:
     scratch = context.settings.state_folder / "sources"
     scratch.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f"{source.name}-", dir=scratch) as folder:
-        place = Workplace(context.settings.root, Path(folder), context.secrets.get, context.clock)
+        place = Workplace(
+            root=context.settings.root,
+            folder=Path(folder),
+            secret=partial(_secret, context),
+            records_of=lambda table: getattr(context.contracts[TableName.parse(table)].source, "records", None),
+            clock=context.clock,
+        )
         with KINDS[source.declared.kind].open(source.name, source.declared, place) as connection:
             yield connection
+
+
+def _secret(context: LakeContext, name: str) -> SecretStr:
+    return context.secrets.get(name)  # opened when a source has one
 
 
 def load_source(
@@ -91,14 +104,16 @@ def _load(
     """Load one extract as one commit; yield what became of its files, if it has any."""
     load = None
     if len(extract.files) == 1:
-        load = file_load(context, table, extract.files[0], batch=extract.batch, how=mode)
+        load = file_load(context, table, extract.files[0], how=mode)
     elif extract.files:
-        load = files_load(context, table, extract.files, extract.batch or uuid.uuid4().hex, mode)
+        load = files_load(context, table, extract.files, mode)
     moved = extract.position is not None and extract.position != position_of(context, branch, table, source)
     with begin(context, branch, f"load {table} from {source}") as tx:
         result = load.write(tx) if load else None
         if moved:
             tx.note_position(table, source, json.dumps(extract.position, sort_keys=True))
+        for answer in extract.bad:
+            quarantine_answer(context, tx, table, answer)
         fault_point("source.written")
     if load and result:
         yield load.committed(result, tx)

@@ -103,6 +103,9 @@ LEFT_OUT = {
         "main is now at 3f2a9c01be77 (silver.orders), published 2026-": OUTPUT,
     },
     "reference-lake.md": {"lagoa test": "the tests of that folder: integration/reference_lake/test_content.py"},
+    "sources.md": {
+        "kind: rest": "a declaration: integration/sources/test_rest.py",
+    },
     "stack.md": {
         "lagoa stack up": STACK,
         "[profiles.stack]": STACK,

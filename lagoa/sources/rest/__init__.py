@@ -1,0 +1,1 @@
+"""APIs that answer in pages over HTTP."""

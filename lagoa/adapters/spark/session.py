@@ -36,6 +36,9 @@ _LEAST = (4, 1)
 _HERE = "127.0.0.1"
 _WAIT_S = 5
 
+_OF_JAVA: dict[str, bytes] = {}
+"""The settings that the Java process of this one was started with."""
+
 _OF_SPARK = {
     "spark.driver.host": _HERE,
     "spark.driver.bindAddress": _HERE,
@@ -112,6 +115,8 @@ def start(options: SparkOptions) -> SparkSession:
         for name, value in _OF_SPARK.items():
             builder = builder.config(name, value)
     try:
+        if not options.master.startswith(CONNECT):
+            _fit_java(options)
         with _surroundings(options.conf):
             session: SparkSession = builder.getOrCreate()
             version = str(session.version)
@@ -122,6 +127,32 @@ def start(options: SparkOptions) -> SparkSession:
         session.stop()
         raise EngineTooOld("Spark", options.master, version, ".".join(map(str, _LEAST)))
     return session
+
+
+def _fit_java(options: SparkOptions) -> None:
+    """End the Java process of earlier Sparks of this process if it was started with other settings.
+
+    PySpark starts one and keeps it: it would run the next Spark with the settings that it read then.
+
+    Raises:
+        EngineUnavailable: a Spark with other settings is running in it.
+    """
+    from pyspark import SparkContext
+
+    wanted = (options.conf / "spark-defaults.conf").read_bytes()
+    with SparkContext._lock:
+        gateway, running = SparkContext._gateway, SparkContext._active_spark_context
+        other = _OF_JAVA.get("settings") != wanted
+        if running is not None and (other or running.master != options.master):
+            message = "with other settings is running in this process, which can have one: end that first"
+            raise EngineUnavailable("Spark", message)
+        if gateway is not None and other:
+            gateway.shutdown()
+            if gateway.proc is not None:
+                gateway.proc.stdin.close()  # by which it ends
+                gateway.proc.wait(_WAIT_S)
+            SparkContext._gateway = SparkContext._jvm = None
+        _OF_JAVA["settings"] = wanted
 
 
 @contextmanager

@@ -19,7 +19,12 @@ from tests.engines.comparing import differences
 from tests.stack.test_daily import MODELS, deliver_again
 from tests.stack.test_sign_in import WORK, Servers, reference_lake
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [
+    pytest.mark.timeout(1800),
+    # PySpark has a connection for each thread, and leaves it to the garbage collector to close it.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ pytestmark = [
     pytest.mark.timeout(900),
     # PySpark has a connection for each thread, and leaves it to the garbage collector to close it.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
 WORKING = "an executor works"

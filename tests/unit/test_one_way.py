@@ -6,6 +6,7 @@ A second way would need what these tests look for. They do not find one that nee
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,22 +22,29 @@ REPLACING = {"replaced_files", "rows_by_file"}
 
 def doubles_quotes(tree: ast.Module) -> bool:
     """Return whether a quote is doubled: `.replace("'", "''")`, or `quoted=True` of sqlglot."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in nodes(tree) if isinstance(node, ast.Call)]
     texts = [[getattr(each, "value", None) for each in call.args] for call in calls]
     named = [(word.arg, getattr(word.value, "value", None)) for call in calls for word in call.keywords]
     return ("quoted", True) in named or any([quote, quote * 2] in texts for quote in QUOTES)
 
 
+@cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Return all nodes of a module."""
+    return list(ast.walk(tree))
+
+
 def suggests(tree: ast.Module) -> bool:
     """Return whether words are compared by similarity, or a suggestion is worded."""
-    worded = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    worded = (node for node in nodes(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
     return bool(names(tree) & SUGGESTING) or any(each.value.startswith(" Did you mean") for each in worded)
 
 
+@cache
 def names(tree: ast.Module) -> set[str]:
     """Return every name that a module imports, reads or calls."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         match node:
             case ast.Import() | ast.ImportFrom():
                 found |= {each.name.partition(".")[0] for each in node.names}
@@ -49,9 +57,14 @@ def names(tree: ast.Module) -> set[str]:
 
 def modules(matches) -> set[str]:
     """Return the modules of Lagoa that match."""
-    files = sorted(PACKAGE.rglob("*.py"))
-    assert len(files) > 100
-    return {str(file.relative_to(PACKAGE)) for file in files if matches(ast.parse(file.read_text("utf-8")))}
+    assert len(parsed()) > 100
+    return {name for name, tree in parsed().items() if matches(tree)}
+
+
+@cache
+def parsed() -> dict[str, ast.Module]:
+    """Return each module of Lagoa, parsed once for all tests."""
+    return {str(file.relative_to(PACKAGE)): ast.parse(file.read_text("utf-8")) for file in PACKAGE.rglob("*.py")}
 
 
 def test_one_module_quotes_in_sql() -> None:

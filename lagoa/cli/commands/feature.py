@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from lagoa.bootstrap import open_online_features
 from lagoa.cli.console import emit_json, emit_rows, emit_table, hint, moment, number, say, short
 from lagoa.cli.options import JsonOption, exported_settings, lake_settings, open_here
 from lagoa.cli.progress import working
 from lagoa.domain.optional import extra
-from lagoa.features.online import applied
 
 feature = typer.Typer(
     add_completion=False,
@@ -31,6 +29,9 @@ def feature_list(
     as_json: JsonOption = False,
 ) -> None:
     """List the features that were applied, with their types, and who uses them."""
+    from lagoa.bootstrap import open_online_features
+    from lagoa.features.online import applied
+
     with working("reading the registry"):
         definitions = applied(open_online_features(lake_settings(ctx)))
     rows = [
@@ -74,6 +75,7 @@ def feature_list(
 @feature.command()
 def plan(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show what `lagoa feature apply` would change, and which services that would break; nothing is done."""
+    from lagoa.bootstrap import open_online_features
     from lagoa.features.changes import changes
 
     settings = exported_settings(ctx)
@@ -105,7 +107,9 @@ def plan(ctx: typer.Context, as_json: JsonOption = False) -> None:
 @feature.command()
 def apply(ctx: typer.Context) -> None:
     """Apply the files of feature_store/, as `feast apply` does; what a service uses cannot change its type or go."""
+    from lagoa.bootstrap import open_online_features
     from lagoa.features.changes import changes
+    from lagoa.features.online import applied
 
     settings = exported_settings(ctx)
     store = open_online_features(settings)

@@ -11,7 +11,6 @@ from lagoa.cli.completion import complete_branch
 from lagoa.cli.console import emit_json, hint, relative, say
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
-from lagoa.cli.reviews import say_review, tell_review
 
 if TYPE_CHECKING:
     from lagoa.review.request import Review
@@ -36,6 +35,7 @@ def review(
 
     Nothing is published.
     """
+    from lagoa.cli.reviews import say_review, tell_review
     from lagoa.errors import NothingToPublish
 
     if markdown and as_json:

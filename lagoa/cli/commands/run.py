@@ -14,7 +14,6 @@ from lagoa.cli.console import say
 from lagoa.cli.options import ENGINE, PROFILE, EngineOption, lake_folder
 from lagoa.cli.progress import working
 from lagoa.cli.publications import say_published
-from lagoa.settings import ENGINE_VARIABLE, PROFILE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +39,8 @@ def run(
     engine: EngineOption = None,  # noqa: ARG001 - kept by its callback
 ) -> None:
     """Run a flow of the lake; the exit code is its outcome."""
+    from lagoa.settings import ENGINE_VARIABLE, PROFILE_VARIABLE
+
     root = lake_folder(ctx).resolve()
     if PROFILE in ctx.meta:
         os.environ[PROFILE_VARIABLE] = ctx.meta[PROFILE]  # the flow opens the lake itself

@@ -14,7 +14,6 @@ from lagoa.cli.console import emit_json, emit_table, hint, moment, say, short
 from lagoa.cli.options import JsonOption, open_here
 from lagoa.cli.progress import working
 from lagoa.cli.refs import FromOption, NameArgument
-from lagoa.connect import trino_of
 from lagoa.domain.ports.sql_catalogs import catalog_of
 from lagoa.errors import SqlServerUnavailable, StackError
 
@@ -63,6 +62,8 @@ def sandbox_create(
     ] = False,
 ) -> None:
     """Create a sandbox: a branch with a time to live, on the stack a catalog of Trino, too; no data is copied."""
+    from lagoa.connect import trino_of
+
     lives = _time(ttl)
     with open_here(ctx) as lake, working(f"creating {name}"):
         made = lake.create_sandbox(name, source, lives, read_only=read_only)

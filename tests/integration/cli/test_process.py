@@ -40,6 +40,18 @@ def test_commands_that_work_on_data_do_not_import_prefect(loaded):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_help_needs_nothing_of_what_commands_work_with(tmp_path):
+    code = (
+        "import sys; from lagoa.cli.main import app\n"
+        "try:\n    app(['--help'], prog_name='lagoa')\nexcept SystemExit:\n    pass\n"
+        "slow = {'pydantic', 'pyiceberg', 'duckdb', 'pandas', 'pyarrow', 'lagoa.settings', 'lagoa.contracts'}\n"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Daily path" in done.stdout, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_ctrl_c_ends_a_query_without_a_traceback(loaded, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise RuntimeError("Query interrupted")

@@ -17,7 +17,6 @@ from lagoa.cli.progress import working
 from lagoa.domain.lists import counted
 from lagoa.domain.selection import Selection
 from lagoa.domain.tables import TableName
-from lagoa.formats.shared.shown import shown
 
 if TYPE_CHECKING:
     from lagoa.quarantine import RefusedRecord
@@ -70,6 +69,8 @@ def show(  # noqa: PLR0913 - options of the command
 
 
 def _row(record: RefusedRecord, encoding: str) -> list[str]:
+    from lagoa.formats.shared.shown import shown
+
     return [record.source, number(record.record), record.rule, record.reason, shown(record.raw, encoding).rstrip()]
 
 
@@ -97,6 +98,8 @@ def _fate(record: RefusedRecord) -> str:
 
 
 def _tell(record: RefusedRecord, encoding: str) -> dict[str, Any]:
+    from lagoa.formats.shared.shown import shown
+
     return {
         "rule": record.rule,
         "column": record.column,

@@ -9,7 +9,6 @@ import typer
 from lagoa.cli.console import emit_json, emit_table, hint, moment, one_line, say, short, shorten, text_of
 from lagoa.cli.options import JsonOption, PersonalOption, RefOption, TableArgument, open_here
 from lagoa.cli.progress import working
-from lagoa.contracts.scd2 import FROM
 from lagoa.domain.lists import counted
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ def blame(  # noqa: PLR0913 - options of the command
 
 
 def _show(found: Blame, *, every: bool) -> None:
+    from lagoa.contracts.scd2 import FROM
     from lagoa.review.blame import shown_key
 
     say(one_line(f"{found.table} at {found.ref} ({short(found.commit)}): {shown_key(found.key)}"))

@@ -264,8 +264,7 @@ class _Collector:
         trash = TrashFolder(self._storage)
         trash.begin(name, self._garbage)
         fault_point("collect.begun")
-        for place, _ in self._garbage:
-            trash.put(name, place)
+        for _ in trash.put(name, (place for place, _ in self._garbage)):
             fault_point("collect.moved")
         return name
 

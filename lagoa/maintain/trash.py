@@ -71,10 +71,10 @@ class TrashFolder:
         """Write the list of what is going to be moved: places and sizes; raises `OSError`, as of a full disk."""
         write_list(self._storage, f"{self._place}/{name}/{LIST}", files)
 
-    def put(self, name: str, place: str) -> bool:
-        """Move a file into the trash of a collection; return whether it was there."""
-        path = place.removeprefix(f"{self._here}/")
-        return self._storage.move(self._location(path), f"{self._place}/{name}/files/{path}")
+    def put(self, name: str, places: Iterable[str]) -> Iterator[bool]:
+        """Move files into the trash of a collection; yield, for each that is done, whether it was there."""
+        paths = (place.removeprefix(f"{self._here}/") for place in places)
+        return self._storage.move_all((self._location(path), self._in_trash(name, path)) for path in paths)
 
     def bring_back(self, name: str) -> int:
         """Move the files of a collection back to where they were; return how many.
@@ -87,9 +87,8 @@ class TrashFolder:
         if name not in {each.name for each in self.all()}:
             raise RefNotFound(name, "no such collection is in the trash", "`lagoa maintain --trash` lists them.")
         self._storage.discard(f"{self._storage.home}/{FOUND}")
-        count = 0
-        for path, _ in self._listed(name):
-            count += self._storage.move(f"{self._place}/{name}/files/{path}", self._location(path))
+        moves = ((self._in_trash(name, path), self._location(path)) for path, _ in self._listed(name))
+        count = sum(self._storage.move_all(moves))
         self._storage.discard(f"{self._place}/{name}/files")
         self._storage.discard(f"{self._place}/{name}")
         return count
@@ -99,14 +98,16 @@ class TrashFolder:
         oldest = datetime.fromtimestamp(store_now_s, UTC) - timedelta(days=days)
         old = [each for each in self.all() if each.moved_at <= oldest]
         for each in old:
-            for path, _ in self._listed(each.name):
-                self._storage.delete_moved(f"{self._place}/{each.name}/files/{path}", self._location(path))
-            self._storage.discard(f"{self._place}/{each.name}/files")
+            moved = ((self._in_trash(each.name, path), self._location(path)) for path, _ in self._listed(each.name))
+            self._storage.delete_moved(f"{self._place}/{each.name}/files", moved)
             self._storage.discard(f"{self._place}/{each.name}")  # with the list, last of all
         return old
 
     def _location(self, path: str) -> str:
         return self._storage.location_of(f"{self._here}/{path}")
+
+    def _in_trash(self, name: str, path: str) -> str:
+        return f"{self._place}/{name}/files/{path}"
 
     def _listed(self, name: str) -> Iterator[tuple[str, int]]:
         return read_list(self._storage, f"{self._place}/{name}/{LIST}")

@@ -14,7 +14,7 @@ from lagoa.storage.places import Places
 from lagoa.storage.port import Stored, local_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pyarrow.fs import FileSystem
     from pyiceberg.io import FileIO
@@ -126,14 +126,23 @@ class LocalStorage:
                 source.parent.rmdir()
         return True
 
-    def delete_moved(self, location: str, moved_from: str) -> None:
-        """Delete a file that `move` has moved, and the cold file of its former place if it is a link to that."""
-        path, former = Path(self.path(location)), Path(self.path(moved_from))
-        if self._cold and path.is_symlink() and not os.path.lexists(former):
-            cold = Path(self._cold) / former.relative_to(self.location)
-            if path.readlink() == cold:
-                cold.unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> Iterator[bool]:
+        """Move files one after the other; raises `OSError`."""
+        return (self.move(location, to) for location, to in moves)
+
+    def delete_moved(self, folder: str, moved: Iterable[tuple[str, str]]) -> None:
+        """Delete files that `move` has moved, the cold files of former places that are links to these, and the folder.
+
+        Raises `OSError`.
+        """
+        for location, moved_from in moved:
+            path, former = Path(self.path(location)), Path(self.path(moved_from))
+            if self._cold and path.is_symlink() and not os.path.lexists(former):
+                cold = Path(self._cold) / former.relative_to(self.location)
+                if path.readlink() == cold:
+                    cold.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+        self.discard(folder)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return nothing: a file system has no uploads."""

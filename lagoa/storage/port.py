@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from pyiceberg.io import FileIO
@@ -129,8 +129,19 @@ class Storage(Protocol):
         Its time stays in a folder; in an object store it is that of the move.
         """
 
-    def delete_moved(self, location: str, moved_from: str) -> None:
-        """Delete a file that `move` has moved, with its cold file if it has one. Raises `OSError`."""
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> Iterator[bool]:
+        """Move files as `move` does, each from a location to one; yield, for each that is done, whether it was there.
+
+        In an object store some are moved at a time. One that cannot be moved ends it; others may have been.
+        """
+
+    def delete_moved(self, folder: str, moved: Iterable[tuple[str, str]]) -> None:
+        """Delete a folder of files that were moved there, with their cold files. Raises `OSError`.
+
+        Args:
+            folder: its location.
+            moved: the locations that its files have there, and had before.
+        """
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`."""

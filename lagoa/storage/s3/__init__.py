@@ -12,10 +12,10 @@ from lagoa.storage.port import S3, local_path
 from lagoa.storage.s3.client import Client
 from lagoa.storage.s3.objects import Objects
 from lagoa.storage.s3.remains import changed_files, unfinished_uploads
-from lagoa.storage.s3.upkeep import delete, delete_all, files_under, folders_in, move
+from lagoa.storage.s3.upkeep import delete_all, files_under, folders_in, move, move_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pydantic import SecretStr
     from pyiceberg.io import FileIO
@@ -175,10 +175,14 @@ class S3Storage(LocalStorage):
         path = self.path(location)
         return move(self._client, path, self.path(to)) if path.startswith(S3) else super().move(location, to)
 
-    def delete_moved(self, location: str, moved_from: str) -> None:
-        """Delete a file that `move` has moved; raises `StorageUnavailable`, `NotAllowed`."""
-        path = self.path(location)
-        delete(self._client, path) if path.startswith(S3) else super().delete_moved(location, moved_from)
+    def move_all(self, moves: Iterable[tuple[str, str]]) -> Iterator[bool]:
+        """Move files, some at a time; raises `StorageUnavailable`, `NotAllowed`."""
+        return move_all(lambda each: self.move(*each), moves)
+
+    def delete_moved(self, folder: str, moved: Iterable[tuple[str, str]]) -> None:
+        """Delete all files below a prefix; raises `StorageUnavailable`, `NotAllowed`."""
+        path = self.path(folder)
+        delete_all(self._client, path) if path.startswith(S3) else super().delete_moved(folder, moved)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`, `NotAllowed`."""

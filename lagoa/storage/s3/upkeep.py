@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from lagoa.domain.lists import counted
 from lagoa.domain.optional import extra
 from lagoa.storage.port import S3, Stored
 from lagoa.storage.s3.client import split
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from minio.datatypes import Object
 
     from lagoa.storage.s3.client import Client
 
 _GONE = {"NoSuchKey", "NoSuchVersion"}
+
+_PAGE = 1000
+"""So many objects are deleted in a request, at most."""
+
+_AT_ONCE = 8
+"""So many are moved at a time: the client keeps ten connections."""
+
+_SHOWN = 3
+"""So many that are not deleted are named."""
 
 
 def files_under(client: Client, address: str) -> Iterator[Stored]:
@@ -75,6 +89,25 @@ def move(client: Client, address: str, to: str) -> bool:
     return True
 
 
+def move_all(move_one: Callable[[tuple[str, str]], bool], moves: Iterable[tuple[str, str]]) -> Iterator[bool]:
+    """Yield what a function that moves one file returns for each, in their order; some are moved at a time.
+
+    The first that fails is raised; what was begun by then is ended.
+    """
+    with ThreadPoolExecutor(_AT_ONCE, "lagoa-move") as pool:
+        begun: deque[Future[bool]] = deque()
+        try:
+            for each in moves:
+                begun.append(pool.submit(move_one, each))
+                if len(begun) == _AT_ONCE:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for left in begun:
+                left.cancel()
+
+
 def delete(client: Client, address: str) -> None:
     """Delete a file, if it is there; the bucket keeps earlier versions for its time.
 
@@ -88,14 +121,17 @@ def delete(client: Client, address: str) -> None:
 
 
 def delete_all(client: Client, address: str) -> None:
-    """Delete a file, and the files below its address; raises as `delete`."""
+    """Delete a file, and the files below its address, a thousand in a request; raises as `delete_objects`."""
     delete(client, address)
-    for each in files_under(client, address):
-        delete(client, each.place)
+    files = (each.place for each in files_under(client, address))
+    while page := list(islice(files, _PAGE)):
+        delete_objects(client, page)
 
 
 def delete_objects(client: Client, addresses: Sequence[str]) -> None:
-    """Delete objects of one bucket of a store; those that are not there are no error.
+    """Delete objects of one bucket of a store, a thousand in a request; those that are not there are no error.
+
+    What the store does not delete is named when it was asked for all of them.
 
     Raises:
         StorageUnavailable, NotAllowed: the store does not delete them, or not for this role.
@@ -108,8 +144,12 @@ def delete_objects(client: Client, addresses: Sequence[str]) -> None:
     bucket, _ = split(addresses[0])
     with client.errors_translated("delete objects"):
         names = (DeleteObject(split(each)[1]) for each in addresses)
-        for fault in client().remove_objects(bucket_name=bucket, delete_object_list=names):
-            raise client.refusal(fault.code, "delete objects", f"it does not delete {fault.name}: {fault.message}")
+        faults = list(client().remove_objects(bucket_name=bucket, delete_object_list=names))
+    if faults:
+        said = "; ".join(f"{each.name}: {each.message}" for each in faults[:_SHOWN])
+        more = f"; and {len(faults) - _SHOWN:,} more" if len(faults) > _SHOWN else ""
+        reason = f"it does not delete {len(faults):,} of {counted(len(addresses), 'object')}: {said}{more}"
+        raise client.refusal(faults[0].code, "delete objects", reason)
 
 
 def _stat(client: Client, address: str) -> Object | None:

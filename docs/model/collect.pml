@@ -6,6 +6,9 @@
  * what the writer does not name expires. The clock goes on in ticks, of
  * which what takes as long as anything may (a write, or a publication) sees none: the grace period is one tick. The
  * window of the policy is as short as it may be: what is older than the grace period is kept only if a ref needs it.
+ *
+ * With -DNESSIE the catalog does not know the commits of deleted branches: two earlier collections have to have found
+ * what is moved, in place of a look at what commits have needed since.
  */
 
 /* GUARDS, and where the code has them. -DWITHOUT=<guard> takes one out; then a property fails, as
@@ -19,16 +22,30 @@
 #define age_first        7    /* _Collector._oldest_s: as of before anything was marked */
 #define marked_again     8    /* _Collector._mark: and if nothing needs it now */
 #define recent_marked    9    /* _Collector._needed_since: nor any commit since then, whatever became of its branch */
+#define twice_found      10   /* _Collector._needed_lists: on Nessie, a collection the grace period before had found it */
+#define looked_again     11   /* _Collector.run: on Nessie, and refs had not got it by the time that its list was made */
 
 #ifndef WITHOUT
 #define WITHOUT 0
 #endif
 #define guarded(guard)       (WITHOUT != guard)
 
+#ifdef NESSIE
+#define KNOWN   false                /* what commits of deleted branches needed */
+#define FOUND   3                    /* so many collections may be made, at most */
+#else
+#define KNOWN   guarded(recent_marked)
+#define FOUND   2
+#endif
+
 #define COMMITS 4
 #define NONE    255
 #define GRACE   1
+#ifdef NESSIE
+#define TICKS   2
+#else
 #define TICKS   3
+#endif
 #define IN(set, commit)      (((set) >> (commit)) & 1)
 #define FILE(number)         (1 << (number))
 
@@ -45,6 +62,10 @@ bool busy;
 /* The newest record, the list of an earlier collection, and the files that were moved into the trash. */
 bool recorded, listed;
 byte record_at, kept, list_from, list_at, list, gone;
+#ifdef NESSIE
+bool twice;                          /* there is a list before that one */
+byte earlier, earlier_at;
+#endif
 
 byte events = 2;                     /* that happen beside: a crash, somebody who deletes a branch */
 byte crashes = 1;
@@ -165,7 +186,7 @@ proctype maintainer() {
 again:
     if
     :: !recorded -> goto expiry
-    :: collections < 2 -> goto collection
+    :: collections < FOUND -> goto collection
     :: true -> goto over
     fi;
 expiry:
@@ -205,8 +226,8 @@ collection:
         od;
         at = 0;
         do
-        :: at < made && listed && guarded(recent_marked) && made_at[at] + GRACE >= list_from -> set = set | (1 << at); at++
-        :: at < made && !(listed && guarded(recent_marked) && made_at[at] + GRACE >= list_from) -> at++
+        :: at < made && listed && KNOWN && made_at[at] + GRACE >= list_from -> set = set | (1 << at); at++
+        :: at < made && !(listed && KNOWN && made_at[at] + GRACE >= list_from) -> at++
         :: at == made -> break
         od;
         needed(set, marked);
@@ -229,11 +250,30 @@ collection:
             due = due & (guarded(found_before) -> list : 255)
         :: guarded(found_before) && !(listed && (!guarded(grace) || list_at + GRACE <= at)) -> due = 0
         fi;
+#ifdef NESSIE
+        if
+        :: guarded(twice_found) -> due = due & (twice && earlier_at + GRACE <= list_at -> earlier : 0)
+        :: else
+        fi;
+        if
+        :: guarded(looked_again) ->
+            set = (1 << main);
+            of_branch(work, set);
+            needed(set, marked);
+            found = found & ~marked;
+            due = due & ~marked;
+            set = 0
+        :: else
+        fi;
+#endif
         at = 0;
         marked = 0;
         fault_point(collect.listed);
         fault_point(collect.looked);
         if
+#ifdef NESSIE
+        :: listed -> earlier = list; earlier_at = list_at; twice = true; list = found; list_from = asked; list_at = now
+#endif
         :: list = found; list_from = asked; list_at = now; listed = true
         :: listed                                    /* the one before is the newest that is old enough */
         fi;

@@ -475,6 +475,33 @@ class Rebasing:
         is_told(lake)
 
 
+@contextmanager
+def held_up(write: Callable[[], object]) -> Iterator[Callable[[], None]]:
+    """Begin a write that waits before it commits its files; yield what lets it commit, and a second pass."""
+    written, go = Event(), Event()
+
+    def pause(step: str) -> None:
+        if step == "write.files":
+            written.set()
+            assert go.wait(60)
+
+    def commit() -> None:
+        go.set()
+        writing.result(60)
+        time.sleep(1.5)
+
+    with ThreadPoolExecutor(1) as pool:
+        faults.set_hook(pause)
+        try:
+            writing = pool.submit(write)
+            assert written.wait(60)
+            faults.set_hook(None)
+            yield commit
+        finally:
+            go.set()
+            faults.set_hook(None)
+
+
 class Collecting:
     """Those of collect.pml. `lake` keeps states of main for three days; the grace period is a day."""
 
@@ -545,31 +572,28 @@ class Collecting:
     def test_age_first_a_write_commits_and_time_passes_between_mark_and_list(self, lake, small):
         begun(lake, small)
         lake = with_retention(later(lake, 2), grace_hours=1 / 3600)
-        written, go = Event(), Event()
-
-        def pause(step: str) -> None:
-            if step == "write.files":
-                written.set()
-                assert go.wait(60)
-
-        def commit() -> None:
-            go.set()
-            writing.result(60)
-            time.sleep(1.5)
-
-        with ThreadPoolExecutor(1) as pool:
-            faults.set_hook(pause)
-            try:
-                writing = pool.submit(loaded, lake, small, people=3)
-                assert written.wait(60)
-                faults.set_hook(None)
-                assert cleaned(lake).waiting > 0
-                with at_step("collect.marked", commit):
-                    assert lake.collect(dry_run=False).garbage == 0
-            finally:
-                go.set()
-                faults.set_hook(None)
+        with held_up(lambda: loaded(lake, small, people=3)) as commit:
+            assert cleaned(lake).waiting > 0
+            with at_step("collect.marked", commit):
+                assert lake.collect(dry_run=False).garbage == 0
         assert ids(lake, PEOPLE, "dev") == [1, 2, 3]
+
+    def test_looked_again_a_branch_that_came_between_mark_and_list_is_deleted_while_it_is_published(self, lake, small):
+        begun(lake, small)
+        lake = with_retention(later(lake, 2), grace_hours=1 / 3600)
+        with held_up(lambda: loaded(lake, small, people=3)) as commit:
+            assert cleaned(lake).waiting > 0
+            with at_step("collect.marked", commit):
+                lake.collect(dry_run=False)
+        time.sleep(1.5)
+
+        def delete() -> None:
+            lake.delete_ref("dev")
+            assert lake.collect(dry_run=False).garbage == 0
+
+        with at_step("publish.receipt", delete), suppress(RefNotFound):
+            lake.branch("dev").publish()
+        assert ids(lake, PEOPLE) in ([1, 2], [1, 2, 3])
 
     def test_marked_again_a_write_commits_files_that_were_found(self, lake, small):
         begun(lake, small)

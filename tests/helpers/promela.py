@@ -65,7 +65,7 @@ class Exploration:
 
 
 def explore(
-    model: Model, folder: Path, *, without: str = "", depth: int = 10_000, memory_mb: int = 6_000
+    model: Model, folder: Path, *, without: str = "", variant: str = "", depth: int = 10_000, memory_mb: int = 6_000
 ) -> Exploration:
     """Explore a model, whole or up to the first violation.
 
@@ -73,14 +73,15 @@ def explore(
         model: the model.
         folder: where Spin writes its program.
         without: a guard to be taken out.
+        variant: what is defined for another kind of catalog than the model is of by itself.
         depth: the longest sequence of steps that is followed.
         memory_mb: the most memory that the states may take.
 
     Raises:
         AssertionError: Spin or a compiler is missing; or the search ended before it had seen all states.
     """
-    guard = [f"-DWITHOUT={without}"] if without else []
-    _run(["spin", *guard, "-a", str(model.path)], folder)
+    options = [*([f"-DWITHOUT={without}"] if without else []), *([f"-D{variant}"] if variant else [])]
+    _run(["spin", *options, "-a", str(model.path)], folder)
     _run(["gcc", "-O1", "-w", "-DSAFETY", f"-DMEMLIM={memory_mb}", "-o", "pan", "pan.c"], folder)
     return read_search(_run(["./pan", f"-m{depth}"], folder))
 

@@ -7,11 +7,14 @@ without a kill leaves. At the end every state that main ever had reads as it did
 
 from __future__ import annotations
 
+import logging
 import os
+import secrets
 import signal
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,18 +24,20 @@ from lagoa.backup.create import create_backup
 from lagoa.backup.verify import verify_backups
 from lagoa.domain import faults
 from lagoa.domain.refs import CANDIDATE_PREFIX, MAIN
+from lagoa.domain.roles import MAINTAINER
 from lagoa.errors import NothingToPublish, RefExists, TransientError
 from lagoa.publish.candidate import RECEIPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from random import Random
     from threading import Thread
 
     from lakes import LakeFolder
 
     from lagoa.branch import Branch
     from lagoa.lake import Lake
+
+_LOG = logging.getLogger(__name__)
 
 PEOPLE, STATE, COUNTS = "bronze.people", "silver.state", "gold.counts"
 
@@ -115,9 +120,10 @@ def _backup(lake: Lake, _: int, folder: str) -> None:
 
 
 def _collect(lake: Lake, _: int, __: str) -> None:
-    """Expire and collect; files wait for a day before they are moved, so that none are."""
-    lake.expire(dry_run=False)
-    lake.collect(dry_run=False)
+    """Expire and collect, as the role that may; files wait for a day before they are moved, so that none are."""
+    with lagoa.open_lake(lake.settings.model_copy(update={"role": MAINTAINER})) as own:
+        own.expire(dry_run=False)
+        own.collect(dry_run=False)
 
 
 WORK: dict[str, tuple[Callable[[Lake, int, str], None], tuple[str, ...]]] = {
@@ -161,8 +167,7 @@ class Crashes:
     Attributes:
         lake: the lake.
         process: makes processes.
-        random: chooses.
-        left_out: work that this lake cannot do.
+        seed: of the order; None for another one each time. The log says which.
         servers: those that it needs; none of a lake of files.
         killed: how many processes were killed, by what they did.
         away: how often each server was.
@@ -170,13 +175,15 @@ class Crashes:
 
     lake: Lake
     process: Callable[..., Any]
-    random: Random
-    left_out: frozenset[str] = frozenset()
+    seed: int | None = None
     servers: Servers | None = None
     killed: Counter[str] = field(default_factory=Counter)
     away: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self.seed = secrets.randbits(32) if self.seed is None else self.seed
+        _LOG.warning("The seed is %s.", self.seed)
+        self.random = Random(self.seed)  # noqa: S311 - any order will do
         self._number = 100
         self._states: dict[str, Main] = {}
         for _ in range(6):
@@ -198,10 +205,11 @@ class Crashes:
             while not self._one(each):
                 pass  # the work did not come by that point
         self.examine()
+        _LOG.warning("Killed: %s. Away: %s.", dict(self.killed), dict(self.away))
 
     def _one(self, interrupted: Callable[[str, int, str, str], bool]) -> bool:
         """Let some work be interrupted at a point, then do it again; return whether it was."""
-        what = self.random.choice([each for each in WORK if each not in self.left_out])
+        what = self.random.choice([*WORK])
         step = self.random.choice(WORK[what][1])
         self._number += 1
         number, before = self._number, self.main()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from threading import Event
+from threading import Event, Thread
 
 import psycopg
 import pytest
@@ -19,9 +19,9 @@ from lagoa.backup.places import open_place
 from lagoa.backup.prune import prune_backups
 from lagoa.backup.restore import restore_backup
 from lagoa.backup.verify import damaged_backups, verify_backups
-from lagoa.errors import BackupRefused, LakeNotEmpty, NotAllowed, SettingsError, StorageUnavailable
+from lagoa.errors import BackupRefused, LakeNotEmpty, NotAllowed, SettingsError, StorageUnavailable, TransientError
 from lagoa.settings import BackupRules, KeepRules, load_settings
-from tests.stack.breaking import QUICK, load
+from tests.stack.breaking import QUICK, at_step, load, restart
 from tests.stack.conftest import emptied
 from tests.stack.proxy import proxied
 
@@ -255,6 +255,28 @@ def test_a_store_that_goes_away_while_it_is_read_is_said_to_be_away(small, setti
         proxy.heal()
         assert damaged_backups(open_place(settings, bucket)) == set()
         assert verify_backups(there, bucket).faults == ()
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("step", ["restore.begun", "restore.files", "restore.catalog"])
+@pytest.mark.parametrize("server", ["nessie", "minio", "postgres"])
+def test_a_restore_without_a_server_is_done_again(small, settings, stack, root, admin, tmp_path, server, step):  # noqa: PLR0913, PLR0917
+    before, _ = filled(small)
+    create_backup(settings, str(tmp_path / "backup"))
+    emptied(settings.nessie_url)
+    without_files(root, settings)
+    without_receipts(admin)
+    back: list[Thread] = []
+    with at_step(step, lambda: back.append(restart(stack, server, 0.0, 2.0))):
+        while True:
+            try:
+                restore_backup(settings.model_copy(update=QUICK), str(tmp_path / "backup"))
+                break
+            except TransientError:
+                back[0].join()
+    back[0].join()
+    with small.open() as lake:
+        assert held(lake, ids=False) == before
 
 
 def test_the_warehouse_is_no_place_for_a_backup(small, settings):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from multiprocessing import get_context
-from random import Random
 
 import psycopg
 import pytest
@@ -17,14 +16,23 @@ from tests.stack.test_backup import without_receipts
 
 
 @pytest.fixture
-def crashes(tmp_path, empty_nessie):
-    """Return a function that makes the lake; without a seed its order is another one each time."""
+def made(tmp_path, stack, empty_nessie):
+    """Return a lake without tables on Nessie and MinIO, and what makes processes."""
     folder = without_tables(tmp_path / "lake", empty_nessie)
+    (folder.root / ".lagoa").mkdir(exist_ok=True)
+    (folder.root / ".lagoa/stack").symlink_to(stack._state)  # where the passwords of all roles are
     describe(folder)
     processes = get_context("forkserver")
     processes.set_forkserver_preload([*PRELOADED, "lagoa.adapters.nessie.catalog"])
+    return folder, processes
+
+
+@pytest.fixture
+def crashes(made):
+    """Return a function that makes the lake; without a seed its order is another one each time."""
+    folder, processes = made
     with folder.open() as lake:
-        yield lambda seed: Crashes(lake, processes.Process, Random(seed), frozenset({"collect"}))  # noqa: S311 - any order will do
+        yield lambda seed: Crashes(lake, processes.Process, seed)
 
 
 @pytest.mark.timeout(600)
@@ -42,19 +50,14 @@ SERVERS = ("nessie", "minio", "postgres")
 
 
 @pytest.fixture
-def beside_servers(tmp_path, stack, empty_nessie, postgres_url, credentials):
-    """Return a function that makes a lake on Nessie and MinIO with receipts in PostgreSQL; each of them can be away."""
-    folder = without_tables(tmp_path / "lake", empty_nessie)
+def beside_servers(made, stack, postgres_url, credentials):
+    """Return a function that makes the lake with its receipts in PostgreSQL; each of its servers can be away."""
+    folder, processes = made
     with (folder.root / "lagoa.toml").open("a") as file:
         file.write('receipts = "postgres"\n')
-    (folder.root / ".lagoa").mkdir(exist_ok=True)
-    (folder.root / ".lagoa/stack").symlink_to(stack._state)  # where the passwords are
-    describe(folder)
-    processes = get_context("forkserver")
-    processes.set_forkserver_preload([*PRELOADED, "lagoa.adapters.nessie.catalog"])
     servers = Servers(SERVERS, partial(restart, stack))
     with folder.open() as lake:
-        yield lambda seed: Crashes(lake, processes.Process, Random(seed), frozenset({"collect"}), servers)  # noqa: S311 - any order will do
+        yield lambda seed: Crashes(lake, processes.Process, seed, servers)
     with psycopg.connect(
         postgres_url, user="postgres", password=credentials["postgres-admin"], autocommit=True
     ) as admin:

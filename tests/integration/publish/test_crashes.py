@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
-
 import pytest
 from crashes import Crashes, describe
 from effort import FACTOR, many
@@ -16,7 +14,7 @@ def crashes(tmp_path, processes):
     folder = LakeFolder(tmp_path / "lake", memory_limit="500MB", author="ana")
     describe(folder)
     with folder.open() as lake:
-        yield lambda seed: Crashes(lake, processes.Process, Random(seed))  # noqa: S311 - any order will do
+        yield lambda seed: Crashes(lake, processes.Process, seed)
 
 
 def test_kills_lose_nothing(crashes):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import zlib
 from dataclasses import asdict, dataclass, field
@@ -24,6 +25,9 @@ BACKUPS, LISTS, RECORDS, FILES, STATE = "backups", "lists", "records", "files", 
 
 LIST = ".jsonl.gz"
 """End of the names of compressed lines of JSON."""
+
+_PART = 2**20
+"""Bytes that are read at once."""
 
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 
@@ -200,7 +204,7 @@ def read_lines(place: Place, item: Item) -> Iterator[Any]:
     """
     check(place, item)
     try:
-        with place.open(item.name) as stream, gzip.GzipFile(fileobj=stream) as packed:
+        with place.open(item.name) as stream, gzip.GzipFile(fileobj=io.BufferedReader(stream, _PART)) as packed:
             for each in packed:
                 yield json.loads(each)
     except (OSError, EOFError, ValueError, zlib.error) as error:

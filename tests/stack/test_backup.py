@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from functools import partial
 from threading import Event, Thread
 
 import psycopg
@@ -29,12 +30,13 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def small(small, monkeypatch, receipts_passwords, admin):
+def small(small, monkeypatch, receipts_passwords, connected):
     """Return the files of a lake on Nessie and MinIO with its receipts in PostgreSQL, which has none afterwards."""
     monkeypatch.setenv("LAGOA_RECEIPTS", "postgres")
     monkeypatch.setenv("LAGOA_SECRET_RECEIPTS_PASSWORD", receipts_passwords["engineer"].get_secret_value())
     yield small
-    without_receipts(admin)
+    with connected() as admin:
+        without_receipts(admin)
 
 
 @pytest.fixture
@@ -51,11 +53,16 @@ def root(credentials):
 
 
 @pytest.fixture
-def admin(postgres_url, credentials):
+def connected(postgres_url, credentials):
+    """Return what connects as the database's administrator."""
+    password = credentials["postgres-admin"]
+    return partial(psycopg.connect, postgres_url, user="postgres", password=password, autocommit=True)
+
+
+@pytest.fixture
+def admin(connected):
     """Return a connection of the database's administrator."""
-    with psycopg.connect(
-        postgres_url, user="postgres", password=credentials["postgres-admin"], autocommit=True
-    ) as made:
+    with connected() as made:
         yield made
 
 

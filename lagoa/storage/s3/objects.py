@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from lagoa.domain.cache import Cache
 from lagoa.errors import NotAllowed, StorageUnavailable
@@ -21,6 +22,8 @@ METADATA = (".metadata.json", ".avro")
 """Suffixes of metadata files: they are small and never change."""
 
 _MOST_BYTES = 64 * 2**20
+
+_MARKS = (b"nothing has come", bytes(16))
 
 
 class Objects:
@@ -53,8 +56,8 @@ class Objects:
         """
         content = self.kept(address)
         if content is None:
-            with self.errors_translated(), self.connection().open_input_stream(address.removeprefix(S3)) as stream:
-                content = bytes(stream.read())
+            with self.stream(address) as stream:
+                content = stream.readall()
             if address.endswith(METADATA):
                 self.keep(address, content)
         return content
@@ -62,7 +65,11 @@ class Objects:
     def stream(self, address: str) -> Reading:
         """Open a file of any size to read it from its beginning on; raises as `read`."""
         with self.errors_translated():
-            return Reading(self.connection().open_input_stream(address.removeprefix(S3), compression=None), self)
+            stream = self.connection().open_input_file(address.removeprefix(S3))
+            said = stream.metadata()
+        if "ETag" not in said:  # each store says it, after the length
+            raise self.cut_off()
+        return Reading(stream, int(said["Content-Length"]), self)
 
     def kept(self, address: str) -> bytes | None:
         """Return the content of a metadata file if it is cached."""
@@ -79,6 +86,10 @@ class Objects:
 
         delete_objects(Client(self._server), addresses)
 
+    def cut_off(self) -> StorageUnavailable:
+        """Return the error of an answer without its end, which Arrow takes for a whole one if its headers have none."""
+        return StorageUnavailable(self._server.endpoint, "its answer was cut off")
+
     @contextmanager
     def errors_translated(self) -> Iterator[None]:
         """Raise Lagoa's errors instead of `OSError`."""
@@ -93,40 +104,56 @@ class Objects:
             raise StorageUnavailable(self._server.endpoint, str(error).rstrip(".")) from error
 
 
-class Reading:
-    """An object that is read from its beginning on; the store may go away meanwhile.
+class Reading(io.RawIOBase):
+    """An object that is read from its beginning on; each read is a request.
+
+    An answer that ends within its headers has no content for Arrow, which then returns what was in memory before. So
+    each part gets a mark at its end, which the store's bytes replace; where they are the same, another one.
 
     Args:
-        stream: of Arrow.
+        stream: of Arrow, in which any place can be read.
+        size: how many bytes it has.
         objects: the objects of its store.
 
     Raises:
         StorageUnavailable, NotAllowed: on any read.
     """
 
-    def __init__(self, stream: Any, objects: Objects) -> None:
+    def __init__(self, stream: Any, size: int, objects: Objects) -> None:
         self._stream = stream
+        self._at, self._size = 0, size
         self._objects = objects
 
-    def read(self, size: int = -1) -> bytes:
-        """Return so many bytes, or all that are left."""
-        with self._objects.errors_translated():
-            return bytes(self._stream.read(None if size < 0 else size))
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
 
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer; return how many bytes."""
-        with self._objects.errors_translated():
-            return int(self._stream.readinto(buffer))
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer, or less of it at the end of the object; return how many bytes that are."""
+        part = memoryview(buffer).cast("B")[: self._size - self._at]
+        if not part:
+            return 0
+        for mark in _MARKS:
+            part[-len(mark) :] = mark[-len(part) :]
+            with self._objects.errors_translated():
+                self._stream.seek(self._at)
+                count = int(self._stream.readinto(part))
+            if count == len(part) and part[-len(mark) :] != mark[-len(part) :]:
+                self._at += count
+                return count
+        raise self._objects.cut_off()
+
+    def readall(self) -> bytes:
+        """Return the rest of the object, by one request."""
+        content = bytearray(self._size - self._at)
+        self.readinto(content)
+        return bytes(content)
 
     def close(self) -> None:
         """Close it."""
-        self._stream.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+        if not self.closed:
+            self._stream.close()
+        super().close()
 
 
 def _connect(server: S3Server, keys: Keys) -> FileSystem:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 from pydantic import SecretStr
 
-from lagoa.errors import OutsideWarehouse, SettingsError, SignInFailed
+from lagoa.errors import OutsideWarehouse, SettingsError, SignInFailed, StorageUnavailable
 from lagoa.settings import load_settings
 from lagoa.storage.local import LocalStorage
 from lagoa.storage.s3 import DELETER, Keys, S3Server, S3Storage
@@ -14,8 +18,8 @@ from lagoa.storage.s3.keys import signing_keys
 KEYS = Keys("AK", SecretStr("hidden"), SecretStr("token"))
 
 
-def storage_of(location="s3://unit/warehouse", keys=KEYS, home=""):
-    return S3Storage(location, S3Server("http://127.0.0.1:9", "us-east-1", lambda: keys), home)
+def storage_of(location="s3://unit/warehouse", keys=KEYS, home="", endpoint="http://127.0.0.1:9"):
+    return S3Storage(location, S3Server(endpoint, "us-east-1", lambda: keys), home)
 
 
 @pytest.fixture
@@ -148,3 +152,65 @@ def test_who_deletes_files_signs_in_with_keys_of_their_own(tmp_path, monkeypatch
     monkeypatch.setenv("LAGOA_MAINTAINER_ACCESS_KEY", "janitor")
     monkeypatch.setenv("LAGOA_MAINTAINER_SECRET_KEY", "s")
     assert signing_keys(tmp_path, deletes=True)[0] == "janitor"
+
+
+class Store(ThreadingHTTPServer):
+    """An object store that has one content under any name; of its answers to some requests the end is missing."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Answers)
+        self.content = b"rows " * 20
+        self.cut: tuple[str, int] = ("", 0)
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        content, part = self.server.content, self.headers.get("Range")
+        if part:
+            first, last = part.removeprefix("bytes=").split("-")
+            content = content[int(first) : int(last) + 1]
+        head = f"HTTP/1.1 200 OK\r\nAccept-Ranges: bytes\r\nContent-Length: {len(content)}\r\n"
+        answer = f'{head}ETag: "e"\r\nLast-Modified: Tue, 01 Dec 2026 00:00:00 GMT\r\n\r\n'.encode()
+        answer += content if self.command == "GET" else b""
+        method, left = self.server.cut
+        self.wfile.write(answer[:left] if method == self.command else answer)
+
+    do_HEAD = do_GET  # noqa: N815 - as the library calls it
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def cutting():
+    with Store() as found:
+        thread = Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("left", [20, 54, *(pytest.param(left, marks=pytest.mark.slow) for left in (40, 57, 70, 150))])
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_no_part_of_an_answer_is_taken_for_the_whole(cutting, method, left):
+    """Arrow takes an answer that ends within its headers for one without content."""
+    storage = storage_of(endpoint=f"http://127.0.0.1:{cutting.server_port}")
+    cutting.cut = (method, left)
+    for name in ("a.avro", "a.parquet"):
+        with (
+            suppress(StorageUnavailable),
+            storage.file_io({}).new_input(f"{storage.location}/{name}").open(False) as stream,
+        ):
+            assert stream.read() == cutting.content
+    cutting.cut = ("", 0)
+    assert storage.read(f"{storage.location}/a.avro") == cutting.content
+
+
+@pytest.mark.parametrize("content", [b"", b"t", b"e", bytes(1), bytes(40), b"nothing has come", b"so nothing has come"])
+def test_any_content_is_read(cutting, content):
+    cutting.content = content
+    storage = storage_of(endpoint=f"http://127.0.0.1:{cutting.server_port}")
+    assert storage.read(f"{storage.location}/a") == content
+    with storage.file_io({}).new_input(f"{storage.location}/a").open(False) as stream:
+        assert [stream.read(15), stream.read(15), stream.read()] == [content[:15], content[15:30], content[30:]]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.contracts.documents import from_document, to_document
 from lagoa.contracts.increments import increment_inputs
-from lagoa.contracts.places import contract_path
+from lagoa.contracts.places import content_of, contract_path
 from lagoa.contracts.sources import Source
 from lagoa.domain.cache_file import CacheFile, code_version
 
@@ -27,15 +27,17 @@ class Known:
 
     Attributes:
         content: SHA-256 of the file.
+        stamp: `stamp_of` the file when it had that content; empty if it had none.
         hash: hash of the contract.
         names: the other tables that it refers to, as text.
         agrees: `agreement` of the contracts that it is consistent with; empty if it was not compared.
     """
 
-    __slots__ = ("_contract", "_document", "agrees", "content", "hash", "names")
+    __slots__ = ("_contract", "_document", "agrees", "content", "hash", "names", "stamp")
 
-    def __init__(self, content: str, said: str, names: tuple[str, ...], agrees: str = "") -> None:
+    def __init__(self, content: str, stamp: str, said: str, names: tuple[str, ...], agrees: str = "") -> None:
         self.content = content
+        self.stamp = stamp
         self.hash = said
         self.names = names
         self.agrees = agrees
@@ -43,19 +45,19 @@ class Known:
         self._document = ""
 
     @classmethod
-    def of(cls, contract: Contract, content: str) -> Known:
+    def of(cls, contract: Contract, content: str, stamp: str) -> Known:
         """Return the entry of a contract that was just read."""
         named = {column.references[0] for column in contract.columns if column.references}
         inputs = increment_inputs(contract.incremental) if contract.incremental else {}
-        known = cls(content, contract.hash, tuple(sorted(map(str, {*named, *inputs}))))
+        known = cls(content, stamp, contract.hash, tuple(sorted(map(str, {*named, *inputs}))))
         known._contract = contract
         return known
 
     @classmethod
     def from_text(cls, text: str) -> Known:
         """Return the entry that `text` encoded."""
-        content, said, agrees, names, document = text.split("\t", 4)
-        known = cls(content, said, tuple(names.split(",")) if names else (), agrees)
+        content, stamp, said, agrees, names, document = text.split("\t", 5)
+        known = cls(content, stamp, said, tuple(names.split(",")) if names else (), agrees)
         known._document = document
         return known
 
@@ -64,7 +66,21 @@ class Known:
         """The entry as one line."""
         if not self._document and self._contract is not None:
             self._document = to_document(self._contract)
-        return "\t".join((self.content, self.hash, self.agrees, ",".join(self.names), self._document))
+        return "\t".join((self.content, self.stamp, self.hash, self.agrees, ",".join(self.names), self._document))
+
+    def is_of(self, path: str, stamp: str) -> bool:
+        """Return whether a file has this content; it is not read if it has the stamp that it had.
+
+        Args:
+            path: the file.
+            stamp: of the file, taken now. It is kept if the content is the same.
+        """
+        if stamp and stamp == self.stamp:
+            return True
+        same = self.content == content_of(path)
+        if same:
+            self.stamp = stamp
+        return same
 
     def contract(self, table: TableName, folder: Path, formats: SourceFormats) -> Contract:
         """Return the contract. In one lake, an entry always has the same table and folder."""
@@ -95,12 +111,18 @@ class ContractCache:
         modules = {kind.__module__ for kind in options}
         self._file = CacheFile(file, code_version(("lagoa.contracts", *sorted(modules)), _READ_BY))
         self.known = {name: Known.from_text(text) for name, text in self._file.read().items()}
+        self._stamps = _stamps(self.known)
 
     def keep(self, found: Mapping[str, Known]) -> None:
         """Replace the entries by those of contracts that are consistent with each other."""
-        if found.keys() != self.known.keys() or any(self.known[name] is not each for name, each in found.items()):
+        stamps = _stamps(found)
+        if stamps != self._stamps or any(self.known[name] is not each for name, each in found.items()):
             self._file.write({name: each.text for name, each in found.items()})
-        self.known = dict(found)
+        self.known, self._stamps = dict(found), stamps
+
+
+def _stamps(known: Mapping[str, Known]) -> dict[str, str]:
+    return {name: each.stamp for name, each in known.items()}
 
 
 def agreement(known: Known, others: Mapping[str, Known]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lagoa.contracts.cache import Known, agreement
 from lagoa.contracts.increments import check_increment_inputs
-from lagoa.contracts.places import SUFFIX, content_of, contract_files, contract_path, table_of
+from lagoa.contracts.places import SUFFIX, contract_files, contract_path, stamp_of, table_of
 from lagoa.contracts.quarantine import quarantine_contract
 from lagoa.contracts.reading import read_contract
 from lagoa.contracts.references import check_references
@@ -196,6 +196,7 @@ class _Reader:
         self._formats = formats
         self.faults: list[FileError] = []
         self.files: dict[TableName, ContractFile] = {}
+        self._stamps: dict[TableName, str] = {}
         self.found: dict[TableName, Known] = {}
         self.contracts = _Lazily(folder, formats, self.found)
         self.broken: set[TableName] = set()
@@ -204,10 +205,12 @@ class _Reader:
         """Open a file, or use its cached contract."""
         try:
             table = table_of(self._folder, parts)
-            before = known.get(str(table))
-            if before is not None and before.content == content_of(os.path.join(self._folder, *parts)):  # noqa: PTH118
+            path = os.path.join(self._folder, *parts)  # noqa: PTH118 - there may be thousands
+            stamp, before = stamp_of(path), known.get(str(table))
+            if before is not None and before.is_of(path, stamp):
                 self.found[table] = before
             else:
+                self._stamps[table] = stamp
                 self.broken.add(table)
                 self.files[table] = ContractFile(self._folder.joinpath(*parts))
         except FileError as error:
@@ -218,7 +221,8 @@ class _Reader:
         for table in tables:
             file = self.files[table]
             with file.going_on():
-                self.found[table] = Known.of(read_contract(file, table, self._formats), file.content)
+                contract = read_contract(file, table, self._formats)
+                self.found[table] = Known.of(contract, file.content, self._stamps[table])
                 self.broken.remove(table)
 
     def read_again(self) -> None:

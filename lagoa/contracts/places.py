@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 from lagoa.domain.tables import ENGINE_LAYERS, TableName
@@ -14,6 +15,9 @@ SUFFIX = ".odcs.yaml"
 
 _PART = 1 << 16
 """Bytes per read."""
+
+_COARSEST_NS = 2_000_000_000
+"""How long a file system may write the same time for two changes: FAT has two seconds, others much less."""
 
 
 def contract_path(folder: Path, table: TableName) -> Path:
@@ -34,6 +38,21 @@ def content_of(path: str) -> str:
     except OSError:
         return ""
     return digest.hexdigest()
+
+
+def stamp_of(path: str) -> str:
+    """Return what changes whenever a file changes, without reading it; empty if nothing does.
+
+    It is taken before the file is read: whoever finds the same again has the file that was read. A file that changed
+    just now has none, as its next change might get the same time. No program can choose the time of a change (`ctime`).
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 - there may be thousands
+    except OSError:
+        return ""
+    if time.time_ns() - found.st_ctime_ns <= _COARSEST_NS:
+        return ""
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def contract_files(folder: Path) -> list[tuple[str, ...]]:

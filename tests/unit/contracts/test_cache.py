@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
+import time
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 import lagoa
 from lagoa.contracts import Column, Contract, ContractCache, Contracts, read_contracts
 from lagoa.contracts.documents import from_document, to_document
+from lagoa.contracts.places import stamp_of
 from lagoa.contracts.properties import ByBatch, ByTime, Features, Scd2
 from lagoa.domain.tables import TableName
 from lagoa.errors import FileError
@@ -194,6 +197,32 @@ def test_a_change_is_seen_as_without_a_cache(lake, change):
     assert seen != good or change == "a comment"
     lake.write(CHANGES[change][0])
     assert outcome(lake.folder, ContractCache(lake.cache, FORMATS)) == good
+
+
+@pytest.mark.slow  # it waits until the times of the files tell a change
+def test_a_file_is_not_read_while_its_times_are_the_same(lake):
+    path = lake.path("silver.customers")
+    young = stamp_of(str(path))
+    time.sleep(2.1)
+    Contracts.load(lake.folder, FORMATS, ContractCache(lake.cache, FORMATS))
+    stamp, was, text = stamp_of(str(path)), path.stat(), path.read_bytes()
+    kept = ContractCache(lake.cache, FORMATS)
+    known = kept.known["silver.customers"]
+    assert (young, known.stamp) == ("", stamp)
+    known.content = "of a file that is not read"
+    assert outcome(lake.folder, kept) == outcome(lake.folder)
+
+    path.write_bytes(text.replace(b"Who.", b"Whom"))
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
+    assert lake.read() == ["silver.customers", "silver.orders"]
+
+    path.write_bytes(text)  # what it was, at another time: it is read, and not parsed
+    assert lake.read() == []
+    time.sleep(2.1)
+    Contracts.load(lake.folder, FORMATS, ContractCache(lake.cache, FORMATS))
+    again = ContractCache(lake.cache, FORMATS).known["silver.customers"]
+    assert again.stamp == stamp_of(str(path)) != stamp
 
 
 def test_files_that_come_and_go_are_seen(lake):

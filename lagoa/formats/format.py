@@ -31,10 +31,12 @@ class Format(ABC, Generic[S]):
         names: its names in contracts.
         options: what `lagoa.source` may say about its files.
         given: what of `Given` may be known about its files.
+        counts_rows: whether the place of a record is the number of its row, not that of its first byte.
     """
 
     names: ClassVar[tuple[str, ...]]
     given: ClassVar[frozenset[str]] = frozenset()
+    counts_rows: ClassVar[bool] = False
     options: type[S]
 
     @abstractmethod

@@ -73,7 +73,8 @@ def infer_contract(
     draft = Draft(
         source, FORMATS[source.format].contract_options(source), findings.notes, [file.name for file in files]
     )
-    return with_lines("\n".join(contract_lines(table, draft, found.guesses, key)) + "\n", files, source.encoding)
+    text = "\n".join(contract_lines(table, draft, found.guesses, key)) + "\n"
+    return with_lines(text, files, None if FORMATS[source.format].counts_rows else source.encoding)
 
 
 @dataclass(frozen=True, slots=True)

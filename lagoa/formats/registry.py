@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lagoa.errors import ContractError
 from lagoa.formats.avro.format import Avro
 from lagoa.formats.csv.format import Csv
+from lagoa.formats.excel.format import Excel
 from lagoa.formats.json.format import Json
 from lagoa.formats.parquet.format import Parquet
 
@@ -21,6 +22,7 @@ _FORMATS: tuple[Format[Any], ...] = (
     Parquet(),
     Json(),
     Avro(),
+    Excel(),
 )
 
 FORMATS = {name: each for each in _FORMATS for name in each.names}

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lagoa.contracts.sources import Source
     from lagoa.formats.shared.guesses import Guess
 
-_FORM = ("header", "skip", "footer", "delimiter", "encoding", "records", "member")
+_FORM = ("header", "skip", "footer", "delimiter", "encoding", "records", "sheet", "range", "member")
 """What is given of the form that the contract has; how values are written is found out, and compared."""
 
 
@@ -100,7 +100,9 @@ def changes_for_file(contract: Contract, path: Path) -> Changes:
             _rename(guess, {column.name for column in contract.all_columns} | changes.added.keys())
             guess.required = False  # the rows that are there have no value
             guess.properties.update(_written(guess, seen.source, source))
-            text = with_lines("\n".join(guess_lines(guess)), seen.files, source.encoding)
+            lines = "\n".join(guess_lines(guess))
+            encoding = None if FORMATS[source.format].counts_rows else seen.source.encoding
+            text = with_lines(lines, seen.files, encoding)
             changes.added[guess.name] = text.split("\n")
     for column in contract.columns:
         if column.name not in found:

@@ -25,11 +25,12 @@ def contract_of(form: str, columns: dict[str, str], **options: Any) -> Contract:
     return Contract(TableName.parse("bronze.t"), "1.0.0", Path("t.odcs.yaml"), "hash", found, source=source)
 
 
-def read_values(path: Path, form: str, kind: str, **options: Any) -> list[Any]:
-    """Return each value of the column `v` in the contract's type, or `REFUSED`."""
+def read_values(path: Path, form: str, kind: str, others: dict[str, str] | None = None, **options: Any) -> list[Any]:
+    """Return each value of the column `v` in the contract's type, or `REFUSED`; `others` are columns beside it."""
     shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
-    good = _asked(path, contract_of(form, {"v": kind}, **options), "accepted", f"_row, {shown}")
-    bad = _asked(path, contract_of(form, {"v": kind}, **options), "refused", f"record, '{REFUSED}'")
+    contract = contract_of(form, {"v": kind, **(others or {})}, **options)
+    good = _asked(path, contract, "accepted", f"_row, {shown}")
+    bad = _asked(path, contract, "refused", f"record, '{REFUSED}'")
     return [row[1] for row in sorted(good + bad, key=lambda row: row[0])]
 
 

@@ -33,6 +33,12 @@ MAGIC = b"PAR1"
 AVRO_MAGIC = b"Obj\x01"
 """What an Avro file begins with."""
 
+ZIP_MAGIC = b"PK\x03\x04"
+"""What a zip file begins with, such as a workbook."""
+
+OLD_OFFICE_MAGIC = b"\xd0\xcf\x11\xe0"
+"""What documents of old versions of Office begin with, and encrypted ones."""
+
 _GZIP_MAGIC = b"\x1f\x8b"
 
 _UTF16 = "Write `encoding: utf-16` in `lagoa.source` if it is CSV; else convert it: `iconv -f utf-16 -t utf-8`."
@@ -40,11 +46,11 @@ _KINDS = {
     MAGIC: ("a Parquet file", "Write `format: parquet` in the contract's `lagoa.source`."),
     b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
     _GZIP_MAGIC: ("a gzip file", "Give it a name that ends in .gz, or unpack it."),
-    b"PK\x03\x04": (
+    ZIP_MAGIC: (
         "an Excel workbook or a zip file",
-        "Save the sheet as CSV in UTF-8; unpack a zip file, or let its name end in .zip.",
+        "Write `format: excel` in the contract's `lagoa.source`; unpack a zip file, or let its name end in .zip.",
     ),
-    b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as CSV in UTF-8."),
+    OLD_OFFICE_MAGIC: ("an old or encrypted Excel workbook", "Save it as .xlsx without a password."),
     b"\x28\xb5\x2f\xfd": ("a zstd file", "Unpack it."),
     b"BZh": ("a bzip2 file", "Unpack it."),
     b"\xfd7zXZ": ("an xz file", "Unpack it."),

@@ -25,6 +25,8 @@ class Given:
         encoding: of the text.
         date: how dates are written.
         records: the path to the list of records inside a JSON document.
+        sheet: the sheet of a workbook.
+        range: where the table is in a sheet.
         member: name or pattern of the file to read in a zip file with several.
     """
 
@@ -39,6 +41,8 @@ class Given:
     encoding: str | None = None
     date: DateForm | None = None
     records: str | None = None
+    sheet: str | None = None
+    range: str | None = None
     member: str | None = None
 
 

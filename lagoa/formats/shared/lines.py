@@ -18,8 +18,13 @@ _PLACE = re.compile(r"@(\d+)@")
 _CHUNK = 1024 * 1024
 
 
-def with_lines(text: str, files: Sequence[SourceFile], encoding: str) -> str:
+def with_lines(text: str, files: Sequence[SourceFile], encoding: str | None) -> str:
     """Return a text in which each place between `@` is the number of its line, and its file if there are several.
+
+    Args:
+        text: the text.
+        files: the files.
+        encoding: of the files; None if places are the numbers of rows already.
 
     Raises:
         SourceError: a file cannot be read.
@@ -28,7 +33,8 @@ def with_lines(text: str, files: Sequence[SourceFile], encoding: str) -> str:
     names: dict[int, str] = {}
     for number, file in enumerate(files):
         own = sorted(place for place in places if place_of(place)[0] == number)
-        for place, line in zip(own, _lines(file, encoding, [place_of(each)[1] for each in own]), strict=True):
+        offsets = [place_of(each)[1] for each in own]
+        for place, line in zip(own, _lines(file, encoding, offsets) if encoding else offsets, strict=True):
             names[place] = f"{line:,}" if len(files) == 1 else f"{line:,} of {file.name}"
     return _PLACE.sub(lambda found: names[int(found[1])], text)
 

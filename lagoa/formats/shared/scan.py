@@ -53,6 +53,13 @@ class Last:
     values: Sequence[str | None]
 
 
+def _places(table: pa.Table) -> pa.ChunkedArray:
+    """Return where records begin; their numbers where they have no bytes of their own."""
+    from pyarrow import compute
+
+    return compute.coalesce(table.column(OFFSET), table.column(ROW))
+
+
 def place_of(place: int) -> tuple[int, int]:
     """Return the number of a file and the byte in it that a place stands for."""
     return divmod(place, _FILE)
@@ -127,7 +134,7 @@ class Scan:
     def _finish(self, tail: pa.Table | None, bad: Collection[Refused], find_footer: FindFooter) -> None:
         last: list[Last] = []
         if tail is not None:
-            columns = [tail.column(name).to_pylist() for name in (ROW, OFFSET, *self._names)]
+            columns = [each.to_pylist() for each in (tail.column(ROW), _places(tail), *map(tail.column, self._names))]
             last = [Last(row, self._place(offset), values) for row, offset, *values in zip(*columns, strict=True)]
         footer = find_footer(last, list(bad))
         rows = sorted([each.row for each in last] + [each.row for each in bad])
@@ -163,11 +170,12 @@ class Scan:
         if not table.num_rows:
             return
         self.readable += table.num_rows
-        offsets = pc.add(table.column(OFFSET), pa.scalar(self._place(0)))
+        offsets = pc.add(_places(table), pa.scalar(self._place(0)))
         self._profile.see(table.select(self._names), offsets)
 
     def _refused(self, table: pa.Table) -> list[Refused]:
-        columns = [table.column(name).to_pylist() for name in (ROW, OFFSET, RULE, REASON, RAW)]
+        others = map(table.column, (RULE, REASON, RAW))
+        columns = [each.to_pylist() for each in (table.column(ROW), _places(table), *others)]
         return [Refused(row, self._place(offset), *others) for row, offset, *others in zip(*columns, strict=True)]
 
     def _place(self, offset: int) -> int:

@@ -56,23 +56,48 @@ def find_member(path: Path, wanted: Sequence[str]) -> Member:
             or several match; or the file is encrypted, a link, packed by an unusual method, or suspiciously large.
         OSError: it cannot be read.
     """
-    try:
-        with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
-            starts = _check_whole(archive, stream)
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError, EOFError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise SourceError(str(path), f"it is not a whole zip file: {reason}.", _AGAIN) from error
+    infos, starts = _directory(path)
     if any(info.filename == _OFFICE for info in infos):
         message = "it is an Office document, such as an Excel workbook."
-        raise SourceError(str(path), message, "Save the sheet as CSV in UTF-8.")
+        advice = "Let the name of a workbook end in .xlsx, and write `format: excel` in the contract's `lagoa.source`."
+        raise SourceError(str(path), message, advice)
     files = [info for info in infos if not info.is_dir() and not _is_system(info.filename)]
     chosen = [info for info in files if all(_is_named(info.filename, pattern) for pattern in wanted)]
     if len(chosen) != 1:
         raise _not_one(path, [info.filename for info in files], [info.filename for info in chosen], wanted)
     (info,) = chosen
-    _refuse_odd(path, info)
     others = tuple(each.filename for each in files if each is not info)
+    return _member(path, info, others, starts)
+
+
+def members_of(path: Path) -> dict[str, Member]:
+    """Return all files in a zip file by their names, such as the parts of an Office document.
+
+    Raises:
+        SourceError: it is damaged, as in `find_member`, has a name twice, or one of the files is odd.
+        OSError: it cannot be read.
+    """
+    infos, starts = _directory(path)
+    found: dict[str, Member] = {}
+    for info in infos:
+        if info.filename in found:
+            raise SourceError(str(path), f"{info.filename!r} is in it twice.", _AGAIN)
+        found[info.filename] = _member(path, info, (), starts)
+    return found
+
+
+def _directory(path: Path) -> tuple[list[zipfile.ZipInfo], dict[int, int]]:
+    """Return what is in a zip file, and where the data of each member begins, by the place of its header."""
+    try:
+        with zipfile.ZipFile(path) as archive, path.open("rb") as stream:
+            return archive.infolist(), _check_whole(archive, stream)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError, EOFError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise SourceError(str(path), f"it is not a whole zip file: {reason}.", _AGAIN) from error
+
+
+def _member(path: Path, info: zipfile.ZipInfo, others: tuple[str, ...], starts: dict[int, int]) -> Member:
+    _refuse_odd(path, info)
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
     start = starts[info.header_offset]
     return Member(path, info.filename, others, start, info.compress_size, info.file_size, info.CRC, deflated)

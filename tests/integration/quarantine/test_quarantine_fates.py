@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pytest
 from avro_files import block, header, long, text
+from excel_files import write as workbook
 from hypothesis import given
 from hypothesis import strategies as st
 from lakes import LakeFolder
@@ -335,6 +336,35 @@ def test_rows_of_avro_go_back_as_they_came(place: Place) -> None:
     result = lax.branch("dev").retry_quarantine(A)
     assert (result.accepted, dict(result.rules)) == (2, {"encoding": 1})
     assert rows(lax, f"SELECT k, d, t FROM {A} ORDER BY k") == [(1, Decimal("327.67"), "a"), (20, Decimal("0.01"), "b")]
+
+
+def test_rows_of_excel_go_back_as_they_came(place: Place) -> None:
+    columns = {"k": INT, "d": "date", "t": TEXT}
+    lake = place.lake(columns, {"format": "excel"})
+    days = ['<c s="1"><v>45000</v></c>', '<c s="1"><v>60</v></c>']
+    made = [
+        ["k", "d", "t"],
+        [20, days[0], "a"],
+        [1, days[0], '<c t="e"><v>#N/A</v></c>'],
+        [2, days[1], "b"],
+        [3, days[0], "c"],
+    ]
+    path = workbook(place.root / "a.xlsx", made)
+    result = lake.create_branch("dev").ingest(path, A)
+    assert (result.accepted, result.rules) == (1, {"range/k": 1, "type/t": 1, "type/d": 1})
+    lax = place.lake({**columns, "k": LAX}, {"format": "excel"})
+    result = lax.branch("dev").retry_quarantine(A)
+    assert (result.accepted, dict(result.rules)) == (1, {"type/t": 1, "type/d": 1})
+    assert lax.branch("dev").fix_quarantine(A, {"t": "x"}, Selection(rule="type/t")).unsplit == 1
+    nulls = [{"property": "lagoa.nulls", "value": ["#N/A"]}]
+    lax = place.lake({**columns, "k": LAX, "t": {**TEXT, "customProperties": nulls}}, {"format": "excel"})
+    assert lax.branch("dev").retry_quarantine(A).accepted == 1
+    assert waiting(lax) == {4: "type/d"}
+    assert rows(lax, f"SELECT k, CAST(d AS VARCHAR), t, _row FROM {A} ORDER BY k") == [
+        (1, "2023-03-15", None, 3),
+        (3, "2023-03-15", "c", 5),
+        (20, "2023-03-15", "a", 2),
+    ]
 
 
 def test_values_take_the_place_of_those_received(place: Place) -> None:

@@ -30,8 +30,8 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         list[Path] | None,
         typer.Argument(
             metavar="FILE",
-            help="CSV, JSON, JSON lines, Parquet or Avro; text may be compressed (.gz, .zip). With --table, several "
-            "files or a folder are looked at together.",
+            help="CSV, JSON, JSON lines, Parquet, Avro or Excel; text may be compressed (.gz, .zip). With --table, "
+            "several files or a folder are looked at together.",
         ),
     ] = None,
     model: Annotated[
@@ -77,6 +77,15 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
     records: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where the list of records is inside a JSON document: value.")
     ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The sheet of an Excel workbook with several.")
+    ] = None,
+    cells: Annotated[
+        str | None,
+        typer.Option(
+            "--range", metavar="CELLS", help="Where the table is in a sheet, its header first: B3 or B3:F200."
+        ),
+    ] = None,
 ) -> None:
     """Write a first contract for a table from files, whose types are guessed, or from a model."""
     from lagoa.errors import TerminalError
@@ -104,6 +113,8 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         encoding=_encoding(encoding),
         date=_date(date),
         records=records,
+        sheet=sheet,
+        range=cells,
         member=member,
     )
     if given.decimal and given.decimal == given.thousands:

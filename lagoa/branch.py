@@ -229,6 +229,35 @@ class Branch:
                 self._loaded(loaded)
         return results
 
+    def rebuild_from_raw(
+        self,
+        name: str,
+        tables: Sequence[str] | None = None,
+        *,
+        on_done: Callable[[IngestResult], None] | None = None,
+    ) -> list[IngestResult]:
+        """Make tables again from what the raw layer has of a source, without asking it; the rows are the same.
+
+        Records that were accepted from quarantine wait there again.
+
+        Args:
+            name: the source, as `sources/<name>.yaml` declares it.
+            tables: some of its tables; by default all of them.
+            on_done: called with each result as soon as it is committed.
+
+        Raises:
+            DeclarationError: its declaration cannot be used.
+            SourceError: there is no such source, nothing was kept of a table, or a file is missing or was changed.
+        """
+        from lagoa.sources import find_source, rebuild_from_raw, tables_of
+
+        source = find_source(self._context.settings.sources_folder, self._context.contracts, name)
+        results = rebuild_from_raw(self._context, self.name, source, tables_of(source, tables), on_done=on_done)
+        for table in source.tables:
+            if loaded := [each for each in results if each.table == table]:
+                self._loaded(loaded)
+        return results
+
     def load_sources(
         self, names: Sequence[str] | None = None, *, on_done: Callable[[IngestResult], None] | None = None
     ) -> LoadedSources:

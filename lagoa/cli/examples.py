@@ -7,7 +7,11 @@ EXAMPLES = {
     "status": ["lagoa status"],
     "plan": ["lagoa plan delivery/", "lagoa plan --select silver.orders"],
     "run": ["lagoa run daily", "lagoa run daily folder=data/2026-11-20"],
-    "ingest": ["lagoa ingest people.csv --into bronze.people", "lagoa ingest delivery/ --branch dev"],
+    "ingest": [
+        "lagoa ingest people.csv --into bronze.people",
+        "lagoa ingest delivery/ --branch dev",
+        "lagoa ingest --from-raw shop",
+    ],
     "transform": ["lagoa transform", "lagoa transform dev --select silver.orders"],
     "backfill": ["lagoa backfill gold.sales_by_day --since 2026-03-01 --until 2026-04-01"],
     "test": ["lagoa test", "lagoa test silver.orders --require-tests"],

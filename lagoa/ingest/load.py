@@ -79,24 +79,28 @@ def file_load(  # noqa: PLR0913 - each is the caller's choice
     member: str | None = None,
     workers: Workers | None = None,
     how: How = "append",
+    moment: datetime | None = None,
 ) -> Load:
-    """Return the load of a file; the arguments and errors are those of `ingest_file` and `Load`."""
+    """Return the load of a file; the arguments and errors are those of `ingest_file` and `Load`.
+
+    `moment` is the time that its rows have as `_ingested_at`; by default now.
+    """
     contract = context.contracts[table]
     named = contract.source.member if contract.source else None
     file = SourceFile(path.absolute() if workers else path, [each for each in (named, member) if each])
     found = batch_of(file, batch)
-    rows = FileRows(contract, file, [found.id, datetime.now(UTC), file.name])
+    rows = FileRows(contract, file, [found.id, moment or datetime.now(UTC), file.name])
     unread = file.member.others if file.member else ()
     return Load(context, rows, found, workers=workers, how=how, unread=unread)
 
 
-def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], how: How) -> Load:
+def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], how: How, moment: datetime) -> Load:
     """Return the load of several files as one batch; raises as `file_load` does."""
-    contract, now = context.contracts[table], datetime.now(UTC)
+    contract = context.contracts[table]
     files = [SourceFile(path) for path in paths]
     content = hashlib.sha256("".join(file.fingerprint() for file in files).encode()).hexdigest()
     batch = Batch(content[:_ID_LENGTH], f"{FILE}:{content}")
-    rows = SeveralRows([FileRows(contract, file, [batch.id, now, file.name]) for file in files])
+    rows = SeveralRows([FileRows(contract, file, [batch.id, moment, file.name]) for file in files])
     return Load(context, rows, batch, how=how)
 
 
@@ -148,6 +152,16 @@ class Load:
         self.rows = rows
         self._early: tuple[TableMetadata, Written] | None = None
         self._result = IngestResult(self._table, rows.name, batch.id, unread=unread)
+
+    @property
+    def batch(self) -> str:
+        """Id of the batch."""
+        return self._batch.id
+
+    def is_known(self, branch: str) -> bool:
+        """Return whether the table has the batch on a branch; what replaces all rows is new each time."""
+        table = self._table_at(self._context.pointers(branch).get(self._table))
+        return self._how != "replace" and table is not None and self._is_in(table)
 
     def read_early(self, branch: str) -> None:
         """Have workers write the rows for the table as it is on a branch; `commit` takes the files if they fit.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lagoa.sources.failures import LoadedSources
 from lagoa.sources.reading import Source, find_source, read_sources, tables_of
-from lagoa.sources.run import connected, load_source
+from lagoa.sources.run import connected, load_source, rebuild_from_raw
 from lagoa.sources.status import SourceTableState, lake_sources, source_states
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "lake_sources",
     "load_source",
     "read_sources",
+    "rebuild_from_raw",
     "source_states",
     "tables_of",
 ]

@@ -46,6 +46,7 @@ class Declaration(BaseModel):
         kind: its kind.
         owner: who answers for it.
         description: what it is.
+        raw: whether all that it gives is kept byte for byte in the raw layer.
         tables: the tables that are loaded from it.
     """
 
@@ -54,4 +55,5 @@ class Declaration(BaseModel):
     kind: str
     owner: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     description: Annotated[str, StringConstraints(max_length=10_000)] = ""
+    raw: bool = False
     tables: Annotated[Mapping[str, SourceTable], Field(min_length=1)]

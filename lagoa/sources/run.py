@@ -12,30 +12,33 @@ from typing import TYPE_CHECKING
 from lagoa.catalog.table_facts import positions_of
 from lagoa.domain.faults import fault_point
 from lagoa.domain.tables import TableName
+from lagoa.errors import SourceError
 from lagoa.ingest.load import file_load, files_load
 from lagoa.sources.bad_answers import quarantine_answer
 from lagoa.sources.kind import Workplace
+from lagoa.sources.raw import Facts, RawLayer
 from lagoa.sources.registry import KINDS
 from lagoa.write import begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from pydantic import SecretStr
 
     from lagoa.context import LakeContext
     from lagoa.ingest import IngestResult
+    from lagoa.ingest.load import Load
     from lagoa.sources.declaration import Mode
-    from lagoa.sources.kind import Connection, Extract, Position
+    from lagoa.sources.kind import BadAnswer, Connection, Extract, Position
+    from lagoa.sources.raw import RawExtract
     from lagoa.sources.reading import Source
 
 
 @contextmanager
 def connected(context: LakeContext, source: Source) -> Iterator[Connection]:
     """Open a source; raises `SourceError`, `SourceUnavailable`, and what the secrets raise."""
-    scratch = context.settings.state_folder / "sources"
-    scratch.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f"{source.name}-", dir=scratch) as folder:
+    with TemporaryDirectory(prefix=f"{source.name}-", dir=_scratch(context)) as folder:
         place = Workplace(
             root=context.settings.root,
             folder=Path(folder),
@@ -80,9 +83,8 @@ def load_source(
     results: list[IngestResult] = []
     with connected(context, source) as connection:
         for table in source.tables if tables is None else tables:
-            mode = source.declared.tables[str(table)].mode
             for extract in connection.read(table, position_of(context, branch, table, source.name)):
-                for result in _load(context, branch, source.name, table, extract, mode):
+                for result in _load(context, branch, source, table, extract):
                     results.append(result)
                     if on_done:
                         on_done(result)
@@ -98,22 +100,112 @@ def position_of(context: LakeContext, ref: str, table: TableName, source: str) -
     return found
 
 
+def rebuild_from_raw(
+    context: LakeContext,
+    branch: str,
+    source: Source,
+    tables: Sequence[TableName] | None = None,
+    *,
+    on_done: Callable[[IngestResult], None] | None = None,
+) -> list[IngestResult]:
+    """Make tables again from what the raw layer has of a source, without asking it; the rows are the same.
+
+    Of a table that is there, what is loaded is what it contains; of another one, all that was kept. Records that were
+    accepted from quarantine wait there again.
+
+    Args:
+        context: the lake.
+        branch: a work branch.
+        source: the source.
+        tables: some of its tables; by default all of them.
+        on_done: called with each result as soon as it is committed.
+
+    Raises:
+        SourceError: nothing was kept, or a file is missing or was changed.
+        LagoaError: as `lagoa.ingest.ingest_file` does.
+    """
+    layer = RawLayer(context.storage, source.name)
+    results: list[IngestResult] = []
+    for table in source.tables if tables is None else tables:
+        extracts = _of_table(context, branch, source.name, table, layer.extracts(table))
+        if not extracts:
+            advice = "Write `raw: true` in its declaration: what is loaded from then on is kept."
+            raise SourceError(source.name, f"the raw layer has nothing of {table}.", advice)
+        if table in context.pointers(branch):
+            with begin(context, branch, f"make {table} again from raw") as tx:
+                tx.drop(table)
+        for extract in extracts:
+            with TemporaryDirectory(prefix=f"{source.name}-", dir=_scratch(context)) as folder:
+                files = layer.fetch(extract, Path(folder))
+                load = _load_of(context, table, files, extract.facts.mode, extract.facts.moment)
+                result = _commit(context, branch, source.name, table, load, extract.facts.position)
+            if result:
+                results.append(result)
+                if on_done:
+                    on_done(result)
+    return results
+
+
+def _of_table(
+    context: LakeContext, branch: str, source: str, table: TableName, extracts: Sequence[RawExtract]
+) -> Sequence[RawExtract]:
+    """Return the extracts that a table contains; all of them if it is not there, the last one if each replaces all."""
+    pointer = context.pointers(branch).get(table)
+    replaced = [each for each in extracts if each.facts.mode == "replace"]
+    if pointer is None:
+        return replaced[-1:] or extracts
+    facts = context.metadata.facts(pointer)
+    if replaced:
+        position = positions_of(facts.properties).get(source)
+        return [each for each in replaced if each.facts.position == position][-1:]
+    known = context.batches.of(facts.properties).all()
+    return [each for each in extracts if each.facts.batch in known]
+
+
 def _load(
-    context: LakeContext, branch: str, source: str, table: TableName, extract: Extract, mode: Mode
+    context: LakeContext, branch: str, source: Source, table: TableName, extract: Extract
 ) -> Iterator[IngestResult]:
     """Load one extract as one commit; yield what became of its files, if it has any."""
-    load = None
-    if len(extract.files) == 1:
-        load = file_load(context, table, extract.files[0], how=mode)
-    elif extract.files:
-        load = files_load(context, table, extract.files, mode)
-    moved = extract.position is not None and extract.position != position_of(context, branch, table, source)
+    mode, moment = source.declared.tables[str(table)].mode, context.clock()
+    load = _load_of(context, table, extract.files, mode, moment) if extract.files else None
+    if load is not None and source.declared.raw and not load.is_known(branch):
+        facts = Facts(load.batch, moment, mode, extract.position)
+        RawLayer(context.storage, source.name).keep(table, extract.files, facts)
+        fault_point("source.kept")
+    result = _commit(context, branch, source.name, table, load, extract.position, extract.bad)
+    if result:
+        yield result
+
+
+def _load_of(context: LakeContext, table: TableName, files: Sequence[Path], mode: Mode, moment: datetime) -> Load:
+    if len(files) == 1:
+        return file_load(context, table, files[0], how=mode, moment=moment)
+    return files_load(context, table, files, mode, moment)
+
+
+def _commit(  # noqa: PLR0913, PLR0917 - the parts of one commit
+    context: LakeContext,
+    branch: str,
+    source: str,
+    table: TableName,
+    load: Load | None,
+    position: Position | None,
+    bad: Sequence[BadAnswer] = (),
+) -> IngestResult | None:
+    """Commit rows, refused records, bad answers and position together; return what became of the rows."""
+    moved = position is not None and position != position_of(context, branch, table, source)
     with begin(context, branch, f"load {table} from {source}") as tx:
         result = load.write(tx) if load else None
         if moved:
-            tx.note_position(table, source, json.dumps(extract.position, sort_keys=True))
-        for answer in extract.bad:
+            tx.note_position(table, source, json.dumps(position, sort_keys=True))
+        for answer in bad:
             quarantine_answer(context, tx, table, answer)
         fault_point("source.written")
-    if load and result:
-        yield load.committed(result, tx)
+    return load.committed(result, tx) if load and result else None
+
+
+def _scratch(context: LakeContext) -> Path:
+    """Return the folder for files that are not kept."""
+    folder = context.settings.state_folder / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -105,6 +105,7 @@ LEFT_OUT = {
     "reference-lake.md": {"lagoa test": "the tests of that folder: integration/reference_lake/test_content.py"},
     "sources.md": {
         "kind: rest": "a declaration: integration/sources/test_rest.py",
+        "warehouse/raw/shop/year=2026/month=12/day=01/orders_20261201": "an example: integration/sources/test_raw.py",
     },
     "stack.md": {
         "lagoa stack up": STACK,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lagoa.cli.completion import complete_source
 from lagoa.cli.console import hint, say
 from lagoa.cli.loads import hint_at_quarantine, show_files, show_loads, tell_loaded
 from lagoa.cli.options import BranchOption, IgnoreOption, IntoOption, JsonOption, open_here
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     ctx: typer.Context,
     source: Annotated[
-        Path, typer.Argument(metavar="FILE|FOLDER", help="A file, or a folder whose files contracts name.")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="FILE|FOLDER", help="A file, or a folder whose files contracts name.", show_default=False
+        ),
+    ] = None,
     into: IntoOption = None,
     branch: BranchOption = None,
     batch: Annotated[
@@ -37,6 +41,15 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
         str | None, typer.Option(metavar="NAME", help="The file to read in a zip file with several; also a pattern.")
     ] = None,
     ignore: IgnoreOption = None,
+    from_raw: Annotated[
+        str | None,
+        typer.Option(
+            "--from-raw",
+            metavar="SOURCE",
+            help="Make the tables of a declared source again from the raw layer instead.",
+            autocompletion=complete_source,
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Load a file, or a folder's files, as the contracts say.
@@ -46,19 +59,25 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     """
     from lagoa.errors import AuditFailed
 
-    _check_usage(source, {"--into": into, "--batch": batch, "--member": member}, ignore)
+    if from_raw is not None:
+        _check_alone(source, {"--into": into, "--batch": batch, "--member": member, "--ignore": ignore})
+    else:
+        source = _given(source)
+        _check_usage(source, {"--into": into, "--batch": batch, "--member": member}, ignore)
 
     def load(place: Branch) -> tuple[Branch, Sequence[IngestResult], FolderResult | None, Publication | None]:
         publication, folder = None, None
-        if into:
-            results: Sequence[IngestResult] = [_load_file(place, source, into, batch, member)]
+        if from_raw is not None:
+            results: Sequence[IngestResult] = _rebuild(place, from_raw)
+        elif into:
+            results = [_load_file(place, _given(source), into, batch, member)]
         else:
-            results = folder = _load_folder(place, source, ignore or [], as_json=as_json)
+            results = folder = _load_folder(place, _given(source), ignore or [], as_json=as_json)
         if not as_json:
             _show_loaded(results, folder)
         try:
             if branch is None:
-                publication = publish_branch(lake, place, f"Load {source.name}" + (f" into {into}" if into else ""))
+                publication = publish_branch(lake, place, _said(source, into, from_raw))
         except AuditFailed:
             hint_at_quarantine(results, place.name)
             raise
@@ -71,6 +90,34 @@ def ingest(  # noqa: PLR0913, PLR0917 - options of the command
     finish([tell_loaded(each) for each in results], publication, place, branch=branch, as_json=as_json, more=more)
     if publication and not as_json:
         _hint_at_models(lake)
+
+
+def _said(source: Path | None, into: str | None, from_raw: str | None) -> str:
+    """Return the message of the publication."""
+    if source is None:
+        return f"Make the tables of {from_raw} again from raw"
+    return f"Load {source.name}" + (f" into {into}" if into else "")
+
+
+def _given(source: Path | None) -> Path:
+    if source is None:
+        raise typer.BadParameter("Missing argument 'FILE|FOLDER'.")
+    return source
+
+
+def _check_alone(source: Path | None, others: dict[str, object]) -> None:
+    given = [name for name, value in {"FILE|FOLDER": source, **others}.items() if value]
+    if given:
+        raise typer.BadParameter(f"{given[0]} does not go with --from-raw.")
+
+
+def _rebuild(place: Branch, source: str) -> Sequence[IngestResult]:
+    with working(f"making the tables of {source} again") as tell:
+
+        def on_done(result: IngestResult) -> None:
+            tell(f"making the tables of {source} again: {result.source} the latest")
+
+        return place.rebuild_from_raw(source, on_done=on_done)
 
 
 def _check_usage(source: Path, of_file: dict[str, str | None], ignore: list[str] | None) -> None:

@@ -558,7 +558,8 @@ class ClockBehind(TerminalError):
     def __init__(self, now: str, latest: str) -> None:
         super().__init__(
             f"It is {now} by this machine's clock, and the lake has something of {latest}: nothing was deleted.",
-            "Set the clock right, or wait until that time has come.",
+            "Set the clock right. If it is right, and was ahead when that was made: `lagoa maintain --expire "
+            "--clock-is-right`.",
         )
         self.now = now
         self.latest = latest

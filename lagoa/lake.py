@@ -747,13 +747,15 @@ class Lake:
 
         return remove_hold(self.context, name)
 
-    def expire(self, *, dry_run: bool = True) -> Expiry:
+    def expire(self, *, dry_run: bool = True, clock_is_right: bool = False) -> Expiry:
         """Delete runs, sandboxes and holds whose time is over, and record which states `[retention]` keeps.
 
         Reading the state of any other commit raises `StateExpired` from then on; its files are left to `collect`.
 
         Args:
             dry_run: whether only to say what would be done.
+            clock_is_right: go on although something is of a time to come: this machine's clock is right, and was ahead
+                when that was made. What came since the last expiry is kept; what had expired stays so.
 
         Raises:
             ClockBehind: a commit, publication or record is of a time to come.
@@ -761,7 +763,7 @@ class Lake:
         """
         from lagoa.maintain.retention import expire
 
-        return expire(self.context, dry_run=dry_run)
+        return expire(self.context, dry_run=dry_run, clock_is_right=clock_is_right)
 
     def collect(self, *, dry_run: bool = True) -> CollectedFiles:
         """Move files that no kept state needs into the trash, and delete what was there for `trash_days`.

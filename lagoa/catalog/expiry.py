@@ -57,6 +57,8 @@ class ExpiryRecord:
         parts: those that are kept without the tables of some layers.
         runs: by name of a branch `run/…`, the commit that it was at, and since when expiries have seen it there; only
             of catalogs that do not say when a branch was made.
+        ahead: when the clock was known to be right again, and the latest time that it had been ahead to; None if it was
+            not. What is of a time between was made before the first.
     """
 
     at: datetime
@@ -64,6 +66,7 @@ class ExpiryRecord:
     kept: tuple[str, ...]
     parts: tuple[PartlyKept, ...] = ()
     runs: Mapping[str, tuple[str, datetime]] = field(default_factory=dict)
+    ahead: tuple[datetime, datetime] | None = None
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -84,7 +87,8 @@ class ExpiryRecord:
         """Return the record of a lake that was restored to a catalog which gave its commits new ids, as the newest."""
         parts = tuple(PartlyKept(part.without, _renamed(part.kept, ids)) for part in self.parts)
         runs = {name: (ids.get(commit, commit), since) for name, (commit, since) in self.runs.items()}
-        return ExpiryRecord(self.at + timedelta(microseconds=1), self.grace, _renamed(self.kept, ids), parts, runs)
+        at = self.at + timedelta(microseconds=1)
+        return ExpiryRecord(at, self.grace, _renamed(self.kept, ids), parts, runs, self.ahead)
 
 
 class ExpiryRecords:
@@ -139,6 +143,8 @@ class ExpiryRecords:
             "parts": [{"without": sorted(part.without), "kept": part.kept} for part in record.parts],
             "runs": {name: (commit, since.isoformat()) for name, (commit, since) in record.runs.items()},
         }
+        if record.ahead is not None:
+            document["ahead"] = [each.isoformat() for each in record.ahead]
         place = f"{self._place}/{name}"
         draft = f"{self._place}.draft/{name}" if self._storage.can_move else place  # a store has an object as a whole
         with self._storage.file_io({}).new_output(draft).create(overwrite=True) as stream:
@@ -158,7 +164,8 @@ class ExpiryRecords:
             parts = (PartlyKept(frozenset(part["without"]), tuple(part["kept"])) for part in found.get("parts", ()))
             runs = {name: (commit, _moment(since)) for name, (commit, since) in found.get("runs", {}).items()}
             grace = timedelta(seconds=found["grace_s"])
-            return ExpiryRecord(at, grace, tuple(found["kept"]), tuple(parts), runs)
+            ahead = (_moment(found["ahead"][0]), _moment(found["ahead"][1])) if "ahead" in found else None
+            return ExpiryRecord(at, grace, tuple(found["kept"]), tuple(parts), runs, ahead)
         except (OSError, ValueError, TypeError, KeyError) as error:
             message = f"The record {place} of the states that are kept cannot be read: {error}."
             if isinstance(error, OSError):

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def clean(lake: Lake, *, expire: bool, collect: bool, dry_run: bool, as_json: bool) -> None:
+def clean(lake: Lake, *, expire: bool, collect: bool, clock_is_right: bool, dry_run: bool, as_json: bool) -> None:
     """Expire and collect, in this order, and print what was done or would be."""
     told: dict[str, Any] = {}
     if expire:
         with working("looking for what has expired"):
-            expiry = lake.expire(dry_run=dry_run)
+            expiry = lake.expire(dry_run=dry_run, clock_is_right=clock_is_right)
         told["expiry"] = asdict(expiry)
         if not as_json:
             _say_expiry(expiry)

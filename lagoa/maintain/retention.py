@@ -8,7 +8,7 @@ be collected.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from lagoa.domain.roles import MAINTAINER
 from lagoa.errors import ClockBehind, CommitLost, NotCollectable, RefNotFound
 from lagoa.maintain.folders import note_folders
 from lagoa.maintain.holds import hold_refs
+from lagoa.maintain.lists import FOUND
 from lagoa.publish.candidate import abandoned
 from lagoa.sandbox import PREFIX as SANDBOX
 from lagoa.sandbox import delete_sandbox, sandboxes
@@ -64,7 +65,7 @@ class Expiry:
     layers: Mapping[str, int]
 
 
-def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
+def expire(context: LakeContext, *, dry_run: bool = True, clock_is_right: bool = False) -> Expiry:
     """Delete the branches whose time is over, and record which states are kept.
 
     Kept are the states that main had in the last `history_days`, without the tables of layers that are kept for fewer
@@ -74,16 +75,21 @@ def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
     Args:
         context: the lake.
         dry_run: whether only to say what would be done.
+        clock_is_right: go on although something in the lake is of a time to come, which somebody has to know: the clock
+            was ahead when that was made. It stays as if it were of its time, which keeps it longer. Nothing is
+            collected from then on but what two collections find anew.
 
     Raises:
         ClockBehind: a commit, publication or record is of a time to come.
         NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
     """
     require_collectable(context)
-    now = time_now(context)
+    now = context.clock() if clock_is_right else time_now(context)
     over = _refs_over(context, now)
     if not dry_run:
         note_folders(context)
+        if clock_is_right:  # times in lists of garbage may be wrong, too
+            context.storage.discard(f"{context.storage.home}/{FOUND}")
         over = [ref for ref in over if _delete(context, ref)]
     fault_point("expire.refs")
     refs = [each for each in context.catalog.refs() if each not in over]
@@ -92,6 +98,9 @@ def expire(context: LakeContext, *, dry_run: bool = True) -> Expiry:
     if not dry_run:
         context.expiry.write(record)
         fault_point("expire.recorded")
+        for wrong in context.expiry.files() if clock_is_right else ():
+            if context.expiry.record(wrong).at > now:
+                context.expiry.discard(wrong)
         for replaced in context.expiry.files()[_RECORDS:]:
             context.expiry.discard(replaced)
     expired = published.keys() - record.ids - record.partly.keys()
@@ -110,6 +119,10 @@ def _record(
     found = _states_of_main(context, refs, published, now)
     found |= dict.fromkeys(chain.from_iterable(states), frozenset())
     before, heads = context.expiry.newest(), {ref.commit for ref in refs}
+    if (
+        before is not None and before.at > now
+    ):  # the clock was ahead: what was made since is not what had expired by then
+        before = replace(before, kept=(*before.kept, *_made_since(context, heads, before)))
     if before is not None:
         for commit in found.keys() - heads - before.ids:
             if commit in before.partly:
@@ -120,7 +133,29 @@ def _record(
     for commit, without in found.items():
         kept[without].append(commit)
     parts = (PartlyKept(without, tuple(commits)) for without, commits in kept.items() if without)
-    return ExpiryRecord(now, grace, tuple(kept[frozenset()]), tuple(parts), _runs_seen(context, refs, now))
+    runs, ahead = _runs_seen(context, refs, now), _ahead(context, before, now)
+    return ExpiryRecord(now, grace, tuple(kept[frozenset()]), tuple(parts), runs, ahead)
+
+
+def _made_since(context: LakeContext, heads: Collection[str], record: ExpiryRecord) -> set[str]:
+    """Return the commits that refs have got since a record, which has all heads of its time."""
+    found = set[str]()
+    look = [*heads]
+    while look:
+        commit = look.pop()
+        if commit not in found and commit not in record.ids and commit not in record.partly:
+            found.add(commit)
+            look += context.catalog.get(commit).parents
+    return found
+
+
+def _ahead(context: LakeContext, before: ExpiryRecord | None, now: datetime) -> tuple[datetime, datetime] | None:
+    """Return since when the clock is right, and to what time it was ahead; None if all of that has come."""
+    known = before.ahead if before is not None else None
+    latest = _latest(context)
+    if latest > now and (known is None or not known[0] < latest <= known[1]):
+        known = (now, latest)
+    return known if known is not None and known[1] > now else None
 
 
 def _states_of_main(
@@ -208,16 +243,25 @@ def require_collectable(context: LakeContext) -> None:
 
 
 def time_now(context: LakeContext) -> datetime:
-    """Return the time; raises `ClockBehind` if anything in the lake is of a later one: ages are not known then."""
-    catalog, records = context.catalog, context.expiry
-    moments = [moment for moment, _ in catalog.moves(MAIN, newest=1)]
-    moments += [catalog.get(ref.commit).committed_at for ref in catalog.refs()]
-    newest = records.newest()
-    latest = max([*moments, *([newest.at] if newest else [])])
+    """Return the time; raises `ClockBehind` if anything in the lake is of a later one: ages are not known then.
+
+    Times that the clock is known to have been ahead to count for nothing.
+    """
+    latest, newest = _latest(context), context.expiry.newest()
+    if newest is not None and newest.ahead is not None and newest.ahead[0] < latest <= newest.ahead[1]:
+        latest = newest.ahead[0]
     now = context.clock()  # only then: others may have committed meanwhile
     if latest > now:
         raise ClockBehind(f"{now:%Y-%m-%d %H:%M:%S} UTC", f"{latest:%Y-%m-%d %H:%M:%S} UTC")
     return now
+
+
+def _latest(context: LakeContext) -> datetime:
+    """Return the latest time that a publication, the head of a ref, or the record of an expiry has."""
+    catalog, newest = context.catalog, context.expiry.newest()
+    moments = [moment for moment, _ in catalog.moves(MAIN, newest=1)]
+    moments += [catalog.get(ref.commit).committed_at for ref in catalog.refs()]
+    return max([*moments, *([newest.at] if newest else [])])
 
 
 def _refs_over(context: LakeContext, now: datetime) -> list[RefInfo]:

@@ -83,6 +83,7 @@ LEFT_OUT = {
         "lagoa maintain --dry-run": "tables with small files: integration/cli/test_maintain.py",
         "[retention]": COLLECTION,
         "lagoa maintain --expire": COLLECTION,
+        "lagoa maintain --expire --clock-is-right": COLLECTION,
         'lagoa hold add audit_2026 --why "asked for by the auditors" ': COLLECTION,
         "lagoa maintain --collect": COLLECTION,
         "customProperties:": "a contract: integration/write/test_bloom.py",

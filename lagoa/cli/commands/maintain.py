@@ -47,11 +47,19 @@ def maintain(  # noqa: PLR0913 - options of the command
     restore_trash: Annotated[
         str | None, typer.Option("--restore", metavar="NAME", help="Bring back what a collection moved.")
     ] = None,
+    clock_is_right: Annotated[
+        bool,
+        typer.Option(
+            "--clock-is-right", help="With --expire: the clock was ahead, and what is of a time to come is not."
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do what --expire and --collect would do.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rewrite small files of tables into few large ones with the same rows; or move and delete files."""
+    if clock_is_right and not expire:
+        raise typer.BadParameter("--clock-is-right goes with --expire.")
     if trash or restore_trash or expire or collect:
         if tables or cold or thaw:
             raise typer.BadParameter("--expire, --collect, --trash and --restore take no tables, --cold and --thaw.")
@@ -61,7 +69,14 @@ def maintain(  # noqa: PLR0913 - options of the command
             elif trash:
                 say_trash(lake, as_json=as_json)
             else:
-                clean(lake, expire=expire, collect=collect, dry_run=dry_run or not yes, as_json=as_json)
+                clean(
+                    lake,
+                    expire=expire,
+                    collect=collect,
+                    clock_is_right=clock_is_right,
+                    dry_run=dry_run or not yes,
+                    as_json=as_json,
+                )
         return
     if (cold or thaw) and (tables or (cold and thaw) or (thaw and dry_run)):
         raise typer.BadParameter("--cold takes no tables, and --thaw one table and neither others nor --dry-run.")

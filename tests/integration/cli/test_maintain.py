@@ -29,7 +29,8 @@ def test_small_files_become_one_and_the_rows_stay(lake, tmp_path):
 def test_states_expire_and_files_are_collected(lake):
     with (lake / "lagoa.toml").open("a") as settings:
         settings.write("\n[retention]\nhistory_days = 9\nlayer_days = { bronze = 1 }\n")
-    shown = ok(lake, "maintain", "--expire", "--collect")
+    assert "goes with --expire" in lagoa(lake, "maintain", "--collect", "--clock-is-right").err
+    shown = ok(lake, "maintain", "--expire", "--clock-is-right", "--collect")
     assert "of 0 earlier states of main they are not" in shown.out
     assert "Of 0 more states of main the tables of bronze are not" in shown.out
     assert "The lake's tables have" in shown.out

@@ -391,6 +391,36 @@ def test_a_clock_that_goes_back_is_refused(lake):
             call(dry_run=False)
 
 
+def test_a_clock_that_was_ahead_is_gone_on_with_when_somebody_says_that_it_is_right(lake):
+    one, two = put(lake, 1), put(lake, 2)
+    lake = later(lake, 2)
+    ahead = later(lake, 400)
+    three = put(ahead, 3)
+    assert ahead.expire(dry_run=False).expired == 1
+    ahead.collect(dry_run=False)
+    lake = later(ahead, -400)
+    four = put(lake, 4)
+    put(lake, 5)
+    with pytest.raises(ClockBehind, match="--clock-is-right"):
+        lake.expire(dry_run=False)
+    with pytest.raises(StateExpired):  # of a time before that of the record
+        read(lake, f"main@{four}")
+
+    assert lake.expire(clock_is_right=True).expired == 1
+    with pytest.raises(ClockBehind):
+        lake.collect()
+    assert lake.expire(dry_run=False, clock_is_right=True).expired == 1
+    for _ in range(3):
+        assert [read(lake, f"main@{each}") for each in (two, three, four)] == [[2], [3], [4]]
+        with pytest.raises(StateExpired):
+            read(lake, f"main@{one}")
+        lake = later(lake, 2)
+        lake.expire(dry_run=False)
+        lake.collect(dry_run=False)
+    with pytest.raises(ClockBehind):
+        later(lake, -7).expire()
+
+
 def test_the_trash_is_brought_back_or_deleted(lake):
     put(lake, 1)
     lake = later(lake, 12)

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING
 
-import duckdb
+from duck import database
 
 from lagoa.contracts import Contracts
 from lagoa.formats import FORMATS, open_reader
@@ -47,7 +47,7 @@ def loaded(contract: Contract, path: Path) -> tuple[int, int]:
     sql = RowSql(contract, reader, str(path))
     lineage = ["batch", dt.datetime.now(dt.UTC), path.name]
     counts = []
-    with duckdb.connect() as connection:
+    with database() as connection:
         for query in (sql.accepted, sql.refused):
             connection.register(STREAM, reader.stream().reader())
             counts.append(len(connection.execute(query, lineage).fetchall()))

@@ -111,7 +111,7 @@ def test_the_page_has_each_guard_with_what_it_prevents_and_tests_that_are_there(
     assert [name for name in re.findall(r"`(test_\w+)`", page) if f"def {name}(" not in tests] == []
 
 
-@pytest.mark.parametrize("limits", [{"depth": 20}, {"memory_mb": 1}])
+@pytest.mark.parametrize("limits", [{"depth": 20}, pytest.param({"memory_mb": 1}, marks=pytest.mark.slow)])
 def test_a_search_that_does_not_see_all_states_fails(limits, tmp_path):
     with pytest.raises(AssertionError, match="did not explore all states"):
         promela.explore(MODELS["publish"], tmp_path, **limits)

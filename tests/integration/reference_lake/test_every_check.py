@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 STRAY = "_stray"
 
+pytestmark = pytest.mark.slow  # test_audit.py breaks a check of each kind, test_content.py each check file
+
 
 @pytest.fixture(scope="module")
 def proof(tmp_path_factory):

@@ -103,6 +103,7 @@ LEAKS = [
     ("delivered_on + 1, 0, 0, 1", "day, 0, 0, 1", "late_share_14"),  # a road is known when it begins
     ("orders.delivered_at as known_at", "orders.approved_at as known_at", "late"),
 ]
+LEAKS = [*LEAKS[:2], *(pytest.param(*each, marks=pytest.mark.slow) for each in LEAKS[2:])]
 
 
 @pytest.mark.parametrize(("sound", "leaking", "column"), LEAKS)

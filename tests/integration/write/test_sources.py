@@ -13,10 +13,13 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from lakes import LakeFolder
 
 from lagoa.errors import WriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lagoa.branch import Branch
     from lagoa.lake import Lake
 
@@ -31,9 +34,28 @@ def objects(*values: Any) -> pd.DataFrame:
     return pd.DataFrame({"v": pd.Series([usual] * MANY + odd, dtype=object)})
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> LakeFolder:
+    """Return the folder of the lake that all tests share; each writes on a branch of its own."""
+    return LakeFolder(tmp_path_factory.mktemp("lake"))
+
+
+@pytest.fixture(scope="module")
+def lake(folder) -> Iterator[Lake]:
+    with folder.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def dev(lake: Lake) -> Branch:
+    """Return a branch of the test's own."""
+    return lake.create_branch(f"b{uuid.uuid4().hex[:8]}")
+
+
 def written(folder, lake: Lake, kind: str, rows: Any) -> list[Any]:
     """Append to a new table and return its values, without the repeated first one of `objects`."""
     folder.contract("bronze.t", {"v": kind})
+    lake.context.refresh()
     branch = lake.create_branch(f"b{uuid.uuid4().hex[:8]}")
     branch.append("bronze.t", rows)
     values = lake.sql("select v from bronze.t", branch.name).arrow().column(0).to_pylist()
@@ -233,9 +255,10 @@ def test_a_field_that_is_there_twice_is_not_lost(folder, lake: Lake) -> None:
 
 def test_a_named_index_is_a_column(folder, lake: Lake, dev: Branch) -> None:
     folder.contract("bronze.t", "k:string v:long")
+    lake.context.refresh()
     dev.append("bronze.t", pd.DataFrame({"k": ["a", "b", "a"], "v": [1, 2, 3]}).groupby("k").sum())
     dev.append("bronze.t", pd.DataFrame({"k": ["c"], "v": [5]}, index=[7]))
-    assert lake.sql("select k, v from bronze.t order by k", "dev").fetchall() == [("a", 4), ("b", 2), ("c", 5)]
+    assert lake.sql("select k, v from bronze.t order by k", dev.name).fetchall() == [("a", 4), ("b", 2), ("c", 5)]
 
 
 def test_sparse_and_nullable_columns_of_pandas(folder, lake: Lake) -> None:
@@ -272,6 +295,7 @@ def test_a_column_without_any_value_fits_every_type(folder, lake: Lake, kind: st
 
 def test_a_batch_of_rows_that_do_not_fit_is_told_alike(folder, lake: Lake, dev: Branch) -> None:
     folder.contract("bronze.t", "v:int")
+    lake.context.refresh()
     with pytest.raises(WriteError, match=r"cannot hold 1099511627776 in row 2\."):
         dev.append("bronze.t", pa.table({"v": [1, 2**40]}), batch="b1")
     with pytest.raises(WriteError, match=r"cannot hold 1099511627776 in row 2\."):
@@ -284,6 +308,7 @@ def test_rows_that_break_off_are_told(folder, lake: Lake, dev: Branch) -> None:
         raise OSError("the connection was lost")
 
     folder.contract("bronze.t", "v:long")
+    lake.context.refresh()
     rows = pa.RecordBatchReader.from_batches(pa.schema([("v", pa.int64())]), batches())
     with pytest.raises(WriteError, match=r"cannot be read after row 1: .*the connection was lost"):
         dev.append("bronze.t", rows)

@@ -8,8 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
+from duck import database as a_database
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -250,13 +251,13 @@ VALUES = st.lists(
 
 @pytest.fixture(scope="module")
 def database():
-    with duckdb.connect() as connection:
+    with a_database() as connection:
         connection.execute("create schema silver; create table silver.orders (a int, b int)")
         connection.execute("create table silver.people (id int)")
         yield connection
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=many(30))
 @given(rows=VALUES, known=st.sets(st.integers(0, 3)))
 def test_keys_and_references_are_counted_as_plain_python_counts_them(database, rows, known):
     made = contract(Column("a", "int", references=(PEOPLE, "id")), Column("b", "int", unique=True), key=("a", "b"))
@@ -286,7 +287,7 @@ def test_keys_and_references_are_counted_as_plain_python_counts_them(database, r
 def test_the_share_of_quarantine_is_that_of_the_worst_batch():
     made = contract(Column("a", "int"), source=Source(format="csv"), quarantine_share=0.25)
     (check,) = (each for each in contract_checks(made, frozenset({ORDERS, ORDERS.quarantine})) if "share" in each.id)
-    with duckdb.connect() as connection:
+    with a_database() as connection:
         connection.execute("create schema silver; create schema quarantine")
         connection.execute("create table silver.orders as select 'b1' as _batch_id from range(9)")
         connection.execute("insert into silver.orders select 'b2' from range(2)")

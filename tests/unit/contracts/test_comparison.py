@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyiceberg.schema import index_by_id
@@ -51,7 +52,7 @@ def evolved(metadata: TableMetadata, schema: Schema) -> TableMetadata:
     return update_table_metadata(metadata, (added, SetCurrentSchemaUpdate.model_validate({"schema-id": 1})))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30), deadline=None)
 @given(COLUMNS, COLUMNS)
 def test_a_table_without_older_rows_becomes_what_any_contract_says(
     before: dict[str, tuple[str, bool]], after: dict[str, tuple[str, bool]]
@@ -68,7 +69,7 @@ def test_a_table_without_older_rows_becomes_what_any_contract_says(
     assert compare(contract(after), metadata).differences == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30), deadline=None)
 @given(COLUMNS, COLUMNS)
 def test_what_follows_with_its_rows_keeps_every_field_that_stays(
     before: dict[str, tuple[str, bool]], after: dict[str, tuple[str, bool]]

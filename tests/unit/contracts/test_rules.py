@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -294,7 +295,7 @@ def test_no_text_makes_a_format_fail(connection, name, values):
     broken(connection, Column("a", "string", format=name), values)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30), deadline=None)
 @given(
     low=st.none() | st.integers(-5, 5),
     high=st.none() | st.integers(-5, 5),
@@ -309,7 +310,7 @@ def test_ranges_agree_with_plain_python(connection, low, high, values):
     assert broken(connection, column, values) == wanted
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30), deadline=None)
 @given(values=st.lists(st.text("a'\"\\;-é\n ", max_size=5), min_size=1, unique=True))
 def test_values_of_an_enum_are_quoted_whatever_they_hold(connection, values):
     column = Column("a", "string", enum=tuple(values))
@@ -330,7 +331,7 @@ PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(
     # Anchors at the ends and flags for the whole: DuckDB 1.5.5 takes a^ for a, and RE2 finds no A by a|(?i:a).
     pattern=st.tuples(st.sampled_from(["", "^", "(?i)", "(?i)^"]), PATTERNS, st.sampled_from(["", "$"])).map("".join),

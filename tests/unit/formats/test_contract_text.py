@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import yaml
+from effort import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lagoa.formats.contract_text import scalar
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(text=st.text(max_size=20))
 @example("\x1f\U00010000")
 @example("\ufffe\x85\u2028")

@@ -8,8 +8,8 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
+from duck import database
 from effort import many
 from lakes import LakeFolder
 
@@ -19,6 +19,8 @@ from lagoa.sql_models.drafting.analysis import analyse
 from lagoa.sql_models.sql import read_model
 
 if TYPE_CHECKING:
+    import duckdb
+
     from lagoa.sql_models.drafting.facts import Rows
 
 ID = {"physicalType": "long", "required": True}
@@ -150,7 +152,7 @@ def some_rows(connection: duckdb.DuckDBPyConnection, chance: random.Random) -> N
 
 def test_no_data_contradicts_what_is_certain(contracts: Contracts) -> None:
     for seed in range(many(2)):
-        with duckdb.connect() as connection:
+        with database() as connection:
             some_rows(connection, random.Random(seed))  # noqa: S311
             for name, (sql, _, _) in CASES.items():
                 rows = found(sql, contracts)

@@ -9,9 +9,10 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
 import pytest
+from duck import database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp, parse_one
@@ -23,6 +24,9 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import InvalidName, ModelError
 from lagoa.sql_models.increments import check_increments
 from lagoa.sql_models.sql import read_model
+
+if TYPE_CHECKING:
+    import duckdb
 
 FILE = Path("m.sql")
 SALES, RETURNS, SHOPS = (TableName.parse(f"silver.{name}") for name in ("sales", "returns", "shops"))
@@ -149,7 +153,7 @@ def test_what_looks_at_several_increments_is_refused_with_its_line(
 def test_what_is_let_through_gives_by_increments_what_it_gives_whole(sql: str, rule: ByTime | ByBatch) -> None:
     check(sql, rule)
     chance = random.Random(7)
-    with duckdb.connect() as db:
+    with database() as db:
         db.execute("create schema silver; create schema whole")
         db.execute(
             "create table silver.shops as select * from (values ('a', 'x', date '2026-01-01'), ('b', 'y', date '2026-01-03'), ('b', 'z', null)) t(shop, city, opened)"
@@ -205,7 +209,7 @@ def test_the_latest_row_of_a_key_may_be_merged() -> None:
 
 def test_every_aggregate_of_the_engine_is_seen_as_one() -> None:
     """An aggregate that SQLGlot has no class for is unknown to it: then a column beside it must show what it is."""
-    with duckdb.connect() as db:
+    with database() as db:
         names = db.execute(
             "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
         ).fetchall()
@@ -237,7 +241,7 @@ MOMENTS = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59))
 def test_ranges_hold_the_intervals_and_break_none(
     grain: Grain, inside: list[datetime | None], others: list[datetime | None]
 ) -> None:
-    with duckdb.connect() as db:
+    with database() as db:
         db.execute("create table t(ts timestamp)")
         db.executemany("insert into t values (?)", [(each,) for each in [*inside, *others]])
         number = number_sql(grain, "ts", "timestamp")

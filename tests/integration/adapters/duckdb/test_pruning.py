@@ -95,8 +95,10 @@ NOT_IN_BUCKETS = {"boolean", "float", "double"}
 TRUNCATIONS = [(kind, each) for kind, found in TRANSFORMS.items() for each in found if each in TRUNCATED]
 RARE = {"truncate[1]", "truncate[1000]", "truncate[999999999]"}
 """Tried by the slow tests only: filters are then as those of `truncate[10]`, with more rows or fewer in a partition."""
+ALIKE = {("timestamptz", each) for each in (*TIMES, "hour")} | {("decimal(9,2)", "truncate[10]"), ("date", "year")}
+"""Tried by the slow tests only: the same transform of another type of the same kind is among the others."""
 CASES = [
-    pytest.param(kind, transform, marks=[pytest.mark.slow] if transform in RARE else [])
+    pytest.param(kind, transform, marks=[pytest.mark.slow] if transform in RARE or (kind, transform) in ALIKE else [])
     for kind in TYPES
     for transform in [*TRANSFORMS.get(kind, []), *([] if kind in NOT_IN_BUCKETS else ["bucket[3]"]), "identity"]
 ]

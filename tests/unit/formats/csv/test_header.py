@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,7 +165,7 @@ def test_columns_without_name_elsewhere(tmp_path: Path, names: str) -> None:
         opened(tmp_path, f"{names}\n1;2;3\n")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=many(30), deadline=None)
 @given(
     lines=st.lists(st.sampled_from(["1;2", "x", '"', "3;4;5", ""]), max_size=12),
     footer=st.integers(1, 5),

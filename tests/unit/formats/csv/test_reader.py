@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 import pytest
+from effort import many
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -138,7 +139,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("csv")
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=many(80), deadline=None)
 @given(content=SOUP, fields=st.sampled_from([1, 2, 3]), block=st.sampled_from([3, 16, 4096]))
 @example(content=b'1,"a\n2,b,c\n', fields=3, block=4)
 @example(content=b"x\r\n\r\n", fields=1, block=2)
@@ -153,7 +154,7 @@ def test_damaged_files_are_read_as_the_model_says(folder: Path, content: bytes, 
 TEXTS = st.text(st.characters(exclude_characters="\0\r", codec="utf-8"), max_size=6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(
     rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=30),
     ending=st.sampled_from(["\n", "\r\n", "\r"]),
@@ -172,7 +173,7 @@ def test_sound_files_are_read_as_they_were_written(
     assert b"".join(raw for _, raw, _ in found) == content
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(
     rows=st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, max_size=30),
     hits=st.lists(

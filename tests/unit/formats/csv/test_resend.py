@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +49,7 @@ def contract(*names: str) -> Contract:
     return Contract(TableName.parse("bronze.a"), "1.0.0", Path("a.odcs.yaml"), "", columns)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=many(40), deadline=None)
 @given(
     text=st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join),
     source=st.sampled_from(SOURCES),

@@ -6,6 +6,7 @@ import gzip
 import json
 
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inferring import inferred, loaded, types
@@ -107,7 +108,7 @@ inner = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=many(50), deadline=None)
 @given(st.dictionaries(keys, inner, max_size=4), st.dictionaries(keys, inner, max_size=4), st.sampled_from([None, 1]))
 def test_whatever_is_around_the_list(before, inside, indent):
     document = {**before, "here": {**inside, "value": [{"n": 1}]}}

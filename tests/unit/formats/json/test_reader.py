@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import duckdb
 import pytest
+from duck import database
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +59,7 @@ def taken(folder: Path, values: list[str], kind: str) -> list[Any]:
     path = put(folder, "".join(f'{{"x": {value}}}\n' for value in values).encode())
     reader = reader_of(path, {"x": kind})
     found: dict[int, Any] = {}
-    with duckdb.connect() as connection:
+    with database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         sql = RowSql(contract_of({"x": kind}, format="jsonl"), reader, "f")
         for query, columns in ((sql.accepted, 'x, "_row"'), (sql.refused, "rule, record")):

@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from duck import database
 from pyarrow import parquet
 
 from lagoa.contracts.contract import Column, Contract
@@ -41,7 +41,7 @@ def read(folder: Path, values: pa.Array, kind: str) -> list[Any]:
     reader = open_reader(contract_of(kind), SourceFile(path))
     sql = RowSql(contract_of(kind), reader, str(path))
     parameters = ["batch", at("2026-01-01T00:00:00+00:00"), "data.parquet"]
-    with duckdb.connect() as connection:
+    with database() as connection:
         connection.execute("SET TimeZone = 'America/Sao_Paulo'")
         connection.register(STREAM, reader.stream().arrow_stream())
         shown = "v AT TIME ZONE 'UTC'" if kind == "timestamptz" else "v"
@@ -196,7 +196,7 @@ def test_a_refused_row_is_shown_as_json(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"v": pa.array(['say "x"'])}), path)
     reader = open_reader(contract_of("int"), SourceFile(path))
     sql = RowSql(contract_of("int"), reader, str(path))
-    with duckdb.connect() as connection:
+    with database() as connection:
         connection.register(STREAM, reader.stream().arrow_stream())
         query = f"SELECT raw, byte_offset, rule, reason FROM ({sql.refused})"
         row = connection.execute(query, ["b", at("2026-01-01T00:00:00+00:00"), "f"]).fetchone()

@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from duck import database
 from pyarrow import parquet
 
 from lagoa.contracts.contract import Column, Contract
@@ -76,7 +77,7 @@ def opened(path: Path, values: pa.Array | pa.Table, kind: str, **options: Any) -
 def accepted(contract: Contract, reader: Reader, *, by_itself: bool) -> list[tuple[Any, ...]]:
     """Return the rows that a table takes, as text, so that a zero has its sign; with the number of each."""
     names = ", ".join(f'CAST("{column.name}" AS VARCHAR)' for column in contract.columns)
-    with duckdb.connect() as connection:
+    with database() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         if by_itself:
             assert reader.scan is not None

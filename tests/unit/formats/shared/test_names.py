@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ def test_column_names_are_kept_or_made():
 HEADERS = st.lists(st.text(max_size=12), min_size=1, max_size=8, unique=True)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(headers=HEADERS)
 def test_made_names_are_names_and_differ(headers):
     names = column_names(headers)

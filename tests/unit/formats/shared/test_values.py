@@ -9,6 +9,7 @@ from uuid import UUID
 
 import duckdb
 import pytest
+from effort import many
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -300,7 +301,7 @@ def test_forms_of_dates(
     assert cast(connection, text, "date", date=forms) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(value=st.decimals(-(10**12), 10**12, places=2), mark=st.sampled_from([".", " "]))
 def test_thousands_that_are_grouped_rightly_are_read_back(
     connection: duckdb.DuckDBPyConnection, value: Decimal, mark: str
@@ -309,7 +310,7 @@ def test_thousands_that_are_grouped_rightly_are_read_back(
     assert cast(connection, text, "decimal(18, 2)", ",", thousands=mark) == value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=many(100), deadline=None)
 @given(value=st.decimals(allow_nan=False, allow_infinity=False, min_value="-1e30", max_value="1e30"))
 def test_a_double_has_the_digits_of_its_text(connection: duckdb.DuckDBPyConnection, value: Decimal) -> None:
     found = cast(connection, str(value), "double")
@@ -334,7 +335,7 @@ SOUND = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=many(60), deadline=None)
 @given(case=SOUND)
 def test_what_python_writes_is_read_back(connection: duckdb.DuckDBPyConnection, case: tuple[str, str, Any]) -> None:
     kind, text, value = case

@@ -394,9 +394,25 @@ def _draw(path):
     return subprocess.run([sys.executable, "-I", DRAW, path], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.fixture(scope="module")
+def drawn_once(tmp_path_factory):
+    """Return a folder with secrets, which `make secrets` drew; each test takes a copy."""
+    folder = tmp_path_factory.mktemp("drawn") / ".secrets"
+    _draw(folder / "credentials.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def configured_once(drawn_once, tmp_path_factory):
+    """Return the volumes as they were configured with these secrets; each test takes a copy."""
+    folder = tmp_path_factory.mktemp("configured")
+    configure(ROOT, drawn_once / "credentials.json", folder)
+    return folder
+
+
 @pytest.fixture
-def secrets(tmp_path):
-    _draw(tmp_path / ".secrets" / "credentials.json")
+def secrets(drawn_once, tmp_path):
+    shutil.copytree(drawn_once, tmp_path / ".secrets")
     return tmp_path / ".secrets" / "credentials.json"
 
 
@@ -520,9 +536,9 @@ def test_configuring_again_changes_nothing_but_what_was_changed(secrets, tmp_pat
 
 @pytest.mark.parametrize("name", ["postgres", "vault", "minio", "trino"])
 @pytest.mark.parametrize("place", ["data", "etc", "environment", "deep/link"])
-def test_links_that_a_server_put_into_its_volume_are_refused(secrets, tmp_path, name, place):
+def test_links_that_a_server_put_into_its_volume_are_refused(secrets, configured_once, tmp_path, name, place):
     """Root writes there, and may write in the volumes of all others."""
-    configure(ROOT, secrets, tmp_path)
+    shutil.copytree(configured_once, tmp_path, symlinks=True, dirs_exist_ok=True)
     other = tmp_path / "prefect"
     before = {file: file.read_bytes() for file in other.rglob("*")}
     link = tmp_path / name / place

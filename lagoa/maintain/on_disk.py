@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 
 class OnDisk:
-    """The file, which is removed on leaving; one thread uses it.
+    """The file, which is gone on leaving, or when the process ends; one thread uses it.
 
     Args:
         table: the SQL that makes the table.
@@ -26,6 +27,8 @@ class OnDisk:
         self._db.execute("pragma synchronous = off")
         self._db.execute(table)
         self._db.execute("begin")
+        with suppress(OSError):  # it is there as long as it is open: so a process that is killed leaves none
+            self._folder.cleanup()
 
     def close(self) -> None:
         """Remove the file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from minio import Minio
 
     from lagoa.storage.s3 import Keys, S3Server
+
+
+_SILENT, _TRIES = 4, 2
+"""How many times as long as to another request the store may give no answer: to a copy it has none before its end. And
+how often a request is made again."""
+
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)  # below that it tells of each try
 
 
 class Client:
@@ -72,10 +80,17 @@ def _connect(server: S3Server, keys: Keys) -> Minio:
     with extra("stack", "An object store"):
         from minio import Minio
         from minio.credentials.providers import StaticProvider
+        from urllib3 import PoolManager, Retry, Timeout
 
     provider = StaticProvider(keys.access, keys.secret.get_secret_value(), keys.token.get_secret_value())
     scheme, _, host = server.endpoint.partition("://")
-    return Minio(endpoint=host, credentials=provider, secure=scheme == "https", region=server.region)
+    found = Minio(endpoint=host, credentials=provider, secure=scheme == "https", region=server.region)
+    # By default it waits for five minutes, six times; all else of what it connects with stays.
+    usual = found._http.connection_pool_kw
+    timeout = Timeout(connect=server.timeout_s, read=_SILENT * server.timeout_s)
+    retries = Retry(total=_TRIES, backoff_factor=0.2, status_forcelist=usual["retries"].status_forcelist)
+    found._http = PoolManager(**{**usual, "timeout": timeout, "retries": retries})
+    return found
 
 
 def split(address: str) -> tuple[str, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from threading import Barrier, Lock
 from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 
 from lagoa.errors import NotAllowed, StorageUnavailable
-from lagoa.storage.s3 import upkeep
+from lagoa.storage.s3 import Keys, S3Server, upkeep
 from lagoa.storage.s3.client import Client
 
 AT_ONCE = 8
 BUCKET = "bucket"
+GIVEN_UP_S = 30
 
 
 class Store:
@@ -96,3 +100,13 @@ def test_a_file_that_cannot_be_moved_ends_it():
         told.extend(upkeep.move_all(move_one, ((str(number), "there") for number in range(1000))))
     assert {"0", "1", "2", "3", "4"} <= set(moved)
     assert len(moved) <= 5 + AT_ONCE
+
+
+def test_a_store_that_gives_no_answer_is_given_up():
+    keys = Keys("AK", SecretStr("hidden"), SecretStr(""))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = S3Server(f"http://127.0.0.1:{silent.getsockname()[1]}", "us-east-1", lambda: keys, timeout_s=0.02)
+        began = time.monotonic()
+        with pytest.raises(StorageUnavailable, match="list files"):
+            next(upkeep.files_under(Client(server), f"s3://{BUCKET}/a"))
+        assert time.monotonic() - began < GIVEN_UP_S

@@ -99,7 +99,7 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
                     if _may_go(place, since):
                         moved[table].append(place.stat().st_size)
                         if not dry_run:
-                            _replace_by_link(place, folder / place.relative_to(context.storage.location))
+                            _replace_by_link(place, folder / place.relative_to(context.storage.location), folder)
     tables = tuple(MovedFiles(table, len(sizes), sum(sizes)) for table, sizes in sorted(moved.items()))
     return Cooling(tables, waiting)
 
@@ -123,6 +123,7 @@ def thaw(context: LakeContext, table: str) -> MovedFiles:
                 _copied(cold, part := _beside(place))
                 fault_point("cold.thawed")
                 part.replace(place)
+                _sync_names(place.parent)
                 cold.unlink()
     return MovedFiles(name, len(sizes), sum(sizes))
 
@@ -226,18 +227,31 @@ def _may_go(place: Path, since: datetime) -> bool:
     return not place.is_symlink() and found.st_size >= _LEAST and written < since
 
 
-def _replace_by_link(place: Path, cold: Path) -> None:
+def _replace_by_link(place: Path, cold: Path, folder: Path) -> None:
     try:
         cold.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileNotMoved(str(place), str(cold.parent), str(error)) from error
-    part = cold.with_name(f"{cold.name}.part")
+    part = _beside(cold)  # of its own: another command may be moving the same file
     _copied(place, part)
     part.replace(cold)
+    _sync_names(cold.parent, until=folder)
     fault_point("cold.copied")
     link = _beside(place)
     link.symlink_to(cold)
     link.replace(place)
+
+
+def _sync_names(path: Path, until: Path | None = None) -> None:
+    """Bring the names in a folder to the disk, and those in the folders above it, as far as one that has it."""
+    for each in (path, *path.parents):
+        names = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(names)
+        finally:
+            os.close(names)
+        if until is None or each == until:
+            return
 
 
 def _beside(place: Path) -> Path:

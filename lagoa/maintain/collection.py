@@ -237,7 +237,9 @@ class _Collector:
             return
         newest, *earlier = needed
         oldest = [newest, *earlier][-1]
-        self._found_at = datetime.strptime(oldest.place.rpartition("/")[2], _LIST_NAME).replace(tzinfo=UTC)
+        began = datetime.strptime(oldest.place.rpartition("/")[2], _LIST_NAME).replace(tzinfo=UTC)
+        # The clock of who made the list may have been ahead. How long ago it was written, that of the store says.
+        self._found_at = min(began, self._now - timedelta(seconds=self._store_now_s - oldest.modified_s))
         with Seen() as first:
             for each in earlier:
                 for place in self._listed_in(each):

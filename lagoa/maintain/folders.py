@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import table_document
 from lagoa.errors import CatalogDamaged, OutsideWarehouse
@@ -64,24 +64,27 @@ def note_folders(context: LakeContext) -> None:
 
 def _of_commits(context: LakeContext) -> tuple[set[str], set[str]]:
     """Return the folders that pointers of commits name; and those of tables whose files others need, too."""
-    storage = context.storage
-    pointers: dict[str, str] = {}
+    storage, catalog = context.storage, context.catalog
+    heads = {pointer for ref in catalog.refs() for pointer in catalog.tables(ref.commit).values()}
+    pointers: dict[str, list[str]] = {}
     for pointer in context.all_pointers(None) if context.all_pointers else ():
         with suppress(OutsideWarehouse):
             folder = folder_of(storage, place_of(storage, pointer))
-            if folder not in pointers and _TABLE.fullmatch(folder.removeprefix(f"{storage.location}/")):
-                pointers[folder] = pointer
+            known = folder in pointers  # by its latest pointer, which comes first
+            if (not known or pointer in heads) and _TABLE.fullmatch(folder.removeprefix(f"{storage.location}/")):
+                pointers.setdefault(folder, []).append(pointer)
     folders, spared = set[str](), set[str]()
-    for folder, pointer in pointers.items():
-        document: dict[str, Any] = {}
-        with suppress(CatalogDamaged):  # its metadata was collected before, with its batches
-            document = table_document(pointer, storage.read)
-        kept = str((document.get("properties") or {}).get(GC_ENABLED)).lower() == "false"
+    for folder, latest in pointers.items():
+        documents = []
+        for pointer in dict.fromkeys(latest):
+            with suppress(CatalogDamaged):  # its metadata was collected before, with its batches
+                documents.append(table_document(pointer, storage.read))
+        # What one branch says is not undone by a write on another one.
+        kept = any(str((each.get("properties") or {}).get(GC_ENABLED)).lower() == "false" for each in documents)
         found = spared if kept else folders
         found.add(folder)
-        table = str(document.get("table-uuid"))
-        if _UUID.fullmatch(table):
-            found.add(f"{storage.location}/{_BATCHES}/{table}")
+        tables = (str(each.get("table-uuid")) for each in documents)
+        found.update(f"{storage.location}/{_BATCHES}/{table}" for table in tables if _UUID.fullmatch(table))
     return folders, spared
 
 

@@ -124,7 +124,10 @@ def _record(
     ):  # the clock was ahead: what was made since is not what had expired by then
         before = replace(before, kept=(*before.kept, *_made_since(context, heads, before)))
     if before is not None:
-        for commit in found.keys() - heads - before.ids:
+        known = before.ids | before.partly.keys()
+        # What main got since is new, whatever the clock said of who committed it.
+        since = {commit.id for commit in main_states(context, refs, lambda commit: commit.id in known)} - known
+        for commit in found.keys() - heads - before.ids - since:
             if commit in before.partly:
                 found[commit] |= before.partly[commit]
             elif before.has_expired(context.catalog.get(commit)):

@@ -13,6 +13,7 @@ from lagoa.catalog.table_facts import table_document
 from lagoa.domain import faults
 from lagoa.domain.tables import TableName
 from lagoa.errors import FileNotMoved, SettingsError, TableNotFound
+from lagoa.maintain import cold
 from lagoa.usage.log import FOLDER, LoggedQuery, keep
 
 SALES = "bronze.sales"
@@ -159,3 +160,27 @@ def test_rules_that_cannot_be_used(lake, folder, cold, message):
     folder.file("lagoa.toml", (folder.root / "lagoa.toml").read_text("utf-8") + cold)
     with pytest.raises(SettingsError, match=message), folder.open() as again:
         again.move_cold()
+
+
+def test_two_commands_that_move_the_same_file_lose_nothing(lake, monkeypatch):
+    """The second one begins to copy a file when the first has compared its own copy, and is killed then."""
+    copied, killed = cold._copied, []
+
+    def compared(source, target):
+        copied(source, target)
+        if not killed:
+            killed.append(source)
+            with monkeypatch.context() as patch:
+                patch.setattr(cold.shutil, "copy2", _killed)
+                with pytest.raises(KeyboardInterrupt):
+                    lake.move_cold()
+
+    before = [file.read_bytes() for file in data_files(lake)]
+    monkeypatch.setattr(cold, "_copied", compared)
+    lake.move_cold()
+    assert [file.read_bytes() for file in data_files(lake)] == before
+
+
+def _killed(_, target):
+    target.write_bytes(b"")
+    raise KeyboardInterrupt

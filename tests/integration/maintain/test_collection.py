@@ -367,6 +367,31 @@ def test_files_of_a_table_that_others_write_too_stay(lake):
     assert (done.garbage, theirs.exists()) == (0, True)
 
 
+def test_a_write_on_another_branch_does_not_undo_that_others_write_a_table(lake):
+    put(lake, 1)
+    other, work = lake.create_branch("other"), lake.create_branch("work")
+    table = lake.catalog("work").load_table("bronze.log")
+    table.transaction().set_properties({GC_ENABLED: "false"}).commit_transaction()
+    work.publish()
+    other.append("bronze.log", rows(9))  # the latest pointer of all is without the property
+    theirs = next(Path(lake.context.storage.location).glob("bronze/log-*/data")) / "theirs.parquet"
+    theirs.write_text("of a snapshot that another catalog has")
+    lake, done = collected(later(lake, 3))
+    assert (done.garbage, theirs.exists()) == (0, True)
+
+
+def test_a_state_that_was_published_by_a_clock_behind_the_last_expiry_stays(lake):
+    put(lake, 1)
+    lake = later(lake, 5)
+    lake.expire(dry_run=False)
+    lake = later(lake, -4)
+    two = put(lake, 2)
+    lake = later(lake, 4)
+    put(lake, 3)
+    assert lake.expire(dry_run=False).expired == 0
+    assert read(lake, f"main@{two}") == [2]
+
+
 @pytest.mark.parametrize("name", ["*.metadata.json", "snap-*.avro", "*-m0.avro", "*.parquet"])
 def test_a_file_that_cannot_be_read_or_found_ends_it(lake, name):
     put(lake, 1)

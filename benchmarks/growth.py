@@ -1,19 +1,22 @@
 """A lake that gets a small publication after the other, and many tables: what each costs early among few, and at last.
 
-`python -m benchmarks.growth --publications 10000 --tables 1000` is a large one, which takes more than an hour. With
-`--stack` it is on servers of its own (Nessie, MinIO, PostgreSQL, Keycloak), and requests and bytes are counted.
+`python -m benchmarks.growth --publications 10000 --tables 1000` is a large one, which takes about 15 minutes. With
+`--stack` it is on servers of its own (Nessie, MinIO, PostgreSQL, Keycloak), and requests and bytes are counted. After
+`--minutes` (45) of the large lake it takes the figures of what was published by then, and says so.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,7 +30,7 @@ from benchmarks.figures import Figure, as_markdown
 from benchmarks.publish import load, write_contracts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from benchmarks.counting import Counted
     from lagoa.lake import Lake
@@ -42,6 +45,7 @@ OPEN = "open"
 
 ROUNDS = 20
 LOOKS = 5
+MINUTES = 45.0
 LIMIT = 1.2
 MEMORY_LIMIT_MIB = 50.0
 
@@ -114,8 +118,8 @@ class Place:
         return sum(each.requests for each in self.servers), sum(each.octets for each in self.servers)
 
     @contextmanager
-    def counting(self, into: list[Spent]) -> Iterator[None]:
-        """Add what the block takes to a list."""
+    def counting(self, into: deque[Spent]) -> Iterator[None]:
+        """Add what the block takes."""
         before, wall, cpu = self.counts(), time.perf_counter(), time.process_time()
         yield
         wall, cpu = (time.perf_counter() - wall) * 1000, (time.process_time() - cpu) * 1000
@@ -135,23 +139,26 @@ class Costs:
     publication: int
     steps: dict[str, Spent] = field(default_factory=dict)
 
-    def add(self, name: str, spent: Sequence[Spent]) -> None:
+    def add(self, name: str, spent: Collection[Spent]) -> None:
         """Add the median of some."""
         parts = ("wall", "cpu", "requests", "octets")
         self.steps[name] = Spent(*(statistics.median(getattr(each, part) for each in spent) for part in parts))
 
 
-def run(size: Size = EMBEDDED) -> list[Figure]:
+def run(size: Size = EMBEDDED, minutes: float = MINUTES) -> list[Figure]:
     """Publish one row after the other to one table of an embedded lake."""
     place = Place()
-    few, _ = _grown(place, size.few, size.first, size)
-    many, memory = _grown(place, size.tables, size.publications, size)
-    figures = [_figure(name, (before, many[-1].steps[name]), size, "wall") for name, before in few[0].steps.items()]
+    few, _ = _grown(place, size.few, size.first)
+    many, memory = _grown(place, size.tables, size.publications, minutes)
+    size = replace(size, first=few.publication, publications=many.publication)
+    figures = [_figure(name, (before, many.steps[name]), size, "wall") for name, before in few.steps.items()]
+    if size.publications <= MEMORY_FROM:
+        return figures
     note = f"resident, between publication {MEMORY_FROM} and {min(MEMORY_AT, size.publications):,}"
     return [*figures, Figure("memory of the process that publishes", memory, "MiB", MEMORY_LIMIT_MIB, note=note)]
 
 
-def run_on_stack(size: Size = ON_SERVERS) -> list[Figure]:
+def run_on_stack(size: Size = ON_SERVERS, minutes: float = MINUTES) -> list[Figure]:
     """Publish one row after the other to one table of a lake on servers, as flows do; count requests and bytes."""
     from benchmarks.stack_servers import PROFILE, Servers, variables
 
@@ -160,11 +167,13 @@ def run_on_stack(size: Size = ON_SERVERS) -> list[Figure]:
             found = [between.enter_context(counted(os.environ.pop(each))) for each in _SERVERS]
             between.enter_context(variables(**dict(zip(_SERVERS, (each.url for each in found), strict=True))))
             lakes = []
-            for tables, publications in ((size.few, size.first), (size.tables, size.publications)):
+            sizes = ((size.few, size.first, math.inf), (size.tables, size.publications, minutes))
+            for tables, publications, limit in sizes:
                 servers.reset()
                 place = Place(servers.profile(f"growth-{tables}"), PROFILE, "run/", found)
-                lakes.append(_grown(place, tables, publications, size)[0][-1])
+                lakes.append(_grown(place, tables, publications, limit)[0])
         few, many = lakes
+        size = replace(size, first=few.publication, publications=many.publication)
         return [
             _figure(name, (before, many.steps[name]), size, part)
             for name, before in few.steps.items()
@@ -188,8 +197,8 @@ def _figure(name: str, costs: tuple[Spent, Spent], size: Size, part: str) -> Fig
     )
 
 
-def _grown(place: Place, tables: int, publications: int, size: Size) -> tuple[list[Costs], float]:
-    """Make a lake and publish so often; return the costs early and at last, and the growth of memory in MiB."""
+def _grown(place: Place, tables: int, publications: int, minutes: float = math.inf) -> tuple[Costs, float]:
+    """Make a lake and publish so often, or so long; return the costs at last, and the growth of memory in MiB."""
     names = [f"bronze.table_{number:04d}" for number in range(tables)]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -199,28 +208,19 @@ def _grown(place: Place, tables: int, publications: int, size: Size) -> tuple[li
             first = f"{place.prefix}first"
             load(lake.create_branch(first), names, "first").publish()
             lake.delete_ref(first)
-            return _grow(place, lake, names[0], publications, size)
+            return _grow(place, lake, names[0], publications, time.monotonic() + 60 * minutes)
 
 
-def _grow(place: Place, lake: Lake, table: str, publications: int, size: Size) -> tuple[list[Costs], float]:
+def _grow(place: Place, lake: Lake, table: str, publications: int, until: float) -> tuple[Costs, float]:
     process, began, grown = psutil.Process(), 0.0, 0.0
-    costs: list[Costs] = []
-    appends: list[Spent] = []
-    publishes: list[Spent] = []
+    appends: deque[Spent] = deque(maxlen=ROUNDS)
+    publishes: deque[Spent] = deque(maxlen=ROUNDS)
     for number in range(1, publications + 1):
         with lake.run("load") as branch:
             with place.counting(appends):
                 load(branch, [table], f"batch-{number}")
             with place.counting(publishes):
                 branch.publish()
-        if number in {size.first, publications}:
-            found = Costs(number)
-            found.add("append", appends[-ROUNDS:])
-            found.add("publish", publishes[-ROUNDS:])
-            looks = [_look(place, lake.settings.root, table) for _ in range(LOOKS)]
-            for name in looks[0]:
-                found.add(name if name == OPEN else f"{OPEN} and {name}", [each[name] for each in looks])
-            costs.append(found)
         if number == MEMORY_FROM:
             began = process.memory_info().rss / 2**20
         if MEMORY_FROM <= number <= MEMORY_AT:
@@ -229,6 +229,14 @@ def _grow(place: Place, lake: Lake, table: str, publications: int, size: Size) -
             lake.compact([table])
         if number % 500 == 0:
             print(f"{number:,} publications, {process.memory_info().rss / 2**20:.0f} MiB", file=sys.stderr, flush=True)
+        if number >= ROUNDS and time.monotonic() > until:
+            break
+    costs = Costs(number)
+    costs.add("append", appends)
+    costs.add("publish", publishes)
+    looks = [_look(place, lake.settings.root, table) for _ in range(LOOKS)]
+    for name in looks[0]:
+        costs.add(name if name == OPEN else f"{OPEN} and {name}", [each[name] for each in looks])
     return costs, grown
 
 
@@ -256,8 +264,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--publications", type=int)
     parser.add_argument("--tables", type=int)
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="publish no longer than that (default: 45)")
     parser.add_argument("--stack", action="store_true")
     given = parser.parse_args()
     size = ON_SERVERS if given.stack else EMBEDDED
     wanted = replace(size, publications=given.publications or size.publications, tables=given.tables or size.tables)
-    print(as_markdown((run_on_stack if given.stack else run)(wanted)))
+    print(as_markdown((run_on_stack if given.stack else run)(wanted, given.minutes)))

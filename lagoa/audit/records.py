@@ -166,7 +166,9 @@ def check_history(context: LakeContext, check: str, limit: int = 50, *, every: b
     found: list[CheckRecord] = []
     for audit in kept_audits(context, every=every):
         newest = newest or audit
-        found += [CheckRecord(each, audit) for each in audit.report.results if each.check == check]
+        result = audit.report.by_table.find(check)
+        if result is not None:
+            found.append(CheckRecord(result, audit))
         if len(found) == limit:
             break
     if newest is None:

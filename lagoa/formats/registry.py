@@ -9,6 +9,7 @@ from lagoa.formats.avro.format import Avro
 from lagoa.formats.csv.format import Csv
 from lagoa.formats.excel.format import Excel
 from lagoa.formats.json.format import Json
+from lagoa.formats.orc.format import Orc
 from lagoa.formats.parquet.format import Parquet
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _FORMATS: tuple[Format[Any], ...] = (
     Json(),
     Avro(),
     Excel(),
+    Orc(),
 )
 
 FORMATS = {name: each for each in _FORMATS for name in each.names}

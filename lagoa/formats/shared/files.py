@@ -55,7 +55,7 @@ _KINDS = {
     b"BZh": ("a bzip2 file", "Unpack it."),
     b"\xfd7zXZ": ("an xz file", "Unpack it."),
     b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
-    b"ORC": ("an ORC file", "Convert it to Parquet."),
+    b"ORC": ("an ORC file", "Write `format: orc` in the contract's `lagoa.source`."),
     AVRO_MAGIC: ("an Avro file", "Write `format: avro` in the contract's `lagoa.source`."),
     b"SQLite format 3\0": ("a SQLite database", "Export its tables as CSV or Parquet."),
     b"7z\xbc\xaf": ("a 7z file", "Unpack it."),

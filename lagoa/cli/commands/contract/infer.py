@@ -30,8 +30,8 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         list[Path] | None,
         typer.Argument(
             metavar="FILE",
-            help="CSV, JSON, JSON lines, Parquet, Avro or Excel; text may be compressed (.gz, .zip). With --table, "
-            "several files or a folder are looked at together.",
+            help="CSV, JSON, JSON lines, Parquet, ORC, Avro or Excel; text may be compressed (.gz, .zip). With "
+            "--table, several files or a folder are looked at together.",
         ),
     ] = None,
     model: Annotated[

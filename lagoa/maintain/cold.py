@@ -25,6 +25,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import FileNotMoved, SettingsError, TableNotFound
 from lagoa.maintain.reachable import files_of
 from lagoa.maintain.seen import Seen
+from lagoa.storage.cold_folder import OWNER, claimed, owner_of
 from lagoa.storage.port import S3
 from lagoa.usage.log import logged_queries, logged_since
 
@@ -78,7 +79,7 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
         CatalogDamaged: metadata cannot be read; nothing is moved.
         FileNotMoved: a file cannot be copied; it stays where it is.
     """
-    folder, now = _folder(context), context.clock()
+    folder, now = _folder(context, claim=not dry_run), context.clock()
     begun, history = logged_since(context.settings), list(_history(context))
     pointers = _pointers(context, history)
     asked = _asked(context, history, pointers)
@@ -128,7 +129,8 @@ def thaw(context: LakeContext, table: str) -> MovedFiles:
     return MovedFiles(name, len(sizes), sum(sizes))
 
 
-def _folder(context: LakeContext) -> Path:
+def _folder(context: LakeContext, *, claim: bool = True) -> Path:
+    """Return the cold folder, which is this lake's from then on; without `claim` only if nobody else's."""
     rules, settings = context.settings.cold, context.settings
     if rules.folder is None:
         advice = 'Set it in lagoa.toml: cold = { folder = "/slow/lake", days = { bronze = 90 } }.'
@@ -145,7 +147,22 @@ def _folder(context: LakeContext) -> Path:
     if settings.query_log_days < longest:
         message = f"[cold] asks for {longest} days without a query, and query_log_days is {settings.query_log_days}."
         raise SettingsError(message, f"Set query_log_days to at least {longest}.")
+    _refuse_others(folder, context.storage.location, claim=claim)
     return folder
+
+
+def _refuse_others(folder: Path, warehouse: str, *, claim: bool) -> None:
+    """Raise `SettingsError` if a folder has the cold files of another lake, such as one that this is a copy of."""
+    try:
+        owner = claimed(folder, warehouse) if claim else owner_of(folder)
+    except OSError as error:
+        raise FileNotMoved(warehouse, str(folder), str(error)) from error
+    if owner not in {None, warehouse}:
+        message = f"The cold folder {folder} has files of the lake in {owner}, and this one is in {warehouse}."
+        advice = (
+            f"Choose another folder; or, if that lake was moved here and is not there any more, delete {OWNER} in it."
+        )
+        raise SettingsError(message, advice)
 
 
 def _history(context: LakeContext) -> Iterator[tuple[Commit, frozenset[str]]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.errors import OutsideWarehouse
+from lagoa.storage.cold_folder import owner_of
 from lagoa.storage.places import Places
 from lagoa.storage.port import Stored, local_path
 
@@ -133,11 +134,12 @@ class LocalStorage:
     def delete_moved(self, folder: str, moved: Iterable[tuple[str, str]]) -> None:
         """Delete files that `move` has moved, the cold files of former places that are links to these, and the folder.
 
-        Raises `OSError`.
+        Cold files of another lake, of which this one is a copy, stay. Raises `OSError`.
         """
+        own = bool(self._cold) and owner_of(Path(self._cold)) in {None, self.location}
         for location, moved_from in moved:
             path, former = Path(self.path(location)), Path(self.path(moved_from))
-            if self._cold and path.is_symlink() and not os.path.lexists(former):
+            if own and path.is_symlink() and not os.path.lexists(former):
                 cold = Path(self._cold) / former.relative_to(self.location)
                 if path.readlink() == cold:
                     cold.unlink(missing_ok=True)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from lagoa.bootstrap import open_lake
 from lagoa.catalog.table_facts import table_document
 from lagoa.domain import faults
 from lagoa.domain.tables import TableName
 from lagoa.errors import FileNotMoved, SettingsError, TableNotFound
 from lagoa.maintain import cold
+from lagoa.storage.cold_folder import OWNER
 from lagoa.usage.log import FOLDER, LoggedQuery, keep
 
 SALES = "bronze.sales"
@@ -100,13 +103,13 @@ def test_a_table_that_only_trino_or_spark_read_stays(lake):
     assert lake.move_cold().tables == ()
 
 
-def test_files_come_back(lake):
+def test_files_come_back(lake, tmp_path):
     lake.move_cold()
     told = lake.thaw("bronze.sales")
     assert (str(told.table), told.files) == ("bronze.sales", 2)
     assert not any(file.is_symlink() for file in data_files(lake))
     assert [rows for ((rows, _),) in states(lake)] == [2 * ROWS, ROWS]
-    assert not [each for each in (lake.settings.root.parent / "slow").rglob("*") if each.is_file()]
+    assert [each.name for each in (tmp_path / "slow").rglob("*") if each.is_file()] == [OWNER]
     assert lake.thaw("bronze.sales").files == 0
     with pytest.raises(TableNotFound, match=r"Did you mean 'bronze\.sales'"):
         lake.thaw("bronze.sale")
@@ -184,3 +187,23 @@ def test_two_commands_that_move_the_same_file_lose_nothing(lake, monkeypatch):
 def _killed(_, target):
     target.write_bytes(b"")
     raise KeyboardInterrupt
+
+
+def test_a_copied_lake_neither_uses_nor_deletes_the_cold_files_of_the_first(lake, folder, tmp_path):
+    lake.move_cold()
+    before = [file.read_bytes() for file in data_files(lake)]
+    shutil.copytree(folder.root, copy := tmp_path / "copy", symlinks=True)
+    with open_lake(copy) as other:
+        with pytest.raises(SettingsError, match="has files of the lake in"):
+            other.thaw("bronze.sales")
+        with pytest.raises(SettingsError, match="has files of the lake in"):
+            other.move_cold()
+        places = [str(each.relative_to(other.context.storage.location)) for each in data_files(other)]
+        storage = other.context.storage
+        moves = [(f"{storage.home}/_lagoa/trash/1/files/{each}", f"{storage.home}/{each}") for each in places]
+        for trash, place in moves:
+            assert storage.move(place, trash)
+        storage.delete_moved(f"{storage.home}/_lagoa/trash/1/files", moves)
+    assert [file.read_bytes() for file in data_files(lake)] == before
+    (tmp_path / "slow" / OWNER).unlink()  # as the message says, if the lake was moved
+    assert lake.thaw("bronze.sales").files == 2

@@ -137,7 +137,8 @@ def _fit_java(options: SparkOptions) -> None:
     Raises:
         EngineUnavailable: a Spark with other settings is running in it.
     """
-    from pyspark import SparkContext
+    with extra("spark", SPARK):
+        from pyspark import SparkContext
 
     wanted = (options.conf / "spark-defaults.conf").read_bytes()
     with SparkContext._lock:

@@ -6,6 +6,7 @@ import base64
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lagoa.domain.optional import extra
 from lagoa.errors import SourceError, SourceUnavailable
 from lagoa.sources.rest.options import Basic, Bearer, Jwt, Key, OAuth2
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from lagoa.sources.kind import Workplace
     from lagoa.sources.rest.options import Api
+
+_NEEDS = "The kind of source `rest`"
 
 _EARLY_S = 30
 """A token is renewed so long before it ends."""
@@ -87,9 +90,10 @@ class ServerTokens(Tokens):
         self._refresh = place.secret(said.refresh_token.secret) if said.refresh_token else None
 
     def _new(self) -> tuple[str, float]:
-        import httpx
-        from authlib.integrations.base_client import OAuthError
-        from authlib.integrations.httpx_client import OAuth2Client
+        with extra("sources", _NEEDS):
+            import httpx
+            from authlib.integrations.base_client import OAuthError
+            from authlib.integrations.httpx_client import OAuth2Client
 
         said = self._said
         try:
@@ -124,8 +128,9 @@ class SignedTokens(Tokens):
         self._key = place.secret(said.key.secret)
 
     def _new(self) -> tuple[str, float]:
-        from joserfc import jwt
-        from joserfc.jwk import ECKey, OctKey, RSAKey
+        with extra("sources", _NEEDS):
+            from joserfc import jwt
+            from joserfc.jwk import ECKey, OctKey, RSAKey
 
         said, now = self._said, int(time.time())
         claims: dict[str, Any] = {**said.claims, "iss": said.issuer, "iat": now, "exp": now + said.lifetime_s}

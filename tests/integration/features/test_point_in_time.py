@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 import pytest
+from effort import many
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -85,7 +86,7 @@ def known(rows, entity, ttl, *, created, by_knowledge):
     return best
 
 
-@settings(max_examples=40, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=many(20), phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 @given(rows=ROWS, entities=ENTITIES, ttl=st.sampled_from([0, 1, 3]), mode=st.sampled_from(["", "created", "knowledge"]))
 def test_no_value_is_from_the_future(lake_of_rows, rows, entities, ttl, mode):
     lake = lake_of_rows(table(rows))

@@ -11,6 +11,7 @@ from lagoa.formats.excel.format import Excel
 from lagoa.formats.json.format import Json
 from lagoa.formats.orc.format import Orc
 from lagoa.formats.parquet.format import Parquet
+from lagoa.formats.xml.format import Xml
 
 if TYPE_CHECKING:
     from lagoa.contracts.contract import Contract
@@ -25,6 +26,7 @@ _FORMATS: tuple[Format[Any], ...] = (
     Avro(),
     Excel(),
     Orc(),
+    Xml(),
 )
 
 FORMATS = {name: each for each in _FORMATS for name in each.names}

@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import codecs
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lagoa.contracts.iceberg_types import parse_type
-from lagoa.domain.sql_names import name_in_sql
 from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import SourceError
-from lagoa.formats.shared.casts import Value
-from lagoa.formats.shared.columns import without
-from lagoa.formats.shared.json_nested import Misfit, arrow_type, make
 from lagoa.formats.shared.json_values import Unreadable, read_object, texts_for
-from lagoa.formats.shared.stream import RAW, stream_name, stream_schema
-from lagoa.formats.shared.values import from_text, sql_type
+from lagoa.formats.shared.nested_values import NestedValues, nested_of, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
 
-    from lagoa.contracts.contract import Column, Contract
-    from lagoa.contracts.iceberg_types import IcebergType
+    from lagoa.contracts.contract import Contract
     from lagoa.formats.json.options import JsonSource
     from lagoa.formats.shared.refused import Fault
 
 
-class JsonValues:
+class JsonValues(NestedValues):
     """JSON records whose columns are known.
 
     Attributes:
-        columns: the contract's columns; each record may have only some of them.
-        raw: a record's bytes, as SQL over the stream.
         header: None, since each record names its fields itself.
         encoding: of the records.
     """
 
-    raw = name_in_sql(RAW)
     header: tuple[str, ...] | None = None
 
     def __init__(self, contract: Contract, source: JsonSource, file: str) -> None:
@@ -47,35 +36,11 @@ class JsonValues:
         Raises:
             SourceError: an encoding that Lagoa does not support.
         """
-        self.columns = tuple(column.name for column in contract.columns)
+        super().__init__(contract, source)
         self._contract = contract
         self.encoding = _encoding(source, file)
-        self._written = source.spelling
-        self._kinds = [(column, parse_type(column.type)) for column in contract.columns]
         self._renamed = [column for column in contract.columns if column.other_headers]
         self._known = {name for column in contract.columns for name in column.source_names}
-
-    @cached_property
-    def schema(self) -> pa.Schema:
-        """The stream's schema: scalars as text, nested values in their type with a mark where one cannot be made."""
-        import pyarrow as pa
-
-        fields: dict[str, pa.DataType] = {}
-        for column, kind in self._kinds:
-            fields[column.name] = arrow_type(kind) if kind.parts else pa.string()
-            if kind.parts:
-                fields[_mark(column.name)] = pa.bool_()
-        return stream_schema(fields)
-
-    def value(self, column: Column) -> Value:
-        """Return the SQL of a column's value over the stream; raises `ValueError` if JSON cannot express the type."""
-        kind, name = parse_type(column.type), name_in_sql(stream_name(column.name))
-        if not kind.parts:
-            return from_text(name, name_in_sql(column.name), column.type, column.spelling(self._written))
-        arrow_type(kind)
-        if "uuid" in column.type:  # passed on as text
-            name = f"CAST({name} AS {sql_type(column.type)})"
-        return Value(name, (name_in_sql(stream_name(_mark(column.name))),))
 
     def read(self, records: Sequence[bytes]) -> tuple[pa.Table, dict[int, Fault]]:
         """Return the values of the readable records in the schema's order, and why the others are unreadable."""
@@ -88,13 +53,12 @@ class JsonValues:
             except Unreadable as error:
                 bad[number] = error.fault
         arrays: list[pa.Array] = []
-        for column, kind in self._kinds:
+        for column, kind in self.kinds:
             values = [_value(each, column.source_names) for each in found]
             if kind.parts:
-                arrays += _nested(values, kind)
+                arrays += nested_of(values, kind)
             else:
-                texts = pa.array(texts_for(values, kind), pa.string())
-                arrays.append(without(texts, column.nulls or ()))
+                arrays.append(texts_of(texts_for(values, kind), column))
         return pa.Table.from_arrays(arrays, names=self.schema.names[5:]), bad
 
     def _object(self, record: bytes) -> dict[str, Any]:
@@ -112,25 +76,6 @@ class JsonValues:
 def _value(record: dict[str, Any], names: Sequence[str]) -> Any:
     """Return the value of the one name that a record has; None if it has none."""
     return next((record[name] for name in names if name in record), None)
-
-
-def _mark(column: str) -> str:
-    """Return the name of the column that marks where a nested value could not be made; no contract has such a name."""
-    return f"{column}!"
-
-
-def _nested(values: Sequence[Any], kind: IcebergType) -> list[pa.Array]:
-    import pyarrow as pa
-
-    made, misfits = [], []
-    for value in values:
-        try:
-            made.append(make(value, kind))
-            misfits.append(False)
-        except (Misfit, RecursionError):
-            made.append(None)
-            misfits.append(True)
-    return [pa.array(made, arrow_type(kind)), pa.array(misfits)]
 
 
 def _encoding(source: JsonSource, file: str) -> str:

@@ -22,7 +22,10 @@ _HTML: Kind = (
     "an HTML page",
     "Look at it in a browser: it may be an error page or a login. Get the data itself, and fetch it again.",
 )
-_XML: Kind = ("an XML document", "Convert it to CSV, JSON or Parquet.")
+_XML: Kind = (
+    "an XML document",
+    "Write `format: xml` and the `record` path in `lagoa.source`; let its name end in .xml.",
+)
 _JSON: Kind = (
     "JSON",
     "Give it a name that ends in .json, or in .jsonl for one object per line; the contract's format is json or jsonl.",

@@ -367,6 +367,21 @@ def test_rows_of_excel_go_back_as_they_came(place: Place) -> None:
     ]
 
 
+def test_records_of_xml_go_back_with_the_namespaces_around_them(place: Place) -> None:
+    path = place.root / "a.xml"
+    records = [b"<x:r><k>x</k><t> a </t></x:r>", b"<x:r><k>20</k><t>&amp;</t></x:r>", b"<x:r><k>2</k><z/></x:r>"]
+    path.write_bytes(b"<x:all xmlns:x='urn:x' xmlns='urn:x'>" + b"\n".join(records) + b"</x:all>")
+    source = {"format": "xml", "record": "all/r"}
+    lake = place.lake({"k": INT, "t": TEXT}, source)
+    result = lake.create_branch("dev").ingest(path, A)
+    assert (result.accepted, result.rules) == (0, {"type/k": 1, "range/k": 1, "keys": 1})
+    assert rows(lake, "SELECT raw FROM quarantine.bronze__a ORDER BY record") == [(record,) for record in records]
+    lax = place.lake({"k": LAX, "t": TEXT, "z": TEXT}, source)
+    result = lax.branch("dev").retry_quarantine(A)
+    assert (result.accepted, dict(result.rules)) == (2, {"type/k": 1})
+    assert rows(lax, f"SELECT k, t, z FROM {A} ORDER BY k") == [(2, None, ""), (20, "&", None)]
+
+
 def test_values_take_the_place_of_those_received(place: Place) -> None:
     lake = place.lake({"k": INT, "v": {**TEXT, "enum": [{"value": "a"}, {"value": "b"}]}})
     branch = place.load(lake, "k,v\nx,q\n20,a\n1,b\n3,a,extra\n")

@@ -420,7 +420,7 @@ WRONG_TYPES = {
         "customProperties:\n  - property: lagoa.source\n    value: {format: csv,◆ delimiter: '||'}"
     ),
     "value.format: Input should be 'csv'": with_table(
-        "customProperties:\n  - property: lagoa.source\n    value: {◆format: xml}"
+        "customProperties:\n  - property: lagoa.source\n    value: {◆format: dbf}"
     ),
     "value.file: String should match": with_table(
         "customProperties:\n  - property: lagoa.source\n    value: {format: csv,◆ file: ../a.csv}"

@@ -30,7 +30,7 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
         list[Path] | None,
         typer.Argument(
             metavar="FILE",
-            help="CSV, JSON, JSON lines, Parquet, ORC, Avro or Excel; text may be compressed (.gz, .zip). With "
+            help="CSV, JSON, JSON lines, XML, Parquet, ORC, Avro or Excel; text may be compressed (.gz, .zip). With "
             "--table, several files or a folder are looked at together.",
         ),
     ] = None,
@@ -75,7 +75,8 @@ def contract_infer(  # noqa: PLR0913, PLR0917 - options of the command
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Such as utf-8, cp1252 or utf-16.")] = None,
     date: Annotated[str | None, typer.Option(metavar="FORM", help="How dates are written, such as ddmmyyyy.")] = None,
     records: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Where the list of records is inside a JSON document: value.")
+        str | None,
+        typer.Option(metavar="PATH", help="Where records are in a JSON or XML document: value, orders/order."),
     ] = None,
     sheet: Annotated[
         str | None, typer.Option(metavar="NAME", help="The sheet of an Excel workbook with several.")

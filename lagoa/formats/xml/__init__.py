@@ -1,0 +1,1 @@
+"""XML: records are elements at a path."""

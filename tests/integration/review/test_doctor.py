@@ -157,7 +157,7 @@ def test_a_damaged_page_of_the_receipts_is_told_and_repaired(folder, what):
     (finding,) = examine_lake(folder)
     assert (finding.part, "receipts.db is damaged: " in finding.message) == ("receipts", True)
     result = run(folder, "--repair")
-    assert "receipts were read; others, if there were any, are lost" in result.stdout
+    assert "0 approvals were read; others, if there were any, are lost" in result.stdout
     assert not [each for each in examine_lake(folder) if "damaged" in each.message]  # only receipts that were not read
     assert people(folder) == [(1,), (2,)]
     with lagoa.open_lake(folder) as lake:
@@ -172,9 +172,21 @@ def test_a_receipt_of_other_bytes_is_told_and_the_others_are_kept(folder):
     assert (finding.part, "a receipt in it cannot be read" in finding.message) == ("receipts", True)
     refused = CliRunner().invoke(app, ["--lake", str(folder), "log"])
     assert (refused.exit_code, "lagoa doctor --repair" in refused.stderr) == (1, True)
-    assert any("1 receipts were read" in loss for loss in repair_lake(folder).lost)
+    assert any("1 receipt and 0 approvals were read" in loss for loss in repair_lake(folder).lost)
     (finding,) = examine_lake(folder)
     assert finding.message[:29] == "1 publications have no receip"
+
+
+def test_approvals_are_kept(folder):
+    with lagoa.open_lake(folder) as lake:
+        approved = lake.create_branch("work")
+        approved.append("bronze.people", pa.table({"id": [3]}))
+        given = [approved.approve(f"as it is now, {number}") for number in (1, 2)]
+    with closing(sqlite3.connect(folder / ".lagoa/receipts.db")) as db, db:
+        db.execute("update receipts set document = substr(document, 1, 40) where branch = 'load2'")
+    assert any("1 receipt and 2 approvals were read" in loss for loss in repair_lake(folder).lost)
+    with lagoa.open_lake(folder) as lake:
+        assert list(lake.context.receipts.approvals(lake.branch("work").head)) == given
 
 
 def test_a_missing_receipt_is_told(folder):

@@ -6,6 +6,7 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from lagoa.contracts.iceberg_types import parse_type
 from lagoa.contracts.sources import ISO_DATE
 from lagoa.errors import SourceError
 from lagoa.formats.excel.cells import Bad, Truth
@@ -56,7 +57,12 @@ def complete(
 ) -> ExcelSource:
     """Complete the guesses of columns; return the form with how dates are written; see `Format.complete`."""
     usual = Usual(decimal=".", date=given.date or ISO_DATE, by_column=True)
+    usual_places = 2  # of amounts of money, which stay decimals
     findings.notes += [*guess_columns(guesses, scan.columns, usual), *scan.refusals()]
+    for guess in guesses:
+        kind = parse_type(guess.type)
+        if guess.written == "number" and kind.name == "decimal" and kind.numbers[1] > usual_places:
+            guess.type, guess.why = "double", "numbers, which a workbook keeps as doubles"
     return source.model_copy(update={"date": usual.date})
 
 

@@ -101,6 +101,12 @@ def _parser(path: str, part: str, handler: Handler) -> expat.XMLParserType:
     return parser
 
 
+def whole(text: str | None) -> int:
+    """Return a number of at most nine digits, such as that of a row or a style; -1 if a text is none."""
+    longest = 9
+    return int(text) if text and text.isdecimal() and len(text) <= longest else -1
+
+
 def attribute(attributes: dict[str, str], name: str) -> str | None:
     """Return the value of an attribute, whatever its namespace."""
     if name in attributes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lagoa.errors import SourceError
 from lagoa.formats.excel.cells import Bad, Truth, moment_of, number_of, text_of
 from lagoa.formats.excel.options import LAST_COLUMN, LAST_ROW, column_letters, column_number, read_range
-from lagoa.formats.excel.parts import Handler, read
+from lagoa.formats.excel.parts import Handler, read, whole
 from lagoa.formats.excel.styles import Shown
 
 if TYPE_CHECKING:
@@ -113,9 +113,9 @@ class _Rows(Handler):
             self._taken.append(data)
 
     def _begin_row(self, number: str | None) -> None:
-        row = int(number) if number and number.isdecimal() else self._row + 1
+        row = self._row + 1 if number is None else whole(number)
         if not self._row < row <= LAST_ROW:
-            raise self._damaged(f"row {row} is behind row {self._row}")
+            raise self._damaged(f"row {row} is behind row {self._row}, or none")
         self._row, self._column = row, 0
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
@@ -125,8 +125,7 @@ class _Rows(Handler):
             raise self._damaged(f"column {column} of row {self._row} is behind column {self._column}")
         self._column = column
         self._kind = attributes.get("t", "n")
-        style = attributes.get("s", "0")
-        self._style = int(style) if style.isdecimal() else 0
+        self._style = whole(attributes.get("s", "0"))
         self._value = self._inline = None
         self._formula = False
 
@@ -160,7 +159,7 @@ class _Rows(Handler):
         return _ANY[self._kind](text) if self._kind in _ANY else self._number(text)
 
     def _shared(self, text: str) -> Cell | None:
-        number = int(text) if text.strip().isdecimal() else -1
+        number = whole(text.strip())
         if not 0 <= number < len(self._book.texts):
             return Bad(f"it refers to text {text[:40]!r}, which the workbook does not have", {"text": text[:40]})
         return self._book.texts[number]
@@ -169,7 +168,8 @@ class _Rows(Handler):
         text = text.strip()
         if not text:
             return None
-        shown = self._book.shown[self._style] if self._style < len(self._book.shown) else Shown.NUMBER
+        styles = self._book.shown
+        shown = styles[self._style] if 0 <= self._style < len(styles) else Shown.NUMBER
         if shown is Shown.NUMBER:
             return number_of(text)
         return moment_of(text, shown, from_1904=self._book.from_1904)

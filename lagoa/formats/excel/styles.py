@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lagoa.formats.excel.parts import Handler, read_all
+from lagoa.formats.excel.parts import Handler, read_all, whole
 
 if TYPE_CHECKING:
     from lagoa.formats.shared.zip_member import Member
@@ -67,17 +67,13 @@ class _Styles(Handler):
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """See a form, or the style of cells that has one."""
         if name == "numFmt":
-            self.forms[_whole(attributes.get("numFmtId"))] = shown_as(attributes.get("formatCode", ""))
+            self.forms[whole(attributes.get("numFmtId"))] = shown_as(attributes.get("formatCode", ""))
         elif name == "cellXfs":
             self._inside = True
         elif name == "xf" and self._inside:
-            self.cells.append(_whole(attributes.get("numFmtId")))
+            self.cells.append(whole(attributes.get("numFmtId")))
 
     def end(self, name: str) -> None:
         """See the end of the styles of cells."""
         if name == "cellXfs":
             self._inside = False
-
-
-def _whole(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() else 0

@@ -66,7 +66,7 @@ class Workbook:
         names = listed([repr(each.name) for each in self.sheets]) or "none"
         if name is None:
             if len(visible) == 1:
-                return visible[0]
+                return self._with_cells(visible[0])
             message = f"it has {len(visible)} sheets that are not hidden; all its sheets are {names}."
             raise SourceError(self.path, message, "Name one: `sheet: NAME` in `lagoa.source`, or --sheet NAME.")
         found = next((each for each in self.sheets if each.name == name), None)
@@ -74,11 +74,13 @@ class Workbook:
             hint = did_you_mean(name, [each.name for each in self.sheets])
             message = f"it has no sheet {name!r}; it has {names}.{hint}"
             raise SourceError(self.path, message, "Correct `sheet` in `lagoa.source`, or --sheet.")
-        if found.part not in self.members or "/worksheets/" not in f"/{found.part}":
-            raise SourceError(
-                self.path, f"the sheet {name!r} has no cells: it is a chart or a dialog.", "Name another."
-            )
-        return found
+        return self._with_cells(found)
+
+    def _with_cells(self, sheet: Sheet) -> Sheet:
+        if sheet.part not in self.members or "/worksheets/" not in f"/{sheet.part}":
+            message = f"the sheet {sheet.name!r} has no cells: it is a chart or a dialog."
+            raise SourceError(self.path, message, "Name another one.")
+        return sheet
 
 
 def open_workbook(file: SourceFile) -> Workbook:

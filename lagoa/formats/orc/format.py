@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lagoa.formats.format import Format
 from lagoa.formats.orc.options import OrcSource
-from lagoa.formats.shared.files import begins_with
+from lagoa.formats.shared.files import ORC_MAGIC, begins_with
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from lagoa.formats.shared.guesses import Guess
     from lagoa.formats.shared.refused import Kept, Split
 
-_MAGIC = b"ORC"
-
 
 class Orc(Format[OrcSource]):
     """ORC files, which describe their own columns."""
@@ -31,14 +29,14 @@ class Orc(Format[OrcSource]):
 
     def recognises(self, file: SourceFile) -> bool:
         """Return whether a file begins and ends as ORC files do, since text may begin so; see `Format.recognises`."""
-        if file.is_packed or not begins_with(file, _MAGIC):
+        if file.is_packed or not begins_with(file, ORC_MAGIC):
             return False
         if file.content_name.lower().endswith(".orc"):
             return True
         try:
             with file.path.open("rb") as stream:
-                stream.seek(-len(_MAGIC) - 1, io.SEEK_END)
-                return stream.read(len(_MAGIC)) == _MAGIC
+                stream.seek(-len(ORC_MAGIC) - 1, io.SEEK_END)
+                return stream.read(len(ORC_MAGIC)) == ORC_MAGIC
         except OSError:
             return False
 

@@ -13,7 +13,7 @@ from lagoa.formats.orc.options import OrcSource
 from lagoa.formats.shared.arrow_guesses import guess_fields
 from lagoa.formats.shared.arrow_reader import ArrowReader
 from lagoa.formats.shared.arrow_types import recast, unpacked
-from lagoa.formats.shared.files import kind_of
+from lagoa.formats.shared.files import ORC_MAGIC, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,6 @@ _CHILD = Path(__file__).with_name("child.py")
 _MARK = "lagoa: "
 _NANOSECONDS = "nanosecond resolution"
 _ACID = {"operation", "originalTransaction", "bucket", "rowId", "currentTransaction", "row"}
-_MAGIC = b"ORC"
 _MOST = 2**16
 
 
@@ -47,7 +46,7 @@ def read_columns(file: SourceFile) -> list[pa.Field]:
         raise SourceError(str(file.path), "an ORC file is not read from a compressed one.", "Unpack it first.")
     with file.path.open("rb") as stream:
         head = stream.read(16)
-    if not head.startswith(_MAGIC):
+    if not head.startswith(ORC_MAGIC):
         found = kind_of(head)
         message = f"it is {found[0]}, not an ORC file." if found else "it is not an ORC file."
         advice = found[1] if found else "Check what wrote it, or write its format in the contract's `lagoa.source`."

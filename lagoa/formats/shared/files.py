@@ -6,6 +6,7 @@ import codecs
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,9 @@ MAGIC = b"PAR1"
 AVRO_MAGIC = b"Obj\x01"
 """What an Avro file begins with."""
 
+ORC_MAGIC = b"ORC"
+"""What an ORC file begins with; text may, too."""
+
 ZIP_MAGIC = b"PK\x03\x04"
 """What a zip file begins with, such as a workbook."""
 
@@ -40,6 +44,9 @@ OLD_OFFICE_MAGIC = b"\xd0\xcf\x11\xe0"
 """What documents of old versions of Office begin with, and encrypted ones."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
+
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_BEGINNING = 64
 
 _UTF16 = "Write `encoding: utf-16` in `lagoa.source` if it is CSV; else convert it: `iconv -f utf-16 -t utf-8`."
 _KINDS = {
@@ -55,7 +62,7 @@ _KINDS = {
     b"BZh": ("a bzip2 file", "Unpack it."),
     b"\xfd7zXZ": ("an xz file", "Unpack it."),
     b"%PDF": ("a PDF", "Get the data as CSV or Parquet."),
-    b"ORC": ("an ORC file", "Write `format: orc` in the contract's `lagoa.source`."),
+    ORC_MAGIC: ("an ORC file", "Write `format: orc` in the contract's `lagoa.source`."),
     AVRO_MAGIC: ("an Avro file", "Write `format: avro` in the contract's `lagoa.source`."),
     b"SQLite format 3\0": ("a SQLite database", "Export its tables as CSV or Parquet."),
     b"7z\xbc\xaf": ("a 7z file", "Unpack it."),
@@ -68,6 +75,8 @@ _KINDS = {
 
 def kind_of(head: bytes) -> tuple[str, str] | None:
     """Return what a binary file is by its first bytes, and what to do with it; None if they do not show it."""
+    if head.startswith(ORC_MAGIC) and not _CONTROL.search(head[:_BEGINNING]):
+        return None  # text, such as a header that begins with ORCAMENTO
     return next((kind for magic, kind in _KINDS.items() if head.startswith(magic)), None)
 
 

@@ -12,7 +12,7 @@ from lagoa.formats.infer import infer_contract
 from lagoa.formats.shared.given import Given
 
 PEOPLE = TableName.parse("bronze.people")
-HEADER = ["Id", "Nome", "price", "born", "at", "ok", "took", "cpf"]
+HEADER = ["Id", "Nome", "price", "born", "at", "ok", "took", "cpf", "ratio"]
 
 
 def row(place):
@@ -26,6 +26,7 @@ def row(place):
         place % 2 == 0,
         number("1.25", ELAPSED),
         "12345678909",
+        1.1 * place,
     ]
 
 
@@ -41,6 +42,7 @@ def test_excel(tmp_path):
         "ok": "boolean",
         "took": "string",
         "cpf": "string",
+        "ratio": "double",
     }
     assert contract.source.model_dump(exclude_defaults=True) == {
         "format": "excel",

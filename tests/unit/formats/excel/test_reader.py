@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -288,6 +289,7 @@ SHEET = "xl/worksheets/sheet1.xml"
         ({SHEET: sheet_of([]).replace("<sheetData>", '<sheetData><row r="1048577"/>')}, "row 1048577 is behind"),
         ({SHEET: "<a>" * 200}, "is nested more than 100 deep"),
         ({SHEET: sheet_of([["v"]], " " * 70 * 2**20)}, "more than 200 times its packed size"),
+        ({SHEET: sheet_of([["v"]]).replace('r="1"', f'r="{"9" * 5000}"')}, "row -1 is behind row 0, or none"),
         ({"xl/styles.xml": "<x>"}, "'xl/styles.xml' in it is damaged"),
     ],
 )
@@ -337,3 +339,23 @@ def test_null_words_and_decimal_marks_of_a_column(tmp_path: Path) -> None:
         (5, None, None),
         (6, None, "type/v"),
     ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "part", [SHEET, "xl/styles.xml", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/_rels/workbook.xml.rels"]
+)
+def test_any_changed_character_is_rows_or_a_refused_file(tmp_path: Path, part: str) -> None:
+    rows = [["v", "k"], ['<c t="s"><v>0</v></c>', number("45000.5", MOMENT)], [error("#N/A"), 1.5], [True, FORMULA]]
+    path = write(
+        tmp_path / "a.xlsx", rows, texts=["<t>a_x000D_</t>"], more='<mergeCells><mergeCell ref="D9:E9"/></mergeCells>'
+    )
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read(part).decode()
+    contract = contract_of("excel", {"v": "string", "k": "timestamp"})
+    for place in range(len(text)):
+        for other in '9<"é':
+            changed = text[:place] + other + text[place + 1 :]
+            write(path, rows, texts=["<t>a</t>"], parts={part: changed})
+            with suppress(SourceError):
+                open_reader(contract, SourceFile(path)).stream().reader().read_all()

@@ -123,3 +123,13 @@ def test_hive_transactions_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.orc", {name: pa.array([1]) for name in names})
     with pytest.raises(SourceError, match="a transactional table of Hive"):
         open_reader(contract_of("orc", {"v": "long"}), SourceFile(path))
+
+
+def test_text_that_begins_as_orc_does_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("ORCAMENTO;valor\nabc;1\ndef;2\n")
+    contract = inferred(path, TableName.parse("bronze.people"))[0]
+    assert (types(contract), loaded(contract, path)) == ({"orcamento": "string", "valor": "long"}, (2, 0))
+    write(tmp_path / "b.csv", {"v": pa.array([1, 2])})
+    with pytest.raises(SourceError, match="it is an ORC file, not a CSV file"):
+        open_reader(contract, SourceFile(tmp_path / "b.csv"))

@@ -570,8 +570,8 @@ class NotCollectable(TerminalError):
 
     def __init__(self, lake: str) -> None:
         super().__init__(
-            f"In the lake {lake!r} nothing expires or is collected by whoever opens it: on servers, the role "
-            "maintainer alone deletes.",
+            f"In the lake {lake!r} nothing expires, is collected or goes to cold storage by whoever opens it: on "
+            "servers, the role maintainer alone does that.",
             "`lagoa maintain` signs in as that role; from Python, open the lake with the setting `role` = maintainer.",
         )
         self.lake = lake

@@ -663,7 +663,8 @@ class Lake:
             dry_run: only find out which files would be moved.
 
         Raises:
-            SettingsError: `[cold]` names no folder, or one that cannot be used.
+            SettingsError: `[cold]` names no folder, or one that cannot be used; the bucket has no rule for cold files.
+            NotCollectable: the lake is on servers, and was opened as another role than the maintainer.
             CatalogDamaged: metadata cannot be read; nothing is moved.
             FileNotMoved: a file cannot be copied; it stays where it is.
         """
@@ -676,7 +677,7 @@ class Lake:
 
         Raises:
             TableNotFound: no ref has such a table.
-            SettingsError: `[cold]` names no folder, or one that cannot be used.
+            SettingsError, NotCollectable: as `move_cold`.
             FileNotMoved: a file cannot be copied; it stays where it is.
         """
         from lagoa.maintain.cold import thaw

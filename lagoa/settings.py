@@ -88,10 +88,11 @@ class ApprovalRules(BaseModel):
 
 
 class ColdRules(BaseModel):
-    """What files of a lake in local folders move to slower storage; none by default.
+    """What files move to slower storage; none by default.
 
     Attributes:
-        folder: where they move to; relative to the lake's folder.
+        folder: where those of a lake in local folders move to; relative to the lake's folder. In an object store, a
+            rule of the bucket says where.
         days: for each layer, after how many days without a query of their table.
     """
 

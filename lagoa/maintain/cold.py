@@ -1,28 +1,23 @@
-"""Cold storage: data files of tables that nobody asks for lie in a slower folder, with a link in their place.
+"""Cold storage: data files of tables that nobody asks for lie in a slower folder, or in a cheaper tier of the store.
 
-Every state of a table reads the same rows as before, as whatever opens a file follows the link. A file is copied,
-compared and only then replaced by the link, in one step: a program that is killed leaves one of the two.
+Every state of a table reads the same rows as before, as files keep their names; see `lagoa.storage.cold_folder` and
+`lagoa.storage.s3.cold`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.catalog.table_facts import INPUTS, table_document
-from lagoa.domain.faults import fault_point
 from lagoa.domain.refs import MAIN
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import TableName
-from lagoa.errors import FileNotMoved, SettingsError, TableNotFound
+from lagoa.errors import FileNotMoved, NotCollectable, SettingsError, TableNotFound
 from lagoa.maintain.reachable import files_of
 from lagoa.maintain.seen import Seen
 from lagoa.storage.cold_folder import OWNER, claimed, owner_of
@@ -34,9 +29,8 @@ if TYPE_CHECKING:
 
     from lagoa.context import LakeContext
     from lagoa.domain.commits import Commit
-
-_LEAST = 64 * 1024
-"""Files of fewer bytes stay: a link instead of them would gain nothing."""
+    from lagoa.settings import Settings
+    from lagoa.storage.port import ColdPlace
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +49,54 @@ class MovedFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFiles:
+    """Where the files of a layer lie, of whatever kind and state.
+
+    Attributes:
+        layer: the layer.
+        files: how many files it has in the warehouse.
+        bytes: their size.
+        cold_files: how many of them lie in cold storage.
+        cold_bytes: their size.
+    """
+
+    layer: str
+    files: int
+    bytes: int
+    cold_files: int
+    cold_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cooling:
-    """What was moved to the cold folder, or would be.
+    """What was moved to cold storage, or would be. Files in a bucket are tagged, and the store moves them later.
 
     Attributes:
         tables: those with files that nobody asked for, by name.
         waiting: layers for which the log of queries does not go back far enough yet, each with the first day on which
             it will.
+        kept: where the files of each layer of `[cold]` lie then.
     """
 
     tables: tuple[MovedFiles, ...]
     waiting: dict[str, datetime]
+    kept: tuple[KeptFiles, ...] = ()
 
 
 def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
-    """Move data files that no query asked for to the cold folder, by the rules of `[cold]`.
+    """Move data files that no query asked for to cold storage, by the rules of `[cold]`.
 
     A query asks for all files of a table in the state that it reads; so does the building of a model. Files that were
     written within those days stay, too.
 
     Raises:
-        SettingsError: `[cold]` names no folder, or one that cannot be used.
+        SettingsError: `[cold]` names no folder, or one that cannot be used; the bucket has no rule for cold files.
+        NotCollectable: the files are in an object store, and the lake was opened as another role than the maintainer.
         CatalogDamaged: metadata cannot be read; nothing is moved.
         FileNotMoved: a file cannot be copied; it stays where it is.
+        StorageUnavailable, NotAllowed: the store does not answer, or does not let the role tag files.
     """
-    folder, now = _folder(context, claim=not dry_run), context.clock()
+    cold, now = _cold_place(context, claim=not dry_run), context.clock()
     begun, history = logged_since(context.settings), list(_history(context))
     pointers = _pointers(context, history)
     asked = _asked(context, history, pointers)
@@ -97,58 +114,72 @@ def cool(context: LakeContext, *, dry_run: bool = False) -> Cooling:
                 pass
             for table in sorted(each for each in pointers if each.layer == layer):
                 for place in _data_files(context, pointers[table], seen):
-                    if _may_go(place, since):
-                        moved[table].append(place.stat().st_size)
+                    if (size := cold.takes(place, since)) is not None:
+                        moved[table].append(size)
                         if not dry_run:
-                            _replace_by_link(place, folder / place.relative_to(context.storage.location), folder)
+                            cold.take(place)
     tables = tuple(MovedFiles(table, len(sizes), sum(sizes)) for table, sizes in sorted(moved.items()))
-    return Cooling(tables, waiting)
+    return Cooling(tables, waiting, tuple(_kept(context, layer) for layer in sorted(context.settings.cold.days)))
 
 
 def thaw(context: LakeContext, table: str) -> MovedFiles:
-    """Bring all files of a table back from the cold folder, those of its earlier states, too.
+    """Bring all files of a table back from cold storage, those of its earlier states, too.
 
     Raises:
         TableNotFound: no ref has such a table.
-        SettingsError: `[cold]` names no folder, or one that cannot be used.
+        SettingsError, NotCollectable, StorageUnavailable, NotAllowed: as `cool`.
         FileNotMoved: a file cannot be copied; it stays where it is.
     """
-    folder, name, pointers = _folder(context), TableName.parse(table), _pointers(context, _history(context))
-    if name not in pointers:
-        raise TableNotFound(name, MAIN, did_you_mean_name(name, pointers))
-    sizes = []
+    cold, name = _cold_place(context), TableName.parse(table)
+    pointers = _pointers(context, _history(context, name), name).get(name)
+    if pointers is None:
+        raise TableNotFound(name, MAIN, did_you_mean_name(name, context.pointers(MAIN)))
     with Seen() as seen:
-        for place in _data_files(context, pointers[name], seen):
-            if place.is_symlink() and (cold := place.readlink()).is_relative_to(folder):
-                sizes.append(cold.stat().st_size)
-                _copied(cold, part := _beside(place))
-                fault_point("cold.thawed")
-                part.replace(place)
-                _sync_names(place.parent)
-                cold.unlink()
-    return MovedFiles(name, len(sizes), sum(sizes))
+        sizes = [cold.give_back(place) for place in _data_files(context, pointers, seen)]
+    back = [size for size in sizes if size is not None]
+    return MovedFiles(name, len(back), sum(back))
 
 
-def _folder(context: LakeContext, *, claim: bool = True) -> Path:
-    """Return the cold folder, which is this lake's from then on; without `claim` only if nobody else's."""
-    rules, settings = context.settings.cold, context.settings
-    if rules.folder is None:
+def _kept(context: LakeContext, layer: str) -> KeptFiles:
+    files = size = cold_files = cold_size = 0
+    for each in context.storage.files_in(f"{context.storage.home}/{layer}"):
+        files, size = files + 1, size + each.size
+        if each.cold:
+            cold_files, cold_size = cold_files + 1, cold_size + each.size
+    return KeptFiles(layer, files, size, cold_files, cold_size)
+
+
+def _cold_place(context: LakeContext, *, claim: bool = True) -> ColdPlace:
+    """Return where cold files lie; a folder is this lake's from then on, without `claim` only if nobody else's."""
+    _check_days(context.settings)
+    if not context.storage.location.startswith(S3):
+        _check_folder(context, claim=claim)
+    elif context.settings.cold.folder is not None:
+        advice = "Leave it out: files in a bucket keep their names, and a rule of the bucket moves their bytes."
+        raise SettingsError("[cold] names a folder, and this lake's files are in an object store.", advice)
+    elif not context.storage.can_move:
+        raise NotCollectable(context.settings.name)
+    return context.storage.cold_place()
+
+
+def _check_days(settings: Settings) -> None:
+    longest = max(settings.cold.days.values(), default=0)
+    if settings.query_log_days < longest:
+        message = f"[cold] asks for {longest} days without a query, and query_log_days is {settings.query_log_days}."
+        raise SettingsError(message, f"Set query_log_days to at least {longest}.")
+
+
+def _check_folder(context: LakeContext, *, claim: bool) -> None:
+    settings = context.settings
+    if settings.cold.folder is None:
         advice = 'Set it in lagoa.toml: cold = { folder = "/slow/lake", days = { bronze = 90 } }.'
         raise SettingsError("[cold] names no folder.", advice)
-    if context.storage.location.startswith(S3):
-        advice = "Use the storage classes and the lifecycle rules of the store."
-        raise SettingsError("[cold] is for files in local folders, and this lake's are in an object store.", advice)
     folder, warehouse = Path(settings.cold_location), Path(context.storage.location).resolve()
     if folder.is_relative_to(warehouse) or warehouse.is_relative_to(folder):
         raise SettingsError(
             f"The cold folder {folder} and the warehouse {warehouse} contain one another.", "Choose another."
         )
-    longest = max(rules.days.values(), default=0)
-    if settings.query_log_days < longest:
-        message = f"[cold] asks for {longest} days without a query, and query_log_days is {settings.query_log_days}."
-        raise SettingsError(message, f"Set query_log_days to at least {longest}.")
     _refuse_others(folder, context.storage.location, claim=claim)
-    return folder
 
 
 def _refuse_others(folder: Path, warehouse: str, *, claim: bool) -> None:
@@ -165,27 +196,44 @@ def _refuse_others(folder: Path, warehouse: str, *, claim: bool) -> None:
         raise SettingsError(message, advice)
 
 
-def _history(context: LakeContext) -> Iterator[tuple[Commit, frozenset[str]]]:
-    """Yield every commit of every ref once, but for those whose files are gone, with the layers of which they are."""
+def _history(context: LakeContext, table: TableName | None = None) -> Iterator[tuple[Commit, frozenset[str]]]:
+    """Yield every commit of every ref once, but for those whose files are gone, with the layers of which they are.
+
+    Args:
+        context: the lake.
+        table: of commits one after the other with this table in one state, one is enough.
+    """
     record = context.expiry.newest()
     seen: set[str] = set()
     for ref in context.catalog.refs():
+        changes = _changes(context, ref.commit, table) if table else iter(())
+        change, had = next(changes, None), False
         for commit in context.catalog.log(ref.commit):
             if commit.id in seen:
                 break
             seen.add(commit.id)
-            if record is None or not record.has_expired(commit):
+            if not had and (record is None or not record.has_expired(commit)):
                 yield commit, frozenset() if record is None else record.partly.get(commit.id, frozenset())
+                had = table is not None
+            if commit.id == change:  # before it, the table may be in another state
+                change, had = next(changes, None), False
+
+
+def _changes(context: LakeContext, head: str, table: TableName) -> Iterator[str]:
+    """Yield the commits from a head on that changed a table, newest first."""
+    for commit in context.catalog.log(head, table):
+        if commit.parents and table in context.catalog.changed(commit.id):
+            yield commit.id
 
 
 def _pointers(
-    context: LakeContext, history: Iterable[tuple[Commit, frozenset[str]]]
+    context: LakeContext, history: Iterable[tuple[Commit, frozenset[str]]], only: TableName | None = None
 ) -> dict[TableName, dict[str, None]]:
-    """Return the pointers of each table in all states."""
+    """Return the pointers of each table, or of one, in all states."""
     found: dict[TableName, dict[str, None]] = defaultdict(dict)
     for commit, without in history:
         for table, pointer in context.catalog.tables(commit.id).items():
-            if table.layer not in without:
+            if table.layer not in without and only in {None, table}:
                 found[table][pointer] = None
     return found
 
@@ -230,66 +278,8 @@ def _queried(
     return found
 
 
-def _data_files(context: LakeContext, pointers: dict[str, None], seen: Seen) -> Iterator[Path]:
-    """Yield the data files in the warehouse that tables at some pointers need and that were not seen."""
+def _data_files(context: LakeContext, pointers: Iterable[str], seen: Seen) -> Iterator[str]:
+    """Yield the places of data files in the warehouse that tables at some pointers need and that were not seen."""
     for each in files_of(context, pointers, seen):
-        place = Path(each.place)
-        if each.kind == "data" and place.is_relative_to(context.storage.location):
-            yield place
-
-
-def _may_go(place: Path, since: datetime) -> bool:
-    found = place.lstat()
-    written = datetime.fromtimestamp(found.st_mtime, UTC)
-    return not place.is_symlink() and found.st_size >= _LEAST and written < since
-
-
-def _replace_by_link(place: Path, cold: Path, folder: Path) -> None:
-    try:
-        cold.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileNotMoved(str(place), str(cold.parent), str(error)) from error
-    part = _beside(cold)  # of its own: another command may be moving the same file
-    _copied(place, part)
-    part.replace(cold)
-    _sync_names(cold.parent, until=folder)
-    fault_point("cold.copied")
-    link = _beside(place)
-    link.symlink_to(cold)
-    link.replace(place)
-
-
-def _sync_names(path: Path, until: Path | None = None) -> None:
-    """Bring the names in a folder to the disk, and those in the folders above it, as far as one that has it."""
-    for each in (path, *path.parents):
-        names = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(names)
-        finally:
-            os.close(names)
-        if until is None or each == until:
-            return
-
-
-def _beside(place: Path) -> Path:
-    return place.with_name(f".{uuid.uuid4().hex}.part")
-
-
-def _copied(source: Path, target: Path) -> None:
-    """Copy a file with its time, and compare what is on the disk then."""
-    try:
-        shutil.copy2(source, target)
-        with target.open("rb+") as file:
-            os.fsync(file.fileno())
-        same = _hash(source) == _hash(target)
-    except OSError as error:
-        target.unlink(missing_ok=True)
-        raise FileNotMoved(str(source), str(target.parent), str(error)) from error
-    if not same:
-        target.unlink()
-        raise FileNotMoved(str(source), str(target.parent), "the copy differs")
-
-
-def _hash(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").digest()
+        if each.kind == "data" and each.place.startswith(f"{context.storage.location}/"):
+            yield each.place

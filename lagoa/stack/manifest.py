@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lagoa.errors import SettingsError
+from lagoa.storage.s3.cold import UNREADABLE
 
 PLACE = "infra/stack.toml"
 
@@ -51,6 +52,40 @@ class Part(BaseModel):
         return self
 
 
+class Cold(BaseModel):
+    """Another store, to which a MinIO moves the bytes of files that nobody asks for.
+
+    Attributes:
+        name: what MinIO calls it. What was moved stays there: another store gets another name.
+        kind: what it is.
+        endpoint: its URL.
+        bucket: where the bytes lie; it must be there.
+        prefix: of their names.
+        region: of the store.
+        storage_class: of S3, in which they lie; by default that of the bucket.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9-]{1,31}$")] = "COLD"
+    kind: Literal["minio", "s3"] = "minio"
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^/\s@]+$")]
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")]
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_][A-Za-z0-9._-]*/)*$")] = ""
+    region: str = ""
+    storage_class: str = ""
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.name in {"STANDARD", "REDUCED_REDUNDANCY"}:
+            raise ValueError("`name` is a class of MinIO's own")
+        if self.storage_class and self.kind != "s3":
+            raise ValueError("`storage_class` goes with `kind` s3")
+        if self.storage_class in UNREADABLE:
+            raise ValueError(f"nobody reads objects of the class {self.storage_class} before they are restored")
+        return self
+
+
 class Artefact(BaseModel):
     """Where a server comes from: Maven Central, sources of the Go module proxy, this machine, PyPI, or Lagoa itself.
 
@@ -77,6 +112,7 @@ class Artefact(BaseModel):
         memory: of each of them, for the processes of applications.
         store: what a Nessie keeps its commits in.
         sign_in: whether it lets in only who signed in at Keycloak.
+        cold: of a MinIO, where files lie that nobody asks for, by `lagoa maintain --cold`.
         port: where the server listens.
         management_port: the port of its health check, if that differs.
         console_port: where its web page is, if it has one.
@@ -108,6 +144,7 @@ class Artefact(BaseModel):
     memory: Annotated[str, Field(pattern=r"^[1-9]\d*[mg]$")] = "1g"
     store: Literal["rocksdb", "postgres"] = "rocksdb"
     sign_in: bool = False
+    cold: Cold | None = None
     port: Port
     management_port: Port | None = None
     console_port: Port | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lagoa.errors import OutsideWarehouse
-from lagoa.storage.cold_folder import owner_of
+from lagoa.storage.cold_folder import ColdFolder, owner_of
 from lagoa.storage.places import Places
 from lagoa.storage.port import Stored, local_path
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.io.pyarrow import PyArrowFile
 
-    from lagoa.storage.port import Changed, Storage, Upload
+    from lagoa.storage.port import Changed, ColdPlace, Storage, Upload
 
 
 class LocalStorage:
@@ -112,7 +112,7 @@ class LocalStorage:
                     elif entry.is_file():
                         with suppress(FileNotFoundError):  # it was moved meanwhile
                             written = entry.stat(follow_symlinks=False).st_mtime
-                            yield Stored(entry.path, entry.stat().st_size, written)
+                            yield Stored(entry.path, entry.stat().st_size, written, entry.is_symlink())
 
     def move(self, location: str, to: str) -> bool:
         """Move a file, and remove the folder of one write if it was its last; raises `OSError`."""
@@ -145,6 +145,10 @@ class LocalStorage:
                     cold.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
         self.discard(folder)
+
+    def cold_place(self) -> ColdPlace:
+        """Return the folder of cold files."""
+        return ColdFolder(self._cold, self.location)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return nothing: a file system has no uploads."""

@@ -21,6 +21,10 @@ OWN = tuple(f"_lagoa/{name}" for name in ("trash/", "garbage/", "folders/", "dra
 """Beginnings of the paths, in the warehouse, of records that Lagoa itself deletes when newer ones replace them."""
 
 
+LEAST_COLD = 64 * 1024
+"""Files of fewer bytes stay out of cold storage: there would be nothing to gain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """An upload that was started and not completed; it may be in progress.
@@ -59,11 +63,31 @@ class Stored:
         place: where it is: an absolute path.
         size: its number of bytes.
         modified_s: when it was written, in seconds since 1970, by the clock of the store.
+        cold: whether its bytes lie in cold storage.
     """
 
     place: str
     size: int
     modified_s: float
+    cold: bool = False
+
+
+class ColdPlace(Protocol):
+    """Where the bytes of files lie that nobody asks for; each is read at its own place as before."""
+
+    def takes(self, place: str, before: datetime) -> int | None:
+        """Return the bytes of a file that may go there; None if it is small, new or there already.
+
+        Args:
+            place: where the file is.
+            before: a time; what was written later is new.
+        """
+
+    def take(self, place: str) -> None:
+        """Let a file go there; raises `FileNotMoved`, `StorageUnavailable`, `NotAllowed`."""
+
+    def give_back(self, place: str) -> int | None:
+        """Bring a file back; return its bytes, None if it was not there. Raises the same."""
 
 
 class Storage(Protocol):
@@ -142,6 +166,9 @@ class Storage(Protocol):
             folder: its location.
             moved: the locations that its files have there, and had before.
         """
+
+    def cold_place(self) -> ColdPlace:
+        """Return the cold storage of its files; in an object store it raises `SettingsError` if there is none."""
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`."""

@@ -80,6 +80,8 @@ LEFT_OUT = {
     "models.md": {"lagoa --profile stack transform --engine spark": SPARK},
     "maintenance.md": {
         'cold = { folder = "/slow/lake", days = { bronze = 90, silver': "integration/cli/test_maintain.py",
+        "cold = { days = { bronze = 90, silver = 180 } }": "a bucket: stack/test_cold.py",
+        "[minio.cold]": "another store: stack/test_cold.py",
         "lagoa maintain --dry-run": "tables with small files: integration/cli/test_maintain.py",
         "[retention]": COLLECTION,
         "lagoa maintain --expire": COLLECTION,

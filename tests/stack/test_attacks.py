@@ -18,7 +18,7 @@ import httpx
 import pyarrow as pa
 import pytest
 from minio import Minio, MinioAdmin
-from minio.commonconfig import ENABLED, Filter
+from minio.commonconfig import ENABLED, Filter, Tags
 from minio.credentials.providers import StaticProvider, WebIdentityProvider
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioAdminException, S3Error
@@ -345,8 +345,8 @@ def root(signed, drawn):
 REFUSED = "warehouse/quarantine/bronze__people-0000/data/a.parquet"
 
 
-def put(client, bucket, name):
-    client.put_object(bucket_name=bucket, object_name=name, data=io.BytesIO(b"x"), length=1)
+def put(client, bucket, name, tags=None):
+    client.put_object(bucket_name=bucket, object_name=name, data=io.BytesIO(b"x"), length=1, tags=tags)
 
 
 def key_of(target):
@@ -366,12 +366,23 @@ def refused(call: Callable[[], Any]):
     return False
 
 
+def tagged(name):
+    tags = Tags.new_object_tags()
+    tags[name] = "true"
+    return tags
+
+
 def on_the_store(client, admin, file, version):
     """Return what nobody but root may do there, by name."""
+    cold, other = tagged("lagoa-cold"), tagged("other")
     forever = Rule(rule_id="x", status=ENABLED, rule_filter=Filter(prefix=""), expiration=Expiration(days=1))
     return {
         "delete a file": lambda: client.remove_object(bucket_name="lagoa", object_name=file),
         "delete a version": lambda: client.remove_object(bucket_name="lagoa", object_name=file, version_id=version),
+        "tag a file for cold storage": lambda: client.set_object_tags(bucket_name="lagoa", object_name=file, tags=cold),
+        "take tags away": lambda: client.delete_object_tags(bucket_name="lagoa", object_name=file),
+        "tag a file": lambda: client.set_object_tags(bucket_name="lagoa", object_name=file, tags=other),
+        "write a file with tags": lambda: put(client, "lagoa", f"{file}.tagged", tags=cold),
         "write elsewhere": lambda: put(client, "feature-store", "b"),
         "delete a backup": lambda: client.remove_object(bucket_name="backup", object_name="a"),
         "write beside the warehouse": lambda: put(client, "lagoa", "elsewhere/b"),
@@ -407,7 +418,8 @@ class TestObjectStore:
         before = root.stat_object(bucket_name="lagoa", object_name=file)
         attempts = on_the_store(*store_of(role), file, before.version_id)
         if role == "maintainer":
-            del attempts["delete a file"]
+            for allowed in ("delete a file", "tag a file for cold storage", "take tags away"):
+                del attempts[allowed]
         assert [what for what, attempt in attempts.items() if not refused(attempt)] == []
         after = root.stat_object(bucket_name="lagoa", object_name=file)
         assert (after.version_id, after.etag) == (before.version_id, before.etag)

@@ -15,9 +15,14 @@ _UNREACHABLE = re.compile(r"^(?:HTTP|IO) Error: ([^\n]*?) (?:error )?for HTTP \w
 
 _FULL = "XMinioStorageFull"
 
-_STUMBLED = re.compile(rf"{_FULL}|HTTP code 5\d\d|NoSuchUpload|IncompleteBody")
+_COLD_AWAY = "XMinioBackendDown"
+
+_STUMBLED = re.compile(rf"{_FULL}|{_COLD_AWAY}|HTTP code 5\d\d|NoSuchUpload|IncompleteBody")
 """Of an object store that failed, or read only a part of a body, or whose answer to a finished upload was lost."""
 
+
+_REASONS = {_FULL: "its disk is full", _COLD_AWAY: "the other store, which keeps its cold files, does not answer"}
+"""What is wrong with an object store, by a word of its answer."""
 
 _GONE = re.compile(
     r"\.parquet\b.*(?:No such file or directory|HTTP code 404)|No files found that match the pattern .*\.parquet\b"
@@ -60,7 +65,7 @@ def query_error(error: duckdb.Error) -> QueryError | StorageUnavailable | NotAll
         if error.status_code == HTTPStatus.FORBIDDEN:
             return NotAllowed("The object store", said)
         if _STUMBLED.search(str(error)):
-            return StorageUnavailable("", "its disk is full" if _FULL in str(error) else said)
+            return StorageUnavailable("", next((why for word, why in _REASONS.items() if word in str(error)), said))
     return QueryError(str(error).strip(), _advice(error))
 
 

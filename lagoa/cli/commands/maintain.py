@@ -81,12 +81,12 @@ def maintain(  # noqa: PLR0913 - options of the command
     if (cold or thaw) and (tables or (cold and thaw) or (thaw and dry_run)):
         raise typer.BadParameter("--cold takes no tables, and --thaw one table and neither others nor --dry-run.")
     if thaw:
-        with open_here(ctx) as lake, working(f"bringing back the files of {thaw}"):
+        with open_here(ctx, MAINTAINER) as lake, working(f"bringing back the files of {thaw}"):
             back = lake.thaw(thaw)
         emit_json(tell_moved(back)) if as_json else say_thawed(back)
         return
     if cold:
-        with open_here(ctx) as lake, working("moving files to cold storage"):
+        with open_here(ctx, MAINTAINER) as lake, working("moving files to cold storage"):
             cooled = lake.move_cold(dry_run=dry_run)
         emit_json(tell_cooled(cooled)) if as_json else say_cooled(cooled, dry_run=dry_run)
         return

@@ -10,6 +10,7 @@ from lagoa.storage.local import LocalStorage
 from lagoa.storage.places import Places
 from lagoa.storage.port import S3, local_path
 from lagoa.storage.s3.client import Client
+from lagoa.storage.s3.cold import open_tier
 from lagoa.storage.s3.objects import Objects
 from lagoa.storage.s3.remains import changed_files, unfinished_uploads
 from lagoa.storage.s3.upkeep import delete_all, files_under, folders_in, move, move_all
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.io.pyarrow import PyArrowFile
 
-    from lagoa.storage.port import Changed, Storage, Stored, Upload
+    from lagoa.storage.port import Changed, ColdPlace, Storage, Stored, Upload
 
 WRITER = "lagoa-writer"
 """The user of the stack's object store that Lagoa signs in as."""
@@ -183,6 +184,15 @@ class S3Storage(LocalStorage):
         """Delete all files below a prefix; raises `StorageUnavailable`, `NotAllowed`."""
         path = self.path(folder)
         delete_all(self._client, path) if path.startswith(S3) else super().delete_moved(folder, moved)
+
+    def cold_place(self) -> ColdPlace:
+        """Return what the bucket's rule for tagged objects makes of them.
+
+        Raises:
+            SettingsError: it has no such rule, or one to a class whose objects cannot be read at once.
+            StorageUnavailable, NotAllowed: the store does not say it, or not to this role.
+        """
+        return open_tier(self._client, self.location)
 
     def unfinished_uploads(self) -> Sequence[Upload]:
         """Return the uploads that were not completed, by location; raises `StorageUnavailable`, `NotAllowed`."""

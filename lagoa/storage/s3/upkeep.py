@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from lagoa.storage.s3.client import Client
 
+HOT = {None, "", "STANDARD"}
+"""What a store says of the class of an object that lies where objects are written."""
+
 _GONE = {"NoSuchKey", "NoSuchVersion"}
 
 _PAGE = 1000
@@ -43,7 +46,8 @@ def files_under(client: Client, address: str) -> Iterator[Stored]:
         for each in client().list_objects(bucket_name=bucket, prefix=f"{prefix}/", recursive=True):
             if each.last_modified is not None:
                 place = f"{S3}{bucket}/{each.object_name}"
-                yield Stored(place, each.size or 0, each.last_modified.timestamp())
+                cold = each.storage_class not in HOT
+                yield Stored(place, each.size or 0, each.last_modified.timestamp(), cold)
 
 
 def folders_in(client: Client, address: str) -> list[str]:
@@ -69,10 +73,10 @@ def move(client: Client, address: str, to: str) -> bool:
 
     (bucket, name), (target_bucket, target) = split(address), split(to)
     with client.errors_translated(f"move {address}"):
-        there = _stat(client, address)
+        there = found_object(client, address)
         if there is None:
             return False
-        copied = _stat(client, to)
+        copied = found_object(client, to)
         if copied is None or copied.size != there.size:
             try:
                 client().copy_object(
@@ -116,7 +120,7 @@ def delete(client: Client, address: str) -> None:
     """
     bucket, name = split(address)
     with client.errors_translated(f"delete {address}"):
-        if _stat(client, address) is not None:  # else a bucket with versions would get a mark for nothing
+        if found_object(client, address) is not None:  # else a bucket with versions would get a mark for nothing
             client().remove_object(bucket_name=bucket, object_name=name)
 
 
@@ -152,7 +156,7 @@ def delete_objects(client: Client, addresses: Sequence[str]) -> None:
         raise client.refusal(faults[0].code, "delete objects", reason)
 
 
-def _stat(client: Client, address: str) -> Object | None:
+def found_object(client: Client, address: str) -> Object | None:
     """Return what the store says of a file; None if there is none."""
     with extra("stack", "An object store"):
         from minio.error import S3Error

@@ -15,7 +15,7 @@ from lagoa.catalog.table_facts import table_document
 from lagoa.domain import faults
 from lagoa.domain.tables import TableName
 from lagoa.errors import FileNotMoved, SettingsError, TableNotFound
-from lagoa.maintain import cold
+from lagoa.storage import cold_folder as cold
 from lagoa.storage.cold_folder import OWNER
 from lagoa.usage.log import FOLDER, LoggedQuery, keep
 
@@ -68,7 +68,11 @@ def test_files_that_nobody_asked_for_move_and_every_state_reads_the_same(lake, t
     assert [each.files for each in planned.tables] == [2]
     assert not any(file.is_symlink() for file in data_files(lake))
     done = lake.move_cold()
-    assert done == planned
+    assert done.tables == planned.tables
+    (kept,) = done.kept
+    assert (kept.layer, kept.cold_files, kept.cold_bytes) == ("bronze", 2, done.tables[0].bytes)
+    assert (planned.kept[0].files, planned.kept[0].cold_files) == (kept.files, 0)
+    assert planned.kept[0].bytes == kept.bytes > kept.cold_bytes
     assert sum(map(len, before)) == done.tables[0].bytes
     assert all(file.is_symlink() and file.readlink().is_relative_to(tmp_path / "slow") for file in data_files(lake))
     assert [file.read_bytes() for file in data_files(lake)] == before
@@ -113,6 +117,25 @@ def test_files_come_back(lake, tmp_path):
     assert lake.thaw("bronze.sales").files == 0
     with pytest.raises(TableNotFound, match=r"Did you mean 'bronze\.sales'"):
         lake.thaw("bronze.sale")
+
+
+def test_only_states_of_the_table_that_comes_back_are_looked_at(lake, folder, monkeypatch):
+    folder.contract("bronze.other", {"id": "long*"})
+    with folder.open() as again:
+        for number in range(6):
+            with again.run("load") as run:
+                run.append("bronze.other", pa.table({"id": pa.array([number])}))
+                if number == 3:
+                    run.append(SALES, sales(5 * ROWS))
+                run.publish()
+        again.move_cold()
+        files = len(data_files(again))
+        asked = []
+        tables = again.context.catalog.tables
+        monkeypatch.setattr(again.context.catalog, "tables", lambda commit: asked.append(commit) or tables(commit))
+        assert again.thaw(SALES).files == 2
+        assert files == len(data_files(again)) == 9
+        assert len(asked) <= 4, "the three states of sales, and that before them"
 
 
 def test_a_log_that_does_not_go_back_far_enough_lets_nothing_move(lake):

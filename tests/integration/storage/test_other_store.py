@@ -7,17 +7,24 @@ import subprocess
 import sys
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import httpx
+import pyarrow as pa
 import pytest
+from aged import later
 from lakes import LakeFolder
 
 pytest.importorskip("minio", reason="the extra `stack` is not installed")
 
 from minio import Minio
+from minio.commonconfig import ENABLED, REPLACE, AndOperator, CopySource, Filter, Tags
+from minio.lifecycleconfig import LifecycleConfig, Rule, Transition
 
 import lagoa
+from lagoa.errors import SettingsError
 from lagoa.settings import load_settings
+from lagoa.usage.log import FOLDER
 from tests.integration.maintain import test_collection as collections
 from tests.stack import test_minio as on_minio
 from tests.stack.test_nessie import CONTRACT
@@ -111,3 +118,72 @@ class TestACollection:
     test_trash = staticmethod(collections.test_the_trash_is_brought_back_or_deleted)
     test_crashes = staticmethod(collections.test_a_collection_that_dies_can_be_done_again)
     test_clock = staticmethod(collections.test_a_clock_that_goes_back_is_refused)
+
+
+class TestColdStorage:
+    """Tags and copies are those of S3; moto moves nothing, so that objects of another class are made by hand."""
+
+    @pytest.fixture
+    def cooled(self, folder, as_user):
+        """Return a lake as the maintainer opens it three days later, whose files may go after one, and the store."""
+        with (folder / "lagoa.toml").open("a") as file:
+            file.write("[cold.days]\nbronze = 1\n")
+        settings = load_settings(folder, "stack").model_copy(update={"role": "maintainer"})
+        rows = pa.table({"id": pa.array(range(100_000), pa.int64()), "age": pa.nulls(100_000, pa.int32())})
+        with lagoa.open_lake(settings) as lake:
+            branch = lake.create_branch("load")
+            branch.append(on_minio.PEOPLE, rows)
+            branch.publish()
+            log = settings.state_folder / FOLDER
+            log.mkdir(exist_ok=True)
+            (log / f"{datetime.now(UTC).date() - timedelta(days=30)}.jsonl").touch()
+            yield later(lake, 3), as_user(NAME)
+
+    def rule(self, store, to, *, tag="lagoa-cold", prefix="warehouse/"):
+        tags = Tags.new_object_tags()
+        tags[tag] = "true"
+        filtered = Filter(and_operator=AndOperator(prefix=prefix, tags=tags))
+        moving = Rule(
+            rule_id="a", rule_filter=filtered, status=ENABLED, transition=Transition(days=1, storage_class=to)
+        )
+        store.set_bucket_lifecycle(bucket_name=on_minio.WAREHOUSE, config=LifecycleConfig([moving]))
+
+    def test_files_are_tagged_by_a_rule_that_they_can_be_read_by(self, cooled):
+        lake, store = cooled
+        for named in ({"to": "GLACIER_IR", "tag": "other"}, {"to": "GLACIER_IR", "prefix": "elsewhere/"}):
+            self.rule(store, **named)
+            with pytest.raises(SettingsError, match="no rule that moves objects with the tag"):
+                lake.move_cold()
+        self.rule(store, "DEEP_ARCHIVE")
+        with pytest.raises(SettingsError, match="to DEEP_ARCHIVE, where nobody can read them"):
+            lake.move_cold()
+        self.rule(store, "GLACIER_IR")
+        (done,) = lake.move_cold().tables
+        assert (str(done.table), done.files) == (on_minio.PEOPLE, 1)
+        assert lake.move_cold().tables == ()
+        assert lake.thaw(on_minio.PEOPLE).bytes == done.bytes
+        assert lake.thaw(on_minio.PEOPLE).files == 0
+
+    def test_what_was_moved_comes_back_and_tags_of_others_stay(self, cooled):
+        lake, store = cooled
+        self.rule(store, "GLACIER_IR")
+        bucket, _, prefix = lake.settings.warehouse.removeprefix("s3://").partition("/")
+        names = [each.object_name for each in store.list_objects(bucket_name=bucket, prefix=prefix, recursive=True)]
+        (name,) = (each for each in names if each.endswith(".parquet"))
+        there = {"bucket_name": bucket, "object_name": name}
+        theirs = Tags.new_object_tags()
+        theirs["owner"] = "somebody"
+        store.set_object_tags(**there, tags=theirs)
+        assert lake.move_cold().tables == ()
+        store.delete_object_tags(**there)
+        store.copy_object(
+            **there,
+            source=CopySource(**there),
+            metadata_directive=REPLACE,
+            metadata={"x-amz-storage-class": "GLACIER_IR"},
+        )
+        (kept,) = lake.move_cold().kept
+        assert kept.cold_files == 1
+        assert lake.thaw(on_minio.PEOPLE).files == 1
+        assert store.stat_object(**there).metadata.get("x-amz-storage-class") in {None, "STANDARD"}
+        assert lake.sql(f"SELECT count(*) FROM {on_minio.PEOPLE}").fetchall() == [(100_000,)]

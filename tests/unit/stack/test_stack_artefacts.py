@@ -17,9 +17,11 @@ import pytest
 
 from lagoa.errors import SettingsError, StackError
 from lagoa.stack.artefacts import Fetched, _watched, cache_folder, fetch
-from lagoa.stack.manifest import Artefact, read_manifest
+from lagoa.stack.manifest import Artefact, Cold, read_manifest
 from lagoa.stack.policy import Policy
+from lagoa.stack.servers.minio.objects import policies
 from lagoa.stack.servers.nessie import read_rules
+from lagoa.storage.s3 import DELETER
 
 TERMINAL = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
 JAR = {"maven": "a:b:1:jar", "file": "b.jar", "sha256": "0" * 64, "bytes": 1}
@@ -226,6 +228,38 @@ class TestProgress:
 def test_an_entry_that_does_not_say_where_a_server_comes_from_is_refused(entry):
     with pytest.raises(ValueError, match="validation error"):
         Artefact(**entry, port=8000)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"endpoint": "cold.example.com"}, "endpoint"),
+        ({"endpoint": "https://user:secret@cold.example.com"}, "endpoint"),
+        ({"bucket": "Cold"}, "bucket"),
+        ({"name": "STANDARD"}, "a class of MinIO's own"),
+        ({"name": "cold"}, "name"),
+        ({"storage_class": "GLACIER_IR"}, "goes with `kind` s3"),
+        ({"kind": "s3", "storage_class": "DEEP_ARCHIVE"}, "before they are restored"),
+        ({"secret_key": "x"}, "secret_key"),
+    ],
+)
+def test_a_store_of_cold_files_that_cannot_be_used_is_refused(entry, message):
+    good = {"endpoint": "https://cold.example.com:9000", "bucket": "lagoa-cold"}
+    assert Cold(**good).name == "COLD"
+    with pytest.raises(ValueError, match=message):
+        Cold(**good | entry)
+
+
+def test_the_maintainer_alone_tags_files_and_nobody_writes_them_with_tags():
+    found = policies(POLICY)
+    tags = {
+        name for name, rules in found.items() for rule in rules if any("Tagging" in action for action in rule["Action"])
+    }
+    assert tags == {DELETER}
+    for rules in found.values():
+        for rule in rules:
+            if "s3:PutObject" in rule["Action"] and rule["Resource"] == ["arn:aws:s3:::lagoa/warehouse/*"]:
+                assert any(each["Effect"] == "Deny" and "s3:PutObject" in each["Action"] for each in rules)
 
 
 POLICY = Policy(masked=(), landing=("raw", "bronze"), layers={"reader": ("gold",), "engineer": ("silver", "gold")})

@@ -43,7 +43,8 @@ def _configure(site: Site, file: Path) -> Launch:
 
 
 def _make_ready(site: Site) -> None:
-    make_ready(site.artefact.address, site.credentials, read_policy(site.root), sign_in=site.artefact.sign_in)
+    artefact = site.artefact
+    make_ready(artefact.address, site.credentials, read_policy(site.root), sign_in=artefact.sign_in, cold=artefact.cold)
 
 
 MINIO = Server(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from lagoa.catalog.expiry import FOLDER as RECORDS
 from lagoa.domain.optional import extra
 from lagoa.errors import StackError
+from lagoa.stack.servers.minio.tiers import make_tier
 from lagoa.storage.s3 import DELETER, WRITER
+from lagoa.storage.s3.cold import TAG, VALUE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from minio import Minio
 
     from lagoa.stack.credentials import Credentials
+    from lagoa.stack.manifest import Cold
     from lagoa.stack.policy import Policy
 
 WAREHOUSE = "lagoa"
@@ -66,7 +69,28 @@ _READ = [_FIND, _may(*_LIST, on=[_BUCKET]), _may("s3:GetObject")]
 _FIND_BACKUPS = _may("s3:ListBucket", "s3:GetBucketLocation", on=[f"arn:aws:s3:::{BACKUP}"])
 _READ_BACKUPS = [_FIND_BACKUPS, _may("s3:GetObject", on=[f"arn:aws:s3:::{BACKUP}/*"])]
 _BACK_UP = [_FIND_BACKUPS, _may(*_WRITE, on=[f"arn:aws:s3:::{BACKUP}/*"])]
-_READ_AND_WRITE = [_FIND, _may(*_LIST, "s3:ListBucketMultipartUploads", on=[_BUCKET]), _may(*_WRITE)]
+_WITHOUT_TAGS = {
+    "Effect": "Deny",
+    "Action": ["s3:PutObject"],
+    "Resource": [_FILES],
+    "Condition": {"Null": {"s3:RequestObjectTagKeys": ["false"]}},
+}
+"""Who may write objects may write them with tags, unless that is denied; a rule of the bucket goes by those."""
+
+_READ_AND_WRITE = [_FIND, _may(*_LIST, "s3:ListBucketMultipartUploads", on=[_BUCKET]), _may(*_WRITE), _WITHOUT_TAGS]
+
+_COOL = [
+    _may("s3:GetLifecycleConfiguration", on=[_BUCKET]),
+    _may("s3:GetObjectTagging", "s3:DeleteObjectTagging"),
+    _may(
+        "s3:PutObjectTagging",
+        Condition={
+            "StringEquals": {f"s3:RequestObjectTag/{TAG}": [VALUE]},
+            "ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": [TAG]},
+        },
+    ),
+]
+"""Files are tagged for cold storage, and with nothing else."""
 
 
 _KEEP_VERSIONS = {"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resource": [_FILES]}
@@ -76,14 +100,15 @@ _KEEP_VERSIONS = {"Effect": "Deny", "Action": ["s3:DeleteObjectVersion"], "Resou
 def policies(policy: Policy) -> dict[str, list[dict[str, Any]]]:
     """Return the statements of each policy. The maintainer alone deletes: what a branch does not need, others may read.
 
-    Nobody deletes versions: what is deleted by mistake can be brought back for `KEPT_DAYS`.
+    It alone tags files for cold storage. Nobody deletes versions: what is deleted by mistake can be brought back for
+    `KEPT_DAYS`.
     """
     return {
         "lagoa-reader": _of_readers(policy.of_readers),
         "lagoa-ingest": _READ_AND_WRITE,
         "lagoa-engineer": [*_READ_AND_WRITE, *_READ_BACKUPS],
         "lagoa-publisher": [*_READ, *_BACK_UP],
-        DELETER: [*_READ_AND_WRITE, _may("s3:DeleteObject"), _KEEP_VERSIONS],
+        DELETER: [*_READ_AND_WRITE, _may("s3:DeleteObject"), _KEEP_VERSIONS, *_COOL],
         WRITER: [*_READ_AND_WRITE, *_BACK_UP],
         TRINO_USER: [_FIND, _may("s3:GetObject", on=files_of(policy.over_sql))] if policy.over_sql else [_FIND],
         MLFLOW_USER: [
@@ -115,7 +140,9 @@ names its policy, and only servers have a user."""
 _SERVERS = ("nessie", MLFLOW_USER, TRINO_USER)
 
 
-def make_ready(endpoint: str, credentials: Credentials, policy: Policy, *, sign_in: bool = False) -> None:
+def make_ready(
+    endpoint: str, credentials: Credentials, policy: Policy, *, sign_in: bool = False, cold: Cold | None = None
+) -> None:
     """Make buckets, policies and users that are missing, and update the others to the definitions above.
 
     Args:
@@ -123,9 +150,11 @@ def make_ready(endpoint: str, credentials: Credentials, policy: Policy, *, sign_
         credentials: of the stack.
         policy: of the lake.
         sign_in: whether roles sign in at Keycloak.
+        cold: another store for files that nobody asks for, if there is one.
 
     Raises:
-        StackError: MinIO refuses; what it has may then be from an earlier stack, whose credentials are gone.
+        StackError: the other store cannot be used; or MinIO refuses: what it has may be from an earlier stack, whose
+            credentials are gone.
     """
     with extra("stack", "`lagoa stack`"):
         from minio import Minio, MinioAdmin
@@ -137,9 +166,11 @@ def make_ready(endpoint: str, credentials: Credentials, policy: Policy, *, sign_
     provider = StaticProvider(user, password)
     try:
         client = Minio(endpoint=endpoint, credentials=provider, secure=False, region=REGION)
-        for bucket in BUCKETS:
-            _make_bucket(client, bucket)
         admin = MinioAdmin(endpoint=endpoint, credentials=provider, secure=False, region=REGION)
+        if cold is not None:
+            make_tier(admin, cold)
+        for bucket in BUCKETS:
+            _make_bucket(client, bucket, cold if bucket == WAREHOUSE else None)
         for name, statements in policies(policy).items():
             admin.policy_add(name, policy={"Version": "2012-10-17", "Statement": statements})
         there = json.loads(admin.user_list())
@@ -154,10 +185,10 @@ def make_ready(endpoint: str, credentials: Credentials, policy: Policy, *, sign_
         raise StackError("minio", message, "Look at `lagoa stack logs minio`.") from error
 
 
-def _make_bucket(client: Minio, bucket: str) -> None:
+def _make_bucket(client: Minio, bucket: str, cold: Cold | None) -> None:
     with extra("stack", "`lagoa stack`"):
-        from minio.commonconfig import ENABLED, Filter
-        from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule
+        from minio.commonconfig import ENABLED, AndOperator, Filter, Tags
+        from minio.lifecycleconfig import Expiration, LifecycleConfig, NoncurrentVersionExpiration, Rule, Transition
         from minio.versioningconfig import VersioningConfig
 
     if not client.bucket_exists(bucket_name=bucket):
@@ -177,4 +208,10 @@ def _make_bucket(client: Minio, bucket: str) -> None:
         expiration=Expiration(days=INCOMING_DAYS),
     )
     rules = [rule, incoming] if bucket == WAREHOUSE else [rule]
+    if cold is not None:
+        tags = Tags.new_object_tags()
+        tags[TAG] = VALUE
+        tagged = Filter(and_operator=AndOperator(prefix="warehouse/", tags=tags))
+        to = Transition(days=0, storage_class=cold.name)
+        rules.append(Rule(rule_id="cold-files", rule_filter=tagged, status=ENABLED, transition=to))
     client.set_bucket_lifecycle(bucket_name=bucket, config=LifecycleConfig(rules))

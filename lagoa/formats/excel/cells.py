@@ -18,6 +18,7 @@ from lagoa.formats.shared.json_values import Number
 
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_SHORT = re.compile(r"-?[1-9][0-9]{0,14}|0|-?(?=[0-9.]{3,15}$)(0|[1-9][0-9]*)\.[0-9]*[1-9]", re.ASCII)
 _SECONDS = 86_400
 _UNITS = (1, 1000, 1_000_000)
 _LAST_DAY = 2_958_465
@@ -56,6 +57,8 @@ def text_of(text: str) -> str | Bad | None:
 
 def number_of(text: str) -> Number | Bad:
     """Return a number as text."""
+    if _SHORT.fullmatch(text):  # so few digits are the shortest decimal of their double
+        return Number(text)
     number = _double(text)
     if number is None:
         return Bad(f"{text[:40]!r} is no number", {"number": text[:40]})

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Cell = str | Bad
 """A text, `Number` or `Truth`; or why a cell has no value. Blank cells are left out."""
 
-_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_LETTERS = re.compile("[A-Z]{1,3}")
+_DIGITS = "0123456789"
 _MERGED = 100_000
 _AGAIN = "Open it in Excel, save it, and load that."
 
@@ -66,7 +67,8 @@ class _Rows(Handler):
         self._row = self._column = 0
         self._cells: dict[int, Cell] = {}
         self._columns: dict[str, int] = {}
-        self._kind, self._style = "n", 0
+        self._kind, self._style = "n", "0"
+        self._shown = {str(number): shown for number, shown in enumerate(book.shown)}
         self._value: list[str] | None = None
         self._inline: list[str] | None = None
         self._formula = False
@@ -125,18 +127,17 @@ class _Rows(Handler):
             raise self._damaged(f"column {column} of row {self._row} is behind column {self._column}")
         self._column = column
         self._kind = attributes.get("t", "n")
-        self._style = whole(attributes.get("s", "0"))
+        self._style = attributes.get("s", "0")
         self._value = self._inline = None
         self._formula = False
 
     def _column_of(self, reference: str) -> int:
-        found = _REFERENCE.fullmatch(reference)
-        if found is None or int(found[2]) != self._row:
-            raise self._damaged(f"row {self._row} has the cell {reference[:40]!r}")
-        letters = found[1]
+        letters = reference.rstrip(_DIGITS)
         number = self._columns.get(letters)
-        if number is None:
+        if number is None and _LETTERS.fullmatch(letters):
             number = self._columns[letters] = column_number(letters)
+        if number is None or reference[len(letters) :] != str(self._row):
+            raise self._damaged(f"row {self._row} has the cell {reference[:40]!r}")
         return number
 
     def _merge(self, reference: str) -> None:
@@ -168,8 +169,7 @@ class _Rows(Handler):
         text = text.strip()
         if not text:
             return None
-        styles = self._book.shown
-        shown = styles[self._style] if 0 <= self._style < len(styles) else Shown.NUMBER
+        shown = self._shown.get(self._style, Shown.NUMBER)
         if shown is Shown.NUMBER:
             return number_of(text)
         return moment_of(text, shown, from_1904=self._book.from_1904)

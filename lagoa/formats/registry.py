@@ -8,6 +8,7 @@ from lagoa.errors import ContractError
 from lagoa.formats.avro.format import Avro
 from lagoa.formats.csv.format import Csv
 from lagoa.formats.excel.format import Excel
+from lagoa.formats.fixed_width.format import Fixed
 from lagoa.formats.json.format import Json
 from lagoa.formats.orc.format import Orc
 from lagoa.formats.parquet.format import Parquet
@@ -27,6 +28,7 @@ _FORMATS: tuple[Format[Any], ...] = (
     Excel(),
     Orc(),
     Xml(),
+    Fixed(),
 )
 
 FORMATS = {name: each for each in _FORMATS for name in each.names}

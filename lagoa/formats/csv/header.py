@@ -165,7 +165,9 @@ class Beginning:
             message = (
                 f"its lines all have {width} characters and no {self.source.delimiter!r}: its fields have fixed widths"
             )
-            raise SourceError(self.file, f"{message}.", "Lagoa does not read fixed widths: convert it to CSV.")
+            raise SourceError(
+                self.file, f"{message}.", "Write a contract with `format: fixed_width` and its `columns`."
+            )
         raise SourceError(self.file, f"{message}.", f"Check delimiter, skip and header {_SOURCE}.")
 
     def _first_records(self, begin: int) -> tuple[list[bytes], list[Fault | None]]:

@@ -143,7 +143,7 @@ def _table(file: SourceFile, data: bytes, first: str, given: Given, findings: Fi
         raise SourceError(str(file.path), f"{error}.", advice) from error
     if found.fields == 1 and (width := fixed_width(body, "".join(DELIMITERS))):
         message = f"its lines all have {width} characters and no delimiter: its fields have fixed widths."
-        raise SourceError(str(file.path), message, "Lagoa does not read fixed widths: convert it to CSV.")
+        raise SourceError(str(file.path), message, "Write a contract with `format: fixed_width` and its `columns`.")
     findings.tried += [*map(str, trials), f"taken: {found}"]
     return skip, found
 

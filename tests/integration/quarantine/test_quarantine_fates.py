@@ -382,6 +382,21 @@ def test_records_of_xml_go_back_with_the_namespaces_around_them(place: Place) ->
     assert rows(lax, f"SELECT k, t, z FROM {A} ORDER BY k") == [(2, None, ""), (20, "&", None)]
 
 
+def test_lines_of_fixed_widths_go_back_by_the_layout_of_now(place: Place) -> None:
+    path = place.root / "a.txt"
+    path.write_bytes(b"000x a \n0020 b\n0003cc \n")
+    layout = {"k": {"start": 1, "length": 4}, "t": {"start": 5, "length": 3}}
+    lake = place.lake({"k": INT, "t": TEXT}, {"format": "fixed_width", "columns": layout})
+    result = lake.create_branch("dev").ingest(path, A)
+    assert (result.accepted, result.rules) == (1, {"type/k": 1, "fields": 1})
+    assert rows(lake, "SELECT raw FROM quarantine.bronze__a ORDER BY record") == [(b"000x a \n",), (b"0020 b\n",)]
+    layout["t"] = {"start": 5, "length": 2}
+    lax = place.lake({"k": LAX, "t": TEXT}, {"format": "fixed_width", "columns": layout})
+    result = lax.branch("dev").retry_quarantine(A)
+    assert (result.accepted, dict(result.rules)) == (1, {"fields": 1})
+    assert rows(lax, f"SELECT k, t FROM {A} ORDER BY k") == [(3, "cc"), (20, " b")]
+
+
 def test_values_take_the_place_of_those_received(place: Place) -> None:
     lake = place.lake({"k": INT, "v": {**TEXT, "enum": [{"value": "a"}, {"value": "b"}]}})
     branch = place.load(lake, "k,v\nx,q\n20,a\n1,b\n3,a,extra\n")

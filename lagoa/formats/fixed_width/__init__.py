@@ -1,0 +1,1 @@
+"""Text files of fixed widths."""

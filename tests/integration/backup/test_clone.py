@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from aged import with_retention
 from saved_lake import deliver, held, killed, rarely, rows
 from small_lake import SmallLake
 
@@ -13,7 +14,7 @@ from lagoa.backup.manifest import backup_ids
 from lagoa.backup.place import Folder
 from lagoa.bootstrap import examine_lake
 from lagoa.domain import faults
-from lagoa.errors import BackupFailed, BackupRefused, LakeNotEmpty, SettingsError, TerminalError
+from lagoa.errors import BackupFailed, BackupRefused, LakeNotEmpty, SettingsError, StateExpired, TerminalError
 from lagoa.settings import load_settings
 
 
@@ -87,6 +88,25 @@ def test_what_is_published_while_it_was_dead_comes_along(source, other):
         deliver(lake, small, 3)
     clone_lake(source, target)
     assert of(target) == of(source)
+
+
+def test_what_has_expired_stays_expired_in_the_copy(source, other):
+    small, target = SmallLake(source.root), load_settings(other.root)
+    with small.open() as lake:
+        old = lake.publications()[-1].commit
+        kept = deliver(lake, small, 3).commit
+        lake.create_tag("kept", f"main@{kept}")
+        deliver(lake, small, 4)
+        aged = with_retention(lake, history_days=0, grace_hours=0)
+        lake.delete_ref("closing")
+        assert aged.expire(dry_run=False).expired
+        before = {ref: rows(lake, ref) for ref in ("main", f"main@{kept}")}
+    clone_lake(source, target)
+    with SmallLake(target.root).open() as lake:
+        assert {ref: rows(lake, ref) for ref in before} == before
+        with pytest.raises(StateExpired):
+            rows(lake, f"main@{old}")
+        deliver(lake, SmallLake(target.root), 5)
 
 
 def test_a_lake_with_commits_is_left_alone(source, other):

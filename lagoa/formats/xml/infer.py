@@ -90,6 +90,8 @@ def infer_xml(file: SourceFile, table: TableName, given: Given, findings: Findin
     for name, (path, kind) in zip(column_names([path for path, _ in texts]), texts, strict=True):
         guess = Guess(name, path, kind, "elements that occur several times" if kind != "string" else "text")
         guess.parsed = kind == "string"
+        if guess.parsed:  # an empty element is no number and no date; `complete` keeps it in columns of text
+            guess.null_words = [""]
         guesses.append(guess)
     if not guesses:
         raise SourceError(str(file.path), f"the elements {found!r} have nothing in them.", "Name others by --records.")
@@ -101,6 +103,9 @@ def complete(source: XmlSource, guesses: Sequence[Guess], scan: Scan, given: Giv
     decimal: Literal["", ".", ","] = given.decimal or OTHER_MARK.get(given.thousands or "") or ""
     usual = Usual("", decimal, given.date or ISO_DATE, by_column=True)
     findings.notes += [*guess_columns(guesses, scan.columns, usual), *scan.refusals()]
+    for guess in guesses:
+        if guess.nulls and guess.type != "string" and "lagoa.nulls" not in guess.properties:
+            guess.properties["lagoa.nulls"] = '[""]'
     return source.model_copy(update={"decimal": usual.mark, "date": usual.date})
 
 

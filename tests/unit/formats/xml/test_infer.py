@@ -47,6 +47,16 @@ def test_one_record_a_namespace_and_latin_1(tmp_path):
     assert loaded(contract, path) == (1, 0)
 
 
+def test_empty_elements_are_null_where_they_are_no_text(tmp_path):
+    path = tmp_path / "a.xml"
+    rows = (f"<r><n>{n if n % 3 else ''}</n><t>{'x' * (n % 2)}</t></r>" for n in range(40))
+    path.write_text(f"<a>{''.join(rows)}</a>", "utf-8")
+    contract, _ = inferred(path, THINGS)
+    assert types(contract) == {"n": "long", "t": "string"}
+    assert [column.nulls for column in contract.columns] == [("",), None]
+    assert loaded(contract, path) == (40, 0)
+
+
 def test_the_path_may_be_given(tmp_path):
     path = tmp_path / "a.xml"
     path.write_text("<a><b/><b/><c><d>1</d><d>2</d></c></a>", "utf-8")

@@ -327,7 +327,7 @@ def test_tables_are_read_page_by_page():
     def entry(number):
         return {
             "name": {"elements": ["silver", f"t{number}"]}, "type": "ICEBERG_TABLE", "contentId": str(number),
-            "content": {"metadataLocation": f"m{number}"},
+            "content": {"type": "ICEBERG_TABLE", "metadataLocation": f"m{number}"},
         }  # fmt: skip
 
     pages = [(200, {"entries": [entry(at)], "hasMore": at < 2, "token": "more"}) for at in range(3)]

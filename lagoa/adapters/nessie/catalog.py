@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from lagoa.adapters.nessie.contents import Contents, delta_operations, keys_of, read_contents
+from lagoa.adapters.nessie.contents import Contents, delta_operations, keys_of, read_contents, read_contents_since
 from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
@@ -115,6 +115,7 @@ class NessieCatalog:
         self._scratches = Scratches(self._http, prefix)
         self._own_scratches = Scratches(self._http, f"{prefix}{OWNED}")
         self._contents: Cache[str, Contents] = Cache(KEPT_STATES)
+        self._near = ""  # the commit whose contents were used last
         self._heads: dict[str, str] = {}  # where this process moved branches last
         self._journal = Journal(self._http, self._history, self._no_ancestor, self._enter)
         if create:
@@ -413,12 +414,21 @@ class NessieCatalog:
     def _contents_at(self, commit: str) -> Contents:
         found = self._contents.get(commit)
         if found is None:
-            try:
-                found = read_contents(self._http, commit)
-            except NotThere as error:
-                raise RefNotFound(commit, "there is no such commit") from error
+            found = self._read_contents(commit)
             self._contents.keep(commit, found)
+        self._near = commit
         return found
+
+    def _read_contents(self, commit: str) -> Contents:
+        """Read the contents of a commit, or what differs from one that is known: most states are much alike."""
+        near = self._contents.get(self._near) if self._near else None
+        if near is not None:
+            with suppress(NotThere):
+                return read_contents_since(self._http, commit, near, self._near)
+        try:
+            return read_contents(self._http, commit)
+        except NotThere as error:
+            raise RefNotFound(commit, "there is no such commit") from error
 
     def _enter(self, head: str, entry: Change) -> None:
         """Put an entry into the journal if its head is `head`; raises `CommitLost`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from lagoa.adapters.nessie.http import NessieHttp, at
 from lagoa.adapters.shared.states import Delta, State
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Key = tuple[str, ...]
+
+_PAGE = {"max-records": 1000}
 
 IMPLIED = "lagoa.implied"
 """Property of a namespace that exists only because Nessie wants one above another."""
@@ -38,18 +41,59 @@ def read_contents(http: NessieHttp, commit: str) -> Contents:
     Raises:
         NotThere: no such commit.
     """
-    tables, namespaces, ids = {}, {}, {}
-    for page in http.pages(f"{at('', commit)}/entries", "entries", content="true"):
+    found = _Building(Contents())
+    for page in http.pages(f"{at('', commit)}/entries", "entries", content="true", **_PAGE):
         for entry in page:
-            key: Key = tuple(entry["name"]["elements"])
-            ids[key] = entry["contentId"]
-            if entry["type"] == "ICEBERG_TABLE":
-                tables[TableName(key[:-1], key[-1])] = entry["content"]["metadataLocation"]
-            elif entry["type"] == "NAMESPACE":
-                properties = entry["content"].get("properties") or {}
-                if IMPLIED not in properties:
-                    namespaces[key] = properties
-    return Contents(State(tables, namespaces), ids)
+            found.put(tuple(entry["name"]["elements"]), entry["contentId"], entry["content"])
+    return found.built()
+
+
+def read_contents_since(http: NessieHttp, commit: str, before: Contents, before_at: str) -> Contents:
+    """Return the contents of a commit, given those of another one: only what differs is read.
+
+    Args:
+        http: the server.
+        commit: id of the commit.
+        before: the contents of the other one.
+        before_at: its id.
+
+    Raises:
+        NotThere: one of the commits is not there.
+    """
+    found = _Building(before)
+    for page in http.pages(f"{at('', before_at)}/diff/{quote(f'@{commit}')}", "diffs", **_PAGE):
+        for each in page:
+            key = tuple(each["key"]["elements"])
+            found.remove(key)
+            if each.get("to"):
+                found.put(key, each["to"]["id"], each["to"])
+    return found.built()
+
+
+class _Building:
+    """Contents that are being put together, on top of others."""
+
+    def __init__(self, before: Contents) -> None:
+        self._tables = dict(before.state.tables)
+        self._namespaces = dict(before.state.namespaces)
+        self._ids = dict(before.ids)
+
+    def put(self, key: Key, content_id: str, content: Mapping[str, Any]) -> None:
+        self._ids[key] = content_id
+        if content["type"] == "ICEBERG_TABLE":
+            self._tables[TableName(key[:-1], key[-1])] = content["metadataLocation"]
+        elif content["type"] == "NAMESPACE":
+            properties = content.get("properties") or {}
+            if IMPLIED not in properties:
+                self._namespaces[key] = properties
+
+    def remove(self, key: Key) -> None:
+        self._ids.pop(key, None)
+        self._tables.pop(TableName(key[:-1], key[-1]), None)
+        self._namespaces.pop(key, None)
+
+    def built(self) -> Contents:
+        return Contents(State(self._tables, self._namespaces), self._ids)
 
 
 def delta_operations(before: Contents, delta: Delta, ids: Callable[[str], Mapping[str, int]]) -> list[dict[str, Any]]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MERGED = "lagoa.merged"
 """Property of a commit: its second parent."""
 
-_PAGE, _LAST_PAGE = 100, 1000
+_FIRST_PAGE, _FASTER, _LAST_PAGE = 10, 4, 1000
+"""Commits of the first request of a walk, what each next one has more, and at most: a commit may have some kB."""
+
 _KEPT, _KEPT_OPERATIONS = 20_000, 200
 _AHEAD = 20
 """Who asks what a commit changed asks it of those behind it next, as a log does."""
@@ -163,13 +165,13 @@ class History:
 
     def _reader(self) -> Callable[[str], _Entry]:
         """Return what reads the commits of one walk: the longer it is, the more with each request."""
-        page = _PAGE
+        page = _FIRST_PAGE
 
         def read(commit: str) -> _Entry:
             nonlocal page
             found = self._known.get(commit)
             if found is None:
-                found, page = self._entry(commit, page), min(page * 2, _LAST_PAGE)
+                found, page = self._entry(commit, page), min(page * _FASTER, _LAST_PAGE)
             return found
 
         return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from lagoa.domain.ports.catalog import Pointers
     from lagoa.settings import Settings
     from lagoa.usage.log import TableState
+
+_OF_TRINO = "information_schema"
+"""The schema in which Trino describes what a catalog has: clients ask it for names."""
+
+_IMMEDIATE = re.compile(r"\s*EXECUTE\s+IMMEDIATE\s+'((?:[^']|'')*)'", re.IGNORECASE)
+"""A query with values that are sent apart, as clients send it that keep no prepared statement."""
 
 _SELECTS = frozenset({"SELECT", "WITH", "("})
 """What a query begins with; SQLGlot would write others, which it cannot parse, into its own log."""
@@ -75,13 +82,15 @@ def query_of_trino(said: Mapping[str, Any], without_values: Callable[[str], str]
         catalog = str(each.get("catalogName"))
         with suppress(InvalidName):
             table = TableName.parse(f"{each['schema']}.{each['table']}")
-            if _ref(catalog) and not catalog.startswith(MODELS):
+            if _ref(catalog) and not catalog.startswith(MODELS) and each["schema"] != _OF_TRINO:
                 snapshot = (each.get("connectorInfo") or {}).get("snapshotId")
                 tables[table] = None if snapshot is None else int(snapshot)
                 catalogs.add(catalog)
     if not tables:
         return None
-    parsed = _parsed(str(said.get("preparedQuery") or said["query"]), "trino")
+    immediate = _IMMEDIATE.match(str(said["query"]))
+    asked = said.get("preparedQuery") or (immediate[1].replace("''", "'") if immediate else said["query"])
+    parsed = _parsed(str(asked), "trino")
     text = _in_duckdb(parsed, str(said["session"].get("schema") or ""), without_values)
     stats = said["queryStats"]
     at = datetime.fromisoformat(str(stats["endTime"]))

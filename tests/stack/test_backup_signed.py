@@ -6,15 +6,17 @@ import uuid
 
 import psycopg
 import pytest
+from aged import with_retention
 from minio import Minio
-from saved_lake import deliver, held, killed
+from saved_lake import deliver, held, killed, rows
 from small_lake import SmallLake
 
 import lagoa
+from lagoa.backup.clone import clone_lake
 from lagoa.backup.create import create_backup
 from lagoa.backup.restore import restore_backup
 from lagoa.backup.roles import restore_as_roles
-from lagoa.errors import LakeNotEmpty, NotAllowed, StorageUnavailable
+from lagoa.errors import LakeNotEmpty, NotAllowed, StateExpired, StorageUnavailable
 from lagoa.settings import load_settings
 from tests.stack.test_backup import without_files
 from tests.stack.test_sign_in import Servers
@@ -123,3 +125,42 @@ def test_what_is_lost_comes_back_at_once(settings_of, servers, small):
     with lagoa.open_lake(settings_of("engineer")) as lake:
         assert held(lake, ids=False) == before
         deliver(lake, small, 3, prefix=OWN)
+
+
+def test_a_lake_of_files_goes_to_servers_with_sign_in_and_back_and_what_expired_stays_expired(
+    settings_of, small, tmp_path
+):
+    embedded, back = SmallLake(tmp_path / "embedded"), SmallLake(tmp_path / "back")
+    with embedded.open() as lake:
+        old = deliver(lake, embedded, 1, prefix=OWN).commit
+        kept = deliver(lake, embedded, 2, prefix=OWN).commit
+        lake.create_tag("closing", f"main@{kept}")
+        last = deliver(lake, embedded, 3, prefix=OWN).commit
+        lake.delete_ref(f"{OWN}/1")
+        aged = with_retention(lake, history_days=0, grace_hours=0)
+        assert aged.expire(dry_run=False).expired
+        aged.collect(dry_run=False)
+        assert aged.collect(dry_run=False).garbage
+        before = {ref: rows(lake, ref) for ref in ("main", "closing")}
+        history = [each.message for each in lake.log()]
+    with (small.root / "lagoa.toml").open("a") as file:
+        file.write(f'warehouse_home = "{embedded.root}/.lagoa/warehouse"\n')
+    there = settings_of("engineer")
+    done = clone_lake(load_settings(embedded.root), there)
+    assert done.left_out == 0
+    with lagoa.open_lake(there) as lake:
+        assert {ref: rows(lake, ref) for ref in ("main", "closing")} == before
+        assert [each.message for each in lake.log()] == history
+        assert rows(lake, f"main@{done.ids[kept]}") == before["closing"]
+        with pytest.raises(StateExpired):
+            rows(lake, f"main@{done.ids[old]}")
+        deliver(lake, small, 4, prefix=OWN)
+        moved = rows(lake, "main")
+    again = clone_lake(there, load_settings(back.root))
+    with back.open() as lake:
+        assert rows(lake, "main") == moved
+        assert rows(lake, f"main@{again.ids[done.ids[last]]}") == before["main"]
+        with pytest.raises(StateExpired):
+            rows(lake, f"main@{again.ids[done.ids[old]]}")
+        assert lake.context.catalog.verify() == []
+        deliver(lake, back, 5)

@@ -9,7 +9,14 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from lagoa.adapters.nessie.contents import Contents, delta_operations, keys_of, read_contents, read_contents_since
+from lagoa.adapters.nessie.contents import (
+    NO_IDS,
+    Contents,
+    delta_operations,
+    keys_of,
+    read_contents,
+    read_contents_since,
+)
 from lagoa.adapters.nessie.history import MERGED, History
 from lagoa.adapters.nessie.http import Conflict, NessieHttp, NotThere, at
 from lagoa.adapters.nessie.journal import Journal, Move
@@ -25,6 +32,7 @@ from lagoa.domain.saved import WAS, SavedCatalog, SavedMove, with_former_id, wit
 from lagoa.domain.suggestions import did_you_mean_name
 from lagoa.domain.tables import tables_differing
 from lagoa.errors import (
+    CatalogDamaged,
     CommitLost,
     LakeNotEmpty,
     NotAllowed,
@@ -335,12 +343,21 @@ class NessieCatalog:
         )
         expected = first or self._no_ancestor
         before = self._contents_at(expected) if first else Contents()
-        operations = delta_operations(before, delta, self._options.ids) or [_NOTHING]
+        operations = delta_operations(before, delta, self._ids_again) or [_NOTHING]
         answer = self._scratches.commit(
             expected, {"commitMeta": _meta(change, commit.committed_at), "operations": operations}
         )
         ids[commit.id] = made = str(answer["targetBranch"]["hash"])
         self._contents.keep(made, _after(before, delta, operations, keys_of(answer)))
+
+    def _ids_again(self, pointer: str) -> Mapping[str, int]:
+        """Return the ids of a table; those of an empty one if its state has expired and its metadata was collected."""
+        try:
+            return self._options.ids(pointer)
+        except CatalogDamaged as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return NO_IDS
+            raise
 
     def _enter_again(self, head: str, entry: Move) -> str:
         """Put a saved swap into the journal; return its head."""

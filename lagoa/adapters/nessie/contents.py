@@ -123,6 +123,10 @@ def keys_of(answer: Mapping[str, Any]) -> dict[Key, str]:
     return {tuple(each["key"]["elements"]): each["contentId"] for each in answer.get("addedContents") or []}
 
 
+NO_IDS = {"snapshotId": -1, "schemaId": 0, "specId": 0, "sortOrderId": 0}
+"""Those that Nessie keeps of a table without a snapshot."""
+
+
 def iceberg_ids(read: Callable[[str], bytes], pointer: str) -> dict[str, int]:
     """Return the ids that Nessie keeps of a table, from its metadata file (Iceberg specification, appendix C).
 
@@ -133,7 +137,7 @@ def iceberg_ids(read: Callable[[str], bytes], pointer: str) -> dict[str, int]:
     document = table_document(pointer, read)
     snapshot = document.get("current-snapshot-id")
     return {
-        "snapshotId": -1 if snapshot is None else snapshot,
+        "snapshotId": NO_IDS["snapshotId"] if snapshot is None else snapshot,
         "schemaId": document.get("current-schema-id", 0),
         "specId": document.get("default-spec-id", 0),
         "sortOrderId": document.get("default-sort-order-id", 0),

@@ -18,7 +18,7 @@ def crashes(tmp_path, processes):
 
 
 def test_kills_lose_nothing(crashes):
-    crashes(20).kill(8)
+    crashes(20).kill(20)
 
 
 @pytest.mark.nightly

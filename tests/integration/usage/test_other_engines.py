@@ -106,10 +106,18 @@ def test_tables_are_found_whatever_they_are_called_by(lake):
     assert people["name"] == ColumnUse(equal=1)
 
 
+def test_a_query_whose_values_are_sent_apart_is_read():
+    found = of_trino("EXECUTE IMMEDIATE 'SELECT id FROM silver.sales WHERE name = ''x'' AND id < ?' USING 4711")
+    assert "silver.sales WHERE" in found.sql
+    assert "4711" not in found.sql
+    assert "'x'" not in found.sql
+
+
 @pytest.mark.parametrize("catalog", ["system", "model_x_1", "tpch"])
 def test_what_is_no_table_of_the_lake_or_is_logged_otherwise_is_left_out(catalog):
     assert of_trino("SELECT 1", inputs=[{**SAID["inputs"][0], "catalogName": catalog}]) is None
     assert of_trino("SELECT 1", inputs=[]) is None
+    assert of_trino("SELECT 1", inputs=[{**SAID["inputs"][0], "schema": "information_schema"}]) is None
 
 
 def test_a_sandbox_is_its_branch():

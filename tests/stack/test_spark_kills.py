@@ -110,11 +110,14 @@ def small(servers, tmp_path_factory):
 
 
 def giving_back(conf, folder):
-    """Write settings by which an application keeps no executor that has nothing to do: the other one may need it."""
+    """Write settings by which an application keeps no executor that has nothing to do: the other one may need it.
+
+    And by which it says at once that a task works: else it does not if that began within a tenth of a second.
+    """
     known = (Path(conf) / "spark-defaults.conf").read_text().splitlines()
     lines = [line for line in known if "minExecutors" not in line and "imeout" not in line]
     lines += ["spark.dynamicAllocation.minExecutors 0", "spark.dynamicAllocation.executorIdleTimeout 1s"]
-    lines += ["spark.dynamicAllocation.shuffleTracking.timeout 1s"]
+    lines += ["spark.dynamicAllocation.shuffleTracking.timeout 1s", "spark.ui.liveUpdate.period 0"]
     folder.mkdir()
     (folder / "spark-defaults.conf").write_text("\n".join(lines))
     return folder

@@ -30,7 +30,8 @@ class Store:
         assert bucket_name == BUCKET
         assert recursive
         for name in sorted(each for each in self.names if each.startswith(prefix)):
-            yield SimpleNamespace(object_name=name, size=1, last_modified=SimpleNamespace(timestamp=lambda: 0.0))
+            then = SimpleNamespace(timestamp=lambda: 0.0)
+            yield SimpleNamespace(object_name=name, size=1, last_modified=then, storage_class=None)
 
     def remove_objects(self, *, bucket_name, delete_object_list):
         assert bucket_name == BUCKET

@@ -28,7 +28,8 @@ def api():
 @pytest.fixture
 def folder(folder, monkeypatch):
     form = {"format": "json", "records": "data"}
-    folder.contract("bronze.orders", "id:long* at:timestamptz amount:decimal(10,2)", source=form)
+    columns = "id:long* at:timestamptz amount:decimal(10,2)"
+    folder.contract("bronze.orders", columns, source=form, quarantineShare=1)
     folder.contract("bronze.plain", "id:long*", source={"format": "json"})
     monkeypatch.setenv("LAGOA_SECRET_SHOP_KEY", "s3cr3t-value-of-the-shop")
     return folder
@@ -139,6 +140,24 @@ def test_only_new_records_are_asked_for(folder, lake, dev, api):
     records = []
     dev.load_source("shop")
     assert dev.head == head
+
+
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_a_rebase_keeps_rows_refused_records_and_position(folder, lake, dev, api, mode):
+    records = [*ALL[:2], {"id": 3, "at": "2026-01-03T00:00:00Z", "amount": "x"}]
+    api.answer = lambda asked: Given({"data": records if asked.params.get("page") == "1" else []})
+    cursor = {"cursor": {"field": "at", "param": "since", "first": "2020-01-01"}} if mode == "merge" else {}
+    declare(folder, api, mode=mode, paging={"kind": "page"}, **cursor)
+    dev.load_source("shop")
+    at = position_of(lake.context, "dev", ORDERS, "shop")
+    assert at is not None
+    other = lake.create_branch("other")
+    other.append("bronze.orders", "SELECT 50::BIGINT AS id, now() AS at, 1.00 AS amount")
+    other.publish()
+    dev.publish()
+    assert ids(lake, "main") == [1, 2, 50]
+    assert position_of(lake.context, "main", ORDERS, "shop") == at
+    assert lake.sql("SELECT count(*) FROM quarantine.bronze__orders").fetchall() == [(1,)]
 
 
 def test_a_clock_of_the_source_that_is_ahead_does_not_hide_what_comes_then(folder, lake, dev, api):

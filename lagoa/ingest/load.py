@@ -158,10 +158,12 @@ class Load:
         """Id of the batch."""
         return self._batch.id
 
-    def is_known(self, branch: str) -> bool:
-        """Return whether the table has the batch on a branch; what replaces all rows is new each time."""
+    def known(self, branch: str) -> IngestResult | None:
+        """Return the result if the table has the batch on a branch; what replaces all rows is new each time."""
         table = self._table_at(self._context.pointers(branch).get(self._table))
-        return self._how != "replace" and table is not None and self._is_in(table)
+        if self._how == "replace" or table is None or not self._is_in(table):
+            return None
+        return replace(self._result, skipped=True, seconds=time.perf_counter() - self._started)
 
     def read_early(self, branch: str) -> None:
         """Have workers write the rows for the table as it is on a branch; `commit` takes the files if they fit.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+import shutil
+import time
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,6 +35,10 @@ if TYPE_CHECKING:
     from lagoa.sources.kind import BadAnswer, Connection, Extract, Position
     from lagoa.sources.raw import RawExtract
     from lagoa.sources.reading import Source
+
+
+_LEFT_S = 86_400
+"""Files that are not kept and were left so long ago are nobody's."""
 
 
 @contextmanager
@@ -168,7 +174,11 @@ def _load(
     """Load one extract as one commit; yield what became of its files, if it has any."""
     mode, moment = source.declared.tables[str(table)].mode, context.clock()
     load = _load_of(context, table, extract.files, mode, moment) if extract.files else None
-    if load is not None and source.declared.raw and not load.is_known(branch):
+    known = load.known(branch) if load else None
+    if known is not None and extract.position is None:  # there is nothing to commit
+        yield known
+        return
+    if load is not None and source.declared.raw and known is None:
         facts = Facts(load.batch, moment, mode, extract.position)
         RawLayer(context.storage, source.name).keep(table, extract.files, facts)
         fault_point("source.kept")
@@ -205,7 +215,12 @@ def _commit(  # noqa: PLR0913, PLR0917 - the parts of one commit
 
 
 def _scratch(context: LakeContext) -> Path:
-    """Return the folder for files that are not kept."""
+    """Return the folder for files that are not kept; what processes left there that were killed is removed."""
     folder = context.settings.state_folder / "sources"
     folder.mkdir(parents=True, exist_ok=True)
+    oldest = time.time() - _LEFT_S
+    for left in folder.iterdir():
+        with suppress(OSError):  # another process removes it, too
+            if left.stat().st_mtime < oldest:
+                shutil.rmtree(left)
     return folder

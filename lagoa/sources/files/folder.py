@@ -50,8 +50,8 @@ class Folder:
         """
         self.check()
         said = self._declared.tables[str(table)]
-        before = self._clock().timestamp() - said.still_s
-        files = [path for path in self._matching(said.files) if path.stat().st_mtime <= before]
+        now = self._clock().timestamp()  # a time to come is that of another clock, and says nothing
+        files = [path for path in self._matching(said.files) if abs(now - path.stat().st_mtime) >= said.still_s]
         if said.mode != "replace":
             for path in files:
                 yield Extract((path,))

@@ -65,6 +65,19 @@ def test_a_file_that_may_still_be_written_is_left_for_the_next_time(folder, lake
     assert rows(lake) == [(1, "1.00")]
 
 
+def test_a_file_of_a_time_to_come_is_loaded(folder, lake, dev):
+    put(folder, "orders1.csv", "1,1", age_s=-86_400)
+    assert len(dev.load_source("shop")) == 1
+
+
+def test_what_a_killed_process_left_is_removed(folder, lake, dev):
+    old, fresh = (folder.file(f".lagoa/sources/shop-{name}/page.json", "[]").parent for name in ("old", "new"))
+    os.utime(old, (0, 0))
+    put(folder, "orders1.csv", "1,1")
+    dev.load_source("shop")
+    assert (old.exists(), fresh.exists()) == (False, True)
+
+
 def test_the_rows_of_a_file_update_those_of_the_same_key(folder, lake, dev):
     declare(folder, mode="merge")
     put(folder, "a.csv", "1,1", "2,2", "2,3", "x,1")

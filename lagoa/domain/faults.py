@@ -29,6 +29,12 @@ OF_ENGINES = (
 )
 """Fault points of a load whose rows another engine computes, before `write.files`."""
 
+OF_SOURCES = (
+    "source.kept",  # the raw layer has what a source gave, nothing else of it is there
+    "source.written",  # rows, refused records and position are written, the branch has not moved
+)
+"""Fault points of a load from a declared source, before `write.files` and `write.metadata`."""
+
 OF_REBASE = (
     "rebase.begun",  # what is to be done is known
     "rebase.written",  # tables are written on a draft, which nobody else sees
@@ -108,6 +114,7 @@ def fault_point(name: str) -> None:
             *STEPS,
             *OF_ENGINES,
             *OF_REBASE,
+            *OF_SOURCES,
             *OF_COMPACTION,
             *OF_COLD,
             *OF_MAINTENANCE,

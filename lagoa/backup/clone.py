@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BETWEEN = ".lagoa-clone"
 """The folder between the lakes, in that of the new one; it is removed when all is done."""
 
-_FOLDERS = ("iceberg", "transformations", "soda", "flows", "feature_store", "ml", "exposures", "infra")
+_FOLDERS = ("iceberg", "transformations", "soda", "flows", "feature_store", "ml", "exposures", "sources", "infra")
 _DECLARED = (*_FOLDERS, "prefect.yaml", SETTINGS_FILE)
 """The files of a lake that it declares itself by; the settings, which make a folder a lake, come last."""
 

@@ -118,12 +118,12 @@ def lake_run(folder: str | Path | None = None, lake: str | Path = ".") -> Public
     with run_branch(lake) as (opened, branch):
         sources = [each.name for each in opened.sources()]
         loaded = load_declared(opened, branch, sources)
-        if folder or not sources:
-            load(opened, branch, Path(folder or Path(lake) / "data"))
+        delivered = Path(folder) if folder else None if sources else Path(lake) / "data"
+        if delivered:
+            load(opened, branch, delivered)
         transform(branch)
         audit(branch)
-        said = f" of {Path(folder).name}" if folder else ""
-        publication = publish(branch, f"{flow_run.flow_name} load{said}")
+        publication = publish(branch, f"{flow_run.flow_name} load" + (f" of {delivered.name}" if delivered else ""))
     loaded.raise_failures()
     return publication
 

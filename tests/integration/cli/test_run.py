@@ -52,6 +52,18 @@ def test_run_calls_the_flow_and_ends_with_its_outcome(lake):
     assert "has no flow 'empty'" in lagoa(lake, "run", "empty").err
 
 
+def declare_sources(lake, beside, people):
+    """Declare a source whose folder is not there, and one that has a file of people."""
+    (lake / "sources").mkdir()
+    (beside / "shop").mkdir()
+    write(beside / "shop", "people.csv", people)
+    told = "kind: files\nowner: ana\nconnection: {folder: FOLDER}\ntables: {TABLE: {files: '*.csv', still_s: 0}}\n"
+    for name, folder, table in (("gone", "nowhere", "bronze.pets"), ("shop", "../shop", "bronze.people")):
+        write(lake / "sources", f"{name}.yaml", told.replace("FOLDER", folder).replace("TABLE", table))
+    contract = (lake / "iceberg/bronze/people.odcs.yaml").read_text()
+    write(lake / "iceberg/bronze", "pets.odcs.yaml", contract.replace("people", "pets"))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_flow_of_a_new_lake_loads_transforms_and_publishes_on_the_lakes_own_server(lake, tmp_path):
@@ -93,6 +105,13 @@ def test_the_flow_of_a_new_lake_loads_transforms_and_publishes_on_the_lakes_own_
         assert failed.stderr.count("bronze.people/key/id") == 2  # in the task's log, and by the command
         assert "Traceback" not in failed.stderr + failed.stdout
         assert counted(lake) == 5
+
+        declare_sources(lake, tmp_path, header + first.replace("4,", "40,"))
+        failed = run("run", "daily", cwd=tmp_path, **where)  # what shop gave is published all the same
+        assert failed.returncode == 1, failed.stderr
+        assert "no such folder" in failed.stderr
+        assert counted(lake) == 6
+        assert ok(lake, "log", "-n", 1, "--json").json()[0]["message"] == "daily load"
     finally:
         ended = ok(lake, "flow", "down").out
     assert ended == "The server has ended.\n"

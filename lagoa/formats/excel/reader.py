@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.errors import SourceError
 from lagoa.formats.excel.cells import Bad
 from lagoa.formats.excel.header import find_header
@@ -22,7 +22,7 @@ from lagoa.formats.shared.columns import match_columns, without
 from lagoa.formats.shared.files import READ_ERRORS
 from lagoa.formats.shared.json_values import Number
 from lagoa.formats.shared.refused import Fault
-from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
+from lagoa.formats.shared.stream import Stream, row_as_json, stream_name, stream_schema, to_batches
 from lagoa.formats.shared.values import from_text
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ class ExcelReader:
     @property
     def raw(self) -> str:
         """A row as JSON, as SQL over the stream."""
-        values = (f"{text_in_sql(name)}: {name_in_sql(stream_name(name))}" for name in self.columns)
-        return f"coalesce({name_in_sql(RAW)}, encode(CAST(to_json({{{', '.join(values)}}}) AS VARCHAR)))"
+        return row_as_json(self.columns)
 
     def stream(self) -> Stream:
         """Return the rows from the first to the last, as one pass over the sheet."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lagoa.errors import SourceError
 from lagoa.formats.fixed_width.columns import FixedValues
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
-from lagoa.formats.shared.stream import Stream, to_batches
+from lagoa.formats.shared.stream import Stream, record_places, to_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,15 +78,10 @@ class FixedReader(FixedValues):
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch has either readable or unreadable ones."""
-        import numpy as np
-        import pyarrow as pa
-
         row = 1
         for records, offsets in self._records():
             values, bad = self.read(records)
-            numbers = np.arange(row, row + len(records))
-            places = [pa.array(numbers), pa.array(offsets, pa.int64()), pa.array(records, pa.binary())]
-            yield from to_batches(self.schema, values, places, bad)
+            yield from to_batches(self.schema, values, record_places(row, records, offsets), bad)
             row += len(records)
 
     def _records(self) -> Iterator[tuple[list[bytes], list[int]]]:

@@ -17,7 +17,7 @@ from lagoa.formats.json.records import SPACE, Span, find_items, find_lines
 from lagoa.formats.json.titles import is_title
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
 from lagoa.formats.shared.json_values import Unreadable, as_text, read_object
-from lagoa.formats.shared.stream import Stream, to_batches
+from lagoa.formats.shared.stream import Stream, record_places, to_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,18 +121,13 @@ class JsonReader(JsonValues):
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch has either readable or unreadable ones."""
-        import numpy as np
-        import pyarrow as pa
-
         for block in self.records():
             values, bad = self.read(block.records)
             if bad and not self._lines and not self._array:
                 raise self._error(
                     f"it is not a JSON document: {bad[0].reason}.", "Fix it; use jsonl for one object per line."
                 )
-            numbers = np.arange(block.row, block.row + len(block.records))
-            places = [pa.array(numbers), pa.array(block.offsets, pa.int64()), pa.array(block.records, pa.binary())]
-            yield from to_batches(self.schema, values, places, bad)
+            yield from to_batches(self.schema, values, record_places(block.row, block.records, block.offsets), bad)
 
     def records(self) -> Iterator[Block]:
         """Yield the bytes of all records, some at a time.

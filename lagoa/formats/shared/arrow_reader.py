@@ -11,11 +11,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lagoa.domain.sql_names import name_in_sql, text_in_sql
+from lagoa.domain.sql_names import name_in_sql
 from lagoa.formats.shared.arrow_faults import as_json, find_faults
 from lagoa.formats.shared.arrow_types import held, picked, recast, value_of
 from lagoa.formats.shared.columns import match_columns
-from lagoa.formats.shared.stream import RAW, Stream, stream_name, stream_schema, to_batches
+from lagoa.formats.shared.stream import Stream, row_as_json, stream_name, stream_schema, to_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -64,8 +64,7 @@ class ArrowReader(ABC):
     @property
     def raw(self) -> str:
         """A row as JSON, as SQL over the stream."""
-        values = (f"{text_in_sql(name)}: {name_in_sql(stream_name(name))}" for name in self.columns)
-        return f"coalesce({name_in_sql(RAW)}, encode(CAST(to_json({{{', '.join(values)}}}) AS VARCHAR)))"
+        return row_as_json(self.columns)
 
     def stream(self) -> Stream:
         """Return the rows from the first to the last, as one pass over the file."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lagoa.domain.sql_names import name_in_sql, text_in_sql
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import READ_ERRORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -22,6 +23,21 @@ ROW, OFFSET, RAW, RULE, REASON = "@row", "@offset", "@raw", "@rule", "@reason"
 def stream_name(name: str) -> str:
     """Return the stream's name for a column of the contract."""
     return f"@{name}@"
+
+
+def row_as_json(names: Iterable[str]) -> str:
+    """Return SQL over the stream: the record's bytes, or where it has none, the row of these columns as JSON."""
+    values = (f"{text_in_sql(name)}: {name_in_sql(stream_name(name))}" for name in names)
+    return f"coalesce({name_in_sql(RAW)}, encode(CAST(to_json({{{', '.join(values)}}}) AS VARCHAR)))"
+
+
+def record_places(row: int, records: Sequence[bytes], offsets: Sequence[int]) -> list[pa.Array]:
+    """Return number, offset and bytes of successive records, of which the first is record `row`; see `to_batches`."""
+    import numpy as np
+    import pyarrow as pa
+
+    numbers = np.arange(row, row + len(records))
+    return [pa.array(numbers), pa.array(offsets, pa.int64()), pa.array(records, pa.binary())]
 
 
 def stream_schema(columns: Mapping[str, pa.DataType]) -> pa.Schema:

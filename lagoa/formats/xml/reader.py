@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lagoa.domain.lists import listed
 from lagoa.errors import SourceError
 from lagoa.formats.shared.files import BOM, READ_ERRORS, kind_of
-from lagoa.formats.shared.stream import Stream, to_batches
+from lagoa.formats.shared.stream import Stream, record_places, to_batches
 from lagoa.formats.xml.columns import XmlValues
 from lagoa.formats.xml.parser import Malformed, Parser
 from lagoa.formats.xml.paths import steps_of
@@ -86,15 +86,10 @@ class XmlReader(XmlValues):
 
     def _batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the records; a batch has either readable or unreadable ones."""
-        import numpy as np
-        import pyarrow as pa
-
         row = 1
         for records in self.records():
             values, bad = self.read(records)
-            numbers = np.arange(row, row + len(records))
-            offsets = pa.array([each.offset for each in records], pa.int64())
-            places = [pa.array(numbers), offsets, pa.array([each.raw for each in records], pa.binary())]
+            places = record_places(row, [each.raw for each in records], [each.offset for each in records])
             yield from to_batches(self.schema, values, places, bad)
             row += len(records)
 

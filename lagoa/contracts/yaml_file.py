@@ -19,7 +19,7 @@ from lagoa.domain.suggestions import did_you_mean
 from lagoa.errors import ContractError, FileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from lagoa.contracts.contract import Column, Contract
@@ -259,6 +259,29 @@ class YamlFile:
 
     def _at(self, node: yaml.Node, message: str, advice: str) -> FileError:
         return self.failure(self.path, node.start_mark.line + 1, message, advice)
+
+
+def declaration_files(
+    folder: Path, kind: type[YamlFile], stray: str, others: Collection[str] = (".md",)
+) -> tuple[list[Path], list[FileError]]:
+    """Return the files `*.yaml` in a folder, by name, and an error for each that nothing reads; it need not exist.
+
+    Args:
+        folder: the folder.
+        kind: what its files are read as.
+        stray: what to do with a file that nothing reads.
+        others: the endings of files that may be there besides.
+    """
+    found: list[Path] = []
+    faults: list[FileError] = []
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if path.is_dir() or path.name.startswith(".") or path.suffix in others:
+            continue
+        if path.suffix == ".yaml" and path.parent == folder:
+            found.append(path)
+        else:
+            faults.append(kind.failure(path, None, "nothing reads this file.", stray))
+    return found, faults
 
 
 class ContractFile(YamlFile):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field
 
-from lagoa.contracts.yaml_file import YamlFile
+from lagoa.contracts.yaml_file import YamlFile, declaration_files
 from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import ExposureError, FileError, InvalidName
@@ -86,14 +86,9 @@ def read_exposures(folder: Path, contracts: Contracts) -> tuple[tuple[Exposure, 
         contracts: of the tables that may be read.
     """
     found: dict[str, Exposure] = {}
-    faults: list[FileError] = []
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_dir() or path.name.startswith(".") or path.suffix == ".md":
-            continue
-        if path.suffix != ".yaml" or path.parent != folder:
-            advice = f"Exposures are declared in {folder.name}/<any name>.yaml. Rename, move or remove it."
-            faults.append(ExposureError(path, None, "nothing reads this file.", advice))
-            continue
+    advice = f"Exposures are declared in {folder.name}/<any name>.yaml. Rename, move or remove it."
+    paths, faults = declaration_files(folder, _ExposureFile, advice)
+    for path in paths:
         try:
             file = _ExposureFile(path)
         except FileError as error:

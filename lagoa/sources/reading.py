@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from lagoa.contracts.yaml_file import YamlFile
+from lagoa.contracts.yaml_file import YamlFile, declaration_files
 from lagoa.domain.suggestions import did_you_mean
 from lagoa.domain.tables import TableName
 from lagoa.errors import DeclarationError, FileError, InvalidName, SourceError
@@ -54,15 +54,10 @@ def read_sources(folder: Path, contracts: Contracts) -> tuple[Mapping[str, Sourc
         contracts: of the tables that are loaded.
     """
     found: dict[str, Source] = {}
-    faults: list[FileError] = []
     owners: dict[TableName, Source] = {}
-    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.is_dir() or path.name.startswith(".") or path.suffix in {".md", ".py", ".pyc"}:
-            continue
-        if path.suffix != ".yaml" or path.parent != folder:
-            advice = f"Sources are declared in {folder.name}/<name>.yaml. Rename, move or remove it."
-            faults.append(DeclarationError(path, None, "nothing reads this file.", advice))
-            continue
+    advice = f"Sources are declared in {folder.name}/<name>.yaml. Rename, move or remove it."
+    paths, faults = declaration_files(folder, _SourceFile, advice, (".md", ".py", ".pyc"))
+    for path in paths:
         try:
             file = _SourceFile(path)
             source = _read(file, contracts)

@@ -12,7 +12,7 @@ from lagoa.domain.tables import TableName
 from lagoa.errors import ApprovalOutdated, LagoaError, RefNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from lagoa.catalog.ref_catalog import RefCatalog
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lagoa.review.query import Result
     from lagoa.review.request.results import Review
     from lagoa.sources import LoadedSources
+    from lagoa.sources import Source as DeclaredSource
     from lagoa.sql_models.run import ModelResult
     from lagoa.training.score import Scores
     from lagoa.write import RestoreResult, Source, WriteResult, WriteTransaction
@@ -220,14 +221,9 @@ class Branch:
             SourceError: there is no such source or table of it, or what it has cannot be loaded.
             SourceUnavailable: it does not answer. What was committed before stays on the branch.
         """
-        from lagoa.sources import find_source, load_source, tables_of
+        from lagoa.sources import load_source
 
-        source = find_source(self._context.settings.sources_folder, self._context.contracts, name)
-        results = load_source(self._context, self.name, source, tables_of(source, tables), on_done=on_done)
-        for table in source.tables:
-            if loaded := [each for each in results if each.table == table]:
-                self._loaded(loaded)
-        return results
+        return self._of_source(self._source(name), tables, load_source, on_done)
 
     def rebuild_from_raw(
         self,
@@ -249,10 +245,30 @@ class Branch:
             DeclarationError: its declaration cannot be used.
             SourceError: there is no such source, nothing was kept of a table, or a file is missing or was changed.
         """
-        from lagoa.sources import find_source, rebuild_from_raw, tables_of
+        from lagoa.sources import rebuild_from_raw
 
-        source = find_source(self._context.settings.sources_folder, self._context.contracts, name)
-        results = rebuild_from_raw(self._context, self.name, source, tables_of(source, tables), on_done=on_done)
+        return self._of_source(self._source(name), tables, rebuild_from_raw, on_done)
+
+    def _source(self, name: str) -> DeclaredSource:
+        from lagoa.sources import find_source
+
+        return find_source(self._context.settings.sources_folder, self._context.contracts, name)
+
+    def _of_source(
+        self,
+        source: DeclaredSource,
+        tables: Sequence[str] | None,
+        load: Callable[[LakeContext, str, DeclaredSource, Sequence[TableName]], Iterator[IngestResult]],
+        on_done: Callable[[IngestResult], None] | None,
+    ) -> list[IngestResult]:
+        """Return what comes of loading tables of a source in some way."""
+        from lagoa.sources import tables_of
+
+        results = []
+        for result in load(self._context, self.name, source, tables_of(source, tables)):
+            results.append(result)
+            if on_done:
+                on_done(result)
         for table in source.tables:
             if loaded := [each for each in results if each.table == table]:
                 self._loaded(loaded)
@@ -270,7 +286,7 @@ class Branch:
         Raises:
             DeclarationError: without names, a declaration cannot be used.
         """
-        from lagoa.sources import LoadedSources, lake_sources
+        from lagoa.sources import LoadedSources, lake_sources, load_source
 
         loaded = LoadedSources()
 
@@ -279,9 +295,10 @@ class Branch:
             if on_done:
                 on_done(result)
 
-        for name in [each.name for each in lake_sources(self._context)] if names is None else names:
+        declared = {each.name: each for each in lake_sources(self._context)} if names is None else dict.fromkeys(names)
+        for name, source in declared.items():
             try:
-                self.load_source(name, on_done=keep)
+                self._of_source(source or self._source(name), None, load_source, keep)
             except LagoaError as error:
                 loaded.failures[name] = error
         return loaded

@@ -83,6 +83,9 @@ IntentKind = Literal[
 ]
 """How rows were written; `compact`: the same rows in other files."""
 
+LoadMode = Literal["append", "merge", "replace"]
+"""How what is loaded gets into its table: rows are added; they update those of the same key; or they replace all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:

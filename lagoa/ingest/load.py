@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from lagoa.domain.commits import Batch
 from lagoa.errors import SourceError
@@ -26,13 +26,11 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lagoa.context import LakeContext
+    from lagoa.domain.commits import LoadMode
     from lagoa.domain.ports.engine import SqlSession, Workers
     from lagoa.domain.tables import TableName
     from lagoa.ingest.rows import LoadedRows, ReadFile
     from lagoa.write import WriteResult, WriteTransaction
-
-How: TypeAlias = Literal["append", "merge", "replace"]
-"""How the rows of a file get into their table: they are added, update those of the same key, or replace all."""
 
 _ID_LENGTH = 16
 
@@ -78,7 +76,7 @@ def file_load(  # noqa: PLR0913 - each is the caller's choice
     batch: str | None = None,
     member: str | None = None,
     workers: Workers | None = None,
-    how: How = "append",
+    how: LoadMode = "append",
     moment: datetime | None = None,
 ) -> Load:
     """Return the load of a file; the arguments and errors are those of `ingest_file` and `Load`.
@@ -94,7 +92,7 @@ def file_load(  # noqa: PLR0913 - each is the caller's choice
     return Load(context, rows, found, workers=workers, how=how, unread=unread)
 
 
-def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], how: How, moment: datetime) -> Load:
+def files_load(context: LakeContext, table: TableName, paths: Sequence[Path], how: LoadMode, moment: datetime) -> Load:
     """Return the load of several files as one batch; raises as `file_load` does."""
     contract = context.contracts[table]
     files = [SourceFile(path) for path in paths]
@@ -140,7 +138,7 @@ class Load:
         batch: Batch,
         *,
         workers: Workers | None = None,
-        how: How = "append",
+        how: LoadMode = "append",
         unread: tuple[str, ...] = (),
     ) -> None:
         self._started = time.perf_counter()

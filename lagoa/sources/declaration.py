@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping  # noqa: TC003 - pydantic evaluates it
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from lagoa.domain.commits import LoadMode  # noqa: TC001 - pydantic evaluates it
 from lagoa.domain.credentials import SECRET_NAME
-
-Mode = Literal["append", "merge", "replace"]
-"""How what was read gets into its table: rows are added; they update those of the same key; or they replace all."""
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
@@ -36,7 +34,7 @@ class SourceTable(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    mode: Mode = "append"
+    mode: LoadMode = "append"
 
 
 class Declaration(BaseModel):

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from lagoa.domain.commits import LoadMode
     from lagoa.domain.tables import TableName
-    from lagoa.sources.declaration import Mode
     from lagoa.sources.kind import Position
     from lagoa.storage.port import Storage
 
@@ -53,7 +53,7 @@ class Facts:
 
     batch: str
     moment: datetime
-    mode: Mode
+    mode: LoadMode
     position: Position | None
 
 

@@ -23,15 +23,15 @@ from lagoa.sources.registry import KINDS
 from lagoa.write import begin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from pydantic import SecretStr
 
     from lagoa.context import LakeContext
+    from lagoa.domain.commits import LoadMode
     from lagoa.ingest import IngestResult
     from lagoa.ingest.load import Load
-    from lagoa.sources.declaration import Mode
     from lagoa.sources.kind import BadAnswer, Connection, Extract, Position
     from lagoa.sources.raw import RawExtract
     from lagoa.sources.reading import Source
@@ -61,14 +61,9 @@ def _secret(context: LakeContext, name: str) -> SecretStr:
 
 
 def load_source(
-    context: LakeContext,
-    branch: str,
-    source: Source,
-    tables: Sequence[TableName] | None = None,
-    *,
-    on_done: Callable[[IngestResult], None] | None = None,
-) -> list[IngestResult]:
-    """Load what is new in a source, one table after the other.
+    context: LakeContext, branch: str, source: Source, tables: Sequence[TableName]
+) -> Iterator[IngestResult]:
+    """Load what is new in a source, one table after the other; yield each result as soon as it is committed.
 
     A killed load goes on where it was committed last: loading the source again gives what one load would have given.
 
@@ -76,25 +71,17 @@ def load_source(
         context: the lake.
         branch: a work branch.
         source: the source.
-        tables: some of its tables; by default all of them.
-        on_done: called with each result as soon as it is committed.
-
-    Returns:
-        One result per file or page, in the order of loading.
+        tables: some of its tables.
 
     Raises:
         SourceError, SourceUnavailable: what was committed before stays on the branch.
         LagoaError: as `lagoa.ingest.ingest_file` does.
     """
-    results: list[IngestResult] = []
     with connected(context, source) as connection:
-        for table in source.tables if tables is None else tables:
+        for table in tables:
             for extract in connection.read(table, position_of(context, branch, table, source.name)):
-                for result in _load(context, branch, source, table, extract):
-                    results.append(result)
-                    if on_done:
-                        on_done(result)
-    return results
+                if result := _load(context, branch, source, table, extract):
+                    yield result
 
 
 def position_of(context: LakeContext, ref: str, table: TableName, source: str) -> Position | None:
@@ -107,32 +94,25 @@ def position_of(context: LakeContext, ref: str, table: TableName, source: str) -
 
 
 def rebuild_from_raw(
-    context: LakeContext,
-    branch: str,
-    source: Source,
-    tables: Sequence[TableName] | None = None,
-    *,
-    on_done: Callable[[IngestResult], None] | None = None,
-) -> list[IngestResult]:
-    """Make tables again from what the raw layer has of a source, without asking it; the rows are the same.
+    context: LakeContext, branch: str, source: Source, tables: Sequence[TableName]
+) -> Iterator[IngestResult]:
+    """Make tables again from what the raw layer has of a source; yield each result as soon as it is committed.
 
-    Of a table that is there, what is loaded is what it contains; of another one, all that was kept. Records that were
-    accepted from quarantine wait there again.
+    The source is not asked, and the rows are the same. Of a table that is there, what is loaded is what it contains; of
+    another one, all that was kept. Records that were accepted from quarantine wait there again.
 
     Args:
         context: the lake.
         branch: a work branch.
         source: the source.
-        tables: some of its tables; by default all of them.
-        on_done: called with each result as soon as it is committed.
+        tables: some of its tables.
 
     Raises:
         SourceError: nothing was kept, or a file is missing or was changed.
         LagoaError: as `lagoa.ingest.ingest_file` does.
     """
     layer = RawLayer(context.storage, source.name)
-    results: list[IngestResult] = []
-    for table in source.tables if tables is None else tables:
+    for table in tables:
         extracts = _of_table(context, branch, source.name, table, layer.extracts(table))
         if not extracts:
             advice = "Write `raw: true` in its declaration: what is loaded from then on is kept."
@@ -146,10 +126,7 @@ def rebuild_from_raw(
                 load = _load_of(context, table, files, extract.facts.mode, extract.facts.moment)
                 result = _commit(context, branch, source.name, table, load, extract.facts.position)
             if result:
-                results.append(result)
-                if on_done:
-                    on_done(result)
-    return results
+                yield result
 
 
 def _of_table(
@@ -168,26 +145,21 @@ def _of_table(
     return [each for each in extracts if each.facts.batch in known]
 
 
-def _load(
-    context: LakeContext, branch: str, source: Source, table: TableName, extract: Extract
-) -> Iterator[IngestResult]:
-    """Load one extract as one commit; yield what became of its files, if it has any."""
+def _load(context: LakeContext, branch: str, source: Source, table: TableName, extract: Extract) -> IngestResult | None:
+    """Load one extract as one commit; return what became of its files, if it has any."""
     mode, moment = source.declared.tables[str(table)].mode, context.clock()
     load = _load_of(context, table, extract.files, mode, moment) if extract.files else None
     known = load.known(branch) if load else None
     if known is not None and extract.position is None:  # there is nothing to commit
-        yield known
-        return
+        return known
     if load is not None and source.declared.raw and known is None:
         facts = Facts(load.batch, moment, mode, extract.position)
         RawLayer(context.storage, source.name).keep(table, extract.files, facts)
         fault_point("source.kept")
-    result = _commit(context, branch, source.name, table, load, extract.position, extract.bad)
-    if result:
-        yield result
+    return _commit(context, branch, source.name, table, load, extract.position, extract.bad)
 
 
-def _load_of(context: LakeContext, table: TableName, files: Sequence[Path], mode: Mode, moment: datetime) -> Load:
+def _load_of(context: LakeContext, table: TableName, files: Sequence[Path], mode: LoadMode, moment: datetime) -> Load:
     if len(files) == 1:
         return file_load(context, table, files[0], how=mode, moment=moment)
     return files_load(context, table, files, mode, moment)
@@ -203,10 +175,9 @@ def _commit(  # noqa: PLR0913, PLR0917 - the parts of one commit
     bad: Sequence[BadAnswer] = (),
 ) -> IngestResult | None:
     """Commit rows, refused records, bad answers and position together; return what became of the rows."""
-    moved = position is not None and position != position_of(context, branch, table, source)
     with begin(context, branch, f"load {table} from {source}") as tx:
         result = load.write(tx) if load else None
-        if moved:
+        if position is not None:
             tx.note_position(table, source, json.dumps(position, sort_keys=True))
         for answer in bad:
             quarantine_answer(context, tx, table, answer)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lagoa.context import LakeContext
+    from lagoa.domain.commits import LoadMode
     from lagoa.domain.tables import TableName
-    from lagoa.sources.declaration import Mode
     from lagoa.sources.kind import Position
     from lagoa.sources.reading import Source
 
@@ -37,7 +37,7 @@ class SourceTableState:
     kind: str
     owner: str
     table: TableName
-    mode: Mode
+    mode: LoadMode
     position: Position | None
     changed_at: datetime | None
 

@@ -351,15 +351,18 @@ class WriteTransaction:
         return self._staged.tables.get(table)
 
     def note_position(self, table: TableName, source: str, position: str) -> None:
-        """Record how far a table has what a source has once this transaction is committed.
+        """Record how far a table has what a source has once this transaction is committed, if that is not recorded.
 
         Args:
             table: the table; created from its contract if it does not exist.
             source: name of the source.
             position: JSON.
         """
-        target = Target(self._staged, self._context.contracts, table)
-        positions = json.dumps({**positions_of(target.properties), source: json.loads(position)}, sort_keys=True)
+        target, at = Target(self._staged, self._context.contracts, table), json.loads(position)
+        known = positions_of(target.properties)
+        if known.get(source) == at:
+            return
+        positions = json.dumps({**known, source: at}, sort_keys=True)
         options = _Options("append", None, {POSITIONS: positions}, position=(source, position))
         self._stage(target, FileChanges(), options, None)
 
